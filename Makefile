@@ -1,0 +1,36 @@
+# What a person and CI type. Every target sets up what it needs first.
+.PHONY: run setup test test-all check fmt lint types contracts bench lock clean
+BIN := .venv/bin
+
+run: setup        ## start the desk on embedded defaults
+	$(BIN)/nightdesk up
+
+setup:            ## .venv from the hashed lock, the kernel compiled
+	@scripts/bootstrap.sh
+
+test: setup       ## the default suite
+	$(BIN)/pytest
+
+test-all: setup   ## the default suite and the long one
+	$(BIN)/pytest -m ""
+
+check: setup      ## what must hold before a commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+fmt: setup        ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup      ## the benchmark tables, peers side by side in one run
+	$(BIN)/python -m bench
+
+lock:             ## resolve anew: names, versions and hashes only, no hosts
+	@test -x .uv/bin/uv || scripts/bootstrap.sh
+	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --no-header -o requirements.lock
+
+clean:            ## forget the environments; var/ (your desk) stays
+	rm -rf .venv .uv

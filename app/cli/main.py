@@ -1,0 +1,55 @@
+"""The `nightdesk` command: one module a group of commands, each importing what it needs when it is called.
+
+`run` is the console entry. Exit codes: 0 done, 1 failed or refused, 2 usage (typer's own).
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from app.cli import out
+from engine.errors import DeskError
+
+# one line a module: each has register(app), which adds its commands
+GROUPS = ("data", "backtest", "chat", "proposals", "halt", "journal", "desk", "tool")
+
+app = typer.Typer(
+    name="nightdesk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The night shift of a small crypto trading desk. Start with: nightdesk up",
+)
+
+
+def load_groups() -> None:
+    """Let every group add its commands; a command's heavy imports stay inside the command."""
+    for name in GROUPS:
+        importlib.import_module(f"app.cli.{name}").register(app)
+
+
+def run() -> None:
+    """Run the command line; every outcome is an exit code and at most one line of complaint."""
+    load_groups()
+    as_json = "--json" in sys.argv
+    try:
+        code = app(standalone_mode=False)
+    except DeskError as error:
+        code = out.fail(error, as_json=as_json)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        out.say("nightdesk: stopped")
+        code = 130
+    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+        code = out.click_exit(error) if hasattr(error, "exit_code") else out.bug(error, home())
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def home() -> Path | None:
+    """The home folder, if it is there: a place for the details of a bug."""
+    path = Path(os.environ.get("NIGHTDESK_HOME", "var"))
+    return path if path.is_dir() else None

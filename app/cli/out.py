@@ -1,0 +1,100 @@
+"""What every command says and how: one JSON object on stdout with --json, text otherwise, progress and errors on stderr.
+
+Called by every module of app/cli. A DeskError becomes one line and exit code 1; anything else is our bug, and says so.
+"""
+
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DeskError
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: NaN and infinite become null, never text and never a number that lies."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "item") and not isinstance(value, str | bytes):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path | datetime):
+        return str(value)
+    return value
+
+
+def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) -> None:
+    """Print `value` as one JSON object, or what `text` returns (a string or anything rich can show)."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+        return
+    shown = text()
+    if isinstance(shown, str):
+        sys.stdout.write(shown + ("" if shown.endswith("\n") else "\n"))
+    else:
+        from rich.console import Console
+
+        Console(width=None if sys.stdout.isatty() else 120).print(shown)
+
+
+def say(line: str) -> None:
+    """A remark for a person, on stderr: it never mixes with a result."""
+    sys.stderr.write(line + "\n")
+
+
+@contextmanager
+def progress(label: str, total: float | None) -> Iterator[Callable[[float], None]]:
+    """A progress bar on stderr; yields advance-to(done). Without a terminal it stays silent."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=total)
+        yield lambda done: bars.update(task, completed=done)
+
+
+def stamp(ms: int | None) -> str:
+    """UTC time of milliseconds, to the second: `2025-03-04 05:15:00Z`; a dash when there is none."""
+    return "-" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def fail(error: DeskError, *, as_json: bool) -> int:
+    """Say one clear line (and the same as JSON); returns the exit code."""
+    if as_json:
+        body = {"error": {"kind": type(error).__name__, "what": error.what, "hint": error.hint}}
+        sys.stdout.write(json.dumps(plain(body), ensure_ascii=False) + "\n")
+    say(f"nightdesk: {error}")
+    return 1
+
+
+def bug(error: BaseException, home: Path | None) -> int:
+    """Our own mistake: one line for the person, the traceback into a file of the home where there is one."""
+    where = ""
+    if home is not None and os.access(home, os.W_OK):
+        path = home / "logs" / f"bug-{os.getpid()}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)))
+        where = f"; details in {path}"
+    say(f"nightdesk: this is our bug, nothing was changed by it: {type(error).__name__}: {error}{where}")
+    return 1
+
+
+def click_exit(error: Exception) -> int:
+    """A usage error of the command line itself, shown the way the parser shows it; returns its exit code (2)."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    return int(getattr(error, "exit_code", 2))

@@ -1,0 +1,306 @@
+"""What the core knows: every value a core function takes or returns. Ints and floats only; units in the names.
+
+Read by every module of the core, by live/loop.py, sim/ and the tests. A field annotated float never receives an int:
+the kernel refuses it when it stores the state, and a test checks every leaf of the plain-Python run.
+Lots are whole numbers (`lots * rules.lot_size` is the quantity in base units); money is float64 in the quote currency.
+"""
+
+from typing import NamedTuple
+
+LAYERS = 5
+SIDES = {-1: "short", 0: "flat", 1: "long"}
+
+# fill modes (DEFINITIONS D12)
+PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
+FILL_MODES = ("pessimistic", "optimistic", "reference")
+
+# why a layer leaves (also a layer's `due`)
+NONE, STOP, TARGET, TRAIL, FADE, HALT = 0, 1, 2, 3, 4, 5
+EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt")
+
+# what the close decided
+HOLD, ENTER, ADD, EXIT, REFUSED = 0, 1, 2, 3, 4
+ACTIONS = ("hold", "enter", "add", "exit", "refused")
+
+# breakers, a bit each
+DAY_LOSS, LOSS_STREAK, FREQUENCY, DESK_DRAWDOWN = 1, 2, 4, 8
+BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk drawdown"}
+
+# the rule that refused; the order is the order of review()
+(
+    R_NONE,
+    R_HALT,
+    R_DRAWDOWN,
+    R_DAY_LOSS,
+    R_PAUSE,
+    R_UNKNOWN,
+    R_LAYERS,
+    R_OPPOSITE,
+    R_SIZE,
+    R_LIQUIDATION,
+    R_LEVERAGE,
+    R_GROSS,
+    R_INSTRUMENT,
+    R_ORDER_RATE,
+) = range(14)
+RULES = (
+    "none",
+    "desk is halted",
+    "desk drawdown breaker",
+    "daily loss breaker",
+    "entries paused",
+    "an input cannot be computed",
+    "layers_max",
+    "another sleeve holds the other side",
+    "size rounds down to no lot",
+    "liquidation nearer than twice the stop",
+    "leverage_max",
+    "gross_frac_max",
+    "instrument_frac_max",
+    "orders_minute_max",
+)
+
+# which cap bound the size
+CAPS = ("risk", "volatility target", "notional", "leverage", "participation", "fixed")
+CAP_RISK, CAP_VOL, CAP_NOTIONAL, CAP_LEVERAGE, CAP_PARTICIPATION, CAP_FIXED = range(6)
+
+# order slots of a layer
+S_NONE, S_INTENDED, S_SENT, S_UNKNOWN, S_WORKING, S_PARTIAL, S_DONE, S_REJECTED = range(8)
+SLOT_STATES = ("none", "intended", "sent", "UNKNOWN", "working", "partial", "done", "rejected")
+ENTRY, PROTECTIVE, TARGET_SLOT = 0, 1, 2  # Fill.slot
+
+
+class Bar(NamedTuple):
+    close_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float  # base units
+    funding_rate: float  # of the settlement at this bar's open
+    funding_mark: float  # mark price of that settlement; 0: no settlement at this open
+
+
+class Signal(NamedTuple):
+    side: int  # -1, 0, 1
+    strength: float  # 0..1, of the side that it names; what fade watches
+    atr: float  # quote units
+    vol_annual: float  # yearly volatility as a fraction (D17)
+    slip_frac: float  # half-spread, widened, as a fraction of price (D16)
+    impact: float  # slippage per square root of base units, as a fraction of price (D3)
+
+
+class Layer(NamedTuple):
+    lots: int
+    entry: float
+    stop: float
+    target: float  # 0: none
+    due: int  # an exit that is decided, or only partly filled: the rest leaves at the next open
+    protective: int  # slot state of the stop order at the venue
+    target_order: int  # slot state of the target order at the venue
+
+
+Layers = tuple[Layer, Layer, Layer, Layer, Layer]
+
+
+class Position(NamedTuple):
+    side: int
+    open_layers: int  # the first so many of `layers` are in use
+    opened_ms: int  # close of the bar in which the first layer filled
+    best: float  # best price since the first entry, up to the last closed bar
+    trail: float  # 0: not armed
+    atr: float  # at the first entry
+    last_entry: float
+    cash_before: float  # cash before the first fill: the round trip's P&L is cash after minus this
+    risk: float  # money lost if every layer's first stop were hit, summed at the entries: one R
+    layers: Layers
+
+
+class Order(NamedTuple):
+    """The entry order: a market order decided at a close, filled at the next open, what does not fill is cancelled."""
+
+    side: int  # 0: none
+    lots: int
+    state: int  # slot state
+    notional: float  # at the price it was reviewed at; counts as exposure while it works
+    stop_distance: float
+    target_distance: float  # 0: no target
+    atr: float
+    decided_ms: int
+
+
+class Ledger(NamedTuple):
+    cash: float
+    equity: float
+    notional: float  # of the open position at the last mark
+    fees: float
+    funding: float  # received minus paid
+    slippage: float  # fill price against the price without slippage, as money lost
+    traded: float  # notional traded
+    trips: int  # round trips closed
+    wins: int  # among the last TRIPS_KEPT
+    losses: int
+    gain: float  # sum of the winners' R among them
+    loss: float  # sum of the losers' |R| among them
+    last_r: float  # R of the last round trip
+
+
+class Guard(NamedTuple):
+    day: int  # UTC day number
+    day_equity: float  # at its start
+    day_entries: int
+    streak: int  # losing round trips in a row
+    block_until_ms: int  # daily loss
+    pause_until_ms: int  # loss streak or entry frequency
+    refused: int  # rule of the last refusal while it lasts: sized once, not once a bar
+
+
+class Cost(NamedTuple):
+    """What slippage costs now: set at each close from the signal, kept while an input is missing."""
+
+    slip_frac: float
+    impact: float
+
+
+class Sleeve(NamedTuple):
+    position: Position
+    order: Order
+    ledger: Ledger
+    guard: Guard
+    cost: Cost
+
+
+class Desk(NamedTuple):
+    equity: float
+    peak: float
+    gross: float  # exposure of all sleeves: open and working notional
+    tripped: int  # latched breakers
+    halted: int  # 1: latched; set by the drawdown breaker or by people
+    minute: int  # of the last entry order
+    minute_orders: int
+
+
+class Rules(NamedTuple):
+    """One sleeve's configuration as the core reads it.
+
+    Distances: `*_atr` counts ATRs, `*_frac` is a fraction of the entry price; the two add.
+    """
+
+    instrument: int
+    mode: int  # fill mode
+    layers_max: int
+    fixed_lots: int  # >0: this many lots are wanted; every cap still holds
+    stop_atr: float
+    stop_frac: float
+    target_atr: float
+    target_frac: float
+    arm_atr: float  # profit at which the trail arms
+    arm_frac: float
+    trail_atr: float  # 0 with trail_frac 0: no trail
+    trail_frac: float
+    add_atr: float  # progress since the last entry that another layer needs
+    fade_below: float  # 0: no fade exit
+    risk_start_frac: float
+    risk_floor_frac: float
+    risk_max_frac: float
+    kelly_part: float
+    vol_target: float  # a year; 0: not applied
+    notional_frac_max: float  # of sleeve equity
+    leverage_max: float
+    maintenance_frac: float
+    participation_max: float  # of a bar's volume
+    day_loss_frac_max: float
+    streak_max: int
+    day_entries_max: int
+    pause_ms: int
+    lot_size: float  # base units
+    tick: float  # 0: prices stay unrounded
+    maker_frac: float
+    taker_frac: float
+
+
+class Limits(NamedTuple):
+    """The desk's hard limits (DEFINITIONS D19)."""
+
+    drawdown_frac_max: float
+    gross_frac_max: float
+    instrument_frac_max: float
+    orders_minute_max: int
+
+
+class Fill(NamedTuple):
+    """One execution, simulated or real, whole or in part."""
+
+    slot: int  # ENTRY, PROTECTIVE, TARGET_SLOT
+    layer: int
+    lots: int  # 0: nothing
+    price: float
+    fee: float
+    maker: int
+    reason: int  # of an exit
+    clean: float  # the price without slippage
+    t_ms: int
+
+
+class Size(NamedTuple):
+    """What sizing found: whole lots, and every cap in base units."""
+
+    lots: int
+    wanted: float  # base units before the caps: risk at stop
+    binding: int
+    risk_frac: float
+    cap_risk: float
+    cap_vol: float
+    cap_notional: float
+    cap_leverage: float
+    cap_participation: float
+
+
+class Decision(NamedTuple):
+    action: int
+    rule: int  # of a refusal; exit reason of an exit
+    price: float
+    stop_distance: float
+    target_distance: float
+    size: Size
+    told: int  # 1: the size is news and gets its rows
+
+
+class Row(NamedTuple):
+    """A journal row: 64 bytes, one cache line. `tag` packs eight small fields; rows.py reads both."""
+
+    close_ms: int
+    tag: int
+    lots: int
+    price: float
+    fee: float
+    equity: float
+    a: float
+    b: float
+
+
+# Row.kind
+K_DECISION, K_SIZE, K_CAPS, K_FILL, K_FUNDING, K_BREAKER = 1, 2, 3, 4, 5, 6
+KINDS = ("", "decision", "size", "caps", "fill", "funding", "breaker")
+DESK_ROW = -1  # Row.sleeve of a row that is about the whole desk
+
+TRIPS_KEPT = 100  # round trips that the Kelly estimate looks back on (D1)
+DAY_MS = 86_400_000
+
+NO_LAYER = Layer(0, 0.0, 0.0, 0.0, NONE, S_NONE, S_NONE)
+FLAT = Position(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER))
+NO_ORDER = Order(0, 0, S_NONE, 0.0, 0.0, 0.0, 0.0, 0)
+NO_FILL = Fill(ENTRY, 0, 0, 0.0, 0.0, 0, NONE, 0.0, 0)
+NO_SIZE = Size(0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)
+
+
+def start(cash: float) -> Sleeve:
+    """A flat sleeve with `cash` (quote units)."""
+    ledger = Ledger(cash, cash, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0.0, 0.0, 0.0)
+    return Sleeve(FLAT, NO_ORDER, ledger, Guard(-1, cash, 0, 0, 0, 0, 0), Cost(0.0, 0.0))
+
+
+def start_desk(cash: float) -> Desk:
+    """A desk that has not traded, with `cash` over all sleeves (quote units)."""
+    return Desk(cash, cash, 0.0, 0, 0, -1, 0)

@@ -1,0 +1,54 @@
+"""Every error Nightdesk raises on purpose. One `except DeskError` at a door turns any of them into one clear line.
+
+    DeskError                     what, where and what to do; never a traceback for a person
+    ├── BadInput                  a person's words are off: unknown name, out of bounds, reversed dates
+    ├── DataError                 a file or a feed is broken, dirty, missing, or changed since it was read
+    ├── StrategyError             a strategy raised, returned the wrong length, NaN or infinite values, or never ended
+    ├── Refused                   a rule of the desk says no: authority, stale or expired proposal, latch, limit
+    ├── Busy                      somebody else holds it: a second worker, a locked home (recoverable)
+    ├── JournalBroken             a chain that does not verify, or a record that cannot be read
+    └── SubmitUnknown             a venue did not answer: never retried, only reconciled
+
+Expected outcomes (no data, refused by a guardrail) are values, not exceptions. A programmer's error is an
+assert that halts.
+"""
+
+
+class DeskError(Exception):
+    """Something a person can act on: `hint` says what to do, `recoverable` that trying again may help."""
+
+    recoverable = False
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what if not hint else f"{what} - {hint}")
+        self.what, self.hint = what, hint
+
+
+class BadInput(DeskError):
+    """A person's words are off."""
+
+
+class DataError(DeskError):
+    """A file or a feed is broken, dirty, missing, or changed since it was read."""
+
+
+class StrategyError(DeskError):
+    """A strategy broke its contract."""
+
+
+class Refused(DeskError):
+    """A rule of the desk says no."""
+
+
+class Busy(DeskError):
+    """Somebody else holds it."""
+
+    recoverable = True
+
+
+class JournalBroken(DeskError):
+    """A journal that does not verify."""
+
+
+class SubmitUnknown(DeskError):
+    """A venue did not answer; the order may or may not exist."""
