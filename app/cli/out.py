@@ -1,4 +1,4 @@
-"""What every command says and how: one JSON object on stdout with --json, text otherwise, progress and errors on stderr.
+"""What every command says: one JSON object on stdout with --json, else text; progress and errors on stderr.
 
 Called by every module of app/cli. A DeskError becomes one line and exit code 1; anything else is our bug, and says so.
 """
@@ -55,7 +55,7 @@ def say(line: str) -> None:
 def progress(label: str, total: float | None) -> Iterator[Callable[[float], None]]:
     """A progress bar on stderr; yields advance-to(done). Without a terminal it stays silent."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield lambda _done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
