@@ -1,0 +1,183 @@
+"""What a run's figures mean (DEFINITIONS D6, D18). sim/backtest.py calls it with each bar's equity and the trips.
+
+Sharpe and Sortino are empyrical's with annualization=365 to the last digits (a test holds them against it); its import
+costs 2 CPU seconds, half of what a whole backtest may take, so the two lines stand here. What is undefined is None,
+with its reason.
+"""
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+DAY_MS = 86_400_000
+DAYS_A_YEAR = 365
+DAYS_MIN = 30  # under it: no CAGR, no Calmar
+TRIPS_MIN = 2  # under it: no win rate
+AUTOCORRELATION_MIN = 0.1  # above it the Sharpe ratio is also given as Lo (2002) adjusts it
+CONFIDENCE = 0.95
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+class Totals(NamedTuple):
+    """Sums over a run that come from its rows (quote units; `traded` is notional, `bars_held` a count of bars)."""
+
+    trades: int
+    wins: int
+    open_trades: int
+    bars_held: int
+    fees: float
+    funding: float  # received minus paid
+    slippage: float
+    traded: float
+
+
+def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, totals: Totals) -> dict[str, Any]:
+    """The figures of one run, and `undefined`: name -> why it is None.
+
+    close_ms, equity: (n,) close of each bar and marked equity there, n >= 1; cash: equity before the first bar (quote).
+    Returns, drawdowns, exposure and win rate are fractions; turnover is per year; money is in quote units.
+    """
+    _, daily = daily_equity(close_ms, equity, timeframe_ms, cash)
+    returns = daily[1:] / daily[:-1] - 1.0 if len(daily) and (daily > 0).all() else np.empty(0)
+    days = float(close_ms[-1] - close_ms[0] + timeframe_ms) / DAY_MS
+    profit = float(equity[-1]) - cash
+    fall_frac, fall = drawdown(equity, cash)
+    found = Figures()
+    found.put("total_return_frac", profit / cash)
+    found.put("net_profit", profit)
+    found.put("cagr_frac", *growth(cash, float(equity[-1]), days))
+    sharpe_figures(found, returns)
+    found.put("sortino", *sortino(returns))
+    found.put("calmar", *calmar(found.values["cagr_frac"], fall_frac, days))
+    found.put("max_drawdown_frac", fall_frac)
+    found.put("max_drawdown", fall)
+    found.put("recovery_factor", *ratio(profit, fall, "the equity never fell"))
+    rated = totals.trades >= TRIPS_MIN
+    found.put("win_rate", totals.wins / totals.trades if rated else None, f"fewer than {TRIPS_MIN} round trips")
+    found.put("exposure_frac", totals.bars_held / len(equity))
+    mean = float(equity.mean())
+    found.put("turnover", *ratio(totals.traded * DAYS_A_YEAR / days, mean, "mean equity is not positive"))
+    for name in ("trades", "open_trades", "fees", "funding", "slippage", "traded"):
+        found.put(name, getattr(totals, name))
+    found.put("days", days)
+    return {**found.values, "undefined": found.undefined}
+
+
+class Figures:
+    """Named values on their way into the report; a None keeps its reason."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.undefined: dict[str, str] = {}
+
+    def put(self, name: str, value: float | None, reason: str = "") -> None:
+        """Keep `value`; None or a number that is not finite becomes None with `reason`."""
+        if value is None or not math.isfinite(value):
+            self.values[name], self.undefined[name] = None, reason or "not a finite number"
+        else:
+            self.values[name] = value
+
+
+def daily_equity(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> tuple[Times, Floats]:
+    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days are in it.
+
+    A first or last part of a day is in the total return and in the drawdown, but is no day of the daily figures.
+    """
+    start = int(close_ms[0]) - timeframe_ms
+    midnights = np.arange(-(-start // DAY_MS) * DAY_MS, int(close_ms[-1]) + 1, DAY_MS, dtype=np.int64)
+    at = np.searchsorted(close_ms, midnights, side="right") - 1
+    return midnights, np.where(at >= 0, equity[at], cash)
+
+
+def drawdown(equity: Floats, cash: float) -> tuple[float, float]:
+    """The deepest fall from a peak on the bar series: (fraction of the peak, quote units), each at its worst bar."""
+    curve = np.concatenate(([cash], equity))
+    peak = np.maximum.accumulate(curve)
+    return float(((peak - curve) / peak).max()), float((peak - curve).max())
+
+
+def ratio(above: float, below: float, reason: str) -> tuple[float | None, str]:
+    """`above / below`, or None and `reason` when `below` is not positive."""
+    return (above / below, "") if below > 0 else (None, reason)
+
+
+def growth(start: float, end: float, days: float) -> tuple[float | None, str]:
+    """Compound growth a year: (E_N / E_0) ** (365 / N) - 1."""
+    if days < DAYS_MIN:
+        return None, f"fewer than {DAYS_MIN} days"
+    if end <= 0:
+        return None, "the equity is not positive at the end"
+    return math.expm1(math.log(end / start) * DAYS_A_YEAR / days), ""
+
+
+def calmar(cagr_frac: float | None, fall_frac: float, days: float) -> tuple[float | None, str]:
+    """CAGR over the maximum drawdown of the bar series (empyrical takes the daily series, which falls less deep)."""
+    if cagr_frac is None:
+        return None, f"fewer than {DAYS_MIN} days" if days < DAYS_MIN else "no CAGR"
+    return ratio(cagr_frac, fall_frac, "the equity never fell")
+
+
+def sortino(returns: Floats) -> tuple[float | None, str]:
+    """mean / sqrt(mean(min(r, 0)^2 over all days)) * sqrt(365)."""
+    if len(returns) < 2:
+        return None, "fewer than 2 whole days"
+    below = float(np.sqrt(np.mean(np.square(np.minimum(returns, 0.0)))))
+    value, reason = ratio(float(returns.mean()), below, "no losing day")
+    return (None if value is None else value * math.sqrt(DAYS_A_YEAR)), reason
+
+
+def sharpe_figures(found: Figures, returns: Floats) -> None:
+    """Put the Sharpe ratio, its interval, the probability of being above zero, and Lo's adjustment where it matters."""
+    names = ("sharpe", "sharpe_low", "sharpe_high", "psr", "autocorrelation", "sharpe_adjusted")
+    spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
+    if not spread > 1e-12:
+        reason = "fewer than 2 whole days" if len(returns) < 2 else "the daily returns never vary"
+        for name in names:
+            found.put(name, None, reason)
+        return
+    a_day = float(returns.mean()) / spread
+    found.put("sharpe", a_day * math.sqrt(DAYS_A_YEAR))
+    error = sharpe_error(returns, a_day)
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    for name, sign in (("sharpe_low", -1), ("sharpe_high", 1)):
+        value = None if error is None else (a_day + sign * reach * error) * math.sqrt(DAYS_A_YEAR)
+        found.put(name, value, f"fewer than {DAYS_MIN} whole days")
+    found.put("psr", None if error is None else NormalDist().cdf(a_day / error), f"fewer than {DAYS_MIN} whole days")
+    rho = autocorrelation(returns)
+    found.put("autocorrelation", rho)
+    adjusted = a_day * lo_factor(rho) if abs(rho) > AUTOCORRELATION_MIN else None
+    found.put("sharpe_adjusted", adjusted, f"daily returns are hardly autocorrelated (rho {rho:+.2f})")
+
+
+def sharpe_error(returns: Floats, a_day: float) -> float | None:
+    """Standard error of the daily Sharpe ratio with skew and raw kurtosis (Bailey & Lopez de Prado 2012)."""
+    if len(returns) < DAYS_MIN:
+        return None
+    z = (returns - returns.mean()) / returns.std()
+    skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
+    inner = 1.0 - skew * a_day + (kurtosis - 1.0) / 4.0 * a_day * a_day
+    return math.sqrt(inner / (len(returns) - 1)) if inner > 0 else None
+
+
+def autocorrelation(returns: Floats) -> float:
+    """First-order autocorrelation of the returns; they vary."""
+    z = returns - returns.mean()
+    return float((z[1:] * z[:-1]).sum() / (z * z).sum())
+
+
+def lo_factor(rho: float, periods: int = DAYS_A_YEAR) -> float:
+    """What a daily Sharpe ratio is multiplied by when returns follow an AR(1) of `rho` (Lo 2002); sqrt(365) at 0."""
+    lag = np.arange(1, periods)
+    return periods / math.sqrt(periods + 2.0 * float(((periods - lag) * np.power(rho, lag)).sum()))
+
+
+def told(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
+    """A figure for a person: formatted, or why there is none."""
+    value = found.get(name)
+    return form.format(value) if value is not None else f"- ({found['undefined'].get(name, 'not measured')})"
