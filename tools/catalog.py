@@ -1,0 +1,110 @@
+"""Which tools there are, who may call them, and the one way to call one. Called by agents/, app/cli/tool.py and MCP.
+
+The list below is the authority: a role that does not stand in a tool's line cannot call it, whatever a prompt says.
+`call` checks role, schema and the limits of the effect, runs the tool, and journals the call with its outcome.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from engine.errors import DeskError, Refused
+from tools import calc, limits
+from tools.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
+
+DEVELOPER, OPERATOR, ADVISOR = ROLES
+ALL = ROLES
+
+
+class Line(NamedTuple):
+    """One line of the list."""
+
+    tool: Tool
+    effect: Effect
+    roles: tuple[Role, ...]
+
+
+LINES: tuple[Line, ...] = (Line(calc.calc, Effect.READ, ALL),)
+TOOLS: dict[str, Line] = {line.tool.name: line for line in LINES}
+assert len(TOOLS) == len(LINES), "two tools share a name"  # noqa: S101 - a programmer's error
+assert all(line.effect is line.tool.effect for line in LINES), "effects disagree"  # noqa: S101 - the same
+
+
+def tools_of(role: Role) -> list[Tool]:
+    """What `role` may call, in the order of the list."""
+    return [line.tool for line in LINES if role in line.roles]
+
+
+def roles_of(name: str) -> tuple[Role, ...]:
+    """Who may call the tool `name`; nobody, when there is no such tool."""
+    line = TOOLS.get(name)
+    return line.roles if line else ()
+
+
+def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
+    """Call a tool for `ctx.role`. Never raises for what a model can do wrong: every outcome is a ToolResult.
+
+    Order: the tool exists, the role may, the arguments fit the schema, the effect's limits hold; then it runs. Facts
+    of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and
+    outcome, also when it was refused or failed.
+    """
+    result = shortened(_outcome(ctx, name, args))
+    ctx.facts.update((fact.ref, fact) for fact in result.facts)
+    ctx.record("tool", _entry(ctx, name, args, result))
+    return result
+
+
+def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
+    line = TOOLS.get(name)
+    if line is None:
+        return refused(f"there is no tool {clean(name, 40)!r}; {ctx.role} has: {', '.join(_names(ctx.role))}")
+    if ctx.role not in line.roles:
+        owners = " or ".join(line.roles)
+        return refused(f"{name} belongs to the {owners}, not to the {ctx.role}: ask there (--role {line.roles[0]})")
+    try:
+        checked = line.tool.args.model_validate(dict(args))
+    except ValidationError as error:
+        return refused(f"{name}: {_first(error)}")
+    except (TypeError, ValueError):
+        return refused(f"{name}: the arguments must be a JSON object")
+    try:
+        reason = limits.reason_against(ctx)
+        result = refused(reason) if reason else line.tool.run(ctx, checked)
+    except Refused as error:
+        return refused(str(error))
+    except DeskError as error:
+        return ToolResult("failed", f"{name}: {error}")
+    except Exception as error:  # noqa: BLE001 - a model reads the outcome: no traceback, no text that may hold a secret
+        return ToolResult("failed", f"{name} broke ({type(error).__name__}): our bug; it changed nothing")
+    if line.effect is Effect.PROPOSE and result.status in ("ok", "started"):
+        ctx.proposed = True
+    return result
+
+
+def _names(role: Role) -> list[str]:
+    return [tool.name for tool in tools_of(role)]
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint of a schema check: which argument, what is wrong with it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "arguments"
+    return f"{clean(where, 80)}: {clean(first['msg'], 160)}"
+
+
+def _entry(ctx: ToolContext, name: str, args: Mapping[str, Any], result: ToolResult) -> dict[str, Any]:
+    """What the people journal keeps of a call."""
+    return {
+        "tool": clean(name, 40),
+        "args": limits.recordable(args),
+        "role": ctx.role,
+        "person": clean(ctx.person, 80),
+        "thread": ctx.thread,
+        "turn": ctx.turn,
+        "model": clean(ctx.model, 80),
+        "status": result.status,
+        "outcome": limits.redacted(clean(result.text, 200)),
+        "evidence": [f"{e.kind}:{e.id}" for e in result.evidence[:20]],
+        "job": result.job,
+    }
