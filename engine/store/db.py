@@ -1,0 +1,111 @@
+"""The desk's database: SQLite in WAL mode, or PostgreSQL by its URL. Opened by app.home and by tests.
+
+`open_db` turns a URL into an engine, `migrate` brings its tables up to date, `read` and `write` are the two kinds of
+transaction. Whoever reads and then writes what it read belongs into `write`: there SQLite takes its writer's lock
+first, so a reading cannot be overtaken (a deferred transaction would be thrown out with "database is locked").
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlmodel import Session
+
+from engine.errors import BadInput, DataError
+
+REVISION = "0001"  # head of migrations/versions; a test keeps it so
+BUSY_MS = 5_000  # how long SQLite waits for another process's write
+
+
+def open_db(url: str) -> Engine:
+    """An engine for `url` (`sqlite:////path/desk.db` or `postgresql://...`); nothing is connected yet.
+
+    Raises BadInput for a URL that cannot be read or names another database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise BadInput("the database URL cannot be read", "set NIGHTDESK_DATABASE_URL like postgresql://...") from error
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    raise BadInput(f"database {parsed.get_backend_name()!r} is not supported", "use sqlite or postgresql")
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    """Set what SQLite forgets from connection to connection; transactions are ours to begin."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    """Begin the kind of transaction that was asked for."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Session]:
+    """A transaction that only reads: one consistent picture, never waiting for a writer."""
+    with Session(engine) as session:
+        yield session
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Session]:
+    """A transaction that writes: committed when the block ends, rolled back when it raises."""
+    with engine.connect().execution_options(writes=True) as connection, Session(connection) as session:
+        yield session
+        session.commit()
+        connection.commit()
+
+
+def revision_of(engine: Engine) -> str | None:
+    """The migration that `engine` is at; None for an empty database."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the tables up to date; True when something was done. The caller holds the home's lock.
+
+    Up to date costs one small query (alembic is not imported). Raises DataError when the database cannot be opened or
+    was written by a newer Nightdesk.
+    """
+    try:
+        found = revision_of(engine)
+        if found == REVISION:
+            return False
+        if found is not None and found > REVISION:
+            raise DataError(f"the database is of a newer Nightdesk (revision {found})", "update this Nightdesk")
+        _upgrade(engine)
+    except DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise DataError(
+            f"the database {where} cannot be opened: {error.orig}", "check NIGHTDESK_DATABASE_URL"
+        ) from error
+    return True
+
+
+def _upgrade(engine: Engine) -> None:
+    """Run alembic's upgrade on one connection of `engine`."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect().execution_options(writes=True) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()

@@ -1,0 +1,194 @@
+"""Every table of the desk's database. Read and written through engine.store.db by control, sim, tools, agents and app.
+
+A row holds what is searched by in columns of its own; what may still change its shape is JSON text in a column that
+says so. Times are UTC milliseconds (`*_ms`), ids short readable texts, a state is one of the words beside its column.
+engine/store/migrations holds the same tables as SQL; a test keeps the two equal.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+
+def _ms(*, nullable: bool = False, index: bool = False) -> Column[int]:
+    """A column of UTC milliseconds: 64 bits also on PostgreSQL, whose INTEGER has 32."""
+    return Column(BigInteger, nullable=nullable, index=index)
+
+
+def _json(default: str = "{}") -> Column[str]:
+    """A column of JSON text, of any length."""
+    return Column(Text, nullable=False, server_default=default)
+
+
+class Run(SQLModel, table=True):
+    """One finished or failed backtest, sweep member or fold; its files lie in `folder`."""
+
+    __tablename__ = "runs"
+    id: str = Field(primary_key=True)
+    created_ms: int = Field(sa_column=_ms(index=True))
+    strategy: str
+    symbol: str
+    timeframe: str
+    cache_key: str = Field(index=True)  # hash of data, config, code and features
+    state: str = "done"  # done | failed | cancelled
+    folder: str = ""
+    summary: str = Field(default="{}", sa_column=_json())
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class Job(SQLModel, table=True):
+    """Work that a spawned process does for a person or a tool."""
+
+    __tablename__ = "jobs"
+    id: str = Field(primary_key=True)
+    kind: str
+    args: str = Field(default="{}", sa_column=_json())
+    state: str = Field(default="queued", index=True)  # queued | running | done | failed | cancelled
+    progress: float = 0.0  # 0..1
+    pid: int | None = None
+    thread: str | None = None
+    turn: str | None = None
+    person: str | None = None
+    run_id: str | None = None
+    error: str | None = None
+    created_ms: int = Field(sa_column=_ms(index=True))
+    started_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    ended_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class Proposal(SQLModel, table=True):
+    """A change that waits for a person. `pending` goes to exactly one of the other states, once."""
+
+    __tablename__ = "proposals"
+    # one pending proposal a sleeve is a rule of the database, not only of the code
+    __table_args__ = (
+        Index(
+            "one_pending_a_sleeve",
+            "sleeve",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+    id: str = Field(primary_key=True)
+    kind: str  # change | pause | rollback
+    sleeve: str  # "*" for a rollback of the whole desk
+    base_version: int
+    diff: str = Field(sa_column=_json())  # {"changes": [{"key", "old", "value", "low", "high", "unit"}], ...}
+    diff_sha256: str
+    direction: str  # tightens | loosens | neutral | unknown
+    exposure: str = Field(default="{}", sa_column=_json())  # worst case before and after
+    rationale: str = Field(default="", sa_column=Column(Text, nullable=False))
+    evidence: str = Field(default="[]", sa_column=_json("[]"))
+    requester: str = Field(default="{}", sa_column=_json())  # {"role", "thread", "person"}
+    created_ms: int = Field(sa_column=_ms(index=True))
+    expires_ms: int = Field(sa_column=_ms())
+    state: str = Field(default="pending", index=True)  # pending | applied | rejected | expired | stale | superseded
+    state_reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    decided_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # JSON of the actor
+    decided_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    applied_version: int | None = None
+    rollback_of: int | None = None
+    journal_id: str | None = None  # the people journal's record of the decision
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class ConfigVersion(SQLModel, table=True):
+    """One immutable configuration of the whole desk."""
+
+    __tablename__ = "config_versions"
+    version: int = Field(primary_key=True)
+    sha256: str
+    body: str = Field(sa_column=_json())
+    created_ms: int = Field(sa_column=_ms())
+    made_by: str = Field(default="{}", sa_column=_json())
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    proposal_id: str | None = None
+    rollback_of: int | None = None
+
+
+class Active(SQLModel, table=True):
+    """The pointer to the configuration in force: one row, id 1."""
+
+    __tablename__ = "active"
+    id: int = Field(default=1, primary_key=True)
+    version: int = Field(foreign_key="config_versions.version")
+    changed_ms: int = Field(sa_column=_ms())
+
+
+class Halt(SQLModel, table=True):
+    """One halt; latched while `released_ms` is null. The file HALT of the home is the other half of the latch."""
+
+    __tablename__ = "halts"
+    id: int | None = Field(default=None, primary_key=True)
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    set_by: str = Field(default="{}", sa_column=_json())
+    set_ms: int = Field(sa_column=_ms(index=True))
+    released_ms: int | None = Field(default=None, sa_column=_ms(nullable=True, index=True))
+    released_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    release_reason: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class Thread(SQLModel, table=True):
+    """One conversation with one role."""
+
+    __tablename__ = "threads"
+    id: str = Field(primary_key=True)
+    role: str  # developer | operator | advisor
+    person: str = ""
+    created_ms: int = Field(sa_column=_ms(index=True))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class Turn(SQLModel, table=True):
+    """One question and its answer."""
+
+    __tablename__ = "turns"
+    id: str = Field(primary_key=True)
+    thread: str = Field(index=True)
+    role: str
+    state: str = Field(default="running", index=True)  # running | done | failed | cancelled
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    answer: str = Field(default="{}", sa_column=_json())
+    model: str = ""
+    created_ms: int = Field(sa_column=_ms(index=True))
+    ended_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class TurnEvent(SQLModel, table=True):
+    """One numbered event of a turn, so that a reader can attach again where it left."""
+
+    __tablename__ = "turn_events"
+    turn: str = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    kind: str
+    created_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class Note(SQLModel, table=True):
+    """One note of a role in the inbox, until a person promotes or drops it."""
+
+    __tablename__ = "notes"
+    id: str = Field(primary_key=True)
+    role: str = Field(index=True)
+    thread: str = ""
+    person: str = ""
+    title: str = ""
+    state: str = Field(default="inbox", index=True)  # inbox | promoted | dropped
+    path: str = ""
+    created_ms: int = Field(sa_column=_ms(index=True))
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    evidence: str = Field(default="[]", sa_column=_json("[]"))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class Anchor(SQLModel, table=True):
+    """The last head of a journal that the database has seen: records dropped at a journal's end are noticed by it."""
+
+    __tablename__ = "anchors"
+    journal: str = Field(primary_key=True)  # desk | people
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hash: str
+    noted_ms: int = Field(sa_column=_ms())

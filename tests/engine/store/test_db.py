@@ -1,0 +1,153 @@
+"""The database: tables and migration agree, coming back is cheap, and two writers do not throw each other out."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel, select
+
+from engine.errors import BadInput, DataError
+from engine.store import db as database
+from engine.store import tables
+
+
+def _proposal(number: int, state: str = "pending") -> tables.Proposal:
+    return tables.Proposal(
+        id=f"prop-{number}",
+        kind="change",
+        sleeve="btc",
+        base_version=1,
+        diff="{}",
+        diff_sha256="x",
+        direction="neutral",
+        created_ms=1_700_000_000_000,
+        expires_ms=1_700_000_000_001,
+        state=state,
+    )
+
+
+def test_migration_makes_exactly_the_declared_tables(db: Engine) -> None:
+    """Alembic finds nothing to add to or take from a migrated database."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with db.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_revision_constant_is_the_head_of_the_migrations() -> None:
+    """The cheap check compares with the same revision alembic would go to."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == database.REVISION
+
+
+def test_coming_back_to_a_migrated_database_imports_no_alembic(sqlite: Engine) -> None:
+    """A command on an existing home does not pay for alembic."""
+    code = (
+        "import sys; from engine.store.db import open_db, migrate\n"
+        f"assert migrate(open_db({str(sqlite.url)!r})) is False\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_pending_proposal_a_sleeve_is_a_rule_of_the_database(db: Engine) -> None:
+    """A second pending row of a sleeve is refused by the index; decided ones may be many."""
+    with database.write(db) as session:
+        session.add_all([_proposal(1, "rejected"), _proposal(2, "rejected"), _proposal(3)])
+    with pytest.raises(IntegrityError), database.write(db) as session:
+        session.add(_proposal(4))
+    with database.read(db) as session:
+        assert [row.id for row in session.exec(select(tables.Proposal).where(tables.Proposal.state == "pending"))] == [
+            "prop-3"
+        ]
+
+
+def test_a_raising_block_writes_nothing(db: Engine) -> None:
+    """What was added before the exception is gone."""
+
+    def work() -> None:
+        with database.write(db) as session:
+            session.add(_proposal(1))
+            session.flush()
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        work()
+    with database.read(db) as session:
+        assert session.exec(select(tables.Proposal)).all() == []
+
+
+def test_writers_that_read_first_wait_for_each_other(sqlite: Engine) -> None:
+    """Four threads that read and then write a counter lose no step and are never thrown out."""
+    with sqlite.begin() as connection:
+        connection.execute(text("CREATE TABLE counter (n INTEGER)"))
+        connection.execute(text("INSERT INTO counter VALUES (0)"))
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(25):
+                with database.write(sqlite) as session:
+                    n = session.connection().execute(text("SELECT n FROM counter")).scalar_one()
+                    session.connection().execute(text("UPDATE counter SET n = :n"), {"n": n + 1})
+        except Exception as error:  # noqa: BLE001 - shown by the assert below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with sqlite.connect() as connection:
+        assert connection.execute(text("SELECT n FROM counter")).scalar_one() == 100
+
+
+def test_sqlite_keeps_its_promises(sqlite: Engine) -> None:
+    """Write-ahead log, full synchronisation and foreign keys hold on every connection."""
+    with sqlite.connect() as connection:
+        found = [connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
+        keys = connection.execute(text("PRAGMA foreign_keys")).scalar()
+    assert (found, keys) == (["wal", 2], 1)
+
+
+def test_milliseconds_fit(db: Engine) -> None:
+    """Today's milliseconds need more than 32 bits."""
+    with database.write(db) as session:
+        session.add(tables.Anchor(journal="desk", seq=2**40, hash="h", noted_ms=1_800_000_000_000))
+    with database.read(db) as session:
+        assert session.get(tables.Anchor, "desk").seq == 2**40
+
+
+def test_unknown_databases_and_broken_urls_are_one_clear_line() -> None:
+    """A bad URL is a person's mistake, told as such."""
+    with pytest.raises(BadInput, match="mysql"):
+        database.open_db("mysql://localhost/x")
+    with pytest.raises(BadInput, match="cannot be read"):
+        database.open_db("not a url")
+
+
+def test_a_database_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
+    """A folder in the database's place is told with its path."""
+    (tmp_path / "desk.db").mkdir()
+    with pytest.raises(DataError, match=r"desk\.db"):
+        database.migrate(database.open_db(f"sqlite:///{tmp_path / 'desk.db'}"))
+
+
+def test_a_newer_database_is_left_alone(sqlite: Engine) -> None:
+    """An older Nightdesk does not touch what a newer one has made."""
+    with sqlite.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DataError, match="newer"):
+        database.migrate(sqlite)
