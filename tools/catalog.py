@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
-from tools import calc, limits
+from tools import backtests, calc, desk, journal, limits, market, notes, proposals
 from tools.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
@@ -25,7 +25,29 @@ class Line(NamedTuple):
     roles: tuple[Role, ...]
 
 
-LINES: tuple[Line, ...] = (Line(calc.calc, Effect.READ, ALL),)
+LINES: tuple[Line, ...] = (
+    Line(desk.desk, Effect.READ, ALL),
+    Line(desk.sleeves, Effect.READ, ALL),
+    Line(desk.health, Effect.READ, ALL),
+    Line(market.list_data, Effect.READ, ALL),
+    Line(market.list_strategies, Effect.READ, ALL),
+    Line(backtests.run, Effect.READ, ALL),
+    Line(backtests.round_trip, Effect.READ, ALL),
+    Line(journal.journal_search, Effect.READ, ALL),
+    Line(journal.explain_event, Effect.READ, ALL),
+    Line(proposals.proposals, Effect.READ, ALL),
+    Line(notes.memory, Effect.READ, ALL),
+    Line(calc.calc, Effect.READ, ALL),
+    Line(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
+    Line(backtests.compare, Effect.COMPUTE, (DEVELOPER,)),
+    Line(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
+    Line(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
+    Line(desk.probe, Effect.COMPUTE, (OPERATOR,)),
+    Line(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
+    Line(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
+    Line(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
+    Line(notes.note, Effect.PROPOSE, ALL),
+)
 TOOLS: dict[str, Line] = {line.tool.name: line for line in LINES}
 assert len(TOOLS) == len(LINES), "two tools share a name"  # noqa: S101 - a programmer's error
 assert all(line.effect is line.tool.effect for line in LINES), "effects disagree"  # noqa: S101 - the same

@@ -184,7 +184,7 @@ class Args(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _clean_text(cls, value: object) -> object:
+    def clean_text(cls, value: object) -> object:
         return clean(value, 4000).strip() if isinstance(value, str) else value
 
 
@@ -214,7 +214,7 @@ def tool(name: str, effect: Effect) -> Callable[[Callable[[ToolContext, A], Tool
     """Make a Tool of `f(ctx, args)`; its docstring is what a model reads, its annotation the schema."""
 
     def name_it(f: Callable[[ToolContext, A], ToolResult]) -> Tool:
-        args = get_type_hints(f)["args"]
+        args = list(get_type_hints(f).values())[1]
         assert issubclass(args, Args), f"{name}: args must be a subclass of Args"  # noqa: S101 - a programmer's error
         about = " ".join((f.__doc__ or "").split())
         assert about, f"{name}: a tool's docstring is its description"  # noqa: S101 - a programmer's error

@@ -1,0 +1,56 @@
+"""Times as people say them, turned into UTC milliseconds of desk time. Called by the tools that take a window.
+
+`2025`, `2025-03`, `2025-03-04`, `2025-03-04T05:15`, `today`, `yesterday`, `24h`, `7d`, or milliseconds. An end names
+the first moment that is outside: `end=2025` ends before 2026 begins only when written `2026`.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from engine.errors import BadInput
+
+DAY_MS = 86_400_000
+_SPAN_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+_FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+
+
+def instant(text: str, desk_ms: int | None) -> int:
+    """The instant that `text` names, in UTC ms. Words and spans count back from `desk_ms`; BadInput when unreadable."""
+    bare = text.strip().lower().removesuffix("z").replace("t", "T") if text[:1].isdigit() else text.strip().lower()
+    if re.fullmatch(r"\d{12,14}", bare):
+        return int(bare)
+    span = re.fullmatch(r"(?:last |the last )?(\d{1,4}) ?(m|h|d|w)(?:ours?|ays?|eeks?|inutes?)?", bare)
+    if span or bare in ("today", "yesterday"):
+        if desk_ms is None:
+            raise BadInput(f"{text!r} counts from the desk's time, and the desk has decided on no bar yet")
+        day = desk_ms - desk_ms % DAY_MS
+        if span:
+            return desk_ms - int(span[1]) * _SPAN_MS[span[2]]
+        return day if bare == "today" else day - DAY_MS
+    for form in _FORMATS:
+        try:
+            return int(datetime.strptime(bare, form).replace(tzinfo=UTC).timestamp() * 1000)
+        except ValueError:
+            continue
+    raise BadInput(f"{text!r} is no time", "write 2025-03-04, 2025-03-04T05:15, yesterday or 24h (UTC)")
+
+
+def window(since: str | None, until: str | None, desk_ms: int | None, default: str) -> tuple[int, int]:
+    """[from, to) in UTC ms: `since` (or `default`) up to `until` (or the desk's time, inclusive). Reversed: BadInput."""
+    start = instant(since or default, desk_ms)
+    if until:
+        end = instant(until, desk_ms)
+    elif desk_ms is None:
+        raise BadInput("the desk has decided on no bar yet", "start it with: nightdesk up")
+    else:
+        end = desk_ms + 1
+    if end <= start:
+        raise BadInput(f"the window is empty or reversed: {said(start)} to {said(end)}")
+    return start, end
+
+
+def said(ms: int | None) -> str:
+    """`2025-03-04 05:15Z`; a dash for none."""
+    if ms is None:
+        return "-"
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)).strftime("%Y-%m-%d %H:%MZ")
