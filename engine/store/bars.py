@@ -1,0 +1,292 @@
+"""The catalog of market data: parquet files under the data folders -> named series -> polars frames.
+
+Called by the command line, the jobs, the worker's feed and the read tools. It reads and never writes, and it never
+mends: a file that is not what its name says raises `DataError` with the row, and `nightdesk data check` tells the rest.
+
+A file's name is its identity: `{venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet`, series = a timeframe,
+`funding`, `mark_{tf}` or `oi_{tf}`. A tagged file is a data set of its own. Where two roots hold the same name the
+later root wins and `shadowed()` says so (the desk gives its home last: what a person pulled or imported is what they
+want to use); two files of one name inside one root are refused when asked for.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from engine.errors import BadInput, DataError
+
+NAME = re.compile(
+    r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)"
+    r"_(?P<series>\d+[mhdw]|funding|(?:mark|oi)_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
+)
+ORIGIN = b"nightdesk_source"  # parquet metadata key; `pulled` when a pull wrote the file
+MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000-01-01 .. 2100-01-01: anything else is another unit
+PRICES = ("open", "high", "low", "close")
+
+
+class Series(NamedTuple):
+    """One file of the catalog; times are bar opens in UTC ms, both ends included."""
+
+    path: Path
+    venue: str
+    symbol: str
+    market: str
+    series: str
+    tag: str
+    source: str
+    rows: int
+    first_ms: int
+    last_ms: int
+
+
+def timeframe_ms(text: str) -> int:
+    """`15m` -> 900000. Raises BadInput for anything that is not a number with m, h, d or w."""
+    if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
+        raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m or 1h")
+    return int(text[:-1]) * MS[text[-1]]
+
+
+def day(ms: int) -> str:
+    """UTC minute of milliseconds, for messages."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+class Catalog:
+    """What data there is under `roots`: (folder, source) pairs, searched recursively; later roots win."""
+
+    def __init__(self, roots: Sequence[tuple[Path, str]]) -> None:
+        self.roots = [(Path(folder), source) for folder, source in roots]
+        self._scan()
+
+    def _scan(self) -> None:
+        """Look at every parquet file once: its name and its footer, none of its rows."""
+        self._found: dict[tuple[str, ...], Series] = {}
+        self._doubled: dict[tuple[str, ...], list[Path]] = {}
+        self._unknown: dict[Path, str] = {}
+        self._shadowed: list[tuple[Path, Path]] = []
+        for n, (folder, source) in enumerate(self.roots):
+            mine: dict[tuple[str, ...], Series] = {}
+            for path in sorted(folder.rglob("*.parquet")) if folder.is_dir() else []:
+                nested = any(path.is_relative_to(other) for other, _ in self.roots[n + 1 :])
+                if not nested and not path.name.startswith("."):
+                    self._take(path, source, mine)
+            for key, s in mine.items():
+                if key in self._found:
+                    self._shadowed.append((self._found[key].path, s.path))
+                self._found[key] = s
+
+    def _take(self, path: Path, source: str, mine: dict[tuple[str, ...], Series]) -> None:
+        """Put one file where it belongs: a series, a double within its root, or unknown with a reason."""
+        parts = NAME.fullmatch(path.name)
+        if parts is None:
+            self._unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
+            return
+        try:
+            rows, first_ms, last_ms, pulled = _footer(path)
+        except DataError as error:
+            self._unknown[path] = error.what
+            return
+        key = tuple(parts[k] or "" for k in ("venue", "symbol", "market", "series", "tag"))
+        source = "synthetic" if parts["venue"] == "synthetic" else "pulled" if pulled else source
+        s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
+        if key in mine:
+            self._doubled.setdefault(key, [mine[key].path]).append(path)
+        else:
+            self._doubled.pop(key, None)  # a later root wins over a double of an earlier one
+            mine[key] = s
+
+    def series(self) -> list[Series]:
+        """Every readable series, sorted by name."""
+        return sorted(self._found.values(), key=lambda s: s[1:6])
+
+    def unknown(self) -> list[Path]:
+        """Parquet files that are no series: another name, not readable, no rows."""
+        return sorted(self._unknown)
+
+    def why(self, path: Path) -> str:
+        """Why a file is unknown."""
+        return self._unknown.get(path, "")
+
+    def shadowed(self) -> list[tuple[Path, Path]]:
+        """(hidden, used) pairs: the same name in two roots, where the later root won."""
+        return list(self._shadowed)
+
+    def find(self, venue: str, symbol: str, series: str, market: str = "perp", tag: str = "") -> Series:
+        """The one series of that name; BadInput says what there is instead. Untagged unless a tag is given."""
+        key = (venue, symbol, market, series, tag)
+        if key in self._doubled:
+            files = " and ".join(str(p) for p in self._doubled[key])
+            raise BadInput(f"two files are both {_label(key)}: {files}", "give one of them a tag, or move it away")
+        if key in self._found:
+            return self._found[key]
+        raise BadInput(f"no data for {_label(key)}", self._instead(key))
+
+    def _instead(self, key: tuple[str, ...]) -> str:
+        """What a person could have meant: the nearest names there are, or why the file was not taken."""
+        name = "_".join(part for part in key if part) + ".parquet"
+        broken = [f"{p} is there, but {why}" for p, why in self._unknown.items() if p.name == name]
+        if broken:
+            return broken[0]
+        if not self._found:
+            folders = ", ".join(str(folder) for folder, _ in self.roots) or "no folder given"
+            return f"there is no market data at all (looked in {folders}); see nightdesk data list"
+        same = [k for k in self._found if k[1:4] == key[1:4] and k[3] == key[3]]
+        near = same or [k for k in self._found if k[0] == key[0] and k[1] == key[1]]
+        near = near or [k for k in self._found if k[1] == key[1]]
+        near = near or [k for k in self._found if k[3] == key[3] and not k[4]]
+        return "there is " + ", ".join(_label(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
+
+    def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> pl.DataFrame:
+        """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units).
+
+        Gaps stay gaps. Raises DataError for a missing or non-numeric column, and for times that do not ascend.
+        """
+        wanted = [*PRICES, "volume"] if not s.series.startswith("mark_") else list(PRICES)
+        frame = _columns(s.path, wanted)
+        _ascending(frame, s.path)
+        return _between(frame, from_ms, to_ms)
+
+    def funding(self, venue: str, symbol: str) -> pl.DataFrame | None:
+        """Settlements, or None without a file: ts Int64 rounded to the minute, rate Float64 (positive: longs pay).
+
+        Venues stamp a settlement some ms late and some recordings hold it twice: equal doubles become one (D4);
+        doubles that differ raise DataError, as nobody can say which was paid.
+        """
+        if (venue, symbol, "perp", "funding", "") not in self._found:
+            return None
+        s = self.find(venue, symbol, "funding")
+        frame = _columns(s.path, ["rate"]).with_columns(ts=(pl.col("ts") + 30_000) // 60_000 * 60_000)
+        bad = frame.filter(~pl.col("rate").is_finite().fill_null(value=False))
+        if bad.height:
+            raise DataError(f"{s.path}: no rate for the settlement {day(bad['ts'][0])}", "pull the funding again")
+        both = frame.group_by("ts").agg(pl.col("rate").first(), other=pl.col("rate").n_unique()).sort("ts")
+        odd = both.filter(pl.col("other") > 1)
+        if odd.height:
+            raise DataError(
+                f"{s.path}: {odd.height} settlements carry two different rates, the first {day(odd['ts'][0])}",
+                "which one was paid is unknown: pull the funding again",
+            )
+        return both.select("ts", "rate")
+
+    def marks(self, venue: str, symbol: str) -> pl.DataFrame | None:
+        """Mark prices of the finest series there is: ts Int64 (bar open), open Float64. None: no file."""
+        names = [k for k in self._found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
+        if not names:
+            return None
+        s = self._found[min(names, key=lambda k: timeframe_ms(k[3].removeprefix("mark_")))]
+        frame = _columns(s.path, ["open"])
+        _ascending(frame, s.path)
+        return frame
+
+
+def _label(key: Iterable[str]) -> str:
+    """A series as a person reads it: `binance BTC-USDT perp 15m`."""
+    return " ".join(part for part in key if part)
+
+
+def _footer(path: Path) -> tuple[int, int, int, bool]:
+    """(rows, first ts, last ts, was pulled) from the parquet footer; reads ts where the footer has no statistics."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        meta = pq.read_metadata(path)
+        names = meta.schema.names
+        if "ts" not in names:
+            raise DataError(f"it has no column ts (it has {', '.join(names)})")
+        if meta.num_rows == 0:
+            raise DataError("it has no rows")
+        first, last = _span(meta, names.index("ts")) or _span_read(path)
+    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"it cannot be read as parquet ({_short(error)})") from error
+    if not (PLAUSIBLE_MS[0] <= first <= last < PLAUSIBLE_MS[1]):
+        raise DataError(f"its ts are not UTC milliseconds ({first} .. {last}): nightdesk data import {path}")
+    return meta.num_rows, first, last, (meta.metadata or {}).get(ORIGIN, b"") == b"pulled"
+
+
+def _span(meta: Any, column: int) -> tuple[int, int] | None:
+    """First and last ts from a footer's raw statistics (the typed ones import a time zone library), if it has them."""
+    stats = [meta.row_group(g).column(column).statistics for g in range(meta.num_row_groups)]
+    if any(st is None or not st.has_min_max or st.physical_type != "INT64" for st in stats):
+        return None
+    kind = meta.schema.column(column).logical_type.to_json()
+    per_ms = 1_000 if "microseconds" in kind else 1_000_000 if "nanoseconds" in kind else 1
+    return min(st.min_raw for st in stats) // per_ms, max(st.max_raw for st in stats) // per_ms
+
+
+def _span_read(path: Path) -> tuple[int, int]:
+    """First and last ts by reading the column."""
+    ts = _times(pl.read_parquet(path, columns=["ts"])["ts"], path)
+    return int(ts.min()), int(ts.max())  # type: ignore[arg-type]  # integers, not empty
+
+
+def _columns(path: Path, names: list[str]) -> pl.DataFrame:
+    """ts as Int64 ms and the named columns as Float64; DataError when the file does not have them as numbers."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path} cannot be read as parquet ({_short(error)})", "check the file, or import it") from error
+    missing = [n for n in ["ts", *names] if n not in frame.columns]
+    if missing:
+        raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+    text = [n for n in names if not frame.schema[n].is_numeric()]
+    if text:
+        raise DataError(f"{path}: column {text[0]} holds {frame.schema[text[0]]}, not numbers", "import the file")
+    return frame.select(_times(frame["ts"], path).alias("ts"), *(pl.col(n).cast(pl.Float64) for n in names))
+
+
+def _times(ts: pl.Series, path: Path) -> pl.Series:
+    """The time column as Int64 UTC ms; DataError for nulls, text, or another unit."""
+    if isinstance(ts.dtype, pl.Datetime):
+        ts = ts.cast(pl.Datetime("ms", ts.dtype.time_zone)).to_physical()
+    if not ts.dtype.is_integer() or ts.null_count():
+        raise DataError(f"{path}: ts holds {ts.dtype} with {ts.null_count()} empty rows, not times", "import the file")
+    ts = ts.cast(pl.Int64)
+    if ts.len() and not (PLAUSIBLE_MS[0] <= int(ts.min()) and int(ts.max()) < PLAUSIBLE_MS[1]):  # type: ignore[arg-type]  # integers, not empty
+        raise DataError(f"{path}: ts are not UTC milliseconds (found {ts[0]})", f"nightdesk data import {path}")
+    return ts
+
+
+def _ascending(frame: pl.DataFrame, path: Path) -> None:
+    """Refuse times that repeat or go back: joined or simulated as they are, they would lie."""
+    steps = frame["ts"].diff()
+    bad = (steps <= 0).arg_true()
+    if bad.len():
+        row = int(bad[0])
+        what = "repeats" if steps[row] == 0 else "goes back in time"
+        raise DataError(
+            f"{path}: row {row} ({day(frame['ts'][row])}) {what}, with {bad.len()} such rows",
+            f"nightdesk data check {path}",
+        )
+
+
+def _between(frame: pl.DataFrame, from_ms: int | None, to_ms: int | None) -> pl.DataFrame:
+    """Rows with from_ms <= ts < to_ms, of a frame sorted by ts."""
+    ts = frame["ts"]
+    first = 0 if from_ms is None else int(ts.search_sorted(from_ms, side="left"))
+    end = frame.height if to_ms is None else int(ts.search_sorted(to_ms, side="left"))
+    return frame.slice(first, max(0, end - first))
+
+
+def _short(error: BaseException) -> str:
+    """The first line of a library's message."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+_HASHES: dict[tuple[str, int, int], str] = {}
+
+
+def sha256_of(path: Path) -> str:
+    """Content hash of a file in hex, remembered by (path, size, change time) for the life of the process."""
+    stat = path.stat()
+    key = (str(path), stat.st_size, stat.st_mtime_ns)
+    if key not in _HASHES:
+        with path.open("rb") as file:
+            _HASHES[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _HASHES[key]

@@ -1,0 +1,173 @@
+"""What an instrument is and what trading it costs: lot, tick, maintenance margin, fees, half-spread, impact (D16).
+
+Called by the backtest, the worker, paper fills and the configuration's bounds. Every figure carries the page and the
+date it was read from; desk.toml may override any of them, key by key. A figure nobody knows is never guessed: an
+instrument that is not in the table raises BadInput, and the hint says which keys would describe it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from engine.errors import BadInput
+
+Overrides = Mapping[str, Mapping[str, Any]]  # "binance:BTC-USDT:perp" -> some fields of Instrument or Costs
+
+
+class Instrument(NamedTuple):
+    """One thing to trade. Sizes are base units (OKX contracts times their value), prices quote units."""
+
+    venue: str
+    symbol: str
+    market: str
+    lot_size: float
+    tick: float
+    maintenance_frac: float  # of notional; 0 on spot
+
+
+class Costs(NamedTuple):
+    """Costs as fractions of notional; a negative maker fee is a rebate. impact_y is D3's Y."""
+
+    maker_frac: float
+    taker_frac: float
+    half_spread_frac: float
+    impact_y: float
+    source: str  # the page each figure comes from
+    dated: str  # the day it was read there, ISO
+    funding_source: str  # where settlements come from; "none" on spot
+
+
+# Lot (base units) and tick by venue and market: the grid of recorded prices and volumes at 2025-12-31; for BTC and ETH
+# recorded bodies of GET /fapi/v1/exchangeInfo, /api/v5/public/instruments (lotSz * ctVal) and /v5/market/instruments-info
+# say the same but for Bybit's older ticks. Binance SOL traded whole coins until early 2025. Not recorded, so from the
+# venues' contract pages and to be checked by a pull: OKX XRP and BNB, Bybit XRP and BNB, Binance BNB spot.
+_PERP = {
+    "binance": {
+        "BTC": (0.001, 0.1),
+        "ETH": (0.001, 0.01),
+        "SOL": (0.01, 0.01),
+        "XRP": (0.1, 0.0001),
+        "BNB": (0.01, 0.01),
+    },
+    "okx": {
+        "BTC": (0.0001, 0.1),
+        "ETH": (0.001, 0.01),
+        "SOL": (0.01, 0.01),
+        "XRP": (1.0, 0.0001),
+        "BNB": (0.01, 0.1),
+    },
+    "bybit": {
+        "BTC": (0.001, 0.1),
+        "ETH": (0.01, 0.01),
+        "SOL": (0.1, 0.01),
+        "XRP": (0.1, 0.0001),
+        "BNB": (0.01, 0.1),
+    },
+}
+_PERP["synthetic"] = _PERP["binance"]
+_SPOT = {
+    "binance": {
+        "BTC": (0.00001, 0.01),
+        "ETH": (0.0001, 0.01),
+        "SOL": (0.001, 0.01),
+        "XRP": (0.1, 0.0001),
+        "BNB": (0.001, 0.01),
+    },
+}
+_TABLES = {"perp": _PERP, "spot": _SPOT}
+
+# Maintenance margin of the bracket that holds 100,000 USDT, rounded up: a small desk stays below it, and a figure that
+# is too high refuses earlier. Binance "Leverage & Margin Tiers" 2025-11-28 (BTC 0.40-0.50 %, SOL 1.00 %), OKX "Position
+# tiers" 2025-02-24 (BTC 0.40-0.50 %), Bybit "Risk limit" (BTC 0.50 %). One figure for all three venues.
+_MAINTENANCE = {"BTC": 0.005, "ETH": 0.005, "SOL": 0.01, "XRP": 0.01, "BNB": 0.01}
+
+# maker, taker of a user without volume tier or token discount; page; day read
+_FEES = {
+    ("binance", "perp"): (0.0002, 0.0005, "www.binance.com/en/fee/futureFee", "2026-10-12"),
+    ("okx", "perp"): (0.0002, 0.0005, "www.okx.com/fees", "2026-10-16"),
+    ("bybit", "perp"): (0.0002, 0.00055, "www.bybit.com/en/help-center/article/Trading-Fee-Structure", "2026-10-16"),
+    ("synthetic", "perp"): (0.0002, 0.0005, "as binance", "2026-10-12"),
+    ("binance", "spot"): (0.001, 0.001, "www.binance.com/en/fee/schedule", "2026-10-12"),
+}
+
+# Half of the spread as a fraction of price. BTC: 99th percentile of a recorded Binance book, 2024-08-08 (2.9 USD wide;
+# the median is one tick). The others: one tick at the price of 2025-12-31, twice what a book one tick wide costs.
+_HALF_SPREAD = {"BTC": 0.000023, "ETH": 0.00002, "SOL": 0.00008, "XRP": 0.000055, "BNB": 0.000015}
+_SPREAD_SOURCE = "half-spread: recorded Binance book 2024-08-08 (BTC), one tick at 2025-12-31 (others)"
+
+IMPACT_Y = 0.7  # D3: the prior of the literature's 0.5-1 until the desk has slippage of its own to regress
+
+
+def _key(venue: str, symbol: str, market: str) -> str:
+    """The instrument's one name: `binance:BTC-USDT:perp`."""
+    return f"{venue}:{symbol}:{market}"
+
+
+def _figures(venue: str, symbol: str, market: str) -> tuple[float, float] | None:
+    """(lot, tick) of the table, or None. Only USDT quotes are in it."""
+    base, _, quote = symbol.partition("-")
+    return _TABLES.get(market, {}).get(venue, {}).get(base) if quote == "USDT" else None
+
+
+def instruments() -> list[str]:
+    """Every instrument of the table, as `venue:SYMBOL:market`."""
+    return sorted(
+        _key(venue, f"{base}-USDT", market)
+        for market, table in _TABLES.items()
+        for venue, bases in table.items()
+        for base in bases
+    )
+
+
+def _numbers(own: Mapping[str, Any], names: tuple[str, ...], key: str) -> dict[str, float]:
+    """The overridden figures as floats; BadInput for one that is no number."""
+    try:
+        return {name: float(own[name]) for name in names if name in own}
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"[instruments] {key}: {error}", "give plain numbers") from error
+
+
+def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides | None = None) -> Instrument:
+    """The instrument, with desk.toml's overrides on top. Raises BadInput for one that nobody described."""
+    own = dict((overrides or {}).get(_key(venue, symbol, market), {}))
+    figures = _figures(venue, symbol, market)
+    base = symbol.partition("-")[0]
+    if figures is None and not {"lot_size", "tick", "maintenance_frac"} <= set(own):
+        raise BadInput(
+            f"unknown instrument {_key(venue, symbol, market)}",
+            f"known are {', '.join(instruments())}; another one needs lot_size, tick, maintenance_frac and its costs"
+            " under [instruments] in desk.toml",
+        )
+    lot, tick = figures or (0.0, 0.0)
+    known = Instrument(venue, symbol, market, lot, tick, _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0)
+    found = known._replace(**_numbers(own, ("lot_size", "tick", "maintenance_frac"), _key(venue, symbol, market)))
+    if not (found.lot_size > 0 and found.tick > 0 and 0 <= found.maintenance_frac < 1):
+        raise BadInput(
+            f"{_key(venue, symbol, market)}: lot_size {found.lot_size}, tick {found.tick}, maintenance_frac"
+            f" {found.maintenance_frac} make no instrument",
+            "lot and tick are above 0, maintenance_frac is in 0..1",
+        )
+    return found
+
+
+def costs_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides | None = None) -> Costs:
+    """The costs of trading it (D16), with desk.toml's overrides on top. Raises BadInput where a figure is missing."""
+    own = dict((overrides or {}).get(_key(venue, symbol, market), {}))
+    fees = _FEES.get((venue, market)) if _figures(venue, symbol, market) else None
+    if fees is None and not {"maker_frac", "taker_frac", "half_spread_frac"} <= set(own):
+        raise BadInput(
+            f"no costs known for {_key(venue, symbol, market)}",
+            "give maker_frac, taker_frac and half_spread_frac under [instruments] in desk.toml",
+        )
+    maker, taker, page, dated = fees or (0.0, 0.0, "desk.toml", "")
+    half_spread = _HALF_SPREAD.get(symbol.partition("-")[0], 0.0)
+    funding = "recorded settlements of the venue" if market == "perp" else "none"
+    known = Costs(maker, taker, half_spread, IMPACT_Y, f"fees: {page}; {_SPREAD_SOURCE}", dated, funding)
+    names = ("maker_frac", "taker_frac", "half_spread_frac", "impact_y")
+    given = _numbers(own, names, _key(venue, symbol, market))
+    words = {k: str(own[k]) for k in ("source", "dated", "funding_source") if k in own}
+    if given and "source" not in words:
+        words["source"] = f"{known.source}; desk.toml: {', '.join(sorted(given))}" if fees else "desk.toml"
+    found = known._replace(**given, **words)
+    if not (-0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1 and 0 <= found.half_spread_frac < 0.1):
+        raise BadInput(f"{_key(venue, symbol, market)}: {found} is out of bounds", "fees are fractions: 0.0005 is 5 bps")
+    return found
