@@ -223,7 +223,18 @@ def tool(name: str, effect: Effect) -> Callable[[Callable[[ToolContext, A], Tool
     return name_it
 
 
-_DROPPED = ("title", "default", "maxLength", "minLength", "format")  # strict schemas of some wires reject these
+_DROPPED = (
+    "title",
+    "default",
+    "format",
+    "pattern",
+    "maxLength",
+    "minLength",
+    "maxItems",
+    "minItems",
+    "minimum",
+    "maximum",
+)  # enforced by pydantic; some wires reject them
 
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,9 +266,7 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def numbered(
-    handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]
-) -> tuple[Fact, ...]:
+def numbered(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
     """Facts of one thing: metric -> (value, unit). A unit not in UNITS is a programmer's error."""
     for metric, (_, unit) in values.items():
         assert unit in UNITS, f"{metric}: unknown unit {unit}"  # noqa: S101 - a programmer's error

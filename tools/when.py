@@ -1,7 +1,7 @@
 """Times as people say them, turned into UTC milliseconds of desk time. Called by the tools that take a window.
 
 `2025`, `2025-03`, `2025-03-04`, `2025-03-04T05:15`, `today`, `yesterday`, `24h`, `7d`, or milliseconds. An end names
-the first moment that is outside: `end=2025` ends before 2026 begins only when written `2026`.
+the first moment that is outside: all of 2025 is start 2025, end 2026.
 """
 
 import re
@@ -36,7 +36,7 @@ def instant(text: str, desk_ms: int | None) -> int:
 
 
 def window(since: str | None, until: str | None, desk_ms: int | None, default: str) -> tuple[int, int]:
-    """[from, to) in UTC ms: `since` (or `default`) up to `until` (or the desk's time, inclusive). Reversed: BadInput."""
+    """[from, to) in UTC ms: `since` (or `default`) up to `until` (or the desk's, inclusive). BadInput: reversed."""
     start = instant(since or default, desk_ms)
     if until:
         end = instant(until, desk_ms)
