@@ -1,0 +1,132 @@
+"""The exits, one path for backtest, paper and live (DEFINITIONS D12, D13): protective (stop or trail), target, fade, halt.
+
+Called by fills.match_exit (what a bar touched) and step.on_close (what the close decides). Each open layer has one protective
+order at the venue; its level is the tighter of its stop and the trail as of the last closed bar, and never moves back.
+"""
+
+from math import floor
+
+from .state import NONE, OPTIMISTIC, PESSIMISTIC, REFERENCE, STOP, TARGET, TRAIL, Bar, Layer, Position, Rules, Signal
+
+STEPS_MAX = 1e15  # beyond it a float no longer counts whole steps
+
+
+def to_tick(level: float, tick: float, side: int) -> float:
+    """`level` on the venue's price grid: up for a long (a tighter stop, a farther target), down for a short."""
+    if not tick > 0.0:
+        return level
+    steps = level / tick
+    if not (steps > 0.0 and steps < STEPS_MAX):
+        return level
+    whole = floor(steps + 1e-9)
+    if side > 0 and level - whole * tick > 1e-9 * tick:
+        whole += 1
+    return whole * tick
+
+
+def grid(rules: Rules) -> float:
+    """The price grid of the levels; the reference mode keeps prices unrounded."""
+    return 0.0 if rules.mode == REFERENCE else rules.tick
+
+
+def stop_level(rules: Rules, entry: float, side: int, atr: float) -> float:
+    """Where the first stop of an entry stands."""
+    level = entry * (1.0 - side * rules.stop_frac)
+    if rules.stop_atr > 0.0:
+        level = level - side * rules.stop_atr * atr
+    return to_tick(level, grid(rules), side)
+
+
+def target_level(rules: Rules, entry: float, side: int, atr: float) -> float:
+    """Where the target of an entry stands; 0 without one."""
+    if not (rules.target_atr > 0.0 or rules.target_frac > 0.0):
+        return 0.0
+    level = entry * (1.0 + side * rules.target_frac)
+    if rules.target_atr > 0.0:
+        level = level + side * rules.target_atr * atr
+    return to_tick(level, grid(rules), side)
+
+
+def protective(position: Position, layer: Layer) -> tuple[int, float]:
+    """(STOP or TRAIL, level) of the layer's protective order: whichever is tighter."""
+    if position.trail > 0.0 and (position.trail - layer.stop) * position.side > 0.0:
+        return TRAIL, position.trail
+    return STOP, layer.stop
+
+
+def touched(position: Position, layer: Layer, bar: Bar, tick: float, mode: int) -> tuple[int, float]:
+    """Which of the layer's resting orders this bar fills and at what price: (reason, price), or (NONE, 0).
+
+    pessimistic: a gap through the protective level fills at the open; protective before target; a target needs trade-through
+    by a tick and never improves. optimistic: target before protective, an exact touch of the protective level does not fill
+    it. reference: bench SPEC; a touch is a fill, a gap through the target fills at the open.
+    """
+    side = position.side
+    reason, level = protective(position, layer)
+    if (bar.open - level) * side <= 0.0:
+        return reason, bar.open
+    depth = ((bar.low if side > 0 else bar.high) - level) * side
+    has_target = layer.target > 0.0
+    beyond = ((bar.high if side > 0 else bar.low) - layer.target) * side
+    if has_target and mode != PESSIMISTIC and (bar.open - layer.target) * side >= 0.0:
+        return TARGET, bar.open
+    if has_target and mode == OPTIMISTIC and beyond >= 0.0:
+        return TARGET, layer.target
+    if depth < 0.0 or (depth <= 0.0 and mode != OPTIMISTIC):
+        return reason, level
+    if has_target and beyond >= 0.0 and (mode != PESSIMISTIC or (beyond > 0.0 and beyond >= tick)):
+        return TARGET, layer.target
+    return NONE, 0.0
+
+
+def ambiguous(position: Position, layer: Layer, bar: Bar, tick: float) -> bool:
+    """True when the pessimistic and the optimistic reading of this bar differ for the layer."""
+    reason, price = touched(position, layer, bar, tick, PESSIMISTIC)
+    other, better = touched(position, layer, bar, tick, OPTIMISTIC)
+    return reason != other or price != better
+
+
+def trailed(position: Position, rules: Rules) -> float:
+    """The trail's level after `position.best`: armed by profit, following the best price, never back."""
+    if not (rules.trail_atr > 0.0 or rules.trail_frac > 0.0):
+        return position.trail
+    side, entry = position.side, position.layers[0].entry
+    armed_at = rules.arm_frac * entry
+    level = position.best * (1.0 - side * rules.trail_frac)
+    if rules.arm_atr > 0.0:
+        armed_at = armed_at + rules.arm_atr * position.atr
+    if rules.trail_atr > 0.0:
+        level = level - side * rules.trail_atr * position.atr
+    if not (position.best - entry) * side >= armed_at:
+        return position.trail
+    level = to_tick(level, grid(rules), side)
+    if not level > 0.0:
+        return position.trail
+    if position.trail == 0.0 or (level - position.trail) * side > 0.0:
+        return level
+    return position.trail
+
+
+def follow(position: Position, rules: Rules, bar: Bar) -> Position:
+    """The position after a closed bar: best price, and the trail behind it."""
+    best = max(position.best, bar.high) if position.side > 0 else min(position.best, bar.low)
+    position = position._replace(best=best)
+    return position._replace(trail=trailed(position, rules))
+
+
+def faded(position: Position, rules: Rules, signal: Signal) -> bool:
+    """True when the strength of the signal on the position's side is below the threshold (a turned signal has none)."""
+    held = signal.strength if signal.side == position.side else 0.0
+    return held < rules.fade_below
+
+
+def leave(layer: Layer, reason: int) -> Layer:
+    """The layer with an exit decided, if it is open and none was decided before."""
+    return layer._replace(due=reason) if layer.lots > 0 and layer.due == NONE else layer
+
+
+def leave_all(position: Position, reason: int) -> Position:
+    """Every open layer leaves at the next open."""
+    a, b, c, d, e = position.layers
+    layers = (leave(a, reason), leave(b, reason), leave(c, reason), leave(d, reason), leave(e, reason))
+    return position._replace(layers=layers)

@@ -1,0 +1,138 @@
+"""The one door for orders: review() lets an entry through or names the rule that refused it; breakers trip here.
+
+Called by step.on_close and desk.py for every sleeve of every mode. What cannot be computed refuses: each test is written so that
+a NaN fails it. Exits do not come here: a reduce-only order within the position is refused by nothing but the venue.
+"""
+
+from .sizing import liquidation_distance
+from .state import (
+    DAY_MS,
+    DESK_DRAWDOWN,
+    R_DAY_LOSS,
+    R_DRAWDOWN,
+    R_GROSS,
+    R_HALT,
+    R_INSTRUMENT,
+    R_LAYERS,
+    R_LEVERAGE,
+    R_LIQUIDATION,
+    R_NONE,
+    R_OPPOSITE,
+    R_ORDER_RATE,
+    R_PAUSE,
+    R_SIZE,
+    R_UNKNOWN,
+    Desk,
+    Guard,
+    Ledger,
+    Limits,
+    Rules,
+    Size,
+    Sleeve,
+)
+
+MINUTE_MS = 60_000
+
+
+def review(
+    sleeve: Sleeve,
+    desk: Desk,
+    rules: Rules,
+    limits: Limits,
+    close_ms: int,
+    price: float,
+    side: int,
+    size: Size,
+    stop_distance: float,
+    instrument_gross: float,
+    instrument_side: int,
+) -> int:
+    """R_NONE if the entry may go, else the first rule that refuses it. `instrument_*`: of all sleeves on the instrument."""
+    if desk.halted != 0:
+        return R_HALT
+    if desk.tripped & DESK_DRAWDOWN:
+        return R_DRAWDOWN
+    if close_ms < sleeve.guard.block_until_ms:
+        return R_DAY_LOSS
+    if close_ms < sleeve.guard.pause_until_ms:
+        return R_PAUSE
+    if not (stop_distance > 0.0 and price > 0.0 and desk.equity > 0.0 and sleeve.ledger.equity > 0.0 and size.wanted > 0.0):
+        return R_UNKNOWN
+    if not sleeve.position.open_layers < rules.layers_max:
+        return R_LAYERS
+    if not side * instrument_side >= 0:
+        return R_OPPOSITE
+    if not size.lots > 0:
+        return R_SIZE
+    notional = price * (size.lots * rules.lot_size)
+    exposed = sleeve.ledger.notional + notional
+    distance = liquidation_distance(sleeve.ledger.equity, exposed / price, price, side, rules.maintenance_frac)
+    if not distance >= 2.0 * stop_distance:
+        return R_LIQUIDATION
+    if not exposed <= rules.leverage_max * sleeve.ledger.equity:
+        return R_LEVERAGE
+    if not desk.gross + notional <= limits.gross_frac_max * desk.equity:
+        return R_GROSS
+    if not instrument_gross + notional <= limits.instrument_frac_max * desk.equity:
+        return R_INSTRUMENT
+    if desk.minute == close_ms // MINUTE_MS and not desk.minute_orders < limits.orders_minute_max:
+        return R_ORDER_RATE
+    return R_NONE
+
+
+def exposure(sleeve: Sleeve) -> float:
+    """What counts against the desk's caps: the open position and the order that may still fill."""
+    return sleeve.ledger.notional + sleeve.order.notional
+
+
+def held_side(sleeve: Sleeve) -> int:
+    """The side a sleeve holds or is about to hold."""
+    return sleeve.position.side if sleeve.position.open_layers > 0 else sleeve.order.side
+
+
+def roll_day(guard: Guard, ledger: Ledger, close_ms: int) -> Guard:
+    """A new UTC day starts a new daily loss budget and entry count."""
+    day = (close_ms - 1) // DAY_MS
+    if day == guard.day:
+        return guard
+    return guard._replace(day=day, day_equity=ledger.equity, day_entries=0)
+
+
+def watch_sleeve(guard: Guard, ledger: Ledger, rules: Rules, close_ms: int) -> Guard:
+    """The daily loss breaker: blocks entries until the UTC day and 24 hours have passed (24 hours cover both)."""
+    if close_ms < guard.block_until_ms or ledger.equity >= guard.day_equity * (1.0 - rules.day_loss_frac_max):
+        return guard
+    return guard._replace(block_until_ms=close_ms + DAY_MS)
+
+
+def count_trip(guard: Guard, rules: Rules, pnl: float, t_ms: int) -> Guard:
+    """After a round trip: a streak of losses pauses the entries; a win ends the streak."""
+    if pnl > 0.0:
+        return guard._replace(streak=0)
+    if guard.streak + 1 < rules.streak_max:
+        return guard._replace(streak=guard.streak + 1)
+    return guard._replace(streak=0, pause_until_ms=t_ms + rules.pause_ms)
+
+
+def count_entry(guard: Guard, rules: Rules, t_ms: int) -> Guard:
+    """After an entry order: too many in one UTC day pause the entries."""
+    entries = guard.day_entries + 1
+    if entries < rules.day_entries_max:
+        return guard._replace(day_entries=entries)
+    return guard._replace(day_entries=entries, pause_until_ms=max(guard.pause_until_ms, t_ms + rules.pause_ms))
+
+
+def watch_desk(desk: Desk, limits: Limits, equity: float, gross: float) -> Desk:
+    """The desk after all sleeves are marked: the drawdown breaker latches and halts, on marked-to-market equity."""
+    peak = max(desk.peak, equity)
+    desk = desk._replace(equity=equity, peak=peak, gross=gross)
+    if desk.tripped & DESK_DRAWDOWN or equity >= peak * (1.0 - limits.drawdown_frac_max):
+        return desk
+    return desk._replace(tripped=desk.tripped | DESK_DRAWDOWN, halted=1)
+
+
+def count_order(desk: Desk, close_ms: int, notional: float) -> Desk:
+    """The desk after a sleeve placed an entry order."""
+    minute = close_ms // MINUTE_MS
+    orders = desk.minute_orders + 1 if desk.minute == minute else 1
+    return desk._replace(gross=desk.gross + notional, minute=minute, minute_orders=orders)

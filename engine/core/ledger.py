@@ -1,0 +1,172 @@
+"""What we own: a fill, a funding settlement and a mark each turn a sleeve into the next sleeve.
+
+on_fill is the one place that moves a position, for simulated and for real executions alike, whole or in part. Cash holds what
+is realised, equity adds the open positions at the last mark; a round trip's P&L is cash now minus cash before its first fill.
+"""
+
+from .exits import stop_level, target_level, trailed
+from .guardrails import count_trip
+from .state import (
+    ENTRY,
+    FLAT,
+    NO_LAYER,
+    NO_ORDER,
+    NONE,
+    S_INTENDED,
+    S_NONE,
+    S_PARTIAL,
+    S_WORKING,
+    Fill,
+    Layer,
+    Layers,
+    Ledger,
+    Order,
+    Position,
+    Rules,
+    Sleeve,
+)
+
+
+def put(layers: Layers, k: int, layer: Layer) -> Layers:
+    """The layers with the k-th replaced."""
+    a, b, c, d, e = layers
+    return (
+        layer if k == 0 else a,
+        layer if k == 1 else b,
+        layer if k == 2 else c,
+        layer if k == 3 else d,
+        layer if k == 4 else e,
+    )
+
+
+def drop(layers: Layers, k: int) -> Layers:
+    """The layers without the k-th; those behind it move up."""
+    a, b, c, d, e = layers
+    return (
+        b if k <= 0 else a,
+        c if k <= 1 else b,
+        d if k <= 2 else c,
+        e if k <= 3 else d,
+        NO_LAYER,
+    )
+
+
+def open_lots(position: Position) -> int:
+    """Lots of all layers, without the side."""
+    a, b, c, d, e = position.layers
+    return a.lots + b.lots + c.lots + d.lots + e.lots
+
+
+def fits(sleeve: Sleeve, fill: Fill) -> bool:
+    """True when the sleeve can book this fill: an entry it ordered, or no more than the layer holds. The loop asserts it."""
+    if fill.slot == ENTRY:
+        k = sleeve.position.open_layers
+        return sleeve.order.side != 0 and 0 < fill.lots <= sleeve.order.lots and k - 1 <= fill.layer <= min(k, 4)
+    return 0 <= fill.layer < sleeve.position.open_layers and 0 < fill.lots <= sleeve.position.layers[fill.layer].lots
+
+
+def on_fill(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
+    """The sleeve after one execution; `fits(sleeve, fill)` must hold."""
+    if fill.slot == ENTRY:
+        return apply_entry(sleeve, rules, fill)
+    return apply_exit(sleeve, rules, fill)
+
+
+def booked(ledger: Ledger, fill: Fill, units: float, gained: float, slipped: float) -> Ledger:
+    """The ledger after a fill of `units` that realised `gained` before its fee and lost `slipped` to slippage."""
+    return ledger._replace(
+        cash=ledger.cash + gained - fill.fee,
+        fees=ledger.fees + fill.fee,
+        slippage=ledger.slippage + slipped,
+        traded=ledger.traded + units * fill.price,
+    )
+
+
+def entered(layer: Layer, rules: Rules, fill: Fill, side: int, atr: float) -> Layer:
+    """The layer after (another part of) its entry: average price, levels from it, protective and target orders intended."""
+    lots = layer.lots + fill.lots
+    entry = fill.price
+    if layer.lots > 0 and lots > 0:
+        entry = (layer.lots * layer.entry + fill.lots * fill.price) / lots
+    stop, target = stop_level(rules, entry, side, atr), target_level(rules, entry, side, atr)
+    return Layer(lots, entry, stop, target, NONE, S_INTENDED, S_INTENDED if target > 0.0 else S_NONE)
+
+
+def rest_of(order: Order, lots: int) -> Order:
+    """The entry order after `lots` of it filled."""
+    left = order.lots - lots
+    if left <= 0:
+        return NO_ORDER
+    return order._replace(lots=left, state=S_PARTIAL, notional=order.notional * left / order.lots)
+
+
+def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
+    """A fill of the entry order opens layer `fill.layer`, or adds to it when it is a further part."""
+    position, order, k = sleeve.position, sleeve.order, fill.layer
+    side, units = order.side, fill.lots * rules.lot_size
+    if position.open_layers == 0:
+        position = position._replace(
+            side=side, opened_ms=fill.t_ms, best=fill.price, atr=order.atr, cash_before=sleeve.ledger.cash
+        )
+    before = position.layers[k]
+    layer = entered(before, rules, fill, side, order.atr)
+    position = position._replace(
+        open_layers=max(position.open_layers, k + 1),
+        last_entry=fill.price,
+        risk=position.risk + units * abs(layer.entry - layer.stop),
+        layers=put(position.layers, k, layer),
+    )
+    position = position._replace(trail=trailed(position, rules))
+    ledger = booked(sleeve.ledger, fill, units, 0.0, side * units * (fill.price - fill.clean))
+    return sleeve._replace(position=position, order=rest_of(order, fill.lots), ledger=ledger)
+
+
+def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
+    """A fill that reduces layer `fill.layer`; what is left of it leaves at the next open. The last one closes the round trip."""
+    position, k = sleeve.position, fill.layer
+    layer, side, units = position.layers[k], position.side, fill.lots * rules.lot_size
+    gained = side * units * (fill.price - layer.entry)
+    ledger = booked(sleeve.ledger, fill, units, gained, side * units * (fill.clean - fill.price))
+    if fill.lots < layer.lots:
+        rest = layer._replace(lots=layer.lots - fill.lots, due=fill.reason, protective=S_PARTIAL)
+        return sleeve._replace(position=position._replace(layers=put(position.layers, k, rest)), ledger=ledger)
+    position = position._replace(open_layers=position.open_layers - 1, layers=drop(position.layers, k))
+    if position.open_layers > 0:
+        return sleeve._replace(position=position, ledger=ledger)
+    pnl = ledger.cash - position.cash_before
+    r = pnl / position.risk if position.risk > 0.0 else 0.0
+    ledger = ledger._replace(trips=ledger.trips + 1, last_r=r)
+    guard = count_trip(sleeve.guard, rules, pnl, fill.t_ms)
+    return sleeve._replace(position=FLAT, order=NO_ORDER, ledger=ledger, guard=guard)
+
+
+def acknowledged(sleeve: Sleeve, k: int) -> Sleeve:
+    """The sleeve after the venue said that layer k's protective and target orders work."""
+    layer = sleeve.position.layers[k]
+    target_order = S_WORKING if layer.target_order == S_INTENDED else layer.target_order
+    layer = layer._replace(protective=S_WORKING, target_order=target_order)
+    return sleeve._replace(position=sleeve.position._replace(layers=put(sleeve.position.layers, k, layer)))
+
+
+def on_funding(sleeve: Sleeve, rules: Rules, mark: float, rate: float) -> Sleeve:
+    """A settlement of a linear perpetual: longs pay a positive rate on lots at the mark price (DEFINITIONS D4)."""
+    ledger = sleeve.ledger
+    units = open_lots(sleeve.position) * rules.lot_size
+    cash = -sleeve.position.side * units * mark * rate
+    return sleeve._replace(ledger=ledger._replace(cash=ledger.cash + cash, funding=ledger.funding + cash))
+
+
+def on_mark(sleeve: Sleeve, rules: Rules, price: float) -> Sleeve:
+    """Equity and notional at `price`."""
+    position, ledger = sleeve.position, sleeve.ledger
+    a, b, c, d, e = position.layers
+    gain = (
+        a.lots * (price - a.entry)
+        + b.lots * (price - b.entry)
+        + c.lots * (price - c.entry)
+        + d.lots * (price - d.entry)
+        + e.lots * (price - e.entry)
+    )
+    equity = ledger.cash + position.side * rules.lot_size * gain
+    notional = open_lots(position) * rules.lot_size * price
+    return sleeve._replace(ledger=ledger._replace(equity=equity, notional=notional))

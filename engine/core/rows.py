@@ -1,0 +1,107 @@
+"""The journal rows of one bar as numbers: eight small fields packed into `Row.tag`, and the way back.
+
+Called by desk.py (writes), by live/loop.py and sim/ (read). The packing is little-endian, so numpy may look at a block of rows
+through kernel.ROW_VIEW without a copy. What the six value fields of each kind mean:
+
+    kind      code    rule  side    layer  binding  lots      price     fee         equity        a             b
+    decision  action  note  signal  open   -        position  close     strength    sleeve equity protective    target
+    size      action  rule  signal  open   cap      approved  reviewed  risk_frac   wanted units  stop dist.    target dist.
+    caps      -       -     -       -      -        -         risk      volatility  notional      leverage      participation
+    fill      slot    exit  trade   layer  maker    lots      price     fee         cash after    clean price   P&L if flat now
+    funding   -       -     held    -      -        position  mark      cash flow   cash after    rate          -
+    breaker   which   -     -       -      -        -         -         -           equity        re-arms at    -
+
+Rule of a decision: the exit reason of an exit, the refusing rule of a refusal. Lots of a position carry its side.
+"""
+
+from .state import (
+    ENTRY,
+    K_BREAKER,
+    K_CAPS,
+    K_DECISION,
+    K_FILL,
+    K_FUNDING,
+    K_SIZE,
+    Bar,
+    Decision,
+    Fill,
+    Row,
+    Signal,
+    Sleeve,
+)
+
+
+def pack(sleeve: int, kind: int, code: int, rule: int, side: int, layer: int, binding: int) -> int:
+    """The eight-byte tag: sleeve in 16 bits, then 8 bits each; a negative sleeve or side in two's complement."""
+    return (
+        (sleeve & 0xFFFF) | (kind << 16) | (code << 24) | (rule << 32) | ((side & 0xFF) << 40) | (layer << 48) | (binding << 56)
+    )
+
+
+def unpack(tag: int) -> tuple[int, int, int, int, int, int, int]:
+    """(sleeve, kind, code, rule, side, layer, binding) of a tag."""
+    sleeve, side = tag & 0xFFFF, (tag >> 40) & 0xFF
+    return (
+        sleeve - 0x10000 if sleeve > 0x7FFF else sleeve,
+        (tag >> 16) & 0xFF,
+        (tag >> 24) & 0xFF,
+        (tag >> 32) & 0xFF,
+        side - 0x100 if side > 0x7F else side,
+        (tag >> 48) & 0xFF,
+        (tag >> 56) & 0xFF,
+    )
+
+
+def decision_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decision, lots_before: int) -> Row:
+    """What was decided at a close, and where the first layer's protective order and target stand after it."""
+    layer, position = sleeve.position.layers[0], sleeve.position
+    level = layer.stop
+    if position.trail > 0.0 and (position.trail - level) * position.side > 0.0:
+        level = position.trail
+    tag = pack(s, K_DECISION, decision.action, decision.rule, signal.side, position.open_layers, 0)
+    return Row(bar.close_ms, tag, lots_before, bar.close, signal.strength, sleeve.ledger.equity, level, layer.target)
+
+
+def size_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decision) -> Row:
+    """How large an entry was wanted and approved, and which cap bound it."""
+    size, rule = decision.size, decision.rule
+    tag = pack(s, K_SIZE, decision.action, rule, signal.side, sleeve.position.open_layers, size.binding)
+    return Row(
+        bar.close_ms,
+        tag,
+        size.lots,
+        decision.price,
+        size.risk_frac,
+        size.wanted,
+        decision.stop_distance,
+        decision.target_distance,
+    )
+
+
+def caps_row(s: int, bar: Bar, decision: Decision) -> Row:
+    """Every cap's value in base units."""
+    x = decision.size
+    tag = pack(s, K_CAPS, 0, 0, 0, 0, 0)
+    return Row(bar.close_ms, tag, 0, x.cap_risk, x.cap_vol, x.cap_notional, x.cap_leverage, x.cap_participation)
+
+
+def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
+    """One execution; `b` is the P&L of the round trip when this fill left the sleeve flat."""
+    side = before.order.side if fill.slot == ENTRY else -before.position.side
+    pnl = 0.0
+    if fill.slot != ENTRY and after.position.open_layers == 0:
+        pnl = after.ledger.cash - before.position.cash_before
+    tag = pack(s, K_FILL, fill.slot, fill.reason, side, fill.layer, fill.maker)
+    return Row(fill.t_ms, tag, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.clean, pnl)
+
+
+def funding_row(s: int, before: Sleeve, after: Sleeve, bar: Bar, lots: int) -> Row:
+    """A settlement that was paid or received."""
+    tag = pack(s, K_FUNDING, 0, 0, before.position.side, 0, 0)
+    cash = after.ledger.cash - before.ledger.cash
+    return Row(bar.close_ms, tag, lots, bar.funding_mark, cash, after.ledger.cash, bar.funding_rate, 0.0)
+
+
+def breaker_row(s: int, which: int, close_ms: int, equity: float, until_ms: int) -> Row:
+    """A breaker that tripped now; `a` is when it re-arms by itself, 0 when a person has to release it."""
+    return Row(close_ms, pack(s, K_BREAKER, which, 0, 0, 0, 0), 0, 0.0, 0.0, equity, float(until_ms), 0.0)

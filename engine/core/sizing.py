@@ -1,0 +1,94 @@
+"""How much: risk at the stop by a lower bound of Kelly, then the caps of DEFINITIONS D1 and D17, rounded down to whole lots."""
+
+from math import floor, sqrt
+
+from .state import (
+    CAP_FIXED,
+    CAP_LEVERAGE,
+    CAP_NOTIONAL,
+    CAP_PARTICIPATION,
+    CAP_RISK,
+    CAP_VOL,
+    NO_SIZE,
+    Ledger,
+    Rules,
+    Signal,
+    Size,
+)
+
+Z80 = 0.8416212335729143  # one-sided 80 %
+TRIPS_MIN = 30  # fewer round trips say nothing about Kelly
+LOTS_MAX = 1e15  # floor() of more is not exact, and of inf or NaN no int
+
+
+def whole_lots(units: float, lot_size: float) -> int:
+    """`units` (base) as whole lots, rounded down by steps (floor(0.3 / 0.1) would lose one); 0 for what is not positive."""
+    if not (lot_size > 0.0 and units > 0.0 and units < LOTS_MAX * lot_size):
+        return 0
+    lots = floor(units / lot_size)
+    if (lots + 1) * lot_size <= units:
+        lots += 1
+    return lots
+
+
+def win_rate_lower(wins: int, trips: int) -> float:
+    """Wilson's one-sided 80 % lower bound of the win rate; `trips` positive."""
+    n = max(float(trips), 1.0)
+    p, zz = wins / n, Z80 * Z80
+    return (p + zz / (2.0 * n) - Z80 * sqrt(p * (1.0 - p) / n + zz / (4.0 * n * n))) / (1.0 + zz / n)
+
+
+def kelly(p: float, odds: float) -> float:
+    """Kelly's fraction for a win rate and odds (mean win over mean loss, positive): p - (1 - p) / odds."""
+    return p - (1.0 - p) / odds if odds > 0.0 else -1.0
+
+
+def risk_frac(ledger: Ledger, rules: Rules) -> float:
+    """Share of equity that may be lost at the stop (D1): the start value before 30 round trips, then a clamped part of Kelly."""
+    if ledger.trips < TRIPS_MIN or ledger.wins <= 0 or ledger.losses <= 0:
+        return min(rules.risk_start_frac, rules.risk_max_frac)
+    mean_loss = ledger.loss / ledger.losses
+    mean_win = ledger.gain / ledger.wins
+    if not (mean_loss > 0.0 and mean_win > 0.0):
+        return min(rules.risk_start_frac, rules.risk_max_frac)
+    lower = win_rate_lower(ledger.wins, ledger.wins + ledger.losses)
+    share = rules.kelly_part * kelly(lower, mean_win / mean_loss) / mean_loss
+    return min(max(share, rules.risk_floor_frac), rules.risk_max_frac)
+
+
+def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distance: float, volume: float) -> Size:
+    """Whole lots for a new layer and every cap in base units; no lots when an input is missing, zero or NaN."""
+    equity = ledger.equity
+    if not (equity > 0.0 and price > 0.0 and stop_distance > 0.0 and volume >= 0.0 and signal.slip_frac >= 0.0):
+        return NO_SIZE
+    if rules.vol_target > 0.0 and not signal.vol_annual > 0.0:
+        return NO_SIZE
+    share = risk_frac(ledger, rules)
+    lost = stop_distance + price * (2.0 * rules.taker_frac + 2.0 * signal.slip_frac)
+    by_risk = share * equity / lost if lost > 0.0 else 0.0
+    by_vol = rules.vol_target / signal.vol_annual * equity / price if rules.vol_target > 0.0 else by_risk
+    by_notional = (rules.notional_frac_max * equity - ledger.notional) / price
+    by_leverage = (rules.leverage_max * equity - ledger.notional) / price
+    by_part = rules.participation_max * volume
+    fixed = rules.fixed_lots * rules.lot_size
+    units, binding = by_risk, CAP_RISK
+    if rules.fixed_lots > 0:
+        units, binding = fixed, CAP_FIXED
+    wanted = units
+    if rules.fixed_lots <= 0 and by_vol < units:
+        units, binding = by_vol, CAP_VOL
+    if by_notional < units:
+        units, binding = by_notional, CAP_NOTIONAL
+    if by_leverage < units:
+        units, binding = by_leverage, CAP_LEVERAGE
+    if by_part < units:
+        units, binding = by_part, CAP_PARTICIPATION
+    lots = whole_lots(units, rules.lot_size)
+    return Size(lots, wanted, binding, share, by_risk, by_vol, by_notional, by_leverage, by_part)
+
+
+def liquidation_distance(equity: float, units: float, price: float, side: int, maintenance_frac: float) -> float:
+    """How far the price may go against `units` at `price` before maintenance margin is gone (D5, cross within the sleeve)."""
+    if not (units > 0.0 and maintenance_frac >= 0.0 and maintenance_frac < 1.0):
+        return 0.0
+    return (equity / units - maintenance_frac * price) / (1.0 - side * maintenance_frac)

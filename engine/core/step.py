@@ -1,0 +1,151 @@
+"""One close of one sleeve: exits -> signal -> size -> review -> order. Read it top to bottom.
+
+Values in, values out. Called by desk.desk_bar, which kernel.py compiles for backtests and live/loop.py calls as plain Python.
+"""
+
+from .exits import faded, follow, leave_all
+from .guardrails import count_entry, review
+from .sizing import size
+from .state import (
+    ADD,
+    ENTER,
+    EXIT,
+    FADE,
+    HALT,
+    HELD,
+    NO_ORDER,
+    NO_SIZE,
+    NONE,
+    R_NONE,
+    REFUSED,
+    S_INTENDED,
+    Bar,
+    Cost,
+    Decision,
+    Desk,
+    Limits,
+    Order,
+    Position,
+    Rules,
+    Signal,
+    Sleeve,
+)
+
+
+def usable(bar: Bar) -> bool:
+    """False for a missing or impossible bar: nothing trades on it, nothing is marked. A NaN in any field makes it False."""
+    return (
+        0.0 < bar.low <= min(bar.open, bar.close)
+        and max(bar.open, bar.close) <= bar.high < 1e300
+        and bar.volume >= 0.0
+        and bar.open == bar.open
+        and bar.close == bar.close
+    )
+
+
+def on_close(
+    sleeve: Sleeve,
+    desk: Desk,
+    rules: Rules,
+    limits: Limits,
+    bar: Bar,
+    signal: Signal,
+    instrument_gross: float,
+    instrument_side: int,
+) -> tuple[Sleeve, Decision]:
+    """What the sleeve does after this close. Returns (sleeve, decision)."""
+    if sleeve.position.open_layers > 0 or signal.side != 0:
+        sleeve = sleeve._replace(cost=cost_now(sleeve.cost, signal))
+    if desk.halted != 0:
+        return on_halt(sleeve, bar)
+    position = sleeve.position
+    if position.open_layers > 0:
+        position = follow(position, rules, bar)
+        sleeve = sleeve._replace(position=position)
+        if position.layers[0].due == NONE and faded(position, rules, signal):
+            sleeve = sleeve._replace(position=leave_all(position, FADE), order=NO_ORDER)
+            return sleeve, Decision(EXIT, FADE, bar.close, 0.0, 0.0, NO_SIZE, 0)
+    if not wants(position, rules, bar, signal):
+        return remembered(sleeve, R_NONE), HELD
+    return enter(sleeve, desk, rules, limits, bar, signal, instrument_gross, instrument_side)
+
+
+def cost_now(cost: Cost, signal: Signal) -> Cost:
+    """The slippage figures of this close; a missing one keeps its last value, an exit has to be priced all the same."""
+    return Cost(
+        signal.slip_frac if signal.slip_frac >= 0.0 else cost.slip_frac,
+        signal.impact if signal.impact >= 0.0 else cost.impact,
+    )
+
+
+def on_halt(sleeve: Sleeve, bar: Bar) -> tuple[Sleeve, Decision]:
+    """A halted desk cancels the entry and flattens at the next open."""
+    position = sleeve.position
+    if position.open_layers == 0 or position.layers[0].due != NONE:
+        return sleeve._replace(order=NO_ORDER), HELD
+    sleeve = sleeve._replace(position=leave_all(position, HALT), order=NO_ORDER)
+    return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0)
+
+
+def wants(position: Position, rules: Rules, bar: Bar, signal: Signal) -> bool:
+    """True when the signal asks for an entry: flat, or another layer after enough progress."""
+    if signal.side == 0:
+        return False
+    if position.open_layers == 0:
+        return True
+    progress = (bar.close - position.last_entry) * position.side
+    return (
+        signal.side == position.side
+        and position.open_layers < rules.layers_max
+        and position.layers[0].due == NONE
+        and progress >= rules.add_atr * position.atr
+    )
+
+
+def enter(
+    sleeve: Sleeve,
+    desk: Desk,
+    rules: Rules,
+    limits: Limits,
+    bar: Bar,
+    signal: Signal,
+    instrument_gross: float,
+    instrument_side: int,
+) -> tuple[Sleeve, Decision]:
+    """Size, review, and place or refuse the entry."""
+    price, side = bar.close, signal.side
+    stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
+    target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
+    wanted = size(sleeve.ledger, rules, signal, price, stop_distance, bar.volume)
+    rule = review(
+        sleeve,
+        desk,
+        rules,
+        limits,
+        bar.close_ms,
+        price,
+        side,
+        wanted,
+        stop_distance,
+        instrument_gross,
+        instrument_side,
+    )
+    if rule != R_NONE:
+        told = 0 if rule == sleeve.guard.refused else 1
+        return remembered(sleeve, rule), Decision(REFUSED, rule, price, stop_distance, target_distance, wanted, told)
+    notional = price * (wanted.lots * rules.lot_size)
+    order = Order(side, wanted.lots, S_INTENDED, notional, stop_distance, target_distance, signal.atr, bar.close_ms)
+    guard = count_entry(sleeve.guard._replace(refused=R_NONE), rules, bar.close_ms)
+    action = ENTER if sleeve.position.open_layers == 0 else ADD
+    sleeve = sleeve._replace(order=order, guard=guard)
+    return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1)
+
+
+def distance(frac: float, atrs: float, price: float, atr: float) -> float:
+    """Distance from the entry in quote units; an unused ATR may be missing."""
+    return frac * price + (atrs * atr if atrs > 0.0 else 0.0)
+
+
+def remembered(sleeve: Sleeve, rule: int) -> Sleeve:
+    """The sleeve that remembers which rule refused it last: a refusal that lasts is sized once."""
+    return sleeve._replace(guard=sleeve.guard._replace(refused=rule))
