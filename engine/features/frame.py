@@ -1,0 +1,163 @@
+"""The bars of one instrument with every feature a strategy asks for, each computed once.
+
+Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
+columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken
+run: a bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up again.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import DataError, StrategyError
+from engine.features.catalog import BY_NAME
+from engine.features.feature import Array, Feature, empty
+
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+class FeatureFrame:
+    """Bars as read-only 1-d arrays (close_ms int64 UTC ms, the rest float64) and features as methods.
+
+    A missing bar is NaN in a regular clock; rows that skip time raise DataError. `used` holds what was read through this
+    reader, label -> values. An unknown feature raises AttributeError naming the catalog.
+    """
+
+    def __init__(self, close_ms: Any, open: Any, high: Any, low: Any, close: Any, volume: Any, timeframe_ms: int) -> None:
+        self.close_ms: npt.NDArray[np.int64] = sealed(close_ms, np.int64)
+        self.open, self.high, self.low = sealed(open), sealed(high), sealed(low)
+        self.close, self.volume = sealed(close), sealed(volume)
+        self.timeframe_ms = int(timeframe_ms)
+        self.used: dict[str, Array] = {}
+        self._cache: dict[tuple[Any, ...], Array] = {}
+        self._finite: dict[str, npt.NDArray[np.bool_] | None] = {}
+        self._runs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+        self._declared: frozenset[str] | None = None
+        check_clock(self)
+
+    @classmethod
+    def of_market(cls, market: Any, instrument: int) -> "FeatureFrame":
+        """The frame of one instrument of a `Market` (arrays of bars x instruments)."""
+        columns = [getattr(market, name)[:, instrument] for name in COLUMNS]
+        return cls(market.close_ms, *columns, market.timeframe_ms)
+
+    def __len__(self) -> int:
+        return len(self.close)
+
+    def __getattr__(self, name: str) -> Callable[..., Array]:
+        feature = BY_NAME.get(name)
+        if feature is None:
+            raise AttributeError(f"no feature {name!r}; there are {', '.join(BY_NAME)}")
+        return lambda *args, **named: self._read(feature, args, named)
+
+    def __dir__(self) -> Iterable[str]:
+        return (*super().__dir__(), *BY_NAME)
+
+    def finite(self, column: str) -> npt.NDArray[np.bool_] | None:
+        """Which bars have a value in `column`; None when all have."""
+        if column not in self._finite:
+            known = np.isfinite(getattr(self, column))
+            self._finite[column] = None if known.all() else known
+        return self._finite[column]
+
+    def runs(self, columns: tuple[str, ...] = COLUMNS) -> list[tuple[int, int]]:
+        """The unbroken runs of bars in which every one of `columns` has a value, as (start, end) with the end excluded."""
+        if columns not in self._runs:
+            known = [mask for column in columns if (mask := self.finite(column)) is not None]
+            self._runs[columns] = unbroken(known) if known else [(0, len(self))]
+        return self._runs[columns]
+
+    def reader(self, declared: Iterable[str] | None = None) -> "FeatureFrame":
+        """The same bars and cache with a `used` of its own; with `declared`, other features are refused."""
+        twin = self._twin()
+        twin._declared = None if declared is None else frozenset(declared)
+        return twin
+
+    def prefix(self, count: int) -> "FeatureFrame":
+        """The first `count` bars as a frame that has seen no other: no value is shared but which bars are missing."""
+        twin = self._twin()
+        for name in ("close_ms", *COLUMNS):
+            setattr(twin, name, getattr(self, name)[:count])
+        twin._cache, twin._runs = {}, {}
+        twin._finite = {name: None if (mask := self.finite(name)) is None else mask[:count] for name in COLUMNS}
+        return twin
+
+    def _twin(self) -> "FeatureFrame":
+        twin = object.__new__(FeatureFrame)
+        twin.__dict__.update(self.__dict__)
+        twin.used = {}
+        return twin
+
+    def _read(self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any]) -> Array:
+        if self._declared is not None and feature.name not in self._declared:
+            raise StrategyError(f"it reads {feature.name}, which FEATURES does not list", "add the name to FEATURES")
+        try:
+            args = feature.bind(args, named)
+        except (TypeError, ValueError) as error:
+            raise StrategyError(f"feature {feature.name}{feature.signature}: {error}") from error
+        key = (feature.name, *args)
+        if key not in self._cache:
+            self._cache[key] = self._compute(feature, args)
+        values = self._cache[key]
+        self.used[label(feature, args)] = values
+        return values
+
+    def _compute(self, feature: Feature, args: tuple[Any, ...]) -> Array:
+        inputs = [getattr(self, name) for name in feature.inputs]
+        runs = self.runs(tuple(name for name in feature.inputs if name in COLUMNS))
+        first = feature.first(self.timeframe_ms, *args)
+        try:
+            with np.errstate(all="ignore"):
+                out = by_run(feature, inputs, args, runs, len(self), first)
+        except Exception as error:
+            raise StrategyError(f"feature {label(feature, args)} cannot be computed: {error}") from error
+        out.setflags(write=False)
+        return out
+
+
+def by_run(
+    feature: Feature, inputs: list[Any], args: tuple[Any, ...], runs: list[tuple[int, int]], count: int, first: int
+) -> Array:
+    """The feature over every run; one run over all bars is computed in place, without a copy."""
+    if runs == [(0, count)]:
+        return feature.compute(*inputs, *args) if count > first else empty(count)
+    out = empty(count)
+    for start, end in runs:
+        if end - start > first:  # a shorter run has no value
+            part = [x[start:end] if isinstance(x, np.ndarray) else x for x in inputs]
+            out[start:end] = feature.compute(*part, *args)
+    return out
+
+
+def label(feature: Feature, args: tuple[Any, ...]) -> str:
+    """How a feature is named to people and in the journal: `sma(40)`, `day_volume`."""
+    shown = ",".join(f"{a:g}" if isinstance(a, int | float) else repr(a) for a in args)
+    return f"{feature.name}({shown})" if args else feature.name
+
+
+def unbroken(known: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
+    """The runs in which all of `known` are true, as (start, end) with the end excluded."""
+    whole = np.logical_and.reduce(known).astype(np.int8)
+    edges = np.flatnonzero(np.diff(whole, prepend=0, append=0))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def sealed(values: Any, dtype: Any = np.float64) -> Any:
+    """`values` as a contiguous array nobody can write through; a copy only where the layout asks for one."""
+    view = np.ascontiguousarray(values, dtype=dtype).view()
+    view.setflags(write=False)
+    return view
+
+
+def check_clock(frame: FeatureFrame) -> None:
+    """DataError unless all columns are one regular clock long (missing bars are NaN rows, not skipped ones)."""
+    count = len(frame.close_ms)
+    lengths = {name: len(getattr(frame, name)) for name in COLUMNS}
+    if set(lengths.values()) != {count}:
+        raise DataError(f"columns of unequal length: close_ms {count}, {lengths}")
+    if frame.timeframe_ms <= 0 or (count and frame.close_ms[-1] - frame.close_ms[0] != (count - 1) * frame.timeframe_ms):
+        raise DataError(
+            f"bars are not on a regular clock of {frame.timeframe_ms} ms", "align them first: a missing bar is a NaN row"
+        )

@@ -1,0 +1,64 @@
+"""Features of how far prices move: ATR, yearly volatility, how wide today is. Listed in catalog.py, called by frame.py.
+
+Sizing (D17), stops (D13) and slippage (D16) stand on these. Each takes one unbroken run of bars.
+"""
+
+from math import ceil
+
+import numpy as np
+
+from engine.features.feature import Array, day_bars, empty, feature
+from engine.features.ta import ta
+
+WARM_HALFLIVES = 3  # D17
+MEDIAN_DAYS = 30  # D16
+
+
+@feature(inputs=("high", "low", "close"), first=lambda _tf, bars: bars)
+def atr(high: Array, low: Array, close: Array, bars: int) -> Array:
+    """Average true range after Wilder, quote units (TA-Lib ATR)."""
+    return ta().ATR(high, low, close, bars)
+
+
+@feature(
+    inputs=("close", "timeframe_ms"),
+    first=lambda tf, halflife_days: ceil(WARM_HALFLIVES * halflife_days * day_bars(tf)),
+)
+def vol(close: Array, timeframe_ms: int, halflife_days: float = 3.0) -> Array:
+    """Yearly volatility as a fraction: root of the EWMA of squared bar returns, zero mean, 365 days a year (D17).
+
+    Weights fall by half every `halflife_days` and are normalised; NaN until three half-lives of returns are there. The
+    average is polars' ewm_mean: its half-life is exact, which TA-Lib's EMA (whole periods only) cannot be.
+    """
+    import polars as pl
+
+    halflife_bars = halflife_days * day_bars(timeframe_ms)
+    moves = close[1:] / close[:-1] - 1.0
+    mean = pl.Series(moves * moves).ewm_mean(
+        half_life=halflife_bars, adjust=True, min_samples=ceil(WARM_HALFLIVES * halflife_bars)
+    )
+    out = empty(len(close))
+    np.sqrt(mean.to_numpy(), out=out[1:])
+    out[1:] *= np.sqrt(365.0 * day_bars(timeframe_ms))
+    return out
+
+
+@feature(
+    inputs=("high", "low", "close", "timeframe_ms"),
+    first=lambda tf, atr_bars: atr_bars + day_bars(tf) - 1,
+)
+def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars: int) -> Array:
+    """ATR/close over its median of the last 30 days, at least 1: by how much slippage widens (D16).
+
+    Until 30 days have passed the median is of what there is, one day at least; NaN before that.
+    """
+    import polars as pl
+
+    day = day_bars(timeframe_ms)
+    share = ta().ATR(high, low, close, atr_bars) / close
+    median = empty(len(close))
+    known = pl.Series(share[atr_bars:])
+    median[atr_bars:] = known.rolling_median(window_size=MEDIAN_DAYS * day, min_samples=day).to_numpy()
+    out = empty(len(close))
+    np.divide(share, median, out=out, where=median > 0.0)
+    return np.maximum(out, 1.0, out=out)

@@ -1,0 +1,16 @@
+"""Features of traded volume. Listed in catalog.py, called by frame.py."""
+
+from engine.features.feature import Array, day_bars, feature
+from engine.features.ta import ta
+
+
+@feature(inputs=("volume", "timeframe_ms"), first=lambda tf: day_bars(tf) - 1)
+def day_volume(volume: Array, timeframe_ms: int) -> Array:
+    """Volume of the last 24 hours of bars, base units (TA-Lib SUM); exactly 0 when nothing traded.
+
+    A running sum keeps the rounding of what it has dropped, so a day without trades is told by its largest bar.
+    """
+    talib, day = ta(), day_bars(timeframe_ms)
+    total = talib.SUM(volume, day)
+    total[talib.MAX(volume, day) == 0.0] = 0.0
+    return total
