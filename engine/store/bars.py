@@ -28,6 +28,7 @@ ORIGIN = b"nightdesk_source"  # parquet metadata key; `pulled` when a pull wrote
 MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000-01-01 .. 2100-01-01: anything else is another unit
 PRICES = ("open", "high", "low", "close")
+RATE_NAMES = {"fundingRate": "rate", "funding_rate": "rate"}  # as venues and other programs call it
 
 
 class Series(NamedTuple):
@@ -161,7 +162,7 @@ class Catalog:
         if (venue, symbol, "perp", "funding", "") not in self._found:
             return None
         s = self.find(venue, symbol, "funding")
-        frame = _columns(s.path, ["rate"]).with_columns(ts=(pl.col("ts") + 30_000) // 60_000 * 60_000)
+        frame = _columns(s.path, ["rate"], RATE_NAMES).with_columns(ts=(pl.col("ts") + 30_000) // 60_000 * 60_000)
         bad = frame.filter(~pl.col("rate").is_finite().fill_null(value=False))
         if bad.height:
             raise DataError(f"{s.path}: no rate for the settlement {day(bad['ts'][0])}", "pull the funding again")
@@ -226,12 +227,13 @@ def _span_read(path: Path) -> tuple[int, int]:
     return int(ts.min()), int(ts.max())  # type: ignore[arg-type]  # integers, not empty
 
 
-def _columns(path: Path, names: list[str]) -> pl.DataFrame:
+def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None) -> pl.DataFrame:
     """ts as Int64 ms and the named columns as Float64; DataError when the file does not have them as numbers."""
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} cannot be read as parquet ({_short(error)})", "check the file, or import it") from error
+    frame = frame.rename({old: new for old, new in (aliases or {}).items() if new not in frame.columns}, strict=False)
     missing = [n for n in ["ts", *names] if n not in frame.columns]
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")

@@ -1,0 +1,227 @@
+"""Bars, settlements and mark prices of several instruments on one regular clock: the `Market` that the loops eat.
+
+Called by the backtest, the worker's feed and the replay. Input frames come from store/bars (or data/synthetic); output
+is a handful of arrays where row i is the bar that closes at `close_ms[i]`. Nothing is filled in: a missing bar is NaN,
+missing funding refuses (D4), dirty bars refuse, and every choice that was made is said in `notes`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from engine.errors import BadInput, DataError
+
+HOUR_MS = 3_600_000
+LONGEST_MS = 8 * HOUR_MS  # settlements are 8, 4 or 1 hours apart (D4)
+Policy = Literal["recorded", "none"] | tuple[str, float]  # ("assume", bps)
+WAY_OUT = "use another span (--from, --to), pull the funding, or say --funding none or --funding assume=BPS"
+
+
+class Market(NamedTuple):
+    """n bars of k instruments. Arrays are float64 (n, k), C order; a missing bar is NaN in all five columns."""
+
+    instruments: tuple[str, ...]  # "binance:BTC-USDT:perp"
+    timeframe_ms: int
+    close_ms: np.ndarray  # int64 (n,), regular
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray  # base units
+    funding_rate: np.ndarray  # of the settlement at this bar's open; 0 where there is none
+    funding_mark: np.ndarray  # mark price of that settlement; 0 where there is none
+    notes: tuple[str, ...]
+
+
+def market_of(
+    bars: Mapping[str, pl.DataFrame],
+    timeframe_ms: int,
+    funding: Mapping[str, pl.DataFrame | None],
+    marks: Mapping[str, pl.DataFrame | None],
+    policy: Policy = "recorded",
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> Market:
+    """Join frames by instrument into one market with from_ms <= bar open < to_ms.
+
+    bars: ts (open, UTC ms), open, high, low, close, volume; funding: ts (whole minutes, no doubles), rate, as
+    store/bars returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
+    Raises BadInput for reversed dates, DataError for an empty span, bars off the clock, and settlements that are missing.
+    """
+    if from_ms is not None and to_ms is not None and from_ms >= to_ms:
+        raise BadInput(f"the span ends before it begins: from {_day(from_ms)} to {_day(to_ms)}", "swap the two dates")
+    names = tuple(bars)
+    cut = {name: _cut(bars[name], name, timeframe_ms, from_ms, to_ms) for name in names}
+    start = min(int(frame["ts"][0]) for frame in cut.values())
+    end = max(int(frame["ts"][-1]) for frame in cut.values())
+    opens = np.arange(start, end + 1, timeframe_ms, dtype=np.int64)
+    notes = _span_notes(opens, cut, from_ms, to_ms, timeframe_ms)
+    columns = [np.full((opens.size, len(names)), np.nan) for _ in range(5)]
+    for k, name in enumerate(names):
+        at = (cut[name]["ts"].to_numpy() - start) // timeframe_ms
+        for array, column in zip(columns, ("open", "high", "low", "close", "volume"), strict=True):
+            array[at, k] = cut[name][column].to_numpy()
+        notes += _gap_notes(name, cut[name], timeframe_ms)
+    rate, mark = np.zeros((opens.size, len(names))), np.zeros((opens.size, len(names)))
+    for k, name in enumerate(names):
+        settled = settlements(name, cut[name], funding.get(name), policy, timeframe_ms)
+        at = (settled["ts"].to_numpy() - start) // timeframe_ms
+        rate[at, k] = settled["rate"].to_numpy()
+        mark[at, k], said = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
+        notes += [_policy_note(name, policy), *said]
+    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n))
+
+
+def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, policy: Policy, timeframe_ms: int) -> pl.DataFrame:
+    """The settlements a position on `bars` can meet: ts (each the open of a bar of the clock), rate. See market_of."""
+    first, last = int(bars["ts"][0]), int(bars["ts"][-1])
+    if name.endswith(":spot") or policy == "none":
+        return pl.DataFrame({"ts": [], "rate": []}, schema={"ts": pl.Int64, "rate": pl.Float64})
+    if isinstance(policy, tuple):
+        return _assumed(policy, first, last)
+    if policy != "recorded":
+        raise BadInput(f"unknown funding policy {policy!r}", "use recorded, none or assume=BPS")
+    if funding is None or not funding.height:
+        raise DataError(f"{name}: no funding rates for {_day(first)} .. {_day(last)}", WAY_OUT)
+    ts, rates = funding["ts"].to_numpy(), funding["rate"].to_numpy()
+    if (np.diff(ts) <= 0).any() or (ts % 60_000).any() or not np.isfinite(rates).all():
+        raise DataError(f"{name}: settlements repeat, go back, lack a rate or are off the minute", "pull the funding again")
+    _no_holes(name, ts, first, last)
+    here = funding.filter(pl.col("ts").is_between(first, last))
+    off = here.filter((pl.col("ts") - first) % timeframe_ms != 0)
+    if off.height:
+        raise DataError(f"{name}: the settlement {_day(off['ts'][0])} is at no bar's open", "use a shorter timeframe")
+    return here.select("ts", "rate")
+
+
+def _assumed(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
+    """A constant rate at 00:00, 08:00 and 16:00 UTC."""
+    kind, bps = policy
+    if kind != "assume" or not np.isfinite(bps):
+        raise BadInput(f"unknown funding policy {policy!r}", "use recorded, none or assume=BPS")
+    ts = np.arange(-(-first // LONGEST_MS) * LONGEST_MS, last + 1, LONGEST_MS, dtype=np.int64)
+    return pl.DataFrame({"ts": ts, "rate": np.full(ts.size, float(bps) / 10_000)})
+
+
+def _no_holes(name: str, ts: np.ndarray, first: int, last: int) -> None:
+    """Refuse when a settlement after `first` and up to `last` is missing; `ts` ascends. Names the dates."""
+    holes = [(a, b) for a, b in hole_spans(ts) if b > first and a < last]
+    if ts.size == 0 or ts[0] > first:  # nothing known before the first bar: the first one known must be the next due
+        step = int(ts[1] - ts[0]) if ts.size > 1 else LONGEST_MS
+        if ts[0] - step > first:
+            holes.insert(0, (first, int(ts[0])))
+    step = int(ts[-1] - ts[-2]) if ts.size > 1 else LONGEST_MS
+    if ts[-1] + min(step, LONGEST_MS) <= last:
+        holes.append((int(ts[-1]), last))
+    if holes:
+        spans = ", ".join(f"{_day(a)} .. {_day(b)}" for a, b in holes[:5])
+        more = f" and {len(holes) - 5} more" if len(holes) > 5 else ""
+        raise DataError(f"{name}: no funding rates between {spans}{more}", WAY_OUT)
+
+
+def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
+    """(last known, next known) pairs of settlement times between which one is missing. ts: int64 ms, ascending.
+
+    A step of more than 8 hours always is a hole; a shorter one is when it is at least half again as long as the usual
+    step before it and the usual step after it, so a change of the interval (8 to 4 hours) is none.
+    """
+    steps = np.diff(ts)
+    found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(steps > LONGEST_MS)]
+    for i in np.flatnonzero(steps > (steps.min() if steps.size else 0)):  # most files have one interval: nothing to do
+        before, after = steps[max(0, i - 3) : i], steps[i + 1 : i + 4]
+        usual = [float(np.median(side)) for side in (before, after) if side.size]
+        if steps[i] <= LONGEST_MS and usual and steps[i] >= 1.5 * max(usual):
+            found.append((int(ts[i]), int(ts[i + 1])))
+    return sorted(found)
+
+
+def _mark_prices(
+    name: str, settled: pl.DataFrame, marks: pl.DataFrame | None, close: np.ndarray, open_: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Mark price of each settlement: the recorded mark open at that time, else the last close before it (D4)."""
+    found = np.full(at.size, np.nan)
+    if marks is not None and marks.height and at.size:
+        known, want = marks["ts"].to_numpy(), settled["ts"].to_numpy()
+        j = np.minimum(np.searchsorted(known, want), known.size - 1)
+        price = marks["open"].to_numpy()[j]
+        hit = (known[j] == want) & np.isfinite(price) & (price > 0)
+        found[hit] = price[hit]
+    lacking = np.flatnonzero(~np.isfinite(found))
+    if lacking.size:
+        last = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(close.size), -1))
+        before = np.where(at[lacking] > 0, last[at[lacking] - 1], -1)
+        # before the first close nobody can hold a position: the open stands in and pays nothing
+        found[lacking] = np.where(before >= 0, close[before], open_[at[lacking]])
+    if not at.size:
+        return found, []
+    if not lacking.size:
+        return found, [f"{name}: funding at the recorded mark price"]
+    return found, [f"{name}: funding at the last close for {lacking.size} of {at.size} settlements (no recorded mark)"]
+
+
+def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None, to_ms: int | None) -> pl.DataFrame:
+    """The bars of the span; refuses none at all, and times that do not ascend on the clock's grid."""
+    ts = frame["ts"].to_numpy()
+    if (np.diff(ts) <= 0).any():
+        row = int(np.flatnonzero(np.diff(ts) <= 0)[0]) + 1
+        raise DataError(f"{name}: bar {row} ({_day(int(ts[row]))}) repeats or goes back in time", "nightdesk data check")
+    keep = frame
+    if from_ms is not None:
+        keep = keep.filter(pl.col("ts") >= from_ms)
+    if to_ms is not None:
+        keep = keep.filter(pl.col("ts") < to_ms)
+    if not keep.height:
+        span = f"{_day(int(ts[0]))} .. {_day(int(ts[-1]))}" if ts.size else "nothing"
+        raise DataError(f"{name}: no bars between {_edge(from_ms)} and {_edge(to_ms)}", f"there is {span}")
+    off = np.flatnonzero(keep["ts"].to_numpy() % timeframe_ms)
+    if off.size:
+        when = _day(int(keep["ts"][int(off[0])]))
+        raise DataError(f"{name}: {off.size} bars open off the clock, the first {when}", "nightdesk data check FILE")
+    return keep
+
+
+def _span_notes(
+    opens: np.ndarray, cut: Mapping[str, pl.DataFrame], from_ms: int | None, to_ms: int | None, timeframe_ms: int
+) -> list[str]:
+    """What of the asked span is not there, and which instrument has another span than the rest."""
+    notes = []
+    if from_ms is not None and opens[0] >= from_ms + timeframe_ms:
+        notes.append(f"asked from {_day(from_ms)}, bars begin {_day(int(opens[0]))}")
+    if to_ms is not None and opens[-1] + timeframe_ms < to_ms:
+        notes.append(f"asked to {_day(to_ms)}, bars end {_day(int(opens[-1]) + timeframe_ms)}")
+    for name, frame in cut.items():
+        first, last = int(frame["ts"][0]), int(frame["ts"][-1])
+        if first != opens[0] or last != opens[-1]:
+            notes.append(f"{name}: bars only {_day(first)} .. {_day(last + timeframe_ms)}")
+    return notes
+
+
+def _gap_notes(name: str, frame: pl.DataFrame, timeframe_ms: int) -> list[str]:
+    """How many bars are missing inside the span."""
+    missing = np.diff(frame["ts"].to_numpy()) // timeframe_ms - 1
+    gaps = missing[missing > 0]
+    if not gaps.size:
+        return []
+    return [f"{name}: {int(gaps.sum())} bars missing in {gaps.size} gaps, the longest {int(gaps.max())} bars"]
+
+
+def _policy_note(name: str, policy: Policy) -> str:
+    """What stands in for recorded funding, if anything does."""
+    if name.endswith(":spot"):
+        return f"{name}: spot pays no funding"
+    if policy == "none":
+        return f"{name}: funding not charged (--funding none)"
+    return f"{name}: funding assumed {policy[1]:g} bps every 8 h" if isinstance(policy, tuple) else ""
+
+
+def _day(ms: int) -> str:
+    """UTC minute of milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _edge(ms: int | None) -> str:
+    """One end of a span that may be open."""
+    return "the beginning" if ms is None else _day(ms)
