@@ -1,0 +1,123 @@
+"""Which numbers of a text are claims. Called by agents/grounding.py; turns a text into Claims with place, value, unit.
+
+Not a claim, on purpose: dates, times and years in a date's place; ids, hashes, names with digits, timeframes, feature
+labels such as `sma(40)`; the number of a list item, a step, a row, a layer, an ordinal. Everything else that is
+written in digits is one, in code spans and tables too.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_NOUN = r"(?:trades?|bars?|round|trips?|entries|orders?|fills?|events?|runs?|usdt?|usd|dollars?|percent|bps|%)"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?(?:z|utc|am|pm)\b)?"
+
+# what looks like a number and is none; the first alternative that fits at a place wins
+_NOT_CLAIMS = re.compile(
+    "|".join(
+        (
+            rf"\b\d{{4}}-\d{{2}}(?:-\d{{2}})?(?:[T ]{_CLOCK})?(?![\d.]*\d)",  # 2025-03, 2025-03-04 05:15Z
+            rf"\b{_CLOCK}",
+            rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b(?:,?\s+\d{{4}}\b)?",  # 4 March 2025
+            rf"\b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s*{_NOUN})(?:,?\s+\d{{4}}\b)?",  # March 4th, 2025
+            rf"\b{_MONTH}\s+\d{{4}}\b",
+            r"\b[qh][1-4](?:\s+(?:of\s+)?\d{4})?\b",
+            rf"(?:(?<=\bin)|(?<=\bfor)|(?<=\bof)|(?<=\bsince)|(?<=\bduring)|(?<=\buntil)|(?<=\bfrom)|(?<=\bto)"
+            rf"|(?<=\bthrough)|(?<=\byear))\s+(?:19|20)\d{{2}}\b(?![.,-]\d)(?!\s*{_NOUN})",
+            r"\b\d+(?:st|nd|rd|th)\b",
+            r"\b24/7\b",
+            r"\b[a-z]\w*\(\d+(?:,\s*\d+)*\)",  # sma(40)
+            r"\b(?:[a-z]{1,2}|run|job|turn|note|page)-[0-9a-z]+(?:-[0-9a-z]+)*\b(?!\.\d)",  # r-8f2a, d-112
+            r"\b[a-z_]+\d+[a-z0-9_]*\b(?!\.\d)",  # D19, r1, sha256
+            r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)(?!\d+e\d+\b)[0-9a-f]{6,}\b(?!\.\d)",  # a hash
+            r"\b(?:1m|5m|15m|1h)\b",
+            r"\b(?:row|step|layer|variant|option|page|line|section|part|turn|point|example|rule|table|no\.|law)\s+#?\d+\b(?!\.\d)",
+            r"(?<=#)\d+\b",
+        )
+    ),
+    re.IGNORECASE,
+)
+_LIST_NUMBER = re.compile(r"^\s*(?:>\s*)*\(?\d{1,3}[.)]\s")
+
+_UNITS: tuple[tuple[str, str, float], ...] = (
+    (r"%|percent\b|per\s?cent\b|pp\b|percentage\s+points?\b", "frac", 0.01),
+    (r"bps?\b|basis\s+points?\b", "frac", 1e-4),
+    (r"usdt?\b|usdc\b|dollars?\b|\$", "usd", 1.0),
+    (r"x\b|×|r\b|atrs?\b|times\b", "ratio", 1.0),
+    (r"bars?\b|candles?\b", "count", 1.0),
+    (r"days?\b|d\b", "time", 86_400_000.0),
+    (r"hours?\b|hrs?\b|h\b", "time", 3_600_000.0),
+    (r"minutes?\b|mins?\b", "time", 60_000.0),
+    (r"seconds?\b|secs?\b|s\b", "time", 1000.0),
+    (r"ms\b|milliseconds?\b", "time", 1.0),
+    (r"btc\b|eth\b|sol\b|xrp\b|bnb\b|coins?\b|contracts?\b|lots?\b", "base", 1.0),
+)
+_UNIT = re.compile("|".join(f"(?P<u{i}>{pattern})" for i, (pattern, _, _) in enumerate(_UNITS)), re.IGNORECASE)
+_SCALE = {"k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+_NUMBER = re.compile(
+    r"(?P<sign>(?<![\w)\].])[-+\u2212])?(?P<money>\$\s?)?(?P<sign2>(?<=\$)[-+\u2212])?"
+    r"(?P<digits>\d{1,3}(?:[,_\u00a0\u202f]\d{3})+(?!\d)|\d+)?(?P<part>\.\d+)?(?P<power>e[+-]?\d{1,3}\b)?"
+    r"(?P<scale>\s?(?:k|mn|bn|M)\b|\s(?:thousand|million|billion)\b)?",
+    re.IGNORECASE,
+)
+
+
+class Claim(NamedTuple):
+    """A number as typed. `value` in units of `factor` of `dimension` ('' when no unit is typed)."""
+
+    start: int
+    end: int  # after the number and its unit
+    text: str
+    value: float  # typed number times its scale, not times the factor
+    step: float  # the size of one unit of the last typed digit
+    digits: int  # significant digits
+    dimension: str
+    factor: float
+
+
+def _made(found: re.Match[str], text: str) -> Claim:
+    """The claim of one number, its unit read from what follows."""
+    digits = re.sub(r"[^\d]", "", found["digits"] or "0")
+    part = found["part"] or ""
+    scale = _SCALE[found["scale"].strip().lower()] if found["scale"] else 1.0
+    power = float("1" + found["power"].lower()) if found["power"] else 1.0
+    size = min(scale * power, 1e300)
+    value = float(digits + part) * size
+    negative = "-" in (sign := (found["sign"] or "") + (found["sign2"] or "")) or "\u2212" in sign
+    dimension, factor, end = ("usd", 1.0, found.end()) if found["money"] else ("", 1.0, found.end())
+    after = re.compile(r"\s?").match(text, end)
+    unit = _UNIT.match(text, after.end()) if after else None
+    if unit and not found["money"]:
+        _, dimension, factor = _UNITS[int(str(unit.lastgroup)[1:])]
+        end = unit.end()
+    meant = (digits + part[1:]).lstrip("0")
+    step = size * 10.0 ** -max(len(part) - 1, 0)
+    start = found.start()
+    return Claim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
+
+
+def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[Claim]:
+    """The claims of one line, in order. `names` matches literal ids and names of the thread: none of them is one."""
+    numbered = _LIST_NUMBER.match(line)
+    at = numbered.end() if numbered else 0
+    while at < len(line):
+        if names and (known := names.match(line, at)) and known.end() > at:
+            at = known.end()
+            continue
+        if (other := _NOT_CLAIMS.match(line, at)) and other.end() > at:
+            at = other.end()
+            continue
+        found = _NUMBER.match(line, at)
+        if found and (found["digits"] or found["part"]):
+            claim = _made(found, line)
+            yield claim
+            at = max(claim.end, at + 1)
+        else:
+            at = _next(line, at)
+
+
+def _next(line: str, at: int) -> int:
+    """The next place to look: after the word that begins here, or one character on."""
+    word = re.compile(r"[A-Za-z_]+(?![\w-])").match(line, at)
+    return word.end() if word else at + 1

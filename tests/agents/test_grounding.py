@@ -1,0 +1,231 @@
+"""Numbers have receipts: what agents/grounding.py renders, lets stand and strikes out."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.grounding import Ground, ground
+from tools.contract import Evidence, Fact
+
+RUN = Evidence("run", "r-8f2a1c")
+LIVE = Evidence("run", "r-live77")
+
+
+def fact(ref: str, value: object, unit: str, subject: str = "trend BTC-USDT", evidence: Evidence = RUN) -> Fact:
+    """A fact whose metric is the second part of its reference."""
+    return Fact(ref, subject, ref.split(".")[1], value, unit, evidence)  # type: ignore[arg-type]
+
+
+FACTS = [
+    fact("r1.sharpe", 1.2345, "ratio"),
+    fact("r1.total_return_frac", 0.1234, "frac"),
+    fact("r1.max_drawdown_frac", 0.0871, "frac"),
+    fact("r1.trades", 142, "count"),
+    fact("r1.fees", 312.456, "usd"),
+    fact("r1.first_ms", 1735689600000, "ms"),
+    fact("r1.win_rate", None, "frac"),
+    fact("r2.sharpe", 0.987, "ratio", "live configuration", LIVE),
+    fact("s1.pnl", -45.678, "usd", "trend-btc", Evidence("desk", "trend-btc")),
+    fact("s1.funding", -3.2, "usd", "trend-btc", Evidence("desk", "trend-btc")),
+    fact("h1.spread_bps", 1.5, "bps", "BTC-USDT", Evidence("desk", "h")),
+    fact("h1.latency", 5400000, "duration_ms", "feed", Evidence("desk", "h")),
+]
+BY_REF = {f.ref: f for f in FACTS}
+
+
+def stand(*asked: str, arguments: list | None = None) -> Ground:
+    """The thread's ground with the person's words and the calls' arguments."""
+    return Ground(BY_REF, asked, arguments or [])
+
+
+def struck(text: str, *asked: str, arguments: list | None = None) -> list[str]:
+    """What is struck of a text."""
+    return [s.text for s in ground(text, stand(*asked, arguments=arguments)).struck]
+
+
+def test_references_are_rendered_by_code_with_unit_and_link() -> None:
+    """A reference becomes value, unit and a link to its evidence."""
+    done = ground("Sharpe {r1.sharpe}, return {r1.total_return_frac}, fees {r1.fees}.", stand())
+    assert done.text == ("Sharpe [1.23](run:r-8f2a1c), return [12.34 %](run:r-8f2a1c), fees [312.46 USDT](run:r-8f2a1c).")
+    assert done.struck == ()
+
+
+def test_a_table_cell_is_rendered_without_a_link() -> None:
+    """In a table the value stands alone; the id has a column of its own."""
+    done = ground("| run | sharpe |\n|---|---|\n| r-8f2a1c | {r1.sharpe} |", stand())
+    assert done.text.endswith("| r-8f2a1c | 1.23 |")
+    assert done.struck == ()
+
+
+def test_a_unit_typed_after_a_reference_is_not_said_twice() -> None:
+    """Models write `{r1.total_return_frac} %`."""
+    assert ground("Return {r1.total_return_frac} %.", stand()).text == "Return [12.34 %](run:r-8f2a1c)."
+
+
+def test_missing_value_reads_as_not_available() -> None:
+    """A fact without a value is never a zero."""
+    assert "n/a" in ground("Win rate {r1.win_rate}.", stand()).text
+
+
+def test_unknown_reference_is_struck_and_the_rest_stands() -> None:
+    """An invented reference cannot be rendered; the answer is not thrown away for it."""
+    done = ground("Sharpe {r9.sharpe} and {r1.sharpe}.", stand())
+    assert done.text == "Sharpe ~~{r9.sharpe}~~ and [1.23](run:r-8f2a1c)."
+    assert [s.text for s in done.struck] == ["{r9.sharpe}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Sharpe is 1.23.",
+        "Sharpe: 1.2345",
+        "It returned 12.34 % over the year.",
+        "The return is 12.3%.",
+        "The total return was 0.1234 as a fraction.",
+        "The return is 1234 bps.",
+        "A drawdown of 8.7 %, that is -8.71 %.",
+        "The drawdown was 8.71 percent.",
+        "142 trades in 2025.",
+        "There were 142 round trips.",
+        "Fees came to 312.46 USDT, about $312.",
+        "Fees: 312.5",
+        "trend-btc lost 45.68 USDT.",
+        "trend-btc's P&L is -45.68 USDT.",
+        "Funding paid 3.2 USDT.",
+        "The spread is 1.5 bps, 0.015 %.",
+        "Latency 1.5 h, that is 90 minutes.",
+        "r1 has a Sharpe of 1.23, the live configuration 0.99.",
+        "| metric | value |\n|---|---|\n| sharpe | 1.23 |\n| trades | 142 |",
+        "| run | sharpe | trades |\n|---|---|---|\n| r1 | 1.23 | 142 |",
+        "- **Sharpe**: `1.23`\n- **Max drawdown**: `8.71 %`",
+    ],
+)
+def test_a_number_that_is_a_fact_stands(text: str) -> None:
+    """Value, unit and name agree with a fact: nothing is struck."""
+    assert struck(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("The Sharpe is 0.31.", ["0.31"]),
+        ("The Sharpe is 1.", ["1"]),
+        ("The Sharpe is 1.24.", ["1.24"]),
+        ("Something is 1.23 here.", ["1.23"]),
+        ("The drawdown is 1.23.", ["1.23"]),
+        ("It returned 12.34 bps.", ["12.34 bps"]),
+        ("It returned 0.12 %.", ["0.12 %"]),
+        ("The return is 12.34.", ["12.34"]),
+        ("It made -12.34 % return.", ["-12.34 %"]),
+        ("trend-btc made a profit of 45.68 USDT.", ["45.68 USDT"]),
+        ("Fees of 312.46 %.", ["312.46 %"]),
+        ("Fees were 400 USDT, the Sharpe 1.23.", ["400 USDT"]),
+        ("143 trades.", ["143"]),
+        ("Sharpe `0.31`.", ["0.31"]),
+        ("Sharpe x0.31", ["0.31"]),
+        ("Sharpe≈0.31", ["0.31"]),
+        ("Sharpe:0.31", ["0.31"]),
+        ("There were 2025 trades.", ["2025"]),
+        ("Confidence 95%.", ["95%"]),
+        ("| run | sharpe |\n|---|---|\n| r1 | 0.31 |", ["0.31"]),
+        ("```\nsharpe = 0.31\n```", ["0.31"]),
+        ("Fees $1.2k.", ["$1.2k"]),
+    ],
+)
+def test_a_number_without_a_fact_is_struck(text: str, gone: list[str]) -> None:
+    """Invented, in the wrong unit, of the wrong sign, or with nothing named: struck, and listed."""
+    assert struck(text) == gone
+
+
+def test_what_is_struck_is_shown_crossed_out_and_the_rest_stands() -> None:
+    """The reader sees what was struck, in place."""
+    done = ground("The Sharpe is 0.31, and there were 142 trades.", stand())
+    assert done.text == "The Sharpe is ~~0.31~~, and there were 142 trades."
+    assert done.struck[0].sentence == "The Sharpe is 0.31, and there were 142 trades."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "From 2025-01-01 to 2026-01-01 at 05:15Z, in March 2025, on 4 March 2025, March 4th, 2025, Q1 2025.",
+        "Since 2024 and in 2025, at 14:30:05 UTC, 24/7.",
+        "Run r-8f2a1c, event d-112, proposal p-3, version v3, row 0, step 2, layer 1, D19, F8.",
+        "sma(40) on 15m and 1h bars of BTC-USDT, sha256 9f8e7d6c5b4a.",
+        "1. First\n2. Second\n3) third\n(4) fourth",
+        "the 1st, the 2nd and the 3rd",
+        "rsi14 crossed, #12",
+    ],
+)
+def test_dates_ids_and_list_numbers_are_no_claims(text: str) -> None:
+    """What looks like a number and states none stays as it is."""
+    assert struck(text) == []
+
+
+ARGUMENTS = [{"strategy": "trend", "variants": [{"changes": [{"key": "stop_atr", "value": 2.0}]}], "set": "fast_bars=20"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("With a 2 ATR stop.", []),
+        ("variants stop_atr=2, fast_bars=20", []),
+        ("fast 20 crosses", []),
+        ("With a 3 ATR stop.", ["3 ATR"]),
+        ("A target of 2 ATR.", []),
+        ("The Sharpe is 2.", ["2"]),
+    ],
+)
+def test_arguments_are_words_of_configuration(text: str, gone: list[str]) -> None:
+    """A number the turn used as an argument stands when it is named with its word."""
+    assert struck(text, arguments=ARGUMENTS) == gone
+
+
+def test_the_persons_own_number_may_be_repeated_but_not_confirmed() -> None:
+    """Echo is no claim; saying it of a metric that has facts is one."""
+    asked = "Is the Sharpe above 0.9, and would 7 % be too much?"
+    assert struck("You asked about a Sharpe of 0.9 and 7 %.", asked) == []
+    assert struck("The line you drew at 7 % is fine.", asked) == []
+    assert struck("The Sharpe is 0.9.", asked) == ["0.9"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    value=st.floats(-5, 5).filter(lambda v: abs(v) > 0.02),
+    decimals=st.integers(2, 4),
+    form=st.sampled_from(
+        ["The Sharpe is {}.", "sharpe={}", "Sharpe ratio: **{}**", "A Sharpe of {}, on r1", "| sharpe | {} |", "({} Sharpe)"]
+    ),
+)
+def test_no_true_number_is_struck(value: float, decimals: int, form: str) -> None:
+    """False strike-outs: a fact typed by hand at two to four decimals always stands."""
+    known = fact("r1.sharpe", value, "ratio")
+    text = form.format(f"{value:.{decimals}f}")
+    if len(f"{value:.{decimals}f}".replace("-", "").replace(".", "").lstrip("0")) >= 2:
+        assert ground(text, Ground({"r1.sharpe": known})).struck == ()
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=st.floats(-0.9, 3), unit=st.sampled_from(["%", " %", " percent", " bps"]))
+def test_fractions_may_be_typed_in_percent_or_basis_points(value: float, unit: str) -> None:
+    """A fraction is the same number in percent and in basis points."""
+    scale = 1e4 if "bps" in unit else 100
+    text = f"The total return was {value * scale:.4f}{unit}."
+    assert ground(text, Ground({"a": fact("r1.total_return_frac", value, "frac")})).struck == () or abs(value) < 1e-4
+
+
+@settings(max_examples=200, deadline=None)
+@given(invented=st.floats(-3, 3))
+def test_an_invented_sharpe_is_struck(invented: float) -> None:
+    """A number that is no fact's value never passes for a named metric."""
+    text = f"{invented:.2f}"
+    if float(text) in (1.23, 0.99):
+        return
+    assert struck(f"The Sharpe is {text}.") == [text]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_grounding_never_breaks_on_any_text(text: str) -> None:
+    """Whatever a model writes, an answer comes out and no place mark leaks."""
+    done = ground(text, stand())
+    assert not any("\ue000" <= c <= "\uf8ff" for c in done.text)
