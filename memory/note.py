@@ -1,0 +1,76 @@
+"""A note: one thing worth remembering, with who said it, when, and what shows it. Markdown with a small head.
+
+Made by tools/notes.py, kept by shelf.py, read by recall.py and by people in any editor. Text from a model is data: it
+is kept as it came (cleaned, cut by the tool), and its head says that nobody has confirmed it.
+"""
+
+import re
+from typing import NamedTuple
+
+from memory.shelf import INBOX, Shelf, ShelfError, slug
+
+HEAD = "---"
+_LINE = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class Note(NamedTuple):
+    """One note of the inbox. `created_ms` is wall time, `desk_ms` the desk's time it is about (both UTC ms)."""
+
+    id: str
+    topic: str
+    text: str
+    evidence: tuple[str, ...]
+    role: str
+    thread: str
+    person: str
+    created_ms: int
+    desk_ms: int | None
+
+
+def note_id(created_ms: int, topic: str, number: int) -> str:
+    """A name that sorts by time and tells two notes of one millisecond apart; usable as a file name."""
+    return slug(f"n-{created_ms}-{number}-{topic}"[:60])
+
+
+def render(note: Note) -> str:
+    """The note as a page: one `key: value` line each, then the text."""
+    head = {
+        "note": note.id,
+        "topic": note.topic,
+        "from": f"{note.role} (a model's words, not confirmed by a person)",
+        "asked by": note.person,
+        "thread": note.thread,
+        "created_ms": note.created_ms,
+        "desk_ms": "" if note.desk_ms is None else note.desk_ms,
+        "evidence": ", ".join(note.evidence),
+    }
+    lines = [f"{key}: {_LINE.sub(' ', str(value))}" for key, value in head.items()]
+    return "\n".join([HEAD, *lines, HEAD, "", note.text.strip(), ""])
+
+
+def split(page: str) -> tuple[dict[str, str], str]:
+    """(head, text) of a page; a page without a head has an empty one."""
+    lines = page.splitlines()
+    if not lines or lines[0].strip() != HEAD or HEAD not in [line.strip() for line in lines[1:]]:
+        return {}, page
+    end = [line.strip() for line in lines[1:]].index(HEAD) + 1
+    pairs = (line.partition(":") for line in lines[1:end])
+    return {key.strip(): value.strip() for key, _, value in pairs}, "\n".join(lines[end + 1 :]).strip()
+
+
+def promote(shelf: Shelf, note_topic: str, page_topic: str, person: str) -> None:
+    """Append an inbox note's text to a page, in the name of `person`. For doors of people only: no tool calls it.
+
+    The note stays in the inbox. ShelfError: no such note, no name, or the page was changed meanwhile.
+    """
+    note = shelf.read(note_topic) if note_topic.startswith(f"{INBOX}/") else None
+    if note is None:
+        raise ShelfError(f"there is no note {note_topic}")
+    if not person.strip():
+        raise ShelfError("a promotion needs a person's name")
+    words = f"{split(note.text)[1]}\n\n(promoted by {_LINE.sub(' ', person)} from {note_topic})\n"
+    page = shelf.read(page_topic)
+    if page is None:
+        shelf.add(page_topic, words)
+    else:
+        shelf.replace(page, f"{page.text.rstrip()}\n\n{words}")

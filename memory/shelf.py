@@ -1,0 +1,177 @@
+"""The shelf: markdown pages under $NIGHTDESK_HOME/memory. Read by recall.py, written by tools/notes.py and by people.
+
+Writes are atomic and nothing is ever deleted: each version that code replaces stays under `.versions/`. A topic is a
+slug, alone or in one of FOLDERS, so that no name leaves the shelf. A person's edit wins: code replaces a page only when
+it is what it read, and touches only its own block of a page (`write_block`).
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+SHIPPED = Path(__file__).parent / "pages"
+FOLDERS = ("decisions", "incidents", "strategies", "inbox")
+INBOX = "inbox"
+PAGE_BYTES_MAX = 200_000
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_BLOCK_HEAD = "<!-- desk {}: made by code; your own text belongs outside -->\n"
+_BLOCK_END = "<!-- end -->\n"
+_BLOCK = re.compile(re.escape(_BLOCK_HEAD).replace(r"\{\}", "([0-9a-f]{12})") + "(.*?)" + _BLOCK_END, re.DOTALL)
+
+
+class ShelfError(ValueError):
+    """A topic that is none, a page that is not there, or one that a person changed meanwhile."""
+
+
+class Page(NamedTuple):
+    """A page as it lies there; `changed_ms` is the file's time (UTC ms)."""
+
+    topic: str
+    text: str
+    changed_ms: int
+
+
+def slug(words: str) -> str:
+    """`words` as a topic name: lower case, letters, digits and single dashes, at most 64 characters."""
+    return re.sub(r"[^a-z0-9]+", "-", words.lower())[:64].strip("-") or "untitled"
+
+
+class Shelf:
+    """The pages under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def stock(self) -> None:
+        """Put the shipped starting pages there; a page that exists is left alone."""
+        for source in sorted(SHIPPED.rglob("*.md")):
+            goal = self.root / source.relative_to(SHIPPED)
+            if not goal.exists():
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                _put(goal, source.read_text())
+
+    def topics(self) -> list[str]:
+        """Every page's topic, the inbox last."""
+        found = [path.relative_to(self.root).with_suffix("").as_posix() for path in self.root.rglob("*.md")]
+        kept = [t for t in found if not t.startswith(".") and _known(t)]
+        return sorted(kept, key=lambda t: (t.startswith(f"{INBOX}/"), t))
+
+    def path(self, topic: str) -> Path:
+        """Where the page `topic` lies; ShelfError for a name that is no topic or would leave the shelf."""
+        if not _known(topic):
+            raise ShelfError(f"{topic[:80]!r} is no topic: a slug, or one in {', '.join(FOLDERS)}")
+        path = self.root / f"{topic}.md"
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise ShelfError(f"the page {topic} lies outside the memory folder")
+        return path
+
+    def read(self, topic: str) -> Page | None:
+        """The page, or None when there is none. What is not UTF-8 is shown with replacement signs, not hidden."""
+        path = self.path(topic)
+        try:
+            with path.open("rb") as file:
+                raw = file.read(PAGE_BYTES_MAX)
+                changed_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            return None
+        return Page(topic, raw.decode("utf-8", "replace"), changed_ms)
+
+    def add(self, topic: str, text: str) -> None:
+        """A new page; ShelfError when the topic is taken."""
+        with self._alone():
+            if self.path(topic).exists():
+                raise ShelfError(f"the page {topic} exists")
+            _put(self.path(topic), text)
+
+    def replace(self, was: Page, text: str) -> None:
+        """Put `text` in the place of the page that was read; ShelfError when somebody changed it since."""
+        with self._alone():
+            self._replace(was, text)
+
+    def write_block(self, topic: str, text: str) -> None:
+        """Renew the block that code keeps on the page `topic`; what stands around it stays as it is.
+
+        A block that a person edited becomes the person's text (its markers go), and the new block follows it.
+        """
+        body = text.strip().replace("<!--", "< !--") + "\n"
+        block = _BLOCK_HEAD.format(_mark(body)) + body + _BLOCK_END
+        with self._alone():
+            was = self.read(topic)
+            if was is None:
+                _put(self.path(topic), block)
+                return
+            whole = _renewed(was.text, block)
+            if whole != was.text:
+                self._replace(was, whole)
+
+    def versions(self, topic: str) -> list[Path]:
+        """The kept earlier versions of a page, oldest first."""
+        return sorted((self.root / ".versions" / topic).glob("*.md"))
+
+    def _replace(self, was: Page, text: str) -> None:
+        """Keep the version that lies there, then put `text`; the shelf's lock is held."""
+        path = self.path(was.topic)
+        if path.exists() and path.stat().st_size > PAGE_BYTES_MAX:
+            raise ShelfError(f"the page {was.topic} is over {PAGE_BYTES_MAX} bytes: a person should shorten it")
+        folder = self.root / ".versions" / was.topic
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / f"{len(list(folder.glob('*.md'))) + 1:06d}.md"
+        shutil.copy2(path, kept)
+        now = self.read(was.topic)
+        if now is None or now.text != was.text:
+            raise ShelfError(f"somebody changed {was.topic} meanwhile; their words stay, nothing was written")
+        _put(path, text)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer of code at a time; a person's editor is not asked."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _known(topic: str) -> bool:
+    """Whether `topic` can be a page: README, a slug, or a slug in one of the folders."""
+    folder, _, name = topic.rpartition("/")
+    return topic == "README" or (folder in ("", *FOLDERS) and _SLUG.fullmatch(name) is not None)
+
+
+def _renewed(text: str, block: str) -> str:
+    """`text` with code's own block replaced by `block`; an edited block becomes plain text, a missing one is appended."""
+    parts, end, placed = [], 0, False
+    for found in _BLOCK.finditer(text):
+        parts.append(text[end : found.start()])
+        if _mark(found[2]) != found[1]:
+            parts.append(found[2])
+        elif not placed:
+            parts.append(block)
+            placed = True
+        end = found.end()
+    rest = text[end:]
+    if placed:
+        return "".join(parts) + rest
+    before = ("".join(parts) + rest).rstrip("\n")
+    return f"{before}\n\n{block}" if before else block
+
+
+def _put(path: Path, text: str) -> None:
+    """Write the whole page or nothing of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    with draft.open("w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _mark(body: str) -> str:
+    """What tells code's own block from an edited one."""
+    return hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:12]
