@@ -146,10 +146,9 @@ def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.D
     instruments = {n: leg.instrument for n, leg in enumerate(legs)}
     is_open = pl.col("held") != 0
     table = table.with_columns(pl.Series("mark", marks, dtype=pl.Float64)).with_columns(
-        (
-            pl.col("cash_gross")
-            + pl.when(is_open).then(pl.col("held") * pl.col("lot_size") * pl.col("mark")).otherwise(0.0)
-        ).alias("gross")
+        (pl.col("cash_gross") + pl.when(is_open).then(pl.col("held") * pl.col("lot_size") * pl.col("mark")).otherwise(0.0)).alias(
+            "gross"
+        )
     )
     table = table.with_columns((pl.col("gross") - pl.col("slippage") - pl.col("fees") + pl.col("funding")).alias("net"))
     return table.with_row_index("number", offset=1).select(

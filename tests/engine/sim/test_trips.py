@@ -107,9 +107,7 @@ def histories(draw):
         if held[s] == 0 or (rng.random() < 0.3 and abs(held[s]) < 10**6):
             side, lots, slot = int(np.sign(held[s])) or int(rng.choice([-1, 1])), int(rng.integers(1, 10**6)), 0
         elif rng.random() < 0.2:
-            lines.append(
-                {"close_ms": bar * BAR, "sleeve": s, "kind": state.K_FUNDING, "lots": held[s], "fee": fee - 0.5}
-            )
+            lines.append({"close_ms": bar * BAR, "sleeve": s, "kind": state.K_FUNDING, "lots": held[s], "fee": fee - 0.5})
             cash += fee - 0.5
             continue
         else:

@@ -1,0 +1,156 @@
+"""The report page: complete, self-contained, and deaf to hostile names."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.core import state
+from engine.sim import report, trips
+
+BAR = 900_000
+START = 1_735_689_600_000
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&{{7*7}}"
+
+
+def run_of(**changes):
+    """A run's JSON as the page reads it."""
+    names = ("sharpe", "sharpe_low", "sharpe_high", "sortino", "calmar", "recovery_factor", "win_rate")
+    metrics = dict.fromkeys(names, 1.25) | {
+        "total_return_frac": 0.0312,
+        "max_drawdown_frac": 0.0821,
+        "max_drawdown": 871.2,
+        "trades": 4,
+        "open_trades": 1,
+        "exposure_frac": 0.31,
+        "turnover": 12.0,
+        "fees": 31.2,
+        "slippage": 8.1,
+        "funding": -3.3,
+        "undefined": {"calmar": "fewer than 30 days"},
+    }
+    sleeve = {"name": "trend", "strategy": "trend", "venue": "binance", "symbol": "BTC-USDT", "params": {"fast": 40}}
+    data = {"source": "recorded", "files": ["a.parquet"], "sha256": "ab" * 32, "bars": 96, "first_ms": START}
+    return {
+        "run_id": "r-20250101-0123abcd",
+        "timeframe": "15m",
+        "fills": "pessimistic",
+        "funding": "recorded",
+        "cash": 10_000.0,
+        "sleeves": [sleeve],
+        "data": data | {"last_ms": START + 95 * BAR},
+        "metrics": metrics,
+        "scenarios": {"pessimistic": 0.0312, "optimistic": 0.051, "ambiguous_bars": 17},
+        "leaks": None,
+        "notes": ["funding at the last close for 3 of 9 settlements"],
+        "journal_hash": "cd" * 32,
+        "config_hash": "ef" * 32,
+        "code_hash": "01" * 32,
+        "versions": {"nightdesk": "0.1.0"},
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Equity, one round trip and one breaker."""
+    close_ms = START + BAR * np.arange(1, 97, dtype=np.int64)
+    equity = 10_000 + np.cumsum(np.random.default_rng(3).normal(1, 40, 96))
+    legs = [trips.Leg("trend", "binance:BTC-USDT:perp", 0.001, 60_000.0)]
+    rows = pl.DataFrame(
+        [
+            {"close_ms": START + 2 * BAR, "kind": state.K_FILL, "side": 1, "lots": 10, "price": 60_010.0, "a": 60_000.0},
+            {
+                "close_ms": START + 9 * BAR,
+                "kind": state.K_FILL,
+                "code": state.PROTECTIVE,
+                "rule": state.TRAIL,
+                "side": -1,
+                "lots": 10,
+                "price": 61_000.0,
+                "a": 61_010.0,
+            },
+            {"close_ms": START + 9 * BAR, "kind": state.K_BREAKER, "code": state.DAY_LOSS, "equity": 9_900.0},
+        ],
+        schema=dict.fromkeys((*trips.COLUMNS, "lots"), pl.Int64) | dict.fromkeys(trips.VALUES[1:], pl.Float64),
+    )
+    rows = rows.fill_null(0).with_row_index("n").with_columns(pl.col("n").cast(pl.Int64))
+    return (
+        close_ms,
+        {"pessimistic": equity, "optimistic": equity * 1.01},
+        trips.trips(rows, legs, BAR),
+        trips.breakers(rows, legs),
+    )
+
+
+def scripts_of(page):
+    """The executable scripts of a page."""
+    return re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+
+
+def test_the_page_holds_what_a_reader_needs(parts):
+    """Figures, scenarios, round trips, breakers, configuration, stamp and proof are on it."""
+    page = report.page(run_of(), *parts)
+    for text in ("RECORDED data", "fills pessimistic", "3.12 %", "8.21 %", "17 ambiguous bars", "daily loss", "trail"):
+        assert text in page
+    assert "nightdesk rerun r-20250101-0123abcd" in page
+    assert "fewer than 30 days" in page
+    assert "ab" * 32 in page
+
+
+def test_it_fetches_nothing_and_runs_only_its_own_scripts(parts):
+    """The policy lists the hashes of exactly the scripts that are there, and no address is loaded."""
+    page = report.page(run_of(), *parts)
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1])
+    scripts = scripts_of(page)
+    assert len(scripts) == 2
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=", outside)
+    assert "\r" not in page  # a browser would turn it into another character, and the hash would not match
+
+
+def test_hostile_names_stay_text(parts):
+    """A strategy, a parameter and a note that carry markup are shown, never run."""
+    sleeve = run_of()["sleeves"][0] | {"strategy": HOSTILE, "name": HOSTILE, "params": {HOSTILE: HOSTILE}}
+    close_ms, curves, table, tripped = parts
+    table = table.with_columns(pl.lit(HOSTILE).alias("sleeve"))
+    page = report.page(run_of(sleeves=[sleeve], notes=[HOSTILE]), close_ms, curves, table, tripped)
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert html.escape(HOSTILE, quote=False).split("'")[0] in page
+    assert "{{7*7}}" in page
+
+
+def test_the_data_block_cannot_close_its_element():
+    """JSON in the page has no `<`."""
+    assert "<" not in report.inert({"name": "</script>"})
+    assert json.loads(report.inert({"name": "</script>&"})) == {"name": "</script>&"}
+
+
+def test_thinning_keeps_the_extremes():
+    """A million bars become some thousand points, and the one bad bar is among them."""
+    y = np.zeros(200_000)
+    y[123_457] = -999.0
+    y[77_777] = 888.0
+    thin = report.thinned(np.arange(200_000), y, 2)
+    assert len(thin["x"]) <= report.POINTS_MAX + 1
+    assert min(thin["y"]) == -999.0
+    assert max(thin["y"]) == 888.0
+    assert thin["x"][-1] == 199_999
+
+
+def test_what_is_unusual_is_loud(parts):
+    """Synthetic bars, waived funding and a leaking strategy are stamped so that nobody overlooks them."""
+    data = run_of()["data"] | {"source": "synthetic"}
+    page = report.page(run_of(data=data, funding="none", leaks={"clean": False, "text": "leaks at bar 4,181"}), *parts)
+    for text in ("SYNTHETIC data", "funding none", "LEAKS"):
+        assert re.search(rf'class="stamp loud">[^<]*{text}', page)
