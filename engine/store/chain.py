@@ -1,0 +1,151 @@
+"""One journal line: an event to bytes and back, and where a chain ends. Used by engine.store.journal.
+
+A line is one JSON object, ASCII, keys in the order of `line_of`. Its `hash` is the SHA-256 of the line's text up to
+(without) `,"hash":`; `prev` is the hash of the line before, sixty-four zeros on the first. `left` counts the events of
+the same group that follow: a group is durable whole or not at all, so a chain ends at its last line with `left` 0.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii as quoted
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.errors import DataError, JournalBroken
+
+START = "0" * 64  # what the first line follows
+BLOCK = 1 << 16  # bytes read from the end at first
+_HASH = b',"hash":"'
+
+
+class Head(NamedTuple):
+    """Where a chain stands: number, id and hash of its last record; seq 0 when it is empty."""
+
+    seq: int
+    id: str
+    hash: str
+
+
+EMPTY = Head(0, "", START)
+
+
+class Event(NamedTuple):
+    """One record. The writer gives what stands first; the journal fills the rest when it appends.
+
+    `t_event_ms` is desk time (the bar's) in the desk journal and wall time in the people journal; `t_recv_ms` is the wall
+    time at which it was received, 0 when nobody looked. `cause_id` names the event this one follows from; "@0" means
+    the first event of the same group. Body: JSON with text keys and finite numbers.
+    """
+
+    kind: str
+    t_event_ms: int
+    body: Mapping[str, Any]
+    schema: int = 1
+    cause_id: str = ""
+    run_id: str = ""
+    config_version: int = 0
+    code_hash: str = ""
+    t_recv_ms: int = 0
+    seq: int = 0
+    id: str = ""
+    writer: str = ""
+    left: int = 0  # events of the same group that follow
+    other: str = ""  # the other journal's head, "id:hash", on the first event of a group
+    prev: str = ""
+    hash: str = ""
+
+
+class Tail(NamedTuple):
+    """The end of a journal file: its head, and how many bytes its whole groups take."""
+
+    head: Head
+    end: int
+
+
+def _scalar(value: Any) -> Any:
+    """A number of numpy as Python's own; anything else is no JSON."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
+
+
+def prefix_of(path: Path) -> str:
+    """What ids of this journal begin with: `d-` in desk.jsonl, `p-` in people.jsonl."""
+    return f"{path.name[0]}-"
+
+
+def line_of(event: Event, before: Head, prefix: str, writer: str, left: int, other: str) -> tuple[bytes, Head]:
+    """The event as the line (newline included) that follows `before`, and the head it makes.
+
+    Raises DataError when the body is no JSON or holds NaN or infinite numbers.
+    """
+    seq = before.seq + 1
+    try:
+        body = canonical(event.body)
+    except (TypeError, ValueError) as error:
+        what = f"a {event.kind!r} event cannot be journaled: {error}"
+        raise DataError(what, "its body must be JSON with text keys and finite numbers") from error
+    text = (
+        f'{{"seq":{seq},"id":"{prefix}{seq}","kind":{quoted(event.kind)},"schema":{event.schema},'
+        f'"t_event_ms":{event.t_event_ms},"t_recv_ms":{event.t_recv_ms},"writer":{quoted(writer)},'
+        f'"run_id":{quoted(event.run_id)},"config_version":{event.config_version},"code_hash":{quoted(event.code_hash)},'
+        f'"cause_id":{quoted(event.cause_id)},"left":{left},"other":{quoted(other)},"body":{body},"prev":"{before.hash}"'
+    ).encode("ascii")
+    digest = sha256(text).hexdigest()
+    return text + _HASH + digest.encode("ascii") + b'"}\n', Head(seq, f"{prefix}{seq}", digest)
+
+
+def hash_fits(line: bytes) -> bool:
+    """Whether a line (without its newline) carries the hash of its own text."""
+    text, found, rest = line.rpartition(_HASH)
+    return bool(found) and rest == sha256(text).hexdigest().encode("ascii") + b'"}'
+
+
+def event_of(line: bytes) -> Event | None:
+    """The event of a line (without its newline); None when it is no journal line at all."""
+    try:
+        return Event(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def end_of(descriptor: int, size: int, where: Path) -> Tail:
+    """Where the last whole group of an open journal file of `size` bytes ends.
+
+    Behind it lies what a crash left: part of a line, part of a group, or a hole of NUL bytes. Raises JournalBroken when
+    a finished line there does not carry its own hash: that is damage, not a crash.
+    """
+    block = BLOCK
+    while True:
+        start = max(0, size - block)
+        found = _last_group(os.pread(descriptor, size - start, start), start, where)
+        if found is not None:
+            return found
+        if start == 0:
+            return Tail(EMPTY, 0)
+        block *= 8
+
+
+def _last_group(data: bytes, start: int, where: Path) -> Tail | None:
+    """The last whole group that ends in `data` (the file from `start` on); None when none does."""
+    end = data.rfind(b"\n") + 1
+    while end > 0:
+        begin = data.rfind(b"\n", 0, end - 1) + 1
+        if begin == 0 and start > 0:
+            return None
+        line = data[begin : end - 1]
+        event = event_of(line) if hash_fits(line) else None
+        if event is not None and event.left == 0:
+            return Tail(Head(event.seq, event.id, event.hash), start + end)
+        if event is None and b"\0" not in line:
+            raise JournalBroken(
+                f"{where}: the line at byte {start + begin} does not carry its own hash",
+                "`nightdesk journal verify` shows where; restore the file from a copy",
+            )
+        end = begin
+    return None

@@ -1,0 +1,344 @@
+"""The two journals of a home: append-only JSON lines in a hash chain (engine.store.chain), and every way to read them.
+
+desk.jsonl has one writer for as long as it lives (the worker); people.jsonl is written by any process, a file lock a group.
+Read by fold, tools, the command line. `append` turns a group of events into one write and one fdatasync. What a crash
+left unfinished behind the last whole group is cut off at the next opening and kept, bytes unchanged, in a file beside it.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.errors import Busy, JournalBroken
+from engine.store.chain import EMPTY, Event, Head, canonical, end_of, event_of, hash_fits, line_of, prefix_of
+
+LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
+UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
+_PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
+
+
+class Journal:
+    """The writing end of one journal file; made with its folder when it is not there.
+
+    `set_aside` lists the files that unfinished bytes were moved to. Raises Busy when desk.jsonl has another writer, JournalBroken
+    when its end is damaged.
+    """
+
+    def __init__(self, path: Path, writer: str) -> None:
+        self.path, self.writer, self.set_aside = path, writer, list[Path]()
+        self._shared = path.stem == "people"
+        self._prefix = prefix_of(path)
+        self._partner = _Partner(path.with_name(_PARTNER[path.stem]), not self._shared) if path.stem in _PARTNER else None
+        self._stopped = ""
+        self._mutex = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._alone = -1 if self._shared else _lock_alone(path)
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._end, self.head = 0, EMPTY
+        with self._turn():
+            self._look()
+
+    def append(self, events: Sequence[Event], sync: bool = True) -> list[Head]:
+        """Record a group of events, whole or not at all; returns the head each one makes (its seq, id and hash).
+
+        With `sync` it is on the disk when this returns; without, it is after the next group with `sync`, or `sync()`. Raises
+        DataError for a body that is no JSON (nothing is written), JournalBroken when the disk fails: the journal then
+        takes nothing more, and the process must stop.
+        """
+        if not events:
+            return []
+        with self._mutex, self._turn():
+            if self._shared or os.fstat(self._file).st_size != self._end:
+                self._look()
+            data, heads = self._lines(events)
+            self._write(data, sync)
+            self._end += len(data)
+            self.head = heads[-1]
+            return heads
+
+    def sync(self) -> None:
+        """Bring everything appended so far to the disk."""
+        with self._mutex, self._turn():
+            self._write(b"", True)
+
+    def id_ahead(self, n: int) -> str:
+        """The id that event `n` (from 0) of the next group will get; sure in the desk journal only."""
+        return f"{self._prefix}{self.head.seq + 1 + n}"
+
+    def close(self) -> None:
+        """Let go of the file and of the writer's place."""
+        for descriptor in (self._file, self._alone):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._alone = -1
+        self._stopped = "it was closed"
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the file against other processes, where there may be others."""
+        if self._stopped:
+            raise JournalBroken(f"{self.path} takes no more records: {self._stopped}", "stop and start again")
+        if not self._shared:
+            yield
+            return
+        _lock(self._file, self.path)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _look(self) -> None:
+        """Find the head in the file; set unfinished bytes behind it aside."""
+        size = os.fstat(self._file).st_size
+        if size == self._end:
+            return
+        if not self._shared and self._end:
+            self._stopped = "another process has changed it"
+            raise JournalBroken(f"{self.path} was changed under its writer", "stop; `nightdesk journal verify`")
+        self.head, self._end = end_of(self._file, size, self.path)
+        if self._end < size:
+            self.set_aside.append(_set_aside(self._file, self._end, size, self.path))
+
+    def _lines(self, events: Sequence[Event]) -> tuple[bytes, list[Head]]:
+        """The group as bytes, and its heads."""
+        other = self._partner.head(self._shared) if self._partner else ""
+        before, first, last = self.head, self.id_ahead(0), len(events) - 1
+        lines, heads = [], []
+        for n, event in enumerate(events):
+            caused = event._replace(cause_id=first) if event.cause_id == "@0" else event
+            line, before = line_of(caused, before, self._prefix, self.writer, last - n, other if n == 0 else "")
+            lines.append(line)
+            heads.append(before)
+        return b"".join(lines), heads
+
+    def _write(self, data: bytes, sync: bool) -> None:
+        """One write, one fdatasync. A disk that fails once is not asked again: what it holds is unknown."""
+        try:
+            if data and os.write(self._file, data) < len(data):
+                raise OSError(errno.ENOSPC, "only a part could be written")
+            if sync:
+                os.fdatasync(self._file)
+        except OSError as error:
+            self._stopped = f"the disk failed ({error.strerror})"
+            with suppress(OSError):
+                os.ftruncate(self._file, self._end)
+            what = f"{self.path} cannot be written: {error.strerror}; the last record is {self.head.id or 'none'}"
+            raise JournalBroken(what, "free or check the disk, then start again") from error
+
+
+class _Partner:
+    """The other journal of the home, seen from here: its head is recorded with each group, so neither can be cut alone."""
+
+    def __init__(self, path: Path, locks: bool) -> None:
+        self.path, self._locks = path, locks
+        self._size, self._said, self._file = -1, "", -1
+
+    def head(self, sync: bool) -> str:
+        """Its last durable head as "id:hash"; the one seen before while somebody is writing it.
+
+        `sync`: bring what is read to the disk first (its own writer may not have asked for that yet).
+        """
+        try:
+            if self._file < 0:
+                self._file = os.open(self.path, os.O_RDONLY)
+            size = os.fstat(self._file).st_size
+            if size != self._size and self._lock():
+                size = os.fstat(self._file).st_size
+                head = end_of(self._file, size, self.path).head
+                if sync:
+                    os.fdatasync(self._file)
+                self._size, self._said = size, f"{head.id}:{head.hash}" if head.seq else ""
+        except (FileNotFoundError, JournalBroken):
+            return self._said  # its own door complains; this journal goes on
+        finally:
+            if self._locks and self._file >= 0:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        return self._said
+
+    def _lock(self) -> bool:
+        """Keep its writer out for a moment, never waiting; True when that worked or is not needed."""
+        if self._locks:
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return True
+            return False
+        return True
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Take the file's lock; raises Busy when its holder does not let go."""
+    deadline = time.monotonic() + LOCK_S_MAX
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Busy(f"{path} is held by another process", "see who: fuser -v on the file") from None
+            time.sleep(0.0005)
+
+
+def _lock_alone(path: Path) -> int:
+    """Take the place of the one writer; held until the process ends. Raises Busy when it is taken."""
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Busy(f"{path} already has a writer", "one worker a home: stop the other one first") from None
+    return descriptor
+
+
+def _set_aside(descriptor: int, start: int, size: int, path: Path) -> Path:
+    """Move the bytes from `start` on into a new file beside the journal, durably, before they leave the journal."""
+    n = 0
+    while (aside := path.with_name(f"{path.name}.unfinished-{start}-{n}")).exists():
+        n += 1
+    with aside.open("xb") as file:
+        file.write(os.pread(descriptor, size - start, start))
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+    os.ftruncate(descriptor, start)
+    os.fsync(descriptor)
+    return aside
+
+
+def read(path: Path, kinds: Collection[str] | None = None, after: int = 0) -> Iterator[Event]:
+    """The events behind record number `after`, oldest first, of `kinds` or all; a missing file has none.
+
+    A group that is being written, or was cut by a crash, does not show. Raises JournalBroken at a line that is no record.
+    """
+    group: list[Event] = []
+    for number, line in _lines_of(path):
+        event = event_of(line)
+        if event is None:
+            raise JournalBroken(f"{path} line {number} is no journal record", "`nightdesk journal verify`")
+        group.append(event)
+        if event.left == 0:
+            yield from (e for e in group if e.seq > after and (kinds is None or e.kind in kinds))
+            group.clear()
+
+
+def tail(path: Path, n: int) -> list[Event]:
+    """The last `n` events, oldest first; reads the file from its end."""
+    if n <= 0 or not path.exists():
+        return []
+    size, block = path.stat().st_size, 1 << 16
+    with path.open("rb") as file:
+        while True:
+            file.seek(max(0, size - block))
+            lines = file.read(size).split(b"\n")[:-1]
+            if block >= size or len(lines) > n:
+                break
+            block *= 4
+    events = [event for line in lines[-n:] if (event := event_of(line)) is not None]
+    return events[-n:]
+
+
+def find(path: Path, id_: str) -> Event | None:
+    """The record with that id (`d-12`, `p-3`); None when this journal has none such."""
+    number = id_.removeprefix(prefix_of(path))
+    if number == id_ or not (number.isascii() and number.isdigit() and len(number) < 19):
+        return None
+    start = f'{{"seq":{int(number)},'.encode("ascii")
+    return next((event_of(line) for _, line in _lines_of(path) if line.startswith(start)), None)
+
+
+def journal_hash(path: Path) -> str:
+    """SHA-256 over what the desk saw, decided and did: equal bars, configuration and seed give equal hashes.
+
+    Covers canonical JSON of [kind, schema, t_event_ms, body] a line, in order, without snapshots and incidents.
+    """
+    digest = sha256()
+    for event in read(path):
+        if event.kind not in UNHASHED:
+            digest.update(canonical([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
+    return digest.hexdigest()
+
+
+class Claim(NamedTuple):
+    """Somebody saw record `seq` of a journal with this hash: an anchor in the database, the other journal, a handover."""
+
+    seq: int
+    hash: str
+    by: str
+
+
+class Report(NamedTuple):
+    """What verifying found: `ok`, or the first line that does not fit and why."""
+
+    ok: bool
+    rows: int
+    head: Head
+    line: int  # of the first fault, from 1; 0: none
+    reason: str
+    unfinished_bytes: int  # behind the last whole group: being written now, or left by a crash
+    set_aside: tuple[str, ...]  # files that earlier crashes left
+
+
+def verify(path: Path, claims: Iterable[Claim] = ()) -> Report:
+    """Walk the whole chain, then hold it against what others have seen of it; never raises for what a file holds."""
+    seen: dict[int, list[Claim]] = {}
+    for claim in claims:
+        seen.setdefault(claim.seq, []).append(claim)
+    aside = tuple(sorted(p.name for p in path.parent.glob(f"{path.name}.unfinished-*")))
+    before, whole, done, whole_bytes = EMPTY, EMPTY, 0, 0
+    for number, line in _lines_of(path):
+        fault, event = _fault(line, before, prefix_of(path))
+        against = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
+        if fault or against:
+            reason = fault or f"{against[0].by} has seen another {event.id}: the journal was written anew"
+            return Report(False, whole.seq, whole, number, reason, 0, aside)
+        before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
+        if event.left == 0:
+            whole, whole_bytes = before, done
+    unfinished = (path.stat().st_size if path.exists() else 0) - whole_bytes
+    lost = max(seen, default=0)
+    if lost > whole.seq:
+        reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} has seen {prefix_of(path)}{lost}"
+        return Report(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside)
+    return Report(True, whole.seq, whole, 0, "", unfinished, aside)
+
+
+def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
+    """Why the line cannot follow `before` ("" when it can), and its event."""
+    event = event_of(line)
+    if event is None:
+        return "it is no journal record", Event("", 0, {})
+    if not hash_fits(line):
+        return "its hash does not fit its text: it was changed", event
+    if event.prev != before.hash:
+        return f"it does not follow {before.id or 'the start'}: records were removed, added or reordered", event
+    if event.seq != before.seq + 1 or event.id != f"{prefix}{event.seq}":
+        return f"it is numbered {event.id!r} after {before.id or 'the start'}", event
+    return "", event
+
+
+def claims_in(path: Path) -> Iterator[Claim]:
+    """What this journal has recorded of the other one's heads."""
+    said = ""
+    for event in read(path):
+        if event.other and event.other != said:
+            said = event.other
+            number, _, digest = said.partition("-")[2].partition(":")
+            if number.isascii() and number.isdigit():
+                yield Claim(int(number), digest, event.id)
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and text of every finished line."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.endswith(b"\n"):
+                yield number, line[:-1]
