@@ -1,0 +1,169 @@
+"""What a strategy is, and how one is found by name. A strategy file imports its building blocks from here.
+
+A strategy is a module with NAME, FEATURES (names of the catalog it reads), Params (a StrategyParams) and
+`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless. load_strategy is called by sim/, live/,
+control/ and the CLI; it turns a name into such a module, shipped or from $NIGHTDESK_HOME/strategies/NAME.py.
+"""
+
+import hashlib
+import importlib
+import linecache
+import os
+import re
+import sys
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import BadInput, DeskError, StrategyError
+from engine.features.catalog import BY_NAME
+from engine.strategies.params import StrategyParams, knob, params_table, parse_params, risk_move
+
+__all__ = [
+    "SHIPPED",
+    "SignalFrame",
+    "StrategyParams",
+    "code_sha256",
+    "fresh",
+    "knob",
+    "list_strategies",
+    "load_strategy",
+    "params_table",
+    "parse_params",
+    "risk_move",
+]
+
+SHIPPED = ("trend", "reversion", "cross")
+NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
+NEEDED = ("NAME", "FEATURES", "Params", "signals")
+
+
+class SignalFrame(NamedTuple):
+    """What signals() gives back, one entry a bar."""
+
+    direction: npt.NDArray[np.int8]  # -1 short, 0 nothing, 1 long
+    strength: npt.NDArray[np.float64]  # 0..1; what `fade_below` watches
+
+
+class Listed(NamedTuple):
+    """A strategy as lists show it."""
+
+    name: str
+    shipped: bool
+    path: Path
+    about: str  # first line of its docstring
+    error: str  # why it cannot be loaded; empty when it can
+
+
+def home_folder() -> Path:
+    """Where people's own strategies lie."""
+    return Path(os.environ.get("NIGHTDESK_HOME", "var")) / "strategies"
+
+
+def own_names(folder: Path) -> list[str]:
+    """Names of the strategy files in `folder`, sorted; private files (`_x.py`) are left out."""
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
+    """The strategy module called `name`; `folder` is where people's files lie ($NIGHTDESK_HOME/strategies).
+
+    Raises BadInput for an unknown name (with the list) or a file that takes a shipped strategy's name, StrategyError for a
+    file that does not import or lacks a part.
+    """
+    folder = home_folder() if folder is None else Path(folder)
+    path = folder / f"{name}.py"
+    if name in SHIPPED:
+        if path.exists():
+            raise BadInput(f"{path} takes the name of the shipped strategy {name}", "rename the file and its NAME")
+        return importlib.import_module(f"engine.strategies.{name}")
+    if not NAMES.fullmatch(name) or not path.is_file():
+        known = [*SHIPPED, *own_names(folder)]
+        near = get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise BadInput(f"unknown strategy {name!r}", f"{hint}there are {', '.join(known)}; your own go into {folder}")
+    return checked(imported(path), path)
+
+
+def fresh(strategy: Any) -> Any:
+    """A second, untouched copy of a person's strategy, so that what it remembers shows; a shipped one is itself."""
+    if strategy.__name__ == f"engine.strategies.{strategy.NAME}" or not hasattr(strategy, "__file__"):
+        return strategy
+    return imported(Path(strategy.__file__))
+
+
+def imported(path: Path) -> ModuleType:
+    """The file run as a module of its own, each time anew."""
+    module = ModuleType(f"strategy_{path.stem}")
+    module.__file__ = str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+        # pydantic resolves annotations through sys.modules; the name is ours alone
+        sys.modules[module.__name__] = module
+        exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102 - running the person's own file is the feature
+    except (Exception, SystemExit) as error:
+        raise StrategyError(f"{path.name} does not import: {told(error, path)}", f"mend {path}") from error
+    return module
+
+
+def told(error: BaseException, path: Path) -> str:
+    """What was raised, with the line of `path` nearest to it."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.lineno:
+        lines = [error.lineno]
+    text = error.what if isinstance(error, DeskError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):
+        text = f"{type(error).__name__}: {error.msg}"
+    first = (text.splitlines() or [""])[0]
+    return f"{first} (line {lines[-1]})" if lines else first
+
+
+def checked(module: ModuleType, path: Path) -> ModuleType:
+    """The module, if it has all parts of a strategy; StrategyError naming the first that is off."""
+    lacking = [part for part in NEEDED if not hasattr(module, part)]
+    if lacking:
+        raise StrategyError(f"{path.name} lacks {', '.join(lacking)}", "a strategy has NAME, FEATURES, Params and signals(f, p)")
+    if path.stem != module.NAME:
+        raise StrategyError(f"{path.name} says NAME = {module.NAME!r}", "file name and NAME must be the same")
+    if isinstance(module.FEATURES, str) or not all(isinstance(x, str) for x in module.FEATURES):
+        raise StrategyError(f"{path.name}: FEATURES is not a tuple of names", 'write FEATURES = ("sma",)')
+    unknown = [feature for feature in module.FEATURES if feature not in BY_NAME]
+    if unknown:
+        raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"there are {', '.join(BY_NAME)}")
+    if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
+        raise StrategyError(f"{path.name}: Params is not a StrategyParams", "write class Params(StrategyParams): ...")
+    if not callable(module.signals):
+        raise StrategyError(f"{path.name}: signals is not a function", "write def signals(f, p): ...")
+    return module
+
+
+def list_strategies(folder: Path | None = None) -> list[Listed]:
+    """All strategies, shipped ones first; a broken file is listed with its error, never fatal."""
+    folder = home_folder() if folder is None else Path(folder)
+    found = []
+    for name in [*SHIPPED, *(name for name in own_names(folder) if name not in SHIPPED)]:
+        shipped = name in SHIPPED
+        path = Path(__file__).with_name(f"{name}.py") if shipped else folder / f"{name}.py"
+        try:
+            about, error = (load_strategy(name, folder).__doc__ or "").strip().split("\n")[0], ""
+        except DeskError as caught:
+            about, error = "", str(caught)
+        found.append(Listed(name, shipped, path, about, error))
+    return found
+
+
+def code_sha256(strategy: Any) -> str:
+    """Digest of everything that decides the strategy's signals: its own file, the features and this folder's shared code."""
+    here = Path(__file__).parent
+    shared = [here / name for name in ("base.py", "params.py", "rules.py", "signals.py")]
+    files = [Path(strategy.__file__), *shared, *sorted((here.parent / "features").glob("*.py"))]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""One sleeve's inputs to the core: what the strategy says, and what sizing and slippage need to know at each close.
+
+Called by sim/ and live/ before the core runs. Turns strategy + params + frame + costs into `Signals`, whose arrays are the
+fields of core.state.Signal. evaluate() is the only place that runs a person's code; the leaks check calls it too.
+"""
+
+from datetime import UTC, datetime
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import BadInput, StrategyError
+from engine.features.feature import Array
+from engine.features.frame import FeatureFrame, sealed
+from engine.strategies.base import StrategyParams, told
+
+if TYPE_CHECKING:
+    from engine.venues.instruments import Costs
+
+SIDES = ("both", "long", "short")
+YEAR_DAYS = 365.0
+
+
+class Signals(NamedTuple):
+    """One entry a bar, 1-d. Not needed is 0 (a rule that is off), not known is NaN (the core refuses an entry)."""
+
+    side: npt.NDArray[np.int8]
+    strength: Array
+    atr: Array  # quote units
+    vol_annual: Array  # fraction
+    slip_frac: Array  # of price
+    impact: Array  # of price, per square root of base units
+    used: dict[str, Array]  # every feature read, by label
+
+
+class Evaluated(NamedTuple):
+    """What a strategy said, checked: direction in -1, 0, 1; strength in 0..1; 0 where a feature is missing."""
+
+    direction: npt.NDArray[np.int8]
+    strength: Array
+    used: dict[str, Array]
+
+
+def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both") -> Signals:
+    """Everything the core wants to know at each close of `frame`, all arrays as long as it.
+
+    `side` ("long", "short") silences the other direction. Raises StrategyError when the strategy breaks its contract.
+    """
+    if side not in SIDES:
+        raise BadInput(f"side = {side!r} is not one of {', '.join(SIDES)}")
+    said = evaluate(strategy, params, frame)
+    direction, strength = said.direction, said.strength
+    if side != "both":
+        keep = direction == (1 if side == "long" else -1)
+        direction, strength = np.where(keep, direction, 0).astype(np.int8), np.where(keep, strength, 0.0)
+    own = frame.reader()
+    off = sealed(np.zeros(len(frame)))
+    counts = (params.stop_atr, params.target_atr, params.arm_atr, params.trail_atr)
+    atr = own.atr(params.atr_bars) if any(counts) else off
+    vol = own.vol(params.vol_halflife_days) if params.vol_target > 0.0 else off
+    slip, impact = slippage(params, own, costs, off)
+    return Signals(direction, strength, atr, vol, slip, impact, said.used | own.used)
+
+
+def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array) -> tuple[Array, Array]:
+    """(slip_frac, impact): slippage = slip_frac + impact * sqrt(base units), as a fraction of price.
+
+    slip_frac is the half-spread; impact is Y * sigma_daily / sqrt(daily volume) (D3); both widened by vol_ratio (D16). What
+    one of them lacks makes both NaN: half a cost is no cost. `off` stands for what is not charged.
+    """
+    if costs.half_spread_frac == 0.0 and costs.impact_y == 0.0:
+        return off, off
+    wide = f.vol_ratio(params.atr_bars)
+    if costs.impact_y == 0.0:
+        return costs.half_spread_frac * wide, off
+    volume = f.day_volume()
+    daily = f.vol(params.vol_halflife_days) / sqrt(YEAR_DAYS)
+    impact = np.full(len(f), np.nan)
+    np.divide(costs.impact_y * daily * wide, np.sqrt(volume), out=impact, where=volume > 0.0)
+    return np.where(np.isnan(impact), np.nan, costs.half_spread_frac * wide), impact
+
+
+def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluated:
+    """Run the strategy over the frame and check what it returns; StrategyError says what is wrong and at which bar."""
+    f = frame.reader(strategy.FEATURES)
+    try:
+        with np.errstate(all="ignore"):
+            out = strategy.signals(f, params)
+    except (Exception, SystemExit) as error:
+        path = Path(getattr(strategy, "__file__", "") or strategy.NAME)
+        raise StrategyError(
+            f"strategy {strategy.NAME} raised {told(error, path)} on {len(frame):,} bars", f"mend {path.name}"
+        ) from error
+    direction, strength = parts(strategy.NAME, out, len(frame))
+    direction, strength = where_known(direction, strength, list(f.used.values()))
+    check_values(strategy.NAME, frame, direction, strength)
+    return Evaluated(direction.astype(np.int8, copy=False), strength, f.used)
+
+
+def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
+    """No signal where a feature that was read is missing. Looks at the bars with a signal first: mostly that is all."""
+    spoken = np.flatnonzero(direction)
+    mute = [spoken[lacking] for values in used if (lacking := np.isnan(values[spoken])).any()]
+    if not mute and strength.size and strength.min() >= 0.0:
+        return direction, strength
+    lacking = np.logical_or.reduce([np.isnan(values) for values in used]) if used else np.zeros(len(strength), np.bool_)
+    return np.where(lacking, 0, direction).astype(direction.dtype), np.where(lacking, 0.0, strength)
+
+
+def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
+    """(direction, strength) as arrays of the right length and kind."""
+    try:
+        direction, strength = (np.asarray(x) for x in out)
+    except (TypeError, ValueError) as error:
+        raise StrategyError(f"strategy {name} returned {type(out).__name__}", "return SignalFrame(...)") from error
+    for label, values in (("direction", direction), ("strength", strength)):
+        if values.shape != (count,):
+            shape = "x".join(f"{size:,}" for size in values.shape) or "a single value"
+            raise StrategyError(f"strategy {name}: {label} has {shape} entries for {count:,} bars", "one entry a bar")
+    if direction.dtype.kind != "i":
+        raise StrategyError(f"strategy {name}: direction is {direction.dtype}", "make it int8: -1, 0 or 1")
+    if strength.dtype.kind != "f":
+        raise StrategyError(f"strategy {name}: strength is {strength.dtype}", "make it float64, 0 to 1")
+    return direction, strength.astype(np.float64, copy=False)
+
+
+def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], strength: Array) -> None:
+    """StrategyError at the first bar whose direction or strength is out of its range (NaN is)."""
+    if not len(direction):
+        return
+    if not (direction.min() >= -1 and direction.max() <= 1):
+        at = int(np.argmax((direction < -1) | (direction > 1)))
+        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {where(frame, at)}", "-1, 0 or 1")
+    if not (strength.min() >= 0.0 and strength.max() <= 1.0):
+        at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
+        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {where(frame, at)}", "finite, 0 to 1")
+
+
+def where(frame: FeatureFrame, at: int) -> str:
+    """A bar as people find it: `bar 4,181 (2025-02-13 13:30:00Z)`; the time is that of its close."""
+    when = datetime.fromtimestamp(int(frame.close_ms[at]) / 1000, UTC)
+    return f"bar {at:,} ({when:%Y-%m-%d %H:%M:%S}Z)"
