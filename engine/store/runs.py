@@ -1,0 +1,210 @@
+"""The run store: one folder a run under $NIGHTDESK_HOME/runs and one row in the database.
+
+Called by app/work.py (keep, find a cached run), the explainers, the tools and the command line (read). A folder appears
+whole or not at all: it is written beside its place under a name with a dot and renamed when everything is on disk.
+
+    run.json           the report as JSON: configuration, data, metrics, scenarios, hashes, versions
+    rows.parquet       the journal rows of the run, as numbers (core/rows.py says what they mean)
+    equity.parquet     close_ms, equity, and the equity of the other scenario
+    trips.parquet decisions.parquet
+    report.html        the page
+
+A run's id is `r-<UTC day it was made>-<first 8 hex digits of its cache key>`: the same work on the same day has the same
+name, and when it is done again all the same (without the cache), `-2`, `-3` ... follow.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.errors import BadInput, DataError
+
+ID = re.compile(r"r-\d{8}-[0-9a-f]{8}(-\d+)?")
+NEW = ".new-"
+SUMMARY = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")
+FRAMES = ("rows", "equity", "trips", "decisions")
+TRIES = 1_000
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value, whatever the order of its keys; raises ValueError for NaN or infinite numbers."""
+    import hashlib
+
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Runs:
+    """The runs of one home. `engine` is the database, or None when only the folders are there."""
+
+    def __init__(self, folder: Path, engine: Any = None) -> None:
+        self.folder, self.engine = Path(folder), engine
+
+    def keep(
+        self,
+        run: Mapping[str, Any],
+        frames: Mapping[str, pl.DataFrame],
+        page: Callable[[Mapping[str, Any]], str],
+        now_ms: int,
+    ) -> dict[str, Any]:
+        """Store a run; returns its JSON with `run_id` and `folder` added.
+
+        run: the report (plain JSON values, `cache_key` in it); frames: one for each of FRAMES; page: makes the HTML.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        run_id, place = self._reserve(f"r-{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%d}-{run['cache_key'][:8]}")
+        whole = {"run_id": run_id, **run, "created_ms": now_ms, "folder": str(self.folder / run_id)}
+        try:
+            for name in FRAMES:
+                frames[name].write_parquet(place / f"{name}.parquet", compression="zstd")
+            (place / "report.html").write_bytes(page(whole).encode())
+            (place / "run.json").write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            (place / "pid").unlink()
+            _to_disk(place)
+            place.rename(self.folder / run_id)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        _sync(self.folder)
+        self._row(whole)
+        return whole
+
+    def _reserve(self, stem: str) -> tuple[str, Path]:
+        """A name nobody has, and the folder to write it in; making that folder is the claim."""
+        for n in range(1, TRIES):
+            run_id = stem if n == 1 else f"{stem}-{n}"
+            place = self.folder / f"{NEW}{run_id}"
+            if (self.folder / run_id).exists():
+                continue
+            try:
+                place.mkdir()
+            except FileExistsError:
+                continue
+            (place / "pid").write_text(str(os.getpid()))
+            return run_id, place
+        raise DataError(f"{self.folder} holds {TRIES} runs named {stem}", "move old runs away")
+
+    def _sweep(self) -> None:
+        """Remove what processes that no longer live were writing."""
+        for place in self.folder.glob(f"{NEW}*"):
+            try:
+                pid = int((place / "pid").read_text())
+            except (OSError, ValueError):
+                continue  # being made or being finished at this moment
+            if not _alive(pid):
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _row(self, run: Mapping[str, Any]) -> None:
+        """The run's row: what lists and the cache look at."""
+        if self.engine is None:
+            return
+        from engine.store.db import write
+        from engine.store.tables import Run
+
+        first = run["sleeves"][0]
+        summary = {name: run["metrics"][name] for name in SUMMARY} | {"source": run["data"]["source"]}
+        with write(self.engine) as session:
+            session.add(
+                Run(
+                    id=run["run_id"],
+                    created_ms=run["created_ms"],
+                    strategy=run["strategy"],
+                    symbol=first["symbol"],
+                    timeframe=run["timeframe"],
+                    cache_key=run["cache_key"],
+                    state="done",
+                    folder=run["folder"],
+                    summary=json.dumps(summary, allow_nan=False),
+                )
+            )
+
+    def cached(self, cache_key: str) -> dict[str, Any] | None:
+        """The newest stored run of this key whose files are there, or None."""
+        if self.engine is None:
+            return None
+        from sqlmodel import select
+
+        from engine.store.db import read
+        from engine.store.tables import Run
+
+        query = select(Run.id).where(Run.cache_key == cache_key, Run.state == "done").order_by(Run.created_ms.desc())  # type: ignore[attr-defined]  # a column
+        with read(self.engine) as session:
+            ids = list(session.exec(query))
+        return next((self.load(run_id) for run_id in ids if (self.folder / run_id / "run.json").is_file()), None)
+
+    def latest(self, count: int = 20) -> list[dict[str, Any]]:
+        """The newest runs as their rows say, newest first."""
+        if self.engine is None:
+            return []
+        from sqlmodel import select
+
+        from engine.store.db import read
+        from engine.store.tables import Run
+
+        with read(self.engine) as session:
+            rows = list(session.exec(select(Run).order_by(Run.created_ms.desc()).limit(count)))  # type: ignore[attr-defined]  # a column
+            return [row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) for row in rows]
+
+    def load(self, run_id: str) -> dict[str, Any]:
+        """A run's JSON. Raises BadInput for an id that is none or that nobody has, DataError for a damaged folder."""
+        path = self.path(run_id) / "run.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"run {run_id}: {path} cannot be read ({error})", "run the backtest again") from error
+        return found | {"folder": str(path.parent)}
+
+    def frame(self, run_id: str, name: str) -> pl.DataFrame:
+        """One of the run's frames (FRAMES)."""
+        path = self.path(run_id) / f"{name}.parquet"
+        try:
+            return pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            what = (str(error).splitlines() or ["?"])[0]
+            raise DataError(f"run {run_id}: {path} cannot be read ({what})", "run the backtest again") from error
+
+    def path(self, run_id: str) -> Path:
+        """The run's folder; BadInput when there is none."""
+        if ID.fullmatch(run_id) is None:
+            raise BadInput(f"{run_id!r} is no run id", "a run id reads r-20250314-1a2b3c4d; see nightdesk runs list")
+        place = self.folder / run_id
+        if not place.is_dir():
+            near = sorted(p.name for p in self.folder.glob(f"r-*{run_id[-8:]}*")) if self.folder.is_dir() else []
+            hint = f"there is {near[-1]}" if near else "see nightdesk runs list"
+            raise BadInput(f"there is no run {run_id} under {self.folder}", hint)
+        return place
+
+
+def _alive(pid: int) -> bool:
+    """True while a process of that number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _to_disk(place: Path) -> None:
+    """Every file of the folder, and the folder, on disk before it gets its name."""
+    for path in place.iterdir():
+        _sync(path)
+    _sync(place)
+
+
+def _sync(path: Path) -> None:
+    """fsync of a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,142 @@
+"""The run store: whole or not at all, readable ids, a cache by key."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from engine.errors import BadInput, DataError
+from engine.store.db import migrate, open_db
+from engine.store.runs import FRAMES, ID, Runs, digest
+
+NOW = 1_741_910_400_000  # 2025-03-14
+KEY = "1a2b3c4d" + "0" * 56
+FRAME = pl.DataFrame({"close_ms": [1, 2], "equity": [1.0, 2.0]})
+
+
+def run_of(**changes):
+    """The least a run says about itself."""
+    metrics = {"total_return_frac": 0.1, "sharpe": None, "max_drawdown_frac": 0.2, "trades": 3}
+    data = {"source": "recorded"}
+    run = {"strategy": "trend", "timeframe": "15m", "cache_key": KEY, "metrics": metrics, "data": data}
+    return run | {"sleeves": [{"symbol": "BTC-USDT"}]} | changes
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A store with its database."""
+    engine = open_db(f"sqlite:///{tmp_path}/desk.db")
+    migrate(engine)
+    return Runs(tmp_path / "runs", engine)
+
+
+def keep(runs, **changes):
+    """Store a run with small frames."""
+    return runs.keep(run_of(**changes), dict.fromkeys(FRAMES, FRAME), lambda run: f"<p>{run['run_id']}</p>", NOW)
+
+
+def test_a_run_is_kept_and_read_back(runs):
+    """JSON, frames and page lie in one folder; the row has the summary."""
+    kept = keep(runs)
+    assert kept["run_id"] == "r-20250314-1a2b3c4d"
+    assert runs.load(kept["run_id"]) == kept
+    assert runs.frame(kept["run_id"], "trips").equals(FRAME)
+    assert (Path(kept["folder"]) / "report.html").read_text() == "<p>r-20250314-1a2b3c4d</p>"
+    assert sorted(p.name for p in runs.folder.iterdir()) == ["r-20250314-1a2b3c4d"]
+    (row,) = runs.latest()
+    assert (row["id"], row["trades"], row["sharpe"], row["source"]) == (kept["run_id"], 3, None, "recorded")
+
+
+def test_the_same_work_again_gets_another_name(runs):
+    """Ids are readable, sortable and never taken twice."""
+    ids = [keep(runs)["run_id"] for _ in range(3)]
+    assert ids == ["r-20250314-1a2b3c4d", "r-20250314-1a2b3c4d-2", "r-20250314-1a2b3c4d-3"]
+    assert all(ID.fullmatch(run_id) for run_id in ids)
+
+
+def test_the_cache_answers_by_key_while_the_files_are_there(runs):
+    """A key that was run is found; a row whose folder was removed is not."""
+    kept = keep(runs)
+    assert runs.cached(KEY)["run_id"] == kept["run_id"]
+    assert runs.cached("f" * 64) is None
+    (Path(kept["folder"]) / "run.json").unlink()
+    assert runs.cached(KEY) is None
+
+
+def test_a_run_that_fails_to_be_written_leaves_nothing(runs):
+    """An error half-way removes what was begun; no row, no folder."""
+
+    def broken(_run):
+        raise ValueError("no page today")
+
+    with pytest.raises(ValueError, match="no page"):
+        runs.keep(run_of(), dict.fromkeys(FRAMES, FRAME), broken, NOW)
+    assert list(runs.folder.iterdir()) == []
+    assert runs.latest() == []
+
+
+def test_nan_in_the_json_is_refused_whole(runs):
+    """JSON has no NaN; a run that holds one is not stored in part."""
+    with pytest.raises(ValueError, match="JSON"):
+        keep(runs, metrics=run_of()["metrics"] | {"sharpe": float("nan")})
+    assert list(runs.folder.iterdir()) == []
+
+
+def test_killed_while_writing_leaves_no_half_run(runs):
+    """kill -9 in the middle: nothing that looks like a run; the next run clears the rest away."""
+    script = textwrap.dedent(
+        f"""
+        import os, signal, sys
+        sys.path[:0] = {[str(Path(__file__).parent), os.getcwd()]!r}
+        from test_runs import FRAME, FRAMES, NOW, run_of
+        from engine.store.runs import Runs
+        die = lambda run: os.kill(os.getpid(), signal.SIGKILL)
+        Runs({str(runs.folder)!r}).keep(run_of(), dict.fromkeys(FRAMES, FRAME), die, NOW)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = [p.name for p in runs.folder.iterdir()]
+    assert left == [".new-r-20250314-1a2b3c4d"]
+    with pytest.raises(BadInput):
+        runs.load("r-20250314-1a2b3c4d")
+    assert keep(runs)["run_id"] == "r-20250314-1a2b3c4d"
+    assert sorted(p.name for p in runs.folder.iterdir()) == ["r-20250314-1a2b3c4d"]
+
+
+def test_a_run_being_written_by_a_living_process_is_left_alone(runs):
+    """Sweeping looks at the writer's process, not at the clock."""
+    place = runs.folder / ".new-r-20250314-1a2b3c4d"
+    place.mkdir(parents=True)
+    (place / "pid").write_text(str(os.getpid()))
+    assert keep(runs)["run_id"] == "r-20250314-1a2b3c4d-2"
+    assert place.is_dir()
+
+
+@pytest.mark.parametrize("run_id", ["../../etc", "r-1", "", "r-20250314-1a2b3c4d/../x"])
+def test_an_id_is_never_a_path(runs, run_id):
+    """What is no id is refused before any file is looked at."""
+    with pytest.raises(BadInput, match="no run id"):
+        runs.load(run_id)
+
+
+def test_a_damaged_run_says_so(runs):
+    """A cut-off file is told with its name, not with a traceback."""
+    kept = keep(runs)
+    (Path(kept["folder"]) / "trips.parquet").write_bytes(b"PAR1")
+    (Path(kept["folder"]) / "run.json").write_text('{"run_id": ')
+    with pytest.raises(DataError, match=r"trips\.parquet"):
+        runs.frame(kept["run_id"], "trips")
+    with pytest.raises(DataError, match=r"run\.json"):
+        runs.load(kept["run_id"])
+
+
+def test_digest_ignores_the_order_of_keys():
+    """One hash for one configuration."""
+    assert digest({"a": 1, "b": [1.5]}) == digest(json.loads('{"b": [1.5], "a": 1}'))
