@@ -41,8 +41,7 @@ def signals(f: FeatureFrame, p: Params) -> SignalFrame:
     fast, slow = f.sma(p.fast_bars), f.sma(p.slow_bars)
     above, below = fast > slow, fast < slow
     direction = np.zeros(len(f), np.int8)
-    # yesterday's opposite includes equality, and excludes a bar without averages
-    up = above[1:] & (fast[:-1] <= slow[:-1])
-    down = below[1:] & (fast[:-1] >= slow[:-1])
-    np.subtract(up, down, out=direction[1:], dtype=np.int8)
-    return SignalFrame(direction, np.abs(direction).astype(np.float64))
+    # the bar before stood on the other side, or on the line; a bar without averages stands nowhere
+    direction[1:] += above[1:] & (fast[:-1] <= slow[:-1])
+    direction[1:] -= below[1:] & (fast[:-1] >= slow[:-1])
+    return SignalFrame(direction, np.broadcast_to(1.0, len(f)))

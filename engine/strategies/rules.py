@@ -37,9 +37,11 @@ def rules_of(
     costs: "Costs",
     index: int,
     mode: int | str,
+    bar_ms: int,
     limits: SleeveLimits = SLEEVE_LIMITS,
 ) -> Rules:
-    """The core's Rules; `index` is the instrument's place in the Market, `mode` a fill mode of core.state or its name.
+    """The core's Rules; `index` is the instrument's place in the Market, `mode` a fill mode of core.state or its name,
+    `bar_ms` the timeframe.
 
     Raises BadInput for an unknown mode, or a fixed_qty below one lot.
     """
@@ -56,6 +58,7 @@ def rules_of(
         **same,
         instrument=index,
         mode=mode,
+        bar_ms=bar_ms,
         fixed_lots=fixed,
         risk_start_frac=min(params.risk_start_frac, limits.risk_frac_max),
         risk_floor_frac=min(params.risk_floor_frac, limits.risk_frac_max),
