@@ -1,8 +1,15 @@
 """What there is to work with: list_data, list_strategies. Called by the catalog."""
 
+import ast
+from pathlib import Path
+from typing import Any
+
 from pydantic import Field
 
-from tools.contract import Args, Effect, ToolContext, ToolResult, no_data, tool
+from engine.errors import BadInput
+from tools.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+
+ROWS_MAX = 40
 
 
 class ListDataArgs(Args):
@@ -22,10 +29,77 @@ class ListStrategiesArgs(Args):
 @tool("list_data", Effect.READ)
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     """The bars and other series there are: venue, symbol, timeframe, span; recorded, pulled or synthetic."""
-    return no_data("not built yet")
+    found = [s for s in ctx.catalog.series() if _wanted(s, args)]
+    if not found:
+        return no_data(f"no series of {_said(args)}; there are {len(ctx.catalog.series())} in all (nightdesk data list)")
+    rows, facts = [], []
+    for s in found[:ROWS_MAX]:
+        name = " ".join(part for part in (s.venue, s.symbol, s.market, s.series, s.tag) if part)
+        handle = ctx.handle("s", name)
+        evidence = Evidence("data", s.path.name)
+        values = {"rows": (s.rows, "count"), "first": (s.first_ms, "ms"), "last": (s.last_ms, "ms")}
+        facts += numbered(handle, name, evidence, values)
+        rows.append((s.venue, s.symbol, s.market, s.series, s.tag or "-", s.source, *(f"{{{handle}.{m}}}" for m in values)))
+    columns = ("venue", "symbol", "market", "series", "tag", "source", "rows", "first", "last")
+    more = "" if len(found) <= ROWS_MAX else f" The first {ROWS_MAX} are shown; name a venue, symbol or series."
+    text = f"{len(found)} series of {_said(args)}.{more}"
+    data = {"count": len(found), "sources": sorted({s.source for s in found})}
+    return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
+
+
+def _wanted(series: Any, args: ListDataArgs) -> bool:
+    pairs = ((args.venue, series.venue), (args.symbol, series.symbol), (args.series, series.series))
+    return all(wanted is None or wanted.lower() == has.lower() for wanted, has in pairs)
+
+
+def _said(args: ListDataArgs) -> str:
+    return " ".join(part for part in (args.venue, args.symbol, args.series) if part) or "any kind"
 
 
 @tool("list_strategies", Effect.READ)
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     """The strategies there are, shipped and a person's own; with a name, its parameters, defaults, bounds and units."""
-    return no_data("not built yet")
+    from engine.strategies.base import SHIPPED
+
+    own = own_strategies(ctx.home)
+    if args.strategy is None:
+        from engine.strategies.base import load_strategy
+
+        about = {name: ("shipped", (load_strategy(name).__doc__ or "").strip().splitlines()[0]) for name in SHIPPED}
+        about |= {name: ("your own", text) for name, text in own.items()}
+        rows = tuple((name, kind, clean(text, 160)) for name, (kind, text) in about.items())
+        return ToolResult("ok", f"Strategies: {', '.join(about)}.", table=Table(("strategy", "kind", "about"), rows))
+    if args.strategy in SHIPPED:
+        return _parameters(ctx, args.strategy)
+    if args.strategy in own:
+        text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. It is run by a backtest only."
+        return ToolResult("ok", clean(text, 400))
+    raise BadInput(f"unknown strategy {args.strategy!r}", f"there are {', '.join([*SHIPPED, *own])}")
+
+
+def own_strategies(home: Path) -> dict[str, str]:
+    """A person's strategy files by name, with the first line of their docstring. They are read, never run, here."""
+    found = {}
+    for path in sorted((home / "strategies").glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        try:
+            about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, ValueError, OSError, RecursionError):
+            about = "(the file cannot be read as Python)"
+        found[clean(path.stem, 60)] = (about.strip().splitlines() or [""])[0]
+    return found
+
+
+def _parameters(ctx: ToolContext, name: str) -> ToolResult:
+    """The parameter table of a shipped strategy, its defaults as facts."""
+    from engine.strategies.base import load_strategy, params_table
+
+    module = load_strategy(name)
+    table = params_table(module)
+    handle = ctx.handle("p", name)
+    values = {row["key"]: (row["default"], "ratio") for row in table if isinstance(row["default"], int | float)}
+    facts = numbered(handle, f"defaults of {name}", Evidence("desk", f"strategy {name}"), values)
+    rows = tuple((row["key"], row["default"], row["low"], row["high"], row["unit"], row["about"]) for row in table)
+    text = f"{name}: {' '.join((module.__doc__ or '').split())}"
+    return ToolResult("ok", text, facts, table=Table(("parameter", "default", "low", "high", "unit", "about"), rows))

@@ -1,0 +1,52 @@
+"""Renews memory's handoff page from the tables: called by agents/turns.py when a turn has ended, never by a model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from memory import handoff
+from memory.shelf import Shelf
+from tools.contract import clean
+from tools.when import said
+
+
+def write_handoff(engine: Any, home: Path) -> None:
+    """Write what the last turns asked, ran and proposed, and what is pending, into memory/handoff.md.
+
+    ShelfError when the page cannot be written: the caller says so and goes on.
+    """
+    from sqlmodel import col, select
+
+    from engine.store.db import read
+    from engine.store.tables import Job, Proposal, Thread, Turn
+
+    with read(engine) as session:
+        turns = session.exec(select(Turn).order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
+        ids = [turn.id for turn in turns]
+        jobs = session.exec(select(Job).where(col(Job.turn).in_(ids))).all()
+        people = {t.id: t.person for t in session.exec(select(Thread).where(col(Thread.id).in_([t.thread for t in turns])))}
+        waiting = session.exec(select(Proposal).where(col(Proposal.state) == "pending")).all()
+        going = session.exec(select(Job).where(col(Job.state).in_(("queued", "running")))).all()
+        entries = [
+            handoff.Entry(
+                said(turn.created_ms),
+                turn.role,
+                clean(people.get(turn.thread) or "somebody", 40),
+                clean(turn.text, 160),
+                tuple(dict.fromkeys(job.run_id for job in jobs if job.turn == turn.id and job.run_id)),
+                tuple(_proposed(turn.answer)),
+            )
+            for turn in turns
+        ]
+        pending = [f"{p.id}: {p.sleeve}, {p.direction}, until {said(p.expires_ms)}" for p in waiting]
+        open_jobs = [f"{job.id}: {job.kind}, {job.state}" for job in going]
+    handoff.write(Shelf(home / "memory"), entries, pending, open_jobs)
+
+
+def _proposed(answer: str) -> list[str]:
+    """Ids of the proposals in a stored answer (the `proposals` of `chat --json`)."""
+    try:
+        made = json.loads(answer).get("proposals", [])
+    except (ValueError, AttributeError):
+        return []
+    return [clean(p.get("id", "") if isinstance(p, dict) else p, 60) for p in made if p][:5]

@@ -1,0 +1,53 @@
+"""Is an id real? Called by tools that keep ids a model gave: a forged one is refused, not stored.
+
+An id is a run's, a proposal's, a job's, a configuration version (`v3`), or an event's of either journal (`d-12`, `p-7`).
+"""
+
+import re
+from collections.abc import Sequence
+
+from engine.errors import Refused
+from tools.contract import ToolContext, clean
+
+_EVENT = re.compile(r"([dp])-(\d{1,12})")
+
+
+def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
+    """Raise Refused for the first id that names nothing of this desk."""
+    for found in ids:
+        if not known(ctx, found):
+            raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job or configuration of this desk")
+
+
+def known(ctx: ToolContext, found: str) -> bool:
+    """Whether `found` names something of this desk."""
+    from engine.store.db import read
+    from engine.store.tables import ConfigVersion, Job, Proposal, Run
+
+    event = _EVENT.fullmatch(found)
+    if event:
+        return 1 <= int(event[2]) <= last_seq(ctx, "desk" if event[1] == "d" else "people")
+    with read(ctx.engine) as session:
+        if re.fullmatch(r"v\d{1,9}", found):
+            return session.get(ConfigVersion, int(found[1:])) is not None
+        return any(session.get(table, found) is not None for table in (Run, Proposal, Job))
+
+
+def last_seq(ctx: ToolContext, journal: str) -> int:
+    """The number of a journal's last whole record; 0 when there is none."""
+    import os
+
+    from engine.errors import JournalBroken
+    from engine.store.chain import end_of
+
+    path = ctx.home / "journal" / f"{journal}.jsonl"
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return 0
+    try:
+        return end_of(descriptor, os.fstat(descriptor).st_size, path).head.seq
+    except JournalBroken:
+        return 0
+    finally:
+        os.close(descriptor)
