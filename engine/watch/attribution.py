@@ -1,0 +1,100 @@
+"""Where the P&L of a window comes from: two pictures of the desk and what flowed between -> parts that sum to the cent.
+
+Called by tools/desk.py. For each sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus
+funding. Price P&L is computed from prices without slippage, so that the four parts sum to the change by arithmetic and
+not by making one of them the rest; what is still left over is shown as `unexplained` and is a finding.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+PARTS = ("price", "slippage", "fees", "funding", "unexplained")
+
+
+class Holding(NamedTuple):
+    """A sleeve at an instant: cash (quote), signed base units, and the mark they are valued at (quote; 0 when flat)."""
+
+    cash: float
+    units: float
+    mark: float
+
+    @property
+    def equity(self) -> float:
+        """Cash and the position at its mark (linear contracts)."""
+        return self.cash + self.units * self.mark
+
+
+class Flow(NamedTuple):
+    """One fill or one funding payment of a sleeve. A fill: signed units traded, its price, the price without slippage,
+    the fee; funding: `cash` received (+) or paid (-). All in quote units."""
+
+    sleeve: str
+    units: float = 0.0
+    price: float = 0.0
+    clean: float = 0.0
+    fee: float = 0.0
+    cash: float = 0.0
+
+
+class Share(NamedTuple):
+    """One sleeve's part of the change, in whole cents; the five parts sum to `change`."""
+
+    sleeve: str
+    price: int
+    slippage: int
+    fees: int
+    funding: int
+    unexplained: int
+    change: int
+
+
+class Attribution(NamedTuple):
+    """All sleeves and the desk, in cents; sleeves sum to the desk, column by column."""
+
+    shares: tuple[Share, ...]
+    desk: Share
+
+
+def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:
+    """Split the change of equity between two instants. Both mappings name the same sleeves; a sleeve that began within
+    the window starts as Holding(its first cash, 0, 0). KeyError for a flow of a sleeve that is in neither."""
+    amounts = {sleeve: _price_of(start[sleeve], end[sleeve]) for sleeve in end}
+    for flow in flows:
+        parts = amounts[flow.sleeve]
+        parts["price"] -= flow.units * flow.clean
+        parts["slippage"] -= flow.units * (flow.price - flow.clean)
+        parts["fees"] -= flow.fee
+        parts["funding"] += flow.cash
+    changes = {sleeve: end[sleeve].equity - start[sleeve].equity for sleeve in end}
+    for sleeve, parts in amounts.items():
+        parts["unexplained"] = changes[sleeve] - sum(parts.values())
+    return _in_cents(amounts, changes)
+
+
+def _price_of(start: Holding, end: Holding) -> dict[str, float]:
+    """The parts before any flow: what the held units gained."""
+    return {"price": end.units * end.mark - start.units * start.mark, "slippage": 0.0, "fees": 0.0, "funding": 0.0}
+
+
+def _in_cents(amounts: Mapping[str, Mapping[str, float]], changes: Mapping[str, float]) -> Attribution:
+    """Round so that sums stay sums: the desk's change first, then the sleeves' to it, then each sleeve's parts."""
+    whole = round(sum(changes.values()) * 100)
+    totals = apportion([change * 100 for change in changes.values()], whole)
+    shares = []
+    for (sleeve, parts), total in zip(amounts.items(), totals, strict=True):
+        cents = apportion([parts[name] * 100 for name in PARTS], total)
+        shares.append(Share(sleeve, *cents, change=total))
+    columns = [sum(share[n] for share in shares) for n in range(1, len(PARTS) + 1)]
+    return Attribution(tuple(shares), Share("desk", *columns, change=whole))
+
+
+def apportion(values: Sequence[float], total: int) -> list[int]:
+    """Whole numbers near `values` that sum to `total`: the values nearest to the next whole number give way first."""
+    rounded = [round(value) for value in values]
+    left = total - sum(rounded)
+    step = 1 if left > 0 else -1
+    # who loses least by moving a step; what rounds to nothing stays nothing while others can move
+    order = sorted(range(len(values)), key=lambda n: (abs(values[n]) < 0.5, abs(rounded[n] + step - values[n])))
+    for n in range(abs(left)):
+        rounded[order[n % len(order)]] += step
+    return rounded
