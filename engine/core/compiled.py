@@ -20,7 +20,8 @@ from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, inf
 from numba.extending import intrinsic, lower_builtin, overload
 from numba.np.numpy_support import from_dtype
 
-from .desk import load, store
+from .desk import keep_mark, keep_watch, load, store
+from .state import Sleeve
 
 
 def is_tuple(kind: Any) -> bool:
@@ -198,6 +199,54 @@ def load_overload(items, i, kind):  # type: ignore[no-untyped-def]  # noqa: ARG0
 def store_overload(items, i, value):  # type: ignore[no-untyped-def]  # noqa: ARG001 - the same
     """desk.store for record arrays."""
     return lambda items, i, value: store_record(items, i, value)  # noqa: PLW0108 - the same
+
+
+def named_leaves(kind: Any, path: tuple[str, ...] = (), at: tuple[int, ...] = ()) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """("position.best", (0, 3)) for every leaf of a NamedTuple class that is not inside a tuple of equals."""
+    for k, (name, part) in enumerate(typing.get_type_hints(kind).items()):
+        if part in (int, float):
+            yield ".".join((*path, name)), (*at, k)
+        elif not is_tuple(part):
+            yield from named_leaves(part, (*path, name), (*at, k))
+
+
+def part_store(kind: Any, names: tuple[str, ...]) -> Any:
+    """An intrinsic that writes only the leaves `names` of a NamedTuple value into its record."""
+    paths = dict(named_leaves(kind))
+    chosen = [paths[name] for name in names]
+
+    @intrinsic(prefer_literal=False)
+    def store_leaves(_typing: Any, array: Any, _i: Any, value: Any) -> Any:
+        want = numba_type(kind)
+        check_array(array, kind)
+        check_fits(value, want, kind.__name__)
+
+        def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            pointer = element(context, builder, sig.args[0], args[0], args[1], want)
+            item = fit(context, builder, args[2], value, want)
+            for path in chosen:
+                builder.store(builder.extract_value(item, path), cgutils.gep_inbounds(builder, pointer, 0, *path))
+            return context.get_dummy_value()
+
+        return types.none(array, types.intp, value), code
+
+    return store_leaves
+
+
+store_mark = part_store(Sleeve, ("ledger.equity", "ledger.notional"))
+store_watch = part_store(Sleeve, ("position.best", "position.trail", "guard.refused", "cost.slip_frac", "cost.impact"))
+
+
+@overload(keep_mark, inline="always")
+def keep_mark_overload(items, i, sleeve):  # type: ignore[no-untyped-def]  # noqa: ARG001 - numba compares signatures
+    """desk.keep_mark for record arrays."""
+    return lambda items, i, sleeve: store_mark(items, i, sleeve)  # noqa: PLW0108 - numba wants a Python function
+
+
+@overload(keep_watch, inline="always")
+def keep_watch_overload(items, i, sleeve):  # type: ignore[no-untyped-def]  # noqa: ARG001 - the same
+    """desk.keep_watch for record arrays."""
+    return lambda items, i, sleeve: store_watch(items, i, sleeve)  # noqa: PLW0108 - the same
 
 
 def shorter(message: str) -> str:

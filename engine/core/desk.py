@@ -11,7 +11,7 @@ memory; load and store are list indexing here and are replaced for numba by comp
 from collections.abc import MutableSequence
 from typing import Any
 
-from .exits import ambiguous
+from .exits import ambiguous, clear_of
 from .fills import match_due, match_entry, match_exit
 from .guardrails import count_order, exposure, held_side, roll_day, watch_desk, watch_sleeve
 from .ledger import acknowledged, on_fill, on_funding, on_mark, open_lots
@@ -50,6 +50,16 @@ def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled f
 def store(items: Any, i: int, value: Any) -> None:
     """Put a NamedTuple into element i of `items`."""
     items[i] = value
+
+
+def keep_mark(items: Any, i: int, sleeve: Sleeve) -> None:
+    """Store a sleeve of which only the mark changed; compiled, this writes equity and notional alone."""
+    items[i] = sleeve
+
+
+def keep_watch(items: Any, i: int, sleeve: Sleeve) -> None:
+    """Store a sleeve that held; compiled, this writes best, trail, refused and cost alone."""
+    items[i] = sleeve
 
 
 def emit(rows: Rows, n: int, row: Row) -> int:
@@ -98,7 +108,7 @@ def trade_bar(
     if sleeve.order.side != 0:
         k = sleeve.position.open_layers
         fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, left[i])
-        if fill.lots > 0:
+        if fill.lots > 0 and 2 * (bar.close_ms - sleeve.order.decided_ms) <= 3 * rules.bar_ms:
             sleeve, n = book(sleeve, rules, s, fill, rows, n)
             sleeve = acknowledged(sleeve, k)
             left[i] -= fill.lots * rules.lot_size
@@ -126,7 +136,7 @@ def trade_bar(
 
 
 def decide(
-    sleeve: Sleeve,
+    sleeves: Any,
     desk: Desk,
     rules: Rules,
     limits: Limits,
@@ -137,13 +147,17 @@ def decide(
     sides: Any,
     rows: Rows,
     n: int,
-) -> tuple[Sleeve, Desk, int]:
+) -> tuple[Desk, int]:
     """One sleeve's decision and its rows; the desk and the instrument then carry the new order's exposure."""
-    before, i = sleeve, rules.instrument
-    sleeve, decision = on_close(sleeve, desk, rules, limits, bar, signal, gross[i], sides[i])
+    before, i = load(sleeves, s, Sleeve), rules.instrument
+    sleeve, decision = on_close(before, desk, rules, limits, bar, signal, gross[i], sides[i])
     if signal.side != 0 or before.position.open_layers > 0 or decision.action != HOLD:
         lots = open_lots(before.position) * before.position.side
         n = emit(rows, n, decision_row(s, sleeve, bar, signal, decision, lots))
+    if decision.action == HOLD and before.order.side == 0:
+        keep_watch(sleeves, s, sleeve)
+        return desk, n
+    store(sleeves, s, sleeve)
     if decision.told != 0:
         n = emit(rows, n, size_row(s, sleeve, bar, signal, decision))
         n = emit(rows, n, caps_row(s, bar, decision))
@@ -153,7 +167,25 @@ def decide(
         desk = count_order(desk, bar.close_ms, sleeve.order.notional)
         gross[i] += sleeve.order.notional
         sides[i] = sleeve.order.side
-    return sleeve, desk, n
+    return desk, n
+
+
+def calm(sleeve: Sleeve, bar: Bar) -> bool:
+    """True when the bar can only mark the sleeve: nothing ordered, settled, due or touched, and no new day."""
+    position = sleeve.position
+    if sleeve.order.side != 0 or bar.funding_mark > 0.0 or sleeve.guard.day != (bar.close_ms - 1) // DAY_MS:
+        return False
+    for k in range(position.open_layers):
+        layer = position.layers[k]
+        if layer.due != NONE or not clear_of(position, layer, bar):
+            return False
+    return True
+
+
+def still(sleeve: Sleeve, rules: Rules, bar: Bar) -> bool:
+    """True when marking the sleeve at this close trips no breaker."""
+    guard = watch_sleeve(sleeve.guard, on_mark(sleeve, rules, bar.close).ledger, rules, bar.close_ms)
+    return guard.block_until_ms == sleeve.guard.block_until_ms
 
 
 def idle(sleeve: Sleeve, close_ms: int) -> bool:
@@ -193,32 +225,37 @@ def desk_bar(
         gross[i] = 0.0
         sides[i] = 0
         left[i] = load(bars, t * instruments + i, Bar).volume
+    close_ms = load(bars, t * instruments, Bar).close_ms
     equity = total = 0.0
     for s in range(count):
-        rule = load(rules, s, Rules)
-        bar = load(bars, t * instruments + rule.instrument, Bar)
-        sleeve = load(sleeves, s, Sleeve)
-        if quick != 0 and idle(sleeve, bar.close_ms):
-            equity += sleeve.ledger.equity
+        if quick != 0 and idle(load(sleeves, s, Sleeve), close_ms):
+            equity += load(sleeves, s, Sleeve).ledger.equity
             continue
+        i = load(rules, s, Rules).instrument
+        bar = load(bars, t * instruments + i, Bar)
         if usable(bar):
-            sleeve, n, more = trade_bar(sleeve, rule, bar, s, left, ring, rows, n)
-            unclear += more
-            store(sleeves, s, sleeve)
+            rule = load(rules, s, Rules)
+            if quick != 0 and calm(load(sleeves, s, Sleeve), bar) and still(load(sleeves, s, Sleeve), rule, bar):
+                keep_mark(sleeves, s, on_mark(load(sleeves, s, Sleeve), rule, bar.close))
+            else:
+                sleeve, n, more = trade_bar(load(sleeves, s, Sleeve), rule, bar, s, left, ring, rows, n)
+                unclear += more
+                store(sleeves, s, sleeve)
+        sleeve = load(sleeves, s, Sleeve)
         equity += sleeve.ledger.equity
         total += exposure(sleeve)
-        gross[rule.instrument] += exposure(sleeve)
+        gross[i] += exposure(sleeve)
         if held_side(sleeve) != 0:
-            sides[rule.instrument] = held_side(sleeve)
+            sides[i] = held_side(sleeve)
     was = desk.tripped
     desk = watch_desk(desk, limits, equity, total)
     if desk.tripped != was:
-        close_ms = load(bars, t * instruments, Bar).close_ms
         n = emit(rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_ms, desk.equity, 0))
     for s in range(count):
+        if quick != 0 and load(signals, t * count + s, Signal).side == 0 and idle(load(sleeves, s, Sleeve), close_ms):
+            continue
         rule, signal = load(rules, s, Rules), load(signals, t * count + s, Signal)
-        bar, sleeve = load(bars, t * instruments + rule.instrument, Bar), load(sleeves, s, Sleeve)
-        if usable(bar) and not (quick != 0 and signal.side == 0 and idle(sleeve, bar.close_ms)):
-            sleeve, desk, n = decide(sleeve, desk, rule, limits, bar, signal, s, gross, sides, rows, n)
-            store(sleeves, s, sleeve)
+        bar = load(bars, t * instruments + rule.instrument, Bar)
+        if usable(bar):
+            desk, n = decide(sleeves, desk, rule, limits, bar, signal, s, gross, sides, rows, n)
     return desk, n, unclear

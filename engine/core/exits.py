@@ -79,6 +79,14 @@ def touched(position: Position, layer: Layer, bar: Bar, tick: float, mode: int) 
     return NONE, 0.0
 
 
+def clear_of(position: Position, layer: Layer, bar: Bar) -> bool:
+    """True when the bar stays strictly between the layer's resting orders: nothing fills in any mode."""
+    level = protective(position, layer)[1]
+    if position.side > 0:
+        return bar.low > level and (layer.target == 0.0 or bar.high < layer.target)
+    return bar.high < level and (layer.target == 0.0 or bar.low > layer.target)
+
+
 def ambiguous(position: Position, layer: Layer, bar: Bar, tick: float) -> bool:
     """True when the pessimistic and the optimistic reading of this bar differ for the layer."""
     reason, price = touched(position, layer, bar, tick, PESSIMISTIC)

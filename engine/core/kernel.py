@@ -79,7 +79,7 @@ def register() -> None:
     for module in SOURCES[1:]:
         for function in vars(module).values():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if own and function not in (desk.load, desk.store):
+            if own and function not in (desk.load, desk.store, desk.keep_mark, desk.keep_watch):
                 register_jitable(**OPTIONS)(function)
 
 

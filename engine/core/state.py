@@ -188,6 +188,7 @@ class Rules(NamedTuple):
 
     instrument: int
     mode: int  # fill mode
+    bar_ms: int  # the timeframe; an entry order older than 1.5 bars is stale and cancelled
     layers_max: int
     fixed_lots: int  # >0: this many lots are wanted; every cap still holds
     stop_atr: float

@@ -40,6 +40,8 @@ def usable(bar: Bar) -> bool:
         and bar.volume >= 0.0
         and bar.open == bar.open
         and bar.close == bar.close
+        and 0.0 <= bar.funding_mark < 1e300
+        and -1.0 <= bar.funding_rate <= 1.0
     )
 
 

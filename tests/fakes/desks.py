@@ -1,0 +1,147 @@
+"""Ready-made rules, markets and signals for tests of the core: a plain desk, and one with everything a feed can do wrong."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from engine.core.compiled import dtype_of, from_record, to_records
+from engine.core.kernel import bar_records, compiled_run, run, signal_records
+from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Row, Rules, Signal, Sleeve, start, start_desk
+
+BAR_MS = 900_000
+LOOSE = Limits(drawdown_frac_max=0.99, gross_frac_max=50.0, instrument_frac_max=50.0, orders_minute_max=1_000)
+RULES = Rules(
+    instrument=0,
+    mode=PESSIMISTIC,
+    bar_ms=BAR_MS,
+    layers_max=1,
+    fixed_lots=0,
+    stop_atr=2.0,
+    stop_frac=0.0,
+    target_atr=4.0,
+    target_frac=0.0,
+    arm_atr=1.5,
+    arm_frac=0.0,
+    trail_atr=2.5,
+    trail_frac=0.0,
+    add_atr=0.8,
+    fade_below=0.15,
+    risk_start_frac=0.0025,
+    risk_floor_frac=0.001,
+    risk_max_frac=0.02,
+    kelly_part=0.25,
+    vol_target=0.2,
+    notional_frac_max=1.5,
+    leverage_max=3.0,
+    maintenance_frac=0.004,
+    participation_max=0.02,
+    day_loss_frac_max=0.03,
+    streak_max=3,
+    day_entries_max=20,
+    pause_ms=86_400_000,
+    lot_size=0.001,
+    tick=0.1,
+    maker_frac=0.0002,
+    taker_frac=0.0005,
+)
+
+
+def market(columns: dict[str, np.ndarray], first_ms: int = 1_735_689_600_000) -> Any:
+    """A market of (n, instruments) columns; funding is absent unless given."""
+    n, instruments = columns["close"].shape
+    none = np.zeros((n, instruments))
+    full = {"funding_rate": none, "funding_mark": none, **columns}
+    close_ms = first_ms + BAR_MS * np.arange(1, n + 1, dtype=np.int64)
+    names = tuple(f"i{k}" for k in range(instruments))
+    return SimpleNamespace(instruments=names, timeframe_ms=BAR_MS, close_ms=close_ms, notes=(), **full)
+
+
+def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """(bar records, signal records) with everything that a feed can do wrong: jumps, gaps, zeros, NaN in single fields."""
+    rng = np.random.default_rng(seed)
+    shape = (bars, instruments)
+    close = 100.0 * np.exp(np.cumsum(rng.standard_t(2.5, shape) * 0.01, axis=0))
+    opened = np.vstack([close[:1], close[:-1]]) * (1 + rng.normal(0, 0.003, shape) * (rng.random(shape) < 0.3))
+    settled = rng.random(shape) < 0.03
+    columns = {
+        "open": opened,
+        "high": np.maximum(opened, close) * (1 + abs(rng.normal(0, 0.004, shape))),
+        "low": np.minimum(opened, close) * (1 - abs(rng.normal(0, 0.004, shape))),
+        "close": close,
+        "volume": rng.lognormal(10, 3, shape) * (rng.random(shape) < 0.9),
+        "funding_rate": rng.normal(0, 1e-3, shape) * settled,
+        "funding_mark": opened * settled,
+    }
+    for name in ("open", "high", "low", "close", "volume"):
+        columns[name][rng.random(shape) < 0.01] = np.nan
+    signals = [signal(rng, bars) for _ in range(sleeves)]
+    return bar_records(market(columns)), signal_records(signals)
+
+
+def signal(rng: np.random.Generator, bars: int) -> Any:
+    """One sleeve's random signal with missing inputs."""
+    side = np.repeat(rng.integers(-1, 2, bars // 30 + 1), 30)[:bars] * (rng.random(bars) < 0.8)
+    out = {"side": side.astype(np.int8), "strength": rng.random(bars)}
+    for name, scale in (("atr", 1.0), ("vol_annual", 0.8), ("slip_frac", 2e-4), ("impact", 1e-5)):
+        values = abs(rng.normal(0, scale, bars)) * (rng.random(bars) < 0.95)
+        values[rng.random(bars) < 0.02] = np.nan
+        out[name] = values
+    return SimpleNamespace(**out)
+
+
+def hostile_rules(seed: int, sleeves: int = 7, instruments: int = 3) -> list[Rules]:
+    """Varied rules, some with a zero where a number is expected, in every fill mode."""
+    rng = np.random.default_rng(seed + 1_000_000)
+    odd = {"stop_atr": 0.0, "target_atr": 0.0, "layers_max": 0, "lot_size": 0.0, "vol_target": 0.0, "trail_atr": 0.0}
+    odd |= {"participation_max": 0.0, "arm_atr": 0.0, "day_loss_frac_max": 0.0, "streak_max": 1, "leverage_max": 0.0}
+    odd |= {"fade_below": 2.0, "notional_frac_max": 9.0, "day_entries_max": 1, "fixed_lots": 7, "tick": 0.0, "risk_max_frac": 0.0}
+    out = []
+    for k in range(sleeves):
+        rules = RULES._replace(
+            instrument=k % instruments,
+            mode=int(seed % 3),
+            layers_max=5 if k % 2 == 0 else 2,
+            add_atr=0.1 if k % 2 == 0 else 0.8,
+            fade_below=0.0 if k % 4 == 0 else 0.15,
+            risk_start_frac=0.02,
+            vol_target=2.0 if k % 3 else 0.0,
+            streak_max=6,
+            pause_ms=20 * BAR_MS,
+            leverage_max=1.0 if k % 4 == 2 else 3.0,
+            maintenance_frac=0.004 if k % 5 else 0.3,
+            stop_atr=2.0 + 0.1 * k,
+            stop_frac=0.0 if k % 3 else 0.01,
+            trail_frac=0.02 if k % 4 == 1 else 0.0,
+            lot_size=(0.001, 0.01, 1.0)[k % 3],
+            participation_max=0.02 if k % 3 else 1e-4,
+        )
+        name = str(rng.choice(list(odd)))
+        out.append(rules._replace(**{name: odd[name]}) if rng.random() < 0.4 else rules)
+    return out
+
+
+def both_ways(
+    bars: np.ndarray, signals: np.ndarray, rules: list[Rules], limits: Limits, cash: float, halted: int = 0
+) -> tuple[Any, Any]:
+    """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous)."""
+    count, instruments = len(rules), 1 + max(r.instrument for r in rules)
+    length, room = len(bars) // instruments, 12 * len(signals) + 100
+    book = start_desk(cash * count)._replace(halted=halted)
+    first = [start(cash) for _ in rules]
+
+    listed = [Bar(*r) for r in bars.tolist()], [Signal(*r) for r in signals.tolist()], list(first), rules, book, limits
+    ring, rows, equity = [0.0] * (TRIPS_KEPT * count), [None] * room, [0.0] * length
+    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
+    desk, n, unclear = run(*listed, ring, *scratch, rows, equity, 0)
+    plain = to_records(rows[:n], Row), np.array(equity), to_records(listed[2], Sleeve), desk, unclear
+
+    sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
+    own = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
+    desk, n, unclear = compiled_run(bars, signals, sleeves, to_records(rules, Rules), book, limits, *own, block, curve, 1)
+    return plain, (block[:n], curve, sleeves, desk, unclear)
+
+
+def sleeves_of(records: np.ndarray) -> list[Sleeve]:
+    """Sleeve records as NamedTuples."""
+    return [from_record(r, Sleeve) for r in records]
