@@ -40,6 +40,7 @@ __all__ = [
 
 SHIPPED = ("trend", "reversion", "cross")
 NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
+SOURCE = "__source__"  # where a person's module keeps the text it was run from
 NEEDED = ("NAME", "FEATURES", "Params", "signals")
 
 
@@ -82,8 +83,10 @@ def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
         if path.exists():
             raise BadInput(f"{path} takes the name of the shipped strategy {name}", "rename the file and its NAME")
         return importlib.import_module(f"engine.strategies.{name}")
-    if not NAMES.fullmatch(name) or not path.is_file():
-        known = [*SHIPPED, *own_names(folder)]
+    known = [*SHIPPED, *own_names(folder)]
+    if name in known and not NAMES.fullmatch(name):
+        raise BadInput(f"{path.name} has a name no strategy can have", "lower-case letters, digits and _, a letter first")
+    if name not in known:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"unknown strategy {name!r}", f"{hint}there are {', '.join(known)}; your own go into {folder}")
@@ -92,17 +95,17 @@ def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
 
 def fresh(strategy: Any) -> Any:
     """A second, untouched copy of a person's strategy, so that what it remembers shows; a shipped one is itself."""
-    if strategy.__name__ == f"engine.strategies.{strategy.NAME}" or not hasattr(strategy, "__file__"):
-        return strategy
-    return imported(Path(strategy.__file__))
+    text = getattr(strategy, SOURCE, None)
+    return strategy if text is None else imported(Path(strategy.__file__), text)
 
 
-def imported(path: Path) -> ModuleType:
-    """The file run as a module of its own, each time anew."""
+def imported(path: Path, text: str | None = None) -> ModuleType:
+    """The file (or the `text` read from it before) run as a module of its own, each time anew."""
     module = ModuleType(f"strategy_{path.stem}")
     module.__file__ = str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if text is None else text
+        setattr(module, SOURCE, text)
         linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
         # pydantic resolves annotations through sys.modules; the name is ours alone
         sys.modules[module.__name__] = module
@@ -162,8 +165,8 @@ def code_sha256(strategy: Any) -> str:
     """Digest of everything that decides the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
     shared = [here / name for name in ("base.py", "params.py", "rules.py", "signals.py")]
-    files = [Path(strategy.__file__), *shared, *sorted((here.parent / "features").glob("*.py"))]
-    digest = hashlib.sha256()
-    for file in files:
+    own = getattr(strategy, SOURCE, None)
+    digest = hashlib.sha256((Path(strategy.__file__).read_text(encoding="utf-8") if own is None else own).encode())
+    for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -104,7 +104,7 @@ def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array])
     """No signal where a feature that was read is missing. Looks at the bars with a signal first: mostly that is all."""
     spoken = np.flatnonzero(direction)
     mute = [spoken[lacking] for values in used if (lacking := np.isnan(values[spoken])).any()]
-    if not mute and strength.size and strength.min() >= 0.0:
+    if not mute and ends(strength)[0] >= 0.0:
         return direction, strength
     lacking = np.logical_or.reduce([np.isnan(values) for values in used]) if used else np.zeros(len(strength), np.bool_)
     return np.where(lacking, 0, direction).astype(direction.dtype), np.where(lacking, 0.0, strength)
@@ -127,14 +127,22 @@ def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
     return direction, strength.astype(np.float64, copy=False)
 
 
+def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """(least, largest); NaN when one is; (0, 0) of nothing. One number seen everywhere is looked at once."""
+    if not values.size:
+        return 0, 0
+    seen = values[:1] if values.strides == (0,) else values
+    return seen.min(), seen.max()
+
+
 def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], strength: Array) -> None:
     """StrategyError at the first bar whose direction or strength is out of its range (NaN is)."""
-    if not len(direction):
-        return
-    if not (direction.min() >= -1 and direction.max() <= 1):
+    low, high = ends(direction)
+    if not (low >= -1 and high <= 1):
         at = int(np.argmax((direction < -1) | (direction > 1)))
         raise StrategyError(f"strategy {name}: direction is {direction[at]} at {where(frame, at)}", "-1, 0 or 1")
-    if not (strength.min() >= 0.0 and strength.max() <= 1.0):
+    low, high = ends(strength)
+    if not (low >= 0.0 and high <= 1.0):
         at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
         raise StrategyError(f"strategy {name}: strength is {strength[at]} at {where(frame, at)}", "finite, 0 to 1")
 
