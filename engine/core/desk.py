@@ -26,6 +26,7 @@ from .state import (
     LOSS_STREAK,
     NO_ORDER,
     NONE,
+    REFUSED,
     TRIPS_KEPT,
     Bar,
     Desk,
@@ -154,10 +155,10 @@ def decide(
     if signal.side != 0 or before.position.open_layers > 0 or decision.action != HOLD:
         lots = open_lots(before.position) * before.position.side
         n = emit(rows, n, decision_row(s, sleeve, bar, signal, decision, lots))
-    if decision.action == HOLD and before.order.side == 0:
+    if sleeve.order.side == 0 and before.order.side == 0 and decision.action in (HOLD, REFUSED):
         keep_watch(sleeves, s, sleeve)
-        return desk, n
-    store(sleeves, s, sleeve)
+    else:
+        store(sleeves, s, sleeve)
     if decision.told != 0:
         n = emit(rows, n, size_row(s, sleeve, bar, signal, decision))
         n = emit(rows, n, caps_row(s, bar, decision))

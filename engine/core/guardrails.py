@@ -34,6 +34,19 @@ from .state import (
 MINUTE_MS = 60_000
 
 
+def barred(guard: Guard, desk: Desk, close_ms: int) -> int:
+    """The breaker or latch that refuses every entry now, R_NONE if there is none; needs no size."""
+    if desk.halted != 0:
+        return R_HALT
+    if desk.tripped & DESK_DRAWDOWN:
+        return R_DRAWDOWN
+    if close_ms < guard.block_until_ms:
+        return R_DAY_LOSS
+    if close_ms < guard.pause_until_ms:
+        return R_PAUSE
+    return R_NONE
+
+
 def review(
     sleeve: Sleeve,
     desk: Desk,
@@ -48,14 +61,9 @@ def review(
     instrument_side: int,
 ) -> int:
     """R_NONE if the entry may go, else the first rule that refuses it. `instrument_*`: of all sleeves on the instrument."""
-    if desk.halted != 0:
-        return R_HALT
-    if desk.tripped & DESK_DRAWDOWN:
-        return R_DRAWDOWN
-    if close_ms < sleeve.guard.block_until_ms:
-        return R_DAY_LOSS
-    if close_ms < sleeve.guard.pause_until_ms:
-        return R_PAUSE
+    rule = barred(sleeve.guard, desk, close_ms)
+    if rule != R_NONE:
+        return rule
     if not (stop_distance > 0.0 and price > 0.0 and desk.equity > 0.0 and sleeve.ledger.equity > 0.0 and size.wanted > 0.0):
         return R_UNKNOWN
     if not sleeve.position.open_layers < rules.layers_max:

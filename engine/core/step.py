@@ -4,7 +4,7 @@ Values in, values out. Called by desk.desk_bar, which kernel.py compiles for bac
 """
 
 from .exits import faded, follow, leave_all
-from .guardrails import count_entry, review
+from .guardrails import barred, count_entry, review
 from .sizing import size
 from .state import (
     ADD,
@@ -116,6 +116,9 @@ def enter(
 ) -> tuple[Sleeve, Decision]:
     """Size, review, and place or refuse the entry."""
     price, side = bar.close, signal.side
+    standing = barred(sleeve.guard, desk, bar.close_ms)
+    if standing != R_NONE and standing == sleeve.guard.refused:  # told before: no need to size it again
+        return sleeve, Decision(REFUSED, standing, price, 0.0, 0.0, NO_SIZE, 0)
     stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
     target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
     wanted = size(sleeve.ledger, rules, signal, price, stop_distance, bar.volume)
