@@ -1,0 +1,385 @@
+"""The notebook door: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
+
+Called by notebooks, and with a Plan by app/work.py (jobs, command line). Turns a plan and the catalog's bars into a Backtest:
+signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two scenarios,
+then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from engine.core import state
+from engine.data.align import Market, market_of
+from engine.data.checks import check
+from engine.errors import DataError
+from engine.features.frame import FeatureFrame
+from engine.sim import trips as reading
+from engine.sim.leaks import check as check_leaks
+from engine.sim.metrics import Floats, Times, Totals, metrics
+from engine.sim.plan import CASH, Moment, Plan, Planned, Request, Spec, moment, plan, policy
+from engine.store.bars import Catalog, day
+from engine.strategies.rules import rules_of
+from engine.strategies.signals import Signals, signals_of
+
+Progress = Callable[[float], None]
+SCENARIOS = ("pessimistic", "optimistic")
+CENT = 0.01
+
+
+class Loaded(NamedTuple):
+    """The bars of a plan: `whole` from each file's first bar on, for features; `span` what is traded, with funding."""
+
+    whole: Market
+    span: Market
+    first: int  # the span's first bar within `whole`
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A finished run. Frames are polars; money is in quote units, times are UTC ms."""
+
+    plan: Plan
+    report: dict[str, Any]  # the JSON of DESIGN 9 but for run_id: what the run store keeps
+    rows: pl.DataFrame  # journal rows, see core/rows.py
+    close_ms: Times
+    curves: Mapping[str, Floats]  # fill mode -> desk equity at each close; the run's own mode first
+    legs: Sequence[reading.Leg]
+    used: Sequence[Mapping[str, Floats]]  # one a sleeve: feature label -> its values over the span
+
+    @cached_property
+    def round_trips(self) -> pl.DataFrame:
+        """One line a round trip (sim/trips.trips)."""
+        return reading.trips(self.rows, self.legs, self.plan.timeframe_ms)
+
+    @cached_property
+    def fills(self) -> pl.DataFrame:
+        """One line an execution."""
+        return reading.fills(self.rows, self.legs)
+
+    @cached_property
+    def breakers(self) -> pl.DataFrame:
+        """One line a breaker that tripped."""
+        return reading.breakers(self.rows, self.legs)
+
+    @cached_property
+    def decisions(self) -> pl.DataFrame:
+        """One line a close with something to tell, with the features the sleeve read there."""
+        table = reading.decisions(self.rows, self.legs)
+        at = np.searchsorted(self.close_ms, table["close_ms"].to_numpy())
+        for leg, used in zip(self.legs, self.used, strict=True):
+            own = (table["sleeve"] == leg.name).to_numpy()
+            for label, values in used.items():
+                known = np.where(own, values[at], np.nan) if len(at) else np.empty(0)
+                read = pl.Series(label, known, dtype=pl.Float64).fill_nan(None)
+                table = table.with_columns(pl.coalesce(read, label).alias(label) if label in table.columns else read)
+        return table
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """close_ms, equity, and the equity of each scenario."""
+        own = next(iter(self.curves.values()))
+        return pl.DataFrame({"close_ms": self.close_ms, "equity": own} | {name: self.curves[name] for name in SCENARIOS})
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Figures by name; `undefined` says why one is None."""
+        return self.report["metrics"]  # type: ignore[no-any-return]  # plain JSON
+
+    @property
+    def scenarios(self) -> dict[str, Any]:
+        """total_return_frac under each scenario, and how many bars could be read both ways."""
+        return self.report["scenarios"]  # type: ignore[no-any-return]  # plain JSON
+
+    @property
+    def journal_hash(self) -> str:
+        """SHA-256 of the journal rows: equal for equal bars, configuration and code."""
+        return self.report["journal_hash"]  # type: ignore[no-any-return]  # plain JSON
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """What the run store keeps."""
+        return {"rows": self.rows, "equity": self.equity, "trips": self.round_trips, "decisions": self.decisions}
+
+    def page(self, run: Mapping[str, Any]) -> str:
+        """The report page of the stored run."""
+        from engine.sim.report import page
+
+        shown = dict(list({**self.curves}.items())[:2]) if len(self.curves) > 1 else self.curves
+        return page(run, self.close_ms, shown, self.round_trips, self.breakers)
+
+
+def backtest(
+    strategy: str,
+    symbol: str,
+    timeframe: str = "15m",
+    venue: str = "binance",
+    *,
+    market: str = "perp",
+    from_: Moment = None,
+    to: Moment = None,
+    params: Mapping[str, Any] | None = None,
+    fills: str = "pessimistic",
+    funding: str = "recorded",
+    cash: float = CASH,
+    side: str = "both",
+    catalog: Catalog | None = None,
+    folder: Path | None = None,
+) -> Backtest:
+    """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
+
+    For several sleeves on one clock: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
+    Raises BadInput, DataError or StrategyError with one clear line.
+    """
+    spec = Spec(strategy, symbol, venue, market, side, cash, dict(params or {}))
+    request = Request((spec,), timeframe, moment(from_), moment(to), fills, funding)
+    return simulate(plan(request, catalog or own_catalog(), folder))
+
+
+def own_catalog() -> Catalog:
+    """The catalog of $NIGHTDESK_DATA and $NIGHTDESK_HOME/data (./var without a home)."""
+    home, data = os.environ.get("NIGHTDESK_HOME") or "var", os.environ.get("NIGHTDESK_DATA")
+    return Catalog([*([(Path(data), "recorded")] if data else []), (Path(home) / "data", "recorded")])
+
+
+def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest:
+    """Run a plan; `progress` is called with the share done, 0..1."""
+    begun = time.perf_counter()
+    loaded = load(planned)
+    progress(0.2)
+    leaks = look_for_leaks(planned, loaded)
+    progress(0.4)
+    busy = time.perf_counter()
+    signals = [signals_in_span(sleeve, loaded) for sleeve in planned.sleeves]
+    progress(0.6)
+    results = run_modes(planned, loaded.span, signals, progress)
+    busy = time.perf_counter() - busy
+    own = results[planned.request.fills]
+    legs = legs_of(planned, loaded.span)
+    rows = reading.frame_of(own.rows)
+    names = dict.fromkeys((planned.request.fills, *SCENARIOS))
+    curves = {name: results[name].equity for name in names}
+    run = Backtest(planned, {}, rows, loaded.span.close_ms, curves, legs, [s.used for s in signals])
+    run.report.update(told(run, loaded, own, leaks))
+    elapsed = time.perf_counter() - begun
+    run.report["elapsed_s"] = round(elapsed, 3)
+    run.report["bars_per_s"] = round(len(run.close_ms) * len(signals) / busy)
+    progress(1.0)
+    return run
+
+
+def load(planned: Plan) -> Loaded:
+    """Read, check and align the bars. Features start at each file's first bar, so a late start finds them warm."""
+    request, catalog = planned.request, planned.catalog
+    bars = {key: catalog.bars(s, None, request.to_ms) for key, s in planned.series.items()}
+    warned = [note for key, frame in bars.items() for note in dirt(planned, key, frame)]
+    whole = market_of(bars, planned.timeframe_ms, {}, {}, "none", None, request.to_ms)
+    perps = {key: s for key, s in planned.series.items() if s.market == "perp"}
+    charged = perps if request.funding == "recorded" else {}
+    funding = {key: catalog.funding(s.venue, s.symbol) for key, s in charged.items()}
+    marks = {key: catalog.marks(s.venue, s.symbol) for key, s in perps.items() if request.funding != "none"}
+    span = market_of(bars, planned.timeframe_ms, funding, marks, policy(request.funding), request.from_ms, request.to_ms)
+    first = int(span.close_ms[0] - whole.close_ms[0]) // planned.timeframe_ms
+    return Loaded(whole, span, first, (*span.notes, *warned))
+
+
+def dirt(planned: Plan, key: str, frame: pl.DataFrame) -> list[str]:
+    """Refuse bars of the asked span that no market makes; what markets do make is one line of warnings."""
+    if planned.request.from_ms is not None:
+        frame = frame.filter(pl.col("ts") >= planned.request.from_ms)
+    if frame.is_empty():
+        return []  # market_of says what there is
+    found, path = check(frame, planned.timeframe_ms), planned.series[key].path
+    for bad in (f for f in found if f.severity == "error"):
+        text = re.sub(r" \(rows? [^()]*\)$", "", bad.text)
+        first = f", first at {day(frame['ts'][bad.rows[0]])}" if bad.rows else ""
+        raise DataError(f"{key} has dirty bars in this span: {text}{first}", f"nightdesk data check {path}")
+    counts: dict[str, int] = {}
+    for f in found:
+        counts[f.rule] = counts.get(f.rule, 0) + len(f.rows)
+    shown = ", ".join(f"{rule} {count}" for rule, count in counts.items())
+    return [f"{key}: the data check warns of {shown}"] if counts else []
+
+
+def look_for_leaks(planned: Plan, loaded: Loaded) -> list[dict[str, Any]]:
+    """Does a person's own strategy look ahead? Told before its first number; the shipped ones are held to it by tests."""
+    found = []
+    for sleeve in planned.sleeves:
+        if not sleeve.strategy.__name__.startswith("engine.strategies."):
+            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole))
+            found.append({"strategy": sleeve.spec.strategy} | report._asdict())
+    return found
+
+
+def frame_of(sleeve: Planned, market: Market) -> FeatureFrame:
+    """The sleeve's instrument with its features."""
+    return FeatureFrame.of_market(market, market.instruments.index(sleeve.key))
+
+
+def signals_in_span(sleeve: Planned, loaded: Loaded) -> Signals:
+    """The sleeve's inputs to the core at each close of the span, computed over the whole history."""
+    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), sleeve.costs, sleeve.spec.side)
+    cut = slice(loaded.first, loaded.first + len(loaded.span.close_ms))
+    arrays = (values[cut] for values in found[:-1])
+    return Signals(*arrays, {label: values[cut] for label, values in found.used.items()})
+
+
+def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
+    """kernel.Result of the asked fill mode and of both scenarios."""
+    from engine.core.kernel import bar_records, run_records, signal_records
+
+    bars, said = bar_records(span), signal_records(signals)
+    cash = [s.spec.cash for s in planned.sleeves]
+    results: dict[str, Any] = {}
+    for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):
+        rules = [
+            rules_of(
+                s.params,
+                s.instrument,
+                s.costs,
+                span.instruments.index(s.key),
+                mode,
+                planned.timeframe_ms,
+                planned.request.sleeve_limits,
+            )
+            for s in planned.sleeves
+        ]
+        results[mode] = run_records(bars, said, len(span.instruments), rules, planned.request.limits, cash)
+        progress(0.6 + 0.1 * len(results))
+    return results
+
+
+def legs_of(planned: Plan, span: Market) -> list[reading.Leg]:
+    """Name, instrument, lot and last mark of every sleeve."""
+    usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
+    legs = []
+    for s in planned.sleeves:
+        k = span.instruments.index(s.key)
+        known = np.flatnonzero(usable[:, k])
+        mark = float(span.close[known[-1], k]) if known.size else 0.0
+        legs.append(reading.Leg(s.spec.name, s.key, s.instrument.lot_size, mark))
+    return legs
+
+
+def told(run: Backtest, loaded: Loaded, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run as JSON (DESIGN 9), run_id and timing aside."""
+    p, request, span = run.plan, run.plan.request, loaded.span
+    cash = sum(s.spec.cash for s in p.sleeves)
+    figures = metrics(run.close_ms, own.equity, p.timeframe_ms, cash, totals(run, own, cash))
+    sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
+    returns = {name: float(run.curves[name][-1]) / cash - 1.0 for name in SCENARIOS}
+    many = len(sleeves) > 1
+    return {
+        "strategy": " + ".join(s["strategy"] for s in sleeves),
+        "params": {s["name"]: s["params"] for s in sleeves} if many else sleeves[0]["params"],
+        "symbol": " + ".join(dict.fromkeys(s["symbol"] for s in sleeves)),
+        "venue": " + ".join(dict.fromkeys(s["venue"] for s in sleeves)),
+        "timeframe": request.timeframe,
+        "fills": request.fills,
+        "funding": request.funding,
+        "cash": cash,
+        "sleeves": sleeves,
+        "config": p.config,
+        "config_hash": p.config_hash,
+        "data": data_of(p, span),
+        "metrics": figures,
+        "scenarios": returns | {"ambiguous_bars": own.ambiguous},
+        "breakers": breakers_of(run.breakers),
+        "refused": refusals(run.rows),
+        "leaks": leaks_of(leaks),
+        "notes": [*loaded.notes, *worth_saying(run, leaks)],
+        "journal_hash": own.journal_hash,
+        "code": p.code,
+        "code_hash": p.code_hash,
+        "versions": p.versions,
+        "cache_key": p.cache_key,
+    }
+
+
+def totals(run: Backtest, own: Any, cash: float) -> Totals:
+    """Sums for the metrics, from the core's ledgers; the round trips must explain the equity to the cent."""
+    table = run.round_trips
+    change = float(own.equity[-1]) - cash
+    explained = float(table["net"].sum())
+    assert abs(explained - change) < CENT, f"round trips explain {explained}, the equity changed by {change}"  # noqa: S101 - a wrong sum must halt
+    is_open = table["reason"] == "open"
+    closed = table.filter(~is_open)
+    ledgers = [s.ledger for s in own.sleeves]
+    return Totals(
+        trades=len(closed),
+        wins=int((closed["net"] > 0).sum()),
+        open_trades=int(is_open.sum()),
+        bars_held=reading.bars_held(table, run.close_ms, run.plan.timeframe_ms),
+        fees=sum(x.fees for x in ledgers),
+        funding=sum(x.funding for x in ledgers),
+        slippage=sum(x.slippage for x in ledgers),
+        traded=sum(x.traded for x in ledgers),
+    )
+
+
+def data_of(p: Plan, span: Market) -> dict[str, Any]:
+    """What was simulated on: files, hashes, span (bar opens), and where the bars come from."""
+    sources = sorted({s.source for s in p.series.values()})
+    return {
+        "files": list(p.files),
+        "sha256": p.data_sha256,
+        "file_sha256": p.files,
+        "instruments": list(span.instruments),
+        "bars": len(span.close_ms),
+        "first_ms": int(span.close_ms[0]) - p.timeframe_ms,
+        "last_ms": int(span.close_ms[-1]) - p.timeframe_ms,
+        "anchor_ms": {key: s.first_ms for key, s in p.series.items()},  # features are computed from here on
+        "source": "+".join(sources),
+    }
+
+
+def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """Each kind of breaker: how often it tripped, when first and last."""
+    when = (pl.col("close_ms").min().alias("first_ms"), pl.col("close_ms").max().alias("last_ms"))
+    return table.group_by("sleeve", "breaker", maintain_order=True).agg(pl.len().alias("times"), *when).to_dicts()
+
+
+def refusals(rows: pl.DataFrame) -> dict[str, int]:
+    """Rule -> closes at which it refused an entry."""
+    refused = rows.filter((pl.col("kind") == state.K_DECISION) & (pl.col("code") == state.REFUSED))
+    counts = refused.group_by("rule").len().sort("len", descending=True)
+    return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
+
+
+def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The leak check as JSON; None: every strategy is a shipped one, held to it by our tests."""
+    if not found:
+        return None
+    first = next((f for f in found if not f["clean"]), found[0])
+    return {"clean": all(f["clean"] for f in found), "text": first["text"], "strategies": found}
+
+
+def worth_saying(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
+    """What a reader must know before believing a figure."""
+    said = [f"LEAKS: {f['strategy']} {f['text']}: its figures cannot be believed" for f in leaks if not f["clean"]]
+    for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
+        said.append(f"the desk drawdown breaker tripped at {day(line['close_ms'])}: nothing was entered after it")
+    if run.round_trips.is_empty():
+        rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
+        said.append(f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal")
+    return said
+
+
+class _Door(ModuleType):
+    """`from engine.sim import backtest` gives this module; calling it calls the function of the same name."""
+
+    def __call__(self, *args: Any, **named: Any) -> Backtest:
+        return backtest(*args, **named)
+
+
+sys.modules[__name__].__class__ = _Door

@@ -1,0 +1,265 @@
+"""What a backtest is asked to do, resolved before any bar is simulated: names found, words checked, everything hashed.
+
+Called by sim/backtest.py (the notebook door) and app/work.py (jobs, command line). Turns a Request into a Plan: strategy
+modules, checked params, instruments with their costs, data files, and the cache key over data, config, code and versions.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from engine.core.state import FILL_MODES, Limits
+from engine.errors import BadInput
+from engine.store.bars import Catalog, Series, sha256_of, timeframe_ms
+from engine.store.runs import digest
+from engine.strategies.base import code_sha256, load_strategy, parse_params
+from engine.strategies.params import StrategyParams
+from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
+from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
+
+TIMEFRAMES = ("1m", "5m", "15m", "1h")
+CASH = 10_000.0  # quote units a sleeve starts with unless told otherwise
+DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
+LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
+ENGINE = Path(__file__).resolve().parents[1]
+OWN = ("data/align.py", "sim/plan.py", "sim/backtest.py", "sim/trips.py", "sim/metrics.py", "venues/instruments.py")
+
+Moment = int | str | date | None
+
+
+class Spec(NamedTuple):
+    """One sleeve of a request."""
+
+    strategy: str
+    symbol: str
+    venue: str = "binance"
+    market: str = "perp"
+    side: str = "both"
+    cash: float = CASH
+    params: Mapping[str, Any] = {}
+    name: str = ""
+
+
+class Request(NamedTuple):
+    """What is asked: sleeves on one clock. Times are bar opens, UTC ms, `to_ms` excluded; None: all there is."""
+
+    sleeves: tuple[Spec, ...]
+    timeframe: str = "15m"
+    from_ms: int | None = None
+    to_ms: int | None = None
+    fills: str = "pessimistic"
+    funding: str = "recorded"  # recorded | none | assume=BPS
+    limits: Limits = DESK_LIMITS
+    sleeve_limits: SleeveLimits = SLEEVE_LIMITS
+
+
+class Planned(NamedTuple):
+    """One sleeve, resolved."""
+
+    spec: Spec
+    strategy: ModuleType
+    params: StrategyParams
+    instrument: Instrument
+    costs: Costs
+
+    @property
+    def key(self) -> str:
+        """Its instrument as a Market names it."""
+        return f"{self.spec.venue}:{self.spec.symbol}:{self.spec.market}"
+
+
+class Plan(NamedTuple):
+    """A request with everything it needs found."""
+
+    request: Request
+    timeframe_ms: int
+    sleeves: tuple[Planned, ...]
+    series: Mapping[str, Series]  # instrument -> its bars
+    catalog: Catalog
+    folder: Path | None  # where people's own strategies lie
+    config: dict[str, Any]  # plain JSON: what the run can be repeated from
+    files: dict[str, str]  # data file name -> sha256
+    code: dict[str, str]  # part -> sha256
+    versions: dict[str, str]
+
+    @property
+    def data_sha256(self) -> str:
+        """One hash over all data files."""
+        return digest(self.files)
+
+    @property
+    def config_hash(self) -> str:
+        """One hash over the configuration, defaults included."""
+        return digest(self.config)
+
+    @property
+    def code_hash(self) -> str:
+        """One hash over everything of ours that decides a number."""
+        return digest(self.code)
+
+    @property
+    def cache_key(self) -> str:
+        """Data, config, code (features among it) and library versions."""
+        return digest([self.data_sha256, self.config_hash, self.code_hash, self.versions])
+
+
+def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrides: Overrides | None = None) -> Plan:
+    """Resolve a request. Raises BadInput or DataError naming the first thing that is off, StrategyError for a broken file."""
+    check_words(request)
+    sleeves = tuple(planned(spec, folder, overrides) for spec in named(request.sleeves))
+    request = request._replace(sleeves=tuple(s.spec for s in sleeves))
+    series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
+    files = files_of(series, catalog, request.funding)
+    config = config_of(request, sleeves)
+    code = code_of(sleeves)
+    return Plan(request, timeframe_ms(request.timeframe), sleeves, series, catalog, folder, config, files, code, versions())
+
+
+def check_words(request: Request) -> None:
+    """Refuse what no data could make right: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
+    if request.timeframe not in TIMEFRAMES:
+        raise BadInput(f"unknown timeframe {request.timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
+    if request.fills not in FILL_MODES:
+        raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
+    policy(request.funding)
+    if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
+        ends = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in (request.from_ms, request.to_ms))
+        raise BadInput(f"the span ends before it begins: {ends}", "swap --from and --to; --to is excluded")
+    if not request.sleeves:
+        raise BadInput("no sleeve to run", "name a strategy and a symbol")
+    for spec in request.sleeves:
+        if not 0 < spec.cash < 1e12:
+            raise BadInput(f"cash {spec.cash} of {spec.strategy} is out of bounds", "above 0, below 1e12")
+        if spec.side not in {"both", "long", "short"}:
+            raise BadInput(f"unknown side {spec.side!r}", "use both, long or short")
+
+
+def policy(text: str) -> str | tuple[str, float]:
+    """`recorded`, `none` or `assume=BPS` as data/align takes it."""
+    if text in {"recorded", "none"}:
+        return text
+    kind, _, number = text.partition("=")
+    try:
+        bps = float(number)
+    except ValueError:
+        bps = float("nan")
+    if kind != "assume" or not -1_000 <= bps <= 1_000:
+        raise BadInput(f"unknown funding {text!r}", "use recorded, none, or assume=BPS for 8 hours, as in assume=1")
+    return ("assume", bps)
+
+
+def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
+    """Every sleeve with a name of its own: the strategy's, with the symbol and a number where that is taken."""
+    taken: dict[str, int] = {}
+    found = []
+    several = len({spec.strategy for spec in specs}) < len(specs)
+    for spec in specs:
+        stem = spec.name or (f"{spec.strategy} {spec.symbol}" if several else spec.strategy)
+        taken[stem] = taken.get(stem, 0) + 1
+        found.append(spec._replace(name=stem if taken[stem] == 1 else f"{stem} {taken[stem]}"))
+    return tuple(found)
+
+
+def planned(spec: Spec, folder: Path | None, overrides: Overrides | None) -> Planned:
+    """One sleeve with its strategy loaded, its params checked, its instrument and costs found."""
+    strategy = load_strategy(spec.strategy, folder)
+    params = parse_params(strategy, spec.params)
+    instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
+    return Planned(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
+
+
+def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> dict[str, str]:
+    """Every data file that can move a number, with its content hash: bars, and settlements with marks where charged."""
+    paths = {s.path for s in series.values()}
+    charged = {(s.venue, s.symbol) for s in series.values() if s.market == "perp" and funding != "none"}
+    for other in catalog.series():
+        wanted = other.series == "funding" or other.series.startswith("mark_")
+        if wanted and not other.tag and (other.venue, other.symbol) in charged:
+            paths.add(other.path)
+    return {path.name: sha256_of(path) for path in sorted(paths)}
+
+
+def config_of(request: Request, sleeves: Sequence[Planned]) -> dict[str, Any]:
+    """The request as plain JSON, every default written out."""
+    return {
+        "timeframe": request.timeframe,
+        "from_ms": request.from_ms,
+        "to_ms": request.to_ms,
+        "fills": request.fills,
+        "funding": request.funding,
+        "limits": request.limits._asdict(),
+        "sleeve_limits": request.sleeve_limits._asdict(),
+        "sleeves": [s.spec._asdict() | {"params": s.params.model_dump()} for s in sleeves],
+        "instruments": {s.key: {**s.instrument._asdict(), **s.costs._asdict()} for s in sleeves},
+    }
+
+
+def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, Any]]]:
+    """A stored configuration back as (request, overrides): the same instruments and costs as then."""
+    sleeves = tuple(Spec(**sleeve) for sleeve in config["sleeves"])
+    plain = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
+    limits, own = Limits(**config["limits"]), SleeveLimits(**config["sleeve_limits"])
+    names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
+    overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
+    return Request(sleeves, **plain, limits=limits, sleeve_limits=own), overrides
+
+
+def code_of(sleeves: Sequence[Planned]) -> dict[str, str]:
+    """Hashes of the code a number goes through, part by part, so that a difference has a name."""
+    parts = {"core": folder_sha256("core"), "features": folder_sha256("features"), "sim": files_sha256(OWN)}
+    return parts | {f"strategy {s.strategy.NAME}": code_sha256(s.strategy) for s in sleeves}
+
+
+@cache
+def folder_sha256(name: str) -> str:
+    """Hash over the source files of one folder of the engine."""
+    return files_sha256(tuple(f"{name}/{path.name}" for path in sorted((ENGINE / name).glob("*.py"))))
+
+
+@cache
+def files_sha256(names: tuple[str, ...]) -> str:
+    """Hash over named source files of the engine."""
+    found = hashlib.sha256()
+    for name in names:
+        found.update(name.encode() + b"\0" + (ENGINE / name).read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the libraries a number depends on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
+def moment(value: Moment) -> int | None:
+    """A time as people write it -> UTC ms: 2025, 2025-03, 2025-03-04, 2025-03-04T12:00, a date or a datetime; ms stay."""
+    if value is None or (isinstance(value, int) and value > 10_000):
+        return value
+    if isinstance(value, datetime):
+        return _utc_ms(value)
+    if isinstance(value, date):
+        return _utc_ms(datetime(value.year, value.month, value.day, tzinfo=UTC))
+    text = str(value).strip().replace("Z", "+00:00")
+    if text.isdigit() and len(text) == 13:
+        return int(text)
+    whole = f"{text}-01-01" if len(text) == 4 else f"{text}-01" if len(text) == 7 else text
+    try:
+        return _utc_ms(datetime.fromisoformat(whole))
+    except ValueError:
+        raise BadInput(f"{value!r} is no date", "write 2025, 2025-03, 2025-03-04 or 2025-03-04T12:00") from None
+
+
+def _utc_ms(when: datetime) -> int:
+    """UTC ms of a datetime; one without a zone is UTC."""
+    return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
