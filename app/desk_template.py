@@ -1,0 +1,118 @@
+"""The desk.toml that a new home starts with, comments included. Called by app.home; turns a venue into the file's text."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.control.limits import HardLimits
+
+CASH = 10_000.0  # quote units a sleeve
+
+
+class Start(NamedTuple):
+    """A sleeve of a new desk."""
+
+    name: str
+    strategy: str
+    symbol: str
+
+
+SLEEVES = (
+    Start("btc-trend", "trend", "BTC-USDT"),
+    Start("eth-trend", "trend", "ETH-USDT"),
+    Start("sol-reversion", "reversion", "SOL-USDT"),
+)
+TIMEFRAME = "15m"
+
+HEAD = """\
+# Nightdesk: what this desk is. Written at its first start; yours to edit, with the desk stopped.
+#
+# Times are UTC, money is in the quote currency (USDT), a name that ends in _frac is a fraction (0.02 is 2 %).
+# A typing error is told with its line, and nothing starts. Where the data lies and which database is used is said by
+# the environment: NIGHTDESK_DATA (a folder of recorded bars), NIGHTDESK_HOME, NIGHTDESK_DATABASE_URL.
+#
+# {feed}
+
+# ---- Sleeves: one strategy on one instrument with its own cash, all on paper ----------------------------------------
+# Read ONCE: they become configuration version 1 of a new home. From then on a change is a proposal that a person
+# approves (`nightdesk proposals`), and every version stays. `nightdesk backtest --help` and the README list strategies
+# and their parameters; what is not named in params keeps its default.
+#
+#   side    both | long | short      which side entries may take
+#   market  perp | spot              timeframe  1m | 5m | 15m | 1h
+#   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
+
+"""
+
+LIMITS = """
+# ---- Hard limits: read at every start; no proposal, model or page can touch them ------------------------------------
+# A sleeve's own parameters may be stricter, never looser: the stricter of the two holds. Changing one is an edit here
+# and a restart, which the journal records.
+
+[limits]
+"""
+
+REST = """
+# ---- Instruments: your own figures, where the shipped table of lots, ticks and costs is not right for you -----------
+# Any of: lot_size (base units), tick, maintenance_frac, maker_frac (negative: a rebate), taker_frac, half_spread_frac,
+# impact_y (slippage of the square-root law), source and dated (where and when you read them).
+#
+# [instruments."binance:BTC-USDT:perp"]
+# taker_frac = 0.0004
+# source = "my fee tier"
+
+# ---- The paper desk's walk: replay so many days at full speed, then so many bars a second ---------------------------
+
+[worker]
+replay_days = 30
+bars_per_second = 1.0
+
+# ---- Models for the three roles; none is needed, the offline planner answers without --------------------------------
+# OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough for a first one. A key is named here by the variable
+# that holds it, never written here, and only ever sent to this base_url. wire: responses | chat | json
+#
+# [models.local]
+# base_url = "http://127.0.0.1:11434/v1"
+# model = "qwen2.5-coder:7b"
+# wire = "json"
+# key_env = ""
+# context_tokens = 32000
+# input_per_million = 0.0
+# output_per_million = 0.0
+
+# ---- Schedules, UTC: none run in this version; what runs by itself will be named here -------------------------------
+#
+# [schedules]
+# handover = "06:00"
+
+# ---- People ---------------------------------------------------------------------------------------------------------
+# `--as NAME` is believed while the file people.toml beside this one is missing or empty: fine for one person on paper.
+# `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.
+"""
+
+
+def text_of(venue: str, feed: str, sleeves: Sequence[Start] = SLEEVES) -> str:
+    """The whole file for a desk on `venue`; `feed` says in words what data it was opened with."""
+    return HEAD.format(feed=feed) + "\n".join(_sleeve(start, venue) for start in sleeves) + LIMITS + _limits() + REST
+
+
+def _sleeve(start: Start, venue: str) -> str:
+    return f"""\
+[[sleeves]]
+name = "{start.name}"
+strategy = "{start.strategy}"
+venue = "{venue}"
+symbol = "{start.symbol}"
+market = "perp"
+timeframe = "{TIMEFRAME}"
+side = "both"
+cash = {CASH}
+params = {{}}
+"""
+
+
+def _limits() -> str:
+    """Every hard limit at its default, with its sentence."""
+    lines = []
+    for name, field in HardLimits.model_fields.items():
+        lines.append(f"{f'{name} = {field.default}':<32} # {field.description}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,192 @@
+"""Opens the home of a desk: the one folder that holds all its state. Called by every command and process first.
+
+Turns settings into a Home: folders made, desk.toml written at the first start, database migrated, configuration
+version 1 stored - each only if it is not there yet, under a lock, so that whichever command comes first does it.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from app import desk_template
+from app.settings import DeskToml, Settings, read_desk_toml, read_settings
+from engine.control.config import DeskConfig, checked, write_first
+from engine.errors import BadInput, Busy, DeskError
+from engine.store.bars import Catalog
+from engine.store.db import migrate, open_db
+
+FOLDERS = ("journal", "data", "runs", "memory", "strategies", "logs")
+LOCK_S_MAX = 30.0  # a first start migrates; others wait for it
+
+
+@dataclass(frozen=True)
+class Home:
+    """An opened home: what was set, what desk.toml says, the database, and where everything lies."""
+
+    settings: Settings
+    desk: DeskToml
+    engine: Engine
+    feed: dict[str, str] = field(default_factory=dict)  # what data it was first opened with: venue, source, folder
+
+    @property
+    def path(self) -> Path:
+        """The home folder, absolute."""
+        return self.settings.home
+
+    @property
+    def roots(self) -> list[tuple[Path, str]]:
+        """Data folders and their source, the home's own last: where both hold a file, it wins."""
+        return data_roots(self.settings)
+
+    @property
+    def journal(self) -> Path:
+        """Folder of desk.jsonl and people.jsonl."""
+        return self.path / "journal"
+
+    @property
+    def desk_journal(self) -> Path:
+        """The worker's journal."""
+        return self.journal / "desk.jsonl"
+
+    @property
+    def people_journal(self) -> Path:
+        """The journal of what people and models asked, proposed and decided."""
+        return self.journal / "people.jsonl"
+
+    @property
+    def runs(self) -> Path:
+        """Folder of the run store."""
+        return self.path / "runs"
+
+    @property
+    def memory(self) -> Path:
+        """Folder of the memory pages."""
+        return self.path / "memory"
+
+    @property
+    def strategies(self) -> Path:
+        """Folder of the person's own strategy files."""
+        return self.path / "strategies"
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What market data there is, looked at once."""
+        return Catalog(self.roots)
+
+
+def data_roots(settings: Settings) -> list[tuple[Path, str]]:
+    """Folders that may hold market data, with the source of what lies in them."""
+    recorded = [(settings.data, "recorded")] if settings.data else []
+    return [*recorded, (settings.home / "data", "pulled")]
+
+
+def open_home(now_ms: int | None = None) -> Home:
+    """Open the home that NIGHTDESK_HOME names, making what is missing; as often as you like.
+
+    `now_ms`: wall time stamped on what is made (the clock's when not given). Raises BadInput, one line, for a home
+    that cannot be written or a desk.toml with a fault; Busy when another process holds the home's lock too long.
+    """
+    settings = read_settings()
+    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(settings.home / ".open.lock"):
+            for name in FOLDERS:
+                (settings.home / name).mkdir(exist_ok=True)
+            return _prepared(settings, now)
+    except OSError as error:
+        what = f"the home {settings.home} cannot be written: {error.strerror or error}"
+        raise BadInput(what, "set NIGHTDESK_HOME to a folder of yours, or free its disk") from error
+
+
+def _prepared(settings: Settings, now_ms: int) -> Home:
+    """Everything inside the folder: desk.toml, database, version 1. The caller holds the lock."""
+    feed_file = settings.home / "feed.json"
+    if not settings.desk_toml.exists():
+        feed = feed_of(settings)
+        _write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
+        _write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
+    desk = read_desk_toml(settings.desk_toml)
+    engine = open_db(settings.database())
+    if migrate(engine) or _unconfigured(engine):
+        try:
+            config = checked(DeskConfig(sleeves=desk.sleeves), settings.home / "strategies")
+        except DeskError as error:
+            raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
+        write_first(engine, config, now_ms, "desk.toml at the first start")
+    return Home(settings, desk, engine, _feed_read(feed_file))
+
+
+def feed_of(settings: Settings) -> dict[str, str]:
+    """What a new desk trades on: the recorded bars when all its series are there, else the synthetic market."""
+    catalog = Catalog(data_roots(settings))
+    symbols = {start.symbol for start in desk_template.SLEEVES}
+    found = [
+        s
+        for s in catalog.series()
+        if (s.venue, s.market, s.series, s.tag) == ("binance", "perp", desk_template.TIMEFRAME, "") and s.symbol in symbols
+    ]
+    if {s.symbol for s in found} == symbols:
+        return {"venue": "binance", "source": found[0].source, "folder": str(found[0].path.parent)}
+    return {"venue": "synthetic", "source": "synthetic", "folder": ""}
+
+
+def sentence(feed: dict[str, str]) -> str:
+    """What a new desk runs on, in words."""
+    if feed["source"] == "synthetic":
+        return "No bars of its instruments were found at the first start: this desk walks a SYNTHETIC market."
+    return f"At the first start {feed['source']} {feed['venue']} bars were found in {feed['folder']}."
+
+
+def _feed_read(path: Path) -> dict[str, str]:
+    """What was noted at the first start; empty when a person wrote desk.toml first."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in said.items()} if isinstance(said, dict) else {}
+
+
+def _unconfigured(engine: Engine) -> bool:
+    """True after a first start that ended between the tables and version 1."""
+    from sqlmodel import select
+
+    from engine.store.db import read
+    from engine.store.tables import Active
+
+    with read(engine) as session:
+        return session.exec(select(Active.version)).first() is None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    draft = path.with_name(f".{path.name}.new")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the home's lock; released by the system whatever happens to us."""
+    deadline = time.monotonic() + LOCK_S_MAX
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Busy(f"{path.parent} is being opened by another process", "try again in a moment") from None
+                time.sleep(0.01)
+        yield

@@ -1,0 +1,180 @@
+"""What a desk is told from outside: environment variables (NIGHTDESK_*) and desk.toml -> Settings. Called by app.home.
+
+The environment says where things are, desk.toml what the desk is. A fault in desk.toml is one line that names its line and key.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.control.config import DeskConfig, SleeveConfig
+from engine.control.limits import HardLimits
+from engine.errors import BadInput
+
+
+class ModelEntry(BaseModel):
+    """One model that agents may use: [models.NAME]. Its key is read from the environment variable `key_env`, never from here."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    base_url: str
+    model: str
+    wire: Literal["responses", "chat", "json"] = "chat"
+    key_env: str = ""
+    context_tokens: int = Field(32_000, ge=1_000)
+    input_per_million: float = Field(0.0, ge=0)  # US dollars
+    output_per_million: float = Field(0.0, ge=0)
+
+
+class Figures(BaseModel):
+    """What one instrument is and costs, where the shipped table is not right: [instruments."venue:SYMBOL:market"]."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    lot_size: float | None = Field(None, gt=0)
+    tick: float | None = Field(None, gt=0)
+    maintenance_frac: float | None = Field(None, ge=0, lt=1)
+    maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
+    taker_frac: float | None = Field(None, ge=0, le=0.05)
+    half_spread_frac: float | None = Field(None, ge=0, le=0.05)
+    impact_y: float | None = Field(None, ge=0, le=10)
+    source: str | None = None
+    dated: str | None = None
+
+
+class WorkerEntry(BaseModel):
+    """How the paper desk walks through recorded or synthetic bars."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    replay_days: int = Field(30, ge=0, le=3650)
+    bars_per_second: float = Field(1.0, gt=0, le=100_000)
+
+
+class DeskToml(BaseModel):
+    """desk.toml as it is read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sleeves: tuple[SleeveConfig, ...]
+    limits: HardLimits = HardLimits()
+    instruments: dict[str, Figures] = Field(default_factory=dict)
+    models: dict[str, ModelEntry] = Field(default_factory=dict)
+    worker: WorkerEntry = WorkerEntry()
+    schedules: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("sleeves")
+    @classmethod
+    def live_together(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
+        """The rules of a whole desk, checked here so that the fault is told with its line."""
+        return DeskConfig(sleeves=sleeves).sleeves
+
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """Instrument figures as engine.venues.instruments takes them."""
+        return {key: figures.model_dump(exclude_none=True) for key, figures in self.instruments.items()}
+
+
+class Settings(BaseSettings):
+    """Where things are: NIGHTDESK_HOME (default ./var), NIGHTDESK_DATA (optional), NIGHTDESK_DATABASE_URL (optional)."""
+
+    model_config = SettingsConfigDict(env_prefix="NIGHTDESK_", extra="ignore", env_ignore_empty=True)
+
+    home: Path = Path("var")
+    data: Path | None = None
+    database_url: str | None = None
+
+    @property
+    def desk_toml(self) -> Path:
+        """The desk's own file."""
+        return self.home / "desk.toml"
+
+    def database(self) -> str:
+        """URL of the database: the one that was set, else SQLite inside the home."""
+        return self.database_url or f"sqlite:///{(self.home / 'desk.db').absolute()}"
+
+
+def read_settings() -> Settings:
+    """The settings of this process' environment; paths made absolute. Raises BadInput for a data folder that is not there."""
+    settings = Settings()
+    data = settings.data.expanduser().absolute() if settings.data else None
+    if data is not None and not data.is_dir():
+        raise BadInput(f"NIGHTDESK_DATA={settings.data} is not a folder", "point it at your recorded data, or unset it")
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute(), "data": data})
+
+
+def read_desk_toml(path: Path) -> DeskToml:
+    """desk.toml, checked. Raises BadInput, one line with file, line and key, for the first fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return DeskToml.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"\(at (?:line (\d+)|end of document)", str(error))
+        line = found[1] if found and found[1] else str(text.count("\n") + 1)
+        what = re.sub(r" \(at .*", "", str(error))
+        raise BadInput(f"{path} line {line}: {what}", "correct the line, or move the file away for a fresh one") from None
+    except ValidationError as error:
+        raise _fault(path, text, error.errors(include_url=False)[0]) from None
+
+
+def _fault(path: Path, text: str, error: Any) -> BadInput:
+    """pydantic's first complaint as one line with the place in the file."""
+    where = tuple(error["loc"])
+    line, key = line_of(text, where), ".".join(str(part) for part in where)
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        said = "unknown key"
+    elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):
+        said = f"{error['input']!r}: {said}"
+    return BadInput(f"{path} line {line}: {key}: {said}", "correct the line, or move the file away for a fresh one")
+
+
+def line_of(text: str, where: Sequence[str | int]) -> int:
+    """The line (from 1) of a TOML text that comes nearest to the key path `where`, as pydantic gives it."""
+    best, depth, table, counts = 1, 0, list[str | int](), dict[str, int]()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$", line):
+            table = _path(header[2])
+            if header[1] == "[[":
+                counts[header[2]] = counts.get(header[2], -1) + 1
+                table.append(counts[header[2]])
+            elif len(table) > 1 and str(table[0]) in counts:
+                table.insert(1, counts[str(table[0])])
+            found = table
+        elif key := re.match(r"""\s*([\w\-."' ]+?)\s*=""", line):
+            found = table + _path(key[1])
+        else:
+            continue
+        same = _common(found, where)
+        if same == len(found) and same > depth:
+            best, depth = number, same
+    return best
+
+
+def _path(words: str) -> list[str | int]:
+    """A dotted TOML key as its parts."""
+    try:
+        value: Any = tomllib.loads(f"{words} = 0")
+    except tomllib.TOMLDecodeError:
+        return [words]
+    parts: list[str | int] = []
+    while isinstance(value, dict):
+        key, value = next(iter(value.items()))
+        parts.append(key)
+    return parts
+
+
+def _common(one: Sequence[str | int], other: Sequence[str | int]) -> int:
+    """How many first parts two paths share."""
+    n = 0
+    while n < min(len(one), len(other)) and one[n] == other[n]:
+        n += 1
+    return n

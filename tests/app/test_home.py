@@ -1,0 +1,210 @@
+"""Opening a home: made once, by whoever comes first, and every obstacle is one clear line."""
+
+import multiprocessing
+import os
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pydantic import TypeAdapter
+
+from app import desk_template
+from app.home import open_home
+from app.settings import DeskToml, line_of, read_desk_toml, read_settings
+from engine.control.config import active, versions
+from engine.control.limits import HardLimits
+from engine.errors import BadInput
+
+NOW = 1_699_999_200_000
+
+
+def _bars(folder: Path, venue: str = "binance", symbols: tuple[str, ...] = ("BTC", "ETH", "SOL")) -> None:
+    """Two bars of each symbol."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pl.DataFrame({"ts": [NOW, NOW + 900_000], **{k: [1.0, 1.0] for k in ("open", "high", "low", "close", "volume")}})
+    for symbol in symbols:
+        frame.write_parquet(folder / f"{venue}_{symbol}-USDT_perp_15m.parquet")
+
+
+def test_a_first_start_makes_everything(own_home: Path) -> None:
+    """Folders, desk.toml, database and version 1 with the three sleeves, all parameters spelled out."""
+    home = open_home(NOW)
+    version, config = active(home.engine)
+    assert version == 1
+    assert [(s.name, s.strategy, s.symbol, s.venue, s.cash) for s in config.sleeves] == [
+        ("btc-trend", "trend", "BTC-USDT", "synthetic", 10_000.0),
+        ("eth-trend", "trend", "ETH-USDT", "synthetic", 10_000.0),
+        ("sol-reversion", "reversion", "SOL-USDT", "synthetic", 10_000.0),
+    ]
+    assert config.sleeves[0].params["stop_atr"] == 2.0
+    assert home.path == own_home
+    assert home.feed["source"] == "synthetic"
+    assert "SYNTHETIC" in home.settings.desk_toml.read_text()
+    assert all(p.is_dir() for p in (home.journal, home.runs, home.memory, home.strategies))
+
+
+def test_coming_back_changes_nothing(own_home: Path) -> None:
+    """A second opening keeps every byte of desk.toml and the one version, even when desk.toml's sleeves changed."""
+    open_home(NOW)
+    toml = own_home / "desk.toml"
+    edited = toml.read_text().replace("cash = 10000.0", "cash = 5000.0")
+    toml.write_text(edited)
+    home = open_home(NOW + 1)
+    assert toml.read_text() == edited
+    assert len(versions(home.engine)) == 1
+    assert active(home.engine)[1].sleeves[0].cash == 10_000.0
+
+
+def test_recorded_bars_are_found_and_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With bars of all three instruments the desk trades on them, and says where they were found."""
+    _bars(tmp_path / "data" / "deep")
+    monkeypatch.setenv("NIGHTDESK_DATA", str(tmp_path / "data"))
+    home = open_home(NOW)
+    assert {s.venue for s in active(home.engine)[1].sleeves} == {"binance"}
+    assert home.feed == {"venue": "binance", "source": "recorded", "folder": str(tmp_path / "data" / "deep")}
+    assert open_home(NOW).feed == home.feed
+
+
+def test_pulled_bars_in_the_home_count_too(own_home: Path) -> None:
+    """Data pulled into a home that has no desk.toml yet is used, and called pulled."""
+    _bars(own_home / "data")
+    assert open_home(NOW).feed["venue"] == "binance"
+
+
+def test_bars_of_two_instruments_are_not_enough(own_home: Path) -> None:
+    """No desk half recorded, half invented."""
+    _bars(own_home / "data", symbols=("BTC", "ETH"))
+    assert open_home(NOW).feed["venue"] == "synthetic"
+
+
+def _open(path: str) -> None:
+    """Open the home in a process of its own."""
+    os.environ["NIGHTDESK_HOME"] = path
+    open_home(NOW)
+
+
+def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -> None:
+    """The lock lets one of them make it; nobody fails."""
+    workers = [multiprocessing.get_context("spawn").Process(target=_open, args=(str(own_home),)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert len(versions(open_home(NOW).engine)) == 1
+
+
+def test_a_first_start_that_broke_off_is_completed(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables without a version 1 (the process died between) are mended by the next opening."""
+    with monkeypatch.context() as patch:
+        patch.setattr("app.home.write_first", lambda *_args: False)
+        open_home(NOW)
+    assert active(open_home(NOW).engine)[0] == 1
+
+
+def test_an_unwritable_home_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file where the folder should be, and a place nobody can write to."""
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nightdesk")):
+        monkeypatch.setenv("NIGHTDESK_HOME", str(place))
+        with pytest.raises(BadInput, match=rf"the home {place} cannot be written: .* - set NIGHTDESK_HOME") as caught:
+            open_home(NOW)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_data_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped NIGHTDESK_DATA does not turn into a synthetic desk."""
+    monkeypatch.setenv("NIGHTDESK_DATA", "/nowhere/at/all")
+    with pytest.raises(BadInput, match="NIGHTDESK_DATA=/nowhere/at/all is not a folder"):
+        open_home(NOW)
+
+
+def test_empty_variables_are_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`NIGHTDESK_DATA=` in a shell means nothing was given."""
+    monkeypatch.setenv("NIGHTDESK_DATA", "")
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", "")
+    assert read_settings().data is None
+    assert read_settings().database().startswith("sqlite:///")
+
+
+def test_the_written_desk_toml_says_the_defaults(own_home: Path) -> None:
+    """What the file spells out is what the code would take anyway: D19, and every commented example is valid."""
+    desk = open_home(NOW).desk
+    assert desk.limits == HardLimits()
+    assert (desk.limits.drawdown_frac_max, desk.limits.day_loss_frac_max, desk.limits.streak_max) == (0.15, 0.03, 3)
+    assert (desk.limits.gross_frac_max, desk.limits.instrument_frac_max, desk.limits.leverage_max) == (3.0, 1.8, 10.0)
+    assert (desk.limits.risk_frac_max, desk.limits.day_entries_max, desk.limits.orders_minute_max) == (0.02, 20, 10)
+    text = desk_template.text_of("binance", "x")
+    examples = [line[2:] if line.startswith("# ") and ("=" in line or "[" in line) else "" for line in text.splitlines()]
+    wanted = [line for line in examples if line.startswith(("[", "taker", "source", "base_url", "model", "wire", "key_env"))]
+    found = TypeAdapter(DeskToml).validate_python({**tomllib.loads("\n".join(wanted)), "sleeves": desk.sleeves})
+    assert found.models["local"].wire == "json"
+    assert found.overrides() == {"binance:BTC-USDT:perp": {"taker_frac": 0.0004, "source": "my fee tier"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("streak_max = 3", "streak_max = three", "Invalid value"),
+        ("streak_max = 3", 'streak_max = "three"', "limits.streak_max"),
+        ("leverage_max = 10.0", "leverage_max = 1000.0", "limits.leverage_max: 1000.0"),
+        ("leverage_max = 10.0", "leverage_max = nan", "limits.leverage_max"),
+        ("leverage_max = 10.0", "leverge_max = 10.0", "limits.leverge_max: unknown key"),
+        ('symbol = "SOL-USDT"', 'symbol = "SOLUSDT"', "sleeves.2.symbol: 'SOLUSDT'"),
+        ('symbol = "SOL-USDT"', "", "sleeves.2.symbol: Field required"),
+        ('name = "eth-trend"', 'name = "btc-trend"', "two sleeves are called btc-trend"),
+        ("bars_per_second = 1.0", "bars_per_second = 0", "worker.bars_per_second: 0"),
+    ],
+)
+def test_a_fault_in_desk_toml_is_told_with_line_and_key(own_home: Path, old: str, new: str, words: str) -> None:
+    """One line: file, line, key, what is wrong."""
+    open_home(NOW)
+    toml = own_home / "desk.toml"
+    text = toml.read_text()
+    assert old in text
+    at = text[: text.rindex(old)].count("\n") + 1
+    toml.write_text(text.replace(old, new) if "name" in old else new.join(text.rsplit(old, 1)))
+    with pytest.raises(BadInput) as caught:
+        open_home(NOW)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if new and "name" not in old:
+        assert f"desk.toml line {at}:" in str(caught.value)
+
+
+def test_an_unknown_strategy_or_parameter_in_desk_toml_names_file_and_sleeve(own_home: Path) -> None:
+    """Before the first version is stored, not after."""
+    own_home.mkdir()
+    text = desk_template.text_of("synthetic", "x")
+    for old, new, words in [
+        ('strategy = "reversion"', 'strategy = "astrology"', "sleeve sol-reversion: unknown strategy 'astrology'"),
+        ("params = {}", "params = { stop_atr = 99 }", "sleeve btc-trend: trend: stop_atr = 99"),
+        ("params = {}", "params = { stop = 2 }", "sleeve btc-trend: trend has no parameter 'stop'"),
+    ]:
+        (own_home / "desk.toml").write_text(text.replace(old, new, 1))
+        with pytest.raises(BadInput, match=r"desk\.toml") as caught:
+            open_home(NOW)
+        assert words in str(caught.value)
+
+
+def test_a_broken_file_is_told_whatever_broke_it(tmp_path: Path) -> None:
+    """Other encodings, folders and cut files are a person's line, not a traceback."""
+    path = tmp_path / "desk.toml"
+    for data in (b"\xff\xfe", b"[[sleeves]\n", b'name = "', b"sleeves = 3\n", b""):
+        path.write_bytes(data)
+        with pytest.raises(BadInput, match=r"desk\.toml"):
+            read_desk_toml(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_desk_toml(path)
+
+
+def test_lines_are_found_in_arrays_and_nested_tables() -> None:
+    """The nth [[sleeves]], a table below it, quoted names."""
+    text = '[[sleeves]]\na = 1\n[[sleeves]]\na = 2\n[sleeves.params]\nx = 3\n[instruments."b:C:p"]\nlot_size = 1\n'
+    assert line_of(text, ("sleeves", 1, "a")) == 4
+    assert line_of(text, ("sleeves", 1, "params", "x")) == 6
+    assert line_of(text, ("sleeves", 0, "missing")) == 1
+    assert line_of(text, ("instruments", "b:C:p", "lot_size")) == 8
