@@ -59,7 +59,8 @@ _SAID: Mapping[str, str] = {
     "turnover": r"turnover|turned over",
 }
 _LOSING = re.compile(
-    r"(?i)\b(lost|los(?:s|ses|ing|es)|down|fell|drop(?:s|ped)?|negative|minus|draw-?downs?|paid|pays?|costs?|fees?|under water|worse|less|lower|below)\b"
+    r"(?i)\b(lost|los(?:s|ses|ing|es)|down|fell|drop(?:s|ped)?|negative|minus|draw-?downs?|paid|pays?|costs?|fees?"
+    r"|under water|worse|less|lower|below)\b"
 )
 _REPEATING = re.compile(r"(?i)\b(you (?:asked|said|typed|wrote|named|gave|want)|(?:i )?understood|asked for)\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9*_`{(\[~\ue000-\uf8ff])")
@@ -316,7 +317,7 @@ def names_subject(sentence: str, fact: Fact) -> bool:
 def _is_echo(claim: Claim, sentence: str, stand: Ground) -> bool:
     """The person typed it first. Said of a metric that has facts it is a statement, unless it says who said it."""
     typed = any(
-        claim.value == other.value and claim.dimension in ("", other.dimension) or _equal(claim, other) for other in stand.typed
+        (claim.value == other.value and claim.dimension in ("", other.dimension)) or _equal(claim, other) for other in stand.typed
     )
     if not typed:
         return False

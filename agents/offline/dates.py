@@ -1,0 +1,288 @@
+"""Times in a question. Called by slots.py: a tidy question and the desk's time in, a Span out, the words marked as used.
+
+All is UTC and counts from desk time. An end is exclusive. A year, a quarter or a month named as an end is meant whole;
+a day named as an end is not included unless the question says `through` or `inclusive`.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?"
+)
+_UNIT = r"minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y"
+_NUMBER_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12, "a": 1, "couple of": 2, "few": 3,
+}  # fmt: skip
+
+
+class Span(NamedTuple):
+    """A window of time as text that a tool reads (`2025-01-01`, `2025-03-04T05:15`), or one instant."""
+
+    start: str | None = None
+    end: str | None = None
+    at: str | None = None
+
+
+class _Point(NamedTuple):
+    """A named time and where it stands in the text: [first, last) with the size of what was named."""
+
+    start: int
+    stop: int
+    first: datetime
+    last: datetime
+    size: str  # minute | hour | day | month | year
+    said_year: bool
+
+
+_POINT = re.compile(
+    rf"""
+    (?P<iso>\b(?P<y>(?:19|20)\d\d)[-/.](?P<m>0?[1-9]|1[0-2])(?:[-/.](?P<d>0?[1-9]|[12]\d|3[01]))?
+        (?:(?:t|\s+(?:at\s+)?)(?P<clock>\d{{1,2}}:\d\d))?(?::\d\d)?(?:\s?(?:z|utc)\b)?(?![\d-]))
+    |(?P<dm>\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m2>{_MONTH})\b\.?(?:,?\s+(?P<y2>(?:19|20)\d\d)\b)?
+        (?:,?\s+(?:at\s+)?(?P<clock2>\d{{1,2}}:\d\d))?)
+    |(?P<md>\b(?P<m3>{_MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s+(?P<y3>(?:19|20)\d\d)\b)?
+        (?:,?\s+(?:at\s+)?(?P<clock3>\d{{1,2}}:\d\d))?)
+    |(?P<my>\b(?P<m4>{_MONTH})\b\.?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b)
+    |(?P<q>\bq(?P<qn>[1-4])\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
+    |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
+    |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
+    |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|last\s+night|overnight|this\s+morning|now
+        |(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
+        |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
+    |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
+        |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
+        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b)
+    |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
+    """,
+    re.VERBOSE,
+)
+_BACK = re.compile(
+    rf"\b(?:(?:for|in|over|during|within|from)\s+)?(?:the\s+)?(?:last|past|previous|recent|trailing)\s+"
+    rf"(?P<n>\d+|{'|'.join(_NUMBER_WORDS)})?\s*(?P<unit>{_UNIT})\b"
+    rf"|\b(?P<n2>\d+|{'|'.join(_NUMBER_WORDS)})\s*(?P<unit2>minutes?|hours?|hrs?|days?|weeks?|months?|years?)\s+(?:ago|back)\b"
+)
+_BETWEEN = re.compile(r"\s*(?:to|until|till|til|up to|through|thru|and|-+|\.\.+|/|,)\s*(?:the\s+)?(?:end\s+of\s+)?")
+
+
+def read(text: str, desk_ms: int | None) -> tuple[Span, list[tuple[int, int]]]:
+    """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
+    desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
+    back = _BACK.search(text)
+    if back and desk is not None and not _whole(back[0]):
+        return _back(back, text, desk)
+    impossible = [found.span("iso") for found in _POINT.finditer(text) if found["iso"] and not _exists(found)]
+    if impossible:  # 2025-02-31: handed on as typed, the tool says what is wrong with it
+        return Span(start=text[slice(*impossible[0])]), impossible
+    points = list(_points(text, desk))
+    if not points:
+        return (Span(start=_spare(back)), [back.span()]) if back else (Span(), [])
+    return _meant(text, points)
+
+
+def _whole(words: str) -> bool:
+    """`last month` is the calendar's; `last 3 months` and `past month` count back."""
+    return re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", words) is not None
+
+
+def _spare(back: re.Match[str]) -> str:
+    """Before the desk has a time, what the tool itself may understand (or refuse in its own words)."""
+    return f"{back['n'] or back['n2'] or 1}{(back['unit'] or back['unit2'])[0]}"
+
+
+def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[Span, list[tuple[int, int]]]:
+    """A window that counts back from desk time; `3 days ago` is an instant's day, `since 3 days ago` a start."""
+    words = found["n"] or found["n2"] or "1"
+    number = int(words) if words.isdigit() else _NUMBER_WORDS[words]
+    unit = (found["unit"] or found["unit2"])[:2]
+    start = _minus(desk, number, unit)
+    if found["n2"] and not re.search(r"\b(since|from|after)\s*$", text[: found.start()]):
+        day = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        return Span(_text(day), _text(day + timedelta(days=1))), [found.span()]
+    return Span(_text(start.replace(second=0, microsecond=0)), None), [found.span()]
+
+
+def _minus(desk: datetime, number: int, unit: str) -> datetime:
+    if unit[0] in ("y", "q") or unit == "mo":
+        months = number * {"y": 12, "q": 3, "m": 1}[unit[0]]
+        index = desk.year * 12 + desk.month - 1 - months
+        year, month = max(index // 12, 1), index % 12 + 1
+        return desk.replace(year=year, month=month, day=min(desk.day, monthrange(year, month)[1]))
+    size = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[unit[0]]
+    try:
+        return desk - number * size
+    except OverflowError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# --------------------------------------------------------------------------- points
+
+
+def _exists(found: re.Match[str]) -> bool:
+    return not found["d"] or int(found["d"]) <= monthrange(int(found["y"]), int(found["m"]))[1]
+
+
+def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
+    for found in _POINT.finditer(text):
+        try:
+            point = _point(found, desk)
+        except ValueError:  # 31 February: not a date
+            continue
+        if point:
+            yield point
+
+
+def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
+    """One named time; None when it counts from a desk time that does not exist yet."""
+    year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 15))) if found[g]), None)
+    day = found["d"] or found["d2"] or found["d3"]
+    clock = found["clock"] or found["clock2"] or found["clock3"]
+    if found["time"]:
+        return _clock_point(found, desk)
+    if found["rel"]:
+        return _relative(found, " ".join(found["word"].split()), desk)
+    if found["q"] or found["half"]:
+        return _part_of_year(found, year, desk)
+    number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
+    return _calendar(found, year, number, int(day) if day else 0, clock, desk)
+
+
+def _calendar(
+    found: re.Match[str], year: int | None, month: int, day: int, clock: str | None, desk: datetime | None
+) -> _Point | None:
+    said = year is not None
+    if year is None:
+        if desk is None:
+            return None
+        year = desk.year if (month, day or 1) <= (desk.month, desk.day) else desk.year - 1
+    if not month:
+        return _Point(*found.span(), _day(year), _day(year + 1), "year", said)
+    if not day:
+        return _Point(*found.span(), _day(year, month), _next_month(_day(year, month)), "month", said)
+    first = _day(year, month, day)
+    if clock:
+        hour, minute = map(int, clock.split(":"))
+        first = first.replace(hour=hour, minute=minute)
+        return _Point(*found.span(), first, first, "minute", said)
+    return _Point(*found.span(), first, first + timedelta(days=1), "day", said)
+
+
+def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> _Point | None:
+    if year is None and desk is None:
+        return None
+    chosen = year if year is not None else desk.year if desk else 1970
+    if found["q"]:
+        first = _day(chosen, 3 * int(found["qn"]) - 2)
+        return _Point(*found.span(), first, _next_month(first, 3), "month", year is not None)
+    second = found["hn"] == "2" or found["hw"] == "second"
+    first = _day(chosen, 7 if second else 1)
+    return _Point(*found.span(), first, _next_month(first, 6), "month", year is not None)
+
+
+def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
+    """A clock without a date: the last time it struck before desk time."""
+    if desk is None:
+        return None
+    at = desk.replace(hour=int(found["clock4"]), minute=int(found["minute"]), second=0, microsecond=0)
+    at = at if at <= desk else at - timedelta(days=1)
+    return _Point(*found.span(), at, at, "clock", True)
+
+
+def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
+    if desk is None:
+        return None
+    today = desk.replace(hour=0, minute=0, second=0, microsecond=0)
+    one = timedelta(days=1)
+    day_of = {"today": today, "this morning": today, "yesterday": today - one, "the day before yesterday": today - 2 * one}
+    if word in day_of:
+        return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
+    if word in ("last night", "overnight"):
+        return _Point(*found.span(), today - timedelta(hours=6), desk, "since", True)
+    if word == "now":
+        return None
+    if (name := word.rsplit(" ", 1)[-1]) in DAYS:
+        first = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
+        return _Point(*found.span(), first, first + one, "day", True)
+    return _Point(*found.span(), *_period(word, today, desk), True)
+
+
+def _period(word: str, today: datetime, desk: datetime) -> tuple[datetime, datetime, str]:
+    """`this month`, `last year`, `ytd`: first, last, size."""
+    back = word.startswith(("last", "previous"))
+    if "week" in word:
+        first = today - timedelta(days=today.weekday())
+        return (first - timedelta(days=7), first, "day") if back else (first, desk, "since")
+    months = 12 if "year" in word or word == "ytd" else 3 if "quarter" in word else 1
+    if "month to date" in word:
+        months = 1
+    first = _day(today.year, (today.month - 1) // months * months + 1)
+    return (_next_month(first, -months), first, "month") if back else (first, desk, "since")
+
+
+def _day(year: int, month: int = 1, day: int = 1) -> datetime:
+    return datetime(year, month, day, tzinfo=UTC)
+
+
+def _next_month(first: datetime, months: int = 1) -> datetime:
+    index = first.year * 12 + first.month - 1 + months
+    return _day(index // 12, index % 12 + 1)
+
+
+def _text(when: datetime) -> str:
+    return when.strftime("%Y-%m-%d" if when.hour == when.minute == 0 else "%Y-%m-%dT%H:%M")
+
+
+# --------------------------------------------------------------------------- what is meant
+
+
+def _meant(text: str, points: list[_Point]) -> tuple[Span, list[tuple[int, int]]]:
+    """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
+    points = _with_clock(text, points)
+    used = [(point.start, point.stop) for point in points]
+    for a, b in zip(points, points[1:], strict=False):
+        joined = _BETWEEN.fullmatch(text[a.stop : b.start])
+        if joined:
+            return _window(text, a, b, joined[0]), used
+    point = points[0]
+    before = text[: point.start]
+    if point.size == "since" or re.search(r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before):
+        if point.size == "clock":
+            return Span(_text(point.first), None), used
+        later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)
+        return Span(_text(point.first), _end(text, later) if later else None), used
+    if re.search(r"\b(?:until|till|before|up to|through|by)\s+(?:the\s+)?$", before):
+        return Span(None, _end(text, point)), used
+    if point.size in ("minute", "clock"):
+        return Span(at=_text(point.first)), used
+    return Span(_text(point.first), _text(point.last)), used
+
+
+def _with_clock(text: str, points: list[_Point]) -> list[_Point]:
+    """A day and a clock that stand beside each other are one instant: `yesterday at 14:15`, `14:15 on 12 Nov`."""
+    if len(points) == 2 and {points[0].size, points[1].size} == {"day", "clock"}:
+        between = text[points[0].stop : points[1].start]
+        if re.fullmatch(r"[\s,]*(?:at|on|of)?[\s,]*", between):
+            day, clock = sorted(points, key=lambda p: p.size == "clock")
+            at = day.first.replace(hour=clock.first.hour, minute=clock.first.minute)
+            return [_Point(points[0].start, points[1].stop, at, at, "minute", True)]
+    return points
+
+
+def _window(text: str, a: _Point, b: _Point, joined: str) -> Span:
+    if not a.said_year and b.said_year and a.first.year != b.first.year:  # January to March 2025
+        shift = b.first.year - a.first.year
+        a = a._replace(first=a.first.replace(year=a.first.year + shift))
+    whole = b.size in ("month", "year") or "through" in joined or "thru" in joined or "inclusive" in text
+    return Span(_text(a.first), _text(b.last if whole else b.first))
+
+
+def _end(text: str, point: _Point) -> str:
+    whole = re.search(r"\b(?:through|end\s+of)\s+(?:the\s+)?$", text[: point.start]) or "inclusive" in text
+    return _text(point.last if whole else point.first)

@@ -1,0 +1,258 @@
+"""Numbers of a question that set parameters. Called by slots.py: tidy text in, one dict of values a variant out.
+
+`stop_atr=3`, `stop_atr 2 vs 3`, `a 2 ATR with a 3 ATR stop`, `fast 20 slow 100 against fast 40 slow 200`, `risk 0.5 %`.
+A number takes the key whose words stand beside it and whose unit it carries; one without words of its own takes the key
+of its neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agents.offline.words import Param
+
+# other ways to say a word of a key
+_ALSO: Mapping[str, tuple[str, ...]] = {
+    "stop": ("stop loss", "stop-loss", "stoploss", "stop", "stops", "sl", "protective"),
+    "target": ("take profit", "take-profit", "profit target", "target", "targets", "tp"),
+    "trail": ("trailing stop", "trailing-stop", "trailing", "trail", "trails"),
+    "arm": ("arming", "arms", "arm"),
+    "layers": ("layers", "layer", "pyramid", "pyramiding"),
+    "vol": ("volatility", "vol"),
+    "leverage": ("leverage", "lever"),
+    "rsi": ("rsi",),
+    "start": ("start", "starting", "initial"),
+    "max": ("max", "maximum", "cap", "at most"),
+    "floor": ("floor", "minimum", "min"),
+}
+_UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
+_UNIT_SAID: Mapping[str, str] = {
+    "atr": r"x?\s*-?atrs?\b",
+    "frac": r"%|percent\b|per cent\b|pct\b",
+    "bars": r"-?\s*(?:bars?|candles?|periods?)\b",
+    "days": r"-?\s*days?\b",
+    "bps": r"bps?\b",
+}
+# a number that is no part of a word, a clock or a version; its sign only where no number stands before it
+_NUMBER = re.compile(r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)")
+_JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared)\b")
+_LINK = re.compile(r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*")
+_ASSIGN = re.compile(r"\b([a-z][a-z0-9_]*)\s*(?:=|:=|:)\s*([-+]?\d+(?:\.\d+)?|true|false)(\s*%)?")
+
+
+class Number(NamedTuple):
+    """A number of the text with the unit typed beside it and the key it was given, if any."""
+
+    start: int
+    stop: int
+    value: float | int
+    unit: str
+    key: str | None
+
+
+class Reading(NamedTuple):
+    """What the numbers say: values common to all, variants, and numbers whose key cannot be told."""
+
+    common: dict[str, float | int | bool]
+    variants: list[dict[str, float | int | bool]]
+    unclear: tuple[str, ...]
+    unknown_keys: tuple[str, ...]
+
+
+def read(text: str, params: Mapping[str, Param]) -> Reading:
+    """Parameters of a tidy text from which dates, ids and names have been blanked out."""
+    assigned, unknown, rest = _assigned(text, params)
+    numbers = _inherit(rest, _old_values(rest, _keyed(rest, _listed(rest), params)), params)
+    numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
+    keyed = sorted((*assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
+    unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
+    common, variants = _grouped(keyed)
+    return Reading(common, variants, unclear, tuple(unknown))
+
+
+def _value(text: str, percent: bool, key: str) -> float | int | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    number = float(text) / 100 if percent and not key.endswith(("_bps", "_pct")) else float(text)
+    return int(number) if number.is_integer() and "." not in text else round(number, 12)
+
+
+def _assigned(text: str, params: Mapping[str, Param]) -> tuple[list[Number], list[str], str]:
+    """`k=v` pairs, the keys among them that no strategy has, and the text with the pairs blanked."""
+    found_all, unknown = [], []
+    for found in _ASSIGN.finditer(text):
+        key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
+        if key not in params:
+            unknown.append(key)
+        value = _value(found[2], bool(found[3]), key)
+        found_all.append(Number(*found.span(), value, "", key))
+    return found_all, unknown, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
+
+
+def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
+    """`fast=20` means fast_bars when only one parameter can be meant."""
+    return _best(word.replace("_", " "), (0, len(word)), (len(word), len(word)), "", params, set())[0]
+
+
+def _listed(text: str) -> list[Number]:
+    """Every number with the unit typed beside it."""
+    listed = []
+    for found in _NUMBER.finditer(text):
+        unit, stop = "", found.end()
+        for name, pattern in _UNIT_SAID.items():
+            said = re.compile(r"\s*" + pattern).match(text, found.end())
+            if said:
+                unit, stop = name, said.end()
+                break
+        listed.append(Number(found.start(), stop, _value(found[0], unit == "frac", ""), unit, None))
+    return listed
+
+
+def _keyed(text: str, numbers: Sequence[Number], params: Mapping[str, Param]) -> list[Number]:
+    """Each number with the key whose words stand beside it, from left to right; a word serves one number only."""
+    used: set[tuple[int, int]] = set()
+    done = []
+    for i, number in enumerate(numbers):
+        before = _reach(text, numbers[i - 1].stop if i else 0, number.start, last=True)
+        after = _reach(text, number.stop, numbers[i + 1].start if i + 1 < len(numbers) else len(text), last=False)
+        key, places = _best(text, before, after, number.unit, params, used)
+        used.update(places)
+        done.append(number._replace(key=key))
+    return done
+
+
+def _reach(text: str, start: int, stop: int, *, last: bool) -> tuple[int, int]:
+    """The part of text[start:stop] that belongs to the number beside it: up to the joining word."""
+    joins = list(_JOIN.finditer(text, start, stop))
+    if not joins:
+        return start, stop
+    return (joins[-1].end(), stop) if last else (start, joins[0].start())
+
+
+_Places = set[tuple[int, int]]
+
+
+def _best(
+    text: str, before: tuple[int, int], after: tuple[int, int], unit: str, params: Mapping[str, Param], used: _Places
+) -> tuple[str | None, _Places]:
+    """The one best key for a number and the words that named it; None when nothing, or more than one, fits best."""
+    scored = []
+    for key, param in params.items():
+        score, places = _score(key, param, unit, text, before, after, used)
+        if score > 0:
+            scored.append((round(score, 6), key, places))
+    scored.sort(key=lambda entry: -entry[0])
+    if not scored or (len(scored) > 1 and scored[0][0] == scored[1][0]):
+        return None, set()
+    return scored[0][1], scored[0][2]
+
+
+def unit_of(key: str, param: Param | None) -> str:
+    """The unit a number for `key` would carry: atr, bars, frac, days, bps; empty when it is a plain number."""
+    last = key.rsplit("_", 1)[-1]
+    declared = "frac" if param is not None and param.unit.startswith("frac") else ""
+    return _UNITS.get(last, declared)
+
+
+def _score(
+    key: str, param: Param, unit: str, text: str, before: tuple[int, int], after: tuple[int, int], used: _Places
+) -> tuple[float, _Places]:
+    """How well a key fits: its words beside the number, its unit typed; 0 when a word of it is missing."""
+    own = unit_of(key, param)
+    if unit and own != unit:
+        return 0.0, set()
+    literal = _nearest((key,), text, before, after, used)
+    if literal:
+        return 20.0 + literal[0], {literal[1]}
+    words = [word for word in key.split("_") if word not in _UNITS] or [key.split("_", maxsplit=1)[0]]
+    score, places = 0.0, set()
+    for word in words:
+        near = _nearest(_ALSO.get(word, (word, word + "s")), text, before, after, used)
+        if near is not None:
+            score += 3.0 + near[0]
+            places.add(near[1])
+        elif word == "max" and places and words[0] != "risk":
+            score -= 1.0  # "leverage 3" may mean leverage_max when nothing fits better
+        else:
+            return 0.0, set()
+    score += 2.0 if unit else {"atr": 0.5, "bars": 0.5}.get(own, 0.0)
+    return score - 0.01 * len(words), places
+
+
+def _nearest(
+    forms: Sequence[str], text: str, before: tuple[int, int], after: tuple[int, int], used: _Places
+) -> tuple[float, tuple[int, int]] | None:
+    """(0..1, nearer is more; its place) of the nearest form; a longer phrase counts more. None: no form is there."""
+    best: tuple[float, tuple[int, int]] | None = None
+    for said in forms:
+        pattern = re.compile(rf"(?<![a-z_]){re.escape(said)}(?![a-z_])")
+        for bonus, (start, stop) in ((0.05, before), (0.0, after)):
+            for found in pattern.finditer(text, start, stop):
+                if found.span() in used or (said in ("stop", "stops") and re.search(r"trailing[ -]$", text[:found.start()])):
+                    continue
+                gap = stop - found.end() if bonus else found.start() - start
+                score = max(0.0, 1.0 - gap / 40) + 0.1 * said.count(" ") + bonus
+                if best is None or score > best[0]:
+                    best = (score, found.span())
+    return best
+
+
+def _old_values(text: str, numbers: Sequence[Number]) -> list[Number]:
+    """`from 2 to 3 ATR` and `3 instead of 2 ATR` name an old value beside the new one: the old one is dropped."""
+    kept = list(numbers)
+    for a, b in zip(numbers, numbers[1:], strict=False):
+        between = text[a.stop : b.start]
+        if re.search(r"\b(?:instead of|rather than|not|down from|up from|currently|now)\s+(?:an?\s+|the\s+)?$", between):
+            old, new = b, a
+        elif re.search(r"\bfrom\s+(?:an?\s+|the\s+|its\s+)?(?:\w+\s+)?$", text[: a.start]) and re.search(
+            r"^\s*(?:to|up to|down to)\s+(?:an?\s+)?$", between
+        ):
+            old, new = a, b
+        else:
+            continue
+        if old in kept and new in kept:
+            kept.remove(old)
+            kept[kept.index(new)] = new._replace(key=new.key or old.key)
+    return kept
+
+
+def _inherit(text: str, numbers: Sequence[Number], params: Mapping[str, Param]) -> list[Number]:
+    """In a list (`2, 2.5 and 3 ATR stops`) a number without a key takes its right neighbour's, else its left one's."""
+    done = list(numbers)
+    for order in (range(len(done) - 2, -1, -1), range(1, len(done))):
+        step = 1 if order.step < 0 else -1
+        for i in order:
+            here, other = done[i], done[i + step]
+            low, high = (here, other) if step > 0 else (other, here)
+            if here.key is None and other.key and _LINK.fullmatch(text[low.stop : high.start]):
+                done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
+    return done
+
+
+def _adopt(number: Number, other: Number, own: str) -> Number:
+    """Take the neighbour's key when the unit allows it; `risk 1 or 2 %` makes percents of both."""
+    if number.unit not in ("", own):
+        return number
+    percent = other.unit == "frac" and not number.unit
+    value = round(float(number.value) / 100, 12) if percent else number.value
+    return number._replace(key=other.key, value=value, unit=other.unit)
+
+
+def _before(text: str, number: Number, assigned: Sequence[Number]) -> str | None:
+    """`stop_atr=2 or 3`: the key of the pair that stands before the number in the same list."""
+    earlier = [a for a in assigned if a.start < number.start and _LINK.fullmatch(text[a.stop : number.start])]
+    return earlier[-1].key if earlier else None
+
+
+def _grouped(keyed: Sequence[Number]) -> tuple[dict[str, float | int | bool], list[dict[str, float | int | bool]]]:
+    """(common, variants): keys said once are common; those said n times, in order, make n variants."""
+    by_key: dict[str, list[float | int]] = {}
+    for number in keyed:
+        by_key.setdefault(str(number.key), []).append(number.value)
+    many = {key: values for key, values in by_key.items() if len(values) > 1}
+    common: dict[str, float | int | bool] = {key: values[0] for key, values in by_key.items() if len(values) == 1}
+    if not many:
+        return common, []
+    size = max(len(values) for values in many.values())
+    variants = [{key: values[min(i, len(values) - 1)] for key, values in many.items()} for i in range(size)]
+    return common, [dict(v) for v in variants]
