@@ -2,7 +2,7 @@
 
 Called by the backtest, the worker's feed and the replay. Input frames come from store/bars (or data/synthetic); output
 is a handful of arrays where row i is the bar that closes at `close_ms[i]`. Nothing is filled in: a missing bar is NaN,
-missing funding refuses (D4), dirty bars refuse, and every choice that was made is said in `notes`.
+missing funding refuses (D4), dirty bars refuse (checks.py), and every choice that was made is said in `notes`.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from engine.data.checks import refusals
+from engine.data.gaps import LONGEST_MS, hole_spans
 from engine.errors import BadInput, DataError
 
-HOUR_MS = 3_600_000
-LONGEST_MS = 8 * HOUR_MS  # settlements are 8, 4 or 1 hours apart (D4)
 Policy = Literal["recorded", "none"] | tuple[str, float]  # ("assume", bps)
 WAY_OUT = "use another span (--from, --to), pull the funding, or say --funding none or --funding assume=BPS"
+
+DIRT = "see nightdesk data check FILE; use another span, or import a clean file"
 
 
 class Market(NamedTuple):
@@ -49,7 +51,7 @@ def market_of(
 
     bars: ts (open, UTC ms), open, high, low, close, volume; funding: ts (whole minutes, no doubles), rate, as
     store/bars returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
-    Raises BadInput for reversed dates, DataError for an empty span, bars off the clock, and settlements that are missing.
+    Raises BadInput for reversed dates, DataError for an empty span, dirty bars, and settlements that are missing.
     """
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
         raise BadInput(f"the span ends before it begins: from {_day(from_ms)} to {_day(to_ms)}", "swap the two dates")
@@ -122,22 +124,6 @@ def _no_holes(name: str, ts: np.ndarray, first: int, last: int) -> None:
         raise DataError(f"{name}: no funding rates between {spans}{more}", WAY_OUT)
 
 
-def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
-    """(last known, next known) pairs of settlement times between which one is missing. ts: int64 ms, ascending.
-
-    A step of more than 8 hours always is a hole; a shorter one is when it is at least half again as long as the usual
-    step before it and the usual step after it, so a change of the interval (8 to 4 hours) is none.
-    """
-    steps = np.diff(ts)
-    found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(steps > LONGEST_MS)]
-    for i in np.flatnonzero(steps > (steps.min() if steps.size else 0)):  # most files have one interval: nothing to do
-        before, after = steps[max(0, i - 3) : i], steps[i + 1 : i + 4]
-        usual = [float(np.median(side)) for side in (before, after) if side.size]
-        if steps[i] <= LONGEST_MS and usual and steps[i] >= 1.5 * max(usual):
-            found.append((int(ts[i]), int(ts[i + 1])))
-    return sorted(found)
-
-
 def _mark_prices(
     name: str, settled: pl.DataFrame, marks: pl.DataFrame | None, close: np.ndarray, open_: np.ndarray, at: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
@@ -163,11 +149,8 @@ def _mark_prices(
 
 
 def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None, to_ms: int | None) -> pl.DataFrame:
-    """The bars of the span; refuses none at all, and times that do not ascend on the clock's grid."""
+    """The bars of the span; refuses none at all, and dirt (see checks)."""
     ts = frame["ts"].to_numpy()
-    if (np.diff(ts) <= 0).any():
-        row = int(np.flatnonzero(np.diff(ts) <= 0)[0]) + 1
-        raise DataError(f"{name}: bar {row} ({_day(int(ts[row]))}) repeats or goes back in time", "nightdesk data check")
     keep = frame
     if from_ms is not None:
         keep = keep.filter(pl.col("ts") >= from_ms)
@@ -176,10 +159,10 @@ def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None,
     if not keep.height:
         span = f"{_day(int(ts[0]))} .. {_day(int(ts[-1]))}" if ts.size else "nothing"
         raise DataError(f"{name}: no bars between {_edge(from_ms)} and {_edge(to_ms)}", f"there is {span}")
-    off = np.flatnonzero(keep["ts"].to_numpy() % timeframe_ms)
-    if off.size:
-        when = _day(int(keep["ts"][int(off[0])]))
-        raise DataError(f"{name}: {off.size} bars open off the clock, the first {when}", "nightdesk data check FILE")
+    bad = refusals(keep, timeframe_ms)
+    if bad:
+        more = f", and {len(bad) - 1} more kinds of dirt" if len(bad) > 1 else ""
+        raise DataError(f"{name}: {bad[0].text}{more}, counted from {_day(int(keep['ts'][0]))}", DIRT)
     return keep
 
 

@@ -1,0 +1,389 @@
+"""Dirt detectors for one file of bars, marks or settlements: what is wrong, in which rows, error or warning.
+
+Called by `nightdesk data check` and `import` on frames as the file has them (files.py reads them, nothing sorted or
+dropped), and by align.py before anything is simulated. A *warning* is what markets and venues really do: a crash, a
+short outage, a tick that changed. An *error* is what they never do: time that repeats, a high below the close, holes at
+a regular stride, a price that leaves and comes back between two trades. Nothing is repaired here.
+
+What a single file cannot show (another market's prices throughout, volume in contracts, a bar frozen while it formed)
+needs a second source: `against`.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from engine.data.against import against
+from engine.data.finding import Finding, errors, finding
+from engine.data.gaps import LONGEST_MS, hole_spans, regular_gaps
+
+__all__ = ["Finding", "against", "check", "check_funding", "check_series", "errors", "refusals"]
+
+DAY_MS = 86_400_000
+OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hours (Binance spot, 2018-02-08)
+DEAD_MS = DAY_MS  # a market that trades nothing for a day is no outage of minutes
+WINDOW = 97  # bars around a bar that say what is usual there
+JUMP = 8.0  # usual bar ranges between a close and the next open; recorded markets stay under 3 outside listing days
+WICK = 10.0  # usual bar ranges from the body to the extreme
+QUIET = (2.0, 4.0)  # times the usual volume; recorded wicks of 10 ranges had 2.6 times and more, of 50 ranges 5.4
+TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
+
+
+def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[Finding]:
+    """Everything wrong with bars as the file holds them: ts (Int64 ms), open, high, low, close and, if there, volume.
+
+    `now_ms` tells a bar that has not closed yet. Findings come in the order of the rules, errors and warnings mixed.
+    """
+    if not frame.height:
+        return [Finding("empty", "error", (), "the file has no rows")]
+    found, bars, rows = _plain(frame, timeframe_ms)
+    if bars.height < 3:
+        return found
+    usual = _Usual(bars, rows, timeframe_ms)
+    found += [*_spikes(usual), *_wicks(usual), *_moves(usual), *_joints(usual)]
+    found += [*_volume(usual), *_stale(usual), *_last(usual, now_ms)]
+    return found
+
+
+def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[Finding]:
+    """The errors that make bars unfit to simulate on. A long hole is none: its bars are missing, and nothing trades.
+
+    What is unusual can only be said of a stretch that is long enough to be usual: below 500 bars only facts count.
+    """
+    if frame.height >= 500:
+        return [f for f in errors(check(frame, timeframe_ms)) if f.rule != "gap"]
+    return [f for f in errors(_plain(frame, timeframe_ms)[0]) if f.rule != "gap"]
+
+
+def _plain(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[Finding], pl.DataFrame, np.ndarray]:
+    """What is wrong beyond dispute; the readable bars in time order, and their rows in the file."""
+    found = check_series(frame, timeframe_ms)
+    rows = _sorted_rows(frame)
+    f = frame if _ascending(frame) else frame[rows]
+    ok = _finite(f)
+    found += _values(f, rows, ok)
+    return found, f.filter(pl.Series(ok)) if not ok.all() else f, rows[ok]
+
+
+def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[Finding]:
+    """Time and completeness of any series on a clock: order, doubles, grid, gaps, empty values."""
+    ts = frame["ts"].to_numpy()
+    steps = np.diff(ts)
+    found = finding("unsorted", "error", np.flatnonzero(steps < 0) + 1, "time goes back")
+    order = np.argsort(ts, kind="stable")
+    again = np.flatnonzero(np.diff(ts[order]) == 0) + 1
+    found += finding("duplicate", "error", np.sort(order[again]), f"{again.size} times stand twice")
+    off = ts % timeframe_ms != 0
+    found += finding("shifted", "error", np.flatnonzero(off), f"times are not on the {_tf(timeframe_ms)} grid")
+    if not off.all():
+        found += _gaps(np.unique(ts[~off]), ts, timeframe_ms)
+    for name in frame.columns:
+        if frame.schema[name].is_numeric() and name != "ts":
+            bad = ~np.isfinite(frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+            found += finding("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
+    return found
+
+
+def check_funding(frame: pl.DataFrame) -> list[Finding]:
+    """Settlements (ts, rate): order, doubles, holes, missing and absurd rates."""
+    if not frame.height:
+        return [Finding("empty", "error", (), "the file has no rows")]
+    ts = frame["ts"].to_numpy()
+    rate = frame["rate"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    found = finding("unsorted", "error", np.flatnonzero(np.diff(ts) < 0) + 1, "time goes back")
+    found += finding("nan", "error", np.flatnonzero(~np.isfinite(rate)), "rate is empty or not a number")
+    minute = (ts + 30_000) // 60_000 * 60_000
+    order = np.argsort(minute, kind="stable")
+    twin = np.flatnonzero(np.diff(minute[order]) == 0)
+    same = rate[order[twin]] == rate[order[twin + 1]]
+    found += finding("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} settlements stand twice with one rate")
+    found += finding("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
+    holes = hole_spans(np.unique(minute))
+    spans = ", ".join(f"{_day(a)} .. {_day(b)}" for a, b in holes[:3])
+    after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
+    found += finding("gap", "error", after, f"{len(holes)} holes, no rate between {spans}")
+    found += finding("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
+    flat = _runs(np.concatenate([[False], (np.diff(rate) == 0) & (rate[1:] == 0)]))
+    for first, last in flat:
+        if last - first > 30 * DAY_MS // LONGEST_MS:
+            found += finding("stale", "warning", [first, last], "a rate of 0 for over a month")
+    return found
+
+
+def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[Finding]:
+    """Missing bars: at a regular stride an error however short, long ones an error, the rest a short outage."""
+    steps = np.diff(clock)
+    at = np.flatnonzero(steps > timeframe_ms)
+    if not at.size:
+        return []
+    missing = steps[at] // timeframe_ms - 1
+    rows = np.searchsorted(ts, clock[at + 1]) if (np.diff(ts) >= 0).all() else _where(ts, clock[at + 1])
+    said = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
+    regular = regular_gaps(at + 1, (clock[at] - clock[0]) // timeframe_ms)
+    if regular:
+        return finding("stride", "error", rows, f"{said} at a regular stride, {regular}: a pager's mistake")
+    long = steps[at] > OUTAGE_MS
+    first = int(at[np.argmax(steps[at])])
+    span = f"the longest {_day(int(clock[first] + timeframe_ms))} .. {_day(int(clock[first + 1]))}"
+    share = missing.sum() / (clock.size + missing.sum())
+    found = finding("gap", "error", rows[long], f"{said}, {span}: no outage lasts that long")
+    if not found and share > 0.02 and at.size > 3:
+        return finding("gap", "error", rows, f"{said}, {share:.1%} of the span")
+    return found or finding("gap", "warning", rows, f"{said}, {span}")
+
+
+def _finite(f: pl.DataFrame) -> np.ndarray:
+    """Rows whose prices are positive numbers (and volume a number, where there is one)."""
+    ok = np.ones(f.height, dtype=bool)
+    for name in ("open", "high", "low", "close"):
+        value = f[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        ok &= np.isfinite(value) & (value > 0)
+    if "volume" in f.columns:
+        ok &= np.isfinite(f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+    return ok
+
+
+def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[Finding]:
+    """Impossible numbers inside a bar."""
+    o, h, lo, c = (f[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in ("open", "high", "low", "close"))
+    positive = np.zeros(f.height, dtype=bool)
+    for value in (o, h, lo, c):
+        positive |= value <= 0
+    found = finding("price", "error", rows[positive], "a price is zero or negative")
+    found += finding("range", "error", rows[ok & (h < lo)], "high is below low")
+    for name, value in (("open", o), ("close", c)):
+        out = ok & (h >= lo) & ((value > h) | (value < lo))
+        found += finding("range", "error", rows[out], f"{name} lies outside high and low")
+    if "volume" in f.columns:
+        volume = f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        found += finding("volume", "error", rows[volume < 0], "volume is negative")
+    return found
+
+
+class _Usual:
+    """Bars in time order with what is usual around each: its row, log prices, typical range and volume."""
+
+    def __init__(self, f: pl.DataFrame, rows: np.ndarray, timeframe_ms: int) -> None:
+        self.rows, self.timeframe_ms = rows, timeframe_ms
+        self.ts = f["ts"].to_numpy()
+        self.open, self.high, self.low, self.close = (f[n].cast(pl.Float64).to_numpy() for n in ("open", "high", "low", "close"))
+        self.volume = f["volume"].cast(pl.Float64).to_numpy() if "volume" in f.columns else None
+        spread = (self.high - self.low) / self.close
+        local = pl.Series(spread).rolling_median(WINDOW, min_samples=1, center=True).to_numpy()
+        # half the file's own median keeps a dead hour from making every tick look like a storm
+        self.range = np.maximum(local, max(float(np.median(spread)) / 2, 1e-6))
+        self.rel_volume = np.ones(self.ts.size)
+        if self.volume is not None:
+            middle = pl.Series(self.volume).rolling_median(WINDOW, min_samples=1, center=True).to_numpy()
+            self.thin = middle < 0.02 * float(np.median(self.volume))  # the first days of a listing
+            self.rel_volume = self.volume / np.maximum(middle, 1e-12)
+        else:
+            self.thin = np.zeros(self.ts.size, dtype=bool)
+        self.joined = np.diff(self.ts) == timeframe_ms  # bar i and bar i + 1 are neighbours
+        self.jump = np.log(self.open[1:] / self.close[:-1])
+        self.jump_ranges = np.where(self.joined, np.abs(self.jump) / self.range[1:], 0.0)
+
+    def traded(self, first: int, last: int) -> bool:
+        """Did every bar of first..last trade, in a market that is not dead? Nothing is known without volume."""
+        a, b = max(first, 0), min(last + 1, self.ts.size)
+        return not self.thin[a:b].any() and (self.volume is None or bool((self.volume[a:b] > 0).all()))
+
+
+def _spikes(u: _Usual) -> list[Finding]:
+    """A price that leaves and comes back with no trade in between is a bad tick; one that stays is another market.
+
+    In a continuous market a bar opens where the last one closed, in a crash too. A break of that, many usual ranges wide,
+    which the price undoes within a few bars, never happened; one it does not undo is a level shift.
+    """
+    spiked: set[int] = set()
+    shifted: list[int] = []
+    for i in np.flatnonzero((u.jump_ranges > JUMP) & (np.abs(u.jump) > 0.004)).tolist():
+        if not u.traded(i - 2, i + 3):
+            continue
+        back = _came_back(u, i)
+        spiked.update(back)
+        if not back:
+            shifted.append(i + 1)
+    shifted = [i for i in shifted if i not in spiked and i - 1 not in spiked]
+    found = finding("spike", "error", u.rows[sorted(spiked)], "the price jumps away and back between two trades")
+    text = "the price jumps to another level from one bar to the next: another market's bars, or a lost stretch"
+    return found + finding("jump", "warning", u.rows[shifted], text)
+
+
+def _came_back(u: _Usual, i: int) -> range:
+    """Bars between the break after bar i and the price's way back (up to five bars either way); empty if none."""
+    size = 0.35 * abs(u.jump[i])
+    here, there = np.log(u.close[i]), np.log(u.open[i + 1])
+    for s in range(i, max(i - 5, 0), -1):  # bars s..i were away, bar i + 1 opens where bar s - 1 closed
+        if abs(np.log(u.close[s - 1]) - there) < size or (s == i and abs(np.log(u.open[s]) - there) < size):
+            return range(s, i + 1)
+    for s in range(i + 1, min(i + 6, u.ts.size)):  # bars i + 1..s are away, bar s closes where bar i did
+        if abs(np.log(u.close[s]) - here) < size or (s + 1 < u.ts.size and abs(np.log(u.open[s + 1]) - here) < size):
+            return range(i + 1, s + 1)
+    return range(0)
+
+
+def _wicks(u: _Usual) -> list[Finding]:
+    """An extreme far outside the body: traded by many it is a crash or a squeeze, by nobody it is a bad tick."""
+    top, bottom = np.maximum(u.open, u.close), np.minimum(u.open, u.close)
+    reach = np.maximum(u.high / top - 1, bottom / u.low - 1)
+    far = (reach / u.range > WICK) & (reach > 0.01)
+    quiet = far & (u.rel_volume < np.clip(reach / u.range / 8, *QUIET)) & ~u.thin
+    if u.volume is None:
+        return finding("wick", "warning", u.rows[far], "a wick far outside the usual range")
+    found = finding("spike", "error", u.rows[quiet], "a wick far outside the usual range without trading behind it")
+    return found + finding("wick", "warning", u.rows[far & ~quiet], "a wick far outside the usual range, heavily traded")
+
+
+def _moves(u: _Usual) -> list[Finding]:
+    """Moves far beyond the usual: real crashes and squeezes, worth a look."""
+    body = np.abs(u.close / u.open - 1)
+    big = (body / u.range > 15) & (body > 0.03)
+    return finding("crash", "warning", u.rows[big], "a move of over 15 usual ranges in one bar")
+
+
+def _joints(u: _Usual) -> list[Finding]:
+    """Small breaks between a close and the next open, unusual for this file: frozen or revised bars, outages, splices.
+
+    Where the price grid changes at the very bar of a break, two markets have been joined (error). A grid that changes
+    without a break is a venue's new tick (warning).
+    """
+    size = np.where(u.joined, np.abs(u.jump), 0.0)
+    usual = float(np.quantile(size, 0.995)) if size.size > 400 else float(np.quantile(size, 0.9))
+    breaks = np.flatnonzero((u.jump_ranges > 0.05) & (size > 4 * usual)) + 1
+    found: list[Finding] = []
+    spliced: set[int] = set()
+    for i, was, now in _grid_changes(u):
+        near = breaks[np.abs(breaks - i) <= 1]
+        if near.size:
+            spliced.add(int(near[0]))
+            text = f"the price breaks and its grid changes from {was:g} to {now:g}: bars of another market joined on"
+            found += finding("splice", "error", u.rows[near[:1]], text)
+        else:
+            found += finding("tick", "warning", u.rows[[i]], f"the price grid changes from {was:g} to {now:g}")
+    clear = (u.jump_ranges > 0.25) | ((u.jump_ranges > 0.08) & (size > 10 * usual))
+    rest = [i for i in breaks.tolist() if i > 1 and clear[i - 1] and u.jump_ranges[i - 1] <= JUMP and i not in spliced]
+    text = "a bar does not open where the last one closed: frozen while forming, revised, or after an outage (--against)"
+    return found + finding("joint", "warning", u.rows[rest], text)
+
+
+def _decimals(u: _Usual) -> np.ndarray:
+    """Decimals the four prices of each bar need, 0..7."""
+    need = np.zeros(u.ts.size, dtype=np.int64)
+    for price in (u.open, u.high, u.low, u.close):
+        for d in range(7):
+            scaled = price * 10.0**d
+            need = np.where(
+                (np.abs(scaled - np.rint(scaled)) > 1e-4 * np.maximum(1, scaled * 1e-6)), np.maximum(need, d + 1), need
+            )
+    return need
+
+
+def _grid_changes(u: _Usual) -> Iterator[tuple[int, float, float]]:
+    """(bar, old tick, new tick) where prices that never needed a decimal begin to need it in most bars, or the reverse."""
+    span = 48
+    need = _decimals(u)
+    for d in range(int(need.min(initial=7)), int(need.max(initial=0))) if need.size > 2 * span else ():
+        finer = pl.Series((need > d).astype(np.float64))
+        before = finer.rolling_mean(span).shift(1).to_numpy()[span:-span]
+        after = finer.reverse().rolling_mean(span).reverse().to_numpy()[span:-span]
+        up, down = (before < 1e-9) & (after > 0.6), (after < 1e-9) & (before > 0.6)
+        for first, last in _runs_of(np.flatnonzero(up | down)):
+            best = first + int(np.argmax(np.abs(after - before)[first : last + 1]))
+            was, now = (10.0**-d, 10.0 ** -(d + 1)) if up[best] else (10.0 ** -(d + 1), 10.0**-d)
+            yield best + span, was, now
+
+
+def _volume(u: _Usual) -> list[Finding]:
+    """Runs without trading, prices that move without any, and a volume that is not in base units."""
+    if u.volume is None:
+        return []
+    none = u.volume == 0
+    runs = _runs(none)
+    rows = [int(u.rows[a]) for a, b in runs]
+    dead = [int(u.rows[a]) for a, b in runs if u.ts[b] - u.ts[a] + u.timeframe_ms > DEAD_MS]
+    longest = max((b - a + 1 for a, b in runs), default=0)
+    said = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
+    found = finding("zero-volume", "error", dead, f"{said}: no market trades nothing for over a day")
+    if not dead:
+        found += finding("zero-volume", "warning", rows, said)
+    moved = none & (u.high > u.low)
+    found += finding("volume", "error", u.rows[moved], "the price moves in bars without volume")
+    a_day = float(np.median(u.volume * u.close)) * DAY_MS / u.timeframe_ms
+    if a_day > TURNOVER_DAY:
+        text = f"volume times price comes to {a_day:.2g} a day, more than the whole market: volume is not in base units"
+        found += finding("unit", "error", [u.rows[0]], text)
+    return found
+
+
+def _stale(u: _Usual) -> list[Finding]:
+    """The same bar again and again, volume and all: a feed that repeats its last answer."""
+    if u.volume is None:
+        return []
+    same = np.ones(u.ts.size - 1, dtype=bool)
+    for column in (u.open, u.high, u.low, u.close, u.volume):
+        same &= column[1:] == column[:-1]
+    same &= (u.high[1:] > u.low[1:]) & (u.volume[1:] > 0)
+    runs = _runs(np.concatenate([[False], same]))
+    long = [r for a, b in runs if b - a >= 1 for r in range(a, b + 1)]
+    short = [a for a, b in runs if b == a]
+    found = finding("stale", "error", u.rows[long], "the same bar over and over: the feed stood still")
+    return found + finding("stale", "warning", u.rows[short], "a bar equals the one before it, volume and all")
+
+
+def _last(u: _Usual, now_ms: int | None) -> list[Finding]:
+    """A last bar that has not closed, or looks as if it had not."""
+    last = u.ts.size - 1
+    if now_ms is not None and u.ts[last] + u.timeframe_ms > now_ms:
+        late = np.flatnonzero(u.ts + u.timeframe_ms > now_ms)
+        return finding("unfinished", "error", u.rows[late], "a bar that has not closed yet")
+    if u.volume is None or last < 20 or u.rel_volume[last] >= 0.05:
+        return []
+    text = f"the last bar has {u.rel_volume[last]:.1%} of the usual volume: it may be unfinished"
+    return finding("unfinished", "warning", [u.rows[last]], text)
+
+
+def _ascending(frame: pl.DataFrame) -> bool:
+    """Do times ascend without doubles?"""
+    return bool((np.diff(frame["ts"].to_numpy()) > 0).all())
+
+
+def _sorted_rows(frame: pl.DataFrame) -> np.ndarray:
+    """Row numbers in time order, the first row of each time."""
+    return np.unique(frame["ts"].to_numpy(), return_index=True)[1]
+
+
+def _where(ts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Row of the first occurrence of each wanted time."""
+    values, first = np.unique(ts, return_index=True)
+    return first[np.searchsorted(values, wanted)]
+
+
+def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last) of each run of True."""
+    return _runs_of(np.flatnonzero(flags))
+
+
+def _runs_of(at: np.ndarray) -> list[tuple[int, int]]:
+    """(first, last) of each run of consecutive numbers in ascending `at`."""
+    if not at.size:
+        return []
+    cut = np.flatnonzero(np.diff(at) > 1)
+    starts = at[np.concatenate([[0], cut + 1])]
+    ends = at[np.concatenate([cut, [at.size - 1]])]
+    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True)]
+
+
+def _tf(timeframe_ms: int) -> str:
+    """900000 -> `15m`."""
+    for unit, name in ((DAY_MS, "d"), (3_600_000, "h"), (60_000, "m")):
+        if timeframe_ms % unit == 0:
+            return f"{timeframe_ms // unit}{name}"
+    return f"{timeframe_ms} ms"
+
+
+def _day(ms: int) -> str:
+    """UTC minute of milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,32 @@
+"""One thing a check found in a file: which rule, how bad, in which rows, in words.
+
+Made by checks.py (one file) and against.py (two sources); shown by `nightdesk data check` and `import`.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+
+class Finding(NamedTuple):
+    """`rows` count from 0 at the first row of data, in the file's own order; the text names the first of them."""
+
+    rule: str
+    severity: Severity
+    rows: tuple[int, ...]
+    text: str
+
+
+def finding(rule: str, severity: Severity, rows: Iterable[int], text: str) -> list[Finding]:
+    """A list with one finding, or an empty one when there are no rows: checks are sums of these."""
+    numbers = tuple(int(r) for r in rows)
+    if not numbers:
+        return []
+    shown = ", ".join(str(r) for r in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
+    return [Finding(rule, severity, numbers, f"{text} (row{'s' if len(numbers) > 1 else ''} {shown})")]
+
+
+def errors(found: Iterable[Finding]) -> list[Finding]:
+    """Only what makes a file unusable."""
+    return [f for f in found if f.severity == "error"]

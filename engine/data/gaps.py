@@ -1,0 +1,59 @@
+"""Holes: are those of a series regular, and where does a settlement lack?
+
+Called by checks.py and align.py. An outage comes when it likes; a pager that loses bars does so at a stride, counted in
+rows (it asks for 1,000 bars and skips one) or on the clock (it fetches the first 1,000 of every 5,000 minutes).
+"""
+
+import numpy as np
+
+LONGEST_MS = 8 * 3_600_000  # settlements are 8, 4 or 1 hours apart (D4)
+
+
+def regular_gaps(rows: np.ndarray, clock: np.ndarray) -> str:
+    """What repeats, in words ("every 1000 rows"), or "" for irregular gaps.
+
+    rows: number of rows before each gap; clock: bars of clock time from the first bar to the gap. Both int64, ascending.
+    """
+    for places, unit in ((rows, "rows"), (clock, "bars of time")):
+        stride, times = _stride(np.asarray(places, dtype=np.int64))
+        if stride:
+            return f"every {stride} {unit}, {times} times"
+    return ""
+
+
+def _stride(places: np.ndarray) -> tuple[int, int]:
+    """(most usual distance between neighbours, how often), or (0, 0) when chance explains it.
+
+    The start of the file counts as a place: two gaps after 1,000 and 2,000 rows are a stride. A few equal distances
+    among many arise by chance when they are short, so those must be nearly all of them.
+    """
+    apart = np.diff(np.concatenate([[0], places]))
+    apart = apart[apart > 0]
+    if apart.size < 2:
+        return 0, 0
+    values, counts = np.unique(apart, return_counts=True)
+    best = int(np.argmax(counts))
+    stride, times = int(values[best]), int(counts[best])
+    if stride >= 100:  # a clock that drifts by a bar
+        times = int((np.abs(apart - stride) <= 1).sum())
+    share = times / places.size
+    if stride < 12:
+        return (stride, times) if times >= 5 and share >= 0.8 else (0, 0)
+    clear = times >= 4 or (times >= 3 and share >= 0.4) or (times >= 2 and places.size <= 4)
+    return (stride, times) if clear else (0, 0)
+
+
+def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
+    """(last known, next known) pairs of settlement times between which one is missing. ts: int64 ms, ascending.
+
+    A step of more than 8 hours always is a hole; a shorter one is when it is at least half again as long as the usual
+    step before it and the usual step after it, so a change of the interval (8 to 4 hours) is none.
+    """
+    steps = np.diff(ts)
+    found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(steps > LONGEST_MS)]
+    for i in np.flatnonzero(steps > (steps.min() if steps.size else 0)):  # most files have one interval: nothing to do
+        before, after = steps[max(0, i - 3) : i], steps[i + 1 : i + 4]
+        usual = [float(np.median(side)) for side in (before, after) if side.size]
+        if steps[i] <= LONGEST_MS and usual and steps[i] >= 1.5 * max(usual):
+            found.append((int(ts[i]), int(ts[i + 1])))
+    return sorted(found)
