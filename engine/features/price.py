@@ -23,17 +23,17 @@ def ema(close: Array, bars: int) -> Array:
 
 @feature(inputs=("close",), first=lambda _tf, bars: bars)
 def rsi(close: Array, bars: int) -> Array:
-    """Wilder's relative strength index, 0 to 100 (TA-Lib RSI); NaN where nothing moved over the last `bars` bars.
+    """Wilder's relative strength index, 0 to 100 (TA-Lib RSI); NaN where the last `bars` bars did not move at all.
 
-    TA-Lib answers 0 when there is neither gain nor loss: a frozen feed would look like the deepest of all falls.
+    TA-Lib answers 0 when it has seen neither gain nor loss, and keeps its last value when a feed freezes: both would read
+    as oversold for ever.
     """
     talib = ta()
     value = talib.RSI(close, bars)
-    if not np.any(value == 0.0):
-        return value
-    still = np.flatnonzero(value == 0.0)
-    flat = talib.MAX(close, bars + 1)[still] == talib.MIN(close, bars + 1)[still]
-    value[still[flat]] = np.nan
+    again = np.flatnonzero(close[bars:] == close[:-bars]) + bars  # a frozen window starts and ends alike
+    if len(again):
+        flat = talib.MAX(close, bars + 1)[again] == talib.MIN(close, bars + 1)[again]
+        value[again[flat]] = np.nan
     return value
 
 

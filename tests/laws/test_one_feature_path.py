@@ -1,0 +1,132 @@
+"""Law 2: a feature's value at bar t is the same bit for bit from the whole history and from any prefix, NaN mask included."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.features.catalog import BY_NAME, FEATURES
+from engine.features.frame import COLUMNS, FeatureFrame
+from engine.strategies.base import SHIPPED, load_strategy
+from engine.strategies.signals import evaluate, signals_of
+from engine.venues.instruments import costs_of
+
+HOUR_MS = 3_600_000
+# arguments to try, one line a feature of the catalog; small windows, so that a few hundred hourly bars pass the warm-up
+ARGUMENTS = {
+    "sma": [(2,), (17,)],
+    "ema": [(2,), (17,)],
+    "rsi": [(2,), (14,)],
+    "returns": [(), (5,)],
+    "zscore": [(3,), (20,)],
+    "highest": [(2,), (30,)],
+    "lowest": [(2,), (30,)],
+    "atr": [(2,), (14,)],
+    "vol": [(0.25,), (1.0,)],
+    "vol_ratio": [(5,)],
+    "day_volume": [()],
+}
+CALLS = [(name, args) for name, many in ARGUMENTS.items() for args in many]
+
+
+def bars(seed: int, count: int, holes: float) -> FeatureFrame:
+    """Hourly random bars; a share of them is missing whole, and some lack their volume only."""
+    rng = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, count)))
+    open_ = close * (1.0 + rng.normal(0.0, 0.002, count))
+    high = np.maximum(open_, close) * (1.0 + rng.random(count) * 0.004)
+    low = np.minimum(open_, close) * (1.0 - rng.random(count) * 0.004)
+    volume = rng.lognormal(3.0, 1.0, count)
+    missing = rng.random(count) < holes
+    for column in (open_, high, low, close, volume):
+        column[missing] = np.nan
+    volume[rng.random(count) < holes / 4] = np.inf
+    return FeatureFrame((np.arange(count) + 1) * HOUR_MS, open_, high, low, close, volume, HOUR_MS)
+
+
+def cut(frame: FeatureFrame, count: int) -> FeatureFrame:
+    """The first `count` bars as a frame built from nothing."""
+    columns = [getattr(frame, name)[:count].copy() for name in COLUMNS]
+    return FeatureFrame(frame.close_ms[:count].copy(), *columns, frame.timeframe_ms)
+
+
+def bits(values: np.ndarray) -> bytes:
+    """The very bits, every NaN written the same way."""
+    return np.where(np.isnan(values), np.nan, values).tobytes()
+
+
+def test_every_feature_of_the_catalog_is_tried_here() -> None:
+    """A new feature without a line above is not covered, and this says so."""
+    assert set(ARGUMENTS) == {f.name for f in FEATURES} == set(BY_NAME)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 900), st.sampled_from([0.0, 0.0, 0.003, 0.02, 0.3]), st.data())
+def test_a_prefix_gives_the_same_bits(seed: int, count: int, holes: float, data: st.DataObject) -> None:
+    """Whatever comes after bar t changes nothing at or before t."""
+    whole = bars(seed, count, holes)
+    ends = data.draw(st.lists(st.integers(1, count), min_size=1, max_size=5))
+    for name, args in CALLS:
+        values = getattr(whole, name)(*args)
+        for end in ends:
+            part = getattr(cut(whole, end), name)(*args)
+            assert bits(values[:end]) == bits(part), (name, args, end)
+            assert bits(getattr(whole.prefix(end), name)(*args)) == bits(part), (name, args, end)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 900), st.sampled_from([0.0, 0.003, 0.02, 0.3]))
+def test_a_value_is_missing_exactly_where_it_must_be(seed: int, count: int, holes: float) -> None:
+    """NaN on a hole, NaN while the window of the run behind it fills again, and a number everywhere else."""
+    frame = bars(seed, count, holes)
+    for name, args in CALLS:
+        feature = BY_NAME[name]
+        first = feature.first(HOUR_MS, *feature.bind(args, {}))
+        expected = np.zeros(count, np.bool_)
+        for start, end in frame.runs(tuple(x for x in feature.inputs if x in COLUMNS)):
+            expected[start + first : end] = True
+        known = ~np.isnan(getattr(frame, name)(*args))
+        assert np.array_equal(known, expected), (name, args)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 900))
+def test_a_run_behind_a_hole_is_computed_as_if_it_stood_alone(seed: int, count: int) -> None:
+    """One missing bar poisons nothing behind it: the next run warms up by itself."""
+    frame = bars(seed, count, 0.01)
+    for name, args in CALLS:
+        columns = tuple(x for x in BY_NAME[name].inputs if x in COLUMNS)
+        for start, end in frame.runs(columns)[-2:]:
+            alone = FeatureFrame(frame.close_ms[start:end], *(getattr(frame, c)[start:end] for c in COLUMNS), HOUR_MS)
+            assert bits(getattr(alone, name)(*args)) == bits(getattr(frame, name)(*args)[start:end]), (name, args)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(600, 900), st.sampled_from([0.0, 0.002]), st.integers(1, 600))
+def test_what_the_core_is_told_is_the_same_from_a_prefix(name: str, seed: int, count: int, holes: float, end: int) -> None:
+    """Signals, ATR, volatility and slippage of every shipped strategy: one path, whole or cut."""
+    strategy = load_strategy(name)
+    frame, params = bars(seed, count, holes), strategy.Params()
+    costs = costs_of("binance", "BTC-USDT")
+    whole, part = signals_of(strategy, params, frame, costs), signals_of(strategy, params, cut(frame, end), costs)
+    assert whole.side[:end].tobytes() == part.side.tobytes()
+    for field in ("strength", "atr", "vol_annual", "slip_frac", "impact"):
+        assert bits(getattr(whole, field)[:end]) == bits(getattr(part, field)), field
+    assert whole.used.keys() == part.used.keys()
+    assert set(evaluate(strategy, params, frame).used) <= set(whole.used)
+
+
+def test_recorded_bars_agree_too(market_data) -> None:
+    """A recorded year with every feature at its shipped windows: 20 prefixes, the same bits."""
+    import polars as pl
+
+    day = pl.read_parquet(market_data / "ohlcv" / "binance_BTC-USDT_perp_15m.parquet").tail(35_040)
+    stamps = day["ts"].cast(pl.Datetime("ms")).cast(pl.Int64).to_numpy() if day["ts"].dtype != pl.Int64 else day["ts"]
+    frame = FeatureFrame(np.asarray(stamps) + 900_000, *(day[c].to_numpy() for c in COLUMNS), 900_000)
+    calls = [("sma", (40,)), ("sma", (200,)), ("ema", (200,)), ("rsi", (14,)), ("atr", (14,)), ("zscore", (96,))]
+    calls += [("vol", (3.0,)), ("vol_ratio", (14,)), ("day_volume", ()), ("highest", (96,)), ("returns", (4,))]
+    for end in np.random.default_rng(0).integers(1, len(frame), 20):
+        part = cut(frame, int(end))
+        for name, args in calls:
+            assert bits(getattr(frame, name)(*args)[:end]) == bits(getattr(part, name)(*args)), (name, args, end)
