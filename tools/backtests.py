@@ -1,24 +1,12 @@
-"""Questions about the past: backtest, compare, leaks (COMPUTE, as jobs); run, round_trip (READ). Used by the catalog.
-
-Each COMPUTE tool hands a job to `ctx.jobs`, waits as long as the context allows, and turns the stored run into named
-facts; a call that is not done in time returns `started`, and the same call later finds the run by its cache key.
-"""
+"""Questions about one strategy's past, answered by jobs: backtest, leaks (COMPUTE). Called by the catalog."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from tools.contract import Args, Effect, ToolContext, ToolResult, no_data, tool
-
-VARIANTS_MAX = 3
-Timeframe = Literal["1m", "5m", "15m", "1h"]
-
-
-class Change(Args):
-    """One parameter: its key and its new value."""
-
-    key: str = Field(max_length=60)
-    value: int | float | bool | str
+from tools import runs
+from tools.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, numbered, tool
+from tools.setups import Change, Timeframe, asked, label_of, named_setup, runs_of, span_of, unfinished, values_of, wait_all
 
 
 class BacktestArgs(Args):
@@ -35,25 +23,6 @@ class BacktestArgs(Args):
     funding: str | None = Field(None, max_length=20)
 
 
-class Variant(Args):
-    """What differs from the live configuration."""
-
-    changes: list[Change] = Field(min_length=1, max_length=30)
-
-
-class CompareArgs(Args):
-    """Name the sleeve whose live configuration is row 0, or strategy, symbol and timeframe to find it by."""
-
-    variants: list[Variant] = Field(min_length=1, max_length=VARIANTS_MAX)
-    sleeve: str | None = Field(None, max_length=60)
-    strategy: str | None = Field(None, max_length=60)
-    symbol: str | None = Field(None, max_length=30)
-    timeframe: Timeframe | None = None
-    venue: str | None = Field(None, max_length=20)
-    start: str | None = Field(None, max_length=40)
-    end: str | None = Field(None, max_length=40)
-
-
 class LeaksArgs(Args):
     """The strategy to check and, optionally, the bars to check it on."""
 
@@ -63,46 +32,37 @@ class LeaksArgs(Args):
     venue: str | None = Field(None, max_length=20)
 
 
-class RunArgs(Args):
-    """A run's id; null lists the latest runs."""
-
-    run_id: str | None = Field(None, max_length=80)
-
-
-class RoundTripArgs(Args):
-    """The run and the number of the round trip in it, counted from 1; `worst` or `best` picks by P&L."""
-
-    run_id: str = Field(max_length=80)
-    number: int | Literal["worst", "best"] = "worst"
-
-
 @tool("backtest", Effect.COMPUTE)
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     """Run a strategy over recorded bars and report its metrics, with the optimistic scenario beside the pessimistic one
     and, for a person's own strategy, whether it looks ahead."""
-    return no_data("not built yet")
-
-
-@tool("compare", Effect.COMPUTE)
-def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
-    """Backtest variants against the live configuration (row 0) on the same bars and costs, with an interval on the
-    difference; says "cannot be told apart" when the interval spans zero."""
-    return no_data("not built yet")
+    setup = named_setup(args.strategy, args.symbol, args.timeframe, args.venue)
+    params = values_of(args.changes)
+    setup = setup.having(label_of(params) or "defaults", params)
+    more = {"fills": args.fills or "pessimistic", "funding": args.funding or "recorded"}
+    done = runs_of(ctx, [setup], span_of(ctx, args.start, args.end), more)
+    if done.instead:
+        return done.instead
+    (run,) = done.runs
+    subject = runs.subject_of(run) + (f", {label_of(params)}" if params else "")
+    facts = runs.facts_of(ctx, run, subject)
+    rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)
+    evidence = (Evidence("run", run["run_id"]),)
+    data = {"run_id": run["run_id"], "source": run["data"]["source"], "strategy": args.strategy, "changes": params}
+    return ToolResult("ok", runs.headline(ctx, run, subject), facts, evidence, Table(("metric", "value"), rows), data)
 
 
 @tool("leaks", Effect.COMPUTE)
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
     """Tell whether a strategy looks ahead: its values, recomputed on prefixes of the bars, must not differ in a bit."""
-    return no_data("not built yet")
-
-
-@tool("run", Effect.READ)
-def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
-    """Read a stored run: configuration, data, metrics; without an id, list the latest runs."""
-    return no_data("not built yet")
-
-
-@tool("round_trip", Effect.READ)
-def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
-    """Read one round trip of a stored run: entry, exit, costs, the rule that closed it."""
-    return no_data("not built yet")
+    setup = named_setup(args.strategy, args.symbol or "BTC-USDT", args.timeframe, args.venue)
+    (job,) = asked(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
+    (view,) = wait_all(ctx, [job])
+    if view.state != "done":
+        return unfinished(view)
+    found = dict(view.result or {})
+    values = {"checked": (found.get("checked"), "count"), "bar": (found.get("bar") if not found.get("clean") else None, "bars")}
+    subject = f"look-ahead check of {args.strategy}"
+    facts = numbered(ctx.handle("k", job), subject, Evidence("job", job), values)
+    text = f"{args.strategy}: {clean(found.get('text', 'no report'), 300)}."
+    return ToolResult("ok", text, facts, (Evidence("job", job),), data={"clean": bool(found.get("clean")), "job": job})

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
-from tools import backtests, calc, desk, journal, limits, market, notes, proposals
+from tools import backtests, calc, compare, desk, journal, limits, market, notes, proposals, runs
 from tools.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
@@ -31,15 +31,15 @@ LINES: tuple[Line, ...] = (
     Line(desk.health, Effect.READ, ALL),
     Line(market.list_data, Effect.READ, ALL),
     Line(market.list_strategies, Effect.READ, ALL),
-    Line(backtests.run, Effect.READ, ALL),
-    Line(backtests.round_trip, Effect.READ, ALL),
+    Line(runs.run, Effect.READ, ALL),
+    Line(runs.round_trip, Effect.READ, ALL),
     Line(journal.journal_search, Effect.READ, ALL),
     Line(journal.explain_event, Effect.READ, ALL),
     Line(proposals.proposals, Effect.READ, ALL),
     Line(notes.memory, Effect.READ, ALL),
     Line(calc.calc, Effect.READ, ALL),
     Line(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
-    Line(backtests.compare, Effect.COMPUTE, (DEVELOPER,)),
+    Line(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
     Line(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
     Line(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
     Line(desk.probe, Effect.COMPUTE, (OPERATOR,)),

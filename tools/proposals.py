@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.backtests import Change
 from tools.contract import Args, Effect, ToolContext, ToolResult, no_data, tool
+from tools.setups import Change
 
 
 class ProposalsArgs(Args):

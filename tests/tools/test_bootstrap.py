@@ -1,0 +1,48 @@
+"""The interval on a difference: honest about noise, the same every time."""
+
+import numpy as np
+import pytest
+
+from tools.bootstrap import DAYS_MIN, difference
+
+
+def noise(seed: int, n: int = 365, mean: float = 0.0) -> np.ndarray:
+    """Daily returns of 2 % volatility with a little memory."""
+    steps = np.random.default_rng(seed).normal(mean, 0.02, n)
+    return steps + 0.2 * np.concatenate(([0.0], steps[:-1]))
+
+
+def test_an_edge_is_seen_and_noise_is_not() -> None:
+    """A day's advantage of half a percent is told; of nothing, not."""
+    base = noise(1)
+    assert difference(base, base + 0.005 + noise(2) * 0.1).verdict == "better"
+    assert difference(base, base - 0.005 + noise(2) * 0.1).verdict == "worse"
+    assert difference(base, noise(5)).verdict == "cannot be told apart"
+
+
+def test_noise_is_rarely_called_an_edge() -> None:
+    """Of 100 pairs without a difference about five are told apart, not fifty."""
+    told = sum(difference(noise(s), noise(s + 1000)).verdict != "cannot be told apart" for s in range(100))
+    assert told <= 12
+
+
+def test_several_variants_widen_the_interval() -> None:
+    """Three looks need a wider interval than one."""
+    one, three = difference(noise(1), noise(2)), difference(noise(1), noise(2), 3)
+    assert three.low < one.low
+    assert three.high > one.high
+    assert three.level == pytest.approx(1 - 0.05 / 3)
+
+
+def test_the_same_every_time() -> None:
+    """The seed is fixed."""
+    assert difference(noise(1), noise(2)) == difference(noise(1), noise(2))
+
+
+def test_too_few_days_and_no_difference() -> None:
+    """No interval under thirty days; equal runs are the same."""
+    short = difference(noise(1, DAYS_MIN - 1), noise(2, DAYS_MIN - 1))
+    assert short.low is None
+    assert short.verdict == "cannot be told apart"
+    assert difference(noise(1), noise(1)).verdict == "the same"
+    assert difference([], []).mean is None

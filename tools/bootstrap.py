@@ -1,0 +1,62 @@
+"""Can two runs be told apart? Daily returns on the same days -> an interval on the difference of their means.
+
+Called by tools/backtests.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
+blocks of geometric length, mean n^(1/3) days, around the end of the sample; percentile interval; the seed is fixed, so
+the same two runs give the same interval. What is tested is the mean daily return, not the Sharpe ratio.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+DAYS_MIN = 30
+RESAMPLES = 4000
+SEED = 20_250_101
+ALPHA = 0.05
+
+
+class Difference(NamedTuple):
+    """Mean daily return of a variant minus the base's, with its interval; fractions. None: too few days to say."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    days: int
+    level: float  # of the interval: 0.95 for one variant, higher when several are looked at (Bonferroni)
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse`, `the same` (no day differs) or `cannot be told apart`."""
+        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+            return "the same" if self.low == self.high == 0.0 else "cannot be told apart"
+        return "better" if self.low > 0.0 else "worse"
+
+
+def difference(base: Sequence[float], variant: Sequence[float], comparisons: int = 1) -> Difference:
+    """The difference of two series of daily returns of the same days, in order, and its interval.
+
+    `comparisons` is how many variants are held against the base in one table. ValueError when the lengths differ.
+    """
+    import numpy as np
+
+    gaps = np.asarray(variant, dtype=float) - np.asarray(base, dtype=float)
+    n, level = len(gaps), 1.0 - ALPHA / comparisons
+    if n < DAYS_MIN:
+        return Difference(float(gaps.mean()) if n else None, None, None, n, level)
+    if not gaps.any():
+        return Difference(0.0, 0.0, 0.0, n, level)
+    means = gaps[_resampled(n)].mean(axis=1)
+    low, high = np.quantile(means, [(1.0 - level) / 2, (1.0 + level) / 2])
+    return Difference(float(gaps.mean()), float(low), float(high), n, level)
+
+
+def _resampled(n: int):  # type: ignore[no-untyped-def]  # numpy is imported late
+    """Indices of RESAMPLES resamples of n days: (RESAMPLES, n)."""
+    import numpy as np
+
+    random = np.random.default_rng(SEED)
+    fresh = random.random((RESAMPLES, n)) < 1.0 / max(1.0, n ** (1 / 3))
+    fresh[:, 0] = True
+    starts = random.integers(0, n, (RESAMPLES, n))
+    days = np.arange(n)
+    begun = np.maximum.accumulate(np.where(fresh, days, 0), axis=1)
+    return (np.take_along_axis(starts, begun, axis=1) + days - begun) % n

@@ -1,0 +1,182 @@
+"""Is a variant better than what runs? compare (COMPUTE): the live configuration as row 0, variants below. Called by the catalog.
+
+Each variant is held against row 0 by the difference of mean daily returns on the same days (bootstrap.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from engine.errors import BadInput
+from tools import bootstrap, runs
+from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
+from tools.setups import Change, Setup, Timeframe, full_params, label_of, live_setup, named_setup, runs_of, span_of, values_of
+
+VARIANTS_MAX = 3
+
+
+class Variant(Args):
+    """What differs from the live configuration."""
+
+    changes: list[Change] = Field(min_length=1, max_length=30)
+
+
+class CompareArgs(Args):
+    """Name the sleeve whose live configuration is row 0, or strategy, symbol and timeframe to find it by."""
+
+    variants: list[Variant] = Field(min_length=1, max_length=VARIANTS_MAX)
+    sleeve: str | None = Field(None, max_length=60)
+    strategy: str | None = Field(None, max_length=60)
+    symbol: str | None = Field(None, max_length=30)
+    timeframe: Timeframe | None = None
+    venue: str | None = Field(None, max_length=20)
+    start: str | None = Field(None, max_length=40)
+    end: str | None = Field(None, max_length=40)
+
+
+@tool("compare", Effect.COMPUTE)
+def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
+    """Backtest variants against the live configuration (row 0) on the same bars and costs, with an interval on the
+    difference of mean daily returns; says "cannot be told apart" when the interval spans zero."""
+    base, sleeve = base_of(ctx, args)
+    setups, same = variants_of(base, args.variants)
+    done = runs_of(ctx, [base, *setups], span_of(ctx, args.start, args.end), {})
+    if done.instead:
+        return done.instead
+    return compared(ctx, [base, *setups], done.runs, sleeve, same)
+
+
+def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
+    """Row 0 and the sleeve it belongs to: the named one, or the one that runs this; without any, the strategy's defaults."""
+    from engine.control.config import active
+
+    version, desk = active(ctx.engine)
+    if args.sleeve:
+        return live_setup(desk.sleeve(args.sleeve), version), args.sleeve
+    if not (args.strategy and args.symbol):
+        raise BadInput(
+            "compare needs a sleeve, or a strategy and a symbol", f"sleeves: {', '.join(s.name for s in desk.sleeves)}"
+        )
+    wanted = {"strategy": args.strategy, "symbol": args.symbol.upper(), "timeframe": args.timeframe, "venue": args.venue}
+    found = [s for s in desk.sleeves if all(v is None or getattr(s, k) == v for k, v in wanted.items())]
+    if found:
+        return live_setup(found[0], version), found[0].name
+    setup = named_setup(args.strategy, args.symbol, args.timeframe or "15m", args.venue)
+    return setup._replace(label="defaults (no sleeve runs this)"), None
+
+
+def variants_of(base: Setup, variants: Sequence[Variant]) -> tuple[list[Setup], list[str]]:
+    """The variants that differ from row 0 and from each other, and the labels of those that do not."""
+    kept: list[Setup] = []
+    same: list[str] = []
+    seen = [full_params(base.sleeve)]
+    for variant in variants:
+        changes = values_of(variant.changes)
+        setup = base.having(label_of(changes), {**base.sleeve["params"], **changes})
+        full = full_params(setup.sleeve)
+        (same if full in seen else kept).append(setup.label if full in seen else setup)  # type: ignore[arg-type]  # one or the other
+        seen.append(full)
+    return kept, same
+
+
+def compared(
+    ctx: ToolContext, setups: Sequence[Setup], found: Sequence[Mapping[str, Any]], sleeve: str | None, same: Sequence[str]
+) -> ToolResult:
+    """The table of a comparison, row 0 first, with each variant's difference and what can be said of it."""
+    base_days = runs.daily_returns(ctx, found[0])
+    facts: list[Fact] = []
+    rows, told = [], []
+    for n, (setup, run) in enumerate(zip(setups, found, strict=True)):
+        subject = f"{runs.subject_of(run)}, {setup.label}"
+        facts += runs.facts_of(ctx, run, subject)
+        h = runs.handle_of(ctx, run)
+        cells = [n, setup.label, run["run_id"], *(f"{{{h}.{m}}}" for m in ("total_return_frac", "optimistic_return_frac"))]
+        cells += [f"{{{h}.{m}}}" for m in ("sharpe", "max_drawdown_frac", "trades", "fees")]
+        if n:
+            gap = gap_of(base_days, runs.daily_returns(ctx, run), len(setups) - 1)
+            x = ctx.handle("x", f"{found[0]['run_id']}|{run['run_id']}")
+            facts += gap_facts(x, f"{setup.label} against {setups[0].label}", run["run_id"], gap)
+            shown = f"{{{x}.difference_bps}} ({{{x}.low_bps}} to {{{x}.high_bps}})" if gap.low is not None else "too few days"
+            rows.append((*cells, shown, gap.verdict))
+            told.append((gap, setup, run, x))
+        else:
+            rows.append((*cells, "-", "row 0"))
+    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", "drawdown", "round trips", "fees")
+    level = percent(1 - bootstrap.ALPHA / max(1, len(setups) - 1))
+    table = Table((*columns, f"difference a day ({level})", "verdict"), tuple(rows))
+    evidence = tuple(Evidence("run", run["run_id"]) for run in found)
+    data = summary(setups, found, told, sleeve)
+    text = " ".join([*sentences(ctx, setups, found, told, same), method(told)])
+    return ToolResult("ok", text, tuple(facts), evidence, table, data)
+
+
+def gap_of(base: Sequence[float], variant: Sequence[float], comparisons: int) -> bootstrap.Difference:
+    """The difference of two runs; without an interval when one of them lost everything (no daily returns)."""
+    usable = len(base) == len(variant) and base
+    return bootstrap.difference(base if usable else [], variant if usable else [], max(1, comparisons))
+
+
+def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference) -> tuple[Fact, ...]:
+    """The difference of mean daily returns and its interval, in bps a day."""
+
+    def bps(value: float | None) -> float | None:
+        return None if value is None else value * 1e4
+
+    ends = {"difference_bps": gap.mean, "low_bps": gap.low, "high_bps": gap.high}
+    values: dict[str, Any] = {name: (bps(value), "bps") for name, value in ends.items()}
+    return numbered(handle, subject, Evidence("run", run_id), values | {"compared_days": (gap.days, "count")})
+
+
+def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequence[str]) -> list[str]:
+    """What the table says, in words: row 0 first, then each variant."""
+    said = [runs.headline(ctx, found[0], f"Row 0 is {runs.subject_of(found[0])}, {setups[0].label}")]
+    for gap, setup, run, x in told:
+        h = runs.handle_of(ctx, run)
+        what = f"{setup.label}: return {{{h}.total_return_frac}}, Sharpe {{{h}.sharpe}}"
+        if gap.low is None:
+            said.append(f"{what}; with {{{x}.compared_days}} days there is no interval: cannot be told apart from row 0.")
+        elif gap.verdict == "the same":
+            said.append(f"{what}; the same as row 0 on every day.")
+        else:
+            span = f"{{{x}.difference_bps}} a day ({{{x}.low_bps}} to {{{x}.high_bps}})"
+            word = f"{gap.verdict} than row 0" if gap.verdict in ("better", "worse") else f"{gap.verdict} from row 0"
+            said.append(f"{what}; {word}: {span}.")
+    if same:
+        said.append(f"Left out, since row 0 or another row says the same already: {'; '.join(same)}.")
+    return said
+
+
+def method(told: Sequence[Any]) -> str:
+    """How the interval was made."""
+    if not told:
+        return "There is nothing to compare."
+    gap = told[0][0]
+    note = ", widened because several variants are compared" if len(told) > 1 else ""
+    return f"Interval: {percent(gap.level)}{note}, stationary bootstrap of the paired differences of daily returns, fixed seed."
+
+
+def summary(setups: Any, found: Any, told: Any, sleeve: str | None) -> dict[str, Any]:
+    """The comparison as data: what a next step (a proposal of the better one) needs."""
+    base_params = setups[0].sleeve["params"]
+    rows = [{"row": 0, "label": setups[0].label, "run_id": found[0]["run_id"], "changes": []}]
+    for n, (gap, setup, run, _) in enumerate(told, start=1):
+        changed = [
+            {"key": k, "value": v} for k, v in setup.sleeve["params"].items() if k not in base_params or base_params[k] != v
+        ]
+        rows.append({"row": n, "label": setup.label, "run_id": run["run_id"], "changes": changed, "verdict": gap.verdict})
+    best = max(((gap.mean or 0.0, n) for n, (gap, *_) in enumerate(told, start=1)), default=(0.0, 0))
+    return {
+        "sleeve": sleeve,
+        "rows": rows,
+        "best": best[1] if best[0] > 0.0 else 0,
+        "told_apart": any(gap.verdict in ("better", "worse") for gap, *_ in told),
+        "source": found[0]["data"]["source"],
+        "first_ms": found[0]["data"]["first_ms"],
+        "last_ms": found[0]["data"]["last_ms"],
+    }
+
+
+def percent(level: float) -> str:
+    """`95 %`, `98.3 %`."""
+    return f"{level * 100:.1f} %".replace(".0 %", " %")

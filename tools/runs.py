@@ -1,0 +1,198 @@
+"""Stored runs as named facts: run and round_trip (READ), and what backtests.py and proposals.py say about a run.
+
+A run's folder is engine.store.runs' business; here its JSON becomes facts, its daily equity daily returns, and a trip of
+it a sentence. Called by the catalog, tools/backtests.py and tools/proposals.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.errors import BadInput
+from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
+from tools.when import said
+
+# metric of a run's JSON -> unit of its fact; what a run does not have is left out
+METRICS = {
+    "total_return_frac": "frac",
+    "net_profit": "usd",
+    "cagr_frac": "frac",
+    "sharpe": "ratio",
+    "sharpe_low": "ratio",
+    "sharpe_high": "ratio",
+    "sortino": "ratio",
+    "calmar": "ratio",
+    "max_drawdown_frac": "frac",
+    "max_drawdown": "usd",
+    "recovery_factor": "ratio",
+    "win_rate": "frac",
+    "trades": "count",
+    "open_trades": "count",
+    "exposure_frac": "frac",
+    "turnover": "ratio",
+    "fees": "usd",
+    "slippage": "usd",
+    "funding": "usd",
+    "traded": "usd",
+    "days": "days",
+}
+TRIP = {
+    "units": "base",
+    "entry_ms": "ms",
+    "exit_ms": "ms",
+    "bars": "bars",
+    "entry_price": "price",
+    "exit_price": "price",
+    "gross": "usd",
+    "slippage": "usd",
+    "fees": "usd",
+    "funding": "usd",
+    "net": "usd",
+    "r": "ratio",
+}
+LATEST = 15
+
+
+class RunArgs(Args):
+    """A run's id; null lists the latest runs."""
+
+    run_id: str | None = Field(None, max_length=80)
+
+
+class RoundTripArgs(Args):
+    """The run, and the number of the round trip in it counted from 1, or the worst or best by net P&L."""
+
+    run_id: str = Field(max_length=80)
+    number: int | Literal["worst", "best"] = "worst"
+
+
+def store(ctx: ToolContext) -> Any:
+    """The run store of the context's home."""
+    from engine.store.runs import Runs
+
+    return Runs(ctx.home / "runs", ctx.engine)
+
+
+def facts_of(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> tuple[Fact, ...]:
+    """Every figure of a run as facts of its handle (r1, r2, ...); an undefined one has the value None."""
+    data, scenarios = run["data"], run["scenarios"]
+    values: dict[str, tuple[Value, str]] = {
+        name: (run["metrics"][name], unit) for name, unit in METRICS.items() if name in run["metrics"]
+    }
+    values["optimistic_return_frac"] = (scenarios["optimistic"], "frac")
+    values["ambiguous_bars"] = (scenarios["ambiguous_bars"], "bars")
+    values["bars"] = (data["bars"], "bars")
+    values["first"] = (data["first_ms"], "ms")
+    values["last"] = (data["last_ms"], "ms")
+    return numbered(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
+
+
+def handle_of(ctx: ToolContext, run: Mapping[str, Any]) -> str:
+    """The run's short name in this thread."""
+    return ctx.handle("r", run["run_id"])
+
+
+def subject_of(run: Mapping[str, Any]) -> str:
+    """What the run is about: `trend on binance BTC-USDT 15m`."""
+    sleeves = run["sleeves"]
+    named = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']}" for s in sleeves[:3])
+    return clean(f"{named} {run['timeframe']}" + (f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else ""), 200)
+
+
+def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> str:
+    """The run in two sentences, numbers as references; whether it looks ahead comes before the first of them."""
+    h = handle_of(ctx, run)
+    about, data = subject or subject_of(run), run["data"]
+    lines = [
+        f"{looks_ahead(run)}{about}, {said(data['first_ms'])} to {said(data['last_ms'])}, {data['source']} bars, "
+        f"{run['fills']} fills, funding {run['funding']}: return {{{h}.total_return_frac}} "
+        f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
+        f"{{{h}.trades}} round trips, fees {{{h}.fees}}, run {run['run_id']}."
+    ]
+    undefined = run["metrics"].get("undefined") or {}
+    if undefined:
+        lines.append("Undefined: " + "; ".join(f"{name} ({why})" for name, why in list(undefined.items())[:6]) + ".")
+    lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith("LEAKS")]
+    return " ".join(lines)
+
+
+def looks_ahead(run: Mapping[str, Any]) -> str:
+    """The verdict of the prefix check, if it was made: a run that leaks is no evidence of anything."""
+    found = run.get("leaks")
+    if not found:
+        return ""
+    text = clean(found.get("text", ""), 200)
+    return f"No look-ahead found: {text}. " if found.get("clean") else f"IT LOOKS AHEAD, {text}: the figures mean nothing. "
+
+
+def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:
+    """Simple daily returns of the run's marked equity at UTC midnights, flat days as 0; empty when equity went to 0."""
+    from engine.sim.metrics import daily_equity
+    from engine.store.bars import timeframe_ms
+
+    frame = store(ctx).frame(run["run_id"], "equity")
+    close_ms, equity = frame["close_ms"].to_numpy(), frame["equity"].to_numpy()
+    _, daily = daily_equity(close_ms, equity, timeframe_ms(run["timeframe"]), float(run["cash"]))
+    return [] if len(daily) < 2 or (daily <= 0).any() else (daily[1:] / daily[:-1] - 1.0).tolist()
+
+
+@tool("run", Effect.READ)
+def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
+    """Read a stored run: configuration, data, metrics; without an id, list the latest runs."""
+    if args.run_id is None:
+        return _latest(ctx)
+    found = store(ctx).load(args.run_id)
+    facts = facts_of(ctx, found)
+    rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)
+    data = {
+        "run_id": found["run_id"],
+        "sleeves": found["sleeves"],
+        "data": {k: found["data"][k] for k in ("source", "files", "sha256") if k in found["data"]},
+        "journal_hash": found["journal_hash"],
+    }
+    evidence = (Evidence("run", found["run_id"]),)
+    return ToolResult("ok", headline(ctx, found), facts, evidence, Table(("metric", "value"), rows), data)
+
+
+def _latest(ctx: ToolContext) -> ToolResult:
+    """The newest runs, one line each."""
+    found = store(ctx).latest(LATEST)
+    if not found:
+        return no_data("no run is stored yet; the developer's backtest makes one")
+    facts: list[Fact] = []
+    rows = []
+    for row in found:
+        handle = ctx.handle("r", row["id"])
+        subject = clean(f"{row['strategy']} on {row['symbol']} {row['timeframe']}", 120)
+        kept = {name: (row[name], METRICS[name]) for name in METRICS if name in row}
+        facts += numbered(handle, subject, Evidence("run", row["id"]), kept)
+        rows.append((row["id"], subject, said(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
+    columns = ("run", "about", "made", *(name for name in METRICS if name in found[0]))
+    evidence = tuple(Evidence("run", row["id"]) for row in found)
+    return ToolResult("ok", f"The latest {len(found)} runs.", tuple(facts), evidence, Table(columns, tuple(rows)))
+
+
+@tool("round_trip", Effect.READ)
+def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
+    """Read one round trip of a stored run: entry, exit, costs, the rule that closed it."""
+    trips = store(ctx).frame(args.run_id, "trips")
+    if trips.is_empty():
+        return no_data(f"run {args.run_id} has no round trip")
+    if isinstance(args.number, int):
+        if not 1 <= args.number <= len(trips):
+            raise BadInput(f"run {args.run_id} has no round trip {args.number}", f"it has 1 to {len(trips)}")
+        row = trips.row(args.number - 1, named=True)
+    else:
+        row = trips.sort("net", descending=args.number == "best", nulls_last=True).row(0, named=True)
+    identity = f"{args.run_id}/{row['trip']}"
+    handle = ctx.handle("t", identity)
+    subject = f"round trip {row['trip']} of {row['sleeve']}, {row['side']}"
+    facts = numbered(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
+    text = (
+        f"{subject}: entered {{{handle}.entry_ms}} at {{{handle}.entry_price}}, left {{{handle}.exit_ms}} at "
+        f"{{{handle}.exit_price}} by {row['reason']}; {{{handle}.gross}} before costs, slippage {{{handle}.slippage}}, fees "
+        f"{{{handle}.fees}}, funding {{{handle}.funding}}, net {{{handle}.net}}. All of it: nightdesk journal explain {identity}"
+    )
+    rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)
+    return ToolResult("ok", text, facts, (Evidence("run", args.run_id),), Table(("what", "value"), rows), {"trip": identity})

@@ -1,0 +1,179 @@
+"""What runs are made of and how they are got: a Setup -> a job -> a stored run. Called by backtests, compare and proposals.
+
+A job is waited for as long as the context allows; what is not done by then is `started`, and the same question later finds the
+run by its cache key. All runs of one question are over the same span with the same costs, data and code.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from engine.errors import BadInput, DataError
+from tools import runs
+from tools.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
+from tools.limits import require_room
+from tools.when import instant
+
+Timeframe = Literal["1m", "5m", "15m", "1h"]
+
+
+class Change(Args):
+    """One parameter: its key and its new value."""
+
+    key: str = Field(max_length=60)
+    value: int | float | bool | str
+
+
+class Setup(NamedTuple):
+    """What a run is of: one sleeve's configuration as a job takes it."""
+
+    label: str
+    sleeve: Mapping[str, Any]  # strategy, symbol, venue, market, side, cash, params
+    timeframe: str
+
+    def having(self, label: str, params: Mapping[str, Any]) -> "Setup":
+        """The same with other parameters."""
+        return Setup(label, {**self.sleeve, "params": dict(params)}, self.timeframe)
+
+
+class Done(NamedTuple):
+    """What came of some jobs: the stored runs in order, or the result to hand on instead."""
+
+    runs: tuple[dict[str, Any], ...]
+    instead: ToolResult | None
+
+
+def named_setup(strategy: str, symbol: str, timeframe: str, venue: str | None) -> Setup:
+    """A strategy with its defaults on one instrument. Without a venue the job finds one that has bars."""
+    sleeve = {
+        "strategy": strategy,
+        "symbol": symbol.upper(),
+        "venue": venue or "",
+        "market": "perp",
+        "side": "both",
+        "params": {},
+    }
+    return Setup("defaults", sleeve, timeframe)
+
+
+def live_setup(sleeve: Any, version: int) -> Setup:
+    """A sleeve's configuration in force, as a job takes it."""
+    fields = ("strategy", "symbol", "venue", "market", "side", "cash", "params")
+    return Setup(f"live configuration (v{version})", {name: getattr(sleeve, name) for name in fields}, sleeve.timeframe)
+
+
+def full_params(sleeve: Mapping[str, Any]) -> Any:
+    """Every parameter checked against its bounds, defaults filled in; a person's own strategy is left to its job."""
+    from engine.strategies.base import SHIPPED, load_strategy, parse_params
+
+    if sleeve["strategy"] not in SHIPPED:
+        return dict(sleeve["params"])
+    return parse_params(load_strategy(sleeve["strategy"]), sleeve["params"])
+
+
+def values_of(changes: Sequence[Change]) -> dict[str, Any]:
+    """Changes as a mapping; BadInput when a key stands twice."""
+    found: dict[str, Any] = {}
+    for change in changes:
+        if change.key in found:
+            raise BadInput(f"{clean(change.key, 60)} is changed twice", "give each key once")
+        found[change.key] = change.value
+    return found
+
+
+def label_of(params: Mapping[str, Any]) -> str:
+    """`stop_atr 3, target_atr 6`."""
+    return clean(
+        ", ".join(f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in params.items()), 120
+    )
+
+
+def span_of(ctx: ToolContext, start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """[from, to) in UTC ms; None: as far as the bars go."""
+    first = instant(start, ctx.desk_ms) if start else None
+    last = instant(end, ctx.desk_ms) if end else None
+    if first is not None and last is not None and last <= first:
+        raise BadInput(f"the span is empty or reversed: {start} to {end}", "end is exclusive and comes after start")
+    return first, last
+
+
+def runs_of(ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, int | None], more: Mapping[str, Any]) -> Done:
+    """One stored run a setup, all over the same span with the same costs; or `started`, `failed` when there is not."""
+    common = {"start": span[0], "end": span[1], "fills": "pessimistic", "funding": "recorded", **more}
+    wanted = [{"sleeves": [dict(setup.sleeve)], "timeframe": setup.timeframe, **common} for setup in setups]
+    jobs = asked(ctx, "backtest", wanted)
+    views = wait_all(ctx, jobs)
+    broken = [view for view in views if view.state != "done"]
+    if broken:
+        worst = next((v for v in broken if v.state in ("failed", "cancelled")), broken[0])
+        for view in broken if worst.state in ("failed", "cancelled") else ():
+            ctx.jobs.cancel(view.id)
+        return Done((), unfinished(worst, len(broken)))
+    if any(view.run_id is None for view in views):
+        raise DataError("a finished backtest job names no run", "run it again")
+    found = tuple(runs.store(ctx).load(view.run_id) for view in views)
+    if len({run["data"]["sha256"] for run in found}) > 1 or len({run["code"]["core"] for run in found if "code" in run}) > 1:
+        raise DataError("data or code changed between the runs, so they cannot be compared", "ask again")
+    return Done(found, None)
+
+
+def asked(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One job for each of `wanted`: the one that is open for the very same arguments, or a new one. Refused without room."""
+    open_now = _open_jobs(ctx, kind)
+    missing = [args for args in wanted if _text(args) not in open_now]
+    if missing:
+        require_room(ctx, len(missing))
+    jobs = []
+    for args in wanted:
+        key = _text(args)
+        if key not in open_now:
+            open_now[key] = ctx.jobs.submit(kind, args, thread=ctx.thread, turn=ctx.turn)
+        jobs.append(open_now[key])
+    return jobs
+
+
+def _open_jobs(ctx: ToolContext, kind: str) -> dict[str, str]:
+    """Arguments of the jobs of a kind that are queued or running -> id."""
+    from sqlmodel import col, select
+
+    from engine.store.db import read
+    from engine.store.tables import Job
+
+    with read(ctx.engine) as session:
+        rows = session.exec(select(Job).where(col(Job.kind) == kind, col(Job.state).in_(("queued", "running")))).all()
+        return {_text(json.loads(row.args)): row.id for row in rows}
+
+
+def _text(args: Mapping[str, Any]) -> str:
+    return json.dumps(args, sort_keys=True)
+
+
+def wait_all(ctx: ToolContext, jobs: Sequence[str]) -> list[JobView]:
+    """Wait for all jobs within the context's time together; progress is their mean."""
+    deadline = None if ctx.wait_s is None else time.monotonic() + ctx.wait_s
+    shares = dict.fromkeys(jobs, 0.0)
+    views: list[JobView] = []
+    for job in jobs:
+
+        def advance(done: float, job: str = job) -> None:
+            shares[job] = done
+            ctx.progress(sum(shares.values()) / len(shares))
+
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        views.append(ctx.jobs.wait(job, left, advance))
+        if views[-1].state == "done":
+            advance(1.0)
+    return views
+
+
+def unfinished(view: JobView, count: int = 1) -> ToolResult:
+    """What to say of a job that has no result yet, or never will."""
+    evidence = (Evidence("job", view.id),)
+    if view.state in ("failed", "cancelled"):
+        return ToolResult("failed", f"{clean(view.error or f'the job was {view.state}', 400)}", evidence=evidence)
+    jobs = "A job is" if count == 1 else f"{count} jobs are"
+    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). Ask the same again for the answer: nothing is run twice."
+    return ToolResult("started", text, evidence=evidence, job=view.id)
