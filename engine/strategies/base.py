@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
-from engine.strategies.params import StrategyParams, knob, params_table, parse_params, risk_move
+from engine.strategies.params import StrategyParams, complaint, knob, params_table, parse_params, risk_move
 
 __all__ = [
     "SHIPPED",
@@ -134,13 +135,18 @@ def checked(module: ModuleType, path: Path) -> ModuleType:
         raise StrategyError(f"{path.name} lacks {', '.join(lacking)}", "a strategy has NAME, FEATURES, Params and signals(f, p)")
     if path.stem != module.NAME:
         raise StrategyError(f"{path.name} says NAME = {module.NAME!r}", "file name and NAME must be the same")
-    if isinstance(module.FEATURES, str) or not all(isinstance(x, str) for x in module.FEATURES):
+    if not isinstance(module.FEATURES, tuple | list) or not all(isinstance(x, str) for x in module.FEATURES):
         raise StrategyError(f"{path.name}: FEATURES is not a tuple of names", 'write FEATURES = ("sma",)')
     unknown = [feature for feature in module.FEATURES if feature not in BY_NAME]
     if unknown:
         raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"there are {', '.join(BY_NAME)}")
     if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
         raise StrategyError(f"{path.name}: Params is not a StrategyParams", "write class Params(StrategyParams): ...")
+    try:
+        module.Params()
+    except ValidationError as error:
+        if any(one["type"] != "missing" for one in error.errors()):
+            raise StrategyError(f"{path.name}: its defaults do not fit: {complaint(module, error.errors()[0])}") from None
     if not callable(module.signals):
         raise StrategyError(f"{path.name}: signals is not a function", "write def signals(f, p): ...")
     return module

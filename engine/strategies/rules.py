@@ -4,9 +4,9 @@ Called by sim/ and live/, once a sleeve and configuration version. Hard limits o
 above the params: the stricter of the two holds.
 """
 
+from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.core.sizing import whole_lots
 from engine.core.state import FILL_MODES, Rules
 from engine.errors import BadInput
 from engine.strategies.params import StrategyParams
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.venues.instruments import Costs, Instrument
 
 HOUR_MS = 3_600_000
+LOT_SLACK = 1e-9  # 0.3 / 0.1 is a little less than 3; a person who types 0.3 means three lots
 
 
 class SleeveLimits(NamedTuple):
@@ -49,31 +50,20 @@ def rules_of(
         if mode not in FILL_MODES:
             raise BadInput(f"fills = {mode!r} is not one of {', '.join(FILL_MODES)}")
         mode = FILL_MODES.index(mode)
-    fixed = whole_lots(params.fixed_qty, instrument.lot_size)
+    fixed = floor(params.fixed_qty / instrument.lot_size + LOT_SLACK)
     if params.fixed_qty > 0.0 and fixed == 0:
         lot = f"{instrument.lot_size:g}"
         raise BadInput(f"fixed_qty = {params.fixed_qty:g} is less than one lot of {instrument.symbol}, {lot}")
-    same = {name: getattr(params, name) for name in SAME}
-    return Rules(
-        **same,
-        instrument=index,
-        mode=mode,
-        bar_ms=bar_ms,
-        fixed_lots=fixed,
-        risk_start_frac=min(params.risk_start_frac, limits.risk_frac_max),
-        risk_floor_frac=min(params.risk_floor_frac, limits.risk_frac_max),
-        risk_max_frac=min(params.risk_max_frac, limits.risk_frac_max),
-        leverage_max=min(params.leverage_max, limits.leverage_max),
-        maintenance_frac=instrument.maintenance_frac,
-        day_loss_frac_max=limits.day_loss_frac_max,
-        streak_max=limits.streak_max,
-        day_entries_max=limits.day_entries_max,
-        pause_ms=round(limits.pause_hours * HOUR_MS),
-        lot_size=instrument.lot_size,
-        tick=instrument.tick,
-        maker_frac=costs.maker_frac,
-        taker_frac=costs.taker_frac,
-    )
+    read = {name: getattr(params, name) for name in SAME}
+    read |= {name: min(getattr(params, name), limits.risk_frac_max) for name in RISKS}
+    read |= {name: getattr(limits, name) for name in ("day_loss_frac_max", "streak_max", "day_entries_max")}
+    read |= {name: getattr(instrument, name) for name in ("maintenance_frac", "lot_size", "tick")}
+    read |= {"maker_frac": costs.maker_frac, "taker_frac": costs.taker_frac, "fixed_lots": fixed}
+    read |= {"instrument": index, "mode": mode, "bar_ms": bar_ms}
+    read["leverage_max"] = min(params.leverage_max, limits.leverage_max)
+    read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
+    # the kernel refuses an int in a float's place: whoever wrote 0 into desk.toml meant 0.0
+    return Rules(**{name: kind(read[name]) for name, kind in Rules.__annotations__.items()})
 
 
 # fields whose name and meaning are the same in Params and Rules
@@ -94,3 +84,4 @@ SAME = (
     "notional_frac_max",
     "participation_max",
 )
+RISKS = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
