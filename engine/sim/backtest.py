@@ -277,7 +277,7 @@ def told(run: Backtest, loaded: Loaded, own: Any, leaks: list[dict[str, Any]]) -
     cash = sum(s.spec.cash for s in p.sleeves)
     figures = metrics(run.close_ms, own.equity, p.timeframe_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
-    returns = {name: float(run.curves[name][-1]) / cash - 1.0 for name in SCENARIOS}
+    returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
     many = len(sleeves) > 1
     return {
         "strategy": " + ".join(s["strategy"] for s in sleeves),

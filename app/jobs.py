@@ -1,0 +1,317 @@
+"""Jobs: work in processes of their own - killable, niced, with an allow-listed environment - and their rows.
+
+Asked by the tool layer (through the port tools.contract.Jobs), the API and the command line; `python -m app.jobs ID` is a job's
+process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has to stay
+alive for it: the row says what became of a job, also when its asker or the job's process was killed.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from app import work
+from app.home import Home, open_home
+from engine.errors import BadInput, DeskError, Refused
+from engine.store.db import read, write
+from engine.store.runs import Runs
+from engine.store.tables import Job
+from engine.strategies.base import SHIPPED
+from tools.contract import JobView
+
+KINDS: Mapping[str, Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]] = {
+    "backtest": work.backtest,
+    "leaks": work.leaks,
+}
+LIVE = ("queued", "running")
+WAITING_MAX = 3
+NICE = 10
+POLL_S = 0.05
+TURN_S = 0.1  # how often a waiting process looks whether it is its turn
+TOLD_S = 0.2  # progress is written at most this often
+UNBORN_MS = 30_000  # a queued job without a process by then never got one
+PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR")
+PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
+
+
+class Jobs:
+    """The queue of one home; any process may hold one. `time_limit_s` is what a job gets once it runs."""
+
+    def __init__(self, home: Home, person: str = "", time_limit_s: float = work.TIME_LIMIT_S) -> None:
+        self.home, self.person, self.time_limit_s = home, person, time_limit_s
+
+    def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None = None, turn: str | None = None) -> str:
+        """Queue a job; returns its id. Words that are off raise BadInput here; a run that is stored is done at once.
+
+        Raises Refused when one runs and WAITING_MAX wait already.
+        """
+        if kind not in KINDS:
+            raise BadInput(f"unknown kind of job {kind!r}", f"there are {', '.join(KINDS)}")
+        known = self._known(kind, args)
+        now = now_ms()
+        job = Job(
+            id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
+            kind=kind,
+            args=json.dumps(dict(args), allow_nan=False),
+            state="done" if known else "queued",
+            progress=1.0 if known else 0.0,
+            thread=thread,
+            turn=turn,
+            person=self.person or None,
+            run_id=known["run_id"] if known else None,
+            created_ms=now,
+            ended_ms=now if known else None,
+            body=json.dumps({"result": known} if known else {"time_limit_s": self.time_limit_s}),
+        )
+        with write(self.home.engine) as session:
+            if not known:
+                refuse_a_crowd(session, now)
+            session.add(job)
+            job_id = job.id
+        if not known:
+            self._spawn(job_id)
+        return job_id
+
+    def _known(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The result of a backtest that is in the store. A person's strategy file is never run in this process to find out."""
+        strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None}
+        if kind != "backtest" or not strategies <= set(SHIPPED):
+            return None
+        run = Runs(self.home.runs, self.home.engine).cached(work.planned(self.home, args).cache_key)
+        return brief(run | {"cached": True}) if run else None
+
+    def _spawn(self, job_id: str) -> None:
+        """Start the job's process, a session of its own: it outlives this one, and can be killed whole."""
+        logs = self.home.path / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / f"{job_id}.log").open("ab") as log:
+            child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "app.jobs", job_id],
+                env=environment(self.home),
+                cwd=Path(__file__).resolve().parents[1],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        with write(self.home.engine) as session:
+            session.exec(update(Job).where(col(Job.id) == job_id, col(Job.pid).is_(None)).values(pid=child.pid))
+        _CHILDREN[child.pid] = child
+
+    def view(self, job_id: str) -> JobView:
+        """The job as it is now. A process that died without a word is found here. BadInput for an unknown id."""
+        job = self._row(job_id)
+        if job.state in LIVE and gone(job, now_ms()):
+            with write(self.home.engine) as session:
+                bury(session, now_ms())
+            job = self._row(job_id)
+        result = json.loads(job.body).get("result")
+        return JobView(job.id, job.state, job.progress, job.run_id, job.error, result)  # type: ignore[arg-type]  # a word of LIVE or an end
+
+    def _row(self, job_id: str) -> Job:
+        """The job's row as it is now."""
+        with read(self.home.engine) as session:
+            job = session.get(Job, job_id)
+        if job is None:
+            raise BadInput(f"there is no job {job_id!r}", "its id was printed when it was started")
+        return job
+
+    def wait(self, job_id: str, timeout_s: float | None = None, progress: work.Progress = work.silent) -> JobView:
+        """The job when it has ended, or as it is after `timeout_s` seconds (None: as long as it takes)."""
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            found = self.view(job_id)
+            progress(found.progress)
+            if found.state not in LIVE or (until is not None and time.monotonic() >= until):
+                return found
+            time.sleep(POLL_S)
+
+    def cancel(self, job_id: str) -> None:
+        """End it: the row first, then the process. What it was writing never becomes a run. An ended job stays as it is."""
+        with write(self.home.engine) as session:
+            pid = session.exec(select(Job.pid).where(Job.id == job_id)).first()
+            if not settle(session, job_id, "cancelled", error="cancelled"):
+                return
+        if pid is not None and is_job(pid, job_id):
+            end(pid)
+
+    def live(self) -> list[JobView]:
+        """Jobs that run or wait, oldest first."""
+        with read(self.home.engine) as session:
+            ids = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE)).order_by(col(Job.created_ms))))
+        return [self.view(job_id) for job_id in ids]
+
+
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # our own children: asked whether they ended, or they stay as zombies
+
+
+def now_ms() -> int:
+    """The machine's time."""
+    return time.time_ns() // 1_000_000
+
+
+def brief(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job's row keeps of a result: a run is in the store, its id is enough."""
+    return {name: run[name] for name in ("run_id", "cached", "metrics", "scenarios")} if "run_id" in run else dict(run)
+
+
+def environment(home: Home) -> dict[str, str]:
+    """What a job's process sees: no key, no token, nothing that is not listed."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    if home.settings.data is not None:
+        passed["NIGHTDESK_DATA"] = str(home.settings.data)
+    return passed | {"NIGHTDESK_HOME": str(home.path)}
+
+
+def refuse_a_crowd(session: Session, now: int) -> None:
+    """Refused when one job runs (or is about to) and WAITING_MAX wait."""
+    bury(session, now)
+    live = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE))))
+    if len(live) > WAITING_MAX:
+        raise Refused(f"one job runs and {WAITING_MAX} wait already: {', '.join(live)}", "wait for one, or cancel it")
+
+
+def bury(session: Session, now: int) -> None:
+    """Jobs whose process is gone are failed, with the reason; nothing waits for them any longer."""
+    for job in session.exec(select(Job).where(col(Job.state).in_(LIVE))):
+        if why := gone(job, now):
+            settle(session, job.id, "failed", error=why)
+
+
+def gone(job: Job, now: int) -> str:
+    """Why a live job will never end by itself; empty while its process lives or may still come."""
+    if job.pid is None:
+        return "its process was never started: the asker died first" if now - job.created_ms > UNBORN_MS else ""
+    if is_job(job.pid, job.id):
+        return ""
+    return f"its process ended without a word: killed, or out of memory; see logs/{job.id}.log"
+
+
+def settle(session: Session, job_id: str, state: str, **values: Any) -> bool:
+    """Give a live job its end; False when it had one already. The one place where a job ends."""
+    claim = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(LIVE))
+    return session.exec(claim.values(state=state, ended_ms=now_ms(), **values)).rowcount == 1
+
+
+def is_job(pid: int, job_id: str) -> bool:
+    """True while process `pid` lives and is this job's: numbers of processes are given out again."""
+    child = _CHILDREN.get(pid)
+    if child is not None and child.poll() is not None:
+        return False
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return not Path("/proc/self").exists() and _signalled(pid)
+    except OSError:
+        return False
+    return job_id.encode() in text
+
+
+def _signalled(pid: int) -> bool:
+    """True when a process of that number can be signalled; for systems without /proc."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def end(pid: int) -> None:
+    """Kill the process and whatever it started."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    child = _CHILDREN.pop(pid, None)
+    if child is not None:
+        child.wait()
+
+
+def my_turn(home: Home, job_id: str) -> bool | None:
+    """Claim the one running place: True now, False not yet, None when the job was cancelled meanwhile."""
+    with read(home.engine) as session:  # looking costs no lock; only who may go takes one
+        first = next_up(session)
+        if first is not None and first.id != job_id and not gone(first, now_ms()):
+            mine = session.get(Job, job_id)
+            return False if mine is not None and mine.state == "queued" else None
+    with write(home.engine) as session:
+        bury(session, now_ms())
+        job, first = session.get(Job, job_id), next_up(session)
+        if job is None or job.state != "queued":
+            return None
+        if first is None or first.id != job_id:
+            return False
+        job.state, job.pid, job.started_ms = "running", os.getpid(), now_ms()
+        session.add(job)
+        return True
+
+
+def next_up(session: Session) -> Job | None:
+    """The job that runs, else the one that waits longest."""
+    live = select(Job).where(col(Job.state).in_(LIVE))
+    return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
+
+
+def attend(home: Home, job_id: str) -> None:
+    """The whole life of a job's process."""
+    while (turn := my_turn(home, job_id)) is False:
+        time.sleep(TURN_S)
+    if turn is None:
+        return
+    with read(home.engine) as session:
+        job = session.get(Job, job_id)
+        assert job is not None  # noqa: S101 - it was there a moment ago, and rows are never deleted
+        kind, args, limit_s = job.kind, json.loads(job.args), json.loads(job.body).get("time_limit_s", work.TIME_LIMIT_S)
+    try:
+        what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
+        with work.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
+            result = brief(KINDS[kind](home, args, teller(home, job_id)))
+    except DeskError as error:
+        fail(home, job_id, str(error))
+        return
+    except Exception as error:  # the row must say so; the traceback goes to the log
+        fail(home, job_id, f"our bug: {type(error).__name__}: {error}; logs/{job_id}.log")
+        raise
+    with write(home.engine) as session:
+        body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
+        settle(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
+
+
+def fail(home: Home, job_id: str, text: str) -> None:
+    """Note why a job failed."""
+    with write(home.engine) as session:
+        settle(session, job_id, "failed", error=text)
+
+
+def teller(home: Home, job_id: str) -> work.Progress:
+    """A progress callback that writes to the job's row, seldom enough to cost nothing."""
+    last = [0.0]
+
+    def tell(share: float) -> None:
+        if time.monotonic() - last[0] < TOLD_S:
+            return
+        last[0] = time.monotonic()
+        with write(home.engine) as session:
+            claim = update(Job).where(col(Job.id) == job_id, col(Job.state) == "running")
+            session.exec(claim.values(progress=min(max(share, 0.0), 1.0)))
+
+    return tell
+
+
+def main() -> None:
+    """`python -m app.jobs ID`"""
+    os.nice(NICE)
+    attend(open_home(), sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What a job does, one function a kind: backtest, leaks, rerun. Called by app/jobs.py in a process of its own, and by the
+command line in its own process, where a person sits in front of the progress bar.
+
+Each takes the opened home, arguments as JSON values, and a callback for the share done; it returns plain JSON values.
+A strategy that never ends is ended by `limited`, also one that swallows every exception.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from app.home import Home
+from engine.errors import BadInput, DataError, StrategyError
+from engine.sim.plan import CASH, Plan, Request, Spec, moment, plan, request_of
+from engine.store.runs import Runs
+
+Progress = Callable[[float], None]
+TIME_LIMIT_S = 120.0
+GRACE_S = 5.0  # between the polite end and the end of the process
+ARGS = (
+    "strategy",
+    "symbol",
+    "timeframe",
+    "venue",
+    "market",
+    "side",
+    "start",
+    "end",
+    "params",
+    "fills",
+    "funding",
+    "cash",
+    "sleeves",
+)
+
+
+def silent(_done: float) -> None:
+    """Progress that nobody watches."""
+
+
+def request_from(home: Home, args: Mapping[str, Any]) -> Request:
+    """A request from plain words. `sleeves` (a list of Spec fields) replaces strategy, symbol, ... of a single one."""
+    if unknown := sorted(set(args) - set(ARGS)):
+        raise BadInput(f"unknown argument {unknown[0]!r}", f"there are {', '.join(ARGS)}")
+    given = {key: value for key, value in args.items() if value is not None}
+    timeframe = given.get("timeframe", "15m")
+    sleeves = given.get("sleeves") or [{k: given[k] for k in Spec._fields if k in given}]
+    specs = tuple(spec_of(home, sleeve, timeframe) for sleeve in sleeves)
+    limits = home.desk.limits
+    return Request(
+        specs,
+        timeframe,
+        moment(given.get("start")),
+        moment(given.get("end")),
+        given.get("fills", "pessimistic"),
+        given.get("funding", "recorded"),
+        limits.desk(),
+        limits.sleeve(),
+    )
+
+
+def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> Spec:
+    """One sleeve from plain words; a venue that is not named is the one that has the bars."""
+    for needed in ("strategy", "symbol"):
+        if not given.get(needed):
+            raise BadInput(f"no {needed}", f"name a {needed}")
+    try:
+        spec = Spec(**{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))})
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(Spec._fields)}") from error
+    return spec._replace(venue=spec.venue or venue_of(home, spec, timeframe))
+
+
+def venue_of(home: Home, spec: Spec, timeframe: str) -> str:
+    """binance where its bars are there, else the only venue that has them, else the one this desk was opened with."""
+    found = {
+        s.venue
+        for s in home.catalog.series()
+        if (s.symbol, s.market, s.series, s.tag) == (spec.symbol, spec.market, timeframe, "")
+    }
+    real = sorted(found - {"synthetic"})
+    if "binance" in found or len(real) > 1:
+        return "binance"
+    if real:
+        return real[0]
+    return "synthetic" if "synthetic" in found else home.feed.get("venue", "binance")
+
+
+def planned(home: Home, args: Mapping[str, Any]) -> Plan:
+    """The request of `args` with everything found: names, data, hashes."""
+    return plan(request_from(home, args), home.catalog, home.strategies, home.desk.overrides())
+
+
+def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
+    """Run and keep a backtest, or find the same one in the store: the run's JSON with `cached`."""
+    return run_plan(home, planned(home, args), progress, fresh=fresh)
+
+
+def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
+    """The run of a plan: a stored one of the same key unless `fresh`, else simulated and kept."""
+    runs = Runs(home.runs, home.engine)
+    known = None if fresh else runs.cached(found.cache_key)
+    if known is not None:
+        progress(1.0)
+        return known | {"cached": True}
+    from engine.sim.backtest import simulate
+
+    done = simulate(found, lambda share: progress(0.9 * share))
+    try:
+        kept = runs.keep(done.report, done.frames(), done.page, time.time_ns() // 1_000_000)
+    except OSError as error:
+        what = f"the run cannot be stored in {home.runs}: {error.strerror or error}"
+        raise DataError(what, "free its disk, or set NIGHTDESK_HOME to a folder of yours") from error
+    progress(1.0)
+    return kept | {"cached": False}
+
+
+def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Does a strategy look ahead, on the bars of the request? The check's report with what it was run on."""
+    from engine.sim.backtest import frame_of, load
+    from engine.sim.leaks import check
+
+    found = planned(home, {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}})
+    sleeve, loaded = found.sleeves[0], load(found)
+    report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), progress=progress)
+    series = found.series[sleeve.key]
+    data = {"files": list(found.files), "sha256": found.data_sha256, "bars": len(loaded.whole.close_ms), "source": series.source}
+    return {"strategy": sleeve.spec.strategy, "instrument": sleeve.key, **report._asdict(), "data": data}
+
+
+def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
+    """Simulate a stored run's configuration again and say what is equal: journal, data, code, configuration."""
+    from engine.sim.backtest import simulate
+
+    then = Runs(home.runs, home.engine).load(run_id)
+    request, overrides = request_of(then["config"])
+    found = plan(request, home.catalog, home.strategies, overrides)
+    now = simulate(found, progress).report
+    pairs = {name: (then[name], now[name]) for name in ("journal_hash", "config_hash", "code_hash")}
+    pairs["data_sha256"] = (then["data"]["sha256"], now["data"]["sha256"])
+    compared = {name: {"then": a, "now": b, "equal": a == b} for name, (a, b) in pairs.items()}
+    return {
+        "run_id": run_id,
+        "equal": compared["journal_hash"]["equal"],
+        **compared,
+        "code_that_differs": differing(then["code"], now["code"]),
+        "files_that_differ": differing(then["data"]["file_sha256"], now["data"]["file_sha256"]),
+        "versions_that_differ": differing(then["versions"], now["versions"]),
+        "total_return_frac": {"then": then["metrics"]["total_return_frac"], "now": now["metrics"]["total_return_frac"]},
+    }
+
+
+def differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names whose value is not the same on both sides."""
+    return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+
+
+class _TooLong(BaseException):
+    """Raised into work that outlived its limit; no `except Exception` of a strategy stops it."""
+
+
+@contextmanager
+def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambda _text: None) -> Iterator[None]:
+    """Let the block run for so many seconds of wall time; then StrategyError. Main thread only.
+
+    Work that swallows even that ends with its whole process GRACE_S later, after `last_words` were told why.
+    """
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise _TooLong
+
+    told = StrategyError(
+        f"{what} did not end within {seconds:g} s and was stopped",
+        "look for a loop without an end in the strategy, or give it more time with --time-limit",
+    )
+    hard = threading.Timer(seconds + GRACE_S, _end_process, [str(told), last_words])
+    hard.daemon = True
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    hard.start()
+    try:
+        yield
+    except _TooLong:
+        raise told from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+        hard.cancel()
+
+
+def _end_process(line: str, last_words: Callable[[str], None]) -> None:
+    """The last resort: say why, and leave without asking anybody."""
+    try:
+        last_words(line)
+        sys.stderr.write(f"nightdesk: {line}\n")
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+def report_path(run: Mapping[str, Any]) -> Path:
+    """Where a stored run's page lies."""
+    return Path(run["folder"]) / "report.html"

@@ -1,0 +1,464 @@
+"""F10, the leak: every plant is found and named with its bar, and no clean strategy is accused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.errors import StrategyError
+from engine.features.frame import COLUMNS, FeatureFrame
+from engine.sim import leaks
+from engine.strategies.base import SHIPPED, SignalFrame, StrategyParams, load_strategy
+
+QUARTER_MS = 900_000
+COUNT = 5000
+FEATURES = ("sma", "ema", "rsi", "atr", "zscore", "highest", "lowest", "returns", "vol", "day_volume")
+
+
+def frame_of(count: int = COUNT, seed: int = 2) -> FeatureFrame:
+    """Random 15m bars, three of them missing."""
+    rng = np.random.default_rng(seed)
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.004, count)))
+    columns = [close, close * (1 + rng.random(count) / 500), close * (1 - rng.random(count) / 500), close.copy()]
+    columns.append(rng.lognormal(5.0, 1.0, count))
+    for column in columns:
+        column[[count // 3, count // 2, count // 2 + 1]] = np.nan
+    return FeatureFrame((np.arange(count) + 1) * QUARTER_MS, *columns, QUARTER_MS)
+
+
+FRAME = frame_of()
+
+
+def strategy(rule: Callable[[FeatureFrame, Any], Any]) -> SimpleNamespace:
+    """A strategy of one rule: a bool array (long or nothing), or a direction."""
+
+    def signals(f: FeatureFrame, p: Any) -> SignalFrame:
+        direction = np.asarray(rule(f, p)).astype(np.int8)
+        return SignalFrame(direction, np.abs(direction).astype(float))
+
+    return SimpleNamespace(NAME="mine", FEATURES=FEATURES, Params=StrategyParams, signals=signals)
+
+
+def closes(f: FeatureFrame) -> np.ndarray:
+    """Closes with the last known price where one is missing."""
+    known = np.where(np.isfinite(f.close), np.arange(len(f)), 0)
+    return f.close[np.maximum.accumulate(known)]
+
+
+def clock(f: FeatureFrame) -> np.ndarray:
+    """Number of each bar's hour."""
+    return (f.close_ms - f.timeframe_ms) // 3_600_000
+
+
+# ---------------------------------------------------------------- plants
+
+
+def shifted(f, p):
+    """shift(-1): the next close."""
+    return np.append(f.close[1:] > f.close[:-1], False)
+
+
+def rolled(f, p):
+    """np.roll by one: the next close, and at the end the first."""
+    return np.roll(f.close, -1) > f.close
+
+
+def normalised(f, p):
+    """z-score with mean and deviation of the whole sample."""
+    x = np.diff(closes(f), prepend=np.nan)
+    return (x - np.nanmean(x)) / np.nanstd(x) > 1.0
+
+
+def centred(f, p):
+    """A moving average centred on the bar."""
+    return closes(f) > np.convolve(closes(f), np.ones(21) / 21, mode="same")
+
+
+def sloped(f, p):
+    """np.gradient looks one bar ahead."""
+    return np.gradient(closes(f)) > 0.0
+
+
+def higher_timeframe(f, p):
+    """The hour's close, joined on the hour's open: known 45 minutes early."""
+    x, hour = closes(f), clock(f)
+    last = np.append(np.flatnonzero(np.diff(hour)), len(f) - 1)
+    hourly = x[last]
+    return hourly[np.searchsorted(hour[last], hour)] > x
+
+
+def scaled(f, p):
+    """A scaler fitted on everything: place between least and largest of all closes."""
+    x = closes(f)
+    return (x - x.min()) / (x.max() - x.min()) < 0.2
+
+
+def ranked(f, p):
+    """A quantile of the whole sample as threshold."""
+    x = np.diff(closes(f), prepend=0.0)
+    return x > np.quantile(x, 0.9)
+
+
+def two_states(f, p):
+    """A regime model fitted on all data: two means of absolute moves, ten rounds."""
+    x = np.abs(np.diff(closes(f), prepend=closes(f)[0] if len(f) else 0.0))
+    low, high = np.min(x), np.max(x)
+    for _ in range(10):
+        calm = np.abs(x - low) < np.abs(x - high)
+        low, high = x[calm].mean() if calm.any() else low, x[~calm].mean() if (~calm).any() else high
+    return np.abs(x - low) < np.abs(x - high)
+
+
+def trained(f, p):
+    """A regression of the next move on the last, fitted on all bars and used on them."""
+    x = np.diff(closes(f), prepend=closes(f)[0])
+    if len(x) < 4:
+        return np.zeros(len(f), int)
+    slope, level = np.polyfit(x[:-1], x[1:], 1)
+    return slope * x + level > 0.0
+
+
+def detrended(f, p):
+    """Distance from a line through the whole history."""
+    x = closes(f)
+    at = np.arange(len(x))
+    return x > np.polyval(np.polyfit(at, x, 1), at) if len(x) > 2 else np.zeros(len(x), int)
+
+
+def backfilled(f, p):
+    """Missing closes filled with the next one that is known."""
+    known = np.flatnonzero(np.isfinite(f.close))
+    if not len(known):
+        return np.zeros(len(f), int)
+    following = known[np.minimum(np.searchsorted(known, np.arange(len(f))), len(known) - 1)]
+    x = f.close[following]
+    return np.append(0, np.sign(np.diff(x)))
+
+
+def smoothed(f, p):
+    """A low pass over the whole history by Fourier transform."""
+    x = closes(f)
+    parts = np.fft.rfft(x)
+    parts[max(len(x) // 50, 1) :] = 0
+    return np.fft.irfft(parts, len(x)) > x
+
+
+def only_when_it_pays(f, p):
+    """A clean, rare signal that is dropped where the next bar would lose: the leak shows on some 50 bars."""
+    rare = f.zscore(50) > 2.5
+    return rare & np.append(f.close[1:] > f.close[:-1], False)
+
+
+def leaves_before_the_end(f, p):
+    """No position over the last five bars of history: one cannot know that they are the last."""
+    direction = (f.close > f.sma(20)).astype(int)
+    direction[-5:] = 0
+    return direction
+
+
+def knows_the_crash(f, p):
+    """Clean but for the last 5 bars, where it has read the last close."""
+    direction = (f.close > f.sma(20)).astype(int)
+    last = len(f) - 1
+    direction[-5:] = 1 if f.close[last] > 101.0 else -1
+    return direction
+
+
+def counts_from_the_end(f, p):
+    """Every seventh bar, counted from the last one."""
+    return np.arange(len(f))[::-1] % 7 == 0
+
+
+PLANTS = [
+    shifted,
+    rolled,
+    normalised,
+    centred,
+    sloped,
+    higher_timeframe,
+    scaled,
+    ranked,
+    two_states,
+    trained,
+    detrended,
+    backfilled,
+    smoothed,
+    only_when_it_pays,
+    leaves_before_the_end,
+    knows_the_crash,
+    counts_from_the_end,
+]
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda f: f.__name__)
+def test_a_plant_is_found(plant) -> None:
+    """Each leak is found with the usual 200 bars, under any of three seeds, and the bar named does leak."""
+    for seed in range(3):
+        report = leaks.check(strategy(plant), StrategyParams(), FRAME, seed=seed)
+        assert not report.clean, report
+        assert report.text.startswith(f"leaks at bar {report.bar:,} (1970-")
+        assert report.output in {"direction", "strength"}
+        assert report.close_ms == FRAME.close_ms[report.bar]
+
+
+def test_a_leak_of_one_bar_is_named_where_it_is() -> None:
+    """One single bar that knows the next one is found when it is among the bars looked at, at its own number."""
+
+    def rule(f, p):
+        direction = np.zeros(len(f), int)
+        if len(f) > 4182:
+            direction[4181] = 1
+        return direction
+
+    report = leaks.check(strategy(rule), StrategyParams(), FRAME)
+    assert (report.clean, report.bar) == (False, 4181)
+    assert "leaks at bar 4,181 (1970-02-13 13:30:00Z): direction is 1 knowing what came later, 0 at" in report.text
+
+
+def test_a_feature_that_leaks_is_named() -> None:
+    """When the values of a feature differ, it is the feature that is named, not only the direction it led to."""
+
+    def signals(f, p):
+        f.used["mine(7)"] = np.append(f.close[1:], 0.0)
+        return SignalFrame(np.zeros(len(f), np.int8), np.zeros(len(f)))
+
+    own = SimpleNamespace(NAME="mine", FEATURES=(), Params=StrategyParams, signals=signals)
+    report = leaks.check(own, StrategyParams(), FRAME)
+    assert (report.clean, report.output) == (False, "mine(7)")
+
+
+def test_a_strength_that_leaks_alone_is_found() -> None:
+    """Direction clean, strength scaled by the whole sample."""
+
+    def signals(f, p):
+        x = closes(f)
+        return SignalFrame(np.ones(len(f), np.int8), x / x.max())
+
+    own = SimpleNamespace(NAME="mine", FEATURES=(), Params=StrategyParams, signals=signals)
+    report = leaks.check(own, StrategyParams(), FRAME)
+    assert (report.clean, report.output) == (False, "strength")
+
+
+# ---------------------------------------------------------------- clean ones
+
+
+def hourly_by_availability(f, p):
+    """The last finished hour's close: joined when it is known."""
+    x, hour = closes(f), clock(f)
+    last = np.flatnonzero(np.diff(hour, append=hour[-1:] + ((f.close_ms[-1:] % 3_600_000) == 0)))
+    at = np.searchsorted(f.close_ms[last], f.close_ms, side="right") - 1
+    return np.where(at >= 0, x > x[last[np.maximum(at, 0)]] if len(last) else False, False)
+
+
+def own_loop(f, p):
+    """A running state in a plain loop."""
+    out, level = np.zeros(len(f), int), 0.0
+    for t, x in enumerate(closes(f)):
+        level = 0.9 * level + 0.1 * x
+        out[t] = 1 if x > level else -1
+    return out
+
+
+def early_out(f, p):
+    """Answers a short history without reading anything."""
+    return np.zeros(len(f), int) if len(f) < 300 else f.close > f.sma(200)
+
+
+def polars_rolling(f, p):
+    """Rolling statistics of a frame library."""
+    import polars as pl
+
+    x = pl.Series(closes(f))
+    mean, deviation = x.rolling_mean(30).to_numpy(), x.rolling_std(30).to_numpy()
+    return np.nan_to_num(closes(f) - mean) > np.nan_to_num(deviation)
+
+
+def polars_smooth(f, p):
+    """An exponential mean of a frame library."""
+    import polars as pl
+
+    return closes(f) > pl.Series(closes(f)).ewm_mean(span=40).to_numpy()
+
+
+def windows(f, p):
+    """Quantile of a window by a sliding view."""
+    x, out = closes(f), np.zeros(len(f), int)
+    if len(x) >= 50:
+        view = np.lib.stride_tricks.sliding_window_view(x, 50)
+        out[49:] = x[49:] >= np.quantile(view, 0.9, axis=1)
+    return out
+
+
+def fitted_on_the_past(f, p):
+    """A line refitted at every 100th bar on the 100 before it."""
+    x, out = closes(f), np.zeros(len(f), int)
+    for t in range(100, len(x), 100):
+        slope = np.polyfit(np.arange(100), x[t - 100 : t], 1)[0]
+        out[t : t + 100] = np.sign(slope)
+    return out
+
+
+CLEAN: dict[str, Callable[[FeatureFrame, Any], Any]] = {
+    "sma": lambda f, p: f.close > f.sma(40),
+    "ema pair": lambda f, p: np.sign(f.ema(12) - f.ema(60)),
+    "rsi": lambda f, p: (f.rsi(14) < 30).astype(int) - (f.rsi(14) > 70),
+    "breakout": lambda f, p: np.append(False, f.close[1:] > f.highest(96)[:-1]),
+    "channel": lambda f, p: f.close <= f.lowest(50) * 1.001,
+    "zscore": lambda f, p: -(np.abs(f.zscore(50)) > 2) * np.sign(f.zscore(50)),
+    "momentum": lambda f, p: f.returns(96) > 0.0,
+    "range": lambda f, p: (f.high - f.low) > 2.0 * f.atr(14),
+    "calm": lambda f, p: f.vol(0.5) < 0.5,
+    "busy": lambda f, p: f.volume * 96 > 2.0 * f.day_volume(),
+    "shift one back": lambda f, p: np.append(False, f.close[1:] > f.close[:-1]),
+    "expanding high": lambda f, p: closes(f) >= np.maximum.accumulate(closes(f)),
+    "expanding mean": lambda f, p: closes(f) > np.cumsum(closes(f)) / (np.arange(len(f)) + 1),
+    "causal filter": lambda f, p: closes(f) > np.convolve(closes(f), np.ones(20) / 20)[: len(f)],
+    "hours": lambda f, p: (f.close_ms // 3_600_000) % 24 < 8,
+    "always": lambda f, p: np.ones(len(f), int),
+    "never": lambda f, p: np.zeros(len(f), int),
+    "seeded noise": lambda f, p: np.random.default_rng(1).random(len(f)) < 0.5,
+    "hourly by availability": hourly_by_availability,
+    "own loop": own_loop,
+    "early out": early_out,
+    "polars rolling": polars_rolling,
+    "polars smooth": polars_smooth,
+    "sliding windows": windows,
+    "fitted on the past": fitted_on_the_past,
+}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_clean_strategy_is_not_accused(name) -> None:
+    """0 of 20 and more: bit for bit the same, whatever honest arithmetic it uses."""
+    report = leaks.check(strategy(CLEAN[name]), StrategyParams(), FRAME)
+    assert report.clean, report.text
+    assert (report.bar, report.output) == (-1, "")
+    assert report.checked == 200
+    assert len(CLEAN) >= 20
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_strategies_do_not_look_ahead(name, market_data) -> None:
+    """A recorded year, the shipped parameters."""
+    import polars as pl
+
+    bars = pl.read_parquet(market_data / "ohlcv" / "binance_SOL-USDT_perp_15m.parquet").tail(35_040)
+    close_ms = (np.arange(len(bars)) + 1) * QUARTER_MS
+    module = load_strategy(name)
+    report = leaks.check(module, module.Params(), FeatureFrame(close_ms, *(bars[c] for c in COLUMNS), QUARTER_MS))
+    assert report.clean, report.text
+    assert "200 prefixes of 35,040 bars agree" in report.text
+
+
+# ---------------------------------------------------------------- people's files, odd cases
+
+HEAD = """
+import numpy as np
+from engine.strategies.base import SignalFrame, StrategyParams
+
+NAME, FEATURES = "mine", ()
+seen = {}
+
+
+class Params(StrategyParams):
+    pass
+
+
+def signals(f, p):
+    x = np.where(np.isfinite(f.close), f.close, 0.0)
+"""
+
+
+def own_file(home: Path, body: str) -> Any:
+    """A person's file with this body of signals()."""
+    path = home / "strategies" / "mine.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(HEAD + body)
+    return load_strategy("mine")
+
+
+def test_a_scaler_remembered_from_the_first_run_is_found(own_home) -> None:
+    """Fitted once on the whole history and kept in the module, it gives every prefix the same answer: found all the same."""
+    body = "    top = seen.setdefault('top', x.max())\n    up = x > 0.9 * top\n"
+    mine = own_file(own_home, body + "    return SignalFrame(up.astype(np.int8), up.astype(float))\n")
+    mine.signals(FRAME, mine.Params())
+    assert not leaks.check(mine, mine.Params(), FRAME).clean
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["seen['n'] = seen.get('n', 0) + 1; up = (x > 0) & (seen['n'] % 150 != 0)", "up = np.random.random(len(x)) < 0.5"],
+)
+def test_chance_and_memory_are_found(own_home, line) -> None:
+    """Random numbers and a counter of calls: the same bars get two answers."""
+    mine = own_file(own_home, f"    {line}\n    return SignalFrame(up.astype(np.int8), up.astype(float))\n")
+    assert not leaks.check(mine, mine.Params(), FRAME).clean
+
+
+def test_a_strategy_that_remembers_is_called_unsteady() -> None:
+    """All prefixes agree, and the second look at the whole history does not: it says so, with the bar."""
+    calls = []
+
+    def rule(f, p):
+        calls.append(len(f))
+        direction = np.zeros(len(f), int)
+        direction[77:] = calls.count(len(FRAME)) > 1
+        return direction
+
+    report = leaks.check(strategy(rule), StrategyParams(), FRAME)
+    assert not report.clean
+    assert report.text.startswith("unsteady at bar 77 (")
+
+
+def test_rounding_is_told_from_foresight() -> None:
+    """A sum taken from the end differs in the last digits only: still not law 2, and the line says which it is."""
+
+    def signals(f, p):
+        x = np.where(np.isfinite(f.returns(1)), f.returns(1), 0.0)
+        past = x.sum() - np.append(np.cumsum(x[::-1])[::-1][1:], 0.0)
+        return SignalFrame(np.ones(len(f), np.int8), 0.5 + 0.01 * np.clip(past, -1, 1))
+
+    own = SimpleNamespace(NAME="mine", FEATURES=("returns",), Params=StrategyParams, signals=signals)
+    report = leaks.check(own, StrategyParams(), FRAME)
+    assert not report.clean
+    assert "the difference is rounding" in report.text
+
+
+def test_a_strategy_that_needs_much_history_is_told_so() -> None:
+    """It works on the whole and raises on a beginning: one line with the length."""
+
+    def rule(f, p):
+        return np.ones(len(f)) * (1 if f.close[2000] else 0)
+
+    with pytest.raises(StrategyError, match=r"with only the first [\d,]+ bars: strategy mine raised IndexError"):
+        leaks.check(strategy(rule), StrategyParams(), FRAME)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 50])
+def test_a_short_history_is_checked_as_far_as_it_goes(count) -> None:
+    """No bar twice, none invented."""
+    report = leaks.check(strategy(CLEAN["always"]), StrategyParams(), frame_of(100).prefix(count))
+    assert report.clean
+    assert report.checked == max(count - 1, 0)
+
+
+def test_half_of_the_bars_have_a_signal_and_the_last_ones_are_there() -> None:
+    """The draw: ascending, no bar twice, the same for the same seed, another for another."""
+    direction = np.zeros(COUNT, np.int8)
+    direction[np.random.default_rng(0).choice(COUNT, 400, replace=False)] = 1
+    ends = leaks.prefixes(direction, 200, 0)
+    assert len(ends) == len(set(ends)) == 200
+    assert ends == sorted(ends) == leaks.prefixes(direction, 200, 0) != leaks.prefixes(direction, 200, 1)
+    assert sum(bool(direction[end - 1]) for end in ends) >= 100
+    assert set(range(COUNT - 8, COUNT)) <= set(ends)
+
+
+def test_progress_is_told() -> None:
+    """Shares of the work, rising to 1."""
+    shares: list[float] = []
+    leaks.check(strategy(CLEAN["sma"]), StrategyParams(), FRAME, progress=shares.append)
+    assert shares == sorted(shares)
+    assert (len(shares), shares[-1]) == (200, 1.0)
