@@ -8,6 +8,7 @@ from math import floor
 
 from .state import NONE, OPTIMISTIC, PESSIMISTIC, REFERENCE, STOP, TARGET, TRAIL, Bar, Layer, Position, Rules, Signal
 
+TICK_PART = 0.999999  # of a tick is a tick: 105.1 - 105.0 is a little less than 0.1
 STEPS_MAX = 1e15  # beyond it a float no longer counts whole steps
 
 
@@ -74,7 +75,7 @@ def touched(position: Position, layer: Layer, bar: Bar, tick: float, mode: int) 
         return TARGET, layer.target
     if depth < 0.0 or (depth <= 0.0 and mode != OPTIMISTIC):
         return reason, level
-    if has_target and beyond >= 0.0 and (mode != PESSIMISTIC or (beyond > 0.0 and beyond >= tick)):
+    if has_target and beyond >= 0.0 and (mode != PESSIMISTIC or (beyond > 0.0 and beyond >= TICK_PART * tick)):
         return TARGET, layer.target
     return NONE, 0.0
 

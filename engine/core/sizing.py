@@ -26,7 +26,7 @@ def whole_lots(units: float, lot_size: float) -> int:
     if not (lot_size > 0.0 and units > 0.0 and units < LOTS_MAX * lot_size):
         return 0
     lots = floor(units / lot_size)
-    if (lots + 1) * lot_size <= units:
+    if (lots + 1) * lot_size <= units * (1.0 + 1e-12):  # 3 * 0.1 is a hair more than 0.3
         lots += 1
     return lots
 

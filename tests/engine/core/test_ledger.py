@@ -1,0 +1,122 @@
+"""What we own: conservation of money under any sequence of fills, round trips flat to flat, funding, one door for all fills."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.ledger import fits, on_fill, on_funding, on_mark, open_lots
+from engine.core.state import (
+    ENTRY,
+    NO_LAYER,
+    NO_ORDER,
+    NONE,
+    PROTECTIVE,
+    S_INTENDED,
+    STOP,
+    TARGET,
+    TARGET_SLOT,
+    Fill,
+    Order,
+    Sleeve,
+    start,
+)
+from tests.fakes.desks import RULES
+
+T = 1_700_000_000_000
+UNIT = RULES._replace(lot_size=1.0, layers_max=5)
+
+
+def ordered(sleeve: Sleeve, side: int, lots: int) -> Sleeve:
+    """The sleeve with a reviewed entry order."""
+    return sleeve._replace(order=Order(side, lots, S_INTENDED, 100.0 * lots, 4.0, 8.0, 2.0, T))
+
+
+def bought(sleeve: Sleeve, lots: int, price: float, side: int = 1, fee: float = 0.0) -> Sleeve:
+    """The sleeve after an entry of `lots` as its next layer."""
+    fill = Fill(ENTRY, sleeve.position.open_layers, lots, price, fee, 0, NONE, price, T)
+    return on_fill(ordered(sleeve, side, lots), UNIT, fill)
+
+
+def test_a_winning_round_trip_to_the_cent() -> None:
+    """Buy 2 at 100, pay 0.10; sell at the 108 target, pay 0.05: cash 10,015.85, one trip, R of the risk at the first stop."""
+    sleeve = bought(start(10_000.0), 2, 100.0, fee=0.10)
+    layer = sleeve.position.layers[0]
+    assert (layer.stop, layer.target) == (pytest.approx(96.0), pytest.approx(108.0))
+    sleeve = on_fill(sleeve, UNIT, Fill(TARGET_SLOT, 0, 2, 108.0, 0.05, 1, TARGET, 108.0, T))
+    assert sleeve.ledger.cash == pytest.approx(10_015.85)
+    assert (sleeve.ledger.trips, sleeve.position.open_layers, sleeve.order) == (1, 0, NO_ORDER)
+    assert sleeve.ledger.last_r == pytest.approx(15.85 / 8.0)
+
+
+def test_a_round_trip_is_flat_to_flat_and_includes_funding() -> None:
+    """Two layers and a settlement: one trip, its P&L net of everything; price gain eaten by funding is a loss."""
+    sleeve = bought(bought(start(10_000.0), 1, 100.0), 1, 101.0)
+    sleeve = on_funding(sleeve, UNIT, 100.0, 0.03)
+    assert sleeve.ledger.funding == pytest.approx(-6.0)
+    for _ in range(2):
+        sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, 0, 1, 102.0, 0.0, 0, STOP, 102.0, T))
+    assert sleeve.ledger.trips == 1
+    assert sleeve.ledger.cash == pytest.approx(10_000 + 2 + 1 - 6)
+    assert sleeve.guard.streak == 1
+
+
+def test_a_short_receives_a_positive_rate() -> None:
+    """Longs pay, shorts receive (D4)."""
+    sleeve = on_funding(bought(start(10_000.0), 3, 100.0, side=-1), UNIT, 100.0, 0.0001)
+    assert sleeve.ledger.funding == pytest.approx(0.03)
+
+
+def test_parts_of_one_entry_make_one_layer_at_the_average_price() -> None:
+    """A real venue may fill an order in parts: 1 at 100 and 3 at 104 are 4 at 103, with levels from there."""
+    sleeve = ordered(start(10_000.0), 1, 4)
+    sleeve = on_fill(sleeve, UNIT, Fill(ENTRY, 0, 1, 100.0, 0.0, 0, NONE, 100.0, T))
+    assert sleeve.order.lots == 3
+    sleeve = on_fill(sleeve, UNIT, Fill(ENTRY, 0, 3, 104.0, 0.0, 0, NONE, 104.0, T))
+    layer = sleeve.position.layers[0]
+    assert (sleeve.position.open_layers, layer.lots, sleeve.order) == (1, 4, NO_ORDER)
+    assert (layer.entry, layer.stop) == (pytest.approx(103.0), pytest.approx(99.0))
+
+
+def test_a_part_filled_exit_leaves_the_rest_due() -> None:
+    """What the bar's volume did not take leaves at the next open, with the same reason."""
+    sleeve = bought(start(10_000.0), 5, 100.0)
+    sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, 0, 2, 96.0, 0.0, 0, STOP, 96.0, T))
+    assert (open_lots(sleeve.position), sleeve.position.layers[0].due, sleeve.ledger.trips) == (3, STOP, 0)
+
+
+def test_a_fill_that_does_not_fit_is_seen() -> None:
+    """More than the layer holds, an entry nobody ordered, a layer that is not there."""
+    flat, held = start(10_000.0), bought(start(10_000.0), 2, 100.0)
+    entry, leave = Fill(ENTRY, 0, 1, 1.0, 0.0, 0, NONE, 1.0, T), Fill(PROTECTIVE, 0, 2, 1.0, 0.0, 0, STOP, 1.0, T)
+    assert not fits(flat, entry)
+    assert fits(ordered(flat, 1, 1), entry)
+    assert fits(held, leave)
+    assert not fits(held, leave._replace(lots=3))
+    assert not fits(held, leave._replace(layer=1))
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from("ex"), st.integers(1, 50), st.floats(50, 150), st.floats(0, 5), st.floats(-0.01, 0.01)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(MOVES, st.sampled_from([1, -1]))
+def test_money_is_conserved(moves: list, side: int) -> None:
+    """After any fills and settlements: equity = start + trade cash flows + value of what is held, to 1e-9."""
+    sleeve, flow, held = start(10_000.0), 10_000.0, 0
+    for kind, lots, price, fee, rate in moves:
+        if kind == "e" and sleeve.position.open_layers < 5:
+            sleeve = bought(sleeve, lots, price, side, fee)
+            flow, held = flow - side * lots * price - fee, held + side * lots
+        elif kind == "x" and sleeve.position.open_layers > 0:
+            k = lots % sleeve.position.open_layers
+            part = min(lots, sleeve.position.layers[k].lots)
+            sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, k, part, price, fee, 0, STOP, price, T))
+            flow, held = flow + side * part * price - fee, held - side * part
+        flow -= held * price * rate
+        sleeve = on_mark(on_funding(sleeve, UNIT, price, rate), UNIT, price)
+        assert open_lots(sleeve.position) * sleeve.position.side == held
+        assert sleeve.ledger.equity == pytest.approx(flow + held * price, rel=1e-9)
+        assert sleeve.position.layers[sleeve.position.open_layers :] == (NO_LAYER,) * (5 - sleeve.position.open_layers)
