@@ -68,12 +68,15 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     """Call a tool for `ctx.role`. Never raises for what a model can do wrong: every outcome is a ToolResult.
 
     Order: the tool exists, the role may, the arguments fit the schema, the effect's limits hold; then it runs. Facts
-    of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and
-    outcome, also when it was refused or failed.
+    of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and outcome,
+    also when it was refused or failed; a PROPOSE also before it acts. What cannot be journaled gives no facts.
     """
     result = shortened(_outcome(ctx, name, args))
+    try:
+        ctx.record("tool", _entry(ctx, name, args, result))
+    except DeskError as error:
+        return ToolResult("failed", f"{clean(name, 40)}: the call could not be journaled: {error}")
     ctx.facts.update((fact.ref, fact) for fact in result.facts)
-    ctx.record("tool", _entry(ctx, name, args, result))
     return result
 
 
@@ -92,7 +95,11 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
         return refused(f"{name}: the arguments must be a JSON object")
     try:
         reason = limits.reason_against(ctx)
-        result = refused(reason) if reason else line.tool.run(ctx, checked)
+        if reason:
+            return refused(reason)
+        if line.effect is Effect.PROPOSE:  # what a person may have to decide on is journaled before it exists
+            ctx.record("tool", _entry(ctx, name, args, ToolResult("started", "asked")))
+        result = line.tool.run(ctx, checked)
     except Refused as error:
         return refused(str(error))
     except DeskError as error:
