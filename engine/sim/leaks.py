@@ -5,8 +5,8 @@ the strategy is run again on the bars up to t, for 200 bars t drawn from a seed,
 direction, strength, each feature read, NaN mask included - must be what it said about them with the whole history, bit for bit
 (law 2). A value that differs has used a bar that was not there yet.
 
-Half of the bars are drawn among those with a signal, where a leak pays; the last bars are always among them. A person's file
-is run afresh for the check: what a first run remembers of the whole history would hide the leak.
+Half of the bars are drawn among those with a signal, where a leak pays; the last bars and some missing ones are always among
+them. A person's file is run afresh for the check: what a first run remembers of the whole history would hide the leak.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from engine.strategies.signals import Evaluated, evaluate, where
 
 BARS = 200
 LAST = 8  # this many bars before the last one are always looked at
+HOLES = 8  # and this many missing bars: what fills them from behind shows there alone
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 
@@ -55,45 +56,46 @@ def check(
 ) -> Report:
     """Report on the strategy over the frame; `progress` is told the share done, 0..1.
 
-    Raises StrategyError when the strategy breaks its contract on the whole history or on a prefix of it.
+    Raises StrategyError when the strategy breaks its contract on the whole history, or on a prefix in which the whole history
+    has a signal (a strategy that cannot answer while it is silent anyway is only warming up).
     """
     whole = evaluate(fresh(strategy), params, frame.prefix(len(frame)))
     again = fresh(strategy)
-    counts = prefixes(whole.direction, bars, seed)
-    for done, count in enumerate(counts, start=1):
-        part = on_prefix(again, params, frame, count)
-        found = difference(whole, part, count)
+    ends = prefixes(whole.direction, np.isnan(frame.close), bars, seed)
+    broken: StrategyError | None = None
+    for done, count in enumerate(ends, start=1):
+        try:
+            found = difference(whole, evaluate(again, params, frame.prefix(count)), count)
+        except StrategyError as error:
+            found = None
+            if broken is None and whole.direction[:count].any():
+                broken = StrategyError(f"with only the first {count:,} bars: {error.what}", "any history must do")
         if found is not None:
             return leak(frame, found, count, done)
-        progress(done / len(counts))
+        progress(done / len(ends))
+    if broken is not None:
+        raise broken
     found = difference(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
     if found is not None:
-        return unsteady(frame, found, len(counts))
-    return Report(True, -1, 0, "", f"no look-ahead: {len(counts)} prefixes of {len(frame):,} bars agree", len(counts))
+        return unsteady(frame, found, len(ends))
+    return Report(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
 
 
-def prefixes(direction: npt.NDArray[np.int8], bars: int, seed: int) -> list[int]:
-    """Lengths of history to try, ascending: half of them end at a bar with a signal, the last ones are always there."""
+def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], bars: int, seed: int) -> list[int]:
+    """Lengths of history to try, ascending: half of them end at a bar with a signal; the last bars and holes are there."""
     count = len(direction)
     if count < 2:
         return []
     rng = np.random.default_rng(seed)
-    last = np.arange(max(count - 1 - LAST, 0), count - 1)
-    spoken = np.flatnonzero(direction[: count - 1])
-    chosen = rng.choice(spoken, min(bars // 2, len(spoken)), replace=False)
-    picked = np.union1d(last, chosen)
+
+    def draw(among: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+        return rng.choice(among, max(min(most, len(among)), 0), replace=False)
+
+    picked = np.arange(max(count - 1 - LAST, 0), count - 1)
+    picked = np.union1d(picked, draw(np.flatnonzero(missing[: count - 1]), HOLES))
+    picked = np.union1d(picked, draw(np.flatnonzero(direction[: count - 1]), bars // 2))
     rest = np.setdiff1d(np.arange(count - 1), picked)
-    picked = np.union1d(picked, rng.choice(rest, min(max(bars - len(picked), 0), len(rest)), replace=False))
-    return [int(bar) + 1 for bar in picked]
-
-
-def on_prefix(strategy: Any, params: StrategyParams, frame: FeatureFrame, count: int) -> Evaluated:
-    """What the strategy says when history ends after `count` bars."""
-    try:
-        return evaluate(strategy, params, frame.prefix(count))
-    except StrategyError as error:
-        first = f"with only the first {count:,} bars: {error.what}"
-        raise StrategyError(first, "signals() must work on a history of any length") from error
+    return [int(bar) + 1 for bar in np.union1d(picked, draw(rest, bars - len(picked)))]
 
 
 def difference(whole: Evaluated, part: Evaluated, count: int) -> Difference | None:

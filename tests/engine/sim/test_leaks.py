@@ -264,7 +264,7 @@ def own_loop(f, p):
 
 def early_out(f, p):
     """Answers a short history without reading anything."""
-    return np.zeros(len(f), int) if len(f) < 300 else f.close > f.sma(200)
+    return np.zeros(len(f), int) if len(f) < 200 else f.close > f.sma(200)
 
 
 def polars_rolling(f, p):
@@ -301,13 +301,20 @@ def fitted_on_the_past(f, p):
     return out
 
 
+def raises_while_it_warms_up(f, p):
+    """A window that does not fit a short history raises, as honest library calls do."""
+    out = np.zeros(len(f), int)
+    out[149:] = np.lib.stride_tricks.sliding_window_view(closes(f), 150).mean(axis=1) > 100.0
+    return out
+
+
 CLEAN: dict[str, Callable[[FeatureFrame, Any], Any]] = {
     "sma": lambda f, p: f.close > f.sma(40),
     "ema pair": lambda f, p: np.sign(f.ema(12) - f.ema(60)),
     "rsi": lambda f, p: (f.rsi(14) < 30).astype(int) - (f.rsi(14) > 70),
     "breakout": lambda f, p: np.append(False, f.close[1:] > f.highest(96)[:-1]),
     "channel": lambda f, p: f.close <= f.lowest(50) * 1.001,
-    "zscore": lambda f, p: -(np.abs(f.zscore(50)) > 2) * np.sign(f.zscore(50)),
+    "zscore": lambda f, p: -np.sign(f.zscore(50)) * (np.abs(f.zscore(50)) > 2),
     "momentum": lambda f, p: f.returns(96) > 0.0,
     "range": lambda f, p: (f.high - f.low) > 2.0 * f.atr(14),
     "calm": lambda f, p: f.vol(0.5) < 0.5,
@@ -327,6 +334,7 @@ CLEAN: dict[str, Callable[[FeatureFrame, Any], Any]] = {
     "polars smooth": polars_smooth,
     "sliding windows": windows,
     "fitted on the past": fitted_on_the_past,
+    "raises while it warms up": raises_while_it_warms_up,
 }
 
 
@@ -445,15 +453,17 @@ def test_a_short_history_is_checked_as_far_as_it_goes(count) -> None:
     assert report.checked == max(count - 1, 0)
 
 
-def test_half_of_the_bars_have_a_signal_and_the_last_ones_are_there() -> None:
+def test_half_of_the_bars_have_a_signal_and_the_last_ones_and_holes_are_there() -> None:
     """The draw: ascending, no bar twice, the same for the same seed, another for another."""
     direction = np.zeros(COUNT, np.int8)
     direction[np.random.default_rng(0).choice(COUNT, 400, replace=False)] = 1
-    ends = leaks.prefixes(direction, 200, 0)
+    missing = np.zeros(COUNT, np.bool_)
+    missing[[40, 41]] = True
+    ends = leaks.prefixes(direction, missing, 200, 0)
     assert len(ends) == len(set(ends)) == 200
-    assert ends == sorted(ends) == leaks.prefixes(direction, 200, 0) != leaks.prefixes(direction, 200, 1)
+    assert ends == sorted(ends) == leaks.prefixes(direction, missing, 200, 0) != leaks.prefixes(direction, missing, 200, 1)
     assert sum(bool(direction[end - 1]) for end in ends) >= 100
-    assert set(range(COUNT - 8, COUNT)) <= set(ends)
+    assert {41, 42, *range(COUNT - 8, COUNT)} <= set(ends)
 
 
 def test_progress_is_told() -> None:
