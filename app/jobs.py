@@ -25,7 +25,7 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
-from engine.strategies.base import SHIPPED
+from engine.strategies.base import SHIPPED, load_strategy, own_names
 from tools.contract import JobView
 
 KINDS: Mapping[str, Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]] = {
@@ -83,8 +83,10 @@ class Jobs:
 
     def _known(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """The result of a backtest that is in the store. A person's strategy file is never run in this process to find out."""
-        strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None}
-        if kind != "backtest" or not strategies <= set(SHIPPED):
+        strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *SHIPPED}
+        for name in strategies - set(own_names(self.home.strategies)):
+            load_strategy(str(name), self.home.strategies)  # there is no such file: this only says so
+        if kind != "backtest" or strategies:
             return None
         run = Runs(self.home.runs, self.home.engine).cached(work.planned(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
