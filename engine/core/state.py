@@ -71,6 +71,8 @@ ENTRY, PROTECTIVE, TARGET_SLOT = 0, 1, 2  # Fill.slot
 
 
 class Bar(NamedTuple):
+    """One closed bar of one instrument; a missing one is NaN."""
+
     close_ms: int
     open: float
     high: float
@@ -82,6 +84,8 @@ class Bar(NamedTuple):
 
 
 class Signal(NamedTuple):
+    """What a strategy says at a close, and what sizing and slippage need to know there."""
+
     side: int  # -1, 0, 1
     strength: float  # 0..1, of the side that it names; what fade watches
     atr: float  # quote units
@@ -91,6 +95,8 @@ class Signal(NamedTuple):
 
 
 class Layer(NamedTuple):
+    """One entry of a position with its own stop, target and orders at the venue."""
+
     lots: int
     entry: float
     stop: float
@@ -104,6 +110,8 @@ Layers = tuple[Layer, Layer, Layer, Layer, Layer]
 
 
 class Position(NamedTuple):
+    """What a sleeve holds."""
+
     side: int
     open_layers: int  # the first so many of `layers` are in use
     opened_ms: int  # close of the bar in which the first layer filled
@@ -130,6 +138,8 @@ class Order(NamedTuple):
 
 
 class Ledger(NamedTuple):
+    """What a sleeve owns, and the record that its sizing learns from."""
+
     cash: float
     equity: float
     notional: float  # of the open position at the last mark
@@ -146,6 +156,8 @@ class Ledger(NamedTuple):
 
 
 class Guard(NamedTuple):
+    """What the sleeve's guardrails remember."""
+
     day: int  # UTC day number
     day_equity: float  # at its start
     day_entries: int
@@ -163,6 +175,8 @@ class Cost(NamedTuple):
 
 
 class Sleeve(NamedTuple):
+    """One strategy version on one instrument: all of its state."""
+
     position: Position
     order: Order
     ledger: Ledger
@@ -171,6 +185,8 @@ class Sleeve(NamedTuple):
 
 
 class Desk(NamedTuple):
+    """What the desk's guardrails see of all sleeves."""
+
     equity: float
     peak: float
     gross: float  # exposure of all sleeves: open and working notional
@@ -258,6 +274,8 @@ class Size(NamedTuple):
 
 
 class Decision(NamedTuple):
+    """What a close decided, with everything that a journal row tells of it."""
+
     action: int
     rule: int  # of a refusal; exit reason of an exit
     price: float

@@ -1,0 +1,51 @@
+"""An edit of the core changes both ways of running it: numba's cache must not go on with yesterday's code."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import engine
+
+SCRIPT = """
+import numpy as np
+from engine.core.kernel import compiled_run
+from tests.fakes.desks import LOOSE, both_ways, hostile, hostile_rules
+bars, signals = hostile(3, bars=400)
+plain, compiled = both_ways(bars, signals, hostile_rules(3), LOOSE, 100_000.0)
+assert plain[0].tobytes() == compiled[0].tobytes()
+print(len(plain[0]), plain[3].equity)
+"""
+
+
+def run_copy(copy: Path, cache: Path) -> str:
+    """The script's line, run on the copied tree with its own kernel cache."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(copy),
+        "NUMBA_CACHE_DIR": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_an_edit_of_exits_changes_plain_and_compiled_alike(tmp_path: Path) -> None:
+    """The trail is switched off in a copy: both runs change, equally, although the kernel's own file did not."""
+    root = Path(engine.__file__).resolve().parents[1]
+    copy = tmp_path / "copy"
+    for folder in ("engine/core", "tests/fakes"):
+        shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "engine/__init__.py", copy / "engine/__init__.py")
+    before = run_copy(copy, tmp_path / "cache")
+    exits = copy / "engine/core/exits.py"
+    text = exits.read_text()
+    broken = text.replace(
+        "if position.trail > 0.0 and (position.trail - layer.stop)", "if position.trail < 0.0 and (position.trail - layer.stop)"
+    )
+    assert broken != text
+    exits.write_text(broken)
+    after = run_copy(copy, tmp_path / "cache")
+    assert after != before

@@ -1,0 +1,70 @@
+"""The repository as a newcomer meets it: import contracts, the lock, the docs, and that it speaks of the project alone."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+KINDS = {".py", ".md", ".toml", ".sh", ".html", ""}
+TEXTS = [ROOT / name for name in LISTED if (ROOT / name).exists() and (ROOT / name).suffix in KINDS]
+
+
+def test_import_contracts_hold() -> None:
+    """Who may import whom, as import-linter reads it from pyproject.toml."""
+    command = [str(Path(sys.executable).parent / "lint-imports")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_lock_names_no_host() -> None:
+    """Names, versions and hashes only: no registry, no mirror, no index option anywhere in the set-up."""
+    for name in ("requirements.lock", "pyproject.toml", "Makefile", "scripts/bootstrap.sh", ".ci/run"):
+        text = (ROOT / name).read_text()
+        assert not re.search(r"https?://|--(extra-)?index-url|find-links", text), name
+    lock = (ROOT / "requirements.lock").read_text()
+    assert len(re.findall(r"^[a-z0-9][^\n]*==", lock, re.M)) == len(re.findall(r"^[a-z0-9][^\n]*== ?[^\n]*\\$", lock, re.M))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_it_speaks_of_the_project_alone(path: Path) -> None:
+    """No path of a machine it was written on."""
+    found = re.search(r"/(?:work|root|home/\w+)/(?!\.\.)\w+", path.read_text(errors="replace"))
+    assert not found, found.group(0) if found else ""
+
+
+def test_no_market_data_is_committed() -> None:
+    """Recorded data stays outside."""
+    assert not [n for n in LISTED if n.endswith((".parquet", ".feather", ".csv", ".gz", ".bin", ".npy"))]
+
+
+def test_every_strategy_tool_and_role_has_a_test_and_a_word_in_the_docs() -> None:
+    """Adding one without a test or without naming it to people is noticed."""
+    docs = "\n".join(p.read_text() for p in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
+    for role in ("developer", "operator", "advisor"):
+        assert (ROOT / "agents" / "roles" / f"{role}.md").is_file()
+        assert role in docs
+    from engine.strategies.base import SHIPPED
+    from tools.catalog import TOOLS
+
+    tests = "\n".join(p.read_text() for p in (ROOT / "tests").rglob("*.py"))
+    for name in [*SHIPPED, *TOOLS]:
+        assert re.search(rf"\b{name}\b", docs), f"{name} is not in the docs"
+        assert re.search(rf"\b{name}\b", tests), f"{name} is in no test"
+
+
+def test_every_command_is_documented() -> None:
+    """docs/commands.md names every command of the command line."""
+    from typer.main import get_command
+
+    from app.cli import main
+
+    if not main.app.registered_commands:
+        main.load_groups()
+    command, text = get_command(main.app), (ROOT / "docs" / "commands.md").read_text()
+    for name, sub in command.commands.items():  # type: ignore[attr-defined]
+        for inner in getattr(sub, "commands", {"": None}):
+            assert f"nightdesk {name} {inner}".strip() in text, f"nightdesk {name} {inner}"
