@@ -1,14 +1,22 @@
 """Changes that a person may approve: proposals (READ), propose_config, propose_tightening, propose_pause (PROPOSE).
 
-Called by the catalog. A proposal is a row made by engine.control.proposals; nothing here can apply one.
+Called by the catalog. Turns a wished change into its evidence (a run of what is in force and one of the changed sleeve) and
+hands both to engine.control.proposals, which makes the row or refuses; nothing here can apply one.
 """
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
-from tools.contract import Args, Effect, ToolContext, ToolResult, no_data, tool
-from tools.setups import Change
+from engine.errors import Refused
+from tools import bootstrap, runs
+from tools.compare import gap_facts, gap_of
+from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of
+from tools.when import said
+
+REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
 
 
 class ProposalsArgs(Args):
@@ -26,6 +34,7 @@ class ProposeConfigArgs(Args):
     rationale: str = Field(max_length=1000)
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
+    apply_to_open: bool | None = None
 
 
 class ProposeTighteningArgs(Args):
@@ -34,6 +43,7 @@ class ProposeTighteningArgs(Args):
     sleeve: str = Field(max_length=60)
     changes: list[Change] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
+    apply_to_open: bool | None = None
 
 
 class ProposePauseArgs(Args):
@@ -46,24 +56,192 @@ class ProposePauseArgs(Args):
 @tool("proposals", Effect.READ)
 def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     """Read proposals: diff, direction, evidence, state, expiry."""
-    return no_data("not built yet")
+    from engine.control.proposals import get, listed, view
+
+    if args.proposal_id:
+        return _card(ctx, view(get(ctx.engine, args.proposal_id)))
+    found = [view(row) for row in listed(ctx.engine, ctx.now_ms, args.state, limit=20)]
+    if not found:
+        return no_data(f"there is no {args.state or ''} proposal".replace("  ", " "))
+    rows = tuple(
+        (p["id"], p["sleeve"], _diff_text(p), p["direction"], p["state"], said(p["created_ms"]), said(p["expires_ms"]))
+        for p in found
+    )
+    columns = ("proposal", "sleeve", "change", "direction", "state", "made", "expires")
+    counts: dict[str, tuple[int, str]] = {}
+    for p in found:
+        counts[p["state"]] = (counts.get(p["state"], (0, ""))[0] + 1, "count")
+    facts = numbered(ctx.handle("q", "all"), "proposals", Evidence("desk", "proposals"), dict(counts))
+    evidence = tuple(Evidence("proposal", p["id"]) for p in found)
+    text = f"{len(found)} proposals, the newest first; {sum(p['state'] == 'pending' for p in found)} pending."
+    data = {"proposals": [p["id"] for p in found], "pending": [p["id"] for p in found if p["state"] == "pending"]}
+    return ToolResult("ok", text, facts, evidence, Table(columns, rows), data)
 
 
 @tool("propose_config", Effect.PROPOSE)
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change of a sleeve's configuration. Runs the evidence (live configuration and changed one, same bars
     and costs) and makes a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return no_data("not built yet")
+    return _proposed(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
 
 
 @tool("propose_tightening", Effect.PROPOSE)
 def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolResult:
     """Propose a change that lowers risk; refused when the computed direction is anything but tightens. Must be the last
     call of a turn."""
-    return no_data("not built yet")
+    from engine.control.draft import draft
+
+    changes = values_of(args.changes)
+    made = draft(ctx.engine, ctx.home, args.sleeve, changes, apply_to_open=bool(args.apply_to_open))
+    if made.direction.label != "tightens":
+        what = f"this change {_reads(made.direction.label)}, so it is no tightening: {made.direction.why}"
+        raise Refused(what, "the developer may propose it with propose_config")
+    return _proposed(ctx, args.sleeve, changes, args, (None, None))
 
 
 @tool("propose_pause", Effect.PROPOSE)
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
     """Propose to pause a sleeve's entries. Must be the last call of a turn."""
-    return no_data("not built yet")
+    return _stored(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
+
+
+# --------------------------------------------------------------------------- making one
+
+
+def _proposed(
+    ctx: ToolContext, sleeve: str, changes: Mapping[str, Any], args: Any, span: tuple[int | None, int | None]
+) -> ToolResult:
+    """Check the change, run what evidence is missing, store the proposal."""
+    from engine.control.draft import draft
+
+    to_open = bool(args.apply_to_open)
+    made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=to_open)
+    if [(c["key"], c["value"]) for c in made.changes] == [("paused", True)]:
+        return _stored(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
+    base = live_setup(made.old, made.base_version)
+    label = label_of({c["key"]: c["value"] for c in made.changes})
+    done = runs_of(ctx, [base, base.having(label, made.new.params)], span, {})
+    if done.instead:
+        return done.instead._replace(text=f"The evidence is not there yet. {done.instead.text}")
+    leaky = next((run for run in done.runs if run.get("leaks") and not run["leaks"].get("clean")), None)
+    if leaky is not None:
+        raise Refused(f"{made.old.strategy} looks ahead ({clean(leaky['leaks'].get('text', ''), 160)}): no evidence counts")
+    gap, facts = _gap(ctx, done, label)
+    evidence = _evidence(done, gap, made.new.params)
+    result = _stored(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
+    return result._replace(facts=(*result.facts, *facts))
+
+
+def _gap(ctx: ToolContext, done: Done, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
+    """The changed run's difference from the base, and the facts of both runs."""
+    base, changed = done.runs
+    gap = gap_of(runs.daily_returns(ctx, base), runs.daily_returns(ctx, changed), 1)
+    x = ctx.handle("x", f"{base['run_id']}|{changed['run_id']}")
+    facts = runs.facts_of(ctx, base, f"{runs.subject_of(base)}, live configuration")
+    facts += runs.facts_of(ctx, changed, f"{runs.subject_of(changed)}, {label}")
+    return gap, facts + gap_facts(x, f"{label} against the live configuration", changed["run_id"], gap)
+
+
+def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the card shows: both runs with their figures, what can be said of the difference, and warnings."""
+    found: list[dict[str, Any]] = []
+    for role, run in zip(("base", "changed"), done.runs, strict=True):
+        figures = {name: run["metrics"].get(name) for name in ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")}
+        data = run["data"]
+        place = {"source": data["source"], "first_ms": data["first_ms"], "last_ms": data["last_ms"]}
+        found.append({"role": role, "run_id": run["run_id"], **figures, **place})
+    told = gap.verdict in ("better", "worse")
+    text = f"{gap.verdict} than what runs" if told else gap.verdict if gap.verdict == "the same" else "cannot be told apart"
+    numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
+    found.append({"role": "comparison", "text": text, "told_apart": told, "verdict": gap.verdict, **numbers})
+    stop, target = params.get("stop_atr"), params.get("target_atr")
+    plain = not params.get("stop_frac") and not params.get("target_frac")
+    if isinstance(stop, int | float) and isinstance(target, int | float) and stop > 0 < target and plain:
+        ratio = target / stop
+        if ratio < REWARD_RISK_MIN:
+            found.append({"role": "warning", "text": f"reward to risk is {ratio:.2f}, under {REWARD_RISK_MIN}"})
+    return found
+
+
+def _stored(
+    ctx: ToolContext,
+    sleeve: str,
+    changes: Mapping[str, Any],
+    rationale: str,
+    evidence: Sequence[Mapping[str, Any]],
+    *,
+    apply_to_open: bool,
+) -> ToolResult:
+    """Make the row and show its card."""
+    from engine.control.proposals import create, view
+
+    row = create(
+        ctx.engine,
+        ctx.home,
+        sleeve=sleeve,
+        changes=dict(changes),
+        rationale=clean(rationale, 1000),
+        evidence=evidence,
+        requester={"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model},
+        now_ms=ctx.now_ms,
+        apply_to_open=apply_to_open,
+    )
+    return _card(ctx, view(row))
+
+
+# --------------------------------------------------------------------------- reading one
+
+
+def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
+    """A proposal as a person decides on it: diff with bounds, direction, worst case, evidence, expiry."""
+    handle = ctx.handle("q", p["id"])
+    subject = f"proposal {p['id']} for {p['sleeve']}"
+    values: dict[str, tuple[Any, str]] = {"expires": (p["expires_ms"], "ms"), "created": (p["created_ms"], "ms")}
+    for when in ("before", "after"):
+        worst = p["exposure"].get(when) or {}
+        for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
+            if name in worst:
+                values[f"{name}_{when}"] = (worst[name], unit)
+    facts = numbered(handle, subject, Evidence("proposal", p["id"]), values)
+    own = p["exposure"].get("keys") or {}
+    rows = tuple(
+        (c["key"], _cell(c["old"]), _cell(c["value"]), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
+        for c in p["diff"]["changes"]
+    )
+    compared = next((e for e in p["evidence"] if e.get("role") == "comparison"), None)
+    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. By code, it {_reads(p['direction'])}: {p['exposure'].get('why', '')}."]
+    if compared:
+        lines.append(f"On the evidence the change is {compared['text']}.".replace("is cannot", "and what runs cannot"))
+    if p["rationale"]:
+        lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
+    lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]
+    if p["state"] == "pending":
+        lines.append(f"Until {{{handle}.expires}} a person may decide: nightdesk proposals approve {p['id']} --as NAME")
+    elif p["state_reason"]:
+        lines.append(f"{p['state_reason']}.")
+    evidence = [Evidence("proposal", p["id"]), *(Evidence("run", e["run_id"]) for e in p["evidence"] if e.get("run_id"))]
+    data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": (compared or {}).get("verdict")}
+    columns = ("parameter", "now", "proposed", "bounds", "unit", "direction")
+    return ToolResult("ok", " ".join(lines), facts, tuple(evidence), Table(columns, rows), data)
+
+
+def _reads(label: str) -> str:
+    """A direction as a verb."""
+    return {"neutral": "leaves risk as it is", "unknown": "moves risk in a way nobody can say"}.get(label, label)
+
+
+def _diff_text(p: Mapping[str, Any]) -> str:
+    changes = p["diff"]["changes"]
+    more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
+    return ", ".join(f"{c['key']} {_cell(c['old'])} -> {_cell(c['value'])}" for c in changes[:4]) + more
+
+
+def _bounds(change: Mapping[str, Any]) -> str:
+    low, high = change.get("low"), change.get("high")
+    return "-" if low is None and high is None else f"{_cell(low)} to {_cell(high)}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, int | float) else clean(value, 40)

@@ -1,0 +1,141 @@
+"""A wish becomes a proposal with evidence, or one clear refusal; nothing becomes a change."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.control.config import DeskConfig, SleeveConfig, active, checked, write_first
+from engine.control.proposals import listed
+from tests.tools.stored_runs import keep_run
+from tools.catalog import call
+from tools.contract import JobView
+
+
+@pytest.fixture
+def desk(make_ctx: Any, db: Any) -> Callable[..., Any]:
+    """A desk with one live trend sleeve, and jobs whose runs move by the stop."""
+    sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
+    write_first(db, checked(DeskConfig(sleeves=(sleeve,))), 0, "test")
+
+    def make(role: str = "developer", mean: float = 0.0, turn: str = "u1", **more: Any) -> Any:
+        ctx = make_ctx(role, turn=turn)
+
+        def ends(job: str, args: Mapping[str, Any]) -> JobView:
+            stop = args["sleeves"][0]["params"]["stop_atr"]
+            noise = np.random.default_rng(int(stop * 100)).normal(0.0, 0.01, 200)
+            run_id = keep_run(ctx.home / "runs", db, args, list(noise + (mean if stop != 2.0 else 0.0)), **more)
+            return JobView(job, "done", 1.0, run_id, None)
+
+        ctx.jobs.ends = ends
+        return ctx
+
+    return make
+
+
+def wish(key: str = "stop_atr", value: Any = 3, **more: Any) -> dict[str, Any]:
+    """Arguments of a propose tool."""
+    return {"sleeve": "trend-btc", "changes": [{"key": key, "value": value}], "rationale": "wider"} | more
+
+
+def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
+    """Base and changed run are evidence, the direction is computed, and noise is called noise on the card."""
+    before = active(db)
+    result = call(desk(), "propose_config", wish())
+    assert result.status == "ok"
+    (row,) = listed(db, 0)
+    assert (row.state, row.direction, row.base_version) == ("pending", "loosens", 1)
+    assert "cannot be told apart" in result.text
+    assert "loosens" in result.text
+    assert "Reason given" in result.text
+    assert sum(e.kind == "run" for e in result.evidence) == 2
+    assert result.table.rows[0][:4] == ("stop_atr", "2", "3", "0 to 20")
+    assert active(db) == before
+
+
+def test_a_real_edge_is_said(desk: Any) -> None:
+    """Half a percent a day is better, and the card says so."""
+    result = call(desk(mean=0.005), "propose_config", wish())
+    assert "better than what runs" in result.text
+    assert result.data["verdict"] == "better"
+
+
+def test_a_newer_proposal_supersedes(desk: Any, db: Any) -> None:
+    """A model holds at most one pending proposal a sleeve."""
+    call(desk(turn="u1"), "propose_config", wish(value=3))
+    call(desk(turn="u2"), "propose_config", wish(value=4))
+    assert sorted(row.state for row in listed(db, 0)) == ["pending", "superseded"]
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (wish(value=99), "out of bounds"),
+        (wish(value=-3), "out of bounds"),
+        (wish("stop_atrr"), "stop_atr"),
+        (wish(value="banana"), "not a number"),
+        (wish(value=2.0), "nothing would change"),
+        (wish("drawdown_frac_max", 0.9), "hard limit"),
+        (wish("limits.gross_frac_max", 9), "hard limit"),
+        (wish("cash", 1e6), "cannot be proposed"),
+        (wish("risk_max_frac", 0.5), "out of bounds"),
+        (wish(sleeve="nobody"), "no sleeve"),
+        (wish(start="2025", end="2024"), "reversed"),
+        (wish(apply_to_open=True), "open positions"),
+    ],
+)
+def test_what_is_refused_starts_no_run(desk: Any, db: Any, args: dict[str, Any], word: str) -> None:
+    """Out of bounds, unknown, hard limit, nothing new: refused with the reason before any job."""
+    ctx = desk()
+    result = call(ctx, "propose_config", args)
+    assert result.status in ("refused", "failed")
+    assert word in result.text
+    assert ctx.jobs.asked == []
+    assert listed(db, 0) == []
+
+
+def test_no_proposal_without_its_evidence(desk: Any, db: Any) -> None:
+    """A run that is not done or failed leaves nothing; one that looks ahead is refused."""
+    ctx = desk()
+    ctx.jobs.ends = lambda job, _args: JobView(job, "running", 0.1, None, None)
+    assert call(ctx, "propose_config", wish()).status == "started"
+    ctx = desk()
+    ctx.jobs.ends = lambda job, _args: JobView(job, "failed", 0.1, None, "missing funding")
+    assert "missing funding" in call(ctx, "propose_config", wish()).text
+    assert call(desk(leaks={"clean": False, "text": "leaks at bar 9"}), "propose_config", wish()).status == "refused"
+    assert listed(db, 0) == []
+
+
+def test_a_tightening_tightens_or_is_refused(desk: Any, db: Any) -> None:
+    """The direction is the code's: what loosens, or nobody can say, is no tightening whatever it is called."""
+    for key, value in (("risk_max_frac", 0.02), ("leverage_max", 5), ("stop_atr", 1), ("fast_bars", 30)):
+        result = call(desk("operator"), "propose_tightening", wish(key, value, rationale="this tightens, trust me"))
+        assert result.status in ("refused", "failed")
+    result = call(desk("operator"), "propose_tightening", wish("leverage_max", 1))
+    assert result.status == "ok"
+    assert [row.direction for row in listed(db, 0)] == ["tightens"]
+
+
+def test_a_pause_needs_no_evidence(desk: Any, db: Any) -> None:
+    """Pausing is easy: one call, a pending proposal, no run."""
+    ctx = desk("operator")
+    result = call(ctx, "propose_pause", {"sleeve": "trend-btc", "rationale": "feed looks odd"})
+    assert result.status == "ok"
+    assert ctx.jobs.asked == []
+    (row,) = listed(db, 0)
+    assert (row.kind, row.direction, row.state) == ("pause", "tightens", "pending")
+
+
+def test_proposals_are_listed_and_read(desk: Any) -> None:
+    """By state, by id, and an honest nothing."""
+    assert call(desk("advisor"), "proposals", {}).status == "no_data"
+    made = call(desk(), "propose_config", wish())
+    assert made.data["proposal"] in str(call(desk("advisor"), "proposals", {"state": "pending"}).table)
+    assert "stop_atr 2 -> 3" in call(desk("advisor"), "proposals", {"proposal_id": made.data["proposal"]}).text
+    assert call(desk("advisor"), "proposals", {"proposal_id": "prop-99"}).status == "failed"
+
+
+def test_a_poor_reward_is_a_warning(desk: Any) -> None:
+    """A target near the stop is allowed and warned of."""
+    assert "reward to risk is 1.00" in call(desk(), "propose_config", wish(value=4)).text
