@@ -1,0 +1,268 @@
+"""`nightdesk backtest | leaks | rerun | runs`: questions about the past, answered in this process with a progress bar.
+
+Called by app/cli/main.py. Words of the command line become the arguments of app/work.py; its JSON becomes a page of text.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from app.cli import out
+from engine.errors import BadInput
+
+SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
+TIMEFRAME = typer.Option("15m", "--timeframe", help="1m, 5m, 15m or 1h")
+VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: where the bars are")
+MARKET = typer.Option("perp", "--market", help="perp or spot")
+FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")
+TO = typer.Option(None, "--to", help="the day after the last one (excluded)")
+SET = typer.Option([], "--set", metavar="KEY=VALUE", help="a parameter; as often as needed")
+LIMIT = typer.Option(120.0, "--time-limit", help="seconds after which it is stopped")
+JSON = typer.Option(False, "--json", help="one JSON object on stdout")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(backtest)
+    app.command()(leaks)
+    app.command()(rerun)
+    runs = typer.Typer(no_args_is_help=True, help="Stored runs.")
+    runs.command("list")(runs_list)
+    runs.command("show")(runs_show)
+    app.add_typer(runs, name="runs")
+
+
+def backtest(
+    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    symbol: str = SYMBOL,
+    timeframe: str = TIMEFRAME,
+    venue: str | None = VENUE,
+    market: str = MARKET,
+    start: str | None = FROM,
+    end: str | None = TO,
+    settings: list[str] = SET,
+    side: str = typer.Option("both", "--side", help="both, long or short"),
+    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
+    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (8 hours)"),
+    cash: float = typer.Option(10_000.0, "--cash", help="quote units to start with"),
+    fresh: bool = typer.Option(False, "--fresh", help="simulate even when the same run is stored"),
+    time_limit: float = LIMIT,
+    as_json: bool = JSON,
+) -> None:
+    """Run a strategy over recorded bars: figures under two fill scenarios, round trips, a report page."""
+    from app import work
+    from app.home import open_home
+
+    args = {
+        "strategy": strategy,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "venue": venue,
+        "market": market,
+        "side": side,
+        "start": start,
+        "end": end,
+        "params": settings_of(settings),
+        "fills": fills,
+        "funding": funding,
+        "cash": cash,
+    }
+    home = open_home()
+    with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, work.limited(time_limit, f"the backtest of {strategy}"):
+        run = work.backtest(home, args, advance, fresh=fresh)
+    show(run, as_json)
+
+
+def leaks(
+    strategy: str = typer.Argument(..., help="the strategy to check"),
+    symbol: str = typer.Option("BTC-USDT", "--symbol", help="bars to check it on"),
+    timeframe: str = TIMEFRAME,
+    venue: str | None = VENUE,
+    market: str = MARKET,
+    start: str | None = FROM,
+    end: str | None = TO,
+    settings: list[str] = SET,
+    time_limit: float = LIMIT,
+    as_json: bool = JSON,
+) -> None:
+    """Does a strategy look ahead? 200 prefixes of the bars must say what the whole history says. Exit code 1 when it does."""
+    from app import work
+    from app.home import open_home
+
+    args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
+    args |= {"start": start, "end": end, "params": settings_of(settings)}
+    home = open_home()
+    with out.progress(f"leaks {strategy}", 1.0) as advance, work.limited(time_limit, f"the leak check of {strategy}"):
+        found = work.leaks(home, args, advance)
+    about = f"{found['instrument']} {timeframe}, {found['data']['bars']:,} {found['data']['source']} bars"
+    out.emit(found, as_json=as_json, text=lambda: f"{strategy} on {about}: {found['text']}")
+    if not found["clean"]:
+        raise typer.Exit(1)
+
+
+def rerun(
+    run_id: str = typer.Argument(..., help="id of a stored run"),
+    time_limit: float = LIMIT,
+    as_json: bool = JSON,
+) -> None:
+    """Simulate a stored run again from its configuration: are journal, data and code the same? Exit code 1 when not equal."""
+    from app import work
+    from app.home import open_home
+
+    home = open_home()
+    with out.progress(f"rerun {run_id}", 1.0) as advance, work.limited(time_limit, f"the rerun of {run_id}"):
+        found = work.rerun(home, run_id, advance)
+    out.emit(found, as_json=as_json, text=lambda: rerun_text(found))
+    if not found["equal"]:
+        raise typer.Exit(1)
+
+
+def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
+    """The newest stored runs."""
+    from app.home import open_home
+    from engine.store.runs import Runs
+
+    home = open_home()
+    found = Runs(home.runs, home.engine).latest(count)
+    out.emit({"items": found}, as_json=as_json, text=lambda: runs_table(found))
+
+
+def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
+    """A stored run as the backtest showed it."""
+    from app.home import open_home
+    from engine.store.runs import Runs
+
+    home = open_home()
+    show(Runs(home.runs, home.engine).load(run_id) | {"cached": True}, as_json)
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, str]:
+    """`key=value` words as a mapping. Raises BadInput for one without a value, or a key given twice."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise BadInput(f"--set {pair!r} is not KEY=VALUE", "as in --set stop_atr=3")
+        if key.strip() in found:
+            raise BadInput(f"--set gives {key.strip()} twice", "give each key once")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def show(run: Mapping[str, Any], as_json: bool) -> None:
+    """Print a run; a verdict on look-ahead comes before the first number."""
+    shown = {**run, "report": f"{run['folder']}/report.html"}
+    out.emit(shown, as_json=as_json, text=lambda: text_of(shown))
+
+
+def text_of(run: Mapping[str, Any]) -> Any:
+    """A run as a person reads it in a terminal."""
+    from rich.console import Group
+    from rich.text import Text
+
+    data, s = run["data"], run["scenarios"]
+    first, last = out.stamp(data["first_ms"])[:16], out.stamp(data["last_ms"])[:16]
+    named = ", ".join(f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']}" for x in run["sleeves"])
+    lines: list[Any] = [
+        Text(f"{named}, {run['timeframe']}", style="bold"),
+        Text(
+            f"{data['source'].upper()} data, {first} to {last}Z, {data['bars']:,} bars; fills {run['fills']}; funding {run['funding']}"
+        ),
+    ]
+    if run["leaks"]:
+        verdict = "no look-ahead" if run["leaks"]["clean"] else "LOOKS AHEAD, the figures below cannot be believed"
+        lines.append(Text(f"{verdict}: {run['leaks']['text']}", style="" if run["leaks"]["clean"] else "bold red"))
+    lines += [Text(""), figures(run), Text("")]
+    ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
+    lines.append(
+        Text(f"two scenarios, not a point: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}")
+    )
+    if run["breakers"]:
+        lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
+    if run["refused"]:
+        lines.append(Text("entries refused: " + ", ".join(f"{rule} {n:,}" for rule, n in list(run["refused"].items())[:4])))
+    undefined = run["metrics"]["undefined"]
+    if undefined:
+        lines.append(Text("undefined: " + "; ".join(f"{k}: {v}" for k, v in undefined.items()), style="dim"))
+    lines += [Text(f"note: {note}", style="dim") for note in run["notes"] if not note.startswith("LEAKS")]
+    again = " (stored before; --fresh simulates again)" if run.get("cached") else ""
+    lines += [
+        Text(""),
+        Text(f"run {run['run_id']}{again}, journal {run['journal_hash'][:16]}"),
+        Text(f"report {run['report']}", overflow="fold"),
+        Text(f"next: nightdesk journal explain {run['run_id']}/t1   |   nightdesk rerun {run['run_id']}"),
+    ]
+    return Group(*lines)
+
+
+def pct(value: float | None) -> str:
+    """A fraction in percent."""
+    return "-" if value is None else f"{value * 100:+.2f} %"
+
+
+def num(value: float | None) -> str:
+    """Two digits; a dash when undefined."""
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def figures(run: Mapping[str, Any]) -> Any:
+    """The metrics as a compact table of two pairs a line."""
+    from rich.table import Table
+
+    m = run["metrics"]
+    low, high = m.get("sharpe_low"), m.get("sharpe_high")
+    reach = f"  [{num(low)} .. {num(high)}]" if low is not None else ""
+    shown = [
+        (
+            "total return",
+            pct(m["total_return_frac"]),
+            "round trips",
+            f"{m['trades']:,}" + (" + 1 open" if m["open_trades"] else ""),
+        ),
+        ("Sharpe [95 %]", num(m["sharpe"]) + reach, "win rate", pct(m["win_rate"]).lstrip("+")),
+        ("Sortino", num(m["sortino"]), "exposure", pct(m["exposure_frac"]).lstrip("+")),
+        ("Calmar", num(m["calmar"]), "turnover a year", f"{num(m['turnover'])}x"),
+        ("max drawdown", pct(m["max_drawdown_frac"]).lstrip("+"), "fees", num(m["fees"])),
+        ("recovery factor", num(m["recovery_factor"]), "slippage", num(m["slippage"])),
+        ("net profit", num(m["net_profit"]), "funding (+ received)", num(m["funding"])),
+    ]
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for column in range(4):
+        table.add_column(justify="right" if column % 2 else "left", style="" if column % 2 else "dim")
+    for line in shown:
+        table.add_row(*line)
+    return table
+
+
+def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
+    """Stored runs, newest first."""
+    from rich.table import Table
+
+    if not found:
+        return "no run is stored yet; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name, side in (("run", "left"), ("made", "left"), ("strategy", "left"), ("symbol", "left"), ("tf", "left")):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]  # a literal of rich
+    for name in ("return", "Sharpe", "max drawdown", "trips"):
+        table.add_column(name, justify="right")
+    table.add_column("data")
+    for r in found:
+        cells = (pct(r["total_return_frac"]), num(r["sharpe"]), pct(r["max_drawdown_frac"]).lstrip("+"), f"{r['trades']:,}")
+        made = out.stamp(r["created_ms"])[:16]
+        table.add_row(r["id"], made, r["strategy"], r["symbol"], r["timeframe"], *cells, r["source"])
+    return table
+
+
+def rerun_text(found: Mapping[str, Any]) -> str:
+    """What a rerun found, a line a comparison."""
+    lines = [f"run {found['run_id']}: the journal is {'EQUAL' if found['equal'] else 'NOT equal'}"]
+    for name in ("journal_hash", "data_sha256", "code_hash", "config_hash"):
+        pair = found[name]
+        lines.append(f"  {name:13} {'equal' if pair['equal'] else 'differs'}  {pair['then'][:16]}  {pair['now'][:16]}")
+    for name in ("files_that_differ", "code_that_differs", "versions_that_differ"):
+        if found[name]:
+            lines.append(f"  {name.replace('_', ' ')}: {', '.join(found[name])}")
+    then, now = found["total_return_frac"]["then"], found["total_return_frac"]["now"]
+    lines.append(f"  total return  then {pct(then)}, now {pct(now)}")
+    return "\n".join(lines)
