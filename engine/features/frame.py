@@ -40,8 +40,8 @@ class FeatureFrame:
     @classmethod
     def of_market(cls, market: Any, instrument: int) -> "FeatureFrame":
         """The frame of one instrument of a `Market` (arrays of bars x instruments)."""
-        columns = [getattr(market, name)[:, instrument] for name in COLUMNS]
-        return cls(market.close_ms, *columns, market.timeframe_ms)
+        columns = {name: getattr(market, name)[:, instrument] for name in COLUMNS}
+        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms)
 
     def __len__(self) -> int:
         return len(self.close)

@@ -157,9 +157,10 @@ def risk_move(params_class: type[StrategyParams], key: str, old: float, new: flo
     if old == new:
         return 0
     field = params_class.model_fields.get(key)
-    declared = extra(field).get("risk") if field is not None else None
+    said = extra(field) if field is not None else {}
+    declared = said.get("risk")
     if declared not in {"up", "down"}:
         return None
-    if declared == "up" and extra(field).get("zero") and 0 in {old, new}:
+    if declared == "up" and said.get("zero") and 0 in {old, new}:
         return 1 if new == 0 else None
     return 1 if (new > old) == (declared == "up") else -1

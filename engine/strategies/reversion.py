@@ -24,8 +24,8 @@ class Params(StrategyParams):
     """Reversion's own parameters beside the common ones, and nearer exits."""
 
     rsi_bars: int = knob(14, 2, 200, "bars", None, "window of the RSI")
-    enter_below: float = knob(30.0, 1.0, 50.0, "RSI", "up", "long when the RSI is lower")
-    enter_above: float = knob(70.0, 50.0, 99.0, "RSI", "down", "short when the RSI is higher")
+    enter_below: float = knob(30.0, 1.0, 50.0, "RSI", None, "long when the RSI is lower")
+    enter_above: float = knob(70.0, 50.0, 99.0, "RSI", None, "short when the RSI is higher")
     trend_bars: int = knob(400, 0, 2000, "bars", None, "average that a long's close stands above", zero="no trend filter")
     target_atr: float = knob(3.0, 0.0, 50.0, "ATR", None, "target, from the entry", zero="no target in ATRs")
     arm_atr: float = knob(1.0, 0.0, 20.0, "ATR", "up", "profit at which the trail arms; 0 with arm_frac 0: at once")
