@@ -186,6 +186,7 @@ def _stored(
         now_ms=ctx.now_ms,
         apply_to_open=apply_to_open,
     )
+    ctx.record("proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "direction": row.direction})
     return _card(ctx, view(row))
 
 

@@ -110,7 +110,7 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
         f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
         f"{{{h}.trades}} round trips, fees {{{h}.fees}}, run {run['run_id']}."
     ]
-    undefined = run["metrics"].get("undefined") or {}
+    undefined = {name: why for name, why in (run["metrics"].get("undefined") or {}).items() if name in METRICS}
     if undefined:
         lines.append("Undefined: " + "; ".join(f"{name} ({why})" for name, why in list(undefined.items())[:6]) + ".")
     lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith("LEAKS")]

@@ -1,0 +1,208 @@
+"""`nightdesk tool`: the list of tools, or one of them called as a role would call it. What a role may not do is one line.
+
+Arguments are `--arg name=value`: text as it is, numbers and lists as JSON, `null` for nothing. A list may be given item by
+item (`--arg evidence=d-12 --arg evidence=d-13`), changes as `--arg changes=stop_atr=3`, a variant likewise.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import out
+from engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from app.home import Home
+    from tools.contract import Tool, ToolContext, ToolResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command("tool")
+    def tool(
+        name: str = typer.Argument(None, help="The tool's name; none: the list."),
+        arg: list[str] = typer.Option([], "--arg", help="name=value; may be given several times."),
+        role: str = typer.Option(None, "--role", help="developer, operator or advisor; default: the first that may."),
+        as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+    ) -> None:
+        """List what a role may call, or call one tool as that role."""
+        if name is None:
+            listing(role, as_json=as_json)
+        else:
+            run(name, arg, role, as_json=as_json)
+
+
+def listing(role: str | None, *, as_json: bool) -> None:
+    """Every tool with effect, roles and what it does; with a role, only its own."""
+    from tools.catalog import LINES
+
+    if role is not None:
+        known_role(role)
+    shown = [line for line in LINES if role is None or role in line.roles]
+    items = [
+        {
+            "name": li.tool.name,
+            "effect": li.effect.value,
+            "roles": list(li.roles),
+            "about": li.tool.about,
+            "args": li.tool.schema(),
+        }
+        for li in shown
+    ]
+
+    def table() -> Any:
+        from rich.table import Table
+
+        made = Table("tool", "effect", "roles", "what it does", box=None, pad_edge=False)
+        for item in items:
+            roles = "all" if len(item["roles"]) == 3 else ", ".join(item["roles"])
+            made.add_row(item["name"], item["effect"], roles, item["about"].split(": ")[0].split(". ")[0])
+        return made
+
+    out.emit({"items": items}, as_json=as_json, text=table)
+
+
+def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> None:
+    """Call the tool and print its result; exit code 1 when it was refused or failed."""
+    from app.home import open_home
+    from tools.catalog import TOOLS, call, roles_of
+
+    known = TOOLS.get(name)
+    if role is not None:
+        known_role(role)
+    if known is None:
+        raise BadInput(f"there is no tool {name[:60]!r}", f"there are {', '.join(TOOLS)}")
+    args = arguments(known.tool, words)
+    home = open_home()
+    with out.progress(name, 1.0) as advance:
+        ctx = context(home, role or roles_of(name)[0], advance)
+        result = call(ctx, name, args)
+    failed = result.status in ("refused", "failed")
+    if as_json or not failed:
+        out.emit({"tool": name, "role": ctx.role, **result.as_json()}, as_json=as_json, text=lambda: shown(ctx, result))
+    if failed:
+        out.say(f"nightdesk: {_rendered(ctx, result.text)}")
+        raise typer.Exit(1)
+
+
+def known_role(role: str) -> None:
+    """BadInput for a role that there is not."""
+    from tools.contract import ROLES
+
+    if role not in ROLES:
+        raise BadInput(f"there is no role {role[:40]!r}", f"there are {', '.join(ROLES)}")
+
+
+def context(home: "Home", role: str, advance: Any) -> "ToolContext":
+    """What a call from the command line may reach; a person waits in front of the progress bar."""
+    import time
+
+    from app.jobs import Jobs
+    from app.people import os_user
+    from engine.store.journal import Journal
+    from engine.watch.clock import desk_ms
+    from memory.shelf import Shelf
+    from tools.contract import ToolContext
+    from tools.record import recorder
+
+    def now_ms() -> int:
+        return time.time_ns() // 1_000_000
+
+    Shelf(home.memory).stock()
+    person = os_user()
+    return ToolContext(
+        engine=home.engine,
+        home=home.path,
+        catalog=home.catalog,
+        jobs=Jobs(home, person),
+        record=recorder(Journal(home.people_journal, "command line"), now_ms),
+        role=role,  # type: ignore[arg-type]  # known_role and the catalog see to it
+        thread="command-line",
+        turn=f"c-{now_ms()}",
+        person=person,
+        desk_ms=desk_ms(home.path),
+        now_ms=now_ms(),
+        wait_s=None,
+        progress=advance,
+    )
+
+
+def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
+    """`name=value` words as the tool's arguments; BadInput for a word without `=` or an unknown name."""
+    fields = tool.schema()["properties"]
+    found: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign:
+            raise BadInput(f"--arg {word[:60]!r} has no value", "write --arg name=value")
+        if name not in fields:
+            raise BadInput(f"{tool.name} has no argument {name[:60]!r}", f"it has {', '.join(fields) or 'none'}")
+        value = value_of(fields[name], text)
+        several = isinstance(value, list) and isinstance(found.get(name), list)
+        if name in found and not several:
+            raise BadInput(f"{name} is given twice", "give it once")
+        found[name] = found[name] + value if several else value
+    return found
+
+
+def value_of(schema: Mapping[str, Any], text: str) -> Any:
+    """The text as what the schema wants: text where text is allowed, else JSON; a list also item by item."""
+    options = schema.get("anyOf", [schema])
+    if text == "null" and any(option.get("type") == "null" for option in options):
+        return None
+    items = next((option["items"] for option in options if option.get("type") == "array"), None)
+    if items is not None and not text.lstrip().startswith("["):
+        return [item_of(items, text)]
+    if any(option.get("type") == "string" for option in options) and not _number(options, text):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # the schema check says what is wrong with it
+
+
+def _number(options: Sequence[Mapping[str, Any]], text: str) -> bool:
+    """Whether a number is meant where both a number and a word are allowed."""
+    return (
+        any(option.get("type") in ("integer", "number") for option in options) and text.lstrip("-").replace(".", "", 1).isdigit()
+    )
+
+
+def item_of(items: Mapping[str, Any], text: str) -> Any:
+    """One item of a list: `key=value` for a change, `key=value,key=value` for a variant, else the text."""
+    keys = items.get("properties", {})
+    if set(keys) == {"key", "value"}:
+        key, _, value = text.partition("=")
+        return {"key": key, "value": value_of(keys["value"], value)}
+    if set(keys) == {"changes"}:
+        return {"changes": [item_of(keys["changes"]["items"], part) for part in text.split(",")]}
+    return text
+
+
+def shown(ctx: "ToolContext", result: "ToolResult") -> Any:
+    """The result for a terminal: references rendered, the table below."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    words = Text(_rendered(ctx, result.text))
+    if result.table is None:
+        return words
+    made = Table(box=None, pad_edge=False)
+    for name in result.table.columns:
+        made.add_column(Text(name), overflow="fold", no_wrap=name in ("run", "event", "proposal"))
+    for row in result.table.rows:
+        made.add_row(*(Text("-" if cell is None else _rendered(ctx, str(cell))) for cell in row))
+    return Group(words, Text(""), made)
+
+
+def _rendered(ctx: "ToolContext", text: str) -> str:
+    """`{r1.sharpe}` as value and unit."""
+    import re
+
+    from agents import render
+
+    return re.sub(r"\{(\w+\.\w+)\}", lambda m: render.shown(ctx.facts[m[1]]) if m[1] in ctx.facts else m[0], text)
