@@ -24,7 +24,7 @@ NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)"
     r"_(?P<series>\d+[mhdw]|funding|(?:mark|oi)_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
 )
-ORIGIN = b"nightdesk_source"  # parquet metadata key; `pulled` when a pull wrote the file
+ORIGIN = b"nightdesk_source"  # footer key, written by data/writer.py; only it can say that a file was pulled
 MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000-01-01 .. 2100-01-01: anything else is another unit
 PRICES = ("open", "high", "low", "close")
@@ -89,12 +89,13 @@ class Catalog:
             self._unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
             return
         try:
-            rows, first_ms, last_ms, pulled = _footer(path)
+            rows, first_ms, last_ms, said = _footer(path)
         except DataError as error:
             self._unknown[path] = error.what
             return
         key = tuple(parts[k] or "" for k in ("venue", "symbol", "market", "series", "tag"))
-        source = "synthetic" if parts["venue"] == "synthetic" else "pulled" if pulled else source
+        source = said or ("recorded" if source == "pulled" else source)
+        source = "synthetic" if parts["venue"] == "synthetic" else source
         s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
         if key in mine:
             self._doubled.setdefault(key, [mine[key].path]).append(path)
@@ -191,8 +192,8 @@ def _label(key: Iterable[str]) -> str:
     return " ".join(part for part in key if part)
 
 
-def _footer(path: Path) -> tuple[int, int, int, bool]:
-    """(rows, first ts, last ts, was pulled) from the parquet footer; reads ts where the footer has no statistics."""
+def _footer(path: Path) -> tuple[int, int, int, str]:
+    """(rows, first ts, last ts, source it states or "") from the footer; reads ts where it has no statistics."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -208,7 +209,7 @@ def _footer(path: Path) -> tuple[int, int, int, bool]:
         raise DataError(f"it cannot be read as parquet ({_short(error)})") from error
     if not (PLAUSIBLE_MS[0] <= first <= last < PLAUSIBLE_MS[1]):
         raise DataError(f"its ts are not UTC milliseconds ({first} .. {last}): nightdesk data import {path}")
-    return meta.num_rows, first, last, (meta.metadata or {}).get(ORIGIN, b"") == b"pulled"
+    return meta.num_rows, first, last, (meta.metadata or {}).get(ORIGIN, b"").decode(errors="replace")
 
 
 def _span(meta: Any, column: int) -> tuple[int, int] | None:

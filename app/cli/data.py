@@ -1,0 +1,266 @@
+"""`nightdesk data list | check | import | pull`: what market data there is, whether it is clean, and getting more of it.
+
+Called by app/cli/main.py. Reads through engine/data/files.py, judges with engine/data/checks.py, writes into the home's
+data folder only. It needs no database: a fresh machine can look at its data before anything else.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import out
+from engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from engine.data.files import Raw
+    from engine.data.finding import Finding
+    from engine.store.bars import Catalog
+
+ROWS_SHOWN = 1000  # row numbers a finding lists in JSON; a shifted file would list them all
+group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `data` group."""
+    app.add_typer(group, name="data")
+
+
+@group.command("list")
+def list_data(as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout.")) -> None:
+    """Every series in NIGHTDESK_DATA and in the home, with its span and where it comes from."""
+    catalog = _catalog()
+    items = [_item(s) for s in catalog.series()]
+    body = {
+        "items": items,
+        "unknown": [{"path": str(p), "why": catalog.why(p)} for p in catalog.unknown()],
+        "hidden": [{"path": str(a), "by": str(b)} for a, b in catalog.shadowed()],
+        "folders": [{"path": str(folder), "there": folder.is_dir()} for folder, _ in catalog.roots],
+    }
+    out.emit(body, as_json=as_json, text=lambda: _table(body))
+    for a, b in catalog.shadowed():
+        out.say(f"{a} is hidden by {b} (the same name in the home)")
+
+
+@group.command("check")
+def check_file(
+    file: str = typer.Argument(..., help="A file, or the name of one in the data folders."),
+    against: str | None = typer.Option(None, "--against", help="A second source of the same instrument."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Look for dirt. Errors make the exit code 1; warnings (a crash, a short outage) do not. Nothing is changed."""
+    from engine.data.files import read_any
+
+    raw = read_any(_path(file))
+    other = read_any(_path(against)) if against else None
+    found = [*_judge(raw), *(_compare(raw, other) if other else [])]
+    bad = sum(f.severity == "error" for f in found)
+    body = {
+        "file": str(raw.path),
+        "against": str(other.path) if other else None,
+        "kind": raw.kind,
+        "rows": raw.frame.height,
+        "timeframe_ms": raw.timeframe_ms or None,
+        "first_ms": raw.frame["ts"].min(),
+        "last_ms": raw.frame["ts"].max(),
+        "errors": bad,
+        "warnings": len(found) - bad,
+        "findings": [_plain(f) for f in found],
+        "notes": list(raw.said),
+    }
+    out.emit(body, as_json=as_json, text=lambda: _report(body))
+    if bad:
+        out.say(f"nightdesk: {raw.path.name} is not clean: {bad} error{'s' if bad > 1 else ''}")
+        raise typer.Exit(1)
+
+
+@group.command("import")
+def import_path(
+    path: Path = typer.Argument(..., help="A parquet, feather, csv or csv.gz file, or a folder of them."),
+    venue: str | None = typer.Option(None, help="binance, okx, ...; default: from the name."),
+    symbol: str | None = typer.Option(None, help="BTC-USDT; default: from the name."),
+    market: str | None = typer.Option(None, help="perp or spot; default: from the name."),
+    timeframe: str | None = typer.Option(None, help="15m; default: from the name or the steps."),
+    tag: str | None = typer.Option(None, help="Keep it apart from the untagged series."),
+    replace: bool = typer.Option(False, "--replace", help="Overwrite what was imported under that name."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Check a file and, if it has no error, store it in the home. Nothing is mended; what is read how is said."""
+    from app.cli.data_import import Wanted, files_under, import_file
+
+    wanted = Wanted(venue, symbol, market, timeframe, tag, replace)
+    items = [import_file(file, wanted, _judge) for file in files_under(path)]
+    refused = [item for item in items if not item["imported"]]
+    out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_imported(item) for item in items))
+    if refused:
+        out.say(f"nightdesk: {len(refused)} of {len(items)} not imported: {refused[0]['why']}")
+        raise typer.Exit(1)
+
+
+@group.command("pull")
+def pull_data(
+    venue: str = typer.Option("binance", help="binance, okx or bybit."),
+    symbol: str = typer.Option("BTC-USDT", help="BTC-USDT"),
+    timeframe: str = typer.Option("15m", help="1m, 5m, 15m, 1h"),
+    market: str = typer.Option("perp", help="perp or spot"),
+    start: str | None = typer.Option(None, "--from", help="First day; default: one year ago, or where the file ends."),
+    end: str | None = typer.Option(None, "--to", help="Day after the last; default: now."),
+    funding: bool = typer.Option(False, "--funding", help="Also the funding rates."),
+    marks: bool = typer.Option(False, "--marks", help="Also hourly mark prices."),
+    mirror: str = typer.Option("", "--mirror", envvar="NIGHTDESK_MIRROR", help="Another address that speaks the venue's REST."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Fetch public market data. Stopped half-way, the same command goes on where it stopped."""
+    from app.cli.data_pull import Asked, pull
+
+    asked = Asked(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
+    items = pull(asked)
+    out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_pulled(item) for item in items))
+    bad = [item for item in items if item["errors"]]
+    if bad:
+        out.say(f"nightdesk: {bad[0]['path']} is stored but not clean: see nightdesk data check")
+        raise typer.Exit(1)
+
+
+def _catalog() -> "Catalog":
+    """The data folders of this desk."""
+    from app.home import data_roots
+    from app.settings import read_settings
+    from engine.store.bars import Catalog
+
+    return Catalog(data_roots(read_settings()))
+
+
+def _path(text: str) -> Path:
+    """A path as typed, or the one file of that name in the data folders."""
+    path = Path(text).expanduser()
+    if path.exists() or "/" in text:
+        return path
+    found = [p for folder, _ in _catalog().roots if folder.is_dir() for p in folder.rglob(text)]
+    if len(found) > 1:
+        raise BadInput(f"{text} is {len(found)} files: {', '.join(map(str, found[:3]))}", "give the whole path")
+    return found[0] if found else path
+
+
+def _judge(raw: "Raw") -> list["Finding"]:
+    """Findings of one file, by its kind; a table of several coins coin by coin, with rows of the whole table."""
+    import polars as pl
+
+    from engine.data.checks import Finding
+
+    if not raw.group:
+        return _judge_one(raw, raw.frame)
+    numbered = raw.frame.with_row_index("row")
+    found = []
+    for (coin,), part in numbered.group_by(raw.group, maintain_order=True):
+        rows = part["row"].to_list()
+        for f in _judge_one(raw, part.drop("row", raw.group)):
+            found.append(Finding(f.rule, f.severity, tuple(rows[r] for r in f.rows), f"{coin}: {f.text}"))
+    if not found and raw.frame.select(pl.len()).item() == 0:
+        raise BadInput(f"{raw.path} has no rows", "get it again")
+    return found
+
+
+def _judge_one(raw: "Raw", frame: Any) -> list["Finding"]:
+    """Findings of one instrument's rows."""
+    import time
+
+    from engine.data.checks import check, check_funding, check_series
+
+    if raw.kind == "funding":
+        return check_funding(frame)
+    if not raw.timeframe_ms:
+        raise BadInput(
+            f"{raw.path} has no regular clock (columns {', '.join(raw.frame.columns)})",
+            "bars, marks, funding and other series on a clock can be checked",
+        )
+    if raw.kind == "series":  # indices rest at weekends, statistics begin late: only time itself is judged hard
+        found = check_series(frame, raw.timeframe_ms)
+        return [f if f.rule in ("unsorted", "duplicate") else f._replace(severity="warning") for f in found]
+    return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000)
+
+
+def _compare(raw: "Raw", other: "Raw") -> list["Finding"]:
+    """Findings of two sources: bars with bars (or marks); whether both claim one market is read from their names."""
+    from engine.data.checks import against
+
+    for one in (raw, other):
+        if one.kind not in ("bars", "marks") or not one.timeframe_ms or one.group:
+            raise BadInput(f"{one.path} holds {one.kind}, and --against compares bars", "give two files of bars")
+    mine, theirs = raw.named, other.named
+    same = raw.kind == other.kind and all(not a or not b or a == b for a, b in zip(mine[:3], theirs[:3], strict=True))
+    return against(raw.frame, other.frame, same, (raw.timeframe_ms, other.timeframe_ms))
+
+
+def _item(s: Any) -> dict[str, Any]:
+    """One series of the list."""
+    return {
+        "venue": s.venue,
+        "symbol": s.symbol,
+        "market": s.market,
+        "series": s.series,
+        "tag": s.tag or None,
+        "source": s.source,
+        "rows": s.rows,
+        "first_ms": s.first_ms,
+        "last_ms": s.last_ms,
+        "path": str(s.path),
+    }
+
+
+def _plain(f: "Finding") -> dict[str, Any]:
+    """One finding as JSON; a very long list of rows is cut, `rows_total` says how many there are."""
+    return {
+        "rule": f.rule,
+        "severity": f.severity,
+        "text": f.text,
+        "rows": list(f.rows[:ROWS_SHOWN]),
+        "rows_total": len(f.rows),
+    }
+
+
+def _table(body: dict[str, Any]) -> Any:
+    """The list for a person."""
+    from rich.table import Table
+
+    if not body["items"]:
+        folders = ", ".join(f["path"] for f in body["folders"])
+        return f"no market data in {folders}\nset NIGHTDESK_DATA, or: nightdesk data import FILE, nightdesk data pull"
+    table = Table("venue", "symbol", "market", "series", "tag", "source", "rows", "from", "to", box=None)
+    for i in body["items"]:
+        names = (i["venue"], i["symbol"], i["market"], i["series"], i["tag"] or "", i["source"])
+        table.add_row(*names, f"{i['rows']:,}", out.stamp(i["first_ms"])[:16], out.stamp(i["last_ms"])[:16])
+    if body["unknown"]:
+        table.caption = f"and {len(body['unknown'])} files that are no series (see --json)"
+    return table
+
+
+def _report(body: dict[str, Any]) -> str:
+    """A check for a person: one line a finding, errors first."""
+    span = f"{out.stamp(body['first_ms'])} .. {out.stamp(body['last_ms'])}"
+    head = f"{body['file']}: {body['rows']:,} rows of {body['kind']}, {span}"
+    lines = [f"  note     {note}" for note in body["notes"]]
+    for f in sorted(body["findings"], key=lambda f: f["severity"]):
+        lines.append(f"  {f['severity']:8} {f['rule']}: {f['text']}")
+    return "\n".join([head, *lines] if lines else [head, "  clean"])
+
+
+def _imported(item: dict[str, Any]) -> str:
+    """One import for a person."""
+    said = [f"  note     {note}" for note in item["notes"]]
+    said += [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]]
+    head = f"{item['file']} -> {item['path']}" if item["imported"] else f"{item['file']}: not imported: {item['why']}"
+    return "\n".join([head, *said])
+
+
+def _pulled(item: dict[str, Any]) -> str:
+    """One pulled series for a person."""
+    span = f"{out.stamp(item['first_ms'])} .. {out.stamp(item['last_ms'])}"
+    lines = [f"{item['path']}: {item['new']:,} new, {item['rows']:,} rows, {span}"]
+    return "\n".join(lines + [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]])
+
+
+def findings_json(found: Sequence["Finding"]) -> list[dict[str, Any]]:
+    """Findings as the import and the pull report them."""
+    return [_plain(f) for f in found]

@@ -1,0 +1,123 @@
+"""One file -> one checked parquet in the home's data folder, or a refusal that changes nothing.
+
+Called by `nightdesk data import`. Rows that run backwards are turned, and that is said; whatever is wrong beyond that
+refuses. The footer keeps where the file came from, its hash, and what was said about it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.errors import BadInput, DeskError
+
+if TYPE_CHECKING:
+    from engine.data.files import Raw
+    from engine.data.finding import Finding
+
+
+class Wanted(NamedTuple):
+    """What the person said about the file; None: take it from the name."""
+
+    venue: str | None
+    symbol: str | None
+    market: str | None
+    timeframe: str | None
+    tag: str | None
+    replace: bool
+
+
+def files_under(path: Path) -> list[Path]:
+    """The file itself, or every readable kind of file in a folder. BadInput when there is none."""
+    from engine.data.files import SUFFIXES
+
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(SUFFIXES))
+    if not found:
+        raise BadInput(f"{path} holds no market data", f"files end in {', '.join(SUFFIXES)}")
+    return found
+
+
+def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]]) -> dict[str, Any]:
+    """Import one file; the outcome as JSON: imported, path or why, findings, notes."""
+    item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
+    try:
+        _import(file, wanted, judge, item)
+    except DeskError as error:
+        item["why"] = str(error)
+    return item
+
+
+def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
+    """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
+    from app.cli.data import findings_json
+    from app.home import data_roots
+    from app.settings import read_settings
+    from engine.data.files import read_any
+    from engine.data.writer import file_name, write_series
+    from engine.store.bars import sha256_of
+
+    raw = read_any(file, (wanted.symbol or "").partition("-")[0])
+    item["notes"] = list(raw.said)
+    names = _names(raw, wanted)
+    raw, turned = _in_order(raw._replace(timeframe_ms=names[5] or raw.timeframe_ms))
+    item["notes"] += turned
+    found = judge(raw)
+    item["findings"] = findings_json(found)
+    settings = read_settings()
+    target = settings.home / "data" / file_name(*names[:5])
+    bad = [f for f in found if f.severity == "error"]
+    if bad:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise BadInput(f"{file.name} is not clean: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
+    if target.exists() and not wanted.replace:
+        raise BadInput(f"{target} is there already", "use --replace, or --tag to keep both")
+    item["notes"] += [
+        f"hides {other} of the same name"
+        for folder, _ in data_roots(settings)[:-1]
+        for other in sorted(folder.rglob(target.name))
+    ]
+    origin = {"file": str(file), "sha256": sha256_of(file), "notes": "; ".join(item["notes"])}
+    write_series(target, raw.frame, "recorded", origin)
+    item.update(imported=True, path=str(target))
+
+
+def _names(raw: "Raw", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
+    """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
+    from engine.store.bars import NAME, timeframe_ms
+
+    if raw.group or raw.kind == "series":
+        what = f"a table of several coins (column {raw.group})" if raw.group else "neither bars nor marks nor funding"
+        raise BadInput(f"{raw.path.name} is {what}", "split it, or name the columns open, high, low, close, volume")
+    named = raw.named
+    venue, symbol = wanted.venue or named.venue, wanted.symbol or named.symbol
+    market = wanted.market or named.market or ("perp" if raw.kind == "funding" else "")
+    for key, value, example in (("venue", venue, "binance"), ("symbol", symbol, "BTC-USDT"), ("market", market, "perp")):
+        if not value:
+            raise BadInput(f"the {key} of {raw.path.name} is not in its name", f"say it: --{key} {example}")
+    tag = named.tag if wanted.tag is None else wanted.tag
+    step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
+    if raw.kind != "funding" and not step:
+        raise BadInput(f"{raw.path.name} has no regular step", "say it: --timeframe 15m")
+    series = "funding" if raw.kind == "funding" else ("mark_" if raw.kind == "marks" else "") + _timeframe(step)
+    name = "_".join(part for part in (venue, symbol, market, series, tag) if part) + ".parquet"
+    if NAME.fullmatch(name) is None:
+        raise BadInput(f"{name} is no name for a series", "venue in lower case, symbol like BTC-USDT, market perp or spot")
+    return venue, symbol, market, series, tag, step
+
+
+def _timeframe(step_ms: int) -> str:
+    """900000 -> 15m."""
+    for unit, letter in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
+        if step_ms % unit == 0:
+            return f"{step_ms // unit}{letter}"
+    raise BadInput(f"a step of {step_ms} ms is no timeframe", "use 1m, 5m, 15m or 1h")
+
+
+def _in_order(raw: "Raw") -> tuple["Raw", list[str]]:
+    """Rows in time order, and what was done about it. Equal times stay, for the check to find."""
+    steps = raw.frame["ts"].diff()
+    if not (steps < 0).any():
+        return raw, []
+    said = "rows ran from newest to oldest: turned" if not (steps > 0).any() else "rows were out of order: sorted by time"
+    return raw._replace(frame=raw.frame.sort("ts", maintain_order=True)), [said]

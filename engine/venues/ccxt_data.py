@@ -1,0 +1,198 @@
+"""Public market data of a venue through ccxt: bars, settlements and mark prices of a span, page by page.
+
+Called by `nightdesk data pull` (and by the worker's live feed). The only file that imports ccxt for public calls; it
+holds no key. Yields polars frames in time order; what the venue did not have is a hole in them, never a filled bar.
+
+Pagers lose bars at page borders (off by one) and cut pages shorter than asked. So a page here is a window of the clock
+with a known number of bars: what is missing in it is asked for again, from a bar before to a bar after, for as long as
+an answer brings something new. What is still missing then, the venue does not have.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from engine.errors import BadInput, DataError
+
+CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
+VENUES = ("binance", "okx", "bybit")
+PAGE = {"okx": 300, "binance": 1000, "bybit": 1000}
+MARK_PAGE = {"okx": 100}
+BARS = {"ts": pl.Int64, **dict.fromkeys(("open", "high", "low", "close", "volume"), pl.Float64)}
+RATES = {"ts": pl.Int64, "rate": pl.Float64}
+FUNDING_WINDOW_MS = 30 * 86_400_000  # at most 90 settlements of 8 hours; a window that comes back full is halved
+FUNDING_PAGE = 100
+ASK_AGAIN = 8  # times a window is asked again for what it lacks
+
+
+class Source(NamedTuple):
+    """A venue ready to be asked: the ccxt object, the venue's name, and how often a failed call is tried."""
+
+    exchange: Any
+    venue: str
+    attempts: int
+    wait_s: float
+
+
+def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s: float = 0.5) -> Source:
+    """Connect to a venue's public REST and load its markets. `url`: another address that speaks the same (a mirror).
+
+    Raises BadInput for an unknown venue, DataError (one line) when it cannot be reached.
+    """
+    if venue not in VENUES:
+        raise BadInput(f"unknown venue {venue!r}", f"data can be pulled from {', '.join(VENUES)}")
+    import ccxt
+
+    exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": 10_000})
+    exchange.options["fetchCurrencies"] = False  # a private call on some venues
+    exchange.options["fetchMarkets"] = (
+        {"types": ["swap" if market == "perp" else "spot"]} if venue == "okx" else (exchange.options.get("fetchMarkets", {}))
+    )
+    exchange.requests_trust_env = True  # a proxy of the machine is honoured
+    if url:
+        exchange.urls["api"] = _redirected(exchange.urls["api"], url.rstrip("/"))
+    source = Source(exchange, venue, attempts, wait_s)
+    _ask(source._replace(attempts=min(attempts, 3)), exchange.load_markets)
+    return source
+
+
+def market_symbol(source: Source, symbol: str, market: str) -> str:
+    """BTC-USDT -> the venue's unified name (BTC/USDT:USDT for a perpetual). BadInput when it trades no such thing."""
+    base, _, quote = symbol.partition("-")
+    unified = f"{base}/{quote}" + (f":{quote}" if market == "perp" else "")
+    if unified not in source.exchange.markets:
+        near = sorted(s for s in source.exchange.markets if s.startswith(f"{base}/"))[:5]
+        hint = f"it has {', '.join(near)}" if near else "symbols look like BTC-USDT"
+        raise BadInput(f"{source.venue} has no {market} {symbol}", hint)
+    return unified
+
+
+def server_ms(source: Source) -> int:
+    """The venue's clock, which decides what has closed; UTC ms."""
+    return int(_ask(source, source.exchange.fetch_time))
+
+
+def bars(
+    source: Source, symbol: str, timeframe: str, from_ms: int, to_ms: int, now_ms: int, price: str = ""
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Closed bars with from_ms <= ts < to_ms, oldest first: (time reached, frame of ts, OHLC, volume in base units).
+
+    from_ms is on the timeframe's grid. A bar that has not closed at now_ms is left out. price "mark": mark prices.
+    Raises DataError when the venue stops answering; what was yielded before is complete up to there.
+    """
+    step = int(source.exchange.parse_timeframe(timeframe)) * 1000
+    page = (MARK_PAGE if price else PAGE).get(source.venue, 300)
+    end = min(to_ms, now_ms // step * step)  # the bar that opens here has not closed
+    params = {"price": price} if price else {}
+
+    def ask(first: int, last: int) -> list[list[Any]]:
+        """Bars that open from first to last, both included, as the venue gives them."""
+        limit = min(page, (last - first) // step + 1)
+        return _ask(source, source.exchange.fetch_ohlcv, symbol, timeframe, first, limit, {**params, "until": last + step - 1})
+
+    for start in range(from_ms, end, page * step):
+        last = min(start + (page - 1) * step, end - step)
+        got = _whole_window(ask, start, last, step)
+        rows = [[int(t), *(float("nan") if v is None else float(v) for v in got[t][1:6])] for t in sorted(got)]
+        yield last + step, pl.DataFrame(rows, schema=BARS, orient="row")
+
+
+def _whole_window(ask: Callable[[int, int], list[list[Any]]], first: int, last: int, step: int) -> dict[int, list[Any]]:
+    """Every bar the venue has from first to last (opens, included), asking again for what a page left out."""
+    got = {row[0]: row for row in ask(first, last) if first <= row[0] <= last}
+    asked: set[tuple[int, int]] = set()
+    for _ in range(ASK_AGAIN if got else 1):
+        missing = _missing_runs(got, first, last, step)
+        runs = [run for run in missing if run not in asked][:ASK_AGAIN]
+        if not runs:
+            break
+        for a, b in runs:
+            asked.add((a, b))
+            again = ask(a - step, b + step)
+            got.update({row[0]: row for row in again if first <= row[0] <= last and row[0] not in got})
+    return got
+
+
+def _missing_runs(got: dict[int, Any], first: int, last: int, step: int) -> list[tuple[int, int]]:
+    """(first, last) opens of each run of bars that are not there."""
+    runs: list[tuple[int, int]] = []
+    for t in range(first, last + 1, step):
+        if t in got:
+            continue
+        if runs and runs[-1][1] == t - step:
+            runs[-1] = (runs[-1][0], t)
+        else:
+            runs.append((t, t))
+    return runs
+
+
+def funding(source: Source, symbol: str, from_ms: int, to_ms: int, now_ms: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Settlements with from_ms <= ts < to_ms that have happened, oldest first: (time reached, frame of ts, rate)."""
+    end = min(to_ms, now_ms + 1)
+    windows = [(a, min(a + FUNDING_WINDOW_MS, end)) for a in range(from_ms, end, FUNDING_WINDOW_MS)][::-1]
+    while windows:
+        first, last = windows.pop()
+        params = {"after": last} if source.venue == "okx" else {"until": last - 1}
+        page = _ask(source, source.exchange.fetch_funding_rate_history, symbol, first, FUNDING_PAGE, params)
+        if len(page) >= FUNDING_PAGE and last - first > 2 * 3_600_000:  # perhaps cut off, at either end
+            middle = (first + last) // 2
+            windows += [(middle, last), (first, middle)]
+            continue
+        rows = {int(r["timestamp"]): float(r["fundingRate"]) for r in page if r["fundingRate"] is not None}
+        kept = [[t, rows[t]] for t in sorted(rows) if first <= t < last]
+        yield last, pl.DataFrame(kept, schema=RATES, orient="row")
+
+
+def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
+    """One call, tried again with growing waits while the network or the venue is at fault; DataError in one line."""
+    import ccxt
+    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+    retrying = Retrying(
+        stop=stop_after_attempt(source.attempts),
+        wait=wait_exponential_jitter(initial=source.wait_s, max=20, jitter=source.wait_s),
+        retry=retry_if_exception_type(ccxt.NetworkError),
+    )
+    try:
+        return retrying(call, *args)
+    except RetryError as error:
+        raise DataError(*_unreachable(source, error.last_attempt.exception())) from error
+    except ccxt.BadSymbol as error:
+        raise BadInput(f"{source.venue}: {_line(error)}", "see the venue's list of instruments") from error
+    except ccxt.BaseError as error:
+        raise DataError(f"{source.venue} refused the request: {_line(error)}", "try another span") from error
+    except (KeyError, TypeError, ValueError) as error:  # an answer of another shape than ccxt knows
+        raise DataError(f"{source.venue} answered something unreadable ({type(error).__name__}: {error})") from error
+
+
+def _unreachable(source: Source, error: BaseException | None) -> tuple[str, str]:
+    """What to say when every attempt failed: no network at all, or a venue that does not answer."""
+    import requests
+
+    cause = error.__cause__ if error is not None else None
+    if isinstance(cause, requests.exceptions.ConnectionError):
+        host = _host(source)
+        return f"no network: {source.venue} ({host}) cannot be reached", "check the connection, then run the same command"
+    return f"{source.venue} does not answer: {_line(error)}", "wait a little, then run the same command: it goes on from here"
+
+
+def _host(source: Source) -> str:
+    """The address that is asked."""
+    api = source.exchange.urls["api"]
+    while isinstance(api, dict):
+        api = api.get("rest") or api.get("public") or next(iter(api.values()))
+    return str(api).replace("{hostname}", source.exchange.hostname or "").removeprefix("https://").split("/")[0]
+
+
+def _line(error: BaseException | None) -> str:
+    """The first line of a message, short."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+def _redirected(api: Any, url: str) -> Any:
+    """ccxt's addresses with another scheme and host in front of the same paths."""
+    if isinstance(api, dict):
+        return {key: value if key == "ws" else _redirected(value, url) for key, value in api.items()}
+    path = str(api).split("://", 1)[-1].split("/", 1)
+    return url + ("/" + path[1] if len(path) > 1 else "")
