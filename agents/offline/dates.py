@@ -8,6 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -17,9 +18,8 @@ _MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?"
 )
 _UNIT = r"minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y"
-_NUMBER_WORDS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12, "a": 1, "couple of": 2, "few": 3,
-}  # fmt: skip
+_NUMBER_WORDS = {word: n for n, word in enumerate("a one two three four five six seven eight nine ten".split(), 0)}
+_NUMBER_WORDS |= {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
 
 
 class Span(NamedTuple):
@@ -28,6 +28,9 @@ class Span(NamedTuple):
     start: str | None = None
     end: str | None = None
     at: str | None = None
+
+
+NO_SPAN = Span()
 
 
 class _Point(NamedTuple):
@@ -246,13 +249,15 @@ def _meant(text: str, points: list[_Point]) -> tuple[Span, list[tuple[int, int]]
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
     points = _with_clock(text, points)
     used = [(point.start, point.stop) for point in points]
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
         if joined:
             return _window(text, a, b, joined[0]), used
     point = points[0]
     before = text[: point.start]
-    if point.size == "since" or re.search(r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before):
+    if point.size == "since" or re.search(
+        r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
+    ):
         if point.size == "clock":
             return Span(_text(point.first), None), used
         later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)

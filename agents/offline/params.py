@@ -7,6 +7,7 @@ of its neighbour in the list. Keys that come once are common to all variants, ke
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from agents.offline.words import Param
@@ -34,9 +35,13 @@ _UNIT_SAID: Mapping[str, str] = {
     "bps": r"bps?\b",
 }
 # a number that is no part of a word, a clock or a version; its sign only where no number stands before it
-_NUMBER = re.compile(r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)")
+_NUMBER = re.compile(
+    r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"
+)
 _JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared)\b")
-_LINK = re.compile(r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*")
+_LINK = re.compile(
+    r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*"
+)
 _ASSIGN = re.compile(r"\b([a-z][a-z0-9_]*)\s*(?:=|:=|:)\s*([-+]?\d+(?:\.\d+)?|true|false)(\s*%)?")
 
 
@@ -188,7 +193,7 @@ def _nearest(
         pattern = re.compile(rf"(?<![a-z_]){re.escape(said)}(?![a-z_])")
         for bonus, (start, stop) in ((0.05, before), (0.0, after)):
             for found in pattern.finditer(text, start, stop):
-                if found.span() in used or (said in ("stop", "stops") and re.search(r"trailing[ -]$", text[:found.start()])):
+                if found.span() in used or (said in ("stop", "stops") and re.search(r"trailing[ -]$", text[: found.start()])):
                     continue
                 gap = stop - found.end() if bonus else found.start() - start
                 score = max(0.0, 1.0 - gap / 40) + 0.1 * said.count(" ") + bonus
@@ -200,7 +205,7 @@ def _nearest(
 def _old_values(text: str, numbers: Sequence[Number]) -> list[Number]:
     """`from 2 to 3 ATR` and `3 instead of 2 ATR` name an old value beside the new one: the old one is dropped."""
     kept = list(numbers)
-    for a, b in zip(numbers, numbers[1:], strict=False):
+    for a, b in pairwise(numbers):
         between = text[a.stop : b.start]
         if re.search(r"\b(?:instead of|rather than|not|down from|up from|currently|now)\s+(?:an?\s+|the\s+)?$", between):
             old, new = b, a

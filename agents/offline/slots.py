@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.offline import dates, params
-from agents.offline.words import COINS, SleeveName, Words, is_common, tidy
+from agents.offline.words import COINS, NOT_STRATEGIES, SleeveName, Words, is_common, tidy
 
 BLANK = "\u00b7"  # holds the place of a name or a date that has been read
 _TIMEFRAME = re.compile(
@@ -31,7 +31,7 @@ class Slots:
     symbols: tuple[str, ...] = ()
     timeframe: str | None = None
     venue: str | None = None
-    span: dates.Span = dates.Span()
+    span: dates.Span = dates.NO_SPAN
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
@@ -64,7 +64,7 @@ class Slots:
 
 
 def _given(value: object) -> bool:
-    return bool(value) and value != dates.Span()
+    return bool(value) and value != dates.NO_SPAN
 
 
 def _keys(slots: Slots) -> set[str]:
@@ -122,9 +122,7 @@ def _word(word: str, text: str) -> bool:
 
 
 def _is_name(text: str, words: Words) -> bool:
-    return any(text == sleeve.name.lower() for sleeve in words.sleeves) or any(
-        text == name.lower() for name in words.strategies
-    )
+    return any(text == sleeve.name.lower() for sleeve in words.sleeves) or any(text == name.lower() for name in words.strategies)
 
 
 def _funding(text: str) -> tuple[str | None, str]:
@@ -162,7 +160,7 @@ def _symbols(text: str, words: Words) -> tuple[tuple[str, ...], str]:
             base = COINS[found["name"]]
             symbol = bases.get(base.lower(), f"{base}-USDT")
         elif found["base"]:
-            symbol = bases[found["base"]] if found["base"] in bases else "BTC-USDT"
+            symbol = bases.get(found["base"], "BTC-USDT")
         else:
             symbol = re.sub(r"[-/_]", "-", found["pair"]).upper()
             symbol = symbol if "-" in symbol else symbol.removesuffix("USDT") + "-USDT"
@@ -191,15 +189,8 @@ def _strategies(text: str, words: Words) -> tuple[str, ...]:
         r"(?:(?:the|my|a|own|strategy|for|in|of|on)\s+)*([a-z][a-z0-9]*(?:_[a-z0-9]+)*)(?![\w-])",
         text,
     )
-    meant = found is not None and found[1] not in _NOT_STRATEGIES and not is_common(found[1], words)
+    meant = found is not None and found[1] not in NOT_STRATEGIES and not is_common(found[1], words)
     return (found[1],) if found and meant else ()
-
-
-_NOT_STRATEGIES = frozenset(
-    """on for over the a an it this that of with in check strategy strategies parameters params please again and to my
-    result results from between last all is are has have does do our your new same sleeve sleeves leak leaks ahead at
-    there any run was were using use both each some one two three""".split()
-)
 
 
 def _names(text: str, words: Words) -> tuple[tuple[str, ...], str]:
@@ -210,9 +201,7 @@ def _names(text: str, words: Words) -> tuple[tuple[str, ...], str]:
     return tuple(s.name for s in found), text
 
 
-def _sleeves(
-    words: Words, strategies: Sequence[str], symbols: Sequence[str], timeframe: str | None
-) -> tuple[str, ...]:
+def _sleeves(words: Words, strategies: Sequence[str], symbols: Sequence[str], timeframe: str | None) -> tuple[str, ...]:
     """Sleeves that the named strategy, symbol and timeframe point at; none when nothing is named."""
     if not (strategies or symbols):
         return ()

@@ -6,9 +6,11 @@ signs and mends typing errors towards known words, so that `bactest trned` reads
 
 import difflib
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -71,47 +73,10 @@ COINS = {
     "litecoin": "LTC",
 }
 
-# words the intents and slots know; inflected forms are listed where they differ by more than an ending
-_MEANT = frozenset(
-    """
-    backtest backtests backtested backtesting simulate simulation compare compared comparing comparison versus against
-    between better best worse worst strategy strategies parameter parameters param params setting settings leak leaks
-    leakage lookahead peek propose proposal proposals proposed suggest suggestion recommend submit change changes raise
-    lower tighten tighter loosen wider widen reduce increase pause stop stops stopped target targets trail trailing
-    fast slow entry entries exit exits position positions holding exposure leverage limit limits breaker breakers
-    drawdown halt halted release flatten emergency runbook health healthy wrong broken problem problems trouble alert
-    alerts happened happen happening yesterday today since overnight night morning week month year refuse refused
-    refusal reject rejected blocked explain event events trade trades traded trading round trip fill fills order orders
-    bought sold signal attribution attribute profit profits loss losses earned money come comes contribute contribution
-    costs cost fees fee slippage commission funding sleeve sleeves performance performing performed pending waiting
-    approve approval approved approvals rollback data bars candles recorded history available list show last latest
-    recent result results metrics sharpe return returns journal search note remember memory recall know status equity
-    cash balance capital risk attention watch review summary report help correlation configuration config version
-    january february march april june july august september october november december monday tuesday wednesday
-    thursday friday saturday sunday bitcoin ethereum solana days hours weeks months years minutes quarter half
-    variant variants minute hour percent take level levels size sizing kelly volatility
-    """.split()
-)
-
-# common words that must not be bent towards a known one
-_COMMON = frozenset(
-    """
-    about above after average averages again all also always another any anyone anything around away back been before being below both
-    bring call came cannot careful case check close closed closes closer coming could currently desk different does
-    doing done down each either else enough even ever every everything fact find fine first found four from gave
-    general gets give given gives goes going gone good great have having here high higher highest hold however idea
-    instead into just keep kept kind large later least leave left less like likely little live local long look looked
-    looking made make makes making many mark market maybe mean means might mine more most much must name near need
-    needs never next none nothing number often once only open opened other others over paper part past perhaps place
-    please point points possible price prices put question quite rather read ready real really right same second see
-    seems seen sense sent several shall share shares short should side simple small some someone something soon spot
-    start started state still such sure take taken takes tell test tested testing than thank thanks that their them
-    then there these they thing things think third this those though three through time times told took total toward
-    towards trend tried true truth turn twice under understand until upon used useful uses using value values very
-    want wanted wants well went were what whatever when where whether which while whole whom whose will with within
-    without word work worker worked working works would write wrote young your yours
-    """.split()
-)
+_LISTS = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_MEANT = frozenset(_LISTS["meant"].split())
+_COMMON = frozenset(_LISTS["common"].split())
+NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 
 
 def tidy(text: str, words: Words) -> str:
@@ -121,13 +86,16 @@ def tidy(text: str, words: Words) -> str:
     return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _mended(found[0], words), low)
 
 
-_SIGNS = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x"})
+_SIGNS = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "x"}
+)
 
 
 def _mended(word: str, words: Words) -> str:
     """`word`, or the one known word that it is a slip of: at least five letters, about one slip in five letters."""
     if len(word) < 5 or word in _COMMON or word in words.known or _stem(word) in words.known or _stem(word) in _COMMON:
         return word
+
     def begins_alike(other: str) -> bool:
         return other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])
 

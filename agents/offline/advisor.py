@@ -1,0 +1,76 @@
+"""Plans about money and risk: attribution, costs, funding, sleeves, limits, exposure, what to look at."""
+
+from agents.offline.plans import Ask, Plan, Question, Result, answer, joined, said_span, told, window
+
+
+def attribution(q: Question) -> Plan:
+    """Where the P&L comes from."""
+    return (yield from _attributed(q, "attribute the P&L by sleeve, fees, funding and slippage"))
+
+
+def costs(q: Question) -> Plan:
+    """What costs take."""
+    return (yield from _attributed(q, "show what fees, slippage and funding take from the P&L"))
+
+
+def funding(q: Question) -> Plan:
+    """Funding paid and received."""
+    return (yield from _attributed(q, "show funding paid and received by sleeve"))
+
+
+def by_sleeve(q: Question) -> Plan:
+    """Performance by sleeve."""
+    return (yield from _sleeves(q, "show the performance of each sleeve"))
+
+
+def compare_sleeves(q: Question) -> Plan:
+    """Sleeves beside each other."""
+    return (yield from _sleeves(q, "compare the sleeves by what they earned and cost"))
+
+
+def _sleeves(q: Question, what: str) -> Plan:
+    """By attribution where the role has it, else by what the sleeves are worth now."""
+    if "attribution" in q.tools:
+        return (yield from _attributed(q, what))
+    (result,) = yield [Ask("sleeves", {})]
+    return answer(what, told(result), "What they earned in a window, and by what, is attributed by the advisor.")
+
+
+def _attributed(q: Question, what: str) -> Plan:
+    (result,) = yield [Ask("attribution", window(q.slots))]
+    return answer(joined(what, said_span(q.slots.span) or "since the desk's start"), told(result))
+
+
+def desk(_q: Question) -> Plan:
+    """The desk now."""
+    (result,) = yield [Ask("desk", {})]
+    return answer("show the desk", told(result))
+
+
+def limits(_q: Question) -> Plan:
+    """How close the desk is to its limits."""
+    (result,) = yield [Ask("desk", {})]
+    return answer("show how close the desk is to its limits", told(result))
+
+
+def exposure(_q: Question) -> Plan:
+    """Exposure and leverage."""
+    results = yield [Ask("desk", {}), Ask("sleeves", {})]
+    return answer("show exposure and leverage", *(told(r) for r in results))
+
+
+def look_at(_q: Question) -> Plan:
+    """What deserves a person's attention: what is wrong, what waits, what was refused, how close limits are."""
+    results = yield [
+        Ask("health", {}),
+        Ask("proposals", {"state": "pending"}),
+        Ask("journal_search", {"kinds": ["refused", "breaker", "halt", "incident"], "limit": 10}),
+        Ask("desk", {}),
+    ]
+    heads = ("Health", "Waiting for a decision", "Refused or tripped since yesterday", "The desk")
+    parts = [f"**{head}.** {_short(result)}" for head, result in zip(heads, results, strict=True)]
+    return answer("say what to look at first", *parts)
+
+
+def _short(result: Result) -> str:
+    return told(result, table=result.name in ("health", "proposals", "desk"))

@@ -1,0 +1,122 @@
+"""What a question wants: named intents, told apart by weighed cues. Called by the offline model.
+
+intents.toml lists them: words that speak for one or against it, and which kinds of slots do. The best score wins; below
+LEAST nothing is understood and the nearest examples are shown. Whether a role may is decided by tools/catalog.py.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agents.offline.slots import Slots
+
+LEAST = 3.0
+
+
+class Intent(NamedTuple):
+    """One thing that can be asked."""
+
+    name: str
+    about: str  # completes "That is ...": what it is, in words
+    tools: tuple[str, ...]  # all of them are needed
+    examples: tuple[str, ...]
+    cues: tuple[tuple[float, re.Pattern[str]], ...]
+    slots: Mapping[str, float]  # kind of slot -> weight
+
+
+def _loaded() -> tuple[Intent, ...]:
+    """The intents of intents.toml, their shared fragments filled in."""
+    listed = tomllib.loads((Path(__file__).parent / "intents.toml").read_text(encoding="utf-8"))
+    fragments: dict[str, str] = listed["fragments"]
+
+    def whole(pattern: str) -> str:
+        return re.sub(r"<(\w+)>", lambda found: fragments[found[1]], pattern)
+
+    return tuple(
+        Intent(
+            entry["name"],
+            entry["about"],
+            tuple(entry["tools"]),
+            tuple(entry["examples"]),
+            tuple((float(weight), re.compile(whole(pattern))) for weight, pattern in entry["cues"]),
+            entry["slots"],
+        )
+        for entry in listed["intent"]
+    )
+
+
+INTENTS = _loaded()
+BY_NAME = {intent.name: intent for intent in INTENTS}
+
+
+class Scored(NamedTuple):
+    """An intent with its score for a question."""
+
+    intent: Intent
+    score: float
+
+
+def kinds(slots: Slots) -> set[str]:
+    """Which kinds of slots a question has, as the intents weigh them."""
+    found = {
+        "strategy": bool(slots.strategies),
+        "symbol": bool(slots.symbols),
+        "sleeve": bool(slots.sleeves) or "sleeve" in slots.text,
+        "span": slots.span.start is not None or slots.span.end is not None,
+        "at": slots.span.at is not None,
+        "common": bool(slots.common),
+        "variants": bool(slots.variants),
+        "run": bool(slots.handles) or any(kind_of(i) == "run" for i in slots.ids),
+        "event": any(kind_of(i) == "event" for i in slots.ids),
+        "proposal": any(kind_of(i) == "proposal" for i in slots.ids),
+        "number": slots.number is not None,
+        "which": slots.which is not None,
+    }
+    return {kind for kind, there in found.items() if there}
+
+
+def kind_of(identity: str) -> str:
+    """What an id names, by its form: `r-` a run, `d-7` or `p-7` an event, else a proposal, a job or nothing of ours."""
+    if identity.startswith("r-"):
+        return "run"
+    if re.fullmatch(r"[dp]-\d+", identity):
+        return "event"
+    return "job" if identity.startswith("j-") else "proposal"
+
+
+def scores(slots: Slots) -> list[Scored]:
+    """Every intent with its score, best first; the list's order decides between equals."""
+    have = kinds(slots)
+    scored = [Scored(intent, _score(intent, slots.text, have)) for intent in INTENTS]
+    return sorted(scored, key=lambda s: -s.score)
+
+
+def _score(intent: Intent, text: str, have: Iterable[str]) -> float:
+    cues = [weight for weight, pattern in intent.cues if pattern.search(text)]
+    if not any(weight > 0 for weight in cues):
+        return max(0.0, sum(intent.slots.get(kind, 0.0) for kind in have if kind in ("event", "run", "variants", "proposal")))
+    return sum(cues) + sum(intent.slots.get(kind, 0.0) for kind in have)
+
+
+def nearest(text: str, candidates: Sequence[Intent], count: int = 3) -> list[str]:
+    """The examples whose words are most like the question's, one an intent."""
+    asked = _bag(text)
+    ranked = []
+    for intent in candidates:
+        best = max(((_like(asked, _bag(e)), e) for e in intent.examples), default=(0.0, ""))
+        if best[1]:
+            ranked.append(best)
+    ranked.sort(key=lambda pair: -pair[0])
+    return [example for _, example in ranked[:count]]
+
+
+def _bag(text: str) -> set[str]:
+    """The text's words and their beginnings: `positions` is like `position`."""
+    words = re.findall(r"[a-z]{3,}", text.lower())
+    return {word[:5] for word in words if word not in ("the", "and", "for", "was", "did", "are", "what", "with")}
+
+
+def _like(a: set[str], b: set[str]) -> float:
+    return len(a & b) / (1 + len(a | b))
