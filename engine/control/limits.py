@@ -3,9 +3,13 @@
 Turned into the core's Limits and each sleeve's SleeveLimits by sim, live and jobs; proposals are held against them.
 """
 
+import tomllib
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.core.state import Limits
+from engine.errors import BadInput
 from engine.strategies.rules import SleeveLimits
 
 
@@ -36,3 +40,17 @@ class HardLimits(BaseModel):
     def sleeve(self) -> SleeveLimits:
         """What the core watches in every sleeve."""
         return SleeveLimits(**{name: getattr(self, name) for name in SleeveLimits._fields})
+
+
+def limits_of(home: Path) -> HardLimits:
+    """The hard limits in a home's desk.toml; the defaults when it says nothing of them.
+
+    Raises BadInput for a file with a fault (app.settings tells its line). Tools, which stand below app, read them here.
+    """
+    path = home / "desk.toml"
+    if not path.exists():
+        return HardLimits.model_validate({})
+    try:
+        return HardLimits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")).get("limits", {}))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the hard limits in {path} cannot be read", "`nightdesk doctor` tells the line") from error

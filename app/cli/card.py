@@ -1,0 +1,165 @@
+"""The card of a proposal: everything a person needs before deciding. Called by app.cli.proposals; later by page and chat.
+
+`card` turns a row into plain JSON, with the evidence runs read; `card_text` turns that into lines for a terminal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.cli import out
+from app.cli.words import left, shown
+from app.home import Home
+from engine.control.config import version_of
+from engine.control.proposals import view
+from engine.errors import DeskError
+from engine.store.runs import Runs
+from engine.store.tables import Proposal
+
+FIGURES = (
+    ("total return", "total_return_frac", "frac"),
+    ("Sharpe", "sharpe", "number"),
+    ("max drawdown", "max_drawdown_frac", "frac"),
+    ("round trips", "trades", "count"),
+    ("win rate", "win_rate", "frac"),
+    ("fees", "fees", "number"),
+    ("funding", "funding", "number"),
+)
+REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
+TOLD = {"tightens": "TIGHTENS", "loosens": "LOOSENS", "neutral": "NEUTRAL", "unknown": "UNKNOWN, treated as loosening"}
+
+
+def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
+    """The proposal with its evidence read and its warnings, as plain JSON."""
+    value = view(row)
+    runs = {str(e["role"]): _run(home, str(e["run_id"])) for e in value["evidence"] if {"role", "run_id"} <= set(e)}
+    alike = any(e.get("told_apart") is False or "cannot be told apart" in str(e) for e in value["evidence"])
+    return {
+        **value,
+        "expires_in_s": max(0, row.expires_ms - now_ms) / 1000 if row.state == "pending" else None,
+        "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
+        "evidence_runs": runs,
+        "told_apart": False if alike else None,
+        "warnings": _warnings(home, value),
+    }
+
+
+def _run(home: Home, run_id: str) -> dict[str, Any]:
+    """A run's figures, span and stamp; or why it cannot be read."""
+    try:
+        run = Runs(home.runs).load(run_id)
+    except DeskError as error:
+        return {"run_id": run_id, "error": str(error)}
+    data = run.get("data", {})
+    figures = {key: run.get("metrics", {}).get(key) for _, key, _ in FIGURES}
+    return {"run_id": run_id, "metrics": figures, **{k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}}
+
+
+def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
+    """What a person should have seen, though it refuses nothing."""
+    if value["kind"] != "change":
+        return []
+    try:
+        params = dict(version_of(home.engine, value["base_version"]).sleeve(value["sleeve"]).params)
+    except DeskError as error:
+        return [str(error)]
+    params |= {c["key"]: c["value"] for c in value["diff"]["changes"]}
+    stop, target = params.get("stop_atr"), params.get("target_atr")
+    plain = not params.get("stop_frac") and not params.get("target_frac")
+    if plain and stop and target and target / stop < REWARD_MIN:
+        return [f"reward to risk is {target / stop:.2f}: the target is {target:g} ATR away, the stop {stop:g}"]
+    return []
+
+
+def card_text(value: Mapping[str, Any]) -> str:
+    """The card for a terminal. PAPER: version 1 of the desk trades on paper only."""
+    diff, exposure = value["diff"], value["exposure"]
+    lines = [
+        f"{value['id']}  {value['state'].upper()}  PAPER  sleeve {shown(value['sleeve'])}, from version {value['base_version']}",
+        f"direction: {TOLD[value['direction']]} - {shown(exposure.get('why', ''))}",
+        "",
+        f"{'':2}{'parameter':<26}{'now':>12}{'proposed':>12}   {'bounds':<24}moves risk",
+    ]
+    for c in diff["changes"]:
+        bound = "-" if c["low"] is None else f"{c['low']:g} to {c['high']:g} {c['unit']}"
+        move = exposure.get("keys", {}).get(c["key"], "")
+        lines.append(f"  {shown(c['key']):<26}{_value(c['old']):>12}{_value(c['value']):>12}   {shown(bound):<24}{move}")
+    lines += ["", *_worst(exposure), *_evidence(value)]
+    lines += [f"warning: {shown(w)}" for w in value["warnings"]]
+    lines += [
+        "",
+        f"why: {shown(value['rationale']) or '-'}",
+        f"asked by {_asked(value['requester'])} at {out.stamp(value['created_ms'])}",
+    ]
+    return "\n".join([*lines, *_standing(value)])
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else shown(value)
+
+
+def _worst(exposure: Mapping[str, Any]) -> list[str]:
+    """Worst case before and after, a line for each sleeve that changes."""
+    pairs = exposure.get("sleeves") or ({"": exposure} if "before" in exposure else {})
+    names = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
+    lines = ["worst case, in multiples of the sleeve's equity:"] if pairs else []
+    for sleeve, pair in pairs.items():
+        told = [f"{label} {_x(pair['before'][key])} -> {_x(pair['after'][key])}" for label, key in names]
+        lines.append(f"  {shown(sleeve) + ': ' if sleeve else ''}{', '.join(told)}")
+    return lines
+
+
+def _x(value: float | None) -> str:
+    return "not known" if value is None else f"{value:g}"
+
+
+def _evidence(value: Mapping[str, Any]) -> list[str]:
+    """The evidence runs side by side, and what the comparison says."""
+    runs = value["evidence_runs"]
+    if not runs:
+        return ["", "evidence: none is needed for this kind"]
+    lines = ["", f"evidence:{'':19}" + "".join(f"{role:>16}" for role in runs)]
+    lines.append(f"  {'run':<26}" + "".join(f"{shown(run['run_id'])[-15:]:>16}" for run in runs.values()))
+    for label, key, unit in FIGURES:
+        lines.append(f"  {label:<26}" + "".join(f"{_figure(run.get('metrics', {}).get(key), unit):>16}" for run in runs.values()))
+    for role, run in runs.items():
+        if "error" in run:
+            lines.append(f"  {role}: {shown(run['error'])}")
+    first = next(iter(runs.values()))
+    span = f"{out.stamp(first.get('first_ms'))} to {out.stamp(first.get('last_ms'))}"
+    lines.append(f"  {shown(first.get('source') or 'source not known').upper()} data, {span}, {first.get('bars') or '-'} bars")
+    said = [shown(e["text"]) for e in value["evidence"] if e.get("text")]
+    lines += [f"  {text}" for text in said]
+    if value["told_apart"] is False:
+        lines.append("  THE TWO CANNOT BE TOLD APART on this evidence.")
+    return lines
+
+
+def _figure(value: Any, unit: str) -> str:
+    if not isinstance(value, int | float):
+        return "-"
+    return f"{value * 100:.2f} %" if unit == "frac" else f"{value:.0f}" if unit == "count" else f"{value:.2f}"
+
+
+def _asked(requester: Mapping[str, Any]) -> str:
+    role, person = shown(requester.get("role", "")), shown(requester.get("person", ""))
+    thread = shown(requester.get("thread", ""))
+    return (
+        " ".join(part for part in (role, f"for {person}" if person else "", f"in {thread}" if thread else "") if part)
+        or "unknown"
+    )
+
+
+def _standing(value: Mapping[str, Any]) -> list[str]:
+    """What can be done, or what was done."""
+    sha = value["diff_sha256"][:12]
+    if value["state"] == "pending":
+        return [
+            f"{value['expires']}; diff {sha}",
+            f"  nightdesk proposals approve {value['id']} --sha {sha} --as NAME",
+            f"  nightdesk proposals reject {value['id']} --reason WHY --as NAME",
+        ]
+    by = value["decided_by"] or {}
+    who = f" by {shown(by.get('name'))} ({by.get('assurance')}, {shown(by.get('os_user'))}, {by.get('channel')})" if by else ""
+    version = f" as version {value['applied_version']}" if value["applied_version"] else ""
+    reason = f": {shown(value['state_reason'])}" if value["state_reason"] else ""
+    return [f"{value['state']}{version}{who} at {out.stamp(value['decided_ms'])}{reason}; journal {value['journal_id'] or '-'}"]

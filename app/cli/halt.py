@@ -1,0 +1,102 @@
+"""`nightdesk halt` and `nightdesk release`: the kill switch by hand. The file is written before anything heavy is loaded,
+so that a halt works with the database, the worker and every model down."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+from app.people import Actor, identify, os_user
+from engine.control import halt
+from engine.errors import BadInput, DeskError
+
+CHANNEL = "cli"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two commands."""
+    app.command("halt")(halt_desk)
+    app.command("release")(release_desk)
+
+
+def halt_desk(
+    reason: str = typer.Option(..., "--reason", help="why; it is shown wherever the halt is"),
+    as_name: str = typer.Option("", "--as", metavar="NAME", help="who you are (default: your OS account)"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Stop the desk now: no new entries, positions flattened, latched until released. Works with everything else down."""
+    now_ms = time.time_ns() // 1_000_000
+    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    if not reason.strip():
+        raise BadInput("a halt needs a reason", "--reason WHY")
+    if not home.is_dir():
+        raise BadInput(f"there is no desk at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+    by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()
+    latch = halt.set(home, reason.strip(), by, now_ms)
+    notes = _spread(reason.strip(), by, now_ms)
+    value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([_told(latch), *notes]))
+
+
+def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
+    """The latch is set; now the database and the people journal. What fails is said, and changes nothing about the halt."""
+    try:
+        from app.approvals import record
+        from app.home import open_home
+
+        home = open_home(now_ms)
+        halt.set_row(home.engine, reason, by, now_ms)
+        record(home, "halt", {"reason": reason, "actor": by}, now_ms)
+    except DeskError as error:
+        return [f"halted by file alone: {error}"]
+    except Exception as error:  # noqa: BLE001 - the halt holds; a database in any state must not look like a failed halt
+        return [f"halted by file alone: {type(error).__name__}: {error}"]
+    return []
+
+
+def _told(latch: halt.Latch) -> str:
+    since = out.stamp(latch.since_ms)
+    return (
+        f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)}\n"
+        "The worker cancels entries and flattens at the next open; nothing enters until:\n"
+        "  nightdesk release --reason WHY --as NAME"
+    )
+
+
+def release_desk(
+    reason: str = typer.Option(..., "--reason", help="what was found and mended"),
+    as_name: str = typer.Option(..., "--as", metavar="NAME", help="who releases"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Let the desk trade again, after the health probe passes. Needs a name and a reason."""
+    from app.approvals import release
+    from app.home import open_home
+    from app.people import passphrase_needed
+
+    now_ms = time.time_ns() // 1_000_000
+    home = open_home(now_ms)
+    actor = identify(home.path, as_name, CHANNEL)
+    word = typer.prompt("passphrase", hide_input=True, err=True) if passphrase_needed(home.path) else None
+    seen = release(home, actor, reason, lambda: healthy(home), now_ms, word)
+    value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
+    out.emit(value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may enter again.")
+
+
+def healthy(home: Any) -> list[str]:
+    """What stands against a release: a journal that does not verify, a database or configuration that cannot be read."""
+    from engine.control.config import active, checked
+    from engine.store.anchors import verify_home
+
+    found = []
+    try:
+        checked(active(home.engine)[1], home.strategies)
+    except DeskError as error:
+        found.append(f"configuration: {error}")
+    for name, report in verify_home(home.journal, home.engine).items():
+        if not report.ok:
+            found.append(f"{name} journal line {report.line}: {report.reason}")
+    return found

@@ -1,0 +1,178 @@
+"""`nightdesk proposals ...`: what waits for a person, shown whole, and the person's decision. Also `nightdesk people add`.
+
+What models and files have written is shown with every control character spelled out, so that no text can redraw the card.
+"""
+
+import time
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.words import left, shown
+
+AS = typer.Option("", "--as", metavar="NAME", help="who decides (default: your OS account's name)")
+JSON = typer.Option(False, "--json")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `proposals` and `people`."""
+    group = typer.Typer(no_args_is_help=True, help="Changes that wait for a person: show, approve, reject, roll back.")
+    for name, command in (
+        ("list", list_proposals),
+        ("show", show),
+        ("approve", approve),
+        ("reject", reject),
+        ("rollback", rollback),
+    ):
+        group.command(name)(command)
+    app.add_typer(group, name="proposals")
+    people = typer.Typer(no_args_is_help=True, help="Who may decide, once names should be proven.")
+    people.command("add")(people_add)
+    people.callback()(lambda: None)
+    app.add_typer(people, name="people")
+
+
+def now() -> int:
+    """Wall time: this is the door that reads the clock."""
+    return time.time_ns() // 1_000_000
+
+
+def list_proposals(
+    state: str = typer.Option("", "--state", help="pending, applied, rejected, expired, stale, superseded"), as_json: bool = JSON
+) -> None:
+    """All proposals, newest first."""
+    from app.home import open_home
+    from engine.control.proposals import STATES, listed, view
+    from engine.errors import BadInput
+
+    if state and state not in STATES:
+        raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
+    home, now_ms = open_home(), now()
+    items = [view(row) for row in listed(home.engine, now_ms, state or None)]
+    out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
+
+
+def _table(items: list[dict[str, Any]], now_ms: int) -> str:
+    """One line a proposal."""
+    if not items:
+        return 'No proposals. Ask for one: nightdesk chat --role developer "propose ..."'
+    lines = [f"{'id':<9}{'sleeve':<16}{'direction':<11}{'state':<12}{'what':<44} when"]
+    for item in items:
+        what = "; ".join(_change(c) for c in item["diff"]["changes"])
+        when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else out.stamp(item["decided_ms"])
+        name, what = shown(item["sleeve"])[:15], what if len(what) <= 43 else what[:42] + "…"
+        lines.append(f"{item['id']:<9}{name:<16}{item['direction'].upper():<11}{item['state']:<12}{what:<44} {when}")
+    return "\n".join(lines)
+
+
+def _change(change: dict[str, Any]) -> str:
+    return shown(f"{change['key']} {change['old']} -> {change['value']}")
+
+
+def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
+    """The whole card: diff, bounds, direction, worst case, evidence, who asked, when it expires."""
+    from app.cli.card import card, card_text
+    from app.home import open_home
+    from engine.control.proposals import expire_due, get
+
+    home, now_ms = open_home(), now()
+    expire_due(home.engine, now_ms)
+    value = card(home, get(home.engine, proposal_id), now_ms)
+    out.emit(value, as_json=as_json, text=lambda: card_text(value))
+
+
+def approve(
+    proposal_id: str = typer.Argument(..., metavar="ID"),
+    as_name: str = AS,
+    sha: str = typer.Option("", "--sha", help="first digits of the diff you were shown; another diff is refused"),
+    as_json: bool = JSON,
+) -> None:
+    """Put a proposal in force, exactly as it was shown. The worker adopts it within one bar."""
+    from app import approvals
+    from app.home import open_home
+    from engine.control.proposals import get
+    from engine.errors import Refused
+
+    home, now_ms = open_home(), now()
+    row = get(home.engine, proposal_id)
+    if sha and not (len(sha) >= 6 and row.diff_sha256.startswith(sha.lower())):
+        raise Refused(f"{row.id} is not what you were shown: its diff is {row.diff_sha256[:12]}", "look at it again")
+    actor = _who(home, as_name)
+    done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
+    text = f"{row.id} applied as version {done.version} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
+    _decided(done, actor, row.direction, f"{text}. The worker adopts it within one bar.", as_json)
+
+
+def reject(
+    proposal_id: str = typer.Argument(..., metavar="ID"),
+    reason: str = typer.Option("", "--reason", help="why; the next one who asks will read it"),
+    as_name: str = AS,
+    as_json: bool = JSON,
+) -> None:
+    """Turn a proposal down."""
+    from app import approvals
+    from app.home import open_home
+    from engine.control.proposals import get
+
+    home = open_home()
+    row, actor = get(home.engine, proposal_id), _who(home, as_name)
+    done = approvals.reject(home, row.id, actor, reason, now())
+    _decided(done, actor, row.direction, f"{row.id} rejected by {actor.name} ({actor.assurance}).", as_json)
+
+
+def rollback(
+    target: str = typer.Argument(..., metavar="VERSION_OR_ID", help="a version (3), or an applied proposal (prop-2)"),
+    as_name: str = AS,
+    as_json: bool = JSON,
+) -> None:
+    """Go back: a new version equal to an old one, by your name."""
+    from app import approvals
+    from app.home import open_home
+    from engine.control.proposals import get
+
+    home = open_home()
+    actor = _who(home, as_name)
+    version = approvals.version_before(home, target)
+    done = approvals.rollback(home, target, actor, now())
+    row = get(home.engine, done.proposal_id)
+    text = f"Back to version {version}, as version {done.version} ({row.direction.upper()}), by {actor.name}"
+    _decided(done, actor, row.direction, f"{text} ({actor.assurance}).", as_json)
+
+
+def _who(home: Any, name: str) -> Any:
+    from app.people import identify, os_user
+
+    return identify(home.path, name or os_user(), "cli")
+
+
+def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) -> None:
+    """Say what a decision did."""
+    value = {
+        "proposal": done.proposal_id,
+        "state": done.state,
+        "version": done.version,
+        "direction": direction,
+        "actor": actor.as_json(),
+        "journal_id": done.journal_id,
+    }
+    out.emit(value, as_json=as_json, text=lambda: f"{text} Journal: {done.journal_id}.")
+
+
+def people_add(
+    name: str = typer.Argument(..., metavar="NAME"),
+    passphrase: bool = typer.Option(False, "--passphrase", help="also set the passphrase that a release needs"),
+) -> None:
+    """Give NAME a token; from then on every name needs its own. The token is shown once and kept nowhere."""
+    from app.home import open_home
+    from app.people import TOKEN_VARIABLE, add_person, identify, read_people
+
+    home = open_home()
+    if read_people(home.path) and name not in read_people(home.path):
+        identify(home.path, typer.prompt("your own name", err=True), "cli")
+    elif name in read_people(home.path):
+        identify(home.path, name, "cli")
+    word = typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
+    token = add_person(home.path, name, word)
+    out.say(f"{name} is in {home.path / 'people.toml'}. Set {TOKEN_VARIABLE} in your shell to this, now:")
+    typer.echo(token)

@@ -1,0 +1,134 @@
+"""Who decides: a name as it was claimed, or proven by the person's token. Called by app.approvals and the command line.
+
+people.toml of the home lists people once there are any: a salted hash of each one's token and passphrase, never the
+words themselves. While it has no entry, `--as NAME` is believed and recorded as a claim.
+"""
+
+import getpass
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from engine.errors import BadInput, Refused
+
+FILE = "people.toml"
+TOKEN_VARIABLE = "NIGHTDESK_TOKEN"  # noqa: S105 - the name of a variable, not a token
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,59}")
+HASH = re.compile(r"scrypt\$([0-9a-f]{32})\$([0-9a-f]{64})")
+
+
+class Actor(NamedTuple):
+    """The named person behind a decision, and how sure the desk is of the name."""
+
+    name: str
+    assurance: Literal["claimed", "session", "slack"]
+    os_user: str
+    channel: str  # cli | page | api | slack
+
+    def as_json(self) -> dict[str, str]:
+        """For rows and journals."""
+        return self._asdict()
+
+
+class Person(NamedTuple):
+    """An entry of people.toml."""
+
+    token: str  # scrypt$salt$hash
+    passphrase: str  # the same, or empty: none was set
+
+
+def identify(home: Path, name: str, channel: str, token: str | None = None) -> Actor:
+    """The actor called `name`. Raises BadInput for what is no name, Refused when people.toml wants another token.
+
+    `token`: what the person gave; None reads NIGHTDESK_TOKEN.
+    """
+    bare = name.strip()
+    if NAME.fullmatch(bare) is None:
+        raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ - ; say who you are: --as NAME")
+    people = read_people(home)
+    if not people:
+        return Actor(bare, "claimed", os_user(), channel)
+    entry = people.get(bare)
+    given = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
+    if entry is None or not fits(given, entry.token):
+        raise Refused(f"{bare} was not recognised", f"set {TOKEN_VARIABLE} to the token that {FILE} was given for this name")
+    return Actor(bare, "session", os_user(), channel)
+
+
+def passphrase_needed(home: Path) -> bool:
+    """Whether a release must be sealed with a passphrase: once people.toml has entries."""
+    return bool(read_people(home))
+
+
+def check_passphrase(home: Path, name: str, passphrase: str) -> None:
+    """Raises Refused unless `passphrase` is that person's."""
+    entry = read_people(home).get(name.strip())
+    if entry is None or not entry.passphrase:
+        raise Refused(f"{name} has no passphrase", f"give one: nightdesk people add {name!r} --passphrase")
+    if not fits(passphrase, entry.passphrase):
+        raise Refused("the passphrase is not right", "type it again")
+
+
+def read_people(home: Path) -> dict[str, Person]:
+    """The entries of people.toml by name; none without the file. Raises BadInput for a file that cannot be understood.
+
+    A file that is there but broken lets nobody in: it must not turn a desk with people back into one that believes any name.
+    """
+    path = home / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        entries = tomllib.loads(text)
+        people = {name: Person(str(entry["token"]), str(entry.get("passphrase", ""))) for name, entry in entries.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadInput(f"{path} cannot be understood ({error})", "mend it or restore it; until then nobody can decide") from error
+    for name, person in people.items():
+        if not HASH.fullmatch(person.token) or not (person.passphrase == "" or HASH.fullmatch(person.passphrase)):
+            raise BadInput(f"{path}: {name} has no valid token hash", "make it anew: nightdesk people add NAME")
+    return people
+
+
+def add_person(home: Path, name: str, passphrase: str = "") -> str:
+    """Give `name` an entry, or a new token if it has one; returns the token, which is kept nowhere."""
+    if NAME.fullmatch(name) is None:
+        raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+    token = secrets.token_urlsafe(24)
+    people = read_people(home) | {name: Person(hashed(token), hashed(passphrase) if passphrase else "")}
+    lines = ["# Who may decide. Made by `nightdesk people add`; holds hashes, no tokens.\n"]
+    for known, person in people.items():
+        lines.append(f'\n["{known}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n')
+    draft = home / f".{FILE}.new"
+    draft.touch(mode=0o600)
+    draft.write_text("".join(lines), encoding="utf-8")
+    draft.replace(home / FILE)
+    return token
+
+
+def hashed(word: str) -> str:
+    """A word as it may be stored: scrypt (RFC 7914) with a salt of its own."""
+    salt = secrets.token_bytes(16)
+    return f"scrypt${salt.hex()}${_scrypt(word, salt)}"
+
+
+def fits(word: str, stored: str) -> bool:
+    """Whether `word` is the one that was hashed; takes equally long either way."""
+    found = HASH.fullmatch(stored)
+    return bool(word) and found is not None and hmac.compare_digest(_scrypt(word, bytes.fromhex(found[1])), found[2])
+
+
+def _scrypt(word: str, salt: bytes) -> str:
+    return hashlib.scrypt(word.encode("utf-8"), salt=salt, n=2**14, r=8, p=1, dklen=32).hex()
+
+
+def os_user() -> str:
+    """The account this process runs under."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

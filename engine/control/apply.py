@@ -1,0 +1,173 @@
+"""PROTECTED: the only code that puts a configuration in force (law 4). Imported by app.approvals and by nothing else.
+
+One database transaction claims a pending proposal, writes the new version and moves the active pointer; of any number of
+threads and processes that try, one succeeds. Everything a person was shown is computed again before it counts.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, func, select, update
+
+from engine.control.config import DeskConfig, canonical, checked, config_of, digest, pointer, row_of
+from engine.control.draft import drafted
+from engine.control.limits import limits_of
+from engine.control.proposals import whole_diff
+from engine.errors import BadInput, DeskError, Refused
+from engine.store import db
+from engine.store.tables import Active, ConfigVersion, Halt, Proposal
+
+
+class Applied(NamedTuple):
+    """What an approval did."""
+
+    proposal_id: str
+    base_version: int
+    version: int
+
+
+class _Gone(Exception):
+    """A pending proposal that must leave `pending` for `state`."""
+
+    def __init__(self, state: str, reason: str) -> None:
+        super().__init__(reason)
+        self.state, self.reason = state, reason
+
+
+OVERTAKEN = _Gone("stale", "another change was applied at the same moment")
+
+
+def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int) -> Applied:
+    """Put an approved proposal in force; exactly once. `actor` is the named person, `shown_sha256` what they saw.
+
+    Raises Refused, with the reason, when it is not pending (any more), expired, stale, or not what was shown; then
+    nothing has changed but possibly the proposal's state.
+    """
+    if not str(actor.get("name", "")).strip():
+        raise Refused("nobody was named", "a named person decides: --as NAME")
+    try:
+        with db.write(engine) as session:
+            return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms)
+    except _Gone as gone:
+        _leave_pending(engine, proposal_id, gone, now_ms)
+        raise Refused(f"{proposal_id} is {gone.state}: {gone.reason}", "ask for a new proposal") from None
+    except IntegrityError as error:  # two versions of one number: PostgreSQL let another approval commit first
+        _leave_pending(engine, proposal_id, OVERTAKEN, now_ms)
+        raise Refused(f"{proposal_id} is stale: {OVERTAKEN.reason}", "ask for a new proposal") from error
+
+
+def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: str, now_ms: int) -> None:
+    """Turn a pending proposal down. Raises Refused when it is not pending (any more)."""
+    with db.write(engine) as session:
+        row = _row(session, proposal_id)
+        claim = update(Proposal).where(
+            col(Proposal.id) == row.id, col(Proposal.state) == "pending", col(Proposal.expires_ms) > now_ms
+        )
+        decided = {"decided_by": canonical(dict(actor)), "decided_ms": now_ms}
+        if session.exec(claim.values(state="rejected", state_reason=reason, **decided)).rowcount != 1:
+            raise Refused(f"{row.id} cannot be rejected: {standing(row, now_ms)}")
+
+
+def _in_one_transaction(
+    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int
+) -> Applied:
+    """Check, claim, write, point. Whatever raises leaves nothing behind."""
+    row = _row(session, proposal_id)
+    base = pointer(session)
+    _still_good(session, row, base, shown_sha256, now_ms)
+    config = _changed(session, row, home)
+    version = int(session.exec(select(func.max(ConfigVersion.version))).one()) + 1
+    who = canonical(dict(actor))
+    claim = update(Proposal).where(
+        col(Proposal.id) == row.id,
+        col(Proposal.state) == "pending",
+        col(Proposal.expires_ms) > now_ms,
+        col(Proposal.diff_sha256) == shown_sha256,
+        col(Proposal.base_version) == select(Active.version).where(col(Active.id) == 1).scalar_subquery(),
+    )
+    decided = {"state": "applied", "decided_by": who, "decided_ms": now_ms, "applied_version": version}
+    if session.exec(claim.values(**decided)).rowcount != 1:
+        raise Refused(f"{row.id} cannot be applied: somebody else decided it at the same moment")
+    made = row_of(version, config, now_ms, actor, row.rationale)
+    made.proposal_id, made.rollback_of = row.id, row.rollback_of
+    session.add(made)
+    session.flush()
+    point = update(Active).where(col(Active.id) == 1, col(Active.version) == base)
+    if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
+        raise OVERTAKEN
+    others = update(Proposal).where(col(Proposal.state) == "pending")
+    session.exec(others.values(state="stale", state_reason=f"version {version} was applied", decided_ms=now_ms))
+    return Applied(row.id, base, version)
+
+
+def _still_good(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
+    """The same conditions as the claim's, told one by one; and that no halt began since."""
+    if row.state != "pending":
+        raise Refused(f"{row.id} cannot be applied: {standing(row, now_ms)}")
+    if row.expires_ms <= now_ms:
+        raise _Gone("expired", "nobody decided in time")
+    if digest(row.diff) != row.diff_sha256:
+        raise _Gone("stale", "its diff was changed after it was proposed")
+    if row.diff_sha256 != shown_sha256:
+        raise Refused(f"{row.id} is not what was shown (diff {row.diff_sha256[:12]})", "look at it again, then approve")
+    if row.base_version != base:
+        raise _Gone("stale", f"it was made for version {row.base_version}, version {base} is in force")
+    halt = session.exec(select(Halt).where(col(Halt.set_ms) >= row.created_ms).limit(1)).first()
+    if halt is not None:
+        raise _Gone("stale", f"a halt began after it was proposed: {halt.reason}")
+
+
+def _changed(session: Session, row: Proposal, home: Path) -> DeskConfig:
+    """The configuration that the proposal asks for, worked out anew: bounds, hard limits and direction hold today."""
+    desk = config_of(_version(session, row.base_version))
+    diff = json.loads(row.diff)
+    try:
+        if row.kind == "rollback":
+            config = config_of(_version(session, int(diff["rollback_of"])))
+            checked(config, home / "strategies")
+            changes, label, _ = whole_diff(desk, config, home)
+        else:
+            wished = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
+            to_open = bool(diff["apply_to_open"])
+            made = drafted(row.base_version, desk, row.sleeve, wished, home, limits_of(home), apply_to_open=to_open)
+            config, changes, label = desk.having(made.new), made.changes, made.direction.label
+    except DeskError as error:
+        raise _Gone("stale", f"it does not hold any more: {error.what}") from error
+    if label != row.direction or canonical(changes) != canonical(diff["changes"]):
+        raise _Gone("stale", f"worked out today it {label}, and it was shown as {row.direction}")
+    return config
+
+
+def _version(session: Session, version: int) -> ConfigVersion:
+    row = session.get(ConfigVersion, version)
+    if row is None:
+        raise BadInput(f"there is no configuration version {version}")
+    return row
+
+
+def _row(session: Session, proposal_id: str) -> Proposal:
+    row = session.get(Proposal, proposal_id)
+    if row is None:
+        raise BadInput(f"there is no proposal {proposal_id[:40]!r}", "see `nightdesk proposals list`")
+    return row
+
+
+def _leave_pending(engine: Engine, proposal_id: str, gone: _Gone, now_ms: int) -> None:
+    """Note that it can never be applied, unless somebody decided it meanwhile."""
+    with db.write(engine) as session:
+        row = update(Proposal).where(col(Proposal.id) == proposal_id, col(Proposal.state) == "pending")
+        session.exec(row.values(state=gone.state, state_reason=gone.reason, decided_ms=now_ms))
+
+
+def standing(row: Proposal, now_ms: int) -> str:
+    """Why a proposal is not to be decided any more, in words."""
+    if row.state == "pending" and row.expires_ms <= now_ms:
+        return "it has expired"
+    who = json.loads(row.decided_by).get("name", "") if row.decided_by else ""
+    by = f" by {who}" if who else ""
+    version = f" as version {row.applied_version}" if row.applied_version else ""
+    return f"it is already {row.state}{by}{version}" + (f" ({row.state_reason})" if row.state_reason else "")

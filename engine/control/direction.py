@@ -1,0 +1,158 @@
+"""Does a change tighten or loosen? Computed on the whole diff by code, never claimed by a model (law 8).
+
+Called by proposals (create, apply) and the cards that show them. Two looks, and the worse one wins: how each changed key is
+declared to move risk (engine.strategies.params), and the worst case of the sleeve before and after. What nobody can
+say is unknown, and unknown or mixed is treated as loosening.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from engine.control.config import DeskConfig, SleeveConfig
+from engine.control.limits import HardLimits
+from engine.strategies.params import StrategyParams, risk_move
+
+Label = Literal["tightens", "loosens", "neutral", "unknown"]
+STOPS = ("stop_atr", "stop_frac")
+PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: nobody can say
+
+
+class Worst(NamedTuple):
+    """The most a sleeve may lose and hold, as multiples of its equity; None where it cannot be computed."""
+
+    risk_frac: float | None  # lost if every layer's stop is hit
+    gross_frac: float | None  # open notional
+    leverage: float | None  # the cap it trades under
+
+    def as_json(self) -> dict[str, float | None]:
+        """For cards and the proposal's row."""
+        return self._asdict()
+
+
+class Direction(NamedTuple):
+    """What a change does to risk: the label, each changed key's own, the worst cases, and the sentence that decided."""
+
+    label: Label
+    keys: dict[str, Label]
+    before: Worst
+    after: Worst
+    why: str
+
+    @property
+    def in_effect(self) -> Label:
+        """How it is treated: what is not known to be harmless counts as loosening."""
+        return "loosens" if self.label in {"loosens", "unknown"} else self.label
+
+
+def direction(old: SleeveConfig, new: SleeveConfig, params_class: type[StrategyParams], hard: HardLimits) -> Direction:
+    """The direction of going from `old` to `new`, both with all parameters spelled out."""
+    keys = {**_params(old.params, new.params, params_class), **_sleeve(old, new)}
+    before, after = worst(old, hard), worst(new, hard)
+    label, why = _of_keys(keys)
+    for name in Worst._fields:
+        was, will = getattr(before, name), getattr(after, name)
+        if was is not None and will is not None and will > was:
+            return Direction("loosens", keys, before, after, f"worst-case {name} rises from {was:g} to {will:g}")
+        if (was is None) != (will is None) and label != "loosens":
+            label, why = "unknown", f"worst-case {name} cannot be computed on both sides"
+    return Direction(label, keys, before, after, why)
+
+
+def desk_direction(parts: Iterable[Direction]) -> tuple[Label, str]:
+    """The direction of several sleeves' changes together: the worst of them."""
+    found = list(parts)
+    for label in ("loosens", "unknown", "tightens"):
+        for part in found:
+            if part.label == label:
+                return part.label, part.why
+    return "neutral", "nothing changes risk"
+
+
+def between(
+    old: DeskConfig, new: DeskConfig, classes: Mapping[str, type[StrategyParams]], hard: HardLimits
+) -> dict[str, Direction]:
+    """Direction of each sleeve that both desks have, by name; `classes` holds each sleeve's Params."""
+    return {s.name: direction(s, new.sleeve(s.name), classes[s.name], hard) for s in old.sleeves}
+
+
+def worst(sleeve: SleeveConfig, hard: HardLimits) -> Worst:
+    """The worst case that the sleeve's numbers and the hard limits allow; nothing while it is paused."""
+    if sleeve.paused:
+        return Worst(0.0, 0.0, 0.0)
+    take = {name: number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
+    leverage = _least(take["leverage_max"], hard.leverage_max)
+    gross = _least(take["notional_frac_max"], leverage)
+    risk = _least(take["risk_max_frac"], hard.risk_frac_max)
+    layers = take["layers_max"]
+    if risk is not None and layers is not None:
+        risk = risk * max(layers, 1.0)
+    # a fixed quantity is not sized by risk: what it loses at the stop depends on the price
+    fixed = take["fixed_qty"] != 0.0
+    return Worst(None if fixed or layers is None else risk, gross, leverage)
+
+
+def number(value: Any) -> float | None:
+    """A finite number as given or as written in a text; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _params(old: Mapping[str, Any], new: Mapping[str, Any], params_class: type[StrategyParams]) -> dict[str, Label]:
+    """Each parameter that differs, and how it moves risk."""
+    both = sorted(set(old) & set(new))
+    moves: dict[str, Label] = dict.fromkeys(sorted(set(old) ^ set(new)), "unknown")
+    moves |= {key: _param(key, old[key], new[key], params_class) for key in both}
+    return {key: label for key, label in moves.items() if label != "neutral"}
+
+
+def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> Label:
+    if old == new and type(old) is type(new):
+        return "neutral"
+    was, will = number(old), number(new)
+    if was is None or will is None:
+        return "unknown"
+    if was == will:
+        return "neutral"
+    if key in STOPS and will < was:
+        return "unknown"  # the position is sized by risk at the stop: a nearer stop takes a larger position
+    # what every strategy has means the same in all of them, whatever a file of one's own declares
+    declared_by = StrategyParams if key in StrategyParams.model_fields else params_class
+    move = risk_move(declared_by, key, was, will)
+    return "unknown" if move is None else "loosens" if move > 0 else "tightens"
+
+
+def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
+    """The same for what is not a parameter."""
+    found: dict[str, Label] = {key: "unknown" for key in PLACE if getattr(old, key) != getattr(new, key)}
+    if old.paused != new.paused:
+        found["paused"] = "tightens" if new.paused else "loosens"
+    if old.cash != new.cash:
+        found["cash"] = "tightens" if new.cash < old.cash else "loosens"
+    if old.side != new.side:
+        found["side"] = "tightens" if old.side == "both" else "loosens" if new.side == "both" else "unknown"
+    return found
+
+
+def _of_keys(keys: Mapping[str, Label]) -> tuple[Label, str]:
+    """The whole diff by its keys: one that loosens outweighs all, then one that is unknown."""
+    worse: tuple[tuple[Label, str], ...] = (
+        ("loosens", "raises risk"),
+        ("unknown", "moves risk in a way nobody declared"),
+    )
+    for label, words in worse:
+        named = [key for key, found in keys.items() if found == label]
+        if named:
+            return label, f"{', '.join(named)} {words}"
+    if keys:
+        return "tightens", f"{', '.join(keys)} lowers risk"
+    return "neutral", "nothing changes risk"
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else min(one, other)

@@ -1,0 +1,142 @@
+"""A wished change, worked out but not stored: checked keys and bounds, the sleeve before and after, its direction.
+
+Called by proposals and by the tools that run the evidence first. Turns `{key: value}` of anybody, a model included, into
+a Draft or one clear refusal.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, with_params
+from engine.control.direction import Direction, direction
+from engine.control.limits import HardLimits, limits_of
+from engine.errors import BadInput, Refused
+from engine.strategies.base import load_strategy
+from engine.strategies.params import bounds, extra
+
+CHANGES_MAX = 30
+# hard limits that a parameter of the same meaning stands under
+UNDER = {
+    "leverage_max": "leverage_max",
+    "risk_max_frac": "risk_frac_max",
+    "risk_start_frac": "risk_frac_max",
+    "risk_floor_frac": "risk_frac_max",
+}
+FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", "paused"})
+
+
+class Draft(NamedTuple):
+    """What would change: `changes` is [{key, old, value, low, high, unit}], `diff` the text that a person approves."""
+
+    base_version: int
+    old: SleeveConfig
+    new: SleeveConfig
+    changes: list[dict[str, Any]]
+    direction: Direction
+    diff: str
+    diff_sha256: str
+
+
+def draft(
+    engine: Engine,
+    home: Path,
+    sleeve: str,
+    changes: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    apply_to_open: bool = False,
+) -> Draft:
+    """Work out `changes` ({key: value} or [{key, value}]) of a sleeve of the configuration in force.
+
+    Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, nothing changes).
+    """
+    version, desk = active(engine)
+    return drafted(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
+
+
+def drafted(
+    version: int,
+    desk: DeskConfig,
+    sleeve: str,
+    changes: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    home: Path,
+    hard: HardLimits,
+    *,
+    apply_to_open: bool = False,
+) -> Draft:
+    """The same against a configuration that is already at hand."""
+    old, wished = desk.sleeve(sleeve), _as_mapping(changes)
+    strategy = load_strategy(old.strategy, home / "strategies")
+    for key in wished:
+        _allowed(key, old, hard, strategy.Params.model_fields)
+    paused = _switch(wished.pop("paused")) if "paused" in wished else old.paused
+    new = with_params(old, {**old.params, **wished}, home / "strategies").model_copy(update={"paused": paused})
+    found = _changes(old, new, strategy.Params.model_fields)
+    if not found:
+        raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
+    for key, limit in UNDER.items():
+        if key in {c["key"] for c in found} and (high := getattr(hard, limit)) < new.params[key]:
+            what = f"{key} = {new.params[key]:g} is above the desk's hard limit {limit} = {high:g}"
+            raise Refused(what, "hard limits are changed in desk.toml by a person, never by a proposal")
+    moves = direction(old, new, strategy.Params, hard)
+    if apply_to_open and moves.label != "tightens":
+        raise Refused(f"only what tightens may reach open positions; this change {moves.label}", moves.why)
+    diff = diff_text("change", sleeve, version, found, apply_to_open=apply_to_open)
+    return Draft(version, old, new, found, moves, diff, digest(diff))
+
+
+def diff_text(kind: str, sleeve: str, base_version: int, changes: Sequence[Mapping[str, Any]], **more: bool | int) -> str:
+    """The diff as canonical JSON: what is hashed, shown, approved and applied."""
+    return canonical({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
+
+
+def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One value a key; a key given twice is refused rather than guessed."""
+    pairs = list(changes.items()) if isinstance(changes, Mapping) else [(c.get("key"), c.get("value")) for c in changes]
+    if not pairs or len(pairs) > CHANGES_MAX:
+        raise BadInput(f"{len(pairs)} changes", f"propose 1 to {CHANGES_MAX} changes of one sleeve")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if not isinstance(key, str):
+            raise BadInput(f"{key!r} is no parameter name", "name it as `nightdesk proposals` shows it")
+        if key in found:
+            raise BadInput(f"{key} is given twice", "give one value")
+        found[key] = value
+    return found
+
+
+def _allowed(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
+    """Refuse what no proposal may name: hard limits under any spelling, and what a sleeve is."""
+    if key in params or key == "paused":
+        return
+    bare = re.sub(r"[^a-z0-9]+", "_", key.rpartition(".")[2].lower()).strip("_")
+    if bare in type(hard).model_fields and bare not in params:
+        raise Refused(f"{key} is a hard limit", "hard limits are changed in desk.toml by a person, never by a proposal")
+    if bare in FIXED:
+        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, or pauses")
+
+
+def _switch(value: Any) -> bool:
+    """A yes or no as people and models write it."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if found is None:
+        raise BadInput(f"paused = {value!r} is neither true nor false", "give true or false")
+    return found
+
+
+def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What differs, with the bounds it is held to, in the order of the parameters."""
+    found = []
+    for key in [*fields, *(key for key in old.params if key not in fields)]:
+        was, will = old.params.get(key), new.params.get(key)
+        if was != will:
+            low, high = bounds(fields[key]) if key in fields else (None, None)
+            unit = extra(fields[key]).get("unit", "") if key in fields else ""
+            found.append({"key": key, "old": was, "value": will, "low": low, "high": high, "unit": unit})
+    if old.paused != new.paused:
+        found.append({"key": "paused", "old": old.paused, "value": new.paused, "low": None, "high": None, "unit": ""})
+    return found

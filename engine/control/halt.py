@@ -1,0 +1,232 @@
+"""The halt: latched in the database *and* in the file HALT of the home; either means halted, and so does whatever
+cannot be read. Set by people (command line, page, chat) and by guardrails; read by the worker at every bar; released
+by app.approvals alone.
+
+`set` never needs the database, `read` never believes that silence is health. The file holds one JSON line for each time
+somebody halted; the table holds a row for each, latched while `released_ms` is null. This module imports no database
+library until it is given an engine: a page may write the file itself.
+"""
+
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.errors import DataError, Refused
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+FILE = "HALT"
+LOCK_S_MAX = 0.05  # a halt waits for nobody longer than this
+
+
+class Latch(NamedTuple):
+    """The halt as it was read. `unreadable` says what could not be read, which alone means halted."""
+
+    halted: bool
+    reason: str = ""
+    by: str = ""
+    since_ms: int | None = None  # wall time
+    where: tuple[str, ...] = ()  # file, database
+    unreadable: str = ""
+    file_sha256: str = ""  # what exactly was seen: a release takes back nothing newer
+    row: int = 0
+
+
+def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "Engine | None" = None) -> Latch:
+    """Latch the halt, file first; durable when this returns. Halting twice is fine.
+
+    `by` is an actor ({"name": ...}). Raises DataError only when neither file nor database could be written.
+    """
+    failed = []
+    line = json.dumps({"reason": reason, "by": dict(by), "since_ms": now_ms}, sort_keys=True) + "\n"
+    try:
+        _append(home / FILE, line.encode("ascii"))
+    except OSError as error:
+        if not os.path.lexists(home / FILE):
+            failed.append(f"file: {error.strerror}")
+    if engine is not None:
+        try:
+            set_row(engine, reason, by, now_ms)
+        except Exception as error:  # noqa: BLE001 - a halt is set whatever the database does
+            failed.append(f"database: {type(error).__name__}")
+    if len(failed) == (1 if engine is None else 2):
+        raise DataError(f"the halt could NOT be latched ({'; '.join(failed)})", "stop the worker by hand, now")
+    return read(home, engine)
+
+
+def read(home: Path, engine: "Engine | None" = None) -> Latch:
+    """Whether the desk is halted, and why. Never raises: what cannot be read is a halt."""
+    in_file = _read_file(home)
+    in_rows = _read_rows(engine) if engine is not None else Latch(False)
+    found = [latch for latch in (in_file, in_rows) if latch.halted]
+    if not found:
+        return Latch(False)
+    said = [latch for latch in found if latch.since_ms is not None]
+    first = min(said, key=lambda latch: latch.since_ms or 0) if said else found[0]
+    return first._replace(
+        where=tuple(name for latch in found for name in latch.where),
+        unreadable="; ".join(latch.unreadable for latch in found if latch.unreadable),
+        file_sha256=in_file.file_sha256,
+        row=in_rows.row,
+    )
+
+
+def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> Latch:
+    """Take back the halt that was `seen`, in the database and then the file; returns what is latched now.
+
+    Called by app.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to remove.
+    """
+    path = home / FILE
+    descriptor = _held(path)
+    try:
+        if descriptor is not None and _sha256(descriptor) != seen.file_sha256:
+            raise Refused("the desk was halted again just now", "look at `nightdesk status`, then release again")
+        _release_rows(engine, seen, by, reason, now_ms)
+        if descriptor is not None:
+            path.unlink()
+            _sync_folder(home)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return read(home, engine)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line to the file, durably. If a release removes the file under us, there is a new one afterwards."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor)
+            os.write(descriptor, line)
+            os.fsync(descriptor)
+            if os.fstat(descriptor).st_nlink > 0:
+                return _sync_folder(path.parent)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Hold the file against a release, if that is to be had at once; go on without it if not."""
+    deadline = time.monotonic() + LOCK_S_MAX
+    while time.monotonic() < deadline:
+        with suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.001)
+    return None
+
+
+def _held(path: Path) -> int | None:
+    """The file opened and locked for a release; None when there is no file."""
+    if not os.path.lexists(path):
+        return None
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise Refused(f"{path} is not a file that Nightdesk wrote", "find out what it is and remove it by hand")
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the file's name as durable as its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(descriptor: int) -> str:
+    return sha256(os.pread(descriptor, os.fstat(descriptor).st_size, 0)).hexdigest()
+
+
+def _read_file(home: Path) -> Latch:
+    """The file's half of the latch."""
+    path = home / FILE
+    try:
+        if not home.is_dir():
+            raise OSError(2, f"there is no folder {home}")
+        if not os.path.lexists(path):
+            return Latch(False)
+        data = path.read_bytes()
+    except OSError as error:
+        unreadable = f"the file {path} cannot be read: {error.strerror}"
+        return Latch(True, unreadable, where=("file",), unreadable=unreadable)
+    seen = sha256(data).hexdigest()
+    for line in data.splitlines():
+        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            said = json.loads(line)
+            name = str(said["by"].get("name", "unknown"))
+            return Latch(True, str(said["reason"]), name, int(said["since_ms"]), ("file",), "", seen)
+    reason = f"the file {path} is there, with no readable reason"
+    return Latch(True, reason, "", None, ("file",), "", seen)
+
+
+def _read_rows(engine: "Engine") -> Latch:
+    """The database's half of the latch."""
+    try:
+        from sqlmodel import col, select
+
+        from engine.store import db
+        from engine.store.tables import Halt
+
+        with db.read(engine) as session:
+            rows = session.exec(select(Halt).where(col(Halt.released_ms).is_(None)).order_by(col(Halt.id))).all()
+        if not rows:
+            return Latch(False)
+        name = str(json.loads(rows[0].set_by).get("name", "unknown"))
+        return Latch(True, rows[0].reason, name, rows[0].set_ms, ("database",), "", "", rows[-1].id or 0)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the database, it is not a permission to trade
+        unreadable = f"the halt latch in the database cannot be read ({type(error).__name__})"
+        return Latch(True, unreadable, where=("database",), unreadable=unreadable)
+
+
+def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -> None:
+    """The database's half alone, for a door that has written the file already; raises what the database raises.
+
+    What waited for approval was proposed for a desk that was running, and is stale.
+    """
+    from engine.store import db
+    from engine.store.tables import Halt
+
+    with db.write(engine) as session:
+        session.add(Halt(reason=reason, set_by=_text(by), set_ms=now_ms))
+        _make_stale(session, reason)
+
+
+def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> None:
+    """Close every open row that was seen; a halt that only the file knew of gets its row now, closed."""
+    from sqlmodel import col, update
+
+    from engine.store import db
+    from engine.store.tables import Halt
+
+    closed: dict[str, Any] = {"released_ms": now_ms, "released_by": _text(by), "release_reason": reason}
+    with db.write(engine) as session:
+        rows = update(Halt).where(col(Halt.released_ms).is_(None), col(Halt.id) <= seen.row)
+        if session.exec(rows.values(**closed)).rowcount == 0:
+            began = now_ms if seen.since_ms is None else seen.since_ms
+            session.add(Halt(reason=seen.reason, set_by=_text({"name": seen.by}), set_ms=began, **closed))
+            _make_stale(session, seen.reason)
+
+
+def _make_stale(session: "Session", reason: str) -> None:
+    """No pending proposal outlives the beginning of a halt."""
+    from sqlmodel import col, update
+
+    from engine.store.tables import Proposal
+
+    pending = update(Proposal).where(col(Proposal.state) == "pending")
+    session.exec(pending.values(state="stale", state_reason=f"a halt began: {reason}"))
+
+
+def _text(by: Mapping[str, Any]) -> str:
+    return json.dumps(dict(by), sort_keys=True)

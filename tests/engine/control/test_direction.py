@@ -1,0 +1,158 @@
+"""The direction of a change: a loosening is never called tightening, whatever it is dressed as."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.control.config import SleeveConfig, with_params
+from engine.control.direction import Worst, direction, number, worst
+from engine.control.limits import HardLimits
+from engine.errors import BadInput
+from engine.strategies import trend
+from engine.strategies.params import StrategyParams, bounds, extra, knob
+
+HARD = HardLimits()
+FIELDS = trend.Params.model_fields
+UP = [k for k in FIELDS if extra(FIELDS[k]).get("risk") == "up" and k not in {"stop_atr", "stop_frac"}]
+DOWN = [k for k in FIELDS if extra(FIELDS[k]).get("risk") == "down"]
+
+
+def _sleeve(**params: object) -> SleeveConfig:
+    bare = SleeveConfig(name="btc", strategy="trend", venue="synthetic", symbol="BTC-USDT")
+    return with_params(bare, params, None)
+
+
+def _of(old: SleeveConfig, new: SleeveConfig) -> str:
+    return direction(old, new, trend.Params, HARD).label
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({"leverage_max": 2.0}, "tightens"),
+        ({"leverage_max": 4.0}, "loosens"),
+        ({"leverage_max": "4"}, "loosens"),
+        ({"leverage_max": " 2.0 "}, "tightens"),
+        ({"leverage_max": "3.0"}, "neutral"),
+        ({"risk_max_frac": 0.01}, "tightens"),
+        ({"layers_max": 2}, "loosens"),
+        ({"fade_below": 0.2}, "tightens"),
+        ({"add_atr": 0.5}, "loosens"),
+        ({"stop_atr": 3.0}, "loosens"),
+        ({"stop_atr": 1.0}, "unknown"),
+        ({"fast_bars": 50}, "unknown"),
+        ({"target_atr": 5.0}, "unknown"),
+        ({"fixed_qty": 0.5}, "unknown"),
+        ({"vol_target": 0.0}, "loosens"),
+        ({"leverage_max": 2.0, "risk_max_frac": 0.01}, "tightens"),
+        ({"leverage_max": 2.0, "layers_max": 3}, "loosens"),
+        ({"leverage_max": 2.0, "fast_bars": 50}, "unknown"),
+        ({"layers_max": 3, "fast_bars": 50}, "loosens"),
+        ({}, "neutral"),
+    ],
+)
+def test_known_changes(changes: dict[str, object], label: str) -> None:
+    """What people ask for every day, alone and mixed."""
+    found = direction(_sleeve(), _sleeve(**changes), trend.Params, HARD)
+    assert found.label == label, found
+    assert found.in_effect == ("loosens" if label in {"loosens", "unknown"} else label)
+
+
+def test_pausing_tightens_and_going_on_loosens() -> None:
+    """Also when going on is dressed with something harmless."""
+    running, paused = _sleeve(), _sleeve().model_copy(update={"paused": True})
+    assert _of(running, paused) == "tightens"
+    assert _of(paused, running) == "loosens"
+    assert _of(paused, _sleeve(leverage_max=1.0)) == "loosens"
+    assert worst(paused, HARD) == Worst(0.0, 0.0, 0.0)
+
+
+def test_a_pause_does_not_hide_a_loosening() -> None:
+    """Pausing together with a higher leverage loosens: the higher leverage stays when the pause is lifted."""
+    assert _of(_sleeve(), _sleeve(leverage_max=5.0).model_copy(update={"paused": True})) == "loosens"
+
+
+def test_other_places_and_sides() -> None:
+    """Another market is unknown; one side of two is less; more cash is more."""
+    old = _sleeve()
+    for change, label in [
+        ({"symbol": "ETH-USDT"}, "unknown"),
+        ({"timeframe": "1m"}, "unknown"),
+        ({"side": "long"}, "tightens"),
+        ({"cash": 20_000.0}, "loosens"),
+        ({"cash": 5_000.0}, "tightens"),
+    ]:
+        assert _of(old, old.model_copy(update=change)) == label
+    assert _of(old.model_copy(update={"side": "long"}), old) == "loosens"
+    assert _of(old.model_copy(update={"side": "long"}), old.model_copy(update={"side": "short"})) == "unknown"
+
+
+def test_worst_case_before_and_after() -> None:
+    """Risk counts every layer; the hard limits cap what parameters ask for."""
+    assert worst(_sleeve(), HARD) == Worst(0.02, 1.5, 3.0)
+    assert worst(_sleeve(layers_max=5, leverage_max=1.0), HARD) == Worst(0.1, 1.0, 1.0)
+    assert worst(_sleeve(leverage_max=10.0), HardLimits(leverage_max=2.0)).leverage == 2.0
+    assert worst(_sleeve(fixed_qty=1.0), HARD).risk_frac is None
+
+
+class Lying(StrategyParams):
+    """A person's own parameters, declared the wrong way round."""
+
+    leverage_max: float = knob(3.0, 0.1, 10.0, "x", "down", "a lie")
+    fast_bars: int = knob(40, 5, 400, "bars", None, "")
+    mine: float = 1.0
+
+
+def test_a_strategy_cannot_redeclare_what_a_common_parameter_does() -> None:
+    """leverage_max loosens upwards in every strategy, whatever its own file says; what is not declared is unknown."""
+    old = SleeveConfig(name="x", strategy="mine", venue="synthetic", symbol="BTC-USDT", params=Lying().model_dump())
+    more = old.model_copy(update={"params": {**old.params, "leverage_max": 3.5}})
+    other = old.model_copy(update={"params": {**old.params, "mine": 2.0}})
+    assert direction(old, more, Lying, HARD).label == "loosens"
+    assert direction(old, other, Lying, HARD).label == "unknown"
+
+
+RAW = st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=6), st.floats(allow_nan=False).map(str))
+
+
+@given(st.dictionaries(st.sampled_from([*FIELDS, "leverage", "Leverage_Max", "maxlev"]), RAW, max_size=4))
+def test_a_loosening_is_never_called_tightening(wild: dict[str, object]) -> None:
+    """Any values at all under any keys: `tightens` and `neutral` only when every change is known to be harmless."""
+    old = _sleeve()
+    new = old.model_copy(update={"params": {**old.params, **wild}})
+    label = _of(old, new)
+    for key, value in wild.items():
+        was, will = number(old.params.get(key)), number(value)
+        if key not in FIELDS or will is None:
+            assert label in {"unknown", "loosens"}
+        elif (key in UP and will > was) or (key in DOWN and will < was):
+            assert label == "loosens" or (label == "unknown" and was == 0)  # from "off" nobody can say
+        elif key not in UP + DOWN and will != was:
+            assert label in {"unknown", "loosens"}
+
+
+@given(st.data())
+def test_going_back_is_never_tightening_both_ways(data: st.DataObject) -> None:
+    """If a change tightens, undoing it does not."""
+    keys = data.draw(st.lists(st.sampled_from(list(FIELDS)), max_size=3, unique=True))
+    changes = {}
+    for key in keys:
+        low, high = bounds(FIELDS[key])
+        kind = st.integers(int(low), int(high)) if FIELDS[key].annotation is int else st.floats(low, high)
+        changes[key] = data.draw(kind)
+    try:
+        old, new = _sleeve(), _sleeve(**changes)
+    except BadInput:
+        return
+    there, back = direction(old, new, trend.Params, HARD), direction(new, old, trend.Params, HARD)
+    assert not (there.in_effect == "tightens" and back.in_effect == "tightens")
+    if there.label == "tightens":
+        assert all(a is None or b <= a for a, b in zip(there.before, there.after, strict=True))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "nan", "inf", "", "x", None, True, [1], "1e999", 10**400])
+def test_what_is_no_finite_number_is_none(value: object) -> None:
+    """Nothing odd becomes a number by accident."""
+    assert number(value) is None
