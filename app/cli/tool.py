@@ -103,7 +103,7 @@ def context(home: "Home", role: str, advance: Any) -> "ToolContext":
     from app.jobs import Jobs
     from app.people import os_user
     from engine.store.journal import Journal
-    from engine.watch.clock import desk_ms
+    from engine.watch.window import desk_ms
     from memory.shelf import Shelf
     from tools.contract import ToolContext
     from tools.record import recorder

@@ -1,12 +1,17 @@
 """Where the P&L of a window comes from: two pictures of the desk and what flowed between -> parts that sum to the cent.
 
-Called by tools/desk.py. For each sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus
-funding. Price P&L is computed from prices without slippage, so that the four parts sum to the change by arithmetic and
-not by making one of them the rest; what is still left over is shown as `unexplained` and is a finding.
+Called by tools/desk.py (`of_window`: two marks of the desk journal and the fills and funding between them). For each
+sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus funding. Price P&L is computed
+from prices without slippage, so that the four parts sum to the change by arithmetic and not by making one of them the
+rest; what is still left over is shown as `unexplained` and is a finding.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.store.chain import Event
+from engine.watch.window import between, first_mark, journal_of, mark_at
 
 PARTS = ("price", "slippage", "fees", "funding", "unexplained")
 
@@ -53,6 +58,49 @@ class Attribution(NamedTuple):
 
     shares: tuple[Share, ...]
     desk: Share
+
+
+class Span(NamedTuple):
+    """What a window came to: the two marks it lies between, and where the change between them comes from."""
+
+    start: Event
+    end: Event
+    made: Attribution
+    fills: int
+
+
+def of_window(home: Path, after_ms: int, up_to_ms: int) -> Span | None:
+    """Attribution of the desk's change of equity in (after_ms, up_to_ms] of desk time; None when no bar was decided in it.
+
+    Fills and funding are summed from their own journal events and held against the equity of the marks at both ends.
+    """
+    path = journal_of(home)
+    start, end = mark_at(path, after_ms) or first_mark(path), mark_at(path, up_to_ms)
+    if start is None or end is None or end.seq <= start.seq:
+        return None
+    events = list(between(path, start.t_event_ms - 1, end.t_event_ms, {"fill", "funding"}))
+    events = [event for event in events if start.seq < event.seq < end.seq]
+    flows = [flow_of(event.kind, event.body) for event in events]
+    made = attribute(holdings(start.body), holdings(end.body), flows)
+    return Span(start, end, made, sum(event.kind == "fill" for event in events))
+
+
+def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
+    """Each sleeve as a mark event tells it."""
+    found = {}
+    for name, sleeve in mark["sleeves"].items():
+        cash, equity, position = sleeve["cash"], sleeve["equity"], sleeve.get("position")
+        units = 0.0 if position is None else position["quantity"] * (1 if position["side"] == "long" else -1)
+        found[name] = Holding(cash, units, (equity - cash) / units if units else 0.0)
+    return found
+
+
+def flow_of(kind: str, body: Mapping[str, Any]) -> Flow:
+    """A fill or funding event as a flow."""
+    if kind == "funding":
+        return Flow(body["sleeve"], cash=body["cash_flow"])
+    units = body["quantity"] * (1 if body["side"] == "buy" else -1)
+    return Flow(body["sleeve"], units, body["price"], body["clean_price"], body["fee"])
 
 
 def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:
