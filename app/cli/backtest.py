@@ -166,9 +166,8 @@ def text_of(run: Mapping[str, Any]) -> Any:
     named = ", ".join(f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']}" for x in run["sleeves"])
     lines: list[Any] = [
         Text(f"{named}, {run['timeframe']}", style="bold"),
-        Text(
-            f"{data['source'].upper()} data, {first} to {last}Z, {data['bars']:,} bars; fills {run['fills']}; funding {run['funding']}"
-        ),
+        Text(f"{data['source'].upper()} data, {first} to {last}Z, {data['bars']:,} bars"),
+        Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:
         verdict = "no look-ahead" if run["leaks"]["clean"] else "LOOKS AHEAD, the figures below cannot be believed"

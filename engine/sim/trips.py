@@ -37,6 +37,12 @@ def frame_of(rows: Any) -> pl.DataFrame:
     return frame.with_row_index("n").with_columns(pl.col("n").cast(pl.Int64))
 
 
+def no_rows() -> pl.DataFrame:
+    """A frame of no rows, with every column."""
+    whole = dict.fromkeys((*COLUMNS, "lots"), pl.Int64) | dict.fromkeys(VALUES[1:], pl.Float64)
+    return pl.DataFrame(schema={"n": pl.Int64, **{name: whole[name] for name in (*COLUMNS, *VALUES)}})
+
+
 def worded(column: str, words: Sequence[str]) -> pl.Expr:
     """The small integer of `column` as its word."""
     return pl.col(column).replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)

@@ -1,0 +1,232 @@
+"""Why a stored run did what it did: a round trip from the signal to the closing rule, or one close with or without a trade.
+
+Called by `nightdesk journal explain` and the tools. Turns the frames of a run's folder into plain JSON; what no row tells
+(a close at which nothing was to be told) is recomputed from the stored configuration, but only on the very same data and code.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from engine.core import state
+from engine.errors import BadInput, DataError
+from engine.sim import trips as reading
+from engine.sim.plan import Plan, plan, request_of
+from engine.store.bars import Catalog, day, timeframe_ms
+from engine.store.runs import Runs
+
+# how each fill mode treats an order inside a bar (DEFINITIONS D12)
+ENTRY_MODEL = "market order decided at a close, filled at the next open plus slippage (half-spread and impact), taker fee"
+EXIT_MODELS = {
+    "pessimistic": {
+        "stop": "the protective order: at its level, at the open after a gap, before any target; plus slippage, taker fee",
+        "target": "the target order: at its level after trade-through by a tick, maker fee",
+    },
+    "optimistic": {
+        "stop": "the protective order: at its level when traded through, at the open after a gap; plus slippage, taker fee",
+        "target": "the target order: at its level or a better open, before the protective order, maker fee",
+    },
+    "reference": {
+        "stop": "the protective order: at its level, at the open after a gap; no slippage, taker fee",
+        "target": "the target order: at its level or a better open, maker fee",
+    },
+}
+DUE_MODEL = "decided at the close, filled at the next open plus slippage, taker fee"
+RULE_TEXT = {
+    "stop": "the protective order stood at the first stop",
+    "trail": "the protective order stood at the trail, which was tighter than the first stop",
+    "target": "the target was reached",
+    "fade": "the signal had decayed below fade_below at the close before",
+    "halt": "the desk was halted: every position is flattened",
+    "none": "it is still open",
+}
+
+
+def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
+    """One round trip: each entry with its decision, features, size and caps; each exit with its rule; every cost."""
+    run, table = runs.load(run_id), runs.frame(run_id, "trips")
+    found = table.filter(pl.col("trip") == name)
+    if found.is_empty():
+        there = f"it has t1 to t{len(table)}" if len(table) else "it has none"
+        raise BadInput(f"run {run_id} has no round trip {name!r}", there)
+    about = found.row(0, named=True)
+    rows, decisions = runs.frame(run_id, "rows"), runs.frame(run_id, "decisions").filter(pl.col("sleeve") == about["sleeve"])
+    legs = legs_of(run)
+    number = next(n for n, leg in enumerate(legs) if leg.name == about["sleeve"])
+    own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
+    bar_ms = timeframe_ms(run["timeframe"])
+    steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, legs).to_dicts()]
+    settled = own.filter(pl.col("kind") == state.K_FUNDING)
+    funding = [
+        {"close_ms": r["close_ms"], "lots": r["lots"], "mark": r["price"], "rate": r["a"], "cash": r["fee"]}
+        for r in settled.to_dicts()
+    ]
+    return {
+        "id": f"{run_id}/{name}",
+        "run": stamp_of(run),
+        "trip": {k: v for k, v in about.items() if k not in {"first_n", "last_n"}},
+        "entries": [s for s in steps if s["fill"]["slot"] == "entry"],
+        "exits": [s for s in steps if s["fill"]["slot"] != "entry"],
+        "funding": funding,
+        "costs": {name: about[name] for name in reading.COSTS},
+        "closing_rule": {"reason": about["reason"], "text": RULE_TEXT.get(about["reason"], RULE_TEXT["none"])},
+    }
+
+
+def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, bar_ms: int) -> dict[str, Any]:
+    """One execution with the decision at the close before it and the assumption under which it filled."""
+    before = decisions.filter(pl.col("close_ms") == fill["close_ms"] - bar_ms)
+    entry = fill["slot"] == "entry"
+    model = ENTRY_MODEL
+    if not entry:
+        due = fill["reason"] in {"fade", "halt"}
+        kind = "target" if fill["slot"] == "target" else "stop"
+        model = DUE_MODEL if due else EXIT_MODELS[run["fills"]][kind]
+    shown = {k: v for k, v in fill.items() if k not in {"n", "sleeve"}}
+    notional = fill["units"] * fill["price"]
+    shown |= {"bar_open_ms": fill["close_ms"] - bar_ms, "fee_bps": fill["fee"] / notional * 1e4, "assumption": model}
+    shown["slippage_bps"] = fill["side"] * (fill["price"] / fill["clean_price"] - 1.0) * 1e4
+    return {"fill": shown, "decision": decision_of(before) if len(before) else None}
+
+
+def decision_of(row: pl.DataFrame) -> dict[str, Any]:
+    """A line of the decisions frame as nested JSON: signal, position before, size, caps, levels, features read."""
+    line = row.row(0, named=True)
+    known = set(reading.decisions(reading.no_rows(), []).columns)
+    caps = {name.removeprefix("cap_"): line[name] for name in reading.CAP_COLUMNS}
+    sized = line["units_wanted"] is not None
+    size = ("lots_approved", "units_wanted", "risk_frac", "cap_binding", "price_reviewed", "stop_distance", "target_distance")
+    return {
+        "close_ms": line["close_ms"],
+        "action": line["action"],
+        "refused_by": line["refused_by"],
+        "exit_reason": line["exit_reason"],
+        "signal": {"side": line["signal"], "strength": line["strength"]},
+        "position_before": {"lots": line["lots_before"], "layers_after": line["layers"]},
+        "close": line["close"],
+        "equity": line["equity"],
+        "size": {name: line[name] for name in size} if sized else None,
+        "caps": caps if sized else None,
+        "levels_after": {"protective": line["protective"], "target": line["target"]},
+        "features": {k: v for k, v in line.items() if k not in known and v is not None},
+    }
+
+
+def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catalog, folder: Path | None = None) -> dict[str, Any]:
+    """What a sleeve of a run decided at the first close at or after `when_ms`, and why nothing happened when nothing did."""
+    run = runs.load(run_id)
+    names = [s["name"] for s in run["sleeves"]]
+    sleeve = sleeve or names[0]
+    if sleeve not in names:
+        raise BadInput(f"run {run_id} has no sleeve {sleeve!r}", f"it has {', '.join(names)}")
+    bar_ms, data = timeframe_ms(run["timeframe"]), run["data"]
+    close_ms = -(-when_ms // bar_ms) * bar_ms
+    if not data["first_ms"] < close_ms <= data["last_ms"] + bar_ms:
+        raise BadInput(
+            f"{day(when_ms)} is not in run {run_id}", f"it covers {day(data['first_ms'])} to {day(data['last_ms'] + bar_ms)}"
+        )
+    table = runs.frame(run_id, "decisions")
+    own = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == close_ms))
+    told = {"id": f"{run_id}@{sleeve}@{close_ms}", "run": stamp_of(run), "sleeve": sleeve, "close_ms": close_ms}
+    if len(own):
+        found = decision_of(own)
+        if found["refused_by"] and found["size"] is None:
+            found |= {"sized_at": earlier_size(table, sleeve, close_ms, found["refused_by"])}
+        rows = runs.frame(run_id, "rows")
+        stopped = rows.filter((pl.col("kind") == state.K_BREAKER) & (pl.col("sleeve") == state.DESK_ROW))
+        halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
+        return told | {"decision": found, "text": sentence(found, halted=halted)}
+    found = silent(run, sleeve, close_ms, catalog, folder)
+    return told | {"decision": found, "text": found.pop("text")}
+
+
+def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> dict[str, Any] | None:
+    """Size and caps of the close at which this refusal began: one that lasts is sized once."""
+    before = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") < close_ms))
+    same = (pl.col("refused_by") == rule).fill_null(value=False)
+    began = before.filter(~same)["close_ms"].max()
+    sized = before.filter(same & pl.col("units_wanted").is_not_null() & (pl.col("close_ms") > (began or 0))).tail(1)
+    return decision_of(sized) if len(sized) else None
+
+
+def silent(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
+    """A close without a row: flat and no signal. Its features, computed again on the same data by the same code."""
+    from engine.sim.backtest import load, signals_in_span
+
+    request, overrides = request_of(run["config"])
+    found = plan(request, catalog, folder, overrides)
+    same_as_then(run, found)
+    loaded = load(found)
+    t = int(np.searchsorted(loaded.span.close_ms, close_ms))
+    said = signals_in_span(next(s for s in found.sleeves if s.spec.name == sleeve), loaded)
+    features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in said.used.items()}
+    k = loaded.span.instruments.index(next(s for s in found.sleeves if s.spec.name == sleeve).key)
+    close = float(loaded.span.close[t, k])
+    lacking = [label for label, value in features.items() if value is None]
+    why = f"missing: {', '.join(lacking)}" if lacking else "the strategy gave no signal and nothing was open"
+    if not np.isfinite(close):
+        why = "the bar is missing in the data: nothing trades on it"
+    return {
+        "close_ms": close_ms,
+        "action": "hold",
+        "signal": {"side": int(said.side[t]), "strength": float(said.strength[t])},
+        "position_before": {"lots": 0, "layers_after": 0},
+        "close": close if np.isfinite(close) else None,
+        "features": features,
+        "text": f"no row: {why}",
+    }
+
+
+def same_as_then(run: Mapping[str, Any], now: Plan) -> None:
+    """Refuse to recompute on other data or by other code: the values shown would not be those of the run."""
+    if now.data_sha256 != run["data"]["sha256"]:
+        changed = [n for n in run["data"]["file_sha256"] if now.files.get(n) != run["data"]["file_sha256"][n]]
+        what = f"the data changed since run {run['run_id']}: {', '.join(changed) or 'other files'}"
+        raise DataError(f"{what}; its feature values cannot be computed again", "run the backtest again")
+    if now.code_hash != run["code_hash"]:
+        changed = sorted(part for part in {*run["code"], *now.code} if run["code"].get(part) != now.code.get(part))
+        what = f"the code changed since run {run['run_id']}: {', '.join(changed)}"
+        raise DataError(f"{what}; its feature values cannot be computed again", "run the backtest again")
+
+
+def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
+    """A decision in words; `halted`: the desk's drawdown breaker had tripped by then."""
+    side = {1: "long", -1: "short", 0: "no"}[found["signal"]["side"]]
+    said = f"{side} signal" + (f" of strength {found['signal']['strength']:.2f}" if found["signal"]["side"] else "")
+    if found["action"] == "refused":
+        return f"{said}; the entry was refused: {found['refused_by']}"
+    if found["action"] == "exit":
+        return f"{said}; the position leaves at the next open: {found['exit_reason']}"
+    if found["action"] in {"enter", "add"}:
+        size = found["size"]
+        return f"{said}; {found['action']} with {size['lots_approved']:,} lots at the next open, bound by {size['cap_binding']}"
+    held = found["position_before"]["lots"]
+    if held:
+        return f"{said}; {held:+,} lots held, nothing to change"
+    why = "the desk is halted by its drawdown breaker" if halted else "nothing was open and nothing asked for"
+    return f"{said}; no entry: {why}"
+
+
+def legs_of(run: Mapping[str, Any]) -> list[reading.Leg]:
+    """The legs of a stored run; marks play no part in explaining."""
+    legs = []
+    for s in run["config"]["sleeves"]:
+        key = f"{s['venue']}:{s['symbol']}:{s['market']}"
+        legs.append(reading.Leg(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
+    return legs
+
+
+def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What every explanation says about its run: where the bars come from, how fills and funding were simulated."""
+    return {
+        "run_id": run["run_id"],
+        "source": run["data"]["source"],
+        "fills": run["fills"],
+        "funding": run["funding"],
+        "data_sha256": run["data"]["sha256"],
+        "config_hash": run["config_hash"],
+        "leaks": run["leaks"],
+    }

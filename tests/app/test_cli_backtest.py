@@ -1,0 +1,268 @@
+"""`nightdesk backtest | leaks | rerun | runs` as a person or a program types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from app.cli import main
+from tests.fakes import recordings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONTRACT = {
+    "run_id",
+    "strategy",
+    "params",
+    "config_hash",
+    "data",
+    "metrics",
+    "scenarios",
+    "breakers",
+    "journal_hash",
+    "elapsed_s",
+    "bars_per_s",
+}
+ASK = ("backtest", "trend", "--symbol", "BTC-USDT", "--timeframe", "15m")
+
+
+@pytest.fixture
+def bars(own_home):
+    """A home with a month of made-up bars."""
+    return recordings.record(own_home / "data")
+
+
+@pytest.fixture
+def cli(bars, monkeypatch, capsys):
+    """Type a command: (exit code, stdout, stderr). Only this part of the command line is loaded."""
+
+    def typed(*words):
+        monkeypatch.setattr(main, "GROUPS", ("backtest", "journal"))
+        monkeypatch.setattr(main.app, "registered_commands", [])
+        monkeypatch.setattr(main.app, "registered_groups", [])
+        monkeypatch.setattr(sys, "argv", ["nightdesk", *words])
+        with pytest.raises(SystemExit) as left:
+            main.run()
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return typed
+
+
+def test_json_is_one_object_with_the_contract_names(cli, own_home):
+    """One JSON object on stdout, nothing else; the folder it names holds the report and the frames."""
+    code, said, err = cli(*ASK, "--json")
+    assert (code, err) == (0, "")
+    run = json.loads(said)
+    assert set(run) >= CONTRACT
+    assert run["cached"] is False
+    folder = Path(run["folder"])
+    assert folder.parent == own_home / "runs"
+    names = {"run.json", "rows.parquet", "equity.parquet", "trips.parquet", "decisions.parquet", "report.html"}
+    assert {p.name for p in folder.iterdir()} == names
+    assert run["run_id"] in Path(run["report"]).read_text()
+    assert len(pl.read_parquet(folder / "equity.parquet")) == run["data"]["bars"]
+
+
+def test_the_same_question_again_comes_from_the_store(cli):
+    """A hit says so and is the same run; --fresh simulates again with the same journal; another word is another run."""
+    first = json.loads(cli(*ASK, "--json")[1])
+    again = json.loads(cli(*ASK, "--set", "stop_atr=2.0", "--json")[1])
+    assert (again["cached"], again["run_id"]) == (True, first["run_id"])
+    fresh = json.loads(cli(*ASK, "--fresh", "--json")[1])
+    assert fresh["run_id"] == f"{first['run_id']}-2"
+    assert fresh["journal_hash"] == first["journal_hash"]
+    other = json.loads(cli(*ASK, "--set", "stop_atr=3", "--json")[1])
+    assert (other["cached"], other["params"]["stop_atr"]) == (False, 3.0)
+    assert other["config_hash"] != first["config_hash"]
+
+
+def test_text_says_what_a_person_needs(cli):
+    """Stamp, both scenarios, figures, where the report lies and what to type next."""
+    code, said, _ = cli(*ASK, "--from", "2025-01-05", "--to", "2025-01-25")
+    assert code == 0
+    for text in ("RECORDED data", "2025-01-05 00:00 to 2025-01-24 23:45Z", "two scenarios", "Sharpe", "fills pessimistic"):
+        assert text in said
+    assert "undefined: cagr_frac: fewer than 30 days" in said
+    assert "nightdesk rerun r-" in said
+    assert "report.html" in said
+
+
+def test_a_leaking_strategy_is_told_before_the_first_number(cli, own_home):
+    """The verdict stands above the figures, in text and in the JSON; `leaks` exits with 1."""
+    recordings.strategy(own_home / "strategies", "seer")
+    code, said, _ = cli("backtest", "seer", "--symbol", "BTC-USDT")
+    assert code == 0
+    assert "LOOKS AHEAD" in said
+    assert said.index("leaks at bar") < said.index("total return")
+    code, said, _ = cli("leaks", "seer", "--json")
+    assert code == 1
+    assert json.loads(said)["clean"] is False
+    assert cli("leaks", "trend")[0] == 0
+
+
+def test_rerun_says_what_is_equal(cli, own_home):
+    """Same data and code: equal, exit 0. Other data: the file is named, exit 1. The stored run stays as it was."""
+    run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]
+    code, said, _ = cli("rerun", run_id, "--json")
+    found = json.loads(said)
+    assert (code, found["equal"]) == (0, True)
+    assert all(found[name]["equal"] for name in ("journal_hash", "data_sha256", "code_hash", "config_hash"))
+    recordings.write(own_home / "data", "binance_BTC-USDT_perp_15m", recordings.bars(3_000, seed=77))
+    code, said, _ = cli("rerun", run_id)
+    assert code == 1
+    assert "NOT equal" in said
+    assert "files that differ: binance_BTC-USDT_perp_15m.parquet" in said
+    shown = json.loads(cli("runs", "show", run_id, "--json")[1])
+    assert shown["journal_hash"] == found["journal_hash"]["then"]
+
+
+def test_runs_are_listed(cli):
+    """Lists are {"items": [...]}; an empty store says what to type."""
+    code, said, _ = cli("runs", "list")
+    assert code == 0
+    assert "nightdesk backtest" in said
+    run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]
+    (item,) = json.loads(cli("runs", "list", "--json")[1])["items"]
+    assert item["id"] == run_id
+    assert run_id in cli("runs", "list")[1]
+    assert run_id in cli("runs", "show", run_id)[1]
+
+
+BAD = {
+    "strategy": (("backtest", "tremd", "--symbol", "BTC-USDT"), "did you mean trend?"),
+    "symbol": (("backtest", "trend", "--symbol", "DOGE-USDT"), "DOGE-USDT"),
+    "timeframe": ((*ASK[:-1], "7m"), "use 1m, 5m, 15m, 1h"),
+    "parameter": ((*ASK, "--set", "stop_atrs=2"), "did you mean stop_atr?"),
+    "bounds": ((*ASK, "--set", "leverage_max=50"), "allowed is 0.1 to 10"),
+    "no value": ((*ASK, "--set", "stop_atr"), "as in --set stop_atr=3"),
+    "twice": ((*ASK, "--set", "stop_atr=1", "--set", "stop_atr=2"), "twice"),
+    "dates": ((*ASK, "--from", "2025-02-01", "--to", "2025-01-01"), "ends before it begins"),
+    "no bars": ((*ASK, "--from", "2027"), "there is 2025-01-01"),
+    "fills": ((*ASK, "--fills", "best"), "use pessimistic, optimistic, reference"),
+    "funding": ((*ASK, "--funding", "free"), "use recorded, none, or assume=BPS"),
+    "run": (("rerun", "r-20250101-00000000"), "see nightdesk runs list"),
+    "run id": (("runs", "show", "../../etc"), "no run id"),
+    "trip": (("journal", "explain", "r-20250101-00000000/t1"), "there is no run"),
+    "time": (("journal", "explain", "--sleeve", "x", "--at", "soon"), "is no date"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_line_and_exit_1(cli, own_home, case):
+    """What, where, what to do; the same in the JSON; no traceback, nothing stored."""
+    words, hint = BAD[case]
+    code, said, err = cli(*words)
+    assert (code, said) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("nightdesk: ")
+    assert hint in err
+    code, said, _ = cli(*words, "--json")
+    assert code == 1
+    assert json.loads(said)["error"]["what"]
+    assert list(own_home.glob("runs/*")) == []
+
+
+def test_usage_errors_exit_2(cli):
+    """An unknown option and a missing argument are usage, not bad values."""
+    assert cli("backtest", "trend", "--frobnicate")[0] == 2
+    assert cli("backtest")[0] == 2
+
+
+def test_a_strategy_that_never_ends_is_stopped(cli, own_home):
+    """One line after the time limit; nothing is stored."""
+    recordings.strategy(own_home / "strategies", "loop", recordings.ENDLESS.replace("{body}", "pass"))
+    code, _, err = cli("backtest", "loop", "--symbol", "BTC-USDT", "--time-limit", "0.5")
+    assert code == 1
+    assert "did not end within 0.5 s" in err
+    assert err.count("\n") == 1
+    assert list(own_home.glob("runs/*")) == []
+
+
+def test_a_venue_that_is_not_named_is_the_one_with_the_bars(cli, own_home):
+    """Only okx has SOL here: it is taken, and said."""
+    recordings.write(own_home / "data", "okx_SOL-USDT_perp_15m", recordings.bars(1_000, price=150.0, tick=0.01))
+    code, said, err = cli("backtest", "trend", "--symbol", "SOL-USDT", "--funding", "none", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(said)["venue"] == "okx"
+
+
+def test_explain_a_round_trip_and_a_close(cli):
+    """Features, position before, order, assumption, each cost and the closing rule; and a bar with no trade."""
+    run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]
+    code, said, _ = cli("journal", "explain", f"{run_id}/t1", "--json")
+    found = json.loads(said)
+    assert code == 0
+    entry = found["entries"][0]
+    assert entry["decision"]["features"]["sma(40)"] > 0
+    assert entry["decision"]["position_before"]["lots"] == 0
+    assert entry["decision"]["caps"]["leverage"] > 0
+    assert "next open" in entry["fill"]["assumption"]
+    assert found["closing_rule"]["reason"] == found["trip"]["reason"]
+    costs = found["costs"]
+    net = costs["gross"] - costs["slippage"] - costs["fees"] + costs["funding"]
+    assert net == pytest.approx(costs["net"], abs=1e-9)
+    text = cli("journal", "explain", f"{run_id}/t1")[1]
+    for word in ("signal", "features", "caps", "assumption", "costs", "closed by", "result", "RECORDED"):
+        assert word in text
+    code, _, err = cli("journal", "explain", f"{run_id}/t9999")
+    assert code == 1
+    assert "it has t1 to t" in err
+
+
+def test_explain_a_close_without_a_trade(cli, own_home):
+    """Flat and no signal: features are computed again - and refused when the data is no longer the same."""
+    run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]
+    code, said, _ = cli("journal", "explain", run_id, "--at", "2025-01-01T12:00", "--json")
+    found = json.loads(said)["decision"]
+    assert code == 0
+    assert (found["signal"]["side"], found["features"]["sma(200)"]) == (0, None)
+    assert "missing: sma(200)" in json.loads(said)["text"]
+    recordings.write(own_home / "data", "binance_BTC-USDT_perp_15m", recordings.bars(3_000, seed=9))
+    code, _, err = cli("journal", "explain", run_id, "--at", "2025-01-01T12:00")
+    assert code == 1
+    assert "the data changed since run" in err
+
+
+def test_explain_a_refused_close(cli, own_home):
+    """The rule that refused is named, with the size and the caps it was looked at with."""
+    run = json.loads(cli(*ASK, "--json")[1])
+    decisions = pl.read_parquet(Path(run["folder"]) / "decisions.parquet")
+    when = decisions.filter(pl.col("action") == "refused")["close_ms"][0]
+    found = json.loads(cli("journal", "explain", run["run_id"], "--at", str(when), "--json")[1])
+    assert found["decision"]["refused_by"]
+    assert "refused" in found["text"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_home_is_one_line(cli, own_home):
+    """No home to write to: what and what to do."""
+    own_home.chmod(0o500)
+    code, _, err = cli(*ASK)
+    assert code == 1
+    assert "cannot be written" in err
+
+
+def test_a_year_of_recorded_bars_takes_seconds(market_data, tmp_path):
+    """A year of 15m bars in a new process, with everything stored: under 4 CPU seconds once the kernel is compiled."""
+    script = "from app.cli import main; main.GROUPS = ('backtest',); main.run()"
+    words = ("backtest", "trend", "--symbol", "BTC-USDT", "--from", "2025", "--to", "2026", "--json")
+    env = os.environ | {"NIGHTDESK_HOME": str(tmp_path / "h"), "NIGHTDESK_DATA": str(market_data)}
+    used = []
+    for strategy in ("trend", "reversion"):
+        before = os.times()
+        done = subprocess.run(
+            [sys.executable, "-c", script, words[0], strategy, *words[2:]],
+            env=env,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        after = os.times()
+        used.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        assert json.loads(done.stdout)["data"]["bars"] == 35_040
+    assert min(used) < 4.0
