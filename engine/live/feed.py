@@ -1,0 +1,152 @@
+"""The bars the desk walks: from the anchor for features, from the start for trading, aligned on the desk's one clock.
+
+Called by app.worker at start, and again when a file has grown. Turns catalog series into a Feed; a bar is never mended,
+settlements that are missing refuse (DEFINITIONS D4), and what was chosen is said in `notes`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.core.state import DAY_MS
+from engine.data.align import Market, Policy, market_of
+from engine.data.checks import check
+from engine.errors import BadInput, DataError
+from engine.features.frame import FeatureFrame
+from engine.store.bars import Catalog, Series, day
+from engine.store.book import Book
+
+ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
+
+
+class Span(NamedTuple):
+    """Where a desk begins: all UTC ms, each the open of a bar."""
+
+    anchor_ms: int
+    first_ms: int
+    replay_until_ms: int
+
+
+class Feed(NamedTuple):
+    """Every known bar."""
+
+    whole: Market  # from the anchor, without funding: what features are computed from
+    span: Market  # from the first traded bar, with funding
+    first: int  # the span's first bar within `whole`
+    source: str  # recorded, pulled, synthetic
+    files: tuple[Series, ...]
+    notes: tuple[str, ...]
+
+    def frame(self, instrument: str) -> FeatureFrame:
+        """One instrument's bars from the anchor on."""
+        return FeatureFrame.of_market(self.whole, self.whole.instruments.index(instrument))
+
+    def bars(self, t: int) -> dict[str, list[float | None]]:
+        """Bar t of the span as the journal holds it: open, high, low, close, volume, funding rate and mark."""
+        m = self.span
+        columns = (m.open, m.high, m.low, m.close, m.volume, m.funding_rate, m.funding_mark)
+        return {
+            name: [None if np.isnan(column[t, k]) else float(column[t, k]) for column in columns]
+            for k, name in enumerate(m.instruments)
+        }
+
+    def after(self, close_ms: int) -> int:
+        """Index within the span of the bar that follows the one closed at `close_ms`; the span's length when none has come."""
+        t = (close_ms - int(self.span.close_ms[0])) // self.span.timeframe_ms + 1
+        return min(max(t, 0), len(self.span.close_ms))
+
+
+def series_of(catalog: Catalog, names: Sequence[str], timeframe: str) -> dict[str, Series]:
+    """Instrument -> its bars in the catalog. Raises BadInput naming what there is instead."""
+    found = {}
+    for name in names:
+        venue, symbol, market = name.split(":")
+        found[name] = catalog.find(venue, symbol, timeframe, market)
+    return found
+
+
+def end_of(series: Mapping[str, Series], timeframe_ms: int) -> int:
+    """Where the bars of all instruments are known up to (UTC ms, excluded)."""
+    return min(s.last_ms for s in series.values()) + timeframe_ms
+
+
+def begin_at(series: Mapping[str, Series], timeframe_ms: int, replay_days: int) -> Span:
+    """Where a new desk begins. Recorded bars: the replay is the days before the last so many; synthetic ones: the
+    replay follows as many days that only warm the features, and the rest of the market lies ahead.
+    """
+    first, end = max(s.first_ms for s in series.values()), end_of(series, timeframe_ms)
+    wished = min(replay_days * DAY_MS, (end - first) // 3 // timeframe_ms * timeframe_ms)
+    synthetic = all(s.source == "synthetic" for s in series.values())
+    start = first + wished if synthetic else end - 2 * wished
+    if wished <= 0 or end - first < 3 * timeframe_ms:
+        start, wished = first, 0
+    earliest = min(s.first_ms for s in series.values())
+    return Span(max(earliest, start - ANCHOR_BARS_MAX * timeframe_ms), start, start + wished)
+
+
+def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span: Span, policy: Policy) -> Feed:
+    """Read, check and align all bars from the anchor to the end that all instruments share.
+
+    Raises DataError for dirty bars in the traded span, and for missing settlements unless the policy stands in.
+    """
+    end = end_of(series, timeframe_ms)
+    if end <= span.first_ms:
+        raise DataError(f"the bars end at {day(end)}, before this desk began ({day(span.first_ms)})", "nightdesk data list")
+    bars = {name: catalog.bars(s, span.anchor_ms, end) for name, s in series.items()}
+    notes = [note for name, frame in bars.items() for note in _dirt(name, frame, series[name], span.first_ms, timeframe_ms)]
+    whole = market_of(bars, timeframe_ms, {}, {}, "none", span.anchor_ms, end)
+    perps = {name: s for name, s in series.items() if s.market == "perp"} if policy != "none" else {}
+    funding = {name: catalog.funding(s.venue, s.symbol) for name, s in perps.items()}
+    marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
+    traded = market_of(bars, timeframe_ms, funding, marks, policy, span.first_ms, end)
+    if int(traded.close_ms[0]) != span.first_ms + timeframe_ms:
+        raise DataError(f"the first bar of this desk, {day(span.first_ms)}, is no longer there", "restore the file it came from")
+    first = int(traded.close_ms[0] - whole.close_ms[0]) // timeframe_ms
+    source = "+".join(sorted({s.source for s in series.values()}))
+    return Feed(whole, traded, first, source, tuple(series.values()), (*notes, *traded.notes))
+
+
+def _dirt(name: str, frame: Any, s: Series, first_ms: int, timeframe_ms: int) -> list[str]:
+    """Refuse bars of the traded span that no market makes; what markets do make is one line of warnings."""
+    import polars as pl
+
+    found = check(frame.filter(pl.col("ts") >= first_ms), timeframe_ms)
+    for bad in found:
+        if bad.severity == "error":
+            raise DataError(f"{name} has dirty bars: {bad.text}", f"nightdesk data check {s.path}")
+    counts: dict[str, int] = {}
+    for warning in found:
+        counts[warning.rule] = counts.get(warning.rule, 0) + len(warning.rows)
+    shown = ", ".join(f"{rule} {count}" for rule, count in counts.items())
+    return [f"{name}: the data check warns of {shown}"] if counts else []
+
+
+def policy_of(text: str) -> Policy:
+    """`recorded`, `none` or `assume=BPS` (for 8 hours) as data/align takes it."""
+    if text in {"recorded", "none"}:
+        return "none" if text == "none" else "recorded"
+    kind, _, number = text.partition("=")
+    try:
+        bps = float(number)
+    except ValueError:
+        bps = float("nan")
+    if kind != "assume" or not -1_000 <= bps <= 1_000:
+        raise BadInput(f"[worker] funding = {text!r} in desk.toml", "recorded, none, or assume=BPS for 8 hours")
+    return ("assume", bps)
+
+
+def unchanged(feed: Feed, book: Book) -> None:
+    """Raise DataError unless the bar that the desk saw last is still what it was."""
+    if book.count == 0:
+        return
+    t = feed.after(book.close_ms) - 1
+    if t < 0 or int(feed.span.close_ms[t]) != book.close_ms:
+        raise DataError(f"the bar that closed at {day(book.close_ms)} is gone", "restore the file it came from")
+    now = feed.bars(t)
+    for name, seen in zip(book.instruments, book.bars, strict=True):
+        if seen.close_ms == book.close_ms and now[name] != list(seen[1:]):
+            raise DataError(
+                f"{name}: the bar that closed at {day(book.close_ms)} is not what this desk saw",
+                "its history was changed: restore the file, or begin a new home",
+            )

@@ -1,0 +1,241 @@
+"""The ordinary loop: one closed bar through the core, journaled, then acted on. Replay, paper and (later) live run it alike.
+
+Called by app.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> signals ->
+engine.store.book.on_bar (the core) -> ONE durable group in the journal -> the latch once more -> orders to the venue.
+Whatever happens in between, the journal is the truth: a start folds it, hands working orders over again, and goes on.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.control.config import DeskConfig
+from engine.core.state import DAY_MS
+from engine.errors import DataError, DeskError
+from engine.live import plan
+from engine.live.feed import Feed, Span
+from engine.live.signals import Heard, Voice
+from engine.live.watch import Watch
+from engine.store.book import Book, Said, Spec, begin, on_bar, on_config, on_halted, plain, plain_of
+from engine.store.chain import Event, Head
+from engine.store.journal import Journal
+from engine.store.told import client_id, features_hash
+from engine.strategies.base import code_sha256
+from engine.venues.paper import PaperVenue, Request
+
+Reread = Callable[[DeskConfig, int, str], dict[str, Any]]  # config, version, digest -> body of its config event
+
+
+class Loop:
+    """One desk's loop. `book` is the state (None before `open`); every public method leaves it journaled."""
+
+    def __init__(self, journal: Journal, watch: Watch, folder: Path, body_of: Reread, now_ms: Callable[[], int]) -> None:
+        self.journal, self.watch, self.folder = journal, watch, folder
+        self.venue = PaperVenue()
+        self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last bar
+        self._body_of, self._now_ms = body_of, now_ms
+        self._book: Book | None = None
+        self._feed: Feed | None = None
+        self._voices: list[tuple[Mapping[str, Any], Voice]] = []  # journaled sleeve, and what computes its signals
+        self._wrong: dict[str, str] = {}
+
+    @property
+    def book(self) -> Book:
+        """The desk as it stands."""
+        assert self._book is not None, "open() comes first"  # noqa: S101 - a programmer's error halts
+        return self._book
+
+    @property
+    def feed(self) -> Feed:
+        """The bars it walks."""
+        assert self._feed is not None, "walk() comes first"  # noqa: S101 - a programmer's error halts
+        return self._feed
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the next bar is still of the replay."""
+        return self.book.close_ms < self.book.start["replay_until_ms"]
+
+    def open(self, book: Book | None, span: Span, about: Mapping[str, Any]) -> None:
+        """Go on from a folded `book`, or begin a desk at `span`; `about` (source, funding policy) is told in its start."""
+        if book is not None:
+            self._book = book
+        else:
+            version = self.watch.look().version
+            config, digest, _ = self.watch.config(version)
+            body = self._body_of(config, version, digest)
+            start = {
+                "instruments": plan.instruments(config),
+                "timeframe_ms": plan.clock_ms(config),
+                "fills": plan.FILLS,
+                **span._asdict(),
+                **about,
+            }
+            self._book, said = begin(body | {"start": start})
+            self._record("config", body | {"start": start}, said, sync=True)
+        if self.journal.set_aside:
+            files = [path.name for path in self.journal.set_aside]
+            self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
+
+    def walk(self, feed: Feed) -> None:
+        """Walk these bars from now on. Raises DataError when the history that the desk has seen is another."""
+        self._feed, self._voices = feed, []
+        book, t = self.book, feed.after(self.book.close_ms) - 1
+        if book.count == 0 or t < 0:
+            return
+        for s, spec in enumerate(book.specs):
+            noted = book.features.get(book.names[s])
+            heard = self._listen(spec, feed.first + t)
+            if noted is not None and not heard.wrong and self._same_code(spec) and features_hash(heard.read) != noted:
+                name = spec.source["instrument"]
+                raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
+
+    def _same_code(self, spec: Spec) -> bool:
+        return code_sha256(plan.leg_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
+
+    # ---- what people have set ------------------------------------------------------------------------------------------
+
+    def attend(self) -> bool:
+        """Follow the halt and the version in force. True when something was journaled."""
+        seen, before = self.watch.look(), self.journal.head
+        book = self.book
+        if book.tripped_ms and not seen.latch.halted and not self.watch.latched_for(book.tripped_ms):
+            self.watch.latch_drawdown(book.tripped_ms, self._now_ms())  # a crash came between the breaker and its latch
+            seen = self.watch.look()
+        if seen.latch.unreadable:
+            self.watch.latch_unreadable(seen.latch.unreadable, self._now_ms())
+        if seen.latch.halted and book.desk.halted == 0:
+            self._halt({"state": "halted", "reason": seen.latch.reason, "by": seen.latch.by})
+        elif not seen.latch.halted and book.desk.halted != 0:
+            who, why = self.watch.released()
+            self._halt({"state": "released", "reason": why, "by": who})
+        if seen.version != book.version:
+            self.adopt(seen.version)
+        return self.journal.head != before
+
+    def _halt(self, body: dict[str, Any]) -> None:
+        """Latched or released: journaled first, then what worked at the venue is taken back."""
+        self._record("halt", body, on_halted(self.book, body), sync=True)
+        if body["state"] == "halted":
+            for order in list(self.venue.working):
+                self.venue.cancel(order, self.book.close_ms)
+
+    def adopt(self, version: int) -> bool:
+        """Follow a version, or the same one whose limits, costs or code changed since; False when nothing did.
+
+        A version that this desk cannot follow is an incident, once, and the one before stays in force.
+        """
+        book = self.book
+        config, digest, to_open = self.watch.config(version)
+        try:
+            body = self._body_of(config, version, digest)
+            if plan.fixed(body) != plan.fixed(book.config):
+                raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
+        except DeskError as error:
+            if self.troubles.get("*") != str(error):
+                self.incident(f"configuration version {version} cannot be followed: {error}", {"version": version})
+            self.troubles["*"] = str(error)
+            return False
+        self.troubles.pop("*", None)
+        if body == book.config:
+            return False
+        said = on_config(book, body | {"to_open": to_open})
+        self._record("config", body | {"to_open": to_open}, said, sync=True)
+        wanted = [spec.source for spec in (*book.specs, *book.waiting) if spec is not None]
+        self._voices = [held for held in self._voices if held[0] in wanted]
+        return True
+
+    # ---- one bar -------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether the next bar has come."""
+        return self.feed.after(self.book.close_ms) < len(self.feed.span.close_ms)
+
+    def step(self) -> None:
+        """The next bar, whole: look, decide, journal, look again, act."""
+        self.attend()
+        book, replaying = self.book, self.replaying
+        t = self.feed.after(book.close_ms)
+        body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
+        tripped_ms = book.tripped_ms
+        said = on_bar(book, body, read, read_next)
+        # Nothing leaves the process in a replay: its groups may reach the disk together, once a simulated day. A crash
+        # of the machine then costs replayed bars, which are walked again to the same rows.
+        day_ends = book.close_ms % DAY_MS == 0
+        self._record("bar", body, said, sync=not replaying or day_ends)
+        for kind, outcome in said:
+            if kind == "order":
+                self.venue.done(outcome["order"], outcome["filled_lots"])
+        if book.tripped_ms != tripped_ms:
+            self.watch.latch_drawdown(book.tripped_ms, self._now_ms())
+        self._tell_troubles()
+        self.hand_over()
+        if day_ends:
+            self.snapshot()
+
+    def hand_over(self) -> None:
+        """Give journaled entry orders to the venue, unless somebody has halted meanwhile. At a start: all that work."""
+        book = self.book
+        orders = [s for s, sleeve in enumerate(book.sleeves) if sleeve.order.side != 0]
+        if orders and self.watch.look().latch.halted:
+            self.attend()
+            return
+        for s in orders:
+            o = book.sleeves[s].order
+            side = "buy" if o.side > 0 else "sell"
+            order = client_id(book.names[s], o.decided_ms)
+            self.venue.place(Request("place", order, book.names[s], side, o.lots, book.close_ms))
+
+    def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
+        book, feed = self.book, self.feed
+        at = feed.first + t
+        now = {spec.source["name"]: self._listen(spec, at) for spec in book.specs}
+        waits = {w.source["name"]: self._listen(w, at) for w in book.waiting if w is not None}
+        self._wrong = {name: heard.wrong for name, heard in now.items() if heard.wrong}
+        body = {
+            "close_ms": int(feed.span.close_ms[t]),
+            "stamp": stamp,
+            "bars": feed.bars(t),
+            "signals": {name: plain(heard.signal) for name, heard in now.items()},
+            "features": {name: features_hash(heard.read) for name, heard in now.items()},
+        }
+        if waits:
+            body["next"] = {name: plain(heard.signal) for name, heard in waits.items()}
+            body["next_features"] = {name: features_hash(heard.read) for name, heard in waits.items()}
+        return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
+
+    def _listen(self, spec: Spec, at: int) -> Heard:
+        """What the strategy of a sleeve's version says at bar `at` of the anchor's stretch."""
+        voice = next((voice for source, voice in self._voices if source == spec.source), None)
+        if voice is None:
+            leg = plan.leg_of(spec, self.folder)
+            voice = Voice(leg, self.feed.frame(leg.instrument))
+            self._voices.append((spec.source, voice))
+        return voice.at(at)
+
+    # ---- the journal ---------------------------------------------------------------------------------------------------
+
+    def _record(self, kind: str, body: Mapping[str, Any], said: list[Said], *, sync: bool) -> list[Head]:
+        """One group: the leading event and what follows from it. Durable when this returns, if `sync`."""
+        book, now = self.book, self._now_ms()
+        common = {"config_version": book.version, "code_hash": plan.code_hash(), "t_recv_ms": now}
+        events = [Event(kind, book.close_ms, body, **common)]
+        events += [Event(k, book.close_ms, b, cause_id="@0", **common) for k, b in said]
+        return self.journal.append(events, sync=sync)
+
+    def snapshot(self) -> Head:
+        """The whole state, so that a start need not fold from the beginning. Outside the journal's hash."""
+        return self._record("snapshot", plain_of(self.book), [], sync=True)[0]
+
+    def incident(self, what: str, more: Mapping[str, Any]) -> None:
+        """Something a person should know that is not of the desk's own making. Outside the journal's hash."""
+        self._record("incident", {"what": what, **more}, [], sync=True)
+
+    def _tell_troubles(self) -> None:
+        """A strategy that fails is told when it begins to and when the complaint changes, not at every bar."""
+        for name, wrong in self._wrong.items():
+            if self.troubles.get(name) != wrong:
+                self.incident(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name})
+        kept = {name: text for name, text in self.troubles.items() if name == "*"}
+        self.troubles = kept | self._wrong

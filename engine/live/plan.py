@@ -1,0 +1,113 @@
+"""A configuration version as the loop needs it: the body of its `config` event, and each sleeve with its code loaded.
+
+Called by engine.live.loop and by app.worker at start. Turns DeskConfig + hard limits + figures of instruments into plain
+JSON that the journal keeps (core rules spelled out, so that the journal alone can be folded), and that JSON back into
+strategy, params and costs, so that a sleeve which keeps an older version goes on computing that version's signals.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from engine.control.config import DeskConfig, SleeveConfig
+from engine.control.limits import HardLimits
+from engine.errors import BadInput
+from engine.store.bars import timeframe_ms
+from engine.store.book import Spec
+from engine.strategies.base import code_sha256, load_strategy, parse_params
+from engine.strategies.params import StrategyParams
+from engine.strategies.rules import rules_of
+from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
+
+FILLS = "pessimistic"  # what paper fills are like (DEFINITIONS D12)
+ENGINE = Path(__file__).resolve().parents[1]
+CODE = ("core", "features", "live", "store")  # folders whose code decides what the journal says
+
+
+class Leg(NamedTuple):
+    """What computes one sleeve's signals."""
+
+    name: str
+    instrument: str
+    strategy: ModuleType
+    params: StrategyParams
+    costs: Costs
+    side: str
+
+    @property
+    def shipped(self) -> bool:
+        """A strategy of ours: law 2 is proven by tests, so a stretch of known bars may be computed at once."""
+        return self.strategy.__name__.startswith("engine.strategies.")
+
+
+def instruments(config: DeskConfig) -> list[str]:
+    """Every instrument once, in the order of the sleeves: the order of a bar's columns."""
+    return list(dict.fromkeys(sleeve.instrument for sleeve in config.sleeves))
+
+
+def clock_ms(config: DeskConfig) -> int:
+    """The desk's one clock. Raises BadInput for sleeves of different timeframes: this version walks one clock."""
+    found = sorted({sleeve.timeframe for sleeve in config.sleeves}, key=timeframe_ms)
+    if len(found) > 1:
+        raise BadInput(f"the sleeves run on {' and '.join(found)}", "one desk walks one clock: give all the same timeframe")
+    return timeframe_ms(found[0])
+
+
+def body_of(
+    config: DeskConfig, version: int, sha256: str, hard: HardLimits, overrides: Overrides, folder: Path
+) -> dict[str, Any]:
+    """The `config` event of a version: limits, and every sleeve with its core rules and costs."""
+    names = instruments(config)
+    bar_ms = clock_ms(config)
+    sleeves = [_sleeve(sleeve, names.index(sleeve.instrument), bar_ms, hard, overrides, folder) for sleeve in config.sleeves]
+    return {"version": version, "sha256": sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
+
+
+def _sleeve(
+    sleeve: SleeveConfig, index: int, bar_ms: int, hard: HardLimits, overrides: Overrides, folder: Path
+) -> dict[str, Any]:
+    """One sleeve, spelled out."""
+    strategy = load_strategy(sleeve.strategy, folder)
+    params = parse_params(strategy, sleeve.params)
+    place = (sleeve.venue, sleeve.symbol, sleeve.market)
+    instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
+    rules = rules_of(params, instrument, costs, index, FILLS, bar_ms, hard.sleeve())
+    return {
+        "name": sleeve.name,
+        "strategy": sleeve.strategy,
+        "strategy_sha256": code_sha256(strategy),
+        "instrument": sleeve.instrument,
+        "timeframe": sleeve.timeframe,
+        "side": sleeve.side,
+        "cash": float(sleeve.cash),
+        "paused": sleeve.paused,
+        "params": params.model_dump(),
+        "rules": rules._asdict(),
+        "costs": costs._asdict(),
+    }
+
+
+def leg_of(spec: Spec, folder: Path) -> Leg:
+    """A journaled sleeve with its code loaded."""
+    source = spec.source
+    strategy = load_strategy(source["strategy"], folder)
+    params = parse_params(strategy, source["params"])
+    return Leg(source["name"], source["instrument"], strategy, params, Costs(**source["costs"]), source["side"])
+
+
+def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What of the sleeves no version may change: a home is one set of sleeves with their cash."""
+    return [(s["name"], s["instrument"], s["timeframe"], s["cash"]) for s in body["sleeves"]]
+
+
+@cache
+def code_hash(folders: Sequence[str] = CODE) -> str:
+    """Digest of the code that decides what the journal says; noted with every event."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((ENGINE / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

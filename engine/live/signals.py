@@ -1,0 +1,91 @@
+"""What a sleeve's strategy says at bar t, from the fixed anchor to t.
+
+Called by engine.live.loop once a bar and sleeve. A shipped strategy is computed over the whole stretch of known bars at
+once: by law 2 its value at t is the same bits then (tests hold each strategy to it). A person's own strategy is not
+proven, so it only ever sees the bars up to t, and gets a time limit: what fails says nothing, and the desk says so.
+"""
+
+import math
+import signal as alarms
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.core.state import Signal
+from engine.errors import StrategyError
+from engine.features.frame import FeatureFrame
+from engine.live.plan import Leg
+from engine.store.told import known
+from engine.strategies.base import SignalFrame, fresh
+from engine.strategies.signals import Signals, evaluate, signals_of
+
+LIMIT_S = 2.0  # for one bar of a person's strategy
+NOTHING = Signal(0, 0.0, math.nan, math.nan, math.nan, math.nan)
+
+
+class Heard(NamedTuple):
+    """A sleeve's input to the core at one close, the features it read, and what went wrong ("" when nothing did)."""
+
+    signal: Signal
+    read: dict[str, float | None]
+    wrong: str
+
+
+class Voice:
+    """One sleeve's strategy over the known bars of its instrument; `at(t)` is bar t counted from the anchor."""
+
+    def __init__(self, leg: Leg, frame: FeatureFrame) -> None:
+        self.leg, self.frame = leg, frame
+        own = leg.strategy if leg.shipped else MUTE
+        self._known: Signals = signals_of(own, leg.params, frame, leg.costs, leg.side)
+
+    def at(self, t: int) -> Heard:
+        """What is said at the close of bar t."""
+        told = self._known
+        numbers = (told.strength, told.atr, told.vol_annual, told.slip_frac, told.impact)
+        signal = Signal(int(told.side[t]), *(float(values[t]) for values in numbers))
+        read = {label: known(float(values[t])) for label, values in told.used.items()}
+        return Heard(signal, read, "") if self.leg.shipped else self._own(t, signal, read)
+
+    def _own(self, t: int, signal: Signal, read: dict[str, float | None]) -> Heard:
+        """The same with a person's strategy, which sees no bar after t."""
+        try:
+            with limited(LIMIT_S):
+                said = evaluate(fresh(self.leg.strategy), self.leg.params, self.frame.prefix(t + 1))
+        except StrategyError as error:
+            return Heard(NOTHING, {}, str(error))
+        side, strength = int(said.direction[t]), float(said.strength[t])
+        if self.leg.side != "both" and side != (1 if self.leg.side == "long" else -1):
+            side, strength = 0, 0.0
+        own = {label: known(float(values[t])) for label, values in said.used.items()}
+        return Heard(signal._replace(side=side, strength=strength), own | read, "")
+
+
+def _mute(f: FeatureFrame, _params: Any) -> SignalFrame:
+    return SignalFrame(np.zeros(len(f), np.int8), np.zeros(len(f)))
+
+
+MUTE = SimpleNamespace(NAME="none", FEATURES=(), signals=_mute)  # what sizing and slippage need is computed without the strategy
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raise StrategyError in what runs longer. Only the main thread can be interrupted; elsewhere there is no limit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        raise StrategyError(f"it took longer than {seconds:g} s", "a strategy must be done with a bar in time")
+
+    before = alarms.signal(alarms.SIGALRM, late)
+    alarms.setitimer(alarms.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        alarms.setitimer(alarms.ITIMER_REAL, 0)
+        alarms.signal(alarms.SIGALRM, before)

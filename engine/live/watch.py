@@ -1,0 +1,108 @@
+"""What people have set since the loop last looked: the halt and the version in force. Never waits for anybody's lock.
+
+Called by engine.live.loop before every bar and again right before orders are handed over. SQLite tells with one cheap
+number whether anybody has written at all; only then, or when the halt file changed, is the rest read anew.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from engine.control import halt
+from engine.control.config import DeskConfig, active_version, version_of
+from engine.store.db import read
+from engine.store.tables import ConfigVersion, Halt, Proposal
+
+GUARDRAIL = "guardrail"  # who latches the halt when the drawdown breaker trips
+
+
+class Seen(NamedTuple):
+    """The halt and the version in force."""
+
+    latch: halt.Latch
+    version: int
+
+
+class Watch:
+    """Looks at one home. `look` is made for asking at every bar."""
+
+    def __init__(self, home: Path, engine: Engine) -> None:
+        self.home, self.engine = home, engine
+        self._said: Seen | None = None
+        self._mark: tuple[Any, ...] = ()
+        self._peek: Any = None
+
+    def look(self) -> Seen:
+        """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
+        mark = (self._file(), self._database())
+        if self._said is None or mark != self._mark or None in mark:
+            latch = halt.read(self.home, self.engine)
+            self._said, self._mark = Seen(latch, self._version()), mark
+        return self._said
+
+    def _version(self) -> int:
+        if self._said is None:
+            return active_version(self.engine)
+        with suppress(Exception):  # a database that fails has latched the halt already: see halt.read
+            return active_version(self.engine)
+        return self._said.version
+
+    def _file(self) -> tuple[int, ...]:
+        """The halt file's identity; empty while there is none."""
+        try:
+            found = os.lstat(self.home / halt.FILE)
+        except OSError:
+            return ()
+        return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _database(self) -> int | None:
+        """A number that changes when another connection commits; None where there is no such thing."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        try:
+            if self._peek is None:
+                self._peek = self.engine.raw_connection()
+            return int(self._peek.cursor().execute("PRAGMA data_version").fetchone()[0])
+        except Exception:  # noqa: BLE001 - then everything is read each time, and what cannot be read is a halt
+            self._peek = None
+            return None
+
+    def config(self, version: int) -> tuple[DeskConfig, str, list[str]]:
+        """(what a version says, its digest, sleeves whose change counts for an open position too)."""
+        with read(self.engine) as session:
+            row = session.get(ConfigVersion, version)
+            proposal = session.get(Proposal, row.proposal_id) if row is not None and row.proposal_id else None
+            digest = row.sha256 if row is not None else ""
+            diff = json.loads(proposal.diff) if proposal is not None else {}
+            to_open = [proposal.sleeve] if proposal is not None and diff.get("apply_to_open") else []
+        return version_of(self.engine, version), digest, to_open
+
+    def released(self) -> tuple[str, str]:
+        """(who, why) of the last release; empty words when the database does not say."""
+        with suppress(Exception), read(self.engine) as session:
+            query = select(Halt).where(col(Halt.released_ms).is_not(None)).order_by(col(Halt.released_ms).desc()).limit(1)
+            row = session.exec(query).first()
+            if row is not None:
+                return str(json.loads(row.released_by or "{}").get("name", "")), row.release_reason or ""
+        return "", ""
+
+    def latched_for(self, tripped_ms: int) -> bool:
+        """Whether the drawdown breaker that tripped at this desk time was ever latched here (and perhaps released)."""
+        with read(self.engine) as session:
+            rows = session.exec(select(Halt.set_by)).all()
+        return any(json.loads(text).get("tripped_ms") == tripped_ms for text in rows)
+
+    def latch_drawdown(self, tripped_ms: int, now_ms: int) -> None:
+        """The drawdown breaker halts for people too, not only inside the core."""
+        by = {"name": GUARDRAIL, "tripped_ms": tripped_ms}
+        halt.set(self.home, "desk drawdown breaker", by, now_ms, self.engine)
+
+    def latch_unreadable(self, what: str, now_ms: int) -> None:
+        """A latch that could not be read halts until a person has looked: the file keeps it when the trouble passes."""
+        if not self._file():
+            halt.set(self.home, what, {"name": "worker"}, now_ms)

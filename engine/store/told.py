@@ -1,0 +1,282 @@
+"""The core's rows of one bar as journal events people can read: codes become words, lots get their quantity.
+
+Called by engine.store.book. Turns packed rows and the book after them into (kind, body) pairs, in the order of the bar.
+Bodies hold no ids, no wall time: two equal runs say equal things.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from engine.core.exits import protective
+from engine.core.ledger import open_lots
+from engine.core.rows import unpack
+from engine.core.state import (
+    ACTIONS,
+    BREAKERS,
+    CAPS,
+    ENTRY,
+    EXIT,
+    EXIT_REASONS,
+    K_BREAKER,
+    K_CAPS,
+    K_DECISION,
+    K_FILL,
+    K_FUNDING,
+    K_SIZE,
+    REFUSED,
+    RULES,
+    SIDES,
+    SLOT_STATES,
+    Bar,
+    Row,
+    Sleeve,
+)
+from engine.core.step import usable
+from engine.store.chain import canonical
+
+if TYPE_CHECKING:
+    from engine.store.book import Book
+
+Said = tuple[str, dict[str, Any]]
+SLOTS = ("entry", "protective", "target")
+FILL_MODEL = "bar-pessimistic-1"  # DEFINITIONS D12; a change of the rules of matching is a new name
+COST_MODEL = "fee-spread-sqrt-1"  # D3, D16
+
+
+def known(value: float) -> float | None:
+    """A number as JSON has it; what is not finite is null."""
+    return value if math.isfinite(value) else None
+
+
+def features_hash(read: Mapping[str, Any]) -> str:
+    """Digest of one sleeve's feature row, label -> value or None."""
+    return sha256(canonical(read).encode("ascii")).hexdigest()[:32]
+
+
+def client_id(name: str, decided_ms: int) -> str:
+    """What an entry order is called at the venue: one intent, one id, the same after every restart."""
+    return f"{name}-{decided_ms}"
+
+
+def rows(book: "Book", found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[Said]:
+    """Every row as an event; size and caps join the decision they stand behind."""
+    said: list[Said] = []
+    for row in found:
+        s, kind, *codes = unpack(row.tag)
+        name = book.names[s] if s >= 0 else ""
+        if kind == K_DECISION:
+            said.append(("decision", _decision(book, s, row, codes, before[s], read.get(name))))
+        elif kind == K_SIZE:
+            said[-1][1]["size"] = _size(row, codes)
+        elif kind == K_CAPS:
+            said[-1][1]["caps"] = _caps(row)
+        elif kind == K_FILL:
+            said.append(("fill", _fill(book, s, row, codes, before[s])))
+        elif kind == K_FUNDING:
+            said.append(("funding", _funding(name, row)))
+        elif kind == K_BREAKER:
+            said.append(("breaker", _breaker(name, row, codes)))
+    return said
+
+
+def _decision(
+    book: "Book", s: int, row: Row, codes: Sequence[int], before: Sleeve, read: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a sleeve decided at the close and why."""
+    action, rule, side, layers, _ = codes
+    body = {
+        "sleeve": book.names[s],
+        "action": ACTIONS[action],
+        "signal": SIDES[side],
+        "strength": known(row.fee),
+        "price": known(row.price),
+        "lots_before": row.lots,
+        "working_lots_before": before.order.lots * before.order.side,
+        "layers": layers,
+        "equity": known(row.equity),
+        "version": book.specs[s].version,
+        "fill_model": FILL_MODEL,
+        "cost_model": COST_MODEL,
+    }
+    if layers > 0:
+        body |= {"protective": known(row.a), "target": known(row.b) if row.b > 0.0 else None}
+    if action == EXIT:
+        body["reason"] = EXIT_REASONS[rule]
+    if action == REFUSED:
+        body["refused_by"] = RULES[rule]
+    if read is not None:
+        body["features"] = dict(read)
+    return body
+
+
+def _size(row: Row, codes: Sequence[int]) -> dict[str, Any]:
+    """How much was wanted and approved."""
+    return {
+        "approved_lots": row.lots,
+        "wanted": known(row.equity),
+        "binding": CAPS[codes[4]],
+        "risk_frac": known(row.fee),
+        "stop_distance": known(row.a),
+        "target_distance": known(row.b),
+    }
+
+
+def _caps(row: Row) -> dict[str, Any]:
+    """Every cap in base units."""
+    values = (row.price, row.fee, row.equity, row.a, row.b)
+    return {name: known(value) for name, value in zip(CAPS, values, strict=False)}
+
+
+def _fill(book: "Book", s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
+    """One execution with what it cost."""
+    slot, reason, side, layer, maker = codes
+    name, quantity = book.names[s], row.lots * book.specs[s].rules.lot_size
+    body = {
+        "sleeve": name,
+        "instrument": book.specs[s].source["instrument"],
+        "slot": SLOTS[slot],
+        "side": "buy" if side > 0 else "sell",
+        "layer": layer,
+        "lots": row.lots,
+        "quantity": quantity,
+        "price": known(row.price),
+        "clean_price": known(row.a),
+        "fee": known(row.fee),
+        "slippage": known(side * quantity * (row.price - row.a)),
+        "liquidity": "maker" if maker else "taker",
+        "cash": known(row.equity),
+    }
+    if slot == ENTRY:
+        return body | {"order": client_id(name, before.order.decided_ms)}
+    return body | {"reason": EXIT_REASONS[reason], "round_trip_pnl": known(row.b) if row.b != 0.0 else None}
+
+
+def _funding(name: str, row: Row) -> dict[str, Any]:
+    """A settlement that the sleeve paid or received."""
+    return {
+        "sleeve": name,
+        "lots": row.lots,
+        "mark": known(row.price),
+        "rate": known(row.a),
+        "cash_flow": known(row.fee),
+        "cash": known(row.equity),
+    }
+
+
+def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
+    """A breaker that tripped; `until_ms` null: a person has to release it."""
+    until = int(row.a) if row.a > 0.0 else None
+    return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": known(row.equity), "until_ms": until}
+
+
+def outcomes(book: "Book", found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[Said]:
+    """What became of each entry order that worked when the bar opened; one whose bar is missing still works."""
+    filled = [0] * len(before)
+    for row in found:
+        s, kind, slot, *_ = unpack(row.tag)
+        if kind == K_FILL and slot == ENTRY:
+            filled[s] += row.lots
+    return [
+        order(book, s, sleeve, filled[s], outcome(filled[s], sleeve.order.lots))
+        for s, sleeve in enumerate(before)
+        if sleeve.order.side != 0 and usable(bars[book.specs[s].rules.instrument])
+    ]
+
+
+def outcome(filled: int, lots: int) -> str:
+    """A market entry's end, in words: what does not fill at the open is cancelled."""
+    return "filled" if filled == lots else "partly filled, rest cancelled" if filled > 0 else "cancelled"
+
+
+def order(book: "Book", s: int, before: Sleeve, filled: int, state: str) -> Said:
+    """An entry order's end."""
+    name = book.names[s]
+    body = {"sleeve": name, "order": client_id(name, before.order.decided_ms), "state": state}
+    return "order", body | {"lots": before.order.lots, "filled_lots": filled}
+
+
+def intent(book: "Book", s: int) -> Said:
+    """An entry order that is decided; the venue hears of it once this is on the disk."""
+    name, o = book.names[s], book.sleeves[s].order
+    return "intent", {
+        "sleeve": name,
+        "order": client_id(name, o.decided_ms),
+        "instrument": book.specs[s].source["instrument"],
+        "side": "buy" if o.side > 0 else "sell",
+        "type": "market",
+        "lots": o.lots,
+        "quantity": o.lots * book.specs[s].rules.lot_size,
+        "notional": known(o.notional),
+        "stop_distance": known(o.stop_distance),
+        "target_distance": known(o.target_distance),
+    }
+
+
+def adopted(book: "Book", s: int, state: str) -> Said:
+    """A sleeve follows a version from now on (`governs`), or keeps its own until it is flat (`waits`)."""
+    return "config", {"sleeve": book.names[s], "version": book.latest(s).version, "state": state}
+
+
+def mark(book: "Book", stamp: str | None = None) -> Said:
+    """The desk after the bar; the last event of every group that changed it."""
+    desk = book.desk
+    body = {
+        "equity": known(desk.equity),
+        "peak": known(desk.peak),
+        "gross": known(desk.gross),
+        "state": book.state,
+        "tripped": [name for bit, name in BREAKERS.items() if desk.tripped & bit],
+        "bars": book.count,
+        "version": book.version,
+        "sleeves": {name: _held(book, s) for s, name in enumerate(book.names)},
+    }
+    return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
+
+
+def _held(book: "Book", s: int) -> dict[str, Any]:
+    """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
+    sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
+    money, guard = sleeve.ledger, sleeve.guard
+    names = ("equity", "cash", "fees", "funding", "slippage")
+    body = {name: known(getattr(money, name)) for name in names} | {"trips": money.trips, "version": spec.version}
+    if sleeve.position.open_layers > 0:
+        body["position"] = _position(sleeve, spec.rules.lot_size)
+    if sleeve.order.side != 0:
+        body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
+    if guard.block_until_ms > book.close_ms:
+        body["blocked_until_ms"] = guard.block_until_ms
+    if book.latest(s).paused:
+        body["paused"] = True
+    elif guard.pause_until_ms > book.close_ms:
+        body["paused_until_ms"] = guard.pause_until_ms
+    return body | ({"waiting_version": waits.version} if waits else {})
+
+
+def _position(sleeve: Sleeve, lot_size: float) -> dict[str, Any]:
+    """An open position with the levels of its resting orders."""
+    position = sleeve.position
+    return {
+        "side": SIDES[position.side],
+        "lots": open_lots(position),
+        "quantity": open_lots(position) * lot_size,
+        "opened_ms": position.opened_ms,
+        "notional": known(sleeve.ledger.notional),
+        "layers": [_layer(sleeve, k) for k in range(position.open_layers)],
+    }
+
+
+def _layer(sleeve: Sleeve, k: int) -> dict[str, Any]:
+    """One layer: entry, protective order (stop or trail, whichever is tighter), target, an exit that is decided."""
+    layer = sleeve.position.layers[k]
+    reason, level = protective(sleeve.position, layer)
+    return {
+        "lots": layer.lots,
+        "entry": known(layer.entry),
+        "protective": known(level),
+        "protective_kind": EXIT_REASONS[reason],
+        "protective_state": SLOT_STATES[layer.protective],
+        "target": known(layer.target) if layer.target > 0.0 else None,
+        "due": EXIT_REASONS[layer.due] if layer.due else None,
+    }
