@@ -85,7 +85,7 @@ class Loop:
             return
         for s, spec in enumerate(book.specs):
             noted = book.features.get(book.names[s])
-            heard = self._listen(spec, feed.first + t)
+            heard = self._listen(spec, t)
             if noted is not None and not heard.wrong and self._same_code(spec) and features_hash(heard.read) != noted:
                 name = spec.source["instrument"]
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
@@ -189,9 +189,8 @@ class Loop:
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
         book, feed = self.book, self.feed
-        at = feed.first + t
-        now = {spec.source["name"]: self._listen(spec, at) for spec in book.specs}
-        waits = {w.source["name"]: self._listen(w, at) for w in book.waiting if w is not None}
+        now = {spec.source["name"]: self._listen(spec, t) for spec in book.specs}
+        waits = {w.source["name"]: self._listen(w, t) for w in book.waiting if w is not None}
         self._wrong = {name: heard.wrong for name, heard in now.items() if heard.wrong}
         body = {
             "close_ms": int(feed.span.close_ms[t]),
@@ -205,14 +204,14 @@ class Loop:
             body["next_features"] = {name: features_hash(heard.read) for name, heard in waits.items()}
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
-    def _listen(self, spec: Spec, at: int) -> Heard:
-        """What the strategy of a sleeve's version says at bar `at` of the anchor's stretch."""
+    def _listen(self, spec: Spec, t: int) -> Heard:
+        """What the strategy of a sleeve's version says at bar t of the span."""
         voice = next((voice for source, voice in self._voices if source == spec.source), None)
         if voice is None:
             leg = plan.leg_of(spec, self.folder)
-            voice = Voice(leg, self.feed.frame(leg.instrument))
+            voice = Voice(leg, self.feed.frame(leg.instrument), self.feed.first)
             self._voices.append((spec.source, voice))
-        return voice.at(at)
+        return voice.at(t)
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
 

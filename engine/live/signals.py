@@ -36,26 +36,32 @@ class Heard(NamedTuple):
 
 
 class Voice:
-    """One sleeve's strategy over the known bars of its instrument; `at(t)` is bar t counted from the anchor."""
+    """One sleeve's strategy over the known bars of its instrument.
 
-    def __init__(self, leg: Leg, frame: FeatureFrame) -> None:
-        self.leg, self.frame = leg, frame
+    `first` is the frame's first bar that will be asked for; what was computed for those before it is let go.
+    """
+
+    def __init__(self, leg: Leg, frame: FeatureFrame, first: int) -> None:
+        self.leg, self.first = leg, first
+        self._frame = None if leg.shipped else frame
         own = leg.strategy if leg.shipped else MUTE
-        self._known: Signals = signals_of(own, leg.params, frame, leg.costs, leg.side)
+        found: Signals = signals_of(own, leg.params, frame, leg.costs, leg.side)
+        arrays = [values[first:].copy() for values in found[:-1]]
+        self._known = Signals(*arrays, {label: values[first:].copy() for label, values in found.used.items()})
 
     def at(self, t: int) -> Heard:
-        """What is said at the close of bar t."""
+        """What is said at the close of bar t, counted from `first`."""
         told = self._known
         numbers = (told.strength, told.atr, told.vol_annual, told.slip_frac, told.impact)
         signal = Signal(int(told.side[t]), *(float(values[t]) for values in numbers))
         read = {label: known(float(values[t])) for label, values in told.used.items()}
-        return Heard(signal, read, "") if self.leg.shipped else self._own(t, signal, read)
+        return Heard(signal, read, "") if self._frame is None else self._own(self._frame, self.first + t, signal, read)
 
-    def _own(self, t: int, signal: Signal, read: dict[str, float | None]) -> Heard:
-        """The same with a person's strategy, which sees no bar after t."""
+    def _own(self, frame: FeatureFrame, t: int, signal: Signal, read: dict[str, float | None]) -> Heard:
+        """The same with a person's strategy, which sees no bar after t of the frame."""
         try:
             with limited(LIMIT_S):
-                said = evaluate(fresh(self.leg.strategy), self.leg.params, self.frame.prefix(t + 1))
+                said = evaluate(fresh(self.leg.strategy), self.leg.params, frame.prefix(t + 1))
         except StrategyError as error:
             return Heard(NOTHING, {}, str(error))
         side, strength = int(said.direction[t]), float(said.strength[t])
