@@ -21,7 +21,8 @@ PAGE = {"okx": 300, "binance": 1000, "bybit": 1000}
 MARK_PAGE = {"okx": 100}
 BARS = {"ts": pl.Int64, **dict.fromkeys(("open", "high", "low", "close", "volume"), pl.Float64)}
 RATES = {"ts": pl.Int64, "rate": pl.Float64}
-FUNDING_WINDOW_MS = 30 * 86_400_000  # at most 90 settlements of 8 hours; a window that comes back full is halved
+FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
+FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
 ASK_AGAIN = 8  # times a window is asked again for what it lacks
 
@@ -130,29 +131,42 @@ def _missing_runs(got: dict[int, Any], first: int, last: int, step: int) -> list
 def funding(source: Source, symbol: str, from_ms: int, to_ms: int, now_ms: int) -> Iterator[tuple[int, pl.DataFrame]]:
     """Settlements with from_ms <= ts < to_ms that have happened, oldest first: (time reached, frame of ts, rate)."""
     end = min(to_ms, now_ms + 1)
-    windows = [(a, min(a + FUNDING_WINDOW_MS, end)) for a in range(from_ms, end, FUNDING_WINDOW_MS)][::-1]
-    while windows:
-        first, last = windows.pop()
+
+    def ask(first: int, last: int) -> dict[int, float]:
+        """Settlements of one window as the venue gives them: from either end, and perhaps cut short."""
         params = {"after": last} if source.venue == "okx" else {"until": last - 1}
         page = _ask(source, source.exchange.fetch_funding_rate_history, symbol, first, FUNDING_PAGE, params)
-        if len(page) >= FUNDING_PAGE and last - first > 2 * 3_600_000:  # perhaps cut off, at either end
-            middle = (first + last) // 2
-            windows += [(middle, last), (first, middle)]
-            continue
-        rows = {int(r["timestamp"]): float(r["fundingRate"]) for r in page if r["fundingRate"] is not None}
-        kept = [[t, rows[t]] for t in sorted(rows) if first <= t < last]
-        yield last, pl.DataFrame(kept, schema=RATES, orient="row")
+        rates = {int(r["timestamp"]): float(r["fundingRate"]) for r in page if r["fundingRate"] is not None}
+        return {t: rate for t, rate in rates.items() if first <= t < last}
+
+    for first in range(from_ms, end, FUNDING_WINDOW_MS):
+        last = min(first + FUNDING_WINDOW_MS, end)
+        rates = _all_settlements(ask, first, last)
+        yield last, pl.DataFrame([[t, rates[t]] for t in sorted(rates)], schema=RATES, orient="row")
+
+
+def _all_settlements(ask: Callable[[int, int], dict[int, float]], first: int, last: int) -> dict[int, float]:
+    """Every settlement of a window: where a page ends far from the window's edge, the rest is asked for."""
+    found = ask(first, last)
+    if not found:
+        return found
+    oldest, newest = min(found), max(found)
+    if oldest - first > FUNDING_STEP_MS:
+        found = {**_all_settlements(ask, first, oldest), **found}
+    if last - newest > FUNDING_STEP_MS:
+        found |= _all_settlements(ask, newest + 1, last)
+    return found
 
 
 def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
     """One call, tried again with growing waits while the network or the venue is at fault; DataError in one line."""
     import ccxt
-    from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+    from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
     retrying = Retrying(
         stop=stop_after_attempt(source.attempts),
         wait=wait_exponential_jitter(initial=source.wait_s, max=20, jitter=source.wait_s),
-        retry=retry_if_exception_type(ccxt.NetworkError),
+        retry=retry_if_exception(_passing),
     )
     try:
         return retrying(call, *args)
@@ -164,6 +178,18 @@ def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
         raise DataError(f"{source.venue} refused the request: {_line(error)}", "try another span") from error
     except (KeyError, TypeError, ValueError) as error:  # an answer of another shape than ccxt knows
         raise DataError(f"{source.venue} answered something unreadable ({type(error).__name__}: {error})") from error
+
+
+def _passing(error: BaseException) -> bool:
+    """Is it the network's or the venue's fault, so that asking again may help? ccxt does not know a 5xx with a body."""
+    import ccxt
+    import requests
+
+    if isinstance(error, ccxt.NetworkError):
+        return True
+    cause = error.__context__ if isinstance(error, ccxt.ExchangeError) else None
+    answer = cause.response if isinstance(cause, requests.exceptions.HTTPError) else None
+    return answer is not None and (answer.status_code >= 500 or answer.status_code in (408, 425, 429))
 
 
 def _unreachable(source: Source, error: BaseException | None) -> tuple[str, str]:
@@ -181,7 +207,7 @@ def _host(source: Source) -> str:
     """The address that is asked."""
     api = source.exchange.urls["api"]
     while isinstance(api, dict):
-        api = api.get("rest") or api.get("public") or next(iter(api.values()))
+        api = api.get("rest") or api.get("fapiPublic") or api.get("public") or next(iter(api.values()))
     return str(api).replace("{hostname}", source.exchange.hostname or "").removeprefix("https://").split("/")[0]
 
 
