@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -166,12 +167,21 @@ def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypa
     """Another program with the row's pid does not keep a dead job alive, and is not killed by cancel."""
     monkeypatch.setattr(Jobs, "_spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
-    with write(home.engine) as session:
-        found = session.get(Job, job_id)
-        found.pid = os.getpid()
-        session.add(found)
-    jobs.cancel(job_id)  # this test process is still here
-    assert jobs.view(job_id).state == "cancelled"
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        with write(home.engine) as session:
+            found = session.get(Job, job_id)
+            found.pid = stranger.pid
+            session.add(found)
+        assert jobs.view(job_id).state == "failed"
+        again = jobs.submit("backtest", ASK)
+        with write(home.engine) as session:
+            found = session.get(Job, again)
+            found.pid = stranger.pid
+            session.add(found)
+        jobs.cancel(again)
+        assert jobs.view(again).state == "cancelled"
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_the_environment_holds_no_key(home, jobs, monkeypatch):

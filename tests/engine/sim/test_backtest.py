@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.core import state
 from engine.errors import BadInput, DataError, StrategyError
 from engine.sim import backtest
+from engine.sim.backtest import simulate
 from engine.sim.plan import Limits, Request, Spec, moment, plan, request_of
 from engine.store.bars import Catalog
 from tests.fakes import recordings
@@ -143,8 +146,6 @@ def test_several_sleeves_share_one_clock_and_the_desk_s_limits(catalog):
     """Two strategies on two instruments: one equity, costs by sleeve, a tight gross limit refuses somebody."""
     specs = (Spec("trend", "BTC-USDT"), Spec("trend", "ETH-USDT"), Spec("reversion", "ETH-USDT", side="long"))
     request = Request(specs, limits=Limits(0.15, 0.05, 1.8, 10))
-    from engine.sim.backtest import simulate
-
     both = simulate(plan(request, catalog))
     assert both.report["cash"] == 30_000.0
     assert [s["name"] for s in both.report["sleeves"]] == ["trend BTC-USDT", "trend ETH-USDT", "reversion ETH-USDT"]
@@ -325,3 +326,47 @@ def test_recorded_months_add_up(market_data, strategy, symbol, span):
     settled = found.rows.filter(pl.col("kind") == state.K_FUNDING)
     assert (settled["close_ms"] % (8 * 3_600_000) == recordings.BAR_MS).all()
     assert settled.group_by("close_ms").len()["len"].max() == 1
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_traded_the_accounts_close(catalog, data):
+    """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""
+    draw = data.draw
+    sleeves = tuple(
+        Spec(
+            draw(st.sampled_from(("trend", "reversion"))),
+            draw(st.sampled_from(("BTC-USDT", "ETH-USDT"))),
+            side=draw(st.sampled_from(("both", "long", "short"))),
+            cash=draw(st.floats(200, 1e7)),
+            params={
+                "layers_max": draw(st.integers(1, 5)),
+                "add_atr": draw(st.floats(0.1, 2)),
+                "stop_atr": draw(st.floats(0.1, 6)),
+                "target_atr": draw(st.floats(0, 8)),
+                "trail_atr": draw(st.floats(0, 4)),
+                "fade_below": draw(st.floats(0, 0.9)),
+                "leverage_max": draw(st.floats(0.1, 10)),
+                "participation_max": draw(st.floats(0.0001, 0.2)),
+            },
+        )
+        for _ in range(draw(st.integers(1, 4)))
+    )
+    request = Request(
+        sleeves,
+        fills=draw(st.sampled_from(state.FILL_MODES)),
+        funding=draw(st.sampled_from(("recorded", "none", "assume=-3"))),
+        limits=Limits(draw(st.floats(0.01, 0.9)), draw(st.floats(0.1, 10)), draw(st.floats(0.1, 10)), draw(st.integers(1, 20))),
+    )
+    found = simulate(plan(request, catalog))
+    table, cash = found.round_trips, sum(s.cash for s in sleeves)
+    cent = 0.005 + 1e-12 * cash
+    assert table["net"].sum() == pytest.approx(found.equity["equity"][-1] - cash, abs=cent)
+    assert found.rows.filter(pl.col("kind") == state.K_FUNDING)["fee"].sum() == pytest.approx(found.metrics["funding"], abs=cent)
+    for name in ("fees", "funding", "slippage"):
+        assert table[name].sum() == pytest.approx(found.metrics[name], abs=cent)
+    closed = table.filter(pl.col("reason") != "open")
+    assert found.metrics["trades"] == len(closed)
+    assert (closed["exit_ms"] >= closed["entry_ms"]).all()
+    assert 0 <= found.metrics["exposure_frac"] <= 1
+    json.dumps(found.report, allow_nan=False)
