@@ -1,8 +1,33 @@
-"""What the desk is and how it is doing: desk, sleeves, health, probe, attribution. Called by the catalog."""
+"""What the desk is and how it is doing: desk, sleeves, health, probe, attribution. Called by the catalog.
+
+All of it is read from the desk journal's marks (the last event of every group), so an answer names the event it stands on.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import Field
 
-from tools.contract import Args, Effect, NoArgs, ToolContext, ToolResult, no_data, tool
+from engine.store.chain import Event
+from tools.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    NoArgs,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    clean,
+    no_data,
+    numbered,
+    tool,
+)
+from tools.when import said, window
+
+MONEY = ("equity", "cash", "fees", "funding", "slippage")
+NEVER_RAN = "the desk has decided on no bar yet; start it with: nightdesk up"
 
 
 class SleevesArgs(Args):
@@ -19,32 +44,209 @@ class WindowArgs(Args):
 
 
 @tool("desk", Effect.READ)
-def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:
+def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """The desk now: desk time, equity, drawdown, exposure, positions, limits, halt, configuration version, source."""
-    return no_data("not built yet")
+    from engine.control import halt
+    from engine.control.limits import limits_of
+
+    mark = last_mark(ctx)
+    if mark is None:
+        return no_data(NEVER_RAN)
+    body, latch = mark.body, halt.read(ctx.home, ctx.engine)
+    hard = limits_of(ctx.home)
+    equity, peak = body["equity"], body["peak"]
+    values: dict[str, tuple[Value, str]] = {
+        "desk_time": (mark.t_event_ms, "ms"),
+        "equity": (equity, "usd"),
+        "peak": (peak, "usd"),
+        "drawdown_frac": (1 - equity / peak if peak else None, "frac"),
+        "drawdown_frac_max": (hard.drawdown_frac_max, "frac"),
+        "gross": (body["gross"], "usd"),
+        "gross_frac": (body["gross"] / equity if equity else None, "ratio"),
+        "gross_frac_max": (hard.gross_frac_max, "ratio"),
+        "bars": (body["bars"], "bars"),
+        "version": (body["version"], "count"),
+        "open_positions": (sum("position" in s for s in body["sleeves"].values()), "count"),
+    }
+    facts = numbered(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
+    h = facts[0].ref.partition(".")[0]
+    state = f"HALTED ({clean(latch.reason, 120)}), {body['state']}" if latch.halted else body["state"]
+    text = (
+        f"Desk time {{{h}.desk_time}}{stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
+        f"under its peak (the halt comes at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
+        f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
+    )
+    if body["tripped"]:
+        text += f" Tripped: {', '.join(body['tripped'])}."
+    table, more = sleeve_table(ctx, mark)
+    data = {"state": body["state"], "halted": latch.halted, "stamp": body.get("stamp"), "desk_ms": mark.t_event_ms}
+    return ToolResult("ok", text, facts + more, (Evidence("event", mark.id),), table, data)
+
+
+def last_mark(ctx: ToolContext) -> Event | None:
+    """The desk as its journal last told it."""
+    from engine.watch.window import journal_of, mark_at
+
+    return mark_at(journal_of(ctx.home))
+
+
+def stamp(ctx: ToolContext, mark: Event) -> str:
+    """What kind of data the desk walks: ` (REPLAYED, recorded bars)`."""
+    from engine.watch.window import beginning, journal_of
+
+    source = beginning(journal_of(ctx.home)).get("source")
+    found = [clean(mark.body["stamp"], 40)] if mark.body.get("stamp") else []
+    found += [f"{clean(source, 40)} bars"] if source else []
+    return f" ({', '.join(found)})" if found else ""
+
+
+def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
+    """One row a sleeve, with its figures as facts of the handle l1, l2, ..."""
+    facts: list[Fact] = []
+    rows = []
+    for name, s in mark.body["sleeves"].items():
+        if only not in (None, name):
+            continue
+        h = ctx.handle("l", name)
+        position = s.get("position")
+        values: dict[str, tuple[Value, str]] = {key: (s[key], "usd") for key in MONEY}
+        values |= {"trips": (s["trips"], "count"), "version": (s["version"], "count")}
+        if position:
+            layer = position["layers"][0]
+            values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
+            values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
+            values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
+        facts += numbered(h, f"sleeve {name}", Evidence("event", mark.id), values)
+        held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
+        level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
+        figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
+        rows.append((name, *figures, entries(s)))
+    columns = ("sleeve", "equity", "position", "protective level", "round trips", "version", "entries")
+    return Table(columns, tuple(rows)), tuple(facts)
+
+
+def entries(sleeve: Mapping[str, Any]) -> str:
+    """Whether the sleeve may enter now, and what waits."""
+    if sleeve.get("paused"):
+        found = "paused"
+    elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
+        found = f"paused until {said(until)}"
+    else:
+        found = "allowed"
+    return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")
 
 
 @tool("sleeves", Effect.READ)
 def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     """The sleeves: strategy, instrument, parameters, position, equity, pauses."""
-    return no_data("not built yet")
+    from engine.control.config import active
+
+    version, config = active(ctx.engine)
+    chosen = [config.sleeve(args.sleeve)] if args.sleeve else list(config.sleeves)
+    about = "; ".join(
+        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{', paused' if s.paused else ''}"
+        for s in chosen
+    )
+    facts: tuple[Fact, ...] = ()
+    for s in chosen:
+        values = {k: (v, "ratio") for k, v in s.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        evidence = Evidence("config", f"v{version}")
+        facts += numbered(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
+    mark = last_mark(ctx)
+    data = {"version": version, "sleeves": [s.model_dump(mode="json") for s in chosen]}
+    text = f"Configuration version {version}. {about}."
+    if mark is None:
+        return ToolResult("ok", f"{text} No bar was decided on yet.", facts, (Evidence("config", f"v{version}"),), None, data)
+    table, more = sleeve_table(ctx, mark, args.sleeve)
+    evidence = (Evidence("config", f"v{version}"), Evidence("event", mark.id))
+    return ToolResult("ok", f"{text} Desk time {said(mark.t_event_ms)}.", facts + more, evidence, table, data)
 
 
 @tool("health", Effect.READ)
-def health(ctx: ToolContext, args: NoArgs) -> ToolResult:
+def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, freshness of bars, halt, breakers, journals, disk."""
-    return no_data("not built yet")
+    from engine.watch.health import checks
+
+    return _looked(ctx, checks(ctx.home, ctx.engine), "h")
 
 
 @tool("probe", Effect.COMPUTE)
-def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:
+def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Check everything that must hold before a halt can be released: both journals verified from end to end, state
     rebuilt from them, worker alive."""
-    return no_data("not built yet")
+    from engine.watch.health import checks, folded, looked_at
+
+    found = checks(ctx.home, ctx.engine, whole=True)
+    return _looked(ctx, [*found, looked_at("fold", lambda: folded(ctx.home))], "h")
+
+
+def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
+    """Checks as an answer: what is wrong first."""
+    order = {"bad": 0, "unknown": 1, "warning": 2, "ok": 3}
+    found = sorted(found, key=lambda check: order[check.state])
+    wrong = [check for check in found if check.state in ("bad", "unknown")]
+    warned = [check for check in found if check.state == "warning"]
+    counts: dict[str, tuple[Value, str]] = {"wrong": (len(wrong), "count"), "warnings": (len(warned), "count")}
+    counts["desk_time"] = (ctx.desk_ms, "ms")
+    handle = ctx.handle(letter, "health")
+    facts = numbered(handle, "health of the desk", Evidence("desk", "health"), counts)
+    told = [f"{check.name}: {clean(check.text, 200)}" for check in (*wrong, *warned)]
+    head = (
+        f"Something is wrong: {'; '.join(told)}."
+        if wrong
+        else f"Nothing is broken; {'; '.join(told)}."
+        if warned
+        else "Nothing is wrong."
+    )
+    evidence = tuple(Evidence("event", check.event) for check in found if check.event)
+    rows = tuple((check.name, check.state, clean(check.text, 200), check.event or "-") for check in found)
+    text = f"{head} Desk time {said(ctx.desk_ms)}."
+    data = {"wrong": [check.name for check in wrong], "warnings": [check.name for check in warned]}
+    return ToolResult("ok", text, facts, tuple(dict.fromkeys(evidence)), Table(("what", "state", "found", "event"), rows), data)
 
 
 @tool("attribution", Effect.COMPUTE)
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     """Where the P&L comes from: by sleeve, split in price P&L, fees, funding and slippage, summing to the equity change
     to the cent."""
-    return no_data("not built yet")
+    from engine.watch.attribution import PARTS, of_window
+    from engine.watch.window import first_mark, journal_of
+
+    first = first_mark(journal_of(ctx.home))
+    if first is None:
+        return no_data(NEVER_RAN)
+    low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
+    span = of_window(ctx.home, low, high)
+    if span is None:
+        return no_data(f"no bar was decided on between {said(low)} and {said(high)}")
+    made, evidence = span.made, (Evidence("event", span.start.id), Evidence("event", span.end.id))
+    facts: list[Fact] = []
+    rows = []
+    for share in (*made.shares, made.desk):
+        name = "whole desk" if share is made.desk else f"sleeve {share.sleeve}"
+        h = ctx.handle("a", f"{name} {span.start.id} {span.end.id}")
+        values: dict[str, tuple[Value, str]] = {
+            f"{part}_pnl" if part == "price" else part: (getattr(share, part) / 100, "usd") for part in PARTS
+        }
+        values["change"] = (share.change / 100, "usd")
+        if share is made.desk:
+            values |= {"equity_before": (span.start.body["equity"], "usd"), "equity_after": (span.end.body["equity"], "usd")}
+            values |= {"fills": (span.fills, "count"), "from": (span.start.t_event_ms, "ms"), "to": (span.end.t_event_ms, "ms")}
+        facts += numbered(h, f"P&L of {name}", Evidence("event", span.end.id), values)
+        columns = ("price_pnl", "slippage", "fees", "funding", "unexplained", "change")
+        rows.append((name, *(f"{{{h}.{column}}}" for column in columns)))
+    d = h  # the desk's is the last one
+    text = (
+        f"From {{{d}.from}} to {{{d}.to}} of desk time{stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
+        f"price P&L {{{d}.price_pnl}}, slippage {{{d}.slippage}}, fees {{{d}.fees}}, funding {{{d}.funding}}, over {{{d}.fills}} "
+        f"fills (events {span.start.id} to {span.end.id}). The parts sum to the change to the cent."
+    )
+    if made.desk.unexplained:
+        text += f" UNEXPLAINED: {{{d}.unexplained}} of it follows from no fill and no payment: look at the journal."
+    table = Table(("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"), tuple(rows))
+    data = {
+        "from_ms": span.start.t_event_ms,
+        "to_ms": span.end.t_event_ms,
+        "cents": [share._asdict() for share in (*made.shares, made.desk)],
+    }
+    return ToolResult("ok", text, tuple(facts), evidence, table, data)

@@ -1,12 +1,25 @@
-"""What happened: journal_search and explain_event, over both journals. Called by the catalog."""
+"""What happened: journal_search and explain_event, over both journals. Called by the catalog.
 
-from typing import Literal
+A window is one of desk time. People's acts are journaled by the wall clock, so they are shown for windows that reach to now,
+as long before now as the window is long, with their own time beside them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
-from tools.contract import Args, Effect, ToolContext, ToolResult, no_data, tool
+from engine.errors import BadInput
+from engine.store.chain import Event
+from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
+from tools.when import said, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
+MATTERS = ("incident", "halt", "breaker", "config", "refused", "fill")  # most telling first
+PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
+DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
+READ_MAX = 200_000  # events of one window
 
 
 class SearchArgs(Args):
@@ -21,7 +34,7 @@ class SearchArgs(Args):
 
 
 class ExplainArgs(Args):
-    """An event's id such as d-123; or a sleeve and an instant."""
+    """An event's id such as d-123; or a sleeve and an instant of desk time."""
 
     event_id: str | None = Field(None, max_length=40)
     sleeve: str | None = Field(None, max_length=60)
@@ -32,11 +45,247 @@ class ExplainArgs(Args):
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time: fills, refused decisions, breakers, halts, configurations adopted, with
     event ids."""
-    return no_data("not built yet")
+    from engine.watch.window import between, journal_of, mark_at
+
+    if ctx.desk_ms is None:
+        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+    low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
+    path = journal_of(ctx.home)
+    wanted = args.kinds or list(MATTERS)
+    found: list[Event] = []
+    for event in between(path, low, high, set(DESK_KINDS)):
+        if kind_of(event) in wanted and fits(event, args):
+            found.append(event)
+        if len(found) > READ_MAX:
+            raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
+    people = people_events(ctx, args, low, high)
+    counts = Counter(kind_of(event) for event in found)
+    handle = ctx.handle("j", f"{low} {high} {args.sleeve} {args.text} {','.join(wanted)}")
+    values: dict[str, tuple[Value, str]] = {f"{kind}s": (counts[kind], "count") for kind in wanted}
+    values |= {"from": (low, "ms"), "to": (min(high, ctx.desk_ms), "ms")}
+    before, after = mark_at(path, low), mark_at(path, high)
+    if before and after and not args.sleeve:
+        values["equity_change"] = (after.body["equity"] - before.body["equity"], "usd")
+    closed = [
+        event.body["round_trip_pnl"] for event in found if event.kind == "fill" and event.body.get("round_trip_pnl") is not None
+    ]
+    values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
+    facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
+    shown = chosen(found, args.limit)
+    rows = [(said(e.t_event_ms), e.id, kind_of(e), clean(e.body.get("sleeve") or "desk", 60), told(e)) for e in shown]
+    rows += [(f"{said(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
+    text = sentence(handle, counts, found, len(closed), "equity_change" in values)
+    if people:
+        text += f" People's acts meanwhile: {len(people)} (by wall time)."
+    evidence = tuple(Evidence("event", e.id) for e in (*shown, *people[-args.limit :]))
+    table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
+    data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [e.id for e in shown]}
+    return ToolResult("ok", text, facts, evidence, table, data)
+
+
+def kind_of(event: Event) -> str:
+    """The word people search by: a decision that was refused is `refused`."""
+    return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
+
+
+def fits(event: Event, args: SearchArgs) -> bool:
+    """Whether the event is of the sleeve and has the word that was asked for."""
+    if args.sleeve and event.body.get("sleeve") != args.sleeve:
+        return False
+    return not args.text or args.text.lower() in f"{event.id} {event.kind} {event.body}".lower()
+
+
+def chosen(found: Sequence[Event], limit: int) -> list[Event]:
+    """At most `limit` events, the telling kinds before the many, in the order of time."""
+    rank = {kind: n for n, kind in enumerate(MATTERS)}
+    best = sorted(found, key=lambda e: (rank.get(kind_of(e), len(rank)), -e.seq))[:limit]
+    return sorted(best, key=lambda e: e.seq)
+
+
+def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Event], closed: int, equity: bool) -> str:
+    """The window in words; the telling events with their ids."""
+    parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
+    parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
+    lines = [", ".join(parts) + "."]
+    if not found:
+        return f"{lines[0]} Nothing of what was asked for happened."
+    names = {"fill": "fills", "refused": "refused decisions", "breaker": "breakers tripped", "halt": "halts or releases"}
+    names |= {"config": "configuration events", "incident": "incidents", "decision": "decisions", "funding": "funding payments"}
+    lines.append("; ".join(f"{{{handle}.{kind}s}} {names.get(kind, kind)}" for kind in counts) + ".")
+    for kind in ("incident", "halt", "breaker", "config"):
+        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in [e for e in found if kind_of(e) == kind][-4:]]
+    rules = Counter(e.body.get("refused_by") for e in found if kind_of(e) == "refused")
+    if rules:
+        lines.append("Refused by: " + ", ".join(clean(rule, 60) for rule, _ in rules.most_common(4)) + ".")
+    if closed:
+        lines.append(f"{{{handle}.round_trips_closed}} round trips closed for {{{handle}.round_trip_pnl}}.")
+    return " ".join(lines)
+
+
+def told(e: Event) -> str:
+    """One desk event in words; what comes from outside is cleaned."""
+    b, name = e.body, clean(e.body.get("sleeve") or "the desk", 60)
+    match kind_of(e):
+        case "fill":
+            why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
+            pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
+            words = f"{b['side']} {b['quantity']:g} at {b['price']:,.2f}{why}{pnl}"
+        case "refused":
+            words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
+        case "breaker":
+            until = f" until {said(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
+            words = f"{name}: breaker {b.get('breaker', '?')} tripped{until}"
+        case "halt":
+            by = b.get("by")
+            who = by.get("name", "?") if isinstance(by, Mapping) else by or "?"
+            words = f"desk {b.get('state', 'halted')} by {who}: {b.get('reason', '')}"
+        case "config":
+            words = f"version {b.get('version', '?')} " + (f"{b['state']} {name}" if "state" in b else "adopted by the desk")
+        case "funding":
+            words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
+        case "decision":
+            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
+        case _:
+            words = ", ".join(f"{key} {value}" for key, value in list(b.items())[:6] if not isinstance(value, dict | list))
+    return clean(words, 240)
+
+
+def told_people(e: Event) -> str:
+    """One event of the people journal in words."""
+    b = e.body
+    actor = b.get("actor") or {}
+    who = (actor.get("name") if isinstance(actor, Mapping) else None) or b.get("person") or b.get("role") or ""
+    kept = {k: v for k, v in b.items() if k in ("proposal", "outcome", "version", "reason", "tool", "status", "direction") and v}
+    return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
+
+
+def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> list[Event]:
+    """What people did in a window that reaches to now, moved onto the wall clock; none for a window that ended before."""
+    from engine.store.journal import tail
+
+    kinds = [kind for kind in args.kinds or PEOPLE if kind not in ("fill", "refused", "breaker", "config", "funding", "incident")]
+    if args.kinds and {"proposal", "decision"} & set(args.kinds):
+        kinds += ["approve", "reject", "release"]
+    if args.sleeve or ctx.desk_ms is None or high <= ctx.desk_ms or not kinds:
+        return []
+    late = ctx.now_ms - ctx.desk_ms
+    recent = tail(ctx.home / "journal" / "people.jsonl", 2000)
+    return [e for e in recent if e.kind in kinds and low + late < e.t_event_ms and fits(e, args)]
 
 
 @tool("explain_event", Effect.READ)
 def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
     """Explain one journal event, or why a sleeve did what it did at an instant: signal, features, caps, the rule that
     refused, costs."""
-    return no_data("not built yet")
+    from engine.store.journal import find
+    from engine.watch.window import journal_of
+    from tools.when import instant
+
+    if args.event_id:
+        name = "people" if args.event_id.startswith("p-") else "desk"
+        event = find(ctx.home / "journal" / f"{name}.jsonl", args.event_id)
+        if event is None:
+            return no_data(f"there is no event {clean(args.event_id, 40)}")
+        return explained(ctx, [event])
+    if not (args.sleeve and args.at):
+        raise BadInput("explain_event needs an event's id, or a sleeve and an instant", "event_id=d-123, or sleeve=... at=...")
+    return at_instant(ctx, journal_of(ctx.home), args.sleeve, instant(args.at, ctx.desk_ms))
+
+
+def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
+    """What a sleeve did at the bar that closed at `ms`, or was open then."""
+    from engine.watch.window import FAR_MS, between, mark_at
+
+    mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
+    if mark is None:
+        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+    if sleeve not in mark.body["sleeves"]:
+        raise BadInput(f"no sleeve {sleeve!r}", f"there are {', '.join(mark.body['sleeves'])}")
+    if mark.t_event_ms < ms:
+        return no_data(f"the desk has not come to {said(ms)} yet: its time is {said(mark.t_event_ms)}")
+    of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
+    own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
+    if own:
+        return explained(ctx, own)
+    held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
+    signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
+    spoke = "" if signal is None else " The strategy gave no signal."
+    text = f"At {said(mark.t_event_ms)} {sleeve} was {held}; nothing was decided, filled or refused.{spoke} (event {mark.id})"
+    return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
+
+
+def explained(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
+    """Events with every number they hold as a fact."""
+    facts: list[Fact] = []
+    lines, rows = [], []
+    for e in events:
+        handle = ctx.handle("e", e.id)
+        values = flat_values(e.body)
+        made = numbered(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
+        facts += made
+        lines.append(f"{e.id}, {said(e.t_event_ms)}: {told_people(e) if e.id.startswith('p-') else told(e)}{because(e, handle)}.")
+        rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
+        rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e.body).items()]
+    evidence = tuple(Evidence("event", e.id) for e in events)
+    data = {
+        "events": [e.id for e in events],
+        "bodies": [dict(e.body) for e in events if e.id.startswith("d-") and e.kind != "snapshot"],
+    }
+    return ToolResult("ok", " ".join(lines), tuple(facts), evidence, Table(("event", "what", "value"), tuple(rows[:80])), data)
+
+
+def because(e: Event, handle: str) -> str:
+    """What stood behind a decision or a fill."""
+    b = e.body
+    if e.kind == "fill":
+        costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
+        return f"; price without slippage {{{handle}.clean_price}}, {costs}"
+    if e.kind == "decision" and "size" in b:
+        return f"; {{{handle}.size_approved_lots}} lots approved, bound by {b['size'].get('binding', '?')}"
+    return ""
+
+
+_UNITS = {
+    "price": "price",
+    "clean_price": "price",
+    "mark": "price",
+    "protective": "price",
+    "target": "price",
+    "stop_distance": "price",
+    "target_distance": "price",
+    "fee": "usd",
+    "slippage": "usd",
+    "cash": "usd",
+    "equity": "usd",
+    "notional": "usd",
+    "cash_flow": "usd",
+    "round_trip_pnl": "usd",
+    "peak": "usd",
+    "gross": "usd",
+    "quantity": "base",
+    "wanted": "base",
+    "risk_frac": "frac",
+    "rate": "frac",
+    "until_ms": "ms",
+}
+_COUNTS = ("lots", "layers", "layer", "version", "bars", "trips")
+
+
+def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, str]]:
+    """Every number of an event's body with its unit, nested ones as `caps_risk`; names become reference-safe."""
+    found: dict[str, tuple[Value, str]] = {}
+    for key, value in body.items():
+        name = "".join(c if c.isalnum() else "_" for c in f"{prefix}{key}")
+        if isinstance(value, Mapping) and key in ("size", "caps", "features"):
+            found |= flat_values(value, f"{key}_")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            unit = (
+                "base" if prefix == "caps_" else _UNITS.get(key, "count" if key.endswith("lots") or key in _COUNTS else "ratio")
+            )
+            found[name] = (value, unit)
+    return found
+
+
+def words_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """Every word of an event's body."""
+    return {key: value for key, value in body.items() if isinstance(value, str)}

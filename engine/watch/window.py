@@ -6,9 +6,9 @@ bar that closes at an instant belongs to the window that ends there: windows are
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from engine.store.chain import Event, event_of
 
@@ -70,6 +70,12 @@ def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
 def first_mark(path: Path) -> Event | None:
     """The mark the desk began with; None before it began."""
     return next(between(path, -1, FAR_MS, {"mark"}), None)
+
+
+def beginning(path: Path) -> Mapping[str, Any]:
+    """What the desk's first configuration event says of its start: instruments, timeframe_ms, source ...; empty before."""
+    first = next(between(path, -1, FAR_MS, {"config"}), None)
+    return {} if first is None else dict(first.body.get("start") or {})
 
 
 def desk_ms(home: Path) -> int | None:

@@ -1,0 +1,174 @@
+"""Is anything wrong? Worker, halt, breakers, bars, journals, disk -> one line each. No model, no network.
+
+Called by tools/desk.py (health, probe) and `nightdesk status`. What cannot be looked at is `unknown`,
+which is never healthy.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from engine.control import halt
+from engine.errors import DeskError
+from engine.store.chain import Event
+from engine.watch.window import beginning, between, journal_of, mark_at
+
+State = Literal["ok", "warning", "bad", "unknown"]
+DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
+SILENT_BARS = 3  # so many bars in a row without a price of an instrument are a warning
+
+
+class Check(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    text: str
+    event: str = ""  # id of the journal event that shows it
+
+
+def checks(home: Path, engine: Any, *, whole: bool = False) -> list[Check]:
+    """Everything that is looked at, in the order in which a person would. `whole` verifies both journals from end to end."""
+    mark = mark_at(journal_of(home))
+    looks = (
+        lambda: halted(home, engine),
+        lambda: worker(home),
+        lambda: breakers(mark),
+        lambda: sleeves(mark),
+        lambda: positions(mark),
+        lambda: bars(home, mark),
+        lambda: journals(home, engine) if whole else ends(home),
+        lambda: disk(home),
+    )
+    names = ("halt", "worker", "breakers", "sleeves", "protective orders", "bars", "journals", "disk")
+    return [looked_at(name, look) for name, look in zip(names, looks, strict=True)]
+
+
+def looked_at(name: str, look: Any) -> Check:
+    """The check, or `unknown` when looking failed."""
+    try:
+        return look()  # type: ignore[no-any-return]  # every look returns a Check
+    except (OSError, DeskError, KeyError, ValueError, TypeError) as error:
+        return Check(
+            name, "unknown", f"{name} could not be looked at: {error if isinstance(error, DeskError) else type(error).__name__}"
+        )
+
+
+def halted(home: Path, engine: Any) -> Check:
+    """The latch: file and database."""
+    latch = halt.read(home, engine)
+    if latch.halted:
+        return Check(
+            "halt", "bad", f"the desk is HALTED by {latch.by or 'somebody'}: {latch.reason} ({' and '.join(latch.where)})"
+        )
+    return Check("halt", "ok", "no halt")
+
+
+def worker(home: Path) -> Check:
+    """Whether a worker holds the desk journal."""
+    pid = holder(home / "journal" / "desk.lock")
+    if pid is None:
+        return Check("worker", "bad", "no worker is running: nothing trades and no order is looked after (nightdesk up)")
+    return Check("worker", "ok", f"the worker runs (process {pid})" if pid else "the worker runs")
+
+
+def holder(lock: Path) -> int | None:
+    """The process that holds a lock file, found without touching the lock: None when nobody does."""
+    try:
+        inode = lock.stat().st_ino
+        lines = Path("/proc/locks").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    for line in lines:
+        words = line.split()
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
+            return max(int(words[4]), 0)
+    return None
+
+
+def breakers(mark: Event | None) -> Check:
+    """Latched breakers of the desk."""
+    if mark is None:
+        return Check("breakers", "ok", "the desk has decided on no bar yet")
+    tripped = mark.body.get("tripped") or []
+    if tripped:
+        return Check("breakers", "bad", f"tripped and latched: {', '.join(tripped)}", mark.id)
+    return Check("breakers", "ok", "no breaker of the desk is tripped", mark.id)
+
+
+def sleeves(mark: Event | None) -> Check:
+    """Sleeves that take no entries now, and why."""
+    held = {} if mark is None else mark.body["sleeves"]
+    off = [f"{name} is paused by a person" for name, s in held.items() if s.get("paused")]
+    off += [f"{name} pauses after losses or too many entries" for name, s in held.items() if s.get("paused_until_ms")]
+    off += [f"{name} is blocked by its daily loss" for name, s in held.items() if s.get("blocked_until_ms")]
+    return Check("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
+
+
+def positions(mark: Event | None) -> Check:
+    """Each open layer has a working protective order."""
+    held = {} if mark is None else mark.body["sleeves"]
+    layers = [(name, layer) for name, s in held.items() for layer in (s.get("position") or {}).get("layers", [])]
+    naked = [name for name, layer in layers if layer["protective_state"] != "working" and not layer.get("due")]
+    if naked:
+        return Check(
+            "protective orders", "bad", f"a position without a working protective order: {', '.join(dict.fromkeys(naked))}"
+        )
+    text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
+    return Check("protective orders", "ok", text, mark.id if mark else "")
+
+
+def bars(home: Path, mark: Event | None) -> Check:
+    """Whether the last bars had prices, in desk time."""
+    if mark is None:
+        return Check("bars", "unknown", "the desk has decided on no bar yet")
+    step = int(beginning(journal_of(home)).get("timeframe_ms", 0))
+    last = list(between(journal_of(home), mark.t_event_ms - SILENT_BARS * step - 1, mark.t_event_ms, {"bar"}))[-SILENT_BARS:]
+    names = last[-1].body["bars"] if last else {}
+    silent = [name for name in names if all(None in event.body["bars"][name][:5] for event in last)]
+    if silent and len(last) == SILENT_BARS:
+        return Check("bars", "warning", f"no price for {SILENT_BARS} bars: {', '.join(silent)}", last[-1].id)
+    return Check("bars", "ok", "the last bars are complete" if last else "no bar yet", last[-1].id if last else "")
+
+
+def ends(home: Path) -> Check:
+    """The ends of both journals: their last whole groups carry their hashes."""
+    from engine.store.chain import end_of
+
+    said = []
+    for name in ("desk", "people"):
+        path = home / "journal" / f"{name}.jsonl"
+        if path.exists():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                said.append(f"{name} ends at {end_of(descriptor, os.fstat(descriptor).st_size, path).head.id or 'nothing'}")
+            finally:
+                os.close(descriptor)
+    return Check("journals", "ok", "; ".join(said) or "no journal yet")
+
+
+def journals(home: Path, engine: Any) -> Check:
+    """Both journals from end to end, against each other and the database."""
+    from engine.store.anchors import verify_home
+
+    reports = verify_home(home / "journal", engine)
+    broken = [f"{name} line {r.line}: {r.reason}" for name, r in reports.items() if not r.ok]
+    if broken:
+        return Check("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")
+    return Check("journals", "ok", ", ".join(f"{name}: {r.rows} records verified" for name, r in reports.items()))
+
+
+def folded(home: Path) -> Check:
+    """The journal folds to the state it tells."""
+    from engine.store.fold import fold
+
+    book = fold(journal_of(home))
+    return Check("fold", "ok", "the journal is empty" if book is None else f"the journal folds, {book.count} bars")
+
+
+def disk(home: Path) -> Check:
+    """Room for the journals."""
+    free = shutil.disk_usage(home).free
+    state: State = "bad" if free < DISK_BAD else "warning" if free < DISK_WARNING else "ok"
+    return Check("disk", state, f"{free / (1 << 30):.1f} GB free under {home}")
