@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select, update
 
 from engine.control.config import DeskConfig, canonical, checked, config_of, digest, pointer, row_of
@@ -38,9 +37,6 @@ class _Gone(Exception):
         self.state, self.reason = state, reason
 
 
-OVERTAKEN = _Gone("stale", "another change was applied at the same moment")
-
-
 def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int) -> Applied:
     """Put an approved proposal in force; exactly once. `actor` is the named person, `shown_sha256` what they saw.
 
@@ -55,14 +51,12 @@ def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor
     except _Gone as gone:
         _leave_pending(engine, proposal_id, gone, now_ms)
         raise Refused(f"{proposal_id} is {gone.state}: {gone.reason}", "ask for a new proposal") from None
-    except IntegrityError as error:  # two versions of one number: PostgreSQL let another approval commit first
-        _leave_pending(engine, proposal_id, OVERTAKEN, now_ms)
-        raise Refused(f"{proposal_id} is stale: {OVERTAKEN.reason}", "ask for a new proposal") from error
 
 
 def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: str, now_ms: int) -> None:
     """Turn a pending proposal down. Raises Refused when it is not pending (any more)."""
     with db.write(engine) as session:
+        db.take_turn(session)
         row = _row(session, proposal_id)
         claim = update(Proposal).where(
             col(Proposal.id) == row.id, col(Proposal.state) == "pending", col(Proposal.expires_ms) > now_ms
@@ -76,8 +70,8 @@ def _in_one_transaction(
     session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int
 ) -> Applied:
     """Check, claim, write, point. Whatever raises leaves nothing behind."""
-    row = _row(session, proposal_id)
-    base = pointer(session)
+    db.take_turn(session)
+    row, base = _row(session, proposal_id), pointer(session)
     _still_good(session, row, base, shown_sha256, now_ms)
     config = _changed(session, row, home)
     version = int(session.exec(select(func.max(ConfigVersion.version))).one()) + 1
@@ -98,7 +92,7 @@ def _in_one_transaction(
     session.flush()
     point = update(Active).where(col(Active.id) == 1, col(Active.version) == base)
     if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
-        raise OVERTAKEN
+        raise _Gone("stale", "another change was applied at the same moment")
     others = update(Proposal).where(col(Proposal.state) == "pending")
     session.exec(others.values(state="stale", state_reason=f"version {version} was applied", decided_ms=now_ms))
     return Applied(row.id, base, version)
@@ -159,6 +153,7 @@ def _row(session: Session, proposal_id: str) -> Proposal:
 def _leave_pending(engine: Engine, proposal_id: str, gone: _Gone, now_ms: int) -> None:
     """Note that it can never be applied, unless somebody decided it meanwhile."""
     with db.write(engine) as session:
+        db.take_turn(session)
         row = update(Proposal).where(col(Proposal.id) == proposal_id, col(Proposal.state) == "pending")
         session.exec(row.values(state=gone.state, state_reason=gone.reason, decided_ms=now_ms))
 

@@ -198,6 +198,7 @@ def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -
     from engine.store.tables import Halt
 
     with db.write(engine) as session:
+        db.take_turn(session)
         session.add(Halt(reason=reason, set_by=_text(by), set_ms=now_ms))
         _make_stale(session, reason)
 
@@ -211,6 +212,7 @@ def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: 
 
     closed: dict[str, Any] = {"released_ms": now_ms, "released_by": _text(by), "release_reason": reason}
     with db.write(engine) as session:
+        db.take_turn(session)
         rows = update(Halt).where(col(Halt.released_ms).is_(None), col(Halt.id) <= seen.row)
         if session.exec(rows.values(**closed)).rowcount == 0:
             began = now_ms if seen.since_ms is None else seen.since_ms

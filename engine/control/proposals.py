@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, version_of
@@ -164,22 +163,15 @@ def _comparable(value: Any) -> Any:
     return canonical(value) if isinstance(value, dict | list) else value
 
 
-def _store(engine: Engine, row: Proposal, now_ms: int, tries: int = 5) -> Proposal:
+def _store(engine: Engine, row: Proposal, now_ms: int) -> Proposal:
     """Insert the row under the next number; the sleeve's pending proposal gives way to it."""
     expire_due(engine, now_ms)
-    for left in range(tries - 1, -1, -1):
-        try:
-            with db.write(engine) as session:
-                row.id = f"prop-{_count(session) + 1}"
-                older = update(Proposal).where(col(Proposal.state) == "pending", col(Proposal.sleeve) == row.sleeve)
-                reason = f"{row.id} took its place"
-                session.exec(older.values(state="superseded", state_reason=reason, decided_ms=now_ms))
-                session.add(Proposal(**row.model_dump()))
-        except IntegrityError:
-            if not left:
-                raise
-        else:
-            break
+    with db.write(engine) as session:
+        db.take_turn(session)
+        row.id = f"prop-{_count(session) + 1}"
+        older = update(Proposal).where(col(Proposal.state) == "pending", col(Proposal.sleeve) == row.sleeve)
+        session.exec(older.values(state="superseded", state_reason=f"{row.id} took its place", decided_ms=now_ms))
+        session.add(Proposal(**row.model_dump()))
     return get(engine, row.id)
 
 
@@ -195,6 +187,7 @@ def expire_due(engine: Engine, now_ms: int) -> int:
         if session.exec(select(Proposal.id).where(*due).limit(1)).first() is None:
             return 0
     with db.write(engine) as session:
+        db.take_turn(session)
         gone = update(Proposal).where(*due).values(state="expired", state_reason="nobody decided in time")
         return int(session.exec(gone).rowcount)
 

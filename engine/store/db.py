@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from engine.errors import BadInput, DataError
 
@@ -69,6 +69,17 @@ def write(engine: Engine) -> Iterator[Session]:
         connection.commit()
 
 
+def take_turn(session: Session) -> None:
+    """Let the transactions that change proposals, configuration or the halt go one after the other, until commit.
+
+    They queue up behind the row of the active pointer (PostgreSQL would let them deadlock on each other's proposals);
+    SQLite's writer lock, which `write` has taken, does the same already.
+    """
+    from engine.store.tables import Active
+
+    session.exec(select(Active.id).with_for_update()).first()
+
+
 def revision_of(engine: Engine) -> str | None:
     """The migration that `engine` is at; None for an empty database."""
     with engine.connect() as connection:
@@ -92,9 +103,7 @@ def migrate(engine: Engine) -> bool:
         _upgrade(engine)
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
-        raise DataError(
-            f"the database {where} cannot be opened: {error.orig}", "check NIGHTDESK_DATABASE_URL"
-        ) from error
+        raise DataError(f"the database {where} cannot be opened: {error.orig}", "check NIGHTDESK_DATABASE_URL") from error
     return True
 
 
