@@ -10,6 +10,7 @@ from .state import (
     CAP_RISK,
     CAP_VOL,
     NO_SIZE,
+    REFERENCE,
     Ledger,
     Rules,
     Signal,
@@ -75,6 +76,8 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
     if rules.fixed_lots > 0:
         units, binding = fixed, CAP_FIXED
     wanted = units
+    if rules.mode == REFERENCE:  # bench SPEC knows no volume
+        by_part = wanted
     if rules.fixed_lots <= 0 and by_vol < units:
         units, binding = by_vol, CAP_VOL
     if by_notional < units:
