@@ -1,0 +1,123 @@
+"""`make bench`: every table, peers and ours side by side in one run, CPU seconds; a ratio is of figures of this run.
+
+python -m bench            peers, core, commands
+python -m bench peers      strategy A against vectorbt and backtesting.py
+python -m bench core       ns a bar and sleeve, plain-Python step
+python -m bench commands   what a person waits for, and what a resting desk costs
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench import work
+from engine.errors import BadInput
+
+HERE = Path(__file__).resolve().parent
+PEERS = ("vectorbt", "backtesting")
+ROUNDS = 3
+SIZES = (100_000, 1_000_000)
+console = Console(width=None if sys.stdout.isatty() else 130)
+
+
+def python_of(peer: str) -> Path:
+    """The peer's own interpreter, its locked packages installed."""
+    folder, lock = HERE / "venvs" / peer, HERE / f"{peer}.lock"
+    python, stamp = folder / "bin" / "python", folder / "ready"
+    if not stamp.exists() or stamp.read_text() != lock.read_text():
+        console.print(f"setting up {peer} ...")
+        uv = HERE.parent / ".uv" / "bin" / "uv"
+        environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+        command = [str(uv), "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock)]
+        subprocess.run(command, check=True, env=environment)
+        stamp.write_text(lock.read_text())
+    return python
+
+
+def measured_peer(peer: str, count: int) -> tuple[dict[str, Any], np.ndarray]:
+    """One run of a peer in a fresh process: (its RESULT, its round trips)."""
+    trips = work.OUT / f"trips_{peer}_{count}.npy"
+    command = [str(python_of(peer)), str(HERE / f"peer_{peer}.py"), str(work.saved(count)), str(trips)]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), None)
+    if line is None:
+        raise BadInput(f"the benchmark of {peer} did not finish", done.stderr.strip().splitlines()[-1] if done.stderr else "")
+    return json.loads(line.removeprefix("RESULT ")), np.load(trips)
+
+
+def same_trips(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """How many round trips are the same: bars equal, prices to 1e-9 relative."""
+    if len(ours) != len(theirs):
+        return f"no: {len(ours)} and {len(theirs)}"
+    equal = (ours[:, :2] == theirs[:, :2]).all(axis=1) & np.isclose(ours[:, 2:], theirs[:, 2:], rtol=1e-9).all(axis=1)
+    return f"{int(equal.sum())} of {len(ours)}"
+
+
+def peers() -> None:
+    """Strategy A, rounds interleaved, medians of CPU seconds."""
+    from bench import core, ours
+
+    table = Table(title="Strategy A, synthetic 1m bars, reference mode, guardrails evaluated with limits that do not bind (CPU)")
+    for name in ("bars", "engine", "CPU s", "M bars/s", "ours is x times", "round trips", "same round trips as ours"):
+        table.add_column(name, justify="right")
+    for count in SIZES:
+        columns = np.load(work.saved(count))
+        seconds: dict[str, list[float]] = {}
+        found: dict[str, tuple[dict[str, Any], np.ndarray]] = {}
+        for _ in range(ROUNDS):
+            for peer in ("nightdesk", *PEERS):
+                result = ours.measured(columns) if peer == "nightdesk" else measured_peer(peer, count)
+                seconds.setdefault(peer, []).append(result[0]["cpu_s"])
+                found[peer] = result
+        own = float(np.median(seconds["nightdesk"]))
+        for peer, (result, trips) in found.items():
+            cpu = float(np.median(seconds[peer]))
+            same = "" if peer == "nightdesk" else same_trips(found["nightdesk"][1], trips)
+            shown = (f"{count:,}", result["peer"], f"{cpu:.4f}", f"{count / cpu / 1e6:.2f}", f"{cpu / own:.1f}")
+            table.add_row(*shown, str(result["trips"]), same)
+        side = work.crosses(work.average(columns[:, 3], work.FAST), work.average(columns[:, 3], work.SLOW))
+        console.print(
+            f"{count:,} bars: the bare loop takes {core.gauge_ns(columns, side):.2f} ns a bar on this machine; ours by phase:",
+            end=" ",
+        )
+        console.print(", ".join(f"{name} {ns:.1f} ns" for name, ns in ours.phases(columns).items()))
+    console.print(table)
+
+
+def core_table() -> None:
+    """The core, 1 to 100 sleeves."""
+    from bench import core
+
+    columns = np.load(work.saved(SIZES[0]))
+    table = Table(title="The whole core, synthetic 1m bars, pessimistic, every close decided and journaled (CPU)")
+    for name in ("sleeves", "ns a bar and sleeve", "rows a bar and sleeve"):
+        table.add_column(name, justify="right")
+    for sleeves in (1, 5, 20, 100):
+        ns, rows = core.compiled_ns(columns, sleeves)
+        table.add_row(str(sleeves), f"{ns:.1f}", f"{rows:.2f}")
+    console.print(table)
+    console.print(f"plain Python, as the worker runs it: {core.plain_us(columns[:20_000]):.1f} us a bar and sleeve")
+
+
+def main(chosen: list[str]) -> None:
+    """Print the tables named, all of them when none is."""
+    from bench.commands import commands
+
+    tables = {"peers": peers, "core": core_table, "commands": commands}
+    unknown = [name for name in chosen if name not in tables]
+    if unknown:
+        raise SystemExit(f"bench: no table {unknown[0]!r}; there are {', '.join(tables)}")
+    for name in chosen or tables:
+        tables[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

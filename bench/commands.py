@@ -1,0 +1,4 @@
+"""placeholder head, replaced below"""
+
+
+def commands() -> None: ...
