@@ -180,7 +180,8 @@ def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypa
             session.add(found)
         jobs.cancel(again)
         assert jobs.view(again).state == "cancelled"
-        assert stranger.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            stranger.wait(0.3)
         stranger.kill()
 
 
