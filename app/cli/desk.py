@@ -1,0 +1,249 @@
+"""The desk itself: up, worker, doctor, status. Everything but `up` and `worker` only reads, whether the desk runs or not."""
+
+import os
+import sys
+from typing import Any, NamedTuple
+
+import typer
+
+from app.cli import out
+from engine.errors import BadInput, Busy, DeskError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("worker")(worker)
+    app.command("doctor")(doctor)
+    app.command("status")(status)
+
+
+RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; desk.toml says 1")
+
+
+def up(bars_per_second: float = RATE) -> None:
+    """Start the desk: supervisor and worker, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    from app.home import open_home
+
+    home = open_home()
+    words = words_of(bars_per_second)
+    if (holder := running(home)) is not None:
+        raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
+    command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), walks_on(home), *words]
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
+
+
+def worker(bars_per_second: float = RATE) -> None:
+    """The trading process alone, in the foreground; `up` starts it for you."""
+    from app.supervisor import allowed, worker_command
+
+    command = worker_command(words_of(bars_per_second))
+    os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter, in a clean environment
+
+
+def words_of(bars_per_second: float | None) -> list[str]:
+    """The worker's options. Raises BadInput for a pace it cannot keep."""
+    if bars_per_second is None:
+        return []
+    if not 0 < bars_per_second <= 100_000:
+        raise BadInput(f"--bars-per-second {bars_per_second:g} is out of bounds", "above 0, up to 100000")
+    return ["--bars-per-second", f"{bars_per_second:g}"]
+
+
+def running(home: Any) -> str | None:
+    """Who holds the home's worker place, as ` (process 12)`; None when it is free."""
+    from engine.watch.health import holder
+
+    pid = holder(home.path / "journal" / "desk.lock")
+    return None if pid is None else f" (process {pid})" if pid else ""
+
+
+def walks_on(home: Any) -> str:
+    """The source of the desk's bars, in words."""
+    from engine.control.config import active
+
+    config = active(home.engine)[1]
+    if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
+        return "a SYNTHETIC market, no real prices"
+    found = {
+        s.source
+        for sleeve in config.sleeves
+        for s in home.catalog.series()
+        if (s.venue, s.symbol, s.market, s.series) == (sleeve.venue, sleeve.symbol, sleeve.market, sleeve.timeframe)
+    }
+    names = ", ".join(dict.fromkeys(f"{sleeve.venue} {sleeve.symbol}" for sleeve in config.sleeves))
+    return f"{' and '.join(sorted(found)) or 'no'} bars of {names}"
+
+
+# ---- doctor ------------------------------------------------------------------------------------------------------------
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: ok, warning, bad or unknown."""
+
+    name: str
+    state: str
+    text: str
+
+
+def doctor(
+    model: str = typer.Option(None, "--model", metavar="NAME", help="try a model of desk.toml"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """What is configured, reachable, fresh, writable. Exit code 1 if the desk could not trade safely."""
+    from app.home import open_home
+
+    if model is not None:
+        raise BadInput(f"no model {model!r}", "this version answers with the offline model alone; it needs no check")
+    home = open_home()
+    found = [*looks(home), *of_health(home)]
+    safe = not any(f.state in {"bad", "unknown"} for f in found)
+    value = {"ok": safe, "home": home.path, "items": [f._asdict() for f in found]}
+    out.emit(value, as_json=as_json, text=lambda: told(found, safe=safe))
+    if not safe:
+        raise typer.Exit(1)
+
+
+def looks(home: Any) -> list[Finding]:
+    """Home, database, configuration and bars."""
+    from engine.control.config import active
+
+    version, config = active(home.engine)
+    return [
+        Finding("home", "ok", f"{home.path} is writable"),  # opening it has written
+        Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
+        Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        bars(home, config),
+        Finding("model", "ok", "offline model: deterministic, no key, nothing leaves this machine"),
+    ]
+
+
+def bars(home: Any, config: Any) -> Finding:
+    """Whether the sleeves' bars and settlements are there, and how far they go."""
+    from engine.live import plan
+    from engine.live.feed import end_of, series_of
+    from engine.watch.window import desk_ms
+
+    if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
+        return Finding("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
+    try:
+        series = series_of(home.catalog, plan.instruments(config), config.sleeves[0].timeframe)
+        end = end_of(series, plan.clock_ms(config))
+    except DeskError as error:
+        return Finding("data", "bad", str(error))
+    lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
+    if lacking:
+        return Finding("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
+    text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {out.stamp(end)}"
+    at = desk_ms(home.path)
+    if at is not None and at >= end:
+        return Finding("data", "warning", f"{text}: the desk has walked all of them and waits")
+    return Finding("data", "ok", text)
+
+
+def of_health(home: Any) -> list[Finding]:
+    """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
+    from app.supervisor import beat_of
+    from engine.watch.health import checks
+    from engine.watch.window import journal_of, mark_at
+
+    mark, beat = mark_at(journal_of(home.path)), beat_of(home.path)
+    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, whole=True)]
+    begun = mark is not None
+    rests = not begun or beat.get("phase") == "stopped"
+    holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())
+    out_of = []
+    for finding in found:
+        state, text = finding.state, finding.text
+        if finding.name == "worker" and state == "bad" and rests and not holds:
+            state, text = "warning", "no worker is running, and nothing is open: start it with nightdesk up"
+        if finding.name == "bars" and not begun:
+            state, text = "warning", "the desk has not begun: start it with nightdesk up"
+        out_of.append(finding._replace(state=state, text=text))
+    return out_of
+
+
+def told(found: list[Finding], *, safe: bool) -> str:
+    """The findings as lines."""
+    lines = [f"{f.state:<8} {f.name}: {f.text}" for f in found]
+    end = "The desk can trade safely." if safe else "The desk could NOT trade safely: see the lines marked bad."
+    return "\n".join([*lines, end])
+
+
+# ---- status ------------------------------------------------------------------------------------------------------------
+
+
+def status(as_json: bool = typer.Option(False, "--json")) -> None:
+    """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
+    from app.home import open_home
+
+    value = state_of(open_home())
+    out.emit(value, as_json=as_json, text=lambda: shown(value))
+
+
+def state_of(home: Any) -> dict[str, Any]:
+    """What the journal's last mark, the halt latch and the configuration say."""
+    from app.supervisor import beat_of
+    from engine.control import halt
+    from engine.control.config import active_version
+    from engine.watch.window import beginning, journal_of, mark_at
+
+    path = journal_of(home.path)
+    mark, latch, beat = mark_at(path), halt.read(home.path, home.engine), beat_of(home.path)
+    alive = running(home) is not None
+    body = mark.body if mark is not None else {}
+    return {
+        "home": home.path,
+        "desk_ms": mark.t_event_ms if mark is not None else None,
+        "event": mark.id if mark is not None else None,
+        "source": beginning(path).get("source"),
+        "mode": "paper",
+        "worker": {"running": alive, "phase": beat.get("phase") if alive else "not running", "note": beat.get("note", "")},
+        "state": body.get("state"),
+        "halt": {"halted": latch.halted, "reason": latch.reason, "by": latch.by},
+        "equity": body.get("equity"),
+        "peak": body.get("peak"),
+        "gross": body.get("gross"),
+        "breakers": body.get("tripped", []),
+        "bars": body.get("bars", 0),
+        "version": body.get("version"),
+        "active_version": active_version(home.engine),
+        "sleeves": body.get("sleeves", {}),
+    }
+
+
+def shown(value: dict[str, Any]) -> str:
+    """The same as lines."""
+    if value["desk_ms"] is None:
+        return f"{value['home']}: this desk has not begun. Start it with: nightdesk up"
+    head = f"Desk time {out.stamp(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
+    lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
+    lines.append(
+        f"Equity {value['equity']:,.2f} (peak {value['peak']:,.2f}), exposure {value['gross']:,.2f}, {value['bars']} bars"
+    )
+    if value["halt"]["halted"]:
+        by = value["halt"]["by"] or "unknown"
+        lines.append(f"HALTED by {by}: {value['halt']['reason']} - the desk is {value['state']}")
+    if value["breakers"]:
+        lines.append(f"Breakers that stand: {', '.join(value['breakers'])}")
+    if value["active_version"] != value["version"]:
+        lines.append(f"Version {value['active_version']} was approved; the desk follows {value['version']} until its next bar")
+    return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
+
+
+def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
+    """One sleeve: money, position, each layer's levels, what holds it back."""
+    waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
+    pauses = "".join(
+        text
+        for key, text in (("paused", ", PAUSED by people"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
+        if sleeve.get(key)
+    )
+    position = sleeve.get("position")
+    held = f"{position['side']} {position['quantity']:g}" if position else "flat"
+    lines = [f"  {name:<16} {held:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
+    for layer in position["layers"] if position else []:
+        target = f", target {layer['target']:g}" if layer["target"] is not None else ""
+        due = f", leaving at the next open ({layer['due']})" if layer["due"] else ""
+        lines.append(f"    entry {layer['entry']:g}, {layer['protective_kind']} at {layer['protective']:g}{target}{due}")
+    return lines

@@ -1,0 +1,361 @@
+"""The trading process (`nightdesk worker`): wires a home to the ordinary loop, owns its clock, stops cleanly.
+
+Started by app.supervisor or by hand; one a home (the desk journal's lock). Start-up is recovery: fold the journal, check
+it against the bars and the database, hand working orders over again, go on. It holds no model key, whatever environment
+it was started in, and reaches no agent. A fault it cannot go on with is one line on stderr and exit code 1.
+"""
+
+import argparse
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from app.supervisor import ALLOWED, BEAT, TUNED, allowed, stamp, worker_command
+
+BEAT_S = 1.0  # between two notes about itself
+LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
+GROWN_S = 5.0  # between two looks whether the files have grown, at their end
+ANCHOR_S = 5.0  # between two notes of the journal's head in the database
+SEED = 20_250_101  # of the synthetic market, unless desk.toml says otherwise
+SYNTHETIC_FROM_MS = 1_735_689_600_000  # 2025-01-01
+SYNTHETIC_DAYS = 425  # a month that warms the features, a month of replay, a year ahead
+SYNTHETIC_BARS_MAX = 200_000
+
+
+def now_ms() -> int:
+    """Wall time, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Pause:
+    """Sleep that a signal ends; `stopping` is set by SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._wake, woken = os.pipe()
+        os.set_blocking(woken, False)
+        signal.set_wakeup_fd(woken)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def sleep(self, seconds: float) -> None:
+        """Until then, or until a signal."""
+        if seconds > 0 and not self.stopping:
+            ready, _, _ = select.select([self._wake], [], [], seconds)
+            if ready:
+                os.read(self._wake, 4096)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+
+class Worker:
+    """One home's loop with a clock."""
+
+    def __init__(self, home: Any, bars_per_second: float, pause: Pause) -> None:
+        from engine.control.config import active
+        from engine.live import plan
+        from engine.live.feed import policy_of, series_of
+        from engine.live.loop import Loop
+        from engine.live.watch import Watch
+        from engine.store.journal import Journal
+
+        self.home, self.rate, self.pause = home, bars_per_second, pause
+        self.log = log_of(home.path / "logs" / "worker.jsonl")
+        self.journal = Journal(home.desk_journal, "worker")
+        held_against_anchor(self.journal, home.engine)
+        config = active(home.engine)[1]
+        self.bar_ms, self.names = plan.clock_ms(config), plan.instruments(config)
+        self.timeframe = config.sleeves[0].timeframe
+        self.policy = policy_of(getattr(home.desk.worker, "funding", "recorded"))
+        self.series = series_of(home.catalog, self.names, self.timeframe)
+        hard, overrides = home.desk.limits, home.desk.overrides()
+
+        def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
+            return plan.body_of(config, version, digest, hard, overrides, home.strategies)
+
+        self.loop = Loop(self.journal, Watch(home.path, home.engine), home.strategies, body_of, now_ms)
+        self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
+        self._anchored, self._anchor_at = 0, 0.0
+        self._anchoring: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Recover: fold, check the bars, adopt what changed while nobody looked, hand over what works."""
+        from engine.live.feed import Span, begin_at, load, unchanged
+        from engine.store.fold import fold
+
+        book = fold(self.journal.path)
+        if book is None:
+            span = begin_at(self.series, self.bar_ms, self.home.desk.worker.replay_days)
+        else:
+            span = Span(*(book.start[name] for name in Span._fields))
+        feed = load(self.home.catalog, self.series, self.bar_ms, span, self.policy)
+        if book is not None:
+            unchanged(feed, book)
+        about = {"source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
+        self.loop.open(book, span, about)
+        self.loop.walk(feed)
+        self.loop.attend()
+        self.loop.adopt(self.loop.book.version)
+        self.loop.hand_over()
+        self._size, self._grown_at = sizes(self.series), time.monotonic()
+        trim_memory()
+        self.log.info("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
+
+    def run(self) -> None:
+        """Bars until stopped: the replay at full speed, then so many a second, then waiting at the end of the data."""
+        due = time.monotonic()
+        while not self.pause.stopping:
+            if not self.loop.ready():
+                self.rest()
+                due = time.monotonic()
+                continue
+            if self.loop.replaying:
+                self.enter("replaying")
+                self.loop.step()
+            else:
+                self.enter("running")
+                due = self.wait(max(due + 1.0 / self.rate, time.monotonic() - 1.0))
+                if not self.pause.stopping:
+                    self.loop.step()
+            self.beat()
+            self.anchor()
+        self.stop()
+
+    def wait(self, due: float) -> float:
+        """Until `due` (monotonic s), following what people set meanwhile; returns it."""
+        while not self.pause.stopping and (left := due - time.monotonic()) > 0:
+            self.pause.sleep(min(left, LOOK_S))
+            if left > LOOK_S and self.loop.attend():
+                self.beat(now=True)
+        return due
+
+    def rest(self) -> None:
+        """No bar has come: follow what people set, look now and then whether the files have grown."""
+        book = self.loop.book
+        closing = "; flattening at the next bar, none has come" if book.state == "flattening" else ""
+        text = f"End of the {self.loop.feed.source} bars at {stamp(book.close_ms)}Z: waiting for more{closing}."
+        self.enter("waiting", text)
+        self.pause.sleep(LOOK_S)
+        if self.loop.attend():
+            self.beat(now=True)
+        self.beat()
+        self.anchor()
+        if time.monotonic() - self._grown_at >= GROWN_S:
+            self._grown_at = time.monotonic()
+            self.look_for_bars()
+
+    def look_for_bars(self) -> None:
+        """Walk on when a file has more bars than before; refuse one whose history is another."""
+        from engine.live.feed import Span, load, series_of, unchanged
+        from engine.store.bars import Catalog
+
+        if sizes(self.series) == self._size:
+            return
+        catalog = Catalog(self.home.roots)
+        self.series = series_of(catalog, self.names, self.timeframe)
+        self._size = sizes(self.series)
+        span = Span(*(self.loop.book.start[name] for name in Span._fields))
+        feed = load(catalog, self.series, self.bar_ms, span, self.policy)
+        unchanged(feed, self.loop.book)
+        self.loop.walk(feed)
+        trim_memory()
+        self.log.info("bars read anew", bars=len(feed.span.close_ms))
+
+    def enter(self, phase: str, note: str = "") -> None:
+        """A phase begins: starting, replaying, running, waiting."""
+        if (phase, note) != (self.phase, self.note):
+            changed, self.phase, self.note = phase != self.phase, phase, note
+            if changed:
+                self.log.info(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
+            self.beat(now=True)
+
+    def beat(self, *, now: bool = False) -> None:
+        """Say in the home how the desk stands: for the supervisor, doctor and status."""
+        if not now and time.monotonic() - self._beat_at < BEAT_S:
+            return
+        self._beat_at = time.monotonic()
+        book = self.loop.book
+        said = {
+            "pid": os.getpid(),
+            "wall_ms": now_ms(),
+            "phase": self.phase,
+            "note": self.note,
+            "state": book.state,
+            "halted": bool(book.desk.halted),
+            "desk_ms": book.close_ms,
+            "first_ms": book.start["first_ms"],
+            "replay_until_ms": book.start["replay_until_ms"],
+            "stamp": "REPLAYED" if self.loop.replaying else "PAPER",
+            "source": self.loop.feed.source,
+            "bars": book.count,
+            "bars_per_second": self.rate,
+            "version": book.version,
+            "equity": round(book.desk.equity, 2),
+            "positions": positions(book),
+        }
+        write_whole(self.home.path / BEAT, json.dumps(said, indent=1) + "\n")
+
+    def anchor(self, *, last: bool = False) -> None:
+        """Note the journal's head in the database, beside the loop: it never waits for another process's write."""
+        head, running = self.journal.head, self._anchoring is not None and self._anchoring.is_alive()
+        if self.loop.replaying or running or head.seq == self._anchored:
+            return
+        if last or time.monotonic() - self._anchor_at >= ANCHOR_S:
+            self._anchored, self._anchor_at = head.seq, time.monotonic()
+            self._anchoring = threading.Thread(target=note, args=(self.home.engine, head), daemon=True)
+            self._anchoring.start()
+
+    def stop(self) -> None:
+        """Leave cleanly: a snapshot, the head anchored, a last note."""
+        self.loop.snapshot()
+        self.anchor(last=True)
+        if self._anchoring is not None:
+            self._anchoring.join(2.0)
+        self.phase, self.note = "stopped", ""
+        self.beat(now=True)
+        self.log.info("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
+        self.journal.close()
+
+
+def note(engine: Any, head: Any) -> None:
+    """Anchor a head; a database that is busy or away is tried again with the next head."""
+    from contextlib import suppress
+
+    from engine.store.anchors import note_head
+
+    with suppress(Exception):
+        note_head(engine, "desk", head, now_ms())
+
+
+def held_against_anchor(journal: Any, engine: Any) -> None:
+    """Raise JournalBroken when the database has seen more of the journal than there is."""
+    from engine.errors import JournalBroken
+    from engine.store.anchors import anchored
+
+    for claim in anchored(engine, "desk"):
+        if claim.seq > journal.head.seq or (claim.seq == journal.head.seq and claim.hash != journal.head.hash):
+            what = f"{journal.path} ends at {journal.head.id or 'nothing'}, the database has seen d-{claim.seq}"
+            raise JournalBroken(what, "restore the journal from a copy; `nightdesk journal verify`")
+
+
+def positions(book: Any) -> list[str]:
+    """Open positions in words: `btc-trend long 0.02`."""
+    from engine.core.ledger import open_lots
+    from engine.core.state import SIDES
+
+    return [
+        f"{name} {SIDES[sleeve.position.side]} {open_lots(sleeve.position) * spec.rules.lot_size:g}"
+        for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True)
+        if sleeve.position.open_layers > 0
+    ]
+
+
+def funding_text(policy: Any) -> str:
+    """The funding policy as it is stamped."""
+    return policy if isinstance(policy, str) else f"assume={policy[1]:g}"
+
+
+def sizes(series: Any) -> list[tuple[int, int]]:
+    """What tells that a file was written again."""
+    return [(s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in series.values()]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a small file at once; it need not survive a crash of the machine."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def log_of(path: Path) -> Any:
+    """A structured log, one JSON object a line; the file before it is kept once it has grown large."""
+    import structlog
+
+    if path.exists() and path.stat().st_size > 5_000_000:
+        path.replace(path.with_suffix(".1.jsonl"))
+    steps = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    return structlog.wrap_logger(
+        structlog.WriteLogger(path.open("a", encoding="utf-8", buffering=1)),
+        processors=[*steps, structlog.processors.JSONRenderer()],
+    )
+
+
+def trim_memory() -> None:
+    """Give back what loading the bars needed for a moment."""
+    import ctypes
+    import gc
+
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def make_market(home: Any) -> bool:
+    """Write the synthetic market if the desk's sleeves walk one and it is not there; True when it was written."""
+    from engine.control.config import active
+    from engine.core.state import DAY_MS
+    from engine.live import plan
+
+    config = active(home.engine)[1]
+    symbols = list(dict.fromkeys(sleeve.symbol for sleeve in config.sleeves if sleeve.venue == "synthetic"))
+    timeframe = config.sleeves[0].timeframe
+    known = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
+    if all((symbol, series) in known for symbol in symbols for series in (timeframe, "funding")):
+        return False
+    from engine.data.synthetic import write_synthetic
+
+    bar_ms = plan.clock_ms(config)
+    bars = min(SYNTHETIC_DAYS * DAY_MS // bar_ms, SYNTHETIC_BARS_MAX)
+    seed = int(getattr(home.desk.worker, "seed", SEED))
+    write_synthetic(home.path / "data" / "synthetic", symbols, timeframe, bar_ms, SYNTHETIC_FROM_MS, bars, seed)
+    return True
+
+
+def clean(words: list[str]) -> None:
+    """Begin anew in an allow-listed environment unless this one is: a model key must not even be in /proc."""
+    if set(os.environ) - set(ALLOWED) - set(TUNED) or any(os.environ.get(k) != v for k, v in TUNED.items()):
+        again(words)
+
+
+def again(words: list[str]) -> None:
+    """Replace this process by a fresh worker."""
+    command = worker_command(words)
+    os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter and module
+
+
+def main(words: list[str]) -> int:
+    """Run the worker of NIGHTDESK_HOME until it is stopped; the exit code."""
+    parser = argparse.ArgumentParser(prog="nightdesk worker")
+    parser.add_argument("--bars-per-second", type=float, default=None)
+    asked = parser.parse_args(words).bars_per_second
+    clean(words)
+    from app.home import open_home
+    from engine.errors import BadInput, DeskError
+
+    try:
+        home = open_home()
+        rate = home.desk.worker.bars_per_second if asked is None else asked
+        if not 0 < rate <= 100_000:
+            raise BadInput(f"--bars-per-second {rate} is out of bounds", "above 0, up to 100000")
+        if make_market(home):
+            again(words)  # the libraries that made it leave the memory
+        worker = Worker(home, rate, Pause())
+        worker.open()
+        worker.run()
+    except DeskError as error:
+        sys.stderr.write(f"nightdesk worker: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
