@@ -13,7 +13,7 @@ import numpy as np
 from bench.ours import BAR_MS, market
 from bench.work import average, cpu_s
 from engine.core.desk import desk_bar
-from engine.core.kernel import bar_records, run_records, signal_records
+from engine.core.kernel import bar_records, run_records, signal_columns
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Rules, Signal, start, start_desk
 from engine.features.ta import ta
 from engine.strategies.signals import Signals
@@ -50,18 +50,18 @@ def signals(columns: np.ndarray, k: int) -> Signals:
 def compiled_ns(columns: np.ndarray, sleeves: int) -> tuple[float, float]:
     """(CPU ns a bar and sleeve with rows and hash, rows a bar and sleeve)."""
     records = bar_records(market(columns))
-    wanted = signal_records([signals(columns, k) for k in range(sleeves)])
+    wanted = signal_columns([signals(columns, k) for k in range(sleeves)])
     chosen = [rules(k) for k in range(sleeves)]
     work = lambda: run_records(records, wanted, 1, chosen, OPEN_LIMITS, [CASH] * sleeves)  # noqa: E731 - timed as it is
     work(), work()  # compile or load, and touch the memory
     seconds, found = cpu_s(work)
-    return seconds / len(wanted) * 1e9, len(found.rows) / len(wanted)
+    return seconds / len(wanted[0]) * 1e9, len(found.rows) / len(wanted[0])
 
 
 def plain_us(columns: np.ndarray) -> float:
     """CPU microseconds a bar of one sleeve as plain Python, the way the worker runs it."""
     bars = [Bar(*record) for record in bar_records(market(columns)).tolist()]
-    wanted = [Signal(*record) for record in signal_records([signals(columns, 0)]).tolist()]
+    wanted = [Signal(*x) for x in zip(*(c.tolist() for c in signal_columns([signals(columns, 0)])), strict=True)]
     chosen, book, sleeves, rows = [rules(0)], start_desk(CASH), [start(CASH)], [None] * 40
     ring, scratch = [0.0] * TRIPS_KEPT, ([0.0], [0], [0.0])
     begun = time.process_time()

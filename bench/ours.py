@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from bench.work import CASH, FEE, FIRST_S, WARM_BARS, cpu_s
-from engine.core.kernel import Result, bar_records, run_records, signal_records
+from engine.core.kernel import Result, bar_records, run_records, signal_columns
 from engine.core.state import K_FILL, K_FUNDING, K_SIZE, Limits
 from engine.data.align import Market
 from engine.features.frame import FeatureFrame
@@ -62,7 +62,7 @@ def run(data: Prepared) -> Result:
     chosen = params()
     signals = signals_of(cross, chosen, data.frame(), COSTS)
     rules = rules_of(chosen, INSTRUMENT, COSTS, 0, "reference", BAR_MS, WIDE_SLEEVE)
-    return run_records(data.records, signal_records([signals]), 1, [rules], WIDE, [CASH])
+    return run_records(data.records, signal_columns([signals]), 1, [rules], WIDE, [CASH])
 
 
 def paths(found: Result, data: Prepared) -> np.ndarray:
@@ -89,11 +89,11 @@ def phases(columns: np.ndarray) -> dict[str, float]:
     data, chosen, marks = prepare(columns), params(), [time.process_time()]
     signals = signals_of(cross, chosen, data.frame(), COSTS)
     marks.append(time.process_time())
-    records = signal_records([signals])
+    records = signal_columns([signals])
     marks.append(time.process_time())
     rules = rules_of(chosen, INSTRUMENT, COSTS, 0, "reference", BAR_MS, WIDE_SLEEVE)
     found = run_records(data.records, records, 1, [rules], WIDE, [CASH])
     marks.append(time.process_time())
-    names = ("signals", "records", "core, rows, hash")
+    names = ("signals", "columns", "core, rows, hash")
     assert found.desk.equity > 0
     return {name: (b - a) / len(columns) * 1e9 for name, a, b in zip(names, marks, marks[1:], strict=False)}

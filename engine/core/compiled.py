@@ -21,7 +21,7 @@ from numba.extending import intrinsic, lower_builtin, overload
 from numba.np.numpy_support import from_dtype
 
 from .desk import keep_mark, keep_watch, load, store
-from .state import Sleeve
+from .state import Signal, Sleeve
 
 
 def is_tuple(kind: Any) -> bool:
@@ -191,7 +191,11 @@ def store_record(_typing: Any, array: Any, _i: Any, value: Any) -> Any:
 
 @overload(load, inline="always")
 def load_overload(items, i, kind):  # type: ignore[no-untyped-def]  # noqa: ARG001 - numba compares signatures, names and annotations
-    """desk.load for record arrays."""
+    """desk.load for record arrays, and for Signals: one array a field, read where they lie instead of packed into records."""
+    if isinstance(items, types.BaseTuple):
+        return lambda items, i, kind: Signal(  # noqa: ARG005 - the overloaded signature
+            np.int64(items[0][i]), items[1][i], items[2][i], items[3][i], items[4][i], items[5][i]
+        )
     return lambda items, i, kind: load_record(items, i, kind)  # noqa: PLW0108 - numba wants a Python function
 
 

@@ -16,7 +16,7 @@ from blake3 import blake3
 from numba.extending import register_jitable
 
 from . import compiled, desk, exits, fills, guardrails, ledger, rows, sizing, state, step
-from .compiled import dtype_of, from_record, shorter, to_records
+from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .desk import desk_bar
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
@@ -101,7 +101,22 @@ def cached_entry(digest: str) -> Callable[..., Any]:
         return run(bars, signals, sleeves, rules, book, limits, ring, gross, sides, left, out, equity, quick)
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    return numba.njit(**options)(entry)  # type: ignore[no-any-return]
+    try:
+        return numba.njit(signature_of(), **options)(entry)  # type: ignore[no-any-return]
+    except numba.core.errors.TypingError as error:  # told in a few lines, not in numba's hundred
+        raise TypeError(shorter(str(error))) from None
+
+
+def signature_of() -> tuple[Any, ...]:
+    """The argument types of run(). One signature for all runs, so that set-up compiles what every run loads.
+
+    Signal arrays may be strided: a figure that is the same at every bar is one number seen everywhere.
+    """
+    column, records = (lambda kind: numba.types.Array(kind, 1, "C")), (lambda kind: numba.typeof(np.empty(0, dtype_of(kind))))
+    strided = [numba.types.Array(k, 1, "A", readonly=True) for k in (numba.int8, *[numba.float64] * 5)]
+    floats, whole = column(numba.float64), column(numba.int64)
+    loop = (records(Bar), numba.types.Tuple(strided), records(Sleeve), records(Rules), numba_type(Desk), numba_type(Limits))
+    return (*loop, floats, floats, whole, floats, records(Row), floats, numba.int64)
 
 
 register()
@@ -109,11 +124,8 @@ dispatcher = cached_entry(sources_digest())
 
 
 def compiled_run(*args: Any) -> tuple[Desk, int, int]:
-    """run() on record arrays, compiled. A typing mistake in the core is told in a few lines, not in numba's hundred."""
-    try:
-        return dispatcher(*args)  # type: ignore[no-any-return]
-    except numba.core.errors.TypingError as error:
-        raise TypeError(shorter(str(error))) from None
+    """run() on record arrays, compiled; `signals` as signal_columns gives them."""
+    return dispatcher(*args)  # type: ignore[no-any-return]
 
 
 def bar_records(market: Any) -> np.ndarray:
@@ -125,13 +137,11 @@ def bar_records(market: Any) -> np.ndarray:
     return out.reshape(-1)
 
 
-def signal_records(signals: Sequence[Any]) -> np.ndarray:
-    """One Signals (strategies/signals.py) a sleeve as Signal records, flat, sleeve fastest."""
-    out = np.empty((len(signals[0].side), len(signals)), dtype_of(Signal))
-    for s, signal in enumerate(signals):
-        for name in Signal._fields:
-            out[name][:, s] = getattr(signal, name)
-    return out.reshape(-1)
+def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
+    """One Signals (strategies/signals.py) a sleeve -> one flat array a field of Signal, sleeve fastest; of one sleeve, its own."""
+    if len(signals) == 1:
+        return tuple(getattr(signals[0], name) for name in Signal._fields)
+    return tuple(np.column_stack([getattr(signal, name) for signal in signals]).reshape(-1) for name in Signal._fields)
 
 
 def run_desk(
@@ -152,7 +162,7 @@ def run_desk(
     assert all(len(x.side) == len(market.close_ms) for x in signals)
     return run_records(
         bar_records(market) if bars is None else bars,
-        signal_records(signals),
+        signal_columns(signals),
         len(market.instruments),
         rules,
         limits,
@@ -163,14 +173,14 @@ def run_desk(
 
 def run_records(
     bars: np.ndarray,
-    signals: np.ndarray,
+    signals: tuple[np.ndarray, ...],
     instruments: int,
     rules: Sequence[Rules],
     limits: Limits,
     cash: Sequence[float],
     halted: int = 0,
 ) -> Result:
-    """run_desk on records: `bars` flat, instrument fastest; `signals` flat, sleeve fastest."""
+    """run_desk on what the compiled loop reads: bar_records and signal_columns."""
     count, length = len(rules), len(bars) // instruments
     room = ROWS_GUESS * length * count + 1_000
     while True:
@@ -191,7 +201,7 @@ def run_records(
 
 def warm_up() -> None:
     """Compile for the types that run_records passes, on no bars at all."""
-    none = np.zeros(0, dtype_of(Bar)), np.zeros(0, dtype_of(Signal))
+    none = np.zeros(0, dtype_of(Bar)), tuple(np.zeros(0, np.int8 if k == 0 else np.float64) for k in range(6))
     run_records(*none, 1, [Rules(*(kind(0) for kind in Rules.__annotations__.values()))], Limits(1.0, 1.0, 1.0, 1), [1.0])
 
 

@@ -236,9 +236,9 @@ def signals_in_span(sleeve: Planned, loaded: Loaded) -> Signals:
 
 def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
     """kernel.Result of the asked fill mode and of both scenarios."""
-    from engine.core.kernel import bar_records, run_records, signal_records
+    from engine.core.kernel import bar_records, run_records, signal_columns
 
-    bars, said = bar_records(span), signal_records(signals)
+    bars, said = bar_records(span), signal_columns(signals)
     cash = [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):

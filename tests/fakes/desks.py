@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.compiled import dtype_of, from_record, to_records
-from engine.core.kernel import bar_records, compiled_run, run, signal_records
+from engine.core.kernel import bar_records, compiled_run, run, signal_columns
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 BAR_MS = 900_000
@@ -57,8 +57,8 @@ def market(columns: dict[str, np.ndarray], first_ms: int = 1_735_689_600_000) ->
     return SimpleNamespace(instruments=names, timeframe_ms=BAR_MS, close_ms=close_ms, notes=(), **full)
 
 
-def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """(bar records, signal records) with everything that a feed can do wrong: jumps, gaps, zeros, NaN in single fields."""
+def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """(bar records, signal columns) with everything that a feed can do wrong: jumps, gaps, zeros, NaN in single fields."""
     rng = np.random.default_rng(seed)
     shape = (bars, instruments)
     close = 100.0 * np.exp(np.cumsum(rng.standard_t(2.5, shape) * 0.01, axis=0))
@@ -76,7 +76,7 @@ def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) 
     for name in ("open", "high", "low", "close", "volume"):
         columns[name][rng.random(shape) < 0.01] = np.nan
     signals = [signal(rng, bars) for _ in range(sleeves)]
-    return bar_records(market(columns)), signal_records(signals)
+    return bar_records(market(columns)), signal_columns(signals)
 
 
 def signal(rng: np.random.Generator, bars: int) -> Any:
@@ -122,15 +122,22 @@ def hostile_rules(seed: int, sleeves: int = 7, instruments: int = 3) -> list[Rul
 
 
 def both_ways(
-    bars: np.ndarray, signals: np.ndarray, rules: list[Rules], limits: Limits, cash: float, halted: int = 0
+    bars: np.ndarray, signals: tuple[np.ndarray, ...], rules: list[Rules], limits: Limits, cash: float, halted: int = 0
 ) -> tuple[Any, Any]:
     """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous)."""
     count, instruments = len(rules), 1 + max(r.instrument for r in rules)
-    length, room = len(bars) // instruments, 12 * len(signals) + 100
+    length, room = len(bars) // instruments, 12 * len(signals[0]) + 100
     book = start_desk(cash * count)._replace(halted=halted)
     first = [start(cash) for _ in rules]
 
-    listed = [Bar(*r) for r in bars.tolist()], [Signal(*r) for r in signals.tolist()], list(first), rules, book, limits
+    listed = (
+        [Bar(*r) for r in bars.tolist()],
+        [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)],
+        list(first),
+        rules,
+        book,
+        limits,
+    )
     ring, rows, equity = [0.0] * (TRIPS_KEPT * count), [None] * room, [0.0] * length
     scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
     desk, n, unclear = run(*listed, ring, *scratch, rows, equity, 0)
