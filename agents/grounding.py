@@ -89,14 +89,18 @@ class Ground:
     asked: Sequence[str] = ()
     arguments: Sequence[Mapping[str, Any]] = ()
     names: Sequence[str] = ()  # ids and names of the thread: digits inside them are no claims
+    quotes: Sequence[str] = ()  # what tools said in this turn: a sentence or a row of it, repeated whole, needs no fact
     typed: tuple[Claim, ...] = field(init=False)
     settings: tuple[tuple[str, float], ...] = field(init=False)
+    quoted: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the person's numbers and the arguments once."""
         lines = (line for text in self.asked for line in text.splitlines())
         object.__setattr__(self, "typed", tuple(claim for line in lines for claim in claims(line)))
         object.__setattr__(self, "settings", tuple(_settings(self.arguments)))
+        said = (render.safe(text, {fact.evidence.id for fact in self.facts.values()}) for text in self.quotes)
+        object.__setattr__(self, "quoted", frozenset(part for text in said for part in _whole_parts(text)))
 
 
 def _settings(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
@@ -114,6 +118,14 @@ def _settings(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
     elif isinstance(value, str):
         for name, number in re.findall(r"(\w+)\s*=\s*([-+]?\d+(?:\.\d+)?)", value):
             yield name, float(number)
+
+
+def _whole_parts(text: str) -> Iterator[str]:
+    """The lines and sentences of what a tool said, as they are recognised when an answer repeats them."""
+    for line in text.splitlines():
+        yield line.strip()
+        for start, end, _ in _sentences(line):
+            yield line[start:end].strip()
 
 
 def ground(draft: str, stand: Ground) -> Grounded:
@@ -209,15 +221,25 @@ def _line(
 ) -> str:
     """The line with each claim that stands on nothing struck out."""
     out = line
+    if _quoted(line, marks, stand):
+        return line
     for claim in reversed(list(claims(line, names))):
-        sentence = next((said for start, end, said in parts if start <= claim.start < end), line)
-        if _stands(claim, sentence, stand):
+        start, end, sentence = next((part for part in parts if part[0] <= claim.start < part[1]), (0, len(line), line))
+        if _quoted(line[start:end], marks, stand) or _stands(claim, sentence, stand):
             continue
         readable = _unmark(sentence, marks) if marks else sentence
         why = "no fact of this thread has this value, in this unit, for what the sentence names"
         struck.append(Struck(claim.text, readable.strip()[:300], why))
         out = f"{out[: claim.start]}~~{claim.text}~~{out[claim.start + len(claim.text) :]}"
     return out
+
+
+def _quoted(text: str, marks: Sequence[Fact], stand: Ground) -> bool:
+    """Does the text repeat, whole, a sentence or a row that a tool of this turn said? A lead-in before it is allowed."""
+    if not stand.quoted:
+        return False
+    said = re.sub(r"[\ue000-\uf8ff]", lambda found: f"{{{marks[ord(found[0]) - MARK].ref}}}", text).strip()
+    return said in stand.quoted or re.sub(r"^(?:\*\*[^*]+\*\*|[A-Z][^.:{}|0-9]{0,60}:)\s+", "", said) in stand.quoted
 
 
 # --------------------------------------------------------------------------- does it stand?

@@ -18,7 +18,8 @@ _MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?"
 )
 _UNIT = r"minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y"
-_NUMBER_WORDS = {word: n for n, word in enumerate("a one two three four five six seven eight nine ten".split(), 0)}
+_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)}
 _NUMBER_WORDS |= {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
 
 

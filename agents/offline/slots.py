@@ -18,6 +18,7 @@ _TIMEFRAME = re.compile(
 )
 _SIZES = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "1h": "1h", "30m": "30m", "2h": "2h", "4h": "4h", "2m": "2m"}
 _ID = re.compile(r"(?<![\w-])([a-z]{1,5}-(?=[0-9a-z-]*\d)[0-9a-z]+(?:-[0-9a-z]+)*)(?![\w-])")
+_PROPOSAL = re.compile(r"\bproposal\s+(?:number\s+|no\.?\s*|#)?(\d{1,6})\b(?!\.\d)")
 _NUMBER_OF = re.compile(r"(?:round[ -]?trip|trade|trip|number|no\.?)\s*(?:number|no\.?)?\s*#?(\d{1,5})\b|#(\d{1,5})\b")
 
 
@@ -76,6 +77,8 @@ def read(question: str, words: Words) -> Slots:
     text = tidy(question, words)
     ids = tuple(dict.fromkeys(found[1] for found in _ID.finditer(text) if not _is_name(found[1], words)))
     rest = _blank(text, [found.span(1) for found in _ID.finditer(text) if found[1] in ids])
+    ids += tuple(f"prop-{found[1]}" for found in _PROPOSAL.finditer(rest))
+    rest = _blank(rest, [found.span() for found in _PROPOSAL.finditer(rest)])
     number = next((int(found[1] or found[2]) for found in _NUMBER_OF.finditer(rest)), None)
     if number is not None:
         rest = _blank(rest, [found.span() for found in _NUMBER_OF.finditer(rest)])

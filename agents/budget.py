@@ -1,0 +1,42 @@
+"""How much a turn may use: rounds, calls, seconds, tokens. Called by agents/nodes.py; past it the turn ends in plain words."""
+
+import time
+from dataclasses import dataclass, field
+
+from agents.model import Usage
+
+# recall, think, (act, think) for each round, ground, reply: the graph's step limit of 24 is never what ends a turn
+STEPS = 24
+ROUNDS_MAX = 9
+
+
+@dataclass
+class Budget:
+    """Counts down one turn. `started_s` and `clock` are of the machine, not of the desk."""
+
+    calls_max: int = 16
+    seconds_max: float = 900.0
+    tokens_max: int = 400_000
+    rounds: int = 0
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    started_s: float = field(default_factory=time.monotonic)
+
+    def spent(self) -> str:
+        """Which part of the budget is used up; empty while there is some of each."""
+        if self.rounds >= ROUNDS_MAX:
+            return f"{ROUNDS_MAX} rounds of tool calls"
+        if self.calls >= self.calls_max:
+            return f"{self.calls_max} tool calls"
+        if time.monotonic() - self.started_s >= self.seconds_max:
+            return f"{self.seconds_max:g} seconds"
+        if self.usage.input_tokens + self.usage.output_tokens >= self.tokens_max:
+            return f"{self.tokens_max:,} tokens"
+        return ""
+
+    def may_call(self) -> bool:
+        """Count one tool call; False when it is one too many."""
+        if self.calls >= self.calls_max:
+            return False
+        self.calls += 1
+        return True

@@ -1,0 +1,47 @@
+"""Who answers: the roles of roles/*.md, prompt and tools. Called by agents/turns.py and tools of the command line.
+
+A role's front matter may only narrow what tools/catalog.py allows it: a tool that the catalog does not give it is an error at
+load, not a tool more.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from engine.errors import BadInput
+from tools.catalog import tools_of
+from tools.contract import ROLES, Tool
+from tools.contract import Role as RoleName
+
+FOLDER = Path(__file__).parent / "roles"
+
+
+class Role(NamedTuple):
+    """One role: its name, what it is for in a line, its prompt, and the tools it may call."""
+
+    name: RoleName
+    about: str
+    prompt: str
+    tools: tuple[Tool, ...]
+
+
+@cache
+def role(name: str) -> Role:
+    """The role of that name. BadInput, one line, for a name that is none."""
+    if name not in ROLES:
+        raise BadInput(f"unknown role {name[:40]!r}", f"there are {', '.join(ROLES)}")
+    return read(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def read(name: RoleName, text: str) -> Role:
+    """A role from its file's text. Raises ValueError when the front matter is off or names a tool the catalog refuses it."""
+    _, head, prompt = text.split("---\n", 2)
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in head.splitlines() if line)}
+    if fields.get("role") != name:
+        raise ValueError(f"{name}.md says it is the role {fields.get('role')!r}")
+    allowed = {tool.name: tool for tool in tools_of(name)}
+    wanted = [part.strip() for part in fields.get("tools", "").split(",") if part.strip()]
+    beyond = [tool for tool in wanted if tool not in allowed]
+    if beyond:
+        raise ValueError(f"{name}.md lists {', '.join(beyond)}, which the catalog does not give the {name}")
+    return Role(name, fields.get("about", ""), prompt.strip(), tuple(allowed[tool] for tool in wanted))

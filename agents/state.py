@@ -1,0 +1,61 @@
+"""What a turn knows: the values that pass through the graph, and the things its nodes work with. Read by graph and nodes."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NamedTuple, TypedDict
+
+from agents.budget import Budget
+from agents.grounding import Struck
+from agents.model import Call, Message, Model
+from agents.roster import Role
+from tools.contract import Fact, ToolContext, ToolResult
+
+
+class Done(NamedTuple):
+    """A call with its answer."""
+
+    call: Call
+    result: ToolResult
+
+
+class TurnState(TypedDict):
+    """What the nodes hand on. `messages` and `done` grow; the rest is set once."""
+
+    messages: Annotated[list[Message], operator.add]
+    done: Annotated[list[Done], operator.add]
+    draft: str
+    answer: str
+    struck: list[Struck]
+
+
+class Earlier(NamedTuple):
+    """A turn that has ended, folded by code: what was asked and answered, what its calls were and left behind."""
+
+    id: str
+    asked: str
+    answered: str
+    calls: tuple[Mapping[str, Any], ...]  # name, args, status, text, data, evidence (ids)
+    runs: tuple[str, ...]
+    proposals: tuple[str, ...]
+
+
+@dataclass
+class Work:
+    """One turn's tools of the trade, made by agents/turns.py; nodes read it, only the context's facts and handles grow."""
+
+    question: str
+    role: Role
+    ctx: ToolContext
+    model: Model
+    system: Message
+    earlier: Sequence[Earlier] = ()
+    settings: Sequence[Mapping[str, Any]] = ()  # live parameters: numbers of configuration that an answer may name
+    names: Sequence[str] = ()
+    stamp: str = ""  # desk time, paper, source: code's own last line of an answer with numbers of the desk
+    budget: Budget = field(default_factory=Budget)
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        """Every fact shown in this thread so far."""
+        return self.ctx.facts

@@ -1,0 +1,230 @@
+"""Threads and turns in the desk's tables: opened, begun, told event by event, ended, read back. Called by agents/turns.py.
+
+A turn is a row, not a connection: what happened in it is there for whoever comes later, and a thread goes on after a restart.
+One turn of a thread runs at a time; a running turn whose process is gone is closed as interrupted by whoever comes next.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, func, select
+
+from agents.state import Earlier
+from engine.errors import BadInput, Busy
+from engine.store import db
+from engine.store.tables import Thread, Turn, TurnEvent
+from tools.contract import Evidence, Fact
+
+FRESH_MS = 12 * 3_600_000  # wall time after which a thread is not picked up again unless it is named
+FACTS_KEPT = 4000  # of a thread; the oldest go first
+EARLIER_KEPT = 40
+
+
+class Open(NamedTuple):
+    """A thread as a turn finds it: what was given out and shown in it, and its ended turns, oldest first."""
+
+    id: str
+    role: str
+    handles: dict[str, str]
+    facts: dict[str, Fact]
+    earlier: tuple[Earlier, ...]
+
+
+def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int) -> str:
+    """The id of the thread to use: `wanted` (`new` makes one, `last` or an id finds one), else the role's latest fresh one.
+
+    BadInput for an id that is none or belongs to another role.
+    """
+    if wanted and wanted not in ("new", "last"):
+        with db.read(engine) as session:
+            row = session.get(Thread, wanted)
+        if row is None:
+            raise BadInput(f"there is no thread {wanted[:60]!r}", "leave --thread out for the latest one, or --thread new")
+        if row.role != role:
+            raise BadInput(f"thread {row.id} is the {row.role}'s", f"ask with --role {row.role}, or --thread new")
+        return row.id
+    latest = None if wanted == "new" else _latest(engine, role, person)
+    if latest is not None and (
+        wanted == "last" or (_touched(engine, latest) > now_ms - FRESH_MS and not running(engine, latest))
+    ):
+        return latest
+    if wanted == "last":
+        raise BadInput(f"the {role} has no thread yet", "leave --thread out to begin one")
+    return _new(engine, role, person, now_ms)
+
+
+def _latest(engine: Engine, role: str, person: str) -> str | None:
+    with db.read(engine) as session:
+        mine = select(Thread.id).where(Thread.role == role, Thread.person == person)
+        return session.exec(mine.order_by(col(Thread.created_ms).desc(), col(Thread.id).desc())).first()
+
+
+def _touched(engine: Engine, thread: str) -> int:
+    """When the thread's last turn began."""
+    with db.read(engine) as session:
+        return session.exec(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).one() or 0
+
+
+def _new(engine: Engine, role: str, person: str, now_ms: int) -> str:
+    identity = _identity("t", now_ms)
+    with db.write(engine) as session:
+        session.add(Thread(id=identity, role=role, person=person, created_ms=now_ms))
+    return identity
+
+
+def _identity(letter: str, now_ms: int) -> str:
+    return f"{letter}-{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}"
+
+
+def running(engine: Engine, thread: str) -> bool:
+    """Whether a turn of the thread runs in a process that lives."""
+    with db.read(engine) as session:
+        rows = session.exec(select(Turn.body).where(Turn.thread == thread, Turn.state == "running")).all()
+    return any(alive(json.loads(body)) for body in rows)
+
+
+def load(engine: Engine, thread: str) -> Open:
+    """A thread with what it holds."""
+    with db.read(engine) as session:
+        row = session.get(Thread, thread)
+        assert row is not None, thread  # noqa: S101 - find() gave this id
+        turns = session.exec(
+            select(Turn)
+            .where(Turn.thread == thread, Turn.state == "done")
+            .order_by(col(Turn.created_ms).desc())
+            .limit(EARLIER_KEPT)
+        ).all()
+        body = json.loads(row.body)
+    facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
+    return Open(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
+
+
+def _fact(stored: Sequence[Any]) -> Fact:
+    ref, subject, metric, value, unit, evidence = stored
+    return Fact(ref, subject, metric, value, unit, Evidence(*evidence))
+
+
+def _earlier(turn: Turn) -> Earlier:
+    answer, body = json.loads(turn.answer), json.loads(turn.body)
+    calls = tuple(body.get("calls", ()))
+    runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
+    return Earlier(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), tuple(answer.get("proposals", ())))
+
+
+# --------------------------------------------------------------------------- a turn
+
+
+def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms: int) -> str:
+    """Write the running turn; its id. Busy when the thread has one that runs; a dead one is closed as interrupted."""
+    identity = _identity("u", now_ms)
+    with db.write(engine) as session:
+        for row in session.exec(select(Turn).where(Turn.thread == thread, Turn.state == "running")).all():
+            if alive(json.loads(row.body)):
+                raise Busy(f"thread {thread} is answering another question", "wait for it, or use --thread new")
+            _interrupt(session, row, now_ms)
+        body = json.dumps(own_process())
+        session.add(
+            Turn(
+                id=identity,
+                thread=thread,
+                role=role,
+                text=text,
+                model=model,
+                created_ms=_after(session, thread, now_ms),
+                body=body,
+            )
+        )
+    return identity
+
+
+def _after(session: Session, thread: str, now_ms: int) -> int:
+    """`now_ms`, or just after the thread's last turn: turns keep their order when the clock was set back."""
+    last = session.exec(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).one()
+    return max(now_ms, (last or 0) + 1)
+
+
+def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
+    row.state, row.ended_ms = "failed", now_ms
+    row.answer = json.dumps({"answer_md": "Interrupted: the process that answered is gone. Ask again."})
+    last = session.exec(select(func.max(TurnEvent.n)).where(TurnEvent.turn == row.id)).one() or 0
+    session.add(TurnEvent(turn=row.id, n=last + 1, kind="interrupted", created_ms=now_ms))
+    session.add(row)
+
+
+def tell(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
+    """Store event `n` of a turn."""
+    with db.write(engine) as session:
+        text = json.dumps(dict(body), ensure_ascii=False, default=str)
+        session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=text))
+
+
+def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
+    """The stored events of a turn past number `after`, in order: where a reader attaches again."""
+    with db.read(engine) as session:
+        rows = session.exec(
+            select(TurnEvent).where(TurnEvent.turn == turn, col(TurnEvent.n) > after).order_by(col(TurnEvent.n))
+        ).all()
+    for row in rows:
+        yield {"n": row.n, "kind": row.kind, **json.loads(row.body)}
+
+
+def end(
+    engine: Engine,
+    turn: str,
+    state: str,
+    answer: Mapping[str, Any],
+    calls: Sequence[Mapping[str, Any]],
+    now_ms: int,
+    kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
+) -> None:
+    """Close a turn with its answer; `kept` are the thread's handles and facts, stored in the same transaction."""
+    with db.write(engine) as session:
+        row = session.get(Turn, turn)
+        if row is None or row.state != "running":
+            return
+        row.state, row.ended_ms = state, now_ms
+        row.answer = json.dumps(dict(answer), ensure_ascii=False, default=str)
+        row.body = json.dumps({**json.loads(row.body), "calls": list(calls)}, ensure_ascii=False, default=str)
+        session.add(row)
+        thread = session.get(Thread, row.thread)
+        if kept is not None and thread is not None:
+            handles, facts = kept
+            latest = [[*fact[:5], list(fact.evidence)] for fact in facts.values()][-FACTS_KEPT:]
+            thread.body = json.dumps({"handles": dict(handles), "facts": latest}, ensure_ascii=False, default=str)
+            session.add(thread)
+
+
+# --------------------------------------------------------------------------- whose turn is it?
+
+
+def own_process() -> dict[str, Any]:
+    """This process, told apart from a later one with the same number."""
+    return {"pid": os.getpid(), "born": _born(os.getpid())}
+
+
+def alive(body: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a running turn still lives."""
+    pid = body.get("pid")
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return body.get("born") in (None, _born(pid))
+
+
+def _born(pid: int) -> str | None:
+    """When the process began, as the kernel counts; None where that is not told."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return None

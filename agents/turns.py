@@ -1,0 +1,262 @@
+"""The one entry to the agents: `ask` turns a question in a thread into numbered events, the last of them the answer.
+
+Called by app/cli/chat.py (and by the API). Every event is a row before it is told. `/halt REASON` is done before any model
+reads anything. A turn that ends badly is closed with a plain answer; nothing it found is lost.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from agents import graph, nodes, prompt, threads
+from agents.budget import STEPS
+from agents.model import Message, Model
+from agents.offline.model import Known
+from agents.offline.plans import Past, Result
+from agents.offline.words import Words
+from agents.render import instant, one_line, safe
+from agents.roster import role as role_of
+from agents.state import Done, Earlier, Work
+from engine.errors import BadInput, DeskError
+from tools.catalog import TOOLS
+from tools.contract import Effect, Fact, ToolContext
+
+QUESTION_MAX = 4000
+Event = dict[str, Any]
+
+
+class Office(Protocol):
+    """What a turn needs from the process around it; app/wiring.py is it."""
+
+    engine: Any
+    home: Path
+    model: Model
+    source: str  # recorded | pulled | synthetic: the bars the desk walks
+
+    def now_ms(self) -> int:
+        """The machine's time."""
+
+    def desk_ms(self) -> int | None:
+        """The desk's time."""
+
+    def words(self, desk_ms: int | None) -> Words:
+        """The vocabulary of questions."""
+
+    def context(self, **of_the_turn: Any) -> ToolContext:
+        """A tool context with role, thread, turn, person, desk_ms, now_ms, model, handles and facts of a turn."""
+
+    def record(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Append to the people journal."""
+
+    def halt(self, reason: str, person: str) -> str:
+        """Latch the halt; what to say of it."""
+
+
+def ask(office: Office, role: str, text: str, person: str, thread: str | None = None) -> Generator[Event, None, Event]:
+    """Ask `role` in `thread` (None: the latest fresh one of this person and role, `new`, `last`, or an id).
+
+    Yields events {"n", "kind", ...}: begun, understood, tool_started, tool_progress, tool_finished, answer (last, with
+    the keys of `chat --json`); returns that answer. BadInput for a bad role, thread or empty question; Busy while the
+    thread answers another question.
+    """
+    who, question = role_of(role), _question(text)
+    now_ms = office.now_ms()
+    where = threads.find(office.engine, who.name, person, thread, now_ms)
+    turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms)
+    told = _Told(office, turn)
+    calls: list[Done] = []
+    answer: Event | None = None
+    ctx: ToolContext | None = None
+    try:
+        yield told.event("begun", {"thread": where, "turn": turn, "role": who.name, "model": _model(office.model)})
+        office.record("ask", {"role": who.name, "person": one_line(person, 80), "thread": where, "turn": turn, "text": question})
+        if (reason := halt_reason(question)) is not None:
+            answer = _answer(office, where, turn, who.name, office.halt(reason, person))
+        else:
+            held = threads.load(office.engine, where)
+            work = _work(office, who.name, question, person, held, turn)
+            ctx = work.ctx
+            state = yield from _run(work, told, calls)
+            struck = [s._asdict() for s in state["struck"]]
+            answer = _answer(office, where, turn, who.name, state["answer"], work, calls, struck)
+    except DeskError as error:
+        answer = _answer(office, where, turn, who.name, f"That did not work: {safe(str(error))}")
+    finally:
+        _close(office, turn, answer, calls, ctx)
+    yield told.event("answer", answer)
+    return answer
+
+
+def halt_reason(text: str) -> str | None:
+    """The reason of `/halt REASON`; None when the text is no halt. A halt without a reason still halts."""
+    words = text.strip().split(maxsplit=1)
+    if not words or words[0].lower() not in ("/halt", "/halt:", "/halt!", "/stop"):
+        return None
+    return one_line(words[1], 300) if len(words) > 1 else "halted from a chat, no reason given"
+
+
+def _question(text: str) -> str:
+    bare = text.strip()
+    if not bare:
+        raise BadInput("there is no question", 'write it in quotes: nightdesk chat --role operator "is anything wrong?"')
+    if len(bare) > QUESTION_MAX:
+        raise BadInput(f"the question has {len(bare)} characters", f"at most {QUESTION_MAX}")
+    return safe_question(bare)
+
+
+def safe_question(text: str) -> str:
+    """The person's words as they are kept: no control characters, lines joined."""
+    return one_line(text, QUESTION_MAX)
+
+
+class _Told:
+    """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
+
+    def __init__(self, office: Office, turn: str) -> None:
+        self.office, self.turn, self.n = office, turn, 0
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> Event:
+        if kind == "tool_progress":
+            return {"n": self.n, "kind": kind, **body}
+        self.n += 1
+        threads.tell(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
+        return {"n": self.n, "kind": kind, **body}
+
+
+def _work(office: Office, role: str, question: str, person: str, held: threads.Open, turn: str) -> Work:
+    """Everything the nodes work with, made for this turn."""
+    desk_ms = office.desk_ms()
+    who, words = role_of(role), office.words(desk_ms)
+    ctx = office.context(
+        role=who.name,
+        thread=held.id,
+        turn=turn,
+        person=person,
+        desk_ms=desk_ms,
+        now_ms=office.now_ms(),
+        model=office.model.name,
+        handles=held.handles,
+        facts=held.facts,
+    )
+    past = [_past(earlier) for earlier in held.earlier]
+    known = Known(who.name, words, past, ctx.handles)
+    blocks = [] if office.model.offline else prompt.blocks_of(ctx, words)
+    system = Message("system", prompt.system_text(who, blocks), data=known)
+    settings = [dict(sleeve.params) for sleeve in words.sleeves]
+    names = [sleeve.name for sleeve in words.sleeves] + [*words.strategies, *words.symbols]
+    return Work(question, who, ctx, office.model, system, held.earlier, settings, names, _stamp(office, desk_ms))
+
+
+def _past(earlier: Earlier) -> Past:
+    results = tuple(
+        Result(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
+    )
+    return Past(earlier.asked, results)
+
+
+def _stamp(office: Office, desk_ms: int | None) -> str:
+    """The last line of an answer that speaks of the desk."""
+    when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
+    model = "OFFLINE model" if office.model.offline else f"model {office.model.name}"
+    return f"*{when} · PAPER · {office.source} data · {model}*"
+
+
+def _run(work: Work, told: _Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
+    """Run the graph, telling its events as they happen; `calls` grows with it. Returns the last state."""
+    graph.no_tracing()
+    from langgraph.errors import GraphRecursionError
+
+    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "answer": "", "struck": []}
+    stream = graph.build(work).stream(dict(state), {"recursion_limit": STEPS}, stream_mode=["custom", "values"])
+    try:
+        for mode, part in stream:
+            if mode == "values":
+                state = part
+                calls[:] = part["done"]
+            else:
+                body = {key: value for key, value in part.items() if key != "kind"}
+                yield told.event(part["kind"], body)
+    except GraphRecursionError:
+        state["draft"] = nodes.plain("I stopped here: the step limit of a turn is reached.", state["done"])
+        state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
+        state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
+    return state
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {"name": model.name, "wire": model.wire, "offline": model.offline}
+
+
+def _answer(
+    office: Office,
+    thread: str,
+    turn: str,
+    role: str,
+    text: str,
+    work: Work | None = None,
+    calls: Sequence[Done] = (),
+    struck: Sequence[Mapping[str, str]] = (),
+) -> Event:
+    """The answer with exactly the keys of `chat --json`."""
+    results = [entry.result for entry in calls]
+    facts = {fact.ref: fact for result in results for fact in result.facts}
+    usage = work.budget.usage if work else None
+    return {
+        "thread": thread,
+        "turn": turn,
+        "role": role,
+        "model": _model(office.model),
+        "answer_md": text,
+        "facts": [_fact_json(fact) for fact in facts.values()],
+        "struck": [dict(entry) for entry in struck],
+        "tool_calls": [_call_json(entry) for entry in calls],
+        "jobs": list(dict.fromkeys(i for result in results for i in _jobs_of(result))),
+        "proposals": list(dict.fromkeys(e.id for entry in calls for e in _proposed(entry))),
+        "usage": {
+            "input_tokens": usage.input_tokens if usage else 0,
+            "output_tokens": usage.output_tokens if usage else 0,
+            "tool_calls": len(calls),
+        },
+    }
+
+
+def _fact_json(fact: Fact) -> dict[str, Any]:
+    return {**fact._asdict(), "evidence": fact.evidence._asdict()}
+
+
+def _call_json(entry: Done) -> dict[str, Any]:
+    return {"id": entry.call.id, "name": entry.call.name, "args": dict(entry.call.args), "status": entry.result.status}
+
+
+def _jobs_of(result: Any) -> list[str]:
+    return [result.job] if result.job else [e.id for e in result.evidence if e.kind == "job"]
+
+
+def _proposed(entry: Done) -> list[Any]:
+    """Evidence of proposals that this call made (not of those it read)."""
+    line = TOOLS.get(entry.call.name)
+    made = line is not None and line.effect is Effect.PROPOSE and entry.result.status == "ok"
+    return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
+
+
+def _close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
+    """End the turn's row and journal it, also when the reader went away in the middle."""
+    state = "done" if answer is not None else "cancelled"
+    stored = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
+    kept = None if ctx is None else (ctx.handles, ctx.facts)
+    threads.end(office.engine, turn, state, stored, [_kept_call(entry) for entry in calls], office.now_ms(), kept)
+    body = {"turn": turn, "state": state, "model": office.model.name, "answer": one_line(stored["answer_md"], 500)}
+    office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
+
+
+def _kept_call(entry: Done) -> dict[str, Any]:
+    """A call as later turns of the thread know it."""
+    r = nodes.result_of(entry)
+    return {
+        "name": r.name,
+        "args": dict(r.args),
+        "status": r.status,
+        "text": one_line(r.text, 600),
+        "data": dict(r.data),
+        "evidence": list(r.evidence),
+    }

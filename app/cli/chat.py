@@ -1,0 +1,182 @@
+"""`nightdesk chat`: a question to one of the roles, its steps on stderr as they happen, the answer on stdout.
+
+Without --thread it goes on with the role's latest thread (of the last twelve hours), so that "propose the better one" typed after
+a comparison means that comparison; --thread new begins one. `/halt REASON` is done before anything else is loaded.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import out
+from engine.errors import BadInput, DeskError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+CHANNEL = "cli"
+HALTS = ("/halt", "/halt:", "/halt!", "/stop")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command("chat")
+    def chat(
+        text: str = typer.Argument(..., help='The question, in quotes; "/halt REASON" halts the desk at once.'),
+        role: str = typer.Option(..., "--role", help="developer, operator or advisor"),
+        thread: str = typer.Option(None, "--thread", help="a thread's id, last, or new; default: the role's latest"),
+        as_name: str = typer.Option("", "--as", metavar="NAME", help="who asks (default: your OS account)"),
+        as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+    ) -> None:
+        """Ask a role: backtests and changes (developer), what happened (operator), where the money goes (advisor)."""
+        from app.people import os_user
+
+        person = as_name.strip() or os_user()
+        first = text.strip().split(maxsplit=1)
+        halting = bool(first) and first[0].lower() in HALTS
+        if halting:
+            _halt_first(text, person)
+        try:
+            answer = _asked(role, text, person, thread)
+        except DeskError as error:
+            if not halting:
+                raise
+            out.say(f"nightdesk: the desk is HALTED by file; the chat itself did not work: {error}")
+            return
+        out.emit(answer, as_json=as_json, text=lambda: shown(answer["answer_md"]))
+
+
+def _halt_first(text: str, person: str) -> None:
+    """The file, before the database, the model or anything heavy."""
+    from time import time_ns
+
+    from engine.control import halt
+
+    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    if not home.is_dir():
+        raise BadInput(f"there is no desk at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+    words = text.strip().split(maxsplit=1)
+    reason = " ".join(words[1].split())[:300] if len(words) > 1 else "halted from a chat, no reason given"
+    halt.set(home, reason, {"name": person, "channel": CHANNEL}, time_ns() // 1_000_000)
+    out.say(f"HALTED: {out.stamp(time_ns() // 1_000_000)}")
+
+
+def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:
+    """Ask, showing every step on stderr; returns the answer."""
+    from agents.roster import role as role_of
+    from agents.turns import ask
+    from app.home import open_home
+    from app.wiring import Wiring
+
+    role_of(role)  # a bad role is told before anything is made
+    office = Wiring(open_home(), person, CHANNEL, wait_s=None)
+    answer: dict[str, Any] = {}
+    for event in _with_bars(ask(office, role, text, person, thread)):
+        if event["kind"] == "answer":
+            answer = {key: value for key, value in event.items() if key not in ("n", "kind")}
+    return answer
+
+
+def _with_bars(events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[str, Any]]:
+    """The events, each told on stderr; a running tool has a progress bar."""
+    try:
+        for event in events:
+            if event["kind"] == "tool_started":
+                yield from _one_tool(event, events)
+            else:
+                _tell(event)
+                yield event
+    finally:
+        events.close()
+
+
+def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[str, Any]]:
+    """A tool from its start to its end, under one bar."""
+    from agents.render import one_line
+
+    name = one_line(started["tool"], 40)
+    out.say(f"  {name} ...")
+    yield started
+    with out.progress(f"  {name}", 1.0) as advance:
+        for event in events:
+            yield event
+            if event["kind"] == "tool_progress":
+                advance(event["share"])
+            elif event["kind"] == "tool_finished":
+                break
+    out.say(f"  {name}: {event['status']}")
+
+
+def _tell(event: dict[str, Any]) -> None:
+    """One line for what is not a tool."""
+    from agents.render import one_line
+
+    if event["kind"] == "begun":
+        model = "OFFLINE model (fixed intents, no language model)" if event["model"]["offline"] else event["model"]["name"]
+        out.say(f"{event['role']} · {model} · thread {event['thread']}")
+    elif event["kind"] == "understood":
+        out.say(f"  understood: {one_line(event['text'])}")
+
+
+# --------------------------------------------------------------------------- the answer in a terminal
+
+
+def shown(markdown: str) -> Any:
+    """The answer for a terminal: prose as it is, tables with the room they need, evidence listed at the end."""
+    from rich.console import Console, Group
+    from rich.markdown import Markdown
+    from rich.text import Text
+
+    from agents.render import unlinked
+
+    plain, named = unlinked(markdown)
+    width = Console().width if os.isatty(1) else 120
+    parts: list[Any] = []
+    for is_table, block in _blocks(plain):
+        parts.append(_table(block, width) if is_table else Markdown(block, hyperlinks=False))
+        parts.append(Text(""))
+    if named:
+        parts.append(Text(f"evidence: {', '.join(named)}"))
+    return Group(*parts)
+
+
+def _blocks(markdown: str) -> Iterator[tuple[bool, str]]:
+    """Runs of table rows and of other lines, in order."""
+    held: list[str] = []
+    in_table = False
+    for line in [*markdown.splitlines(), None]:
+        is_row = line is not None and line.lstrip().startswith("|")
+        if held and (line is None or is_row != in_table):
+            text = "\n".join(held)
+            if text.strip():
+                yield in_table, text
+            held = []
+        in_table = is_row
+        held.append(line or "")
+
+
+def _table(block: str, width: int) -> Any:
+    """A markdown table; turned on its side when its columns do not fit into the terminal."""
+    import re
+
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [
+        [part.strip().replace("\\|", "|").replace("&lt;", "<") for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        for line in block.splitlines()
+    ]
+    rows = [row for row in rows if not all(re.fullmatch(r":?-+:?", part) for part in row)]
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(rows[0]))]
+    if sum(widths) + 3 * len(widths) > width and len(rows) <= 6 < len(rows[0]):
+        rows = [list(column) for column in zip(*rows, strict=False)]
+    made = Table(show_edge=False, pad_edge=False)
+    for name in rows[0]:
+        made.add_column(Text(name), overflow="fold")
+    for row in rows[1:]:
+        made.add_row(*(Text(part.replace("~~", "")) for part in row))
+    return made
