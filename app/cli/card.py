@@ -117,10 +117,10 @@ def _evidence(value: Mapping[str, Any]) -> list[str]:
     runs = value["evidence_runs"]
     if not runs:
         return ["", "evidence: none is needed for this kind"]
-    lines = ["", f"evidence:{'':19}" + "".join(f"{role:>16}" for role in runs)]
-    lines.append(f"  {'run':<26}" + "".join(f"{shown(run['run_id'])[-15:]:>16}" for run in runs.values()))
+    lines = ["", f"evidence:{'':17}" + "".join(f"{role:>24}" for role in runs)]
+    lines.append(f"  {'run':<24}" + "".join(f"{shown(run['run_id']):>24}" for run in runs.values()))
     for label, key, unit in FIGURES:
-        lines.append(f"  {label:<26}" + "".join(f"{_figure(run.get('metrics', {}).get(key), unit):>16}" for run in runs.values()))
+        lines.append(f"  {label:<24}" + "".join(f"{_figure(run.get('metrics', {}).get(key), unit):>24}" for run in runs.values()))
     for role, run in runs.items():
         if "error" in run:
             lines.append(f"  {role}: {shown(run['error'])}")

@@ -141,14 +141,14 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
 
 def _of_keys(keys: Mapping[str, Label]) -> tuple[Label, str]:
     """The whole diff by its keys: one that loosens outweighs all, then one that is unknown."""
-    worse: tuple[tuple[Label, str], ...] = (
-        ("loosens", "raises risk"),
-        ("unknown", "moves risk in a way nobody declared"),
-    )
-    for label, words in worse:
-        named = [key for key, found in keys.items() if found == label]
-        if named:
-            return label, f"{', '.join(named)} {words}"
+    loosens = [key for key, found in keys.items() if found == "loosens"]
+    unknown = [key for key, found in keys.items() if found == "unknown"]
+    if loosens:
+        return "loosens", f"{', '.join(loosens)} raises risk"
+    if unknown and set(unknown) <= set(STOPS):
+        return "unknown", f"{', '.join(unknown)}: a nearer stop takes a larger position for the same risk"
+    if unknown:
+        return "unknown", f"nobody can say how {', '.join(unknown)} moves risk"
     if keys:
         return "tightens", f"{', '.join(keys)} lowers risk"
     return "neutral", "nothing changes risk"

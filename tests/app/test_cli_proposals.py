@@ -1,0 +1,255 @@
+"""The proposals and halt commands as a person types them: what they print, what they exit with."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli import halt as halt_commands
+from app.cli import proposals as commands
+from app.cli.words import left, shown
+from app.home import Home, open_home
+from app.people import add_person
+from engine.control import halt, proposals
+from engine.control.config import active
+from engine.errors import BadInput, Refused
+from engine.store.journal import Event, Journal, read
+
+PROGRAM = """
+import sys, typer
+from app.cli import halt, out, proposals
+from engine.errors import DeskError
+app = typer.Typer(pretty_exceptions_enable=False)
+proposals.register(app)
+halt.register(app)
+try:
+    code = app(standalone_mode=False)
+except DeskError as error:
+    code = out.fail(error, as_json="--json" in sys.argv)
+sys.exit(code if isinstance(code, int) else 0)
+"""
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A new synthetic desk."""
+    return open_home()
+
+
+def _call(*words: str, typed: str | None = None) -> str:
+    """Run a command in this process; its stdout. What it raises is raised."""
+    app = typer.Typer()
+    commands.register(app)
+    halt_commands.register(app)
+    done = CliRunner().invoke(app, words, input=typed, catch_exceptions=True)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def _json(*words: str) -> Any:
+    return json.loads(_call(*words, "--json"))
+
+
+def _start(home: Home, *words: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "NIGHTDESK_HOME": str(home.path)}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *words], env=environment, stdout=-1, stderr=-1, text=True, cwd=Path.cwd()
+    )
+
+
+def _propose(home: Home, changes: dict[str, Any] | None = None, rationale: str = "because", **more: Any) -> str:
+    """A pending proposal of btc-trend with stored evidence that cannot tell the two apart."""
+    changes = changes or {"stop_atr": 3.0}
+    config, evidence = active(home.engine)[1].sleeve("btc-trend"), []
+    for n, (role, params) in enumerate((("base", {}), ("changed", changes))):
+        run_id = f"r-20231114-{n:08x}"
+        (home.runs / run_id).mkdir(exist_ok=True)
+        run = {
+            "sleeves": [{"strategy": "trend", "symbol": "BTC-USDT", "params": {**config.params, **params}}],
+            "data": {"source": "recorded", "bars": 35_040, "first_ms": 1_735_689_600_000, "last_ms": 1_767_224_700_000},
+            "code_hash": "c",
+            "metrics": {"total_return_frac": 0.0312 - n / 100, "sharpe": 0.41, "trades": 148, "funding": None},
+        }
+        (home.runs / run_id / "run.json").write_text(json.dumps(run))
+        evidence.append({"role": role, "run_id": run_id})
+    evidence.append({"role": "comparison", "text": "Sharpe +0.05 [-0.61, 0.70]", "told_apart": False})
+    who = {"role": "developer", "thread": "t-1", "person": "ann"}
+    more = {"now_ms": time.time_ns() // 1_000_000, "sleeve": "btc-trend", "requester": who, **more}
+    return proposals.create(home.engine, home.path, changes=changes, evidence=evidence, rationale=rationale, **more).id
+
+
+def test_show_prints_the_whole_card(home: Home) -> None:
+    """Old and new, bounds, direction, worst case, evidence side by side, verdict, warning, expiry, what to type."""
+    _propose(home, {"stop_atr": 3.0, "leverage_max": 4.0})
+    text = _call("proposals", "show", "1")
+    for words in (
+        "prop-1  PENDING  PAPER  sleeve btc-trend, from version 1",
+        "direction: LOOSENS - worst-case leverage rises from 3 to 4",
+        "0 to 20 ATR",
+        "risk at the stop 0.02 -> 0.02, gross exposure 1.5 -> 1.5, leverage 3 -> 4",
+        "r-20231114-00000000     r-20231114-00000001",
+        "3.12 %                  2.12 %",
+        "RECORDED data, 2025-01-01 00:00:00Z to 2025-12-31 23:45:00Z, 35040 bars",
+        "THE TWO CANNOT BE TOLD APART",
+        "warning: reward to risk is 1.33",
+        "asked by developer for ann in t-1",
+        "expires in 23 h 59 min",
+        "nightdesk proposals approve prop-1 --sha",
+    ):
+        assert words in text
+
+
+def test_text_of_others_cannot_redraw_the_card(home: Home) -> None:
+    """Escape sequences, line breaks and direction marks of a model arrive as letters."""
+    _propose(home, rationale="fine\x1b[2J\x1b[H\r\napproved by ann\u202e\u200b\x9b1m")
+    for text in (_call("proposals", "show", "1"), _call("proposals", "list")):
+        assert all(c.isprintable() or c == "\n" for c in text)
+    assert r"why: fine\x1b[2J\x1b[H\r\napproved by ann\u202e\u200b\x9b1m" in _call("proposals", "show", "1")
+
+
+def test_approve_reject_rollback_by_name(home: Home) -> None:
+    """What each prints is what happened; the list shows it."""
+    _propose(home)
+    sha = proposals.get(home.engine, "prop-1").diff_sha256
+    done = _json("proposals", "approve", "1", "--as", "ann", "--sha", sha[:8])
+    assert (done["state"], done["version"], done["actor"]["name"]) == ("applied", 2, "ann")
+    _propose(home, {"stop_atr": 4.0})
+    assert _json("proposals", "reject", "2", "--reason", "no", "--as", "bob")["state"] == "rejected"
+    assert _json("proposals", "rollback", "prop-1", "--as", "bob")["version"] == 3
+    items = _json("proposals", "list")["items"]
+    assert [(i["id"], i["state"]) for i in items] == [("prop-3", "applied"), ("prop-2", "rejected"), ("prop-1", "applied")]
+    assert [i["id"] for i in _json("proposals", "list", "--state", "rejected")["items"]] == ["prop-2"]
+    with pytest.raises(BadInput, match="no state 'maybe'"):
+        _call("proposals", "list", "--state", "maybe")
+    assert "applied as version 2 by ann (claimed" in _call("proposals", "show", "1")
+    assert "rejected by bob" in _call("proposals", "show", "2")
+
+
+def test_without_a_name_it_is_the_account(home: Home) -> None:
+    """A decision always has a name."""
+    _propose(home)
+    actor = _json("proposals", "approve", "1")["actor"]
+    assert actor["name"] == actor["os_user"]
+
+
+def test_another_diff_than_shown_is_refused(home: Home) -> None:
+    """Also a prefix too short to mean anything."""
+    _propose(home)
+    sha = proposals.get(home.engine, "prop-1").diff_sha256
+    for wrong in ("deadbeef", sha[:3]):
+        with pytest.raises(Refused, match="not what you were shown"):
+            _call("proposals", "approve", "1", "--sha", wrong)
+
+
+def test_two_commands_approve_at_once_one_exits_0_one_1(home: Home) -> None:
+    """The loser gets one clear line and no traceback; the journal tells both stories."""
+    _propose(home)
+    both = [_start(home, "proposals", "approve", "prop-1", "--as", name) for name in ("ann", "bob")]
+    said = [process.communicate(timeout=120) for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1], said
+    loser = next(err for process, (_, err) in zip(both, said, strict=True) if process.returncode == 1)
+    assert loser.startswith("nightdesk: prop-1 cannot be applied: ")
+    assert len(loser.splitlines()) == 1
+    assert active(home.engine)[0] == 2
+    outcomes = sorted(e.body["outcome"] for e in read(home.people_journal, {"decision"}))
+    assert outcomes == ["applied", "refused"]
+
+
+def test_an_expired_proposal_exits_1_with_one_line(home: Home) -> None:
+    """Expiry is wall time."""
+    _propose(home, now_ms=time.time_ns() // 1_000_000 - 86_400_001)
+    process = _start(home, "proposals", "approve", "prop-1", "--as", "ann", "--json")
+    output, complaint = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert complaint == "nightdesk: prop-1 is expired: nobody decided in time - ask for a new proposal\n"
+    assert json.loads(output)["error"]["kind"] == "Refused"
+    assert "expired at" in _call("proposals", "show", "1")
+
+
+def test_an_empty_desk_says_what_to_do(home: Home) -> None:
+    """No proposals is no error."""
+    assert "nightdesk chat" in _call("proposals", "list")
+    assert _json("proposals", "list") == {"items": []}
+
+
+def test_halt_and_release(home: Home) -> None:
+    """Latched in both places, journaled, released by name and reason after the probe."""
+    value = _json("halt", "--reason", "prices look wrong", "--as", "ann")
+    assert (value["halted"], value["by"], value["notes"]) == (True, "ann", [])
+    assert halt.read(home.path, home.engine).where == ("file", "database")
+    assert "HALTED since" in _call("halt", "--reason", "again")
+    assert _json("release", "--reason", "feed is back", "--as", "bob")["released"]["reason"] == "prices look wrong"
+    assert not halt.read(home.path, home.engine).halted
+    assert [e.kind for e in read(home.people_journal)] == ["halt", "halt", "release", "decision"]
+    with pytest.raises(Refused, match="not halted"):
+        _call("release", "--reason", "x", "--as", "bob")
+
+
+def test_halt_works_with_a_broken_desk(own_home: Path) -> None:
+    """A desk.toml with a fault, a broken journal, no database: halted by file, and it says so."""
+    own_home.mkdir()
+    (own_home / "desk.toml").write_text("broken [")
+    value = _json("halt", "--reason", "all is broken")
+    assert value["halted"]
+    assert "halted by file alone" in value["notes"][0]
+    assert halt.read(own_home).reason == "all is broken"
+
+
+def test_halting_where_no_desk_is_says_so(own_home: Path) -> None:
+    """A halt of the wrong home would look like safety."""
+    with pytest.raises(BadInput, match="no desk at"):
+        _call("halt", "--reason", "x")
+    with pytest.raises(BadInput, match="needs a reason"):
+        _call("halt", "--reason", " ")
+
+
+def test_release_is_refused_while_a_journal_does_not_verify(home: Home) -> None:
+    """The probe reads what the desk would trade on."""
+    journal = Journal(home.desk_journal, "worker")
+    journal.append([Event("bar", 1, {"close": 1.5})] * 3)
+    journal.close()
+    home.desk_journal.write_bytes(home.desk_journal.read_bytes().replace(b"1.5", b"2.5", 1))
+    _call("halt", "--reason", "x")
+    with pytest.raises(Refused, match="desk journal line 1: its hash does not fit"):
+        _call("release", "--reason", "x", "--as", "ann")
+    assert halt.read(home.path, home.engine).halted
+
+
+def test_with_people_listed_names_are_proven_and_a_release_is_sealed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token by environment, the passphrase typed; halting needs neither."""
+    token = add_person(home.path, "ann", "open sesame")
+    _propose(home)
+    with pytest.raises(Refused, match="was not recognised"):
+        _call("proposals", "approve", "1", "--as", "ann")
+    _call("halt", "--reason", "x", "--as", "anybody")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token)
+    with pytest.raises(Refused, match="passphrase is not right"):
+        _call("release", "--reason", "x", "--as", "ann", typed="sesame\n")
+    _call("release", "--reason", "x", "--as", "ann", typed="open sesame\n")
+    _propose(home, now_ms=time.time_ns() // 1_000_000 + 10)
+    assert _json("proposals", "approve", "2", "--as", "ann")["actor"]["assurance"] == "session"
+
+
+def test_people_add_gives_a_token_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first comes freely; from then on somebody listed has to be there."""
+    token = _call("people", "add", "ann").strip()
+    with pytest.raises(Refused, match="was not recognised"):
+        _call("people", "add", "eve", typed="ann\n")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token)
+    assert _call("people", "add", "bob", typed="ann\n")
+
+
+def test_words() -> None:
+    """Spelled-out characters and spans of time."""
+    assert shown("a\tb\u2028é\U0001f600") == "a\\tb\\u2028é\U0001f600"
+    assert left(3_600_000 * 3 + 60_000, 0) == "expires in 3 h 1 min"
+    assert left(0, 0) == "expired"

@@ -1,0 +1,81 @@
+"""Names: believed while nobody is listed, proven by token afterwards, and a broken list lets nobody in."""
+
+from pathlib import Path
+
+import pytest
+
+from app.people import add_person, check_passphrase, fits, hashed, identify, passphrase_needed, read_people
+from engine.errors import BadInput, Refused
+
+
+def test_a_name_is_a_claim_while_nobody_is_listed(tmp_path: Path) -> None:
+    """And recorded as such, with the account it came from."""
+    actor = identify(tmp_path, " ann ", "cli")
+    assert (actor.name, actor.assurance, actor.channel) == ("ann", "claimed", "cli")
+    assert actor.os_user
+    assert not passphrase_needed(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "\x1b[31m", "x" * 61, "-rf", "\u202eann", 'a"b'])
+def test_what_is_no_name_is_told(tmp_path: Path, name: str) -> None:
+    """No control characters, no quotes, not empty, not a page long."""
+    with pytest.raises(BadInput, match="is no name"):
+        identify(tmp_path, name, "cli")
+    with pytest.raises(BadInput, match="is no name"):
+        add_person(tmp_path, name)
+
+
+def test_once_listed_a_name_needs_its_own_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another's token, none, and an unlisted name are refused alike."""
+    anns, bobs = add_person(tmp_path, "ann"), add_person(tmp_path, "bob")
+    assert identify(tmp_path, "ann", "cli", anns).assurance == "session"
+    for name, token in (("ann", bobs), ("ann", ""), ("ann", None), ("eve", anns), ("eve", "")):
+        with pytest.raises(Refused, match="was not recognised"):
+            identify(tmp_path, name, "cli", token)
+    monkeypatch.setenv("NIGHTDESK_TOKEN", bobs)
+    assert identify(tmp_path, "bob", "cli").name == "bob"
+
+
+def test_no_word_is_kept_in_the_file(tmp_path: Path) -> None:
+    """Hashes only, readable by its owner alone."""
+    token = add_person(tmp_path, "ann", "open sesame")
+    text = (tmp_path / "people.toml").read_text()
+    assert token not in text
+    assert "sesame" not in text
+    assert (tmp_path / "people.toml").stat().st_mode & 0o077 == 0
+
+
+def test_the_passphrase_is_the_persons_own(tmp_path: Path) -> None:
+    """Wrong, empty and never set are refused."""
+    add_person(tmp_path, "ann", "open sesame")
+    add_person(tmp_path, "bob")
+    assert passphrase_needed(tmp_path)
+    check_passphrase(tmp_path, "ann", "open sesame")
+    for name, word in (("ann", "open"), ("ann", ""), ("bob", ""), ("eve", "open sesame")):
+        with pytest.raises(Refused):
+            check_passphrase(tmp_path, name, word)
+
+
+@pytest.mark.parametrize("text", ["[ann]\n", "[ann\n", "ann = 1\n", '[ann]\ntoken = ""\n', '[ann]\ntoken = "plain"\n'])
+def test_a_broken_list_lets_nobody_in(tmp_path: Path, text: str) -> None:
+    """It must not turn back into a desk that believes any name."""
+    (tmp_path / "people.toml").write_text(text)
+    with pytest.raises(BadInput, match=r"people\.toml"):
+        identify(tmp_path, "ann", "cli", "plain")
+
+
+def test_an_unreadable_list_lets_nobody_in(tmp_path: Path) -> None:
+    """A folder in its place, too."""
+    (tmp_path / "people.toml").mkdir()
+    with pytest.raises(BadInput, match="cannot be understood"):
+        read_people(tmp_path)
+
+
+def test_equal_words_have_different_hashes() -> None:
+    """Each has a salt of its own."""
+    one, other = hashed("word"), hashed("word")
+    assert one != other
+    assert fits("word", one)
+    assert fits("word", other)
+    assert not fits("wrd", one)
+    assert not fits("", hashed(""))
