@@ -124,7 +124,12 @@ def follow(position: Position, rules: Rules, bar: Bar) -> Position:
 
 
 def faded(position: Position, rules: Rules, signal: Signal) -> bool:
-    """True when the strength of the signal on the position's side is below the threshold (a turned signal has none)."""
+    """True when the strength of the signal on the position's side is below the threshold; a turned signal has none.
+
+    A strength that is not known (NaN) fades nothing: a hole in the data is no reason to leave.
+    """
+    if not signal.strength >= 0.0:
+        return False
     held = signal.strength if signal.side == position.side else 0.0
     return held < rules.fade_below
 

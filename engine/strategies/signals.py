@@ -37,7 +37,10 @@ class Signals(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """What a strategy said, checked: direction in -1, 0, 1; strength in 0..1; 0 where a feature is missing."""
+    """What a strategy said, checked: direction in -1, 0, 1; strength in 0..1.
+
+    Where a feature is missing: direction 0, strength 0, or NaN when the sleeve watches for fading.
+    """
 
     direction: npt.NDArray[np.int8]
     strength: Array
@@ -97,6 +100,8 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
     direction, strength = parts(strategy.NAME, out, len(frame))
     direction, strength = where_known(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
+    if params.fade_below > 0.0 and f.used:  # what is not known must not look like a decayed signal
+        strength = np.where(lacks(list(f.used.values())), np.nan, strength)
     return Evaluated(direction.astype(np.int8, copy=False), strength, f.used)
 
 
@@ -106,8 +111,13 @@ def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array])
     mute = [spoken[lacking] for values in used if (lacking := np.isnan(values[spoken])).any()]
     if not mute and ends(strength)[0] >= 0.0:
         return direction, strength
-    lacking = np.logical_or.reduce([np.isnan(values) for values in used]) if used else np.zeros(len(strength), np.bool_)
+    lacking = lacks(used) if used else np.zeros(len(strength), np.bool_)
     return np.where(lacking, 0, direction).astype(direction.dtype), np.where(lacking, 0.0, strength)
+
+
+def lacks(used: list[Array]) -> npt.NDArray[np.bool_]:
+    """Bars at which one of the features read is missing."""
+    return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
 
 
 def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
