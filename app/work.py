@@ -75,7 +75,12 @@ def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> Spec:
         spec = Spec(**{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))})
     except (TypeError, ValueError) as error:
         raise BadInput(f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(Spec._fields)}") from error
-    return spec._replace(venue=spec.venue or venue_of(home, spec, timeframe))
+    venue = spec.venue or venue_of(home, spec, timeframe)
+    if venue == "synthetic":
+        from app.synthetic import ensure_market
+
+        ensure_market(home)
+    return spec._replace(venue=venue)
 
 
 def venue_of(home: Home, spec: Spec, timeframe: str) -> str:

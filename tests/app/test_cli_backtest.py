@@ -190,6 +190,18 @@ def test_a_venue_that_is_not_named_is_the_one_with_the_bars(cli, own_home):
     assert json.loads(said)["venue"] == "okx"
 
 
+def test_without_any_data_the_market_is_synthetic_and_says_so(cli, bars):
+    """A fresh home has no recording: the seeded market is made, and every output is stamped."""
+    for path in bars.glob("*.parquet"):
+        path.unlink()
+    code, said, err = cli(*ASK, "--from", "2025-03", "--to", "2025-04", "--json")
+    assert (code, err) == (0, "")
+    run = json.loads(said)
+    assert (run["venue"], run["data"]["source"]) == ("synthetic", "synthetic")
+    assert "SYNTHETIC data" in cli("runs", "show", run["run_id"])[1]
+    assert "SYNTHETIC data" in Path(run["report"]).read_text()
+
+
 def test_explain_a_round_trip_and_a_close(cli):
     """Features, position before, order, assumption, each cost and the closing rule; and a bar with no trade."""
     run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]

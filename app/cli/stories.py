@@ -1,0 +1,148 @@
+"""How journal records and explanations read in a terminal. Called by app/cli/journal.py; turns its JSON into lines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.cli import out
+
+
+def verify_line(name: str, report: Mapping[str, Any]) -> str:
+    """A chain's verdict."""
+    extra = f"; {report['unfinished_bytes']} unfinished bytes at the end" if report["unfinished_bytes"] else ""
+    extra += f"; set aside by earlier crashes: {', '.join(report['set_aside'])}" if report["set_aside"] else ""
+    if report["ok"]:
+        return f"{name}: {report['rows']:,} records verify, head {report['head']['hash'][:16]}{extra}"
+    return f"{name}: BROKEN at line {report['line']:,}: {report['reason']}; {report['rows']:,} records before it verify{extra}"
+
+
+def event_line(event: Mapping[str, Any]) -> str:
+    """An event as one line."""
+    body = ", ".join(f"{key} {said(value)}" for key, value in list(event["body"].items())[:12])
+    return f"{event['id']:>8}  {out.stamp(event['t_event_ms'])}  {event['kind']:<9} {body}"
+
+
+def said(value: Any) -> str:
+    """A value of a body, short."""
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def replay_text(found: Mapping[str, Any]) -> str:
+    """The end of a replay as lines."""
+    lines = [
+        f"{found['bars']:,} bars to {out.stamp(found['desk_ms'])} work out to what was journaled, row for row",
+        f"equity {found['equity']:,.2f}, configuration {found['version']}" + (", HALTED" if found["halted"] else ""),
+    ]
+    for name, s in found["sleeves"].items():
+        held = f"{s['lots']:+,} lots" if s["lots"] else "flat"
+        lines.append(
+            f"  {name:16} {held:>12}, equity {s['equity']:,.2f}, {s['round_trips']:,} round trips, fees {s['fees']:,.2f}"
+        )
+    return "\n".join([*lines, f"journal hash {found['journal_hash']}"])
+
+
+def desk_text(found: Mapping[str, Any]) -> str:
+    """A story or a close of the desk as lines."""
+    if "event" in found:
+        lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else whole(e) for e in found["before"]]
+        lines.append("=> " + whole(found["event"]))
+        return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
+    side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
+    lines = [f"{found['sleeve']} at the close of {out.stamp(found['close_ms'])}: {found['text']}"]
+    lines.append(f"signal {side}, strength {found['signal']['strength']:.4f} (bar {found['bar']})")
+    lines += [whole(e) for e in found["events"]]
+    if found.get("sized_at"):
+        lines += ["the refusal began, with its size and caps, at", whole(found["sized_at"])]
+    return "\n".join(lines)
+
+
+def whole(event: Mapping[str, Any]) -> str:
+    """An event with its whole body, a line a field."""
+    lines = [f"{event['id']} {event['kind']} at {out.stamp(event['t_event_ms'])} (configuration {event['config_version']})"]
+    for key, value in event["body"].items():
+        if isinstance(value, Mapping):
+            lines.append(f"  {key}: " + ", ".join(f"{k} {said(v)}" for k, v in value.items()))
+        else:
+            lines.append(f"  {key}: {said(value)}")
+    return "\n".join(lines)
+
+
+def trip_text(found: Mapping[str, Any]) -> str:
+    """A round trip as a page of text."""
+    t, run = found["trip"], found["run"]
+    lines = [
+        f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
+        f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
+    ]
+    if run["leaks"] and not run["leaks"]["clean"]:
+        lines.append(f"LOOKS AHEAD: {run['leaks']['text']}")
+    for part, steps in (("entry", found["entries"]), ("exit", found["exits"])):
+        for n, step in enumerate(steps, 1):
+            lines += ["", f"{part} {n}", *step_lines(step, part)]
+    for f in found["funding"]:
+        price = f"{f['lots']:,} lots x mark {f['mark']:,.2f} x rate {f['rate']:.6f}"
+        lines.append(f"funding     {out.stamp(f['close_ms'])}  {price} = {f['cash']:+,.4f}")
+    c = found["costs"]
+    lines += [
+        "",
+        f"closed by   {found['closing_rule']['reason']}: {found['closing_rule']['text']}",
+        f"result      gross {c['gross']:+,.4f} - slippage {c['slippage']:,.4f} - fees {c['fees']:,.4f} "
+        f"{'+' if c['funding'] >= 0 else '-'} funding {abs(c['funding']):,.4f} = net {c['net']:+,.4f}"
+        + (f" ({t['r']:+.2f} R)" if t["r"] is not None else ""),
+    ]
+    return "\n".join(lines)
+
+
+def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
+    """One execution and the decision before it."""
+    f, d = step["fill"], step["decision"]
+    lines = decision_lines(d) if d and part == "entry" else []
+    if d and part == "exit" and d["levels_after"]["protective"] is not None:
+        levels = d["levels_after"]
+        target = "none" if levels["target"] is None else f"{levels['target']:,.2f}"
+        lines.append(f"levels      protective {levels['protective']:,.2f}, target {target} as of the close before")
+    side = "buy" if f["side"] > 0 else "sell"
+    lines += [
+        f"fill        bar of {out.stamp(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({f['units']:g}) at {f['price']:,.4f}"
+        + (f", reason {f['reason']}" if part == "exit" else ""),
+        f"assumption  {f['assumption']}",
+        f"costs       slippage {f['slippage']:,.4f} ({f['slippage_bps']:.2f} bps from {f['clean_price']:,.4f}), "
+        f"fee {f['fee']:,.4f} ({f['fee_bps']:.2f} bps, {'maker' if f['maker'] else 'taker'}); cash after {f['cash_after']:,.2f}",
+    ]
+    return lines
+
+
+def decision_lines(d: Mapping[str, Any]) -> list[str]:
+    """Signal, features, position before, size and caps of a decision."""
+    signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
+    lines = [
+        f"decided     close of {out.stamp(d['close_ms'])} at {said(d['close'])}: {d['action']}"
+        + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
+        f"signal      {signal}, strength {d['signal']['strength']:.4f}",
+        "features    " + (", ".join(f"{k} {'-' if v is None else said(v)}" for k, v in d["features"].items()) or "none"),
+        f"before      {d['position_before']['lots']:+,} lots"
+        + (f", sleeve equity {d['equity']:,.2f}" if d.get("equity") is not None else ""),
+    ]
+    size = d.get("size")
+    if size:
+        wanted = f"wanted {size['units_wanted']:.6g} units at risk {size['risk_frac'] * 100:.3f} %"
+        lines.append(f"size        {wanted}, approved {size['lots_approved']:,} lots; bound by {size['cap_binding']}")
+        lines.append("caps        " + ", ".join(f"{k} {v:.6g}" for k, v in d["caps"].items()) + " (base units)")
+        lines.append(f"distances   stop {size['stop_distance']:,.4f}, target {size['target_distance']:,.4f}")
+    return lines
+
+
+def close_text(found: Mapping[str, Any]) -> str:
+    """One close of a run as lines."""
+    d = found["decision"]
+    run = found["run"]
+    lines = [
+        f"{found['sleeve']} at the close of {out.stamp(found['close_ms'])}: {found['text']}",
+        f"{run['source'].upper()} data, run {run['run_id']}, fills {run['fills']}",
+        *decision_lines(d),
+    ]
+    if d.get("sized_at"):
+        lines += ["the refusal began, with its size and caps, at:", *decision_lines(d["sized_at"])]
+    return "\n".join(lines)

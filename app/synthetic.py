@@ -1,0 +1,33 @@
+"""The synthetic market of a home without recorded data: written once, by whichever door needs it first.
+
+Called by app/work.py before a backtest on the venue `synthetic`. The same seed gives the same files in every home; every
+output that stands on them says SYNTHETIC.
+"""
+
+from app.home import Home
+
+SEED = 20_250_101
+FROM_MS = 1_735_689_600_000  # 2025-01-01
+DAYS = 425  # a month that warms the features, a month of replay, a year ahead
+BARS_MAX = 200_000
+
+
+def ensure_market(home: Home) -> bool:
+    """Write the bars and settlements that the desk's synthetic sleeves walk, if they are not there; True when written."""
+    from engine.control.config import active
+    from engine.store.bars import timeframe_ms
+
+    sleeves = [s for s in active(home.engine)[1].sleeves if s.venue == "synthetic"]
+    known = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
+    wanted = {(s.symbol, series) for s in sleeves for series in (s.timeframe, "funding")}
+    if wanted <= known:
+        return False
+    from engine.data.synthetic import write_synthetic
+
+    timeframe = sleeves[0].timeframe
+    bar_ms = timeframe_ms(timeframe)
+    bars = min(DAYS * 86_400_000 // bar_ms, BARS_MAX)
+    symbols = list(dict.fromkeys(s.symbol for s in sleeves))
+    write_synthetic(home.path / "data" / "synthetic", symbols, timeframe, bar_ms, FROM_MS, bars, SEED)
+    home.__dict__.pop("catalog", None)  # it was looked at before the files were there
+    return True
