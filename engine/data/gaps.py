@@ -40,7 +40,23 @@ def _stride(places: np.ndarray) -> tuple[int, int]:
     if stride < 12:
         return (stride, times) if times >= 5 and share >= 0.8 else (0, 0)
     clear = times >= 4 or (times >= 3 and share >= 0.4) or (times >= 2 and places.size <= 4)
-    return (stride, times) if clear else (0, 0)
+    return (stride, times) if clear else _hidden_stride(places)
+
+
+def _hidden_stride(places: np.ndarray) -> tuple[int, int]:
+    """A stride among other gaps that fall between its steps: a distance that far more pairs have than chance gives."""
+    if not 5 <= places.size <= 60:
+        return 0, 0
+    first, second = np.triu_indices(places.size, 1)
+    values, counts = np.unique(places[second] - places[first], return_counts=True)
+    values, counts = values[values >= 12], counts[values >= 12]
+    if not values.size:
+        return 0, 0
+    by_chance = first.size / max(int(places[-1] - places[0]), 1)  # pairs a distance, were the gaps anywhere
+    best = int(np.argmax(counts))
+    if counts[best] < 4 + by_chance + 6 * np.sqrt(by_chance):
+        return 0, 0
+    return int(values[best]), int(counts[best])
 
 
 def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
