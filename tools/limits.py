@@ -4,6 +4,7 @@ One PROPOSE a turn and last; one running and three queued jobs; notes are counte
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ JOBS_RUNNING_MAX, JOBS_QUEUED_MAX = 1, 3
 JOBS_MAX = JOBS_RUNNING_MAX + JOBS_QUEUED_MAX
 NOTES_DAY_MAX = 20
 DAY_MS = 86_400_000
+RECORD_MAX, DEPTH_MAX, WIDTH_MAX = 2000, 6, 30  # of a call's arguments in the journal
 
 # shapes of keys that people paste into a chat by mistake: never kept in a journal
 _SECRET = re.compile(
@@ -27,17 +29,26 @@ def redacted(text: str) -> str:
     return _SECRET.sub("[secret]", text)
 
 
-def recordable(args: Mapping[str, Any]) -> Any:
-    """Arguments as the journal keeps them: plain JSON of at most 2,000 characters, keys masked."""
-    try:
-        text = json.dumps(dict(args), ensure_ascii=False, sort_keys=True, allow_nan=False, default=str)
-    except (TypeError, ValueError, RecursionError):
-        return {"unreadable": clean(repr(args), 200)}
-    text = redacted(clean(text, 2000))
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {"cut": text}
+def recordable(args: Any) -> Any:
+    """Arguments as the journal keeps them: plain JSON of bounded depth, width and length, text cleaned, keys masked."""
+    kept = _plain(args, 0)
+    text = json.dumps(kept, ensure_ascii=False)
+    return kept if len(text) <= RECORD_MAX else {"cut": clean(text, RECORD_MAX)}
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """One value of the arguments; what is too deep, too wide or not JSON is told as text."""
+    if isinstance(value, str):
+        return redacted(clean(value))
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 1 << 53):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if depth < DEPTH_MAX and isinstance(value, Mapping):
+        return {redacted(clean(k, 80)): _plain(v, depth + 1) for k, v in list(value.items())[:WIDTH_MAX]}
+    if depth < DEPTH_MAX and isinstance(value, list | tuple):
+        return [_plain(v, depth + 1) for v in value[:WIDTH_MAX]]
+    return redacted(clean(type(value).__name__ if isinstance(value, Mapping | list | tuple) else value))
 
 
 def reason_against(ctx: ToolContext) -> str:
