@@ -271,11 +271,11 @@ def chain_holds(home: Path) -> None:
 def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: Any, role: str) -> None:
     """0 violations over seeded sequences on one home that fills up."""
     tally: Counter[tuple[str, str]] = Counter()
-    for seed in range(100):
+    for seed in range(60):
         a_sequence(make_ctx, home, db, role, seed, tally)
     chain_holds(home)
-    reached = {name for name, status in tally if status in ("ok", "started")}
-    assert {name for name, line in TOOLS.items() if role in line.roles} - reached <= {"list_data", "round_trip"}
+    reached = {name for name, status in tally if status in ("ok", "started", "no_data")}
+    assert {name for name, line in TOOLS.items() if role in line.roles} - reached <= {"round_trip"}
 
 
 @pytest.mark.long
