@@ -170,8 +170,8 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:
-        verdict = "no look-ahead" if run["leaks"]["clean"] else "LOOKS AHEAD, the figures below cannot be believed"
-        lines.append(Text(f"{verdict}: {run['leaks']['text']}", style="" if run["leaks"]["clean"] else "bold red"))
+        clean, verdict = run["leaks"]["clean"], "LOOKS AHEAD, the figures below cannot be believed: "
+        lines.append(Text(("" if clean else verdict) + run["leaks"]["text"], style="" if clean else "bold red"))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
     lines.append(
@@ -217,7 +217,7 @@ def figures(run: Mapping[str, Any]) -> Any:
             "total return",
             pct(m["total_return_frac"]),
             "round trips",
-            f"{m['trades']:,}" + (" + 1 open" if m["open_trades"] else ""),
+            f"{m['trades']:,}" + (f" + {m['open_trades']} open" if m["open_trades"] else ""),
         ),
         ("Sharpe [95 %]", num(m["sharpe"]) + reach, "win rate", pct(m["win_rate"]).lstrip("+")),
         ("Sortino", num(m["sortino"]), "exposure", pct(m["exposure_frac"]).lstrip("+")),

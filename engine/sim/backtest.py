@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -115,8 +116,7 @@ class Backtest:
         """The report page of the stored run."""
         from engine.sim.report import page
 
-        shown = dict(list({**self.curves}.items())[:2]) if len(self.curves) > 1 else self.curves
-        return page(run, self.close_ms, shown, self.round_trips, self.breakers)
+        return page(run, self.close_ms, dict(islice(self.curves.items(), 2)), self.round_trips, self.breakers)
 
 
 def backtest(

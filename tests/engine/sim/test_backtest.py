@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from engine.core import state
 from engine.errors import BadInput, DataError, StrategyError
-from engine.sim import backtest
+from engine.features.catalog import BY_NAME
+from engine.sim import backtest, trips
 from engine.sim.backtest import simulate
 from engine.sim.plan import Limits, Request, Spec, moment, plan, request_of
 from engine.store.bars import Catalog
@@ -290,6 +291,27 @@ def test_dirty_bars_refuse(tmp_path, kind):
     with pytest.raises(DataError, match="nightdesk data check") as caught:
         backtest("trend", "BTC-USDT", catalog=Catalog([(tmp_path, "recorded")]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "cannot be read as parquet"), (b"PAR1 but no more", "cannot be read"), (None, "no rows")]
+)
+def test_a_broken_or_empty_file_says_what_it_is(tmp_path, content, said):
+    """The file is there under the right name, and the message says why it is not used."""
+    recordings.record(tmp_path, symbols=("BTC-USDT",))
+    path = tmp_path / "binance_BTC-USDT_perp_15m.parquet"
+    if content is None:
+        recordings.write(tmp_path, path.stem, recordings.bars(10)[:0])
+    else:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match=said) as caught:
+        backtest("trend", "BTC-USDT", catalog=Catalog([(tmp_path, "recorded")]))
+    assert path.name in str(caught.value)
+
+
+def test_no_feature_is_called_like_a_column_of_decisions():
+    """A feature read by a strategy gets its own column beside what was decided."""
+    assert set(BY_NAME).isdisjoint(trips.decisions(trips.no_rows(), []).columns)
 
 
 def test_a_hole_before_the_asked_span_does_not_matter(tmp_path):
