@@ -59,7 +59,7 @@ class Pause:
 class Worker:
     """One home's loop with a clock."""
 
-    def __init__(self, home: Any, bars_per_second: float, pause: Pause) -> None:
+    def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import active
         from engine.live import plan
         from engine.live.feed import policy_of, series_of
@@ -67,7 +67,7 @@ class Worker:
         from engine.live.watch import Watch
         from engine.store.journal import Journal
 
-        self.home, self.rate, self.pause = home, bars_per_second, pause
+        self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
         self.log = log_of(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
@@ -114,6 +114,8 @@ class Worker:
         due = time.monotonic()
         while not self.pause.stopping:
             if not self.loop.ready():
+                if self.stop_at_end and not self.loop.attend():
+                    break
                 self.rest()
                 due = time.monotonic()
                 continue
@@ -336,19 +338,20 @@ def main(words: list[str]) -> int:
     """Run the worker of NIGHTDESK_HOME until it is stopped; the exit code."""
     parser = argparse.ArgumentParser(prog="nightdesk worker")
     parser.add_argument("--bars-per-second", type=float, default=None)
-    asked = parser.parse_args(words).bars_per_second
+    parser.add_argument("--stop-at-end", action="store_true", help="do not wait for more bars")
+    asked = parser.parse_args(words)
     clean(words)
     from app.home import open_home
     from engine.errors import BadInput, DeskError
 
     try:
         home = open_home()
-        rate = home.desk.worker.bars_per_second if asked is None else asked
+        rate = home.desk.worker.bars_per_second if asked.bars_per_second is None else asked.bars_per_second
         if not 0 < rate <= 100_000:
             raise BadInput(f"--bars-per-second {rate} is out of bounds", "above 0, up to 100000")
         if make_market(home):
             again(words)  # the libraries that made it leave the memory
-        worker = Worker(home, rate, Pause())
+        worker = Worker(home, rate, Pause(), stop_at_end=asked.stop_at_end)
         worker.open()
         worker.run()
     except DeskError as error:

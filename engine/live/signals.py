@@ -24,7 +24,7 @@ from engine.strategies.base import SignalFrame, fresh
 from engine.strategies.signals import Signals, evaluate, signals_of
 
 LIMIT_S = 2.0  # for one bar of a person's strategy
-NOTHING = Signal(0, 0.0, math.nan, math.nan, math.nan, math.nan)
+NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan)
 
 
 class Heard(NamedTuple):

@@ -1,0 +1,145 @@
+"""One decision path, one feature path: what the live loop journals is what the compiled kernel writes, bit for bit."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.home import open_home
+from engine.control.config import active
+from engine.core import state
+from engine.core.kernel import ROW_VIEW, run_desk
+from engine.live import plan
+from engine.live.feed import Feed, Span, begin_at, load, series_of
+from engine.live.loop import Loop
+from engine.live.signals import Voice
+from engine.live.watch import Watch
+from engine.store.book import specs_of
+from engine.store.journal import Journal, read
+from engine.store.told import known
+from engine.strategies.signals import Signals, signals_of
+from tests.fakes.papers import BAR_MS, WALL_MS
+
+DAYS = 30
+
+
+@pytest.fixture
+def recorded(own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A home on recorded bars, and its feed: the month that a new desk replays."""
+    monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
+    home = open_home(WALL_MS)
+    series = series_of(home.catalog, plan.instruments(active(home.engine)[1]), "15m")
+    return home, load(home.catalog, series, BAR_MS, begin_at(series, BAR_MS, DAYS), "recorded")
+
+
+def cut(signals: Signals, part: slice) -> Signals:
+    """The signals of a part of the bars."""
+    return Signals(*(values[part] for values in signals[:-1]), {})
+
+
+def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
+    """The backtest's way: whole histories, the compiled kernel."""
+    version, config = active(home.engine)
+    body = plan.body_of(config, version, "", home.desk.limits, home.desk.overrides(), home.strategies)
+    legs = [plan.leg_of(spec, home.strategies) for spec in specs_of(body)]
+    part = slice(feed.first, feed.first + bars)
+    signals = [cut(signals_of(leg.strategy, leg.params, feed.frame(leg.instrument), leg.costs, leg.side), part) for leg in legs]
+    m = feed.span
+    columns = [getattr(m, name)[:bars] for name in ("open", "high", "low", "close", "volume", "funding_rate", "funding_mark")]
+    market = m._replace(close_ms=m.close_ms[:bars], **dict(zip(m._fields[3:10], columns, strict=True)))
+    rules = [spec.rules for spec in specs_of(body)]
+    return run_desk(market, signals, rules, home.desk.limits.desk(), [s.cash for s in config.sleeves])
+
+
+def told_rows(path: Path, names: list[str], kind: str) -> list[tuple[Any, ...]]:
+    """Journal events of a kind as the numbers that a kernel row holds."""
+    fields = {
+        "decision": ("lots_before", "price", "strength", "equity"),
+        "fill": ("lots", "price", "fee", "cash", "clean_price"),
+        "funding": ("lots", "mark", "cash_flow", "cash", "rate"),
+        "breaker": ("equity",),
+    }[kind]
+    return [
+        (e.t_event_ms, names.index(e.body["sleeve"]) if e.body["sleeve"] else -1, *(e.body[name] for name in fields))
+        for e in read(path, {kind})
+    ]
+
+
+def kernel_rows(rows: np.ndarray, kind: int) -> list[tuple[Any, ...]]:
+    """The same numbers from the kernel's block."""
+    columns = {
+        state.K_DECISION: ("lots", "price", "fee", "equity"),
+        state.K_FILL: ("lots", "price", "fee", "equity", "a"),
+        state.K_FUNDING: ("lots", "price", "fee", "equity", "a"),
+        state.K_BREAKER: ("equity",),
+    }[kind]
+    return [
+        (int(r["close_ms"]), int(r["sleeve"]), *(int(r[c]) if c == "lots" else known(float(r[c])) for c in columns))
+        for r in rows[rows["kind"] == kind]
+    ]
+
+
+def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any) -> None:
+    """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
+    home, feed = recorded
+    loop = loop_of_recorded(home, feed)
+    bars = DAYS * 96
+    for _ in range(bars):
+        loop.step()
+    loop.journal.close()
+    result = kernel_result(home, feed, bars)
+    rows = result.rows.view(ROW_VIEW)
+    for name, kind in (("decision", 1), ("fill", 4), ("funding", 5), ("breaker", 6)):
+        ours = told_rows(home.desk_journal, loop.book.names, name)
+        assert ours == kernel_rows(rows, kind), f"{name} rows differ"
+        assert ours, f"the month has no {name}"
+    equity = [e.body["equity"] for e in read(home.desk_journal, {"mark"}) if "stamp" in e.body]
+    assert equity == result.equity.tolist()
+    assert loop.book.sleeves == result.sleeves
+    assert loop.book.desk == result.desk
+    assert loop.book.unclear == result.ambiguous
+
+
+def loop_of_recorded(home: Any, feed: Feed) -> Any:
+    """The loop of a recorded desk at its start."""
+
+    def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
+        return plan.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+
+    watch = Watch(home.path, home.engine)
+    loop = Loop(Journal(home.desk_journal, "worker"), watch, home.strategies, body_of, lambda: WALL_MS)
+    series = feed.files
+    span = begin_at({s.symbol: s for s in series}, BAR_MS, DAYS)
+    loop.open(None, span, {"source": feed.source, "funding": "recorded"})
+    loop.walk(feed)
+    return loop
+
+
+@pytest.mark.parametrize("name", ["trend", "reversion", "cross"])
+def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -> None:
+    """The loop computes known bars at once; at any bar that is bit for bit what the bars up to it alone give."""
+    home, feed = recorded
+    config = active(home.engine)[1]
+    sleeve = config.sleeves[0].model_copy(update={"strategy": name, "params": {}})
+    one = config.having(sleeve)
+    body = plan.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
+    leg = plan.leg_of(specs_of(body)[0], home.strategies)
+    frame = feed.frame(leg.instrument)
+    voice = Voice(leg, frame, feed.first)
+    rng = np.random.default_rng(5)
+    for t in [0, 1, *rng.integers(2, len(feed.span.close_ms), 12)]:
+        upto = frame.prefix(feed.first + int(t) + 1)
+        alone = signals_of(leg.strategy, leg.params, upto, leg.costs, leg.side)
+        heard = voice.at(int(t))
+        assert repr(heard.signal) == repr(state.Signal(int(alone.side[-1]), *(float(values[-1]) for values in alone[1:-1])))
+        assert heard.read == {label: known(float(values[-1])) for label, values in alone.used.items()}
+
+
+def test_span_and_feed_start_a_desk_thirty_days_before_the_last_thirty(recorded: Any) -> None:
+    """The replay of a new desk on recorded data, and the anchor at the first recorded bar."""
+    _, feed = recorded
+    series = {s.symbol: s for s in feed.files}
+    span = begin_at(series, BAR_MS, DAYS)
+    end = min(s.last_ms for s in feed.files) + BAR_MS
+    assert span == Span(min(s.first_ms for s in feed.files), end - 60 * 86_400_000, end - 30 * 86_400_000)

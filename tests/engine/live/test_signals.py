@@ -1,0 +1,128 @@
+"""What a sleeve hears from its strategy: a person's own never sees a later bar, and its faults silence it, told once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.home import Home, open_home
+from engine.control.config import active, checked, row_of
+from engine.errors import StrategyError
+from engine.live import signals
+from engine.live.loop import Loop
+from engine.live.signals import limited
+from engine.store import db
+from engine.store.journal import read
+from engine.store.tables import Active
+from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
+
+OWN = '''"""A person's own."""
+import numpy as np
+from engine.strategies.base import SignalFrame, StrategyParams
+
+NAME = "own"
+FEATURES = ("sma",)
+
+
+class Params(StrategyParams):
+    """None of its own."""
+
+
+def signals(f, p):
+    """{about}"""
+    {code}
+    return SignalFrame(direction.astype(np.int8), np.abs(direction) * 0.5)
+'''
+LEAKS = "direction = np.sign(np.append(f.close[1:], f.close[-1]) - f.close)"
+RAISES = "direction = np.ones(len(f)) * (1 / (len(f) % 7) > 0)"
+ENDLESS = "while True: pass"
+PLAIN = "direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direction)] = 0"
+
+
+def with_own(home: Home, code: str) -> Home:
+    """The home with a person's strategy under its first sleeve."""
+    (home.strategies / "own.py").write_text(OWN.format(about="Signals.", code=code))
+    config = active(home.engine)[1]
+    sleeve = config.sleeves[0].model_copy(update={"strategy": "own", "params": {}})
+    with db.write(home.engine) as session:
+        session.add(row_of(2, checked(config.having(sleeve), home.strategies), WALL_MS, {"name": "ann"}, "own"))
+        session.flush()
+        pointer = session.get(Active, 1)
+        pointer.version = 2
+    return home
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A home on a synthetic market."""
+    furnished(own_home)
+    return open_home(WALL_MS)
+
+
+@pytest.fixture
+def loops() -> Iterator[list[Loop]]:
+    """Loops whose journals are closed at the end."""
+    opened: list[Loop] = []
+    yield opened
+    for loop in opened:
+        loop.journal.close()
+
+
+def heard(loop: Loop) -> list:
+    """The first sleeve's journaled side at each bar."""
+    return [e.body["signals"]["btc-trend"][0] for e in read(loop.journal.path, {"bar"})]
+
+
+def test_a_strategy_that_looks_ahead_sees_nothing_to_look_at(home: Home, loops: list[Loop]) -> None:
+    """Its last bar is the last there is, though the desk has the next ones on disk."""
+    loop = loop_of(with_own(home, LEAKS), feed_of(home))
+    loops.append(loop)
+    assert set(heard(walked(loop, 30))) == {0}
+
+
+def test_a_persons_strategy_is_heard_and_its_features_are_journaled(home: Home, loops: list[Loop]) -> None:
+    """A clean one trades like a shipped one."""
+    loop = loop_of(with_own(home, PLAIN), feed_of(home))
+    loops.append(loop)
+    walked(loop, 40)
+    assert set(heard(loop)) == {-1, 1}
+    mine = [e.body for e in read(loop.journal.path, {"decision"}) if e.body["sleeve"] == "btc-trend"]
+    assert all("sma(20)" in body["features"] for body in mine)
+
+
+def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home, loops: list[Loop]) -> None:
+    """No signal at every seventh bar, one incident for each time it begins to fail; the desk goes on."""
+    loop = loop_of(with_own(home, RAISES), feed_of(home))
+    loops.append(loop)
+    walked(loop, 21)
+    assert heard(loop).count(0) == 3
+    told = [e.body["what"] for e in read(loop.journal.path, {"incident"})]
+    assert len(told) == 3
+    assert all("ZeroDivisionError" in text or "division" in text for text in told)
+
+
+def test_a_strategy_that_never_ends_is_cut_off(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other sleeves get their bar."""
+    monkeypatch.setattr(signals, "LIMIT_S", 0.05)
+    loop = loop_of(with_own(home, ENDLESS), feed_of(home))
+    loops.append(loop)
+    walked(loop, 2)
+    assert heard(loop) == [0, 0]
+    assert loop.book.count == 2
+
+
+def test_the_limit_leaves_no_alarm_behind() -> None:
+    """What ends in time is left alone afterwards."""
+    with limited(0.02):
+        pass
+    for _ in range(200_000):
+        pass
+    with pytest.raises(StrategyError, match="longer than"):
+        _forever()
+
+
+def _forever() -> None:
+    """Longer than its limit."""
+    with limited(0.01):
+        while True:
+            pass

@@ -1,0 +1,149 @@
+"""The fold: the journal alone makes the desk again, bit for bit, from any snapshot, and says when it does not."""
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from app.home import Home, open_home
+from engine.core.state import Bar, Rules, Sleeve, start
+from engine.errors import JournalBroken
+from engine.store.book import plain, plain_of, restored
+from engine.store.fold import fold, since_snapshot
+from engine.store.journal import Journal, journal_hash, read
+from tests.fakes.desks import RULES
+from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A home whose desk has walked six days and a bit."""
+    furnished(own_home)
+    return open_home(WALL_MS)
+
+
+@pytest.fixture
+def book(home: Home):
+    """The state in memory after it; its journal is closed without a snapshot."""
+    loop = walked(loop_of(home, feed_of(home)), 6 * 96 + 31)
+    loop.journal.close()
+    return loop.book
+
+
+def test_fold_from_start_from_snapshot_and_memory_are_the_same_bits(home: Home, book) -> None:
+    """Three ways to one state."""
+    tail, whole = fold(home.desk_journal), fold(home.desk_journal, whole=True)
+    assert plain_of(tail) == plain_of(whole) == plain_of(book)
+    assert tail.sleeves == book.sleeves
+    assert tail.ring == book.ring
+    assert sum(s.ledger.trips for s in book.sleeves) > 3, "the market traded, or this says little"
+
+
+def test_a_snapshot_bounds_the_work(home: Home, book) -> None:
+    """Only what follows the last one is read."""
+    found = since_snapshot(home.desk_journal)
+    assert found[0].kind == "snapshot"
+    assert sum(e.kind == "bar" for e in found) == 31
+
+
+def test_an_empty_journal_folds_to_nothing(tmp_path: Path) -> None:
+    """A desk that has not begun."""
+    assert fold(tmp_path / "desk.jsonl") is None
+
+
+def rewritten(path: Path, change) -> None:
+    """The journal with its events changed by somebody who knows how to chain hashes."""
+    lines, prev = [], "0" * 64
+    for line in path.read_bytes().splitlines():
+        event = json.loads(line)
+        change(event)
+        event["prev"] = prev
+        event.pop("hash")
+        text = json.dumps(event, separators=(",", ":"))
+        prev = sha256(text[:-1].encode()).hexdigest()
+        lines.append(text[:-1].encode() + b',"hash":"' + prev.encode() + b'"}\n')
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [("fill", "price", 1.0), ("mark", "equity", 1e9), ("decision", "strength", 0.123), ("intent", "lots", 10_000)],
+)
+def test_a_journal_that_does_not_fold_to_its_own_rows_is_broken(home: Home, book, kind: str, field: str, value: float) -> None:
+    """A changed fill, mark, decision or order is found although every hash of the chain fits."""
+    last = [e.seq for e in read(home.desk_journal, {kind})][-1]
+
+    def change(event: dict) -> None:
+        if event["seq"] == last:
+            event["body"][field] = value
+
+    rewritten(home.desk_journal, change)
+    with pytest.raises(JournalBroken, match=f"d-{last}"):
+        fold(home.desk_journal, whole=True)
+
+
+def test_features_that_the_decision_did_not_read_are_found(home: Home, book) -> None:
+    """The bar notes a digest of each sleeve's feature row: a decision cannot be given other reasons later."""
+    last = [e.seq for e in read(home.desk_journal, {"decision"})][-1]
+
+    def change(event: dict) -> None:
+        if event["seq"] == last:
+            event["body"]["features"] = dict.fromkeys(event["body"]["features"], 1.0)
+
+    rewritten(home.desk_journal, change)
+    with pytest.raises(JournalBroken, match="did not have"):
+        fold(home.desk_journal, whole=True)
+
+
+def test_a_snapshot_that_tells_another_state_is_found(home: Home, book) -> None:
+    """Folding on from a forged snapshot would be folding a lie."""
+
+    def change(event: dict) -> None:
+        if event["kind"] == "snapshot":
+            event["body"]["desk"][1] += 1.0
+
+    rewritten(home.desk_journal, change)
+    with pytest.raises(JournalBroken, match="snapshot"):
+        fold(home.desk_journal, whole=True)
+
+
+def test_a_tail_torn_at_any_byte_of_the_last_group_is_cut_and_the_bar_walked_again(home: Home, tmp_path: Path) -> None:
+    """Whatever byte the crash left: the group was never acted on, it is kept aside, and the same rows come again."""
+    feed = feed_of(home)
+    loop = walked(loop_of(home, feed), 220)
+    before, size = plain_of(loop.book), home.desk_journal.stat().st_size
+    walked(loop, 1)
+    loop.journal.close()
+    whole, hashed = home.desk_journal.read_bytes(), journal_hash(home.desk_journal)
+    assert len(whole) - size > 1_000
+    for n, cut in enumerate(range(size + 1, len(whole))):
+        folder = tmp_path / f"cut-{n}"
+        folder.mkdir()
+        path = folder / "desk.jsonl"
+        path.write_bytes(whole[:cut])
+        journal = Journal(path, "worker")
+        journal.close()
+        assert path.read_bytes() == whole[:size]
+        assert journal.set_aside[0].read_bytes() == whole[size:cut]
+        shutil.rmtree(folder)
+    for cut in (size + 1, size + 700, len(whole) - 1):
+        home.desk_journal.write_bytes(whole[:cut])
+        journal = Journal(home.desk_journal, "worker")
+        journal.close()
+        book = fold(home.desk_journal)
+        assert plain_of(book) == before
+        loop = walked(loop_of(home, feed, book), 1)
+        loop.journal.close()
+        assert journal_hash(home.desk_journal) == hashed
+
+
+def test_a_value_survives_its_json_bit_for_bit() -> None:
+    """Floats, missing ones, infinite ones, nested tuples."""
+    odd = Bar(1, float("nan"), float("inf"), -0.0, 0.1 + 0.2, 5e-324, 1e300, -1.5)
+    again = restored(Bar, json.loads(json.dumps(plain(odd))))
+    assert repr(again) == repr(odd)
+    sleeve = start(10_000.1)
+    assert restored(Sleeve, json.loads(json.dumps(plain(sleeve)))) == sleeve
+    assert restored(Rules, json.loads(json.dumps(RULES._asdict()))) == RULES

@@ -1,0 +1,99 @@
+"""A small desk on a synthetic market: homes, loops and journals for the tests of the live loop, the fold and the worker."""
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from app.home import Home
+from engine.control.config import active, checked, row_of
+from engine.core.state import DAY_MS
+from engine.data.synthetic import write_synthetic
+from engine.live import plan
+from engine.live.feed import Feed, Span, load, series_of
+from engine.live.loop import Loop
+from engine.live.watch import Watch
+from engine.store import db
+from engine.store.journal import Journal
+from engine.store.tables import Active
+
+FROM_MS = 1_735_689_600_000  # 2025-01-01
+BAR_MS = 900_000
+DAYS = 60  # features need a month to warm up
+WARM_DAYS, REPLAY_DAYS = 33, 3
+SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+WALL_MS = 1_760_000_000_000
+
+
+@cache
+def market(days: int = DAYS) -> Path:
+    """The market's files, made once a test run."""
+    folder = Path(tempfile.mkdtemp(prefix="nightdesk-market-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_synthetic(folder, SYMBOLS, "15m", BAR_MS, FROM_MS, days * DAY_MS // BAR_MS, 3)
+    return folder
+
+
+def furnished(home: Path, days: int = DAYS) -> Path:
+    """A home folder with the market in it, as its first start would leave it."""
+    shutil.copytree(market(days), home / "data" / "synthetic")
+    return home
+
+
+def span() -> Span:
+    """Where the small desk begins."""
+    first = FROM_MS + WARM_DAYS * DAY_MS
+    return Span(FROM_MS, first, first + REPLAY_DAYS * DAY_MS)
+
+
+def feed_of(home: Home) -> Feed:
+    """All its bars."""
+    names = plan.instruments(active(home.engine)[1])
+    return load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span(), "recorded")
+
+
+def loop_of(home: Home, feed: Feed, book: Any = None, watch: Watch | None = None) -> Loop:
+    """A loop that has opened the home's journal and walks the bars; close its journal before the next one."""
+
+    def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
+        return plan.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+
+    journal = Journal(home.desk_journal, "worker")
+    loop = Loop(journal, watch or Watch(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
+    loop.open(book, span(), {"source": feed.source, "funding": "recorded"})
+    loop.walk(feed)
+    loop.attend()
+    loop.hand_over()
+    return loop
+
+
+def walked(loop: Loop, bars: int) -> Loop:
+    """The loop so many bars later."""
+    for _ in range(bars):
+        loop.step()
+    return loop
+
+
+def walked_until(loop: Loop, reached: Any, bars: int = 2_000) -> Loop:
+    """The loop after the first bar at which `reached(book)`; fails when none comes."""
+    for _ in range(bars):
+        if reached(loop.book):
+            return loop
+        loop.step()
+    raise AssertionError("the market never got there")
+
+
+def reconfigured(home: Home, name: str, **changes: Any) -> int:
+    """A new version with changed parameters (or `paused`) of one sleeve, put in force; its number."""
+    version, config = active(home.engine)
+    sleeve = config.sleeve(name)
+    paused = changes.pop("paused", sleeve.paused)
+    new = checked(config.having(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
+    with db.write(home.engine) as session:
+        session.add(row_of(version + 1, new, WALL_MS, {"name": "ann"}, "a test"))
+        session.flush()
+        pointer = session.get(Active, 1)
+        pointer.version, pointer.changed_ms = version + 1, WALL_MS
+    return version + 1
