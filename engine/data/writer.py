@@ -5,6 +5,7 @@ Called by `nightdesk data import` and `pull` and by whoever writes the synthetic
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -40,7 +41,8 @@ def write_series(path: Path, frame: pl.DataFrame, source: str, origin: Mapping[s
         part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be what failed
+            part.unlink()
         raise BadInput(f"{path} cannot be written: {error.strerror or error}", "free the disk or check permissions") from error
     return path
 

@@ -24,6 +24,7 @@ RATES = {"ts": pl.Int64, "rate": pl.Float64}
 FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
+WAIT_S = 0.5  # before the second attempt; doubled for each further one
 ASK_AGAIN = 8  # times a window is asked again for what it lacks
 
 
@@ -36,7 +37,7 @@ class Source(NamedTuple):
     wait_s: float
 
 
-def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s: float = 0.5) -> Source:
+def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s: float | None = None) -> Source:
     """Connect to a venue's public REST and load its markets. `url`: another address that speaks the same (a mirror).
 
     Raises BadInput for an unknown venue, DataError (one line) when it cannot be reached.
@@ -53,7 +54,7 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
     exchange.requests_trust_env = True  # a proxy of the machine is honoured
     if url:
         exchange.urls["api"] = _redirected(exchange.urls["api"], url.rstrip("/"))
-    source = Source(exchange, venue, attempts, wait_s)
+    source = Source(exchange, venue, attempts, WAIT_S if wait_s is None else wait_s)
     _ask(source._replace(attempts=min(attempts, 3)), exchange.load_markets)
     return source
 
@@ -165,7 +166,7 @@ def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
 
     retrying = Retrying(
         stop=stop_after_attempt(source.attempts),
-        wait=wait_exponential_jitter(initial=source.wait_s, max=20, jitter=source.wait_s),
+        wait=wait_exponential_jitter(multiplier=source.wait_s, max=20, jitter=source.wait_s),
         retry=retry_if_exception(_passing),
     )
     try:

@@ -284,8 +284,15 @@ def test_recorded_odd_files_are_errors_by_their_oddity(market_data: Path) -> Non
     assert {n: judged(market_data / "ohlcv" / f"{n}.parquet") for n in ODD} == {n: {r} for n, r in ODD.items()}
 
 
-SAMPLE = ("binance_BTC-USDT_perp_15m", "okx_SOL-USDT_perp_5m_2022", "bybit_SOL-USDT_perp_15m", "binance_XRP-USDT_perp_5m",
-          "binance_ETH-USDT_perp_1h", "okx_SOL-USDT_perp_1m", "binance_BTC-USDT_spot_1h")  # fmt: skip
+SAMPLE = [
+    "binance_BTC-USDT_perp_15m",
+    "okx_SOL-USDT_perp_5m_2022",
+    "bybit_SOL-USDT_perp_15m",
+    "binance_XRP-USDT_perp_5m",
+    "binance_ETH-USDT_perp_1h",
+    "okx_SOL-USDT_perp_1m",
+    "binance_BTC-USDT_spot_1h",
+]
 
 
 @pytest.mark.parametrize("name", SAMPLE)

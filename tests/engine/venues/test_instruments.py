@@ -1,0 +1,96 @@
+"""Lots, ticks, margins and costs: figures with a source, overridable, never guessed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.data.files import read_any
+from engine.errors import BadInput
+from engine.venues.instruments import costs_of, instrument_of, instruments
+
+
+def test_every_instrument_of_the_table_has_whole_figures_with_source_and_date() -> None:
+    """Five coins on every venue; fees, spread and impact are fractions; each has a page and a day."""
+    known = {tuple(key.split(":")) for key in instruments()}
+    for venue in ("binance", "okx", "bybit", "synthetic"):
+        for coin in ("BTC", "ETH", "SOL", "XRP", "BNB"):
+            assert (venue, f"{coin}-USDT", "perp") in known
+    for key in known:
+        instrument, costs = instrument_of(*key), costs_of(*key)
+        assert instrument[:3] == key
+        assert instrument.lot_size > 0
+        assert instrument.tick > 0
+        assert 0 < costs.taker_frac < 0.002
+        assert 0 < costs.half_spread_frac < 0.001
+        assert costs.source
+        assert costs.dated.startswith("2026-")
+        assert (instrument.maintenance_frac > 0) == (key[2] == "perp")
+
+
+@pytest.mark.parametrize("key", [("kraken", "BTC-USDT"), ("binance", "DOGE-USDT"), ("binance", "BTC-USD"), ("okx", "BTC")])
+def test_an_unknown_instrument_is_refused_with_a_way_out(key: tuple[str, str]) -> None:
+    """No figure is guessed for it."""
+    with pytest.raises(BadInput, match=r"unknown instrument.*desk\.toml"):
+        instrument_of(*key)
+    with pytest.raises(BadInput, match="no costs known"):
+        costs_of(*key)
+
+
+def test_overrides_change_single_figures_and_say_so() -> None:
+    """A fee tier of one's own: the other figures stay, the source names the change."""
+    own = {"binance:BTC-USDT:perp": {"taker_frac": 0.0003, "lot_size": 0.01}}
+    costs = costs_of("binance", "BTC-USDT", overrides=own)
+    assert (costs.taker_frac, costs.maker_frac) == (0.0003, 0.0002)
+    assert "desk.toml: taker_frac" in costs.source
+    assert instrument_of("binance", "BTC-USDT", overrides=own).lot_size == 0.01
+
+
+def test_an_instrument_can_be_described_whole_in_desk_toml() -> None:
+    """What the table lacks, a person may give."""
+    own = {"okx:DOGE-USDT:perp": {"lot_size": 10, "tick": 1e-5, "maintenance_frac": 0.01, "maker_frac": 0.0002,
+                                  "taker_frac": 0.0005, "half_spread_frac": 0.0001, "dated": "2026-11-01"}}  # fmt: skip
+    assert instrument_of("okx", "DOGE-USDT", overrides=own).lot_size == 10.0
+    assert costs_of("okx", "DOGE-USDT", overrides=own).source == "desk.toml"
+
+
+@pytest.mark.parametrize("own", [{"lot_size": 0}, {"tick": -1}, {"maintenance_frac": 1.5}, {"lot_size": "much"}, {"tick": None}])
+def test_an_override_that_makes_no_instrument_is_refused(own: dict) -> None:
+    """Zero lots, negative ticks, words."""
+    with pytest.raises(BadInput):
+        instrument_of("binance", "BTC-USDT", overrides={"binance:BTC-USDT:perp": own})
+
+
+@pytest.mark.parametrize("own", [{"taker_frac": 5}, {"half_spread_frac": -1}, {"maker_frac": "free"}])
+def test_a_cost_out_of_bounds_is_refused(own: dict) -> None:
+    """5 for 0.0005 is the usual slip."""
+    with pytest.raises(BadInput):
+        costs_of("binance", "BTC-USDT", overrides={"binance:BTC-USDT:perp": own})
+
+
+RECORDED = [
+    "binance_BTC-USDT_perp_15m",
+    "binance_ETH-USDT_perp_15m",
+    "binance_SOL-USDT_perp_1m",
+    "binance_XRP-USDT_perp_1m",
+    "binance_BNB-USDT_perp_5m",
+    "okx_BTC-USDT_perp_15m",
+    "okx_SOL-USDT_perp_15m",
+    "bybit_BTC-USDT_perp_15m",
+    "bybit_ETH-USDT_perp_15m",
+    "bybit_SOL-USDT_perp_15m",
+    "binance_BTC-USDT_spot_15m",
+    "binance_ETH-USDT_spot_15m",
+]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_prices_and_volumes_stand_on_tick_and_lot(market_data: Path, name: str) -> None:
+    """The last thousand recorded bars are multiples of both figures, and of nothing ten times coarser."""
+    raw = read_any(market_data / "ohlcv" / f"{name}.parquet")
+    instrument = instrument_of(*raw.named[:3])
+    tail = raw.frame.tail(1000)
+    for column, grid in (("close", instrument.tick), ("volume", instrument.lot_size)):
+        steps = tail[column].to_numpy() / grid
+        assert np.abs(steps - np.round(steps)).max() < 1e-3
+        assert np.abs(steps / 10 - np.round(steps / 10)).max() > 0.05
