@@ -239,10 +239,11 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     text = (
         f"From {{{d}.from}} to {{{d}.to}} of desk time{stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
         f"price P&L {{{d}.price_pnl}}, slippage {{{d}.slippage}}, fees {{{d}.fees}}, funding {{{d}.funding}}, over {{{d}.fills}} "
-        f"fills (events {span.start.id} to {span.end.id}). The parts sum to the change to the cent."
+        f"fills (events {span.start.id} to {span.end.id}). "
     )
-    if made.desk.unexplained:
-        text += f" UNEXPLAINED: {{{d}.unexplained}} of it follows from no fill and no payment: look at the journal."
+    odd = any(share.unexplained for share in made.shares)
+    follows = "follows from no fill and no payment: look at the journal."
+    text += f"UNEXPLAINED: {{{d}.unexplained}} of it {follows}" if odd else "The parts sum to the change to the cent."
     table = Table(("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"), tuple(rows))
     data = {
         "from_ms": span.start.t_event_ms,

@@ -16,7 +16,7 @@ from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, Too
 from tools.when import said, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
-MATTERS = ("incident", "halt", "breaker", "config", "refused", "fill")  # most telling first
+MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
 READ_MAX = 200_000  # events of one window
@@ -71,8 +71,13 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     ]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
-    shown = chosen(found, args.limit)
-    rows = [(said(e.t_event_ms), e.id, kind_of(e), clean(e.body.get("sleeve") or "desk", 60), told(e)) for e in shown]
+    runs = gathered(found)
+    shown = chosen([run[0] for run in runs], args.limit)
+    length = {run[0].id: (len(run), run[-1]) for run in runs}
+    rows = [
+        (said(e.t_event_ms), e.id, kind_of(e), clean(e.body.get("sleeve") or "desk", 60), told_run(e, *length[e.id]))
+        for e in shown
+    ]
     rows += [(f"{said(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
@@ -93,6 +98,27 @@ def fits(event: Event, args: SearchArgs) -> bool:
     if args.sleeve and event.body.get("sleeve") != args.sleeve:
         return False
     return not args.text or args.text.lower() in f"{event.id} {event.kind} {event.body}".lower()
+
+
+def gathered(found: Sequence[Event]) -> list[list[Event]]:
+    """Events in runs: the same refusal of a sleeve, bar after bar, is one thing to a reader."""
+    runs: list[list[Event]] = []
+    last: dict[str, list[Event]] = {}
+    for event in found:
+        sleeve = event.body.get("sleeve")
+        before = last.get(sleeve) if isinstance(sleeve, str) else None
+        if before and kind_of(event) == "refused" == kind_of(before[0]) and told(event) == told(before[0]):
+            before.append(event)
+            continue
+        runs.append([event])
+        if isinstance(sleeve, str):
+            last[sleeve] = runs[-1]
+    return runs
+
+
+def told_run(e: Event, count: int, last: Event) -> str:
+    """A run of events in words."""
+    return told(e) if count == 1 else f"{told(e)} (at {count} bars, the last {said(last.t_event_ms)}, {last.id})"
 
 
 def chosen(found: Sequence[Event], limit: int) -> list[Event]:

@@ -17,16 +17,11 @@ PARTS = ("price", "slippage", "fees", "funding", "unexplained")
 
 
 class Holding(NamedTuple):
-    """A sleeve at an instant: cash (quote), signed base units, and the mark they are valued at (quote; 0 when flat)."""
+    """A sleeve at an instant: its marked equity (quote), signed base units, and the price they are marked at (quote)."""
 
-    cash: float
+    equity: float
     units: float
     mark: float
-
-    @property
-    def equity(self) -> float:
-        """Cash and the position at its mark (linear contracts)."""
-        return self.cash + self.units * self.mark
 
 
 class Flow(NamedTuple):
@@ -89,9 +84,12 @@ def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
     """Each sleeve as a mark event tells it."""
     found = {}
     for name, sleeve in mark["sleeves"].items():
-        cash, equity, position = sleeve["cash"], sleeve["equity"], sleeve.get("position")
-        units = 0.0 if position is None else position["quantity"] * (1 if position["side"] == "long" else -1)
-        found[name] = Holding(cash, units, (equity - cash) / units if units else 0.0)
+        position = sleeve.get("position")
+        if position is None:
+            found[name] = Holding(sleeve["equity"], 0.0, 0.0)
+        else:
+            units = position["quantity"] * (1 if position["side"] == "long" else -1)
+            found[name] = Holding(sleeve["equity"], units, position["notional"] / position["quantity"])
     return found
 
 
@@ -105,7 +103,7 @@ def flow_of(kind: str, body: Mapping[str, Any]) -> Flow:
 
 def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:
     """Split the change of equity between two instants. Both mappings name the same sleeves; a sleeve that began within
-    the window starts as Holding(its first cash, 0, 0). KeyError for a flow of a sleeve that is in neither."""
+    the window starts as Holding(its first equity, 0, 0). KeyError for a flow of a sleeve that is in neither."""
     amounts = {sleeve: _price_of(start[sleeve], end[sleeve]) for sleeve in end}
     for flow in flows:
         parts = amounts[flow.sleeve]

@@ -12,9 +12,12 @@ START = 1_741_046_400_000  # 2025-03-04 00:00 UTC
 END = START + 2 * DAY
 
 
+ENTRY = 100.2
+
+
 def mark(cash: float, units: float, price: float, **more: Any) -> dict[str, Any]:
-    """A mark of a desk with one sleeve; more: parts of the sleeve, or tripped and state of the desk."""
-    equity = cash + units * price
+    """A mark of a desk with one sleeve on a perpetual: cash is what was realised; more: of the sleeve, or tripped and state."""
+    equity = cash + units * (price - ENTRY)
     sleeve: dict[str, Any] = {
         "equity": equity,
         "cash": cash,
@@ -25,7 +28,7 @@ def mark(cash: float, units: float, price: float, **more: Any) -> dict[str, Any]
         "version": 1,
     }
     if units:
-        layer = {"lots": 10, "entry": 100.2, "protective": 95.0, "protective_kind": "stop", "protective_state": "working"}
+        layer = {"lots": 10, "entry": ENTRY, "protective": 95.0, "protective_kind": "stop", "protective_state": "working"}
         layer |= {"target": 120.0, "due": None} | more.pop("layer", {})
         position = {"side": "long" if units > 0 else "short", "lots": 10, "quantity": abs(units), "opened_ms": START + BAR}
         sleeve["position"] = position | {"notional": abs(units) * price, "layers": [layer]}
@@ -93,9 +96,9 @@ def write_desk(home: Path, last: dict[str, Any] | None = None, bars: list[float 
 
     group(START, ("config", BEGIN), ("mark", mark(1000.0, 0.0, 100.0)))
     group(START + BAR, ("bar", bar()), ("decision", ENTERED), ("mark", mark(1000.0, 0.0, 100.0)))
-    group(START + 2 * BAR, ("bar", bar()), ("fill", fill("buy", 100.2, 100.0, 0.05)), ("mark", mark(899.75, 1.0, 101.0)))
-    paid = {"sleeve": "trend-btc", "lots": 10, "mark": 101.0, "rate": 0.0001, "cash_flow": -0.01, "cash": 899.74}
-    group(START + DAY, ("bar", bar()), ("funding", paid), ("mark", mark(899.74, 1.0, 104.0)))
+    group(START + 2 * BAR, ("bar", bar()), ("fill", fill("buy", ENTRY, 100.0, 0.05)), ("mark", mark(999.95, 1.0, 101.0)))
+    paid = {"sleeve": "trend-btc", "lots": 10, "mark": 101.0, "rate": 0.0001, "cash_flow": -0.01, "cash": 999.94}
+    group(START + DAY, ("bar", bar()), ("funding", paid), ("mark", mark(999.94, 1.0, 104.0)))
     left = fill("sell", 94.9, 95.0, 0.05, -5.41)
     group(START + DAY + BAR, ("bar", bar()), ("fill", left), ("mark", mark(994.59, 0.0, 95.0)))
     tripped = {"sleeve": "trend-btc", "breaker": "loss streak", "equity": 994.59, "until_ms": START + 2 * DAY}

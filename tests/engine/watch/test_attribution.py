@@ -14,7 +14,7 @@ def windows(draw: st.DrawFn) -> tuple[dict[str, Holding], dict[str, Holding], li
     names = draw(st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=4, unique=True))
     start = {n: Holding(draw(money), draw(st.floats(-5, 5)), draw(st.floats(1, 1e5))) for n in names}
     flows = []
-    end = {n: [h.cash, h.units] for n, h in start.items()}
+    end = {n: [h.equity - h.units * h.mark, h.units] for n, h in start.items()}
     for _ in range(draw(st.integers(0, 12))):
         sleeve = draw(st.sampled_from(names))
         clean = draw(st.floats(1, 1e5))
@@ -24,7 +24,8 @@ def windows(draw: st.DrawFn) -> tuple[dict[str, Holding], dict[str, Holding], li
         flows += [Flow(sleeve, units, price, clean, fee), Flow(sleeve, cash=cash)]
         end[sleeve][0] += cash - fee - units * price
         end[sleeve][1] += units
-    return start, {n: Holding(c, u, draw(st.floats(1, 1e5))) for n, (c, u) in end.items()}, flows
+    marks = {n: draw(st.floats(1, 1e5)) for n in names}
+    return start, {n: Holding(c + u * marks[n], u, marks[n]) for n, (c, u) in end.items()}, flows
 
 
 @given(windows())
