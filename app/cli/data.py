@@ -4,7 +4,6 @@ Called by app/cli/main.py. Reads through engine/data/files.py, judges with engin
 data folder only. It needs no database: a fresh machine can look at its data before anything else.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from engine.data.finding import Finding
     from engine.store.bars import Catalog
 
-ROWS_SHOWN = 1000  # row numbers a finding lists in JSON; a shifted file would list them all
 group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
 
 
@@ -51,6 +49,7 @@ def check_file(
 ) -> None:
     """Look for dirt. Errors make the exit code 1; warnings (a crash, a short outage) do not. Nothing is changed."""
     from engine.data.files import read_any
+    from engine.data.finding import as_json as findings_json
 
     raw = read_any(_path(file))
     other = read_any(_path(against)) if against else None
@@ -66,7 +65,7 @@ def check_file(
         "last_ms": raw.frame["ts"].max(),
         "errors": bad,
         "warnings": len(found) - bad,
-        "findings": [_plain(f) for f in found],
+        "findings": findings_json(found),
         "notes": list(raw.said),
     }
     out.emit(body, as_json=as_json, text=lambda: _report(body))
@@ -209,17 +208,6 @@ def _item(s: Any) -> dict[str, Any]:
     }
 
 
-def _plain(f: "Finding") -> dict[str, Any]:
-    """One finding as JSON; a very long list of rows is cut, `rows_total` says how many there are."""
-    return {
-        "rule": f.rule,
-        "severity": f.severity,
-        "text": f.text,
-        "rows": list(f.rows[:ROWS_SHOWN]),
-        "rows_total": len(f.rows),
-    }
-
-
 def _table(body: dict[str, Any]) -> Any:
     """The list for a person."""
     from rich.table import Table
@@ -259,8 +247,3 @@ def _pulled(item: dict[str, Any]) -> str:
     span = f"{out.stamp(item['first_ms'])} .. {out.stamp(item['last_ms'])}"
     lines = [f"{item['path']}: {item['new']:,} new, {item['rows']:,} rows, {span}"]
     return "\n".join(lines + [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]])
-
-
-def findings_json(found: Sequence["Finding"]) -> list[dict[str, Any]]:
-    """Findings as the import and the pull report them."""
-    return [_plain(f) for f in found]

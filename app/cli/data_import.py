@@ -50,10 +50,10 @@ def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Findi
 
 def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
     """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
-    from app.cli.data import findings_json
     from app.home import data_roots
     from app.settings import read_settings
     from engine.data.files import read_any
+    from engine.data.finding import as_json
     from engine.data.writer import file_name, write_series
     from engine.store.bars import sha256_of
 
@@ -63,7 +63,7 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
     raw, turned = _in_order(raw._replace(timeframe_ms=names[5] or raw.timeframe_ms))
     item["notes"] += turned
     found = judge(raw)
-    item["findings"] = findings_json(found)
+    item["findings"] = as_json(found)
     settings = read_settings()
     target = settings.home / "data" / file_name(*names[:5])
     bad = [f for f in found if f.severity == "error"]

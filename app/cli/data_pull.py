@@ -68,9 +68,9 @@ def pull(asked: Asked) -> list[dict[str, Any]]:
 
 def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[str, Any]:
     """Fetch what one series lacks, store it, check it."""
-    from app.cli.data import findings_json
     from app.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
+    from engine.data.finding import as_json
     from engine.data.writer import file_name
 
     path = read_settings().home / "data" / file_name(asked.venue, asked.symbol, asked.market, kind.series)
@@ -109,7 +109,7 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[st
         "first_ms": have["ts"][0],
         "last_ms": have["ts"][-1],
         "errors": sum(f.severity == "error" for f in found),
-        "findings": findings_json(found),
+        "findings": as_json(found),
     }
 
 

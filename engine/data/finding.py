@@ -4,8 +4,9 @@ Made by checks.py (one file) and against.py (two sources); shown by `nightdesk d
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+ROWS_SHOWN = 1000  # row numbers a finding lists in JSON; a shifted file would list them all
 Severity = Literal["error", "warning"]
 
 
@@ -30,3 +31,11 @@ def finding(rule: str, severity: Severity, rows: Iterable[int], text: str) -> li
 def errors(found: Iterable[Finding]) -> list[Finding]:
     """Only what makes a file unusable."""
     return [f for f in found if f.severity == "error"]
+
+
+def as_json(found: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as JSON values; a very long list of rows is cut, `rows_total` says how many there are."""
+    return [
+        {"rule": f.rule, "severity": f.severity, "text": f.text, "rows": list(f.rows[:ROWS_SHOWN]), "rows_total": len(f.rows)}
+        for f in found
+    ]
