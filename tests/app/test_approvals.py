@@ -273,8 +273,9 @@ def test_a_decision_whose_answer_was_lost_is_journaled_by_the_next(home: Home, m
             approvals.approve(home, row.id, row.diff_sha256, ANN, NOW)
     assert active(home.engine)[0] == 2
     assert _decisions(home) == []
-    assert [approvals.settle(home, NOW + 1) for _ in range(2)] == [1, 0]
-    assert [(d["proposal"], d["version"]) for d in _decisions(home)] == [("prop-1", 2)]
+    approvals.reject(home, _propose(home, {"stop_atr": 4.0}).id, ANN, "", NOW + 1)
+    assert [(d["proposal"], d["version"]) for d in _decisions(home)] == [("prop-1", 2), ("prop-2", None)]
+    assert approvals.settle(home, NOW + 2) == 0
 
 
 # -- races ---------------------------------------------------------------------------------------------------------

@@ -5,21 +5,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 
 from engine.control import proposals
 from engine.control.apply import apply
 from engine.control.config import active, versions
 from engine.errors import Refused
+from engine.store import db
+from engine.store.tables import Halt
 
 NOW = 1_700_000_000_000
 WHO = {"role": "operator", "thread": "", "person": "ann"}
 
 
-def _pause(engine: Engine, home: Path, sleeve: str, paused: bool = True) -> Any:
-    return proposals.create(
-        engine, home, sleeve=sleeve, changes={"paused": paused}, rationale="", evidence=[], requester=WHO, now_ms=NOW
-    )
+@pytest.fixture(autouse=True)
+def no_evidence_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence has tests of its own; here it would only cost time."""
+    monkeypatch.setattr(proposals, "check_evidence", lambda *_args: None)
+
+
+def _switch(engine: Engine, home: Path, sleeve: str, paused: bool) -> Any:
+    changes = {"paused": paused}
+    return proposals.create(engine, home, sleeve=sleeve, changes=changes, rationale="", evidence=[], requester=WHO, now_ms=NOW)
 
 
 def _race(calls: list[Callable[[], Any]]) -> list[str]:
@@ -46,25 +54,38 @@ def _race(calls: list[Callable[[], Any]]) -> list[str]:
 
 def test_four_threads_one_proposal(desk: Engine, home: Path) -> None:
     """One applies it, three are refused, one version more."""
-    row = _pause(desk, home, "btc")
+    row = _switch(desk, home, "btc", True)
     calls = [lambda: apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)] * 4
     assert _race(calls) == ["applied", "refused", "refused", "refused"]
     assert (active(desk)[0], len(versions(desk))) == (2, 2)
 
 
 def test_two_proposals_of_one_base(desk: Engine, home: Path) -> None:
-    """Both were made for version 1: whichever comes second is stale, and never half applied."""
-    rows = [_pause(desk, home, "btc"), _pause(desk, home, "sol")]
-    calls = [lambda r=r: apply(desk, home, r.id, r.diff_sha256, {"name": "ann"}, NOW) for r in rows]
-    assert _race(calls) == ["applied", "refused"]
-    assert sorted(proposals.get(desk, r.id).state for r in rows) == ["applied", "stale"]
-    assert (active(desk)[0], len(versions(desk))) == (2, 2)
-    assert sum(sleeve.paused for sleeve in active(desk)[1].sleeves) == 1
+    """Both were made for the same version: whichever comes second is stale, never half applied, never in a deadlock."""
+    for n in range(8):
+        paused = n % 2 == 0
+        rows = [_switch(desk, home, "btc", paused), _switch(desk, home, "sol", paused)]
+        calls = [lambda r=r: apply(desk, home, r.id, r.diff_sha256, {"name": "ann"}, NOW) for r in rows]
+        assert _race(calls) == ["applied", "refused"]
+        assert sorted(proposals.get(desk, r.id).state for r in rows) == ["applied", "stale"]
+        assert (active(desk)[0], len(versions(desk))) == (2 * n + 2, 2 * n + 2)
+        late = next(r for r in rows if proposals.get(desk, r.id).state == "stale")
+        again = _switch(desk, home, late.sleeve, paused)
+        apply(desk, home, again.id, again.diff_sha256, {"name": "ann"}, NOW)
+
+
+def test_a_halt_that_began_counts_also_if_the_proposal_still_waits(desk: Engine, home: Path) -> None:
+    """Whatever wrote the halt's row: a proposal older than it is stale."""
+    row = _switch(desk, home, "btc", True)
+    with db.write(desk) as session:
+        session.add(Halt(reason="elsewhere", set_ms=NOW, released_ms=NOW))
+    with pytest.raises(Refused, match="a halt began after it was proposed: elsewhere"):
+        apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)
 
 
 def test_many_proposals_of_one_sleeve_at_once(desk: Engine, home: Path) -> None:
     """Created by four threads: four numbers, one of them pending."""
-    outcomes = _race([lambda: _pause(desk, home, "btc")] * 4)
+    outcomes = _race([lambda: _switch(desk, home, "btc", True)] * 4)
     assert outcomes == ["applied"] * 4
     states = sorted(row.state for row in proposals.listed(desk, NOW))
     assert states == ["pending", "superseded", "superseded", "superseded"]

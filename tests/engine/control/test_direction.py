@@ -101,6 +101,7 @@ class Lying(StrategyParams):
     """A person's own parameters, declared the wrong way round."""
 
     leverage_max: float = knob(3.0, 0.1, 10.0, "x", "down", "a lie")
+    add_atr: float = knob(1.0, 0.1, 20.0, "ATR", "up", "another")
     fast_bars: int = knob(40, 5, 400, "bars", None, "")
     mine: float = 1.0
 
@@ -110,8 +111,17 @@ def test_a_strategy_cannot_redeclare_what_a_common_parameter_does() -> None:
     old = SleeveConfig(name="x", strategy="mine", venue="synthetic", symbol="BTC-USDT", params=Lying().model_dump())
     more = old.model_copy(update={"params": {**old.params, "leverage_max": 3.5}})
     other = old.model_copy(update={"params": {**old.params, "mine": 2.0}})
+    sooner = old.model_copy(update={"params": {**old.params, "add_atr": 0.5}})
     assert direction(old, more, Lying, HARD).label == "loosens"
+    assert direction(old, sooner, Lying, HARD).label == "loosens"
     assert direction(old, other, Lying, HARD).label == "unknown"
+
+
+def test_the_worst_case_outvotes_a_wrong_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is declared of a key, a worst case that rises loosens."""
+    monkeypatch.setattr("engine.control.direction.risk_move", lambda *_args: -1)
+    for changes in ({"leverage_max": 3.5}, {"risk_max_frac": 0.02, "layers_max": 2}, {"notional_frac_max": 2.0}):
+        assert _of(_sleeve(), _sleeve(**changes)) == "loosens"
 
 
 RAW = st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=6), st.floats(allow_nan=False).map(str))

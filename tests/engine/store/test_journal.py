@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -279,18 +280,20 @@ def test_a_group_in_the_making_does_not_show(tmp_path: Path) -> None:
     assert report.unfinished_bytes == len(lines[3] + lines[4]) + 6
 
 
-def _people(path: str, rows: int, name: str) -> None:
-    """Append in a process of its own."""
+def _people(path: str, rows: int, name: str, start: Any) -> None:
+    """Append in a process of its own, all at the same time."""
     journal = Journal(Path(path), name)
+    start.wait(60)
     for n in range(rows):
         journal.append([Event("tool", n, {"n": n})] * (1 + n % 3))
 
 
 def test_four_processes_write_one_chain(tmp_path: Path) -> None:
     """Rows of all processes are there, in one unbroken chain, groups undivided."""
-    path, rows = tmp_path / "people.jsonl", 60
+    path, rows = tmp_path / "people.jsonl", 120
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_people, args=(str(path), rows, f"w{n}")) for n in range(4)]
+    start = context.Barrier(4)
+    workers = [context.Process(target=_people, args=(str(path), rows, f"w{n}", start)) for n in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
