@@ -15,7 +15,7 @@ from engine.data.checks import check
 from engine.errors import BadInput, DataError
 from engine.features.frame import FeatureFrame
 from engine.store.bars import Catalog, Series, day
-from engine.store.book import Book
+from engine.store.standing import Book
 
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
 

@@ -16,10 +16,11 @@ from engine.live import plan
 from engine.live.feed import Feed, Span
 from engine.live.signals import Heard, Voice
 from engine.live.watch import Watch
-from engine.store.book import Book, Said, Spec, begin, on_bar, on_config, on_halted, plain, plain_of
+from engine.store.book import begin, on_bar, on_config, on_halted
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
-from engine.store.told import client_id, features_hash
+from engine.store.standing import Book, Spec, plain, plain_of
+from engine.store.told import Said, client_id, features_hash
 from engine.strategies.base import code_sha256
 from engine.venues.paper import PaperVenue, Request
 

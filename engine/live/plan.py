@@ -16,7 +16,7 @@ from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from engine.store.bars import timeframe_ms
-from engine.store.book import Spec
+from engine.store.standing import Spec
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import rules_of

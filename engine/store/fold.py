@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import JournalBroken
-from engine.store.book import Book, Said, begin, of_plain, on_bar, on_config, on_halted, plain_of
+from engine.store.book import begin, on_bar, on_config, on_halted
 from engine.store.chain import Event, canonical
 from engine.store.journal import read, tail
-from engine.store.told import features_hash
+from engine.store.standing import Book, of_plain, plain_of
+from engine.store.told import Said, features_hash
 
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
 

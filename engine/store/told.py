@@ -7,7 +7,7 @@ Bodies hold no ids, no wall time: two equal runs say equal things.
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
@@ -35,9 +35,7 @@ from engine.core.state import (
 )
 from engine.core.step import usable
 from engine.store.chain import canonical
-
-if TYPE_CHECKING:
-    from engine.store.book import Book
+from engine.store.standing import Book
 
 Said = tuple[str, dict[str, Any]]
 SLOTS = ("entry", "protective", "target")
@@ -60,7 +58,7 @@ def client_id(name: str, decided_ms: int) -> str:
     return f"{name}-{decided_ms}"
 
 
-def rows(book: "Book", found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[Said]:
+def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[Said]:
     """Every row as an event; size and caps join the decision they stand behind."""
     said: list[Said] = []
     for row in found:
@@ -82,7 +80,7 @@ def rows(book: "Book", found: Sequence[Row], before: Sequence[Sleeve], read: Map
 
 
 def _decision(
-    book: "Book", s: int, row: Row, codes: Sequence[int], before: Sleeve, read: Mapping[str, Any] | None
+    book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve, read: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What a sleeve decided at the close and why."""
     action, rule, side, layers, _ = codes
@@ -129,7 +127,7 @@ def _caps(row: Row) -> dict[str, Any]:
     return {name: known(value) for name, value in zip(CAPS, values, strict=False)}
 
 
-def _fill(book: "Book", s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
+def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
     """One execution with what it cost."""
     slot, reason, side, layer, maker = codes
     name, quantity = book.names[s], row.lots * book.specs[s].rules.lot_size
@@ -171,7 +169,7 @@ def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
     return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": known(row.equity), "until_ms": until}
 
 
-def outcomes(book: "Book", found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[Said]:
+def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[Said]:
     """What became of each entry order that worked when the bar opened; one whose bar is missing still works."""
     filled = [0] * len(before)
     for row in found:
@@ -190,14 +188,14 @@ def outcome(filled: int, lots: int) -> str:
     return "filled" if filled == lots else "partly filled, rest cancelled" if filled > 0 else "cancelled"
 
 
-def order(book: "Book", s: int, before: Sleeve, filled: int, state: str) -> Said:
+def order(book: Book, s: int, before: Sleeve, filled: int, state: str) -> Said:
     """An entry order's end."""
     name = book.names[s]
     body = {"sleeve": name, "order": client_id(name, before.order.decided_ms), "state": state}
     return "order", body | {"lots": before.order.lots, "filled_lots": filled}
 
 
-def intent(book: "Book", s: int) -> Said:
+def intent(book: Book, s: int) -> Said:
     """An entry order that is decided; the venue hears of it once this is on the disk."""
     name, o = book.names[s], book.sleeves[s].order
     return "intent", {
@@ -214,12 +212,12 @@ def intent(book: "Book", s: int) -> Said:
     }
 
 
-def adopted(book: "Book", s: int, state: str) -> Said:
+def adopted(book: Book, s: int, state: str) -> Said:
     """A sleeve follows a version from now on (`governs`), or keeps its own until it is flat (`waits`)."""
     return "config", {"sleeve": book.names[s], "version": book.latest(s).version, "state": state}
 
 
-def mark(book: "Book", stamp: str | None = None) -> Said:
+def mark(book: Book, stamp: str | None = None) -> Said:
     """The desk after the bar; the last event of every group that changed it."""
     desk = book.desk
     body = {
@@ -235,7 +233,7 @@ def mark(book: "Book", stamp: str | None = None) -> Said:
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
-def _held(book: "Book", s: int) -> dict[str, Any]:
+def _held(book: Book, s: int) -> dict[str, Any]:
     """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
     sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
     money, guard = sleeve.ledger, sleeve.guard

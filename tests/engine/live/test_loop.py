@@ -14,9 +14,10 @@ from engine.errors import DataError, JournalBroken
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.watch import Seen, Watch
-from engine.store.book import PAUSED, plain_of
+from engine.store.book import PAUSED
 from engine.store.fold import fold
 from engine.store.journal import journal_hash, read
+from engine.store.standing import plain_of
 from tests.fakes.papers import BAR_MS, WALL_MS, feed_of, furnished, loop_of, reconfigured, walked, walked_until
 
 

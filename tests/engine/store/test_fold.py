@@ -10,9 +10,9 @@ import pytest
 from app.home import Home, open_home
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
-from engine.store.book import plain, plain_of, restored
 from engine.store.fold import fold, since_snapshot
 from engine.store.journal import Journal, journal_hash, read
+from engine.store.standing import plain, plain_of, restored
 from tests.fakes.desks import RULES
 from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
 
