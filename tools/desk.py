@@ -167,7 +167,7 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
     """Is anything wrong: worker, freshness of bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
 
-    return _looked(ctx, checks(ctx.home, ctx.engine), "h")
+    return _looked(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
 
 
 @tool("probe", Effect.COMPUTE)
@@ -176,7 +176,7 @@ def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every
     rebuilt from them, worker alive."""
     from engine.watch.health import checks, folded, looked_at
 
-    found = checks(ctx.home, ctx.engine, whole=True)
+    found = checks(ctx.home, ctx.engine, ctx.now_ms, whole=True)
     return _looked(ctx, [*found, looked_at("fold", lambda: folded(ctx.home))], "h")
 
 

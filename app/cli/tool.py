@@ -98,34 +98,17 @@ def known_role(role: str) -> None:
 
 def context(home: "Home", role: str, advance: Any) -> "ToolContext":
     """What a call from the command line may reach; a person waits in front of the progress bar."""
-    import time
-
-    from app.jobs import Jobs
     from app.people import os_user
-    from engine.store.journal import Journal
-    from engine.watch.window import desk_ms
-    from memory.shelf import Shelf
-    from tools.contract import ToolContext
-    from tools.record import recorder
+    from app.wiring import Wiring
 
-    def now_ms() -> int:
-        return time.time_ns() // 1_000_000
-
-    Shelf(home.memory).stock()
-    person = os_user()
-    return ToolContext(
-        engine=home.engine,
-        home=home.path,
-        catalog=home.catalog,
-        jobs=Jobs(home, person),
-        record=recorder(Journal(home.people_journal, "command line"), now_ms),
-        role=role,  # type: ignore[arg-type]  # known_role and the catalog see to it
+    wiring = Wiring(home, os_user(), "cli", wait_s=None)
+    return wiring.context(
+        role=role,
         thread="command-line",
-        turn=f"c-{now_ms()}",
-        person=person,
-        desk_ms=desk_ms(home.path),
-        now_ms=now_ms(),
-        wait_s=None,
+        turn=f"c-{wiring.now_ms()}",
+        person=wiring.person,
+        desk_ms=wiring.desk_ms(),
+        now_ms=wiring.now_ms(),
         progress=advance,
     )
 

@@ -4,6 +4,7 @@ Called by tools/desk.py (health, probe) and `nightdesk status`. What cannot be l
 which is never healthy.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -16,6 +17,8 @@ from engine.watch.window import beginning, between, journal_of, mark_at
 
 State = Literal["ok", "warning", "bad", "unknown"]
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
+BEAT = "worker.json"  # what the worker last said about itself, once a second
+SILENT_MS = 30_000
 SILENT_BARS = 3  # so many bars in a row without a price of an instrument are a warning
 
 
@@ -28,12 +31,13 @@ class Check(NamedTuple):
     event: str = ""  # id of the journal event that shows it
 
 
-def checks(home: Path, engine: Any, *, whole: bool = False) -> list[Check]:
-    """Everything that is looked at, in the order in which a person would. `whole` verifies both journals from end to end."""
+def checks(home: Path, engine: Any, now_ms: int, *, whole: bool = False) -> list[Check]:
+    """Everything that is looked at, in the order in which a person would. `whole` verifies both journals from end
+    to end; `now_ms` is wall time."""
     mark = mark_at(journal_of(home))
     looks = (
         lambda: halted(home, engine),
-        lambda: worker(home),
+        lambda: worker(home, now_ms),
         lambda: breakers(mark),
         lambda: sleeves(mark),
         lambda: positions(mark),
@@ -65,12 +69,19 @@ def halted(home: Path, engine: Any) -> Check:
     return Check("halt", "ok", "no halt")
 
 
-def worker(home: Path) -> Check:
-    """Whether a worker holds the desk journal."""
+def worker(home: Path, now_ms: int) -> Check:
+    """Whether a worker holds the desk journal, and when it last said something about itself."""
     pid = holder(home / "journal" / "desk.lock")
     if pid is None:
         return Check("worker", "bad", "no worker is running: nothing trades and no order is looked after (nightdesk up)")
-    return Check("worker", "ok", f"the worker runs (process {pid})" if pid else "the worker runs")
+    try:
+        said = json.loads((home / BEAT).read_text(encoding="utf-8"))
+        silent_ms, phase, note = now_ms - int(said["wall_ms"]), str(said["phase"]), str(said.get("note") or "")
+    except FileNotFoundError:
+        return Check("worker", "ok", f"the worker runs (process {pid})")
+    if silent_ms > SILENT_MS:
+        return Check("worker", "bad", f"the worker (process {pid}) has said nothing for {silent_ms // 1000} s: it hangs")
+    return Check("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
 
 
 def holder(lock: Path) -> int | None:

@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from engine.store.db import migrate, open_db
-from engine.store.journal import Journal
+from engine.store.journal import Event, Journal
 from memory.shelf import Shelf
 from tools.contract import JobView, ToolContext
-from tools.record import recorder
 
 NOW_MS = 1_800_000_000_000
 
@@ -51,6 +50,9 @@ def make_ctx(tmp_path: Path, db: Engine) -> Callable[..., ToolContext]:
     Shelf(home / "memory").stock()
     journal = Journal(home / "journal" / "people.jsonl", "test")
 
+    def record(kind: str, body: Mapping[str, Any]) -> str:
+        return journal.append([Event(kind, NOW_MS, body)])[0].id
+
     def make(role: str = "developer", **more: Any) -> ToolContext:
         from engine.store.bars import Catalog
 
@@ -59,7 +61,7 @@ def make_ctx(tmp_path: Path, db: Engine) -> Callable[..., ToolContext]:
             "home": home,
             "catalog": Catalog([(home / "data", "recorded")]),
             "jobs": FakeJobs(),
-            "record": recorder(journal, lambda: NOW_MS),
+            "record": record,
             "role": role,
             "thread": "t1",
             "turn": "u1",

@@ -1,5 +1,7 @@
 """What the desk is, what happened, where the money went, and whether anything is wrong - each answer on an event."""
 
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -150,12 +152,17 @@ def test_health_names_what_is_wrong(ctx: Any, db: Any, make_ctx: Any) -> None:
 
 def test_a_running_worker_is_seen_without_touching_its_lock(ctx: Any) -> None:
     """The lock's holder is found; looking takes nothing away from it."""
-    import os
-
     assert holder(ctx.home / "journal" / "desk.lock") is None
     journal = Journal(ctx.home / "journal" / "desk.jsonl", "worker")
     assert holder(ctx.home / "journal" / "desk.lock") == os.getpid()
     assert "worker" not in call(ctx, "health", {}).data["wrong"]
+    beat = ctx.home / "worker.json"
+    beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 1000, "phase": "waiting", "note": "the bars end here"}))
+    assert "waiting: the bars end here" in str(call(ctx, "health", {}).table)
+    beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 40_000, "phase": "running"}))
+    assert "nothing for 40 s" in call(ctx, "health", {}).text
+    beat.write_text("not json")
+    assert "worker" in call(ctx, "health", {}).data["wrong"]
     journal.close()
 
 
@@ -174,7 +181,7 @@ def test_a_running_worker_is_seen_without_touching_its_lock(ctx: Any) -> None:
 def test_each_check_turns(tmp_path: Path, db: Any, last: Any, bars: Any, name: str, state: str, word: str) -> None:
     """Each thing that can be wrong turns its own line."""
     write_desk(tmp_path, last=last, bars=bars)
-    found = next(check for check in checks(tmp_path, db) if check.name == name)
+    found = next(check for check in checks(tmp_path, db, 0) if check.name == name)
     assert (found.state, word in found.text) == (state, True), found
 
 
