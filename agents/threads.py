@@ -18,7 +18,7 @@ from sqlmodel import Session, col, func, select
 from agents.state import Earlier
 from engine.errors import BadInput, Busy
 from engine.store import db
-from engine.store.tables import Thread, Turn, TurnEvent
+from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.contract import Evidence, Fact
 
 FRESH_MS = 12 * 3_600_000  # wall time after which a thread is not picked up again unless it is named
@@ -198,6 +198,12 @@ def end(
             latest = [[*fact[:5], list(fact.evidence)] for fact in facts.values()][-FACTS_KEPT:]
             thread.body = json.dumps({"handles": dict(handles), "facts": latest}, ensure_ascii=False, default=str)
             session.add(thread)
+
+
+def jobs_of(engine: Engine, turn: str) -> list[str]:
+    """Ids of the jobs that a turn started, oldest first."""
+    with db.read(engine) as session:
+        return list(session.exec(select(Job.id).where(Job.turn == turn).order_by(col(Job.created_ms), col(Job.id))))
 
 
 # --------------------------------------------------------------------------- whose turn is it?

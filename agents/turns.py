@@ -5,6 +5,7 @@ reads anything. A turn that ends badly is closed with a plain answer; nothing it
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +19,10 @@ from agents.render import instant, one_line, safe
 from agents.roster import role as role_of
 from agents.state import Done, Earlier, Work
 from engine.errors import BadInput, DeskError
+from memory.shelf import ShelfError
 from tools.catalog import TOOLS
 from tools.contract import Effect, Fact, ToolContext
+from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000
 Event = dict[str, Any]
@@ -32,6 +35,7 @@ class Office(Protocol):
     home: Path
     model: Model
     source: str  # recorded | pulled | synthetic: the bars the desk walks
+    stamp: str  # PAPER, REPLAYED
 
     def now_ms(self) -> int:
         """The machine's time."""
@@ -80,6 +84,8 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
             struck = [s._asdict() for s in state["struck"]]
             answer = _answer(office, where, turn, who.name, state["answer"], work, calls, struck)
     except DeskError as error:
+        if halt_reason(question) is not None:  # a halt that is not latched is never an answer
+            raise
         answer = _answer(office, where, turn, who.name, f"That did not work: {safe(str(error))}")
     finally:
         _close(office, turn, answer, calls, ctx)
@@ -158,7 +164,7 @@ def _stamp(office: Office, desk_ms: int | None) -> str:
     """The last line of an answer that speaks of the desk."""
     when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     model = "OFFLINE model" if office.model.offline else f"model {office.model.name}"
-    return f"*{when} · PAPER · {office.source} data · {model}*"
+    return f"*{when} · {office.stamp} · {office.source} data · {model}*"
 
 
 def _run(work: Work, told: _Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
@@ -210,7 +216,7 @@ def _answer(
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],
-        "jobs": list(dict.fromkeys(i for result in results for i in _jobs_of(result))),
+        "jobs": threads.jobs_of(office.engine, turn),
         "proposals": list(dict.fromkeys(e.id for entry in calls for e in _proposed(entry))),
         "usage": {
             "input_tokens": usage.input_tokens if usage else 0,
@@ -228,10 +234,6 @@ def _call_json(entry: Done) -> dict[str, Any]:
     return {"id": entry.call.id, "name": entry.call.name, "args": dict(entry.call.args), "status": entry.result.status}
 
 
-def _jobs_of(result: Any) -> list[str]:
-    return [result.job] if result.job else [e.id for e in result.evidence if e.kind == "job"]
-
-
 def _proposed(entry: Done) -> list[Any]:
     """Evidence of proposals that this call made (not of those it read)."""
     line = TOOLS.get(entry.call.name)
@@ -247,6 +249,8 @@ def _close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done
     threads.end(office.engine, turn, state, stored, [_kept_call(entry) for entry in calls], office.now_ms(), kept)
     body = {"turn": turn, "state": state, "model": office.model.name, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
+    with suppress(ShelfError, OSError):  # the handoff page is a convenience: the answer stands without it
+        write_handoff(office.engine, office.home)
 
 
 def _kept_call(entry: Done) -> dict[str, Any]:

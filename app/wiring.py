@@ -34,12 +34,16 @@ class Wiring:
 
     @cached_property
     def source(self) -> str:
-        """What kind of bars the desk walks: as its journal says, else as the home was opened with; with its stamp."""
-        journal = window.journal_of(self.home)
-        mark = window.mark_at(journal)
-        source = str(window.beginning(journal).get("source") or self._home.feed.get("source") or "no")
-        stamp = str(mark.body.get("stamp") or "") if mark is not None else ""
-        return f"{stamp}, {source}" if stamp and stamp.lower() != source.lower() else source
+        """What kind of bars the desk walks: as its journal says, else as the home was opened with."""
+        source = window.beginning(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
+        return str(source or "no")
+
+    @property
+    def stamp(self) -> str:
+        """PAPER, or REPLAYED and PAPER while the desk replays."""
+        mark = window.mark_at(window.journal_of(self.home))
+        said = str(mark.body.get("stamp") or "") if mark is not None else ""
+        return "PAPER" if said in ("", "PAPER") else f"{said} \u00b7 PAPER"
 
     def now_ms(self) -> int:
         """The machine's time."""
@@ -135,6 +139,6 @@ def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch
 def told(latch: halt.Latch) -> str:
     """What a person reads after a halt."""
     return (
-        f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. The worker cancels entries and flattens at the "
-        'next open; nothing enters until a person releases it: `nightdesk release --reason "..." --as NAME`.'
+        f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. The worker cancels entries and flattens at "
+        'the next open; nothing enters until a person releases it: `nightdesk release --reason "..." --as NAME`.'
     )

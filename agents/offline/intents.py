@@ -24,6 +24,7 @@ class Intent(NamedTuple):
     examples: tuple[str, ...]
     cues: tuple[tuple[float, re.Pattern[str]], ...]
     slots: Mapping[str, float]  # kind of slot -> weight
+    structure: tuple[frozenset[str], ...] = ()  # kinds of slots that are enough together, without any cue
 
 
 def _loaded() -> tuple[Intent, ...]:
@@ -42,6 +43,7 @@ def _loaded() -> tuple[Intent, ...]:
             tuple(entry["examples"]),
             tuple((float(weight), re.compile(whole(pattern))) for weight, pattern in entry["cues"]),
             entry["slots"],
+            tuple(frozenset(kinds) for kinds in entry.get("structure", ())),
         )
         for entry in listed["intent"]
     )
@@ -64,6 +66,8 @@ def kinds(slots: Slots) -> set[str]:
         "strategy": bool(slots.strategies),
         "symbol": bool(slots.symbols),
         "sleeve": bool(slots.sleeves) or "sleeve" in slots.text,
+        "named": bool(slots.sleeves) and not (slots.strategies or slots.symbols),
+        "several": len(slots.sleeves) > 1 and not (slots.strategies or slots.symbols),
         "span": slots.span.start is not None or slots.span.end is not None,
         "at": slots.span.at is not None,
         "common": bool(slots.common),
@@ -95,9 +99,12 @@ def scores(slots: Slots) -> list[Scored]:
 
 def _score(intent: Intent, text: str, have: Iterable[str]) -> float:
     cues = [weight for weight, pattern in intent.cues if pattern.search(text)]
-    if not any(weight > 0 for weight in cues):
-        return max(0.0, sum(intent.slots.get(kind, 0.0) for kind in have if kind in ("event", "run", "variants", "proposal")))
-    return sum(cues) + sum(intent.slots.get(kind, 0.0) for kind in have)
+    named = sum(intent.slots.get(kind, 0.0) for kind in have)
+    if any(weight > 0 for weight in cues):
+        return sum(cues) + named
+    if any(kinds <= set(have) for kinds in intent.structure):
+        return LEAST + min(0.0, sum(cues))
+    return max(0.0, sum(intent.slots.get(kind, 0.0) for kind in have if kind in ("event", "run", "variants", "proposal")))
 
 
 def nearest(text: str, candidates: Sequence[Intent], count: int = 3) -> list[str]:

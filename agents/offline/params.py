@@ -155,7 +155,7 @@ def _best(
 def unit_of(key: str, param: Param | None) -> str:
     """The unit a number for `key` would carry: atr, bars, frac, days, bps; empty when it is a plain number."""
     last = key.rsplit("_", 1)[-1]
-    declared = "frac" if param is not None and param.unit.startswith("frac") else ""
+    declared = "frac" if param is not None and param.unit.startswith(("frac", "of ", "a year")) else ""
     return _UNITS.get(last, declared)
 
 

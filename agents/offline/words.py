@@ -53,7 +53,7 @@ class Words:
     @cached_property
     def known(self) -> frozenset[str]:
         """Every single word that has a meaning here; typing errors are mended towards them."""
-        words = set(_MEANT)
+        words = set(_MEANT) | {name for name in COINS if " " not in name}
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
         names += [sleeve.name for sleeve in self.sleeves]
         for name in names:
@@ -73,9 +73,13 @@ COINS = {
     "litecoin": "LTC",
 }
 
-_LISTS = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_FOLDER = Path(__file__).parent
+_LISTS = tomllib.loads((_FOLDER / "words.toml").read_text(encoding="utf-8"))
 _MEANT = frozenset(_LISTS["meant"].split())
-_COMMON = frozenset(_LISTS["common"].split())
+# ordinary words, and every word that an intent looks for: none of them is bent
+_COMMON = frozenset(_LISTS["common"].split()) | frozenset(
+    re.findall(r"[a-z]{4,}", (_FOLDER / "intents.toml").read_text(encoding="utf-8").lower())
+)
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 
 

@@ -1,0 +1,31 @@
+"""The vocabulary of the default desk, for questions that need no home."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agents.offline.words import Param, SleeveName, Words
+from engine.strategies.base import SHIPPED, load_strategy, params_table
+
+DESK_MS = int(datetime(2025, 12, 2, 5, 15, tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.fixture(scope="session")
+def words() -> Words:
+    """Shipped strategies, the default sleeves, desk time 2025-12-02 05:15Z."""
+    strategies = {
+        name: tuple(
+            Param(row["key"], row["unit"] or "", row["default"], row["low"], row["high"])
+            for row in params_table(load_strategy(name))
+        )
+        for name in SHIPPED
+    }
+    sleeves = tuple(
+        SleeveName(name, strategy, symbol, "15m", "binance", {"stop_atr": 2.0, "target_atr": 4.0, "leverage_max": 3.0})
+        for name, strategy, symbol in (
+            ("btc-trend", "trend", "BTC-USDT"),
+            ("eth-trend", "trend", "ETH-USDT"),
+            ("sol-reversion", "reversion", "SOL-USDT"),
+        )
+    )
+    return Words(strategies, sleeves, ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"), ("binance", "okx", "bybit"), DESK_MS)
