@@ -65,6 +65,8 @@ REST = """
 [worker]
 replay_days = 30
 bars_per_second = 1.0
+funding = "recorded"             # recorded | none | assume=BPS (for 8 hours); what is not recorded is refused, not guessed
+seed = 20250101                  # of the synthetic market, where there are no recorded bars
 
 # ---- Models for the three roles; none is needed, the offline planner answers without --------------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough for a first one. A key is named here by the variable

@@ -54,6 +54,8 @@ class WorkerEntry(BaseModel):
 
     replay_days: int = Field(30, ge=0, le=3650)
     bars_per_second: float = Field(1.0, gt=0, le=100_000)
+    funding: str = Field("recorded", pattern=r"^(recorded|none|assume=-?\d+(\.\d+)?)$")
+    seed: int = Field(20_250_101, ge=0, le=2**31)  # of the synthetic market
 
 
 class DeskToml(BaseModel):

@@ -87,16 +87,20 @@ def release_desk(
 
 
 def healthy(home: Any) -> list[str]:
-    """What stands against a release: a journal that does not verify, a database or configuration that cannot be read."""
+    """What stands against a release: the configuration, the journals, the state they fold to, a naked position, the disk."""
     from engine.control.config import active, checked
-    from engine.store.anchors import verify_home
+    from engine.watch import health
 
     found = []
     try:
         checked(active(home.engine)[1], home.strategies)
     except DeskError as error:
         found.append(f"configuration: {error}")
-    for name, report in verify_home(home.journal, home.engine).items():
-        if not report.ok:
-            found.append(f"{name} journal line {report.line}: {report.reason}")
-    return found
+    looks = {
+        "journals": lambda: health.journals(home.path, home.engine),
+        "fold": lambda: health.folded(home.path),
+        "protective orders": lambda: health.positions(health.mark_at(home.desk_journal)),
+        "disk": lambda: health.disk(home.path),
+    }
+    seen = [health.looked_at(name, look) for name, look in looks.items()]
+    return found + [check.text for check in seen if check.state in {"bad", "unknown"}]

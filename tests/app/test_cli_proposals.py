@@ -219,7 +219,7 @@ def test_release_is_refused_while_a_journal_does_not_verify(home: Home) -> None:
     journal.close()
     home.desk_journal.write_bytes(home.desk_journal.read_bytes().replace(b"1.5", b"2.5", 1))
     _call("halt", "--reason", "x")
-    with pytest.raises(Refused, match="desk journal line 1: its hash does not fit"):
+    with pytest.raises(Refused, match="desk line 1: its hash does not fit"):
         _call("release", "--reason", "x", "--as", "ann")
     assert halt.read(home.path, home.engine).halted
 

@@ -155,6 +155,7 @@ def test_the_written_desk_toml_says_the_defaults(own_home: Path) -> None:
         ('symbol = "SOL-USDT"', "", "sleeves.2.symbol: Field required"),
         ('name = "eth-trend"', 'name = "btc-trend"', "two sleeves are called btc-trend"),
         ("bars_per_second = 1.0", "bars_per_second = 0", "worker.bars_per_second: 0"),
+        ('funding = "recorded"', 'funding = "assume=lots"', "worker.funding: 'assume=lots'"),
     ],
 )
 def test_a_fault_in_desk_toml_is_told_with_line_and_key(own_home: Path, old: str, new: str, words: str) -> None:
