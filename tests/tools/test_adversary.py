@@ -286,6 +286,7 @@ def test_ten_thousand_sequences(make_ctx: Any, home: Path, db: Any, role: str) -
     for seed in range(10_000):
         a_sequence(make_ctx, home, db, role, 1_000_000 + seed, tally)
     chain_holds(home)
+    assert sum(tally.values()) > 10_000
 
 
 json_values = st.recursive(
