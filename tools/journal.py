@@ -19,6 +19,15 @@ Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incid
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
+SINGULAR = {
+    "refused": "refused decision",
+    "breaker": "breaker tripped",
+    "halt": "halt or release",
+    "config": "configuration event",
+}
+SINGULAR |= {"funding": "funding payment"}
+PLURAL = {"fill": "fills", "refused": "refused decisions", "breaker": "breakers tripped", "halt": "halts or releases"}
+PLURAL |= {"config": "configuration events", "incident": "incidents", "decision": "decisions", "funding": "funding payments"}
 READ_MAX = 200_000  # events of one window
 
 
@@ -135,9 +144,10 @@ def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Event], clo
     lines = [", ".join(parts) + "."]
     if not found:
         return f"{lines[0]} Nothing of what was asked for happened."
-    names = {"fill": "fills", "refused": "refused decisions", "breaker": "breakers tripped", "halt": "halts or releases"}
-    names |= {"config": "configuration events", "incident": "incidents", "decision": "decisions", "funding": "funding payments"}
-    lines.append("; ".join(f"{{{handle}.{kind}s}} {names.get(kind, kind)}" for kind in counts) + ".")
+    told_kinds = (
+        f"{{{handle}.{kind}s}} {SINGULAR.get(kind, kind) if n == 1 else PLURAL.get(kind, kind)}" for kind, n in counts.items()
+    )
+    lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
         lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in [e for e in found if kind_of(e) == kind][-4:]]
     rules = Counter(e.body.get("refused_by") for e in found if kind_of(e) == "refused")
