@@ -39,7 +39,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
         "evidence_runs": runs,
         "told_apart": False if alike else None,
-        "warnings": _warnings(home, value),
+        "warnings": [str(e.get("text")) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
 
 
@@ -127,11 +127,20 @@ def _evidence(value: Mapping[str, Any]) -> list[str]:
     first = next(iter(runs.values()))
     span = f"{out.stamp(first.get('first_ms'))} to {out.stamp(first.get('last_ms'))}"
     lines.append(f"  {shown(first.get('source') or 'source not known').upper()} data, {span}, {first.get('bars') or '-'} bars")
-    said = [shown(e["text"]) for e in value["evidence"] if e.get("text")]
-    lines += [f"  {text}" for text in said]
+    lines += [f"  {line}" for e in value["evidence"] if e.get("role") == "comparison" for line in _compared(e)]
     if value["told_apart"] is False:
         lines.append("  THE TWO CANNOT BE TOLD APART on this evidence.")
     return lines
+
+
+def _compared(e: Mapping[str, Any]) -> list[str]:
+    """The comparison in words, with its interval where one could be computed."""
+    numbers = [e.get(name) for name in ("difference_frac", "low_frac", "high_frac", "level", "days")]
+    if not all(isinstance(x, int | float) for x in numbers):
+        return [shown(e["text"])] if e.get("text") else []
+    mean, low, high, level, days = numbers
+    bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
+    return [f"changed minus base, mean daily return: {bps}, {level * 100:g} % interval over {days} days"]
 
 
 def _figure(value: Any, unit: str) -> str:

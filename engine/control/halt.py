@@ -200,7 +200,7 @@ def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -
     with db.write(engine) as session:
         db.take_turn(session)
         session.add(Halt(reason=reason, set_by=_text(by), set_ms=now_ms))
-        _make_stale(session, reason)
+        _make_stale(session, reason, now_ms)
 
 
 def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> None:
@@ -217,17 +217,17 @@ def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: 
         if session.exec(rows.values(**closed)).rowcount == 0:
             began = now_ms if seen.since_ms is None else seen.since_ms
             session.add(Halt(reason=seen.reason, set_by=_text({"name": seen.by}), set_ms=began, **closed))
-            _make_stale(session, seen.reason)
+            _make_stale(session, seen.reason, now_ms)
 
 
-def _make_stale(session: "Session", reason: str) -> None:
+def _make_stale(session: "Session", reason: str, now_ms: int) -> None:
     """No pending proposal outlives the beginning of a halt."""
     from sqlmodel import col, update
 
     from engine.store.tables import Proposal
 
     pending = update(Proposal).where(col(Proposal.state) == "pending")
-    session.exec(pending.values(state="stale", state_reason=f"a halt began: {reason}"))
+    session.exec(pending.values(state="stale", state_reason=f"a halt began: {reason}", decided_ms=now_ms))
 
 
 def _text(by: Mapping[str, Any]) -> str:

@@ -81,7 +81,8 @@ def _propose(home: Home, changes: dict[str, Any] | None = None, rationale: str =
         }
         (home.runs / run_id / "run.json").write_text(json.dumps(run))
         evidence.append({"role": role, "run_id": run_id})
-    evidence.append({"role": "comparison", "text": "Sharpe +0.05 [-0.61, 0.70]", "told_apart": False})
+    gap = {"difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
+    evidence.append({"role": "comparison", "text": "cannot be told apart", "told_apart": False, **gap})
     who = {"role": "developer", "thread": "t-1", "person": "ann"}
     more = {"now_ms": time.time_ns() // 1_000_000, "sleeve": "btc-trend", "requester": who, **more}
     return proposals.create(home.engine, home.path, changes=changes, evidence=evidence, rationale=rationale, **more).id
@@ -99,6 +100,7 @@ def test_show_prints_the_whole_card(home: Home) -> None:
         "r-20231114-00000000     r-20231114-00000001",
         "3.12 %                  2.12 %",
         "RECORDED data, 2025-01-01 00:00:00Z to 2025-12-31 23:45:00Z, 35040 bars",
+        "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over 365 days",
         "THE TWO CANNOT BE TOLD APART",
         "warning: reward to risk is 1.33",
         "asked by developer for ann in t-1",
