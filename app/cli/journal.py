@@ -36,13 +36,17 @@ def verify(as_json: bool = JSON) -> None:
     """Walk both hash chains and hold them against each other and the database. Exit code 1 when one does not verify."""
     from app.home import open_home
     from engine.store.anchors import verify_home
+    from engine.store.journal import journal_hash
 
     home = open_home()
     found = {
         name: report._asdict() | {"head": report.head._asdict()}
         for name, report in verify_home(home.journal, home.engine).items()
     }
-    out.emit(found, as_json=as_json, text=lambda: "\n".join(stories.verify_line(name, r) for name, r in found.items()))
+    whole = journal_hash(home.desk_journal) if found["desk"]["ok"] else None
+    lines = [stories.verify_line(name, report) for name, report in found.items()]
+    lines += [f"journal hash {whole}"] if whole else []
+    out.emit({**found, "journal_hash": whole}, as_json=as_json, text=lambda: "\n".join(lines))
     if not all(r["ok"] for r in found.values()):
         raise typer.Exit(1)
 
