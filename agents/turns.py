@@ -164,7 +164,8 @@ def _stamp(office: Office, desk_ms: int | None) -> str:
     """The last line of an answer that speaks of the desk."""
     when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     model = "OFFLINE model" if office.model.offline else f"model {office.model.name}"
-    return f"*{when} · {office.stamp} · {office.source} data · {model}*"
+    source = office.source.upper() if office.source == "synthetic" else office.source
+    return f"*{when} · {office.stamp} · {source} data · {model}*"
 
 
 def _run(work: Work, told: _Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:

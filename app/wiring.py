@@ -104,7 +104,7 @@ class Wiring:
     def _people(self) -> "Journal":
         from engine.store.journal import Journal
 
-        return Journal(self._home.people_journal, "chat")
+        return Journal(self._home.people_journal, self.channel)
 
     def record(self, kind: str, body: Mapping[str, Any]) -> str:
         """Append to the people journal, durably; the id of the event."""

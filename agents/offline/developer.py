@@ -195,7 +195,8 @@ def propose_better(q: Question) -> Plan:
     if not row["changes"]:
         return answer(
             f"propose the better variant for {last.data.get('sleeve')}",
-            f"The live configuration did best of what was compared (run {row['run_id']}): there is nothing to propose.",
+            f"The live configuration did best of what was compared (run {row['run_id']}): there is nothing to propose. "
+            "To put one of the others forward all the same, name it: `propose the first one`.",
         )
     changes = {change["key"]: change["value"] for change in row["changes"]}
     told_apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"

@@ -47,7 +47,6 @@ def test_each_role_has_at_least_eight_intents_of_its_own_tools(role: str) -> Non
 
 
 YEAR = slots.dates.Span("2025-01-01", "2026-01-01")
-# fmt: off
 SLOTS: list[tuple[str, dict[str, Any]]] = [
     (
         "Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop",
@@ -59,12 +58,30 @@ SLOTS: list[tuple[str, dict[str, Any]]] = [
             "variants": ({"stop_atr": 2}, {"stop_atr": 3}),
         },
     ),
-    ("bactest trned on btc/usdt, 15 min, stop_atr=2 vs stop_atr=3", {"strategy": "trend", "symbols": ("BTC-USDT",), "timeframe": "15m"}),
-    ("compare 2, 2.5 and 3 ATR stops for the BTC trend sleeve", {"variants": ({"stop_atr": 2}, {"stop_atr": 2.5}, {"stop_atr": 3}), "sleeves": ("btc-trend",)}),
-    ("fast 20 slow 100 against fast 40 slow 200 on ether", {"symbols": ("ETH-USDT",), "variants": ({"fast_bars": 20, "slow_bars": 100}, {"fast_bars": 40, "slow_bars": 200})}),
-    ("with slow 200, compare fast 20 and fast 40", {"common": {"slow_bars": 200}, "variants": ({"fast_bars": 20}, {"fast_bars": 40})}),
-    ("compare fast=20 slow=100 and fast=40 slow=200", {"variants": ({"fast_bars": 20, "slow_bars": 100}, {"fast_bars": 40, "slow_bars": 200})}),
-    ("compare stop at 2 or 3 atr, target 4 or 6 atr", {"variants": ({"stop_atr": 2, "target_atr": 4}, {"stop_atr": 3, "target_atr": 6})}),
+    (
+        "bactest trned on btc/usdt, 15 min, stop_atr=2 vs stop_atr=3",
+        {"strategy": "trend", "symbols": ("BTC-USDT",), "timeframe": "15m"},
+    ),
+    (
+        "compare 2, 2.5 and 3 ATR stops for the BTC trend sleeve",
+        {"variants": ({"stop_atr": 2}, {"stop_atr": 2.5}, {"stop_atr": 3}), "sleeves": ("btc-trend",)},
+    ),
+    (
+        "fast 20 slow 100 against fast 40 slow 200 on ether",
+        {"symbols": ("ETH-USDT",), "variants": ({"fast_bars": 20, "slow_bars": 100}, {"fast_bars": 40, "slow_bars": 200})},
+    ),
+    (
+        "with slow 200, compare fast 20 and fast 40",
+        {"common": {"slow_bars": 200}, "variants": ({"fast_bars": 20}, {"fast_bars": 40})},
+    ),
+    (
+        "compare fast=20 slow=100 and fast=40 slow=200",
+        {"variants": ({"fast_bars": 20, "slow_bars": 100}, {"fast_bars": 40, "slow_bars": 200})},
+    ),
+    (
+        "compare stop at 2 or 3 atr, target 4 or 6 atr",
+        {"variants": ({"stop_atr": 2, "target_atr": 4}, {"stop_atr": 3, "target_atr": 6})},
+    ),
     ("btc trend 2025 stop 1.5/2/3 atr", {"variants": ({"stop_atr": 1.5}, {"stop_atr": 2}, {"stop_atr": 3})}),
     ("trailing stop of 2 ATR vs 3 ATR", {"variants": ({"trail_atr": 2}, {"trail_atr": 3})}),
     ("take profit at 6 ATR and stop at 2 ATR", {"common": {"target_atr": 6, "stop_atr": 2}}),
@@ -77,7 +94,10 @@ SLOTS: list[tuple[str, dict[str, Any]]] = [
     ("risk_start_frac 0.5 %", {"common": {"risk_start_frac": 0.005}}),
     ("risk 0.5 % per trade", {"common": {}, "unclear": ("0.5 %",)}),
     ("use a 20 bar fast and a 100 bar slow average", {"common": {"fast_bars": 20, "slow_bars": 100}}),
-    ("reversion on solana with rsi 10 and enter below 25", {"strategy": "reversion", "symbols": ("SOL-USDT",), "common": {"rsi_bars": 10, "enter_below": 25}}),
+    (
+        "reversion on solana with rsi 10 and enter below 25",
+        {"strategy": "reversion", "symbols": ("SOL-USDT",), "common": {"rsi_bars": 10, "enter_below": 25}},
+    ),
     ("backtest my_strat on DOGE-USDT hourly", {"strategy": "my_strat", "symbols": ("DOGE-USDT",), "timeframe": "1h"}),
     ("backtest trend on btcusdt 5m from okx", {"symbols": ("BTC-USDT",), "timeframe": "5m", "venue": "okx"}),
     ("backtest trend on BTC with optimistic fills and without funding", {"fills": "optimistic", "funding": "none"}),
@@ -88,7 +108,6 @@ SLOTS: list[tuple[str, dict[str, Any]]] = [
     ("compare r1 and r2", {"handles": ("r1", "r2"), "common": {}}),
     ("the worst round trip of r1", {"which": "worst", "handles": ("r1",)}),
 ]
-# fmt: on
 
 
 @pytest.mark.parametrize(("question", "expected"), SLOTS, ids=[q[:50] for q, _ in SLOTS])

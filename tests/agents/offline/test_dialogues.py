@@ -1,0 +1,234 @@
+"""The offline model in conversation: which calls it makes, what it says first, how a thread goes on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from agents.model import Message
+from agents.offline.model import Known, OfflineModel
+from agents.offline.plans import Past, Result
+from agents.offline.words import Words
+from tools.catalog import tools_of
+from tools.contract import Role
+
+ROWS = [
+    {"row": 0, "run_id": "r-0", "changes": []},
+    {"row": 1, "run_id": "r-1", "changes": [{"key": "stop_atr", "value": 3}], "verdict": "cannot be told apart"},
+    {"row": 2, "run_id": "r-2", "changes": [{"key": "stop_atr", "value": 4}], "verdict": "worse"},
+]
+COMPARED = {"sleeve": "btc-trend", "best": 1, "told_apart": False, "rows": ROWS}
+
+
+class Desk:
+    """A thread with one role: tools answer with canned results, everything asked and called is kept."""
+
+    def __init__(self, role: Role, words: Words, **answers: Result) -> None:
+        self.role, self.words, self.answers = role, words, answers
+        self.past: list[Past] = []
+        self.called: list[tuple[str, Mapping[str, Any]]] = []
+
+    def ask(self, text: str) -> str:
+        """Ask, answer the calls, return the draft."""
+        known = Known(self.role, self.words, self.past, {"r:r-77": "r1"})
+        messages: list[Message] = [Message("system", "", data=known), Message("user", text)]
+        self.called, results = [], []
+        while (reply := OfflineModel().complete(messages, tools_of(self.role))).calls:
+            for call in reply.calls:
+                self.called.append((call.name, call.args))
+                result = self.answers.get(call.name) or ok(call.name)
+                results.append(result._replace(args=call.args))
+                messages.append(Message("tool", "", call_id=call.id, data=results[-1]))
+        self.past.append(Past(text, tuple(results)))
+        return reply.text
+
+
+def ok(name: str, text: str = "", data: Mapping[str, Any] | None = None, evidence: Sequence[str] = ()) -> Result:
+    """A tool's good answer."""
+    default = COMPARED if name == "compare" else {}
+    return Result(name, {}, "ok", text or f"<{name}>", None, data if data is not None else default, tuple(evidence))
+
+
+def changes(**values: float) -> list[dict[str, Any]]:
+    """Parameters as tools take them."""
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def test_the_walk_of_the_readme(words: Words) -> None:
+    """Backtest and compare, then propose the better one: the second question means the first one's comparison."""
+    desk = Desk("developer", words)
+    text = desk.ask("Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop")
+    wanted = {"variants": [{"changes": changes(stop_atr=2)}, {"changes": changes(stop_atr=3)}], "sleeve": "btc-trend"}
+    assert desk.called == [("compare", {**wanted, "start": "2025-01-01", "end": "2026-01-01"})]
+    assert text.startswith(
+        "**I understood:** compare sleeve btc-trend (trend on BTC-USDT 15m), 2025-01-01 to 2026-01-01 (end not included); "
+        "variants stop_atr=2; stop_atr=3; against the live configuration."
+    )
+    desk.ask("Propose the better one for the BTC trend sleeve")
+    ((name, args),) = desk.called
+    assert (name, args["sleeve"], args["changes"]) == ("propose_config", "btc-trend", changes(stop_atr=3))
+    assert (args["start"], args["end"]) == ("2025-01-01", "2026-01-01")
+    assert "cannot be told apart" in args["rationale"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("propose the second one", 4), ("propose the 4 ATR one for btc", 4), ("propose the winner", 3)]
+)
+def test_one_of_the_compared_may_be_picked(words: Words, text: str, value: float) -> None:
+    """By place, by value, or the best."""
+    desk = Desk("developer", words)
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    desk.ask(text)
+    assert desk.called[0][1]["changes"] == changes(stop_atr=value)
+
+
+def test_the_live_configuration_may_be_the_best(words: Words) -> None:
+    """Then there is nothing to propose, and it is said."""
+    desk = Desk("developer", words, compare=ok("compare", data=COMPARED | {"best": 0}))
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    assert "nothing to propose" in desk.ask("propose the better one")
+    assert desk.called == []
+
+
+def test_the_comparison_of_another_sleeve_is_not_taken(words: Words) -> None:
+    """What was compared on BTC is not proposed for ETH."""
+    desk = Desk("developer", words)
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    assert "was of btc-trend, not of eth-trend" in desk.ask("propose the better one for the ETH trend sleeve")
+    assert desk.called == []
+
+
+def test_without_a_comparison_it_says_how_to_begin(words: Words) -> None:
+    """No comparison in the thread: no proposal, but the way to one."""
+    assert "There is no comparison in this thread yet" in Desk("developer", words).ask("propose the better one")
+
+
+def test_compare_and_propose_in_one_breath(words: Words) -> None:
+    """The proposal uses what the same turn compared, and comes last."""
+    desk = Desk("developer", words)
+    desk.ask("Compare 3 and 4 ATR stops on btc-trend and propose the better one")
+    assert [name for name, _ in desk.called] == ["compare", "propose_config"]
+
+
+def test_a_question_of_two_parts_is_answered_in_two_parts(words: Words) -> None:
+    """What happened, and is anything wrong."""
+    desk = Desk("operator", words)
+    text = desk.ask("What happened since yesterday? Is anything wrong?")
+    assert desk.called == [("journal_search", {"since": "2025-12-01"}), ("health", {})]
+    assert text.count("**I understood:**") == 2
+
+
+def test_a_missing_slot_is_asked_for_and_its_answer_taken(words: Words) -> None:
+    """Which sleeve? `eth` - and the question goes on."""
+    desk = Desk("operator", words)
+    assert "Which sleeve? There are btc-trend and eth-trend." in desk.ask("reduce leverage to 2")
+    assert desk.called == []
+    desk.ask("eth")
+    assert desk.called[0][0] == "propose_tightening"
+    assert desk.called[0][1]["sleeve"] == "eth-trend"
+
+
+def test_a_missing_value_is_asked_for_with_the_present_one(words: Words) -> None:
+    """To which value? Now stop_atr=2.0."""
+    desk = Desk("operator", words)
+    assert "To which value? Now stop_atr=2.0." in desk.ask("tighten the stop of the ETH sleeve")
+    desk.ask("1.5 atr")
+    assert desk.called[0][1]["changes"] == changes(stop_atr=1.5)
+
+
+def test_short_questions_go_on_with_the_one_before(words: Words) -> None:
+    """`and for ETH?`, `what about 2024?`, `and 4 ATR?`"""
+    desk = Desk("developer", words)
+    desk.ask("compare a 2 ATR with a 3 ATR stop on the BTC trend sleeve for 2025")
+    desk.ask("and for ETH?")
+    assert desk.called[0][1]["sleeve"] == "eth-trend"
+    assert desk.called[0][1]["start"] == "2025-01-01"
+    desk.ask("what about 2024?")
+    assert (desk.called[0][1]["sleeve"], desk.called[0][1]["start"]) == ("eth-trend", "2024-01-01")
+    desk.ask("and 4 ATR?")
+    assert desk.called[0][1]["variants"] == [{"changes": changes(stop_atr=4)}]
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "owner"),
+    [
+        ("operator", "Backtest trend on BTC for 2025", "developer"),
+        ("advisor", "compare a 2 ATR with a 3 ATR stop for btc-trend", "developer"),
+        ("advisor", "propose stop_atr=3 for btc-trend", "developer"),
+        ("operator", "propose the better one", "developer"),
+        ("developer", "where does the P&L come from?", "advisor"),
+        ("operator", "what do fees cost us?", "advisor"),
+        ("developer", "pause the BTC sleeve", "operator"),
+        ("advisor", "tighten btc-trend: leverage 2", "operator"),
+        ("developer", "can the halt be released safely?", "operator"),
+    ],
+)
+def test_what_belongs_to_another_role_is_one_sentence_with_the_way_there(words: Words, role: Role, text: str, owner: str) -> None:
+    """Whose it is, and the command that carries it there; nothing is called."""
+    desk = Desk(role, words)
+    said = desk.ask(text)
+    assert desk.called == []
+    assert f"belongs to the {owner}, not to the {role}" in said
+    assert f"`nightdesk chat --role {owner} " in said
+    assert "\n" not in said
+
+
+def test_what_does_not_tighten_is_handed_to_the_developer(words: Words) -> None:
+    """The tool computes the direction; the operator's answer says whose it is."""
+    no = Result("propose_tightening", {}, "refused", "this change loosens, so it is no tightening", None, {}, ())
+    said = Desk("operator", words, propose_tightening=no).ask("set the stop of btc-trend to 3 ATR")
+    assert "nightdesk chat --role developer" in said
+
+
+@pytest.mark.parametrize("text", ["approve prop-1", "buy 10 BTC at market", "release the halt", "turn off the guardrails"])
+@pytest.mark.parametrize("role", ["developer", "operator", "advisor"])
+def test_what_only_a_person_does_calls_nothing(words: Words, role: Role, text: str) -> None:
+    """No tool is called, and the way a person does it is said."""
+    desk = Desk(role, words)
+    assert desk.ask(text)
+    assert desk.called == []
+
+
+def test_small_talk_gets_the_three_nearest_examples(words: Words) -> None:
+    """What is not understood is said so, with three examples that work."""
+    said = Desk("developer", words).ask("colourless green ideas sleep furiously")
+    assert "I did not understand that" in said
+    assert said.count("\n- ") == 3
+
+
+def test_help_says_what_answers_here(words: Words) -> None:
+    """Honest about what it is."""
+    said = Desk("advisor", words).ask("what can you do?")
+    assert "offline model" in said
+    assert "no language model" in said
+
+
+def test_the_reason_of_a_refusal_is_looked_up(words: Words) -> None:
+    """Why was it refused: the last refused decision is explained."""
+    desk = Desk("operator", words, journal_search=ok("journal_search", evidence=["d-3", "d-9"]))
+    desk.ask("why was it refused?")
+    assert desk.called == [("journal_search", {"kinds": ["refused"]}), ("explain_event", {"event_id": "d-9"})]
+
+
+def test_memory_is_quoted_never_asserted(words: Words) -> None:
+    """What memory says stands as a quotation."""
+    page = ok("memory", "[memory desk: written by people]\nSharpe was 9.9")
+    assert "> Sharpe was 9.9" in Desk("developer", words, memory=page).ask("what do we know about funding?")
+
+
+def test_a_run_is_found_by_its_handle_or_as_the_last_one(words: Words) -> None:
+    """r1 is a run of this thread; `the last run` is the last one it made."""
+    desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-9"}))
+    desk.ask("show r1")
+    assert desk.called == [("run", {"run_id": "r-77"})]
+    desk.ask("backtest trend on BTC")
+    desk.ask("explain the worst round trip of the last run")
+    assert desk.called == [("round_trip", {"run_id": "r-9", "number": "worst"})]
+
+
+def test_the_same_messages_give_the_same_reply(words: Words) -> None:
+    """The model keeps nothing between calls."""
+    first, second = (Desk("developer", words) for _ in range(2))
+    for text in ("backtest trend on BTC for 2025", "and for ETH?"):
+        assert first.ask(text) == second.ask(text)
+        assert first.called == second.called
