@@ -1,0 +1,246 @@
+"""The worker as a real process: killed at any moment it goes on to the same journal, it is alone, clean and quiet."""
+
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.home import open_home
+from app.supervisor import allowed, beat_of, worker_command
+from engine.control import halt
+from engine.store.fold import fold
+from engine.store.journal import journal_hash, read, verify
+from engine.store.standing import plain_of
+from tests.fakes.papers import WALL_MS, furnished, reconfigured
+
+DAYS = 45  # 15 that warm up, 15 of replay, 15 more
+WAIT_S = 60.0
+SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "{}"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
+
+
+def started(home: Path, *words: str, **more: str) -> subprocess.Popen[str]:
+    """A worker of this home."""
+    environment = {**os.environ, "NIGHTDESK_HOME": str(home), **more}
+    environment.pop("NIGHTDESK_DATA", None)
+    return subprocess.Popen(
+        worker_command(list(words)), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit code and what it said."""
+    _, said = process.communicate(timeout=WAIT_S)
+    return process.returncode, said
+
+
+def whole(home: Path, **more: str) -> str:
+    """Walk to the end of the market in one go; the journal's hash."""
+    code, said = ended(started(home, "--bars-per-second", "100000", "--stop-at-end", **more))
+    assert (code, said) == (0, "")
+    return journal_hash(home / "journal" / "desk.jsonl")
+
+
+def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
+    """What the worker says of itself once it is in that phase."""
+    for _ in range(int(WAIT_S / 0.05)):
+        said = beat_of(home)
+        if said.get("pid") == process.pid and said.get("phase") == wanted:
+            return said
+        assert process.poll() is None, process.stderr.read()
+        select.select([], [], [], 0.05)
+    raise AssertionError(f"never {wanted}: {beat_of(home)}")
+
+
+@pytest.fixture
+def furnished_home(own_home: Path) -> Path:
+    """A home on a short synthetic market, opened once."""
+    furnished(own_home, DAYS)
+    open_home(WALL_MS)
+    return own_home
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of a run that nobody disturbed."""
+    return whole(furnished(tmp_path_factory.mktemp("undisturbed"), DAYS))
+
+
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(n, marks=pytest.mark.long) for n in range(3, 30))])
+def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
+    furnished_home: Path, undisturbed: str, seed: int
+) -> None:
+    """kill -9 in start-up, in the replay, behind it: nothing is lost, nothing is done twice."""
+    moments, path = random.Random(seed), furnished_home / "journal" / "desk.jsonl"
+    for _ in range(5):
+        process = started(furnished_home, "--bars-per-second", "100", "--stop-at-end")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(0.3, 3.5))
+        process.kill()
+        ended(process)
+        assert verify(path).ok
+    assert whole(furnished_home) == undisturbed
+    assert verify(path).ok
+    assert plain_of(fold(path, whole=True)) == plain_of(fold(path))
+
+
+def test_one_hash_whatever_the_hash_seed(furnished_home: Path, undisturbed: str) -> None:
+    """PYTHONHASHSEED moves nothing."""
+    assert whole(furnished_home, PYTHONHASHSEED="4242") == undisturbed
+
+
+def test_a_second_worker_is_refused_in_one_line(furnished_home: Path) -> None:
+    """Exit code 1, one clear line, and the first one does not notice."""
+    first = started(furnished_home, "--bars-per-second", "1")
+    phase(furnished_home, first, "running")
+    code, said = ended(started(furnished_home))
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1
+    assert "one worker a home" in said
+    assert first.poll() is None
+    first.send_signal(signal.SIGTERM)
+    assert ended(first) == (0, "")
+
+
+def test_its_environment_holds_no_model_key(furnished_home: Path) -> None:
+    """Started by hand in an environment full of keys, /proc/PID/environ has none of them."""
+    keys = {"OPENAI_API_KEY": "sk-planted-1", "ANTHROPIC_API_KEY": "planted-2", "SLACK_BOT_TOKEN": "planted-3", "MY_SECRET": "x"}
+    process = started(furnished_home, "--bars-per-second", "1", **keys)
+    phase(furnished_home, process, "running")
+    seen = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+    names = {entry.partition(b"=")[0].decode() for entry in seen if entry}
+    assert not names & set(keys)
+    assert b"planted" not in b"".join(seen)
+    assert names <= set(allowed(dict.fromkeys(names, "")))
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+    written = [p for p in furnished_home.rglob("*") if p.is_file() and b"planted" in p.read_bytes()]
+    assert not written
+
+
+def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Path) -> None:
+    """Set by the file alone: flat, latched over kill -9, and a release by a person ends it."""
+    process = started(furnished_home, "--bars-per-second", "200")
+    phase(furnished_home, process, "running")
+    halt.set(furnished_home, "a test", {"name": "ann"}, WALL_MS)
+    while beat_of(furnished_home).get("state") != "halted":
+        assert process.poll() is None
+        select.select([], [], [], 0.02)
+    process.kill()
+    ended(process)
+    process = started(furnished_home, "--bars-per-second", "100000")
+    assert phase(furnished_home, process, "waiting")["halted"]
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 0
+    path = furnished_home / "journal" / "desk.jsonl"
+    halts = list(read(path, {"halt"}))
+    assert [e.body["state"] for e in halts] == ["halted"]
+    assert not [e for e in read(path, {"intent"}) if e.seq > halts[0].seq]
+    book = fold(path)
+    assert not any(s.position.open_layers or s.order.side for s in book.sleeves)
+
+
+def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(furnished_home: Path) -> None:
+    """No next open has come: the desk says flattening, not flat."""
+    process = started(furnished_home, "--bars-per-second", "100000")
+    said = phase(furnished_home, process, "waiting")
+    assert "End of the synthetic bars" in said["note"]
+    if said["positions"]:
+        halt.set(furnished_home, "late", {"name": "ann"}, WALL_MS)
+        while "none has come" not in beat_of(furnished_home).get("note", ""):
+            assert process.poll() is None
+            select.select([], [], [], 0.02)
+        assert beat_of(furnished_home)["state"] == "flattening"
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+
+
+def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_home: Path) -> None:
+    """Approved in another process: the config event is there before the next bar's group."""
+    home = open_home(WALL_MS)
+    process = started(furnished_home, "--bars-per-second", "20")
+    phase(furnished_home, process, "running")
+    reconfigured(home, "sol-reversion", stop_atr=3.5)
+    while beat_of(furnished_home).get("version") != 2:
+        assert process.poll() is None
+        select.select([], [], [], 0.02)
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+    adopted = next(e for e in read(home.desk_journal, {"config"}) if e.body.get("version") == 2)
+    before = [e for e in read(home.desk_journal, {"bar"}) if e.seq < adopted.seq]
+    assert before[-1].t_event_ms == adopted.t_event_ms
+
+
+def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_home: Path) -> None:
+    """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored."""
+    process = started(furnished_home, "--bars-per-second", "50")
+    phase(furnished_home, process, "running")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == (0, "")
+    home = open_home(WALL_MS)
+    events = list(read(home.desk_journal))
+    assert events[-1].kind == "snapshot"
+    from engine.store.anchors import anchored
+
+    assert anchored(home.engine, "desk")[0].seq == events[-1].seq
+    count = fold(home.desk_journal).count
+    process = started(furnished_home, "--bars-per-second", "50")
+    assert phase(furnished_home, process, "running")["bars"] >= count
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+
+
+def test_a_journal_that_lost_its_end_is_not_gone_on_with(furnished_home: Path) -> None:
+    """Whole records dropped at the end pass the chain; the database has seen more, and the start says so."""
+    whole(furnished_home)
+    path = furnished_home / "journal" / "desk.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    groups = [n for n, line in enumerate(lines) if b'"left":0' in line]
+    path.write_bytes(b"".join(lines[: groups[-40] + 1]))
+    code, said = ended(started(furnished_home, "--stop-at-end"))
+    assert code == 1
+    assert "the database has seen" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (SLEEVE.format("trend") + "[worker]\nbars_per_second = -1\n", "bars_per_second"),
+        (SLEEVE.format("nope"), "nope"),
+    ],
+)
+def test_a_faulty_home_is_one_clear_line(own_home: Path, toml: str, words: str) -> None:
+    """No traceback reaches a person, and nothing is begun."""
+    own_home.mkdir(parents=True)
+    (own_home / "desk.toml").write_text(toml)
+    code, said = ended(started(own_home))
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1
+    assert words in said
+    assert not (own_home / "journal" / "desk.jsonl").exists()
+
+
+def test_missing_bars_are_one_clear_line(furnished_home: Path) -> None:
+    """The files are gone: what there is instead, and nothing is begun."""
+    toml = furnished_home / "desk.toml"
+    config = toml.read_text().replace("synthetic", "binance")
+    for path in furnished_home.glob("*"):
+        if path.is_file():
+            path.unlink()
+    toml.write_text(config)
+    code, said = ended(started(furnished_home))
+    assert code == 1
+    assert "no data for binance" in said
+
+
+def test_the_python_that_runs_it_is_ours() -> None:
+    """The command line keeps the current folder off the import path."""
+    assert worker_command([])[:2] == [sys.executable, "-P"]
+    assert json.dumps(allowed({"OPENAI_API_KEY": "x", "PATH": "/bin"})).count("OPENAI") == 0
