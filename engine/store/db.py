@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
-from engine.errors import BadInput, DataError
+from engine.errors import BadInput, Busy, DataError
 
 REVISION = "0001"  # head of migrations/versions; a test keeps it so
 BUSY_MS = 5_000  # how long SQLite waits for another process's write
@@ -36,7 +36,7 @@ def open_db(url: str) -> Engine:
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 5})
     raise BadInput(f"database {parsed.get_backend_name()!r} is not supported", "use sqlite or postgresql")
 
 
@@ -55,18 +55,36 @@ def _sqlite_begin(connection: Connection) -> None:
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
-    """A transaction that only reads: one consistent picture, never waiting for a writer."""
-    with Session(engine) as session:
+    """A transaction that only reads: one consistent picture, never waiting for a writer. Faults as of `write`."""
+    with _told(engine), Session(engine) as session:
         yield session
 
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Session]:
-    """A transaction that writes: committed when the block ends, rolled back when it raises."""
-    with engine.connect().execution_options(writes=True) as connection, Session(connection) as session:
+    """A transaction that writes: committed when the block ends, rolled back when it raises.
+
+    Raises Busy when another process writes for longer than BUSY_MS, DataError when the database fails; a broken
+    constraint stays sqlalchemy's IntegrityError.
+    """
+    with _told(engine), engine.connect().execution_options(writes=True) as connection, Session(connection) as session:
         yield session
         session.commit()
         connection.commit()
+
+
+@contextmanager
+def _told(engine: Engine) -> Iterator[None]:
+    """Turn what a database raises into an error that says where and what to do."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        where, what = engine.url.render_as_string(hide_password=True), f"{error.orig}".strip().splitlines()[0]
+        if "locked" in what:
+            raise Busy(f"the database {where} is busy: {what}", "try again in a moment") from error
+        raise DataError(f"the database {where} failed: {what}", "`nightdesk doctor` looks at it") from error
 
 
 def take_turn(session: Session) -> None:

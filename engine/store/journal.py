@@ -38,10 +38,14 @@ class Journal:
         self._partner = _Partner(path.with_name(_PARTNER[path.stem]), not self._shared) if path.stem in _PARTNER else None
         self._stopped = ""
         self._mutex = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._alone = -1 if self._shared else _lock_alone(path)
-        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        self._file = self._alone = -1
         self._end, self.head = 0, EMPTY
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._alone = -1 if self._shared else _lock_alone(path)
+            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise JournalBroken(f"{path} cannot be opened: {error.strerror}", "check its folder's permissions") from error
         with self._turn():
             self._look()
 
@@ -85,14 +89,15 @@ class Journal:
         """Hold the file against other processes, where there may be others."""
         if self._stopped:
             raise JournalBroken(f"{self.path} takes no more records: {self._stopped}", "stop and start again")
-        if not self._shared:
-            yield
-            return
-        _lock(self._file, self.path)
+        if self._shared:
+            _lock(self._file, self.path)
         try:
             yield
+        except OSError as error:
+            raise JournalBroken(f"{self.path} cannot be read: {error.strerror}", "check the disk, then start again") from error
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            if self._shared:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _look(self) -> None:
         """Find the head in the file; set unfinished bytes behind it aside."""

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, select
 
-from engine.errors import BadInput, DataError
+from engine.errors import BadInput, Busy, DataError
 from engine.store import db as database
 from engine.store import tables
 
@@ -68,9 +68,7 @@ def test_one_pending_proposal_a_sleeve_is_a_rule_of_the_database(db: Engine) -> 
     with pytest.raises(IntegrityError), database.write(db) as session:
         session.add(_proposal(4))
     with database.read(db) as session:
-        assert [row.id for row in session.exec(select(tables.Proposal).where(tables.Proposal.state == "pending"))] == [
-            "prop-3"
-        ]
+        assert [row.id for row in session.exec(select(tables.Proposal).where(tables.Proposal.state == "pending"))] == ["prop-3"]
 
 
 def test_a_raising_block_writes_nothing(db: Engine) -> None:
@@ -151,3 +149,24 @@ def test_a_newer_database_is_left_alone(sqlite: Engine) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DataError, match="newer"):
         database.migrate(sqlite)
+
+
+def test_a_failing_database_is_one_clear_line(sqlite: Engine, postgres: Engine) -> None:
+    """A table that is gone: said with the database's name, never as a library's own exception."""
+    for engine, words in ((sqlite, r"desk\.db failed: no such table: notes"), (postgres, 'relation "notes" does not exist')):
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE notes"))
+        with pytest.raises(DataError, match=words), database.read(engine) as session:
+            session.exec(select(tables.Note)).all()
+
+
+def test_a_database_that_somebody_keeps_is_busy(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trying again may help: the error says so."""
+    holder = sqlite.connect().execution_options(writes=True)
+    holder.execute(text("DELETE FROM notes"))
+    impatient = database.open_db(str(sqlite.url))
+    with impatient.connect() as connection:
+        connection.execute(text("PRAGMA busy_timeout=1"))
+    with pytest.raises(Busy, match="try again"), database.write(impatient) as session:
+        session.add(_proposal(1))
+    holder.close()

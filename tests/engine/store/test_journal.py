@@ -357,3 +357,12 @@ def test_a_line_can_be_checked_with_ordinary_tools(tmp_path: Path) -> None:
     _fill(path, 1)
     for line in path.read_text().splitlines():
         assert sha256(line.partition(',"hash":')[0].encode()).hexdigest() == json.loads(line)["hash"]
+
+
+def test_a_journal_that_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
+    """A file where its folder should be, a folder where it should be."""
+    (tmp_path / "journal").write_text("x")
+    (tmp_path / "people.jsonl").mkdir()
+    for path in (tmp_path / "journal" / "desk.jsonl", tmp_path / "people.jsonl"):
+        with pytest.raises(JournalBroken, match="cannot be opened"):
+            Journal(path, "w")
