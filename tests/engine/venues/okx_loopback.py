@@ -48,6 +48,7 @@ class Venue:
         self.now_ms = first_ms + bars * step_ms - step_ms // 2  # the last bar is still forming
         self.page_max = 300
         self.drop_border = False  # every page lacks its oldest bar: the pager's classic
+        self.keeps_oldest = False  # a page that is cut keeps its oldest rows, as on Binance
         self.fail_next: list[int] = []  # HTTP codes for the next requests
         self.dead_after = 10**9  # requests for candles answered before the venue dies
         self.asked: list[str] = []
@@ -81,7 +82,8 @@ class Venue:
         """OKX paging: newest first, `before` and `after` exclusive, at most page_max rows."""
         newer, older = int(query.get("before", 0)), int(query.get("after", 10**15))
         times = sorted((t for t in have if newer < t < older and t <= self.now_ms), reverse=True)
-        times = times[: min(int(query.get("limit", 100)), self.page_max)]
+        most = min(int(query.get("limit", 100)), self.page_max)
+        times = times[-most:] if self.keeps_oldest else times[:most]
         if self.drop_border and len(times) > 2:
             times = times[:-1]
         return [render(t) for t in times]

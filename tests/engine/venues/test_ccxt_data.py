@@ -90,10 +90,13 @@ def test_a_span_before_the_listing_is_empty_not_an_error(source: ccxt_data.Sourc
     assert pl.concat([page for _, page in pages]).height == 3
 
 
+@pytest.mark.parametrize("keeps_oldest", [False, True])
 @pytest.mark.parametrize("page_max", [5, 40, 300])
-def test_every_settlement_comes_whatever_the_page(source: ccxt_data.Source, venue: Venue, page_max: int) -> None:
-    """Rates have no known count a window: a page that ends far from the window's edge is asked for the rest."""
-    venue.page_max = page_max
+def test_every_settlement_comes_whatever_the_page(
+    source: ccxt_data.Source, venue: Venue, page_max: int, keeps_oldest: bool
+) -> None:
+    """Rates have no known count a window: a page that ends far from either edge of it is asked for the rest."""
+    venue.page_max, venue.keeps_oldest = page_max, keeps_oldest
     pages = ccxt_data.funding(source, "BTC/USDT:USDT", START, START + 5000 * STEP, venue.now_ms)
     frame = pl.concat([page for _, page in pages])
     assert frame["ts"].to_list() == [START + h * HOUR for h in range(0, 250, 8)]
