@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from typing import Any, NamedTuple
 
 import typer
@@ -147,8 +148,8 @@ def of_health(home: Any) -> list[Finding]:
     from engine.watch.health import checks
     from engine.watch.window import journal_of, mark_at
 
-    mark, beat = mark_at(journal_of(home.path)), beat_of(home.path)
-    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, whole=True)]
+    mark, beat, now_ms = mark_at(journal_of(home.path)), beat_of(home.path), time.time_ns() // 1_000_000
+    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
     begun = mark is not None
     rests = not begun or beat.get("phase") == "stopped"
     holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())

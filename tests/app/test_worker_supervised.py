@@ -1,0 +1,180 @@
+"""`nightdesk up`: the worker starts, dies, comes back and ends with its parent; the second terminal works meanwhile."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.home import open_home
+from app.supervisor import beat_of, lines_of
+from engine.store.journal import verify
+from tests.fakes.papers import WALL_MS, furnished
+
+WAIT_S = 60.0
+NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
+
+
+def nightdesk(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command of the second terminal."""
+    return subprocess.run([*NIGHTDESK, *words], capture_output=True, text=True, timeout=WAIT_S, check=False)
+
+
+def until(reached, why: str):
+    """What `reached()` gives once it gives something."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if found := reached():
+            return found
+        select.select([], [], [], 0.05)
+    raise AssertionError(why)
+
+
+def alive(pid: int) -> bool:
+    """A process that has not ended (a zombie has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def desk(own_home: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """`nightdesk up` on a short synthetic market, once its worker runs."""
+    furnished(own_home, 45)
+    up = subprocess.Popen(
+        [*NIGHTDESK, "up", "--bars-per-second", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    until(lambda: beat_of(own_home).get("phase") == "running", "the worker never ran")
+    yield up, own_home
+    if up.poll() is None:
+        up.kill()
+        up.wait(WAIT_S)
+
+
+def pid_of(home: Path) -> int:
+    """The worker's."""
+    return int(beat_of(home)["pid"])
+
+
+def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk) -> None:
+    """Few plain lines, the commands to type next, exit 0, no process left, the journal whole."""
+    up, home = desk
+    worker, bars = pid_of(home), beat_of(home)["bars"]
+    until(lambda: beat_of(home)["bars"] > bars + 10, "no bars came")  # two seconds: it has spoken by then
+    up.send_signal(signal.SIGINT)
+    said, _ = up.communicate(timeout=WAIT_S)
+    assert up.returncode == 0
+    for words in (
+        "SYNTHETIC",
+        "REPLAYED",
+        "PAPER",
+        "nightdesk chat",
+        "nightdesk proposals list",
+        "nightdesk halt",
+        "offline model",
+    ):
+        assert words in said
+    assert len(said.splitlines()) < 25
+    assert not alive(worker)
+    assert beat_of(home)["phase"] == "stopped"
+    assert verify(home / "journal" / "desk.jsonl").ok
+
+
+def test_a_dead_worker_comes_back_and_is_reported(desk) -> None:
+    """kill -9: another process, the same desk."""
+    up, home = desk
+    worker, bars = pid_of(home), beat_of(home)["bars"]
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: pid_of(home) != worker and beat_of(home)["phase"] == "running", "no new worker came")
+    assert beat_of(home)["bars"] >= bars
+    up.send_signal(signal.SIGTERM)
+    said, _ = up.communicate(timeout=WAIT_S)
+    assert "was killed by signal 9" in said
+
+
+def test_the_worker_ends_when_its_supervisor_is_killed(desk) -> None:
+    """kill -9 of the parent leaves no orphan that trades unseen."""
+    up, home = desk
+    worker = pid_of(home)
+    up.kill()
+    up.wait(WAIT_S)
+    until(lambda: not alive(worker), "the worker outlived its supervisor")
+    assert verify(home / "journal" / "desk.jsonl").ok
+
+
+def test_the_second_terminal_works_while_it_runs(desk) -> None:
+    """status, doctor, halt; a second `up` is refused in one line."""
+    _, home = desk
+    value = json.loads(nightdesk("status", "--json").stdout)
+    assert (value["state"], value["worker"]["running"], value["mode"], value["source"]) == ("running", True, "paper", "synthetic")
+    assert set(value["sleeves"]) == {"btc-trend", "eth-trend", "sol-reversion"}
+    looked = nightdesk("doctor", "--json")
+    assert (looked.returncode, json.loads(looked.stdout)["ok"]) == (0, True), looked.stdout
+    again = nightdesk("up")
+    assert again.returncode == 1
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert "already runs" in again.stderr
+    assert nightdesk("halt", "--reason", "trying", "--as", "ann").returncode == 0
+    until(lambda: beat_of(home).get("halted"), "the halt was not honoured")
+    assert nightdesk("doctor").returncode == 1
+
+
+def test_both_together_stay_small_and_quiet(desk) -> None:
+    """At one bar a second or less: under 300 MB resident and 3 % of a core, measured in /proc over some seconds."""
+    up, home = desk
+    pids = (up.pid, pid_of(home))
+
+    def spent() -> int:
+        stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
+        return sum(int(fields[11]) + int(fields[12]) for fields in stats)
+
+    resident = sum(
+        int(line.split()[1])
+        for pid in pids
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
+    assert resident < 300_000, f"{resident} kB"
+    before, began = spent(), time.monotonic()
+    select.select([], [], [], 4.0)
+    share = (spent() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
+    assert share < 0.03 * 5, f"{share:.3f} of a core at five bars a second"
+
+
+def test_doctor_and_status_of_a_desk_that_has_not_begun(own_home: Path) -> None:
+    """Nothing is wrong with a fresh home; both say what to type."""
+    furnished(own_home, 45)
+    open_home(WALL_MS)
+    assert "nightdesk up" in nightdesk("status").stdout
+    looked = nightdesk("doctor")
+    assert looked.returncode == 0, looked.stdout
+    assert "SYNTHETIC" in looked.stdout
+    assert nightdesk("up", "--bars-per-second", "0").returncode == 1
+
+
+def test_a_worker_that_died_with_an_open_position_is_no_safe_desk(desk) -> None:
+    """doctor says so with exit code 1."""
+    up, home = desk
+    up.kill()
+    up.wait(WAIT_S)
+    until(lambda: beat_of(home)["phase"] == "stopped", "no clean stop")
+    (home / "worker.json").write_text(json.dumps({**beat_of(home), "phase": "running"}))
+    assert nightdesk("doctor").returncode == 1
+
+
+def test_a_change_of_phase_is_told_once_in_words() -> None:
+    """Replay, running, end of data."""
+    beat = {"phase": "waiting", "note": "End of the recorded bars.", "state": "running", "desk_ms": WALL_MS, "equity": 1.0}
+    assert lines_of(beat, first=True)[0] == "End of the recorded bars."
+    assert "REPLAYED" in lines_of({**beat, "phase": "replaying"}, first=True)[0]
