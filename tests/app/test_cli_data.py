@@ -1,6 +1,9 @@
 """`nightdesk data ...` as a person and as a program meet it: exit codes, one clear line, JSON, nothing half-written."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +18,7 @@ from engine.errors import DeskError
 from engine.store.bars import Catalog
 from tests.engine.venues.okx_loopback import Venue, serving
 
+ROOT = Path(__file__).resolve().parents[2]
 STEP = 900_000
 START = 1_735_689_600_000
 CLEAN = synthetic(["BTC-USDT"], STEP, START, 600, 5)[0]["BTC-USDT"]
@@ -231,7 +235,6 @@ def test_the_raw_csv_of_a_data_shop_goes_in(nightdesk, market_data: Path, own_ho
 def venue(monkeypatch: pytest.MonkeyPatch):
     """A venue on loopback with 900 bars, and the option that points the pull at it."""
     it = Venue(START, 900)
-    monkeypatch.setattr("app.cli.data_pull.SAVE_PAGES", 1)
     monkeypatch.setattr("engine.venues.ccxt_data.WAIT_S", 0.001)
     with serving(it) as url:
         monkeypatch.setenv("NIGHTDESK_MIRROR", url)
@@ -268,6 +271,24 @@ def test_a_cut_pull_keeps_what_it_has_and_goes_on(nightdesk, venue: Venue, own_h
     assert sum("candles" in path for path in venue.asked) == 2
     frame = pl.read_parquet(own_home / "data" / "okx_BTC-USDT_perp_15m.parquet")
     assert (frame["ts"].diff().drop_nulls().dt.total_milliseconds() == STEP).all()
+
+
+def test_a_killed_pull_keeps_what_it_saved(own_home: Path) -> None:
+    """kill -9 in the 23rd page: the file is whole up to the 20th, and nothing half-written lies beside it."""
+    it = Venue(START, 8000)
+    it.holds_after = 22
+    asked = "'okx', 'BTC-USDT', '15m', 'perp', '2025-01-01', None, False, False, sys.argv[1]"
+    code = f"import sys; from app.cli.data_pull import Asked, pull; pull(Asked({asked}))"
+    with serving(it) as url:
+        process = subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        try:
+            assert it.held.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+            it.let_go.set()
+    assert [p.name for p in (own_home / "data").glob("*okx*.parquet")] == ["okx_BTC-USDT_perp_15m.parquet"]
+    assert pl.read_parquet(own_home / "data" / "okx_BTC-USDT_perp_15m.parquet").height == 6000
 
 
 def test_an_earlier_start_is_put_before_what_is_there(nightdesk, venue: Venue) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -51,6 +51,8 @@ class Venue:
         self.keeps_oldest = False  # a page that is cut keeps its oldest rows, as on Binance
         self.fail_next: list[int] = []  # HTTP codes for the next requests
         self.dead_after = 10**9  # requests for candles answered before the venue dies
+        self.holds_after = 10**9  # requests for candles answered before one hangs until `let_go`
+        self.held, self.let_go = threading.Event(), threading.Event()
         self.asked: list[str] = []
 
     @staticmethod
@@ -99,6 +101,9 @@ def serving(venue: Venue) -> Iterator[str]:
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             venue.asked.append(self.path)
             candles = sum("candles" in path for path in venue.asked)
+            if "candles" in self.path and candles > venue.holds_after:
+                venue.held.set()
+                venue.let_go.wait(30)
             code = venue.fail_next.pop(0) if venue.fail_next and "candles" in self.path else 200
             if "candles" in self.path and candles > venue.dead_after:
                 code = 503
@@ -109,6 +114,11 @@ def serving(venue: Venue) -> Iterator[str]:
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
+
+        def handle(self) -> None:
+            """A client that was killed is no error of the server."""
+            with suppress(ConnectionError):
+                super().handle()
 
         def log_message(self, *args: Any) -> None:
             """Quiet."""
