@@ -118,9 +118,7 @@ def changes(q: Question) -> Plan:
     """Which configurations were adopted and which changes decided."""
     args = {"kinds": ["config", "proposal"], **(window(q.slots) or {"since": "30d"})}
     (result,) = yield [Ask("journal_search", args)]
-    return answer(
-        joined("tell what changed in the configuration", said_span(q.slots.span) or "in the last 30 days"), told(result)
-    )
+    return answer(joined("tell what changed in the configuration", said_span(q.slots.span) or "in the last month"), told(result))
 
 
 def tighten(q: Question) -> Plan:
