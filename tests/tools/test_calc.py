@@ -136,3 +136,10 @@ def test_the_result_is_a_fact_with_a_receipt(make_ctx: Any) -> None:
 def test_an_undefined_fact_gives_no_number(make_ctx: Any) -> None:
     """null stays null: no_data, not zero."""
     assert call(context(make_ctx), "calc", {"expression": "r1.cagr - r1.ret"}).status == "no_data"
+
+
+def test_a_number_out_of_constants_alone_gets_no_receipt(make_ctx: Any) -> None:
+    """An expression that reads no fact is refused: it would launder an invented number."""
+    result = call(context(make_ctx), "calc", {"expression": "2 * 100 + 12"})
+    assert result.status == "refused"
+    assert "no fact" in result.text

@@ -192,3 +192,11 @@ def test_an_open_job_of_the_same_question_is_taken_up(desk: Any, db: Any) -> Non
     assert refused.status == "refused"
     assert "2 jobs are open" in refused.text
     assert len(ctx.jobs.asked) == 2
+
+
+def test_the_same_variant_twice_is_run_once(desk: Any) -> None:
+    """A repeated variant is left out and said, not compared twice."""
+    ctx = desk(lambda p: returns(0.0))
+    result = call(ctx, "compare", {"variants": variants(3, 3), "sleeve": "trend-btc"})
+    assert [row[0] for row in result.table.rows] == [0, 1]
+    assert len(ctx.jobs.asked) == 2
