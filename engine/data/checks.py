@@ -48,12 +48,11 @@ def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> 
 
 
 def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[Finding]:
-    """The errors that make bars unfit to simulate on. A long hole is none: its bars are missing, and nothing trades.
+    """The facts that make bars unfit to be put on a clock: cheap, and beyond dispute.
 
-    What is unusual can only be said of a stretch that is long enough to be usual: below 500 bars only facts count.
+    A long hole is none of them: its bars are missing, and nothing trades there. What is merely beyond belief (spikes,
+    splices, units) is check()'s, which whoever loads a span runs once over it.
     """
-    if frame.height >= 500:
-        return [f for f in errors(check(frame, timeframe_ms)) if f.rule != "gap"]
     return [f for f in errors(_plain(frame, timeframe_ms)[0]) if f.rule != "gap"]
 
 
