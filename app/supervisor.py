@@ -39,6 +39,7 @@ BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
 STOP_S = 15.0  # for a clean stop; then the child is killed
 STATUS_S = 60.0  # between two status lines
+SILENT_MS = 30_000  # a worker notes something every second
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -91,7 +92,8 @@ class Supervisor:
     def __init__(self, home: Path, words: list[str]) -> None:
         self.home, self.words = home, words
         self.child: subprocess.Popen[bytes] | None = None
-        self.began, self.failures, self.seen_alive = 0.0, 0, False
+        self.began, self.failures, self.ever_alive = 0.0, 0, False
+        self.silent = False
         self.stopping = False
         self.shown: tuple[Any, ...] = ()
         self.shown_at = 0.0
@@ -109,17 +111,16 @@ class Supervisor:
                 code = self.attend()
                 if self.stopping:
                     break
-                if not self.seen_alive and code == 1:
+                if not self.ever_alive and code == 1:
                     return 1  # it said why in one line of its own
-                wait = self.after_death(code)
-                self.sleep(wait)
+                self.sleep(self.after_death(code))
             return 0
         finally:
             self.stop()
 
     def start(self) -> None:
         """Start the worker."""
-        self.began, self.seen_alive = time.monotonic(), False
+        self.began = time.monotonic()
         self.child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             worker_command(self.words),
             env=allowed(os.environ),
@@ -154,8 +155,8 @@ class Supervisor:
         beat = beat_of(self.home)
         if self.child is None or beat.get("pid") != self.child.pid:
             return
-        if not self.seen_alive:
-            self.seen_alive = True
+        self.ever_alive = True
+        self.tell_silence(time.time_ns() // 1_000_000 - int(beat.get("wall_ms", 0)))
         now = time.monotonic()
         phase = (beat.get("state"), beat.get("halted"), beat.get("version"), beat.get("phase"))
         if phase != self.shown:
@@ -165,6 +166,12 @@ class Supervisor:
         elif now - self.shown_at >= STATUS_S and beat.get("phase") == "running":
             say(status_line(beat))
             self.shown_at = now
+
+    def tell_silence(self, ms: int) -> None:
+        """A worker that lives and says nothing is told once; whether to end it is a person's decision."""
+        if ms > SILENT_MS and not self.silent:
+            say(f"The worker has said nothing for {ms // 1000} s: it hangs, or its disk does. nightdesk doctor")
+        self.silent = ms > SILENT_MS
 
     def sleep(self, seconds: float) -> None:
         """Sleep until then, or until a signal comes."""

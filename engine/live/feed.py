@@ -17,6 +17,7 @@ from engine.features.frame import FeatureFrame
 from engine.store.bars import Catalog, Series, day
 from engine.store.standing import Book
 
+WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
 
 
@@ -99,7 +100,10 @@ def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span
     perps = {name: s for name, s in series.items() if s.market == "perp"} if policy != "none" else {}
     funding = {name: catalog.funding(s.venue, s.symbol) for name, s in perps.items()}
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
-    traded = market_of(bars, timeframe_ms, funding, marks, policy, span.first_ms, end)
+    try:
+        traded = market_of(bars, timeframe_ms, funding, marks, policy, span.first_ms, end)
+    except DataError as error:
+        raise DataError(error.what, WAY_OUT if "funding" in error.what else error.hint) from error
     if int(traded.close_ms[0]) != span.first_ms + timeframe_ms:
         raise DataError(f"the first bar of this desk, {day(span.first_ms)}, is no longer there", "restore the file it came from")
     first = int(traded.close_ms[0] - whole.close_ms[0]) // timeframe_ms
