@@ -26,6 +26,7 @@ OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hou
 DEAD_MS = DAY_MS  # a market that trades nothing for a day is no outage of minutes
 WINDOW = 97  # bars around a bar that say what is usual there
 JUMP = 8.0  # usual bar ranges between a close and the next open; recorded markets stay under 3 outside listing days
+UNJOINED = 0.25  # median of the same over a file; recorded ones have 0.02 at most
 WICK = 10.0  # usual bar ranges from the body to the extreme
 QUIET = (2.0, 4.0)  # times the usual volume; recorded wicks of 10 ranges had 2.6 times and more, of 50 ranges 5.4
 TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
@@ -208,7 +209,9 @@ def _spikes(u: _Usual) -> list[Finding]:
     shifted = [i for i in shifted if i not in spiked and i - 1 not in spiked]
     found = finding("spike", "error", u.rows[sorted(spiked)], "the price jumps away and back between two trades")
     text = "the price jumps to another level from one bar to the next: another market's bars, or a lost stretch"
-    return found + finding("jump", "warning", u.rows[shifted], text)
+    factor = [i for i in shifted if abs(u.jump[i - 1]) > np.log(2)]
+    found += finding("jump", "error", u.rows[factor], "the price doubles or halves between two bars: another unit or coin")
+    return found + finding("jump", "warning", u.rows[[i for i in shifted if i not in factor]], text)
 
 
 def _came_back(u: _Usual, i: int) -> range:
@@ -250,6 +253,9 @@ def _joints(u: _Usual) -> list[Finding]:
     without a break is a venue's new tick (warning).
     """
     size = np.where(u.joined, np.abs(u.jump), 0.0)
+    if u.joined.sum() >= 100 and np.median(u.jump_ranges[u.joined]) > UNJOINED:
+        text = "bars do not open where the one before closed: columns swapped, or rows of several markets"
+        return finding("joint", "error", u.rows[:1], text)
     usual = float(np.quantile(size, 0.995)) if size.size > 400 else float(np.quantile(size, 0.9))
     breaks = np.flatnonzero((u.jump_ranges > 0.05) & (size > 4 * usual)) + 1
     found: list[Finding] = []

@@ -130,6 +130,18 @@ def test_a_lasting_jump_between_two_bars_is_a_warning() -> None:
     assert rows_of(found, "jump", "warning") == [1501]
 
 
+def test_a_price_that_doubles_between_two_bars_is_an_error() -> None:
+    """Another coin, another unit: no market does that between two trades."""
+    factor = pl.when(pl.col("ts") > CLEAN["ts"][1500]).then(100.0).otherwise(1.0)
+    found = check(CLEAN.with_columns(pl.col(n) * factor for n in ("open", "high", "low", "close")), STEP)
+    assert rows_of(found, "jump") == [1501]
+
+
+def test_swapped_open_and_close_are_an_error() -> None:
+    """No bar then opens where the one before it closed."""
+    assert rows_of(check(CLEAN.rename({"open": "close", "close": "open"}), STEP), "joint") == [0]
+
+
 def test_a_spliced_market_with_another_tick_is_an_error() -> None:
     """The price breaks a little and the grid of prices changes at the same bar: two files joined."""
     mask = pl.col("ts") >= CLEAN["ts"][2500]
