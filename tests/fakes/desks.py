@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.core.compiled import dtype_of, from_record, to_records
 from engine.core.kernel import bar_records, compiled_run, run, signal_columns
-from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Row, Rules, Signal, Sleeve, start, start_desk
+from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 BAR_MS = 900_000
 LOOSE = Limits(drawdown_frac_max=0.99, gross_frac_max=50.0, instrument_frac_max=50.0, orders_minute_max=1_000)
@@ -152,3 +152,28 @@ def both_ways(
 def sleeves_of(records: np.ndarray) -> list[Sleeve]:
     """Sleeve records as NamedTuples."""
     return [from_record(r, Sleeve) for r in records]
+
+
+def run_lists(
+    bars: list[Bar],
+    signals: list[Signal],
+    rules: list[Rules],
+    limits: Limits,
+    cash: float,
+    halted: int = 0,
+    sleeves: list[Sleeve] | None = None,
+    desk: Desk | None = None,
+) -> tuple[list[Row], list[Sleeve], Desk, int]:
+    """All bars as plain Python, no shortcuts: (rows, sleeves, desk, ambiguous bars).
+
+    bars: instrument fastest; signals: sleeve fastest; `sleeves` and `desk` go on from another run's end.
+    """
+    count, instruments = len(rules), 1 + max(r.instrument for r in rules)
+    held = list(sleeves) if sleeves else [start(cash) for _ in rules]
+    book = desk or start_desk(cash * count)._replace(halted=halted)
+    rows: list[Any] = [None] * (20 * len(signals) + 20)
+    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
+    equity = [0.0] * (len(bars) // instruments)
+    ring = [0.0] * (TRIPS_KEPT * count)
+    book, n, unclear = run(bars, signals, held, rules, book, limits, ring, *scratch, rows, equity, 0)
+    return rows[:n], held, book, unclear
