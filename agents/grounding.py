@@ -17,7 +17,7 @@ from tools.contract import Fact
 
 MARK = 0xE000  # the first of the private characters that hold the place of a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")
-CROWD = 8  # a metric with more facts than this in a thread needs its subject named too
+CROWD = 8  # a metric with more facts than this in a thread needs its one subject named too
 
 # dimension and factor of a fact's unit; instants and words are never numbers typed by hand
 _FACT_UNITS = {
@@ -32,7 +32,7 @@ _FACT_UNITS = {
     "days": ("time", 86_400_000.0),
     "duration_ms": ("time", 1.0),
 }
-_UNIT_WORDS = {"frac", "bps", "usd", "usdt", "ms", "max", "min", "count", "total", "bars", "price", "annual"}
+_UNIT_WORDS = {"rate", "ratio", "frac", "bps", "usd", "usdt", "ms", "max", "min", "count", "total", "bars", "price", "annual"}
 # how people say a metric: a word of the metric's name -> what also names it
 _SAID: Mapping[str, str] = {
     "return": r"returns?|returned|made|gain(?:ed|s)?|lost|earned|up|down|performance|result",
@@ -268,11 +268,13 @@ def _is_fact(claim: Claim, sentence: str, stand: Ground) -> bool:
     by_metric = [fact for fact in facts if names_metric(sentence, fact.metric)]
     for fact in by_metric:
         crowd = sum(1 for other in by_metric if other.metric == fact.metric) > CROWD
-        if _same(claim, fact, sentence) and (not crowd or names_subject(sentence, fact)):
+        if _same(claim, fact, sentence) and (not crowd or names_one(sentence, fact, by_metric)):
             return True
     if by_metric and not claim.dimension:
         return False
-    return any(_same(claim, fact, sentence, strict=True) and names_subject(sentence, fact) for fact in facts)
+    named = {fact.metric for fact in by_metric}
+    others = [fact for fact in facts if fact.metric not in named]
+    return any(_same(claim, fact, sentence, strict=True) and names_one(sentence, fact, facts) for fact in others)
 
 
 def _numeric(fact: Fact) -> bool:
@@ -294,7 +296,8 @@ def _same(claim: Claim, fact: Fact, sentence: str, *, strict: bool = False) -> b
         typed, step = claim.value * factor, claim.step * factor
     value = float(fact.value) * factor
     signs = (1.0, -1.0) if _sign_free(fact, sentence) else (1.0,)
-    return any(_rounds_to(typed, step, value * sign, claim.digits) for sign in signs)
+    exact = claim.digits >= 2 or claim.step <= 0.01  # one digit alone is too little to round to
+    return any(_rounds_to(typed, step, value * sign, exact) for sign in signs)
 
 
 def _sign_free(fact: Fact, sentence: str) -> bool:
@@ -304,12 +307,12 @@ def _sign_free(fact: Fact, sentence: str) -> bool:
     return cost or (fact.value < 0 and _LOSING.search(sentence) is not None)
 
 
-def _rounds_to(typed: float, step: float, value: float, digits: int) -> bool:
-    """Equal, or equal after rounding to the digits typed; one digit alone is too little to round to."""
+def _rounds_to(typed: float, step: float, value: float, rounded: bool) -> bool:
+    """Equal, or, if `rounded`, equal after rounding to the digits typed."""
     slack = 1e-9 * max(abs(typed), abs(value))
     if abs(typed - value) <= slack:
         return True
-    return digits >= 2 and abs(typed - value) <= step / 2 + slack
+    return rounded and abs(typed - value) <= step / 2 + slack
 
 
 def names_metric(sentence: str, metric: str) -> bool:
@@ -326,14 +329,22 @@ def _names_word(sentence: str, word: str) -> bool:
     return re.search(rf"(?i)(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", sentence.replace("_", " ")) is not None
 
 
-def names_subject(sentence: str, fact: Fact) -> bool:
-    """Does the sentence name what the fact is about: its id, its handle, or the words of its subject?"""
+def names_one(sentence: str, fact: Fact, others: Sequence[Fact]) -> bool:
+    """Does the sentence name what the fact is about: its id, its handle, the whole subject or its last part (`fast_bars 7`), or
+    a word of it that few facts about other things share?"""
     handle = fact.ref.split(".", 1)[0]
-    low = sentence.lower()
-    if any(re.search(rf"(?<!\w){re.escape(word.lower())}(?!\w)", low) for word in (fact.evidence.id, handle) if word):
+    low = sentence.lower().replace("=", " ")
+    subject = fact.subject.lower().replace("=", " ")
+    whole = (fact.evidence.id.lower(), handle.lower(), subject, subject.rsplit(", ", 1)[-1])
+    if any(word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low) for word in whole):
         return True
-    words = {word for word in re.split(r"[^\w.=]+", fact.subject.lower()) if len(word) > 2}
-    return bool(words) and any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low) for word in words)
+    words = {
+        word
+        for word in re.split(r"[^\w.-]+", subject)
+        if len(word) > 2 and word not in _UNIT_WORDS and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low)
+    }
+    subjects = {other.subject.lower() for other in others}
+    return any(sum(word in other for other in subjects) <= CROWD for word in words)
 
 
 def _is_echo(claim: Claim, sentence: str, stand: Ground) -> bool:
