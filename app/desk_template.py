@@ -81,14 +81,35 @@ seed = 20250101                  # of the synthetic market, where there are no r
 # input_per_million = 0.0
 # output_per_million = 0.0
 
-# ---- Schedules, UTC: none run in this version; what runs by itself will be named here -------------------------------
+# ---- Schedules, UTC: the morning handover (yesterday's P&L, fills, refusals, what waits for a person) -----------------
+
+[schedules]
+handover = "06:00"
+
+# ---- Alerts: what watches over the desk, and whom it wakes ------------------------------------------------------------
+
+[alerts]
+check_s = 3.0                    # between two looks at the desk
+verify_minutes = 60.0            # between two walks along both whole journals
+escalate_minutes = 15.0          # a page that nobody acknowledged is sent again
+escalations_max = 4
+quiet_from = "22:00"             # UTC: notes wait until quiet_to; pages and warnings never do
+quiet_to = "06:00"
+
+# ---- Slack: alerts, proposal cards, /halt. Off until named here; tokens are read from these variables, never from here --
 #
-# [schedules]
-# handover = "06:00"
+# [slack]
+# channel = "C0123ABCD"                        # the channel's id
+# team = "T0123ABCD"                           # the workspace's id
+# bot_token_env = "SLACK_BOT_TOKEN"            # xoxb-...; chat:write, commands
+# app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode: no open port is needed
+# signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
+# page_url = "http://127.0.0.1:8501/"          # where messages link to
 
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while the file people.toml beside this one is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.
+# Who may decide in Slack: nightdesk alerts slack NAME --team T0123ABCD --user U0123ABCD
 """
 
 

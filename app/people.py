@@ -19,6 +19,7 @@ from engine.errors import BadInput, Refused
 FILE = "people.toml"
 TOKEN_VARIABLE = "NIGHTDESK_TOKEN"  # noqa: S105 - the name of a variable, not a token
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,59}")
+SLACK = re.compile(r"[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}")
 HASH = re.compile(r"scrypt\$([0-9a-f]{32})\$([0-9a-f]{64})")
 
 
@@ -40,6 +41,7 @@ class Person(NamedTuple):
 
     token: str  # scrypt$salt$hash
     passphrase: str  # the same, or empty: none was set
+    slack: str = ""  # "TEAM/USER" ids of Slack, or empty: cannot decide there
 
 
 def identify(home: Path, name: str, channel: str, token: str | None = None) -> Actor:
@@ -83,7 +85,8 @@ def read_people(home: Path) -> dict[str, Person]:
     try:
         text = path.read_text(encoding="utf-8")
         entries = tomllib.loads(text)
-        people = {name: Person(str(entry["token"]), str(entry.get("passphrase", ""))) for name, entry in entries.items()}
+        words = {name: (entry["token"], entry.get("passphrase", ""), entry.get("slack", "")) for name, entry in entries.items()}
+        people = {name: Person(*map(str, said)) for name, said in words.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -91,6 +94,11 @@ def read_people(home: Path) -> dict[str, Person]:
     for name, person in people.items():
         if not HASH.fullmatch(person.token) or not (person.passphrase == "" or HASH.fullmatch(person.passphrase)):
             raise BadInput(f"{path}: {name} has no valid token hash", "make it anew: nightdesk people add NAME")
+        if person.slack and not SLACK.fullmatch(person.slack):
+            raise BadInput(f"{path}: {name} has no valid Slack ids", "slack = TEAM/USER, as T0123ABCD/U0123ABCD")
+    listed = [person.slack for person in people.values() if person.slack]
+    if len(listed) != len(set(listed)):
+        raise BadInput(f"{path}: two people have the same Slack ids", "one Slack account is one person")
     return people
 
 
@@ -99,15 +107,43 @@ def add_person(home: Path, name: str, passphrase: str = "") -> str:
     if NAME.fullmatch(name) is None:
         raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
     token = secrets.token_urlsafe(24)
-    people = read_people(home) | {name: Person(hashed(token), hashed(passphrase) if passphrase else "")}
+    people = read_people(home)
+    slack = people[name].slack if name in people else ""
+    _write(home, people | {name: Person(hashed(token), hashed(passphrase) if passphrase else "", slack)})
+    return token
+
+
+def link_slack(home: Path, name: str, team: str, user: str) -> None:
+    """Let the Slack account `team`/`user` decide as `name`, who is listed already. Raises BadInput."""
+    people, account = read_people(home), f"{team}/{user}"
+    if name not in people:
+        raise BadInput(f"{name[:60]!r} is not in {FILE}", "first: nightdesk people add NAME")
+    if not SLACK.fullmatch(account):
+        raise BadInput(f"{account[:80]!r} are no Slack ids", "a team's begins with T (or E), a user's with U (or W)")
+    for other, person in people.items():
+        if person.slack == account and other != name:
+            raise BadInput(f"that Slack account is {other}'s already", "one Slack account is one person")
+    _write(home, people | {name: people[name]._replace(slack=account)})
+
+
+def by_slack(home: Path, team: str, user: str) -> Actor | None:
+    """The listed person behind a Slack account; None when nobody listed has it. The caller has checked that Slack says so."""
+    for name, person in read_people(home).items():
+        if person.slack and person.slack == f"{team}/{user}":
+            return Actor(name, "slack", os_user(), "slack")
+    return None
+
+
+def _write(home: Path, people: dict[str, Person]) -> None:
+    """The whole list, replaced at once."""
     lines = ["# Who may decide. Made by `nightdesk people add`; holds hashes, no tokens.\n"]
     for known, person in people.items():
-        lines.append(f'\n["{known}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n')
+        slack = f'slack = "{person.slack}"\n' if person.slack else ""
+        lines.append(f'\n["{known}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n{slack}')
     draft = home / f".{FILE}.new"
     draft.touch(mode=0o600)
     draft.write_text("".join(lines), encoding="utf-8")
     draft.replace(home / FILE)
-    return token
 
 
 def hashed(word: str) -> str:

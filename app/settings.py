@@ -7,14 +7,17 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
+
+CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
+VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 
 
 class ModelEntry(BaseModel):
@@ -58,6 +61,38 @@ class WorkerEntry(BaseModel):
     seed: int = Field(20_250_101, ge=0, le=2**31)  # of the synthetic market
 
 
+class AlertsEntry(BaseModel):
+    """How watchful the desk is, and whom it lets sleep: [alerts]. Times of day are UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    check_s: float = Field(3.0, ge=0.2, le=60)  # between two looks at the desk
+    verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # between two walks along both whole journals
+    escalate_minutes: float = Field(15.0, ge=0.05, le=24 * 60)  # a page nobody acknowledged is sent again after so long
+    escalations_max: int = Field(4, ge=0, le=100)
+    quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until the quiet hours are over; pages never do
+    quiet_to: str = Field("06:00", pattern=CLOCK)
+
+
+class SlackEntry(BaseModel):
+    """Where Slack is, for alerts and decisions: [slack]. Tokens are read from the environment, never from here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str = Field(pattern=r"^[A-Z0-9]{3,30}$")  # the id of the channel, C0123ABCD
+    team: str = Field("", pattern=r"^[A-Z0-9]{0,30}$")  # the workspace's id, T0123ABCD; empty: as the bot's token says
+    bot_token_env: str = Field("SLACK_BOT_TOKEN", pattern=VARIABLE)
+    app_token_env: str = Field("SLACK_APP_TOKEN", pattern=VARIABLE)  # Socket Mode, for a desk behind a router
+    signing_secret_env: str = Field("SLACK_SIGNING_SECRET", pattern=VARIABLE)  # signed HTTP, for a desk that can be reached
+    base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
+    page_url: str = Field("http://127.0.0.1:8501/", pattern=r"^https?://[\w.:\[\]-]+/$")  # where messages link to
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the environment variables that supervisor and API may see, and no other process."""
+        return self.bot_token_env, self.app_token_env, self.signing_secret_env
+
+
 class DeskToml(BaseModel):
     """desk.toml as it is read."""
 
@@ -68,7 +103,9 @@ class DeskToml(BaseModel):
     instruments: dict[str, Figures] = Field(default_factory=dict)
     models: dict[str, ModelEntry] = Field(default_factory=dict)
     worker: WorkerEntry = WorkerEntry()
-    schedules: dict[str, str] = Field(default_factory=dict)
+    schedules: dict[Literal["handover"], Annotated[str, StringConstraints(pattern=CLOCK)]] = Field(default_factory=dict)
+    alerts: AlertsEntry = AlertsEntry.model_validate({})
+    slack: SlackEntry | None = None
 
     @field_validator("sleeves")
     @classmethod

@@ -192,3 +192,75 @@ class Anchor(SQLModel, table=True):
     seq: int = Field(sa_column=Column(BigInteger, nullable=False))
     hash: str
     noted_ms: int = Field(sa_column=_ms())
+
+
+class Alert(SQLModel, table=True):
+    """One thing that is, or was, wrong: opened once, repeated while it lasts, escalated when nobody answers, resolved once."""
+
+    __tablename__ = "alerts"
+    # one open alert a fingerprint is a rule of the database: two checks at once open one
+    __table_args__ = (
+        Index(
+            "one_open_a_fingerprint",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+    id: str = Field(primary_key=True)
+    fingerprint: str
+    kind: str  # worker | bars | ... : engine.watch.anomalies.KINDS
+    severity: str  # page | warn | note
+    state: str = Field(default="open", index=True)  # open | resolved
+    what: str = Field(sa_column=Column(Text, nullable=False))
+    place: str = Field(default="", sa_column=Column(Text, nullable=False))  # sleeve, instrument, file, process
+    action: str = Field(default="", sa_column=Column(Text, nullable=False))  # what to do
+    runbook: str = ""
+    event: str = ""  # id of the journal event that shows it
+    numbers: str = Field(default="{}", sa_column=_json())
+    since_ms: int = Field(sa_column=_ms())  # wall time since when it has been wrong, as far as known
+    opened_ms: int = Field(sa_column=_ms(index=True))
+    seen_ms: int = Field(sa_column=_ms())  # the last check that found it
+    repeats: int = 0  # checks that found it again
+    escalations: int = 0
+    escalated_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    acked_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # JSON of the actor
+    acked_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    resolved_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+
+
+class Delivery(SQLModel, table=True):
+    """One message that one sink owes or has brought: a step of an alert, a proposal's card, a handover. Each exactly once."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("one_delivery_a_step", "subject", "step", "sink", unique=True),)
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str  # al-3 | prop-2 | handover 2026-11-20
+    step: str  # opened | raised | escalated-1 | resolved | card | decided | handover
+    sink: str  # slack
+    state: str = Field(default="waiting", index=True)  # waiting | sent | failed | dropped
+    attempts: int = 0
+    created_ms: int = Field(sa_column=_ms(index=True))
+    due_ms: int = Field(sa_column=_ms())  # not before: quiet hours, a wait after a failure
+    sent_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    error: str = Field(default="", sa_column=Column(Text, nullable=False))
+    ref: str = ""  # where it lies at the sink: channel and time stamp
+
+
+class Handover(SQLModel, table=True):
+    """One morning's handover, made by code; its journal heads anchor both journals."""
+
+    __tablename__ = "handovers"
+    day: str = Field(primary_key=True)  # 2026-11-20, the UTC day it was made on
+    created_ms: int = Field(sa_column=_ms())
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    body: str = Field(default="{}", sa_column=_json())
+
+
+class SlackRequest(SQLModel, table=True):
+    """A signed request of Slack that was taken, so that the same one is taken only once."""
+
+    __tablename__ = "slack_requests"
+    digest: str = Field(primary_key=True)
+    seen_ms: int = Field(sa_column=_ms(index=True))

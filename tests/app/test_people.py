@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.people import add_person, check_passphrase, fits, hashed, identify, passphrase_needed, read_people
+from app.people import add_person, by_slack, check_passphrase, fits, hashed, identify, link_slack, passphrase_needed, read_people
 from engine.errors import BadInput, Refused
 
 
@@ -79,3 +79,32 @@ def test_equal_words_have_different_hashes() -> None:
     assert fits("word", other)
     assert not fits("wrd", one)
     assert not fits("", hashed(""))
+
+
+def test_a_slack_account_is_one_listed_person(tmp_path: Path) -> None:
+    """Team and user together name a person; another team's same user, a second owner and an unlisted name do not."""
+    token = add_person(tmp_path, "ann")
+    add_person(tmp_path, "bob")
+    link_slack(tmp_path, "ann", "T0DESK", "U0ANN")
+    found = by_slack(tmp_path, "T0DESK", "U0ANN")
+    assert found is not None
+    assert (found.name, found.assurance, found.channel) == ("ann", "slack", "slack")
+    assert by_slack(tmp_path, "T0ELSE", "U0ANN") is None
+    assert by_slack(tmp_path, "", "") is None
+    for name, team, user in (("bob", "T0DESK", "U0ANN"), ("eve", "T0DESK", "U0EVE"), ("bob", "x", "U0BOB"), ("bob", "T0/", "U0")):
+        with pytest.raises(BadInput):
+            link_slack(tmp_path, name, team, user)
+    assert identify(tmp_path, "ann", "cli", token).name == "ann"
+    add_person(tmp_path, "ann")
+    assert by_slack(tmp_path, "T0DESK", "U0ANN") is not None
+
+
+def test_two_people_with_one_slack_account_let_nobody_in(tmp_path: Path) -> None:
+    """A list edited by hand may not make it unclear who clicked."""
+    add_person(tmp_path, "ann")
+    add_person(tmp_path, "bob")
+    link_slack(tmp_path, "ann", "T0DESK", "U0ANN")
+    path = tmp_path / "people.toml"
+    path.write_text(path.read_text() + 'slack = "T0DESK/U0ANN"\n')
+    with pytest.raises(BadInput, match="same Slack ids"):
+        by_slack(tmp_path, "T0DESK", "U0ANN")
