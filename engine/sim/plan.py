@@ -27,7 +27,16 @@ CASH = 10_000.0  # quote units a sleeve starts with unless told otherwise
 DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
 LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
 ENGINE = Path(__file__).resolve().parents[1]
-OWN = ("data/align.py", "data/gaps.py", "store/bars.py", "sim/plan.py", "sim/backtest.py", "sim/trips.py", "sim/metrics.py", "venues/instruments.py")
+OWN = (
+    "data/align.py",
+    "data/gaps.py",
+    "store/bars.py",
+    "sim/plan.py",
+    "sim/backtest.py",
+    "sim/trips.py",
+    "sim/metrics.py",
+    "venues/instruments.py",
+)
 
 Moment = int | str | date | None
 
