@@ -23,6 +23,7 @@ from memory.shelf import ShelfError
 from tools.catalog import TOOLS
 from tools.contract import Effect, Fact, ToolContext
 from tools.handoff import write_handoff
+from tools.limits import redacted
 
 QUESTION_MAX = 4000
 Event = dict[str, Any]
@@ -111,8 +112,8 @@ def _question(text: str) -> str:
 
 
 def safe_question(text: str) -> str:
-    """The person's words as they are kept: no control characters, lines joined."""
-    return one_line(text, QUESTION_MAX)
+    """The person's words as they are kept: no control characters, lines joined, what looks like a key masked."""
+    return redacted(one_line(text, QUESTION_MAX))
 
 
 class _Told:
@@ -245,6 +246,9 @@ def _proposed(entry: Done) -> list[Any]:
 def _close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
     """End the turn's row and journal it, also when the reader went away in the middle."""
     state = "done" if answer is not None else "cancelled"
+    if answer is None and ctx is not None:
+        for job in threads.jobs_of(office.engine, turn):
+            ctx.jobs.cancel(job)
     stored = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     threads.end(office.engine, turn, state, stored, [_kept_call(entry) for entry in calls], office.now_ms(), kept)

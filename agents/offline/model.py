@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from agents.model import Call, Message, Reply, Usage, tokens_of
+from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
 from agents.offline import advisor, developer, operator, slots
 from agents.offline.dates import NO_SPAN
 from agents.offline.intents import BY_NAME, INTENTS, LEAST, Intent, nearest, scores
@@ -102,13 +102,15 @@ class OfflineModel:
     wire = "none"
     offline = True
 
-    def complete(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
+    def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
         """The next calls of the plan, or its answer when their results are all among `messages`."""
         known = next((m.data for m in messages if isinstance(m.data, Known)), None) or Known("developer")
         at = max(i for i, m in enumerate(messages) if m.role == "user")
         question = messages[at].text
         results = [m.data for m in messages[at:] if m.role == "tool" and isinstance(m.data, Result)]
         reply = replay(whole(question, known, frozenset(t.name for t in tools), results), results)
+        if reply.calls and not results:  # said before the first tool runs; the answer repeats it with its slots
+            reply = reply._replace(text="; ".join(part.intent.about for part in understood(question, known)))
         usage = Usage(sum(tokens_of(m.text) for m in messages), tokens_of(reply.text))
         return reply._replace(usage=usage)
 

@@ -11,8 +11,8 @@ from agents import threads, turns
 from agents.model import Message, Reply, Usage
 from engine.errors import BadInput, Busy, DataError, DeskError
 from engine.store import db
-from engine.store.tables import Thread, Turn, TurnEvent
-from tests.fakes.offices import FakeOffice, ScriptedModel, calls
+from engine.store.tables import Job, Thread, Turn, TurnEvent
+from tests.fakes.offices import FakeOffice, NoJobs, ScriptedModel, calls
 
 KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
@@ -40,9 +40,9 @@ def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> No
         assert event["n"] in kept
         told.append(event)
     assert [e["n"] for e in told] == list(range(1, len(told) + 1))
-    assert [e["kind"] for e in told] == ["begun", "tool_started", "tool_finished", "answer"]
+    assert [e["kind"] for e in told] == ["begun", "understood", "tool_started", "tool_finished", "answer"]
     again = list(threads.events(office.engine, told[0]["turn"], after=1))
-    assert [e["kind"] for e in again] == ["tool_started", "tool_finished", "answer"]
+    assert [e["kind"] for e in again] == ["understood", "tool_started", "tool_finished", "answer"]
     assert again[-1]["answer_md"] == told[-1]["answer_md"]
 
 
@@ -282,6 +282,40 @@ def test_usage_is_summed_over_the_rounds(office: FakeOffice) -> None:
     """Tokens of every completion, and the number of calls."""
     office.model = ScriptedModel(calls(("list_data", {})), Reply("done", usage=Usage(20, 7)))
     assert ask(office, "go")["usage"] == {"input_tokens": 30, "output_tokens": 12, "tool_calls": 1}
+
+
+def test_a_key_pasted_into_a_question_is_kept_nowhere(office: FakeOffice) -> None:
+    """Neither the turn's row nor the journal holds it."""
+    key = "sk-" + "a1b2c3d4" * 4
+    answer = ask(office, f"is {key} a good key?")
+    with db.read(office.engine) as session:
+        row = session.get(Turn, answer["turn"])
+    assert row is not None
+    assert key not in row.text + row.answer + str(office.journaled())
+
+
+def test_the_jobs_of_a_cancelled_turn_are_ended(office: FakeOffice) -> None:
+    """Ctrl-C in front of a progress bar ends the work behind it."""
+    ended: list[str] = []
+
+    class Slow(NoJobs):
+        def submit(self, kind: str, args: Any, *, thread: str | None, turn: str | None) -> str:
+            with Session(office.engine) as session:
+                session.add(Job(id="j-1", kind=kind, state="running", thread=thread, turn=turn, created_ms=1))
+                session.commit()
+            return "j-1"
+
+        def wait(self, job_id: str, timeout_s: float | None, progress: Any) -> Any:
+            progress(0.1)
+            raise KeyboardInterrupt
+
+        def cancel(self, job_id: str) -> None:
+            ended.append(job_id)
+
+    office.jobs = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        ask(office, "check trend for leaks")
+    assert ended == ["j-1"]
 
 
 def test_tracing_is_off_whatever_the_environment_says(office: FakeOffice, monkeypatch: pytest.MonkeyPatch) -> None:
