@@ -25,6 +25,7 @@ RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; des
 def up(bars_per_second: float = RATE) -> None:
     """Start the desk: supervisor and worker, on paper. Ctrl-C stops it; a next start goes on where it was."""
     from app.home import open_home
+    from app.reading import running, walks_on
 
     home = open_home()
     words = words_of(bars_per_second)
@@ -49,31 +50,6 @@ def words_of(bars_per_second: float | None) -> list[str]:
     if not 0 < bars_per_second <= 100_000:
         raise BadInput(f"--bars-per-second {bars_per_second:g} is out of bounds", "above 0, up to 100000")
     return ["--bars-per-second", f"{bars_per_second:g}"]
-
-
-def running(home: Any) -> str | None:
-    """Who holds the home's worker place, as ` (process 12)`; None when it is free."""
-    from engine.watch.health import holder
-
-    pid = holder(home.path / "journal" / "desk.lock")
-    return None if pid is None else f" (process {pid})" if pid else ""
-
-
-def walks_on(home: Any) -> str:
-    """The source of the desk's bars, in words."""
-    from engine.control.config import active
-
-    config = active(home.engine)[1]
-    if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
-        return "a SYNTHETIC market, no real prices"
-    found = {
-        s.source
-        for sleeve in config.sleeves
-        for s in home.catalog.series()
-        if (s.venue, s.symbol, s.market, s.series) == (sleeve.venue, sleeve.symbol, sleeve.market, sleeve.timeframe)
-    }
-    names = ", ".join(dict.fromkeys(f"{sleeve.venue} {sleeve.symbol}" for sleeve in config.sleeves))
-    return f"{' and '.join(sorted(found)) or 'no'} bars of {names}"
 
 
 # ---- doctor ------------------------------------------------------------------------------------------------------------
@@ -177,40 +153,10 @@ def told(found: list[Finding], *, safe: bool) -> str:
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home import open_home
+    from app.reading import state_of
 
     value = state_of(open_home())
     out.emit(value, as_json=as_json, text=lambda: shown(value))
-
-
-def state_of(home: Any) -> dict[str, Any]:
-    """What the journal's last mark, the halt latch and the configuration say."""
-    from app.supervisor import beat_of
-    from engine.control import halt
-    from engine.control.config import active_version
-    from engine.watch.window import beginning, journal_of, mark_at
-
-    path = journal_of(home.path)
-    mark, latch, beat = mark_at(path), halt.read(home.path, home.engine), beat_of(home.path)
-    alive = running(home) is not None
-    body = mark.body if mark is not None else {}
-    return {
-        "home": home.path,
-        "desk_ms": mark.t_event_ms if mark is not None else None,
-        "event": mark.id if mark is not None else None,
-        "source": beginning(path).get("source"),
-        "mode": "paper",
-        "worker": {"running": alive, "phase": beat.get("phase") if alive else "not running", "note": beat.get("note", "")},
-        "state": body.get("state"),
-        "halt": {"halted": latch.halted, "reason": latch.reason, "by": latch.by},
-        "equity": body.get("equity"),
-        "peak": body.get("peak"),
-        "gross": body.get("gross"),
-        "breakers": body.get("tripped", []),
-        "bars": body.get("bars", 0),
-        "version": body.get("version"),
-        "active_version": active_version(home.engine),
-        "sleeves": body.get("sleeves", {}),
-    }
 
 
 def shown(value: dict[str, Any]) -> str:

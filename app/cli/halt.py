@@ -4,7 +4,6 @@ so that a halt works with the database, the worker and every model down."""
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -76,6 +75,7 @@ def release_desk(
     from app.approvals import release
     from app.home import open_home
     from app.people import passphrase_needed
+    from app.probe import healthy
 
     now_ms = time.time_ns() // 1_000_000
     home = open_home(now_ms)
@@ -84,23 +84,3 @@ def release_desk(
     seen = release(home, actor, reason, lambda: healthy(home), now_ms, word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
     out.emit(value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may enter again.")
-
-
-def healthy(home: Any) -> list[str]:
-    """What stands against a release: the configuration, the journals, the state they fold to, a naked position, the disk."""
-    from engine.control.config import active, checked
-    from engine.watch import health
-
-    found = []
-    try:
-        checked(active(home.engine)[1], home.strategies)
-    except DeskError as error:
-        found.append(f"configuration: {error}")
-    looks = {
-        "journals": lambda: health.journals(home.path, home.engine),
-        "fold": lambda: health.folded(home.path),
-        "protective orders": lambda: health.positions(health.mark_at(home.desk_journal)),
-        "disk": lambda: health.disk(home.path),
-    }
-    seen = [health.looked_at(name, look) for name, look in looks.items()]
-    return found + [check.text for check in seen if check.state in {"bad", "unknown"}]

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from app.cli import out
-from app.cli.words import left, shown
+from app.cli.words import shown
 
 AS = typer.Option("", "--as", metavar="NAME", help="who decides (default: your OS account's name)")
 JSON = typer.Option(False, "--json")
@@ -55,6 +55,8 @@ def list_proposals(
 
 def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     """One line a proposal."""
+    from app.cards import left
+
     if not items:
         return 'No proposals. Ask for one: nightdesk chat --role developer "propose ..."'
     lines = [f"{'id':<9}{'sleeve':<16}{'direction':<11}{'state':<12}{'what':<44} when"]
@@ -72,7 +74,8 @@ def _change(change: dict[str, Any]) -> str:
 
 def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
     """The whole card: diff, bounds, direction, worst case, evidence, who asked, when it expires."""
-    from app.cli.card import card, card_text
+    from app.cards import card
+    from app.cli.card import card_text
     from app.home import open_home
     from engine.control.proposals import expire_due, get
 

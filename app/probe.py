@@ -1,0 +1,23 @@
+"""What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.approvals.release."""
+
+from app.home import Home
+from engine.control.config import active, checked
+from engine.errors import DeskError
+from engine.watch import health
+
+
+def healthy(home: Home) -> list[str]:
+    """What stands against a release: the configuration, the journals, the state they fold to, a naked position, the disk."""
+    found = []
+    try:
+        checked(active(home.engine)[1], home.strategies)
+    except DeskError as error:
+        found.append(f"configuration: {error}")
+    looks = {
+        "journals": lambda: health.journals(home.path, home.engine),
+        "fold": lambda: health.folded(home.path),
+        "protective orders": lambda: health.positions(health.mark_at(home.desk_journal)),
+        "disk": lambda: health.disk(home.path),
+    }
+    seen = [health.looked_at(name, look) for name, look in looks.items()]
+    return found + [check.text for check in seen if check.state in {"bad", "unknown"}]

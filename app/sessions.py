@@ -1,0 +1,183 @@
+"""Who is at the door of the API: one-time login links, sessions and tokens. Called by app.api, `nightdesk login` and `nightdesk up`.
+
+A secret (cookie or bearer token) is known to its owner alone; the home keeps, under sessions/, a file named by its SHA-256 for
+each (mode 0600) that says whose it is and until when. A login code is such a file too, and using it is removing it: of
+two who come with one code, one gets in. Nothing is held in memory, so sessions outlive the API.
+"""
+
+import json
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from app.people import NAME, Actor, Person, fits, os_user, read_people
+from engine.errors import BadInput, Refused
+
+FOLDER = "sessions"
+LINK = "login-link"  # the last printed link, for whoever lost the terminal; mode 0600, gone once used
+HOUR_MS = 3_600_000
+LOGIN_MS = 12 * HOUR_MS
+SESSION_MS = 14 * 24 * HOUR_MS
+TOKEN_MS = 365 * 24 * HOUR_MS
+Scope = Literal["all", "read"]
+
+
+class Denied(Refused):
+    """Not this person, or not from there: nothing about the desk's state would change that."""
+
+
+class NoSession(Refused):
+    """Nobody known is at the door."""
+
+
+class Session(NamedTuple):
+    """An open session. `proof` ties it to the token hash that people.toml had when its person proved the name."""
+
+    key: str  # SHA-256 of the secret, and the name of its file
+    name: str
+    scope: Scope
+    created_ms: int
+    expires_ms: int
+    proof: str = ""
+
+
+def cookie_name(port: int) -> str:
+    """Cookies know no ports: two desks on one machine must not share one."""
+    return f"nightdesk_{port}"
+
+
+class Sessions:
+    """The sessions of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.folder = home, home / FOLDER
+
+    def login_code(self, now_ms: int, name: str = "", scope: Scope = "all") -> str:
+        """A new one-time code; `name` is who comes with it (the OS account's when not given)."""
+        self._sweep(now_ms)
+        return self._write("login", {"name": name or os_user(), "scope": scope, "expires_ms": now_ms + LOGIN_MS})
+
+    def redeem(self, code: str, now_ms: int) -> tuple[str, Session]:
+        """Turn a one-time code into a session: its secret, and what it is. Raises NoSession for a used or old code."""
+        path = self._path("login", code)
+        said = _said(path)
+        try:
+            path.unlink()  # the one place where a code is used up
+        except OSError:
+            said = {}
+        if not said or said["expires_ms"] <= now_ms:
+            raise NoSession("this login link was used already, or is too old", "`nightdesk login` prints a new one")
+        _remove_link(self.home, code)
+        return self.open(said["name"], said["scope"], now_ms)
+
+    def open(self, name: str, scope: Scope, now_ms: int, lifetime_ms: int = SESSION_MS) -> tuple[str, Session]:
+        """A new session: its secret and what it is."""
+        self._sweep(now_ms)
+        body = {"name": name, "scope": scope, "created_ms": now_ms, "expires_ms": now_ms + lifetime_ms, "proof": ""}
+        secret = self._write("session", body)
+        return secret, Session(_key(secret), **body)
+
+    def find(self, secret: str, now_ms: int) -> Session | None:
+        """The session of a secret; None for an unknown or ended one. Reads one small file."""
+        said = _said(self._path("session", secret)) if 20 <= len(secret) <= 100 and secret.isascii() else {}
+        if not said or said["expires_ms"] <= now_ms:
+            return None
+        return Session(_key(secret), said["name"], said["scope"], said["created_ms"], said["expires_ms"], said["proof"])
+
+    def rename(self, session: Session, name: str, token: str = "") -> Session:
+        """The session with the person who decides from here on. Raises BadInput for no name, Denied for a wrong token."""
+        bare = name.strip()
+        if NAME.fullmatch(bare) is None:
+            raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+        people, proof = read_people(self.home), ""
+        if people:
+            entry = people.get(bare)
+            if entry is None or not fits(token, entry.token):
+                raise Denied(f"{bare} was not recognised", "give the token that `nightdesk people add` showed for this name")
+            proof = proof_of(entry)
+        changed = session._replace(name=bare, proof=proof)
+        self._store(self.folder / f"session-{session.key}", {k: v for k, v in changed._asdict().items() if k != "key"})
+        return changed
+
+    def close(self, session: Session) -> None:
+        """End a session."""
+        (self.folder / f"session-{session.key}").unlink(missing_ok=True)
+
+    def actor(self, session: Session, channel: str) -> Actor:
+        """Who decides in this session, and how sure that is. Denied for a read-only token, or a name that is unproven
+        although people.toml has entries."""
+        if session.scope != "all":
+            raise Denied("this token may only read", "decide with a session of your own: nightdesk login")
+        if self.unproven(session):
+            raise Denied(f"{session.name} is not proven in this session", "give your name and token (people.toml has entries)")
+        return Actor(session.name, "session" if session.proof else "claimed", os_user(), channel)
+
+    def unproven(self, session: Session) -> bool:
+        """Whether people.toml has entries and this session's name does not stand on one of them (any more)."""
+        people = read_people(self.home)
+        entry = people.get(session.name)
+        return bool(people) and (entry is None or session.proof != proof_of(entry))
+
+    def _path(self, kind: str, secret: str) -> Path:
+        return self.folder / f"{kind}-{_key(secret)}"
+
+    def _write(self, kind: str, body: dict[str, Any]) -> str:
+        secret = secrets.token_urlsafe(32)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._store(self._path(kind, secret), body)
+        return secret
+
+    def _store(self, path: Path, body: dict[str, Any]) -> None:
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        write_private(draft, json.dumps(body))
+        draft.replace(path)
+
+    def _sweep(self, now_ms: int) -> None:
+        """Remove what has ended."""
+        for path in self.folder.glob("*-*") if self.folder.is_dir() else ():
+            if (_said(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
+                path.unlink(missing_ok=True)
+
+
+def proof_of(entry: Person) -> str:
+    """What a proven session remembers of a person's entry: another token, another proof."""
+    return sha256(entry.token.encode()).hexdigest()
+
+
+def write_link(home: Path, url: str) -> Path:
+    """Keep a printed login link where its owner finds it again; returns the file."""
+    path = home / LINK
+    path.unlink(missing_ok=True)
+    write_private(path, url + "\n")
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that nobody else can read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _remove_link(home: Path, code: str) -> None:
+    """Take the printed link away once its code is used."""
+    path = home / LINK
+    try:
+        if code in path.read_text(encoding="utf-8"):
+            path.unlink()
+    except OSError:
+        return
+
+
+def _key(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """What a session's file says; empty for one that is not there or not ours."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) and isinstance(said.get("expires_ms"), int) else {}

@@ -1,0 +1,55 @@
+"""The story of one journal event: what led to it and what followed. Called by `journal explain`, `journal tail` and the API."""
+
+from pathlib import Path
+from typing import Any
+
+CAUSES_MAX = 20
+FOLLOWED_MAX = 500  # events behind one that are looked at for what it caused
+LOOK_BACK_MS = 3 * 86_400_000  # how far the decision before an exit is looked for
+
+
+def event_json(event: Any) -> dict[str, Any]:
+    """An event without what only the chain needs."""
+    shown = ("seq", "id", "kind", "t_event_ms", "body", "run_id", "config_version", "cause_id", "writer")
+    return {name: getattr(event, name) for name in shown}
+
+
+def story(path: Path, event: Any) -> dict[str, Any]:
+    """The event; what led to it, oldest first: its causes, and of a fill the decision and the order; what followed."""
+    from engine.store.journal import find
+
+    before: dict[int, Any] = {}
+    cause = event
+    while cause is not None and cause.cause_id and len(before) < CAUSES_MAX:
+        cause = find(path, cause.cause_id)
+        if cause is None or cause.seq in before:
+            break
+        before[cause.seq] = cause
+    before |= {e.seq: e for e in decided_by(path, event) if e.seq < event.seq}
+    before.pop(event.seq, None)
+    followed = [event_json(e) for e in next_events(path, event) if e.cause_id == event.id]
+    return {"event": event_json(event), "before": [event_json(before[n]) for n in sorted(before)], "followed": followed}
+
+
+def decided_by(path: Path, event: Any) -> list[Any]:
+    """The decision and the intent that a fill or an order goes back to, or the last decision before an exit."""
+    from engine.watch.window import between
+
+    sleeve, order = event.body.get("sleeve"), str(event.body.get("order", ""))
+    if event.kind not in {"fill", "order"} or not sleeve:
+        return []
+    decided = order.rpartition("-")[2]
+    if decided.isdigit():
+        at = between(path, int(decided) - 1, int(decided), {"decision", "intent"})
+        return [e for e in at if e.body.get("sleeve") == sleeve]
+    earlier = between(path, event.t_event_ms - LOOK_BACK_MS, event.t_event_ms - 1, {"decision"})
+    return [e for e in earlier if e.body.get("sleeve") == sleeve][-1:]
+
+
+def next_events(path: Path, event: Any) -> list[Any]:
+    """The events that stand behind this one, as far as a story goes."""
+    from itertools import islice
+
+    from engine.store.journal import read
+
+    return list(islice(read(path, after=event.seq), FOLLOWED_MAX))
