@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from agents.model import Call, Message, Reply, Usage
+from agents.model import ALONE, Call, Caller, Message, Reply, Usage
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
 from engine.store.journal import Event, Journal, read
@@ -25,7 +25,7 @@ class ScriptedModel:
     def __init__(self, *replies: Reply | Exception | Callable[[Sequence[Message]], Reply]) -> None:
         self.replies, self.seen = list(replies), list[Sequence[Message]]()
 
-    def complete(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
+    def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply; the last one again when there are no more."""
         self.seen.append(list(messages))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
