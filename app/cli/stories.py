@@ -17,12 +17,16 @@ def verify_line(name: str, report: Mapping[str, Any]) -> str:
 
 def event_line(event: Mapping[str, Any]) -> str:
     """An event as one line."""
-    body = ", ".join(f"{key} {said(value)}" for key, value in list(event["body"].items())[:12])
+    body = ", ".join(f"{key} {said(value, key)}" for key, value in list(event["body"].items())[:12])
     return f"{event['id']:>8}  {out.stamp(event['t_event_ms'])}  {event['kind']:<9} {body}"
 
 
-def said(value: Any) -> str:
-    """A value of a body, short."""
+def said(value: Any, key: str = "") -> str:
+    """A value of a body, short; a time as people read it, what is missing as unknown."""
+    if value is None:
+        return "unknown"
+    if key.endswith("_ms") and isinstance(value, int):
+        return out.stamp(value)
     if isinstance(value, float):
         return f"{value:,.6g}"
     text = str(value)
@@ -51,7 +55,7 @@ def desk_text(found: Mapping[str, Any]) -> str:
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
     lines = [f"{found['sleeve']} at the close of {out.stamp(found['close_ms'])}: {found['text']}"]
-    lines.append(f"signal {side}, strength {found['signal']['strength']:.4f} (bar {found['bar']})")
+    lines.append(f"signal {side}, strength {said(found['signal']['strength'])} (bar {found['bar']})")
     lines += [whole(e) for e in found["events"]]
     if found.get("sized_at"):
         lines += ["the refusal began, with its size and caps, at", whole(found["sized_at"])]
@@ -63,9 +67,9 @@ def whole(event: Mapping[str, Any]) -> str:
     lines = [f"{event['id']} {event['kind']} at {out.stamp(event['t_event_ms'])} (configuration {event['config_version']})"]
     for key, value in event["body"].items():
         if isinstance(value, Mapping):
-            lines.append(f"  {key}: " + ", ".join(f"{k} {said(v)}" for k, v in value.items()))
+            lines.append(f"  {key}: " + ", ".join(f"{k} {said(v, k)}" for k, v in value.items()))
         else:
-            lines.append(f"  {key}: {said(value)}")
+            lines.append(f"  {key}: {said(value, key)}")
     return "\n".join(lines)
 
 
