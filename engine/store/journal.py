@@ -8,19 +8,21 @@ left unfinished behind the last whole group is cut off at the next opening and k
 import errno
 import fcntl
 import os
+import re
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, JournalBroken
 from engine.store.chain import EMPTY, Event, Head, canonical, end_of, event_of, hash_fits, line_of, prefix_of
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
 UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
+_SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
 
 
@@ -223,10 +225,11 @@ def read(path: Path, kinds: Collection[str] | None = None, after: int = 0) -> It
     A group that is being written, or was cut by a crash, does not show. Raises JournalBroken at a line that is no record.
     """
     group: list[Event] = []
-    for number, line in _lines_of(path):
+    for number, line in _lines_of(path, after):
         event = event_of(line)
         if event is None:
-            raise JournalBroken(f"{path} line {number} is no journal record", "`nightdesk journal verify`")
+            where = f"line {number}" if after == 0 else f"line {number} behind record {after}"
+            raise JournalBroken(f"{path} {where} is no journal record", "`nightdesk journal verify`")
         group.append(event)
         if event.left == 0:
             yield from (e for e in group if e.seq > after and (kinds is None or e.kind in kinds))
@@ -255,7 +258,8 @@ def find(path: Path, id_: str) -> Event | None:
     if number == id_ or not (number.isascii() and number.isdigit() and len(number) < 19):
         return None
     start = f'{{"seq":{int(number)},'.encode("ascii")
-    return next((event_of(line) for _, line in _lines_of(path) if line.startswith(start)), None)
+    line = next((line for _, line in _lines_of(path, int(number) - 1)), b"")
+    return event_of(line) if line.startswith(start) else None
 
 
 def journal_hash(path: Path) -> str:
@@ -339,11 +343,38 @@ def claims_in(path: Path) -> Iterator[Claim]:
                 yield Claim(int(number), digest, event.id)
 
 
-def _lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and text of every finished line."""
+def _lines_of(path: Path, after: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and text of every finished line behind record `after`."""
     if not path.exists():
         return
     with path.open("rb") as file:
+        if after > 0:
+            file.seek(_start_behind(file, after))
         for number, line in enumerate(file, 1):
             if line.endswith(b"\n"):
                 yield number, line[:-1]
+
+
+def _start_behind(file: BinaryIO, after: int) -> int:
+    """The byte at which the first record behind number `after` starts, found by halving: a year's journal has millions.
+
+    A line that is no record sends the search to the front: what is broken there is then met by reading.
+    """
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while low < high:
+        middle = (low + high) // 2
+        file.seek(max(middle - 1, 0))
+        if middle:
+            file.readline()
+        at = file.tell()
+        head = _SEQ.match(file.read(32)) if at < high else None
+        if head is not None and int(head[1]) <= after:
+            low = at + 1
+            continue
+        if head is None and at < high:
+            return 0
+        high = middle
+    file.seek(max(low - 1, 0))
+    if low:
+        file.readline()
+    return file.tell()
