@@ -21,7 +21,10 @@ def run() -> Any:
     app.command("other")(lambda: None)
 
     def call(*words: str) -> Any:
-        return CliRunner().invoke(app, ["tool", *words], catch_exceptions=True)
+        done = CliRunner().invoke(app, ["tool", *words], catch_exceptions=True)
+        if done.exception is not None and not isinstance(done.exception, SystemExit | DeskError):
+            raise done.exception
+        return done
 
     return call
 
