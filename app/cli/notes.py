@@ -1,0 +1,62 @@
+"""`nightdesk notes list | promote`: what agents wrote into the inbox, and a person's way to make it part of the memory.
+
+Nothing in the inbox is read as truth. Promoting appends a note's words to a page, by name; the note stays where it is.
+"""
+
+import time
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+from engine.errors import BadInput
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    notes = typer.Typer(no_args_is_help=True, help="Notes that agents left: list, and promote to a page of the memory.")
+    notes.command("list")(listed)
+    notes.command()(promote)
+    app.add_typer(notes, name="notes")
+
+
+def listed(as_json: bool = typer.Option(False, "--json")) -> None:
+    """The inbox, oldest first."""
+    from app.home import open_home
+    from memory.note import split
+    from memory.shelf import INBOX, Shelf
+
+    shelf = Shelf(open_home().path / "memory")
+    found = []
+    for topic in shelf.topics():
+        page = shelf.read(topic) if topic.startswith(f"{INBOX}/") else None
+        if page is not None:
+            head, text = split(page.text)
+            found.append({"note": topic.removeprefix(f"{INBOX}/"), **head, "text": text})
+    nothing = "the inbox is empty"
+    lines = [f"{item['note']}\n  {shown(item['text'])}" for item in found]
+    out.emit({"items": found}, as_json=as_json, text=lambda: "\n".join(lines) or nothing)
+
+
+def promote(
+    note: str = typer.Argument(help="the note's name, as `notes list` shows it"),
+    to: str = typer.Option(..., help="the page: desk, developer, operator, advisor, or a topic such as strategies/trend"),
+    by: str = typer.Option(..., "--as", metavar="NAME", help="who vouches for it"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Append a note's words to a page, in your name."""
+    from app.approvals import record
+    from app.home import open_home
+    from app.people import identify
+    from memory import note as notes
+    from memory.shelf import Shelf, ShelfError
+
+    home = open_home()
+    actor = identify(home.path, by, "cli")
+    try:
+        notes.promote(Shelf(home.path / "memory"), f"{notes.INBOX}/{note}", to, actor.name)
+    except ShelfError as error:
+        raise BadInput(str(error), "see `nightdesk notes list`") from None
+    journal_id = record(home, "promote", {"note": note, "page": to, "actor": actor.as_json()}, round(time.time() * 1000))
+    done = {"note": note, "page": to, "actor": actor.as_json(), "journal_id": journal_id}
+    out.emit(done, as_json=as_json, text=lambda: f"{note} stands on the page {to} now, by {actor.name} ({journal_id})")
