@@ -149,10 +149,33 @@ def _after(session: Session, thread: str, now_ms: int) -> int:
     return max(now_ms, (last or 0) + 1)
 
 
+def close_dead(engine: Engine, now_ms: int) -> list[str]:
+    """Close every running turn whose process is gone, and answer its open calls; ids of what was closed."""
+    with db.read(engine) as session:  # most of the time there is none, and looking costs no lock
+        running = session.exec(select(Turn.id, Turn.body).where(Turn.state == "running")).all()
+    dead = [identity for identity, body in running if not alive(json.loads(body))]
+    if not dead:
+        return []
+    with db.write(engine) as session:
+        rows = session.exec(select(Turn).where(col(Turn.id).in_(dead), Turn.state == "running")).all()
+        for row in rows:
+            _interrupt(session, row, now_ms)
+        return [row.id for row in rows]
+
+
 def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
+    """End a turn whose process is gone. Every call that it had begun is answered, as interrupted."""
     row.state, row.ended_ms = "failed", now_ms
     row.answer = json.dumps({"answer_md": "Interrupted: the process that answered is gone. Ask again."})
-    last = session.exec(select(func.max(TurnEvent.n)).where(TurnEvent.turn == row.id)).one() or 0
+    told = session.exec(select(TurnEvent).where(TurnEvent.turn == row.id).order_by(col(TurnEvent.n))).all()
+    last = told[-1].n if told else 0
+    bodies = [(event.kind, json.loads(event.body)) for event in told]
+    ended = {body.get("id") for kind, body in bodies if kind == "tool_finished"}
+    for kind, body in bodies:
+        if kind == "tool_started" and body.get("id") not in ended:
+            last += 1
+            said = json.dumps({"id": body.get("id"), "tool": body.get("tool"), "status": "interrupted", "job": None})
+            session.add(TurnEvent(turn=row.id, n=last, kind="tool_finished", created_ms=now_ms, body=said))
     session.add(TurnEvent(turn=row.id, n=last + 1, kind="interrupted", created_ms=now_ms))
     session.add(row)
 

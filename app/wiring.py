@@ -106,6 +106,11 @@ class Wiring:
 
         return Journal(self._home.people_journal, self.channel)
 
+    def close(self) -> None:
+        """Let go of the journal, if it was opened; for a process that makes an office a turn."""
+        if "_people" in vars(self):
+            self._people.close()
+
     def record(self, kind: str, body: Mapping[str, Any]) -> str:
         """Append to the people journal, durably; the id of the event."""
         from engine.store.anchors import note_head

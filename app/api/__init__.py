@@ -2,7 +2,7 @@
 
 One process beside the worker. It reads the database, the journals' ends and the files of the home; turns of the agents run in
 its worker threads; nothing here trades. `app.api.factory.create(home)` makes the FastAPI application; /openapi.json says the
-same as this page, model by model (app/api/models*.py). Default address 127.0.0.1:8420, the page's 127.0.0.1:8421
+same as this page, model by model (app/api/models*.py). Default address 127.0.0.1:8500, the page's 127.0.0.1:8501
 ([api] port, [ui] port in desk.toml; NIGHTDESK_API_PORT, NIGHTDESK_UI_PORT).
 
 Conventions: times are UTC ms (`*_ms`); undefined values are null; lists are {"items": [...]}; bodies are JSON; an error is
@@ -14,89 +14,89 @@ Session: every route but /api/health, /api/login and /api/slack/* wants the cook
 SameSite=Strict, Path=/; a page on another port of the same host reads it server-side in st.context.cookies) or
 `Authorization: Bearer <the same value>`. Without one: 401. app.client.Client(url, session) passes it on.
 
-    GET    /api/health            {"ok", "name", "version"}                                                       no session
-    GET    /api/login?code=       one-time link: sets the cookie, 303 to the page                                 no session
-    GET    /api/session           {"name", "assurance": claimed|session, "scope": all|read, "expires_ms", "proof_needed",
-                                   "passphrase_needed"}      proof_needed: people.toml has entries and this session is unproven
-    POST   /api/session           {"name", "token"?} -> the same: who decides from here on (token: once people.toml has entries)
-    DELETE /api/session           {"ok"}: logged out
+  GET    /api/health            {"ok", "name", "version"}                                                       no session
+  GET    /api/login?code=       one-time link: sets the cookie, 303 to the page                                 no session
+  GET    /api/session           {"name", "assurance": claimed|session, "scope": all|read, "expires_ms", "proof_needed",
+                        "passphrase_needed"}      proof_needed: people.toml has entries and this session is unproven
+  POST   /api/session           {"name", "token"?} -> the same: who decides from here on (token: once people.toml has entries)
+  DELETE /api/session           {"ok"}: logged out
 
-    GET    /api/desk              {"mode": "paper", "stamp": "PAPER"|"REPLAYED"|null, "source": recorded|pulled|synthetic|null,
-                                   "walks" (a sentence), "desk_ms", "event", "state": running|flattening|halted..., "halt": Latch,
-                                   "worker": {"running", "pid", "phase", "note", "beat_ms", "bars_per_second", "replay_until_ms"},
-                                   "equity", "peak", "drawdown_frac", "gross", "gross_frac", "breakers": [..], "bars", "version",
-                                   "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
-                                   "guards": [{"name", "value", "limit", "used_frac", "unit"}], "model": Model,
-                                   "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
-                                   "running_turns", "live_jobs", "now_ms"}
-           Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
-    GET    /api/desk/equity?points=500&since_ms=      {"close_ms": [..], "equity": [..], "drawdown_frac": [..]}   of the desk's marks
-    GET    /api/sleeves           {"items": [Sleeve], "version", "desk_ms"}
-           Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
-                                   "paused", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
-                                   "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
-                                   [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due"}]}|null,
-                                   "order": {"side", "lots"}|null, "blocked_until_ms", "paused_until_ms"}
-    GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
-                                  {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
-           Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",
-                                   "writer", "body", "told" (one line)}
-    GET    /api/journal/{id}      {"event": Event, "before": [Event], "followed": [Event]}           d-123, p-7
+  GET    /api/desk              {"mode": "paper", "stamp": "PAPER"|"REPLAYED"|null, "source": recorded|pulled|synthetic|null,
+                        "walks" (a sentence), "desk_ms", "event", "state": running|flattening|halted..., "halt": Latch,
+                        "worker": {"running", "pid", "phase", "note", "beat_ms", "bars_per_second", "replay_until_ms"},
+                        "equity", "peak", "drawdown_frac", "gross", "gross_frac", "breakers": [..], "bars", "version",
+                        "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
+                        "guards": [{"name", "value", "limit", "used_frac", "unit"}], "model": Model,
+                        "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
+                        "running_turns", "live_jobs", "now_ms"}
+         Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
+  GET /api/desk/equity?points=500&since_ms= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's marks
+  GET    /api/sleeves           {"items": [Sleeve], "version", "desk_ms"}
+         Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
+                        "paused", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
+                        "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
+                        [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due"}]}|null,
+                        "order": {"side", "lots"}|null, "blocked_until_ms", "paused_until_ms"}
+  GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
+                        {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
+         Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",
+                        "writer", "body", "told" (one line)}
+  GET    /api/journal/{id}      {"event": Event, "before": [Event], "followed": [Event]}           d-123, p-7
 
-    GET    /api/runs?limit=20     {"items": [{"id", "created_ms", "strategy", "symbol", "timeframe", "state", "source",
-                                   "total_return_frac", "sharpe", "max_drawdown_frac", "trades"}]}
-    GET    /api/runs/{id}         run.json as it is stored (keys of `backtest --json`)
-    GET    /api/runs/{id}/report  text/html under a sandbox policy
-    GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac"}
-    GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
+  GET    /api/runs?limit=20     {"items": [{"id", "created_ms", "strategy", "symbol", "timeframe", "state", "source",
+                        "total_return_frac", "sharpe", "max_drawdown_frac", "trades"}]}
+  GET    /api/runs/{id}         run.json as it is stored (keys of `backtest --json`)
+  GET    /api/runs/{id}/report  text/html under a sandbox policy
+  GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac"}
+  GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
 
-    GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
-    GET    /api/proposals/{id}    Card = {"id", "kind", "sleeve", "base_version", "diff": {"changes": [{"key", "old", "value", "low",
-                                   "high", "unit"}], ...}, "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
-                                   {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
-                                   "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
-                                   "requester", "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by",
-                                   "decided_ms", "applied_version", "rollback_of", "journal_id",
-                                   "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
-    POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
-    POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
-    POST   /api/proposals/{id}/refresh   {} -> Card: the same change proposed anew on today's base (a stale or expired one)
-    POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2"}                  -> Decision
-           Decision               {"proposal", "state", "version", "direction", "actor": {"name", "assurance", "os_user", "channel"},
-                                   "journal_id"}
-    GET    /api/versions?limit=20 {"items": [{"version", "created_ms", "made_by", "reason", "proposal_id", "rollback_of", "active"}]}
+  GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
+  GET /api/proposals/{id} Card = {"id", "kind", "sleeve", "base_version", "diff": {"changes": [{"key", "old", "value", "low",
+                        "high", "unit"}], ...}, "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
+                        {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
+                        "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
+                        "requester", "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by",
+                        "decided_ms", "applied_version", "rollback_of", "journal_id",
+                        "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
+  POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
+  POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
+  POST   /api/proposals/{id}/refresh   {} -> Card: the same change proposed anew on today's base (a stale or expired one)
+  POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2"}                  -> Decision
+         Decision {"proposal", "state", "version", "direction", "actor": {"name", "assurance", "os_user", "channel"},
+                        "journal_id"}
+  GET /api/versions?limit=20 {"items": [{"version", "created_ms", "made_by", "reason", "proposal_id", "rollback_of", "active"}]}
 
-    GET    /api/roles             {"items": [{"name", "title", "text", "tools": [..], "examples": [..]}]}
-    GET    /api/threads?role=&limit=50   {"items": [{"id", "role", "person", "created_ms", "touched_ms", "turns", "title",
-                                   "running": turn id|null}]}
-    POST   /api/threads           {"role"} -> 201 {"id", "role", ...}
-    GET    /api/threads/{id}      {"id", "role", "person", "created_ms", "turns": [Turn, oldest first], "jobs": [Job]}
-    POST   /api/turns             {"role", "text", "thread": id|"new"|"last"|null} -> 202 {"turn", "thread", "role"}; 409 Busy while
-                                   the thread's turn runs; "/halt REASON" latches before anything else
-    GET    /api/turns/{id}        Turn = {"id", "thread", "role", "state": running|done|failed|cancelled, "text", "model",
-                                   "answer": {answer_md, facts, struck, tool_calls, jobs, proposals, usage, ...}|null, "created_ms",
-                                   "ended_ms", "last_n", "progress": {"id", "tool", "share"}|null}
-    GET    /api/turns/{id}/events?after=0    text/event-stream. Each stored event once, in order: `id: <n>`, `event: <kind>`, `data:
-                                   {"n", "kind", ...}`; kinds begun, understood, tool_started {id, tool, args}, tool_finished {id,
-                                   tool, status, job}, answer {keys of `chat --json`}, interrupted; without an id (not stored):
-                                   tool_progress {id, tool, share}; last `event: end`, `data: {"state"}`. Last-Event-ID re-attaches.
-    GET    /api/turns/{id}/events.json?after=0         {"items": [..], "state"}           the same without a stream
-    POST   /api/turns/{id}/cancel        {} -> Turn (its jobs are cancelled too; an ended turn stays as it is)
+  GET    /api/roles             {"items": [{"name", "about", "tools": [..], "examples": [..]}]}
+  GET    /api/threads?role=&limit=50   {"items": [{"id", "role", "person", "created_ms", "touched_ms", "turns", "title",
+                        "running": turn id|null}]}
+  POST   /api/threads           {"role"} -> 201 {"id", "role", ...}
+  GET    /api/threads/{id}      {"id", "role", "person", "created_ms", "turns": [Turn, oldest first], "jobs": [Job]}
+  POST   /api/turns             {"role", "text", "thread": id|"new"|"last"|null} -> 202 {"turn", "thread", "role"}; 409 Busy while
+                        the thread's turn runs; "/halt REASON" latches before anything else
+  GET    /api/turns/{id}        Turn = {"id", "thread", "role", "state": running|done|failed|cancelled, "text", "model",
+                        "answer": {answer_md, facts, struck, tool_calls, jobs, proposals, usage, ...}|null, "created_ms",
+                        "ended_ms", "last_n", "progress": {"id", "tool", "share"}|null}
+  GET    /api/turns/{id}/events?after=0    text/event-stream. Each stored event once, in order: `id: <n>`, `event: <kind>`, `data:
+                        {"n", "kind", ...}`; kinds begun, understood, tool_started {id, tool, args}, tool_finished {id,
+                        tool, status, job}, answer {keys of `chat --json`}, interrupted; without an id (not stored):
+                        tool_progress {id, tool, share}; last `event: end`, `data: {"state"}`. Last-Event-ID re-attaches.
+  GET    /api/turns/{id}/events.json?after=0         {"items": [..], "state"}           the same without a stream
+  POST   /api/turns/{id}/cancel        {} -> Turn (its jobs are cancelled too; an ended turn stays as it is)
 
-    GET    /api/jobs?live=true&limit=50  {"items": [Job]}
-    GET    /api/jobs/{id}         Job = {"id", "kind", "args", "state": queued|running|done|failed|cancelled, "progress" 0..1,
-                                   "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result"}
-    POST   /api/jobs/{id}/cancel  {} -> Job
-    GET    /api/halt              Latch
-    POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
-    DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is not healthy
-    GET    /api/alerts?open=true&limit=100   {"items": [...], "reason": null|why there are none to read}
-    GET    /api/model             Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
-                                   the first call), "sends": [..]}
-    GET    /api/data              {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],
-                                   "unknown": [file names], "source", "walks", "empty": no bars but synthetic ones}
-    POST   /api/data/pull         {"venues"?: ["binance", "okx", "bybit"], "symbols"?, "timeframe"?: "15m", "days"?: 730} -> 202 Job;
-                                   one venue refusing, the next is tried; Job.result = {"venue", "refused": [{"venue", "why"}], "files"}
-    GET    /metrics               Prometheus text (a read-only token: nightdesk token --read-only)
-    *      /api/slack/*           app.slack_http.router where it is there: signature instead of a session
+  GET    /api/jobs?live=true&limit=50  {"items": [Job]}
+  GET    /api/jobs/{id}         Job = {"id", "kind", "args", "state": queued|running|done|failed|cancelled, "progress" 0..1,
+                        "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result"}
+  POST   /api/jobs/{id}/cancel  {} -> Job
+  GET    /api/halt              Latch
+  POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
+  DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is not healthy
+  GET    /api/alerts?open=true&limit=100   {"items": [...], "reason": null|why there are none to read}
+  GET /api/model Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
+                        the first call), "sends": [..]}
+  GET /api/data {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],
+                        "unknown": [file names], "source", "walks", "empty": no bars but synthetic ones}
+  POST /api/data/pull {"venues"?: ["binance", "okx", "bybit"], "symbols"?, "timeframe"?: "15m", "days"?: 730} -> 202 Job;
+                        one venue refusing, the next is tried; Job.result = {"venue", "refused": [{"venue", "why"}], "files"}
+  GET    /metrics               Prometheus text (a read-only token: nightdesk token --read-only)
+  *      /api/slack/*           app.slack_http.router where it is there: signature instead of a session
 """

@@ -53,7 +53,7 @@ def test_a_record_is_found_by_halving(tmp_path: Path, monkeypatch: pytest.Monkey
                 lines[0] += 1
                 return super().__next__()
 
-        return Counted(builtins.open(self, "rb", buffering=0))  # noqa: SIM115 - closed by its reader
+        return Counted(builtins.open(self, "rb", buffering=0))
 
     monkeypatch.setattr(Path, "open", counting)
     found = find(path, "p-4711")
