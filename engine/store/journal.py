@@ -83,6 +83,8 @@ class Journal:
         for descriptor in (self._file, self._alone):
             if descriptor >= 0:
                 os.close(descriptor)
+        if self._partner:
+            self._partner.close()
         self._file = self._alone = -1
         self._stopped = "it was closed"
 
@@ -168,6 +170,12 @@ class _Partner:
             if self._locks and self._file >= 0:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
         return self._said
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._size = -1, -1
 
     def _lock(self) -> bool:
         """Keep its writer out for a moment, never waiting; True when that worked or is not needed."""

@@ -34,7 +34,7 @@ def between(path: Path, after_ms: int, up_to_ms: int, kinds: Collection[str] | N
     except FileNotFoundError:
         return
     with file:
-        file.seek(_first_after(file, after_ms))
+        file.seek(first_after(file, after_ms))
         group: list[Event] = []
         for line in file:
             head = _HEAD.match(line)
@@ -59,7 +59,7 @@ def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
     except FileNotFoundError:
         return None
     with file:
-        end = file.seek(0, os.SEEK_END) if at_ms is None else _first_after(file, at_ms)
+        end = file.seek(0, os.SEEK_END) if at_ms is None else first_after(file, at_ms)
         for line in _lines_before(file, end):
             head = _HEAD.match(line)
             if head is not None and head[1] == b"mark" and (event := event_of(line)) is not None and event.left == 0:
@@ -84,8 +84,8 @@ def desk_ms(home: Path) -> int | None:
     return None if mark is None else mark.t_event_ms
 
 
-def _first_after(file: BinaryIO, ms: int) -> int:
-    """Byte at which the first line with a later time starts; the file's end when there is none."""
+def first_after(file: BinaryIO, ms: int) -> int:
+    """Byte at which the first line with a time later than `ms` starts; the file's end when there is none."""
     low, high = 0, file.seek(0, os.SEEK_END)
     while low < high:
         middle = (low + high) // 2
