@@ -121,6 +121,8 @@ def test_a_number_that_is_a_fact_stands(text: str) -> None:
         ("Fees of 312.46 %.", ["312.46 %"]),
         ("Fees were 400 USDT, the Sharpe 1.23.", ["400 USDT"]),
         ("143 trades.", ["143"]),
+        ("A Sharpe of 1.23 USDT.", ["1.23 USDT"]),
+        ("142 USDT of trades.", ["142 USDT"]),
         ("Sharpe `0.31`.", ["0.31"]),
         ("Sharpe x0.31", ["0.31"]),
         ("Sharpe≈0.31", ["0.31"]),

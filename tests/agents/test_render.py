@@ -26,6 +26,7 @@ from tools.contract import Evidence, Fact, Table
         "[run](run:r-unknown)",
         "a\u200b!\u200b[x](http://evil.example)",
         "[a](\nhttps://evil.example)",
+        "![chart](run:r-unknown)",
     ],
 )
 def test_nothing_fetches_or_leads_away(text: str) -> None:
@@ -43,6 +44,11 @@ def test_nothing_fetches_or_leads_away(text: str) -> None:
 def test_a_link_to_an_id_of_the_thread_survives() -> None:
     """Own ids may be linked by the model too."""
     assert render.safe("[it](run:r-1) [x](run:r-2)", {"r-1"}) == "[it](run:r-1) [x] (run:r-2)"
+
+
+def test_an_image_of_an_own_id_is_a_link_at_most() -> None:
+    """Nothing is fetched, not even from ourselves."""
+    assert render.safe("![it](run:r-1)", {"r-1"}) == "[it](run:r-1)"
 
 
 def test_control_and_direction_characters_are_dropped() -> None:

@@ -151,7 +151,8 @@ def test_no_question_of_the_night_ends_in_a_failure(night: Night, role: str, que
 
 def test_the_walk_on_synthetic_bars(night: Night) -> None:
     """Compare, propose, approve: the new version is in force."""
-    walk(night, "Backtest trend on BTC-USDT 15m, and compare a 1 ATR with a 3 ATR stop")
+    answer = walk(night, "Backtest trend on BTC-USDT 15m, and compare a 1 ATR with a 3 ATR stop")
+    assert "synthetic bars" in answer["answer_md"]
 
 
 def test_the_walk_on_recorded_bars(recorded: Night) -> None:
