@@ -219,6 +219,14 @@ def test_a_daily_loss_blocks_entries_but_no_exit() -> None:
     assert run.refusals()[-1] == (4, state.R_DAY_LOSS)
 
 
+def test_an_exit_that_waits_for_volume_is_decided_once() -> None:
+    """Faded at bar 1, no volume in 2 and 3: one exit decision, and it leaves in 4."""
+    bars = [bar(0, FLAT4[0]), bar(1, FLAT4[0])] + [bar(t, FLAT4[0], volume=0.0) for t in (2, 3)] + [bar(4, FLAT4[0])]
+    run = told(bars, [LONG, QUIET, QUIET, QUIET, QUIET], PLAIN._replace(fade_below=0.5))
+    assert [t for t, code, *_ in run.of(state.K_DECISION) if code == state.EXIT] == [1]
+    assert run.fills()[-1][:2] == (4, state.FADE)
+
+
 def test_ambiguous_bars_are_counted() -> None:
     """A bar that touches stop and target is one; the same run is not ambiguous without it."""
     wild = told([bar(0, FLAT4[0]), bar(1, FLAT4[0]), bar(2, (100, 110, 90, 100))], [LONG, QUIET, QUIET])
