@@ -85,6 +85,7 @@ class Worker:
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
+        self.refused = ""  # why new bars at the end are not walked
 
     def open(self) -> None:
         """Recover: fold, check the bars, adopt what changed while nobody looked, hand over what works."""
@@ -105,7 +106,7 @@ class Worker:
         self.loop.attend()
         self.loop.adopt(self.loop.book.version)
         self.loop.hand_over()
-        self._size, self._grown_at = sizes(self.series), time.monotonic()
+        self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
         self.log.info("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
 
@@ -143,7 +144,7 @@ class Worker:
         """No bar has come: follow what people set, look now and then whether the files have grown."""
         book = self.loop.book
         closing = "; flattening at the next bar, none has come" if book.state == "flattening" else ""
-        text = f"End of the {self.loop.feed.source} bars at {stamp(book.close_ms)}Z: waiting for more{closing}."
+        text = f"End of the {self.loop.feed.source} bars at {stamp(book.close_ms)}Z: waiting for more{closing}.{self.refused}"
         self.enter("waiting", text)
         self.pause.sleep(LOOK_S)
         if self.loop.attend():
@@ -155,21 +156,35 @@ class Worker:
             self.look_for_bars()
 
     def look_for_bars(self) -> None:
-        """Walk on when a file has more bars than before; refuse one whose history is another."""
+        """Walk on when files have changed. What cannot be walked (settlements still missing, another history) is told
+        and waited out: the desk goes on with what it has.
+        """
+        from engine.errors import DeskError
         from engine.live.feed import Span, load, series_of, unchanged
         from engine.store.bars import Catalog
 
-        if sizes(self.series) == self._size:
+        if (found := self.sizes()) == self._size:
             return
-        catalog = Catalog(self.home.roots)
-        self.series = series_of(catalog, self.names, self.timeframe)
-        self._size = sizes(self.series)
-        span = Span(*(self.loop.book.start[name] for name in Span._fields))
-        feed = load(catalog, self.series, self.bar_ms, span, self.policy)
-        unchanged(feed, self.loop.book)
-        self.loop.walk(feed)
+        self._size, catalog = found, Catalog(self.home.roots)
+        try:
+            series = series_of(catalog, self.names, self.timeframe)
+            span = Span(*(self.loop.book.start[name] for name in Span._fields))
+            feed = load(catalog, series, self.bar_ms, span, self.policy)
+            unchanged(feed, self.loop.book)
+            self.loop.walk(feed)
+        except DeskError as error:
+            self.refused = f" New bars are there, but: {error}"
+            self.log.warning("new bars cannot be walked", why=str(error))
+            return
+        self.series, self.refused = series, ""
         trim_memory()
         self.log.info("bars read anew", bars=len(feed.span.close_ms))
+
+    def sizes(self) -> list[tuple[str, int, int]]:
+        """What tells that a file of ours was written again, or that one came into the home."""
+        paths = {s.path for s in self.series.values()} | set((self.home.path / "data").rglob("*.parquet"))
+        stats = [(str(path), path.stat()) for path in sorted(paths) if path.exists()]
+        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
     def enter(self, phase: str, note: str = "") -> None:
         """A phase begins: starting, replaying, running, waiting."""
@@ -263,11 +278,6 @@ def positions(book: Any) -> list[str]:
 def funding_text(policy: Any) -> str:
     """The funding policy as it is stamped."""
     return policy if isinstance(policy, str) else f"assume={policy[1]:g}"
-
-
-def sizes(series: Any) -> list[tuple[int, int]]:
-    """What tells that a file was written again."""
-    return [(s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in series.values()]
 
 
 def write_whole(path: Path, text: str) -> None:

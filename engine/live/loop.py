@@ -79,8 +79,18 @@ class Loop:
             self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
 
     def walk(self, feed: Feed) -> None:
-        """Walk these bars from now on. Raises DataError when the history that the desk has seen is another."""
-        self._feed, self._voices = feed, []
+        """Walk these bars from now on. Raises DataError when the history that the desk has seen is another; then it goes
+        on walking those it had.
+        """
+        before, self._feed, self._voices = self._feed, feed, []
+        try:
+            self._same_history(feed)
+        except DeskError:
+            self._feed, self._voices = before, []
+            raise
+
+    def _same_history(self, feed: Feed) -> None:
+        """The last bar's features are what the journal noted of them."""
         book, t = self.book, feed.after(self.book.close_ms) - 1
         if book.count == 0 or t < 0:
             return

@@ -336,3 +336,15 @@ def test_each_day_leaves_a_snapshot(loop: Loop) -> None:
     """One at every UTC midnight, and the day's groups are on the disk with it."""
     walked(loop, 3 * DAY_MS // BAR_MS)
     assert [e.t_event_ms % DAY_MS for e in events(loop, "snapshot")] == [0, 0, 0]
+
+
+def test_a_loss_streak_does_not_end_a_pause_by_people(home: Home, loop: Loop) -> None:
+    """The core's own pause, set while the sleeve is paused, is kept for later and lifts nothing now."""
+    walked(loop, 2)
+    reconfigured(home, "btc-trend", paused=True)
+    walked(loop, 1)
+    sleeve, soon = loop.book.sleeves[0], loop.book.close_ms + 5 * BAR_MS
+    loop.book.sleeves[0] = sleeve._replace(guard=sleeve.guard._replace(pause_until_ms=soon))
+    walked(loop, 1)
+    assert loop.book.sleeves[0].guard.pause_until_ms == PAUSED
+    assert loop.book.lifted[0] == soon
