@@ -1,0 +1,181 @@
+"""The wire to `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini's and others' twins.
+
+Called by agents/wires/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
+without an index, an empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.model import Call, Message, Raw, Reply, Usage
+from agents.wires.exchange import Exchange
+from agents.wires.faults import WireFault, words_of
+from agents.wires.text import Visible, arguments_of, readable, visible
+from tools.contract import Tool
+
+_JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
+
+
+def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
+    """One reply: text, calls or both. Raises WireFault."""
+    at, host = exchange.endpoint.at, exchange.endpoint.host
+    taken = {call.id for message in messages for call in message.calls}
+    body: dict[str, Any] = {"messages": spoken(messages, at)}
+    if tools:
+        body["tools"] = [declared(tool) for tool in tools]
+    return exchange.send("chat", body, lambda: Chat(at, host, taken)).reply()
+
+
+def declared(tool: Tool) -> dict[str, Any]:
+    """A tool as this wire names it."""
+    return {"type": "function", "function": {"name": tool.name, "description": tool.about, "parameters": tool.schema()}}
+
+
+def spoken(messages: Sequence[Message], at: str) -> list[dict[str, Any]]:
+    """The conversation as this wire says it; system messages joined into the first, as some servers take only one."""
+    system = "\n\n".join(m.text for m in messages if m.role == "system")
+    lines = [{"role": "system", "content": system}] if system else []
+    return lines + [_said(m, at) for m in messages if m.role != "system"]
+
+
+def _said(message: Message, at: str) -> dict[str, Any]:
+    if message.raw is not None and message.raw.at == at:
+        said: dict[str, Any] = message.raw.said
+        return said
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+    if not message.calls:
+        return {"role": message.role, "content": message.text}
+    calls = [
+        {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": json.dumps(dict(c.args), default=str)}}
+        for c in message.calls
+    ]
+    return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+
+
+class Chat:
+    """Reads one answer, streamed or whole."""
+
+    def __init__(self, at: str, host: str, taken: set[str]) -> None:
+        self.at, self.host, self.taken = at, host, set(taken)
+        self.message: dict[str, Any] = {"role": "assistant"}
+        self.calls: list[dict[str, Any]] = []
+        self.usage: Usage | None = None
+        self.finish: str | None = None
+        self._places: dict[Any, int] = {}
+        self._shown = Visible()
+        self._reply: Reply | None = None
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take a chunk, or a whole completion, in; the visible text it brings."""
+        if event.get("error"):
+            raise WireFault(f"{self.host} reported an error in place of an answer: {words_of(event['error'])}", again=True)
+        self.usage = usage_of(event.get("usage")) or self.usage
+        choices = event.get("choices") or []
+        if not choices or not isinstance(choices[0], Mapping):
+            return ""
+        choice = choices[0]
+        self.finish = choice.get("finish_reason") or self.finish
+        part = choice.get("delta") or choice.get("message") or {}
+        before = len(self.message.get("content") or "")
+        for key, value in part.items():
+            if key == "tool_calls":
+                for call in value or []:
+                    self._call(call) if "delta" in choice else self._whole_call(call)
+            elif key != "role" and value is not None:
+                self.message[key] = joined(key, self.message.get(key), value)
+        return self._shown.add(str(self.message.get("content") or "")[before:])
+
+    def _whole_call(self, call: Mapping[str, Any]) -> None:
+        """A tool call of an answer that came in one piece."""
+        function = {"name": "", "arguments": ""} | dict(call.get("function") or {})
+        if isinstance(function["arguments"], Mapping):
+            function["arguments"] = json.dumps(function["arguments"])
+        self.calls.append({"type": "function"} | dict(call) | {"id": call.get("id") or "", "function": function})
+
+    def _call(self, delta: Mapping[str, Any]) -> None:
+        """A tool call, or a piece of one: joined to the call it belongs to."""
+        index, identity = delta.get("index"), delta.get("id") or ""
+        function = dict(delta.get("function") or {})
+        if isinstance(function.get("arguments"), Mapping):
+            function["arguments"] = json.dumps(function["arguments"])
+        at = self._places.get(index, len(self.calls) - 1 if index is None else None)
+        if at is None or at < 0 or self._another(self.calls[at], identity, function):
+            self.calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+            at = len(self.calls) - 1
+        if index is not None:
+            self._places[index] = at
+        call = self.calls[at]
+        call["id"] = call["id"] or identity
+        for key, value in function.items():
+            held = call["function"].get(key)
+            if key == "arguments":
+                call["function"]["arguments"] = (held or "") + (value or "")
+            elif value:
+                call["function"][key] = value
+        for key, value in delta.items():
+            if key not in ("index", "id", "function") and value is not None:
+                call[key] = joined(key, call.get(key), value)
+
+    @staticmethod
+    def _another(call: Mapping[str, Any], identity: str, function: Mapping[str, Any]) -> bool:
+        """Whether a piece begins a new call: another id, or a name where the call before it is complete."""
+        if identity and call["id"]:
+            return bool(identity != call["id"])
+        return bool(function.get("name") and call["function"]["name"] and readable(call["function"]["arguments"] or "{}"))
+
+    def reply(self) -> Reply:
+        """The answer. Raises WireFault for none, a cut one, or a filtered one."""
+        if self._reply is None:
+            self._reply = self._whole()
+        return self._reply
+
+    def _whole(self) -> Reply:
+        if self.finish is None:
+            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+        calls = tuple(self._numbered(n, call) for n, call in enumerate(self.calls) if call["function"]["name"])
+        text = visible(str(self.message.get("content") or ""))
+        if self.finish == "length" and not text:
+            raise WireFault(f"{self.host} ran out of tokens before it had said anything whole", again=False)
+        if self.finish == "length" and calls:
+            raise WireFault(f"{self.host} ran out of tokens in the middle of a tool call", again=False)
+        if not calls and not text:
+            if self.finish == "content_filter":
+                raise WireFault(f"{self.host} withheld its answer (content filter)", again=False)
+            raise WireFault(f"{self.host} gave an empty answer", again=True)
+        text += "\n\n[cut here: the model reached its output limit]" if self.finish == "length" else ""
+        said = {"content": None} | self.message | ({"tool_calls": self.calls} if calls else {})
+        return Reply(text, calls, self.usage or Usage(), Raw(self.at, said))
+
+    def _numbered(self, n: int, call: dict[str, Any]) -> Call:
+        """The call with an id that is its own in the whole conversation, in the raw message too: servers count again from 0."""
+        if not call["id"] or call["id"] in self.taken:
+            call["id"] = f"call_{len(self.taken)}_{n}"
+        self.taken.add(call["id"])
+        args = arguments_of(call["function"]["arguments"])
+        if not readable(call["function"]["arguments"]):  # what a server could not read back
+            call["function"]["arguments"] = json.dumps(args)
+        return Call(call["id"], call["function"]["name"], args)
+
+
+def joined(key: str, held: Any, value: Any) -> Any:
+    """Two pieces of one key: text that arrives in pieces put together, lists one after the other, objects key by key."""
+    if isinstance(held, str) and isinstance(value, str) and (key in _JOINED or "reason" in key or "think" in key):
+        return held + value
+    if isinstance(held, list) and isinstance(value, list):
+        return held + value
+    if isinstance(held, dict) and isinstance(value, Mapping):
+        return held | {k: joined(k, held.get(k), v) for k, v in value.items()}
+    return value
+
+
+def usage_of(said: Any) -> Usage | None:
+    """Tokens as reported, in either wire's words; None where nothing was."""
+    if not isinstance(said, Mapping):
+        return None
+    taken = said.get("prompt_tokens", said.get("input_tokens"))
+    given = said.get("completion_tokens", said.get("output_tokens"))
+    if not isinstance(taken, int) or not isinstance(given, int) or taken < 0 or given < 0:
+        return None
+    return Usage(taken, given)

@@ -1,0 +1,183 @@
+"""One call of a wire to its endpoint: reserved, kept, sent, read, tried again, settled. Called by the wires.
+
+Trouble lasts at most the endpoint's patience (20 s): whatever fails until then is tried again up to three times, told to the
+person each time; after it the call fails and the offline model answers. What an endpoint turns down once for a reason known
+here (an option it does not know) is left out from then on.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from agents.endpoints import Endpoint
+from agents.model import Caller, Reply, Usage
+from agents.wires.faults import WireFault
+from agents.wires.transport import Transport
+
+ATTEMPTS_MAX = 3
+OUTPUT_TOKENS = 8_192  # at most, of one answer
+CHARACTERS_A_TOKEN = 3.5
+CUT_SIZES = (2_048, 4_096, 8_192, 16_384)  # contexts that local servers start with unless told otherwise
+Body = dict[str, Any]
+
+
+class Reading(Protocol):
+    """What a wire makes of the events of one answer."""
+
+    usage: Usage | None
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take an event in; the text of it that may be shown."""
+
+    def reply(self) -> Reply:
+        """The whole answer. Raises WireFault when it is none."""
+
+
+R = TypeVar("R", bound=Reading)
+
+
+@dataclass
+class Learned:
+    """What was found out about an endpoint while it was used; shared by its calls."""
+
+    left_out: set[str] = field(default_factory=set)  # names of QUIRKS
+    ratio: float = 1.0  # reported tokens for each one that was estimated
+    model: str = ""
+
+
+def _no_effort(body: Body) -> Body:
+    return body | {"reasoning_effort": "none"}
+
+
+def _other_limit(body: Body) -> Body:
+    most = body.pop("max_tokens", None)
+    return body | ({"max_completion_tokens": most} if most else {})
+
+
+def _whole(body: Body) -> Body:
+    return {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
+
+
+def _any_object(body: Body) -> Body:
+    return body | {"response_format": {"type": "json_object"}} if "response_format" in body else body
+
+
+def _without(name: str) -> Callable[[Body], Body]:
+    return lambda body: {key: value for key, value in body.items() if key != name}
+
+
+# what an endpoint says when it turns an option down (400), and what is sent instead
+QUIRKS: Mapping[str, tuple[re.Pattern[str], Callable[[Body], Body]]] = {
+    "reasoning_effort": (re.compile(r"reasoning_effort", re.I), _no_effort),
+    "max_tokens": (re.compile(r"max_completion_tokens", re.I), _other_limit),
+    "stream_options": (re.compile(r"stream_options", re.I), _without("stream_options")),
+    "include": (re.compile(r"encrypted[ _.]content|'include'", re.I), _without("include")),
+    "json_schema": (re.compile(r"response_format|json_schema", re.I), _any_object),
+    "stream": (re.compile(r"\bstream(ing)?\b.{0,40}(not|un)[ -]?support", re.I), _whole),
+}
+
+
+@dataclass
+class Exchange:
+    """The calls of one reply."""
+
+    endpoint: Endpoint
+    transport: Transport
+    caller: Caller
+    learned: Learned
+    usage: Usage = field(default_factory=Usage)
+
+    def send(self, path: str, body: Body, made: Callable[[], R]) -> R:
+        """Send `body`, read the answer into a fresh `made()` at each attempt; returns the one that holds. Raises WireFault."""
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        began = time.monotonic()
+
+        def left() -> float:
+            return self.endpoint.patience_s - (time.monotonic() - began)
+
+        def pause_s(state: Any) -> float:
+            return max(state.outcome.exception().wait_s, 0.25 * 2 ** (state.attempt_number - 1))
+
+        def useless(state: Any) -> bool:
+            return stop_after_attempt(ATTEMPTS_MAX)(state) or pause_s(state) >= left()
+
+        def tell(state: Any) -> None:
+            fault = state.outcome.exception()
+            text = f"{fault}: trying again in {pause_s(state):.1f} s"
+            self.caller.tell("retrying", {"text": text, "attempt": state.attempt_number})
+
+        again = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, WireFault) and e.again),
+            stop=useless,
+            wait=pause_s,
+            before_sleep=tell,
+            reraise=True,
+        )
+        reading: R = again(lambda: self._fitting(path, body, made, left))
+        return reading
+
+    def _fitting(self, path: str, body: Body, made: Callable[[], R], left: Callable[[], float]) -> R:
+        """One attempt; what the endpoint turns down for a known reason is left out and sent again at once."""
+        while True:
+            try:
+                return self._attempt(path, self._shaped(path, body), made(), left())
+            except WireFault as fault:
+                known = {name for name, (words, _) in QUIRKS.items() if words.search(fault.said)} - self.learned.left_out
+                if fault.status not in (400, 422) or not known or left() <= 0:
+                    raise
+                self.learned.left_out.add(sorted(known)[0])
+
+    def _shaped(self, path: str, body: Body) -> Body:
+        shaped = {"model": self.endpoint.model or self._first_model(), **body}
+        if self.endpoint.stream:
+            shaped["stream"] = True
+            if path == "chat":
+                shaped["stream_options"] = {"include_usage": True}
+        most = min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
+        shaped["max_tokens" if path == "chat" else "max_output_tokens"] = most
+        for name in sorted(self.learned.left_out):
+            shaped = QUIRKS[name][1](shaped)
+        return shaped
+
+    def _first_model(self) -> str:
+        if not self.learned.model:
+            self.learned.model = self.transport.first_model()
+        return self.learned.model
+
+    def _attempt(self, path: str, body: Body, reading: R, patience_s: float) -> R:
+        estimate = int(len(json.dumps(body, ensure_ascii=False)) / CHARACTERS_A_TOKEN)
+        most = Usage(int(estimate * self.learned.ratio) + 1, min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4))
+        self.caller.reserve(most, self.endpoint.prices)
+        used, written, answered = Usage(), 0, False
+        try:
+            for event in self.transport.events(path, body, self.caller, patience_s):
+                answered = True
+                if text := reading.add(event):
+                    written += len(text)
+                    self.caller.tell("text", {"delta": text})
+            if not answered and body.get("stream"):  # asked for a stream, and something else came
+                self.learned.left_out.add("stream")
+            used = reading.usage or Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
+            reading.reply()
+        finally:
+            if answered and used == Usage():  # cut in the middle: what was sent has been read
+                used = Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
+            self.usage = self.usage.plus(used)
+            self.caller.settle(used, self.endpoint.prices)
+        if reading.usage is not None:
+            self._weigh(estimate, reading.usage.input_tokens)
+        return reading
+
+    def _weigh(self, estimate: int, reported: int) -> None:
+        """Correct the estimate by what was reported. Raises WireFault when most of the request was not read."""
+        if reported <= 0:
+            return
+        at_an_edge = any(size - 64 <= reported <= size for size in CUT_SIZES) and estimate * self.learned.ratio > 1.3 * reported
+        if estimate > min(CUT_SIZES) and (estimate > 2.5 * reported or at_an_edge):
+            what = f"{self.endpoint.host} read only {reported:,} of about {estimate:,} tokens: its context is cut off silently"
+            raise WireFault(f"{what}; give it a larger one (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False)
+        self.learned.ratio = max(0.3, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))

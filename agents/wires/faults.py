@@ -1,0 +1,108 @@
+"""What can go wrong between us and an endpoint, as one kind of error that says whether to try again. Used by agents/wires.
+
+Nothing an endpoint says reaches a person, a log or a journal before the key is taken out of it.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from agents.model import ModelDown
+from tools.contract import clean
+from tools.limits import redacted
+
+SAID_MAX = 240
+_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
+
+
+class WireFault(ModelDown):
+    """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words."""
+
+    def __init__(self, what: str, *, again: bool, wait_s: float = 0.0, status: int | None = None, said: str = "") -> None:
+        super().__init__(what)
+        self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
+
+
+def without_key(value: Any, key: str) -> Any:
+    """`value` (text, or JSON values) with the key replaced wherever it stands."""
+    if isinstance(value, str):
+        return value.replace(key, "[key]") if key and key in value else value
+    if isinstance(value, Mapping):
+        return {without_key(k, key): without_key(v, key) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_key(v, key) for v in value]
+    return value
+
+
+def told(text: object, key: str) -> str:
+    """An endpoint's words for a person: short, on one line, without the key or anything that looks like one."""
+    bare = without_key(" ".join(str(text).split()), key)
+    if len(key) >= 12:  # a key that the endpoint repeats in part
+        bare = re.sub(rf"{re.escape(key[:8])}\S*", "[key]", bare)
+        bare = re.sub(rf"\S*{re.escape(key[-8:])}", "[key]", bare)
+    return redacted(clean(bare, SAID_MAX))
+
+
+def words_of(error: Any) -> str:
+    """What an error object inside an answer says; the key is out of it already."""
+    return told(error.get("message") or error if isinstance(error, Mapping) else error, "")
+
+
+def fault_of(error: BaseException, host: str, key: str) -> WireFault:
+    """Any error of the client as a WireFault."""
+    import openai
+
+    if isinstance(error, WireFault):
+        return error
+    if isinstance(error, openai.APITimeoutError):
+        return WireFault(f"{host} did not answer in time", again=True)
+    if isinstance(error, openai.APIResponseValidationError):
+        return WireFault(f"{host} answered with something that is no JSON", again=True)
+    if isinstance(error, openai.APIConnectionError):
+        return WireFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True)
+    if isinstance(error, openai.APIStatusError):
+        return _of_status(error, host, key)
+    if isinstance(error, openai.APIError):  # an error object inside a stream that began well
+        said = told(error.message, key)
+        return WireFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
+    if isinstance(error, ValueError):  # also a JSON fault
+        return WireFault(f"{host} answered with something that is no JSON", again=True)
+    return WireFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=told(error, key))
+
+
+def _of_status(error: Any, host: str, key: str) -> WireFault:
+    status, said = error.status_code, told(_message(error), key)
+    if status in (401, 403):
+        return WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said)
+    if status == 404:
+        return WireFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
+    if 300 <= status < 400:
+        return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status)
+    wait_s = _retry_after_s(error.response.headers) if status in _AGAIN else 0.0
+    what = "is busy or past a limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
+    return WireFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
+
+
+def _message(error: Any) -> str:
+    body = error.body
+    if isinstance(body, Mapping):
+        inner = body.get("error", body)
+        return str(inner.get("message") or inner) if isinstance(inner, Mapping) else str(inner)
+    return str(body or error.message)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    """Seconds of a Retry-After header (or its milliseconds twin); 0 where there is none. A date is not waited for."""
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            wait_s = float(headers.get(name, "")) / scale
+        except ValueError:
+            continue
+        if 0 <= wait_s < 86_400:
+            return wait_s
+    return 0.0
+
+
+def _cause(error: BaseException, key: str) -> str:
+    cause = error.__cause__
+    return told(f"{type(cause).__name__}: {cause}" if cause is not None else error, key)

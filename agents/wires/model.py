@@ -1,0 +1,65 @@
+"""A model behind an endpoint: the Model port over one of the three wires. Made by app/wiring.py; called by agents/nodes.py.
+
+The openai library is loaded with the first question, not with the process. A model may be asked by many turns at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from agents.endpoints import Endpoint
+from agents.model import ALONE, Caller, Message, ModelDown, Reply
+from agents.wires import chat, json_steps, responses
+from agents.wires.exchange import OUTPUT_TOKENS, Exchange, Learned
+from agents.wires.faults import without_key
+from agents.wires.fit import fitted
+from agents.wires.transport import Transport
+from tools.contract import Tool
+
+WIRES: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
+    "responses": responses.ask,
+    "chat": chat.ask,
+    "json": json_steps.ask,
+}
+
+
+class WireModel:
+    """The model of one endpoint."""
+
+    offline = False
+
+    def __init__(self, endpoint: Endpoint, key: str) -> None:
+        self.endpoint, self.wire = endpoint, endpoint.wire
+        self.name = endpoint.model or endpoint.host
+        self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"WireModel({self.endpoint.name}, {self.endpoint.host}, {self.wire})"
+
+    def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
+        """The next reply. Raises ModelDown when the endpoint gave none within its patience, OverBudget before it is asked."""
+        room = self.endpoint.context_tokens - min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
+        kept = fitted(messages, tools, room / self._learned.ratio)
+        exchange = Exchange(self.endpoint, self._transport, caller, self._learned)
+        reply = WIRES[self.wire](exchange, kept, tools)._replace(usage=exchange.usage)
+        if reply.raw is not None:
+            caller.received(without_key(reply.raw.said, self._key))
+        return self._clean(reply)
+
+    def _clean(self, reply: Reply) -> Reply:
+        """The reply with our key taken out, should an endpoint have repeated it."""
+        calls = tuple(c._replace(args=without_key(c.args, self._key), name=without_key(c.name, self._key)) for c in reply.calls)
+        raw = None if reply.raw is None else reply.raw._replace(said=without_key(reply.raw.said, self._key))
+        return reply._replace(text=without_key(reply.text, self._key), calls=calls, raw=raw)
+
+
+class NoModel:
+    """A model that is configured but cannot be used: says why, so that the offline model answers with that notice."""
+
+    offline = False
+
+    def __init__(self, name: str, wire: str, why: str) -> None:
+        self.name, self.wire, self.why = name, wire, why
+
+    def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
+        """Always ModelDown."""
+        raise ModelDown(self.why)

@@ -1,0 +1,106 @@
+"""The wire to `/v1/responses`: OpenAI's own, with function tools. Called by agents/wires/model.py.
+
+Nothing is kept at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - go
+back word for word in the next round of the same turn.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.model import Call, Message, Raw, Reply, Usage
+from agents.wires.chat import usage_of
+from agents.wires.exchange import Exchange
+from agents.wires.faults import WireFault, words_of
+from agents.wires.text import Visible, arguments_of, visible
+from tools.contract import Tool
+
+
+def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
+    """One reply: text, calls or both. Raises WireFault."""
+    at, host = exchange.endpoint.at, exchange.endpoint.host
+    body: dict[str, Any] = {
+        "instructions": "\n\n".join(m.text for m in messages if m.role == "system"),
+        "input": [item for m in messages if m.role != "system" for item in items_of(m, at)],
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+    }
+    if tools:
+        body["tools"] = [declared(tool) for tool in tools]
+    return exchange.send("responses", body, lambda: Response(at, host)).reply()
+
+
+def declared(tool: Tool) -> dict[str, Any]:
+    """A tool as this wire names it; its schema is strict."""
+    return {"type": "function", "name": tool.name, "description": tool.about, "parameters": tool.schema(), "strict": True}
+
+
+def items_of(message: Message, at: str) -> list[dict[str, Any]]:
+    """A message as input items."""
+    if message.raw is not None and message.raw.at == at:
+        return list(message.raw.said)
+    if message.role == "tool":
+        return [{"type": "function_call_output", "call_id": message.call_id, "output": message.text}]
+    items: list[dict[str, Any]] = [{"role": message.role, "content": message.text}] if message.text else []
+    return items + [
+        {"type": "function_call", "call_id": c.id, "name": c.name, "arguments": json.dumps(dict(c.args), default=str)}
+        for c in message.calls
+    ]
+
+
+class Response:
+    """Reads one answer, streamed or whole."""
+
+    def __init__(self, at: str, host: str) -> None:
+        self.at, self.host = at, host
+        self.items: list[dict[str, Any]] = []
+        self.usage: Usage | None = None
+        self.ended: str | None = None  # completed | incomplete
+        self.why = ""
+        self._shown = Visible()
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take an event, or a whole response, in; the visible text it brings."""
+        kind = str(event.get("type") or "")
+        if kind == "error" or event.get("error"):
+            raise WireFault(f"{self.host} reported an error: {words_of(event.get('error') or event)}", again=True)
+        if event.get("object") == "response":
+            return self._whole(event)
+        if kind == "response.output_text.delta":
+            return self._shown.add(str(event.get("delta") or ""))
+        if kind == "response.output_item.done":
+            self.items.append(dict(event["item"]))
+        elif kind in ("response.completed", "response.incomplete", "response.failed"):
+            self._whole(event.get("response") or {})
+        return ""
+
+    def _whole(self, response: Mapping[str, Any]) -> str:
+        """The finished response: its items are the ones that count."""
+        if response.get("status") == "failed" or response.get("error"):
+            raise WireFault(f"{self.host} failed: {words_of(response.get('error') or 'no reason given')}", again=True)
+        self.ended = str(response.get("status") or "completed")
+        self.why = str((response.get("incomplete_details") or {}).get("reason") or "")
+        self.usage = usage_of(response.get("usage"))
+        self.items = [dict(item) for item in response.get("output") or []] or self.items
+        return self._text()
+
+    def _text(self) -> str:
+        parts = [p for item in self.items if item.get("type") == "message" for p in item.get("content") or []]
+        return "".join(str(p.get("text") or p.get("refusal") or "") for p in parts if isinstance(p, Mapping))
+
+    def reply(self) -> Reply:
+        """The answer. Raises WireFault for none or a cut one."""
+        if self.ended is None:
+            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+        calls = tuple(
+            Call(str(item.get("call_id") or ""), str(item.get("name") or ""), arguments_of(item.get("arguments")))
+            for item in self.items
+            if item.get("type") == "function_call"
+        )
+        text = visible(self._text())
+        if self.ended == "incomplete" and (calls or not text):
+            raise WireFault(f"{self.host} stopped before its answer was whole ({self.why or 'no reason given'})", again=False)
+        if not calls and not text:
+            raise WireFault(f"{self.host} gave an empty answer", again=True)
+        text += "\n\n[cut here: the model reached its output limit]" if self.ended == "incomplete" else ""
+        return Reply(text, calls, self.usage or Usage(), Raw(self.at, self.items))

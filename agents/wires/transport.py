@@ -1,0 +1,156 @@
+"""One request over the real openai client, read event by event. Called by agents/wires/exchange.py.
+
+The client runs in a thread of its own, so that silence is noticed whatever the endpoint does meanwhile: drip keep-alive
+comments, accept and never answer, stall in the middle. No redirect is followed; what goes out is the body and the few
+headers listed here - no account header of the environment, no machine description, no key to another host.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from agents.endpoints import Endpoint
+from agents.model import Caller
+from agents.wires.faults import WireFault, fault_of, without_key
+
+CONNECT_S = 5.0
+ATTEMPT_S_MAX = 600.0  # an answer that is still coming after this long is none
+QUIET_S = 1.5  # silence after which the person is told that we wait
+HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type", "authorization", "user-agent"}
+Paths = {"chat": "/chat/completions", "responses": "/responses"}
+_END = object()
+
+
+class Transport:
+    """One endpoint's client, made at the first request; used by any thread."""
+
+    def __init__(self, endpoint: Endpoint, key: str) -> None:
+        self.endpoint, self.key = endpoint, key
+        self._client: Any = None
+        self._making = threading.Lock()
+        self._local = threading.local()
+
+    def events(self, path: str, body: Mapping[str, Any], caller: Caller, patience_s: float) -> Iterator[dict[str, Any]]:
+        """The events of one answer as plain JSON values (one, when `stream` is not asked for). Raises WireFault.
+
+        `patience_s`: how long nothing may come at first; between events the endpoint's own patience holds.
+        """
+        feed: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        left = threading.Event()
+        work = threading.Thread(target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="wire")
+        work.start()
+        began = last = time.monotonic()
+        first, told = True, False
+        try:
+            while True:
+                silent_s = patience_s if first else self.endpoint.patience_s
+                due = min(last + silent_s, began + ATTEMPT_S_MAX, last + QUIET_S if not told else last + silent_s)
+                try:
+                    item = feed.get(timeout=max(0.0, due - time.monotonic()))
+                except queue.Empty:
+                    now = time.monotonic()
+                    if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
+                        raise WireFault(f"{self.endpoint.host} said nothing for {now - last:.0f} s", again=True) from None
+                    told = True
+                    text = (
+                        f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"
+                    )
+                    caller.tell("retrying", {"text": text, "attempt": 0})
+                    continue
+                if item is _END:
+                    return
+                if isinstance(item, BaseException):
+                    raise fault_of(item, self.endpoint.host, self.key) from None
+                last, first = time.monotonic(), False
+                yield without_key(item, self.key)
+        finally:
+            left.set()
+
+    def first_model(self) -> str:
+        """The first model that the endpoint lists. Raises WireFault."""
+        try:
+            for model in self.client().with_options(timeout=CONNECT_S).models.list():
+                return str(model.id)
+        except Exception as error:  # noqa: BLE001 - whatever a client raises becomes one kind of fault
+            raise fault_of(error, self.endpoint.host, self.key) from None
+        raise WireFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
+
+    def _pump(self, path: str, body: dict[str, Any], sent: Callable[[bytes], None], feed: Any, left: threading.Event) -> None:
+        """In the thread: send, and hand on each event until the end, an error, or until nobody listens."""
+        self._local.sent = sent
+        try:
+            answer = self._asked(path, body)
+            if isinstance(answer, str | bytes) or answer is None:
+                raise ValueError("no JSON")
+            if not body.get("stream"):
+                feed.put(_plain(answer))
+            else:
+                with answer:
+                    for event in answer:
+                        if left.is_set():
+                            return
+                        feed.put(_plain(event))
+            feed.put(_END)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
+            feed.put(error)
+
+    def _asked(self, path: str, body: dict[str, Any]) -> Any:
+        resource = self.client().chat.completions if path == "chat" else self.client().responses
+        needed = {"messages": []} if path == "chat" else {}  # all that matters goes in word for word, past the client's own types
+        return resource.create(model=body["model"], stream=bool(body.get("stream")), extra_body=body, **needed)
+
+    def client(self) -> Any:
+        """The openai client, with nothing of the environment in it."""
+        with self._making:
+            if self._client is None:
+                self._client = self._made()
+        return self._client
+
+    def _made(self) -> Any:
+        import httpx2
+        import openai
+
+        for name in ("openai", "httpx2", "httpcore2", "httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # debug logs of these hold headers and bodies
+        timeout = httpx2.Timeout(self.endpoint.patience_s, connect=min(CONNECT_S, self.endpoint.patience_s))
+        web = httpx2.Client(
+            follow_redirects=False,
+            timeout=timeout,
+            trust_env=not self.endpoint.local,  # a proxy has no business between us and our own machine
+            event_hooks={"request": [self._before_it_leaves]},
+        )
+        return openai.OpenAI(
+            api_key=self.key or "none",
+            base_url=self.endpoint.base_url,
+            timeout=timeout,
+            max_retries=0,
+            http_client=web,
+        )
+
+    def _before_it_leaves(self, request: Any) -> None:
+        """Keep the body; strip the headers; no key to any other host."""
+        home = urlsplit(self.endpoint.base_url)
+        for name in list(request.headers):
+            if name.lower() not in HEADERS:
+                del request.headers[name]
+        request.headers["user-agent"] = "nightdesk"
+        if not self.key or (request.url.scheme, request.url.host) != (home.scheme, home.hostname):
+            request.headers.pop("authorization", None)
+        else:
+            request.headers["authorization"] = f"Bearer {self.key}"
+        sent = getattr(self._local, "sent", None)
+        if sent is not None and request.method == "POST":
+            content: bytes = request.read()
+            sent(content.replace(self.key.encode(), b"[key]") if self.key else content)
+
+
+def _plain(event: Any) -> dict[str, Any]:
+    """An event of the client as the JSON values it was read from, unknown keys included."""
+    value = event.to_dict(mode="json", warnings=False) if hasattr(event, "to_dict") else event
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")
+    return value

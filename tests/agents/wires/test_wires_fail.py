@@ -1,0 +1,209 @@
+"""What goes wrong at endpoints, over sockets: told within two seconds, tried again within bounds, never with a key in sight."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agents.model import Message, ModelDown, OverBudget
+from agents.roster import role
+from agents.wires.model import WireModel
+from tests.agents.wires.conftest import KEY, Kept
+from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
+
+Making = Callable[..., WireModel]
+TOOLS_OF = role("operator").tools
+QUESTION = [Message("system", "You are the operator."), Message("user", "how are we doing?")]
+BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Fail(429, "slow down", {"retry-after": "0.2"}),
+        Fail(500, "oops"),
+        Fail(503, "overloaded"),
+        Raw(b"{nonsense"),
+        Raw(b"<html>bad gateway</html>", "text/html"),
+        Raw(b""),
+        Raw(b"data: {nonsense\n\n", "text/event-stream"),
+        Say(""),
+        Say("half an ans", cut=True),
+        Say("half an ans", error="upstream is overloaded"),
+    ],
+    ids=str,
+)
+def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+    """The second attempt answers; `retrying` came within two seconds and says why."""
+    times: list[float] = []
+    tell = kept.tell
+    kept.tell = lambda kind, body: (times.append(time.monotonic()) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
+    with ModelServer(trouble, Say("All is well.")) as server:
+        began = time.monotonic()
+        assert model_at(server, wire).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
+    assert len(server.posts) == 2
+    assert times[0] - began < 2
+    assert "trying again" in str(kept.kinds("retrying")[0]["text"])
+    assert len(kept.reserved) == len(kept.settled) == 2
+
+
+@BOTH
+@pytest.mark.parametrize("trouble", [Fail(500, "oops"), Raw(b"{nonsense"), Say("")], ids=str)
+def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+    """ModelDown, in words, after a bounded number of calls."""
+    with ModelServer(trouble) as server, pytest.raises(ModelDown):
+        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+    assert len(server.posts) == 3
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "rejected the key"), (403, "rejected the key"), (404, "no such model"), (400, "rejected the request")],
+)
+def test_what_cannot_get_better_is_not_tried_again(model_at: Making, kept: Kept, wire: str, status: int, words: str) -> None:
+    """One call, one line that names the host and the status."""
+    with ModelServer(Fail(status, "no")) as server, pytest.raises(ModelDown, match=words):
+        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+    assert len(server.posts) == 1
+
+
+def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> None:
+    """An endpoint that wants a minute of quiet gets it; the person gets the offline model at once."""
+    with ModelServer(Fail(429, "slow down", {"retry-after": "60"})) as server:
+        began = time.monotonic()
+        with pytest.raises(ModelDown, match="busy or past a limit"):
+            model_at(server, patience_s=20.0).complete(QUESTION, TOOLS_OF, kept)
+    assert time.monotonic() - began < 2
+
+
+@BOTH
+@pytest.mark.parametrize("silence", [Hang(30), Hang(30, comments=True), Say("half an ans", stall_s=30)], ids=str)
+def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, wire: str, silence: Step) -> None:
+    """A hanging server, one that drips comments, one that stalls in the middle; the person is told that we wait."""
+    with ModelServer(silence) as server:
+        began = time.monotonic()
+        with pytest.raises(ModelDown, match=r"said nothing|did not answer in time"):
+            model_at(server, wire, patience_s=2.2).complete(QUESTION, TOOLS_OF, kept)
+        assert time.monotonic() - began < 6
+    assert "waiting" in str(kept.kinds("retrying")[0]["text"])
+
+
+def test_nothing_that_listens_is_one_line(model_at: Making, kept: Kept) -> None:
+    """A refused connection."""
+    with ModelServer(Say("x")) as server:
+        model = model_at(server)
+    with pytest.raises(ModelDown, match=r"the connection to 127\.0\.0\.1:\d+ failed"):
+        model.complete(QUESTION, TOOLS_OF, kept)
+
+
+def test_a_silent_cut_of_the_context_is_noticed(model_at: Making, kept: Kept) -> None:
+    """A server that reads the last 4,096 tokens answers nonsense without instructions: that answer is not taken."""
+    long = [*QUESTION[:1], Message("user", "word " * 8_000)]
+    with ModelServer(Say("Fine."), context=4_096) as server:
+        with pytest.raises(ModelDown, match="cut off silently"):
+            model_at(server).complete(long, TOOLS_OF, kept)
+        assert server.read[0] != server.posts[0].body["messages"]
+        assert model_at(server).complete(QUESTION, [], kept).text == "Fine."
+
+
+def test_a_conversation_is_made_to_fit_the_context(model_at: Making, kept: Kept) -> None:
+    """Old turns go first, then long results are shortened; the instructions and the question stay."""
+    old = [Message("user", "an old question " * 400), Message("assistant", "an old answer " * 400)]
+    with ModelServer(Say("Fine.")) as server:
+        model_at(server, context_tokens=8_000).complete([QUESTION[0], *old * 3, QUESTION[1]], TOOLS_OF, kept)
+        with pytest.raises(ModelDown, match="needs about"):
+            model_at(server, context_tokens=8_000).complete([QUESTION[0], Message("user", "x " * 40_000)], TOOLS_OF, kept)
+    lines = server.posts[0].body["messages"]
+    assert (lines[0]["role"], lines[-1]["content"]) == ("system", "how are we doing?")
+    assert len(server.posts[0].raw) / 3.5 < 8_000
+
+
+def test_a_call_beyond_the_budget_is_not_made(model_at: Making) -> None:
+    """What would cost too much is turned down before anything leaves."""
+    with ModelServer(Say("Fine.")) as server, pytest.raises(OverBudget):
+        model_at(server).complete(QUESTION, TOOLS_OF, Kept(most=10))
+    assert server.posts == []
+
+
+def test_estimates_follow_what_is_reported(model_at: Making, kept: Kept) -> None:
+    """Reserved before, settled after with the endpoint's own figures; the next reservation is nearer."""
+    with ModelServer(Say("Fine.")) as server:
+        model = model_at(server)
+        for _ in range(4):
+            model.complete(QUESTION, TOOLS_OF, kept)
+    assert [used.output_tokens for used in kept.settled] == [kept.settled[0].output_tokens] * 4
+    off = [abs(r.input_tokens - s.input_tokens) for r, s in zip(kept.reserved, kept.settled, strict=True)]
+    assert off[-1] <= off[0]
+
+
+# ---- the key -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_goes_to_its_host_and_nowhere_else(model_at: Making, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not along a redirect; no header of account or machine goes along; another endpoint gets no key of the environment."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-canary")
+    with ModelServer(Say("x")) as other:
+        there = {"location": other.url + "/chat/completions"}
+        for status in (301, 307, 308):
+            with ModelServer(Raw(b"", status=status, headers=there), key=KEY) as server:
+                with pytest.raises(ModelDown, match="sends elsewhere"):
+                    model_at(server).complete(QUESTION, TOOLS_OF, kept)
+                assert server.posts[0].headers["authorization"] == f"Bearer {KEY}"
+                assert "canary" not in str({k: v for k, v in server.posts[0].headers.items() if k != "authorization"})
+                assert not [name for name in server.posts[0].headers if "stainless" in name]
+        assert other.seen == []
+        model_at(other, key="").complete(QUESTION, TOOLS_OF, kept)
+        assert "authorization" not in other.posts[0].headers
+        assert "canary" not in str(other.posts[0].headers)
+
+
+@BOTH
+def test_the_key_shows_nowhere(model_at: Making, wire: str, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
+    """Not in errors, logs, told events, kept bodies or answers, not even when the endpoint repeats it."""
+    caplog.set_level(logging.DEBUG)
+    kept = Kept()
+    said: list[str] = []
+    echo = Say(f"your key is {KEY}", calls=[("run", {"run_id": KEY})], extra={"reasoning_content": KEY} if wire == "chat" else {})
+    prompt = [*QUESTION, Message("user", f"I pasted my key {KEY} here")]
+    for step in (
+        echo,
+        Fail(401, f"bad key Bearer {KEY}"),
+        Fail(400, KEY),
+        Fail(500, f"{KEY[:20]}..."),
+        Say("x", error=f"key {KEY}"),
+    ):
+        with ModelServer(step) as server:
+            try:
+                said.append(repr(model_at(server, wire).complete(prompt, TOOLS_OF, kept)))
+            except ModelDown as error:
+                said += [str(error), repr(error), repr(error.__dict__), repr(error.__cause__)]
+    said += [caplog.text, *capfd.readouterr(), repr(kept.told), repr(kept.raws), repr(kept.bodies)]
+    assert not [text for text in said if KEY in text or KEY[:16] in text]
+    assert any("[key]" in text for text in said)
+
+
+def test_a_key_that_no_header_can_carry_is_not_repeated() -> None:
+    """One line that names the variable."""
+    from agents.endpoints import Endpoint, key_of
+    from engine.errors import BadInput
+
+    with pytest.raises(BadInput) as told:
+        key_of(Endpoint("x", "http://127.0.0.1:1/v1", "m", "chat", "MY_KEY"), {"MY_KEY": f"{KEY}\nsecond line"})
+    assert "MY_KEY" in str(told.value)
+    assert "canary" not in str(told.value)
+
+
+@BOTH
+def test_a_body_is_kept_exactly_as_it_is_sent(model_at: Making, kept: Kept, wire: str) -> None:
+    """Byte for byte what the server got."""
+    with ModelServer(Say("Fine.")) as server:
+        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+    assert kept.bodies == [server.posts[0].raw]
+    assert json.loads(kept.bodies[0])["model"] == "small"
