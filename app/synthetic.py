@@ -1,12 +1,11 @@
 """The synthetic market of a home without recorded data: written once, by whichever door needs it first.
 
-Called by app/work.py before a backtest on the venue `synthetic`. The same seed gives the same files in every home; every
-output that stands on them says SYNTHETIC.
+Called by app/worker.py at start and by app/work.py before a backtest on the venue `synthetic`. The same seed (desk.toml) gives
+the same files in every home; every output that stands on them says SYNTHETIC.
 """
 
 from app.home import Home
 
-SEED = 20_250_101
 FROM_MS = 1_735_689_600_000  # 2025-01-01
 DAYS = 425  # a month that warms the features, a month of replay, a year ahead
 BARS_MAX = 200_000
@@ -28,6 +27,6 @@ def ensure_market(home: Home) -> bool:
     bar_ms = timeframe_ms(timeframe)
     bars = min(DAYS * 86_400_000 // bar_ms, BARS_MAX)
     symbols = list(dict.fromkeys(s.symbol for s in sleeves))
-    write_synthetic(home.path / "data" / "synthetic", symbols, timeframe, bar_ms, FROM_MS, bars, SEED)
+    write_synthetic(home.path / "data" / "synthetic", symbols, timeframe, bar_ms, FROM_MS, bars, home.desk.worker.seed)
     home.__dict__.pop("catalog", None)  # it was looked at before the files were there
     return True

@@ -23,10 +23,6 @@ BEAT_S = 1.0  # between two notes about itself
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
 ANCHOR_S = 5.0  # between two notes of the journal's head in the database
-SEED = 20_250_101  # of the synthetic market, unless desk.toml says otherwise
-SYNTHETIC_FROM_MS = 1_735_689_600_000  # 2025-01-01
-SYNTHETIC_DAYS = 425  # a month that warms the features, a month of replay, a year ahead
-SYNTHETIC_BARS_MAX = 200_000
 
 
 def now_ms() -> int:
@@ -74,7 +70,7 @@ class Worker:
         config = active(home.engine)[1]
         self.bar_ms, self.names = plan.clock_ms(config), plan.instruments(config)
         self.timeframe = config.sleeves[0].timeframe
-        self.policy = policy_of(getattr(home.desk.worker, "funding", "recorded"))
+        self.policy = policy_of(home.desk.worker.funding)
         self.series = series_of(home.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
 
@@ -311,27 +307,6 @@ def trim_memory() -> None:
         libc.malloc_trim(0)
 
 
-def make_market(home: Any) -> bool:
-    """Write the synthetic market if the desk's sleeves walk one and it is not there; True when it was written."""
-    from engine.control.config import active
-    from engine.core.state import DAY_MS
-    from engine.live import plan
-
-    config = active(home.engine)[1]
-    symbols = list(dict.fromkeys(sleeve.symbol for sleeve in config.sleeves if sleeve.venue == "synthetic"))
-    timeframe = config.sleeves[0].timeframe
-    known = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
-    if all((symbol, series) in known for symbol in symbols for series in (timeframe, "funding")):
-        return False
-    from engine.data.synthetic import write_synthetic
-
-    bar_ms = plan.clock_ms(config)
-    bars = min(SYNTHETIC_DAYS * DAY_MS // bar_ms, SYNTHETIC_BARS_MAX)
-    seed = int(getattr(home.desk.worker, "seed", SEED))
-    write_synthetic(home.path / "data" / "synthetic", symbols, timeframe, bar_ms, SYNTHETIC_FROM_MS, bars, seed)
-    return True
-
-
 def clean(words: list[str]) -> None:
     """Begin anew in an allow-listed environment unless this one is: a model key must not even be in /proc."""
     if set(os.environ) - set(ALLOWED) - set(TUNED) or any(os.environ.get(k) != v for k, v in TUNED.items()):
@@ -352,6 +327,7 @@ def main(words: list[str]) -> int:
     asked = parser.parse_args(words)
     clean(words)
     from app.home import open_home
+    from app.synthetic import ensure_market
     from engine.errors import BadInput, DeskError
 
     try:
@@ -359,7 +335,7 @@ def main(words: list[str]) -> int:
         rate = home.desk.worker.bars_per_second if asked.bars_per_second is None else asked.bars_per_second
         if not 0 < rate <= 100_000:
             raise BadInput(f"--bars-per-second {rate} is out of bounds", "above 0, up to 100000")
-        if make_market(home):
+        if ensure_market(home):
             again(words)  # the libraries that made it leave the memory
         worker = Worker(home, rate, Pause(), stop_at_end=asked.stop_at_end)
         worker.open()

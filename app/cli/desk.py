@@ -170,7 +170,9 @@ def shown(value: dict[str, Any]) -> str:
     )
     if value["halt"]["halted"]:
         by = value["halt"]["by"] or "unknown"
-        lines.append(f"HALTED by {by}: {value['halt']['reason']} - the desk is {value['state']}")
+        follows = "the worker follows it before its next bar" if value["worker"]["running"] else "followed when the worker runs"
+        stands = follows if value["state"] == "running" else f"the desk is {value['state']}"
+        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {stands}")
     if value["breakers"]:
         lines.append(f"Breakers that stand: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
