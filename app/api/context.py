@@ -1,0 +1,101 @@
+"""What every route of one API process stands on: the opened home, its sessions, its running turns. Made by app.api.factory.
+
+`Desk` hangs on the application; `at` and `who` are the two things a route asks for: the desk, and who is at the door.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from app.home import Home
+from app.people import Actor
+from app.sessions import Session, Sessions
+from engine.errors import BadInput
+
+
+class NotThere(BadInput):
+    """An id that nobody has."""
+
+
+@dataclass
+class Address:
+    """Where the API and the page are reached. `names`: what a Host header may say, without a port."""
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    page_port: int = 8501
+    names: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+
+    @property
+    def page(self) -> str:
+        """Where the browser goes after the login; the host stays the one that the cookie was set for."""
+        return f"http://{{host}}:{self.page_port}/"
+
+
+@dataclass
+class Desk:
+    """One home behind one API process."""
+
+    opened: Home
+    address: Address = field(default_factory=Address)
+    running: Any = None  # app.api.running.Running, set by the factory
+    meters: Any = None  # app.api.metrics.Meters, set by the factory
+    _seen: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.opened.path)
+        self._seen = _stamps(self.opened)
+
+    @property
+    def home(self) -> Home:
+        """The home; its catalog looks again once a file was added to the data of the home."""
+        stamps = _stamps(self.opened)
+        if stamps != self._seen:
+            self._seen, self.opened = stamps, replace(self.opened)
+        return self.opened
+
+    @property
+    def path(self) -> Path:
+        """The home folder."""
+        return self.opened.path
+
+    @property
+    def engine(self) -> Any:
+        """The database."""
+        return self.opened.engine
+
+
+def _stamps(home: Home) -> tuple[tuple[str, int], ...]:
+    """When something last changed in the home's data folders."""
+    top = home.path / "data"
+    folders = [top, *(p for p in top.iterdir() if p.is_dir())] if top.is_dir() else []
+    return tuple((str(p), p.stat().st_mtime_ns) for p in sorted(folders))
+
+
+def now_ms() -> int:
+    """The machine's time."""
+    return time.time_ns() // 1_000_000
+
+
+async def at(request: Request) -> Desk:
+    """The desk behind this API. Not a plain function: those wait for a thread."""
+    return request.app.state.desk  # type: ignore[no-any-return]  # set by the factory
+
+
+async def who(request: Request) -> Session:
+    """The session that the door (app.api.door) has let in."""
+    return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by the door
+
+
+def deciding(request: Request) -> Actor:
+    """The person who decides here. Denied where the session may not; reads people.toml."""
+    desk: Desk = request.app.state.desk
+    return desk.sessions.actor(request.scope["nightdesk.session"], request.scope["nightdesk.channel"])
+
+
+At = Annotated[Desk, Depends(at)]
+Who = Annotated[Session, Depends(who)]
+Deciding = Annotated[Actor, Depends(deciding)]

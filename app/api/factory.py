@@ -1,0 +1,74 @@
+"""`create`: an opened home becomes the API's ASGI application. Called by app/cli/api.py and by tests.
+
+The door (app.api.door) stands before everything; behind it thin routers, one exception shape, and the turns of this process.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+from agents.threads import close_dead
+from app.api import desk as desk_routes
+from app.api import halt, jobs, journal, login, metrics, proposals, runs, slack, turns
+from app.api.context import Address, Desk, now_ms
+from app.api.door import Door
+from app.api.faults import add_faults
+from app.api.models import Failure
+from app.api.running import Running
+from app.home import Home
+
+ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, metrics, slack)
+FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+
+
+class Plain(JSONResponse):
+    """JSON in which what is no number is null."""
+
+    def render(self, content: Any) -> bytes:
+        """As JSON text."""
+        try:
+            return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        except ValueError:
+            return json.dumps(finite(content), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def finite(value: Any) -> Any:
+    """`value` with null where a number is NaN or infinite."""
+    if isinstance(value, dict):
+        return {key: finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def create(home: Home, address: Address | None = None) -> Door:
+    """The application of one home, with its door; `.app` is the FastAPI application inside."""
+    desk = Desk(home, address or Address())
+    desk.meters = metrics.Meters(desk)
+    desk.running = Running(desk, lambda seconds, how: desk.meters.turns.labels(how).observe(seconds))
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        close_dead(home.engine, now_ms())
+        yield
+        desk.running.close()
+
+    app = FastAPI(
+        title="Nightdesk",
+        version=desk_routes.VERSION,
+        description="The desk over HTTP: what it is, what happened, what is proposed, and a person's decisions.",
+        lifespan=life,
+        docs_url=None,  # its pages would load scripts from elsewhere
+        redoc_url=None,
+        default_response_class=Plain,
+        responses={status: {"model": Failure, "description": "What did not work, and what to do."} for status in FAILURES},
+    )
+    app.state.desk = desk
+    add_faults(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return Door(app, desk)

@@ -1,0 +1,61 @@
+"""Routes of the kill switch. The latch's file is written on the event loop itself, before anything is waited for: a turn in
+every worker thread, a busy database or a slow disk of the journal delays no halt."""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fastapi import APIRouter
+
+from app import approvals
+from app.api import models as m
+from app.api import models_people as p
+from app.api.context import At, Deciding, Desk, Who, now_ms
+from app.api.desk import latch_said
+from app.people import Actor, os_user
+from app.probe import healthy
+from engine.control import halt
+from engine.errors import DeskError
+
+router = APIRouter(prefix="/api/halt", tags=["halt"])
+_AFTER = ThreadPoolExecutor(1, "halt")  # a thread that nothing else may keep busy
+
+
+@router.get("")
+def latch(at: At, _: Who) -> m.Latch:
+    """Whether the desk is halted: by file, database, or something that cannot be read."""
+    return latch_said(halt.read(at.path, at.engine))
+
+
+@router.post("")
+async def set_halt(at: At, session: Who, body: p.HaltAsked) -> m.Latch:
+    """Stop the desk now. Any session that is not read-only may; whose name is not proven is noted as claimed."""
+    name = session.name or os_user()
+    seen = latch_now(at, " ".join(body.reason.split()), name, "page")
+    return latch_said(seen)
+
+
+def latch_now(at: Desk, reason: str, name: str, channel: str) -> halt.Latch:
+    """Write the file, durably; row and journal follow in a thread of their own."""
+    by = Actor(name, "claimed", os_user(), channel).as_json()
+    seen = halt.set(at.path, reason, by, now_ms())
+    asyncio.get_running_loop().run_in_executor(_AFTER, _spread, at, reason, by)
+    return seen
+
+
+def _spread(at: Desk, reason: str, by: dict[str, str]) -> None:
+    """The database and the people journal. The file holds whatever becomes of them."""
+    with contextlib.suppress(DeskError):
+        halt.set_row(at.engine, reason, by, now_ms())
+    with contextlib.suppress(DeskError):
+        approvals.record(at.home, "halt", {"reason": reason, "actor": by}, now_ms())
+
+
+@router.delete("")
+def release(at: At, actor: Deciding, body: p.ReleaseAsked) -> p.Released:
+    """Let the desk trade again, after the whole health probe; 409 with what is not healthy."""
+    _AFTER.submit(int).result()  # a halt of a moment ago has its row by now, and is released with its file
+    seen = approvals.release(at.home, actor, body.reason, lambda: healthy(at.home), now_ms(), body.passphrase)
+    who: Any = p.ActorSaid.model_validate(actor.as_json())
+    return p.Released(released=latch_said(seen), actor=who)

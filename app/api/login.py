@@ -1,0 +1,64 @@
+"""Routes of the door: the one-time login link, and who is in a session."""
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.api import models_people as m
+from app.api.context import At, Desk, Who, now_ms
+from app.api.models import Ok
+from app.people import passphrase_needed
+from app.sessions import SESSION_MS, Session, cookie_name
+
+router = APIRouter(prefix="/api", tags=["session"])
+
+
+@router.get("/login", status_code=303, response_class=RedirectResponse)
+def login(at: At, request: Request, code: str = Query("", max_length=100)) -> Response:
+    """Use the one-time link: a session in a cookie that no script can read, and on to the page."""
+    secret, _ = at.sessions.redeem(code, now_ms())
+    host = (request.url.hostname or at.address.host).lower()
+    page = at.address.page.format(host=f"[{host}]" if ":" in host else host)
+    answer = RedirectResponse(page, status_code=303)
+    answer.set_cookie(
+        cookie_name(at.address.port),
+        secret,
+        max_age=SESSION_MS // 1000,
+        httponly=True,
+        samesite="strict",
+        path="/",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.get("/session")
+def session(at: At, who: Who) -> m.SessionSaid:
+    """Who is in this session."""
+    return said(at, who)
+
+
+@router.post("/session")
+def rename(at: At, who: Who, body: m.Name) -> m.SessionSaid:
+    """Say, and once people.toml has entries prove, who decides from here on."""
+    return said(at, at.sessions.rename(who, body.name, body.token))
+
+
+@router.delete("/session")
+def logout(at: At, who: Who) -> Ok:
+    """End this session."""
+    at.sessions.close(who)
+    return Ok()
+
+
+def said(at: Desk, who: Session) -> m.SessionSaid:
+    """A session as the API tells it."""
+    unproven = at.sessions.unproven(who)
+    assurance = "session" if who.proof and not unproven else "claimed"
+    return m.SessionSaid(
+        name=who.name,
+        assurance=assurance,  # type: ignore[arg-type]  # one of the two words
+        scope=who.scope,
+        expires_ms=who.expires_ms,
+        proof_needed=unproven,
+        passphrase_needed=passphrase_needed(at.path),
+    )

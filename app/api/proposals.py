@@ -1,0 +1,145 @@
+"""Routes of proposals and versions: cards, and a named person's decision through app.approvals. Nothing is decided in here."""
+
+import json
+from typing import Any, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from app import approvals
+from app.api import models_people as m
+from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
+from app.cards import card
+from app.people import Actor
+from engine.control import proposals
+from engine.control.config import active_version, versions
+from engine.errors import BadInput, Refused
+from engine.store.tables import Proposal
+from engine.watch.window import journal_of, mark_at
+
+router = APIRouter(prefix="/api", tags=["proposals"])
+ProposalId = Path(pattern=r"^(prop-)?\d{1,9}$", examples=["prop-3"])
+State = Literal["pending", "applied", "rejected", "expired", "stale", "superseded"]
+
+
+@router.get("/proposals")
+def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=1, le=200)) -> m.Cards:
+    """Proposals as cards, newest first."""
+    now = now_ms()
+    return m.Cards(items=[said(at, row, now) for row in proposals.listed(at.engine, now, state, limit)])
+
+
+@router.post("/proposals/rollback")
+def rollback(at: At, actor: Deciding, body: m.Back) -> m.DecisionSaid:
+    """Go back to a version, or to what held before an applied proposal: a new version equal to the old one."""
+    return decided(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
+
+
+@router.get("/proposals/{proposal_id}")
+def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardSaid:
+    """One proposal, whole."""
+    now = now_ms()
+    proposals.expire_due(at.engine, now)
+    return said(at, row_of(at, proposal_id), now)
+
+
+@router.post("/proposals/{proposal_id}/approve")
+def approve(at: At, actor: Deciding, body: m.Approval, proposal_id: str = ProposalId) -> m.DecisionSaid:
+    """Put a proposal in force exactly as it was shown; 409 when it is another one by now, or late."""
+    row = row_of(at, proposal_id)
+    return decided(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
+
+
+@router.post("/proposals/{proposal_id}/reject")
+def reject(at: At, actor: Deciding, body: m.Rejection, proposal_id: str = ProposalId) -> m.DecisionSaid:
+    """Turn a proposal down."""
+    row = row_of(at, proposal_id)
+    return decided(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
+
+
+@router.post("/proposals/{proposal_id}/refresh")
+def refresh(at: At, actor: Deciding, body: m.Nothing, proposal_id: str = ProposalId) -> m.CardSaid:  # noqa: ARG001 - checked to be empty
+    """Propose the same change anew, on the configuration in force now; its evidence must still be of that."""
+    row = row_of(at, proposal_id)
+    if row.state not in ("stale", "expired", "superseded"):
+        raise Refused(f"{row.id} is {row.state}: there is nothing to refresh", "decide it, or ask for another one")
+    made = _again(at, row, actor)
+    approvals.record(at.home, "proposal", {"proposal": made.id, "refreshed": row.id, "actor": actor.as_json()}, now_ms())
+    return said(at, made, now_ms())
+
+
+def _again(at: Desk, row: Proposal, actor: Actor) -> Proposal:
+    """A new pending proposal that says what an old one said."""
+    requester = {"role": "person", "thread": json.loads(row.requester).get("thread", ""), "person": actor.name}
+    if row.kind == "rollback" and row.rollback_of is not None:
+        return proposals.create_rollback(at.engine, at.path, row.rollback_of, requester=requester, now_ms=now_ms())
+    diff = json.loads(row.diff)
+    changes = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
+    try:
+        return proposals.create(
+            at.engine,
+            at.path,
+            sleeve=row.sleeve,
+            changes=changes,
+            rationale=row.rationale,
+            evidence=json.loads(row.evidence),
+            requester=requester,
+            now_ms=now_ms(),
+            apply_to_open=bool(diff.get("apply_to_open")),
+        )
+    except Refused as error:
+        told = ", ".join(f"{c['key']} {c['value']}" for c in changes)
+        hint = f"ask the developer for new evidence: propose {told} for {row.sleeve}"
+        raise Refused(f"{row.id} cannot be refreshed: {error.what}", hint) from error
+
+
+@router.get("/versions")
+def version_list(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.VersionLines:
+    """Configuration versions, newest first."""
+    now = active_version(at.engine)
+    plain = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
+    found = [
+        m.VersionLine(**{k: getattr(row, k) for k in plain}, made_by=json.loads(row.made_by), active=row.version == now)
+        for row in reversed(versions(at.engine)[-limit:])
+    ]
+    return m.VersionLines(items=found)
+
+
+def row_of(at: Desk, proposal_id: str) -> Proposal:
+    """The proposal of that id. Raises NotThere."""
+    try:
+        return proposals.get(at.engine, proposal_id)
+    except BadInput as error:
+        raise NotThere(error.what, "see /api/proposals") from None
+
+
+def said(at: Desk, row: Proposal, now: int) -> m.CardSaid:
+    """A proposal's card, with how far its adoption has come."""
+    value = card(at.home, row, now)
+    return m.CardSaid(**{k: v for k, v in value.items() if k in m.CardSaid.model_fields}, adoption=adoption(at, row))
+
+
+def adoption(at: Desk, row: Proposal) -> m.Adoption | None:
+    """How far an applied proposal has come, by the desk's journal; None for one that was not applied."""
+    if row.applied_version is None:
+        return None
+    mark = mark_at(journal_of(at.path))
+    body: dict[str, Any] = dict(mark.body) if mark is not None else {}
+    follows = body.get("version")
+    waiting = [name for name, s in body.get("sleeves", {}).items() if s.get("waiting_version") == row.applied_version]
+    adopted = follows is not None and follows >= row.applied_version
+    return m.Adoption(
+        active_version=active_version(at.engine),
+        desk_version=follows,
+        adopted=adopted,
+        waiting=waiting,
+        event=mark.id if mark is not None and adopted else None,
+    )
+
+
+def decided(at: Desk, done: approvals.Decision, actor: Actor) -> m.DecisionSaid:
+    """A decision as the API tells it."""
+    row = row_of(at, done.proposal_id)
+    who = m.ActorSaid.model_validate(actor.as_json())
+    return m.DecisionSaid(
+        proposal=row.id, state=done.state, version=done.version, direction=row.direction, actor=who, journal_id=done.journal_id
+    )

@@ -1,0 +1,143 @@
+"""Turns that run in this process: each in a worker thread of its own, followed by whoever wants to. Called by app.api.turns.
+
+agents.turns.ask makes every event a row before it tells it; a thread here drains it, so a turn goes on whether anybody
+reads or not. A reader waits for `changed` and then reads rows. Progress of a tool is kept here alone, it is no row.
+"""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlmodel import col, update
+
+from app.api.context import Desk, now_ms
+from engine.errors import DeskError
+from engine.store import db
+from engine.store.tables import Turn
+
+Event = dict[str, Any]
+TURNS_MAX = 32  # that run at once; more wait for a thread
+STOP_S = 3.0  # for turns to end when the API stops; what does not is closed by the next start
+
+
+class Live:
+    """A turn that runs here."""
+
+    def __init__(self, turn: str, thread: str) -> None:
+        self.turn, self.thread = turn, thread
+        self.stop, self.ended = threading.Event(), threading.Event()
+        self.progress: Event | None = None
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._mutex = threading.Lock()
+
+    def notice(self) -> None:
+        """Wake whoever follows this turn; called from the turn's thread."""
+        with self._mutex:
+            for loop, event in self._waiting:
+                with contextlib.suppress(RuntimeError):  # a loop that was closed has no readers
+                    loop.call_soon_threadsafe(event.set)
+
+    @contextlib.contextmanager
+    def followed(self) -> Generator[asyncio.Event, None, None]:
+        """An asyncio event that is set whenever something is new; the reader clears it."""
+        mine = (asyncio.get_running_loop(), asyncio.Event())
+        with self._mutex:
+            self._waiting.add(mine)
+        try:
+            yield mine[1]
+        finally:
+            with self._mutex:
+                self._waiting.discard(mine)
+
+
+class Running:
+    """The turns of one API process."""
+
+    def __init__(self, desk: Desk, told: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
+        self.desk, self.told = desk, told
+        self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
+        self.live: dict[str, Live] = {}
+
+    def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
+        """Begin a turn and let it run; its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""
+        from agents.turns import ask
+        from app.wiring import Wiring
+
+        office = Wiring(self.desk.home, person, channel)
+        events = ask(office, role, text, person, thread)
+        try:
+            begun = next(events)
+        except BaseException:
+            office.close()
+            raise
+        live = self.live[begun["turn"]] = Live(begun["turn"], begun["thread"])
+        try:
+            self.pool.submit(self._drain, live, events, office)
+        except RuntimeError:  # the API is stopping: nobody will run it
+            self.live.pop(live.turn)
+            events.close()
+            office.close()
+            raise DeskError("the API is stopping", "ask again in a moment") from None
+        return begun
+
+    def _drain(self, live: Live, events: Generator[Event, None, Any], office: Any) -> None:
+        """Run a turn to its end, or until it is told to stop. Its row says how it ended, whatever happened."""
+        began = time.monotonic()
+        try:
+            for event in events:
+                live.progress = event if event["kind"] == "tool_progress" else None
+                live.notice()
+                if live.stop.is_set():
+                    break
+        except Exception as error:  # noqa: BLE001 - the turn's row is closed by `ask`; this thread must not die silently
+            self._note(live, error)
+        finally:
+            with contextlib.suppress(Exception):
+                events.close()
+            with contextlib.suppress(Exception):
+                office.close()
+            self.live.pop(live.turn, None)
+            live.ended.set()
+            live.notice()
+            self.told(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
+
+    def _note(self, live: Live, error: Exception) -> None:
+        """Our own mistake: the traceback into the logs, and a row that says so instead of `cancelled`."""
+        path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
+        with contextlib.suppress(OSError):
+            path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        text = f"That did not work: this is our bug ({type(error).__name__}); details in logs/{path.name}."
+        with contextlib.suppress(DeskError), db.write(self.desk.engine) as session:
+            values = {"state": "failed", "ended_ms": now_ms(), "answer": json.dumps({"answer_md": text})}
+            session.exec(update(Turn).where(col(Turn.id) == live.turn, Turn.state != "done").values(**values))
+
+    def cancel(self, turn: str, wait_s: float = 2.0) -> None:
+        """End a turn: its jobs first, then the turn itself. One that waits for a model is closed; its answer is dropped."""
+        from agents import threads
+        from app.jobs import Jobs
+
+        live = self.live.get(turn)
+        if live is not None:
+            live.stop.set()
+        jobs = Jobs(self.desk.home)
+        for job in threads.jobs_of(self.desk.engine, turn):
+            jobs.cancel(job)
+        if live is None or live.ended.wait(wait_s):
+            return
+        threads.end(self.desk.engine, turn, "cancelled", {"answer_md": "Cancelled before the answer."}, [], now_ms())
+        live.notice()
+
+    def close(self) -> None:
+        """Stop every turn, as far as that goes."""
+        for live in list(self.live.values()):
+            live.stop.set()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + STOP_S
+        for live in list(self.live.values()):
+            live.ended.wait(max(0.0, until - time.monotonic()))

@@ -1,0 +1,88 @@
+"""Routes of stored runs: the list, one run's JSON, its page under a sandbox policy, its equity, one of its round trips."""
+
+from typing import Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse
+
+from app.api import models as m
+from app.api.context import At, Desk, NotThere, Who
+from engine.errors import BadInput
+from engine.store.runs import Runs
+
+router = APIRouter(prefix="/api/runs", tags=["runs"])
+RunId = Path(pattern=r"^r-\d{8}-[0-9a-f]{8}(-\d+)?$", examples=["r-20261120-0a1b2c3d"])
+SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+LINE = ("source", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
+
+
+@router.get("")
+def runs(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.RunLines:
+    """The newest runs, in a line each."""
+    plain = ("id", "created_ms", "strategy", "symbol", "timeframe", "state")
+    found = store(at).latest(limit)
+    return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in (*plain, *LINE)}) for run in found])
+
+
+@router.get("/{run_id}")
+def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
+    """A run's whole report as it is stored; the keys of `backtest --json`."""
+    found = there(at, run_id).load(run_id)
+    return {key: value for key, value in found.items() if key != "folder"}
+
+
+@router.get("/{run_id}/report", response_class=HTMLResponse)
+def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
+    """A run's page: one file that loads nothing, kept from doing more by a sandbox."""
+    path = there(at, run_id).path(run_id) / "report.html"
+    if not path.is_file():
+        raise NotThere(f"run {run_id} has no page", "run the backtest again")
+    page = " ".join(f"http://{name}:{at.address.page_port}" for name in at.address.names)
+    policy = f"{SANDBOX}; frame-ancestors {page}"
+    return HTMLResponse(path.read_text(encoding="utf-8"), headers={"content-security-policy": policy})
+
+
+@router.get("/{run_id}/equity")
+def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, le=5000)) -> m.RunCurve:
+    """A run's equity, of both fill scenarios; every n-th close and the last."""
+    frame = there(at, run_id).frame(run_id, "equity")
+    every = max(-(-frame.height // points), 1)
+    peak = frame["equity"].cum_max()
+    frame = frame.with_columns((1 - frame["equity"] / peak).alias("drawdown_frac"))
+    thin = frame.gather_every(every)
+    if frame.height and (frame.height - 1) % every:
+        thin = thin.vstack(frame.tail(1))
+    optimistic = thin["optimistic"].to_list() if "optimistic" in thin.columns else [None] * thin.height
+    kept = {name: _finite(thin[name].to_list()) for name in ("equity", "drawdown_frac")}
+    return m.RunCurve(run_id=run_id, close_ms=thin["close_ms"].to_list(), optimistic=_finite(optimistic), **kept)
+
+
+@router.get("/{run_id}/trips/{trip}")
+def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripSaid:
+    """One round trip: decisions, sizes, caps, fills, costs and the rule that closed it."""
+    from engine.sim import explain
+
+    found = explain.trip(there(at, run_id), run_id, trip)
+    return m.TripSaid(text=found["closing_rule"]["text"], trip=found)
+
+
+def store(at: Desk) -> Runs:
+    """The run store."""
+    return Runs(at.home.runs, at.engine)
+
+
+def there(at: Desk, run_id: str) -> Runs:
+    """The run store, when it has that run. Raises NotThere."""
+    found = store(at)
+    try:
+        found.path(run_id)
+    except BadInput as error:
+        raise NotThere(error.what, error.hint) from None
+    return found
+
+
+def _finite(values: list[Any]) -> list[float | None]:
+    """Numbers that JSON can hold; what is none is null."""
+    import math
+
+    return [v if isinstance(v, int | float) and math.isfinite(v) else None for v in values]

@@ -1,0 +1,24 @@
+"""The route of Slack's signed requests (HTTP instead of Socket Mode). It adds nothing: app.slack_http checks and answers."""
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from app.api.context import At, Desk
+
+router = APIRouter(prefix="/api/slack", tags=["slack"])
+
+
+@router.post("/events", include_in_schema=False)
+async def taken(at: At, request: Request) -> Response:
+    """A button, a command or a menu of Slack: a form body with a signature instead of a session."""
+    body = await request.body()
+    return await run_in_threadpool(_answered, at, body, dict(request.headers))
+
+
+def _answered(at: Desk, body: bytes, headers: dict[str, str]) -> Response:
+    from app.slack import connect
+    from app.slack_http import handle
+
+    said = handle(at.home, connect(at.home), body, headers)
+    return JSONResponse(said.body, said.status) if said.body else Response(status_code=said.status)

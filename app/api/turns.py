@@ -1,0 +1,204 @@
+"""Routes of roles, threads and turns. A turn is a row: it is begun here, runs in app.api.running, and is followed by its rows."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from typing import Any
+
+from fastapi import APIRouter, Header, Path, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from sqlmodel import Session, col, func, select
+
+from agents import threads
+from agents.roster import role as role_of
+from agents.turns import halt_reason
+from app.api import models_people as m
+from app.api.context import At, Desk, NotThere, Who, now_ms
+from app.api.halt import latch_now
+from app.api.jobs import job_said
+from engine.errors import BadInput, Busy
+from engine.store import db
+from engine.store.tables import Job, Thread, Turn, TurnEvent
+from tools.contract import ROLES
+
+router = APIRouter(prefix="/api", tags=["turns"])
+TurnId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["u-20261120-0a1b2c3d"])
+ThreadId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["t-20261120-0a1b2c3d"])
+POLL_S = 0.5  # a turn that runs in another process (nightdesk chat) is looked at so often
+ALIVE_S = 15.0  # a comment line, so that nobody in between closes a silent stream
+GRACE_S = 2.0  # between the end of a turn's row and its answer event
+LAST = ("answer", "interrupted")
+
+
+@router.get("/roles")
+def roles(_: Who) -> m.Roles:
+    """The three who answer, what they may call, and questions they understand without any model."""
+    from agents.offline.intents import INTENTS
+
+    items = []
+    for name in ROLES:
+        one = role_of(name)
+        own = {tool.name for tool in one.tools}
+        asked = [i.examples[0] for i in INTENTS if i.examples and i.tools and set(i.tools) <= own]
+        items.append(m.RoleSaid(name=name, about=one.about, tools=sorted(own), examples=asked[:12]))
+    return m.Roles(items=items)
+
+
+@router.get("/threads")
+def thread_list(at: At, _: Who, role: m.Role | None = None, limit: int = Query(50, ge=1, le=200)) -> m.ThreadLines:
+    """Conversations, the last used first."""
+    touched = func.max(Turn.created_ms)
+    query = select(Thread, touched, func.count(col(Turn.id))).outerjoin(Turn, col(Turn.thread) == col(Thread.id))
+    query = query.where(Thread.role == role) if role else query
+    query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
+    with db.read(at.engine) as session:
+        rows = session.exec(query.limit(limit)).all()
+        return m.ThreadLines(items=[_line(session, *row) for row in rows])
+
+
+def _line(session: Session, row: Thread, touched: int | None, turns: int) -> m.ThreadLine:
+    mine = select(Turn.text).where(Turn.thread == row.id).order_by(col(Turn.created_ms)).limit(1)
+    running = session.exec(select(Turn.id).where(Turn.thread == row.id, Turn.state == "running").limit(1)).first()
+    title = (session.exec(mine).first() or "")[:120]
+    plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
+    return m.ThreadLine(**plain, touched_ms=touched or row.created_ms, turns=turns, title=title, running=running)
+
+
+@router.post("/threads", status_code=201)
+def begin_thread(at: At, who: Who, body: m.ThreadAsked) -> m.ThreadLine:
+    """Begin an empty conversation."""
+    identity = threads.find(at.engine, body.role, who.name, "new", now_ms())
+    with db.read(at.engine) as session:
+        row = session.get(Thread, identity)
+        assert row is not None  # noqa: S101 - it was made a line above, and rows are never deleted
+        return _line(session, row, None, 0)
+
+
+@router.get("/threads/{thread_id}")
+def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadSaid:
+    """A conversation whole: as it was before the page was loaded anew."""
+    with db.read(at.engine) as session:
+        row = session.get(Thread, thread_id)
+        if row is None:
+            raise NotThere(f"there is no thread {thread_id!r}", "see /api/threads")
+        mine = select(Turn).where(Turn.thread == thread_id).order_by(col(Turn.created_ms))
+        turns = [_said(at, session, turn) for turn in session.exec(mine)]
+        jobs = list(session.exec(select(Job.id).where(Job.thread == thread_id).order_by(col(Job.created_ms))))
+    plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
+    return m.ThreadSaid(**plain, turns=turns, jobs=[job_said(at, job) for job in jobs])
+
+
+@router.post("/turns", status_code=202)
+async def ask(at: At, who: Who, body: m.TurnAsked) -> m.TurnBegun:
+    """Ask a role; the turn runs on whether anybody follows it or not. `/halt REASON` is latched before anything else."""
+    thread = body.thread
+    if (reason := halt_reason(body.text)) is not None:
+        latch_now(at, reason, who.name, "page")
+    try:
+        begun = await run_in_threadpool(at.running.begin, body.role, body.text, who.name, thread, "page")
+    except (Busy, BadInput):
+        if reason is None:
+            raise
+        begun = await run_in_threadpool(at.running.begin, body.role, body.text, who.name, "new", "page")
+    return m.TurnBegun(turn=begun["turn"], thread=begun["thread"], role=begun["role"])
+
+
+@router.get("/turns/{turn_id}")
+def one(at: At, _: Who, turn_id: str = TurnId) -> m.TurnSaid:
+    """A turn as it is now."""
+    return turn_said(at, turn_id)
+
+
+@router.post("/turns/{turn_id}/cancel")
+def cancel(at: At, _: Who, body: m.Nothing, turn_id: str = TurnId) -> m.TurnSaid:  # noqa: ARG001 - an empty body is checked too
+    """End a turn and its jobs; an ended one stays as it is."""
+    if turn_said(at, turn_id).state == "running":
+        at.running.cancel(turn_id)
+    return turn_said(at, turn_id)
+
+
+@router.get("/turns/{turn_id}/events.json")
+def stored(at: At, _: Who, turn_id: str = TurnId, after: int = Query(0, ge=0, le=1 << 31)) -> m.TurnEvents:
+    """The stored events past number `after`."""
+    state = turn_said(at, turn_id).state
+    return m.TurnEvents(items=list(threads.events(at.engine, turn_id, after)), state=state)
+
+
+@router.get("/turns/{turn_id}/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def followed(
+    at: At,
+    _: Who,
+    turn_id: str = TurnId,
+    after: int = Query(0, ge=0, le=1 << 31),
+    last_event_id: str | None = Header(None, max_length=20),
+) -> StreamingResponse:
+    """Each stored event once, in order, from where the reader left; progress in between; `end` when the turn is over."""
+    await run_in_threadpool(turn_said, at, turn_id)
+    said = last_event_id or ""
+    begin = int(said) if said.isascii() and said.isdigit() else after
+    return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream")
+
+
+async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
+    """The lines of the stream."""
+    live = at.running.live.get(turn)
+    ended_at, silent_since, progress = None, time.monotonic(), None
+    with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
+        while True:
+            news.clear()
+            state, rows = await run_in_threadpool(_rows, at, turn, after)
+            for row in rows:
+                after, silent_since = row["n"], time.monotonic()
+                yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False)}\n\n"
+            if rows and rows[-1]["kind"] in LAST:
+                break
+            if state != "running" and not rows and turn not in at.running.live:
+                ended_at = ended_at or time.monotonic()
+                if live is not None or state == "cancelled" or time.monotonic() - ended_at > GRACE_S:
+                    break
+            if live is not None and live.progress is not None and live.progress is not progress:
+                progress, silent_since = live.progress, time.monotonic()
+                said = {k: v for k, v in progress.items() if k not in ("n", "kind")}
+                yield f"event: tool_progress\ndata: {json.dumps(said)}\n\n"
+            if time.monotonic() - silent_since > ALIVE_S:
+                silent_since = time.monotonic()
+                yield ": the turn runs\n\n"
+            try:
+                await asyncio.wait_for(news.wait(), POLL_S)
+            except TimeoutError:
+                continue
+    state, _ = await run_in_threadpool(_rows, at, turn, after)
+    yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
+
+
+def _rows(at: Desk, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
+    """State first, then rows: a turn that ends in between has its rows looked at once more."""
+    with db.read(at.engine) as session:
+        state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
+    return state, list(threads.events(at.engine, turn, after))
+
+
+def turn_said(at: Desk, turn_id: str) -> m.TurnSaid:
+    """A turn as the API tells it. Raises NotThere. One whose process died without a word is closed here."""
+    with db.read(at.engine) as session:
+        row = session.get(Turn, turn_id)
+        if row is None:
+            raise NotThere(f"there is no turn {turn_id!r}", "see /api/threads")
+        if row.state != "running" or threads.alive(json.loads(row.body)):
+            return _said(at, session, row)
+    threads.close_dead(at.engine, now_ms())
+    with db.read(at.engine) as session:
+        return _said(at, session, session.get(Turn, turn_id) or row)
+
+
+def _said(at: Desk, session: Session, row: Turn) -> m.TurnSaid:
+    live = at.running.live.get(row.id)
+    last = session.exec(select(func.max(TurnEvent.n)).where(TurnEvent.turn == row.id)).one() or 0
+    answer = json.loads(row.answer) or None
+    progress = live.progress if live is not None and row.state == "running" else None
+    share = {k: progress[k] for k in ("id", "tool", "share") if k in progress} if progress else None
+    plain = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
+    return m.TurnSaid(**plain, answer=answer, last_n=last, progress=share)
