@@ -25,7 +25,7 @@ class Address:
     """Where the API and the page are reached. `names`: what a Host header may say, without a port."""
 
     host: str = "127.0.0.1"
-    port: int = 8500
+    port: int = 8420
     page_port: int = 8501
     names: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
 

@@ -1,0 +1,311 @@
+"""The API from outside: used by the page and by commands. Turns routes into functions, and refusals into ApiError.
+
+It knows HTTP alone; nothing of engine, agents or tools is reached from here but one thing: when the API does not answer within
+a second, `halt` writes the desk's latch file itself, because a halt must not need a server.
+"""
+
+import getpass
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from engine.control import halt as latch
+
+PORT, PAGE_PORT = 8420, 8501
+URL_VARIABLE, PORT_VARIABLE = "NIGHTDESK_API_URL", "NIGHTDESK_API_PORT"
+HALT_S = 1.0  # how long a halt waits for the API
+TIMEOUT_S = 15.0
+RETRY_S = 0.5  # between two tries to follow a turn
+RETRIES = 20
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """What the API refused, or that it does not answer (status 0)."""
+
+    def __init__(self, status: int, kind: str, what: str, hint: str = "") -> None:
+        super().__init__(f"{what} - {hint}" if hint else what)
+        self.status, self.kind, self.what, self.hint = status, kind, what, hint
+
+    @property
+    def down(self) -> bool:
+        """Nobody answered."""
+        return self.status == 0
+
+
+def api_url() -> str:
+    """Where the API is, as the environment says."""
+    return os.environ.get(URL_VARIABLE) or f"http://127.0.0.1:{os.environ.get(PORT_VARIABLE) or PORT}"
+
+
+def cookie_of(url: str) -> str:
+    """The name of the session's cookie of an API: cookies know no ports, so the name does."""
+    return f"nightdesk_{urlsplit(url).port or 80}"
+
+
+class Client:
+    """One person's way to the API. `session`: the cookie's value, or a token. `home`: where a halt is written when it is down."""
+
+    def __init__(self, url: str = "", session: str = "", home: Path | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self.url = (url or api_url()).rstrip("/")
+        self.home = home or Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+        cookies = {cookie_of(self.url): session} if session else {}
+        # no proxy of the environment: the session goes to the desk's own address and nowhere else
+        self.http = httpx.Client(base_url=self.url, cookies=cookies, timeout=timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.http.close()
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """The answer as it comes; httpx.HTTPError when there is none."""
+        return self.http.request(method, path, **more)
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Json:
+        """The JSON of an answer; ApiError for a refusal, and when nobody answers. A query of None is left out."""
+        params = {key: value for key, value in query.items() if value is not None}
+        try:
+            answer = self.http.request(method, path, params=params, json=body)
+        except httpx.HTTPError as error:
+            raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
+        return said(answer)
+
+    # ---- the desk
+
+    def health(self) -> Json:
+        """Whether the API answers."""
+        return self.call("GET", "/api/health")
+
+    def desk(self) -> Json:
+        """The desk now."""
+        return self.call("GET", "/api/desk")
+
+    def equity(self, points: int = 500, since_ms: int = 0) -> Json:
+        """The desk's equity over desk time."""
+        return self.call("GET", "/api/desk/equity", points=points, since_ms=since_ms)
+
+    def sleeves(self) -> Json:
+        """The sleeves."""
+        return self.call("GET", "/api/sleeves")
+
+    def model(self) -> Json:
+        """Who answers."""
+        return self.call("GET", "/api/model")
+
+    def data(self) -> Json:
+        """Which market data there is."""
+        return self.call("GET", "/api/data")
+
+    def pull(self, **asked: Any) -> Json:
+        """Fetch bars from a venue's public data: a job."""
+        return self.call("POST", "/api/data/pull", asked)
+
+    def alerts(self, *, open_only: bool = True, limit: int = 100) -> Json:
+        """What is wrong."""
+        return self.call("GET", "/api/alerts", open=open_only, limit=limit)
+
+    def session(self) -> Json:
+        """Who is in this session."""
+        return self.call("GET", "/api/session")
+
+    def become(self, name: str, token: str = "") -> Json:
+        """Say, or prove, who decides from here on."""
+        return self.call("POST", "/api/session", {"name": name, "token": token})
+
+    def logout(self) -> Json:
+        """End this session."""
+        return self.call("DELETE", "/api/session")
+
+    # ---- halt
+
+    def halt(self, reason: str, name: str = "", wait_s: float = HALT_S) -> Json:
+        """Latch the halt: through the API, or by its file when that does not answer in time or refuses (`by_file`).
+
+        Raises ApiError only when neither worked.
+        """
+        why = " ".join(reason.split())[:300] or "no reason given"
+        try:
+            answer = self.http.post("/api/halt", json={"reason": why}, timeout=wait_s)
+            return {**said(answer), "by_file": False}
+        except (httpx.HTTPError, ApiError) as error:
+            return self._by_file(why, name, error)
+
+    def _by_file(self, why: str, name: str, error: Exception) -> Json:
+        """The file's half of the latch; the worker reads it at every bar."""
+        if not self.home.is_dir():
+            raise ApiError(0, "Down", f"NOT halted: {error}; and there is no desk at {self.home}") from error
+        account = getpass.getuser()
+        by = {"name": name or account, "assurance": "claimed", "os_user": account, "channel": "page"}
+        try:
+            seen = latch.set(self.home, why, by, time.time_ns() // 1_000_000)
+        except Exception as broken:
+            raise ApiError(0, "Down", f"NOT halted: {broken}", "stop the worker by hand, now") from broken
+        return {**{k: getattr(seen, k) for k in ("halted", "reason", "by", "since_ms", "unreadable")}, "by_file": True}
+
+    def latch(self) -> Json:
+        """Whether the desk is halted."""
+        return self.call("GET", "/api/halt")
+
+    def release(self, reason: str, passphrase: str | None = None) -> Json:
+        """Take the halt back."""
+        return self.call("DELETE", "/api/halt", {"reason": reason, "passphrase": passphrase})
+
+    # ---- journal and runs
+
+    def journal(self, **query: Any) -> Json:
+        """Events, newest first: journal, kinds, sleeve, text, since_ms, until_ms, cursor, limit."""
+        return self.call("GET", "/api/journal", **query)
+
+    def event(self, event_id: str) -> Json:
+        """One event's story."""
+        return self.call("GET", f"/api/journal/{_part(event_id)}")
+
+    def runs(self, limit: int = 20) -> Json:
+        """The newest runs."""
+        return self.call("GET", "/api/runs", limit=limit)
+
+    def run(self, run_id: str) -> Json:
+        """One run's report."""
+        return self.call("GET", f"/api/runs/{_part(run_id)}")
+
+    def run_page(self, run_id: str) -> str:
+        """One run's page, HTML."""
+        answer = self.http.get(f"/api/runs/{_part(run_id)}/report")
+        return answer.text if answer.is_success else str(said(answer))
+
+    def run_equity(self, run_id: str, points: int = 1000) -> Json:
+        """One run's equity."""
+        return self.call("GET", f"/api/runs/{_part(run_id)}/equity", points=points)
+
+    def round_trip(self, run_id: str, trip: str) -> Json:
+        """One round trip of a run."""
+        return self.call("GET", f"/api/runs/{_part(run_id)}/trips/{_part(trip)}")
+
+    # ---- proposals
+
+    def proposals(self, state: str | None = None, limit: int = 50) -> Json:
+        """Proposals as cards."""
+        return self.call("GET", "/api/proposals", state=state, limit=limit)
+
+    def proposal(self, proposal_id: str) -> Json:
+        """One proposal's card."""
+        return self.call("GET", f"/api/proposals/{_part(proposal_id)}")
+
+    def approve(self, proposal_id: str, diff_sha256: str) -> Json:
+        """Put a proposal in force, exactly as it was shown."""
+        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/approve", {"diff_sha256": diff_sha256})
+
+    def reject(self, proposal_id: str, reason: str = "") -> Json:
+        """Turn a proposal down."""
+        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/reject", {"reason": reason})
+
+    def refresh(self, proposal_id: str) -> Json:
+        """Propose the same change anew."""
+        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/refresh", {})
+
+    def rollback(self, target: str) -> Json:
+        """Go back to a version, or to before an applied proposal."""
+        return self.call("POST", "/api/proposals/rollback", {"target": target})
+
+    def versions(self, limit: int = 20) -> Json:
+        """Configuration versions."""
+        return self.call("GET", "/api/versions", limit=limit)
+
+    # ---- threads, turns, jobs
+
+    def roles(self) -> Json:
+        """Who answers."""
+        return self.call("GET", "/api/roles")
+
+    def threads(self, role: str | None = None, limit: int = 50) -> Json:
+        """Conversations."""
+        return self.call("GET", "/api/threads", role=role, limit=limit)
+
+    def thread(self, thread_id: str) -> Json:
+        """One conversation, whole."""
+        return self.call("GET", f"/api/threads/{_part(thread_id)}")
+
+    def new_thread(self, role: str) -> Json:
+        """Begin a conversation."""
+        return self.call("POST", "/api/threads", {"role": role})
+
+    def ask(self, role: str, text: str, thread: str | None = None) -> Json:
+        """Begin a turn: its id and its thread's."""
+        return self.call("POST", "/api/turns", {"role": role, "text": text, "thread": thread})
+
+    def turn(self, turn_id: str) -> Json:
+        """A turn as it is now."""
+        return self.call("GET", f"/api/turns/{_part(turn_id)}")
+
+    def cancel_turn(self, turn_id: str) -> Json:
+        """End a turn."""
+        return self.call("POST", f"/api/turns/{_part(turn_id)}/cancel", {})
+
+    def follow(self, turn_id: str, after: int = 0) -> Iterator[Json]:
+        """Events of a turn as they come ({"n", "kind", ...}; tool_progress and end have no n); attaches again when cut off."""
+        tries = 0
+        while True:
+            try:
+                for event in self._events(turn_id, after):
+                    after, tries = event.get("n", after), 0
+                    yield event
+                    if event["kind"] == "end":
+                        return
+            except httpx.HTTPError as error:
+                if tries >= RETRIES:
+                    raise ApiError(0, "Down", f"the API at {self.url} does not answer", "the turn goes on without you") from error
+            tries += 1
+            time.sleep(RETRY_S)
+
+    def _events(self, turn_id: str, after: int) -> Iterator[Json]:
+        """One connection's worth of them."""
+        headers = {"last-event-id": str(after)}
+        with self.http.stream("GET", f"/api/turns/{_part(turn_id)}/events", headers=headers, timeout=60) as answer:
+            if not answer.is_success:
+                answer.read()
+                said(answer)
+            kind = ""
+            for line in answer.iter_lines():
+                if line.startswith("event: "):
+                    kind = line[7:]
+                elif line.startswith("data: "):
+                    yield {**json.loads(line[6:]), "kind": kind}
+
+    def jobs(self, *, live: bool = False, limit: int = 50) -> Json:
+        """Jobs."""
+        return self.call("GET", "/api/jobs", live=live, limit=limit)
+
+    def job(self, job_id: str) -> Json:
+        """One job."""
+        return self.call("GET", f"/api/jobs/{_part(job_id)}")
+
+    def cancel_job(self, job_id: str) -> Json:
+        """End a job."""
+        return self.call("POST", f"/api/jobs/{_part(job_id)}/cancel", {})
+
+
+def said(answer: httpx.Response) -> Json:
+    """An answer's JSON; ApiError for one that refuses or is no JSON object."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if answer.is_success and isinstance(body, dict):
+        return body
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        raise ApiError(answer.status_code, "Bug", f"the API answered {answer.status_code} and no JSON")
+    raise ApiError(answer.status_code, str(error.get("kind")), str(error.get("what")), str(error.get("hint") or ""))
+
+
+def _part(text: str) -> str:
+    """An id as a part of an address: nothing in it can lead elsewhere."""
+    from urllib.parse import quote
+
+    return quote(text, safe="") or "-"
