@@ -1,4 +1,7 @@
-"""How much a turn may use: rounds, calls, seconds, tokens. Called by agents/nodes.py; past it the turn ends in plain words."""
+"""How much a turn may use: rounds, calls, seconds. Called by agents/nodes.py; past it the turn ends in plain words.
+
+Tokens and dollars of real models are agents/spending.py's: past them the offline model answers.
+"""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +19,6 @@ class Budget:
 
     calls_max: int = 16
     seconds_max: float = 900.0
-    tokens_max: int = 400_000
     rounds: int = 0
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -30,8 +32,6 @@ class Budget:
             return f"{self.calls_max} tool calls"
         if time.monotonic() - self.started_s >= self.seconds_max:
             return f"{self.seconds_max:g} seconds"
-        if self.usage.input_tokens + self.usage.output_tokens >= self.tokens_max:
-            return f"{self.tokens_max:,} tokens"
         return ""
 
     def may_call(self) -> bool:

@@ -5,7 +5,7 @@ vocabulary, a tool's whole result); it is read by the offline model and never le
 provider said, word for word; it goes back to the same endpoint and model as it came, and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from engine.errors import DeskError
@@ -95,6 +95,12 @@ class Caller:
 
     def reserve(self, most: Usage, prices: Prices) -> None:
         """Set `most` aside for one call, or raise OverBudget."""
+
+    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+        """Before a call: where to tell what happens, and what makes a piece of text fit to show."""
+
+    def flush(self) -> None:
+        """After it: the last of the text."""
 
     def settle(self, used: Usage, prices: Prices) -> None:
         """The call is over and took `used`; what was set aside for it is free again."""

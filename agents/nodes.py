@@ -4,11 +4,13 @@ what it adds. Anything a model can do wrong is an answer here, never an exceptio
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from agents.grounding import Ground, ground
-from agents.model import Call, Message
+from agents.model import Call, Message, OverBudget, Reply
 from agents.offline.plans import Result
+from agents.render import safe
 from agents.render import table as markdown_table
 from agents.state import Done, Earlier, TurnState, Work
 from engine.errors import DeskError
@@ -61,15 +63,50 @@ def think(work: Work, state: TurnState) -> dict[str, Any]:
     if reason:
         return {"draft": plain(f"I stopped here: the budget of {reason} a turn is used up.", state["done"])}
     try:
-        reply = work.model.complete(state["messages"], work.role.tools)
+        reply = asked(work, state)
     except DeskError as error:
         return {"draft": plain(f"The model {work.model.name} did not answer: {error}", state["done"])}
     work.budget.usage = work.budget.usage.plus(reply.usage)
     if not reply.calls:
-        return {"draft": reply.text, "messages": [Message("assistant", reply.text)]}
+        return {"draft": with_found(work, reply.text, state["done"]), "messages": [Message("assistant", reply.text)]}
     if reply.text:
         emitter()("understood", {"text": clean(reply.text, 500)})
-    return {"messages": [Message("assistant", reply.text, own_ids(reply.calls, len(state["done"])))]}
+    return {"messages": [Message("assistant", reply.text, own_ids(reply.calls, len(state["done"])), raw=reply.raw)]}
+
+
+def asked(work: Work, state: TurnState) -> Reply:
+    """The model's reply; from the offline model, with a notice, when a real one gives none."""
+    if not work.model.offline:
+        emit, stand = emitter(), cache(lambda: grounded_on(work, state["done"]))
+        work.caller.attend(emit, lambda text: ground(text, stand()).text)
+        try:
+            return work.model.complete(state["messages"], work.role.tools, work.caller)
+        except DeskError as error:
+            name, why = clean(work.model.name, 80), safe(str(error))
+            did = "is not asked" if isinstance(error, OverBudget) else "did not answer"
+            notice = (
+                f"The model {name} {did}: {why}. The offline model answers instead; it starts and proposes nothing in this turn."
+            )
+            if not work.fall(notice, len(state["messages"]), len(state["done"])):
+                raise
+            emit("fallback", {"text": notice})
+        finally:
+            work.caller.flush()
+    return work.model.complete(heard(work, state["messages"]), work.role.tools)
+
+
+def heard(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
+    """What the model that answers now has said and heard: a spare one begins at the question."""
+    if not work.notice:
+        return messages
+    question = max(n for n, message in enumerate(messages[: work.fell_at[0]]) if message.role == "user")
+    return [*messages[: question + 1], *messages[work.fell_at[0] :]]
+
+
+def with_found(work: Work, text: str, done: Sequence[Done]) -> str:
+    """An answer; after a fall, with what had been found until then."""
+    before = [entry for entry in done[: work.fell_at[1]] if entry.result.text not in text]
+    return plain(f"{text}\n\nFound before that:", before) if any(e.result.status == "ok" for e in before) else text
 
 
 def own_ids(calls: Sequence[Call], before: int) -> tuple[Call, ...]:
@@ -127,6 +164,8 @@ def _answered(work: Work, asked: Call, emit: Emit) -> ToolResult:
     emit("tool_started", {**shown, "args": _jsonable(asked.args)})
     if not work.budget.may_call():
         result = refused(f"the budget of {work.budget.calls_max} tool calls a turn is used up: answer with what there is")
+    elif work.notice and asked.name in TOOLS and TOOLS[asked.name].effect is not Effect.READ:
+        result = refused("the model failed in this turn: the offline model only reads in it. Ask again for that")
     elif asked.name in TOOLS and asked.name not in {tool.name for tool in work.role.tools}:
         allowed = TOOLS[asked.name].roles
         result = refused(f"{asked.name} belongs to the {' or '.join(allowed)}, not to the {work.role.name}")
@@ -185,4 +224,7 @@ def reply(work: Work, state: TurnState) -> dict[str, Any]:
     """The answer as it leaves: with the desk's stamp under it where it speaks of the desk."""
     speaks = any(entry.result.status in ("ok", "no_data", "started") for entry in state["done"])
     answer = state["answer"].strip() or "I have no answer to that."
-    return {"answer": f"{answer}\n\n{work.stamp}" if speaks and work.stamp else answer}
+    if work.notice:
+        answer = f"> {work.notice}\n\n{answer}"
+    model = "OFFLINE model" if work.model.offline else f"model {clean(work.model.name, 80)}"
+    return {"answer": f"{answer}\n\n*{work.stamp} · {model}*" if speaks and work.stamp else answer}

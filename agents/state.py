@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 
 from agents.budget import Budget
 from agents.grounding import Struck
-from agents.model import Call, Message, Model
+from agents.model import ALONE, Call, Caller, Message, Model
 from agents.roster import Role
 from tools.contract import Fact, ToolContext, ToolResult
 
@@ -53,7 +53,18 @@ class Work:
     settings: Sequence[Mapping[str, Any]] = ()  # live parameters: numbers of configuration that an answer may name
     names: Sequence[str] = ()
     stamp: str = ""  # desk time, paper, source: code's own last line of an answer with numbers of the desk
+    caller: Caller = ALONE  # who pays for, keeps and tells what a real model is asked
+    spare: Model | None = None  # answers when `model` does not
+    notice: str = ""  # why it does; empty while `model` answers
+    fell_at: tuple[int, int] = (0, 0)  # how many messages and answered calls there were by then
     budget: Budget = field(default_factory=Budget)
+
+    def fall(self, notice: str, messages: int, calls: int) -> bool:
+        """Let the spare model answer from here on; False when it already does, or there is none."""
+        if self.spare is None or self.model.offline:
+            return False
+        self.model, self.notice, self.fell_at = self.spare, notice, (messages, calls)
+        return True
 
     @property
     def facts(self) -> Mapping[str, Fact]:

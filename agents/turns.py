@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 from agents import graph, nodes, prompt, threads
 from agents.budget import STEPS
+from agents.caller import TurnCaller
 from agents.model import Message, Model
-from agents.offline.model import Known
+from agents.offline.model import Known, OfflineModel
 from agents.offline.plans import Past, Result
 from agents.offline.words import Words
 from agents.render import instant, one_line, safe
 from agents.roster import role as role_of
+from agents.spending import Limits
 from agents.state import Done, Earlier, Work
 from engine.errors import BadInput, DeskError
 from memory.shelf import ShelfError
@@ -35,6 +37,7 @@ class Office(Protocol):
     engine: Any
     home: Path
     model: Model
+    limits: Limits  # of tokens and dollars
     source: str  # recorded | pulled | synthetic: the bars the desk walks
     stamp: str  # PAPER, REPLAYED
 
@@ -73,7 +76,9 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
     answer: Event | None = None
     ctx: ToolContext | None = None
     try:
-        yield told.event("begun", {"thread": where, "turn": turn, "role": who.name, "model": _model(office.model)})
+        begun = {"thread": where, "turn": turn, "role": who.name, "model": _model(office.model)}
+        privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
+        yield told.event("begun", begun | ({"privacy": privacy} if privacy else {}))
         office.record("ask", {"role": who.name, "person": one_line(person, 80), "thread": where, "turn": turn, "text": question})
         if (reason := halt_reason(question)) is not None:
             answer = _answer(office, where, turn, who.name, office.halt(reason, person))
@@ -151,7 +156,9 @@ def _work(office: Office, role: str, question: str, person: str, held: threads.O
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
     names = [sleeve.name for sleeve in words.sleeves] + [*words.strategies, *words.symbols]
-    return Work(question, who, ctx, office.model, system, held.earlier, settings, names, _stamp(office, desk_ms))
+    work = Work(question, who, ctx, office.model, system, held.earlier, settings, names, _stamp(office, desk_ms))
+    work.spare, work.caller = OfflineModel(), TurnCaller(office.engine, office.home, turn, office.limits, office.now_ms)
+    return work
 
 
 def _past(earlier: Earlier) -> Past:
@@ -162,11 +169,10 @@ def _past(earlier: Earlier) -> Past:
 
 
 def _stamp(office: Office, desk_ms: int | None) -> str:
-    """The last line of an answer that speaks of the desk."""
+    """The last line of an answer that speaks of the desk; the model's name is added to it."""
     when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
-    model = "OFFLINE model" if office.model.offline else f"model {office.model.name}"
     source = office.source.upper() if office.source == "synthetic" else office.source
-    return f"*{when} · {office.stamp} · {source} data · {model}*"
+    return f"{when} · {office.stamp} · {source} data"
 
 
 def _run(work: Work, told: _Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
@@ -213,7 +219,7 @@ def _answer(
         "thread": thread,
         "turn": turn,
         "role": role,
-        "model": _model(office.model),
+        "model": _model(work.model if work else office.model),
         "answer_md": text,
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
@@ -224,8 +230,19 @@ def _answer(
             "input_tokens": usage.input_tokens if usage else 0,
             "output_tokens": usage.output_tokens if usage else 0,
             "tool_calls": len(calls),
+            **_cost(work, office.model),
         },
     }
+
+
+def _cost(work: Work | None, model: Model) -> dict[str, Any]:
+    """What a real model's calls cost in this turn; null where no price is known."""
+    if work is None or model.offline or not isinstance(work.caller, TurnCaller):
+        return {}
+    spend = work.caller.spend
+    if not spend.calls:
+        return {}
+    return {"model_calls": spend.calls, "cost_usd": spend.usd if spend.priced else None}
 
 
 def _fact_json(fact: Fact) -> dict[str, Any]:

@@ -70,7 +70,9 @@ seed = 20250101                  # of the synthetic market, where there are no r
 
 # ---- Models for the three roles; none is needed, the offline planner answers without --------------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough for a first one. A key is named here by the variable
-# that holds it, never written here, and only ever sent to this base_url. wire: responses | chat | json
+# that holds it, never written here, and only ever sent to this base_url. wire: responses | chat | json (for models that
+# fail at tool calls); `nightdesk doctor --model NAME` says which one works. The first model whose key is there answers, or the
+# one that NIGHTDESK_MODEL names (NIGHTDESK_MODEL=offline: none). Without prices only tokens are counted.
 #
 # [models.local]
 # base_url = "http://127.0.0.1:11434/v1"
@@ -80,6 +82,17 @@ seed = 20250101                  # of the synthetic market, where there are no r
 # context_tokens = 32000
 # input_per_million = 0.0
 # output_per_million = 0.0
+# patience_s = 20.0              # of silence, after which the offline model answers
+
+# ---- What real models may use; past it the offline model answers. Days are UTC, dollars count where prices are known ----
+#
+# [budgets]
+# turn_tokens = 400000
+# person_tokens = 4000000
+# day_tokens = 10000000
+# turn_usd = 1.0
+# person_usd = 10.0
+# day_usd = 25.0
 
 # ---- Schedules, UTC: the morning handover (yesterday's P&L, fills, refusals, what waits for a person) -----------------
 
@@ -105,6 +118,16 @@ quiet_to = "06:00"
 # app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode: no open port is needed
 # signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
 # page_url = "http://127.0.0.1:8501/"          # where messages link to
+
+# ---- Where API and page listen: this machine alone. NIGHTDESK_API_PORT and NIGHTDESK_UI_PORT say the same -------------
+#
+# [api]
+# port = 8420
+# host = "127.0.0.1"             # another one only once people.toml has entries; behind a proxy that speaks TLS
+# names = []                     # further names a browser may use for it
+#
+# [ui]
+# port = 8421
 
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while the file people.toml beside this one is missing or empty: fine for one person on paper.

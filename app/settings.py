@@ -27,11 +27,26 @@ class ModelEntry(BaseModel):
 
     base_url: str
     model: str
-    wire: Literal["responses", "chat", "json"] = "chat"
+    wire: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
     key_env: str = ""
     context_tokens: int = Field(32_000, ge=1_000)
-    input_per_million: float = Field(0.0, ge=0)  # US dollars
-    output_per_million: float = Field(0.0, ge=0)
+    input_per_million: float | None = Field(None, ge=0)  # US dollars; unknown: only tokens are counted
+    output_per_million: float | None = Field(None, ge=0)
+    patience_s: float = Field(20.0, ge=1, le=600)  # of silence, after which the offline model answers
+    stream: bool = True
+
+
+class BudgetEntry(BaseModel):
+    """The most that real models may use: a turn, a person's UTC day, everybody's UTC day. Past it the offline model answers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    turn_tokens: int = Field(400_000, ge=0)
+    person_tokens: int = Field(4_000_000, ge=0)
+    day_tokens: int = Field(10_000_000, ge=0)
+    turn_usd: float = Field(1.0, ge=0)
+    person_usd: float = Field(10.0, ge=0)
+    day_usd: float = Field(25.0, ge=0)
 
 
 class Figures(BaseModel):
@@ -93,6 +108,24 @@ class SlackEntry(BaseModel):
         return self.bot_token_env, self.app_token_env, self.signing_secret_env
 
 
+class ApiEntry(BaseModel):
+    """Where the API listens: [api]. Anything but this machine itself needs people.toml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:-]{1,100}$")
+    port: int = Field(8420, ge=1, le=65535)
+    names: tuple[str, ...] = ()  # further names that a browser may use for it, without a port
+
+
+class UiEntry(BaseModel):
+    """Where the page listens, on this machine: [ui]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    port: int = Field(8421, ge=1, le=65535)
+
+
 class DeskToml(BaseModel):
     """desk.toml as it is read."""
 
@@ -102,10 +135,13 @@ class DeskToml(BaseModel):
     limits: HardLimits = HardLimits()
     instruments: dict[str, Figures] = Field(default_factory=dict)
     models: dict[str, ModelEntry] = Field(default_factory=dict)
+    budgets: BudgetEntry = BudgetEntry()
     worker: WorkerEntry = WorkerEntry()
     schedules: dict[Literal["handover"], Annotated[str, StringConstraints(pattern=CLOCK)]] = Field(default_factory=dict)
     alerts: AlertsEntry = AlertsEntry.model_validate({})
     slack: SlackEntry | None = None
+    api: ApiEntry = ApiEntry.model_validate({})
+    ui: UiEntry = UiEntry.model_validate({})
 
     @field_validator("sleeves")
     @classmethod
@@ -126,6 +162,8 @@ class Settings(BaseSettings):
     home: Path = Path("var")
     data: Path | None = None
     database_url: str | None = None
+    api_port: int | None = Field(None, ge=1, le=65535)
+    ui_port: int | None = Field(None, ge=1, le=65535)
 
     @property
     def desk_toml(self) -> Path:

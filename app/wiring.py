@@ -4,6 +4,7 @@ Called by app/cli/chat.py (and by the API). Here the model is chosen, the vocabu
 made. No key of a venue and no private venue is reachable from here.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
+from agents.spending import Limits
 from app.home import Home
 from app.people import Actor, os_user
 from engine.control import halt
@@ -30,7 +32,8 @@ class Wiring:
     def __init__(self, home: Home, person: str, channel: str, wait_s: float | None = 20.0) -> None:
         self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
         self.engine, self.home = home.engine, home.path
-        self.model: Model = OfflineModel()  # wires to real models are chosen here once they exist
+        self.model: Model = model_of(home)
+        self.limits = Limits(**home.desk.budgets.model_dump())
 
     @cached_property
     def source(self) -> str:
@@ -131,6 +134,18 @@ class Wiring:
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
         return told(latch)
+
+
+def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
+    """The model that environment or desk.toml name, else the offline one. What is off is told by its answers."""
+    from agents.endpoints import choose, key_of
+    from agents.wires.model import NoModel, WireModel
+
+    try:
+        endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, environ)
+        return OfflineModel() if endpoint is None else WireModel(endpoint, key_of(endpoint, environ))
+    except DeskError as error:
+        return NoModel(environ.get("NIGHTDESK_MODEL", "").strip() or "of this desk", "none", str(error))
 
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:

@@ -5,7 +5,7 @@ The openai library is loaded with the first question, not with the process. A mo
 
 from collections.abc import Callable, Mapping, Sequence
 
-from agents.endpoints import Endpoint
+from agents.endpoints import Endpoint, privacy_sentence
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
 from agents.wires import chat, json_steps, responses
 from agents.wires.exchange import OUTPUT_TOKENS, Exchange, Learned
@@ -30,6 +30,11 @@ class WireModel:
         self.endpoint, self.wire = endpoint, endpoint.wire
         self.name = endpoint.model or endpoint.host
         self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
+
+    @property
+    def privacy(self) -> str:
+        """What is sent where, in words."""
+        return privacy_sentence(self.endpoint)
 
     def __repr__(self) -> str:
         """Without the key."""

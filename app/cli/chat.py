@@ -118,6 +118,10 @@ def _tell(event: dict[str, Any]) -> None:
     if event["kind"] == "begun":
         model = "OFFLINE model (fixed intents, no language model)" if event["model"]["offline"] else event["model"]["name"]
         out.say(f"{event['role']} · {model} · thread {event['thread']}")
+        if event.get("privacy"):
+            out.say(f"  {one_line(event['privacy'], 800)}")
+    elif event["kind"] in ("retrying", "fallback"):
+        out.say(f"  {one_line(event['text'])}")
     elif event["kind"] == "understood":
         out.say(f"  understood: {one_line(event['text'])}")
 

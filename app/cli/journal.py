@@ -16,6 +16,7 @@ from engine.errors import BadInput
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 TRIP = re.compile(r"(r-\d{8}-[0-9a-f]{8}(?:-\d+)?)/(t\d+)")
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{8}(?:-\d+)?")
+TURN = re.compile(r"u-\d{8}-[0-9a-f]{8}")
 EVENT = re.compile(r"[dp]-\d+")
 QUIET = ("bar", "mark", "snapshot")  # kinds that tail leaves out unless asked
 LOOK_BACK_MS = 3 * 86_400_000  # how far the beginning of a refusal is looked for
@@ -121,7 +122,9 @@ def replayed(path: Path, book: Any) -> dict[str, Any]:
 
 
 def explain(
-    what: str | None = typer.Argument(None, metavar="ID", help="RUN_ID/t12, an event id like d-123, or a run id with --at"),
+    what: str | None = typer.Argument(
+        None, metavar="ID", help="RUN_ID/t12, an event id like d-123, a turn, or a run id with --at"
+    ),
     sleeve: str | None = typer.Option(None, "--sleeve", help="a sleeve of the desk, or of the run"),
     at: str | None = typer.Option(None, "--at", help="UTC time: 2025-03-04T05:15; the first close at or after it"),
     as_json: bool = JSON,
@@ -133,6 +136,9 @@ def explain(
     if what and (match := TRIP.fullmatch(what)):
         found = explain_trip(home, *match.groups())
         out.emit(found, as_json=as_json, text=lambda: stories.trip_text(found))
+    elif what and TURN.fullmatch(what):
+        asked = explain_turn(home, what)
+        out.emit(asked, as_json=as_json, text=lambda: stories.turn_text(asked))
     elif what and RUN.fullmatch(what):
         found = explain_close(home, what, sleeve, at)
         out.emit(found, as_json=as_json, text=lambda: stories.close_text(found))
@@ -149,6 +155,25 @@ def explain_trip(home: Any, run_id: str, name: str) -> dict[str, Any]:
     from engine.store.runs import Runs
 
     return trip(Runs(home.runs, home.engine), run_id, name)
+
+
+def explain_turn(home: Any, turn: str) -> dict[str, Any]:
+    """A question with its answer, what it cost, and every request to a real model, exactly as it was sent (never with a key)."""
+    import json
+
+    from agents.caller import kept
+    from agents.spending import spend_of
+    from engine.store.db import read
+    from engine.store.tables import Turn
+
+    with read(home.engine) as session:
+        row = session.get(Turn, turn)
+        if row is None:
+            raise BadInput(f"there is no turn {turn}", "a turn's id is in the answer of nightdesk chat --json")
+        answer = json.loads(row.answer)
+        found = {"turn": turn, "thread": row.thread, "role": row.role, "state": row.state, "asked": row.text, "model": row.model}
+        cost = spend_of(row.body)._asdict()
+    return found | {"answer_md": answer.get("answer_md", ""), "spend": cost, "sent": kept(home.path, turn)}
 
 
 def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) -> dict[str, Any]:

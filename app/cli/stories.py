@@ -150,3 +150,21 @@ def close_text(found: Mapping[str, Any]) -> str:
     if d.get("sized_at"):
         lines += ["the refusal began, with its size and caps, at:", *decision_lines(d["sized_at"])]
     return "\n".join(lines)
+
+
+def turn_text(found: dict[str, Any]) -> str:
+    """A turn as lines: what was asked and answered, then every request and reply of a real model in full."""
+    import json
+
+    from tools.contract import clean
+
+    lines = [f"{found['turn']}: {found['role']}, model {found['model']}, {found['state']}", f"asked: {found['asked']}"]
+    lines += ["answered:", found["answer_md"]]
+    if not found["sent"]:
+        return "\n".join([*lines, "no real model was asked: nothing left this machine"])
+    spend = found["spend"]
+    cost = f"{spend['usd']:.4f} USD" if spend["priced"] else "price unknown"
+    lines.append(f"{spend['calls']} calls, {spend['tokens']:,} tokens, {cost}")
+    for part in found["sent"]:
+        lines += [f"---- {part['file']}, {part['bytes']:,} bytes", json.dumps(part["body"], indent=1, ensure_ascii=False)]
+    return clean("\n".join(lines), 50_000_000)  # what came from outside steers no terminal

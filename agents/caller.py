@@ -1,0 +1,100 @@
+"""Who asks a real model in a turn: pays through agents/spending.py, keeps what left and came, tells whole checked sentences.
+
+Made by agents/turns.py, used by agents/nodes.py. Every request's exact body is a file under `$NIGHTDESK_HOME/turns/TURN/` before
+it leaves; `nightdesk journal explain TURN` shows it. The key is in none of them.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from agents import spending
+from agents.model import Caller, Prices, Usage
+from agents.spending import Limits, Spend
+from engine.errors import DataError
+from tools.limits import redacted
+
+FOLDER = "turns"
+_END = re.compile(r"[.!?](?=\s)|\n(?=\n|[-*#])|:(?=\s*\n)")
+
+
+class TurnCaller(Caller):
+    """The caller of one turn. `emit` tells an event; `checked` grounds a piece of text."""
+
+    def __init__(self, engine: Engine, home: Path, turn: str, limits: Limits, now_ms: Callable[[], int]) -> None:
+        self.engine, self.turn, self.limits, self.now_ms = engine, turn, limits, now_ms
+        self.folder = home / FOLDER / turn
+        self.emit: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _body: None
+        self.checked: Callable[[str], str] = lambda text: text
+        self._n, self._text = 0, ""
+        self._held: tuple[int, float | None] = (0, 0.0)
+
+    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+        """Tell through `emit`, show what `checked` makes of it."""
+        self.emit, self.checked, self._text = emit, checked, ""
+
+    @property
+    def spend(self) -> Spend:
+        """What the turn has cost so far."""
+        return spending.of_turn(self.engine, self.turn)
+
+    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Text leaves sentence by sentence, checked; what was said before another attempt is void."""
+        if kind != "text":
+            self._text = ""
+            self.emit(kind, body)
+            return
+        self._text += str(body["delta"])
+        while end := _END.search(self._text):
+            whole, self._text = self._text[: end.end()], self._text[end.end() :]
+            if whole.strip():
+                self.emit("sentence", {"text": redacted(self.checked(whole))})
+
+    def flush(self) -> None:
+        """The last sentence, which nothing follows."""
+        if self._text.strip():
+            self.emit("sentence", {"text": redacted(self.checked(self._text))})
+        self._text = ""
+
+    def sent(self, body: bytes) -> None:
+        """Keep a request. DataError when it cannot be kept: it is not sent then."""
+        self._n += 1
+        self._keep(f"{self._n:03d}-request.json.gz", body)
+
+    def received(self, said: Any) -> None:
+        """Keep the provider's message, word for word."""
+        self._keep(f"{self._n:03d}-response.json.gz", json.dumps(said, ensure_ascii=False, default=str).encode())
+
+    def _keep(self, name: str, content: bytes) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / name).write_bytes(gzip.compress(content, 6, mtime=0))
+        except OSError as error:
+            raise DataError(
+                f"{self.folder} cannot be written: {error.strerror}", "free its disk: nothing is sent unkept"
+            ) from error
+
+    def reserve(self, most: Usage, prices: Prices) -> None:
+        """Set the most that a call can cost aside, or raise OverBudget."""
+        tokens, usd = most.input_tokens + most.output_tokens, prices.cost_usd(most)
+        spending.reserve(self.engine, self.turn, self.limits, tokens, usd, self.now_ms())
+        self._held = (tokens, usd)
+
+    def settle(self, used: Usage, prices: Prices) -> None:
+        """What it did cost."""
+        spending.settle(self.engine, self.turn, self._held, (used.input_tokens + used.output_tokens, prices.cost_usd(used)))
+        self._held = (0, 0.0)
+
+
+def kept(home: Path, turn: str) -> list[dict[str, Any]]:
+    """Every request of a turn and the provider's message to it, as they were: [{"file", "bytes", "body"}]."""
+    found = []
+    for path in sorted((home / FOLDER / turn).glob("*.json.gz")):
+        content = gzip.decompress(path.read_bytes())
+        found.append({"file": path.name.removesuffix(".gz"), "bytes": len(content), "body": json.loads(content)})
+    return found

@@ -1,0 +1,219 @@
+"""Whole turns over real wires: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from agents import spending, turns
+from agents.caller import kept
+from agents.endpoints import Endpoint
+from agents.model import OverBudget, Prices
+from agents.spending import Limits
+from agents.wires.model import WireModel
+from engine.store import db
+from engine.store.tables import Turn
+from tests.agents.wires.conftest import KEY
+from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
+from tests.fakes.offices import NOW_MS, FakeOffice
+
+PRICES = Prices(1.0, 2.0)
+
+
+def use(office: FakeOffice, server: ModelServer, wire: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
+    """Let the office's model be the one at `server`."""
+    known: dict[str, Any] = {"context_tokens": 100_000, "patience_s": 3.0, "prices": prices, **fields}
+    office.model = WireModel(Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a wire's name
+
+
+def asked(office: FakeOffice, text: str = "what parameters does trend have?", role: str = "developer") -> list[dict[str, Any]]:
+    """Every event of a turn."""
+    return list(turns.ask(office, role, text, "mara"))
+
+
+def by_json(body: dict[str, Any]) -> Step:
+    """The model of the json wire: one look at the strategies, then the answer."""
+    wanted = (body.get("response_format") or {}).get("json_schema", {}).get("name")
+    if wanted == "choice":
+        looked = "Result of list_strategies" in json.dumps(body["messages"])
+        return Say(json.dumps({"tool": "answer" if looked else "list_strategies"}))
+    return Say('{"strategy": "trend"}') if wanted else Say("The stop is {p1.stop_atr}. The Sharpe is 2.71.")
+
+
+@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_a_turn_over_each_wire_is_grounded(office: FakeOffice, wire: str, stream: bool) -> None:
+    """A tool is called, its fact rendered, the invented number struck; the model and its cost are named."""
+    steps = [
+        Say(calls=[("list_strategies", {"strategy": "trend"})], signed=True),
+        Say("The stop is {p1.stop_atr}. The Sharpe is 2.71."),
+    ]
+    with ModelServer(*([by_json] if wire == "json" else steps), key=KEY) as server:
+        use(office, server, wire, stream=stream)
+        answer = asked(office)[-1]
+    assert answer["answer_md"].startswith("The stop is 2.00. The Sharpe is ~~2.71~~.")
+    assert answer["answer_md"].endswith("model small*")
+    assert answer["model"] == {"name": "small", "wire": wire, "offline": False}
+    assert [call["name"] for call in answer["tool_calls"]] == ["list_strategies"]
+    assert answer["usage"]["model_calls"] == len(server.posts)
+    assert answer["usage"]["cost_usd"] > 0
+    assert server.rejected == []
+
+
+def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
+    """Each once, grounded, before the answer; what was sent is named before the first call."""
+    with ModelServer(Say("All is well. The Sharpe is 2.71.", pieces=8)) as server:
+        use(office, server)
+        events = asked(office)
+    assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == ["All is well.", "The Sharpe is ~~2.71~~."]
+    assert f"small at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}, a process on this machine" in events[0]["privacy"]
+
+
+@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Fail(401, f"bad key {KEY}"),
+        Fail(429, "slow", {"retry-after": "60"}),
+        Fail(500),
+        Raw(b"{nonsense"),
+        Say(""),
+        Hang(30),
+        Say("x", cut=True),
+    ],
+    ids=str,
+)
+def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, wire: str, trouble: Step) -> None:
+    """A notice first, then what was asked; `retrying` within two seconds where something is tried again."""
+    with ModelServer(trouble) as server:
+        use(office, server, wire, patience_s=2.0)
+        began, told = time.monotonic(), list[tuple[float, str]]()
+        for event in turns.ask(office, "developer", "what parameters does trend have?", "mara"):
+            told.append((time.monotonic() - began, event["kind"]))
+    answer = event
+    assert answer["answer_md"].startswith("> The model small did not answer:")
+    assert "**I understood:** describe trend and its parameters" in answer["answer_md"]
+    assert "OFFLINE model" in answer["answer_md"]
+    assert answer["model"]["offline"] is True
+    assert "canary" not in json.dumps(answer)
+    assert [kind for _, kind in told].count("fallback") == 1
+    if getattr(trouble, "status", 200) not in (401, 429):
+        assert next(at for at, kind in told if kind == "retrying") < 2
+    assert told[-1][0] < 8
+
+
+def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> None:
+    """The offline model reads on; what the model had found stays in the answer."""
+    with ModelServer(Say(calls=[("list_strategies", {"strategy": "trend"})]), Fail(500)) as server:
+        use(office, server, patience_s=1.0)
+        answer = asked(office, "backtest trend on BTC-USDT for 2025")[-1]
+    assert [(c["name"], c["status"]) for c in answer["tool_calls"]] == [("list_strategies", "ok"), ("backtest", "refused")]
+    assert "the offline model only reads in it" in answer["answer_md"]
+    assert "Found before that:" in answer["answer_md"]
+    assert answer["proposals"] == answer["jobs"] == []
+
+
+def test_the_next_turn_asks_the_model_again(office: FakeOffice) -> None:
+    """A fall lasts one turn."""
+    with ModelServer(Fail(401), Say("Back again.")) as server:
+        use(office, server)
+        assert asked(office)[-1]["model"]["offline"]
+        assert asked(office)[-1]["answer_md"] == "Back again."
+    assert len(server.posts) == 2
+
+
+# ---- what was sent -----------------------------------------------------------------------------------------------------
+
+
+def test_every_request_can_be_read_as_it_was_sent(office: FakeOffice) -> None:
+    """Byte for byte, with the provider's message beside it, and without the key."""
+    with ModelServer(
+        Say(calls=[("list_strategies", {"strategy": None})], extra={"new_key": "kept"}), Say("Done."), key=KEY
+    ) as server:
+        use(office, server)
+        answer = asked(office, f"is {KEY} my key?")[-1]
+    found = kept(office.home, answer["turn"])
+    assert [part["file"] for part in found] == ["001-request.json", "001-response.json", "002-request.json", "002-response.json"]
+    assert json.loads(server.posts[1].raw) == json.loads(json.dumps(found[2]["body"]).replace("[key]", KEY))
+    assert found[1]["body"]["new_key"] == "kept"
+    assert KEY not in json.dumps(found)
+    journal = (office.home / "journal" / "people.jsonl").read_text()
+    assert "Done." in journal
+
+
+def test_what_cannot_be_kept_is_not_sent(office: FakeOffice) -> None:
+    """A full or broken disk: the offline model answers."""
+    (office.home / "turns").write_text("in the way")
+    with ModelServer(Say("Fine.")) as server:
+        use(office, server, patience_s=1.0)
+        answer = asked(office)[-1]
+    assert answer["model"]["offline"]
+    assert server.posts == []
+
+
+# ---- budgets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "name"),
+    [
+        (Limits(turn_tokens=100), "a turn"),
+        (Limits(person_tokens=100), "a person's day"),
+        (Limits(day_tokens=100), "the desk's day"),
+        (Limits(turn_usd=1e-6), "a turn"),
+        (Limits(person_usd=1e-6), "a person's day"),
+        (Limits(day_usd=1e-6), "the desk's day"),
+    ],
+)
+def test_past_a_budget_the_offline_model_answers(office: FakeOffice, limits: Limits, name: str) -> None:
+    """Before anything is sent, with the limit named."""
+    office.limits = limits
+    with ModelServer(Say("Fine.")) as server:
+        use(office, server)
+        answer = asked(office)[-1]
+    assert f"is not asked: the budget of {name}" in answer["answer_md"]
+    assert answer["model"]["offline"]
+    assert server.posts == []
+
+
+def test_days_add_up_over_turns_and_persons(office: FakeOffice) -> None:
+    """What one turn used counts for the next, for the person and for the desk; another day begins anew."""
+    with ModelServer(Say("Fine.")) as server:
+        use(office, server)
+        first = asked(office)[-1]
+        used = spending.of_turn(office.engine, first["turn"])
+        assert (used.held_tokens, used.held_usd, used.calls) == (0, 0.0, 1)
+        office.limits = Limits(person_tokens=used.tokens + 11_000)
+        assert asked(office)[-1]["model"]["offline"]
+        assert not list(turns.ask(office, "developer", "and you?", "noor"))[-1]["model"]["offline"]
+        office.limits = Limits(day_tokens=used.tokens + 11_000)
+        assert list(turns.ask(office, "developer", "and you?", "vera"))[-1]["model"]["offline"]
+        office.clock_ms += spending.DAY_MS
+        assert not asked(office)[-1]["model"]["offline"]
+
+
+def test_without_a_price_only_tokens_count(office: FakeOffice) -> None:
+    """The cost is null, not zero."""
+    office.limits = Limits(turn_usd=0.0)
+    with ModelServer(Say("Fine.")) as server:
+        use(office, server, prices=Prices())
+        answer = asked(office)[-1]
+    assert (answer["model"]["offline"], answer["usage"]["cost_usd"]) == (False, None)
+
+
+def test_what_is_set_aside_is_seen_by_all_and_survives_a_crash(office: FakeOffice) -> None:
+    """Two turns at once cannot both take the last of a day; what was never settled counts as spent."""
+    with db.write(office.engine) as session:
+        from engine.store.tables import Thread
+
+        session.add(Thread(id="t-1", role="operator", person="mara", created_ms=NOW_MS))
+        for n in (1, 2):
+            session.add(Turn(id=f"u-{n}", thread="t-1", role="operator", created_ms=NOW_MS, state="failed"))
+    limits = Limits(day_tokens=1_000)
+    spending.reserve(office.engine, "u-1", limits, 700, 0.1, NOW_MS)
+    with pytest.raises(OverBudget, match="the desk's day"):
+        spending.reserve(office.engine, "u-2", limits, 700, 0.1, NOW_MS)
+    spending.settle(office.engine, "u-1", (700, 0.1), (200, 0.03))
+    spending.reserve(office.engine, "u-2", limits, 700, 0.1, NOW_MS)
+    assert spending.of_turn(office.engine, "u-1") == spending.Spend(200, 0.03, 0, 0.0, 1)
