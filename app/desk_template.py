@@ -117,7 +117,7 @@ quiet_to = "06:00"
 # bot_token_env = "SLACK_BOT_TOKEN"            # xoxb-...; chat:write, commands
 # app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode: no open port is needed
 # signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
-# page_url = "http://127.0.0.1:8501/"          # where messages link to
+# page_url = "http://127.0.0.1:8421/"          # where messages link to
 
 # ---- Where API and page listen: this machine alone. NIGHTDESK_API_PORT and NIGHTDESK_UI_PORT say the same -------------
 #

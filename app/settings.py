@@ -100,7 +100,7 @@ class SlackEntry(BaseModel):
     app_token_env: str = Field("SLACK_APP_TOKEN", pattern=VARIABLE)  # Socket Mode, for a desk behind a router
     signing_secret_env: str = Field("SLACK_SIGNING_SECRET", pattern=VARIABLE)  # signed HTTP, for a desk that can be reached
     base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
-    page_url: str = Field("http://127.0.0.1:8501/", pattern=r"^https?://[\w.:\[\]-]+/$")  # where messages link to
+    page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # where messages link to
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -177,7 +177,12 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """The settings of this process' environment; paths made absolute. Raises BadInput for a data folder that is not there."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "NIGHTDESK_" + str(first["loc"][-1]).upper()
+        raise BadInput(f"{name}={str(first['input'])[:60]!r}: {first['msg']}", "correct it, or unset it") from None
     data = settings.data.expanduser().absolute() if settings.data else None
     if data is not None and not data.is_dir():
         raise BadInput(f"NIGHTDESK_DATA={settings.data} is not a folder", "point it at your recorded data, or unset it")

@@ -2,7 +2,7 @@
 
 One process beside the worker. It reads the database, the journals' ends and the files of the home; turns of the agents run in
 its worker threads; nothing here trades. `app.api.factory.create(home)` makes the FastAPI application; /openapi.json says the
-same as this page, model by model (app/api/models*.py). Default address 127.0.0.1:8420, the page's 127.0.0.1:8501
+same as this page, model by model (app/api/models*.py). Default address 127.0.0.1:8420, the page's 127.0.0.1:8421
 ([api] port, [ui] port in desk.toml; NIGHTDESK_API_PORT, NIGHTDESK_UI_PORT).
 
 Conventions: times are UTC ms (`*_ms`); undefined values are null; lists are {"items": [...]}; bodies are JSON; an error is

@@ -26,7 +26,7 @@ class Address:
 
     host: str = "127.0.0.1"
     port: int = 8420
-    page_port: int = 8501
+    page_port: int = 8421
     names: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
 
     @property

@@ -1,0 +1,96 @@
+"""The processes of a desk: their command lines, and what of the environment each may see. Standard library alone.
+
+Called by the supervisor and by `nightdesk worker | api`. The worker sees no model's key and no token; the API no venue's key; the
+page nothing but where home and API are.
+"""
+
+import os
+import re
+import socket
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED", "NIGHTDESK_HOME")
+ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
+PORTS = ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")
+MODELS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "NIGHTDESK_MODEL")
+NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+SLACK = {"bot_token_env": "SLACK_BOT_TOKEN", "signing_secret_env": "SLACK_SIGNING_SECRET"}  # what signed HTTP needs
+# one bar a second needs one thread; the pools of these libraries cost memory at rest
+TUNED = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
+LOOPBACK = "127.0.0.1"
+API_PORT, UI_PORT = 8420, 8421
+
+
+def allowed(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment a worker may see."""
+    return _of(environment, ALLOWED)
+
+
+def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """What the API may see: also the models' keys, and the variables that desk.toml names for models and Slack."""
+    desk = desk_toml(home)
+    models, slack = desk.get("models"), desk.get("slack")
+    named = [entry.get("key_env") for entry in models.values() if isinstance(entry, dict)] if isinstance(models, dict) else []
+    named += [slack.get(key, usual) for key, usual in SLACK.items()] if isinstance(slack, dict) else []
+    fitting = [name for name in named if isinstance(name, str) and VARIABLE.fullmatch(name)]
+    return _of(environment, (*ALLOWED, *PORTS, *MODELS, *NETWORK, *fitting))
+
+
+def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the page may see."""
+    return _of(environment, (*PLAIN, *PORTS, "NIGHTDESK_API_URL"))
+
+
+def _of(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    return {key: environment[key] for key in names if key in environment} | TUNED
+
+
+def worker_command(words: list[str]) -> list[str]:
+    """The command line of a worker; `-P` keeps the current folder off its import path."""
+    return [sys.executable, "-P", "-m", "app.worker", *words]
+
+
+def api_command() -> list[str]:
+    """The command line of the API."""
+    return [sys.executable, "-P", "-m", "app.api"]
+
+
+def ui_command() -> list[str]:
+    """The command line of the page; `nightdesk ui` becomes Streamlit."""
+    return [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "ui"]
+
+
+def desk_toml(home: Path) -> dict[str, Any]:
+    """What the home's desk.toml says, unchecked; empty when it cannot be read (whoever opens the home tells why)."""
+    try:
+        return tomllib.loads((home / "desk.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def ports(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """Ports of API and page: the environment's, else desk.toml's, else the usual ones."""
+    desk = desk_toml(home)
+    found = []
+    for variable, table, usual in (("NIGHTDESK_API_PORT", "api", API_PORT), ("NIGHTDESK_UI_PORT", "ui", UI_PORT)):
+        said = environment.get(variable, "")
+        entry = desk.get(table)
+        port = int(said) if said.isdigit() else entry.get("port", usual) if isinstance(entry, dict) else usual
+        found.append(port if isinstance(port, int) and 0 < port < 65536 else usual)
+    return found[0], found[1]
+
+
+def taken(port: int, host: str = LOOPBACK) -> bool:
+    """Whether somebody listens on a port already."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
