@@ -62,7 +62,8 @@ _POINT = re.compile(
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
     |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
         |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
-        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b)
+        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b
+        |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
     """,
     re.VERBOSE,
@@ -145,7 +146,7 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
     year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 15))) if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 16))) if found[g]), None)
     day = found["d"] or found["d2"] or found["d3"]
     clock = found["clock"] or found["clock2"] or found["clock3"]
     if found["time"]:

@@ -173,8 +173,29 @@ def _symbols(text: str, words: Words) -> tuple[tuple[str, ...], str]:
     return tuple(found_all), _blank(text, spans)
 
 
+PRAISE = frozenset(
+    [
+        "new",
+        "old",
+        "best",
+        "worst",
+        "current",
+        "live",
+        "whole",
+        "favourite",
+        "favorite",
+        "first",
+        "second",
+        "main",
+        "existing",
+        "latest",
+        "last",
+    ]
+)
+
+
 def _strategies(text: str, words: Words) -> tuple[str, ...]:
-    """Known strategies in the order named; else the word after `backtest` or `strategy`, kept as typed."""
+    """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
     forms = {name: (name.lower(), name.lower().replace("_", " "), name.lower() + "s") for name in words.strategies}
     if "reversion" in forms:
         forms["reversion"] += ("mean reversion", "mean-reversion", "reverting", "reversions")
@@ -192,6 +213,9 @@ def _strategies(text: str, words: Words) -> tuple[str, ...]:
         r"(?:(?:the|my|a|own|strategy|for|in|of|on)\s+)*([a-z][a-z0-9]*(?:_[a-z0-9]+)*)(?![\w-])",
         text,
     )
+    owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
+    if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
+        return (owned[1],)
     meant = found is not None and found[1] not in NOT_STRATEGIES and not is_common(found[1], words)
     return (found[1],) if found and meant else ()
 
