@@ -1,0 +1,144 @@
+"""`nightdesk chat` with a real wire: OPENAI_BASE_URL is enough, tools are called, numbers grounded, keys unseen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import wiring
+from app.home import open_home
+from app.settings import DeskToml, read_desk_toml
+from engine.errors import BadInput
+from tests.fakes.model_server import Fail, ModelServer, Say, Step
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
+OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\nwire = "{wire}"\nkey_env = "MY_KEY"\n'
+
+
+def nightdesk(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The command as a person types it, in a process of its own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIGHTDESK_", "OPENAI_"))}
+    command = [sys.executable, "-c", "from app.cli.main import run; run()", *words]
+    given = kept | {"NIGHTDESK_HOME": str(home), "COLUMNS": "200", **env}
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
+
+
+def operator(body: dict[str, Any]) -> Step:
+    """Calls `list_strategies` and then answers with a reference and a number of its own invention."""
+    results = [m for m in body["messages"] if m["role"] == "tool"]
+    if not results:
+        return Say(calls=[("list_strategies", {"strategy": "trend"})])
+    return Say("The default stop is {p1.stop_atr}. It made 41.7 % last year.")
+
+
+def test_a_real_wire_answers_through_tools(own_home: Path) -> None:
+    """From the environment alone: reference rendered, invented number struck, model named, request readable, key nowhere."""
+    with ModelServer(operator, key=KEY) as server:
+        env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "small"}
+        done = nightdesk(own_home, "chat", "--role", "developer", "what is trend's stop?", "--json", **env)
+    answer = json.loads(done.stdout)
+    assert answer["answer_md"].startswith("The default stop is [2.00](config:v1). It made ~~41.7 %~~ last year.")
+    assert [s["text"] for s in answer["struck"]] == ["41.7 %"]
+    assert answer["model"] == {"name": "small", "wire": "chat", "offline": False}
+    assert answer["tool_calls"][0]["name"] == "list_strategies"
+    assert "Questions are answered by the model small at 127.0.0.1:" in done.stderr
+    told = nightdesk(own_home, "journal", "explain", answer["turn"], "--json")
+    found = json.loads(told.stdout)
+    bodies = [part["body"] for part in found["sent"] if "request" in part["file"]]
+    assert bodies == [json.loads(post.raw) for post in server.posts]
+    assert "what is trend's stop?" in nightdesk(own_home, "journal", "explain", answer["turn"]).stdout
+    everything = b"".join(path.read_bytes() for path in own_home.rglob("*") if path.is_file())
+    assert "canary" not in done.stdout + done.stderr + told.stdout
+    assert b"canary" not in everything
+
+
+def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path) -> None:
+    """Nothing lost: exit code 0, the reason first, then what was asked."""
+    with ModelServer(Fail(401, f"Incorrect API key provided: {KEY}")) as server:
+        env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
+        done = nightdesk(own_home, "chat", "--role", "developer", "list the strategies", "--json", **env)
+    answer = json.loads(done.stdout)
+    assert "rejected the key (401)" in answer["answer_md"]
+    assert answer["model"]["offline"] is True
+    assert "I understood:" in answer["answer_md"]
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_halt_asks_no_model(own_home: Path) -> None:
+    """/halt is done before a model sees anything."""
+    nightdesk(own_home, "status")
+    with ModelServer(Say("no")) as server:
+        done = nightdesk(own_home, "chat", "--role", "operator", "/halt fire", OPENAI_BASE_URL=server.url)
+    assert "HALTED" in done.stdout
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("base_url", "why"),
+    [
+        ("ftp://x/v1", "no http or https URL"),
+        ("http://me:secret@127.0.0.1/v1", "holds a password"),
+        ("http://127.0.0.1:1/v1", "connection"),
+    ],
+)
+def test_an_address_that_is_off_is_told_and_the_offline_model_answers(
+    own_home: Path, base_url: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chat goes on; the password of an address is not repeated."""
+    from agents.turns import ask
+
+    office = wiring.Wiring(open_home(), "mara", "test")
+    office.model = wiring.model_of(open_home(), {"OPENAI_BASE_URL": base_url})
+    answer = list(ask(office, "developer", "list the strategies", "mara"))[-1]
+    assert why in answer["answer_md"]
+    assert "secret" not in json.dumps(answer)
+    assert answer["model"]["offline"]
+
+
+def with_models(home: Path, *entries: str) -> Any:
+    """The opened home with entries added to its desk.toml."""
+    open_home()
+    path = home / "desk.toml"
+    path.write_text(path.read_text() + "".join(entries))
+    return open_home()
+
+
+def test_desk_toml_names_models_and_the_first_with_a_key_answers(own_home: Path) -> None:
+    """Its key's variable decides; NIGHTDESK_MODEL names another; `offline` names none."""
+    home = with_models(
+        own_home,
+        OWN.format(url="http://127.0.0.1:9/v1", wire="json"),
+        '[models.free]\nbase_url="http://127.0.0.1:8/v1"\nmodel="f"\n',
+    )
+    chosen = {
+        "no key": wiring.model_of(home, {}),
+        "own key": wiring.model_of(home, {"MY_KEY": KEY, "OPENAI_API_KEY": KEY}),
+        "named": wiring.model_of(home, {"MY_KEY": KEY, "NIGHTDESK_MODEL": "free"}),
+        "openai": wiring.model_of(home, {"NIGHTDESK_MODEL": "openai", "OPENAI_API_KEY": KEY}),
+        "offline": wiring.model_of(home, {"MY_KEY": KEY, "NIGHTDESK_MODEL": "offline"}),
+        "unknown": wiring.model_of(home, {"NIGHTDESK_MODEL": "what"}),
+    }
+    said = {name: (model.name, model.wire, model.offline) for name, model in chosen.items()}
+    assert said["no key"] == ("f", "chat", False)
+    assert said["own key"] == ("small", "json", False)
+    assert said["named"] == ("f", "chat", False)
+    assert said["openai"] == ("gpt-5-mini", "responses", False)
+    assert said["offline"] == ("offline", "none", True)
+    assert said["unknown"] == ("what", "none", False)
+    assert "canary" not in repr(chosen)
+
+
+def test_budgets_of_desk_toml_reach_the_turns(own_home: Path) -> None:
+    """[budgets] is what a turn may use; a typing error is told with its line."""
+    home = with_models(own_home, "\n[budgets]\nturn_tokens = 12\nday_usd = 0.5\n")
+    limits = wiring.Wiring(home, "mara", "test").limits
+    assert (limits.turn_tokens, limits.day_usd, limits.person_usd) == (12, 0.5, 10.0)
+    (own_home / "desk.toml").write_text((own_home / "desk.toml").read_text().replace("turn_tokens = 12", "turn_token = 12"))
+    with pytest.raises(BadInput, match=r"line \d+: budgets.turn_token: unknown key"):
+        read_desk_toml(own_home / "desk.toml")
+    assert DeskToml(sleeves=home.desk.sleeves).budgets.turn_tokens == 400_000
