@@ -173,25 +173,8 @@ def _symbols(text: str, words: Words) -> tuple[tuple[str, ...], str]:
     return tuple(found_all), _blank(text, spans)
 
 
-PRAISE = frozenset(
-    [
-        "new",
-        "old",
-        "best",
-        "worst",
-        "current",
-        "live",
-        "whole",
-        "favourite",
-        "favorite",
-        "first",
-        "second",
-        "main",
-        "existing",
-        "latest",
-        "last",
-    ]
-)
+PRAISE = frozenset(("new", "old", "best", "worst", "current", "live", "whole", "favourite", "favorite", "first", "second"))
+PRAISE |= {"main", "existing", "latest", "last"}
 
 
 def _strategies(text: str, words: Words) -> tuple[str, ...]:

@@ -234,6 +234,16 @@ def test_ambiguous_bars_are_counted() -> None:
     assert told([bar(t, FLAT4[0]) for t in range(3)], [LONG, QUIET, QUIET]).ambiguous == 0
 
 
+def test_sizing_learns_from_the_round_trips_of_the_run() -> None:
+    """0.25 % at risk for 30 round trips, then what a record of every second trip won at two to one allows: the maximum."""
+    rules = PLAIN._replace(fixed_lots=0, lot_size=0.001, day_entries_max=1_000, streak_max=1_000)
+    bars = [bar(t, (100, 109, 100, 100) if t % 2 else (100, 100, 90, 100)) for t in range(40)]
+    sizes = told(bars, [LONG] * 40, rules).of(state.K_SIZE)
+    risks = [fee for _, _, _, _, _, _, fee, _, _ in sizes]
+    assert risks[:30] == [0.0025] * 30
+    assert risks[31] == 0.02
+
+
 def test_the_record_of_the_last_hundred_trips_is_what_sizing_learns_from() -> None:
     """The 101st round trip pushes the first out of the estimate."""
     ring, ledger = [0.0] * 100, start(1.0).ledger
