@@ -1,0 +1,112 @@
+"""What a model can do, tried out: one call, two at once, a result read back, the size of its context. For `doctor --model`.
+
+Called by app/cli/models.py. It asks about made-up prices: nothing of the desk is sent. Each wire is tried, the configured one
+first; the first that calls a tool and reads its result is the one to name in desk.toml.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, cast
+
+from agents.endpoints import Endpoint, WireName
+from agents.model import Message, ModelDown, Reply
+from agents.wires.faults import WireFault
+from agents.wires.model import WIRES, WireModel
+from tools.contract import Args, Effect, Tool, refused
+
+CODE_WORD = "MAUVE"
+PRICE = "61250"
+FILLER = "The desk was quiet and nothing was traded in this hour. "
+CONTEXT_TOKENS = 6_000  # more than the 4,096 at which some servers cut
+
+
+class PriceArgs(Args):
+    """Which one."""
+
+    symbol: Literal["BTC", "ETH", "SOL"]
+
+
+PRICE_OF = Tool("price_of", Effect.READ, PriceArgs, "The last price of a symbol.", lambda _ctx, _args: refused("a probe"))
+RULES = Message("system", "You answer questions about prices. You know none by heart: call price_of for each one you need.")
+
+
+class Check(NamedTuple):
+    """One thing that was tried on one wire: ok, warning or bad."""
+
+    wire: str
+    name: str
+    state: str
+    text: str
+
+
+def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
+    """Try every wire, the configured one first; told as it goes. A rejected key or a dead address ends it."""
+    first = [endpoint.wire, *(wire for wire in WIRES if wire != endpoint.wire)]
+    for wire in first:
+        model = WireModel(endpoint._replace(wire=cast("WireName", wire)), key)
+        try:
+            yield from _of_wire(wire, model)
+        except ModelDown as error:
+            yield Check(wire, "one call", "bad", str(error))
+            if not isinstance(error, WireFault) or error.status in (401, 403) or (error.status is None and error.again):
+                return
+
+
+def works(checks: Sequence[Check]) -> str | None:
+    """The first wire that called a tool and read its result; None when none did."""
+    good = {(check.wire, check.name) for check in checks if check.state == "ok"}
+    wires = dict.fromkeys(check.wire for check in checks)
+    return next((wire for wire in wires if {(wire, "one call"), (wire, "result")} <= good), None)
+
+
+def _of_wire(wire: str, model: WireModel) -> Iterator[Check]:
+    """The four checks on one wire. Raises ModelDown when not even the first call gets an answer."""
+    question = [RULES, Message("user", "What is the price of BTC? Call price_of.")]
+    reply = model.complete(question, [PRICE_OF])
+    right = [call for call in reply.calls if call.name == "price_of" and call.args.get("symbol") == "BTC"]
+    if not right:
+        yield Check(wire, "one call", "bad", f"no tool call came, but: {_said(reply)}")
+        return
+    yield Check(wire, "one call", "ok", "the tool was called with the right argument")
+    yield _tried(wire, "result", lambda: _result(model, question, reply))
+    yield _tried(wire, "two calls", lambda: _two(model))
+    yield _tried(wire, "context", lambda: _context(model))
+
+
+def _tried(wire: str, name: str, check: Callable[[], tuple[str, str]]) -> Check:
+    try:
+        state, text = check()
+    except ModelDown as error:
+        state, text = "bad", str(error)
+    return Check(wire, name, state, text)
+
+
+def _result(model: WireModel, question: Sequence[Message], reply: Reply) -> tuple[str, str]:
+    heard = [
+        *question,
+        Message("assistant", reply.text, reply.calls, raw=reply.raw),
+        *(Message("tool", f'{{"price": {PRICE}}}', call_id=call.id) for call in reply.calls),
+    ]
+    text = model.complete(heard, [PRICE_OF]).text.replace(",", "").replace(" ", "")
+    return ("ok", "the result was read and told") if PRICE in text else ("bad", f"the result was not told, but: {text[:80]!r}")
+
+
+def _two(model: WireModel) -> tuple[str, str]:
+    asking = Message("user", "What are the prices of BTC and of ETH? Call price_of for both in the same step.")
+    reply = model.complete([RULES, asking], [PRICE_OF])
+    if len({str(call.args.get("symbol")) for call in reply.calls} & {"BTC", "ETH"}) == 2:
+        return "ok", "two calls in one step"
+    return "warning", f"{len(reply.calls)} call in a step: slower, not wrong"
+
+
+def _context(model: WireModel) -> tuple[str, str]:
+    tokens = min(CONTEXT_TOKENS, int(model.endpoint.context_tokens * 0.7))
+    filler = FILLER * int(tokens * 3.5 / len(FILLER))
+    hidden = Message("system", f"The code word is {CODE_WORD}. Say it when you are asked for it.")
+    reply = model.complete([hidden, Message("user", f"{filler}\nWhat is the code word? Answer with that word alone.")], [])
+    if CODE_WORD in reply.text.upper():
+        return "ok", f"about {tokens:,} tokens are read whole"
+    return "bad", f"of about {tokens:,} tokens the beginning was not read, or not followed: {_said(reply)}"
+
+
+def _said(reply: Reply) -> str:
+    return repr(" ".join(reply.text.split())[:80]) if not reply.calls else f"a call of {reply.calls[0].name[:40]}"
