@@ -1,0 +1,72 @@
+"""`nightdesk ui`: the page, as a Streamlit process of its own. `nightdesk up` starts it; the page talks to the API alone."""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from engine.errors import Busy
+
+HOST = "127.0.0.1"
+# what Streamlit is told, whatever folder it is started from
+OPTIONS = {
+    "server.address": HOST,
+    "server.headless": "true",
+    "server.fileWatcherType": "none",
+    "server.runOnSave": "false",
+    "server.enableStaticServing": "false",
+    "server.maxUploadSize": "1",
+    "browser.gatherUsageStats": "false",
+    "browser.serverAddress": HOST,
+    "client.toolbarMode": "minimal",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
+    "theme.base": "dark",
+    "theme.backgroundColor": "#10151c",
+    "theme.secondaryBackgroundColor": "#18202a",
+    "theme.textColor": "#d7dee7",
+    "theme.primaryColor": "#4b8fd1",
+    "theme.borderColor": "#2a3542",
+    "theme.baseFontSize": "15",
+    "theme.baseRadius": "small",
+    "logger.level": "warning",
+}
+HOSTS = ("127.0.0.1", "localhost")  # a foreign name that resolves to this machine is no way in
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("ui")(ui)
+
+
+def ui(
+    port: int = typer.Option(None, "--port", min=1, max=65535, help="default: [ui] port of desk.toml, 8421"),
+    api: str = typer.Option("", "--api", metavar="URL", help="where the API is; default: this machine, [api] port"),
+) -> None:
+    """Serve the page on 127.0.0.1 until Ctrl-C; it needs the API (`nightdesk api`, or `nightdesk up` for everything)."""
+    from app.children import LOOPBACK, allowed_ui, ports, taken
+
+    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    of_api, mine = ports(home)
+    mine = port or mine
+    if taken(mine):
+        raise Busy(f"port {mine} is taken", "another page may run there; choose one: NIGHTDESK_UI_PORT, [ui] port, or --port")
+    where = {
+        "NIGHTDESK_HOME": str(home),
+        "NIGHTDESK_API_URL": api or os.environ.get("NIGHTDESK_API_URL") or f"http://{LOOPBACK}:{of_api}",
+    }
+    command = command_of(mine)
+    os.execve(command[0], command, allowed_ui(os.environ) | where)  # noqa: S606 - our own interpreter, in a clean environment
+
+
+def command_of(port: int) -> list[str]:
+    """Streamlit's command line for the page."""
+    script = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port), *flags()]
+
+
+def flags() -> list[str]:
+    """Streamlit's settings as its command line takes them."""
+    said = [*OPTIONS.items(), *(("server.allowedHosts", host) for host in HOSTS)]
+    return [word for name, value in said for word in (f"--{name}", value)]

@@ -1,0 +1,141 @@
+"""A finished turn: steps, answer, curves of its runs, receipts, proposals, the way to another role. Called by app.ui.chat."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import card, charts, links, safe
+from app.ui.door import Door, Trouble
+from app.ui.figures import figure, money
+
+RUNS_MAX = 4  # curves under one answer
+SIGNS = {
+    "ok": ":material/check:",
+    "started": ":material/schedule:",
+    "no_data": ":material/search_off:",
+    "refused": ":material/block:",
+}
+CARRY = re.compile(r"--role (developer|operator|advisor)\b(?: \"([^\"\n]{1,300})\")?")
+OWNER = re.compile(r"\bbelongs? to the (developer|operator|advisor)\b")
+
+
+def show(door: Door, turn: Mapping[str, Any], *, latest: bool) -> None:
+    """Everything below a question that was answered."""
+    answer = turn.get("answer") or {}
+    ident = str(turn["id"])
+    _state(turn)
+    if answer.get("tool_calls"):
+        with st.expander(_steps_title(answer["tool_calls"])):
+            for call in answer["tool_calls"]:
+                st.markdown(step(call))
+    st.markdown(safe.markdown(answer.get("answer_md") or ""))
+    _curves(door, answer, ident, shown=latest)
+    _receipts(answer)
+    for proposal in answer.get("proposals") or []:
+        card.short(door, str(proposal), key=f"{ident}_{proposal}")
+    _carry(turn, str(answer.get("answer_md") or ""))
+    st.caption(_cost(turn, answer))
+
+
+def _state(turn: Mapping[str, Any]) -> None:
+    """A turn that did not end well says so first."""
+    if turn.get("state") == "cancelled":
+        st.warning("Cancelled before the answer.", icon=":material/cancel:")
+    elif turn.get("state") == "failed":
+        st.error("This turn failed; what it had found stands below.", icon=":material/error:")
+
+
+def _steps_title(calls: list[Mapping[str, Any]]) -> str:
+    bad = sum(call.get("status") not in ("ok", "started") for call in calls)
+    return f"{len(calls)} step{'s' if len(calls) != 1 else ''}" + (f", {bad} not done" if bad else "")
+
+
+def step(call: Mapping[str, Any]) -> str:
+    """A tool call as one line: name, arguments, how it ended."""
+    args = ", ".join(f"{k} {v}" for k, v in (call.get("args") or {}).items() if v not in (None, [], {}, ""))
+    status = str(call.get("status") or "running")
+    sign = SIGNS.get(status, ":material/progress_activity:" if status == "running" else ":material/error:")
+    name = safe.words(call.get("name") or call.get("tool") or "tool", 40)
+    return f"{sign} **{name}** {safe.words(args, 200)} · {safe.words(status, 20)}"
+
+
+def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
+    """The equity of the runs this answer computed, in one figure. Older answers keep theirs behind a button."""
+    runs = runs_of(answer)
+    if not runs:
+        return
+    label = "Equity of " + ", ".join(runs)
+    if not shown and not st.toggle(safe.words(label, 120), key=f"curve_{key}"):
+        return
+    curves = []
+    for run in runs:
+        try:
+            curves.append((run, door.get(f"/api/runs/{run}/equity", points=400)))
+        except Trouble as trouble:
+            st.caption(f"{safe.words(run)}: {trouble.markdown()}")
+    charts.equity(curves, key=f"equity_{key}", height=280)
+    with st.container(horizontal=True):
+        for run in runs:
+            links.button(safe.words(run, 40), "run", run, key=f"run_{key}_{run}", icon=":material/monitoring:")
+
+
+def runs_of(answer: Mapping[str, Any]) -> list[str]:
+    """Runs that a computing tool of this turn made or compared, in the order they were found."""
+    computed = {"backtest", "compare", "sweep", "walkforward", "run", "propose_config", "propose_tightening"}
+    if not any(call.get("name") in computed for call in answer.get("tool_calls") or []):
+        return []
+    found = [f["evidence"]["id"] for f in answer.get("facts") or [] if (f.get("evidence") or {}).get("kind") == "run"]
+    return [run for run in dict.fromkeys(found) if links.ID.fullmatch(run)][:RUNS_MAX]
+
+
+def _receipts(answer: Mapping[str, Any]) -> None:
+    """Every number of the answer with the run or event behind it, and what was struck out."""
+    facts, struck = answer.get("facts") or [], answer.get("struck") or []
+    if not facts and not struck:
+        return
+    with st.expander(f"{len(facts)} receipts" + (f" · {len(struck)} struck out" if struck else "")):
+        for entry in struck:
+            st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no fact stands behind it')}")
+        lines = [_receipt(fact) for fact in facts[:200]]
+        st.markdown("\n".join(["| what | value | stands on |", "|---|---|---|", *lines]) if lines else "")
+
+
+def _receipt(fact: Mapping[str, Any]) -> str:
+    evidence = fact.get("evidence") or {}
+    kind, ident = str(evidence.get("kind")), str(evidence.get("id"))
+    target = links.href(kind, ident)
+    said = safe.words(f"{kind} {ident}", 80)
+    where = f"[{said}]({target})" if target else said
+    value = safe.words(figure(fact.get("value"), str(fact.get("unit"))), 80)
+    return f"| {safe.words(fact.get('subject'), 80)}: {safe.words(fact.get('metric'), 60)} | {value} | {where} |"
+
+
+def _carry(turn: Mapping[str, Any], text: str) -> None:
+    """A button for the role that the request belongs to, when the answer names one."""
+    found = CARRY.search(text)
+    owner = found[1] if found else (named[1] if (named := OWNER.search(text)) else "")
+    if not owner or owner == turn.get("role"):
+        return
+    question = (found[2] if found and found[2] else turn.get("text")) or ""
+    label = f"Carry it to the {owner}"
+    st.button(label, key=f"carry_{turn['id']}", icon=":material/forward:", on_click=_carried, args=(owner, question))
+
+
+def _carried(owner: str, question: str) -> None:
+    """The other role's new thread, with the question ready to be sent."""
+    st.session_state["carried"] = question
+    st.query_params.from_dict({"tab": "chat", "role": owner})
+
+
+def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Which model answered, and what it cost."""
+    model, usage = answer.get("model") or {}, answer.get("usage") or {}
+    parts = ["OFFLINE model" if model.get("offline", True) else f"model {model.get('name')}"]
+    tokens = (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
+    parts += [f"{tokens:,} tokens"] if tokens else []
+    parts += [f"{money(usage['cost_usd'], 4)} USD"] if usage.get("cost_usd") is not None else []
+    if turn.get("ended_ms") and turn.get("created_ms"):
+        parts.append(f"{(turn['ended_ms'] - turn['created_ms']) / 1000:.1f} s")
+    return safe.words(" · ".join(parts))

@@ -1,0 +1,77 @@
+"""Plotly figures: equity with drawdown below it, several runs beside each other. Called by chat, proposals, desk and runs.
+
+Plotly reads tags in labels, so every name goes through safe.chart.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui.safe import chart
+
+COLORS = ("#5aa9e6", "#f4a259", "#7fc29b", "#c58af9", "#e8c547", "#d77a7a")
+RED = "#d9655f"
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+Curve = Mapping[str, Any]  # close_ms, equity, optimistic?, drawdown_frac
+
+
+def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300, relative: bool | None = None) -> None:
+    """Equity above, drawdown below; several curves start at 100 so that they can be compared."""
+    held = [(name, curve) for name, curve in curves if curve.get("close_ms")]
+    if not held:
+        st.caption("There is no equity curve yet.")
+        return
+    compared = len(held) > 1 if relative is None else relative
+    st.plotly_chart(_figure(held, compared, height), key=key, config=CONFIG, width="stretch")
+
+
+def _figure(curves: Sequence[tuple[str, Curve]], compared: bool, height: int) -> Any:
+    """The figure itself: two rows on one time axis."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.05)
+    for n, (name, curve) in enumerate(curves):
+        _add(figure, chart(name), curve, COLORS[n % len(COLORS)], compared)
+    figure.update_yaxes(title_text="start = 100" if compared else "equity, USDT", row=1, col=1, tickformat=",.6~g")
+    figure.update_yaxes(title_text="drawdown", tickformat=".1%", row=2, col=1)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="x unified",
+        showlegend=compared,
+        legend={"orientation": "h", "y": 1.12, "x": 0},
+    )
+    return figure
+
+
+def _add(figure: Any, name: str, curve: Curve, color: str, compared: bool) -> None:
+    """One curve: pessimistic as a line, optimistic dotted where there is one, drawdown filled below."""
+    import plotly.graph_objects as go
+
+    when = times(curve["close_ms"])
+    line = {"color": color, "width": 1.6}
+    figure.add_trace(go.Scatter(x=when, y=scaled(curve["equity"], compared), name=name, line=line), row=1, col=1)
+    if curve.get("optimistic") and not compared:
+        dotted = {"color": color, "width": 1, "dash": "dot"}
+        figure.add_trace(go.Scatter(x=when, y=curve["optimistic"], name="optimistic fills", line=dotted), row=1, col=1)
+    if curve.get("drawdown_frac"):
+        below = [None if d is None else -abs(d) for d in curve["drawdown_frac"]]
+        shape = {"color": RED if not compared else color, "width": 1}
+        area = go.Scatter(
+            x=when, y=below, name=f"{name} drawdown", line=shape, fill=None if compared else "tozeroy", showlegend=False
+        )
+        figure.add_trace(area, row=2, col=1)
+
+
+def times(ms: Sequence[int]) -> list[str]:
+    """UTC instants as plotly reads them."""
+    from datetime import UTC, datetime
+
+    return [datetime.fromtimestamp(t / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") for t in ms]
+
+
+def scaled(values: Sequence[float | None], compared: bool) -> list[float | None]:
+    """The values, or the values with their first at 100; what is missing stays missing."""
+    first = next((v for v in values if v), None)
+    return [None if v is None or not first else v / first * 100 for v in values] if compared else list(values)

@@ -1,0 +1,105 @@
+"""The chat tab: one thread of one role. Called by streamlit_app.py.
+
+Thread, turns and jobs are rows of the API; the address holds the thread's id and the page nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import answer, first, jobs, links, safe, turn
+from app.ui.door import Door, Trouble
+
+SHOWN = 12  # turns; what is older stands behind a button
+QUESTION_MAX = 4000
+
+
+def show(door: Door, role: str) -> None:
+    """The thread, or an empty one with something to begin with; the input below."""
+    thread = _thread(door, role)
+    if thread is None or not thread["turns"]:
+        _welcome(door, role)
+    else:
+        _turns(door, thread["turns"])
+    if thread is not None:
+        jobs.live(door, thread.get("jobs") or [])
+    _input(door, role, str(thread["id"]) if thread else "new")
+
+
+def _thread(door: Door, role: str) -> dict[str, Any] | None:
+    """The thread of the address, if there is one and it is this role's."""
+    ident = links.at("thread")
+    if not ident:
+        return None
+    try:
+        held: dict[str, Any] = door.get(f"/api/threads/{ident}")
+    except Trouble as trouble:
+        if trouble.down:
+            raise
+        st.warning(trouble.markdown())
+        return None
+    if held.get("role") != role:
+        links.go({"tab": "chat", "role": held.get("role"), "thread": ident})
+        st.rerun()
+    return held
+
+
+def _turns(door: Door, turns: Sequence[Mapping[str, Any]]) -> None:
+    """Question and answer, oldest first."""
+    hidden = len(turns) - SHOWN
+    if hidden > 0 and not st.toggle(f"Show {hidden} earlier questions", key="earlier"):
+        turns = turns[hidden:]
+    for held in turns:
+        with st.chat_message("user", avatar=":material/person:"):
+            st.markdown(safe.words(held.get("text"), QUESTION_MAX))
+        with st.chat_message("assistant", avatar=":material/nightlight:"):
+            if held["state"] in turn.ENDED:
+                answer.show(door, held, latest=held is turns[-1])
+            else:
+                turn.follow(door, str(held["id"]))
+
+
+def _welcome(door: Door, role: str) -> None:
+    """The first panel, who answers, and questions to begin with."""
+    first.panel(door)
+    roles = {r["name"]: r for r in door.get("/api/roles")["items"]}
+    held = roles.get(role) or {}
+    st.markdown(f"**{safe.words(held.get('title') or role.capitalize(), 80)}**: {safe.words(held.get('text'), 400)}")
+    with st.container(horizontal=True):
+        for n, example in enumerate((held.get("examples") or [])[:6]):
+            st.button(safe.words(example, 120), key=f"example_{n}", on_click=_send, args=(door, role, str(example), "new"))
+
+
+def _input(door: Door, role: str, thread: str) -> None:
+    """Where one types; a carried question waits above it until it is sent."""
+    carried = st.session_state.get("carried")
+    if carried:
+        with st.container(border=True):
+            st.markdown(f"For the {role}: {safe.words(carried, QUESTION_MAX)}")
+            with st.container(horizontal=True):
+                st.button(
+                    f"Ask the {role}", type="primary", key="send_carried", on_click=_send, args=(door, role, carried, thread)
+                )
+                st.button("Drop it", key="drop_carried", on_click=st.session_state.pop, args=("carried", None))
+    unsent = st.session_state.get("unsent")
+    if unsent:
+        st.error(unsent[0])
+        st.code(unsent[1], language=None, wrap_lines=True)
+    placeholder = f"Ask the {role} ...   /halt REASON stops the desk at once"
+    text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX)
+    if text:
+        _send(door, role, text, thread)
+        st.rerun()
+
+
+def _send(door: Door, role: str, text: str, thread: str) -> None:
+    """Ask. What was not taken is kept to be seen and copied: nothing that was typed is lost."""
+    st.session_state.pop("unsent", None)
+    try:
+        made = door.post("/api/turns", {"role": role, "text": text, "thread": thread})
+    except Trouble as trouble:
+        st.session_state["unsent"] = (trouble.markdown(), text)
+        return
+    st.session_state.pop("carried", None)
+    links.go({"tab": "chat", "role": role, "thread": made["thread"]})

@@ -1,0 +1,179 @@
+"""The desk tab: how it stands now. Called by streamlit_app.py; its other views are journal.py, runs.py and alerts.py.
+
+Sleeves, positions with their protective orders, equity and drawdown, how near each guardrail is, breakers and checks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import alerts, charts, journal, links, runs
+from app.ui.door import Door
+from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
+from app.ui.safe import chart, words
+
+TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts and checks"}
+EVERY_S = 5
+
+
+def show(door: Door) -> None:
+    """The view of the address."""
+    st.session_state["view"] = links.view()
+    st.segmented_control(
+        "View",
+        links.VIEWS,
+        key="view",
+        format_func=TITLES.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_turn_to,
+    )
+    views = {"overview": overview, "journal": journal.show, "runs": runs.show, "alerts": alerts.show}
+    views[links.view()](door)
+
+
+def _turn_to() -> None:
+    links.go({"tab": "desk", "view": st.session_state["view"]})
+
+
+@st.fragment(run_every=EVERY_S)
+def overview(door: Door) -> None:
+    """The desk at a glance, drawn anew by itself."""
+    desk, sleeves = door.desk(), door.get("/api/sleeves")["items"]
+    _figures(desk)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.markdown("**Equity and drawdown**")
+        charts.equity([("desk", door.get("/api/desk/equity", points=500))], key="desk_equity", height=300)
+    with right:
+        st.markdown("**Guardrails: how much of each limit is used**")
+        _guards(desk.get("guards") or [])
+    st.markdown("**Positions and their protective orders**")
+    _positions(sleeves)
+    st.markdown("**Sleeves**")
+    st.markdown(sleeve_table(sleeves))
+
+
+def _figures(desk: Mapping[str, Any]) -> None:
+    """Four numbers and what is tripped."""
+    one, two, three, four = st.columns(4)
+    one.metric("Equity, USDT", money(desk.get("equity")))
+    two.metric(
+        "Drawdown from peak",
+        percent(desk.get("drawdown_frac")),
+        help=f"halts at {percent((desk.get('limits') or {}).get('drawdown_frac_max'))}",
+    )
+    three.metric("Gross exposure", percent(desk.get("gross_frac"), 1), help="open and working notional, of equity")
+    four.metric("Version", number(desk.get("version")), help=f"active: {number(desk.get('active_version'))}")
+    for breaker in desk.get("breakers") or []:
+        st.error(f"Breaker tripped: {words(breaker, 200)}", icon=":material/bolt:")
+    if desk.get("state") not in (None, "running"):
+        st.warning(f"The desk is {words(desk['state'], 60)}.")
+
+
+def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
+    """A bar for each limit; 100 % is the limit."""
+    import plotly.graph_objects as go
+
+    known = [g for g in guards if is_number(g.get("used_frac"))]
+    if not known:
+        st.caption("No limit has been measured against yet.")
+        return
+    known = sorted(known, key=lambda g: float(g["used_frac"]))[-14:]
+    used = [min(1.0, max(0.0, float(g["used_frac"]))) for g in known]
+    colors = ["#d9655f" if u >= 0.8 else "#e8c547" if u >= 0.5 else "#5aa9e6" for u in used]
+    said = [f"{figure(g.get('value'), str(g.get('unit')))} of {figure(g.get('limit'), str(g.get('unit')))}" for g in known]
+    names = [chart(g.get("name")).replace("_", " ") for g in known]
+    bars = go.Bar(
+        x=used,
+        y=names,
+        orientation="h",
+        marker={"color": colors},
+        text=[f" {s}" for s in said],
+        textposition="auto",
+        hoverinfo="skip",
+    )
+    drawn = go.Figure(bars)
+    drawn.update_xaxes(range=[0, 1], tickformat=".0%")
+    drawn.update_layout(height=60 + 28 * len(known), margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35)
+    st.plotly_chart(drawn, key="guards", config=charts.CONFIG, width="stretch")
+    unknown = [str(g.get("name")) for g in guards if not is_number(g.get("used_frac"))]
+    if unknown:
+        st.caption(f"Not measured yet: {words(', '.join(unknown), 300)}")
+
+
+def _positions(sleeves: Sequence[Mapping[str, Any]]) -> None:
+    """Every open layer with what protects it; one without protection is said first and loud."""
+    rows = [row for sleeve in sleeves for row in _layers(sleeve)]
+    bare = [s["name"] for s in sleeves for layer in (s.get("position") or {}).get("layers") or [] if not layer.get("protective")]
+    if bare:
+        st.error(f"No protective order known for {words(', '.join(dict.fromkeys(bare)), 200)}", icon=":material/shield:")
+    if not rows:
+        st.caption("Flat: no position is open.")
+        return
+    head = ["| sleeve | side | size | entry | protective | away | target | open since |", "|---|---|---|---|---|---|---|---|"]
+    st.markdown("\n".join([*head, *rows]))
+
+
+def _layers(sleeve: Mapping[str, Any]) -> list[str]:
+    position = sleeve.get("position") or {}
+    lots, mark = position.get("lots"), None
+    if position.get("notional") and position.get("quantity"):
+        mark = abs(position["notional"] / position["quantity"])
+    rows = []
+    for layer in position.get("layers") or []:
+        share = abs(layer["lots"] / lots) if lots and layer.get("lots") else None
+        size = position["quantity"] * share if share is not None and position.get("quantity") is not None else None
+        kind = f"{layer.get('protective_kind') or ''} {layer.get('protective_state') or ''}".strip()
+        cells = [
+            words(sleeve["name"], 60),
+            words(position.get("side"), 10),
+            words(number(abs(size)) if size is not None else NONE),
+            words(price(layer.get("entry"))),
+            f"**{words(price(layer.get('protective')))}** {words(kind, 40)}",
+            words(_away(mark, layer.get("protective"))),
+            words(price(layer.get("target"))),
+            words(when(position.get("opened_ms"))),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _away(mark: float | None, level: Any) -> str:
+    """How far the last mark is from the protective level."""
+    return percent(abs(mark - level) / mark) if mark and is_number(level) else NONE
+
+
+def sleeve_table(sleeves: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each sleeve: what it runs, how it stands, what holds it."""
+    head = ["| sleeve | runs | equity | P&L | round trips | costs | version | state |", "|---|---|---|---|---|---|---|---|"]
+    return "\n".join([*head, *(_sleeve(s) for s in sleeves)]) if sleeves else "No sleeve is configured."
+
+
+def _sleeve(s: Mapping[str, Any]) -> str:
+    gained = s["equity"] - s["cash_start"] if is_number(s.get("equity")) and is_number(s.get("cash_start")) else None
+    costs = [s.get(name) for name in ("fees", "slippage")]
+    spent = sum(abs(c) for c in costs if is_number(c)) if any(is_number(c) for c in costs) else None
+    waiting = f" (v{s['waiting_version']} waits)" if s.get("waiting_version") else ""
+    cells = [
+        f"**{words(s.get('name'), 60)}**",
+        words(f"{s.get('strategy')} on {s.get('venue')} {s.get('symbol')} {s.get('timeframe')}", 100),
+        words(money(s.get("equity"))),
+        words(f"{gained:+,.2f}" if gained is not None else NONE),
+        words(count(s.get("trips"))),
+        words(money(spent)),
+        words(f"{'v' + str(s['version']) if s.get('version') else NONE}{waiting}"),
+        words(state_of(s), 120),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def state_of(s: Mapping[str, Any]) -> str:
+    """What a sleeve does now, in few words."""
+    position, order = s.get("position") or {}, s.get("order") or {}
+    parts = ["paused by a person" if s.get("paused") else ""]
+    parts += [f"no entries until {when(s['blocked_until_ms'])}" if s.get("blocked_until_ms") else ""]
+    parts += [f"pause until {when(s['paused_until_ms'])}" if s.get("paused_until_ms") else ""]
+    parts += [str(position.get("side") or "flat"), f"order {order.get('side')} waits" if order else ""]
+    return ", ".join(part for part in parts if part)

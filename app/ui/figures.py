@@ -1,0 +1,71 @@
+"""Numbers and times as people read them. Called by the pages; what is not known is a dash, never a zero."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+NONE = "–"
+
+
+def is_number(value: Any) -> bool:
+    """Whether there is a number to show."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def percent(value: Any, digits: int = 2) -> str:
+    """A fraction: 0.0123 -> 1.23 %."""
+    return f"{value * 100:,.{digits}f} %" if is_number(value) else NONE
+
+
+def money(value: Any, digits: int = 2) -> str:
+    """Quote currency: 10,000.00."""
+    return f"{value:,.{digits}f}" if is_number(value) else NONE
+
+
+def number(value: Any) -> str:
+    """A pure number, as short as it may be."""
+    return f"{value:,.6g}" if is_number(value) else NONE
+
+
+def price(value: Any) -> str:
+    """A price: two digits when it is large."""
+    return (f"{value:,.2f}" if abs(value) >= 100 else f"{value:.6g}") if is_number(value) else NONE
+
+
+def count(value: Any) -> str:
+    """A whole number."""
+    return f"{value:,.0f}" if is_number(value) else NONE
+
+
+def setting(value: Any) -> str:
+    """A parameter's value."""
+    return NONE if value is None else number(value) if is_number(value) else str(value)
+
+
+def when(ms: Any) -> str:
+    """UTC to the minute: 2025-03-04 05:15Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ") if is_number(ms) else NONE
+
+
+def day(ms: Any) -> str:
+    """UTC day."""
+    return when(ms)[:10] if is_number(ms) else NONE
+
+
+def length(seconds: Any) -> str:
+    """A length of time in its two largest units: 2 h 15 min."""
+    if not is_number(seconds):
+        return NONE
+    left, parts = abs(float(seconds)), []
+    for size, name in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        whole, left = divmod(left, size)
+        if whole:
+            parts.append(f"{whole:.0f} {name}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def figure(value: Any, unit: str) -> str:
+    """A value in its unit, as guards and facts carry it."""
+    forms = {"frac": percent, "usd": money, "price": price, "count": count, "bars": count, "ms": when}
+    if unit == "duration_ms":
+        return length(value / 1000) if is_number(value) else NONE
+    return forms.get(unit, setting)(value)

@@ -1,0 +1,82 @@
+"""The first panel: what is real on this desk, what a question sends where, and the one button that fetches data.
+
+Called by chat.py.
+
+Nothing is fetched unasked; the pull is a job of the API.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import jobs
+from app.ui.door import Door, Trouble
+from app.ui.figures import count, when
+from app.ui.safe import words
+
+OFFLINE = (
+    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. `OPENAI_API_KEY` in the "
+    "environment of the desk makes it a language model."
+)
+
+
+def panel(door: Door) -> None:
+    """Said before the first question."""
+    desk, data, model = door.desk(), door.get("/api/data"), door.get("/api/model")
+    with st.container(border=True, key="first_panel"):
+        st.markdown(_what_is_real(desk))
+        st.markdown(_what_is_sent(model))
+        if data.get("empty"):
+            _offer(door)
+        pulling = [j for j in door.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
+        for job in pulling[:1]:
+            jobs.follow(door, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
+
+
+def _what_is_real(desk: Mapping[str, Any]) -> str:
+    """Paper or live, which bars, desk time, worker."""
+    mode = "**Paper**: no real order leaves this desk." if desk.get("mode") == "paper" else "**LIVE**: real orders."
+    worker = desk.get("worker") or {}
+    health = f"The worker is {worker.get('phase') or 'running'}" if worker.get("running") else "**The worker is not running**"
+    bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]
+    checks = "all checks fine" if not bad else "; ".join(str(c.get("text")) for c in bad)
+    replayed = ", REPLAYED" if desk.get("stamp") == "REPLAYED" else ""
+    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not decided on a bar yet"
+    said = f"It walks {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
+    return f"{mode} {words(said, 400)} {health}: {words(checks, 500)}."
+
+
+def _what_is_sent(model: Mapping[str, Any]) -> str:
+    """Host, model and what leaves the machine, before anything is asked."""
+    if model.get("offline", True):
+        return OFFLINE
+    sends = ", ".join(str(x) for x in model.get("sends") or [])
+    host = words(model.get("host") or "an unnamed host", 80)
+    sent = f" Sent with each question: {words(sends, 400)}." if sends else ""
+    named = f"**Model {words(model.get('name'), 60)} at {host}** ({words(model.get('wire'), 20)})"
+    return f"{named}. {words(model.get('privacy'), 500)}{sent}"
+
+
+def _offer(door: Door) -> None:
+    """The one button."""
+    st.markdown("There are **no real bars** here: the market is SYNTHETIC. Backtests are worth more on recorded ones.")
+    st.button(
+        "Pull two years of BTC, ETH and SOL 15m bars",
+        type="primary",
+        icon=":material/download:",
+        key="pull",
+        on_click=_pull,
+        args=(door,),
+        help="From a venue's public API, no key needed: Binance, then OKX, then Bybit, until one answers.",
+    )
+    said = st.session_state.pop("pull_refused", None)
+    if said:
+        st.error(said)
+
+
+def _pull(door: Door) -> None:
+    try:
+        door.post("/api/data/pull", {})
+    except Trouble as trouble:
+        st.session_state["pull_refused"] = trouble.markdown()

@@ -1,0 +1,79 @@
+"""HALT and release, on every tab. Called by app.ui.head; HALT works with the API down, through the latch file (app.client)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui.door import Door, Trouble
+from app.ui.figures import when
+from app.ui.safe import plain, words
+
+NO_REASON = "halted from the page, no reason given"
+
+
+def halt_button(door: Door, session: Mapping[str, Any]) -> None:
+    """The button that is always there: asks why, then latches."""
+    with st.popover("HALT", type="primary", icon=":material/front_hand:", key="halt_open"):
+        st.markdown(
+            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays until a person releases it."
+        )
+        with st.form("halt_form", border=False, clear_on_submit=True):
+            reason = st.text_input("Why", max_chars=200, placeholder="what you saw", key="halt_reason")
+            if st.form_submit_button("Halt now", type="primary", width="stretch", key="halt_now"):
+                _halt(door, plain(reason) or NO_REASON, str(session.get("name") or ""))
+
+
+def _halt(door: Door, reason: str, name: str) -> None:
+    """Latch, and say how."""
+    try:
+        latch = door.halt(reason, name)
+    except Trouble as trouble:
+        st.error(
+            f"The halt was **not** latched: {words(trouble.what)}. In a terminal: `nightdesk halt --reason WHY`",
+            icon=":material/error:",
+        )
+        return
+    st.error(
+        "HALTED, by file alone: the API did not answer." if latch.get("by_file") else "HALTED.", icon=":material/front_hand:"
+    )
+
+
+def halted_banner(door: Door, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
+    """Why the desk stands still, and the way back."""
+    if not latch.get("halted"):
+        return
+    by = words(latch.get("by") or "somebody", 60)
+    since = when(latch.get("since_ms"))
+    with st.container(horizontal=True, vertical_alignment="center", key="halted"):
+        st.error(
+            f"**HALTED** by {by} since {since}: {words(latch.get('reason') or 'no reason recorded')}",
+            icon=":material/front_hand:",
+        )
+        with st.popover("Release", key="release_open"):
+            _release_form(door, session)
+
+
+def _release_form(door: Door, session: Mapping[str, Any]) -> None:
+    """A reason, a passphrase where people have one; what is not healthy is answered."""
+    who = f"{session.get('name') or 'nobody'} ({session.get('assurance') or 'claimed'})"
+    st.markdown(f"**Let the desk trade again**, as {words(who, 80)}.")
+    with st.form("release_form", border=False):
+        reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
+        passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""
+        if st.form_submit_button("Release", width="stretch"):
+            _release(door, plain(reason), passphrase)
+
+
+def _release(door: Door, reason: str, passphrase: str) -> None:
+    """Ask the API; show what it says."""
+    if not reason:
+        st.warning("A release needs a reason.")
+        return
+    try:
+        door.delete("/api/halt", {"reason": reason} | ({"passphrase": passphrase} if passphrase else {}))
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    st.toast("Released.", icon=":material/check:")
+    st.rerun()

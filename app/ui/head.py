@@ -1,0 +1,140 @@
+"""The strip on every tab: what is real here, how the desk stands, where to go, HALT. Called by streamlit_app.py.
+
+Paper or live, which bars, which model, desk time and the worker's health are read anew every few seconds; with the API
+down the strip says so and HALT stays.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import links
+from app.ui.door import Door, Trouble
+from app.ui.figures import NONE, money, percent, when
+from app.ui.halt import halt_button, halted_banner
+from app.ui.safe import words
+
+EVERY_S = 3
+TITLES = {"chat": "Chat", "proposals": "Proposals", "desk": "Desk"}
+STYLE = """<style>
+[data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
+.st-key-strip { background: var(--st-background-color, #10151c); padding: .35rem 0 .3rem; gap: .45rem;
+  border-bottom: 1px solid rgba(128, 140, 155, .25); }
+[data-testid="stMainBlockContainer"] { padding-top: 2.4rem; max-width: 1320px; }
+.st-key-halt_open button, .st-key-halt_now button { background: #c8453b; border-color: #c8453b; color: #fff; }
+.st-key-halt_open button:hover, .st-key-halt_now button:hover { background: #e0564b; border-color: #e0564b; color: #fff; }
+section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justify-content: flex-start; }
+[class*="st-key-line_"] { gap: .5rem; margin-bottom: -.9rem; }
+[class*="st-key-line_"] button { min-height: 1.6rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.6rem; }
+[data-testid="stMarkdownContainer"] table { font-variant-numeric: tabular-nums; font-size: .92rem; }
+[data-testid="stMarkdownContainer"] th, [data-testid="stMarkdownContainer"] td { padding: .25rem .6rem; }
+</style>"""
+
+
+def show(door: Door, session: Mapping[str, Any]) -> None:
+    """Draw the strip."""
+    st.html(STYLE)  # our own constant: no outside text ever comes near st.html
+    with st.container(key="strip"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            _navigation(door)
+            halt_button(door, session)
+        _standing(door, session)
+
+
+def _navigation(door: Door) -> None:
+    """The tabs; the address says which."""
+    pending = _pending(door)
+    st.session_state["nav"] = links.tab()
+    st.segmented_control(
+        "Tab",
+        links.TABS,
+        format_func=lambda name: TITLES[name] + (f" ({pending})" if name == "proposals" and pending else ""),
+        key="nav",
+        required=True,
+        label_visibility="collapsed",
+        on_change=_turn_to,
+    )
+
+
+def _turn_to() -> None:
+    links.go({"tab": st.session_state["nav"]})
+
+
+def _pending(door: Door) -> int:
+    """How many proposals wait; none that we know of when the API is down."""
+    try:
+        return int(door.desk().get("pending") or 0)
+    except Trouble:
+        return 0
+
+
+@st.fragment(run_every=EVERY_S)
+def _standing(door: Door, session: Mapping[str, Any]) -> None:
+    """The part of the strip that changes by itself."""
+    try:
+        desk = door.desk(fresh=True)
+    except Trouble as trouble:
+        st.error(f"{trouble.markdown()} The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for label, color, about in badges(desk):
+            st.badge(label, color=color, help=about)
+    halted_banner(door, desk.get("halt") or {}, session)
+
+
+def badges(desk: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """What every screen says: (label, color, explanation)."""
+    return [_mode(desk), _bars(desk), _time(desk), _worker(desk), _money(desk), _model(desk.get("model") or {})]
+
+
+def _mode(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+    mode = str(desk.get("mode") or "paper")
+    return (
+        words(mode.upper(), 20),
+        "blue" if mode == "paper" else "red",
+        "No real order leaves this desk." if mode == "paper" else "Real money.",
+    )
+
+
+def _bars(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+    source = str(desk.get("source") or "no bars yet")
+    replayed = "REPLAYED " if desk.get("stamp") == "REPLAYED" else ""
+    shown = source.upper() if source == "synthetic" else source
+    return (
+        words(f"{replayed}{shown} bars", 40),
+        "violet" if source == "synthetic" or replayed else "gray",
+        f"The desk walks {words(desk.get('walks') or NONE)}.",
+    )
+
+
+def _time(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+    told = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not run yet"
+    return told.replace(":", "\\:"), "gray", "The close of the last bar the desk has decided on, UTC. Answers speak of this time."
+
+
+def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+    worker = desk.get("worker") or {}
+    bad = [c for c in desk.get("checks") or [] if c.get("state") == "bad"]
+    if not worker.get("running"):
+        return "worker not running", "red", words(worker.get("note") or "Nothing trades, and protective orders are not amended.")
+    if bad:
+        return f"{len(bad)} check{'s' if len(bad) > 1 else ''} bad", "red", words("; ".join(str(c.get("text")) for c in bad))
+    return (
+        f"worker {words(worker.get('phase') or 'running', 30)}",
+        "green",
+        words(worker.get("note") or "It answers, and its checks are fine."),
+    )
+
+
+def _money(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+    drawdown = f" · drawdown {percent(desk.get('drawdown_frac'))}" if desk.get("drawdown_frac") else ""
+    return f"equity {money(desk.get('equity'), 0)}{drawdown}", "gray", "Of all sleeves, at the last close, in USDT."
+
+
+def _model(model: Mapping[str, Any]) -> tuple[str, str, str]:
+    if model.get("offline", True):
+        return "OFFLINE model", "orange", "A planner with fixed intents; no language model, nothing leaves this machine."
+    host = f" at {model['host']}" if model.get("host") else ""
+    return words(f"model {model.get('name')}", 60), "blue", words(f"{model.get('name')}{host}. {model.get('privacy') or ''}", 600)

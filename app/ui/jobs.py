@@ -1,0 +1,64 @@
+"""Jobs on the page: how far, cancel, what came of it. Called by chat.py, first.py and runs.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import links
+from app.ui.door import Door, Trouble
+from app.ui.safe import plain, words
+
+LIVE = ("queued", "running")
+
+
+def live(door: Door, items: Sequence[Mapping[str, Any]]) -> None:
+    """The jobs that still run, each followed by itself."""
+    for job in items:
+        if job.get("state") in LIVE:
+            follow(door, str(job["id"]))
+
+
+@st.fragment(run_every=1)
+def follow(door: Door, ident: str) -> None:
+    """One job until it ends; then the page is drawn anew, once."""
+    try:
+        job = door.get(f"/api/jobs/{ident}")
+    except Trouble as trouble:
+        st.caption(trouble.markdown())
+        return
+    if job["state"] not in LIVE:
+        show(job)
+        if not st.session_state.get(f"ended_{ident}"):
+            st.session_state[f"ended_{ident}"] = True
+            st.rerun()
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        share = min(1.0, max(0.0, float(job.get("progress") or 0)))
+        st.progress(share, text=words(f"{job.get('kind')} {job['state']} {share:.0%}", 80))
+        st.button("Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(door, ident))
+
+
+def show(job: Mapping[str, Any]) -> None:
+    """A job that has ended, in one line."""
+    kind = words(job.get("kind"), 40)
+    if job["state"] == "done":
+        st.success(f"{kind} done. {words(outcome(job.get('result') or {}), 500)}")
+        links.button(words(job.get("run_id")), "run", str(job.get("run_id") or ""), key=f"job_run_{job['id']}")
+    else:
+        st.error(f"{kind} {words(job['state'])}: {words(job.get('error') or 'no reason was recorded', 500)}")
+
+
+def outcome(result: Any) -> str:
+    """What a pull brought, and which venues refused; the same for any other job as far as it says."""
+    if not isinstance(result, Mapping) or "venue" not in result:
+        return ""
+    refused = "; ".join(f"{plain(r.get('venue'), 20)} refused: {plain(r.get('why'), 120)}" for r in result.get("refused") or [])
+    return f"{len(result.get('files') or [])} files from {result['venue']}." + (f" {refused}." if refused else "")
+
+
+def _cancel(door: Door, ident: str) -> None:
+    try:
+        door.post(f"/api/jobs/{ident}/cancel")
+    except Trouble as trouble:
+        st.toast(trouble.markdown())

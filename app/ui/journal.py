@@ -1,0 +1,114 @@
+"""The journal as a timeline with filters, and one event with its causes and consequences. Called by app.ui.desk."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import streamlit as st
+
+from app.ui import links
+from app.ui.door import Door, Trouble
+from app.ui.figures import when
+from app.ui.safe import plain, words
+
+KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "config", "incident", "snapshot", "mark", "bar")
+QUIET = (
+    "decision",
+    "intent",
+    "order",
+    "fill",
+    "funding",
+    "breaker",
+    "halt",
+    "config",
+    "incident",
+)  # shown unless asked otherwise
+PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
+PAGE = 60
+DAY_MS = 86_400_000
+
+
+def show(door: Door) -> None:
+    """One event by its address, or the timeline."""
+    ident = links.at("event")
+    if ident:
+        _story(door, ident)
+        return
+    query = _filters(door)
+    try:
+        page = door.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    if not page["items"]:
+        st.caption("Nothing was journaled that fits these filters.")
+    for event in page["items"]:
+        _line(event)
+    with st.container(horizontal=True):
+        if st.session_state.get("cursor"):
+            st.button("Newest", icon=":material/first_page:", on_click=_turn, args=(None,))
+        if page.get("next"):
+            st.button("Further back", icon=":material/chevron_right:", on_click=_turn, args=(page["next"],))
+
+
+def _turn(cursor: Any) -> None:
+    st.session_state["cursor"] = cursor
+
+
+def _filters(door: Door) -> dict[str, Any]:
+    """What to show; a filter begins at the newest again."""
+    sleeves = [plain(s["name"], 60) for s in door.get("/api/sleeves")["items"]]
+    one, two, three, four, five = st.columns([1.1, 2.4, 1.2, 1.5, 1.2], vertical_alignment="bottom")
+    change = {"on_change": _turn, "args": (None,)}
+    which = one.selectbox(
+        "Journal", ("desk", "people"), format_func={"desk": "desk", "people": "people and roles"}.get, key="j_which", **change
+    )
+    kinds: list[str] = []
+    if which == "desk":
+        kinds = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="all but bars, marks, snapshots", **change) or list(
+            QUIET
+        )
+    sleeve = three.selectbox("Sleeve", ["", *sleeves], format_func=lambda name: name or "all", key="j_sleeve", **change)
+    text = four.text_input("Contains", key="j_text", max_chars=80, **change)
+    day = five.date_input("Until day", value=None, key="j_day", help="desk time, UTC", **change)
+    until = None if day is None else int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp() * 1000)
+    return {"journal": which, "kinds": ",".join(kinds), "sleeve": sleeve, "text": text, "until_ms": until, "limit": PAGE}
+
+
+def _line(event: Mapping[str, Any]) -> None:
+    """An event: when, what, and the way to its story."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{event['id']}"):
+        links.button(words(event["id"], 20), "event", str(event["id"]), key=f"go_{event['id']}")
+        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(event.get('told'), 300)}")
+
+
+def _story(door: Door, ident: str) -> None:
+    """What led to an event, the event, what followed."""
+    st.button(
+        "Timeline", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "journal"},)
+    )
+    try:
+        told = door.get(f"/api/journal/{ident}")
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    for name, title in (("before", "What led to it"), ("followed", "What followed")):
+        if name == "followed":
+            _event(told["event"])
+        if told.get(name):
+            st.markdown(f"**{title}**")
+        for event in told.get(name) or []:
+            _line(event)
+
+
+def _event(event: Mapping[str, Any]) -> None:
+    """The event itself, whole."""
+    with st.container(border=True):
+        st.markdown(
+            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · `{when(event.get('t_event_ms'))}` desk time"
+        )
+        st.markdown(words(event.get("told"), 600))
+        written = f"written by {event.get('writer')}, received {when(event.get('t_recv_ms'))}"
+        st.caption(words(f"{written}, configuration v{event.get('config_version')}", 200))
+        st.code(json.dumps(event.get("body"), indent=1, ensure_ascii=False)[:8000], language="json")

@@ -1,0 +1,68 @@
+"""Addresses of our own: what an id leads to, and going there. Called by the pages and by app.ui.safe."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+TABS = ("chat", "proposals", "desk")
+VIEWS = ("overview", "journal", "runs", "alerts")
+ID = re.compile(r"[\w.-]{1,80}")
+TRIP = re.compile(r"([\w.-]{1,80})/t(\d{1,7})")
+IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # all that an address may hold
+
+
+def place(kind: str, ident: str) -> dict[str, str] | None:
+    """Where evidence is shown; None for what no page shows or what is no id."""
+    if kind in ("run", "trip") and (found := TRIP.fullmatch(ident)):
+        return {"tab": "desk", "view": "runs", "run": found[1], "trip": found[2]}
+    if not ID.fullmatch(ident):
+        return None
+    places = {
+        "run": {"tab": "desk", "view": "runs", "run": ident},
+        "event": {"tab": "desk", "view": "journal", "event": ident},
+        "proposal": {"tab": "proposals", "proposal": ident},
+        "config": {"tab": "proposals", "version": ident},
+        "thread": {"tab": "chat", "thread": ident},
+    }
+    return places.get(kind)
+
+
+def href(kind: str, ident: str) -> str:
+    """The same as an address within this page; empty when there is none."""
+    where = place(kind, ident)
+    return "?" + urlencode(where) if where else ""
+
+
+def at(name: str) -> str:
+    """A part of the address of this page, if it is an id; empty otherwise."""
+    said = str(st.query_params.get(name, ""))
+    return said if name in IDS and ID.fullmatch(said) else ""
+
+
+def tab() -> str:
+    """The tab of the address; chat unless it names another."""
+    said = at("tab")
+    return said if said in TABS else TABS[0]
+
+
+def view() -> str:
+    """The view of the desk tab."""
+    said = at("view")
+    return said if said in VIEWS else VIEWS[0]
+
+
+def go(where: Mapping[str, Any]) -> None:
+    """Be there from the next run on: role and thread are kept, other ids only when `where` names them."""
+    kept = {name: at(name) for name in ("role", "thread") if at(name)}
+    wanted = {**kept, **{name: str(value) for name, value in where.items() if value}}
+    st.query_params.from_dict({name: wanted[name] for name in IDS if wanted.get(name)})
+
+
+def button(label: str, kind: str, ident: str, *, key: str, icon: str | None = None) -> None:
+    """A button that goes where `ident` is shown, in this same browser tab."""
+    where = place(kind, ident)
+    if where:
+        st.button(label, key=key, icon=icon, type="tertiary", on_click=go, args=(where,))

@@ -1,0 +1,162 @@
+"""The proposals tab: what waits for a person, what became of the rest, versions and the way back. Called by streamlit_app.py."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import card, links, versions
+from app.ui.door import Door, Trouble
+from app.ui.figures import length, when
+from app.ui.safe import plain, words
+
+AGAIN = ("stale", "expired")  # states from which the same change can be proposed anew
+
+
+def show(door: Door, session: Mapping[str, Any]) -> None:
+    """One open card, or the list; versions below."""
+    ident = links.at("proposal")
+    if ident:
+        st.button("All proposals", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "proposals"},))
+        _open(door, session, ident)
+        return
+    _pending(door, session)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _decided(door)
+    with right:
+        versions.show(door)
+
+
+def _pending(door: Door, session: Mapping[str, Any]) -> None:
+    """All that waits, whole: nobody decides on a summary."""
+    st.subheader("Waiting for a person", anchor=False)
+    items = door.get("/api/proposals", state="pending", limit=50)["items"]
+    if not items:
+        st.caption("Nothing waits. Ask the developer for a change, or the operator for a tightening: they propose, you decide.")
+    for held in items:
+        with st.container(border=True):
+            _card(door, session, held)
+
+
+def _decided(door: Door) -> None:
+    """The latest that are no longer pending, one line each."""
+    st.subheader("Decided or gone", anchor=False)
+    items = [p for p in door.get("/api/proposals", limit=50)["items"] if p.get("state") != "pending"]
+    if not items:
+        st.caption("None yet.")
+    for held in items[:20]:
+        label, _ = card.DIRECTIONS.get(str(held.get("direction")), card.DIRECTIONS["unknown"])
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            links.button(words(held["id"], 40), "proposal", str(held["id"]), key=f"decided_{held['id']}")
+            at = when(held.get("decided_ms") or held.get("created_ms"))
+            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {label.lower()} · {at}", 200))
+
+
+def _open(door: Door, session: Mapping[str, Any], ident: str) -> None:
+    """One card by its address."""
+    try:
+        held = door.get(f"/api/proposals/{ident}")
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    with st.container(border=True):
+        _card(door, session, held)
+
+
+def _card(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """The whole card and what can be done with it."""
+    ident = str(held["id"])
+    card.title(held)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        st.markdown(card.diff_table(held))
+        card.worst_case(held)
+        card.standing(held)
+        _countdown(held)
+        _buttons(door, session, held)
+        card.told(ident)
+        if held.get("state") == "applied":
+            _adoption(door, ident)
+    with right:
+        card.evidence(door, held)
+
+
+def _countdown(held: Mapping[str, Any]) -> None:
+    """Time left, as a bar of the card's whole life."""
+    if held.get("state") != "pending":
+        return
+    left, whole = held["expires_ms"] - _now_ms(), max(1, held["expires_ms"] - held["created_ms"])
+    st.progress(min(1.0, max(0.0, left / whole)), text=f"{length(left / 1000)} left to decide" if left > 0 else "expired")
+
+
+def _buttons(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """Approve, reject, refresh: under the person's own name."""
+    ident, state = str(held["id"]), held.get("state")
+    name = words(session.get("name") or "nobody", 40)
+    if state in AGAIN:
+        st.button(
+            "Propose it anew on today's version",
+            key=f"refresh_{ident}",
+            icon=":material/refresh:",
+            on_click=card.refresh,
+            args=(door, ident),
+        )
+    if state != "pending":
+        return
+    with st.container(horizontal=True):
+        if held.get("direction") in ("tightens", "neutral"):
+            st.button(
+                f"Approve as {name}",
+                key=f"yes_{ident}",
+                type="primary",
+                icon=":material/check:",
+                on_click=card.approve,
+                args=(door, held),
+            )
+        else:
+            with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:"):
+                st.markdown("This change **loosens** what holds the desk back, or code cannot show that it does not.")
+                st.button(
+                    "I have seen that; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(door, held)
+                )
+        with st.popover("Reject …", key=f"no_{ident}"), st.form(f"reject_form_{ident}", border=False):
+            st.text_input("Why not", max_chars=200, key=f"why_{ident}")
+            st.form_submit_button("Reject", on_click=_rejected, args=(door, ident))
+
+
+def _rejected(door: Door, ident: str) -> None:
+    """The form's text is read when it is sent."""
+    card.reject(door, ident, plain(st.session_state.get(f"why_{ident}")) or "no reason given")
+
+
+@st.fragment(run_every=2)
+def _adoption(door: Door, ident: str) -> None:
+    """Ticks until the journal says that every sleeve trades by the new version."""
+    try:
+        adoption = door.get(f"/api/proposals/{ident}").get("adoption") or {}
+    except Trouble as trouble:
+        st.caption(trouble.markdown())
+        return
+    if adoption.get("adopted") and not adoption.get("waiting"):
+        st.success(f"Adopted: the desk runs version {words(adoption.get('desk_version'))}.", icon=":material/check_circle:")
+    elif adoption.get("adopted"):
+        waiting = ", ".join(map(str, adoption["waiting"]))
+        st.info(
+            f"Adopted; with their open position, the old version stays until it closes: {words(waiting)}", icon=":material/check:"
+        )
+    else:
+        st.info("Approved; the worker adopts it at its next bar …", icon=":material/progress_activity:")
+    if adoption.get("event"):
+        links.button(
+            words(f"journal {adoption['event']}"),
+            "event",
+            str(adoption["event"]),
+            key=f"adopted_{ident}",
+            icon=":material/menu_book:",
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

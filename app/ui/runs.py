@@ -1,0 +1,106 @@
+"""Stored runs: the list, one run with its curve and report, one round trip. Called by app.ui.desk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import charts, jobs, links
+from app.ui.card import METRICS
+from app.ui.door import Door, Trouble
+from app.ui.figures import count, day, money, number, percent, when
+from app.ui.safe import words
+
+MORE = (
+    ("Sortino", "sortino", number),
+    ("Calmar", "calmar", number),
+    ("exposure", "exposure_frac", percent),
+    ("turnover", "turnover", number),
+)
+
+
+def show(door: Door) -> None:
+    """One run by its address, or the list with the jobs that make new ones."""
+    run = links.at("run")
+    if run:
+        st.button(
+            "All runs", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "runs"},)
+        )
+        _one(door, run)
+        return
+    jobs.live(door, door.get("/api/jobs", live="true", limit=20)["items"])
+    items = door.get("/api/runs", limit=50)["items"]
+    if not items:
+        st.caption("No run is stored yet. Ask the developer for a backtest.")
+        return
+    head = [
+        "| run | made | strategy | instrument | bars | return | Sharpe | drawdown | round trips |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    st.markdown("\n".join([*head, *(_row(r) for r in items)]))
+
+
+def _row(r: Mapping[str, Any]) -> str:
+    cells = [
+        f"[{words(r['id'], 40)}]({links.href('run', str(r['id']))})",
+        words(when(r.get("created_ms"))),
+        words(r.get("strategy"), 60),
+        words(f"{r.get('symbol')} {r.get('timeframe')}", 60),
+        words(r.get("source") or "–", 20),
+        words(percent(r.get("total_return_frac"))),
+        words(f"{r['sharpe']:.2f}" if r.get("sharpe") is not None else "–"),
+        words(percent(r.get("max_drawdown_frac"))),
+        words(count(r.get("trades"))),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _one(door: Door, ident: str) -> None:
+    """Figures, both fill scenarios, the curve, the whole report."""
+    try:
+        run = door.get(f"/api/runs/{ident}")
+        curve = door.get(f"/api/runs/{ident}/equity", points=1000)
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    data = run.get("data") or {}
+    st.subheader(words(f"{run.get('strategy')} on {run.get('symbol') or ''} {run.get('timeframe') or ''}", 100), anchor=False)
+    span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} of them"
+    st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
+    _scenarios(run.get("scenarios") or {})
+    _trip(door, ident)
+    left, right = st.columns([3, 1], gap="large")
+    with left:
+        charts.equity([(ident, curve)], key=f"run_{ident}", height=380)
+    with right:
+        st.markdown(_metrics(run.get("metrics") or {}))
+    st.link_button("Whole report", door.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
+    with st.expander("Parameters, hashes"):
+        st.json({k: run.get(k) for k in ("params", "config_hash", "journal_hash", "data", "breakers")}, expanded=1)
+
+
+def _scenarios(scenarios: Mapping[str, Any]) -> None:
+    """Two scenarios, not a point."""
+    both = f"pessimistic {percent(scenarios.get('pessimistic'))}, optimistic {percent(scenarios.get('optimistic'))}"
+    st.markdown(words(f"Return under both fill rules: {both}; {count(scenarios.get('ambiguous_bars'))} ambiguous bars", 200))
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in (*METRICS, *MORE)]
+    return "\n".join(["| figure | value |", "|---|---|", *rows])
+
+
+def _trip(door: Door, run: str) -> None:
+    """A round trip a number stands on."""
+    trip = links.at("trip")
+    if not trip:
+        return
+    try:
+        told = door.get(f"/api/runs/{run}/trips/{trip}")
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    with st.container(border=True):
+        st.markdown(f"**Round trip {words(trip)}**: {words(told.get('text'), 1000)}")
+        held = told.get("trip") or {}
+        st.caption(words(", ".join(f"{k} {money(v, 4) if isinstance(v, float) else v}" for k, v in held.items()), 800))

@@ -1,0 +1,115 @@
+"""The one exit of text that a model or the outside wrote. Called by every page of app.ui.
+
+Nothing is passed through and then cleaned: a few known shapes (paragraph, list, table, bold, struck out, code, own link) are
+recognised and written anew, everything else is escaped sign by sign. So there are no images, no HTML, no formulas, no emoji
+or colour directives, and no link but to an id of our own.
+
+`markdown` for an answer, `words` for a name or a sentence in a label, `plain` where the widget itself shows text as text,
+`chart` for a plotly label (plotly reads tags and templates in its labels).
+"""
+
+import html
+import re
+
+from app.ui.links import href
+
+JOIN = "\u2060"  # a word joiner: not seen, and no address, e-mail or directive is recognised across it
+TEXT_MAX = 20_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^&=\"'])")
+_UNESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_INLINE = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|\[(?P<said>[^\[\]\n]{1,200})\]\((?P<kind>[a-z]{2,10}):(?P<id>[\w.\-/]{1,100})\)"
+    r"|\*\*(?P<bold>[^\n]+?)\*\*"
+    r"|~~(?P<struck>[^\n]+?)~~"
+    r"|(?<![\w*])\*(?P<soft>[^*\s][^*\n]*?)\*(?![\w*])"
+)
+_LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
+_HEADING = re.compile(r"^#{1,6}\s+(.*)$")
+_RULE = re.compile(r"^\|?[\s:|-]+\|?$")
+
+
+def plain(text: object, length: int = 300) -> str:
+    """Outside text as one line of text, for what shows text as it is: options, cells, captions of charts."""
+    bare = _CONTROL.sub("", " ".join(str("" if text is None else text)[: 4 * length].split()))
+    return bare if len(bare) <= length else bare[: length - 1] + "…"
+
+
+def words(text: object, length: int = 300) -> str:
+    """Outside text as one line inside a markdown label: seen as it was written, doing nothing."""
+    return _escaped(plain(text, length))
+
+
+def chart(text: object) -> str:
+    """Outside text for a plotly label: without the signs plotly reads as tags, entities and templates."""
+    return re.sub(r"[<>&%{}$]", " ", plain(text, 80))
+
+
+def markdown(text: str) -> str:
+    """A model's answer as markdown that only formats: no images, no HTML, own links only."""
+    clean = _CONTROL.sub("", html.unescape(str(text)[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")))
+    parts: list[str] = []
+    table: list[str] = []
+    for line in [*clean.split("\n"), ""]:
+        if line.lstrip().startswith("|") and line.count("|") > 1:
+            table.append(line)
+            continue
+        if table:
+            parts += ["", *_table(table), ""]
+            table = []
+        parts.append(_line(line))
+    return "\n".join(parts).strip()
+
+
+def _line(line: str) -> str:
+    """One line that is no table's."""
+    if found := _HEADING.match(line):
+        return f"**{_inline(found[1].strip('#* '))}**" if found[1].strip("#* ") else ""
+    if found := _LIST.match(line):
+        return f"{found[1]}{found[2] + '.' if found[2] else '-'} {_inline(found[3])}"
+    return _inline(line.strip())
+
+
+def _inline(text: str) -> str:
+    """Known shapes written anew, the rest escaped."""
+    parts, at = [], 0
+    for found in _INLINE.finditer(text):
+        parts.append(_escaped(text[at : found.start()]))
+        parts.append(_shape(found))
+        at = found.end()
+    return "".join([*parts, _escaped(text[at:])])
+
+
+def _shape(found: re.Match[str]) -> str:
+    """A recognised piece of a line."""
+    if found["code"]:
+        return found["code"]
+    if found["kind"]:
+        target = href(found["kind"], found["id"])
+        return f"[{_escaped(found['said'])}]({target})" if target else _escaped(found[0])
+    for name, mark in (("bold", "**"), ("struck", "~~"), ("soft", "*")):
+        if found[name]:
+            return f"{mark}{_inline(found[name].strip())}{mark}"
+    return _escaped(found[0])
+
+
+def _escaped(text: str) -> str:
+    """Text in which no sign means anything to a markdown reader."""
+    bare = _UNESCAPED.sub(r"\1", text)
+    bare = re.sub(r":(?=[^\s\d])", ":" + JOIN, bare)
+    bare = re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + JOIN + ".", bare).replace("@", "@" + JOIN)
+    return _PUNCTUATION.sub(r"\\\1", bare)
+
+
+def _table(lines: list[str]) -> list[str]:
+    """A markdown table; on its side when it is wider than it is long."""
+    rows = [[part.strip() for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in lines if not _RULE.match(line)]
+    wide = max((len(row) for row in rows), default=0)
+    if not wide:
+        return []
+    rows = [row + [""] * (wide - len(row)) for row in rows]
+    if wide > 6 >= len(rows):
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    lined = ["| " + " | ".join(_inline(part) or " " for part in row) + " |" for row in rows]
+    return [lined[0], "|" + "---|" * len(rows[0]), *lined[1:]]

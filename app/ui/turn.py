@@ -1,0 +1,83 @@
+"""A turn while it runs: what was understood, tools as they begin and end, progress, cancel. Called by app.ui.chat.
+
+The turn is a row of the API; this only looks, twice a second, so it does not matter who else looks or whether nobody does.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import answer
+from app.ui.door import Door, Trouble
+from app.ui.safe import markdown, words
+
+EVERY_S = 0.5
+ENDED = ("done", "failed", "cancelled")
+
+
+@st.fragment(run_every=EVERY_S)
+def follow(door: Door, ident: str) -> None:
+    """Draw the running turn; once it has ended, draw the whole page anew."""
+    try:
+        held = door.get(f"/api/turns/{ident}")
+        events = door.get(f"/api/turns/{ident}/events.json", after=0)["items"]
+    except Trouble as trouble:
+        st.warning(f"{trouble.markdown()} The turn is the API's; it is looked for again.", icon=":material/cloud_off:")
+        return
+    if held["state"] in ENDED:
+        st.rerun()
+    show(held, events)
+    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(door, ident))
+
+
+def show(held: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
+    """The steps so far; nothing is kept between two looks."""
+    steps = steps_of(events)
+    for event in events:
+        if event["kind"] == "understood":
+            st.markdown(f"*understood:* {words(event.get('text'), 400)}")
+        elif event["kind"] in ("text", "sentence", "said", "delta"):
+            st.markdown(markdown(str(event.get("text") or "")))
+        elif event["kind"] == "notice":
+            st.warning(words(event.get("text"), 400))
+    for step in steps:
+        st.markdown(answer.step(step))
+    _progress(held, steps)
+
+
+def steps_of(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tool calls in the order they began, each with how it ended."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event["kind"] == "tool_started":
+            found[str(event["id"])] = {
+                "id": event["id"],
+                "name": event.get("tool"),
+                "args": event.get("args"),
+                "status": "running",
+            }
+        elif event["kind"] == "tool_finished" and str(event["id"]) in found:
+            found[str(event["id"])]["status"] = event.get("status")
+    return list(found.values())
+
+
+def _progress(held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
+    """How far the running tool is; without a share, for how long it has been at it."""
+    progress = held.get("progress") or {}
+    seconds = max(0, time.time() - held["created_ms"] / 1000)
+    if progress.get("share") is not None:
+        st.progress(
+            min(1.0, max(0.0, float(progress["share"]))),
+            text=words(f"{progress.get('tool')} {float(progress['share']):.0%}, {seconds:.0f} s", 80),
+        )
+    else:
+        st.caption(f":material/progress_activity: {'working' if steps else 'thinking'}, {seconds:.0f} s")
+
+
+def _cancel(door: Door, ident: str) -> None:
+    try:
+        door.post(f"/api/turns/{ident}/cancel")
+    except Trouble as trouble:
+        st.toast(trouble.markdown())
