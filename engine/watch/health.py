@@ -117,15 +117,23 @@ def sleeves(mark: Event | None) -> Check:
     return Check("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
 
 
+def layers_of(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
+    """(sleeve, layer) of every open layer, as the mark tells it."""
+    held = {} if mark is None else mark.body["sleeves"]
+    return [(name, layer) for name, s in held.items() for layer in (s.get("position") or {}).get("layers", [])]
+
+
+def naked(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
+    """(sleeve, layer) of the open layers that no working protective order covers and that are not leaving already."""
+    return [(name, layer) for name, layer in layers_of(mark) if layer["protective_state"] != "working" and not layer.get("due")]
+
+
 def positions(mark: Event | None) -> Check:
     """Each open layer has a working protective order."""
-    held = {} if mark is None else mark.body["sleeves"]
-    layers = [(name, layer) for name, s in held.items() for layer in (s.get("position") or {}).get("layers", [])]
-    naked = [name for name, layer in layers if layer["protective_state"] != "working" and not layer.get("due")]
-    if naked:
-        return Check(
-            "protective orders", "bad", f"a position without a working protective order: {', '.join(dict.fromkeys(naked))}"
-        )
+    layers = layers_of(mark)
+    if bare := naked(mark):
+        names = dict.fromkeys(name for name, _ in bare)
+        return Check("protective orders", "bad", f"a position without a working protective order: {', '.join(names)}")
     text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
     return Check("protective orders", "ok", text, mark.id if mark else "")
 
@@ -134,13 +142,20 @@ def bars(home: Path, mark: Event | None) -> Check:
     """Whether the last bars had prices, in desk time."""
     if mark is None:
         return Check("bars", "unknown", "the desk has decided on no bar yet")
+    names, last = silent(home, mark)
+    if names:
+        return Check("bars", "warning", f"no price for {SILENT_BARS} bars: {', '.join(names)}", last)
+    return Check("bars", "ok", "the last bars are complete" if last else "no bar yet", last)
+
+
+def silent(home: Path, mark: Event) -> tuple[list[str], str]:
+    """(instruments without a price for SILENT_BARS bars in a row, id of the last bar event or "")."""
     step = int(beginning(journal_of(home)).get("timeframe_ms", 0))
     last = list(between(journal_of(home), mark.t_event_ms - SILENT_BARS * step - 1, mark.t_event_ms, {"bar"}))[-SILENT_BARS:]
-    names = last[-1].body["bars"] if last else {}
-    silent = [name for name in names if all(None in event.body["bars"][name][:5] for event in last)]
-    if silent and len(last) == SILENT_BARS:
-        return Check("bars", "warning", f"no price for {SILENT_BARS} bars: {', '.join(silent)}", last[-1].id)
-    return Check("bars", "ok", "the last bars are complete" if last else "no bar yet", last[-1].id if last else "")
+    if not last:
+        return [], ""
+    names = last[-1].body["bars"] if len(last) == SILENT_BARS else {}
+    return [name for name in names if all(None in event.body["bars"][name][:5] for event in last)], last[-1].id
 
 
 def ends(home: Path) -> Check:

@@ -1,0 +1,77 @@
+"""`nightdesk alerts ...`: what is or was wrong, who is on it, and whose Slack account is whose."""
+
+import time
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+
+JSON = typer.Option(False, "--json")
+AS = typer.Option("", "--as", metavar="NAME", help="who you are (default: your OS account's name)")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `alerts`."""
+    group = typer.Typer(no_args_is_help=True, help="What is wrong, or was: list, acknowledge; Slack accounts of people.")
+    group.command("list")(list_alerts)
+    group.command("ack")(ack)
+    group.command("slack")(slack)
+    app.add_typer(group, name="alerts")
+
+
+def list_alerts(
+    state: str = typer.Option("", "--state", help="open or resolved; without it both"),
+    limit: int = typer.Option(30, "--limit", min=1, max=1000),
+    as_json: bool = JSON,
+) -> None:
+    """Alerts, newest first, with what became of their messages."""
+    from app.home import open_home
+    from engine.errors import BadInput
+    from engine.watch.incidents import STATES, deliveries_of, listed, view
+
+    if state and state not in STATES:
+        raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
+    home = open_home()
+    items = [view(row, deliveries_of(home.engine, row.id)) for row in listed(home.engine, state or None, limit)]
+    out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)) or "No alerts.")
+
+
+def line(item: dict) -> str:
+    """An alert as two or three lines."""
+    by = (item["acked_by"] or {}).get("name")
+    standing = (
+        f"over at {out.stamp(item['resolved_ms'])}" if item["state"] == "resolved" else f"on it: {shown(by)}" if by else "OPEN"
+    )
+    head = f"{item['id']:<7}{item['severity']:<5} since {out.stamp(item['since_ms'])}  {standing}  {shown(item['what'])}"
+    lost = [f"{d['step']} to {d['sink']}: {d['state']}, {shown(d['error'])}" for d in item["deliveries"] if d["error"]]
+    do = [] if item["state"] == "resolved" else [f"       do: {shown(item['action'])} ({item['runbook']})"]
+    return "\n".join([head, *do, *(f"       not delivered, {text}" for text in lost)])
+
+
+def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as_json: bool = JSON) -> None:
+    """Take an alert upon yourself: it is not sent again."""
+    from app.alerts import acknowledge
+    from app.home import open_home
+    from app.people import identify, os_user
+    from engine.watch.incidents import view
+
+    home = open_home()
+    actor = identify(home.path, as_name or os_user(), "cli")
+    row = acknowledge(home, alert_id, actor, time.time_ns() // 1_000_000)
+    out.emit(view(row), as_json=as_json, text=lambda: f"{row.id} is yours, {actor.name}: it will not be sent again.")
+
+
+def slack(
+    name: str = typer.Argument(..., metavar="NAME"),
+    team: str = typer.Option(..., "--team", help="the workspace's id, T0123ABCD"),
+    user: str = typer.Option(..., "--user", help="the account's id, U0123ABCD"),
+) -> None:
+    """Let a Slack account decide as NAME. Needs NAME's own token."""
+    from app.home import open_home
+    from app.people import identify, link_slack
+
+    home = open_home()
+    identify(home.path, name, "cli")
+    link_slack(home.path, name.strip(), team, user)
+    typer.echo(f"{name} decides in Slack as {team}/{user}.")

@@ -1,0 +1,242 @@
+"""What runs by itself in the supervisor: checks every few seconds, deliveries, cards, the morning handover, Slack's line.
+
+Started by app.supervisor on a thread (`begin`), reports of dead children come in through `Schedules.died`. APScheduler runs
+each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from app import alerts, slack
+from app.alerts import Message, Sink, Undelivered
+from app.home import Home
+from app.settings import AlertsEntry
+from app.slack_socket import Line
+from engine.errors import DeskError
+from engine.store import db
+from engine.store.tables import Handover
+from engine.watch import handover, incidents
+from engine.watch.anomalies import evaluate
+from engine.watch.incidents import Change, Manners
+from engine.watch.lookout import Lookout
+from engine.watch.scene import Death, Finding
+
+DELIVER_S = 1.0
+CARDS_S = 3.0
+HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
+LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
+BLIND = 3  # checks in a row that failed: told without the database
+DAY_MS = 86_400_000
+
+
+class Schedules:
+    """Everything that runs by itself over one home; `start` and `stop` from any thread."""
+
+    def __init__(self, home: Home, sinks: list[Sink] | None = None, clock: Callable[[], int] = alerts.now_ms) -> None:
+        self.home, self.clock = home, clock
+        self.slack = slack.connect(home) if sinks is None else None
+        self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
+        self.lookout = Lookout(home.path, home.engine, home.desk.limits)
+        self.manners = manners_of(home.desk.alerts)
+        self.line = Line(home, self.slack) if self.slack and self.slack.app_token else None
+        self._failed, self._blind = 0, False
+        self._jobs: Any = None
+
+    def start(self) -> None:
+        """Begin. Returns at once; nothing here waits for a network."""
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        entry = self.home.desk.alerts
+        self.lookout.left_behind(self.clock())
+        names = ("check", "deliver", "cards", "walk", "handover")
+        pools = {name: ThreadPoolExecutor(1) for name in names} | {"default": ThreadPoolExecutor(1)}
+        quiet = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=slack.LOG)
+        now = datetime.now(UTC)
+        every = {"check": entry.check_s, "deliver": DELIVER_S, "cards": CARDS_S, "walk": entry.verify_minutes * 60}
+        work = {"check": self.check, "deliver": self.deliver, "cards": self.cards, "walk": self.lookout.walk}
+        for name, seconds in every.items():
+            self._jobs.add_job(kept(work[name]), "interval", seconds=seconds, executor=name, next_run_time=now, id=name)
+        hour, _, minute = handover_at(self.home).partition(":")
+        self._jobs.add_job(kept(self.hand_over), "cron", hour=int(hour), minute=int(minute), executor="handover", id="handover")
+        self._jobs.add_job(kept(self.missed), executor="handover", id="missed")
+        self._jobs.start()
+        if self.line is not None:
+            self.line.start()
+
+    def stop(self) -> None:
+        """End; what is being delivered is left to the next start."""
+        if self.line is not None:
+            self.line.close()
+        if self._jobs is not None:
+            self._jobs.shutdown(wait=False)
+
+    def died(self, process: str, code: int | None) -> None:
+        """A child of the supervisor ended without being asked to."""
+        self.lookout.deaths.append(Death(process, code, self.clock()))
+
+    def check(self) -> list[Change]:
+        """Look once: findings -> alert rows and deliveries. A database that cannot be asked is told without it."""
+        now_ms = self.clock()
+        try:
+            findings, unsure = evaluate(self.lookout.look(now_ms))
+            names = [sink.name for sink in self.sinks]
+            changes = incidents.settle(self.home.engine, findings, unsure, now_ms, self.manners, names)
+        except Exception as error:  # noqa: BLE001 - whatever stops the watch is itself the thing to tell
+            self._failed += 1
+            if self._failed >= BLIND and not self._blind:
+                self._blind = self.shout(blind_row(f"{type(error).__name__}: {error}", now_ms), "opened")
+            return []
+        if self._blind:
+            self._blind = not self.shout(
+                {**blind_row("", now_ms), "what": "The watch sees again.", "resolved_ms": now_ms}, "resolved"
+            )
+        self._failed = 0
+        for change in changes:
+            with suppress(DeskError):
+                say(incidents.get(self.home.engine, change.alert), change.step)
+        return changes
+
+    def shout(self, row: Mapping[str, Any], step: str) -> bool:
+        """Tell the terminal and every sink at once, past the database. True: it was told somewhere."""
+        sys.stdout.write(f"ALERT {row['severity']} {step}: {row['what']}\n")
+        sys.stdout.flush()
+        for sink in self.sinks:
+            with suppress(Undelivered):
+                sink.send(self.home, Message("alert", step, "watch", dict(row)))
+        return True
+
+    def deliver(self) -> int:
+        """Bring what is due."""
+        return alerts.deliver(self.home, self.sinks, self.clock())
+
+    def cards(self) -> None:
+        """Cards of proposals that wait, and of those that were decided; whose workspace this is, while that is unknown."""
+        alerts.cards(self.home, [sink.name for sink in self.sinks], self.clock())
+        if self.slack is not None:
+            with suppress(Undelivered):
+                self.slack.learn_team()
+
+    def missed(self) -> None:
+        """A handover whose hour went by while nothing ran."""
+        hour, _, minute = handover_at(self.home).partition(":")
+        due_ms = self.clock() // DAY_MS * DAY_MS + (int(hour) * 60 + int(minute)) * 60_000
+        if 0 <= self.clock() - due_ms <= LATE_MS:
+            self.hand_over()
+
+    def hand_over(self) -> bool:
+        """Make today's handover and owe it to every sink; False when it was made already."""
+        now_ms = self.clock()
+        today = handover.day(now_ms)
+        text, body = handover.made(self.home.path, self.home.engine, now_ms)
+        with db.write(self.home.engine) as session:
+            if session.get(Handover, today) is not None:
+                return False
+            session.add(Handover(day=today, created_ms=now_ms, text=text, body=dumped(body)))
+        alerts.owe(self.home, f"handover {today}", "handover", [sink.name for sink in self.sinks], now_ms)
+        return True
+
+
+def dumped(body: Mapping[str, Any]) -> str:
+    """JSON text of a body."""
+    import json
+
+    return json.dumps(body, sort_keys=True)
+
+
+def manners_of(entry: AlertsEntry) -> Manners:
+    """How insistent desk.toml wants alerts to be."""
+    quiet = [int(clock[:2]) * 60 + int(clock[3:]) for clock in (entry.quiet_from, entry.quiet_to)]
+    escalate_ms = int(entry.escalate_minutes * 60_000)
+    return Manners(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
+
+
+def handover_at(home: Home) -> str:
+    """The hour of the handover, UTC."""
+    return home.desk.schedules.get("handover", HANDOVER_AT)
+
+
+def blind_row(why: str, now_ms: int) -> dict[str, Any]:
+    """The watch's own alert, when it cannot even write it down."""
+    finding = Finding("watch", "watch", "page", f"The watch cannot see: {why[:300]}", "watch", now_ms, "run nightdesk doctor")
+    return {**finding._asdict(), "id": "watch", "runbook": finding.runbook, "acked_ms": now_ms, "resolved_ms": None}
+
+
+def say(row: Any, step: str) -> None:
+    """One line on the terminal of `nightdesk up`."""
+    if row.severity != "note":
+        sign = "over" if step == "resolved" else step
+        sys.stdout.write(f"ALERT {row.severity} {row.id} {sign}: {visible(row.what)}\n")
+        sys.stdout.flush()
+
+
+def visible(text: str) -> str:
+    """Outside text on one line of a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def kept(work: Callable[[], Any]) -> Callable[[], None]:
+    """A job that fails is tried again at its next turn; what failed is seen by the checks."""
+
+    def once() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - one failing job must not end the others
+            slack.LOG.error("%s failed: %s", getattr(work, "__name__", "job"), type(error).__name__)
+
+    return once
+
+
+class Watch:
+    """The supervisor's end of it: begins on a thread of its own, so that starting the worker waits for no import."""
+
+    def __init__(self) -> None:
+        self._schedules: Schedules | None = None
+        self._early: list[tuple[str, int | None]] = []
+        self._mutex = threading.Lock()
+        self._ended = False
+
+    def begin(self) -> None:
+        """Open the home of this environment and start; a home that cannot be opened is told and tried again."""
+        threading.Thread(target=self._begin, name="watch", daemon=True).start()
+
+    def _begin(self) -> None:
+        from app.home import open_home
+
+        while not self._ended:
+            try:
+                schedules = Schedules(open_home())
+            except Exception as error:  # noqa: BLE001 - the supervisor goes on whatever this is
+                sys.stdout.write(f"ALERT page: the watch cannot start: {visible(str(error))}\n")
+                sys.stdout.flush()
+                time.sleep(10.0)
+                continue
+            with self._mutex:
+                if self._ended:
+                    return
+                schedules.start()
+                self._schedules = schedules
+                for process, code in self._early:
+                    schedules.died(process, code)
+            return
+
+    def died(self, process: str, code: int | None) -> None:
+        """A child ended without being asked to."""
+        with self._mutex:
+            if self._schedules is not None:
+                self._schedules.died(process, code)
+            else:
+                self._early.append((process, code))
+
+    def end(self) -> None:
+        """Stop watching."""
+        with self._mutex:
+            self._ended = True
+            if self._schedules is not None:
+                self._schedules.stop()

@@ -1,0 +1,141 @@
+"""Slack as a sink of alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
+
+Called by app.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment variables that
+desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack_clicks decides what comes back.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from app import slack_blocks
+from app.alerts import Message, Undelivered
+from app.home import Home
+from app.settings import SlackEntry
+from engine.errors import DeskError
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+TIMEOUT_S = 5
+SECRET_MIN = 8
+FATAL = frozenset(
+    {"invalid_auth", "account_inactive", "token_revoked", "not_authed", "channel_not_found", "is_archived", "not_in_channel"}
+)
+LOG = logging.getLogger("nightdesk.slack")  # what the library says may hold addresses and bodies: it goes nowhere
+LOG.addHandler(logging.NullHandler())
+LOG.propagate = False
+LOG.setLevel(logging.CRITICAL)
+
+
+class Slack:
+    """One workspace's channel. `name` is the sink's."""
+
+    name = "slack"
+
+    def __init__(self, entry: SlackEntry, client: "WebClient", app_token: str = "", signing_secret: str = "") -> None:
+        self.entry, self.client = entry, client
+        self.app_token, self.signing_secret = app_token, signing_secret
+        self.team = entry.team
+
+    def send(self, home: Home, message: Message) -> str:
+        """Post, or change what is posted. Returns "channel ts". Raises Undelivered."""
+        text, blocks = self.rendered(home, message)
+        channel, _, ts = message.before.partition(" ")
+        said = {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+        if message.kind == "card" and message.step == "decided" and ts:
+            return self.call("chat.update", channel=channel, ts=ts, **said)
+        if ts:
+            said |= {"thread_ts": ts, "reply_broadcast": True}
+        return self.call("chat.postMessage", channel=self.entry.channel, **said)
+
+    def rendered(self, home: Home, message: Message) -> tuple[str, list[dict[str, Any]]]:
+        """(line, blocks) of a message."""
+        if message.kind == "alert":
+            return slack_blocks.alert(message.row, message.step, self.entry.page_url)
+        if message.kind == "handover":
+            return slack_blocks.handover(message.row, self.entry.page_url)
+        if message.step == "decided" or message.row["state"] != "pending":
+            return slack_blocks.decided(message.row)
+        return slack_blocks.card(message.row, self.entry.page_url, runs_of(home, message.row))
+
+    def whisper(self, channel: str, user: str, text: str, tries: int = 4) -> None:
+        """Tell one person something that only they see; tried a few times. Raises Undelivered."""
+        for left in range(tries - 1, -1, -1):
+            try:
+                block = slack_blocks.section(slack_blocks.plain(text))
+                self.call("chat.postEphemeral", channel=channel, user=user, text=slack_blocks.escaped(text, 400), blocks=[block])
+                return
+            except Undelivered as error:
+                if error.final or not left:
+                    raise
+                time.sleep(min(error.wait_s or 0.5, 5.0))
+
+    def learn_team(self) -> None:
+        """Which workspace the token is of, when desk.toml does not say. Raises Undelivered."""
+        if not self.team:
+            self.team = str(self._asked("auth.test").get("team_id") or "")
+
+    def call(self, method: str, **body: Any) -> str:
+        """One call of the Web API; "channel ts" of what it made. Raises Undelivered, with the wait that Slack asks for."""
+        answer = self._asked(method, **body)
+        return f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}".strip()
+
+    def _asked(self, method: str, **body: Any) -> Mapping[str, Any]:
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        try:
+            answer = self.client.api_call(method, json=body)
+        except SlackApiError as error:
+            said = str(error.response.get("error") or error.response.status_code) if error.response is not None else "no answer"
+            wait = error.response.headers.get("Retry-After") if error.response is not None else None
+            raise Undelivered(f"{method}: {said}", seconds(wait), final=said in FATAL) from None
+        except (SlackClientError, OSError, ValueError) as error:
+            raise Undelivered(f"{method}: {type(error).__name__}") from None
+        return answer.data if isinstance(answer.data, dict) else {}
+
+
+def seconds(word: Any) -> float | None:
+    """A Retry-After header as seconds; it may come as a list."""
+    text = str(word[0] if isinstance(word, list) and word else word or "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def runs_of(home: Home, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The evidence runs of a proposal: role -> run."""
+    from engine.store.runs import Runs
+
+    found: dict[str, dict[str, Any]] = {}
+    for item in row["evidence"]:
+        if {"role", "run_id"} <= set(item) and len(found) < 4:
+            try:
+                found[str(item["role"])] = dict(Runs(home.runs).load(str(item["run_id"])))
+            except DeskError:
+                found[str(item["role"])] = {"run_id": item["run_id"]}
+    return found
+
+
+def connect(home: Home, environment: Mapping[str, str] | None = None) -> Slack | None:
+    """The desk's Slack; None while desk.toml has no [slack] or the environment no bot token. Nothing is sent yet."""
+    entry = home.desk.slack
+    seen = os.environ if environment is None else environment
+    token = seen.get(entry.bot_token_env, "") if entry is not None else ""
+    if entry is None or not token:
+        return None
+    from slack_sdk import WebClient
+
+    client = WebClient(token=token, base_url=entry.base_url, timeout=TIMEOUT_S, retry_handlers=[], logger=LOG)
+    secret = seen.get(entry.signing_secret_env, "")
+    return Slack(entry, client, seen.get(entry.app_token_env, ""), secret if len(secret) >= SECRET_MIN else "")
+
+
+def as_json(text: str) -> dict[str, Any]:
+    """A JSON object; empty when it is none."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,112 @@
+"""Slack's signed requests: body and headers -> a response. Called by the API's Slack callback route, which adds nothing.
+
+A request counts when its signature and timestamp are right (Slack's v0 scheme, five minutes), it is a form, and it was not taken
+before: its digest is stored. A halt is latched even when the database cannot say whether the request is a replay.
+"""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, delete
+
+from app.home import Home
+from app.slack import Slack, as_json
+from app.slack_clicks import Answer, command, follow, interaction, tell
+from engine.errors import DeskError
+from engine.store import db
+from engine.store.tables import SlackRequest
+
+BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
+KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
+FORM = "application/x-www-form-urlencoded"
+AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # what follows an answer: Slack waits three seconds for us
+
+
+class Response(NamedTuple):
+    """What the route answers: HTTP status, and JSON (empty: an empty body)."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def verify(secret: str, body: bytes, headers: Mapping[str, str], now_s: float) -> bool:
+    """Whether Slack has signed this body, lately."""
+    from slack_sdk.signature import Clock, SignatureVerifier
+
+    class Now(Clock):
+        """The caller's clock."""
+
+        def now(self) -> float:
+            return now_s
+
+    named = {key.lower(): value for key, value in headers.items()}
+    timestamp, signature = named.get("x-slack-request-timestamp", ""), named.get("x-slack-signature", "")
+    if not secret or not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 15 and signature.isascii()):
+        return False
+    try:
+        return SignatureVerifier(secret, Now()).is_valid(body, timestamp, signature)
+    except UnicodeDecodeError:
+        return False
+
+
+def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, str]) -> Response:
+    """One request of Slack's callback. 401: not Slack's, or taken before; 413, 415: not what Slack sends; 404: Slack is off."""
+    if slack is None or not slack.signing_secret:
+        return Response(404, {"error": "Slack is not configured"})
+    if len(body) > BODY_MAX:
+        return Response(413, {"error": "too large"})
+    if not verify(slack.signing_secret, body, headers, time.time()):
+        return Response(401, {"error": "not signed by Slack, or too long ago"})
+    kind = next((value for key, value in headers.items() if key.lower() == "content-type"), "")
+    if kind.partition(";")[0].strip().lower() != FORM:
+        return Response(415, {"error": f"only {FORM}"})
+    form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
+    return taken(home, slack, form, body, headers)
+
+
+def taken(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> Response:
+    """A genuine request: once."""
+    halts = form.get("command") == "/halt"
+    signature = next(value for key, value in headers.items() if key.lower() == "x-slack-signature")
+    try:
+        if not first_time(home, sha256(signature.encode() + body).hexdigest(), time.time_ns() // 1_000_000):
+            return Response(401, {"error": "this request was taken before"})
+    except DeskError:
+        if not halts:
+            return Response(503, {"error": "the desk's database is busy or away; try again"})
+    if "command" in form:
+        return said(command(home, slack, form))
+    payload = as_json(form.get("payload", ""))
+    answer = interaction(home, slack, payload) if payload else None
+    if answer is not None:
+        AFTER.submit(tell, home, slack, answer)
+    return Response(200, {}) if payload else Response(400, {"error": "no payload"})
+
+
+def said(answer: Answer) -> Response:
+    """A command's answer goes back in the response itself, for its sender alone."""
+    AFTER.submit(follow, answer)
+    return Response(200, {"response_type": "ephemeral", "text": escaped_text(answer.text)})
+
+
+def escaped_text(text: str) -> str:
+    """The answer for Slack's markup."""
+    from app.slack_blocks import escaped
+
+    return escaped(text)
+
+
+def first_time(home: Home, digest: str, now_ms: int) -> bool:
+    """Whether this request was not taken before; it is now. Raises DeskError when the database cannot say."""
+    try:
+        with db.write(home.engine) as session:
+            session.exec(delete(SlackRequest).where(col(SlackRequest.seen_ms) < now_ms - KEPT_MS))
+            session.add(SlackRequest(digest=digest, seen_ms=now_ms))
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""Socket Mode: what Slack sends down a websocket that this desk has opened itself, so that no port of its own is open.
+
+Called by app.scheduler in the supervisor. Turns envelopes into calls of app.slack_clicks; a command is answered in the
+acknowledgement, a click by a whisper. The library (slack_sdk, its built-in client) keeps the line up.
+"""
+
+import threading
+from collections import deque
+from typing import Any
+
+from app.home import Home
+from app.slack import LOG, Slack
+from app.slack_blocks import escaped
+from app.slack_clicks import Answer, command, follow, interaction, message, tell
+
+WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two tries to open the line
+PING_S = 5.0
+
+
+class Line:
+    """The open line of one desk."""
+
+    def __init__(self, home: Home, slack: Slack) -> None:
+        self.home, self.slack = home, slack
+        self.error = ""  # why it is not open
+        self._ended = threading.Event()
+        self._client: Any = None
+        self._seen: deque[str] = deque(maxlen=500)  # envelopes: Slack sends one again when we were slow
+        self._mutex = threading.Lock()
+
+    def start(self) -> None:
+        """Open it, trying until it is open or we are closed; returns at once."""
+        threading.Thread(target=self._open, name="slack-line", daemon=True).start()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._ended.set()
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Slack can reach us now."""
+        return self._client is not None and bool(self._client.is_connected())
+
+    def _open(self) -> None:
+        from slack_sdk.socket_mode import SocketModeClient
+
+        tries = 0
+        while not self._ended.is_set():
+            client = SocketModeClient(self.slack.app_token, web_client=self.slack.client, logger=LOG, ping_interval=PING_S)
+            client.socket_mode_request_listeners.append(self.take)
+            try:
+                client.connect()
+            except Exception as error:  # noqa: BLE001 - whatever keeps the line shut, it is tried again
+                self.error = type(error).__name__
+                client.close()
+            else:
+                self._client, self.error = client, ""
+                if self._ended.is_set():
+                    client.close()
+                return
+            self._ended.wait(WAIT_S[min(tries, len(WAIT_S) - 1)])
+            tries += 1
+
+    def take(self, client: Any, request: Any) -> None:
+        """One envelope: done once, then acknowledged; what follows comes last."""
+        from slack_sdk.socket_mode.response import SocketModeResponse
+
+        answer = self.once(request)
+        in_ack = answer is not None and request.type == "slash_commands"
+        payload = {"text": escaped(answer.text), "response_type": "ephemeral"} if in_ack and answer else None
+        try:
+            client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id, payload=payload))
+        finally:
+            if answer is not None and in_ack:
+                follow(answer)
+            elif answer is not None:
+                tell(self.home, self.slack, answer)
+
+    def once(self, request: Any) -> Answer | None:
+        """What an envelope asks for, unless it was done before."""
+        with self._mutex:
+            if request.envelope_id in self._seen:
+                return None
+            self._seen.append(request.envelope_id)
+        payload = request.payload if isinstance(request.payload, dict) else {}
+        if request.type == "slash_commands":
+            return command(self.home, self.slack, {key: str(value) for key, value in payload.items()})
+        if request.type == "interactive":
+            return interaction(self.home, self.slack, payload)
+        if request.type == "events_api":
+            event = payload.get("event")
+            return message(self.home, self.slack, event if isinstance(event, dict) else {}, str(payload.get("team_id") or ""))
+        return None

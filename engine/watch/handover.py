@@ -1,0 +1,134 @@
+"""The morning's handover, made by code: desk journal, alerts and proposals -> a short text and the same as JSON.
+
+Called by app.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The heads of both
+journals stand in it, so that records dropped at a journal's end are seen by whoever kept the message.
+"""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from engine.control import halt
+from engine.control.proposals import listed as proposals
+from engine.store.chain import EMPTY, Event, Head, end_of
+from engine.watch.attribution import Span, of_window
+from engine.watch.incidents import listed as alerts
+from engine.watch.window import beginning, between, journal_of, mark_at
+
+DAY_MS = 86_400_000
+LISTED = 8  # proposals and alerts named one by one
+
+
+def made(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[str, Any]]:
+    """(text, body) of the handover at wall time `now_ms`. Raises DeskError when journal or database cannot be read."""
+    path = journal_of(home)
+    mark = mark_at(path)
+    body: dict[str, Any] = {
+        "made_ms": now_ms,
+        "desk_ms": mark.t_event_ms if mark is not None else None,
+        "heads": {name: head_of(home / "journal" / f"{name}.jsonl")._asdict() for name in ("desk", "people")},
+        "proposals": [
+            {"id": row.id, "sleeve": row.sleeve, "direction": row.direction, "expires_ms": row.expires_ms}
+            for row in proposals(engine, now_ms, "pending")
+        ],
+        "alerts": [
+            {"id": row.id, "severity": row.severity, "what": row.what, "acked": row.acked_ms is not None}
+            for row in alerts(engine, "open")
+        ],
+    }
+    latch = halt.read(home, engine)
+    body["halt"] = {"halted": latch.halted, "by": latch.by, "reason": latch.reason}
+    if mark is not None:
+        body |= yesterday(home, mark)
+    return "\n".join(lines(body)), body
+
+
+def yesterday(home: Path, mark: Event) -> dict[str, Any]:
+    """What the desk's last whole day came to."""
+    path = journal_of(home)
+    end = mark.t_event_ms // DAY_MS * DAY_MS
+    events = list(between(path, end - DAY_MS, end, {"decision", "fill", "breaker", "order"}))
+    refused = Counter(str(e.body["refused_by"]) for e in events if e.kind == "decision" and e.body["action"] == "refused")
+    return {
+        "source": beginning(path).get("source"),
+        "stamp": mark.body.get("stamp"),
+        "day": day(end - DAY_MS),
+        "pnl": money(of_window(home, end - DAY_MS, end)),
+        "fills": sum(e.kind == "fill" for e in events),
+        "rejected": sum(e.kind == "order" and e.body["state"] == "rejected" for e in events),
+        "refused": dict(refused.most_common()),
+        "breakers": [f"{e.body['breaker']} ({e.body['sleeve'] or 'desk'})" for e in events if e.kind == "breaker"],
+        "equity": mark.body["equity"],
+        "version": mark.body["version"],
+        "positions": {
+            name: f"{s['position']['side']} {s['position']['quantity']:g}"
+            for name, s in mark.body["sleeves"].items()
+            if s.get("position")
+        },
+    }
+
+
+def money(span: Span | None) -> dict[str, Any] | None:
+    """P&L of the window in quote units: the desk's parts and each sleeve's change; None when nothing was decided in it."""
+    if span is None:
+        return None
+    whole = span.made.desk
+    parts = {name: getattr(whole, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
+    return parts | {"sleeves": {share.sleeve: share.change / 100 for share in span.made.shares}}
+
+
+def head_of(path: Path) -> Head:
+    """Where a journal ends now."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return EMPTY
+    try:
+        return end_of(descriptor, os.fstat(descriptor).st_size, path).head
+    finally:
+        os.close(descriptor)
+
+
+def day(ms: int) -> str:
+    """The UTC day of milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def lines(body: dict[str, Any]) -> list[str]:
+    """The handover for a person."""
+    told = []
+    if body["halt"]["halted"]:
+        told.append(f"The desk is HALTED by {body['halt']['by'] or 'somebody'}: {body['halt']['reason']}")
+    told += day_lines(body) if body["desk_ms"] is not None else ["The desk has decided on no bar yet."]
+    waiting = [f"{p['id']} {p['direction'].upper()} {p['sleeve']}" for p in body["proposals"]]
+    told.append(f"Proposals that wait for a person: {', '.join(waiting[:LISTED]) or 'none'}")
+    open_ = [f"{a['id']} {a['severity']}{'' if a['acked'] else ', nobody on it'}: {a['what'][:160]}" for a in body["alerts"]]
+    told += [f"Open alert {line}" for line in open_[:LISTED]] or ["No alert is open."]
+    heads = [f"{name} {head['id'] or 'empty'} {head['hash'][:16]}" for name, head in body["heads"].items()]
+    return [*told, f"Journal heads: {', '.join(heads)}"]
+
+
+def day_lines(body: dict[str, Any]) -> list[str]:
+    """Yesterday in a few lines."""
+    pnl = body["pnl"]
+    kind = f"{body['stamp'] or 'PAPER'}, {body['source'] or 'unknown'} bars"
+    if pnl is None:
+        first = f"Desk day {body['day']} ({kind}): no bar was decided on."
+    else:
+        parts = f"price {pnl['price']:+,.2f}, fees {-pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
+        sleeves = ", ".join(f"{name} {change:+,.2f}" for name, change in pnl["sleeves"].items())
+        first = (
+            f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}, slippage {pnl['slippage']:+,.2f}). {sleeves}"
+        )
+    refused = ", ".join(f"{count} by {rule}" for rule, count in body["refused"].items()) or "none"
+    held = ", ".join(f"{name} {text}" for name, text in body["positions"].items()) or "flat"
+    breakers = ", ".join(body["breakers"]) or "none"
+    return [
+        first,
+        f"{body['fills']} fills; refused: {refused}; rejected: {body['rejected']}; breakers: {breakers}",
+        f"Now: equity {body['equity']:,.2f}, {held}, configuration version {body['version']}",
+    ]

@@ -1,0 +1,190 @@
+"""Rules of the watch on hand-made scenes: each fault is one finding that names instrument, size and action; calm is silence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.halt import Latch
+from engine.control.limits import HardLimits
+from engine.store.chain import Event
+from engine.watch.anomalies import RULES, evaluate
+from engine.watch.health import Check
+from engine.watch.scene import RUNBOOKS, Death, Finding, Scene
+
+NOW, DESK_MS = 1_760_000_000_000, 1_735_689_600_000
+INSTRUMENT = "binance:BTC-USDT:perp"
+LAYER = {"lots": 20, "entry": 100.0, "protective": 95.0, "protective_state": "working", "due": None}
+POSITION = {"side": "long", "quantity": 0.02, "lots": 20, "layers": [LAYER]}
+SLEEVES = [
+    {"name": name, "instrument": f"binance:{coin}-USDT:perp"} for name, coin in (("btc-trend", "BTC"), ("eth-trend", "ETH"))
+]
+
+
+def mark(sleeve: dict[str, Any] | None = None, **more: Any) -> Event:
+    """A mark of a desk that holds BTC and is flat in ETH."""
+    held = {"equity": 10_000.0, "cash": 9_990.0, "position": POSITION} | (sleeve or {})
+    body = {"equity": 20_000.0, "peak": 20_000.0, "tripped": [], "stamp": "PAPER", "version": 1}
+    body |= {"sleeves": {"btc-trend": held, "eth-trend": {"equity": 10_000.0}}} | more
+    return Event("mark", DESK_MS, body, t_recv_ms=NOW - 500, id="d-9", seq=9)
+
+
+def scene(**more: Any) -> Scene:
+    """A calm desk in the middle of its day."""
+    checks = {name: Check(name, "ok", "fine") for name in ("worker", "protective orders", "journals", "disk")}
+    calm = {"now_ms": NOW, "checks": checks, "mark": mark(), "config": {"sleeves": SLEEVES}, "pid": 77, "absent_ms": None}
+    calm |= {"beat": {"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 300}, "phase_ms": NOW - 600_000, "deaths": ()}
+    return Scene(**{**calm, "limits": HardLimits(), "halt": Latch(False), **more})
+
+
+def only(found: Scene) -> Finding:
+    """The one finding of a scene."""
+    findings, unsure = evaluate(found)
+    assert len(findings) == 1, findings
+    assert unsure == frozenset()
+    return findings[0]
+
+
+def decisions(count: int, rule: str, sleeve: str = "btc-trend") -> tuple[Event, ...]:
+    """So many refused decisions in a row."""
+    body = {"sleeve": sleeve, "action": "refused", "refused_by": rule, "size": {"wanted": 0.05}}
+    return tuple(Event("decision", DESK_MS + n, body, t_recv_ms=NOW - 9_000 + n, id=f"d-{n}") for n in range(count))
+
+
+def orders(states: str) -> tuple[Event, ...]:
+    """Orders, r for rejected, f for filled."""
+    names = {"r": "rejected", "f": "filled"}
+    bodies = [{"sleeve": "btc-trend", "state": names[letter], "lots": 20} for letter in states]
+    return tuple(Event("order", DESK_MS + n, body, t_recv_ms=NOW, id=f"d-{n}") for n, body in enumerate(bodies))
+
+
+def test_a_calm_desk_is_silent() -> None:
+    """Nothing found, nothing unsure; the same while it waits at the end of recorded data, or before its first bar."""
+    assert evaluate(scene()) == ([], frozenset())
+    waiting = {"phase": "waiting", "note": "End of the recorded bars", "wall_ms": NOW}
+    old = mark()._replace(t_recv_ms=NOW - 86_400_000)
+    assert evaluate(scene(beat=waiting, mark=old)) == ([], frozenset())
+    assert evaluate(scene(beat={}, mark=None, pid=None, absent_ms=NOW - 600_000)) == ([], frozenset())
+
+
+PLANTED = {
+    "worker dead": {"pid": None, "absent_ms": NOW - 11_000},
+    "worker killed and back": {"deaths": (Death("worker", -9, NOW - 2_000),)},
+    "worker keeps dying": {
+        "deaths": tuple(Death("worker", 1, NOW - n * 20_000) for n in (3, 2, 1)),
+        "pid": None,
+        "absent_ms": NOW,
+    },
+    "bars stale": {"mark": mark()._replace(t_recv_ms=NOW - 40_000)},
+    "no price": {"silent": (INSTRUMENT,)},
+    "rejected in a row": {"recent": orders("frrrrr")},
+    "inputs missing": {"recent": decisions(5, "an input cannot be computed")},
+    "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
+    "naked": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})},
+    "drawdown near": {"mark": mark(equity=17_600.0)},
+    "drawdown tripped": {"mark": mark(equity=16_900.0, tripped=["desk drawdown"])},
+    "halted and still open": {"halt": Latch(True, "odd", "ann", NOW - 61_000)},
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED, ids=str)
+def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault: str) -> None:
+    """One finding, page severity; what is open stands in it with its size; it says what to do and where to read on."""
+    found = only(scene(**PLANTED[fault]))
+    assert found.severity == "page"
+    assert INSTRUMENT in found.what
+    assert "0.02" in found.what
+    assert len(found.action) > 15
+    assert found.runbook.endswith(".md")
+    assert found.since_ms <= NOW
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "severity"),
+    [
+        ({"recent": decisions(6, "leverage_max")}, "refused", "warn"),
+        ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "warn"),
+        ({"silent": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
+        ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
+        ({"deaths": (Death("api", -11, NOW - 1_000),)}, "worker", "warn"),
+        ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
+        ({"incidents": (Event("incident", 0, {"what": "odd"}, t_recv_ms=NOW, id="d-4"),)}, "incident", "warn"),
+        ({"undelivered": {"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"}}, "delivery", "warn"),
+    ],
+    ids=str,
+)
+def test_what_is_no_emergency_wakes_nobody(more: dict[str, Any], kind: str, severity: str) -> None:
+    """Warnings and notes are findings too, but no pages."""
+    found = only(scene(**more))
+    assert (found.kind, found.severity) == (kind, severity)
+
+
+def test_ordinary_refusals_and_broken_rows_are_no_findings() -> None:
+    """What another alert tells, what happens every day, a row that ended, and a row of four."""
+    for recent in (
+        decisions(9, "desk is halted"),
+        decisions(9, "entries paused"),
+        decisions(4, "leverage_max"),
+        (*decisions(5, "leverage_max"), decisions(1, "layers_max")[0]),
+        orders("rrrrf"),
+        orders("rrrr"),
+    ):
+        assert evaluate(scene(recent=recent))[0] == []
+
+
+def test_a_replay_of_the_past_wakes_nobody() -> None:
+    """A drawdown, a breaker and a naked layer of replayed bars are history."""
+    past = mark({"blocked_until_ms": DESK_MS + 1, "position": POSITION | {"layers": [LAYER | {"protective_state": "sent"}]}})
+    past = past._replace(body={**past.body, "equity": 1.0, "stamp": "REPLAYED"})
+    assert evaluate(scene(mark=past, beat={"phase": "replaying", "wall_ms": NOW}))[0] == []
+
+
+def test_a_worker_that_rests_is_not_dead_and_one_that_holds_is() -> None:
+    """Stopped by its person and flat: fine. Stopped with a position: a page."""
+    stopped = {"phase": "stopped", "wall_ms": NOW - 90_000}
+    flat = mark({"position": None})
+    away = {"beat": stopped, "pid": None, "absent_ms": NOW - 90_000}
+    assert evaluate(scene(**away, mark=flat))[0] == []
+    assert only(scene(**away)).kind == "worker"
+
+
+def test_a_hanging_worker_is_told_with_its_process() -> None:
+    """Holding its place and silent."""
+    checks = scene().checks | {"worker": Check("worker", "bad", "it hangs")}
+    found = only(scene(checks=checks, beat={"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 45_000}, pid=77))
+    assert "hangs: silent for 45 s" in found.what
+    assert "kill -9 77" in found.action
+
+
+def test_a_restarted_worker_is_not_stale_at_once() -> None:
+    """The last bar is an hour old because nothing ran; its phase has just begun."""
+    old = mark()._replace(t_recv_ms=NOW - 3_600_000)
+    assert evaluate(scene(mark=old, phase_ms=NOW - 1_000))[0] == []
+
+
+def test_what_cannot_be_worked_out_is_a_page_and_resolves_nothing() -> None:
+    """A mark of another shape, and a check that failed: unsure kinds are named so that their alerts stay open."""
+    found, unsure = evaluate(scene(mark=mark()._replace(body={"stamp": "PAPER"})))
+    assert {"protective", "drawdown", "breaker"} <= unsure
+    assert all(finding.severity == "page" for finding in found)
+    checks = scene().checks | {"disk": Check("disk", "unknown", "disk could not be looked at")}
+    found, unsure = evaluate(scene(checks=checks))
+    assert unsure == {"disk"}
+    assert [finding.kind for finding in found] == ["watch"]
+    broken = scene(mark=mark(equity=None))
+    assert [finding.fingerprint for finding in evaluate(broken)[0]] == ["watch:drawdown"]
+
+
+def test_every_kind_has_its_page_and_every_rule_its_kinds() -> None:
+    """A rule that breaks keeps the alerts of all its kinds open."""
+    assert {kind for _, kinds in RULES.values() for kind in kinds} | {"watch"} == set(RUNBOOKS)
+
+
+@pytest.mark.parametrize("name", sorted(set(RUNBOOKS.values())))
+def test_every_alert_has_a_page_for_three_in_the_morning(name: str) -> None:
+    """It is there, it is short, it has numbered steps, and it says when the alert is over."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "runbooks" / f"{name}.md").read_text()
+    assert text.startswith("# ")
+    assert len(text.splitlines()) < 25
+    assert "\n1. " in text
+    assert text.rstrip().splitlines()[-1].endswith(".")
