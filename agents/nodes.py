@@ -89,7 +89,7 @@ def asked(work: Work, state: TurnState) -> Reply:
             )
             if not work.fall(notice, len(state["messages"]), len(state["done"])):
                 raise
-            emit("fallback", {"text": notice})
+            emit("notice", {"text": notice, "fallback": True})
         finally:
             work.caller.flush()
     return work.model.complete(heard(work, state["messages"]), work.role.tools)

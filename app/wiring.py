@@ -7,7 +7,7 @@ made. No key of a venue and no private venue is reachable from here.
 import os
 import time
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from engine.errors import DeskError
 from engine.watch import window
 
 if TYPE_CHECKING:
+    from agents.endpoints import Endpoint
     from agents.model import Model
     from engine.store.journal import Journal
     from tools.contract import ToolContext
@@ -47,6 +48,11 @@ class Wiring:
         mark = window.mark_at(window.journal_of(self.home))
         said = str(mark.body.get("stamp") or "") if mark is not None else ""
         return "PAPER" if said in ("", "PAPER") else f"{said} \u00b7 PAPER"
+
+    @property
+    def endpoint(self) -> "Endpoint | None":
+        """Where questions are sent; None while nothing leaves this machine."""
+        return getattr(self.model, "endpoint", None)
 
     def now_ms(self) -> int:
         """The machine's time."""
@@ -139,13 +145,21 @@ class Wiring:
 def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
     """The model that environment or desk.toml name, else the offline one. What is off is told by its answers."""
     from agents.endpoints import choose, key_of
-    from agents.wires.model import NoModel, WireModel
+    from agents.wires.model import NoModel
 
     try:
         endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, environ)
-        return OfflineModel() if endpoint is None else WireModel(endpoint, key_of(endpoint, environ))
+        return OfflineModel() if endpoint is None else _wire_model(endpoint, key_of(endpoint, environ))
     except DeskError as error:
         return NoModel(environ.get("NIGHTDESK_MODEL", "").strip() or "of this desk", "none", str(error))
+
+
+@lru_cache(maxsize=8)
+def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
+    """One model an endpoint and process: its connections and what it learned outlive the office of a turn."""
+    from agents.wires.model import WireModel
+
+    return WireModel(endpoint, key)
 
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:

@@ -100,7 +100,8 @@ class Exchange:
             return self.endpoint.patience_s - (time.monotonic() - began)
 
         def pause_s(state: Any) -> float:
-            return max(state.outcome.exception().wait_s, 0.25 * 2 ** (state.attempt_number - 1))
+            asked_s: float = state.outcome.exception().wait_s
+            return max(asked_s, 0.25 * 2.0 ** int(state.attempt_number - 1))
 
         def useless(state: Any) -> bool:
             return stop_after_attempt(ATTEMPTS_MAX)(state) or pause_s(state) >= left()

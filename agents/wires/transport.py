@@ -100,7 +100,9 @@ class Transport:
 
     def _asked(self, path: str, body: dict[str, Any]) -> Any:
         resource = self.client().chat.completions if path == "chat" else self.client().responses
-        needed = {"messages": []} if path == "chat" else {}  # all that matters goes in word for word, past the client's own types
+        needed: dict[str, Any] = (
+            {"messages": []} if path == "chat" else {}
+        )  # all that matters goes in word for word, past the client's own types
         return resource.create(model=body["model"], stream=bool(body.get("stream")), extra_body=body, **needed)
 
     def client(self) -> Any:

@@ -120,7 +120,7 @@ def _tell(event: dict[str, Any]) -> None:
         out.say(f"{event['role']} · {model} · thread {event['thread']}")
         if event.get("privacy"):
             out.say(f"  {one_line(event['privacy'], 800)}")
-    elif event["kind"] in ("retrying", "fallback"):
+    elif event["kind"] in ("retrying", "notice"):
         out.say(f"  {one_line(event['text'])}")
     elif event["kind"] == "understood":
         out.say(f"  understood: {one_line(event['text'])}")

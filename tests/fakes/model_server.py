@@ -89,7 +89,12 @@ class ModelServer:
     """Answers each request with the next step; the last one again when there are no more. Use as a context."""
 
     def __init__(
-        self, *steps: Step | Script, key: str = "", context: int | None = None, models: Sequence[str] = ("small",)
+        self,
+        *steps: Step | Script,
+        key: str = "",
+        context: int | None = None,
+        models: Sequence[str] = ("small",),
+        port: int = 0,
     ) -> None:
         self.steps, self.key, self.context, self.models = list(steps), key, context, models
         self.seen: list[Seen] = []
@@ -98,8 +103,8 @@ class ModelServer:
         self.issued: dict[str, Any] = {}
         self.leaving = threading.Event()
         self._lock = threading.Lock()
-        self._web = ThreadingHTTPServer(("127.0.0.1", 0), _handle(self))
-        self._web.daemon_threads = True
+        self._web = _Web(("127.0.0.1", port), _Answering)
+        self._web.model = self
 
     @property
     def url(self) -> str:
@@ -251,97 +256,107 @@ def response_events(server: ModelServer, body: Json, say: Say) -> Iterator[Json]
 # ---- HTTP --------------------------------------------------------------------------------------------------------------
 
 
-def _handle(server: ModelServer) -> type[BaseHTTPRequestHandler]:
-    class Answering(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Web(ThreadingHTTPServer):
+    """The listening socket of a ModelServer."""
 
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
+    daemon_threads = True
+    model: ModelServer
 
-        def do_GET(self) -> None:
-            self._note(b"")
-            listed = [{"id": name, "object": "model", "created": 1, "owned_by": "test"} for name in server.models]
-            self._whole(200, json.dumps({"object": "list", "data": listed}).encode())
 
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-            body = self._note(raw).body
-            chat = self.path.endswith("/chat/completions")
-            if not chat and not self.path.endswith("/responses"):
-                self._whole(404, b'{"error": {"message": "no such route"}}')
-                return
-            step = server.step(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-            if isinstance(step, Fail):
-                error = {"error": {"message": step.message, "type": "test", "code": None, "param": None}}
-                self._whole(step.status, json.dumps(error).encode(), step.headers)
-            elif isinstance(step, Raw):
-                self._whole(step.status, step.body, step.headers, step.kind)
-            elif isinstance(step, Hang):
-                self._hang(step)
-            elif body.get("stream"):
-                self._stream(step, (chat_events if chat else response_events)(server, body, step))
-            else:
-                made = (chat_whole if chat else response_whole)(server, body, step)
-                self._whole(200, json.dumps(made).encode())
+class _Answering(BaseHTTPRequestHandler):
+    """One connection."""
 
-        def _note(self, raw: bytes) -> Seen:
-            seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, raw)
-            server.seen.append(seen)
-            return seen
+    protocol_version = "HTTP/1.1"
 
-        def _whole(
-            self, status: int, body: bytes, headers: Mapping[str, str] | None = None, kind: str = "application/json"
-        ) -> None:
-            self.send_response(status)
-            for name, value in {"content-type": kind, "content-length": str(len(body)), **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    @property
+    def model(self) -> ModelServer:
+        """Whose requests these are."""
+        assert isinstance(self.server, _Web)
+        return self.server.model
 
-        def _begin(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
 
-        def _put(self, text: str) -> None:
-            data = text.encode()
-            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-            self.wfile.flush()
+    def do_GET(self) -> None:
+        self._note(b"")
+        listed = [{"id": name, "object": "model", "created": 1, "owned_by": "test"} for name in self.model.models]
+        self._whole(200, json.dumps({"object": "list", "data": listed}).encode())
 
-        def _hang(self, step: Hang) -> None:
-            until = time.monotonic() + step.seconds
-            if step.comments:
-                self._begin()
-            try:
-                while time.monotonic() < until and not server.leaving.wait(0.1):
-                    if step.comments:
-                        self._put(": still here\n\n")
-            except OSError:
-                pass
-            self.close_connection = True
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = self._note(raw).body
+        chat = self.path.endswith("/chat/completions")
+        if not chat and not self.path.endswith("/responses"):
+            self._whole(404, b'{"error": {"message": "no such route"}}')
+            return
+        step = self.model.step(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+        if isinstance(step, Fail):
+            error = {"error": {"message": step.message, "type": "test", "code": None, "param": None}}
+            self._whole(step.status, json.dumps(error).encode(), step.headers)
+        elif isinstance(step, Raw):
+            self._whole(step.status, step.body, step.headers, step.kind)
+        elif isinstance(step, Hang):
+            self._hang(step)
+        elif body.get("stream"):
+            self._stream(step, (chat_events if chat else response_events)(self.model, body, step))
+        else:
+            made = (chat_whole if chat else response_whole)(self.model, body, step)
+            self._whole(200, json.dumps(made).encode())
 
-        def _stream(self, say: Say, events: Iterator[Json]) -> None:
+    def _note(self, raw: bytes) -> Seen:
+        seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, raw)
+        self.model.seen.append(seen)
+        return seen
+
+    def _whole(self, status: int, body: bytes, headers: Mapping[str, str] | None = None, kind: str = "application/json") -> None:
+        self.send_response(status)
+        for name, value in {"content-type": kind, "content-length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _begin(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+
+    def _put(self, text: str) -> None:
+        data = text.encode()
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def _hang(self, step: Hang) -> None:
+        until = time.monotonic() + step.seconds
+        if step.comments:
             self._begin()
-            made = list(events)
-            try:
-                if say.keep_alive:
-                    self._put(": keep-alive\n\n" * say.keep_alive)
-                for n, event in enumerate(made):
-                    if n == len(made) - 1:
-                        server.leaving.wait(say.stall_s)
-                        if say.cut:
-                            self.close_connection = True
-                            return
-                    name = f"event: {event['type']}\n" if "type" in event else ""
-                    self._put(f"{name}data: {json.dumps(event)}\n\n")
-                if "type" not in made[-1]:
-                    self._put("data: [DONE]\n\n")
-                self.wfile.write(b"0\r\n\r\n")
-            except OSError:
-                self.close_connection = True
+        try:
+            while time.monotonic() < until and not self.model.leaving.wait(0.1):
+                if step.comments:
+                    self._put(": still here\n\n")
+        except OSError:
+            pass
+        self.close_connection = True
 
-    return Answering
+    def _stream(self, say: Say, events: Iterator[Json]) -> None:
+        self._begin()
+        made = list(events)
+        try:
+            if say.keep_alive:
+                self._put(": keep-alive\n\n" * say.keep_alive)
+            for n, event in enumerate(made):
+                if n == len(made) - 1:
+                    self.model.leaving.wait(say.stall_s)
+                    if say.cut:
+                        self.close_connection = True
+                        return
+                name = f"event: {event['type']}\n" if "type" in event else ""
+                self._put(f"{name}data: {json.dumps(event)}\n\n")
+            if "type" not in made[-1]:
+                self._put("data: [DONE]\n\n")
+            self.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            self.close_connection = True
 
 
 def by_hand(body: Json) -> Step:
@@ -355,7 +370,5 @@ def by_hand(body: Json) -> Step:
 
 
 if __name__ == "__main__":
-    with ModelServer(by_hand) as listening:
-        listening._web.server_close()
-        listening._web = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _handle(listening))
-        listening._web.serve_forever()
+    with ModelServer(by_hand, port=int(sys.argv[1])):
+        threading.Event().wait()

@@ -97,7 +97,7 @@ def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOf
     assert "OFFLINE model" in answer["answer_md"]
     assert answer["model"]["offline"] is True
     assert "canary" not in json.dumps(answer)
-    assert [kind for _, kind in told].count("fallback") == 1
+    assert [kind for _, kind in told].count("notice") == 1
     if getattr(trouble, "status", 200) not in (401, 429):
         assert next(at for at, kind in told if kind == "retrying") < 2
     assert told[-1][0] < 8
