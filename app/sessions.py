@@ -1,4 +1,4 @@
-"""Who is at the door of the API: one-time login links, sessions and tokens. Called by app.api, `nightdesk login` and `nightdesk up`.
+"""Who is at the API's door: one-time login links, sessions, tokens. Called by app.api, `nightdesk login` and `nightdesk up`.
 
 A secret (cookie or bearer token) is known to its owner alone; the home keeps, under sessions/, a file named by its SHA-256 for
 each (mode 0600) that says whose it is and until when. A login code is such a file too, and using it is removing it: of
@@ -12,11 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from app.children import LINK
 from app.people import NAME, Actor, Person, fits, os_user, read_people
 from engine.errors import BadInput, Refused
 
 FOLDER = "sessions"
-LINK = "login-link"  # the last printed link, for whoever lost the terminal; mode 0600, gone once used
 HOUR_MS = 3_600_000
 LOGIN_MS = 12 * HOUR_MS
 SESSION_MS = 14 * 24 * HOUR_MS

@@ -1,10 +1,11 @@
-"""The parent of a running desk: starts the worker, restarts it when it dies, says in few lines what is going on.
+"""The parent of a running desk: starts worker, API and page, restarts what dies, says in few lines what is going on.
 
 Run by `nightdesk up`, which becomes this process (`python -m app.supervisor`): the standard library alone, so that it
-stays small. Each child gets its own session, dies with its parent (parent-death signal), and sees an allow-listed
-environment: the worker no model key. Ctrl-C and SIGTERM stop everything cleanly; nothing here decides about money.
+stays small. Each child gets its own session, dies with its parent (parent-death signal), and sees an allow-listed environment
+(app.children). Ctrl-C and SIGTERM stop everything cleanly; nothing here decides about money.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -14,26 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ALLOWED = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "PYTHONHASHSEED",
-    "NIGHTDESK_HOME",
-    "NIGHTDESK_DATA",
-    "NIGHTDESK_DATABASE_URL",
-)
-# one bar a second needs one thread; the pools of these libraries cost memory at rest
-TUNED = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+from app import children
+
 BEAT = "worker.json"  # in the home: what the worker last said about itself
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
@@ -41,16 +30,6 @@ STOP_S = 15.0  # for a clean stop; then the child is killed
 STATUS_S = 60.0  # between two status lines
 SILENT_MS = 30_000  # a worker notes something every second
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-def allowed(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment a worker may see."""
-    return {key: environment[key] for key in ALLOWED if key in environment} | TUNED
-
-
-def worker_command(words: list[str]) -> list[str]:
-    """The command line of a worker; `-P` keeps the current folder off its import path."""
-    return [sys.executable, "-P", "-m", "app.worker", *words]
 
 
 def beat_of(home: Path) -> dict[str, Any]:
@@ -86,15 +65,69 @@ def dies_with_parent(parent: int) -> Callable[[], None]:
     return first
 
 
+@dataclass
+class Child:
+    """One process of the desk, as its supervisor sees it."""
+
+    name: str
+    command: list[str]
+    environment: Callable[[], dict[str, str]]
+    log: Path | None = None  # where its words go instead of the terminal
+    process: "subprocess.Popen[bytes] | None" = None
+    began: float = 0.0  # monotonic seconds
+    due: float = 0.0  # when it is to be started (again)
+    failures: int = 0
+
+    def start(self) -> None:
+        """Start it, in a session of its own."""
+        self.began = time.monotonic()
+        with contextlib.ExitStack() as opened:
+            words = opened.enter_context(self.log.open("ab")) if self.log is not None else None
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                self.command,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+                preexec_fn=dies_with_parent(os.getpid()),  # noqa: PLW1509 - it calls prctl and getppid, and takes no lock
+            )
+
+    def ended(self) -> int | None:
+        """Its exit code when it has ended since it was started; None while it runs or was not started."""
+        return self.process.poll() if self.process is not None else None
+
+    def wait_after(self, code: int) -> float:
+        """Report a dead child; how long until the next one."""
+        if time.monotonic() - self.began > STEADY_S:
+            self.failures = 0
+        wait = BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
+        self.failures += 1
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        whole = "; its journal is whole" if self.name == "worker" else ""
+        say(f"The {self.name} {how}{whole}. Starting it again in {wait:g} s.")
+        return wait
+
+
+def children_of(home: Path, words: list[str]) -> list[Child]:
+    """Worker, API and page of a home."""
+    found = [
+        Child("worker", children.worker_command(words), lambda: children.allowed(os.environ)),
+        Child("API", children.api_command(), lambda: children.allowed_api(os.environ, home)),
+    ]
+    # a terminal that is gone must not keep the page from ending: Streamlit says goodbye before it stops
+    page = Child("page", children.ui_command(), lambda: children.allowed_ui(os.environ), home / "logs" / "page.log")
+    return [*found, page]
+
+
 class Supervisor:
-    """One home, one worker."""
+    """One home: its worker, its API, its page."""
 
     def __init__(self, home: Path, words: list[str]) -> None:
-        self.home, self.words = home, words
-        self.child: subprocess.Popen[bytes] | None = None
-        self.began, self.failures, self.ever_alive = 0.0, 0, False
-        self.silent = False
-        self.stopping = False
+        self.home = home
+        self.children = children_of(home, words)
+        self.worker = self.children[0]
+        self.seen_alive, self.linked, self.stopping = False, False, False
         self.shown: tuple[Any, ...] = ()
         self.shown_at = 0.0
         self._wake, self._woken = os.pipe()
@@ -107,56 +140,34 @@ class Supervisor:
             signal.signal(number, self._signalled)
         try:
             while not self.stopping:
-                self.start()
-                code = self.attend()
-                if self.stopping:
-                    break
-                if not self.ever_alive and code == 1:
-                    return 1  # it said why in one line of its own
-                self.sleep(self.after_death(code))
+                for child in self.children:
+                    if not self.attend(child):
+                        return 1  # it said why in one line of its own
+                self.tell()
+                self.sleep(1.0 if self.linked and self.shown else 0.2)
             return 0
         finally:
             self.stop()
 
-    def start(self) -> None:
-        """Start the worker."""
-        self.began = time.monotonic()
-        self.child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            worker_command(self.words),
-            env=allowed(os.environ),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=dies_with_parent(os.getpid()),  # noqa: PLW1509 - this process has one thread
-        )
-
-    def attend(self) -> int:
-        """Watch the worker until it ends or we stop; its exit code (0 when we stop)."""
-        child = self.child
-        while child is not None and not self.stopping:
-            code = child.poll()
-            if code is not None:
-                return code
-            self.tell()
-            self.sleep(1.0)
-        return 0
-
-    def after_death(self, code: int) -> float:
-        """Report a dead worker; how long to wait before the next one."""
-        if time.monotonic() - self.began > STEADY_S:
-            self.failures = 0
-        wait = BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
-        self.failures += 1
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        say(f"The worker {how}; its journal is whole. Starting it again in {wait:g} s.")
-        return wait
+    def attend(self, child: Child) -> bool:
+        """Start a child that is due, report one that has died; False when the desk cannot run at all."""
+        code = child.ended()
+        if code is not None:
+            child.process = None
+            if child is self.worker and not self.seen_alive and code == 1:
+                return False
+            child.due = time.monotonic() + child.wait_after(code)
+        if child.process is None and time.monotonic() >= child.due:
+            child.start()
+        return True
 
     def tell(self) -> None:
-        """Say what is new: the phases as they come, else one line now and then."""
+        """Say what is new: the login link, the phases as they come, else one line now and then."""
+        self.link()
         beat = beat_of(self.home)
-        if self.child is None or beat.get("pid") != self.child.pid:
+        if self.worker.process is None or beat.get("pid") != self.worker.process.pid:
             return
-        self.ever_alive = True
-        self.tell_silence(time.time_ns() // 1_000_000 - int(beat.get("wall_ms", 0)))
+        self.seen_alive = True
         now = time.monotonic()
         phase = (beat.get("state"), beat.get("halted"), beat.get("version"), beat.get("phase"))
         if phase != self.shown:
@@ -167,11 +178,19 @@ class Supervisor:
             say(status_line(beat))
             self.shown_at = now
 
-    def tell_silence(self, ms: int) -> None:
-        """A worker that lives and says nothing is told once; whether to end it is a person's decision."""
-        if ms > SILENT_MS and not self.silent:
-            say(f"The worker has said nothing for {ms // 1000} s: it hangs, or its disk does. nightdesk doctor")
-        self.silent = ms > SILENT_MS
+    def link(self) -> None:
+        """Say once where the page is, as soon as whatever serves it listens."""
+        if self.linked:
+            return
+        listening = children.ports(self.home)[: len(self.children) - 1]
+        if not all(children.answers(port) for port in listening):
+            return
+        self.linked = True
+        try:
+            link = (self.home / children.LINK).read_text(encoding="utf-8").strip()
+        except OSError:
+            return  # somebody has used it already
+        say(f"The page, by a link that works once (another: nightdesk login):\n  {link}")
 
     def sleep(self, seconds: float) -> None:
         """Sleep until then, or until a signal comes."""
@@ -181,17 +200,19 @@ class Supervisor:
                 os.read(self._wake, 4096)
 
     def stop(self) -> None:
-        """End the worker: it writes a snapshot and leaves; one that does not is killed."""
-        child = self.child
-        if child is None or child.poll() is not None:
-            return
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        say("Stopped; the journal is whole. nightdesk up goes on from here.")
+        """End every child: the worker writes a snapshot and leaves; one that does not end is killed."""
+        living = [child.process for child in self.children if child.process is not None and child.process.poll() is None]
+        for process in living:
+            process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + STOP_S
+        for process in living:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self.seen_alive:
+            say("Stopped; the journal is whole. nightdesk up goes on from here.")
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app.supervisor import ALLOWED, BEAT, TUNED, allowed, stamp, worker_command
+from app.children import ALLOWED, TUNED, allowed, worker_command
+from app.supervisor import BEAT, stamp
 
 BEAT_S = 1.0  # between two notes about itself
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes

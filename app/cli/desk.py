@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -23,7 +24,8 @@ RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; des
 
 
 def up(bars_per_second: float = RATE) -> None:
-    """Start the desk: supervisor and worker, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    from app.cli.api import new_link
     from app.home import open_home
     from app.reading import running, walks_on
 
@@ -31,16 +33,28 @@ def up(bars_per_second: float = RATE) -> None:
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
+    free_ports(home.path)
+    new_link(home.path)
     command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), walks_on(home), *words]
     os.execv(command[0], command)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
 
 
 def worker(bars_per_second: float = RATE) -> None:
     """The trading process alone, in the foreground; `up` starts it for you."""
-    from app.supervisor import allowed, worker_command
+    from app.children import allowed, worker_command
 
     command = worker_command(words_of(bars_per_second))
     os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter, in a clean environment
+
+
+def free_ports(home: Path) -> None:
+    """Raises Busy for a port of API or page that somebody else listens on, with how to choose another."""
+    from app.children import ports, taken
+
+    for name, table, port in zip(("API", "page"), ("api", "ui"), ports(home), strict=True):
+        if taken(port):
+            hint = f"choose another: [{table}] port in desk.toml, or NIGHTDESK_{table.upper()}_PORT=..."
+            raise Busy(f"port {port} for the {name} is taken by another program", hint)
 
 
 def words_of(bars_per_second: float | None) -> list[str]:
@@ -71,7 +85,10 @@ def doctor(
     from app.home import open_home
 
     if model is not None:
-        raise BadInput(f"no model {model!r}", "this version answers with the offline model alone; it needs no check")
+        from app.cli.models import check
+
+        check(model, as_json=as_json)
+        return
     home = open_home()
     found = [*looks(home), *of_health(home)]
     safe = not any(f.state in {"bad", "unknown"} for f in found)
@@ -91,8 +108,22 @@ def looks(home: Any) -> list[Finding]:
         Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
         Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
         bars(home, config),
-        Finding("model", "ok", "offline model: deterministic, no key, nothing leaves this machine"),
+        answering(home),
     ]
+
+
+def answering(home: Any) -> Finding:
+    """Which model answers questions. That a configured one cannot be used is no danger to the desk: it trades without."""
+    from agents.endpoints import choose, key_of, privacy_sentence
+
+    try:
+        endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, os.environ)
+        if endpoint is None:
+            return Finding("model", "ok", "offline model: deterministic, no key, nothing leaves this machine")
+        key_of(endpoint, os.environ)
+    except DeskError as error:
+        return Finding("model", "warning", f"{error}; the offline model answers")
+    return Finding("model", "ok", f"{privacy_sentence(endpoint)} Try it: nightdesk doctor --model {endpoint.name}")
 
 
 def bars(home: Any, config: Any) -> Finding:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from app.children import allowed, worker_command
 from app.home import open_home
-from app.supervisor import allowed, beat_of, worker_command
+from app.supervisor import beat_of
 from engine.control import halt
 from engine.store.fold import fold
 from engine.store.journal import journal_hash, read, verify

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,13 @@ def until(reached, why: str):
     raise AssertionError(why)
 
 
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def alive(pid: int) -> bool:
     """A process that has not ended (a zombie has)."""
     try:
@@ -45,9 +53,11 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def desk(own_home: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """`nightdesk up` on a short synthetic market, once its worker runs."""
+def desk(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """`nightdesk up` on a short synthetic market and ports of its own, once its worker runs."""
     furnished(own_home, 45)
+    for name in ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT"):
+        monkeypatch.setenv(name, str(free_port()))
     up = subprocess.Popen(
         [*NIGHTDESK, "up", "--bars-per-second", "5"],
         stdout=subprocess.PIPE,
