@@ -142,3 +142,26 @@ def test_budgets_of_desk_toml_reach_the_turns(own_home: Path) -> None:
     with pytest.raises(BadInput, match=r"line \d+: budgets.turn_token: unknown key"):
         read_desk_toml(own_home / "desk.toml")
     assert DeskToml(sleeves=home.desk.sleeves).budgets.turn_tokens == 400_000
+
+
+def test_a_model_outlives_the_office_of_a_turn(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections are kept from turn to turn; the endpoint is there to be shown."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    home = open_home()
+    one, two = wiring.Wiring(home, "mara", "test"), wiring.Wiring(home, "noor", "test")
+    assert one.model is two.model
+    assert one.endpoint is not None
+    assert one.endpoint.host == "127.0.0.1:9"
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert wiring.Wiring(home, "mara", "test").endpoint is None
+
+
+def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
+    """And what it is sent; a wrong address is a warning, not a danger."""
+    good = nightdesk(own_home, "doctor", OPENAI_API_KEY=KEY)
+    assert "gpt-5-mini at api.openai.com, another machine" in " ".join(good.stdout.split())
+    bad = nightdesk(own_home, "doctor", OPENAI_BASE_URL="ftp://x")
+    assert "warning  model: the address of model openai is no http or https URL" in bad.stdout
+    assert "the offline model answers" in bad.stdout
+    assert "offline model: deterministic" in nightdesk(own_home, "doctor").stdout
+    assert "canary" not in good.stdout + good.stderr

@@ -241,16 +241,35 @@ def response_events(server: ModelServer, body: Json, say: Say) -> Iterator[Json]
     whole = response_whole(server, body, say)
     yield {"type": "response.created", "sequence_number": 0, "response": whole | {"status": "in_progress", "output": []}}
     for at, item in enumerate(whole["output"]):
-        yield {"type": "response.output_item.added", "output_index": at, "item": item, "sequence_number": 1}
-        if item["type"] == "message":
-            for piece in _parts(say.text, say.pieces):
-                place = {"output_index": at, "content_index": 0, "item_id": item["id"], "sequence_number": 2}
-                yield {"type": "response.output_text.delta", "delta": piece, **place}
+        yield {"type": "response.output_item.added", "output_index": at, "item": _begun(item), "sequence_number": 1}
+        for event in _inside(item, say.pieces):
+            yield event | {"output_index": at, "item_id": item.get("id"), "sequence_number": 2}
         yield {"type": "response.output_item.done", "output_index": at, "item": item, "sequence_number": 3}
     if say.error is not None:
         yield {"type": "error", "code": "server_error", "message": say.error, "param": None, "sequence_number": 4}
         return
     yield {"type": "response.completed", "response": whole, "sequence_number": 5}
+
+
+def _begun(item: Json) -> Json:
+    """An item before anything of it has come."""
+    empty = {"message": {"content": []}, "function_call": {"arguments": ""}}
+    return item | empty.get(item["type"], {}) | ({"status": "in_progress"} if "status" in item else {})
+
+
+def _inside(item: Json, pieces: int) -> Iterator[Json]:
+    """The events between an item's beginning and its end."""
+    if item["type"] == "message":
+        part, place = item["content"][0], {"content_index": 0}
+        yield {"type": "response.content_part.added", "part": part | {"text": ""}, **place}
+        for piece in _parts(part["text"], pieces):
+            yield {"type": "response.output_text.delta", "delta": piece, "logprobs": [], **place}
+        yield {"type": "response.output_text.done", "text": part["text"], "logprobs": [], **place}
+        yield {"type": "response.content_part.done", "part": part, **place}
+    elif item["type"] == "function_call" and isinstance(item["arguments"], str):
+        for piece in _parts(item["arguments"], pieces):
+            yield {"type": "response.function_call_arguments.delta", "delta": piece}
+        yield {"type": "response.function_call_arguments.done", "arguments": item["arguments"], "name": item["name"]}
 
 
 # ---- HTTP --------------------------------------------------------------------------------------------------------------
@@ -362,7 +381,8 @@ class _Answering(BaseHTTPRequestHandler):
 def by_hand(body: Json) -> Step:
     """Calls the first tool that needs no arguments, then says what it read."""
     items = body.get("messages") or body.get("input") or []
-    read = [item.get("content") or item.get("output") for item in items if "tool" in str(item.get("role")) or "output" in item]
+    items = items if isinstance(items, list) else []
+    read = [item.get("content") or item.get("output") for item in items if item.get("role") == "tool" or "output" in item]
     names = [tool.get("name") or tool["function"]["name"] for tool in body.get("tools") or []]
     if read or "desk" not in names:
         return Say(f"I read: {str(read[-1] if read else 'nothing')[:400]}")
