@@ -127,7 +127,8 @@ class Supervisor:
         self.home = home
         self.children = children_of(home, words)
         self.worker = self.children[0]
-        self.seen_alive, self.linked, self.stopping = False, False, False
+        self.login = login_of(home)
+        self.seen_alive, self.linked, self.stopping = False, not self.login, False
         self.shown: tuple[Any, ...] = ()
         self.shown_at = 0.0
         self._wake, self._woken = os.pipe()
@@ -186,11 +187,7 @@ class Supervisor:
         if not all(children.answers(port) for port in listening):
             return
         self.linked = True
-        try:
-            link = (self.home / children.LINK).read_text(encoding="utf-8").strip()
-        except OSError:
-            return  # somebody has used it already
-        say(f"The page, by a link that works once (another: nightdesk login):\n  {link}")
+        say(f"The page, by a link that works once (another: nightdesk login):\n  {self.login}")
 
     def sleep(self, seconds: float) -> None:
         """Sleep until then, or until a signal comes."""
@@ -217,6 +214,14 @@ class Supervisor:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
             self.stopping = True
+
+
+def login_of(home: Path) -> str:
+    """The one-time link that `nightdesk up` has left; empty when there is none."""
+    try:
+        return (home / children.LINK).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def status_line(beat: Mapping[str, Any]) -> str:
