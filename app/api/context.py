@@ -90,6 +90,11 @@ async def who(request: Request) -> Session:
     return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by the door
 
 
+async def channel(request: Request) -> str:
+    """How somebody came in: page (the cookie) or api (a bearer token)."""
+    return str(request.scope["nightdesk.channel"])
+
+
 def deciding(request: Request) -> Actor:
     """The person who decides here. Denied where the session may not; reads people.toml."""
     desk: Desk = request.app.state.desk
@@ -98,4 +103,5 @@ def deciding(request: Request) -> Actor:
 
 At = Annotated[Desk, Depends(at)]
 Who = Annotated[Session, Depends(who)]
+Channel = Annotated[str, Depends(channel)]
 Deciding = Annotated[Actor, Depends(deciding)]

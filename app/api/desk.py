@@ -14,7 +14,6 @@ from app.supervisor import beat_of
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import HardLimits, limits_of
-from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.health import checks, holder
@@ -22,6 +21,7 @@ from engine.watch.window import journal_of, mark_at
 
 router = APIRouter(prefix="/api", tags=["desk"])
 VERSION = "0.1.0"
+SENDS = ["your question and this thread's last turns", "the desk's state", "memory pages", "what tools find"]
 OFFLINE = "Answers come from the offline model: fixed intents, no language model. Nothing leaves this machine."
 
 
@@ -140,20 +140,15 @@ def model(at: At, _: Who) -> m.ModelSaid:
 
 def model_said(at: Desk) -> m.ModelSaid:
     """The model that the next turn would ask. A fault in its configuration is told, not raised: the desk is shown anyway."""
-    from app.wiring import Wiring
+    from app.wiring import model_of
 
-    try:
-        office = Wiring(at.home, "", "api")
-        chosen, office_model = getattr(office, "endpoint", None), office.model
-    except DeskError as error:
-        return m.ModelSaid(name="offline", wire="offline", offline=True, host=None, privacy=f"{error} {OFFLINE}", sends=[])
-    if office_model.offline or chosen is None:
-        return m.ModelSaid(name=office_model.name, wire=office_model.wire, offline=True, host=None, privacy=OFFLINE, sends=[])
-    from agents.endpoints import privacy_sentence
-
-    sends = ["your question and this thread's last turns", "the desk's state", "memory pages", "what tools find"]
-    said = privacy_sentence(chosen)
-    return m.ModelSaid(name=office_model.name, wire=office_model.wire, offline=False, host=chosen.host, privacy=said, sends=sends)
+    chosen: Any = model_of(at.home)
+    endpoint = getattr(chosen, "endpoint", None)
+    if endpoint is None:
+        why = getattr(chosen, "why", "")
+        privacy = f"No model answers: {why}" if why else OFFLINE
+        return m.ModelSaid(name=chosen.name, wire=chosen.wire, offline=chosen.offline, host=None, privacy=privacy, sends=[])
+    return m.ModelSaid(name=chosen.name, wire=chosen.wire, offline=False, host=endpoint.host, privacy=chosen.privacy, sends=SENDS)
 
 
 @router.get("/data")

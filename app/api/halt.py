@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from app import approvals
 from app.api import models as m
 from app.api import models_people as p
-from app.api.context import At, Deciding, Desk, Who, now_ms
+from app.api.context import At, Channel, Deciding, Desk, Who, now_ms
 from app.api.desk import latch_said
 from app.people import Actor, os_user
 from app.probe import healthy
@@ -29,19 +29,13 @@ def latch(at: At, _: Who) -> m.Latch:
 
 
 @router.post("")
-async def set_halt(at: At, session: Who, body: p.HaltAsked) -> m.Latch:
+async def set_halt(at: At, session: Who, channel: Channel, body: p.HaltAsked) -> m.Latch:
     """Stop the desk now. Any session that is not read-only may; whose name is not proven is noted as claimed."""
-    name = session.name or os_user()
-    seen = latch_now(at, " ".join(body.reason.split()), name, "page")
-    return latch_said(seen)
-
-
-def latch_now(at: Desk, reason: str, name: str, channel: str) -> halt.Latch:
-    """Write the file, durably; row and journal follow in a thread of their own."""
-    by = Actor(name, "claimed", os_user(), channel).as_json()
-    seen = halt.set(at.path, reason, by, now_ms())
+    reason = " ".join(body.reason.split())
+    by = Actor(session.name or os_user(), "claimed", os_user(), channel).as_json()
+    seen = halt.set(at.path, reason, by, now_ms())  # the file alone, durably; row and journal follow in a thread of their own
     asyncio.get_running_loop().run_in_executor(_AFTER, _spread, at, reason, by)
-    return seen
+    return latch_said(seen)
 
 
 def _spread(at: Desk, reason: str, by: dict[str, str]) -> None:

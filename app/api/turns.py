@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Header, Path, Query
@@ -16,9 +17,9 @@ from agents import threads
 from agents.roster import role as role_of
 from agents.turns import halt_reason
 from app.api import models_people as m
-from app.api.context import At, Desk, NotThere, Who, now_ms
-from app.api.halt import latch_now
+from app.api.context import At, Channel, Desk, NotThere, Who, now_ms
 from app.api.jobs import job_said
+from app.wiring import halt_first
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
@@ -92,17 +93,17 @@ def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadSaid:
 
 
 @router.post("/turns", status_code=202)
-async def ask(at: At, who: Who, body: m.TurnAsked) -> m.TurnBegun:
+async def ask(at: At, who: Who, channel: Channel, body: m.TurnAsked) -> m.TurnBegun:
     """Ask a role; the turn runs on whether anybody follows it or not. `/halt REASON` is latched before anything else."""
-    thread = body.thread
     if (reason := halt_reason(body.text)) is not None:
-        latch_now(at, reason, who.name, "page")
+        halt_first(at.path, reason, who.name, channel)
+    begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
     try:
-        begun = await run_in_threadpool(at.running.begin, body.role, body.text, who.name, thread, "page")
+        begun = await begin(body.thread, channel)
     except (Busy, BadInput):
         if reason is None:
             raise
-        begun = await run_in_threadpool(at.running.begin, body.role, body.text, who.name, "new", "page")
+        begun = await begin("new", channel)
     return m.TurnBegun(turn=begun["turn"], thread=begun["thread"], role=begun["role"])
 
 
