@@ -83,7 +83,7 @@ def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> 
 
 def runs_of(answer: Mapping[str, Any]) -> list[str]:
     """Runs that a computing tool of this turn made or compared, in the order they were found."""
-    computed = {"backtest", "compare", "sweep", "walkforward", "run", "propose_config", "propose_tightening"}
+    computed = {"backtest", "compare", "sweep", "walkforward", "run", "rerun"}
     if not any(call.get("name") in computed for call in answer.get("tool_calls") or []):
         return []
     found = [f["evidence"]["id"] for f in answer.get("facts") or [] if (f.get("evidence") or {}).get("kind") == "run"]
@@ -133,7 +133,7 @@ def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     """Which model answered, and what it cost."""
     model, usage = answer.get("model") or {}, answer.get("usage") or {}
     parts = ["OFFLINE model" if model.get("offline", True) else f"model {model.get('name')}"]
-    tokens = (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
+    tokens = 0 if model.get("offline", True) else (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
     parts += [f"{tokens:,} tokens"] if tokens else []
     parts += [f"{money(usage['cost_usd'], 4)} USD"] if usage.get("cost_usd") is not None else []
     if turn.get("ended_ms") and turn.get("created_ms"):

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.ui import charts, links
 from app.ui.door import Door, Trouble
-from app.ui.figures import NONE, count, day, number, percent, setting, when
+from app.ui.figures import NONE, count, day, money, number, percent, ratio, setting, when
 from app.ui.safe import words
 
 DIRECTIONS = {
@@ -21,12 +21,12 @@ DIRECTIONS = {
 }
 METRICS = (
     ("return", "total_return_frac", percent),
-    ("Sharpe", "sharpe", number),
-    ("max drawdown", "max_drawdown_frac", percent),
+    ("Sharpe", "sharpe", ratio),
+    ("drawdown", "max_drawdown_frac", percent),
     ("round trips", "trades", count),
     ("win rate", "win_rate", percent),
-    ("fees, USDT", "fees", number),
-    ("funding, USDT", "funding", number),
+    ("fees", "fees", money),
+    ("funding", "funding", money),
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 

@@ -8,11 +8,19 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import answer, first, jobs, links, safe, turn
+from app.ui import answer, first, jobs, links, safe, side, turn
 from app.ui.door import Door, Trouble
 
 SHOWN = 12  # turns; what is older stands behind a button
 QUESTION_MAX = 4000
+STARTERS = {  # what people ask first
+    "developer": (
+        "Backtest trend on BTC-USDT 15m, and compare a 2 ATR with a 3 ATR stop",
+        "Propose the better one for the BTC trend sleeve",
+    ),
+    "operator": ("What happened since yesterday? Is anything wrong?", "Which proposals wait?"),
+    "advisor": ("Where does the P&L come from?", "How are the sleeves correlated?"),
+}
 
 
 def show(door: Door, role: str) -> None:
@@ -65,9 +73,10 @@ def _welcome(door: Door, role: str) -> None:
     first.panel(door)
     roles = {r["name"]: r for r in door.get("/api/roles")["items"]}
     held = roles.get(role) or {}
-    st.markdown(f"**{safe.words(held.get('title') or role.capitalize(), 80)}**: {safe.words(held.get('text'), 400)}")
+    st.markdown(f"**{role.capitalize()}**: {safe.words(held.get('about') or side.ABOUT[role], 400)}")
+    examples = dict.fromkeys([*STARTERS[role], *(held.get("examples") or [])])
     with st.container(horizontal=True):
-        for n, example in enumerate((held.get("examples") or [])[:6]):
+        for n, example in enumerate(list(examples)[:8]):
             st.button(safe.words(example, 120), key=f"example_{n}", on_click=_send, args=(door, role, str(example), "new"))
 
 

@@ -15,6 +15,7 @@ from app.ui.safe import chart, words
 
 TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts and checks"}
 EVERY_S = 5
+NEAR = 0.8  # of a limit: red from here on
 
 
 def show(door: Door) -> None:
@@ -80,27 +81,26 @@ def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
     if not known:
         st.caption("No limit has been measured against yet.")
         return
-    known = sorted(known, key=lambda g: float(g["used_frac"]))[-14:]
+    known = sorted(known, key=lambda g: float(g["used_frac"]))[-12:]
     used = [min(1.0, max(0.0, float(g["used_frac"]))) for g in known]
-    colors = ["#d9655f" if u >= 0.8 else "#e8c547" if u >= 0.5 else "#5aa9e6" for u in used]
-    said = [f"{figure(g.get('value'), str(g.get('unit')))} of {figure(g.get('limit'), str(g.get('unit')))}" for g in known]
-    names = [chart(g.get("name")).replace("_", " ") for g in known]
-    bars = go.Bar(
-        x=used,
-        y=names,
-        orientation="h",
-        marker={"color": colors},
-        text=[f" {s}" for s in said],
-        textposition="auto",
-        hoverinfo="skip",
-    )
-    drawn = go.Figure(bars)
-    drawn.update_xaxes(range=[0, 1], tickformat=".0%")
-    drawn.update_layout(height=60 + 28 * len(known), margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35)
+    colors = ["#d9655f" if u >= NEAR else "#e8c547" if u >= 0.5 else "#5aa9e6" for u in used]
+    drawn = go.Figure(go.Bar(x=used, y=list(range(len(known))), orientation="h", marker={"color": colors}, hoverinfo="skip"))
+    for n, g in enumerate(known):
+        said = f"{chart(g.get('name')).replace('_', ' ')}: {_short(g, 'value')} of {_short(g, 'limit')}"
+        drawn.add_annotation(x=0, y=n, yshift=15, text=said, xanchor="left", showarrow=False)
+    drawn.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, NEAR, 1])
+    drawn.update_yaxes(visible=False, range=[-0.6, len(known) - 0.2])
+    drawn.update_layout(height=50 + 38 * len(known), margin={"l": 8, "r": 20, "t": 4, "b": 8}, bargap=0.72)
     st.plotly_chart(drawn, key="guards", config=charts.CONFIG, width="stretch")
     unknown = [str(g.get("name")) for g in guards if not is_number(g.get("used_frac"))]
     if unknown:
         st.caption(f"Not measured yet: {words(', '.join(unknown), 300)}")
+
+
+def _short(guard: Mapping[str, Any], key: str) -> str:
+    """A guard's number, no longer than it is good for."""
+    value, unit = guard.get(key), str(guard.get("unit"))
+    return chart(f"{value:,.3g}" if is_number(value) and unit in ("ratio", "number", "x") else figure(value, unit))
 
 
 def _positions(sleeves: Sequence[Mapping[str, Any]]) -> None:

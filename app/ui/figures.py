@@ -26,6 +26,11 @@ def number(value: Any) -> str:
     return f"{value:,.6g}" if is_number(value) else NONE
 
 
+def ratio(value: Any) -> str:
+    """A pure number that two digits are enough for: a Sharpe."""
+    return f"{value:,.2f}" if is_number(value) else NONE
+
+
 def price(value: Any) -> str:
     """A price: two digits when it is large."""
     return (f"{value:,.2f}" if abs(value) >= 100 else f"{value:.6g}") if is_number(value) else NONE

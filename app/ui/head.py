@@ -24,7 +24,9 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 2.4rem; max-width: 1320px; }
 .st-key-halt_open button, .st-key-halt_now button { background: #c8453b; border-color: #c8453b; color: #fff; }
 .st-key-halt_open button:hover, .st-key-halt_now button:hover { background: #e0564b; border-color: #e0564b; color: #fff; }
-section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justify-content: flex-start; }
+section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justify-content: flex-start; text-align: left; }
+[class*="st-key-thread_"] button p { text-align: left; }
+[data-testid="stMarkdownContainer"] td a { white-space: nowrap; }
 [class*="st-key-line_"] { gap: .5rem; margin-bottom: -.9rem; }
 [class*="st-key-line_"] button { min-height: 1.6rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.6rem; }
@@ -116,16 +118,18 @@ def _time(desk: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
     worker = desk.get("worker") or {}
-    bad = [c for c in desk.get("checks") or [] if c.get("state") == "bad"]
+    note = words(worker.get("note") or "")
     if not worker.get("running"):
-        return "worker not running", "red", words(worker.get("note") or "Nothing trades, and protective orders are not amended.")
-    if bad:
-        return f"{len(bad)} check{'s' if len(bad) > 1 else ''} bad", "red", words("; ".join(str(c.get("text")) for c in bad))
-    return (
-        f"worker {words(worker.get('phase') or 'running', 30)}",
-        "green",
-        words(worker.get("note") or "It answers, and its checks are fine."),
-    )
+        return "worker not running", "red", note or "Nothing trades, and protective orders are not amended."
+    found = {
+        state: [str(c.get("text")) for c in desk.get("checks") or [] if c.get("state") == state] for state in ("bad", "warning")
+    }
+    if found["bad"]:
+        return f"{len(found['bad'])} bad checks", "red", words("; ".join(found["bad"]))
+    phase = f"worker {words(worker.get('phase') or 'running', 30)}"
+    if found["warning"]:
+        return f"{phase}, {len(found['warning'])} warnings", "orange", words("; ".join(found["warning"]))
+    return phase, "green", note or "It answers, and its checks are fine."
 
 
 def _money(desk: Mapping[str, Any]) -> tuple[str, str, str]:

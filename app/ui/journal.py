@@ -13,17 +13,7 @@ from app.ui.figures import when
 from app.ui.safe import plain, words
 
 KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "config", "incident", "snapshot", "mark", "bar")
-QUIET = (
-    "decision",
-    "intent",
-    "order",
-    "fill",
-    "funding",
-    "breaker",
-    "halt",
-    "config",
-    "incident",
-)  # shown unless asked otherwise
+QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown unless asked otherwise
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 DAY_MS = 86_400_000
@@ -66,9 +56,8 @@ def _filters(door: Door) -> dict[str, Any]:
     )
     kinds: list[str] = []
     if which == "desk":
-        kinds = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="all but bars, marks, snapshots", **change) or list(
-            QUIET
-        )
+        chosen = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="what changed something", **change)
+        kinds = chosen or QUIET
     sleeve = three.selectbox("Sleeve", ["", *sleeves], format_func=lambda name: name or "all", key="j_sleeve", **change)
     text = four.text_input("Contains", key="j_text", max_chars=80, **change)
     day = five.date_input("Until day", value=None, key="j_day", help="desk time, UTC", **change)
@@ -80,7 +69,9 @@ def _line(event: Mapping[str, Any]) -> None:
     """An event: when, what, and the way to its story."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{event['id']}"):
         links.button(words(event["id"], 20), "event", str(event["id"]), key=f"go_{event['id']}")
-        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(event.get('told'), 300)}")
+        sleeve = (event.get("body") or {}).get("sleeve")
+        told = f"{sleeve}: {event.get('told')}" if sleeve and str(sleeve) not in str(event.get("told")) else event.get("told")
+        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(told, 300)}")
 
 
 def _story(door: Door, ident: str) -> None:

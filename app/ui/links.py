@@ -10,7 +10,7 @@ import streamlit as st
 TABS = ("chat", "proposals", "desk")
 VIEWS = ("overview", "journal", "runs", "alerts")
 ID = re.compile(r"[\w.-]{1,80}")
-TRIP = re.compile(r"([\w.-]{1,80})/t(\d{1,7})")
+TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
 IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # all that an address may hold
 
 

@@ -8,14 +8,14 @@ import streamlit as st
 from app.ui import charts, jobs, links
 from app.ui.card import METRICS
 from app.ui.door import Door, Trouble
-from app.ui.figures import count, day, money, number, percent, when
+from app.ui.figures import count, day, percent, ratio, when
 from app.ui.safe import words
 
 MORE = (
-    ("Sortino", "sortino", number),
-    ("Calmar", "calmar", number),
+    ("Sortino", "sortino", ratio),
+    ("Calmar", "calmar", ratio),
     ("exposure", "exposure_frac", percent),
-    ("turnover", "turnover", number),
+    ("turnover", "turnover", ratio),
 )
 
 
@@ -48,7 +48,7 @@ def _row(r: Mapping[str, Any]) -> str:
         words(f"{r.get('symbol')} {r.get('timeframe')}", 60),
         words(r.get("source") or "–", 20),
         words(percent(r.get("total_return_frac"))),
-        words(f"{r['sharpe']:.2f}" if r.get("sharpe") is not None else "–"),
+        words(ratio(r.get("sharpe"))),
         words(percent(r.get("max_drawdown_frac"))),
         words(count(r.get("trades"))),
     ]
@@ -68,12 +68,13 @@ def _one(door: Door, ident: str) -> None:
     span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} of them"
     st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
     _scenarios(run.get("scenarios") or {})
-    _trip(door, ident)
+    metrics = run.get("metrics") or {}
+    _trip(door, ident, int(metrics.get("trades") or 0))
     left, right = st.columns([3, 1], gap="large")
     with left:
         charts.equity([(ident, curve)], key=f"run_{ident}", height=380)
     with right:
-        st.markdown(_metrics(run.get("metrics") or {}))
+        st.markdown(_metrics(metrics))
     st.link_button("Whole report", door.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
     with st.expander("Parameters, hashes"):
         st.json({k: run.get(k) for k in ("params", "config_hash", "journal_hash", "data", "breakers")}, expanded=1)
@@ -90,9 +91,17 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     return "\n".join(["| figure | value |", "|---|---|", *rows])
 
 
-def _trip(door: Door, run: str) -> None:
-    """A round trip a number stands on."""
+def _trip(door: Door, run: str, trips: int) -> None:
+    """A round trip that a number stands on, or the one that is asked for."""
     trip = links.at("trip")
+    number_of = int(trip[1:]) if trip[1:].isdigit() else None
+    if trips > 0:
+        asked = st.number_input(
+            "Round trip", 1, max(trips, number_of or 1), number_of, placeholder="look at one", key=f"trip_{run}", width=160
+        )
+        if asked and asked != number_of:
+            links.go({"tab": "desk", "view": "runs", "run": run, "trip": f"t{asked}"})
+            st.rerun()
     if not trip:
         return
     try:
@@ -102,5 +111,4 @@ def _trip(door: Door, run: str) -> None:
         return
     with st.container(border=True):
         st.markdown(f"**Round trip {words(trip)}**: {words(told.get('text'), 1000)}")
-        held = told.get("trip") or {}
-        st.caption(words(", ".join(f"{k} {money(v, 4) if isinstance(v, float) else v}" for k, v in held.items()), 800))
+        st.json(told.get("trip") or {}, expanded=1)

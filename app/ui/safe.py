@@ -20,11 +20,13 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^&=\"'])")
 _UNESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _INLINE = re.compile(
     r"(?P<code>`[^`\n]+`)"
+    r"|(?<![\w.-])(?P<own>r-\d{8}-[0-9a-f]{6,12}(?:/t\d{1,7})?|prop-\d{1,9}|[dp]-\d{1,12})(?![\w-])"
     r"|\[(?P<said>[^\[\]\n]{1,200})\]\((?P<kind>[a-z]{2,10}):(?P<id>[\w.\-/]{1,100})\)"
     r"|\*\*(?P<bold>[^\n]+?)\*\*"
     r"|~~(?P<struck>[^\n]+?)~~"
     r"|(?<![\w*])\*(?P<soft>[^*\s][^*\n]*?)\*(?![\w*])"
 )
+OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # ids in plain sight lead where links to them lead
 _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
@@ -85,6 +87,8 @@ def _shape(found: re.Match[str]) -> str:
     """A recognised piece of a line."""
     if found["code"]:
         return found["code"]
+    if found["own"]:
+        return f"[{_escaped(found[0])}]({href(OWN[found[0].partition('-')[0]], found[0])})"
     if found["kind"]:
         target = href(found["kind"], found["id"])
         return f"[{_escaped(found['said'])}]({target})" if target else _escaped(found[0])

@@ -1,0 +1,206 @@
+"""An API of a few fixed shapes (those of app/api/__init__.py) on loopback, for the page's own tests. `Fake` is what it tells.
+
+The flow over the real API is in test_page_flow.py; here are the states that are hard to bring about: hostile names, a worker
+that is dead, a turn that never ends.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.app.ui.fake_shapes import NOW_MS, answer, card, curve, desk, event, model, run, sleeve, turn
+
+SECRET = "s" * 43
+
+
+class Fake:
+    """The state of a small desk; tests change it as they like. `asked` holds every request that was not a GET."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.desk = desk()
+        self.sleeves = [sleeve("btc-trend", with_position=True), sleeve("eth-trend")]
+        self.events = [event(n, kind) for n, kind in enumerate(("fill", "order", "decision", "config"), 1)]
+        self.proposals = {"prop-1": card("prop-1", "tightens"), "prop-2": card("prop-2", "loosens")}
+        self.turns: dict[str, dict[str, Any]] = {}
+        self.turn_events: list[dict[str, Any]] = []
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.alerts: list[dict[str, Any]] = []
+        self.empty = False
+        self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
+        self.session |= {"proof_needed": False, "passphrase_needed": False}
+        self.runs = [run("r-1"), run("r-2")]
+        self.titles = ["Backtest trend on BTC"]
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        """Status and body."""
+        if self.session is None and path != "/api/health":
+            return 401, {"error": {"kind": "NoSession", "what": "nobody known is at the door", "hint": "nightdesk login"}}
+        if method != "GET":
+            self.asked.append((method, path, body))
+        for (verb, pattern), answer in ROUTES.items():
+            found = re.fullmatch(pattern, path)
+            if verb == method and found:
+                said = answer(self, query, body, *found.groups())
+                return said if isinstance(said, tuple) else (200, said)
+        return 404, {"error": {"kind": "BadInput", "what": f"there is no {path}", "hint": ""}}
+
+
+def _thread(fake: Fake) -> dict[str, Any]:
+    turns = list(fake.turns.values())
+    return {
+        "id": "t-1",
+        "role": "developer",
+        "person": "vera",
+        "created_ms": NOW_MS,
+        "turns": turns,
+        "jobs": list(fake.jobs.values()),
+    }
+
+
+def _asked(fake: Fake, body: Any) -> tuple[int, Any]:
+    ident = f"u-{len(fake.turns) + 1}"
+    fake.turns[ident] = turn(ident, "running", body["text"])
+    return 202, {"turn": ident, "thread": "t-1", "role": body["role"]}
+
+
+def _decided(fake: Fake, ident: str, what: str) -> dict[str, Any]:
+    state = {"approve": "applied", "reject": "rejected"}[what]
+    actor = {"name": "vera", "assurance": "claimed", "os_user": "vera", "channel": "page"}
+    fake.proposals[ident] |= {"state": state, "decided_by": actor, "decided_ms": NOW_MS, "applied_version": 2}
+    fake.proposals[ident]["adoption"] = {"active_version": 2, "desk_version": 2, "adopted": True, "waiting": [], "event": "d-4"}
+    return {"proposal": ident, "state": state, "version": 2, "direction": "tightens", "actor": actor, "journal_id": "p-9"}
+
+
+def _halted(fake: Fake, reason: str) -> dict[str, Any]:
+    fake.desk["halt"] |= {"halted": bool(reason), "reason": reason, "by": "vera", "since_ms": NOW_MS, "where": ["file"]}
+    return dict(fake.desk["halt"])
+
+
+def _cancelled(fake: Fake, ident: str) -> dict[str, Any]:
+    fake.turns[ident] |= {"state": "cancelled", "answer": answer("Cancelled before the answer.")}
+    return fake.turns[ident]
+
+
+def _pull(fake: Fake) -> tuple[int, Any]:
+    job = {
+        "id": "j-1",
+        "kind": "pull",
+        "args": {},
+        "state": "running",
+        "progress": 0.25,
+        "thread": "",
+        "turn": "",
+        "run_id": "",
+        "error": "",
+        "created_ms": NOW_MS,
+        "started_ms": NOW_MS,
+        "ended_ms": None,
+        "result": None,
+    }
+    fake.jobs["j-1"] = job
+    return 202, job
+
+
+def _threads(fake: Fake) -> list[dict[str, Any]]:
+    held = {
+        "id": "t-1",
+        "role": "developer",
+        "person": "vera",
+        "created_ms": NOW_MS,
+        "touched_ms": NOW_MS,
+        "turns": 1,
+        "running": None,
+    }
+    return [{**held, "id": f"t-{n}", "title": title} for n, title in enumerate(fake.titles, 1)]
+
+
+ROLES = [{"name": n, "about": "answers", "tools": [], "examples": [f"ask {n}"]} for n in ("developer", "operator", "advisor")]
+VERSIONS = [
+    {
+        "version": v,
+        "created_ms": NOW_MS,
+        "made_by": "vera",
+        "reason": "first",
+        "proposal_id": None,
+        "rollback_of": None,
+        "active": v == 2,
+    }
+    for v in (2, 1)
+]
+ROUTES: dict[tuple[str, str], Any] = {
+    ("GET", "/api/session"): lambda f, q, b: f.session,
+    ("POST", "/api/session"): lambda f, q, b: f.session.update(name=b["name"]) or f.session,
+    ("GET", "/api/desk"): lambda f, q, b: f.desk,
+    ("GET", "/api/desk/equity"): lambda f, q, b: curve(),
+    ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "version": 1, "desk_ms": NOW_MS},
+    ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
+    ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
+    ("GET", "/api/runs"): lambda f, q, b: {"items": f.runs},
+    ("GET", r"/api/runs/([\w-]+)"): lambda f, q, b, i: f.runs[0] | {"id": i},
+    ("GET", r"/api/runs/([\w-]+)/equity"): lambda f, q, b, i: {"run_id": i, **curve()},
+    ("GET", r"/api/runs/([\w-]+)/trips/(t\d+)"): lambda f, q, b, i, t: {"text": "entered, left", "trip": {"net": 1.0}},
+    ("GET", "/api/proposals"): lambda f, q, b: {
+        "items": [p for p in f.proposals.values() if q.get("state") in (None, p["state"])]
+    },
+    ("GET", r"/api/proposals/([\w-]+)"): lambda f, q, b, i: f.proposals[i],
+    ("POST", r"/api/proposals/([\w-]+)/(approve|reject)"): lambda f, q, b, i, w: _decided(f, i, w),
+    ("POST", "/api/proposals/rollback"): lambda f, q, b: {"proposal": "prop-3", "state": "applied", "version": 3, "actor": {}},
+    ("GET", "/api/versions"): lambda f, q, b: {"items": VERSIONS},
+    ("GET", "/api/roles"): lambda f, q, b: {"items": ROLES},
+    ("GET", "/api/threads"): lambda f, q, b: {"items": _threads(f)},
+    ("GET", r"/api/threads/t-1"): lambda f, q, b: _thread(f),
+    ("POST", "/api/turns"): lambda f, q, b: _asked(f, b),
+    ("GET", r"/api/turns/([\w-]+)"): lambda f, q, b, i: f.turns[i],
+    ("GET", r"/api/turns/([\w-]+)/events.json"): lambda f, q, b, i: {"items": f.turn_events, "state": f.turns[i]["state"]},
+    ("POST", r"/api/turns/([\w-]+)/cancel"): lambda f, q, b, i: _cancelled(f, i),
+    ("GET", "/api/jobs"): lambda f, q, b: {"items": list(f.jobs.values())},
+    ("GET", r"/api/jobs/([\w-]+)"): lambda f, q, b, i: f.jobs[i],
+    ("GET", "/api/halt"): lambda f, q, b: f.desk["halt"],
+    ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
+    ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
+    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": None},
+    ("GET", "/api/model"): lambda f, q, b: model(),
+    ("GET", "/api/data"): lambda f, q, b: {"items": [], "unknown": [], "source": "recorded", "walks": "", "empty": f.empty},
+    ("POST", "/api/data/pull"): lambda f, q, b: _pull(f),
+}
+
+
+@contextmanager
+def serving(fake: Fake) -> Iterator[str]:
+    """The fake on a free port of loopback; yields its address."""
+
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            size = int(self.headers.get("content-length") or 0)
+            body = json.loads(self.rfile.read(size)) if size else None
+            where = urlsplit(self.path)
+            status, said = fake.answer(self.command, where.path, dict(parse_qsl(where.query)), body)
+            data = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = answer
+
+        def log_message(self, *words: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

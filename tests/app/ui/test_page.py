@@ -1,0 +1,285 @@
+"""The page on a small made-up API, without a browser: what it says and asks, and that nothing foreign gets out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from engine.control import halt
+from tests.app.ui.fake_api import Fake, serving
+from tests.app.ui.fake_shapes import answer, card, turn
+
+PAGE = str(Path(__file__).resolve().parents[3] / "streamlit_app.py")
+WAIT_S = 30
+EVIL = "x](http://evil.example/a)<img src=http://evil.example/b>![c](http://evil.example/c)<script>d()</script> www.evil.example"
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    """A made-up API that the page is pointed at."""
+    made = Fake()
+    with serving(made) as url:
+        monkeypatch.setenv("NIGHTDESK_API_URL", url)
+        yield made
+
+
+def page(**where: str) -> AppTest:
+    """The page at an address, drawn once."""
+    made = AppTest.from_file(PAGE, default_timeout=WAIT_S)
+    for name, value in where.items():
+        made.query_params[name] = value
+    made.run()
+    assert not made.exception, made.exception
+    return made
+
+
+def said(at: AppTest) -> str:
+    """All the text of a page, as it was given to the browser."""
+    kinds = ("markdown", "caption", "error", "warning", "info", "success", "subheader", "code", "badge")
+    parts = [str(e.value) for kind in kinds for e in at.get(kind) if hasattr(e, "value")]
+    return "\n".join([*parts, *(str(b.label) for b in at.button)])
+
+
+def test_every_tab_says_what_is_real(fake: Fake) -> None:
+    """Paper or live, which bars, desk time, worker and model stand on each tab."""
+    for tab in ("chat", "proposals", "desk"):
+        text = said(page(tab=tab))
+        for word in ("PAPER", "REPLAYED recorded bars", "desk time", "worker live", "OFFLINE model"):
+            assert word in text.replace("\\", ""), (tab, word)
+
+
+def test_a_dead_worker_is_red_on_every_tab(fake: Fake) -> None:
+    """A worker that does not run is never shown as health."""
+    fake.desk["worker"] |= {"running": False, "phase": "not running"}
+    assert "worker not running" in said(page(tab="desk"))
+
+
+def test_without_a_session_it_says_how_to_get_one(fake: Fake) -> None:
+    """No data of the desk, and the command that prints a link."""
+    fake.session = None
+    text = said(page())
+    assert "nightdesk login" in text
+    assert "btc-trend" not in text
+
+
+def test_the_pull_is_a_button_and_nothing_is_fetched_before(fake: Fake) -> None:
+    """Without data there is one button; only its click starts a job, whose progress is shown."""
+    fake.empty = True
+    at = page()
+    assert not fake.asked
+    at.button(key="pull").click().run()
+    assert fake.asked == [("POST", "/api/data/pull", {})]
+    assert "pull running 25" in str([p.text for p in at.get("progress")] if hasattr(at.get("progress")[0], "text") else at)
+
+
+def test_with_data_there_is_no_pull_button(fake: Fake) -> None:
+    """The offer is made only where there are no real bars."""
+    assert "pull" not in [b.key for b in page().button]
+
+
+def test_a_question_becomes_a_turn_and_the_address_keeps_the_thread(fake: Fake) -> None:
+    """Asking posts once; the thread's id goes into the address; the running turn shows its steps and cancel."""
+    fake.turn_events = [
+        {"n": 1, "kind": "tool_started", "id": "c1", "tool": "backtest", "args": {"symbol": "BTC-USDT"}},
+        {"n": 2, "kind": "understood", "text": "a backtest"},
+    ]
+    at = page(tab="chat", role="developer")
+    at.chat_input[0].set_value("Backtest trend").run()
+    assert fake.asked == [("POST", "/api/turns", {"role": "developer", "text": "Backtest trend", "thread": "new"})]
+    assert at.query_params["thread"] in ("t-1", ["t-1"])
+    assert "**backtest** symbol BTC\\-USDT · running" in said(at)
+    at.button(key="cancel_u-1").click().run()
+    assert fake.turns["u-1"]["state"] == "cancelled"
+
+
+def test_a_reload_finds_the_running_turn(fake: Fake) -> None:
+    """Another browser at the same address sees the same thread, question and turn."""
+    fake.turns["u-1"] = turn("u-1", "running", "Sweep it")
+    at = page(tab="chat", role="developer", thread="t-1")
+    assert "Sweep it" in said(at)
+    assert "cancel_u-1" in [b.key for b in at.button]
+
+
+def test_a_refused_question_is_kept_to_be_seen(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """409 while the thread's turn runs: the reason and the typed words stay."""
+    import tests.app.ui.fake_api as shapes
+
+    busy = (409, {"error": {"kind": "Busy", "what": "this thread answers a question already", "hint": "wait for it"}})
+    monkeypatch.setitem(shapes.ROUTES, ("POST", "/api/turns"), lambda f, q, b: busy)
+    at = page(tab="chat", role="developer", thread="t-1")
+    at.chat_input[0].set_value("and one more").run()
+    assert "this thread answers a question already" in said(at)
+    assert "and one more" in said(at)
+
+
+def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fake) -> None:
+    """The Approve button posts the card's own diff_sha256; for a loosening there is only the way to the proposals page."""
+    fake.turns["u-1"] = turn("u-1", "done", "tighten it", answer("Proposed.", proposals=["prop-1", "prop-2"]))
+    at = page(tab="chat", role="developer", thread="t-1")
+    keys = [b.key for b in at.button]
+    assert "approve_u-1_prop-1" in keys
+    assert "approve_u-1_prop-2" not in keys
+    assert "open_u-1_prop-2" in keys
+    at.button(key="approve_u-1_prop-1").click().run()
+    assert ("POST", "/api/proposals/prop-1/approve", {"diff_sha256": "ab" * 32}) in fake.asked
+    assert "applied, version 2 by vera" in said(at).replace("\\", "")
+
+
+def test_a_question_is_carried_to_the_role_it_belongs_to(fake: Fake) -> None:
+    """One click: the other role, with the question ready; a second one asks it."""
+    text = 'That belongs to the advisor; carry it there: `nightdesk chat --role advisor "where from"`'
+    fake.turns["u-1"] = turn("u-1", "done", "where from", answer(text))
+    at = page(tab="chat", role="developer", thread="t-1")
+    at.button(key="carry_u-1").click().run()
+    assert at.radio(key="role").value == "advisor"
+    assert not fake.asked
+    at.button(key="send_carried").click().run()
+    assert ("POST", "/api/turns", {"role": "advisor", "text": "where from", "thread": "new"}) in fake.asked
+
+
+def test_a_loosening_needs_a_second_click_and_then_shows_its_adoption(fake: Fake) -> None:
+    """The card says LOOSENS; after the approval the adoption ticks to done with the journal's event."""
+    at = page(tab="proposals", proposal="prop-2")
+    assert "LOOSENS" in said(at)
+    assert "Approve as vera" not in [b.label for b in at.button]
+    at.button(key="yes_prop-2").click().run()
+    assert ("POST", "/api/proposals/prop-2/approve", {"diff_sha256": "ab" * 32}) in fake.asked
+    assert "Adopted: the desk runs version 2" in said(at)
+
+
+def test_a_stale_proposal_can_be_proposed_anew(fake: Fake) -> None:
+    """No approve button on what is no longer pending; refresh asks for a new card."""
+    fake.proposals["prop-1"] = card("prop-1", "tightens") | {"state": "stale", "state_reason": "a halt began"}
+    keys = [b.key for b in page(tab="proposals", proposal="prop-1").button]
+    assert "yes_prop-1" not in keys
+    assert "refresh_prop-1" in keys
+
+
+def test_an_older_version_can_be_rolled_back_to(fake: Fake) -> None:
+    """The active version has no button, the older one posts its number."""
+    at = page(tab="proposals")
+    assert "back_yes_2" not in [b.key for b in at.button]
+    at.button(key="back_yes_1").click().run()
+    assert ("POST", "/api/proposals/rollback", {"target": "1"}) in fake.asked
+
+
+def test_halt_asks_why_and_release_too(fake: Fake) -> None:
+    """HALT latches with the reason, the banner tells it on every tab, a release wants a reason of its own."""
+    at = page(tab="proposals")
+    at.text_input(key="halt_reason").set_value("fills look wrong")
+    at.button(key="halt_now").click().run()
+    assert ("POST", "/api/halt", {"reason": "fills look wrong"}) in fake.asked
+    at = page(tab="chat")
+    assert "fills look wrong" in said(at)
+    release = next(b for b in at.button if b.label == "Release")
+    release.click().run()
+    assert not [a for a in fake.asked if a[0] == "DELETE"]
+    at.text_input(key="release_reason").set_value("checked")
+    next(b for b in at.button if b.label == "Release").click().run()
+    assert ("DELETE", "/api/halt", {"reason": "checked"}) in fake.asked
+
+
+def test_halt_works_with_the_api_down(fake: Fake, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page was open when the API died: HALT writes the latch file itself and says so."""
+    from app.ui import door
+    from app.ui import halt as button
+
+    own_home.mkdir()
+    made = door.Door(door.Client("http://127.0.0.1:9", "", own_home), known=True)
+    shown: list[str] = []
+    monkeypatch.setattr(button.st, "error", lambda text, **_: shown.append(text))
+    button._halt(made, "the API is gone", "vera")
+    assert halt.read(own_home).reason == "the API is gone"
+    assert "by file" in shown[0]
+
+
+def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
+    """Protective level, kind and distance; a layer without one is said loudly."""
+    text = said(page(tab="desk")).replace("\\", "")
+    assert "62,900.00" in text
+    assert "2.48 %" in text
+    fake.sleeves[0]["position"]["layers"][0]["protective"] = None
+    assert "No protective order known for btc-trend" in said(page(tab="desk")).replace("\\", "")
+
+
+def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
+    """Addresses of evidence open what they name."""
+    assert "trend on BTC-USDT 15m" in said(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
+    assert "Round trip t12" in said(page(tab="desk", view="runs", run="r-1", trip="t12"))
+    assert "What led to it" in said(page(tab="desk", view="journal", event="d-1"))
+
+
+@pytest.mark.parametrize(
+    "where", [{"tab": "nowhere"}, {"tab": "desk", "view": "<b>"}, {"thread": "../../x"}, {"tab": "desk", "run": "a b"}]
+)
+def test_an_address_that_makes_no_sense_is_the_usual_page(fake: Fake, where: dict[str, str]) -> None:
+    """Ids from the address are ids or nothing."""
+    assert "PAPER" in said(page(**where))
+
+
+def hostile(fake: Fake) -> None:
+    """A hostile text in every field that somebody else writes."""
+    for s in fake.sleeves:
+        s |= {"name": EVIL, "strategy": EVIL}
+    for e in fake.events:
+        e |= {"told": EVIL, "kind": EVIL, "body": {"note": EVIL, "sleeve": EVIL}}
+    for p in fake.proposals.values():
+        p |= {"rationale": EVIL, "sleeve": EVIL, "warnings": [EVIL], "requester": {"role": EVIL, "person": EVIL}}
+        p["diff"]["changes"][0] |= {"key": EVIL, "unit": EVIL}
+        p["exposure"]["why"] = EVIL
+    for r in fake.runs:
+        r |= {"strategy": EVIL, "symbol": EVIL}
+    fake.desk |= {"walks": EVIL, "breakers": [EVIL], "checks": [{"name": EVIL, "state": "bad", "text": EVIL, "event": "d-1"}]}
+    fake.desk["guards"][0]["name"] = EVIL
+    fake.desk["halt"] |= {"halted": True, "reason": EVIL, "by": EVIL}
+    fake.desk["worker"]["note"] = EVIL
+    fake.alerts = [
+        {"id": "al-1", "what": EVIL, "place": EVIL, "action": EVIL, "numbers": {EVIL: EVIL}, "severity": EVIL, "kind": EVIL}
+    ]
+    fake.titles = [EVIL]
+    facts = [
+        {"ref": "a.b", "subject": EVIL, "metric": EVIL, "value": EVIL, "unit": "text", "evidence": {"kind": "run", "id": EVIL}}
+    ]
+    calls = [{"id": "c", "name": EVIL, "args": {EVIL: EVIL}, "status": EVIL}]
+    struck = [{"text": EVIL, "sentence": EVIL, "why": EVIL}]
+    held = answer(f"| {EVIL} |\n|---|\n| {EVIL} |\n\n# {EVIL}\n- **{EVIL}**", facts=facts, tool_calls=calls, struck=struck)
+    fake.turns = {"u-1": turn("u-1", "done", EVIL, held), "u-2": turn("u-2", "running", EVIL)}
+    fake.turn_events = [
+        {"n": 1, "kind": "understood", "text": EVIL},
+        {"n": 2, "kind": "tool_started", "id": "1", "tool": EVIL, "args": {EVIL: 1}},
+    ]
+
+
+PLACES = [
+    {"tab": "chat", "role": "developer"},
+    {"tab": "chat", "role": "developer", "thread": "t-1"},
+    {"tab": "proposals"},
+    {"tab": "desk"},
+    {"tab": "desk", "view": "journal"},
+    {"tab": "desk", "view": "journal", "event": "d-1"},
+    {"tab": "desk", "view": "runs"},
+    {"tab": "desk", "view": "runs", "run": "r-1"},
+    {"tab": "desk", "view": "alerts"},
+]
+
+
+@pytest.mark.parametrize("where", PLACES, ids=lambda w: "-".join(w.values()))
+def test_a_hostile_name_does_nothing_anywhere(fake: Fake, where: dict[str, str]) -> None:
+    """No image, no link, no tag and no recognisable address in anything that is read as markdown."""
+    hostile(fake)
+    at = page(**where)
+    for kind in ("markdown", "caption", "error", "warning", "info", "success", "subheader"):
+        for element in at.get(kind):
+            check_harmless(str(element.value))
+    for button in at.button:
+        check_harmless(str(button.label))
+        check_harmless(str(button.help or ""))
+
+
+def check_harmless(markdown: str) -> None:
+    """Nothing that a markdown reader would turn into an image, a link, a tag or a live address."""
+    import re
+
+    assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(\w+:|(?<!\\)<\w", markdown), markdown
+    assert not re.search(r"https?://|www\.evil|:(?:red|material)\[", re.sub(r"`[^`]*`", "", markdown)), markdown

@@ -1,0 +1,105 @@
+"""The exit of foreign text: what it keeps, and that nothing else ever comes out of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from app.ui.safe import JOIN, chart, markdown, plain, words
+
+ROOT = Path(__file__).resolve().parents[3]
+ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u202e\x00", max_size=120)
+
+
+def test_an_answer_keeps_its_shape() -> None:
+    """Bold, struck, code, lists, tables and own links are what they were."""
+    shown = markdown("**I understood:** `x`\n\n- a\n1. b\n\n| m | v |\n|---|---|\n| return | [-1.5 %](run:r-1) |\n\n~~0.31~~")
+    assert "**I understood" in shown
+    assert "| return | [\\-1\\.5 %](?tab=desk&view=runs&run=r-1) |" in shown
+    assert "~~0\\.31~~" in shown
+    assert "\n- a\n1. b" in shown
+
+
+def test_ids_in_plain_sight_lead_where_they_belong() -> None:
+    """Runs, round trips, events and proposals are linked without being asked."""
+    shown = markdown("run r-20261120-cbdb9300/t12, event d-14500, prop-3, and 15m-x")
+    assert "(?tab=desk&view=runs&run=r-20261120-cbdb9300&trip=t12)" in shown
+    assert "(?tab=desk&view=journal&event=d-14500)" in shown
+    assert "(?tab=proposals&proposal=prop-3)" in shown
+    assert shown.count("](") == 3
+
+
+def test_a_wide_short_table_stands_on_its_side() -> None:
+    """Ten columns and two rows are read downwards."""
+    shown = markdown("|" + "|".join("abcdefgh") + "|\n|" + "---|" * 8 + "\n|" + "|".join("12345678") + "|")
+    assert shown.splitlines()[0] == "| a | 1 |"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](http://evil.example/p.png)",
+        "[x](http://evil.example)",
+        "[x](javascript:alert(1))",
+        "<img src=x onerror=alert(1)>",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "[x][1]\n\n[1]: http://evil.example",
+        "http://evil.example www.evil.example a@evil.example",
+        "\\![x](http://evil.example)",
+        "[run](run:../../x) [a](run:r-1&tab=x)",
+        "$\\href{http://evil.example}{x}$ :red[x] :material/home:",
+        "![a](run:r-1)",
+        "[ok](run:r-1)![x](http://evil.example)",
+    ],
+)
+def test_nothing_leads_out(text: str) -> None:
+    """Images, HTML, formulas, directives, addresses and foreign links come out as the signs they were written with."""
+    check_own(markdown(text))
+    check_own(words(text))
+
+
+@given(ALPHABET)
+def test_nothing_leads_out_whatever_is_written(text: str) -> None:
+    """Any text at all: every link that comes out is one of our own, and no image or tag does."""
+    check_own(markdown(text))
+    check_own(words(text))
+
+
+READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+# what the browser's reader looks for in text itself: addresses, mail, directives and icons
+LIVE = re.compile(r"(?i)https?://|www\.|[\w.+-]@[\w-]+\.|:[a-z_]+\[|:material/|:[a-z_+-]+:")
+
+
+def check_own(shown: str) -> None:
+    """A markdown reader finds only links to this page, no image, no tag, no live address outside of code."""
+    for token in [part for block in READER.parse(shown) for part in (block, *(block.children or []))]:
+        assert token.type not in ("image", "html_inline", "html_block"), shown
+        if token.type == "link_open":
+            assert str(token.attrs["href"]).startswith("?tab="), shown
+        if token.type == "text":
+            assert not LIVE.search(token.content), shown
+    assert "$" not in re.sub(r"`[^`\n]*`", "", re.sub(r"\\[^\w\s]", "", shown)), shown
+
+
+def test_plain_text_is_one_clean_line() -> None:
+    """No control or direction-changing signs, no line ends, not longer than wanted."""
+    assert plain("a\x00b\u202ec\nd") == "abc d"
+    assert len(plain("x" * 1000, 50)) == 50
+    assert plain(None) == ""
+
+
+def test_plotly_gets_no_tags() -> None:
+    """Plotly reads tags, entities and templates in its labels."""
+    assert not set("<>&%{}$") & set(chart("<a href='http://evil'>%{x} & b</a>"))
+
+
+def test_no_page_renders_html() -> None:
+    """The switch that would let HTML through is nowhere; st.html gets our own constant alone."""
+    for path in [ROOT / "streamlit_app.py", *(ROOT / "app" / "ui").glob("*.py")]:
+        text = path.read_text()
+        assert "unsafe_allow" not in text, path
+        assert re.findall(r"st\.html\(([^)]*)\)", text) in ([], ["STYLE"]), path
+        assert "components" not in re.findall(r"import .*", text), path
