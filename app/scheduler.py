@@ -1,12 +1,10 @@
 """What runs by itself in the supervisor: checks every few seconds, deliveries, cards, the morning handover, Slack's line.
 
-Started by app.supervisor on a thread (`begin`), reports of dead children come in through `Schedules.died`. APScheduler runs
+Started by app.watching in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler runs
 each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
 """
 
 import sys
-import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -53,7 +51,6 @@ class Schedules:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         entry = self.home.desk.alerts
-        self.lookout.left_behind(self.clock())
         names = ("check", "deliver", "cards", "walk", "handover")
         pools = {name: ThreadPoolExecutor(1) for name in names} | {"default": ThreadPoolExecutor(1)}
         quiet = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -169,8 +166,8 @@ def blind_row(why: str, now_ms: int) -> dict[str, Any]:
 
 
 def say(row: Any, step: str) -> None:
-    """One line on the terminal of `nightdesk up`."""
-    if row.severity != "note":
+    """One line on the terminal of `nightdesk up`, of what wakes somebody."""
+    if row.severity == "page":
         sign = "over" if step == "resolved" else step
         sys.stdout.write(f"ALERT {row.severity} {row.id} {sign}: {visible(row.what)}\n")
         sys.stdout.flush()
@@ -191,52 +188,3 @@ def kept(work: Callable[[], Any]) -> Callable[[], None]:
             slack.LOG.error("%s failed: %s", getattr(work, "__name__", "job"), type(error).__name__)
 
     return once
-
-
-class Watch:
-    """The supervisor's end of it: begins on a thread of its own, so that starting the worker waits for no import."""
-
-    def __init__(self) -> None:
-        self._schedules: Schedules | None = None
-        self._early: list[tuple[str, int | None]] = []
-        self._mutex = threading.Lock()
-        self._ended = False
-
-    def begin(self) -> None:
-        """Open the home of this environment and start; a home that cannot be opened is told and tried again."""
-        threading.Thread(target=self._begin, name="watch", daemon=True).start()
-
-    def _begin(self) -> None:
-        from app.home import open_home
-
-        while not self._ended:
-            try:
-                schedules = Schedules(open_home())
-            except Exception as error:  # noqa: BLE001 - the supervisor goes on whatever this is
-                sys.stdout.write(f"ALERT page: the watch cannot start: {visible(str(error))}\n")
-                sys.stdout.flush()
-                time.sleep(10.0)
-                continue
-            with self._mutex:
-                if self._ended:
-                    return
-                schedules.start()
-                self._schedules = schedules
-                for process, code in self._early:
-                    schedules.died(process, code)
-            return
-
-    def died(self, process: str, code: int | None) -> None:
-        """A child ended without being asked to."""
-        with self._mutex:
-            if self._schedules is not None:
-                self._schedules.died(process, code)
-            else:
-                self._early.append((process, code))
-
-    def end(self) -> None:
-        """Stop watching."""
-        with self._mutex:
-            self._ended = True
-            if self._schedules is not None:
-                self._schedules.stop()

@@ -22,12 +22,14 @@ from types import FrameType
 from typing import Any
 
 from app import children
+from app.watching import Watch
 
 BEAT = "worker.json"  # in the home: what the worker last said about itself
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
 STOP_S = 15.0  # for a clean stop; then the child is killed
 STATUS_S = 60.0  # between two status lines
+WATCH_S = 5.0  # the watch begins so long after the worker was started, at the latest
 SILENT_MS = 30_000  # a worker notes something every second
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -127,6 +129,7 @@ class Supervisor:
         self.home = home
         self.children = children_of(home, words)
         self.worker = self.children[0]
+        self.watch, self.watching = Watch(beat_of(home)), False
         self.login = login_of(home)
         self.seen_alive, self.linked, self.stopping = False, not self.login, False
         self.shown: tuple[Any, ...] = ()
@@ -145,6 +148,7 @@ class Supervisor:
                     if not self.attend(child):
                         return 1  # it said why in one line of its own
                 self.tell()
+                self.look_after()
                 self.sleep(1.0 if self.linked and self.shown else 0.2)
             return 0
         finally:
@@ -158,9 +162,16 @@ class Supervisor:
             if child is self.worker and not self.seen_alive and code == 1:
                 return False
             child.due = time.monotonic() + child.wait_after(code)
+            self.watch.died(child.name, code)
         if child.process is None and time.monotonic() >= child.due:
             child.start()
         return True
+
+    def look_after(self) -> None:
+        """Begin alerts and schedules once the worker lives, or should."""
+        if not self.watching and (self.seen_alive or time.monotonic() - self.worker.began > WATCH_S):
+            self.watching = True
+            self.watch.begin()
 
     def tell(self) -> None:
         """Say what is new: the login link, the phases as they come, else one line now and then."""
@@ -198,6 +209,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End every child: the worker writes a snapshot and leaves; one that does not end is killed."""
+        self.watch.end()
         living = [child.process for child in self.children if child.process is not None and child.process.poll() is None]
         for process in living:
             process.send_signal(signal.SIGTERM)

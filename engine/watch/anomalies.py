@@ -26,7 +26,7 @@ ABSENT_MS = 10_000  # a worker may be away so long: it is being started
 STEADY_MS = 60_000  # a worker that lived so long after a death is well again
 DYING = 3  # so many deaths in DYING_MS: it will not come back by itself
 DYING_MS = 600_000
-STALE_MS = 30_000  # no bar for so long, and for three bars, while they should come
+STALE_MS = 40_000  # no bar for so long, and for three bars, while they should come; a hanging worker is told before
 NEAR = 0.8  # of the drawdown limit
 REFUSED_ROW = 5  # decisions of a sleeve refused one after the other
 FLATTEN_MS = 60_000
@@ -57,6 +57,8 @@ def evaluate(scene: Scene) -> tuple[list[Finding], frozenset[str]]:
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             unsure |= set(kinds)
             found.append(blind(name, f"{type(error).__name__}: {error}", scene.now_ms))
+    if scene.pid is None or scene.checks["worker"].state == "bad":
+        unsure.add("bars")
     for name, check in scene.checks.items():
         if check.state == "unknown" and not (name == "bars" and scene.mark is None):
             unsure |= set(KINDS_OF.get(name, ()))
@@ -125,8 +127,8 @@ def how_of(death: Death) -> str:
 
 def bars(scene: Scene) -> Iterator[Finding]:
     """Bars that should come and do not. At the end of recorded data none should come: the worker says so itself."""
-    if scene.mark is None or scene.pid is None:
-        return
+    if scene.mark is None or scene.pid is None or scene.checks["worker"].state == "bad":
+        return  # without a worker there are no bars: one fault, one alert
     if scene.beat.get("phase") == "running":
         step_ms = 1000.0 / float(scene.beat.get("bars_per_second") or 1.0)
         since = max(scene.mark.t_recv_ms, scene.phase_ms)

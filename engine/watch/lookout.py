@@ -77,12 +77,6 @@ class Lookout:
         """Verify both journals from end to end; the next looks tell what was found."""
         self.verified = health.looked_at("journals", lambda: health.journals(self.home, self.engine))
 
-    def left_behind(self, now_ms: int) -> None:
-        """At the start: a worker that never said it was stopping has died with its supervisor."""
-        beat = self._beat()
-        if beat and beat.get("phase") != "stopped" and health.holder(self.home / "journal" / "desk.lock") is None:
-            self.deaths.append(Death("worker", None, min(int(beat.get("wall_ms", now_ms)), now_ms)))
-
     def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.Check]:
         """What health says, without its walk along the whole journal: that is `walk`."""
         looks = {

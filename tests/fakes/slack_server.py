@@ -10,6 +10,7 @@ import json
 import select
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -79,6 +80,15 @@ class SlackServer:
             while len(found := [body for name, body in self.calls if name == method]) < count:
                 assert self._changed.wait(end - time.monotonic()), f"{len(found)} of {count} {method} came"
             return found
+
+    def wait_for(self, fits: Callable[[dict[str, Any]], bool], method: str = "chat.postMessage") -> dict[str, Any]:
+        """The first fitting body of a method, once it comes."""
+        count = 0
+        while True:
+            bodies = self.wait(method, count + 1)
+            if found := next((body for body in bodies[count:] if fits(body)), None):
+                return found
+            count = len(bodies)
 
     def wait_line(self) -> None:
         """Until a Socket Mode line is open."""
