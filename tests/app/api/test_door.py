@@ -208,8 +208,7 @@ def test_a_real_page_of_another_origin_can_neither_halt_nor_approve_nor_read(ser
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"])
         page = browser.new_page()
         code = served.desk.sessions.login_code(int(time.time() * 1000), "ann")
-        with pytest.raises(sync.Error, match="CONNECTION_REFUSED"):  # there is no page behind the login in this test
-            page.goto(f"{served.url}/api/login?code={code}")
+        page.request.get(f"{served.url}/api/login?code={code}", max_redirects=0)  # there is no page behind it in this test
         assert page.context.cookies(served.url), "the login set no cookie"
         page.goto(evil)
         page.wait_for_function("document.title.startsWith('[')")
