@@ -20,6 +20,7 @@ from engine.errors import DataError
 from tools.limits import redacted
 
 FOLDER = "turns"
+UNBROKEN_MAX = 4_000  # characters without the end of a sentence
 _END = re.compile(r"[.!?](?=\s)|\n(?=\n|[-*#])|:(?=\s*\n)")
 
 
@@ -50,6 +51,8 @@ class TurnCaller(Caller):
             self.emit(kind, body)
             return
         self._text += str(body["delta"])
+        if len(self._text) > UNBROKEN_MAX:
+            self.flush()
         while end := _END.search(self._text):
             whole, self._text = self._text[: end.end()], self._text[end.end() :]
             if whole.strip():

@@ -64,6 +64,7 @@ class Work:
         if self.spare is None or self.model.offline:
             return False
         self.model, self.notice, self.fell_at = self.spare, notice, (messages, calls)
+        self.ctx.model = self.spare.name  # the journal names who calls
         return True
 
     @property

@@ -269,7 +269,8 @@ def _close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done
     stored = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     threads.end(office.engine, turn, state, stored, [_kept_call(entry) for entry in calls], office.now_ms(), kept)
-    body = {"turn": turn, "state": state, "model": office.model.name, "answer": one_line(stored["answer_md"], 500)}
+    model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
+    body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
     with suppress(ShelfError, OSError):  # the handoff page is a convenience: the answer stands without it
         write_handoff(office.engine, office.home)

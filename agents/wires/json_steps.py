@@ -1,7 +1,7 @@
 """The wire for models that fail at native tool calls: a JSON schema step chooses a tool, a second one fills its arguments.
 
 Called by agents/wires/model.py; speaks `/v1/chat/completions` with `response_format`. The tools and what they said travel as
-plain text. A small model that found 0 of 20 tools natively chose 19 of 20 right this way (docs/decisions tell more).
+plain text. A small model that found 0 of 20 tools natively chose 19 of 20 right this way.
 """
 
 import json

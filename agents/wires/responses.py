@@ -92,8 +92,11 @@ class Response:
         """The answer. Raises WireFault for none or a cut one."""
         if self.ended is None:
             raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+        for n, item in enumerate(self.items):
+            if item.get("type") == "function_call" and not item.get("call_id"):
+                item["call_id"] = f"call_{item.get('id') or n}"
         calls = tuple(
-            Call(str(item.get("call_id") or ""), str(item.get("name") or ""), arguments_of(item.get("arguments")))
+            Call(str(item["call_id"]), str(item.get("name") or ""), arguments_of(item.get("arguments")))
             for item in self.items
             if item.get("type") == "function_call"
         )

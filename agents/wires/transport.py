@@ -19,6 +19,7 @@ from agents.wires.faults import WireFault, fault_of, without_key
 
 CONNECT_S = 5.0
 ATTEMPT_S_MAX = 600.0  # an answer that is still coming after this long is none
+EVENTS_MAX = 200_000  # of one answer
 QUIET_S = 1.5  # silence after which the person is told that we wait
 HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type", "authorization", "user-agent"}
 Paths = {"chat": "/chat/completions", "responses": "/responses"}
@@ -39,12 +40,13 @@ class Transport:
 
         `patience_s`: how long nothing may come at first; between events the endpoint's own patience holds.
         """
+        self.client()  # the first one takes a moment: our time, not the endpoint's
         feed: queue.SimpleQueue[Any] = queue.SimpleQueue()
         left = threading.Event()
         work = threading.Thread(target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="wire")
         work.start()
         began = last = time.monotonic()
-        first, told = True, False
+        first, told, count = True, False, 0
         try:
             while True:
                 silent_s = patience_s if first else self.endpoint.patience_s
@@ -65,7 +67,9 @@ class Transport:
                     return
                 if isinstance(item, BaseException):
                     raise fault_of(item, self.endpoint.host, self.key) from None
-                last, first = time.monotonic(), False
+                last, first, count = time.monotonic(), False, count + 1
+                if count > EVENTS_MAX:
+                    raise WireFault(f"{self.endpoint.host} does not come to an end", again=False)
                 yield without_key(item, self.key)
         finally:
             left.set()

@@ -281,6 +281,9 @@ class _Web(ThreadingHTTPServer):
     daemon_threads = True
     model: ModelServer
 
+    def handle_error(self, *_: object) -> None:
+        """A client that went away is no news."""
+
 
 class _Answering(BaseHTTPRequestHandler):
     """One connection."""

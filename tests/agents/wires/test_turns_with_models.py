@@ -112,6 +112,8 @@ def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> Non
     assert "the offline model only reads in it" in answer["answer_md"]
     assert "Found before that:" in answer["answer_md"]
     assert answer["proposals"] == answer["jobs"] == []
+    named = [(kind, body["model"]) for kind, body in office.journaled() if "model" in body]
+    assert named == [("tool", "small"), ("answer", "offline")]
 
 
 def test_the_next_turn_asks_the_model_again(office: FakeOffice) -> None:
@@ -135,11 +137,13 @@ def test_every_request_can_be_read_as_it_was_sent(office: FakeOffice) -> None:
         answer = asked(office, f"is {KEY} my key?")[-1]
     found = kept(office.home, answer["turn"])
     assert [part["file"] for part in found] == ["001-request.json", "001-response.json", "002-request.json", "002-response.json"]
-    assert json.loads(server.posts[1].raw) == json.loads(json.dumps(found[2]["body"]).replace("[key]", KEY))
+    assert json.loads(server.posts[1].raw) == found[2]["body"]
     assert found[1]["body"]["new_key"] == "kept"
     assert KEY not in json.dumps(found)
     journal = (office.home / "journal" / "people.jsonl").read_text()
     assert "Done." in journal
+    assert "is [secret] my key?" in journal
+    assert "canary" not in journal + server.posts[0].raw.decode() + json.dumps(answer)
 
 
 def test_what_cannot_be_kept_is_not_sent(office: FakeOffice) -> None:
@@ -217,3 +221,19 @@ def test_what_is_set_aside_is_seen_by_all_and_survives_a_crash(office: FakeOffic
     spending.settle(office.engine, "u-1", (700, 0.1), (200, 0.03))
     spending.reserve(office.engine, "u-2", limits, 700, 0.1, NOW_MS)
     assert spending.of_turn(office.engine, "u-1") == spending.Spend(200, 0.03, 0, 0.0, 1)
+
+
+def test_many_turns_at_once_share_one_model(office: FakeOffice) -> None:
+    """Eight turns in eight threads: each gets its own answer, each request stands with its own turn."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def echo(body: dict[str, Any]) -> Step:
+        return Say(f"You asked: {body['messages'][-1]['content']}", stall_s=0.1)
+
+    with ModelServer(echo) as server, ThreadPoolExecutor(8) as pool:
+        use(office, server, patience_s=20.0)
+        words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
+        answers = list(pool.map(lambda word: list(turns.ask(office, "developer", word, word))[-1], words))
+    for word, answer in zip(words, answers, strict=True):
+        assert f"You asked: {word}" in answer["answer_md"]
+        assert kept(office.home, answer["turn"])[0]["body"]["messages"][-1]["content"] == word
