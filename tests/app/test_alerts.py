@@ -134,6 +134,27 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
     bench.loop.journal.close()
 
 
+@pytest.mark.long
+def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last thirty days of recorded BTC, ETH and SOL bars through the default desk: no page."""
+    from engine.control.config import active
+    from engine.live import plan
+    from engine.live.feed import begin_at, load, series_of
+    from tests.fakes import papers
+
+    monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
+    home = open_home(WALL_MS)
+    series = series_of(home.catalog, plan.instruments(active(home.engine)[1]), "15m")
+    found = begin_at(series, papers.BAR_MS, 30)
+    monkeypatch.setattr(papers, "span", lambda: found._replace(first_ms=found.replay_until_ms - 5 * papers.BAR_MS))
+    monkeypatch.setattr(papers, "feed_of", lambda _: load(home.catalog, series, papers.BAR_MS, papers.span(), "recorded"))
+    monkeypatch.setitem(globals(), "feed_of", papers.feed_of)
+    bench = Bench(home, [sink])
+    assert pages(bench.pass_time(30 * 96 - 10)) == []
+    assert bench.loop.book.count > 2_800
+    bench.loop.journal.close()
+
+
 def test_bars_that_stop_are_one_page_and_one_recovery(bench: Bench, sink: Kept) -> None:
     """Silent feed for two minutes, then bars again."""
     held(bench)

@@ -321,3 +321,22 @@ def test_no_token_is_written_anywhere(home: Home, slack: Slack, server: SlackSer
     written = [p for p in home.path.rglob("*") if p.is_file() and any(s in p.read_bytes() for s in secrets)]
     assert written == []
     assert not any(s.decode() in caplog.text for s in secrets)
+
+
+@pytest.mark.long
+def test_a_thousand_races_of_two_clicks_decide_once_each(home: Home, slack: Slack) -> None:
+    """S7, on two threads; exactly one decision each time."""
+    from app.slack_clicks import interaction
+
+    def one(pair: tuple[str, str], value: str) -> str:
+        answer = interaction(home, slack, SlackServer.click(*pair, value))
+        assert answer is not None
+        return answer.text
+
+    with ThreadPoolExecutor(2) as pool:
+        for n in range(1_000):
+            row = proposed(home, rationale=f"round {n}")
+            pairs = ((ANN, "approve"), (BOB, "reject")) if n == 999 else ((ANN, "reject"), (BOB, "reject"))
+            texts = list(pool.map(one, pairs, [value_of(row)] * 2))
+            assert sum("Journal" in text for text in texts) == 1, texts
+            assert sum("Nothing was done" in text for text in texts) == 1, texts

@@ -1,0 +1,75 @@
+"""`nightdesk alerts`: list, acknowledge under a proven name, tie a Slack account to a person; hostile text does nothing."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.alerts import register
+from app.home import Home, open_home
+from app.people import add_person, by_slack
+from engine.errors import BadInput, Refused
+from engine.store.journal import read
+from engine.watch.incidents import Manners, settle
+from engine.watch.scene import Finding
+
+NOW = 1_760_000_000_000
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A desk with one page and one note open."""
+    found = open_home(NOW)
+    hostile = "no bars \x1b[31m\u202e of <b>BTC</b>"
+    findings = [
+        Finding("bars", "bars", "page", hostile, "BTC", NOW, "look"),
+        Finding("n", "proposal", "note", "old", "x", NOW, "ask"),
+    ]
+    settle(found.engine, findings, frozenset(), NOW, Manners(), ["slack"])
+    return found
+
+
+def said(*words: str) -> Any:
+    """What the command does."""
+    import typer
+
+    app = typer.Typer()
+    register(app)
+    return CliRunner().invoke(app, ["alerts", *words])
+
+
+def test_list_tells_what_and_what_to_do_with_every_character_harmless(home: Home) -> None:
+    """Text and JSON; control characters are spelled out."""
+    text = said("list").stdout
+    assert "al-1" in text
+    assert "do: look (docs/runbooks/bars-stale.md)" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    items = json.loads(said("list", "--state", "open", "--json").stdout)["items"]
+    assert {item["id"]: item["deliveries"][0]["state"] for item in items} == {"al-1": "waiting", "al-2": "waiting"}
+    assert isinstance(said("list", "--state", "odd").exception, BadInput)
+
+
+def test_acknowledging_is_under_a_name_and_journaled(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believed while nobody is listed; afterwards the name needs its token."""
+    assert said("ack", "al-1", "--as", "ann").exit_code == 0
+    assert "on it: ann" in said("list").stdout
+    assert [e.body["actor"]["name"] for e in read(home.people_journal, {"ack"})] == ["ann"]
+    token = add_person(home.path, "bob")
+    assert isinstance(said("ack", "al-2", "--as", "bob").exception, Refused)
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token)
+    assert said("ack", "al-2", "--as", "bob").exit_code == 0
+
+
+def test_a_slack_account_is_tied_by_its_person_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs that person's token."""
+    token = add_person(home.path, "ann")
+    words = ("slack", "ann", "--team", "T0DESK", "--user", "U0ANN")
+    assert isinstance(said(*words).exception, Refused)
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token)
+    assert said(*words).exit_code == 0
+    assert by_slack(home.path, "T0DESK", "U0ANN") is not None
+    assert os.stat(home.path / "people.toml").st_mode & 0o077 == 0
