@@ -4,6 +4,7 @@ The door (app.api.door) stands before everything; behind it thin routers, one ex
 """
 
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from app.api.running import Running
 from app.home import Home
 
 ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, metrics, slack)
+SWITCH_S = 0.0005  # a busy turn hands the interpreter over so often: what a halt waits for (5 ms is usual)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
@@ -53,6 +55,7 @@ def create(home: Home, address: Address | None = None) -> Door:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
         yield
         desk.running.close()

@@ -112,6 +112,8 @@ class Running:
         path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
         with contextlib.suppress(OSError):
             path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        if live.stop.is_set():
+            return  # it was cancelled, and is told so already
         text = f"That did not work: this is our bug ({type(error).__name__}); details in logs/{path.name}."
         with contextlib.suppress(DeskError), db.write(self.desk.engine) as session:
             values = {"state": "failed", "ended_ms": now_ms(), "answer": json.dumps({"answer_md": text})}

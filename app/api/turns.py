@@ -156,9 +156,11 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
                 yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False)}\n\n"
             if rows and rows[-1]["kind"] in LAST:
                 break
+            if state == "cancelled" and not rows:
+                break  # its thread may still wait for a model; nobody has to
             if state != "running" and not rows and turn not in at.running.live:
                 ended_at = ended_at or time.monotonic()
-                if live is not None or state == "cancelled" or time.monotonic() - ended_at > GRACE_S:
+                if live is not None or time.monotonic() - ended_at > GRACE_S:
                     break
             if live is not None and live.progress is not None and live.progress is not progress:
                 progress, silent_since = live.progress, time.monotonic()
