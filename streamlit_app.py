@@ -20,7 +20,7 @@ def main() -> None:
         session = door.get("/api/session")
     except Trouble as trouble:
         if not (trouble.down and door.known):
-            login.show(trouble)
+            login.show(door, trouble)
             return
         session = {}
     head.show(door, session)
@@ -37,8 +37,7 @@ def main() -> None:
         }
         tabs[links.tab()]()
     except Trouble as trouble:
-        st.error(trouble.markdown(), icon=":material/cloud_off:")
-        st.button("Try again", icon=":material/refresh:")
+        login.stopped(door, trouble)
 
 
 main()

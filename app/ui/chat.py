@@ -31,7 +31,8 @@ def show(door: Door, role: str) -> None:
     else:
         _turns(door, thread["turns"])
     if thread is not None:
-        jobs.live(door, thread.get("jobs") or [])
+        followed = {str(held["id"]) for held in thread["turns"] if held["state"] not in turn.ENDED}  # these show their own
+        jobs.live(door, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
     _input(door, role, str(thread["id"]) if thread else "new")
 
 

@@ -61,7 +61,7 @@ def _release_form(door: Door, session: Mapping[str, Any]) -> None:
     with st.form("release_form", border=False):
         reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
         passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""
-        if st.form_submit_button("Release", width="stretch"):
+        if st.form_submit_button("Release", width="stretch", key="release_now"):
             _release(door, plain(reason), passphrase)
 
 

@@ -1,20 +1,21 @@
-"""What is shown without a session: how to get one. Called by streamlit_app.py."""
+"""What is shown without a session, or without an API: how to get one, and that it is waited for. Called by streamlit_app.py."""
 
 import streamlit as st
 
-from app.ui.door import Trouble
+from app.ui.door import Door, Trouble
 
+AGAIN_S = 2
 HALT = 'Without this page, `nightdesk halt --reason "..."` in a terminal stops the desk at any time.'
 
 
-def show(trouble: Trouble) -> None:
+def show(door: Door, trouble: Trouble) -> None:
     """Say what is missing, and the one command that helps."""
     st.title("Nightdesk")
     if trouble.down:
         st.error(trouble.markdown(), icon=":material/cloud_off:")
         st.markdown("Start the desk with `make run` (or `nightdesk up`), then open the login link it prints.")
         st.markdown(HALT)
-        st.button("Try again", icon=":material/refresh:")
+        until_back(door)
         return
     st.markdown("**You are not logged in here.** Only people with a login link of this desk see it, also on this machine.")
     st.markdown(
@@ -22,3 +23,23 @@ def show(trouble: Trouble) -> None:
     )
     st.caption(f"The API says: {trouble.markdown()}")
     st.button("I am logged in, try again", icon=":material/refresh:")
+
+
+def stopped(door: Door, trouble: Trouble) -> None:
+    """A tab that could not be drawn to its end: why; once the API is back it is drawn again by itself."""
+    st.error(trouble.markdown(), icon=":material/cloud_off:")
+    if trouble.down:
+        until_back(door)
+    else:
+        st.button("Try again", icon=":material/refresh:")
+
+
+@st.fragment(run_every=AGAIN_S)
+def until_back(door: Door) -> None:
+    """Look for the API until it answers, then draw the whole page."""
+    try:
+        door.get("/api/health")
+    except Trouble:
+        st.caption(":material/progress_activity: It is looked for every two seconds; nothing has to be done here.")
+        return
+    st.rerun()

@@ -15,8 +15,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.app.ui.fake_shapes import NOW_MS, answer, card, curve, desk, event, model, run, sleeve, turn
 
-SECRET = "s" * 43
-
 
 class Fake:
     """The state of a small desk; tests change it as they like. `asked` holds every request that was not a GET."""
@@ -43,10 +41,10 @@ class Fake:
             return 401, {"error": {"kind": "NoSession", "what": "nobody known is at the door", "hint": "nightdesk login"}}
         if method != "GET":
             self.asked.append((method, path, body))
-        for (verb, pattern), answer in ROUTES.items():
+        for (verb, pattern), route in ROUTES.items():
             found = re.fullmatch(pattern, path)
             if verb == method and found:
-                said = answer(self, query, body, *found.groups())
+                said = route(self, query, body, *found.groups())
                 return said if isinstance(said, tuple) else (200, said)
         return 404, {"error": {"kind": "BadInput", "what": f"there is no {path}", "hint": ""}}
 
