@@ -22,7 +22,9 @@ def main() -> None:
         if not (trouble.down and door.known):
             login.show(door, trouble)
             return
-        session = {}
+        head.show(door, {})
+        login.stopped(door, trouble)
+        return
     head.show(door, session)
     try:
         with st.sidebar:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, charts, journal, links, runs
-from app.ui.door import Door
+from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
 from app.ui.safe import chart, words
 
@@ -41,12 +41,17 @@ def _turn_to() -> None:
 @st.fragment(run_every=EVERY_S)
 def overview(door: Door) -> None:
     """The desk at a glance, drawn anew by itself."""
-    desk, sleeves = door.desk(), door.get("/api/sleeves")["items"]
+    try:
+        desk, sleeves = door.desk(fresh=True), door.get("/api/sleeves")["items"]
+        equity = door.get("/api/desk/equity", points=500)
+    except Trouble as trouble:  # a part that draws itself anew has to catch its own
+        st.warning(trouble.markdown(), icon=":material/cloud_off:")
+        return
     _figures(desk)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.markdown("**Equity and drawdown**")
-        charts.equity([("desk", door.get("/api/desk/equity", points=500))], key="desk_equity", height=300)
+        charts.equity([("desk", equity)], key="desk_equity", height=300)
     with right:
         st.markdown("**Guardrails: how much of each limit is used**")
         _guards(desk.get("guards") or [])
@@ -100,7 +105,9 @@ def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
 def _short(guard: Mapping[str, Any], key: str) -> str:
     """A guard's number, no longer than it is good for."""
     value, unit = guard.get(key), str(guard.get("unit"))
-    return chart(f"{value:,.3g}" if is_number(value) and unit in ("ratio", "number", "x") else figure(value, unit))
+    if not is_number(value):
+        return NONE
+    return figure(value, unit) if unit in ("frac", "usd", "count", "bars") else f"{value:,.3g}"
 
 
 def _positions(sleeves: Sequence[Mapping[str, Any]]) -> None:

@@ -9,17 +9,19 @@ from app.ui.door import Door, Trouble
 from app.ui.figures import when
 from app.ui.safe import plain, words
 
+IN_A_TERMINAL = "In a terminal: `nightdesk halt --reason WHY`"
 NO_REASON = "halted from the page, no reason given"
 
 
 def halt_button(door: Door, session: Mapping[str, Any]) -> None:
-    """The button that is always there: asks why, then latches."""
-    with st.popover("HALT", type="primary", icon=":material/front_hand:", key="halt_open"):
+    """The button that is always there: asks why, then latches; another halt begins with a closed form."""
+    n = st.session_state.setdefault("halts", 0)
+    with st.popover("HALT", type="primary", icon=":material/front_hand:", key=f"halt_open_{n}"):
         st.markdown(
             "**Halt the desk.** No new entries; positions are flattened at the next open. It stays until a person releases it."
         )
-        with st.form("halt_form", border=False, clear_on_submit=True):
-            reason = st.text_input("Why", max_chars=200, placeholder="what you saw", key="halt_reason")
+        with st.form(f"halt_form_{n}", border=False):
+            reason = st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
             if st.form_submit_button("Halt now", type="primary", width="stretch", key="halt_now"):
                 _halt(door, plain(reason) or NO_REASON, str(session.get("name") or ""))
 
@@ -29,14 +31,12 @@ def _halt(door: Door, reason: str, name: str) -> None:
     try:
         latch = door.halt(reason, name)
     except Trouble as trouble:
-        st.error(
-            f"The halt was **not** latched: {words(trouble.what)}. In a terminal: `nightdesk halt --reason WHY`",
-            icon=":material/error:",
-        )
+        st.error(f"The halt was **not** latched: {words(trouble.what)}. {IN_A_TERMINAL}", icon=":material/error:")
         return
-    st.error(
-        "HALTED, by file alone: the API did not answer." if latch.get("by_file") else "HALTED.", icon=":material/front_hand:"
-    )
+    if latch.get("by_file"):
+        st.session_state["by_file"] = f"**HALTED by file**: the API did not answer. {words(reason)}"
+    st.session_state["halts"] += 1
+    st.rerun()
 
 
 def halted_banner(door: Door, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
@@ -75,5 +75,4 @@ def _release(door: Door, reason: str, passphrase: str) -> None:
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
-    st.toast("Released.", icon=":material/check:")
     st.rerun()

@@ -22,16 +22,23 @@ STYLE = """<style>
 .st-key-strip { background: var(--st-background-color, #10151c); padding: .35rem 0 .3rem; gap: .45rem;
   border-bottom: 1px solid rgba(128, 140, 155, .25); }
 [data-testid="stMainBlockContainer"] { padding-top: 2.4rem; max-width: 1320px; }
-.st-key-halt_open button, .st-key-halt_now button { background: #c8453b; border-color: #c8453b; color: #fff; }
-.st-key-halt_open button:hover, .st-key-halt_now button:hover { background: #e0564b; border-color: #e0564b; color: #fff; }
+[class*="st-key-halt_open"] button, .st-key-halt_now button { background: #c8453b; border-color: #c8453b; color: #fff; }
+[class*="st-key-halt_open"] button:is(:hover, :focus, :active, [aria-expanded="true"]),
+.st-key-halt_now button:is(:hover, :focus, :active) {
+  background: #e0564b; border-color: #e0564b; color: #fff; }
 section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justify-content: flex-start; text-align: left; }
 [class*="st-key-thread_"] button p { text-align: left; }
-[data-testid="stMarkdownContainer"] td a { white-space: nowrap; }
+td a { white-space: nowrap; }
+[data-testid="stMarkdownContainer"]:has(table) { overflow-x: auto; }
 [class*="st-key-line_"] { gap: .5rem; margin-bottom: -.9rem; }
 [class*="st-key-line_"] button { min-height: 1.6rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.6rem; }
 [data-testid="stMarkdownContainer"] table { font-variant-numeric: tabular-nums; font-size: .92rem; }
 [data-testid="stMarkdownContainer"] th, [data-testid="stMarkdownContainer"] td { padding: .25rem .6rem; }
+@media (max-width: 768px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-strip) { top: 3.3rem; }
+  [data-testid="stMainBlockContainer"] { padding-top: 3.6rem; }
+}
 </style>"""
 
 
@@ -78,8 +85,11 @@ def _standing(door: Door, session: Mapping[str, Any]) -> None:
     try:
         desk = door.desk(fresh=True)
     except Trouble as trouble:
-        st.error(f"{trouble.markdown()} The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
+        st.error(f"{trouble.markdown()}. The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
+        if said := st.session_state.get("by_file"):
+            st.error(said, icon=":material/front_hand:")
         return
+    st.session_state.pop("by_file", None)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
@@ -121,14 +131,12 @@ def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
     note = words(worker.get("note") or "")
     if not worker.get("running"):
         return "worker not running", "red", note or "Nothing trades, and protective orders are not amended."
-    found = {
-        state: [str(c.get("text")) for c in desk.get("checks") or [] if c.get("state") == state] for state in ("bad", "warning")
-    }
-    if found["bad"]:
-        return f"{len(found['bad'])} bad checks", "red", words("; ".join(found["bad"]))
     phase = f"worker {words(worker.get('phase') or 'running', 30)}"
-    if found["warning"]:
-        return f"{phase}, {len(found['warning'])} warnings", "orange", words("; ".join(found["warning"]))
+    for state, color in (("bad", "red"), ("warning", "orange")):
+        found = [c for c in desk.get("checks") or [] if c.get("state") == state]
+        if found:
+            names = words(", ".join(str(c.get("name")) for c in found), 60)
+            return f"{phase} · {state}\\: {names}", color, words("; ".join(str(c.get("text")) for c in found))
     return phase, "green", note or "It answers, and its checks are fine."
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from app.ui import charts, jobs, links
 from app.ui.card import METRICS
 from app.ui.door import Door, Trouble
-from app.ui.figures import count, day, percent, ratio, when
+from app.ui.figures import count, day, is_number, number, percent, ratio, when
 from app.ui.safe import words
 
 MORE = (
@@ -111,4 +111,24 @@ def _trip(door: Door, run: str, trips: int) -> None:
         return
     with st.container(border=True):
         st.markdown(f"**Round trip {words(trip)}**: {words(told.get('text'), 1000)}")
-        st.json(told.get("trip") or {}, expanded=1)
+        held = told.get("trip") or {}
+        costs = held.get("costs") or {}
+        about = {
+            k: v for k, v in (held.get("trip") or {}).items() if k not in costs and k not in ("trip", "layers", "lots", "sleeve")
+        }
+        st.markdown(_scalars("what", about))
+        st.markdown(_scalars("money, USDT", costs))
+        with st.expander("Every decision, size, cap and fill of it"):
+            st.json(held, expanded=2)
+
+
+def _scalars(name: str, held: Any) -> str:
+    """What a part of a round trip says in single values, as a table of one row."""
+    said = (
+        {k: v for k, v in held.items() if not isinstance(v, dict | list) and v is not None} if isinstance(held, Mapping) else {}
+    )
+    if not said:
+        return ""
+    forms = [when(v) if k.endswith("_ms") else number(v) if is_number(v) else str(v) for k, v in said.items()]
+    head = " | ".join(words(k.removesuffix("_ms").replace("_", " "), 40) for k in said)
+    return f"**{name}**\n\n| {head} |\n{'|---' * len(said)}|\n| {' | '.join(words(form, 60) for form in forms)} |"

@@ -167,7 +167,7 @@ def test_an_older_version_can_be_rolled_back_to(fake: Fake) -> None:
 def test_halt_asks_why_and_release_too(fake: Fake) -> None:
     """HALT latches with the reason, the banner tells it on every tab, a release wants a reason of its own."""
     at = page(tab="proposals")
-    at.text_input(key="halt_reason").set_value("fills look wrong")
+    at.text_input(key="halt_reason_0").set_value("fills look wrong")
     at.button(key="halt_now").click().run()
     assert ("POST", "/api/halt", {"reason": "fills look wrong"}) in fake.asked
     at = page(tab="chat")
@@ -181,17 +181,19 @@ def test_halt_asks_why_and_release_too(fake: Fake) -> None:
 
 
 def test_halt_works_with_the_api_down(fake: Fake, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page was open when the API died: HALT writes the latch file itself and says so."""
+    """The page is open, then the API dies: HALT is still there, writes the latch file itself, and the page says so."""
     from app.ui import door
-    from app.ui import halt as button
 
     own_home.mkdir()
-    made = door.Door(door.Client("http://127.0.0.1:9", "", own_home), known=True)
-    shown: list[str] = []
-    monkeypatch.setattr(button.st, "error", lambda text, **_: shown.append(text))
-    button._halt(made, "the API is gone", "vera")
+    at = page(tab="desk")
+    monkeypatch.setenv("NIGHTDESK_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(door, "open_door", lambda: door.Door(door.Client("http://127.0.0.1:9", "", own_home), known=True))
+    at.run()
+    assert "does not answer" in said(at)
+    at.text_input(key="halt_reason_0").set_value("the API is gone")
+    at.button(key="halt_now").click().run()
     assert halt.read(own_home).reason == "the API is gone"
-    assert "by file" in shown[0]
+    assert "HALTED by file" in said(at)
 
 
 def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
@@ -283,3 +285,17 @@ def check_harmless(markdown: str) -> None:
 
     assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(\w+:|(?<!\\)<\w", markdown), markdown
     assert not re.search(r"https?://|www\.evil|:(?:red|material)\[", re.sub(r"`[^`]*`", "", markdown)), markdown
+
+
+@pytest.mark.parametrize("where", PLACES, ids=lambda w: "-".join(w.values()))
+def test_no_place_breaks_when_the_api_dies(fake: Fake, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]) -> None:
+    """The page says that nobody answers, keeps HALT, and looks for the API again."""
+    at = page(**where)
+    monkeypatch.setenv("NIGHTDESK_API_URL", "http://127.0.0.1:9")
+    from app.ui import door
+
+    monkeypatch.setattr(door, "open_door", lambda: door.Door(door.Client("http://127.0.0.1:9"), known=True))
+    at.run()
+    assert not at.exception
+    assert "It is looked for every two seconds" in said(at)
+    assert "halt_now" in [b.key for b in at.button]
