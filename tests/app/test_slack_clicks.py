@@ -107,8 +107,11 @@ def test_a_click_through_socket_mode_decides_and_changes_the_card(
     assert (actor["name"], actor["assurance"], actor["channel"]) == ("ann", "slack", "slack")
     assert active_version(home.engine) == 2
     server.send("interactive", server.click(ANN, "approve", value_of(row)), "e-1")  # Slack sends it again
-    server.wait_ack("e-1")
+    server.send("interactive", server.click(EVE, "reject", value_of(row)), "e-2")
+    heard = server.wait("chat.postEphemeral", 2)
+    assert [body["user"] for body in heard] == [ANN, EVE]
     assert active_version(home.engine) == 2
+    assert len(list(read(home.people_journal, {"approve"}))) == 1
 
 
 def test_two_clicks_at_once_are_one_decision(home: Home, slack: Slack, server: SlackServer) -> None:
@@ -158,7 +161,8 @@ def test_a_loosening_cannot_be_approved_however_the_click_is_made(home: Home, sl
     for value in values:
         press(home, slack, server, ANN, "approve", value)
     press(home, slack, server, ANN, "apply", value_of(pause))
-    told = server.wait("chat.postEphemeral", len(values) + 1)
+    press(home, slack, server, ANN, "reject", f"{pause.id} {looser.diff_sha256}")
+    told = server.wait("chat.postEphemeral", len(values) + 2)
     assert all("Nothing was done" in body["text"] for body in told)
     assert {get(home.engine, row.id).state for row in (looser, pause)} == {"pending"}
     assert active_version(home.engine) == 1
