@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from app import work
+from app.children import NETWORK
 from app.home import Home, open_home
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
@@ -28,10 +29,12 @@ from engine.store.tables import Job
 from engine.strategies.base import SHIPPED, load_strategy, own_names
 from tools.contract import JobView
 
-KINDS: Mapping[str, Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]] = {
+Kind = Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]
+KINDS: Mapping[str, Kind] = {
     "backtest": work.backtest,
     "leaks": work.leaks,
 }
+PROGRAMS = {"pull": "app.pulls"}  # kinds whose process needs what this module must not reach: a venue's client
 LIVE = ("queued", "running")
 WAITING_MAX = 3
 NICE = 10
@@ -54,8 +57,8 @@ class Jobs:
 
         Raises Refused when one runs and WAITING_MAX wait already.
         """
-        if kind not in KINDS:
-            raise BadInput(f"unknown kind of job {kind!r}", f"there are {', '.join(KINDS)}")
+        if kind not in (*KINDS, *PROGRAMS):
+            raise BadInput(f"unknown kind of job {kind!r}", f"there are {', '.join((*KINDS, *PROGRAMS))}")
         known = self._known(kind, args)
         now = now_ms()
         job = Job(
@@ -93,12 +96,12 @@ class Jobs:
 
     def _spawn(self, job_id: str) -> None:
         """Start the job's process, a session of its own: it outlives this one, and can be killed whole."""
-        logs = self.home.path / "logs"
+        kind, logs = self._row(job_id).kind, self.home.path / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / f"{job_id}.log").open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "app.jobs", job_id],
-                env=environment(self.home),
+                [sys.executable, "-m", PROGRAMS.get(kind, "app.jobs"), job_id],
+                env=environment(self.home, NETWORK if kind in PROGRAMS else ()),
                 cwd=Path(__file__).resolve().parents[1],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -166,9 +169,9 @@ def brief(run: Mapping[str, Any]) -> dict[str, Any]:
     return {name: run[name] for name in ("run_id", "cached", "metrics", "scenarios")} if "run_id" in run else dict(run)
 
 
-def environment(home: Home) -> dict[str, str]:
+def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
     """What a job's process sees: no key, no token, nothing that is not listed."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    passed = {name: os.environ[name] for name in (*PASSED_ON, *more) if name in os.environ}
     if home.settings.data is not None:
         passed["NIGHTDESK_DATA"] = str(home.settings.data)
     return passed | {"NIGHTDESK_HOME": str(home.path)}
@@ -263,7 +266,7 @@ def next_up(session: Session) -> Job | None:
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 
-def attend(home: Home, job_id: str) -> None:
+def attend(home: Home, job_id: str, kinds: Mapping[str, Kind] | None = None) -> None:
     """The whole life of a job's process."""
     while (turn := my_turn(home, job_id)) is False:
         time.sleep(TURN_S)
@@ -276,7 +279,7 @@ def attend(home: Home, job_id: str) -> None:
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with work.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
-            result = brief(KINDS[kind](home, args, teller(home, job_id)))
+            result = brief((kinds or KINDS)[kind](home, args, teller(home, job_id)))
     except DeskError as error:
         fail(home, job_id, str(error))
         return

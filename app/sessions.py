@@ -136,7 +136,7 @@ class Sessions:
 
     def _sweep(self, now_ms: int) -> None:
         """Remove what has ended."""
-        for path in self.folder.glob("*-*") if self.folder.is_dir() else ():
+        for path in self.folder.glob("[ls]*-*") if self.folder.is_dir() else ():  # not what is being written: .session-...
             if (_said(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
                 path.unlink(missing_ok=True)
 

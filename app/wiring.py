@@ -7,7 +7,7 @@ made. No key of a venue and no private venue is reachable from here.
 import os
 import time
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +74,9 @@ class Wiring:
 
     def _strategies(self) -> dict[str, tuple[Param, ...]]:
         """Shipped strategies with their parameters; a person's own by name alone, as their files are not run here."""
-        from engine.strategies.base import SHIPPED, load_strategy, own_names, params_table
+        from engine.strategies.base import own_names
 
-        found: dict[str, tuple[Param, ...]] = {}
-        for name in SHIPPED:
-            rows = params_table(load_strategy(name, self._home.strategies))
-            found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"]) for r in rows)
+        found = dict(_shipped())
         return found | {name: () for name in own_names(self._home.strategies) if name not in found}
 
     def _sleeves(self) -> tuple[SleeveName, ...]:
@@ -140,6 +137,18 @@ class Wiring:
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
         return told(latch)
+
+
+@cache
+def _shipped() -> "Mapping[str, tuple[Param, ...]]":
+    """Shipped strategies with their parameters: they change with the code alone."""
+    from engine.strategies.base import SHIPPED, load_strategy, params_table
+
+    found: dict[str, tuple[Param, ...]] = {}
+    for name in SHIPPED:
+        rows = params_table(load_strategy(name, None))
+        found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"]) for r in rows)
+    return found
 
 
 def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":

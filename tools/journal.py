@@ -5,7 +5,7 @@ as long before now as the window is long, with their own time beside them.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -62,7 +62,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
     found: list[Event] = []
-    for event in between(path, low, high, set(DESK_KINDS)):
+    for event in between(path, low, high, set(DESK_KINDS), worth_parsing(wanted)):
         if kind_of(event) in wanted and fits(event, args):
             found.append(event)
         if len(found) > READ_MAX:
@@ -95,6 +95,17 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [e.id for e in shown]}
     return ToolResult("ok", text, facts, evidence, table, data)
+
+
+def worth_parsing(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
+    """Whether a line of the journal may be of a kind that is wanted, told by its text: most decisions are of none."""
+    names = {kind.encode() for kind in wanted}
+    refused = b"refused" in names and b"decision" not in names
+
+    def worth(kind: bytes, line: bytes) -> bool:
+        return b'"action":"refused"' in line if refused and kind == b"decision" else kind in names or kind == b"decision"
+
+    return worth
 
 
 def kind_of(event: Event) -> str:

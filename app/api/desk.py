@@ -21,6 +21,7 @@ from engine.watch.window import journal_of, mark_at
 
 router = APIRouter(prefix="/api", tags=["desk"])
 VERSION = "0.1.0"
+PULL_S = 3600.0  # the longest a pull may take
 SENDS = ["your question and this thread's last turns", "the desk's state", "memory pages", "what tools find"]
 OFFLINE = "Answers come from the offline model: fixed intents, no language model. Nothing leaves this machine."
 
@@ -169,7 +170,7 @@ def pull(at: At, session: Who, body: PullAsked) -> m.JobSaid:
     from app.api.jobs import job_said
     from app.jobs import Jobs
 
-    jobs = Jobs(at.home, session.name)
+    jobs = Jobs(at.home, session.name, PULL_S)
     return job_said(at, jobs.submit("pull", body.model_dump()))
 
 

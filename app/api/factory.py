@@ -3,8 +3,10 @@
 The door (app.api.door) stands before everything; behind it thin routers, one exception shape, and the turns of this process.
 """
 
+import importlib
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -57,6 +59,7 @@ def create(home: Home, address: Address | None = None) -> Door:
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
+        threading.Thread(target=_warmed, name="warm", daemon=True).start()
         yield
         desk.running.close()
 
@@ -75,3 +78,14 @@ def create(home: Home, address: Address | None = None) -> Door:
     for module in ROUTERS:
         app.include_router(module.router)
     return Door(app, desk)
+
+
+def _warmed() -> None:
+    """Load what the first turn needs, so that it takes no longer than the second."""
+    from agents import graph
+    from app.jobs import Jobs
+    from memory.shelf import Shelf
+
+    graph.no_tracing()
+    importlib.import_module("langgraph.graph")
+    del Jobs, Shelf

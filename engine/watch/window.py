@@ -6,7 +6,7 @@ bar that closes at an instant belongs to the window that ends there: windows are
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,10 +23,17 @@ def journal_of(home: Path) -> Path:
     return home / "journal" / "desk.jsonl"
 
 
-def between(path: Path, after_ms: int, up_to_ms: int, kinds: Collection[str] | None = None) -> Iterator[Event]:
+def between(
+    path: Path,
+    after_ms: int,
+    up_to_ms: int,
+    kinds: Collection[str] | None = None,
+    worth: Callable[[bytes, bytes], bool] | None = None,
+) -> Iterator[Event]:
     """Events with after_ms < t_event_ms <= up_to_ms, in order, of `kinds` (None: all); none without a journal.
 
-    A group that a crash cut short is left out, as everywhere.
+    `worth` says of a (kind, line) whether to parse it at all: parsing is most of the work. A group that a crash cut short is
+    left out, as everywhere.
     """
     wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
@@ -42,8 +49,8 @@ def between(path: Path, after_ms: int, up_to_ms: int, kinds: Collection[str] | N
                 return
             if int(head[2]) > up_to_ms and head[1] != FREE:
                 return
-            ends = b',"left":0,' in line.partition(b',"body":')[0]
-            if wanted is None or head[1] in wanted:
+            ends = 0 <= line.find(b',"left":0,') < line.find(b',"body":')
+            if (wanted is None or head[1] in wanted) and (worth is None or worth(head[1], line)):
                 event = event_of(line[:-1])
                 if event is not None and after_ms < event.t_event_ms <= up_to_ms:
                     group.append(event)

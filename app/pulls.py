@@ -1,0 +1,51 @@
+"""A pull as a job: bars of several symbols from the first venue that gives them, asked for by a person on the page.
+
+`python -m app.pulls ID` is the job's process (app.jobs starts it): the one place beside `nightdesk data pull` that reaches a
+venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told with the reason.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app import work
+from app.home import Home, open_home
+from app.jobs import attend
+from engine.errors import DataError, DeskError
+
+VENUES = ("binance", "okx", "bybit")
+SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+Fetch = Callable[[str, str, str, str], list[dict[str, Any]]]
+
+
+def fetch(venue: str, symbol: str, timeframe: str, start: str) -> list[dict[str, Any]]:
+    """One symbol's bars and funding of one venue, into the home's data folder."""
+    from app.cli.data_pull import Asked
+    from app.cli.data_pull import pull as pull_one
+
+    return pull_one(Asked(venue, symbol, timeframe, "perp", start, None, True, False, ""))
+
+
+def pull(_home: Home, args: Mapping[str, Any], progress: work.Progress, fetched: Fetch = fetch) -> dict[str, Any]:
+    """{"venue", "refused": [{"venue", "why"}], "files"}: every symbol of one venue. DataError when each venue refused."""
+    venues, symbols = args.get("venues") or VENUES, args.get("symbols") or SYMBOLS
+    start = f"{datetime.now(UTC) - timedelta(days=int(args.get('days') or 730)):%Y-%m-%d}"
+    refused = []
+    for venue in venues:
+        files: list[dict[str, Any]] = []
+        try:
+            for n, symbol in enumerate(symbols):
+                progress(n / len(symbols))
+                files += fetched(venue, symbol, str(args.get("timeframe") or "15m"), start)
+            return {"venue": venue, "refused": refused, "files": files}
+        except DeskError as error:
+            refused.append({"venue": venue, "why": str(error)})
+    told = "; ".join(f"{r['venue']}: {r['why']}" for r in refused)
+    raise DataError(f"no venue gave its bars ({told})", "look at the network, or import files: nightdesk data import")
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    attend(open_home(), sys.argv[1], {"pull": pull})
