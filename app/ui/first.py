@@ -27,9 +27,9 @@ def panel(door: Door) -> None:
     with st.container(border=True, key="first_panel"):
         st.markdown(_what_is_real(desk))
         st.markdown(_what_is_sent(model))
-        if data.get("empty"):
-            _offer(door)
         pulling = [j for j in door.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
+        if data.get("empty") and not any(j["state"] in jobs.LIVE for j in pulling):
+            _offer(door)
         for job in pulling[:1]:
             jobs.follow(door, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
 

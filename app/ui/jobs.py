@@ -54,7 +54,9 @@ def outcome(result: Any) -> str:
     if not isinstance(result, Mapping) or "venue" not in result:
         return ""
     refused = "; ".join(f"{plain(r.get('venue'), 20)} refused: {plain(r.get('why'), 120)}" for r in result.get("refused") or [])
-    return f"{len(result.get('files') or [])} files from {result['venue']}." + (f" {refused}." if refused else "")
+    return f"{len(result.get('files') or [])} files from {result['venue']}; backtests can use them now." + (
+        f" {refused}." if refused else ""
+    )
 
 
 def _cancel(door: Door, ident: str) -> None:
