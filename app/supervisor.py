@@ -10,11 +10,13 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,8 +52,9 @@ def stamp(ms: Any) -> str:
 
 def say(line: str) -> None:
     """One line for the terminal."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # nobody reads the terminal any more: the desk goes on
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def dies_with_parent(parent: int) -> Callable[[], None]:
@@ -265,20 +268,28 @@ def lines_of(beat: Mapping[str, Any], *, first: bool) -> list[str]:
 
 
 WELCOME = """\
-Nightdesk, paper desk in {home}: {source}. Answers come from the offline model; no key is used.
+Nightdesk, paper desk in {home}: {source}
 Ctrl-C stops it. In a second terminal{where}:
-  nightdesk status
-  nightdesk chat --role developer "Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop"
-  nightdesk chat --role operator "What happened since yesterday? Is anything wrong?"
-  nightdesk proposals list
-  nightdesk halt --reason "trying it out\""""
+  {nightdesk} status
+  {nightdesk} chat --role developer "Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop"
+  {nightdesk} chat --role operator "What happened since yesterday? Is anything wrong?"
+  {nightdesk} proposals list
+  {nightdesk} halt --reason "trying it out\""""
+
+
+def command() -> str:
+    """What a person types for `nightdesk` here: the bare word when the shell finds it, else its path."""
+    if shutil.which("nightdesk"):
+        return "nightdesk"
+    path = Path(sys.executable).with_name("nightdesk")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def main(words: list[str]) -> int:
     """`python -m app.supervisor HOME SOURCE [worker options]`: run until stopped."""
     home, source, *rest = words
     where = f" (export NIGHTDESK_HOME={home})" if os.environ.get("NIGHTDESK_HOME") else ""
-    say(WELCOME.format(home=home, source=source, where=where))
+    say(WELCOME.format(home=home, source=source, where=where, nightdesk=command()))
     return Supervisor(Path(home), rest).run()
 
 

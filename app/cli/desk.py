@@ -4,12 +4,15 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from app.cli import out
 from engine.errors import BadInput, Busy, DeskError
+
+if TYPE_CHECKING:
+    from app.home import Home
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +38,19 @@ def up(bars_per_second: float = RATE) -> None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
     free_ports(home.path)
     new_link(home.path)
-    command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), walks_on(home), *words]
+    command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), f"{walks_on(home)}. {answers(home)}", *words]
     os.execv(command[0], command)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
+
+
+def answers(home: "Home") -> str:
+    """Who answers in the chat, in a sentence."""
+    from agents.endpoints import choose
+
+    entries = {name: entry.model_dump() for name, entry in home.desk.models.items()}
+    chosen = choose(entries, os.environ)
+    if chosen is None:
+        return "Answers come from the offline model; no key is used."
+    return f"Answers come from {chosen.model or 'a model'} at {chosen.host}; the page says what is sent there."
 
 
 def worker(bars_per_second: float = RATE) -> None:
