@@ -1,6 +1,7 @@
 # What a person and CI type. Every target sets up what it needs first.
 .PHONY: run setup test test-all check fmt lint types contracts bench lock clean
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 run: setup        ## start the desk on embedded defaults
 	$(BIN)/nightdesk up
@@ -9,17 +10,17 @@ setup:            ## .venv from the hashed lock, the kernel compiled
 	@scripts/bootstrap.sh
 
 test: setup       ## the default suite
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-all: setup   ## the default suite and the long one
-	$(BIN)/pytest -m ""
+	$(PYTEST) -m ""
 
 check: setup      ## what must hold before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(PYTEST)
 
 fmt: setup        ## format and mend what can be mended
 	$(BIN)/ruff format .
