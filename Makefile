@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup test test-all check fmt lint types contracts bench lock clean
+.PHONY: run setup test test-all check fmt bench lock clean
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
