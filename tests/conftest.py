@@ -12,10 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh NIGHTDESK_HOME; nothing of the user's settings, data or keys reaches a test."""
     for name in list(os.environ):
-        if (
-            name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_"))
-            and name != "NIGHTDESK_DATA"
-        ):
+        if name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_")) and name != "NIGHTDESK_DATA":
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))

@@ -137,7 +137,9 @@ def test_the_written_desk_toml_says_the_defaults(own_home: Path) -> None:
     assert (desk.limits.risk_frac_max, desk.limits.day_entries_max, desk.limits.orders_minute_max) == (0.02, 20, 10)
     text = desk_template.text_of("binance", "x")
     examples = [line[2:] if line.startswith("# ") and ("=" in line or "[" in line) else "" for line in text.splitlines()]
-    wanted = [line for line in examples if line.startswith(("[", "taker", "source", "base_url", "model", "wire", "key_env", "channel"))]
+    wanted = [
+        line for line in examples if line.startswith(("[", "taker", "source", "base_url", "model", "wire", "key_env", "channel"))
+    ]
     found = TypeAdapter(DeskToml).validate_python({**tomllib.loads("\n".join(wanted)), "sleeves": desk.sleeves})
     assert found.models["local"].wire == "json"
     assert found.overrides() == {"binance:BTC-USDT:perp": {"taker_frac": 0.0004, "source": "my fee tier"}}
