@@ -27,10 +27,10 @@ def show(door: Door, trouble: Trouble) -> None:
 
 def stopped(door: Door, trouble: Trouble) -> None:
     """A tab that could not be drawn to its end: why; once the API is back it is drawn again by itself."""
-    st.error(trouble.markdown(), icon=":material/cloud_off:")
     if trouble.down:
-        until_back(door)
+        until_back(door)  # the strip above says who does not answer
     else:
+        st.error(trouble.markdown(), icon=":material/error:")
         st.button("Try again", icon=":material/refresh:")
 
 
