@@ -110,6 +110,10 @@ class Client:
         """What is wrong."""
         return self.call("GET", "/api/alerts", open=open_only, limit=limit)
 
+    def ack(self, alert_id: str) -> Json:
+        """Take an alert upon yourself."""
+        return self.call("POST", f"/api/alerts/{_part(alert_id)}/ack", {})
+
     def session(self) -> Json:
         """Who is in this session."""
         return self.call("GET", "/api/session")

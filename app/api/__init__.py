@@ -90,7 +90,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/halt              Latch
   POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is not healthy
-  GET    /api/alerts?open=true&limit=100   {"items": [...], "reason": null|why there are none to read}
+  GET    /api/alerts?open=true&limit=100   {"items": [columns of the table alerts], "reason": null|why nobody may have looked}
+  POST   /api/alerts/{id}/ack   {} -> the alert: a person has taken it, it is not sent again
   GET /api/model Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
                         the first call), "sends": [..]}
   GET /api/data {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],

@@ -172,20 +172,3 @@ def pull(at: At, session: Who, body: PullAsked) -> m.JobSaid:
 
     jobs = Jobs(at.home, session.name, PULL_S)
     return job_said(at, jobs.submit("pull", body.model_dump()))
-
-
-@router.get("/alerts")
-def alerts(
-    at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
-) -> m.AlertsSaid:
-    """What is wrong now (or also what was), as the supervisor's watch has found it."""
-    from app.api.alerts import listed
-
-    return m.AlertsSaid(items=listed(at.engine, limit, open_only=open_only), reason=watch_silent(at))
-
-
-def watch_silent(at: Desk) -> str | None:
-    """Why there may be no alerts to read although something is wrong; None while the watch runs."""
-    from app.api.alerts import silent
-
-    return silent(at.path, now_ms())

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from agents.threads import close_dead
+from app.api import alerts, halt, jobs, journal, login, metrics, proposals, runs, slack, turns
 from app.api import desk as desk_routes
-from app.api import halt, jobs, journal, login, metrics, proposals, runs, slack, turns
 from app.api.context import Address, Desk, now_ms
 from app.api.door import Door
 from app.api.faults import add_faults
@@ -24,7 +24,7 @@ from app.api.models import Failure
 from app.api.running import Running
 from app.home import Home
 
-ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, metrics, slack)
+ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, alerts, metrics, slack)
 SWITCH_S = 0.0005  # a busy turn hands the interpreter over so often: what a halt waits for (5 ms is usual)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
