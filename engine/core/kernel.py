@@ -138,7 +138,7 @@ def bar_records(market: Any) -> np.ndarray:
 
 
 def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
-    """One Signals (strategies/signals.py) a sleeve -> one flat array a field of Signal, sleeve fastest; one sleeve's are its own."""
+    """One Signals (strategies/signals.py) a sleeve -> one flat array a field of Signal, sleeve fastest; of one sleeve its own."""
     if len(signals) == 1:
         return tuple(getattr(signals[0], name) for name in Signal._fields)
     return tuple(np.column_stack([getattr(signal, name) for signal in signals]).reshape(-1) for name in Signal._fields)

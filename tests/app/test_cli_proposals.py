@@ -12,9 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.cards import left
 from app.cli import halt as halt_commands
 from app.cli import proposals as commands
-from app.cards import left
 from app.cli.words import shown
 from app.home import Home, open_home
 from app.people import add_person
