@@ -4,6 +4,7 @@ python -m bench            peers, core, commands
 python -m bench peers      strategy A against vectorbt and backtesting.py
 python -m bench core       ns a bar and sleeve, plain-Python step
 python -m bench commands   what a person waits for, and what a resting desk costs
+python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
 """
 
 import json
@@ -110,8 +111,9 @@ def core_table() -> None:
 def main(chosen: list[str]) -> None:
     """Print the tables named, all of them when none is."""
     from bench.commands import commands
+    from bench.office import office
 
-    tables = {"peers": peers, "core": core_table, "commands": commands}
+    tables = {"peers": peers, "core": core_table, "commands": commands, "office": office}
     unknown = [name for name in chosen if name not in tables]
     if unknown:
         raise SystemExit(f"bench: no table {unknown[0]!r}; there are {', '.join(tables)}")
