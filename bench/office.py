@@ -36,7 +36,8 @@ from bench.commands import NIGHTDESK, READY_S, WATCHED_S, cost, family
 from engine.control import halt
 from engine.errors import DataError
 from engine.store.anchors import note_head
-from engine.store.journal import Event, Journal, read, verify
+from engine.store.chain import Event
+from engine.store.journal import Journal, read, verify
 from tests.fakes.model_server import ModelServer, Say, _Answering
 
 DAY_MS, A_DAY, YEAR = 86_400_000, 10_000, 3_650_000  # of a busy desk: events a day and a year
@@ -47,18 +48,24 @@ SETTLED_S = 5.0  # after a start, before a desk counts as resting
 TOKEN_S = 0.02  # the pace of a quick model
 SENTENCES = 10
 WALK_S = 180.0
-ASKED = (  # no COMPUTE, and no walk along the whole journal ("Verify the journals")
+ASKED = (  # no COMPUTE
     ("operator", "What positions are open?"),
     ("operator", "What happened since yesterday?"),
     ("operator", "Is anything wrong?"),
     ("operator", "Which entries were refused today?"),
     ("operator", "Which proposals are pending?"),
-    ("advisor", "Where does the P&L come from?"),
-    ("advisor", "How is each sleeve doing?"),
+    ("operator", "Show the desk"),
+    ("advisor", "What is the live configuration?"),
     ("advisor", "How close are we to our limits?"),
+    ("advisor", "What needs my attention?"),
     ("developer", "What parameters does trend have?"),
     ("developer", "What data do we have?"),
 )
+SUMMED = (  # COMPUTE that is no backtest: fills and funding of a window are summed
+    ("a day", "Where does the P&L come from since yesterday?"),
+    ("the desk's life", "Where does the P&L come from?"),
+)
+SUMS = 5
 
 
 class Timed(NamedTuple):
@@ -358,13 +365,16 @@ def long_journal(folder: Path, table: Table, console: Console) -> None:
         many = [clients() for _ in range(AT_ONCE)]
         conversation(many[0], len(ASKED))  # the first turns import
         alone = conversation(many[0], TURNS)
-        table.add_row(f"an offline turn without COMPUTE, {TURNS} in a row", alone.told(50, 95), "p95 150 ms")
+        table.add_row(f"an offline turn without COMPUTE, {TURNS} one by one", alone.told(50, 95), "p95 150 ms")
         paced, pressed = at_once(many, THINK_S), at_once(many, 0.0)
         table.add_row(f"{AT_ONCE} threads at once, a question every {THINK_S:g} s in each", paced.told(50, 95), "p95 150 ms")
         table.add_row(f"{AT_ONCE} threads at once, question upon question", pressed.told(50, 95), "-")
         table.add_row("halt, click to latch", halts(home, many[0]).told(95, 100), "p95 100 ms")
         with busy(many[1 : BUSY + 1]):
             table.add_row(f"the same while {BUSY} turns run", halts(home, many[0]).told(95, 100), "p95 100 ms")
+        for span, text in SUMMED:
+            summed = Timed([turn(many[0], "advisor", text, "new")[0] for _ in range(SUMS)], [])
+            table.add_row(f"a turn that attributes the P&L of {span} (COMPUTE)", summed.told(50, 100), "p95 150 ms")
     console.print(f"medians a question: {alone.slowest()}")
     table.add_row("a sentence's last token to the sentence at the reader", sentences(folder).told(50, 95), "p95 50 ms")
 
