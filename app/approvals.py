@@ -5,8 +5,10 @@ before anything changes and answered there afterwards, with ids of both; a decis
 answered by the next one to come (`settle`).
 """
 
+import fcntl
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlmodel import col, select, update
@@ -123,17 +125,25 @@ def record(home: Home, kind: str, body: Mapping[str, Any], now_ms: int, cause_id
 def settle(home: Home, now_ms: int) -> int:
     """Journal the decisions that are in the database but not yet in the journal (a crash came between); returns how many."""
     decided = col(Proposal.state).in_(("applied", "rejected"))
-    with db.read(home.engine) as session:
-        open_ = list(session.exec(select(Proposal).where(decided, col(Proposal.journal_id).is_(None))).all())
-    if open_:
-        said = {e.body.get("proposal"): e.id for e in read(home.people_journal, {"decision"}) if "state" in e.body}
-        for row in open_:
-            _note(home, row, said[row.id]) if row.id in said else _answer(home, row, now_ms, "")
+    with _alone(home):
+        with db.read(home.engine) as session:
+            open_ = list(session.exec(select(Proposal).where(decided, col(Proposal.journal_id).is_(None))).all())
+        if open_:
+            said = {e.body.get("proposal"): e.id for e in read(home.people_journal, {"decision"}) if "state" in e.body}
+            for row in open_:
+                _note(home, row, said[row.id]) if row.id in said else _tell(home, row, now_ms, "")
     return len(open_)
 
 
 def _answer(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
-    """Journal what became of a proposal, and note in its row where."""
+    """Journal what became of a proposal, unless somebody who came in between (`settle`) already has; the event's id."""
+    with _alone(home):
+        told = get(home.engine, row.id).journal_id
+        return told or _tell(home, row, now_ms, asked)
+
+
+def _tell(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
+    """Journal what became of a proposal, and note in its row where; only one at a time may."""
     body = {
         "proposal": row.id,
         "state": row.state,
@@ -148,6 +158,14 @@ def _answer(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
     id_ = record(home, "decision", body, now_ms, asked)
     _note(home, row, id_)
     return id_
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """One process and thread at a time: a decision is answered in the journal once."""
+    with (home.people_journal.parent / "decisions.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _note(home: Home, row: Proposal, journal_id: str) -> None:
