@@ -72,6 +72,21 @@ def test_approval_makes_the_next_version_and_points_to_it(home: Home) -> None:
     assert stored.journal_id == done.journal_id
 
 
+def test_a_decision_that_another_settles_meanwhile_is_journaled_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the database and the answer another click settles it: one decision event, and both know its id."""
+    row, real = _propose(home, {"stop_atr": 3.0}), approvals.apply
+
+    def apply_then_another_comes(*args: Any) -> Any:
+        done = real(*args)
+        assert approvals.settle(home, NOW + 6) == 1
+        return done
+
+    monkeypatch.setattr(approvals, "apply", apply_then_another_comes)
+    done = approvals.approve(home, row.id, row.diff_sha256, ANN, NOW + 5)
+    assert [d["outcome"] for d in _decisions(home)] == ["applied"]
+    assert proposals.get(home.engine, row.id).journal_id == done.journal_id
+
+
 def test_the_people_journal_names_who_decided_what(home: Home) -> None:
     """Asked before, answered after, with the whole diff; the chain verifies and its head is anchored."""
     row = _propose(home, {"stop_atr": 3.0})
