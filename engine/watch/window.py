@@ -15,6 +15,7 @@ from engine.store.chain import Event, event_of
 _HEAD = re.compile(rb'\{"seq":\d+,"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
 BLOCK = 1 << 16
 FAR_MS = 1 << 62  # later than any bar
+SEQ = len(b'{"seq":')
 FREE = b"incident"  # its time is not the bar's
 
 
@@ -37,24 +38,25 @@ def between(
     """
     wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=BLOCK)
     except FileNotFoundError:
         return
     with file:
         file.seek(first_after(file, after_ms))
         group: list[Event] = []
+        due = 0  # the number of the record that ends the group
         for line in file:
             head = _HEAD.match(line)
             if head is None or not line.endswith(b"\n"):
                 return
             if int(head[2]) > up_to_ms and head[1] != FREE:
                 return
-            ends = 0 <= line.find(b',"left":0,') < line.find(b',"body":')
             if (wanted is None or head[1] in wanted) and (worth is None or worth(head[1], line)):
                 event = event_of(line[:-1])
                 if event is not None and after_ms < event.t_event_ms <= up_to_ms:
                     group.append(event)
-            if ends:
+                    due = event.seq + event.left
+            if group and int(line[SEQ : line.index(b",", SEQ)]) >= due:
                 yield from group
                 group = []
 
