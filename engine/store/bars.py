@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.errors import BadInput, DataError
+
+if TYPE_CHECKING:  # the supervisor only looks at names: polars would be half of its memory
+    import polars as pl
 
 NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)"
@@ -144,7 +145,7 @@ class Catalog:
         near = near or [k for k in self._found if k[3] == key[3] and not k[4]]
         return "there is " + ", ".join(_label(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
 
-    def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> pl.DataFrame:
+    def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
         """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units).
 
         Gaps stay gaps. Raises DataError for a missing or non-numeric column, and for times that do not ascend.
@@ -154,7 +155,7 @@ class Catalog:
         _ascending(frame, s.path)
         return _between(frame, from_ms, to_ms)
 
-    def funding(self, venue: str, symbol: str) -> pl.DataFrame | None:
+    def funding(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Settlements, or None without a file: ts Int64 rounded to the minute, rate Float64 (positive: longs pay).
 
         Venues stamp a settlement some ms late and some recordings hold it twice: equal doubles become one (D4);
@@ -163,6 +164,8 @@ class Catalog:
         if (venue, symbol, "perp", "funding", "") not in self._found:
             return None
         s = self.find(venue, symbol, "funding")
+        import polars as pl
+
         frame = _columns(s.path, ["rate"], RATE_NAMES).with_columns(ts=(pl.col("ts") + 30_000) // 60_000 * 60_000)
         bad = frame.filter(~pl.col("rate").is_finite().fill_null(value=False))
         if bad.height:
@@ -176,7 +179,7 @@ class Catalog:
             )
         return both.select("ts", "rate")
 
-    def marks(self, venue: str, symbol: str) -> pl.DataFrame | None:
+    def marks(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Mark prices of the finest series there is: ts Int64 (bar open), open Float64. None: no file."""
         names = [k for k in self._found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
         if not names:
@@ -205,7 +208,7 @@ def _footer(path: Path) -> tuple[int, int, int, str]:
         if meta.num_rows == 0:
             raise DataError("it has no rows")
         first, last = _span(meta, names.index("ts")) or _span_read(path)
-    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"it cannot be read as parquet ({_short(error)})") from error
     if not (PLAUSIBLE_MS[0] <= first <= last < PLAUSIBLE_MS[1]):
         raise DataError(f"its ts are not UTC milliseconds ({first} .. {last}): nightdesk data import {path}")
@@ -224,12 +227,20 @@ def _span(meta: Any, column: int) -> tuple[int, int] | None:
 
 def _span_read(path: Path) -> tuple[int, int]:
     """First and last ts by reading the column."""
-    ts = _times(pl.read_parquet(path, columns=["ts"])["ts"], path)
+    import polars as pl
+
+    try:
+        column = pl.read_parquet(path, columns=["ts"])["ts"]
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"it cannot be read as parquet ({_short(error)})") from error
+    ts = _times(column, path)
     return int(ts.min()), int(ts.max())  # type: ignore[arg-type]  # integers, not empty
 
 
-def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None) -> pl.DataFrame:
+def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None) -> "pl.DataFrame":
     """ts as Int64 ms and the named columns as Float64; DataError when the file does not have them as numbers."""
+    import polars as pl
+
     try:
         frame = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -244,8 +255,10 @@ def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None
     return frame.select(_times(frame["ts"], path).alias("ts"), *(pl.col(n).cast(pl.Float64) for n in names))
 
 
-def _times(ts: pl.Series, path: Path) -> pl.Series:
+def _times(ts: "pl.Series", path: Path) -> "pl.Series":
     """The time column as Int64 UTC ms; DataError for nulls, text, or another unit."""
+    import polars as pl
+
     if isinstance(ts.dtype, pl.Datetime):
         ts = ts.cast(pl.Datetime("ms", ts.dtype.time_zone)).to_physical()
     if not ts.dtype.is_integer() or ts.null_count():
@@ -256,7 +269,7 @@ def _times(ts: pl.Series, path: Path) -> pl.Series:
     return ts
 
 
-def _ascending(frame: pl.DataFrame, path: Path) -> None:
+def _ascending(frame: "pl.DataFrame", path: Path) -> None:
     """Refuse times that repeat or go back: joined or simulated as they are, they would lie."""
     steps = frame["ts"].diff()
     bad = (steps <= 0).arg_true()
@@ -269,7 +282,7 @@ def _ascending(frame: pl.DataFrame, path: Path) -> None:
         )
 
 
-def _between(frame: pl.DataFrame, from_ms: int | None, to_ms: int | None) -> pl.DataFrame:
+def _between(frame: "pl.DataFrame", from_ms: int | None, to_ms: int | None) -> "pl.DataFrame":
     """Rows with from_ms <= ts < to_ms, of a frame sorted by ts."""
     ts = frame["ts"]
     first = 0 if from_ms is None else int(ts.search_sorted(from_ms, side="left"))

@@ -20,11 +20,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadInput, DataError
+
+if TYPE_CHECKING:  # who only looks a run's summary up does not load polars
+    import polars as pl
 
 ID = re.compile(r"r-\d{8}-[0-9a-f]{8}(-\d+)?")
 NEW = ".new-"
@@ -50,7 +51,7 @@ class Runs:
     def keep(
         self,
         run: Mapping[str, Any],
-        frames: Mapping[str, pl.DataFrame],
+        frames: "Mapping[str, pl.DataFrame]",
         page: Callable[[Mapping[str, Any]], str],
         now_ms: int,
     ) -> dict[str, Any]:
@@ -162,9 +163,11 @@ class Runs:
             raise DataError(f"run {run_id}: {path} cannot be read ({error})", "run the backtest again") from error
         return found | {"folder": str(path.parent)}
 
-    def frame(self, run_id: str, name: str) -> pl.DataFrame:
+    def frame(self, run_id: str, name: str) -> "pl.DataFrame":
         """One of the run's frames (FRAMES)."""
         path = self.path(run_id) / f"{name}.parquet"
+        import polars as pl
+
         try:
             return pl.read_parquet(path)
         except (OSError, pl.exceptions.PolarsError) as error:
