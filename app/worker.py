@@ -188,6 +188,7 @@ class Worker:
         if (phase, note) != (self.phase, self.note):
             changed, self.phase, self.note = phase != self.phase, phase, note
             if changed:
+                trim_memory()
                 self.log.info(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
             self.beat(now=True)
 

@@ -28,6 +28,7 @@ RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; des
 
 def up(bars_per_second: float = RATE) -> None:
     """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    from app.children import TUNED
     from app.cli.api import new_link
     from app.home import open_home
     from app.reading import running, walks_on
@@ -39,7 +40,8 @@ def up(bars_per_second: float = RATE) -> None:
     free_ports(home.path)
     new_link(home.path)
     command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), f"{walks_on(home)}. {answers(home)}", *words]
-    os.execv(command[0], command)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
+    environment = {**os.environ, **TUNED}
+    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
 
 
 def answers(home: "Home") -> str:
