@@ -6,7 +6,7 @@ that a page would make a link, links to ids of this thread only, no control or d
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
 from tools.contract import Evidence, Fact, Table, Value, clean
@@ -140,11 +140,6 @@ def table(made: Table) -> str:
     rule = "|" + "---|" * len(made.columns)
     rows = ("| " + " | ".join(_cell_text(value) for value in row) + " |" for row in made.rows)
     return "\n".join((head, rule, *rows))
-
-
-def bullets(lines: Sequence[str]) -> str:
-    """Lines as a markdown list."""
-    return "\n".join(f"- {line}" for line in lines)
 
 
 def unlinked(markdown: str) -> tuple[str, list[str]]:

@@ -102,11 +102,6 @@ class SlackEntry(BaseModel):
     base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
     page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # where messages link to
 
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Names of the environment variables that supervisor and API may see, and no other process."""
-        return self.bot_token_env, self.app_token_env, self.signing_secret_env
-
 
 class ApiEntry(BaseModel):
     """Where the API listens: [api]. Anything but this machine itself needs people.toml."""

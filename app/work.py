@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -208,8 +207,3 @@ def _end_process(line: str, last_words: Callable[[str], None]) -> None:
         sys.stderr.flush()
     finally:
         os._exit(1)
-
-
-def report_path(run: Mapping[str, Any]) -> Path:
-    """Where a stored run's page lies."""
-    return Path(run["folder"]) / "report.html"

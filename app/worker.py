@@ -59,9 +59,10 @@ class Worker:
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import active
         from engine.live import plan
-        from engine.live.feed import policy_of, series_of
+        from engine.live.feed import series_of
         from engine.live.loop import Loop
         from engine.live.watch import Watch
+        from engine.sim.bars import policy_of
         from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end

@@ -5,15 +5,15 @@ settlements that are missing refuse (DEFINITIONS D4), and what was chosen is sai
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.core.state import DAY_MS
-from engine.data.align import Market, Policy, market_of
-from engine.data.checks import check
-from engine.errors import BadInput, DataError
+from engine.data.align import Market, Policy
+from engine.errors import DataError
 from engine.features.frame import FeatureFrame
+from engine.sim.bars import load as load_bars
 from engine.store.bars import Catalog, Series, day
 from engine.store.standing import Book
 
@@ -94,50 +94,14 @@ def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span
     end = end_of(series, timeframe_ms)
     if end <= span.first_ms:
         raise DataError(f"the bars end at {day(end)}, before this desk began ({day(span.first_ms)})", "nightdesk data list")
-    bars = {name: catalog.bars(s, span.anchor_ms, end) for name, s in series.items()}
-    notes = [note for name, frame in bars.items() for note in _dirt(name, frame, series[name], span.first_ms, timeframe_ms)]
-    whole = market_of(bars, timeframe_ms, {}, {}, "none", span.anchor_ms, end)
-    perps = {name: s for name, s in series.items() if s.market == "perp"} if policy != "none" else {}
-    funding = {name: catalog.funding(s.venue, s.symbol) for name, s in perps.items()}
-    marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     try:
-        traded = market_of(bars, timeframe_ms, funding, marks, policy, span.first_ms, end)
+        found = load_bars(catalog, series, timeframe_ms, policy, span.anchor_ms, span.first_ms, end)
     except DataError as error:
         raise DataError(error.what, WAY_OUT if "funding" in error.what else error.hint) from error
-    if int(traded.close_ms[0]) != span.first_ms + timeframe_ms:
+    if int(found.span.close_ms[0]) != span.first_ms + timeframe_ms:
         raise DataError(f"the first bar of this desk, {day(span.first_ms)}, is no longer there", "restore the file it came from")
-    first = int(traded.close_ms[0] - whole.close_ms[0]) // timeframe_ms
     source = "+".join(sorted({s.source for s in series.values()}))
-    return Feed(whole, traded, first, source, tuple(series.values()), (*notes, *traded.notes))
-
-
-def _dirt(name: str, frame: Any, s: Series, first_ms: int, timeframe_ms: int) -> list[str]:
-    """Refuse bars of the traded span that no market makes; what markets do make is one line of warnings."""
-    import polars as pl
-
-    found = check(frame.filter(pl.col("ts") >= first_ms), timeframe_ms)
-    for bad in found:
-        if bad.severity == "error":
-            raise DataError(f"{name} has dirty bars: {bad.text}", f"nightdesk data check {s.path}")
-    counts: dict[str, int] = {}
-    for warning in found:
-        counts[warning.rule] = counts.get(warning.rule, 0) + len(warning.rows)
-    shown = ", ".join(f"{rule} {count}" for rule, count in counts.items())
-    return [f"{name}: the data check warns of {shown}"] if counts else []
-
-
-def policy_of(text: str) -> Policy:
-    """`recorded`, `none` or `assume=BPS` (for 8 hours) as data/align takes it."""
-    if text in {"recorded", "none"}:
-        return "none" if text == "none" else "recorded"
-    kind, _, number = text.partition("=")
-    try:
-        bps = float(number)
-    except ValueError:
-        bps = float("nan")
-    if kind != "assume" or not -1_000 <= bps <= 1_000:
-        raise BadInput(f"[worker] funding = {text!r} in desk.toml", "recorded, none, or assume=BPS for 8 hours")
-    return ("assume", bps)
+    return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes)
 
 
 def unchanged(feed: Feed, book: Book) -> None:

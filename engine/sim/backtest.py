@@ -6,7 +6,6 @@ then round trips, decisions, equity and metrics. numba is imported when the firs
 """
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +14,20 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from engine.core import state
-from engine.data.align import Market, market_of
-from engine.data.checks import check
-from engine.errors import DataError
+from engine.data.align import Market
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
+from engine.sim.bars import Loaded, policy_of
+from engine.sim.bars import load as load_bars
 from engine.sim.leaks import check as check_leaks
 from engine.sim.metrics import Floats, Times, Totals, metrics
-from engine.sim.plan import CASH, Moment, Plan, Planned, Request, Spec, moment, plan, policy
+from engine.sim.plan import CASH, Moment, Plan, Planned, Request, Spec, moment, plan
 from engine.store.bars import Catalog, day
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
@@ -36,15 +35,6 @@ from engine.strategies.signals import Signals, signals_of
 Progress = Callable[[float], None]
 SCENARIOS = ("pessimistic", "optimistic")
 CENT = 0.01
-
-
-class Loaded(NamedTuple):
-    """The bars of a plan: `whole` from each file's first bar on, for features; `span` what is traded, with funding."""
-
-    whole: Market
-    span: Market
-    first: int  # the span's first bar within `whole`
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -179,36 +169,10 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
 
 
 def load(planned: Plan) -> Loaded:
-    """Read, check and align the bars. Features start at each file's first bar, so a late start finds them warm."""
-    request, catalog = planned.request, planned.catalog
-    bars = {key: catalog.bars(s, None, request.to_ms) for key, s in planned.series.items()}
-    warned = [note for key, frame in bars.items() for note in dirt(planned, key, frame)]
-    whole = market_of(bars, planned.timeframe_ms, {}, {}, "none", None, request.to_ms)
-    perps = {key: s for key, s in planned.series.items() if s.market == "perp"}
-    charged = perps if request.funding == "recorded" else {}
-    funding = {key: catalog.funding(s.venue, s.symbol) for key, s in charged.items()}
-    marks = {key: catalog.marks(s.venue, s.symbol) for key, s in perps.items() if request.funding != "none"}
-    span = market_of(bars, planned.timeframe_ms, funding, marks, policy(request.funding), request.from_ms, request.to_ms)
-    first = int(span.close_ms[0] - whole.close_ms[0]) // planned.timeframe_ms
-    return Loaded(whole, span, first, (*span.notes, *warned))
-
-
-def dirt(planned: Plan, key: str, frame: pl.DataFrame) -> list[str]:
-    """Refuse bars of the asked span that no market makes; what markets do make is one line of warnings."""
-    if planned.request.from_ms is not None:
-        frame = frame.filter(pl.col("ts") >= planned.request.from_ms)
-    if frame.is_empty():
-        return []  # market_of says what there is
-    found, path = check(frame, planned.timeframe_ms), planned.series[key].path
-    for bad in (f for f in found if f.severity == "error"):
-        text = re.sub(r" \(rows? [^()]*\)$", "", bad.text)
-        first = f", first at {day(frame['ts'][bad.rows[0]])}" if bad.rows else ""
-        raise DataError(f"{key} has dirty bars in this span: {text}{first}", f"nightdesk data check {path}")
-    counts: dict[str, int] = {}
-    for f in found:
-        counts[f.rule] = counts.get(f.rule, 0) + len(f.rows)
-    shown = ", ".join(f"{rule} {count}" for rule, count in counts.items())
-    return [f"{key}: the data check warns of {shown}"] if counts else []
+    """The plan's bars. Features start at each file's first bar, so that a late start finds them warm."""
+    asked = planned.request
+    funding = policy_of(asked.funding)
+    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, asked.from_ms, asked.to_ms)
 
 
 def look_for_leaks(planned: Plan, loaded: Loaded) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.core.state import FILL_MODES, Limits
 from engine.errors import BadInput
+from engine.sim.bars import policy_of
 from engine.store.bars import Catalog, Series, sha256_of, timeframe_ms
 from engine.store.runs import digest
 from engine.strategies.base import code_sha256, load_strategy, parse_params
@@ -31,6 +32,7 @@ OWN = (
     "data/align.py",
     "data/gaps.py",
     "store/bars.py",
+    "sim/bars.py",
     "sim/plan.py",
     "sim/backtest.py",
     "sim/trips.py",
@@ -135,7 +137,7 @@ def check_words(request: Request) -> None:
         raise BadInput(f"unknown timeframe {request.timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     if request.fills not in FILL_MODES:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
-    policy(request.funding)
+    policy_of(request.funding)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
         ends = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in (request.from_ms, request.to_ms))
         raise BadInput(f"the span ends before it begins: {ends}", "swap --from and --to; --to is excluded")
@@ -146,20 +148,6 @@ def check_words(request: Request) -> None:
             raise BadInput(f"cash {spec.cash} of {spec.strategy} is out of bounds", "above 0, below 1e12")
         if spec.side not in {"both", "long", "short"}:
             raise BadInput(f"unknown side {spec.side!r}", "use both, long or short")
-
-
-def policy(text: str) -> str | tuple[str, float]:
-    """`recorded`, `none` or `assume=BPS` as data/align takes it."""
-    if text in {"recorded", "none"}:
-        return text
-    kind, _, number = text.partition("=")
-    try:
-        bps = float(number)
-    except ValueError:
-        bps = float("nan")
-    if kind != "assume" or not -1_000 <= bps <= 1_000:
-        raise BadInput(f"unknown funding {text!r}", "use recorded, none, or assume=BPS for 8 hours, as in assume=1")
-    return ("assume", bps)
 
 
 def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:

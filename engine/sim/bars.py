@@ -1,0 +1,85 @@
+"""The bars of a backtest or a desk: read, checked for dirt, aligned with their settlements. One path for both.
+
+Called by sim/backtest.py and live/feed.py. Turns catalog series into two Markets on one clock: the whole history for features,
+and the traded span with funding. Nothing is mended; what was chosen is said in the notes.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.data.align import Market, Policy, market_of
+from engine.data.checks import check
+from engine.errors import BadInput, DataError
+from engine.store.bars import Catalog, Series, day
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Loaded(NamedTuple):
+    """The bars of one clock: `whole` from the anchor on, for features; `span` what is traded, with funding."""
+
+    whole: Market
+    span: Market
+    first: int  # the span's first bar within `whole`
+    notes: tuple[str, ...]
+
+
+def policy_of(text: str) -> Policy:
+    """`recorded`, `none` or `assume=BPS` (for 8 hours) as data/align takes it. Raises BadInput."""
+    if text in {"recorded", "none"}:
+        return "none" if text == "none" else "recorded"
+    kind, _, number = text.partition("=")
+    try:
+        bps = float(number)
+    except ValueError:
+        bps = float("nan")
+    if kind != "assume" or not -1_000 <= bps <= 1_000:
+        raise BadInput(f"unknown funding {text!r}", "use recorded, none, or assume=BPS for 8 hours, as in assume=1")
+    return ("assume", bps)
+
+
+def load(
+    catalog: Catalog,
+    series: Mapping[str, Series],
+    timeframe_ms: int,
+    policy: Policy,
+    anchor_ms: int | None,
+    from_ms: int | None,
+    to_ms: int | None,
+) -> Loaded:
+    """All bars of `series` (instrument -> file) from `anchor_ms`, traded from `from_ms` to `to_ms` (excluded); None: all.
+
+    Raises DataError for dirty bars in the traded span, and for missing settlements unless the policy stands in.
+    """
+    bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
+    warned = [note for name, frame in bars.items() for note in dirt(name, frame, series[name], from_ms, timeframe_ms)]
+    whole = market_of(bars, timeframe_ms, {}, {}, "none", anchor_ms, to_ms)
+    perps = {name: s for name, s in series.items() if s.market == "perp" and policy != "none"}
+    charged = perps if policy == "recorded" else {}
+    funding = {name: catalog.funding(s.venue, s.symbol) for name, s in charged.items()}
+    marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
+    span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
+    first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
+    return Loaded(whole, span, first, (*span.notes, *warned))
+
+
+def dirt(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:
+    """Refuse bars of the traded span that no market makes; what markets do make is one line of warnings."""
+    import polars as pl
+
+    if from_ms is not None:
+        frame = frame.filter(pl.col("ts") >= from_ms)
+    if frame.is_empty():
+        return []  # market_of says what there is
+    found = check(frame, timeframe_ms)
+    for bad in (f for f in found if f.severity == "error"):
+        text = re.sub(r" \(rows? [^()]*\)$", "", bad.text)
+        first = f", first at {day(frame['ts'][bad.rows[0]])}" if bad.rows else ""
+        raise DataError(f"{name} has dirty bars in this span: {text}{first}", f"nightdesk data check {series.path}")
+    counts: dict[str, int] = {}
+    for f in found:
+        counts[f.rule] = counts.get(f.rule, 0) + len(f.rows)
+    shown = ", ".join(f"{rule} {count}" for rule, count in counts.items())
+    return [f"{name}: the data check warns of {shown}"] if counts else []
