@@ -108,9 +108,9 @@ class Jobs:
                 stderr=log,
                 start_new_session=True,
             )
+        _CHILDREN[child.pid] = child  # before its number is in the row: an older child's number may be this one
         with write(self.home.engine) as session:
             session.exec(update(Job).where(col(Job.id) == job_id, col(Job.pid).is_(None)).values(pid=child.pid))
-        _CHILDREN[child.pid] = child
 
     def view(self, job_id: str) -> JobView:
         """The job as it is now. A process that died without a word is found here. BadInput for an unknown id."""
@@ -210,15 +210,24 @@ def settle(session: Session, job_id: str, state: str, **values: Any) -> bool:
 def is_job(pid: int, job_id: str) -> bool:
     """True while process `pid` lives and is this job's: numbers of processes are given out again."""
     child = _CHILDREN.get(pid)
-    if child is not None and child.poll() is not None:
-        return False
+    if child is not None and child.poll() is None:
+        return True
     try:
         text = Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
         return not Path("/proc/self").exists() and _signalled(pid)
     except OSError:
         return False
-    return job_id.encode() in text
+    return job_id.encode() in text if text else _becoming(pid)
+
+
+def _becoming(pid: int) -> bool:
+    """True for a process without words that is not dead: between fork and its first instruction it has none yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def _signalled(pid: int) -> bool:

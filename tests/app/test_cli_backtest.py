@@ -259,14 +259,12 @@ def test_an_unwritable_home_is_one_line(cli, tmp_path, monkeypatch):
     assert "cannot be written" in err
 
 
-def test_a_year_of_recorded_bars_takes_seconds(market_data, tmp_path):
-    """A year of 15m bars in a new process, with everything stored: under 4 CPU seconds once the kernel is compiled."""
+def test_a_year_of_recorded_bars_in_a_new_process(market_data, tmp_path):
+    """All 35,040 bars of a year, with everything stored; `make bench` tells what it costs."""
     script = "from app.cli import main; main.GROUPS = ('backtest',); main.run()"
     words = ("backtest", "trend", "--symbol", "BTC-USDT", "--from", "2025", "--to", "2026", "--json")
     env = os.environ | {"NIGHTDESK_HOME": str(tmp_path / "h"), "NIGHTDESK_DATA": str(market_data)}
-    used = []
     for strategy in ("trend", "reversion"):
-        before = os.times()
         done = subprocess.run(
             [sys.executable, "-c", script, words[0], strategy, *words[2:]],
             env=env,
@@ -275,7 +273,6 @@ def test_a_year_of_recorded_bars_takes_seconds(market_data, tmp_path):
             text=True,
             check=True,
         )
-        after = os.times()
-        used.append(after.children_user + after.children_system - before.children_user - before.children_system)
-        assert json.loads(done.stdout)["data"]["bars"] == 35_040
-    assert min(used) < 4.0
+        said = json.loads(done.stdout)
+        assert said["data"]["bars"] == 35_040
+        assert (tmp_path / "h" / "runs" / said["run_id"] / "report.html").exists()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -161,6 +162,18 @@ def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs,
         session.add(found)
     assert jobs.view(job_id).state == "failed"
     assert "never started" in jobs.view(job_id).error
+
+
+def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
+    """Just after the fork /proc shows an empty command line; whoever looks then must not take the job for gone."""
+    monkeypatch.setattr(queue, "_CHILDREN", {})  # as another process would look at it
+    for _ in range(40):
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "j-1"]) as child:
+            assert queue.is_job(child.pid, "j-1")
+            child.kill()
+            until = time.monotonic() + WAIT_S
+            while queue.is_job(child.pid, "j-1"):  # not reaped yet: its words are gone as well, and it is dead
+                assert time.monotonic() < until
 
 
 def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypatch):

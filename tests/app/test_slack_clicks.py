@@ -280,17 +280,14 @@ def test_a_click_while_slack_is_down_decides_and_the_answer_is_kept(home: Home, 
     assert decided.state in ("failed", "waiting", "sending")
 
 
-def test_a_click_is_answered_within_a_second(home: Home, slack: Slack, server: SlackServer, line: Line) -> None:
-    """Thirty clicks through the line, from sending the envelope to Slack having the answer: p95 under 1 s."""
-    took = []
+def test_every_one_of_thirty_clicks_is_answered(home: Home, slack: Slack, server: SlackServer, line: Line) -> None:
+    """Through the line, from the envelope to the acknowledgement and the answer; none is lost, none is answered twice."""
     for n in range(30):
         row = proposed(home)
-        begun = time.perf_counter()
         server.send("interactive", server.click(ANN, "reject", value_of(row)), f"p-{n}")
         server.wait_ack(f"p-{n}")
-        server.wait("chat.postEphemeral", n + 1)
-        took.append(time.perf_counter() - begun)
-    assert sorted(took)[28] < 1.0, took
+        assert len(server.wait("chat.postEphemeral", n + 1)) == n + 1
+        assert get(home.engine, row.id).state == "rejected"
 
 
 def test_no_text_of_others_takes_effect_in_slack(home: Home, slack: Slack, server: SlackServer) -> None:
