@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from tools.contract import Evidence, Fact, Table, Value, clean
 
-OWN = ("run", "event", "proposal", "config", "page", "job", "thread")  # kinds of evidence that a link may lead to
+OWN = ("run", "event", "proposal", "config", "page", "job", "thread", "alert")  # kinds of evidence that a link may lead to
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")  # grounding's own place marks may not come from outside

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
-from tools import backtests, calc, compare, desk, journal, limits, market, notes, proposals, runs
+from tools import alerts, backtests, calc, compare, desk, journal, limits, market, notes, proposals, runs
 from tools.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
@@ -29,6 +29,8 @@ LINES: tuple[Line, ...] = (
     Line(desk.desk, Effect.READ, ALL),
     Line(desk.sleeves, Effect.READ, ALL),
     Line(desk.health, Effect.READ, ALL),
+    Line(alerts.alerts, Effect.READ, ALL),
+    Line(alerts.runbook, Effect.READ, ALL),
     Line(market.list_data, Effect.READ, ALL),
     Line(market.list_strategies, Effect.READ, ALL),
     Line(runs.run, Effect.READ, ALL),

@@ -48,9 +48,9 @@ class Effect(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """Where a fact comes from: a run, a journal event, a proposal, a configuration version, a file of bars, a page."""
+    """Where a fact comes from: a run, a journal event, a proposal, a configuration version, a file of bars, a page, an alert."""
 
-    kind: Literal["run", "event", "proposal", "config", "data", "page", "job", "calc", "desk"]
+    kind: Literal["run", "event", "proposal", "config", "data", "page", "job", "calc", "desk", "alert"]
     id: str
 
 
@@ -166,6 +166,7 @@ class ToolContext:
     progress: Callable[[float], None] = _silent
     handles: dict[str, str] = field(default_factory=dict)  # id of a thing -> its handle; kept with the thread
     facts: dict[str, Fact] = field(default_factory=dict)  # every fact shown in this thread by ref; calc reads them
+    earlier_jobs: tuple[str, ...] = ()  # of the same call made before: they are its jobs, ended or not, and none is run again
     proposed: bool = False  # set by call() once a PROPOSE of this turn has gone through
 
     def handle(self, letter: str, thing: str) -> str:

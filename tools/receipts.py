@@ -1,6 +1,7 @@
 """Is an id real? Called by tools that keep ids a model gave: a forged one is refused, not stored.
 
-An id is a run's, a proposal's, a job's, a configuration version (`v3`), or an event's of either journal (`d-12`, `p-7`).
+An id is a run's, a proposal's, a job's, an alert's (`al-3`), a configuration version (`v3`), or an event's of either journal
+(`d-12`, `p-7`).
 """
 
 import re
@@ -16,13 +17,13 @@ def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
     """Raise Refused for the first id that names nothing of this desk."""
     for found in ids:
         if not known(ctx, found):
-            raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job or configuration of this desk")
+            raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job, alert or configuration of this desk")
 
 
 def known(ctx: ToolContext, found: str) -> bool:
     """Whether `found` names something of this desk."""
     from engine.store.db import read
-    from engine.store.tables import ConfigVersion, Job, Proposal, Run
+    from engine.store.tables import Alert, ConfigVersion, Job, Proposal, Run
 
     event = _EVENT.fullmatch(found)
     if event:
@@ -30,7 +31,7 @@ def known(ctx: ToolContext, found: str) -> bool:
     with read(ctx.engine) as session:
         if re.fullmatch(r"v\d{1,9}", found):
             return session.get(ConfigVersion, int(found[1:])) is not None
-        return any(session.get(table, found) is not None for table in (Run, Proposal, Job))
+        return any(session.get(table, found) is not None for table in (Run, Proposal, Job, Alert))
 
 
 def last_seq(ctx: ToolContext, journal: str) -> int:

@@ -74,6 +74,7 @@ def kinds(slots: Slots) -> set[str]:
         "variants": bool(slots.variants),
         "run": bool(slots.handles) or any(kind_of(i) == "run" for i in slots.ids),
         "event": any(kind_of(i) == "event" for i in slots.ids),
+        "alert": any(kind_of(i) == "alert" for i in slots.ids),
         "proposal": any(kind_of(i) == "proposal" for i in slots.ids),
         "number": slots.number is not None,
         "which": slots.which is not None,
@@ -82,11 +83,13 @@ def kinds(slots: Slots) -> set[str]:
 
 
 def kind_of(identity: str) -> str:
-    """What an id names, by its form: `r-` a run, `d-7` or `p-7` an event, else a proposal, a job or nothing of ours."""
+    """What an id names, by its form: `r-` a run, `d-7` or `p-7` an event, `al-3` an alert, else a proposal, a job or nothing."""
     if identity.startswith("r-"):
         return "run"
     if re.fullmatch(r"[dp]-\d+", identity):
         return "event"
+    if identity.startswith("al-"):
+        return "alert"
     return "job" if identity.startswith("j-") else "proposal"
 
 
@@ -104,7 +107,9 @@ def _score(intent: Intent, text: str, have: Iterable[str]) -> float:
         return sum(cues) + named
     if any(kinds <= set(have) for kinds in intent.structure):
         return LEAST + min(0.0, sum(cues))
-    return max(0.0, sum(intent.slots.get(kind, 0.0) for kind in have if kind in ("event", "run", "variants", "proposal")))
+    return max(
+        0.0, sum(intent.slots.get(kind, 0.0) for kind in have if kind in ("event", "run", "variants", "proposal", "alert"))
+    )
 
 
 def nearest(text: str, candidates: Sequence[Intent], count: int = 3) -> list[str]:

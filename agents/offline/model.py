@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline import advisor, developer, operator, slots
+from agents.offline import advisor, developer, operator, slots, watch
 from agents.offline.dates import NO_SPAN
 from agents.offline.intents import BY_NAME, INTENTS, LEAST, Intent, nearest, scores
 from agents.offline.plans import Ask, Past, Plan, PlanOf, Question, Result
@@ -37,6 +37,8 @@ PLANS: Mapping[str, PlanOf] = {
     "happened": operator.happened,
     "wrong": operator.wrong,
     "refused": operator.refused,
+    "alerts": watch.alerts,
+    "runbook": watch.runbook,
     "positions": operator.positions,
     "proposals": operator.proposals,
     "halt_help": operator.halt_help,

@@ -26,6 +26,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         "proposal": {"tab": "proposals", "proposal": ident},
         "config": {"tab": "proposals", "version": ident},
         "thread": {"tab": "chat", "thread": ident},
+        "alert": {"tab": "desk", "view": "alerts"},
     }
     return places.get(kind)
 

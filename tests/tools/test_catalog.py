@@ -18,6 +18,8 @@ READ = {
     "desk",
     "sleeves",
     "health",
+    "alerts",
+    "runbook",
     "list_data",
     "list_strategies",
     "run",

@@ -232,3 +232,31 @@ def test_the_same_messages_give_the_same_reply(words: Words) -> None:
     for text in ("backtest trend on BTC for 2025", "and for ETH?"):
         assert first.ask(text) == second.ask(text)
         assert first.called == second.called
+
+
+ASKED = [
+    ("what alerts are open?", "alerts", {"state": "open"}),
+    ("which alerts are there?", "alerts", {}),
+    ("who acknowledged the page last night?", "alerts", {"since": "last night"}),
+    ("which alerts fired in the last 24 hours?", "alerts", {"since": "24 hours"}),
+    ("alerts of this week", "alerts", {"since": "7d"}),
+    ("which alerts were resolved?", "alerts", {"state": "resolved"}),
+    ("show alert al-3", "alerts", {"alert_id": "al-3"}),
+    ("what do I do about al-3?", "runbook", {"about": "al-3"}),
+    ("show the runbooks", "runbook", {}),
+    ("show the runbook for a dead worker", "runbook", {"about": "dead worker"}),
+]
+
+
+@pytest.mark.parametrize(("question", "tool", "args"), ASKED, ids=[q for q, _, _ in ASKED])
+def test_alerts_and_runbooks_are_asked_for_in_words(words: Words, question: str, tool: str, args: Mapping[str, Any]) -> None:
+    """The window goes on as it was typed: it counts from the wall clock, which the planner does not know."""
+    for role in ("developer", "operator", "advisor"):
+        desk = Desk(role, words)  # type: ignore[arg-type]
+        assert desk.ask(question).startswith("**I understood:** ")
+        assert desk.called == [(tool, args)]
+
+
+def test_no_chat_acknowledges_an_alert(words: Words) -> None:
+    """Asked to, it shows the alert and says how a person does it."""
+    assert "nightdesk alerts ack ID --as NAME" in Desk("operator", words).ask("acknowledge al-3")

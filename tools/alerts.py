@@ -1,0 +1,262 @@
+"""What is, or was, wrong, and what to do about it: alerts and runbook. Called by the catalog.
+
+Alerts are rows that the supervisor's watch makes without any model; they are told by wall time, like everything that people act
+on. A runbook is a page of docs/runbooks, text of ours. It is read from the repository, as app/cli/ui.py finds the page there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.errors import BadInput
+from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
+from tools.when import DAY_MS, instant, said
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
+LOOKED_AT = 500  # alerts of one state that are looked through
+EVENING_MS = 6 * 3_600_000  # last night began at 18:00 UTC
+# what people say -> kind of alert; the first that fits, so what is worse or more certain comes first
+SPOKEN: tuple[tuple[str, str], ...] = (
+    ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
+    ("rejected", r"\breject"),
+    ("refused", r"\brefus|\bblocked\b"),
+    ("delivery", r"\bdeliver|\bslack\b|\b(?:messages?|alerts?)\b.*\b(?:sent|arriv|not come|lost)"),
+    ("journal", r"\bjournal|\bhash chain\b|\btamper|\bverif"),
+    ("drawdown", r"\bdraw-?downs?\b"),
+    ("breaker", r"\bbreakers?\b|\bdaily loss\b|\bloss streak\b"),
+    ("disk", r"\bdisk\b|\bspace\b|\bstorage\b"),
+    ("watch", r"\bwatch\b|\bblind\b|\b(?:cannot|can't|could not) be (?:seen|looked)"),
+    ("worker", r"\bworkers?\b|\bprocess(?:es)?\b|\bcrash|\bhang(?:s|ing)?\b|\brestart"),
+    ("proposal", r"\bproposals?\b|\bexpired?\b"),
+    ("halt", r"\bhalt"),
+    ("incident", r"\bincidents?\b"),
+    ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
+)
+_UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price", "wanted": "base"}
+
+
+class AlertsArgs(Args):
+    """One alert by id (al-3); or a state, and a window of wall time (last night, 24h, 2025-03-04T05:15). All null: what is
+    open, and what was over in the last day."""
+
+    alert_id: str | None = Field(None, max_length=20)
+    state: Literal["open", "resolved"] | None = None
+    since: str | None = Field(None, max_length=40)
+    until: str | None = Field(None, max_length=40)
+    limit: int = Field(10, ge=1, le=50)
+
+
+class RunbookArgs(Args):
+    """An alert's id (al-3) or kind (bars, worker), a journal event, a page's name, or words such as `dead worker`; null:
+    the list of pages."""
+
+    about: str | None = Field(None, max_length=200)
+
+
+@tool("alerts", Effect.READ)
+def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
+    """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, what became of
+    its messages, which runbook."""
+    from engine.watch.incidents import deliveries_of, get, listed, view
+
+    if args.alert_id:
+        bare = args.alert_id.strip().lower()
+        rows = [get(ctx.engine, f"al-{bare}" if bare.isdigit() else bare)]
+        of = "the alert that was asked for"
+    else:
+        found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
+        low, high = stretch(args, ctx.now_ms)
+        rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
+        of = f"alerts between {said(low)} and {said(min(high, ctx.now_ms))} of wall time" if low else "alerts"
+    open_ = sum(row.state == "open" for row in rows)
+    values: dict[str, tuple[Value, str]] = {"open": (open_, "count"), "resolved": (len(rows) - open_, "count")}
+    values["unanswered"] = (sum(row.state == "open" and row.acked_ms is None for row in rows), "count")
+    h = ctx.handle("o", f"alerts {args.alert_id} {args.state} {args.since} {args.until}")
+    facts: tuple[Fact, ...] = numbered(h, "alerts", Evidence("desk", "alerts"), values)
+    shown = [view(row, deliveries_of(ctx.engine, row.id)) for row in rows[: args.limit]]
+    lines = [f"Of {of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
+    if len(rows) > len(shown):
+        lines.append("The ones told here are the newest of each; name one, or a window, for others.")
+    if not open_ and args.state != "resolved" and not args.alert_id:
+        lines.append("That no alert is open is no proof of health: ask for the health checks.")
+    table_rows = []
+    for item in shown:
+        made = told_facts(ctx, item)
+        facts += made
+        lines.append(sentence(item, made[0].ref.partition(".")[0]))
+        table_rows.append(row_of(item, made[0].ref.partition(".")[0]))
+    evidence = tuple(dict.fromkeys(e for item in shown for e in evidence_of(item)))
+    table = Table(("alert", "severity", "where", "since (wall time)", "state", "acknowledged by"), tuple(table_rows))
+    data = {"alerts": [item["id"] for item in shown], "open": open_}
+    return ToolResult("ok", "\n\n".join(lines), facts, evidence, table if table_rows else None, data)
+
+
+def stretch(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
+    """[from, to) in wall time. Without a window: the last day, or all there is when a state was named."""
+    low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
+    high = moment(args.until, now_ms) if args.until else now_ms + 1
+    if high <= low:
+        raise BadInput(f"the window is empty or reversed: {said(low)} to {said(high)}")
+    return low, high
+
+
+def moment(text: str, now_ms: int) -> int:
+    """An instant of wall time; `last night` and `overnight` begin at 18:00 UTC of the day before."""
+    if re.fullmatch(r"(?:since )?(?:last night|overnight|the night)", text.strip().lower()):
+        return now_ms - now_ms % DAY_MS - EVENING_MS
+    return instant(text, now_ms)
+
+
+def told_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """The figures of one alert, its numbers included."""
+    messages = [d["state"] for d in item["deliveries"]]
+    end = item["resolved_ms"] or ctx.now_ms
+    values: dict[str, tuple[Value, str]] = {
+        "since": (item["since_ms"], "ms"),
+        "opened": (item["opened_ms"], "ms"),
+        "lasted": (max(0, end - item["since_ms"]), "duration_ms"),
+        "acknowledged": (item["acked_ms"], "ms"),
+        "resolved": (item["resolved_ms"], "ms"),
+        "repeats": (item["repeats"], "count"),
+        "escalations": (item["escalations"], "count"),
+        "messages_sent": (messages.count("sent"), "count"),
+        "messages_failed": (messages.count("failed"), "count"),
+        "messages_waiting": (messages.count("waiting") + messages.count("sending"), "count"),
+        "acknowledged_by": (by_whom(item), "text"),
+    }
+    for key, value in item["numbers"].items():
+        if key != "level" and isinstance(value, int | float) and not isinstance(value, bool):
+            values[re.sub(r"\W", "_", key)] = with_unit(key, value)
+    subject = f"alert {item['id']}, {clean(item['place'], 60)}"
+    return numbered(ctx.handle("w", item["id"]), subject, Evidence("alert", item["id"]), values)
+
+
+def with_unit(key: str, value: float) -> tuple[Value, str]:
+    """A number of an alert with the unit that its name ends in."""
+    if key.endswith("_s"):
+        return value * 1000, "duration_ms"
+    if key.endswith("_ms"):
+        return value, "ms"
+    if "_frac" in key:
+        return value, "frac"
+    return value, _UNITS.get(key, "count")
+
+
+def sentence(item: Mapping[str, Any], h: str) -> str:
+    """One alert in words; what it says comes partly from outside and is cleaned."""
+    name = by_whom(item)
+    on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "nobody has acknowledged it"
+    state = "open" if item["state"] == "open" else f"over at {{{h}.resolved}}"
+    parts = [f"{item['id']} {item['severity'].upper()} ({item['kind']}, {clean(item['place'], 80)}): {clean(item['what'], 400)}"]
+    parts.append(f"since {{{h}.since}}, {state}; {on_it}; messages: {brought(item['deliveries'])}")
+    if item["state"] == "open":
+        parts.append(f"To do: {clean(item['action'], 300)} (runbook {page_of(item['kind'])})")
+    return ". ".join(part.rstrip(".") for part in parts) + "."
+
+
+def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
+    """What became of an alert's messages."""
+    told = []
+    for d in deliveries:
+        how = f"{d['state']} {said(d['sent_ms'])}" if d["sent_ms"] else d["state"]
+        told.append(f"{d['step']} to {d['sink']} {how}" + (f" ({clean(d['error'], 80)})" if d["error"] else ""))
+    return ", ".join(told[-6:]) or "none owed (no Slack is set up, or it is told on the page alone)"
+
+
+def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
+    """One alert as a row."""
+    state = "open" if item["state"] == "open" else "over"
+    name = by_whom(item)
+    return (
+        item["id"],
+        item["severity"],
+        clean(item["place"], 60),
+        f"{{{h}.since}}",
+        state,
+        f"{{{h}.acknowledged_by}}" if name else "-",
+    )
+
+
+def by_whom(item: Mapping[str, Any]) -> str | None:
+    """The name of whoever acknowledged an alert; None when nobody has."""
+    by = item["acked_by"] or {}
+    return clean(by.get("name") or "unknown", 60) if by else None
+
+
+def evidence_of(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """The alert itself, and the journal event that shows it where there is one."""
+    return (Evidence("alert", item["id"]), *([Evidence("event", item["event"])] if item["event"] else []))
+
+
+@tool("runbook", Effect.READ)
+def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
+    """What to do about an alert or incident: the desk's own page for it, written by people, steps in order."""
+    pages = titles()
+    if not pages:
+        return no_data(f"there are no runbooks at {FOLDER}: this installation lacks the folder docs of the repository")
+    name = page_for(ctx, args.about) if args.about else ""
+    if name is None:
+        return no_data(f"no runbook fits {clean(args.about, 80)!r}; there are: {', '.join(pages)}")
+    if not name:
+        rows = tuple((page, title) for page, title in pages.items())
+        return ToolResult("ok", f"Runbooks: {', '.join(pages)}.", table=Table(("runbook", "when"), rows))
+    evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
+    head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
+    return ToolResult("ok", f"{head}\n\n{plainly(text)}", evidence=evidence, data={"runbook": name})
+
+
+def plainly(text: str) -> str:
+    """The page with its title as a bold line: it stands inside an answer."""
+    title, _, rest = text.partition("\n")
+    return f"**{title.lstrip('# ')}**\n{rest}"
+
+
+def titles() -> dict[str, str]:
+    """Every page with its title line."""
+    return {p.stem: p.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for p in sorted(FOLDER.glob("*.md"))}
+
+
+def page_of(kind: str) -> str:
+    """The page of a kind of alert."""
+    from engine.watch.scene import RUNBOOKS
+
+    return RUNBOOKS.get(kind, "incident")
+
+
+def page_for(ctx: ToolContext, about: str) -> str | None:
+    """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing fits."""
+    from engine.watch.incidents import get
+    from engine.watch.scene import RUNBOOKS
+
+    low = about.strip().lower()
+    if found := re.search(r"\bal-\d{1,9}\b", low):
+        return page_of(get(ctx.engine, found[0]).kind)
+    if found := re.search(r"\b[dp]-\d{1,12}\b", low):
+        return of_event(ctx, found[0])
+    name = low.removeprefix("docs/runbooks/").removesuffix(".md").replace(" ", "-")
+    if name in titles():
+        return name
+    kind = low if low in RUNBOOKS else next((kind for kind, pattern in SPOKEN if re.search(pattern, low)), None)
+    return page_of(kind) if kind else None
+
+
+def of_event(ctx: ToolContext, event_id: str) -> str | None:
+    """The page for a journal event: of the alert that names it, else of its kind. BadInput for no such event."""
+    from engine.store.journal import find
+    from engine.watch.incidents import listed
+
+    named = next((row for row in listed(ctx.engine, None, LOOKED_AT) if row.event == event_id), None)
+    if named is not None:
+        return page_of(named.kind)
+    event = find(ctx.home / "journal" / f"{'people' if event_id.startswith('p-') else 'desk'}.jsonl", event_id)
+    if event is None:
+        raise BadInput(f"there is no event {event_id}", "see journal_search")
+    if event.kind == "decision" and event.body.get("action") == "refused":
+        return page_of("refused")
+    if event.kind == "order" and event.body.get("state") == "rejected":
+        return page_of("rejected")
+    return page_of(event.kind) if event.kind in ("incident", "halt", "breaker") else None
