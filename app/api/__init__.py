@@ -77,8 +77,11 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "answer": {answer_md, facts, struck, tool_calls, jobs, proposals, usage, ...}|null, "created_ms",
                         "ended_ms", "last_n", "progress": {"id", "tool", "share"}|null}
   GET    /api/turns/{id}/events?after=0    text/event-stream. Each stored event once, in order: `id: <n>`, `event: <kind>`, `data:
-                        {"n", "kind", ...}`; kinds begun, understood, tool_started {id, tool, args}, tool_finished {id,
-                        tool, status, job}, answer {keys of `chat --json`}, interrupted; without an id (not stored):
+                        {"n", "kind", ...}`; kinds begun {.., privacy}, understood {text}, tool_started {id, tool, args},
+                        tool_finished {id, tool, status, job}, sentence {text: checked, may hold references to ids},
+                        retrying {text, attempt: n of the attempt that failed, 0 while it is waited for; sentences since
+                        the last other event are void}, notice {text, fallback: the offline model answers instead},
+                        answer {keys of `chat --json`}, interrupted; without an id (not stored):
                         tool_progress {id, tool, share}; last `event: end`, `data: {"state"}`. Last-Event-ID re-attaches.
   GET    /api/turns/{id}/events.json?after=0         {"items": [..], "state"}           the same without a stream
   POST   /api/turns/{id}/cancel        {} -> Turn (its jobs are cancelled too; an ended turn stays as it is)

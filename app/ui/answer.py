@@ -48,7 +48,7 @@ def _state(turn: Mapping[str, Any]) -> None:
 
 
 def _steps_title(calls: list[Mapping[str, Any]]) -> str:
-    bad = sum(call.get("status") not in ("ok", "started") for call in calls)
+    bad = sum(call.get("status") not in ("ok", "started", "no_data") for call in calls)
     return f"{len(calls)} step{'s' if len(calls) != 1 else ''}" + (f", {bad} not done" if bad else "")
 
 
@@ -91,11 +91,14 @@ def runs_of(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _receipts(answer: Mapping[str, Any]) -> None:
-    """Every number of the answer with the run or event behind it, and what was struck out."""
+    """What was struck out, and every fact the answer could draw on with the run or event behind it: the ones it links first."""
     facts, struck = answer.get("facts") or [], answer.get("struck") or []
     if not facts and not struck:
         return
-    with st.expander(f"{len(facts)} receipts" + (f" · {len(struck)} struck out" if struck else "")):
+    text = str(answer.get("answer_md") or "")
+    facts = sorted(facts, key=lambda fact: f":{(fact.get('evidence') or {}).get('id')})" not in text)
+    label = f"Receipts: {len(facts)} facts" if facts else "Receipts"
+    with st.expander(label + (f" · {len(struck)} struck out" if struck else "")):
         for entry in struck:
             st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no fact stands behind it')}")
         lines = [_receipt(fact) for fact in facts[:200]]
@@ -130,12 +133,16 @@ def _carried(owner: str, question: str) -> None:
 
 
 def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """Which model answered, and what it cost."""
+    """Which model answered, and what it cost: also the one that was asked before the offline model had to answer."""
     model, usage = answer.get("model") or {}, answer.get("usage") or {}
     parts = ["OFFLINE model" if model.get("offline", True) else f"model {model.get('name')}"]
-    tokens = 0 if model.get("offline", True) else (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
-    parts += [f"{tokens:,} tokens"] if tokens else []
-    parts += [f"{money(usage['cost_usd'], 4)} USD"] if usage.get("cost_usd") is not None else []
+    asked = int(usage.get("model_calls") or 0)
+    if asked:
+        offline = model.get("offline", True)  # its own tokens cost nothing
+        tokens = 0 if offline else (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
+        parts.append(f"{asked} model call{'s' if asked != 1 else ''}" + (f", {tokens:,} tokens" if tokens else ""))
+        cost = usage.get("cost_usd")
+        parts.append("price unknown" if cost is None else f"{money(cost, 4)} USD")
     if turn.get("ended_ms") and turn.get("created_ms"):
         parts.append(f"{(turn['ended_ms'] - turn['created_ms']) / 1000:.1f} s")
     return safe.words(" · ".join(parts))

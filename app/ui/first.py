@@ -51,11 +51,11 @@ def _what_is_sent(model: Mapping[str, Any]) -> str:
     """Host, model and what leaves the machine, before anything is asked."""
     if model.get("offline", True):
         return OFFLINE
+    name, host = str(model.get("name") or ""), str(model.get("host") or "an unnamed host")
+    named = f"**A model at {words(host, 80)}**" if name == host else f"**Model {words(name, 60)} at {words(host, 80)}**"
     sends = ", ".join(str(x) for x in model.get("sends") or [])
-    host = words(model.get("host") or "an unnamed host", 80)
-    sent = f" Sent with each question: {words(sends, 400)}." if sends else ""
-    named = f"**Model {words(model.get('name'), 60)} at {host}** ({words(model.get('wire'), 20)})"
-    return f"{named}. {words(model.get('privacy'), 500)}{sent}"
+    told = str(model.get("privacy") or f"Sent with each question: {sends}.")
+    return f"{named}, wire {words(model.get('wire'), 20)}. {words(told, 600)}"
 
 
 def _offer(door: Door) -> None:

@@ -28,6 +28,7 @@ _INLINE = re.compile(
 )
 OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # ids in plain sight lead where links to them lead
 _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
+_QUOTE = re.compile(r"^(?:>\s?)+(?=\S)(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
@@ -68,6 +69,8 @@ def _line(line: str) -> str:
     """One line that is no table's."""
     if found := _HEADING.match(line):
         return f"**{_inline(found[1].strip('#* '))}**" if found[1].strip("#* ") else ""
+    if found := _QUOTE.match(line):
+        return f"> {_inline(found[1])}"
     if found := _LIST.match(line):
         return f"{found[1]}{found[2] + '.' if found[2] else '-'} {_inline(found[3])}"
     return _inline(line.strip())

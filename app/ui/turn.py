@@ -15,6 +15,7 @@ from app.ui.safe import markdown, words
 
 EVERY_S = 0.5
 ENDED = ("done", "failed", "cancelled")
+SAID = ("understood", "sentence", "retrying", "notice")
 
 
 @st.fragment(run_every=EVERY_S)
@@ -33,18 +34,37 @@ def follow(door: Door, ident: str) -> None:
 
 
 def show(held: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
-    """The steps so far; nothing is kept between two looks."""
-    steps = steps_of(events)
+    """What happened so far, in its order; nothing is kept between two looks."""
+    steps = {str(step["id"]): step for step in steps_of(events)}
+    for kind, said in told(events):
+        if kind == "tool_started":
+            st.markdown(answer.step(steps[said]))
+        elif kind == "understood":
+            st.markdown(f"*understood:* {words(said, 400)}")
+        elif kind == "sentence":
+            st.markdown(markdown(said))
+        elif kind == "retrying":
+            st.info(words(said, 400), icon=":material/hourglass_top:")
+        else:
+            st.warning(words(said, 600), icon=":material/swap_horiz:")
+    _progress(held, list(steps.values()))
+
+
+def told(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(kind, text; for a tool its call's id) of what is still true: sentences of an attempt that failed are void, a retry is
+    told until something comes of it."""
+    found: list[tuple[str, str]] = []
     for event in events:
-        if event["kind"] == "understood":
-            st.markdown(f"*understood:* {words(event.get('text'), 400)}")
-        elif event["kind"] in ("text", "sentence", "said", "delta"):
-            st.markdown(markdown(str(event.get("text") or "")))
-        elif event["kind"] == "notice":
-            st.warning(words(event.get("text"), 400))
-    for step in steps:
-        st.markdown(answer.step(step))
-    _progress(held, steps)
+        kind, text = str(event["kind"]), str(event.get("text") or "")
+        if kind not in (*SAID, "tool_started"):
+            continue
+        if found and found[-1][0] == "retrying":
+            found.pop()
+        if kind in ("notice", "understood") or (kind == "retrying" and event.get("attempt")):
+            while found and found[-1][0] == "sentence":
+                found.pop()
+        found.append((kind, str(event["id"]) if kind == "tool_started" else text))
+    return found
 
 
 def steps_of(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

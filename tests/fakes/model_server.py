@@ -37,6 +37,7 @@ class Say:
     error: str | None = None  # an error object in place of the end of the stream
     cut: bool = False  # the connection ends in the middle
     stall_s: float = 0.0  # silence before the end
+    pace_s: float = 0.0  # between two events
 
 
 @dataclass
@@ -372,6 +373,7 @@ class _Answering(BaseHTTPRequestHandler):
                     if say.cut:
                         self.close_connection = True
                         return
+                self.model.leaving.wait(say.pace_s)
                 name = f"event: {event['type']}\n" if "type" in event else ""
                 self._put(f"{name}data: {json.dumps(event)}\n\n")
             if "type" not in made[-1]:

@@ -101,6 +101,69 @@ def test_a_reload_finds_the_running_turn(fake: Fake) -> None:
     assert "cancel_u-1" in [b.key for b in at.button]
 
 
+def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
+    """Sentences stand below the tool they came after; a retry is shown until something comes of it, and voids its sentences."""
+    fake.turns["u-1"] = turn("u-1", "running", "how is the desk")
+    events = [
+        {"kind": "sentence", "text": "I look at it."},
+        {"kind": "understood", "text": "I look at it."},
+        {"kind": "tool_started", "id": "c1", "tool": "desk", "args": {}},
+        {"kind": "tool_finished", "id": "c1", "tool": "desk", "status": "ok"},
+        {"kind": "sentence", "text": "Cut off in the middle of"},
+        {"kind": "retrying", "text": "api.example failed (503): trying again in 0.5 s", "attempt": 1},
+    ]
+    fake.turn_events = [{"n": n, **event} for n, event in enumerate(events, 1)]
+    text = said(page(tab="chat", role="developer", thread="t-1")).replace("\\", "").replace("\u2060", "")
+    assert text.count("I look at it.") == 1
+    assert "Cut off" not in text
+    assert "trying again in 0.5 s" in text
+    fake.turn_events += [{"n": 7, "kind": "sentence", "text": "It stands at ~~41.7 %~~ 29,541.99 USDT."}]
+    at = page(tab="chat", role="developer", thread="t-1")
+    text = said(at).replace("\\", "")
+    assert "trying again" not in text
+    shown = [str(m.value) for m in at.markdown]
+    assert next(n for n, m in enumerate(shown) if "**desk**" in m) < next(n for n, m in enumerate(shown) if "~~41" in m)
+    fake.turn_events += [{"n": 8, "kind": "notice", "text": "The model did not answer. The offline model answers instead"}]
+    text = said(page(tab="chat", role="developer", thread="t-1")).replace("\\", "")
+    assert "The offline model answers instead" in text
+    assert "It stands at" not in text
+
+
+@pytest.mark.parametrize(
+    ("usage", "offline", "line"),
+    [
+        ({"model_calls": 2, "cost_usd": None, "input_tokens": 900, "output_tokens": 100}, False, "1,000 tokens · price unknown"),
+        ({"model_calls": 1, "cost_usd": 0.0123, "input_tokens": 9, "output_tokens": 1}, False, "10 tokens · 0.0123 USD"),
+        (
+            {"model_calls": 3, "cost_usd": None, "input_tokens": 9, "output_tokens": 1},
+            True,
+            "OFFLINE model · 3 model calls · price",
+        ),
+        ({"input_tokens": 9, "output_tokens": 1}, True, "OFFLINE model"),
+    ],
+)
+def test_the_cost_of_a_turn_is_told(fake: Fake, usage: dict[str, float | None], offline: bool, line: str) -> None:
+    """Tokens and dollars of a real model, `price unknown` where none is configured, also after a fall to the offline model."""
+    model = {"name": "small", "wire": "chat", "offline": offline}
+    fake.turns["u-1"] = turn("u-1", "done", "q", answer("It stands.", usage=usage, model=model))
+    captions = [str(c.value).replace("\\", "") for c in page(tab="chat", role="developer", thread="t-1").caption]
+    assert any(line in caption for caption in captions), captions
+
+
+def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a model configured, the first panel says it before anything is asked."""
+    import tests.app.ui.fake_api as shapes
+
+    told = {"name": "small", "wire": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
+    told["privacy"] = "Sent to it: your question."
+    monkeypatch.setitem(shapes.ROUTES, ("GET", "/api/model"), lambda f, q, b: told)
+    text = said(page(tab="chat")).replace("\\", "")
+    assert "Model small at api.example.com" in text
+    assert "Sent to it" in text
+    assert text.count("your question") == 1
+    assert not fake.asked
+
+
 def test_a_refused_question_is_kept_to_be_seen(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """409 while the thread's turn runs: the reason and the typed words stay."""
     import tests.app.ui.fake_api as shapes
@@ -250,6 +313,9 @@ def hostile(fake: Fake) -> None:
     fake.turn_events = [
         {"n": 1, "kind": "understood", "text": EVIL},
         {"n": 2, "kind": "tool_started", "id": "1", "tool": EVIL, "args": {EVIL: 1}},
+        {"n": 3, "kind": "notice", "text": EVIL},
+        {"n": 4, "kind": "sentence", "text": f"> {EVIL}"},
+        {"n": 5, "kind": "retrying", "text": EVIL, "attempt": 0},
     ]
 
 

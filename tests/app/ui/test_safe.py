@@ -32,6 +32,11 @@ def test_ids_in_plain_sight_lead_where_they_belong() -> None:
     assert shown.count("](") == 3
 
 
+def test_a_notice_set_apart_stays_set_apart() -> None:
+    """A line that is quoted is quoted; its sign means nothing in the middle of a line."""
+    assert markdown("> The model did not answer\n\na > b") == "> The model did not answer\n\na \\> b"
+
+
 def test_a_wide_short_table_stands_on_its_side() -> None:
     """Ten columns and two rows are read downwards."""
     shown = markdown("|" + "|".join("abcdefgh") + "|\n|" + "---|" * 8 + "\n|" + "|".join("12345678") + "|")
