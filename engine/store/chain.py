@@ -7,17 +7,21 @@ the same group that follow: a group is durable whole or not at all, so a chain e
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from engine.errors import DataError, JournalBroken
 
 START = "0" * 64  # what the first line follows
 BLOCK = 1 << 16  # bytes read from the end at first
 _HASH = b',"hash":"'
+_LONG = re.compile(r"[:\[,]-?[0-9]{19}")  # an integer that may not fit 64 bits: whoever reads it would get a float
 
 
 class Head(NamedTuple):
@@ -82,7 +86,7 @@ def prefix_of(path: Path) -> str:
 def line_of(event: Event, before: Head, prefix: str, writer: str, left: int, other: str) -> tuple[bytes, Head]:
     """The event as the line (newline included) that follows `before`, and the head it makes.
 
-    Raises DataError when the body is no JSON or holds NaN or infinite numbers.
+    Raises DataError when the body is no JSON or holds NaN, infinite numbers or whole ones beyond 64 bits.
     """
     seq = before.seq + 1
     try:
@@ -90,6 +94,8 @@ def line_of(event: Event, before: Head, prefix: str, writer: str, left: int, oth
     except (TypeError, ValueError) as error:
         what = f"a {event.kind!r} event cannot be journaled: {error}"
         raise DataError(what, "its body must be JSON with text keys and finite numbers") from error
+    if _LONG.search(body) and canonical(json.loads(body)) != canonical(orjson.loads(body)):
+        raise DataError(f"a {event.kind!r} event cannot be journaled: a whole number beyond 64 bits", "write it as text")
     text = (
         f'{{"seq":{seq},"id":"{prefix}{seq}","kind":{quoted(event.kind)},"schema":{event.schema},'
         f'"t_event_ms":{event.t_event_ms},"t_recv_ms":{event.t_recv_ms},"writer":{quoted(writer)},'
@@ -109,7 +115,10 @@ def hash_fits(line: bytes) -> bool:
 def event_of(line: bytes) -> Event | None:
     """The event of a line (without its newline); None when it is no journal line at all."""
     try:
-        return Event(**json.loads(line))
+        try:
+            return Event(**orjson.loads(line))
+        except orjson.JSONDecodeError:  # half a surrogate pair is a text to Python, and was journaled as one
+            return Event(**json.loads(line))
     except (ValueError, TypeError, RecursionError):
         return None
 
