@@ -65,19 +65,21 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     if args.alert_id:
         bare = args.alert_id.strip().lower()
         rows = [get(ctx.engine, f"al-{bare}" if bare.isdigit() else bare)]
-        of = "the alert that was asked for"
+        of = "Asked for"
     else:
         found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
         low, high = stretch(args, ctx.now_ms)
         rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
-        of = f"alerts between {said(low)} and {said(min(high, ctx.now_ms))} of wall time" if low else "alerts"
+        of = f"Alerts between {said(low)} and {said(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
     open_ = sum(row.state == "open" for row in rows)
     values: dict[str, tuple[Value, str]] = {"open": (open_, "count"), "resolved": (len(rows) - open_, "count")}
     values["unanswered"] = (sum(row.state == "open" and row.acked_ms is None for row in rows), "count")
     h = ctx.handle("o", f"alerts {args.alert_id} {args.state} {args.since} {args.until}")
     facts: tuple[Fact, ...] = numbered(h, "alerts", Evidence("desk", "alerts"), values)
     shown = [view(row, deliveries_of(ctx.engine, row.id)) for row in rows[: args.limit]]
-    lines = [f"Of {of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
+    lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
+    if taken := [f"{item['id']} by {by_whom(item)}" for item in shown if by_whom(item)]:
+        lines.append(f"Acknowledged: {', '.join(taken)}.")
     if len(rows) > len(shown):
         lines.append("The ones told here are the newest of each; name one, or a window, for others.")
     if not open_ and args.state != "resolved" and not args.alert_id:

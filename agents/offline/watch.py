@@ -11,6 +11,10 @@ ACK = "To take it upon yourself: `nightdesk alerts ack ID --as NAME`, the page o
 _WHEN = re.compile(
     r"\b(last night|overnight|yesterday|today|(?:the )?(?:last|past) \d{1,3} ?(?:hours?|h|days?|d|weeks?|minutes?))\b"
 )
+_ASKING = re.compile(  # words of the asking, which say nothing of what is wrong
+    r"\b(?:runbooks?|playbooks?|procedure|steps|checklist|instructions?|show|give|tell|read|the|for|a|an|please|me|which|what|list|all|are|is"
+    r"|there|of|on|about|i|we|one|you|do|does|should|can|could|must|would|shall|to|how|when|if|with|now|that|fix|deal|react|respond|mend)\b"
+)
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
 _OVER = re.compile(r"\b(?:over|resolved|closed|past|gone|ended|finished)\b")
 _OPEN = re.compile(r"\b(?:open|active|unanswered|unacknowledged|right now|now|current|currently|standing|still)\b")
@@ -50,9 +54,7 @@ def wall_since(q: Question) -> str | None:
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
-    words = re.sub(
-        r"\b(?:runbooks?|playbooks?|show|the|for|a|an|please|me|which|what|list|all|are|there|of|on|about)\b", " ", q.slots.text
-    )
+    words = _ASKING.sub(" ", q.slots.text)
     about = ids[0] if ids else " ".join(re.findall(r"[a-z][a-z-]*", words))[:200]
     (result,) = yield [Ask("runbook", {"about": about} if about else {})]
     return answer(f"show the runbook for {about}" if about else "list the runbooks", told(result))

@@ -244,6 +244,7 @@ ASKED = [
     ("show alert al-3", "alerts", {"alert_id": "al-3"}),
     ("what do I do about al-3?", "runbook", {"about": "al-3"}),
     ("show the runbooks", "runbook", {}),
+    ("what do I do about stale bars?", "runbook", {"about": "stale bars"}),
     ("show the runbook for a dead worker", "runbook", {"about": "dead worker"}),
 ]
 
