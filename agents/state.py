@@ -38,6 +38,7 @@ class Earlier(NamedTuple):
     calls: tuple[Mapping[str, Any], ...]  # name, args, status, text, data, evidence (ids)
     runs: tuple[str, ...]
     proposals: tuple[str, ...]
+    posted: bool = False  # by code, when the jobs of an earlier question had ended: nobody asked it
 
 
 @dataclass

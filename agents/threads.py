@@ -7,7 +7,7 @@ One turn of a thread runs at a time; a running turn whose process is gone is clo
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,7 +114,8 @@ def _earlier(turn: Turn) -> Earlier:
     answer, body = json.loads(turn.answer), json.loads(turn.body)
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
-    return Earlier(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), tuple(answer.get("proposals", ())))
+    made = tuple(answer.get("proposals", ()))
+    return Earlier(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
 
 
 # --------------------------------------------------------------------------- a turn
@@ -136,14 +137,14 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
                 role=role,
                 text=text,
                 model=model,
-                created_ms=_after(session, thread, now_ms),
+                created_ms=after(session, thread, now_ms),
                 body=body,
             )
         )
     return identity
 
 
-def _after(session: Session, thread: str, now_ms: int) -> int:
+def after(session: Session, thread: str, now_ms: int) -> int:
     """`now_ms`, or just after the thread's last turn: turns keep their order when the clock was set back."""
     last = session.exec(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).one()
     return max(now_ms, (last or 0) + 1)
@@ -164,7 +165,11 @@ def close_dead(engine: Engine, now_ms: int) -> list[str]:
 
 
 def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
-    """End a turn whose process is gone. Every call that it had begun is answered, as interrupted."""
+    """End a turn whose process is gone. Every call that it had begun is answered, as interrupted. What code owes stays owed."""
+    if "owed" in json.loads(row.body):
+        row.state = "owed"
+        session.add(row)
+        return
     row.state, row.ended_ms = "failed", now_ms
     row.answer = json.dumps({"answer_md": "Interrupted: the process that answered is gone. Ask again."})
     told = session.exec(select(TurnEvent).where(TurnEvent.turn == row.id).order_by(col(TurnEvent.n))).all()
@@ -205,8 +210,9 @@ def end(
     calls: Sequence[Mapping[str, Any]],
     now_ms: int,
     kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
+    owed: Callable[[Turn], Sequence[Turn]] = lambda _row: (),
 ) -> None:
-    """Close a turn with its answer; `kept` are the thread's handles and facts, stored in the same transaction."""
+    """Close a turn with its answer; in the same transaction the thread's handles and facts (`kept`), and rows of what is `owed`."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None or row.state != "running":
@@ -215,6 +221,7 @@ def end(
         row.answer = json.dumps(dict(answer), ensure_ascii=False, default=str)
         row.body = json.dumps({**json.loads(row.body), "calls": list(calls)}, ensure_ascii=False, default=str)
         session.add(row)
+        session.add_all(owed(row))
         thread = session.get(Thread, row.thread)
         if kept is not None and thread is not None:
             handles, facts = kept

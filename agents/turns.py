@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from agents import graph, nodes, prompt, threads
+from agents import graph, nodes, owed, prompt, threads
 from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
@@ -71,7 +71,7 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
     now_ms = office.now_ms()
     where = threads.find(office.engine, who.name, person, thread, now_ms)
     turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms)
-    told = _Told(office, turn)
+    told = Told(office, turn)
     calls: list[Done] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
@@ -81,20 +81,20 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
         yield told.event("begun", begun | ({"privacy": privacy} if privacy else {}))
         office.record("ask", {"role": who.name, "person": one_line(person, 80), "thread": where, "turn": turn, "text": question})
         if (reason := halt_reason(question)) is not None:
-            answer = _answer(office, where, turn, who.name, office.halt(reason, person))
+            answer = answer_of(office, where, turn, who.name, office.halt(reason, person))
         else:
             held = threads.load(office.engine, where)
             work = _work(office, who.name, question, person, held, turn)
             ctx = work.ctx
             state = yield from _run(work, told, calls)
             struck = [s._asdict() for s in state["struck"]]
-            answer = _answer(office, where, turn, who.name, state["answer"], work, calls, struck)
+            answer = answer_of(office, where, turn, who.name, state["answer"], work, calls, struck)
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
-        answer = _answer(office, where, turn, who.name, f"That did not work: {safe(str(error))}")
+        answer = answer_of(office, where, turn, who.name, f"That did not work: {safe(str(error))}")
     finally:
-        _close(office, turn, answer, calls, ctx)
+        close(office, turn, answer, calls, ctx)
     yield told.event("answer", answer)
     return answer
 
@@ -121,7 +121,7 @@ def safe_question(text: str) -> str:
     return redacted(one_line(text, QUESTION_MAX))
 
 
-class _Told:
+class Told:
     """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
 
     def __init__(self, office: Office, turn: str) -> None:
@@ -156,7 +156,7 @@ def _work(office: Office, role: str, question: str, person: str, held: threads.O
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
     names = [sleeve.name for sleeve in words.sleeves] + [*words.strategies, *words.symbols]
-    work = Work(question, who, ctx, office.model, system, held.earlier, settings, names, _stamp(office, desk_ms))
+    work = Work(question, who, ctx, office.model, system, held.earlier, settings, names, stamp_of(office, desk_ms))
     work.spare, work.caller = OfflineModel(), TurnCaller(office.engine, office.home, turn, office.limits, office.now_ms)
     return work
 
@@ -165,17 +165,17 @@ def _past(earlier: Earlier) -> Past:
     results = tuple(
         Result(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
     )
-    return Past(earlier.asked, results)
+    return Past("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
 
 
-def _stamp(office: Office, desk_ms: int | None) -> str:
+def stamp_of(office: Office, desk_ms: int | None) -> str:
     """The last line of an answer that speaks of the desk; the model's name is added to it."""
     when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     source = office.source.upper() if office.source == "synthetic" else office.source
     return f"{when} · {office.stamp} · {source} data"
 
 
-def _run(work: Work, told: _Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
+def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
     """Run the graph, telling its events as they happen; `calls` grows with it. Returns the last state."""
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
@@ -201,7 +201,7 @@ def _model(model: Model) -> dict[str, Any]:
     return {"name": model.name, "wire": model.wire, "offline": model.offline}
 
 
-def _answer(
+def answer_of(
     office: Office,
     thread: str,
     turn: str,
@@ -260,15 +260,19 @@ def _proposed(entry: Done) -> list[Any]:
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def _close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
-    """End the turn's row and journal it, also when the reader went away in the middle."""
+def close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
+    """End the turn's row and journal it, also when the reader went away in the middle. Calls whose jobs still run are owed."""
     state = "done" if answer is not None else "cancelled"
     if answer is None and ctx is not None:
         for job in threads.jobs_of(office.engine, turn):
             ctx.jobs.cancel(job)
     stored = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
     kept = None if ctx is None else (ctx.handles, ctx.facts)
-    threads.end(office.engine, turn, state, stored, [_kept_call(entry) for entry in calls], office.now_ms(), kept)
+    now_ms, waits = office.now_ms(), []
+    if answer is not None and ctx is not None:
+        waits = owed.owed_by(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
+    told = [_kept_call(entry) for entry in calls]
+    threads.end(office.engine, turn, state, stored, told, now_ms, kept, lambda row: owed.rows(row, waits, now_ms))
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})

@@ -27,13 +27,21 @@ if TYPE_CHECKING:
     from tools.contract import ToolContext
 
 
-class Wiring:
-    """The Office of one process. `wait_s`: how long a COMPUTE call waits for its job; None where a person watches it."""
+WAIT_S = 20.0  # what takes longer is told to have started, and posted when it ends
 
-    def __init__(self, home: Home, person: str, channel: str, wait_s: float | None = 20.0) -> None:
+
+class Wiring:
+    """The Office of one process. `wait_s`: how long a COMPUTE call waits for its job; None where a person watches it.
+
+    `model`: who answers; None for the one that environment or desk.toml name.
+    """
+
+    def __init__(
+        self, home: Home, person: str, channel: str, wait_s: float | None = WAIT_S, model: "Model | None" = None
+    ) -> None:
         self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
         self.engine, self.home = home.engine, home.path
-        self.model: Model = model_of(home)
+        self.model: Model = model or model_of(home)
         self.limits = Limits(**home.desk.budgets.model_dump())
 
     @cached_property

@@ -121,7 +121,10 @@ def runs_of(ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, i
 
 
 def asked(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One job for each of `wanted`: the one that is open for the very same arguments, or a new one. Refused without room."""
+    """One job for each of `wanted`: this call's earlier one or an open one of the very same arguments, else a new one.
+
+    Refused without room for the new ones.
+    """
     open_now = _open_jobs(ctx, kind)
     missing = [args for args in wanted if _text(args) not in open_now]
     if missing:
@@ -136,15 +139,17 @@ def asked(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> l
 
 
 def _open_jobs(ctx: ToolContext, kind: str) -> dict[str, str]:
-    """Arguments of the jobs of a kind that are queued or running -> id."""
-    from sqlmodel import col, select
+    """Arguments of the jobs of a kind that are queued or running, or that this call started earlier -> id."""
+    from sqlmodel import col, or_, select
 
     from engine.store.db import read
     from engine.store.tables import Job
 
+    wanted = or_(col(Job.state).in_(("queued", "running")), col(Job.id).in_(ctx.earlier_jobs))
     with read(ctx.engine) as session:
-        rows = session.exec(select(Job).where(col(Job.kind) == kind, col(Job.state).in_(("queued", "running")))).all()
-        return {_text(json.loads(row.args)): row.id for row in rows}
+        rows = session.exec(select(Job).where(col(Job.kind) == kind, wanted).order_by(col(Job.created_ms), col(Job.id))).all()
+    own_last = sorted(rows, key=lambda row: row.id in ctx.earlier_jobs)
+    return {_text(json.loads(row.args)): row.id for row in own_last}
 
 
 def _text(args: Mapping[str, Any]) -> str:
@@ -175,5 +180,5 @@ def unfinished(view: JobView, count: int = 1) -> ToolResult:
     if view.state in ("failed", "cancelled"):
         return ToolResult("failed", f"{clean(view.error or f'the job was {view.state}', 400)}", evidence=evidence)
     jobs = "A job is" if count == 1 else f"{count} jobs are"
-    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). Ask the same again for the answer: nothing is run twice."
+    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). Its answer is posted in this thread when it ends."
     return ToolResult("started", text, evidence=evidence, job=view.id)

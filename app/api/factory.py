@@ -59,6 +59,7 @@ def create(home: Home, address: Address | None = None) -> Door:
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
+        desk.running.posting.start()
         threading.Thread(target=_warmed, name="warm", daemon=True).start()
         yield
         desk.running.close()

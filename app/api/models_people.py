@@ -216,13 +216,22 @@ class TurnBegun(Said):
     role: str
 
 
+class Owed(Said):
+    """An answer that code posts as turn `id` when these jobs have ended: of the call of `tool` that question `turn` made."""
+
+    id: str
+    turn: str
+    tool: str
+    jobs: list[str]
+
+
 class TurnSaid(Said):
     """One question and its answer; `last_n` is its last stored event, `progress` the running tool's share done."""
 
     id: str
     thread: str
     role: str
-    state: Literal["running", "done", "failed", "cancelled"]
+    state: Literal["running", "done", "failed", "cancelled", "owed"]
     text: str
     model: str
     answer: dict[str, Any] | None
@@ -230,10 +239,11 @@ class TurnSaid(Said):
     ended_ms: int | None
     last_n: int
     progress: dict[str, Any] | None
+    posts: Owed | None
 
 
 class ThreadSaid(Said):
-    """A conversation: its turns, oldest first, and the jobs that were started in it."""
+    """A conversation: its turns, oldest first, the jobs that were started in it, and the answers that wait for them."""
 
     id: str
     role: str
@@ -241,6 +251,7 @@ class ThreadSaid(Said):
     created_ms: int
     turns: list[TurnSaid]
     jobs: list[JobSaid]
+    owed: list[Owed]
 
 
 class TurnEvents(Said):

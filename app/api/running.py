@@ -16,13 +16,17 @@ from typing import Any
 
 from sqlmodel import col, update
 
+from agents.owed import posting_in
 from app.api.context import Desk, now_ms
-from engine.errors import DeskError
+from app.api.posting import Posting
+from app.wiring import WAIT_S
+from engine.errors import Busy, DeskError
 from engine.store import db
 from engine.store.tables import Turn
 
 Event = dict[str, Any]
 TURNS_MAX = 32  # that run at once; more wait for a thread
+POSTING_S = 5.0  # a question waits so long for an answer that is just being posted in its thread
 STOP_S = 3.0  # for turns to end when the API stops; what does not is closed by the next start
 
 
@@ -61,6 +65,8 @@ class Running:
 
     def __init__(self, desk: Desk, told: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
         self.desk, self.told = desk, told
+        self.wait_s = WAIT_S  # for a job, before a turn goes on without it
+        self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
         self.live: dict[str, Live] = {}
 
@@ -69,10 +75,9 @@ class Running:
         from agents.turns import ask
         from app.wiring import Wiring
 
-        office = Wiring(self.desk.home, person, channel)
-        events = ask(office, role, text, person, thread)
+        office = Wiring(self.desk.home, person, channel, self.wait_s)
         try:
-            begun = next(events)
+            events, begun = self._begun(lambda: ask(office, role, text, person, thread), thread)
         except BaseException:
             office.close()
             raise
@@ -85,6 +90,18 @@ class Running:
             office.close()
             raise DeskError("the API is stopping", "ask again in a moment") from None
         return begun
+
+    def _begun(self, asking: Callable[[], Generator[Event, None, Any]], thread: str | None) -> tuple[Any, Event]:
+        """The turn and its first event. What code posts into the thread right now is waited for: it takes a moment."""
+        until = time.monotonic() + POSTING_S
+        while True:
+            events = asking()
+            try:
+                return events, next(events)
+            except Busy:
+                if thread is None or time.monotonic() >= until or not posting_in(self.desk.engine, thread):
+                    raise
+                time.sleep(POSTING_S / 100)
 
     def _drain(self, live: Live, events: Generator[Event, None, Any], office: Any) -> None:
         """Run a turn to its end, or until it is told to stop. Its row says how it ended, whatever happened."""
@@ -105,6 +122,7 @@ class Running:
             self.live.pop(live.turn, None)
             live.ended.set()
             live.notice()
+            self.posting.wake()
             self.told(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
 
     def _note(self, live: Live, error: Exception) -> None:
@@ -137,6 +155,7 @@ class Running:
 
     def close(self) -> None:
         """Stop every turn, as far as that goes."""
+        self.posting.close()
         for live in list(self.live.values()):
             live.stop.set()
         self.pool.shutdown(wait=False, cancel_futures=True)

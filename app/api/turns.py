@@ -11,9 +11,10 @@ from typing import Any
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, select
 
 from agents import threads
+from agents.owed import CODE, OWED
 from agents.roster import role as role_of
 from agents.turns import halt_reason
 from app.api import models_people as m
@@ -52,7 +53,8 @@ def roles(_: Who) -> m.Roles:
 def thread_list(at: At, _: Who, role: m.Role | None = None, limit: int = Query(50, ge=1, le=200)) -> m.ThreadLines:
     """Conversations, the last used first."""
     touched = func.max(Turn.created_ms)
-    query = select(Thread, touched, func.count(col(Turn.id))).outerjoin(Turn, col(Turn.thread) == col(Thread.id))
+    mine = and_(col(Turn.thread) == col(Thread.id), col(Turn.state) != OWED)
+    query = select(Thread, touched, func.count(col(Turn.id))).outerjoin(Turn, mine)
     query = query.where(Thread.role == role) if role else query
     query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
     with db.read(at.engine) as session:
@@ -86,10 +88,12 @@ def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadSaid:
         if row is None:
             raise NotThere(f"there is no thread {thread_id!r}", "see /api/threads")
         mine = select(Turn).where(Turn.thread == thread_id).order_by(col(Turn.created_ms))
-        turns = [_said(at, session, turn) for turn in session.exec(mine)]
+        rows = session.exec(mine).all()
+        turns = [_said(at, session, turn) for turn in rows if turn.state != OWED]
+        owed = [_owed(turn) for turn in rows if turn.state == OWED]
         jobs = list(session.exec(select(Job.id).where(Job.thread == thread_id).order_by(col(Job.created_ms))))
     plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
-    return m.ThreadSaid(**plain, turns=turns, jobs=[job_said(at, job) for job in jobs])
+    return m.ThreadSaid(**plain, turns=turns, jobs=[job_said(at, job) for job in jobs], owed=owed)
 
 
 @router.post("/turns", status_code=202)
@@ -204,4 +208,11 @@ def _said(at: Desk, session: Session, row: Turn) -> m.TurnSaid:
     progress = live.progress if live is not None and row.state == "running" else None
     share = {k: progress[k] for k in ("id", "tool", "share") if k in progress} if progress else None
     plain = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
-    return m.TurnSaid(**plain, answer=answer, last_n=last, progress=share)
+    posts = _owed(row) if row.model == CODE and f'"{OWED}"' in row.body else None
+    return m.TurnSaid(**plain, answer=answer, last_n=last, progress=share, posts=posts)
+
+
+def _owed(row: Turn) -> m.Owed:
+    """What a turn of code posts, or is going to post."""
+    body = json.loads(row.body)[OWED]
+    return m.Owed(id=row.id, turn=body["question"], tool=body["tool"], jobs=body["jobs"])

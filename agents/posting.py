@@ -1,0 +1,129 @@
+"""What is owed becomes an answer: the call that was `started` is made again by code, and its result is a turn of the thread.
+
+Called by app/api/posting.py once the jobs of an owed call have ended (agents/owed.py). No model is asked: the same tool with the
+same arguments finds what the jobs left behind, and the offline model's words tell it. A job without a result is one line.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import col, select
+
+from agents import owed as rows
+from agents import threads
+from agents.grounding import Ground, ground
+from agents.model import Call, Reply
+from agents.nodes import result_of, shown_table
+from agents.offline.plans import told as words_of
+from agents.owed import CODE, Owed
+from agents.render import one_line, safe
+from agents.state import Done
+from agents.turns import Office, Told, answer_of, close, stamp_of
+from engine.errors import DeskError
+from engine.store import db
+from engine.store.tables import Proposal
+from tools.catalog import TOOLS, call
+from tools.contract import Effect, ToolContext, ToolResult
+
+TRIES_MAX = 5  # calls again that only started something new (the configuration moved meanwhile, say); then it is told
+
+
+class Code:
+    """Stands where a model would: the office of a posting has no other."""
+
+    name, wire, offline = CODE, "none", True
+
+    def complete(self, *_messages: Any, **_more: Any) -> Reply:
+        """Never asked."""
+        raise AssertionError("a posting asks no model")
+
+
+def post(office: Office, owed: Owed) -> bool:
+    """Post one answer whose jobs have ended; True when it is there.
+
+    False: the thread is busy, somebody else posts it, it was answered meanwhile, or a job of it still has to end. What it
+    cannot do is a line in the thread; a fault of the database leaves it owed.
+    """
+    if not rows.claim(office.engine, owed, office.now_ms()):
+        return False
+    try:
+        held = threads.load(office.engine, owed.thread)
+        if rows.answered_since(held.earlier, owed):
+            rows.drop(office.engine, owed)
+            return False
+        ctx = _context(office, owed, held)
+        result = _result(ctx, owed)
+        if result.status == "started" and result.job and owed.tries + 1 < TRIES_MAX:
+            rows.put_back(office.engine, owed._replace(jobs=(result.job,), tries=owed.tries + 1))
+            return False
+        _tell(office, owed, ctx, result)
+    except DeskError:
+        rows.put_back(office.engine, owed)  # nothing when it was closed already
+        raise
+    except Exception as error:  # noqa: BLE001 - our bug is told in the thread instead of being tried for ever
+        _broken(office, owed, error)
+    return True
+
+
+def _broken(office: Office, owed: Owed, error: Exception) -> None:
+    """The end of what no code of ours can post."""
+    text = f"**Posted by code:** {safe(owed.tool)} has ended, but its answer could not be made: this is our bug"
+    answer = answer_of(office, owed.thread, owed.id, "", f"{text} ({type(error).__name__}).")
+    threads.end(office.engine, owed.id, "failed", answer, [], office.now_ms())
+
+
+def _context(office: Office, owed: Owed, held: threads.Open) -> ToolContext:
+    """As the call had it: the same role, person and desk time; its jobs count as what it asked for."""
+    return office.context(
+        role=held.role,
+        thread=owed.thread,
+        turn=owed.id,
+        person=owed.person,
+        desk_ms=owed.desk_ms,
+        now_ms=office.now_ms(),
+        model=CODE,
+        handles=held.handles,
+        facts=held.facts,
+        earlier_jobs=(*(job for turn in (owed.question, owed.id) for job in threads.jobs_of(office.engine, turn)), *owed.jobs),
+    )
+
+
+def _result(ctx: ToolContext, owed: Owed) -> ToolResult:
+    """What the call gives now. A proposal that would push aside one made since is not made."""
+    line = TOOLS.get(owed.tool)
+    if line is not None and line.effect is Effect.PROPOSE and (newer := _newer(ctx, owed)):
+        return ToolResult("refused", f"{newer} was proposed for the same sleeve meanwhile. Ask again to replace it")
+    return call(ctx, owed.tool, owed.args)
+
+
+def _newer(ctx: ToolContext, owed: Owed) -> str | None:
+    """A proposal of the same sleeve made after the question."""
+    made = select(Proposal.id).where(Proposal.sleeve == str(owed.args.get("sleeve")), col(Proposal.created_ms) > owed.asked_ms)
+    with db.read(ctx.engine) as session:
+        return session.exec(made.order_by(col(Proposal.created_ms).desc())).first()
+
+
+def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> None:
+    """Close the claimed row with its answer, told and journaled like any other."""
+    done = Done(Call("p1", owed.tool, owed.args), result)
+    told = Told(office, owed.id)
+    model = {"name": CODE, "wire": "none", "offline": True}
+    told.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
+    text, struck = _text(office, owed, ctx, done)
+    answer = answer_of(office, owed.thread, owed.id, ctx.role, text, None, [done], struck)
+    close(office, owed.id, answer, [done], ctx)
+    told.event("answer", answer)
+
+
+def _text(office: Office, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:
+    """The answer in markdown, and what was struck from it."""
+    result = done.result
+    what = f'{safe(owed.tool)} for "{safe(one_line(owed.asked))}"'
+    if result.status != "ok":
+        reason = safe(one_line(result.text, 600)).rstrip(".") or result.status
+        return f"**Posted by code:** {what} ended without a result: {reason}. (job {owed.jobs[0]})", []
+    lead = f"**Posted by code** now that its job {owed.jobs[0]} has ended: {what}."
+    stand = Ground(ctx.facts, [owed.asked], [owed.args], (), [text for text in (result.text, shown_table(result)) if text])
+    made = ground(words_of(result_of(done)), stand)
+    stamp = f"*{stamp_of(office, owed.desk_ms)} · posted by code, no model*"
+    return "\n\n".join([lead, made.text, stamp]), [entry._asdict() for entry in made.struck]
