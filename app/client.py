@@ -1,4 +1,6 @@
-"""The API from outside: used by the page and by commands. Turns routes into functions, and refusals into ApiError.
+"""The API from outside: used by the page (`call`, `halt`) and by programs (`ask`, `follow`). Turns refusals into ApiError.
+
+Routes and what they answer: app/api/__init__.py, /openapi.json.
 
 It knows HTTP alone; nothing of engine, agents or tools is reached from here but one thing: when the API does not answer within
 a second, `halt` writes the desk's latch file itself, because a halt must not need a server.
@@ -63,10 +65,6 @@ class Client:
         """Let go of the connections."""
         self.http.close()
 
-    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """The answer as it comes; httpx.HTTPError when there is none."""
-        return self.http.request(method, path, **more)
-
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Json:
         """The JSON of an answer; ApiError for a refusal, and when nobody answers. A query of None is left out."""
         params = {key: value for key, value in query.items() if value is not None}
@@ -76,57 +74,9 @@ class Client:
             raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
         return said(answer)
 
-    # ---- the desk
-
     def health(self) -> Json:
         """Whether the API answers."""
         return self.call("GET", "/api/health")
-
-    def desk(self) -> Json:
-        """The desk now."""
-        return self.call("GET", "/api/desk")
-
-    def equity(self, points: int = 500, since_ms: int = 0) -> Json:
-        """The desk's equity over desk time."""
-        return self.call("GET", "/api/desk/equity", points=points, since_ms=since_ms)
-
-    def sleeves(self) -> Json:
-        """The sleeves."""
-        return self.call("GET", "/api/sleeves")
-
-    def model(self) -> Json:
-        """Who answers."""
-        return self.call("GET", "/api/model")
-
-    def data(self) -> Json:
-        """Which market data there is."""
-        return self.call("GET", "/api/data")
-
-    def pull(self, **asked: Any) -> Json:
-        """Fetch bars from a venue's public data: a job."""
-        return self.call("POST", "/api/data/pull", asked)
-
-    def alerts(self, *, open_only: bool = True, limit: int = 100) -> Json:
-        """What is wrong."""
-        return self.call("GET", "/api/alerts", open=open_only, limit=limit)
-
-    def ack(self, alert_id: str) -> Json:
-        """Take an alert upon yourself."""
-        return self.call("POST", f"/api/alerts/{_part(alert_id)}/ack", {})
-
-    def session(self) -> Json:
-        """Who is in this session."""
-        return self.call("GET", "/api/session")
-
-    def become(self, name: str, token: str = "") -> Json:
-        """Say, or prove, who decides from here on."""
-        return self.call("POST", "/api/session", {"name": name, "token": token})
-
-    def logout(self) -> Json:
-        """End this session."""
-        return self.call("DELETE", "/api/session")
-
-    # ---- halt
 
     def halt(self, reason: str, name: str = "", wait_s: float = HALT_S) -> Json:
         """Latch the halt: through the API, or by its file when that does not answer in time or refuses (`by_file`).
@@ -152,104 +102,9 @@ class Client:
             raise ApiError(0, "Down", f"NOT halted: {broken}", "stop the worker by hand, now") from broken
         return {**{k: getattr(seen, k) for k in ("halted", "reason", "by", "since_ms", "unreadable")}, "by_file": True}
 
-    def latch(self) -> Json:
-        """Whether the desk is halted."""
-        return self.call("GET", "/api/halt")
-
-    def release(self, reason: str, passphrase: str | None = None) -> Json:
-        """Take the halt back."""
-        return self.call("DELETE", "/api/halt", {"reason": reason, "passphrase": passphrase})
-
-    # ---- journal and runs
-
-    def journal(self, **query: Any) -> Json:
-        """Events, newest first: journal, kinds, sleeve, text, since_ms, until_ms, cursor, limit."""
-        return self.call("GET", "/api/journal", **query)
-
-    def event(self, event_id: str) -> Json:
-        """One event's story."""
-        return self.call("GET", f"/api/journal/{_part(event_id)}")
-
-    def runs(self, limit: int = 20) -> Json:
-        """The newest runs."""
-        return self.call("GET", "/api/runs", limit=limit)
-
-    def run(self, run_id: str) -> Json:
-        """One run's report."""
-        return self.call("GET", f"/api/runs/{_part(run_id)}")
-
-    def run_page(self, run_id: str) -> str:
-        """One run's page, HTML."""
-        answer = self.http.get(f"/api/runs/{_part(run_id)}/report")
-        return answer.text if answer.is_success else str(said(answer))
-
-    def run_equity(self, run_id: str, points: int = 1000) -> Json:
-        """One run's equity."""
-        return self.call("GET", f"/api/runs/{_part(run_id)}/equity", points=points)
-
-    def round_trip(self, run_id: str, trip: str) -> Json:
-        """One round trip of a run."""
-        return self.call("GET", f"/api/runs/{_part(run_id)}/trips/{_part(trip)}")
-
-    # ---- proposals
-
-    def proposals(self, state: str | None = None, limit: int = 50) -> Json:
-        """Proposals as cards."""
-        return self.call("GET", "/api/proposals", state=state, limit=limit)
-
-    def proposal(self, proposal_id: str) -> Json:
-        """One proposal's card."""
-        return self.call("GET", f"/api/proposals/{_part(proposal_id)}")
-
-    def approve(self, proposal_id: str, diff_sha256: str) -> Json:
-        """Put a proposal in force, exactly as it was shown."""
-        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/approve", {"diff_sha256": diff_sha256})
-
-    def reject(self, proposal_id: str, reason: str = "") -> Json:
-        """Turn a proposal down."""
-        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/reject", {"reason": reason})
-
-    def refresh(self, proposal_id: str) -> Json:
-        """Propose the same change anew."""
-        return self.call("POST", f"/api/proposals/{_part(proposal_id)}/refresh", {})
-
-    def rollback(self, target: str) -> Json:
-        """Go back to a version, or to before an applied proposal."""
-        return self.call("POST", "/api/proposals/rollback", {"target": target})
-
-    def versions(self, limit: int = 20) -> Json:
-        """Configuration versions."""
-        return self.call("GET", "/api/versions", limit=limit)
-
-    # ---- threads, turns, jobs
-
-    def roles(self) -> Json:
-        """Who answers."""
-        return self.call("GET", "/api/roles")
-
-    def threads(self, role: str | None = None, limit: int = 50) -> Json:
-        """Conversations."""
-        return self.call("GET", "/api/threads", role=role, limit=limit)
-
-    def thread(self, thread_id: str) -> Json:
-        """One conversation, whole."""
-        return self.call("GET", f"/api/threads/{_part(thread_id)}")
-
-    def new_thread(self, role: str) -> Json:
-        """Begin a conversation."""
-        return self.call("POST", "/api/threads", {"role": role})
-
     def ask(self, role: str, text: str, thread: str | None = None) -> Json:
         """Begin a turn: its id and its thread's."""
         return self.call("POST", "/api/turns", {"role": role, "text": text, "thread": thread})
-
-    def turn(self, turn_id: str) -> Json:
-        """A turn as it is now."""
-        return self.call("GET", f"/api/turns/{_part(turn_id)}")
-
-    def cancel_turn(self, turn_id: str) -> Json:
-        """End a turn."""
-        return self.call("POST", f"/api/turns/{_part(turn_id)}/cancel", {})
 
     def follow(self, turn_id: str, after: int = 0) -> Iterator[Json]:
         """Events of a turn as they come ({"n", "kind", ...}; tool_progress and end have no n); attaches again when cut off."""
@@ -280,18 +135,6 @@ class Client:
                     kind = line[7:]
                 elif line.startswith("data: "):
                     yield {**json.loads(line[6:]), "kind": kind}
-
-    def jobs(self, *, live: bool = False, limit: int = 50) -> Json:
-        """Jobs."""
-        return self.call("GET", "/api/jobs", live=live, limit=limit)
-
-    def job(self, job_id: str) -> Json:
-        """One job."""
-        return self.call("GET", f"/api/jobs/{_part(job_id)}")
-
-    def cancel_job(self, job_id: str) -> Json:
-        """End a job."""
-        return self.call("POST", f"/api/jobs/{_part(job_id)}/cancel", {})
 
 
 def said(answer: httpx.Response) -> Json:
