@@ -17,7 +17,7 @@ from sqlmodel import Session, select
 
 from engine.errors import BadInput, Busy, DataError
 
-REVISION = "0002"  # head of migrations/versions; a test keeps it so
+REVISION = "0003"  # head of migrations/versions; a test keeps it so
 BUSY_MS = 5_000  # how long SQLite waits for another process's write
 
 

@@ -194,6 +194,28 @@ class Anchor(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
+class Verified(SQLModel, table=True):
+    """The beginning of a journal that was walked and found whole: so far, with these bytes. What lies behind is walked anew."""
+
+    __tablename__ = "verified"
+    journal: str = Field(primary_key=True)  # desk | people
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))  # of its last record
+    hash: str
+    end_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))  # where that record ends in the file
+    digest: str  # BLAKE3 of all bytes up to there
+    noted_ms: int = Field(sa_column=_ms())
+
+
+class WrongWord(SQLModel, table=True):
+    """Wrong passphrases of one person in a row, and until when the next is not looked at."""
+
+    __tablename__ = "wrong_words"
+    name: str = Field(primary_key=True)
+    count: int
+    last_ms: int = Field(sa_column=_ms())
+    until_ms: int = Field(sa_column=_ms())
+
+
 class Alert(SQLModel, table=True):
     """One thing that is, or was, wrong: opened once, repeated while it lasts, escalated when nobody answers, resolved once."""
 
