@@ -63,12 +63,15 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     wanted = args.kinds or list(MATTERS)
     found: list[Event] = []
     for event in between(path, low, high, set(DESK_KINDS), worth_parsing(wanted)):
-        if kind_of(event) in wanted and fits(event, args):
+        if kind_of(event) in wanted and (not (args.sleeve or args.text) or fits(event, args)):
             found.append(event)
         if len(found) > READ_MAX:
             raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
     people = people_events(ctx, args, low, high)
-    counts = Counter(kind_of(event) for event in found)
+    runs = gathered(found)
+    counts = Counter[str]()
+    for run in runs:
+        counts[kind_of(run[0])] += len(run)
     handle = ctx.handle("j", f"{low} {high} {args.sleeve} {args.text} {','.join(wanted)}")
     values: dict[str, tuple[Value, str]] = {f"{kind}s": (counts[kind], "count") for kind in wanted}
     values |= {"from": (low, "ms"), "to": (min(high, ctx.desk_ms), "ms")}
@@ -80,7 +83,6 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     ]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
-    runs = gathered(found)
     shown = chosen([run[0] for run in runs], args.limit)
     length = {run[0].id: (len(run), run[-1]) for run in runs}
     rows = [
@@ -88,7 +90,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         for e in shown
     ]
     rows += [(f"{said(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
-    text = sentence(handle, counts, found, len(closed), "equity_change" in values)
+    text = sentence(handle, counts, runs, len(closed), "equity_change" in values)
     if people:
         text += f" People's acts meanwhile: {len(people)} (by wall time)."
     evidence = tuple(Evidence("event", e.id) for e in (*shown, *people[-args.limit :]))
@@ -123,16 +125,17 @@ def fits(event: Event, args: SearchArgs) -> bool:
 def gathered(found: Sequence[Event]) -> list[list[Event]]:
     """Events in runs: the same refusal of a sleeve, bar after bar, is one thing to a reader."""
     runs: list[list[Event]] = []
-    last: dict[str, list[Event]] = {}
+    last: dict[str, tuple[str, list[Event]]] = {}  # of a sleeve: what its run says
     for event in found:
-        sleeve = event.body.get("sleeve")
-        before = last.get(sleeve) if isinstance(sleeve, str) else None
-        if before and kind_of(event) == "refused" == kind_of(before[0]) and told(event) == told(before[0]):
-            before.append(event)
+        sleeve, refused = event.body.get("sleeve"), kind_of(event) == "refused"
+        says = told(event) if refused else ""
+        before = last.get(sleeve) if refused and isinstance(sleeve, str) else None
+        if before and before[0] == says:
+            before[1].append(event)
             continue
         runs.append([event])
         if isinstance(sleeve, str):
-            last[sleeve] = runs[-1]
+            last[sleeve] = says, runs[-1]
     return runs
 
 
@@ -148,20 +151,23 @@ def chosen(found: Sequence[Event], limit: int) -> list[Event]:
     return sorted(best, key=lambda e: e.seq)
 
 
-def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Event], closed: int, equity: bool) -> str:
+def sentence(handle: str, counts: Mapping[str, int], runs: Sequence[Sequence[Event]], closed: int, equity: bool) -> str:
     """The window in words; the telling events with their ids."""
     parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
     parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
     lines = [", ".join(parts) + "."]
-    if not found:
+    if not runs:
         return f"{lines[0]} Nothing of what was asked for happened."
     told_kinds = (
         f"{{{handle}.{kind}s}} {SINGULAR.get(kind, kind) if n == 1 else PLURAL.get(kind, kind)}" for kind, n in counts.items()
     )
     lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
-        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in [e for e in found if kind_of(e) == kind][-4:]]
-    rules = Counter(e.body.get("refused_by") for e in found if kind_of(e) == "refused")
+        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in [run[0] for run in runs if kind_of(run[0]) == kind][-4:]]
+    rules = Counter[str]()
+    for run in runs:
+        if kind_of(run[0]) == "refused":
+            rules[run[0].body.get("refused_by", "?")] += len(run)
     if rules:
         lines.append("Refused by: " + ", ".join(clean(rule, 60) for rule, _ in rules.most_common(4)) + ".")
     if closed:

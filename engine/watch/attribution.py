@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.store.chain import Event
-from engine.watch.window import between, first_mark, journal_of, mark_at
+from engine.watch.flows import Flow, between_marks
+from engine.watch.window import first_mark, journal_of, mark_at
 
 PARTS = ("price", "slippage", "fees", "funding", "unexplained")
 
@@ -22,18 +23,6 @@ class Holding(NamedTuple):
     equity: float
     units: float
     mark: float
-
-
-class Flow(NamedTuple):
-    """One fill or one funding payment of a sleeve. A fill: signed units traded, its price, the price without slippage,
-    the fee; funding: `cash` received (+) or paid (-). All in quote units."""
-
-    sleeve: str
-    units: float = 0.0
-    price: float = 0.0
-    clean: float = 0.0
-    fee: float = 0.0
-    cash: float = 0.0
 
 
 class Share(NamedTuple):
@@ -73,11 +62,9 @@ def of_window(home: Path, after_ms: int, up_to_ms: int) -> Span | None:
     start, end = mark_at(path, after_ms) or first_mark(path), mark_at(path, up_to_ms)
     if start is None or end is None or end.seq <= start.seq:
         return None
-    events = list(between(path, start.t_event_ms - 1, end.t_event_ms, {"fill", "funding"}))
-    events = [event for event in events if start.seq < event.seq < end.seq]
-    flows = [flow_of(event.kind, event.body) for event in events]
+    flows = list(between_marks(home, start, end))
     made = attribute(holdings(start.body), holdings(end.body), flows)
-    return Span(start, end, made, sum(event.kind == "fill" for event in events))
+    return Span(start, end, made, sum(flow.fills for flow in flows))
 
 
 def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
@@ -93,22 +80,14 @@ def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
     return found
 
 
-def flow_of(kind: str, body: Mapping[str, Any]) -> Flow:
-    """A fill or funding event as a flow."""
-    if kind == "funding":
-        return Flow(body["sleeve"], cash=body["cash_flow"])
-    units = body["quantity"] * (1 if body["side"] == "buy" else -1)
-    return Flow(body["sleeve"], units, body["price"], body["clean_price"], body["fee"])
-
-
 def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:
     """Split the change of equity between two instants. Both mappings name the same sleeves; a sleeve that began within
     the window starts as Holding(its first equity, 0, 0). KeyError for a flow of a sleeve that is in neither."""
     amounts = {sleeve: _price_of(start[sleeve], end[sleeve]) for sleeve in end}
     for flow in flows:
         parts = amounts[flow.sleeve]
-        parts["price"] -= flow.units * flow.clean
-        parts["slippage"] -= flow.units * (flow.price - flow.clean)
+        parts["price"] -= flow.traded
+        parts["slippage"] -= flow.slippage
         parts["fees"] -= flow.fee
         parts["funding"] += flow.cash
     changes = {sleeve: end[sleeve].equity - start[sleeve].equity for sleeve in end}

@@ -3,9 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.watch.attribution import PARTS, Flow, Holding, apportion, attribute
+from engine.watch.attribution import PARTS, Holding, apportion, attribute
+from engine.watch.flows import Flow, summed
 
 money = st.floats(-1e6, 1e6)
+
+
+def fill(sleeve: str, units: float, price: float, clean: float, fee: float) -> Flow:
+    """A fill as a flow."""
+    return Flow(sleeve, units * clean, units * (price - clean), fee, fills=1)
 
 
 @st.composite
@@ -21,7 +27,7 @@ def windows(draw: st.DrawFn) -> tuple[dict[str, Holding], dict[str, Holding], li
         units, fee = draw(st.floats(-3, 3)), draw(st.floats(0, 50))
         price = clean * (1 + draw(st.floats(0, 0.01)) * (1 if units > 0 else -1))
         cash = draw(st.floats(-30, 30))
-        flows += [Flow(sleeve, units, price, clean, fee), Flow(sleeve, cash=cash)]
+        flows += [fill(sleeve, units, price, clean, fee), Flow(sleeve, cash=cash)]
         end[sleeve][0] += cash - fee - units * price
         end[sleeve][1] += units
     marks = {n: draw(st.floats(1, 1e5)) for n in names}
@@ -37,6 +43,9 @@ def test_parts_sum_to_the_change_to_the_cent(window: tuple) -> None:
         assert sum(share[1 : 1 + len(PARTS)]) == share.change
         assert abs(share.unexplained) <= 1 * len(made.shares)
     assert sum(share.change for share in made.shares) == made.desk.change
+    for one, whole in zip(made.shares, attribute(start, end, summed(flows)).shares, strict=True):
+        assert (one.sleeve, one.change) == (whole.sleeve, whole.change)
+        assert all(abs(a - b) <= 1 for a, b in zip(one[1:-1], whole[1:-1], strict=True))
     change = sum(h.equity for h in end.values()) - sum(h.equity for h in start.values())
     assert abs(made.desk.change - change * 100) <= 0.5 + 1e-6 * abs(change)
 
@@ -44,7 +53,7 @@ def test_parts_sum_to_the_change_to_the_cent(window: tuple) -> None:
 def test_known_figures() -> None:
     """One long trip and a payment: 10 price, 1 slippage, 0.5 fees, 0.25 funding paid."""
     start = {"t": Holding(1000.0, 0.0, 100.0)}
-    flows = [Flow("t", 1.0, 100.5, 100.0, 0.25), Flow("t", cash=-0.25), Flow("t", -1.0, 109.5, 110.0, 0.25)]
+    flows = [fill("t", 1.0, 100.5, 100.0, 0.25), Flow("t", cash=-0.25), fill("t", -1.0, 109.5, 110.0, 0.25)]
     end = {"t": Holding(1000.0 - 100.5 + 109.5 - 0.5 - 0.25, 0.0, 110.0)}
     (share,) = attribute(start, end, flows).shares
     assert (share.price, share.slippage, share.fees, share.funding) == (1000, -100, -50, -25)

@@ -1,0 +1,141 @@
+"""What flowed on a desk: fills and funding of its journal, singly or summed a UTC day. Called by engine.watch.attribution.
+
+A year's journal has millions of lines. The sums of whole days are kept in `cache/flows.json`: derived, made anew when the
+journal is not the one they were made of, never a source of truth; without them the same window is read event by event.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.store.chain import Event
+from engine.watch.window import between, journal_of, mark_at
+
+DAY_MS = 86_400_000
+FILE = "cache/flows.json"
+KINDS = ("fill", "funding")
+SCHEMA = 1
+
+
+class Flow(NamedTuple):
+    """One fill, one funding payment, or the sum of many of a sleeve; all in quote units.
+
+    `traded`: signed units (+ bought) x price without slippage; `slippage`: signed units x (price - price without slippage);
+    `fee` paid; `cash`: funding received (+) or paid (-); `fills`: how many fills it is.
+    """
+
+    sleeve: str
+    traded: float = 0.0
+    slippage: float = 0.0
+    fee: float = 0.0
+    cash: float = 0.0
+    fills: int = 0
+
+
+class Days(NamedTuple):
+    """The sums of every whole UTC day up to `until_ms`; `mark` is the hash of the journal's last mark by then."""
+
+    until_ms: int
+    mark: str
+    flows: dict[int, tuple[Flow, ...]]  # end of the day (UTC ms) -> its sums, one a sleeve
+
+
+NONE = Days(-1, "", {})
+
+
+def flow_of(event: Event) -> Flow:
+    """A fill or funding event as a flow."""
+    body = event.body
+    if event.kind == "funding":
+        return Flow(body["sleeve"], cash=body["cash_flow"])
+    units = body["quantity"] * (1 if body["side"] == "buy" else -1)
+    clean = body["clean_price"]
+    return Flow(body["sleeve"], units * clean, units * (body["price"] - clean), body["fee"], fills=1)
+
+
+def summed(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+    """One flow a sleeve, in the order in which the sleeves come."""
+    found: dict[str, Flow] = {}
+    for flow in flows:
+        held = found.get(flow.sleeve, Flow(flow.sleeve))
+        found[flow.sleeve] = Flow(flow.sleeve, *(a + b for a, b in zip(held[1:], flow[1:], strict=True)))
+    return tuple(found.values())
+
+
+def between_marks(home: Path, start: Event, end: Event) -> Iterator[Flow]:
+    """Every flow behind one mark of the desk journal and before another; whole days in the middle come as their sums."""
+    path = journal_of(home)
+    low, high = -(-start.t_event_ms // DAY_MS) * DAY_MS, (end.t_event_ms - 1) // DAY_MS * DAY_MS
+    days = whole_days(home) if high > low else NONE
+    if days.until_ms <= low:
+        events = between(path, start.t_event_ms - 1, end.t_event_ms, KINDS)
+        yield from (flow_of(event) for event in events if start.seq < event.seq < end.seq)
+        return
+    high = min(high, days.until_ms)
+    yield from (flow_of(event) for event in between(path, start.t_event_ms - 1, low, KINDS) if event.seq > start.seq)
+    for until_ms, flows in days.flows.items():
+        if low < until_ms <= high:
+            yield from flows
+    yield from (flow_of(event) for event in between(path, high, end.t_event_ms, KINDS) if event.seq < end.seq)
+
+
+def whole_days(home: Path) -> Days:
+    """The sums of all whole days so far; those that are not in the file yet are made and kept."""
+    path = journal_of(home)
+    last = mark_at(path)
+    if last is None:
+        return NONE
+    until_ms = (last.t_event_ms - 1) // DAY_MS * DAY_MS
+    kept = _kept(home)
+    if kept.until_ms >= until_ms:
+        return kept
+    mark = mark_at(path, until_ms)
+    if mark is None:
+        return NONE
+    made = Days(until_ms, mark.hash, kept.flows | _by_day(path, kept.until_ms, until_ms))
+    with suppress(OSError):  # a full disk costs time, not the answer
+        _keep(home, made)
+    return made
+
+
+def _by_day(path: Path, after_ms: int, up_to_ms: int) -> dict[int, tuple[Flow, ...]]:
+    """The sums of each day in (after_ms, up_to_ms], both ends of days."""
+    found: dict[int, tuple[Flow, ...]] = {}
+    day: list[Flow] = []
+    end = 0
+    for event in between(path, after_ms, up_to_ms, KINDS):
+        due = -(-event.t_event_ms // DAY_MS) * DAY_MS
+        if due != end and day:
+            found[end] = summed(day)
+            day = []
+        end = due
+        day.append(flow_of(event))
+    if day:
+        found[end] = summed(day)
+    return found
+
+
+def _kept(home: Path) -> Days:
+    """The file's sums; none when it is not there, cannot be read, or was made of another journal."""
+    try:
+        found = json.loads((home / FILE).read_text(encoding="utf-8"))
+        if found["schema"] != SCHEMA:
+            return NONE
+        flows = {int(end): tuple(Flow(*flow) for flow in day) for end, day in found["days"].items()}
+        days = Days(int(found["until_ms"]), str(found["mark"]), flows)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return NONE
+    mark = mark_at(journal_of(home), days.until_ms)
+    return days if mark is not None and mark.hash == days.mark else NONE
+
+
+def _keep(home: Path, days: Days) -> None:
+    """Write the file whole, or not at all."""
+    path = home / FILE
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_name(f"{path.name}.{id(days):x}.draft")
+    body = {"schema": SCHEMA, "until_ms": days.until_ms, "mark": days.mark, "days": days.flows}
+    draft.write_text(json.dumps(body), encoding="utf-8")
+    draft.replace(path)
