@@ -35,7 +35,7 @@ def main() -> None:
         tabs = {
             "chat": lambda: chat.show(door, role),
             "proposals": lambda: proposals.show(door, session),
-            "desk": lambda: desk.show(door),
+            "desk": lambda: desk.show(door, session),
         }
         tabs[links.tab()]()
     except Trouble as trouble:

@@ -93,8 +93,14 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/halt              Latch
   POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is not healthy
-  GET    /api/alerts?open=true&limit=100   {"items": [columns of the table alerts], "reason": null|why nobody may have looked}
+  GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why nobody may have looked}
+         Alert = {"id", "kind", "severity": page|warn|note, "state": open|resolved, "what", "place", "action", "runbook",
+                        "event", "numbers": {..}, "since_ms", "opened_ms", "seen_ms", "resolved_ms", "repeats", "escalations",
+                        "acked_by": actor|null, "acked_ms", "deliveries": [{"step", "sink", "state":
+                        waiting|sending|sent|failed|dropped, "attempts", "sent_ms", "error"}]}
   POST   /api/alerts/{id}/ack   {} -> the alert: a person has taken it, it is not sent again
+  GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names
+  GET    /api/handovers?limit=7 {"items": [{"day", "created_ms", "text", "body", "deliveries"}], "at": "06:00" UTC}
   GET /api/model Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
                         the first call), "sends": [..]}
   GET /api/data {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],

@@ -1,7 +1,9 @@
-"""Routes of alerts: what the supervisor's watch has found, and a person who takes one upon themselves."""
+"""Routes of what the supervisor's watch has found: alerts with what became of their messages, a person who takes one upon
+themselves, the page that says what to do, and the morning's handovers."""
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path as File
 from typing import Any
 
@@ -10,18 +12,44 @@ from sqlmodel import col, select
 
 from app.alerts import acknowledge
 from app.api import models as m
-from app.api.context import At, Deciding, NotThere, Who, now_ms
+from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
 from app.api.models_people import Nothing
 from engine.errors import BadInput
 from engine.store import db
-from engine.store.tables import Alert
+from engine.store.tables import Alert, Delivery, Handover
+from engine.watch.incidents import view
 
-router = APIRouter(prefix="/api/alerts", tags=["alerts"])
-OPENED = ("numbers", "acked_by")  # columns of JSON text
+router = APIRouter(prefix="/api", tags=["alerts"])
+RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
 ALONE = "no watch runs with this API: it was started by itself. `nightdesk up` starts both"
+BROUGHT = ("sink", "state", "attempts", "sent_ms", "error")
 
 
-@router.get("")
+class HandoverSaid(m.Said):
+    """One morning's handover; `deliveries` says what became of its messages."""
+
+    day: str
+    created_ms: int
+    text: str
+    body: dict[str, Any]
+    deliveries: list[dict[str, Any]]
+
+
+class Handovers(m.Said):
+    """The newest first; `at` is when the next is made, UTC."""
+
+    items: list[HandoverSaid]
+    at: str
+
+
+class RunbookSaid(m.Said):
+    """A page of docs/runbooks, markdown."""
+
+    name: str
+    text: str
+
+
+@router.get("/alerts")
 def alerts(
     at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
 ) -> m.AlertsSaid:
@@ -29,21 +57,57 @@ def alerts(
     query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         rows = session.exec(query.where(Alert.state == "open") if open_only else query).all()
-    return m.AlertsSaid(items=[said(row) for row in rows], reason=None if watched() else ALONE)
+    brought = brought_of(at, [row.id for row in rows])
+    return m.AlertsSaid(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
 
 
-@router.post("/{alert_id}/ack")
+@router.post("/alerts/{alert_id}/ack")
 def ack(at: At, actor: Deciding, body: Nothing, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
     """Take an alert upon yourself: it is not sent again."""
     try:
-        return said(acknowledge(at.home, alert_id, actor, now_ms()))
+        row = acknowledge(at.home, alert_id, actor, now_ms())
     except BadInput as error:
         raise NotThere(error.what, "see /api/alerts") from None
+    return view(row, brought_of(at, [row.id])[row.id])
 
 
-def said(row: Alert) -> dict[str, Any]:
-    """An alert as the API tells it."""
-    return {**row.model_dump(), **{k: json.loads(getattr(row, k) or "null") for k in OPENED}}
+@router.get("/runbooks/{name}")
+def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookSaid:
+    """What to do about an alert, step by step: the page its `runbook` names, without folder and ending."""
+    path = RUNBOOKS / f"{name}.md"
+    if not path.is_file():
+        raise NotThere(f"there is no runbook {name!r}", "see docs/runbooks")
+    return RunbookSaid(name=name, text=path.read_text(encoding="utf-8"))
+
+
+@router.get("/handovers")
+def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
+    """The last mornings' handovers: yesterday's result, what is refused, what waits for a person."""
+    from app.scheduler import handover_at
+
+    with db.read(at.engine) as session:
+        rows = session.exec(select(Handover).order_by(col(Handover.day).desc()).limit(limit)).all()
+    brought = brought_of(at, [f"handover {row.day}" for row in rows])
+    items = [
+        HandoverSaid(
+            day=row.day,
+            created_ms=row.created_ms,
+            text=row.text,
+            body=json.loads(row.body or "{}"),
+            deliveries=[{name: getattr(d, name) for name in BROUGHT} for d in brought[f"handover {row.day}"]],
+        )
+        for row in rows
+    ]
+    return Handovers(items=items, at=handover_at(at.home))
+
+
+def brought_of(at: Desk, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
+    """What was brought, waits or was given up of each subject, oldest first."""
+    found: dict[str, list[Delivery]] = {subject: [] for subject in subjects}
+    with db.read(at.engine) as session:
+        for row in session.exec(select(Delivery).where(col(Delivery.subject).in_(found)).order_by(col(Delivery.id))):
+            found[row.subject].append(row)
+    return found
 
 
 def watched() -> bool:

@@ -11,6 +11,6 @@ a model or the outside wrote leaves through app.ui.safe.
     side.py     role, threads, who decides here; first.py: the first panel and the pull of data
     chat.py     a thread; turn.py: a turn while it runs; answer.py: a finished one
     proposals.py, card.py     what waits for a person; versions.py: configuration versions and rollback
-    desk.py     sleeves, guardrails, curves; journal.py, runs.py, alerts.py: its other views
+    desk.py     sleeves, guardrails, curves; journal.py, runs.py, alerts.py, handover.py: its other views
     charts.py   plotly figures
 """

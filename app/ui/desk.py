@@ -1,4 +1,4 @@
-"""The desk tab: how it stands now. Called by streamlit_app.py; its other views are journal.py, runs.py and alerts.py.
+"""The desk tab: how it stands now. Called by streamlit_app.py; its other views: journal.py, runs.py, alerts.py, handover.py.
 
 Sleeves, positions with their protective orders, equity and drawdown, how near each guardrail is, breakers and checks.
 """
@@ -8,17 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, charts, journal, links, runs
+from app.ui import alerts, charts, handover, journal, links, runs
 from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
 from app.ui.safe import chart, words
 
-TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts and checks"}
+TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts and checks", "handover": "Handover"}
 EVERY_S = 5
 NEAR = 0.8  # of a limit: red from here on
 
 
-def show(door: Door) -> None:
+def show(door: Door, session: Mapping[str, Any]) -> None:
     """The view of the address."""
     st.session_state["view"] = links.view()
     st.segmented_control(
@@ -30,7 +30,10 @@ def show(door: Door) -> None:
         label_visibility="collapsed",
         on_change=_turn_to,
     )
-    views = {"overview": overview, "journal": journal.show, "runs": runs.show, "alerts": alerts.show}
+    if links.view() == "alerts":
+        alerts.show(door, session)
+        return
+    views = {"overview": overview, "journal": journal.show, "runs": runs.show, "handover": handover.show}
     views[links.view()](door)
 
 

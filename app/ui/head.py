@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links
+from app.ui import alerts, links
 from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, money, percent, when
 from app.ui.halt import halt_button, halted_banner
@@ -84,6 +84,7 @@ def _standing(door: Door, session: Mapping[str, Any]) -> None:
     """The part of the strip that changes by itself."""
     try:
         desk = door.desk(fresh=True)
+        found = alerts.found(door)
     except Trouble as trouble:
         st.error(f"{trouble.markdown()}. The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
         if said := st.session_state.get("by_file"):
@@ -94,6 +95,7 @@ def _standing(door: Door, session: Mapping[str, Any]) -> None:
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
     halted_banner(door, desk.get("halt") or {}, session)
+    alerts.strip(found)
 
 
 def badges(desk: Mapping[str, Any]) -> list[tuple[str, Any, str]]:

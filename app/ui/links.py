@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import streamlit as st
 
 TABS = ("chat", "proposals", "desk")
-VIEWS = ("overview", "journal", "runs", "alerts")
+VIEWS = ("overview", "journal", "runs", "alerts", "handover")
+Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
 IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # all that an address may hold
@@ -66,4 +67,11 @@ def button(label: str, kind: str, ident: str, *, key: str, icon: str | None = No
     """A button that goes where `ident` is shown, in this same browser tab."""
     where = place(kind, ident)
     if where:
-        st.button(label, key=key, icon=icon, type="tertiary", on_click=go, args=(where,))
+        press(label, where, key=key, icon=icon, look="tertiary")
+
+
+def press(label: str, where: Mapping[str, Any], *, key: str, icon: str | None = None, look: Look = "secondary") -> None:
+    """A button that goes somewhere; also out of a part of the page that draws itself anew, which a callback would not leave."""
+    if st.button(label, key=key, icon=icon, type=look):
+        go(where)
+        st.rerun()

@@ -29,6 +29,7 @@ class Fake:
         self.turn_events: list[dict[str, Any]] = []
         self.jobs: dict[str, dict[str, Any]] = {}
         self.alerts: list[dict[str, Any]] = []
+        self.handovers: list[dict[str, Any]] = []
         self.empty = False
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
@@ -83,6 +84,12 @@ def _halted(fake: Fake, reason: str) -> dict[str, Any]:
 def _cancelled(fake: Fake, ident: str) -> dict[str, Any]:
     fake.turns[ident] |= {"state": "cancelled", "answer": answer("Cancelled before the answer.")}
     return fake.turns[ident]
+
+
+def _acked(fake: Fake, ident: str) -> dict[str, Any]:
+    found = next(a for a in fake.alerts if a["id"] == ident)
+    found |= {"acked_by": {"name": "vera", "assurance": "claimed", "channel": "page"}, "acked_ms": NOW_MS}
+    return found
 
 
 def _pull(fake: Fake) -> tuple[int, Any]:
@@ -163,6 +170,9 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
     ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": None},
+    ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),
+    ("GET", r"/api/runbooks/([\w-]+)"): lambda f, q, b, i: {"name": i, "text": f"# {i}\n\n1. Look at `nightdesk status`.\n"},
+    ("GET", "/api/handovers"): lambda f, q, b: {"items": f.handovers, "at": "06:00"},
     ("GET", "/api/model"): lambda f, q, b: model(),
     ("GET", "/api/data"): lambda f, q, b: {"items": [], "unknown": [], "source": "recorded", "walks": "", "empty": f.empty},
     ("POST", "/api/data/pull"): lambda f, q, b: _pull(f),

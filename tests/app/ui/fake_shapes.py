@@ -224,3 +224,29 @@ def curve() -> dict[str, Any]:
         "optimistic": equity,
         "drawdown_frac": drawn,
     }
+
+
+def alert(ident: str, severity: str = "page") -> dict[str, Any]:
+    """An open alert whose message Slack did not take."""
+    lost = {"step": "opened", "sink": "slack", "state": "failed", "attempts": 8, "sent_ms": None, "error": "channel_not_found"}
+    return {
+        "id": ident,
+        "kind": "bars",
+        "severity": severity,
+        "state": "open",
+        "what": "No bar for 3 minutes; long 0.1 in binance:BTC-USDT:perp (btc-trend)",
+        "place": "binance:BTC-USDT:perp",
+        "action": "look at the venue's status page, then `nightdesk doctor`",
+        "runbook": "docs/runbooks/bars-stale.md",
+        "event": "d-4",
+        "numbers": {"age_s": 180, "desk_ms": NOW_MS, "drawdown_frac": 0.0345, "equity": 9916.768124718168, "level": 0},
+        "since_ms": NOW_MS,
+        "opened_ms": NOW_MS,
+        "seen_ms": NOW_MS,
+        "repeats": 3,
+        "escalations": 1,
+        "acked_by": None,
+        "acked_ms": None,
+        "resolved_ms": None,
+        "deliveries": [lost],
+    }

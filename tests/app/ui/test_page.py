@@ -1,44 +1,15 @@
 """The page on a small made-up API, without a browser: what it says and asks, and that nothing foreign gets out."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from engine.control import halt
-from tests.app.ui.fake_api import Fake, serving
-from tests.app.ui.fake_shapes import answer, card, turn
+from tests.app.ui.fake_api import Fake
+from tests.app.ui.fake_shapes import alert, answer, card, turn
+from tests.app.ui.looking import page, said
 
-PAGE = str(Path(__file__).resolve().parents[3] / "streamlit_app.py")
-WAIT_S = 30
 EVIL = "x](http://evil.example/a)<img src=http://evil.example/b>![c](http://evil.example/c)<script>d()</script> www.evil.example"
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    """A made-up API that the page is pointed at."""
-    made = Fake()
-    with serving(made) as url:
-        monkeypatch.setenv("NIGHTDESK_API_URL", url)
-        yield made
-
-
-def page(**where: str) -> AppTest:
-    """The page at an address, drawn once."""
-    made = AppTest.from_file(PAGE, default_timeout=WAIT_S)
-    for name, value in where.items():
-        made.query_params[name] = value
-    made.run()
-    assert not made.exception, made.exception
-    return made
-
-
-def said(at: AppTest) -> str:
-    """All the text of a page, as it was given to the browser."""
-    kinds = ("markdown", "caption", "error", "warning", "info", "success", "subheader", "code", "badge")
-    parts = [str(e.value) for kind in kinds for e in at.get(kind) if hasattr(e, "value")]
-    return "\n".join([*parts, *(str(b.label) for b in at.button)])
 
 
 def test_every_tab_says_what_is_real(fake: Fake) -> None:
@@ -299,9 +270,10 @@ def hostile(fake: Fake) -> None:
     fake.desk["guards"][0]["name"] = EVIL
     fake.desk["halt"] |= {"halted": True, "reason": EVIL, "by": EVIL}
     fake.desk["worker"]["note"] = EVIL
-    fake.alerts = [
-        {"id": "al-1", "what": EVIL, "place": EVIL, "action": EVIL, "numbers": {EVIL: EVIL}, "severity": EVIL, "kind": EVIL}
-    ]
+    lost = {"sink": EVIL, "step": EVIL, "state": EVIL, "error": EVIL}
+    told = {"what": EVIL, "place": EVIL, "action": EVIL, "numbers": {EVIL: EVIL}, "kind": EVIL, "deliveries": [lost]}
+    fake.alerts = [alert("al-1", "page") | told, alert("al-2", EVIL) | told | {"acked_by": {"name": EVIL}, "runbook": EVIL}]
+    fake.handovers = [{"day": EVIL, "created_ms": 1, "text": f"{EVIL}\n{EVIL}", "body": {}, "deliveries": [lost]}]
     fake.titles = [EVIL]
     facts = [
         {"ref": "a.b", "subject": EVIL, "metric": EVIL, "value": EVIL, "unit": "text", "evidence": {"kind": "run", "id": EVIL}}
@@ -329,6 +301,7 @@ PLACES = [
     {"tab": "desk", "view": "runs"},
     {"tab": "desk", "view": "runs", "run": "r-1"},
     {"tab": "desk", "view": "alerts"},
+    {"tab": "desk", "view": "handover"},
 ]
 
 

@@ -1,0 +1,40 @@
+"""The morning's handovers, as Slack gets them too: the newest whole, older ones by day. Called by app.ui.desk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import alerts
+from app.ui.door import Door, Trouble
+from app.ui.figures import when
+from app.ui.safe import words
+
+KEPT = 14  # days to choose from
+
+
+def show(door: Door) -> None:
+    """One morning's handover; made by code, no model."""
+    try:
+        held = door.get("/api/handovers", limit=KEPT)
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    at = words(held.get("at"), 10)
+    items = {str(item["day"]): item for item in held["items"]}
+    if not items:
+        st.caption(f"No handover was made yet. One is made each day at {at} UTC, by code, while the desk runs.")
+        return
+    day = st.selectbox("Morning of", list(items), key="handover_day", width=220)
+    _handover(items[day])
+    st.caption(f"Made each day at {at} UTC by code, no model; anchored: its journal heads prove what stood in the journals then.")
+
+
+def _handover(item: Mapping[str, Any]) -> None:
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**Handover {words(item.get('day'), 20)}** · made {words(when(item.get('created_ms')))}")
+        for line in str(item.get("text") or "").splitlines():
+            if line.strip():
+                st.markdown(words(line, 1000))
+        for line in alerts.brought(item.get("deliveries") or []):
+            st.caption(line)
