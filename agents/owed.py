@@ -118,6 +118,13 @@ def drop(engine: Engine, owed: Owed) -> None:
         session.exec(delete(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == "running"))
 
 
+def forgive(engine: Engine, turn: str) -> None:
+    """Owe nothing of a turn that a person cancelled while it was ending."""
+    with db.write(engine) as session:
+        mine = col(Turn.id).startswith(f"{turn}-p", autoescape=True)
+        session.exec(delete(Turn).where(mine, col(Turn.state) == OWED))
+
+
 def _body(owed: Owed, *, running: bool) -> str:
     kept = {name: value for name, value in owed._asdict().items() if name not in ("id", "thread", "person")}
     return json.dumps({OWED: kept} | (threads.own_process() if running else {}), ensure_ascii=False)

@@ -212,7 +212,7 @@ def end(
     kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
     owed: Callable[[Turn], Sequence[Turn]] = lambda _row: (),
 ) -> None:
-    """Close a turn with its answer; in the same transaction the thread's handles and facts (`kept`), and rows of what is `owed`."""
+    """Close a turn with its answer, and in the same transaction its thread's handles and facts (`kept`), and what is `owed`."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None or row.state != "running":

@@ -16,10 +16,10 @@ from typing import Any
 
 from sqlmodel import col, update
 
-from agents.owed import posting_in
+from agents.owed import forgive, posting_in
 from app.api.context import Desk, now_ms
 from app.api.posting import Posting
-from app.wiring import WAIT_S
+from app.wiring import WAIT_S, Wiring
 from engine.errors import Busy, DeskError
 from engine.store import db
 from engine.store.tables import Turn
@@ -73,7 +73,6 @@ class Running:
     def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
         """Begin a turn and let it run; its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""
         from agents.turns import ask
-        from app.wiring import Wiring
 
         office = Wiring(self.desk.home, person, channel, self.wait_s)
         try:
@@ -138,7 +137,10 @@ class Running:
             session.exec(update(Turn).where(col(Turn.id) == live.turn, Turn.state != "done").values(**values))
 
     def cancel(self, turn: str, wait_s: float = 2.0) -> None:
-        """End a turn: its jobs first, then the turn itself. One that waits for a model is closed; its answer is dropped."""
+        """End a turn: its jobs first, then the turn itself. One that waits for a model is closed; its answer is dropped.
+
+        Nothing is owed of it, also when its answer was just on its way.
+        """
         from agents import threads
         from app.jobs import Jobs
 
@@ -149,6 +151,7 @@ class Running:
         for job in threads.jobs_of(self.desk.engine, turn):
             jobs.cancel(job)
         if live is None or live.ended.wait(wait_s):
+            forgive(self.desk.engine, turn)
             return
         threads.end(self.desk.engine, turn, "cancelled", {"answer_md": "Cancelled before the answer."}, [], now_ms())
         live.notice()

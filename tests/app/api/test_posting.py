@@ -1,0 +1,379 @@
+"""What takes longer than a turn is posted to its thread when its job ends: once, whoever is there, whatever died in between."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel import col, select
+
+from agents import owed, posting, threads
+from agents.model import Reply
+from app import wiring
+from app.home import Home, open_home
+from app.jobs import Jobs
+from app.sessions import Sessions
+from app.wiring import Wiring
+from engine.store import db
+from engine.store.journal import read, verify
+from engine.store.tables import Job, Turn
+from tests.fakes import recordings
+from tests.fakes.offices import ScriptedModel, calls
+
+WAIT_S = 90.0
+KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+GATED = """    import pathlib, time
+    while not pathlib.Path({gate!r}).exists():
+        time.sleep(0.02)
+    later ="""
+# an API process of its own in which a call waits for a job as good as not at all
+QUICK = "from app import wiring; wiring.WAIT_S = 0.0; from app.api import __main__ as api; raise SystemExit(api.main([]))"
+
+
+def until(reached: Callable[[], Any], why: str) -> Any:
+    """What `reached()` gives once it gives something."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if found := reached():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(why)
+
+
+@pytest.fixture
+def gate(own_home: Path) -> Iterator[Path]:
+    """A strategy `slow` whose signals wait until this file is there; bars to run it on. What still runs at the end is killed."""
+    recordings.record(own_home / "data")
+    home = open_home()
+    path = own_home.parent / "gate"
+    recordings.strategy(home.strategies, "slow", recordings.LEAKING.replace("    later =", GATED.format(gate=str(path))))
+    yield path
+    jobs = Jobs(home)
+    for view in jobs.live():
+        jobs.cancel(view.id)
+
+
+def asked(*wanted: tuple[str, dict[str, Any]]) -> ScriptedModel:
+    """A model that makes these calls at once and then says that they run."""
+    return ScriptedModel(calls(*wanted), Reply("It runs."), Reply("All is well."))
+
+
+SLOW = ("backtest", {"strategy": "slow", "symbol": "BTC-USDT"})
+
+
+def begin(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *wanted: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """A turn whose calls were answered `started`, as the API tells it."""
+    served.desk.running.wait_s = 0.0
+    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(*(wanted or (SLOW,))))
+    begun = api.post("/api/turns", json={"role": "developer", "text": "Backtest slow on BTC-USDT", "thread": "new"}).json()
+    return done(api, begun["turn"])
+
+
+def done(api: httpx.Client, turn: str) -> dict[str, Any]:
+    """The turn when it has ended."""
+    return until(lambda: (said := api.get(f"/api/turns/{turn}").json())["state"] not in ("running", "owed") and said, "no end")
+
+
+def posted(api: httpx.Client, thread: str, count: int = 1) -> list[dict[str, Any]]:
+    """What code has posted in the thread, when it is so many and nothing is owed."""
+
+    def look() -> Any:
+        whole = api.get(f"/api/threads/{thread}").json()
+        found = [turn for turn in whole["turns"] if turn["posts"] and turn["state"] != "running"]
+        return found if len(found) >= count and not whole["owed"] else None
+
+    found: list[dict[str, Any]] = until(look, "nothing was posted")
+    assert len(found) == count
+    return found
+
+
+def test_a_slow_backtest_is_posted_when_it_ends(
+    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started with its job; then a turn of its own with table, facts and links, said to be code's, and no model asked."""
+    first = begin(served, api, monkeypatch)
+    (job,) = first["answer"]["jobs"]
+    assert [call["status"] for call in first["answer"]["tool_calls"]] == ["started"]
+    whole = api.get(f"/api/threads/{first['thread']}").json()
+    assert [(o["turn"], o["tool"], o["jobs"]) for o in whole["owed"]] == [(first["id"], "backtest", [job])]
+    assert [turn["id"] for turn in whole["turns"]] == [first["id"]]
+    assert api.get("/api/threads").json()["items"][0]["turns"] == 1
+    assert api.get(f"/api/turns/{whole['owed'][0]['id']}").json()["state"] == "owed"
+    gate.touch()
+    (turn,) = posted(api, first["thread"])
+    answer = turn["answer"]
+    assert (turn["id"], turn["state"], turn["model"]) == (whole["owed"][0]["id"], "done", "code")
+    assert turn["posts"] == whole["owed"][0]
+    assert list(answer) == KEYS
+    assert answer["model"] == {"name": "code", "wire": "none", "offline": True}
+    assert answer["usage"] == {"input_tokens": 0, "output_tokens": 0, "tool_calls": 1}
+    assert [(c["name"], c["args"], c["status"]) for c in answer["tool_calls"]] == [(*SLOW, "ok")]
+    text = answer["answer_md"]
+    assert text.startswith(f'**Posted by code** now that its job {job} has ended: backtest for "Backtest slow on BTC-USDT".')
+    run = api.get(f"/api/jobs/{job}").json()["run_id"]
+    assert "| sharpe |" in text
+    assert f"](run:{run})" in text
+    assert "posted by code, no model" in text
+    assert not answer["struck"]
+    assert {fact["evidence"]["id"] for fact in answer["facts"]} == {run}
+    assert [j["id"] for j in api.get(f"/api/threads/{first['thread']}").json()["jobs"]] == [job], "it was run again"
+
+
+def test_the_thread_knows_what_was_posted(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next question finds the run by its handle, and it is journaled as other answers are."""
+    gate.touch()
+    first = begin(served, api, monkeypatch)
+    (turn,) = posted(api, first["thread"])
+    monkeypatch.setattr(wiring, "model_of", lambda *_: ScriptedModel(Reply("Its Sharpe was {r1.sharpe}.")))
+    body = {"role": "developer", "text": "and its Sharpe?", "thread": first["thread"]}
+    answer = done(api, api.post("/api/turns", json=body).json()["turn"])["answer"]
+    run = turn["answer"]["facts"][0]["evidence"]["id"]
+    assert f"](run:{run})" in answer["answer_md"]
+    assert not answer["struck"]
+    mine = [event for event in read(served.home.people_journal) if event.body.get("turn") == turn["id"]]
+    assert [(e.kind, e.body["model"]) for e in mine] == [("tool", "code"), ("answer", "code")]
+    assert mine[1].body["state"] == "done"
+
+
+def test_a_failed_job_is_one_clear_line(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason stands in the thread, without a table, and nothing is run again."""
+    text = recordings.LEAKING.replace("    later =", GATED.format(gate=str(gate)).replace("later =", "1 / 0\n    later ="))
+    recordings.strategy(served.home.strategies, "slow", text)
+    first = begin(served, api, monkeypatch)
+    gate.touch()
+    (turn,) = posted(api, first["thread"])
+    (job,) = first["answer"]["jobs"]
+    said = turn["answer"]["answer_md"]
+    assert said.startswith('**Posted by code:** backtest for "Backtest slow on BTC-USDT" ended without a result: ')
+    assert "ZeroDivisionError" in said
+    assert job in said
+    assert "\n" not in said
+    assert not turn["answer"]["facts"]
+    assert len(api.get(f"/api/threads/{first['thread']}").json()["jobs"]) == 1
+
+
+def test_a_cancelled_job_is_one_line_too(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled on the page while it ran: the thread says so."""
+    first = begin(served, api, monkeypatch)
+    api.post(f"/api/jobs/{first['answer']['jobs'][0]}/cancel", json={})
+    (turn,) = posted(api, first["thread"])
+    assert "ended without a result: cancelled" in turn["answer"]["answer_md"]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["it answers just then", "it does not answer"])
+def test_a_cancelled_turn_owes_nothing(
+    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """Its call was answered `started`, then the turn is cancelled: its job too, and nothing is posted."""
+    asked_again, go = threading.Event(), threading.Event()
+
+    def slow(_messages: Any) -> Reply:
+        asked_again.set()
+        (live,) = served.desk.running.live.values()
+        assert (go if late else live.stop).wait(WAIT_S)
+        return Reply("Too late.")
+
+    served.desk.running.wait_s = 0.0
+    served.desk.running.posting.close()  # it must find nothing, not come too late
+    monkeypatch.setattr(wiring, "model_of", lambda *_: ScriptedModel(calls(SLOW), slow))
+    begun = api.post("/api/turns", json={"role": "developer", "text": "slow?", "thread": "new"}).json()
+    assert asked_again.wait(WAIT_S)
+    said = api.post(f"/api/turns/{begun['turn']}/cancel", json={}).json()
+    assert said["state"] == "cancelled" or not late
+    go.set()
+    until(lambda: begun["turn"] not in served.desk.running.live, "the turn's thread never ended")
+    whole = api.get(f"/api/threads/{begun['thread']}").json()
+    assert [job["state"] for job in whole["jobs"]] == ["cancelled"]
+    assert (whole["owed"], owed.everything(served.home.engine)) == ([], [])
+    assert [turn["id"] for turn in whole["turns"]] == [begun["turn"]]
+
+
+def test_a_comparison_waits_for_all_its_jobs(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One posting for its jobs together, with every run in the table; a second slow call is posted by itself."""
+    variants = [{"changes": [{"key": "stop_atr", "value": 3.0}]}]
+    compare = ("compare", {"strategy": "slow", "symbol": "BTC-USDT", "variants": variants})
+    other = ("leaks", {"strategy": "slow", "symbol": "ETH-USDT"})
+    first = begin(served, api, monkeypatch, compare, other)
+    jobs = first["answer"]["jobs"]
+    assert [o["jobs"] for o in api.get(f"/api/threads/{first['thread']}").json()["owed"]] == [jobs[:2], jobs[2:]]
+    gate.touch()
+    turns = posted(api, first["thread"], 2)
+    assert [turn["posts"]["tool"] for turn in turns] == ["compare", "leaks"]
+    runs = [job["run_id"] for job in api.get(f"/api/threads/{first['thread']}").json()["jobs"]]
+    assert len(runs) == 3, "something was run again"
+    assert all(run in turns[0]["answer"]["answer_md"] for run in runs[:2])
+    assert "looks ahead" in turns[1]["answer"]["answer_md"] or "leaks" in turns[1]["answer"]["answer_md"]
+
+
+def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job ends while another question of the thread is answered: it is posted after that one."""
+    first = begin(served, api, monkeypatch)
+    seen = []
+
+    def answers(_messages: Any) -> Reply:
+        gate.touch()
+        job = first["answer"]["jobs"][0]
+        until(lambda: api.get(f"/api/jobs/{job}").json()["state"] == "done", "the job did not end")
+        office = Wiring(served.home, "ann", "test", 0.0, posting.Code())
+        seen.extend(posting.post(office, one) for one in owed.everything(served.home.engine))
+        office.close()
+        return Reply("All is well.")
+
+    monkeypatch.setattr(wiring, "model_of", lambda *_: ScriptedModel(answers))
+    body = {"role": "developer", "text": "all well?", "thread": first["thread"]}
+    second = done(api, api.post("/api/turns", json=body).json()["turn"])
+    assert seen == [False]
+    (turn,) = posted(api, first["thread"])
+    assert turn["created_ms"] > second["created_ms"]
+    assert [t["id"] for t in api.get(f"/api/threads/{first['thread']}").json()["turns"]] == [
+        first["id"],
+        second["id"],
+        turn["id"],
+    ]
+
+
+def test_asked_again_and_answered_nothing_is_posted_twice(
+    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same call gave its answer in a later turn of the thread: what was owed is paid."""
+    served.desk.running.posting.close()
+    first = begin(served, api, monkeypatch)
+    gate.touch()
+    served.desk.running.wait_s = WAIT_S
+    body = {"role": "developer", "text": "Backtest slow on BTC-USDT", "thread": first["thread"]}
+    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(SLOW))
+    again = done(api, api.post("/api/turns", json=body).json()["turn"])
+    assert [call["status"] for call in again["answer"]["tool_calls"]] == ["ok"]
+    served.stop()
+    served.start()
+    with served.client() as client:
+        until(lambda: owed.everything(served.home.engine) == [], "it is still owed")
+        assert len(client.get(f"/api/threads/{first['thread']}").json()["turns"]) == 2
+
+
+def test_one_of_many_posts_it(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever claims it first is the only one; the others find nothing to do."""
+    served.desk.running.posting.close()
+    first = begin(served, api, monkeypatch)
+    (one,) = owed.everything(served.home.engine)
+    now = time.time_ns() // 1_000_000
+    assert [owed.claim(served.home.engine, one, now) for _ in range(3)] == [True, False, False]
+    owed.put_back(served.home.engine, one)
+    assert owed.claim(served.home.engine, one, now)
+    assert first["id"] == one.question
+
+
+# --------------------------------------------------------------------------- processes of their own
+
+
+class Process:
+    """The API in a process of its own, in which a turn does not wait for its job."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        seen = {**os.environ, "NIGHTDESK_HOME": str(home), "NIGHTDESK_API_PORT": str(port), "NIGHTDESK_MODEL": "offline"}
+        self.process = subprocess.Popen([sys.executable, "-P", "-c", QUICK], env=seen)
+        secret, _ = Sessions(home).open("ann", "all", int(time.time() * 1000))
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {secret}"}, timeout=WAIT_S
+        )
+        until(self.answers, "the API never answered")
+
+    def answers(self) -> bool:
+        """It does."""
+        try:
+            return self.client.get("/api/health").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it."""
+        self.process.send_signal(number)
+        self.process.wait(WAIT_S)
+        self.client.close()
+
+
+def ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on."""
+    import socket
+
+    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    numbers = [one.getsockname()[1] for one in found]
+    for one in found:
+        one.close()
+    return numbers
+
+
+def ask_slow(one: Process) -> dict[str, Any]:
+    """The turn of a slow backtest, asked in words, when it has ended with `started`."""
+    body = {"role": "developer", "text": "Backtest slow on BTC-USDT 15m", "thread": "new"}
+    first = done(one.client, one.client.post("/api/turns", json=body).json()["turn"])
+    assert [call["status"] for call in first["answer"]["tool_calls"]] == ["started"], first["answer"]["answer_md"]
+    assert "is posted in this thread when it ends" in first["answer"]["answer_md"]
+    return first
+
+
+def test_killed_in_between_the_next_api_posts_it(own_home: Path, gate: Path) -> None:
+    """kill -9 after the question; the job ends with no API there; the next start finds what is owed. Also from a dead claim."""
+    home, (a, b) = open_home(), ports(2)
+    one = Process(own_home, a)
+    first = ask_slow(one)
+    one.end()
+    gate.touch()
+    ended(home, first["answer"]["jobs"][0])
+    (mine,) = owed.everything(home.engine)
+    assert owed.claim(home.engine, mine, time.time_ns() // 1_000_000)
+    dead_claim(home, mine.id)
+    other = Process(own_home, b)
+    try:
+        (turn,) = posted(other.client, first["thread"])
+        assert "| sharpe |" in turn["answer"]["answer_md"]
+    finally:
+        other.end(signal.SIGTERM)
+    assert verify(home.people_journal).ok
+
+
+def ended(home: Home, job: str) -> None:
+    """Wait until the job is done."""
+    until(lambda: Jobs(home).view(job).state == "done", "the job did not end")
+
+
+def dead_claim(home: Home, turn: str) -> None:
+    """The claim of a process that is gone, with an event that it had told."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    threads.tell(home.engine, turn, 1, "begun", {}, 1)
+    with db.write(home.engine) as session:
+        row = session.get(Turn, turn)
+        assert row is not None
+        row.body = json.dumps(json.loads(row.body) | {"pid": gone.pid, "born": "1"})
+        session.add(row)
+
+
+def test_two_processes_post_it_once(own_home: Path, gate: Path) -> None:
+    """Two APIs of one home, several threads: each answer is there once, in the thread, among the jobs and in the journal."""
+    home, (a, b) = open_home(), ports(2)
+    one, other = Process(own_home, a), Process(own_home, b)
+    try:
+        firsts = [ask_slow(process) for process in (one, other, one)]
+        gate.touch()
+        for first in firsts:
+            posted(one.client, first["thread"])
+            posted(other.client, first["thread"])
+        with db.read(home.engine) as session:
+            assert len(session.exec(select(Turn.id).where(Turn.model == "code")).all()) == 3
+            again = session.exec(select(Job.id).where(col(Job.turn).like("%-p%"))).all()
+        assert again == []
+        answers = [e.body["turn"] for e in read(home.people_journal) if e.kind == "answer" and e.body["model"] == "code"]
+        assert sorted(answers) == sorted(f"{first['id']}-p1" for first in firsts)
+    finally:
+        one.end(signal.SIGTERM)
+        other.end(signal.SIGTERM)
+    assert verify(home.people_journal).ok
