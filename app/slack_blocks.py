@@ -113,7 +113,7 @@ def card(row: Mapping[str, Any], page_url: str, runs: Mapping[str, Mapping[str, 
     until = f"paper · from version {row['base_version']} · {asked_by} · until {stamp(row['expires_ms'])}"
     blocks.append({"type": "context", "elements": [own(until)]})
     value = f"{row['id']} {row['diff_sha256']}"
-    address = f"{page_url}?tab=proposals&id={row['id']}"
+    address = f"{page_url}?tab=proposals&proposal={row['id']}"
     elements = [button("Reject", "reject", value, "danger"), link("Look at it", address)]
     if row["direction"] == "tightens":
         elements.insert(0, button("Approve", "approve", value, "primary"))

@@ -136,7 +136,7 @@ def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> t
         done = approvals.reject(home, proposal, actor, "rejected in Slack", now_ms)
     else:
         if row.direction != "tightens":
-            where = f"{slack.entry.page_url}?tab=proposals&id={proposal}"
+            where = f"{slack.entry.page_url}?tab=proposals&proposal={proposal}"
             raise Refused(f"{proposal} does not only tighten ({row.direction}): it cannot be approved in Slack", where)
         done = approvals.approve(home, proposal, sha256, actor, now_ms)
     version = f" as version {done.version}: the worker adopts it within one bar" if done.version else ""

@@ -82,7 +82,7 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     assert '"approve"' in pause
     assert '"reject"' in pause
     assert '"approve"' not in looser
-    assert "tab=proposals&id=prop-2" in looser
+    assert "tab=proposals&proposal=prop-2" in looser
     for words in ("leverage_max: 3.0 -> 4.0", "Worst case", "Evidence, base", "Sharpe 1.5", "LOOSENS"):
         assert words in looser
     alerts.cards(home, ["slack"], now_ms())
