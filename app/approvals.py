@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select, update
 
 from app.home import Home
-from app.people import Actor, check_passphrase, passphrase_needed
+from app.people import Actor, Person, read_people
+from app.tries import prove
 from engine.control import halt, proposals
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
@@ -90,10 +91,11 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     """Take the halt back, when the desk is healthy. Returns what was released.
 
     `probe` lists what is not healthy; `passphrase` is needed once people.toml has entries. Raises Refused when something
-    is not healthy, without a reason or a halt, for a wrong passphrase, and when somebody halted again meanwhile.
+    is not healthy, without a reason or a halt, for a wrong passphrase or one too many, and when somebody halted again meanwhile.
     """
-    if passphrase_needed(home.path):
-        check_passphrase(home.path, actor.name, passphrase or "")
+    people = read_people(home.path)
+    if people:
+        _prove(home, people.get(actor.name), actor, passphrase or "", now_ms)
     if not reason.strip():
         raise Refused("a release needs a reason", "--reason WHY")
     seen = halt.read(home.path, home.engine)
@@ -109,6 +111,16 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     if left.halted:
         raise Refused(f"the desk is still halted: {left.reason}", "look again, then release again")
     return seen
+
+
+def _prove(home: Home, entry: Person | None, actor: Actor, word: str, now_ms: int) -> None:
+    """The person's passphrase, or a journaled refusal (never with the word)."""
+    try:
+        prove(home.engine, actor.name, entry, word, now_ms)
+    except Refused as error:
+        body = {"actor": actor.as_json(), "asked": "release", "outcome": "refused", "reason": str(error)}
+        record(home, "passphrase", body, now_ms)
+        raise
 
 
 def record(home: Home, kind: str, body: Mapping[str, Any], now_ms: int, cause_id: str = "") -> str:

@@ -67,15 +67,6 @@ def passphrase_needed(home: Path) -> bool:
     return bool(read_people(home))
 
 
-def check_passphrase(home: Path, name: str, passphrase: str) -> None:
-    """Raises Refused unless `passphrase` is that person's."""
-    entry = read_people(home).get(name.strip())
-    if entry is None or not entry.passphrase:
-        raise Refused(f"{name} has no passphrase", f"give one: nightdesk people add {name!r} --passphrase")
-    if not fits(passphrase, entry.passphrase):
-        raise Refused("the passphrase is not right", "type it again")
-
-
 def read_people(home: Path) -> dict[str, Person]:
     """The entries of people.toml by name; none without the file. Raises BadInput for a file that cannot be understood.
 

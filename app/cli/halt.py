@@ -28,7 +28,7 @@ def halt_desk(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Stop the desk now: no new entries, positions flattened, latched until released. Works with everything else down."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = _now_ms()
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
     if not reason.strip():
         raise BadInput("a halt needs a reason", "--reason WHY")
@@ -76,11 +76,19 @@ def release_desk(
     from app.home import open_home
     from app.people import passphrase_needed
     from app.probe import healthy
+    from app.tries import require_free
 
-    now_ms = time.time_ns() // 1_000_000
-    home = open_home(now_ms)
+    home = open_home()
     actor = identify(home.path, as_name, CHANNEL)
-    word = typer.prompt("passphrase", hide_input=True, err=True) if passphrase_needed(home.path) else None
-    seen = release(home, actor, reason, lambda: healthy(home), now_ms, word)
+    word = None
+    if passphrase_needed(home.path):
+        require_free(home.engine, actor.name, _now_ms())  # nobody types a passphrase that is not looked at
+        word = typer.prompt("passphrase", hide_input=True, err=True)
+    seen = release(home, actor, reason, lambda: healthy(home), _now_ms(), word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
     out.emit(value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may enter again.")
+
+
+def _now_ms() -> int:
+    """Wall time: this is the door that reads the clock."""
+    return time.time_ns() // 1_000_000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.people import add_person, by_slack, check_passphrase, fits, hashed, identify, link_slack, passphrase_needed, read_people
+from app.people import add_person, by_slack, fits, hashed, identify, link_slack, passphrase_needed, read_people
 from engine.errors import BadInput, Refused
 
 
@@ -43,17 +43,6 @@ def test_no_word_is_kept_in_the_file(tmp_path: Path) -> None:
     assert token not in text
     assert "sesame" not in text
     assert (tmp_path / "people.toml").stat().st_mode & 0o077 == 0
-
-
-def test_the_passphrase_is_the_persons_own(tmp_path: Path) -> None:
-    """Wrong, empty and never set are refused."""
-    add_person(tmp_path, "ann", "open sesame")
-    add_person(tmp_path, "bob")
-    assert passphrase_needed(tmp_path)
-    check_passphrase(tmp_path, "ann", "open sesame")
-    for name, word in (("ann", "open"), ("ann", ""), ("bob", ""), ("eve", "open sesame")):
-        with pytest.raises(Refused):
-            check_passphrase(tmp_path, name, word)
 
 
 @pytest.mark.parametrize("text", ["[ann]\n", "[ann\n", "ann = 1\n", '[ann]\ntoken = ""\n', '[ann]\ntoken = "plain"\n'])
