@@ -7,6 +7,7 @@ LEAST nothing is understood and the nearest examples are shown. Whether a role m
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,12 +97,17 @@ def kind_of(identity: str) -> str:
 def scores(slots: Slots) -> list[Scored]:
     """Every intent with its score, best first; the list's order decides between equals."""
     have = kinds(slots)
-    scored = [Scored(intent, _score(intent, slots.text, have)) for intent in INTENTS]
+    scored = [Scored(intent, _score(intent, cues, have)) for intent, cues in zip(INTENTS, _cues_in(slots.text), strict=True)]
     return sorted(scored, key=lambda s: -s.score)
 
 
-def _score(intent: Intent, text: str, have: Iterable[str]) -> float:
-    cues = [weight for weight, pattern in intent.cues if pattern.search(text)]
+@lru_cache(maxsize=512)  # a question is read again with every step of its turn, and as the past of the next ones
+def _cues_in(text: str) -> tuple[tuple[float, ...], ...]:
+    """For each intent the weights of its cues that are in the text."""
+    return tuple(tuple(weight for weight, pattern in intent.cues if pattern.search(text)) for intent in INTENTS)
+
+
+def _score(intent: Intent, cues: Sequence[float], have: Iterable[str]) -> float:
     named = sum(intent.slots.get(kind, 0.0) for kind in have)
     if any(weight > 0 for weight in cues):
         return sum(cues) + named

@@ -87,6 +87,7 @@ class Known:
     words: Words = field(default_factory=Words)
     past: Sequence[Past] = ()
     handles: Mapping[str, str] = field(default_factory=dict)  # `r:ID` -> r1, alive during the turn
+    read: dict[str, list["Part"]] = field(default_factory=dict, repr=False, compare=False)  # questions already understood
 
 
 class Part(NamedTuple):
@@ -219,12 +220,15 @@ def _may(intent: Intent, tools: frozenset[str]) -> bool:
 
 def understood(question: str, known: Known) -> list[Part]:
     """The parts of a question with their intents and slots; empty when nothing is understood."""
+    if question in known.read:
+        return known.read[question]
     before: list[Part] = []
     for past in known.past[-6:]:
         parts = parts_of(past.asked, known.words, before)
         proposed = any(r.name.startswith("propose") and r.status == "ok" for r in past.results)
         before = parts if parts and not proposed else before  # "and for ETH?" goes on with what was looked at
-    return parts_of(question, known.words, before)
+    known.read[question] = parts_of(question, known.words, before)
+    return known.read[question]
 
 
 def parts_of(question: str, words: Words, before: Sequence[Part] = ()) -> list[Part]:
