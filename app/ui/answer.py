@@ -135,7 +135,8 @@ def _carried(owner: str, question: str) -> None:
 def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     """Which model answered, and what it cost: also the one that was asked before the offline model had to answer."""
     model, usage = answer.get("model") or {}, answer.get("usage") or {}
-    parts = ["OFFLINE model" if model.get("offline", True) else f"model {model.get('name')}"]
+    who = "posted by code, no model" if turn.get("posts") else "OFFLINE model"
+    parts = [who if model.get("offline", True) else f"model {model.get('name')}"]
     asked = int(usage.get("model_calls") or 0)
     if asked:
         offline = model.get("offline", True)  # its own tokens cost nothing

@@ -33,6 +33,8 @@ def show(door: Door, role: str) -> None:
     if thread is not None:
         followed = {str(held["id"]) for held in thread["turns"] if held["state"] not in turn.ENDED}  # these show their own
         jobs.live(door, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
+        for owed in thread.get("owed") or []:
+            jobs.awaited(door, str(owed["id"]))
     _input(door, role, str(thread["id"]) if thread else "new")
 
 
@@ -60,8 +62,9 @@ def _turns(door: Door, turns: Sequence[Mapping[str, Any]]) -> None:
     if hidden > 0 and not st.toggle(f"Show {hidden} earlier questions", key="earlier"):
         turns = turns[hidden:]
     for held in turns:
-        with st.chat_message("user", avatar=":material/person:"):
-            st.markdown(safe.words(held.get("text"), QUESTION_MAX))
+        if not held.get("posts"):  # else nobody asked: code answers an earlier question
+            with st.chat_message("user", avatar=":material/person:"):
+                st.markdown(safe.words(held.get("text"), QUESTION_MAX))
         with st.chat_message("assistant", avatar=":material/nightlight:"):
             if held["state"] in turn.ENDED:
                 answer.show(door, held, latest=held is turns[-1])

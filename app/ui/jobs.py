@@ -39,6 +39,20 @@ def follow(door: Door, ident: str) -> None:
         st.button("Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(door, ident))
 
 
+@st.fragment(run_every=1)
+def awaited(door: Door, ident: str) -> None:
+    """An answer that code posts when its jobs have ended; then the page is drawn anew, with it."""
+    try:
+        held = door.get(f"/api/turns/{ident}")
+    except Trouble as trouble:
+        if trouble.down:
+            st.caption(trouble.markdown())
+        return  # else the thread has its answer already
+    if held["state"] != "owed":
+        st.rerun()
+    st.caption(":material/schedule: The answer is posted here when its job ends. You may ask on, or leave the page.")
+
+
 def show(job: Mapping[str, Any]) -> None:
     """A job that has ended, in one line."""
     kind = words(job.get("kind"), 40)

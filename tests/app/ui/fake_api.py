@@ -51,7 +51,7 @@ class Fake:
 
 
 def _thread(fake: Fake) -> dict[str, Any]:
-    turns = list(fake.turns.values())
+    turns = [held for held in fake.turns.values() if held["state"] != "owed"]
     return {
         "id": "t-1",
         "role": "developer",
@@ -59,6 +59,7 @@ def _thread(fake: Fake) -> dict[str, Any]:
         "created_ms": NOW_MS,
         "turns": turns,
         "jobs": list(fake.jobs.values()),
+        "owed": [held["posts"] for held in fake.turns.values() if held["state"] == "owed"],
     }
 
 

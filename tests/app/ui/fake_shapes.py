@@ -204,6 +204,7 @@ def turn(ident: str, state: str, text: str, answer: dict[str, Any] | None = None
         "ended_ms": None,
         "last_n": 0,
         "progress": None,
+        "posts": None,
     }
 
 
