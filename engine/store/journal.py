@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, JournalBroken
-from engine.store.chain import EMPTY, Event, Head, canonical, end_of, event_of, hash_fits, line_of, prefix_of
+from engine.store.chain import EMPTY, Event, Head, Tail, canonical, end_of, event_of, hash_fits, line_of, prefix_of
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
 UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
@@ -300,21 +300,24 @@ class Report(NamedTuple):
     reason: str
     unfinished_bytes: int  # behind the last whole group: being written now, or left by a crash
     set_aside: tuple[str, ...]  # files that earlier crashes left
+    end_bytes: int = 0  # where the last whole group ends in the file
 
 
-def verify(path: Path, claims: Iterable[Claim] = ()) -> Report:
-    """Walk the whole chain, then hold it against what others have seen of it; never raises for what a file holds."""
+def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0)) -> Report:
+    """Walk the chain from `start` on (the whole of it), then hold that against what others have seen; never raises for what a
+    file holds. Whoever starts later answers for what lies before, claims included (engine.store.anchors)."""
     seen: dict[int, list[Claim]] = {}
     for claim in claims:
         seen.setdefault(claim.seq, []).append(claim)
     aside = tuple(sorted(p.name for p in path.parent.glob(f"{path.name}.unfinished-*")))
-    before, whole, done, whole_bytes = EMPTY, EMPTY, 0, 0
-    for number, line in _lines_of(path):
+    before = whole = start.head
+    done = whole_bytes = start.end
+    for number, line in _lines_of(path, at=start.end):
         fault, event = _fault(line, before, prefix_of(path))
         against = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
         if fault or against:
             reason = fault or f"{against[0].by} has seen another {event.id}: the journal was written anew"
-            return Report(False, whole.seq, whole, number, reason, 0, aside)
+            return Report(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
         before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
         if event.left == 0:
             whole, whole_bytes = before, done
@@ -322,8 +325,8 @@ def verify(path: Path, claims: Iterable[Claim] = ()) -> Report:
     lost = max(seen, default=0)
     if lost > whole.seq:
         reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} has seen {prefix_of(path)}{lost}"
-        return Report(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside)
-    return Report(True, whole.seq, whole, 0, "", unfinished, aside)
+        return Report(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside, whole_bytes)
+    return Report(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
 
 
 def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
@@ -351,13 +354,12 @@ def claims_in(path: Path) -> Iterator[Claim]:
                 yield Claim(int(number), digest, event.id)
 
 
-def _lines_of(path: Path, after: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and text of every finished line behind record `after`."""
+def _lines_of(path: Path, after: int = 0, at: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and text of every finished line behind record `after`, or from byte `at` on."""
     if not path.exists():
         return
     with path.open("rb") as file:
-        if after > 0:
-            file.seek(_start_behind(file, after))
+        file.seek(_start_behind(file, after) if after > 0 else at)
         for number, line in enumerate(file, 1):
             if line.endswith(b"\n"):
                 yield number, line[:-1]
