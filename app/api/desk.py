@@ -8,12 +8,13 @@ from sqlmodel import col, func, select
 
 from app.api import models as m
 from app.api.context import At, Desk, Who, now_ms
+from app.api.guards import guards
 from app.api.models_people import PullAsked
 from app.reading import state_of, walks_on
 from app.supervisor import beat_of
 from engine.control import halt
 from engine.control.config import active
-from engine.control.limits import HardLimits, limits_of
+from engine.control.limits import limits_of
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.health import checks, holder
@@ -37,7 +38,7 @@ def desk(at: At, _: Who) -> m.DeskSaid:
     """Everything the first panel shows: data, time, halt, worker, money, guards, model, health."""
     now, home = now_ms(), at.home
     state, beat, hard = state_of(home), beat_of(home.path), limits_of(home.path)
-    pid = holder(home.path / "journal" / "desk.lock")
+    pid, journal = holder(home.path / "journal" / "desk.lock"), journal_of(home.path)
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
         turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
@@ -54,7 +55,7 @@ def desk(at: At, _: Who) -> m.DeskSaid:
         drawdown_frac=drawdown,
         gross_frac=gross_frac,
         limits={k: float(v) for k, v in hard.model_dump().items()},
-        guards=guards(hard, drawdown, gross_frac, state["sleeves"]),
+        guards=guards(journal, mark_at(journal), hard, active(home.engine)[1].sleeves),
         model=model_said(at),
         checks=[m.Check(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
@@ -83,25 +84,6 @@ def worker_said(beat: Mapping[str, Any], pid: int | None) -> m.Worker:
         bars_per_second=beat.get("bars_per_second") if alive else None,
         replay_until_ms=beat.get("replay_until_ms") if alive else None,
     )
-
-
-def guards(hard: HardLimits, drawdown: float | None, gross: float | None, sleeves: Mapping[str, Any]) -> list[m.Guard]:
-    """How near the desk is to each of its limits."""
-    count = sum(len((s.get("position") or {}).get("layers", ())) for s in sleeves.values())
-    found = [
-        ("drawdown from the peak (halts the desk)", drawdown, hard.drawdown_frac_max, "frac"),
-        ("gross exposure, times equity", gross, hard.gross_frac_max, "ratio"),
-    ]
-    per: dict[str, float] = {}
-    for name, s in sleeves.items():
-        position, equity = s.get("position"), s.get("equity")
-        if position and equity and position.get("notional") is not None:
-            per[f"leverage of {name}"] = abs(position["notional"]) / equity
-    found += [(name, value, hard.leverage_max, "ratio") for name, value in per.items()] if count else []
-    return [
-        m.Guard(name=name, value=value, limit=limit, used_frac=None if value is None else value / limit, unit=unit)
-        for name, value, limit, unit in found
-    ]
 
 
 @router.get("/desk/equity")

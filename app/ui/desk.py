@@ -13,8 +13,9 @@ from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
 from app.ui.safe import chart, words
 
-TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts and checks", "handover": "Handover"}
+TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts", "handover": "Handover"}
 EVERY_S = 5
+GUARDS = 9  # shown, those nearest to their limits
 NEAR = 0.8  # of a limit: red from here on
 
 
@@ -66,15 +67,17 @@ def overview(door: Door) -> None:
 
 def _figures(desk: Mapping[str, Any]) -> None:
     """Four numbers and what is tripped."""
-    one, two, three, four = st.columns(4)
-    one.metric("Equity, USDT", money(desk.get("equity")))
-    two.metric(
-        "Drawdown from peak",
-        percent(desk.get("drawdown_frac")),
-        help=f"halts at {percent((desk.get('limits') or {}).get('drawdown_frac_max'))}",
+    halts = percent((desk.get("limits") or {}).get("drawdown_frac_max"))
+    peak = f"below {money(desk.get('peak'))}, the highest since the desk began or was last released; halts at {halts}"
+    figures = (
+        ("Equity, USDT", money(desk.get("equity")), "all sleeves, marked at the last close"),
+        ("Drawdown since start or release", percent(desk.get("drawdown_frac")), peak),
+        ("Gross exposure", percent(desk.get("gross_frac"), 1), "open and working notional, of equity"),
+        ("Version", number(desk.get("version")), f"of the configuration; active: {number(desk.get('active_version'))}"),
     )
-    three.metric("Gross exposure", percent(desk.get("gross_frac"), 1), help="open and working notional, of equity")
-    four.metric("Version", number(desk.get("version")), help=f"active: {number(desk.get('active_version'))}")
+    with st.container(horizontal=True, key="figures"):
+        for label, value, about in figures:
+            st.metric(label, value, help=about)
     for breaker in desk.get("breakers") or []:
         st.error(f"Breaker tripped: {words(breaker, 200)}", icon=":material/bolt:")
     if desk.get("state") not in (None, "running"):
@@ -89,7 +92,8 @@ def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
     if not known:
         st.caption("No limit has been measured against yet.")
         return
-    known = sorted(known, key=lambda g: float(g["used_frac"]))[-12:]
+    known = sorted(known, key=lambda g: float(g["used_frac"]))
+    less, known = known[:-GUARDS], known[-GUARDS:]
     used = [min(1.0, max(0.0, float(g["used_frac"]))) for g in known]
     colors = ["#d9655f" if u >= NEAR else "#e8c547" if u >= 0.5 else "#5aa9e6" for u in used]
     drawn = go.Figure(go.Bar(x=used, y=list(range(len(known))), orientation="h", marker={"color": colors}, hoverinfo="skip"))
@@ -100,6 +104,8 @@ def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
     drawn.update_yaxes(visible=False, range=[-0.6, len(known) - 0.2])
     drawn.update_layout(height=50 + 38 * len(known), margin={"l": 8, "r": 20, "t": 4, "b": 8}, bargap=0.72)
     st.plotly_chart(drawn, key="guards", config=charts.CONFIG, width="stretch")
+    if less:
+        st.caption(f"{len(less)} more limits, each used {percent(less[-1]['used_frac'], 0)} or less")
     unknown = [str(g.get("name")) for g in guards if not is_number(g.get("used_frac"))]
     if unknown:
         st.caption(f"Not measured yet: {words(', '.join(unknown), 300)}")

@@ -30,6 +30,10 @@ section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justif
 [class*="st-key-thread_"] button p { text-align: left; }
 td a { white-space: nowrap; }
 [data-testid="stMarkdownContainer"]:has(table) { overflow-x: auto; }
+.st-key-strip [data-testid="stHorizontalBlock"], .st-key-standing { row-gap: .15rem; }
+.st-key-figures > div { flex: 1 1 9rem; }
+.st-key-alerted [data-testid="stAlert"] { flex: 1 1 20rem; }
+.st-key-alerted button { min-height: 1.7rem; padding: 0 .6rem; }
 [class*="st-key-line_"] { gap: .5rem; margin-bottom: -.9rem; }
 [class*="st-key-line_"] button { min-height: 1.6rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.6rem; }
@@ -91,7 +95,7 @@ def _standing(door: Door, session: Mapping[str, Any]) -> None:
             st.error(said, icon=":material/front_hand:")
         return
     st.session_state.pop("by_file", None)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="standing"):
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
     halted_banner(door, desk.get("halt") or {}, session)
