@@ -4,6 +4,7 @@ Thread, turns and jobs are rows of the API; the address holds the thread's id an
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
@@ -35,7 +36,9 @@ def show(door: Door, role: str) -> None:
         jobs.live(door, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
         for owed in thread.get("owed") or []:
             jobs.awaited(door, str(owed["id"]))
-    _input(door, role, str(thread["id"]) if thread else "new")
+    # inside the page while nothing was asked: a field at the foot would keep the page scrolled past the first panel
+    with st.container() if thread is None or not thread["turns"] else nullcontext():
+        _input(door, role, str(thread["id"]) if thread else "new")
 
 
 def _thread(door: Door, role: str) -> dict[str, Any] | None:

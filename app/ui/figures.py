@@ -68,6 +68,12 @@ def length(seconds: Any) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def clock(seconds: float) -> str:
+    """What is left, to the second: 23:59:58."""
+    left = max(0, int(seconds))
+    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+
+
 def figure(value: Any, unit: str) -> str:
     """A value in its unit, as guards and facts carry it."""
     forms = {"frac": percent, "usd": money, "price": price, "count": count, "bars": count, "ms": when}

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.ui import card, links, versions
 from app.ui.door import Door, Trouble
-from app.ui.figures import length, when
+from app.ui.figures import clock, when
 from app.ui.safe import plain, words
 
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed anew
@@ -74,7 +74,8 @@ def _card(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> No
         st.markdown(card.diff_table(held))
         card.worst_case(held)
         card.standing(held)
-        _countdown(held)
+        if held.get("state") == "pending":
+            _countdown(door, ident, int(held["created_ms"]), int(held["expires_ms"]))
         _buttons(door, session, held)
         card.told(ident)
         if held.get("state") == "applied":
@@ -83,12 +84,17 @@ def _card(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> No
         card.evidence(door, held)
 
 
-def _countdown(held: Mapping[str, Any]) -> None:
-    """Time left, as a bar of the card's whole life."""
-    if held.get("state") != "pending":
+@st.fragment(run_every=2)
+def _countdown(door: Door, ident: str, created_ms: int, expires_ms: int) -> None:
+    """Time left, counted down; whoever decides it elsewhere, or its end, is noticed here."""
+    left, whole = expires_ms - _now_ms(), max(1, expires_ms - created_ms)
+    st.progress(min(1.0, max(0.0, left / whole)), text=f"{clock(left / 1000)} left to decide" if left > 0 else "expired")
+    try:
+        state = door.get(f"/api/proposals/{ident}").get("state")
+    except Trouble:  # the strip says so
         return
-    left, whole = held["expires_ms"] - _now_ms(), max(1, held["expires_ms"] - held["created_ms"])
-    st.progress(min(1.0, max(0.0, left / whole)), text=f"{length(left / 1000)} left to decide" if left > 0 else "expired")
+    if state != "pending":
+        st.rerun()
 
 
 def _buttons(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:

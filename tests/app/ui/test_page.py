@@ -1,5 +1,6 @@
 """The page on a small made-up API, without a browser: what it says and asks, and that nothing foreign gets out."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,15 @@ def test_a_loosening_needs_a_second_click_and_then_shows_its_adoption(fake: Fake
     assert "Adopted: the desk runs version 2" in said(at)
 
 
+def test_the_time_left_to_decide_counts_in_seconds(fake: Fake) -> None:
+    """Hours, minutes and seconds; only what waits has a countdown."""
+    at = page(tab="proposals", proposal="prop-1")
+    told = [str(p.proto.text) for p in at.get("progress")]
+    assert any(re.fullmatch(r"(19:59:5\d|20:00:00) left to decide", text) for text in told), told
+    fake.proposals["prop-1"]["state"] = "applied"
+    assert not page(tab="proposals", proposal="prop-1").get("progress")
+
+
 def test_a_stale_proposal_can_be_proposed_anew(fake: Fake) -> None:
     """No approve button on what is no longer pending; refresh asks for a new card."""
     fake.proposals["prop-1"] = card("prop-1", "tightens") | {"state": "stale", "state_reason": "a halt began"}
@@ -320,8 +330,6 @@ def test_a_hostile_name_does_nothing_anywhere(fake: Fake, where: dict[str, str])
 
 def check_harmless(markdown: str) -> None:
     """Nothing that a markdown reader would turn into an image, a link, a tag or a live address."""
-    import re
-
     assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(\w+:|(?<!\\)<\w", markdown), markdown
     assert not re.search(r"https?://|www\.evil|:(?:red|material)\[", re.sub(r"`[^`]*`", "", markdown)), markdown
 
