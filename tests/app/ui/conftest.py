@@ -1,10 +1,24 @@
-"""A made-up API that the page is pointed at."""
+"""A made-up API that the page is pointed at, and Debian's browser."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from tests.app.ui.browsers import CHROMIUM
 from tests.app.ui.fake_api import Fake, serving
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's browser."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as p:
+        made = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield made
+        made.close()
 
 
 @pytest.fixture

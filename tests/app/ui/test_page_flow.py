@@ -4,140 +4,43 @@ One desk on a short synthetic market for all of them, so they run in the order t
 Chromium. No request may leave the machine, in any step.
 """
 
-import json
 import os
-import select
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from app.supervisor import beat_of
+from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.papers import furnished
 
 pytestmark = pytest.mark.long
-WAIT_S = 90.0
-WAIT_MS = 40_000
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
 COMPARE = "Backtest trend on BTC-USDT 15m, and compare a 2 ATR with a 3 ATR stop"
 
 
-class Running:
-    """A desk that runs, and where its page is."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, (self.api, self.ui) = home, free_ports()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_"))}
-        where = {"NIGHTDESK_HOME": str(home), "NIGHTDESK_API_PORT": str(self.api), "NIGHTDESK_UI_PORT": str(self.ui)}
-        self.env = {**kept, **where}
-        self.page = f"http://127.0.0.1:{self.ui}/"
-
-    def command(self, *words: str) -> dict[str, Any]:
-        """A command of a second terminal, as JSON."""
-        done = subprocess.run(
-            [*NIGHTDESK, *words, "--json"], env=self.env, capture_output=True, text=True, timeout=WAIT_S, check=False
-        )
-        return json.loads(done.stdout)
-
-    def api_pid(self) -> int:
-        """The process that listens on the API's port."""
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            words = entry.read_bytes().split(b"\0") if entry.exists() else []
-            if b"app.api" in words and f"NIGHTDESK_API_PORT={self.api}".encode() in (entry.parent / "environ").read_bytes().split(
-                b"\0"
-            ):
-                return int(entry.parent.name)
-        raise AssertionError("no API runs")
-
-
-def free_ports() -> tuple[int, int]:
-    """Two loopback ports that nobody listens on."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1]), int(two.getsockname()[1])
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        select.select([], [], [], 0.1)
-    raise AssertionError(why)
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """`nightdesk up` with worker, API and page."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    made = Running(furnished(tmp_path_factory.mktemp("flow") / "home", 45))
-    log = (made.home.parent / "up.log").open("w")
-    up = subprocess.Popen(
-        [*NIGHTDESK, "up", "--bars-per-second", "4"], env=made.env, stdout=log, stderr=log, start_new_session=True
-    )
-    try:
+    made = Place(furnished(tmp_path_factory.mktemp("flow") / "home", 45))
+    with started(made, "up", "--bars-per-second", "4"):
         until(lambda: beat_of(made.home).get("phase") == "running", "the worker never ran")
-        until(lambda: answers(made.api) and answers(made.ui), "API or page never listened")
+        until(made.listens, "API or page never listened")
         yield made
-    finally:
-        up.send_signal(signal.SIGTERM)
-        up.wait(WAIT_S)
-        log.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's browser."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        made = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield made
-        made.close()
 
 
 @pytest.fixture
-def page(desk: Running, chromium: Any) -> Iterator[Any]:
-    """A browser of vera's, logged in by the one-time link; whatever it asks for stays on this machine."""
+def page(desk: Place, chromium: Any) -> Iterator[Any]:
+    """A browser of vera's; whatever it asks for stays on this machine."""
     made, asked = browser(desk, chromium)
     yield made
     made.context.close()
     assert not asked, f"the page asked elsewhere: {asked}"
 
 
-def browser(desk: Running, chromium: Any) -> tuple[Any, list[str]]:
-    """A new browser profile, logged in, and the list of requests that left the machine."""
-    asked: list[str] = []
-    made = chromium.new_context(viewport={"width": 1360, "height": 900}).new_page()
-    made.set_default_timeout(WAIT_MS)
-    made.on(
-        "request",
-        lambda r: asked.append(r.url) if not r.url.startswith((desk.page, "http://127.0.0.1", "data:", "blob:")) else None,
-    )
-    made.goto(desk.command("login", "--as", "vera")["url"])
-    made.locator(".st-key-strip").wait_for()
-    return made, asked
-
-
-def ask(page: Any, desk: Running, role: str, text: str) -> None:
+def ask(page: Any, desk: Place, role: str, text: str) -> None:
     """Ask a role in a new thread and wait for the whole answer."""
     page.goto(f"{desk.page}?tab=chat&role={role}")
     page.get_by_text("no real order leaves this desk").wait_for()
@@ -146,7 +49,7 @@ def ask(page: Any, desk: Running, role: str, text: str) -> None:
     page.get_by_text("OFFLINE model ·").last.wait_for()
 
 
-def test_the_first_panel_says_what_is_real(page: Any, desk: Running) -> None:
+def test_the_first_panel_says_what_is_real(page: Any, desk: Place) -> None:
     """Paper, synthetic, desk time, offline, worker; one button for data, and nothing was fetched."""
     for words in (
         "PAPER",
@@ -160,7 +63,7 @@ def test_the_first_panel_says_what_is_real(page: Any, desk: Running) -> None:
     assert not list((desk.home / "data").glob("*.parquet"))
 
 
-def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, desk: Running, chromium: Any) -> None:
+def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, desk: Place, chromium: Any) -> None:
     """The thread is in the address: a reload and a second browser find the same answer; a number leads to its run."""
     ask(page, desk, "developer", COMPARE)
     page.locator("td", has_text="cannot be told apart").or_(page.locator("td", has_text="verdict")).first.wait_for()
@@ -179,7 +82,7 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
     assert not asked
 
 
-def test_a_question_of_another_role_is_carried_there(page: Any, desk: Running) -> None:
+def test_a_question_of_another_role_is_carried_there(page: Any, desk: Place) -> None:
     """Two clicks, and the advisor answers it."""
     ask(page, desk, "operator", "Where does the P&L come from?")
     page.get_by_role("button", name="Carry it to the advisor").click()
@@ -188,7 +91,7 @@ def test_a_question_of_another_role_is_carried_there(page: Any, desk: Running) -
     assert "role=advisor" in page.url
 
 
-def test_a_tightening_is_approved_in_chat_and_adopted(page: Any, desk: Running) -> None:
+def test_a_tightening_is_approved_in_chat_and_adopted(page: Any, desk: Place) -> None:
     """Proposed by the operator, approved by vera in chat; the card ticks to adopted when the worker has journaled it."""
     ask(page, desk, "operator", "Reduce the leverage of btc-trend to 2")
     page.get_by_text("TIGHTENS").first.wait_for()
@@ -200,7 +103,7 @@ def test_a_tightening_is_approved_in_chat_and_adopted(page: Any, desk: Running) 
     assert [(p["state"], p["decided_by"]["name"]) for p in listed] == [("applied", "vera")]
 
 
-def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Running) -> None:
+def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) -> None:
     """No Approve in chat; on its page LOOSENS, worst case, evidence side by side, a second click; then a rollback."""
     ask(page, desk, "developer", "Propose stop_atr 3 for the ETH trend sleeve")
     page.get_by_text("LOOSENS").first.wait_for()
@@ -218,7 +121,7 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Running) 
     page.get_by_text("equals version 2").wait_for()
 
 
-def test_the_desk_tab_shows_the_desk(page: Any, desk: Running) -> None:
+def test_the_desk_tab_shows_the_desk(page: Any, desk: Place) -> None:
     """Curves, guardrails, sleeves; the timeline leads to an event's story."""
     page.goto(f"{desk.page}?tab=desk")
     page.locator(".js-plotly-plot").nth(1).wait_for()
@@ -230,7 +133,7 @@ def test_the_desk_tab_shows_the_desk(page: Any, desk: Running) -> None:
     assert "event=d-" in page.url
 
 
-def test_a_running_turn_and_the_thread_outlive_the_api(page: Any, desk: Running) -> None:
+def test_a_running_turn_and_the_thread_outlive_the_api(page: Any, desk: Place) -> None:
     """The API is killed in mid-turn: once it is back the thread is there, its turn closed with a plain answer."""
     page.goto(f"{desk.page}?tab=chat&role=developer")
     page.get_by_text("no real order leaves this desk").wait_for()
@@ -238,14 +141,14 @@ def test_a_running_turn_and_the_thread_outlive_the_api(page: Any, desk: Running)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Cancel").wait_for()
     address = page.url
-    os.kill(desk.api_pid(), signal.SIGKILL)
+    os.kill(desk.processes("app.api")[0], signal.SIGKILL)
     page.goto(address)  # before or after it is back: the page waits for it
     page.get_by_text("Backtest reversion on SOL-USDT").first.wait_for()
     page.get_by_text("OFFLINE model").last.wait_for()
     assert page.get_by_role("button", name="Cancel").count() == 0
 
 
-def test_halt_and_release(page: Any, desk: Running) -> None:
+def test_halt_and_release(page: Any, desk: Place) -> None:
     """A reason, the banner on every tab, latched for the command line too; released with a reason."""
     page.get_by_role("button", name="HALT").click()
     page.get_by_label("Why").fill("fills look wrong")
