@@ -1,6 +1,7 @@
 """`nightdesk journal verify | tail | replay | explain`: what was seen, decided and done, and why.
 
-Called by app/cli/main.py. Reads the two journals of the home and the folders of stored runs; writes nothing.
+Called by app/cli/main.py. Reads the two journals of the home and the folders of stored runs; `verify` notes in
+the database how far both were whole, nothing else is written.
 """
 
 import re
@@ -33,7 +34,8 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(as_json: bool = JSON) -> None:
-    """Walk both hash chains and hold them against each other and the database. Exit code 1 when one does not verify."""
+    """Walk both hash chains from their first record and hold them against each other, the database and the daily handovers.
+    Exit code 1 when one does not verify."""
     from app.home import open_home
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash

@@ -1,21 +1,33 @@
 """Heads of the journals, noted where the journals are not: in the database. Called by worker, approvals and verification.
 
 A hash chain alone does not see that whole records were dropped at its end. The database remembers how far each journal
-had come, and each journal remembers the other's head; `verify_home` holds all of it together.
+had come, each journal remembers the other's head, and each daily handover names both; `verify_home` holds all of it together.
+
+Two ways to verify. `verify_home` walks both chains from their first record and trusts no memory. `verify_since` walks only what
+was added since the last time both were found whole: of the bytes before, the database keeps a BLAKE3 digest, which is worked out
+again (a year's journal in seconds, where walking it takes a minute). A bit that changed is seen by both; what only the first one
+sees is a journal *and* a database changed to fit each other.
 """
 
+import json
+import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import col, select, update
 
-from engine.errors import JournalBroken
+from engine.errors import DeskError, JournalBroken
+from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write
-from engine.store.journal import Claim, Head, Report, claims_in, verify
-from engine.store.tables import Anchor
+from engine.store.journal import Claim, Head, Report, claims_in, find, verify
+from engine.store.tables import Anchor, Handover, Verified
 
 JOURNALS = ("desk", "people")
+PIECE = 1 << 22  # bytes digested at once
+BEGIN = Tail(EMPTY, 0)
 
 
 def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
@@ -37,13 +49,111 @@ def anchored(engine: Engine, journal: str) -> list[Claim]:
         return [Claim(row.seq, row.hash, "the database")] if row else []
 
 
-def verify_home(folder: Path, engine: Engine | None) -> dict[str, Report]:
-    """Verify both journals in `folder` against themselves, each other and the database (when given): name -> report."""
-    paths = {name: folder / f"{name}.jsonl" for name in JOURNALS}
-    reports = {}
+def handed_over(engine: Engine, journal: str) -> list[Claim]:
+    """What the daily handovers have said of a journal's head, one claim a day."""
+    with read(engine) as session:
+        rows = [(row.day, row.body) for row in session.exec(select(Handover).order_by(col(Handover.day))).all()]
+    heads = [(day, (json.loads(body).get("heads") or {}).get(journal) or {}) for day, body in rows]
+    return [Claim(int(head["seq"]), str(head["hash"]), f"the handover of {day}") for day, head in heads if head.get("seq")]
+
+
+def known_of(engine: Engine, journal: str) -> list[Claim]:
+    """Everything that the database knows of a journal's heads."""
+    row = _row(engine, journal)
+    before = [Claim(row.seq, row.hash, f"the verification of {_said(row.noted_ms)}")] if row else []
+    return [*anchored(engine, journal), *handed_over(engine, journal), *before]
+
+
+def verify_home(folder: Path, engine: Engine | None, now_ms: int | None = None) -> dict[str, Report]:
+    """Verify both journals in `folder`, whole, against themselves, each other and the database (when given): name -> report.
+
+    When both are whole that is noted, so that `verify_since` may go on from here; `now_ms` is wall time (the clock's without).
+    """
+    return _verified(folder, engine, dict.fromkeys(JOURNALS, (BEGIN, None)), now_ms)
+
+
+def verify_since(folder: Path, engine: Engine, now_ms: int | None = None) -> dict[str, Report]:
+    """The same verdict, walking only what was added since both journals were last found whole; all of it the first time.
+
+    Called before a release. Where the bytes before are not those that were verified, where the database has forgotten, and where
+    anything does not fit, everything is walked and the first fault named.
+    """
+    starts: dict[str, tuple[Tail, Any]] = {}
+    for name, path in _paths(folder).items():
+        row = _row(engine, name)
+        digest = _digested(path, 0, row.end_bytes) if row is not None else None
+        if row is None or digest is None or digest.hexdigest() != row.digest:
+            return verify_home(folder, engine, now_ms)
+        starts[name] = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes), digest
+    found = _verified(folder, engine, starts, now_ms)
+    return found if all(report.ok for report in found.values()) else verify_home(folder, engine, now_ms)
+
+
+def _verified(folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], now_ms: int | None) -> dict[str, Report]:
+    """Both journals from where they were found whole; noted when they are."""
+    paths, reports = _paths(folder), {}
     for name, partner in zip(JOURNALS, reversed(JOURNALS), strict=True):
-        claims = anchored(engine, name) if engine is not None else []
+        start = starts[name][0]
+        claims = known_of(engine, name) if engine is not None else []
         with suppress(JournalBroken):  # a broken partner's own report says so
-            claims += list(claims_in(paths[partner]))
-        reports[name] = verify(paths[name], claims)
+            claims += list(claims_in(paths[partner], starts[partner][0].head.seq))
+        newer = [claim for claim in claims if claim.seq > start.head.seq]
+        reports[name] = _older(paths[name], claims, start) or verify(paths[name], newer, start)
+    if engine is not None and all(report.ok for report in reports.values()):
+        _note(engine, paths, starts, reports, now_ms)
     return reports
+
+
+def _digested(path: Path, start: int, end: int, digest: Any = None) -> Any:
+    """BLAKE3 of a file's bytes up to `end`, going on with the `digest` of those up to `start`; None when it has fewer."""
+    from blake3 import blake3
+
+    digest, left = digest or blake3(), end - start
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(start)
+        while left and (piece := file.read(min(PIECE, left))):
+            digest.update(piece)
+            left -= len(piece)
+    return None if left else digest
+
+
+def _older(path: Path, claims: list[Claim], start: Tail) -> Report | None:
+    """What contradicts a claim about a record that is not walked again; None when nothing does."""
+    for claim in claims:
+        if 0 < claim.seq <= start.head.seq:
+            event = find(path, f"{prefix_of(path)}{claim.seq}")
+            if event is None or event.hash != claim.hash:
+                reason = f"{claim.by} has seen another {prefix_of(path)}{claim.seq}: the journal was written anew"
+                return Report(False, start.head.seq, start.head, claim.seq, reason, 0, (), start.end)
+    return None
+
+
+def _paths(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.jsonl" for name in JOURNALS}
+
+
+def _row(engine: Engine, journal: str) -> Verified | None:
+    with read(engine) as session:
+        row = session.get(Verified, journal)
+        if row is not None:
+            session.expunge(row)
+        return row
+
+
+def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str, Report], now_ms: int | None) -> None:
+    """Remember how far both are whole, with which bytes. A database that cannot be written changes no verdict."""
+    at = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    rows = []
+    for name, report in reports.items():  # all reading before the transaction: nobody waits for it
+        start, before = starts[name]
+        digest = _digested(paths[name], start.end, report.end_bytes, before)
+        if digest is not None:
+            head = {"seq": report.head.seq, "hash": report.head.hash, "end_bytes": report.end_bytes}
+            rows.append(Verified(journal=name, **head, digest=digest.hexdigest(), noted_ms=at))
+    with suppress(DeskError), write(engine) as session:
+        for row in rows:
+            session.merge(row)
+
+
+def _said(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -343,10 +343,10 @@ def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
     return "", event
 
 
-def claims_in(path: Path) -> Iterator[Claim]:
-    """What this journal has recorded of the other one's heads."""
+def claims_in(path: Path, after: int = 0) -> Iterator[Claim]:
+    """What this journal has recorded of the other one's heads, in its records behind number `after`."""
     said = ""
-    for event in read(path):
+    for event in read(path, after=after):
         if event.other and event.other != said:
             said = event.other
             number, _, digest = said.partition("-")[2].partition(":")
