@@ -18,7 +18,7 @@ from agents.offline.plans import told as words_of
 from agents.owed import CODE, Owed
 from agents.render import one_line, safe
 from agents.state import Done
-from agents.turns import Office, Told, answer_of, close, stamp_of
+from agents.turns import Office, Told, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Proposal
@@ -53,9 +53,11 @@ def post(office: Office, owed: Owed) -> bool:
             return False
         ctx = _context(office, owed, held)
         result = _result(ctx, owed)
-        if result.status == "started" and result.job and owed.tries + 1 < TRIES_MAX:
-            rows.put_back(office.engine, owed._replace(jobs=(result.job,), tries=owed.tries + 1))
-            return False
+        if result.status == "started" and result.job:
+            if owed.tries + 1 < TRIES_MAX:
+                rows.put_back(office.engine, owed._replace(jobs=(result.job,), tries=owed.tries + 1))
+                return False
+            result = ToolResult("failed", "what it stands on changed each time it was made again. Ask again")
         _tell(office, owed, ctx, result)
     except DeskError:
         rows.put_back(office.engine, owed)  # nothing when it was closed already
@@ -111,8 +113,8 @@ def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> N
     told.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
     text, struck = _text(office, owed, ctx, done)
     answer = answer_of(office, owed.thread, owed.id, ctx.role, text, None, [done], struck)
-    close(office, owed.id, answer, [done], ctx)
-    told.event("answer", answer)
+    close(office, told, answer, [done], ctx)
+    hand_off(office)
 
 
 def _text(office: Office, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
@@ -22,6 +23,7 @@ from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.contract import Evidence, Fact
 
 FRESH_MS = 12 * 3_600_000  # wall time after which a thread is not picked up again unless it is named
+NOTHING: Mapping[str, Any] = {}
 FACTS_KEPT = 4000  # of a thread; the oldest go first
 EARLIER_KEPT = 40
 
@@ -100,7 +102,7 @@ def load(engine: Engine, thread: str) -> Open:
             .order_by(col(Turn.created_ms).desc())
             .limit(EARLIER_KEPT)
         ).all()
-        body = json.loads(row.body)
+        body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
     return Open(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
 
@@ -111,7 +113,7 @@ def _fact(stored: Sequence[Any]) -> Fact:
 
 
 def _earlier(turn: Turn) -> Earlier:
-    answer, body = json.loads(turn.answer), json.loads(turn.body)
+    answer, body = orjson.loads(turn.answer), orjson.loads(turn.body)
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
     made = tuple(answer.get("proposals", ()))
@@ -121,8 +123,11 @@ def _earlier(turn: Turn) -> Earlier:
 # --------------------------------------------------------------------------- a turn
 
 
-def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms: int) -> str:
-    """Write the running turn; its id. Busy when the thread has one that runs; a dead one is closed as interrupted."""
+def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms: int, begun: Mapping[str, Any] = NOTHING) -> str:
+    """Write the running turn and its first event, `begun` (what else it says: `begun`); the turn's id.
+
+    Busy when the thread has one that runs; a dead one is closed as interrupted.
+    """
     identity = _identity("u", now_ms)
     with db.write(engine) as session:
         for row in session.exec(select(Turn).where(Turn.thread == thread, Turn.state == "running")).all():
@@ -141,6 +146,8 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
                 body=body,
             )
         )
+        said = {"thread": thread, "turn": identity, "role": role, **begun}
+        session.add(TurnEvent(turn=identity, n=1, kind="begun", created_ms=now_ms, body=_json(said)))
     return identity
 
 
@@ -188,8 +195,7 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
 def tell(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
     """Store event `n` of a turn."""
     with db.write(engine) as session:
-        text = json.dumps(dict(body), ensure_ascii=False, default=str)
-        session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=text))
+        session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=_json(body)))
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -211,23 +217,32 @@ def end(
     now_ms: int,
     kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
     owed: Callable[[Turn], Sequence[Turn]] = lambda _row: (),
+    n: int | None = None,
 ) -> None:
-    """Close a turn with its answer, and in the same transaction its thread's handles and facts (`kept`), and what is `owed`."""
+    """Close a turn with its answer; in the same transaction its thread's handles and facts (`kept`), what is `owed`, and the
+    answer as event `n` (None: it is no event). A turn that has ended already stays as it is."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None or row.state != "running":
             return
         row.state, row.ended_ms = state, now_ms
-        row.answer = json.dumps(dict(answer), ensure_ascii=False, default=str)
-        row.body = json.dumps({**json.loads(row.body), "calls": list(calls)}, ensure_ascii=False, default=str)
+        row.answer = _json(answer)
+        row.body = _json({**json.loads(row.body), "calls": list(calls)})
         session.add(row)
+        if n is not None:
+            session.add(TurnEvent(turn=turn, n=n, kind="answer", created_ms=now_ms, body=row.answer))
         session.add_all(owed(row))
         thread = session.get(Thread, row.thread)
         if kept is not None and thread is not None:
             handles, facts = kept
             latest = [[*fact[:5], list(fact.evidence)] for fact in facts.values()][-FACTS_KEPT:]
-            thread.body = json.dumps({"handles": dict(handles), "facts": latest}, ensure_ascii=False, default=str)
+            thread.body = _json({"handles": dict(handles), "facts": latest})
             session.add(thread)
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    """A body as it is stored."""
+    return json.dumps(dict(body), ensure_ascii=False, default=str)
 
 
 def jobs_of(engine: Engine, turn: str) -> list[str]:

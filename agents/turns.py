@@ -70,32 +70,44 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
     who, question = role_of(role), _question(text)
     now_ms = office.now_ms()
     where = threads.find(office.engine, who.name, person, thread, now_ms)
-    turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms)
-    told = Told(office, turn)
+    privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
+    begun = {"model": _model(office.model)} | ({"privacy": privacy} if privacy else {})
+    turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms, begun)
+    told = Told(office, turn, 1)
+    try:
+        answer = yield from _answered(office, told, where, who.name, question, person, begun)
+        yield {"n": told.n, "kind": "answer", **answer}
+    finally:
+        hand_off(office)  # after the answer: nobody waits for it
+    return answer
+
+
+def _answered(
+    office: Office, told: "Told", thread: str, role: str, question: str, person: str, begun: Event
+) -> Generator[Event, None, Event]:
+    """Every event but the last, which is stored when this returns."""
     calls: list[Done] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
     try:
-        begun = {"thread": where, "turn": turn, "role": who.name, "model": _model(office.model)}
-        privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
-        yield told.event("begun", begun | ({"privacy": privacy} if privacy else {}))
-        office.record("ask", {"role": who.name, "person": one_line(person, 80), "thread": where, "turn": turn, "text": question})
+        yield {"n": 1, "kind": "begun", "thread": thread, "turn": told.turn, "role": role, **begun}
+        asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": told.turn, "text": question}
+        office.record("ask", asked)
         if (reason := halt_reason(question)) is not None:
-            answer = answer_of(office, where, turn, who.name, office.halt(reason, person))
+            answer = answer_of(office, thread, told.turn, role, office.halt(reason, person))
         else:
-            held = threads.load(office.engine, where)
-            work = _work(office, who.name, question, person, held, turn)
+            held = threads.load(office.engine, thread)
+            work = _work(office, role, question, person, held, told.turn)
             ctx = work.ctx
             state = yield from _run(work, told, calls)
             struck = [s._asdict() for s in state["struck"]]
-            answer = answer_of(office, where, turn, who.name, state["answer"], work, calls, struck)
+            answer = answer_of(office, thread, told.turn, role, state["answer"], work, calls, struck)
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
-        answer = answer_of(office, where, turn, who.name, f"That did not work: {safe(str(error))}")
+        answer = answer_of(office, thread, told.turn, role, f"That did not work: {safe(str(error))}")
     finally:
-        close(office, turn, answer, calls, ctx)
-    yield told.event("answer", answer)
+        close(office, told, answer, calls, ctx)
     return answer
 
 
@@ -124,8 +136,8 @@ def safe_question(text: str) -> str:
 class Told:
     """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
 
-    def __init__(self, office: Office, turn: str) -> None:
-        self.office, self.turn, self.n = office, turn, 0
+    def __init__(self, office: Office, turn: str, n: int = 0) -> None:
+        self.office, self.turn, self.n = office, turn, n
 
     def event(self, kind: str, body: Mapping[str, Any]) -> Event:
         if kind == "tool_progress":
@@ -260,9 +272,12 @@ def _proposed(entry: Done) -> list[Any]:
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
-    """End the turn's row and journal it, also when the reader went away in the middle. Calls whose jobs still run are owed."""
-    state = "done" if answer is not None else "cancelled"
+def close(office: Office, told: Told, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
+    """End the turn's row with its last event and journal it, also when the reader went away in the middle.
+
+    Calls whose jobs still run are owed.
+    """
+    state, turn = "done" if answer is not None else "cancelled", told.turn
     if answer is None and ctx is not None:
         for job in threads.jobs_of(office.engine, turn):
             ctx.jobs.cancel(job)
@@ -271,12 +286,17 @@ def close(office: Office, turn: str, answer: Event | None, calls: Sequence[Done]
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:
         waits = owed.owed_by(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
-    told = [_kept_call(entry) for entry in calls]
-    threads.end(office.engine, turn, state, stored, told, now_ms, kept, lambda row: owed.rows(row, waits, now_ms))
+    told.n += answer is not None
+    listed, n = [_kept_call(entry) for entry in calls], told.n if answer is not None else None
+    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows(row, waits, now_ms), n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
-    with suppress(ShelfError, OSError):  # the handoff page is a convenience: the answer stands without it
+
+
+def hand_off(office: Office) -> None:
+    """Renew memory's handoff page. It is a convenience: the answer stands without it."""
+    with suppress(ShelfError, OSError):
         write_handoff(office.engine, office.home)
 
 

@@ -108,21 +108,22 @@ class Shelf:
                 return
             whole = _renewed(was.text, block)
             if whole != was.text:
-                self._replace(was, whole)
+                # code's own words are made anew each time: only a page whose other words change leaves a version
+                self._replace(was, whole, keep=_around(was.text) != _around(whole))
 
     def versions(self, topic: str) -> list[Path]:
         """The kept earlier versions of a page, oldest first."""
         return sorted((self.root / ".versions" / topic).glob("*.md"))
 
-    def _replace(self, was: Page, text: str) -> None:
-        """Keep the version that lies there, then put `text`; the shelf's lock is held."""
+    def _replace(self, was: Page, text: str, *, keep: bool = True) -> None:
+        """Keep the version that lies there (unless `keep` is False), then put `text`; the shelf's lock is held."""
         path = self.path(was.topic)
         if path.exists() and path.stat().st_size > PAGE_BYTES_MAX:
             raise ShelfError(f"the page {was.topic} is over {PAGE_BYTES_MAX} bytes: a person should shorten it")
-        folder = self.root / ".versions" / was.topic
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = folder / f"{len(list(folder.glob('*.md'))) + 1:06d}.md"
-        shutil.copy2(path, kept)
+        if keep:
+            folder = self.root / ".versions" / was.topic
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, folder / f"{len(list(folder.glob('*.md'))) + 1:06d}.md")
         now = self.read(was.topic)
         if now is None or now.text != was.text:
             raise ShelfError(f"somebody changed {was.topic} meanwhile; their words stay, nothing was written")
@@ -159,6 +160,11 @@ def _renewed(text: str, block: str) -> str:
         return "".join(parts) + rest
     before = ("".join(parts) + rest).rstrip("\n")
     return f"{before}\n\n{block}" if before else block
+
+
+def _around(text: str) -> str:
+    """What of a page is not code's own unedited block."""
+    return _BLOCK.sub(lambda found: "" if _mark(found[2]) == found[1] else found[0], text)
 
 
 def _put(path: Path, text: str) -> None:

@@ -128,17 +128,31 @@ def test_a_page_over_the_size_is_not_cut_by_code(shelf: Shelf) -> None:
     assert len(shelf.path("handoff").read_text()) == PAGE_BYTES_MAX + 1
 
 
-def test_writers_of_code_do_not_lose_each_other(shelf: Shelf) -> None:
-    """Eight writers at once: a whole page remains and every other version is kept."""
+def test_writers_of_code_leave_one_whole_block(shelf: Shelf) -> None:
+    """Eight writers at once: one of their blocks remains, whole, and what a person wrote around it."""
+    shelf.path("handoff").write_text("mine\n")
     threads = [threading.Thread(target=shelf.write_block, args=("handoff", f"writer {n}")) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    said = [path.read_text() for path in [*shelf.versions("handoff"), shelf.path("handoff")]]
-    assert sorted(line for text in said for line in text.splitlines() if line.startswith("writer")) == [
-        f"writer {n}" for n in range(8)
-    ]
+    text = shelf.path("handoff").read_text()
+    assert text.startswith("mine\n")
+    assert text.count("<!-- end -->") == 1
+    assert len([line for line in text.splitlines() if line.startswith("writer")]) == 1
+
+
+def test_renewing_a_block_leaves_no_pile_of_versions(shelf: Shelf) -> None:
+    """The handoff page is made anew with every turn: only what a person wrote is worth a version."""
+    for n in range(20):
+        shelf.write_block("handoff", f"turn {n}")
+    before = len(shelf.versions("handoff"))
+    assert before <= 1
+    page = shelf.path("handoff")
+    page.write_text(page.read_text().replace("turn 19", "turn 19, and a word of mine"))
+    shelf.write_block("handoff", "turn 20")
+    assert "a word of mine" in shelf.versions("handoff")[-1].read_text()
+    assert len(shelf.versions("handoff")) == before + 1
 
 
 def test_a_note_keeps_its_head_whatever_it_says() -> None:
