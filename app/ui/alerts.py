@@ -70,7 +70,7 @@ def _alerts(door: Door, session: Mapping[str, Any]) -> None:
         st.error(trouble.markdown())
         return
     if held.get("reason"):
-        st.warning(words(held["reason"], 300))
+        st.warning(markdown(str(held["reason"])))
     if not held["items"]:
         st.caption("No alert is open. That nothing is alarmed is no proof of health: see the checks.")
     books: dict[str, str] = {}

@@ -89,7 +89,7 @@ def _inline(text: str) -> str:
 def _shape(found: re.Match[str]) -> str:
     """A recognised piece of a line."""
     if found["code"]:
-        return found["code"]
+        return found["code"].replace(":material/", f":{JOIN}material/")  # an icon's directive is read in code, too
     if found["own"]:
         return f"[{_escaped(found[0])}]({href(OWN[found[0].partition('-')[0]], found[0])})"
     if found["kind"]:
