@@ -1,7 +1,7 @@
 """Turns that run in this process: each in a worker thread of its own, followed by whoever wants to. Called by app.api.turns.
 
 agents.turns.ask makes every event a row before it tells it; a thread here drains it, so a turn goes on whether anybody
-reads or not. A reader waits for `changed` and then reads rows. Progress of a tool is kept here alone, it is no row.
+reads or not. While it runs, its readers are told from here what is in its rows; progress of a tool is here alone, it is no row.
 """
 
 import asyncio
@@ -37,6 +37,8 @@ class Live:
         self.turn, self.thread = turn, thread
         self.stop, self.ended = threading.Event(), threading.Event()
         self.progress: Event | None = None
+        self.told: list[Event] = []  # what is in its rows so far; grows only
+        self.left = False  # its rows say more than `told`: it has ended, or was cancelled
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._mutex = threading.Lock()
 
@@ -81,6 +83,7 @@ class Running:
             office.close()
             raise
         live = self.live[begun["turn"]] = Live(begun["turn"], begun["thread"])
+        live.told.append(begun)
         try:
             self.pool.submit(self._drain, live, events, office)
         except RuntimeError:  # the API is stopping: nobody will run it
@@ -108,6 +111,8 @@ class Running:
         try:
             for event in events:
                 live.progress = event if event["kind"] == "tool_progress" else None
+                if live.progress is None:
+                    live.told.append(event)
                 live.notice()
                 if live.stop.is_set():
                     break
@@ -119,6 +124,7 @@ class Running:
             with contextlib.suppress(Exception):
                 office.close()
             self.live.pop(live.turn, None)
+            live.left = True
             live.ended.set()
             live.notice()
             self.posting.wake()
@@ -154,6 +160,7 @@ class Running:
             forgive(self.desk.engine, turn)
             return
         threads.end(self.desk.engine, turn, "cancelled", {"answer_md": "Cancelled before the answer."}, [], now_ms())
+        live.left = True
         live.notice()
 
     def close(self) -> None:

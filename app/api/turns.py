@@ -154,10 +154,13 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
         while True:
             news.clear()
-            state, rows = await run_in_threadpool(_rows, at, turn, after)
+            if live is not None and not live.left:
+                state, rows = "running", [event for event in live.told if event["n"] > after]
+            else:
+                state, rows = await run_in_threadpool(_rows, at, turn, after)
             for row in rows:
                 after, silent_since = row["n"], time.monotonic()
-                yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False)}\n\n"
+                yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False, default=str)}\n\n"
             if rows and rows[-1]["kind"] in LAST:
                 break
             if state == "cancelled" and not rows:
