@@ -1,12 +1,14 @@
 """Slack's signed requests: body and headers -> a response. Called by the API's Slack callback route, which adds nothing.
 
-A request counts when its signature and timestamp are right (Slack's v0 scheme, five minutes), it is a form, and it was not taken
-before: its digest is stored. A halt is latched even when the database cannot say whether the request is a replay.
+A request counts when its signature and timestamp are right (Slack's v0 scheme, five minutes), it is a form or an event, and it
+was not taken before: its digest, or the event's id, is stored. A halt is latched even when the database cannot say whether the
+request is a replay.
 """
 
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -16,14 +18,15 @@ from sqlmodel import col, delete
 
 from app.home import Home
 from app.slack import Slack, as_json
-from app.slack_clicks import Answer, command, follow, interaction, tell
+from app.slack_clicks import HALT, Answer, command, follow, interaction, message, tell
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import SlackRequest
 
 BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
 KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
-FORM = "application/x-www-form-urlencoded"
+FORM, EVENT = "application/x-www-form-urlencoded", "application/json"
+CHALLENGE_MAX = 500
 AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # what follows an answer: Slack waits three seconds for us
 
 
@@ -63,8 +66,11 @@ def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, s
     if not verify(slack.signing_secret, body, headers, time.time()):
         return Response(401, {"error": "not signed by Slack, or too long ago"})
     kind = next((value for key, value in headers.items() if key.lower() == "content-type"), "")
-    if kind.partition(";")[0].strip().lower() != FORM:
-        return Response(415, {"error": f"only {FORM}"})
+    kind = kind.partition(";")[0].strip().lower()
+    if kind == EVENT:
+        return event(home, slack, as_json(body.decode("utf-8", "replace")))
+    if kind != FORM:
+        return Response(415, {"error": f"only {FORM} and {EVENT}"})
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
     return taken(home, slack, form, body, headers)
 
@@ -86,6 +92,29 @@ def taken(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, header
     if answer is not None:
         AFTER.submit(tell, home, slack, answer)
     return Response(200, {}) if payload else Response(400, {"error": "no payload"})
+
+
+def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> Response:
+    """A genuine event of the Events API: the proof of this address, or a message to the app; `/halt REASON` in one halts, once.
+
+    Slack sends an event again when the answer was slow, and tells a mention twice (message and app_mention): neither halts twice.
+    """
+    if payload.get("type") == "url_verification":
+        return Response(200, {"challenge": str(payload.get("challenge") or "")[:CHALLENGE_MAX]})
+    told, event_id = payload.get("event"), str(payload.get("event_id") or "")
+    if payload.get("type") != "event_callback" or not isinstance(told, Mapping) or not event_id:
+        return Response(400, {"error": "no event"})
+    if HALT.fullmatch(str(told.get("text") or "")) is None:
+        return Response(200, {})  # none of ours: nothing is read, nothing is kept
+    now_ms = time.time_ns() // 1_000_000
+    keys = [f"event {event_id}", *([f"message {told.get('channel')} {told['ts']}"] if told.get("ts") else [])]
+    with suppress(DeskError):  # whether it is a replay cannot be told: halting is the safe direction
+        if not all(first_time(home, sha256(key.encode()).hexdigest(), now_ms) for key in keys):
+            return Response(200, {})
+    answer = message(home, slack, told, str(payload.get("team_id") or ""))
+    if answer is not None:
+        AFTER.submit(tell, home, slack, answer)
+    return Response(200, {})
 
 
 def said(answer: Answer) -> Response:

@@ -11,7 +11,7 @@ router = APIRouter(prefix="/api/slack", tags=["slack"])
 
 @router.post("/events", include_in_schema=False)
 async def taken(at: At, request: Request) -> Response:
-    """A button, a command or a menu of Slack: a form body with a signature instead of a session."""
+    """A button, a command or an event of Slack: a form or JSON body with a signature instead of a session."""
     body = await request.body()
     return await run_in_threadpool(_answered, at, body, dict(request.headers))
 
