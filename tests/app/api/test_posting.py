@@ -1,64 +1,31 @@
-"""What takes longer than a turn is posted to its thread when its job ends: once, whoever is there, whatever died in between."""
+"""What takes longer than a turn is posted to its thread when its job ends: once, whatever ran, failed or was asked meanwhile."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlmodel import col, select
 
-from agents import owed, posting, threads
+from agents import owed, posting
 from agents.model import Reply
 from app import wiring
-from app.home import Home, open_home
-from app.jobs import Jobs
-from app.sessions import Sessions
 from app.wiring import Wiring
-from engine.store import db
-from engine.store.journal import read, verify
-from engine.store.tables import Job, Turn
+from engine.store.journal import read
 from tests.fakes import recordings
+from tests.fakes.gates import GATED, WAIT_S, done, gated, posted, until
 from tests.fakes.offices import ScriptedModel, calls
 
-WAIT_S = 90.0
 KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
-GATED = """    import pathlib, time
-    while not pathlib.Path({gate!r}).exists():
-        time.sleep(0.02)
-    later ="""
-# an API process of its own in which a call waits for a job as good as not at all
-QUICK = "from app import wiring; wiring.WAIT_S = 0.0; from app.api import __main__ as api; raise SystemExit(api.main([]))"
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(why)
 
 
 @pytest.fixture
 def gate(own_home: Path) -> Iterator[Path]:
-    """A strategy `slow` whose signals wait until this file is there; bars to run it on. What still runs at the end is killed."""
-    recordings.record(own_home / "data")
-    home = open_home()
-    path = own_home.parent / "gate"
-    recordings.strategy(home.strategies, "slow", recordings.LEAKING.replace("    later =", GATED.format(gate=str(path))))
-    yield path
-    jobs = Jobs(home)
-    for view in jobs.live():
-        jobs.cancel(view.id)
+    """A strategy `slow` that waits for this file."""
+    with gated(own_home) as path:
+        yield path
 
 
 def asked(*wanted: tuple[str, dict[str, Any]]) -> ScriptedModel:
@@ -75,24 +42,6 @@ def begin(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *want
     monkeypatch.setattr(wiring, "model_of", lambda *_: asked(*(wanted or (SLOW,))))
     begun = api.post("/api/turns", json={"role": "developer", "text": "Backtest slow on BTC-USDT", "thread": "new"}).json()
     return done(api, begun["turn"])
-
-
-def done(api: httpx.Client, turn: str) -> dict[str, Any]:
-    """The turn when it has ended."""
-    return until(lambda: (said := api.get(f"/api/turns/{turn}").json())["state"] not in ("running", "owed") and said, "no end")
-
-
-def posted(api: httpx.Client, thread: str, count: int = 1) -> list[dict[str, Any]]:
-    """What code has posted in the thread, when it is so many and nothing is owed."""
-
-    def look() -> Any:
-        whole = api.get(f"/api/threads/{thread}").json()
-        found = [turn for turn in whole["turns"] if turn["posts"] and turn["state"] != "running"]
-        return found if len(found) >= count and not whole["owed"] else None
-
-    found: list[dict[str, Any]] = until(look, "nothing was posted")
-    assert len(found) == count
-    return found
 
 
 def test_a_slow_backtest_is_posted_when_it_ends(
@@ -213,6 +162,40 @@ def test_a_comparison_waits_for_all_its_jobs(served: Any, gate: Path, api: httpx
     assert "looks ahead" in turns[1]["answer"]["answer_md"] or "leaks" in turns[1]["answer"]["answer_md"]
 
 
+PROPOSED = ("propose_config", {"sleeve": "btc-trend", "rationale": "a test", "changes": [{"key": "stop_atr", "value": 1.5}]})
+
+
+def test_a_proposal_is_made_when_its_evidence_is_there(
+    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its two runs took longer than the turn: the card is posted, pending, asked for by the person who asked."""
+    first = begin(served, api, monkeypatch, PROPOSED)
+    (turn,) = posted(api, first["thread"])
+    (made,) = turn["answer"]["proposals"]
+    card = api.get(f"/api/proposals/{made}").json()
+    assert (card["state"], card["sleeve"], card["requester"]["person"]) == ("pending", "btc-trend", "ann")
+    assert card["requester"]["thread"] == first["thread"]
+
+
+def test_a_late_proposal_pushes_no_newer_one_aside(
+    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody proposed for the same sleeve while its evidence was computed: that one stays, and the thread is told."""
+    served.desk.running.posting.close()
+    first = begin(served, api, monkeypatch, PROPOSED)
+    pause = ("propose_pause", {"sleeve": "btc-trend", "rationale": "a test"})
+    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(pause))
+    body = {"role": "operator", "text": "pause it", "thread": "new"}
+    (newer,) = done(api, api.post("/api/turns", json=body).json()["turn"])["answer"]["proposals"]
+    served.stop()
+    served.start()
+    with served.client() as client:
+        (turn,) = posted(client, first["thread"])
+        assert client.get(f"/api/proposals/{newer}").json()["state"] == "pending"
+    assert turn["answer"]["proposals"] == []
+    assert f"{newer} was proposed for the same sleeve meanwhile" in turn["answer"]["answer_md"]
+
+
 def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job ends while another question of the thread is answered: it is posted after that one."""
     first = begin(served, api, monkeypatch)
@@ -269,111 +252,3 @@ def test_one_of_many_posts_it(served: Any, gate: Path, api: httpx.Client, monkey
     owed.put_back(served.home.engine, one)
     assert owed.claim(served.home.engine, one, now)
     assert first["id"] == one.question
-
-
-# --------------------------------------------------------------------------- processes of their own
-
-
-class Process:
-    """The API in a process of its own, in which a turn does not wait for its job."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        seen = {**os.environ, "NIGHTDESK_HOME": str(home), "NIGHTDESK_API_PORT": str(port), "NIGHTDESK_MODEL": "offline"}
-        self.process = subprocess.Popen([sys.executable, "-P", "-c", QUICK], env=seen)
-        secret, _ = Sessions(home).open("ann", "all", int(time.time() * 1000))
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {secret}"}, timeout=WAIT_S
-        )
-        until(self.answers, "the API never answered")
-
-    def answers(self) -> bool:
-        """It does."""
-        try:
-            return self.client.get("/api/health").status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def end(self, number: int = signal.SIGKILL) -> None:
-        """End it."""
-        self.process.send_signal(number)
-        self.process.wait(WAIT_S)
-        self.client.close()
-
-
-def ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on."""
-    import socket
-
-    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    numbers = [one.getsockname()[1] for one in found]
-    for one in found:
-        one.close()
-    return numbers
-
-
-def ask_slow(one: Process) -> dict[str, Any]:
-    """The turn of a slow backtest, asked in words, when it has ended with `started`."""
-    body = {"role": "developer", "text": "Backtest slow on BTC-USDT 15m", "thread": "new"}
-    first = done(one.client, one.client.post("/api/turns", json=body).json()["turn"])
-    assert [call["status"] for call in first["answer"]["tool_calls"]] == ["started"], first["answer"]["answer_md"]
-    assert "is posted in this thread when it ends" in first["answer"]["answer_md"]
-    return first
-
-
-def test_killed_in_between_the_next_api_posts_it(own_home: Path, gate: Path) -> None:
-    """kill -9 after the question; the job ends with no API there; the next start finds what is owed. Also from a dead claim."""
-    home, (a, b) = open_home(), ports(2)
-    one = Process(own_home, a)
-    first = ask_slow(one)
-    one.end()
-    gate.touch()
-    ended(home, first["answer"]["jobs"][0])
-    (mine,) = owed.everything(home.engine)
-    assert owed.claim(home.engine, mine, time.time_ns() // 1_000_000)
-    dead_claim(home, mine.id)
-    other = Process(own_home, b)
-    try:
-        (turn,) = posted(other.client, first["thread"])
-        assert "| sharpe |" in turn["answer"]["answer_md"]
-    finally:
-        other.end(signal.SIGTERM)
-    assert verify(home.people_journal).ok
-
-
-def ended(home: Home, job: str) -> None:
-    """Wait until the job is done."""
-    until(lambda: Jobs(home).view(job).state == "done", "the job did not end")
-
-
-def dead_claim(home: Home, turn: str) -> None:
-    """The claim of a process that is gone, with an event that it had told."""
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    threads.tell(home.engine, turn, 1, "begun", {}, 1)
-    with db.write(home.engine) as session:
-        row = session.get(Turn, turn)
-        assert row is not None
-        row.body = json.dumps(json.loads(row.body) | {"pid": gone.pid, "born": "1"})
-        session.add(row)
-
-
-def test_two_processes_post_it_once(own_home: Path, gate: Path) -> None:
-    """Two APIs of one home, several threads: each answer is there once, in the thread, among the jobs and in the journal."""
-    home, (a, b) = open_home(), ports(2)
-    one, other = Process(own_home, a), Process(own_home, b)
-    try:
-        firsts = [ask_slow(process) for process in (one, other, one)]
-        gate.touch()
-        for first in firsts:
-            posted(one.client, first["thread"])
-            posted(other.client, first["thread"])
-        with db.read(home.engine) as session:
-            assert len(session.exec(select(Turn.id).where(Turn.model == "code")).all()) == 3
-            again = session.exec(select(Job.id).where(col(Job.turn).like("%-p%"))).all()
-        assert again == []
-        answers = [e.body["turn"] for e in read(home.people_journal) if e.kind == "answer" and e.body["model"] == "code"]
-        assert sorted(answers) == sorted(f"{first['id']}-p1" for first in firsts)
-    finally:
-        one.end(signal.SIGTERM)
-        other.end(signal.SIGTERM)
-    assert verify(home.people_journal).ok
