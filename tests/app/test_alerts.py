@@ -367,7 +367,7 @@ def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, 
         watch.start()
         watch.died("worker", -9)
         try:
-            assert enough.wait(15), looked
+            assert enough.wait(60), looked
             server.down = False
             body = server.wait_for(lambda body: "PAGE" in body.get("text", ""))
             assert "killed by signal 9" in json.dumps(body)

@@ -21,7 +21,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 BOT, APP, SECRET = "xoxb-test-bot-token", "xapp-test-app-token", "test-signing-secret"
 TEAM, CHANNEL = "T0DESK", "C0DESK"
 METHODS = {"chat.postMessage", "chat.update", "chat.postEphemeral", "auth.test", "apps.connections.open"}
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class SlackServer:

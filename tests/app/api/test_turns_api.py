@@ -28,7 +28,7 @@ from engine.store.journal import read, verify
 from engine.store.tables import Turn
 from tests.fakes.offices import ScriptedModel, calls
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 ASKED = {"role": "operator", "text": "is anything wrong?"}
 
 
