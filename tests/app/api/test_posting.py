@@ -87,7 +87,12 @@ def test_the_thread_knows_what_was_posted(served: Any, gate: Path, api: httpx.Cl
     run = turn["answer"]["facts"][0]["evidence"]["id"]
     assert f"](run:{run})" in answer["answer_md"]
     assert not answer["struck"]
-    mine = [event for event in read(served.home.people_journal) if event.body.get("turn") == turn["id"]]
+
+    def journaled() -> Any:
+        found = [event for event in read(served.home.people_journal) if event.body.get("turn") == turn["id"]]
+        return found if any(event.kind == "answer" for event in found) else None
+
+    mine = until(journaled, "the answer was never journaled")
     assert [(e.kind, e.body["model"]) for e in mine] == [("tool", "code"), ("answer", "code")]
     assert mine[1].body["state"] == "done"
 

@@ -131,9 +131,9 @@ def test_two_processes_post_it_once(own_home: Path, gate: Path) -> None:
             assert len(session.exec(select(Turn.id).where(Turn.model == "code")).all()) == 3
             again = session.exec(select(Job.id).where(col(Job.turn).like("%-p%"))).all()
         assert again == []
-        answers = [e.body["turn"] for e in read(home.people_journal) if e.kind == "answer" and e.body["model"] == "code"]
-        assert sorted(answers) == sorted(f"{first['id']}-p1" for first in firsts)
     finally:
         one.end(signal.SIGTERM)
         other.end(signal.SIGTERM)
+    answers = [e.body["turn"] for e in read(home.people_journal) if e.kind == "answer" and e.body["model"] == "code"]
+    assert sorted(answers) == sorted(f"{first['id']}-p1" for first in firsts)
     assert verify(home.people_journal).ok
