@@ -15,7 +15,7 @@ from sqlmodel import col, select, update
 
 from app.home import Home
 from app.people import Actor, Person, read_people
-from app.tries import prove
+from app.tries import prove, require_free
 from engine.control import halt, proposals
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
@@ -113,10 +113,23 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     return seen
 
 
+def before_passphrase(home: Home, actor: Actor, now_ms: int) -> None:
+    """Whoever waits after wrong passphrases need not type one: raises Refused, journaled, naming when it may be tried again."""
+    with _refusals(home, actor, now_ms):
+        require_free(home.engine, actor.name, now_ms)
+
+
 def _prove(home: Home, entry: Person | None, actor: Actor, word: str, now_ms: int) -> None:
     """The person's passphrase, or a journaled refusal (never with the word)."""
-    try:
+    with _refusals(home, actor, now_ms):
         prove(home.engine, actor.name, entry, word, now_ms)
+
+
+@contextmanager
+def _refusals(home: Home, actor: Actor, now_ms: int) -> Iterator[None]:
+    """Journal that a passphrase was refused, and why."""
+    try:
+        yield
     except Refused as error:
         body = {"actor": actor.as_json(), "asked": "release", "outcome": "refused", "reason": str(error)}
         record(home, "passphrase", body, now_ms)

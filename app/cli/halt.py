@@ -72,17 +72,16 @@ def release_desk(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Let the desk trade again, after the health probe passes. Needs a name and a reason."""
-    from app.approvals import release
+    from app.approvals import before_passphrase, release
     from app.home import open_home
     from app.people import passphrase_needed
     from app.probe import healthy
-    from app.tries import require_free
 
     home = open_home()
     actor = identify(home.path, as_name, CHANNEL)
     word = None
     if passphrase_needed(home.path):
-        require_free(home.engine, actor.name, _now_ms())  # nobody types a passphrase that is not looked at
+        before_passphrase(home, actor, _now_ms())  # nobody types a passphrase that is not looked at
         word = typer.prompt("passphrase", hide_input=True, err=True)
     seen = release(home, actor, reason, lambda: healthy(home), _now_ms(), word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}

@@ -101,6 +101,25 @@ def test_halting_is_never_locked(home: Home, monkeypatch: pytest.MonkeyPatch) ->
     assert "fire" in (home.path / "HALT").read_text()
 
 
+def test_at_the_terminal_nobody_types_what_is_not_looked_at(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command refuses before it asks, with the time; that attempt is journaled too."""
+    import time
+
+    from typer.testing import CliRunner
+
+    from app.cli import main
+
+    wrong(home, "ann", 5, time.time_ns() // 1_000_000)
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
+    main.load_groups()
+    done = CliRunner().invoke(main.app, ["release", "--reason", "mended", "--as", "ann"], input=f"{WORD}\n")
+    assert isinstance(done.exception, Refused)
+    assert "was not looked at" in str(done.exception)
+    assert "passphrase:" not in done.output
+    assert len(list(read(home.people_journal, {"passphrase"}))) == 6
+    assert halt.read(home.path, home.engine).halted
+
+
 def test_another_process_knows(home: Home) -> None:
     """The count lies in the database: a process that was just started does not look at the sixth either."""
     wrong(home, "ann", 5)
