@@ -21,7 +21,8 @@ def write_handoff(engine: Any, home: Path) -> None:
     from engine.store.tables import Job, Proposal, Thread, Turn
 
     with read(engine) as session:
-        turns = session.exec(select(Turn).order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
+        asked = select(Turn).where(col(Turn.model) != "code")  # what code posts answers a question that stands here already
+        turns = session.exec(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
         ids = [turn.id for turn in turns]
         jobs = session.exec(select(Job).where(col(Job.turn).in_(ids))).all()
         people = {t.id: t.person for t in session.exec(select(Thread).where(col(Thread.id).in_([t.thread for t in turns])))}
