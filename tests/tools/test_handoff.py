@@ -23,7 +23,8 @@ def test_it_tells_the_last_turns_and_what_is_pending(tmp_path: Path, db: Any) ->
         session.add(Job(id="j2", kind="leaks", state="running", created_ms=2))
         posted = json.dumps({"proposals": []})
         session.add(Turn(id="u1-p1", thread="t1", role="developer", state="owed", text="Posted", model="code", created_ms=61_000))
-        session.add(Turn(id="u1-p2", thread="t1", role="developer", text="Posted", model="code", answer=posted, created_ms=62_000))
+        more = {"text": "Posted", "model": "code", "answer": posted}
+        session.add(Turn(id="u1-p2", thread="t1", role="developer", created_ms=62_000, **more))
         row = {"base_version": 1, "diff": "{}", "diff_sha256": "", "direction": "loosens", "created_ms": 1, "expires_ms": 2}
         session.add(Proposal(id="prop-1", kind="change", sleeve="trend-btc", **row))
     write_handoff(db, tmp_path)
