@@ -16,7 +16,7 @@ SENTENCES = (
     "The desk stands at {EQUITY}. It has made 41.7 % since spring. Its guardrails hold. "
     "I have looked at each sleeve by itself and found none that a person has to stop. That is all there is to say tonight."
 )
-WAIT_S = 3  # what a busy model asks for
+WAIT_S = 8  # what a busy model asks for
 
 
 class Play:
