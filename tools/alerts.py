@@ -153,7 +153,7 @@ def sentence(item: Mapping[str, Any], h: str) -> str:
     on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "nobody has acknowledged it"
     state = "open" if item["state"] == "open" else f"over at {{{h}.resolved}}"
     parts = [f"{item['id']} {item['severity'].upper()} ({item['kind']}, {clean(item['place'], 80)}): {clean(item['what'], 400)}"]
-    parts.append(f"since {{{h}.since}}, {state}; {on_it}; messages: {brought(item['deliveries'])}")
+    parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {brought(item['deliveries'])}")
     if item["state"] == "open":
         parts.append(f"To do: {clean(item['action'], 300)} (runbook {page_of(item['kind'])})")
     return ". ".join(part.rstrip(".") for part in parts) + "."
@@ -165,7 +165,7 @@ def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
     for d in deliveries:
         how = f"{d['state']} {said(d['sent_ms'])}" if d["sent_ms"] else d["state"]
         told.append(f"{d['step']} to {d['sink']} {how}" + (f" ({clean(d['error'], 80)})" if d["error"] else ""))
-    return ", ".join(told[-6:]) or "none owed (no Slack is set up, or it is told on the page alone)"
+    return ", ".join(told[-6:]) or "none, it stands on the page alone"
 
 
 def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
