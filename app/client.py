@@ -65,11 +65,14 @@ class Client:
         """Let go of the connections."""
         self.http.close()
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Json:
-        """The JSON of an answer; ApiError for a refusal, and when nobody answers. A query of None is left out."""
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, wait_s: float | None = None, **query: Any
+    ) -> Json:
+        """The JSON of an answer; ApiError for a refusal, and when nobody answers (in `wait_s`). A query of None is left out."""
         params = {key: value for key, value in query.items() if value is not None}
+        wait: Json = {} if wait_s is None else {"timeout": wait_s}
         try:
-            answer = self.http.request(method, path, params=params, json=body)
+            answer = self.http.request(method, path, params=params, json=body, **wait)
         except httpx.HTTPError as error:
             raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
         return said(answer)

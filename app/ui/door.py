@@ -14,6 +14,8 @@ import streamlit as st
 from app.client import ApiError, Client, api_url, cookie_of
 from app.ui.safe import words
 
+READ_S = 5.0  # how long a reading of the page waits: a HALT that is clicked meanwhile waits as long
+SILENT_S = 1.5  # after nobody answered: other readings do not wait for the same silence
 FRESH_S = 1.0  # the desk is read once for a page, not once for each part of it
 
 
@@ -75,10 +77,18 @@ class Door:
         return f"{there.scheme}://{shown}:{there.port}{path}"
 
     def _call(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
+        reading = method == "GET"
+        if reading and time.monotonic() < _SILENT.get(self.client.url, 0.0):
+            raise Trouble(f"the API at {self.client.url} does not answer", "start the desk: nightdesk up")
         try:
-            return self.client.call(method, path, body, **(query or {}))
+            return self.client.call(method, path, body, wait_s=READ_S if reading else None, **(query or {}))
         except ApiError as error:
+            if error.down:
+                _SILENT[self.client.url] = time.monotonic() + SILENT_S
             raise Trouble(error.what, error.hint, error.status) from error
+
+
+_SILENT: dict[str, float] = {}  # until when nobody is asked again, by address: for all tabs of this page
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)

@@ -21,22 +21,26 @@ def halt_button(door: Door, session: Mapping[str, Any]) -> None:
             "**Halt the desk.** No new entries; positions are flattened at the next open. It stays until a person releases it."
         )
         with st.form(f"halt_form_{n}", border=False):
-            reason = st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
-            if st.form_submit_button("Halt now", type="primary", width="stretch", key="halt_now"):
-                _halt(door, plain(reason) or NO_REASON, str(session.get("name") or ""))
+            st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
+            st.form_submit_button(
+                "Halt now", type="primary", width="stretch", key="halt_now", on_click=_halt, args=(door, n, session)
+            )
+    if failed := st.session_state.get("halt_failed"):
+        st.error(failed, icon=":material/error:")
 
 
-def _halt(door: Door, reason: str, name: str) -> None:
-    """Latch, and say how."""
+def _halt(door: Door, n: int, session: Mapping[str, Any]) -> None:
+    """Latch, before anything else of the page is drawn or asked for; how it went is shown when it is drawn."""
+    st.session_state.pop("halt_failed", None)
+    reason = plain(st.session_state.get(f"halt_reason_{n}")) or NO_REASON
     try:
-        latch = door.halt(reason, name)
+        latch = door.halt(reason, str(session.get("name") or ""))
     except Trouble as trouble:
-        st.error(f"The halt was **not** latched: {words(trouble.what)}. {IN_A_TERMINAL}", icon=":material/error:")
+        st.session_state["halt_failed"] = f"The halt was **not** latched: {words(trouble.what)}. {IN_A_TERMINAL}"
         return
     if latch.get("by_file"):
         st.session_state["by_file"] = f"**HALTED by file**: the API did not answer. {words(reason)}"
     st.session_state["halts"] += 1
-    st.rerun()
 
 
 def halted_banner(door: Door, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:

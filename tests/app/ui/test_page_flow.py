@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.supervisor import beat_of
+from engine.control import halt
 from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.papers import furnished
 
@@ -158,8 +159,47 @@ def test_halt_and_release(page: Any, desk: Place) -> None:
     page.goto(f"{desk.page}?tab=desk")
     page.get_by_text("HALTED by vera").wait_for()
     until(lambda: beat_of(desk.home).get("halted"), "the worker did not follow the halt")
-    page.get_by_role("button", name="Release").click()
+    page.get_by_role("button", name="Release", exact=True).click()
     page.get_by_label("Why it is safe again").fill("checked by hand")
     page.locator(".st-key-release_now button").click()
     page.get_by_text("HALTED by vera").wait_for(state="detached")
     assert not desk.command("status")["halt"]["halted"]
+
+
+def test_a_halt_goes_through_while_the_api_hangs_and_other_tabs_see_it(page: Any, desk: Place) -> None:
+    """The API takes connections and answers nobody: the click latches the file; a second tab shows it once the API is back."""
+    tab = page.context.new_page()
+    tab.goto(f"{desk.page}?tab=desk")
+    tab.get_by_text("PAPER").first.wait_for()
+    page.goto(f"{desk.page}?tab=desk")
+    page.get_by_text("Guardrails").first.wait_for()
+    pid = desk.processes("app.api")[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        page.get_by_role("button", name="HALT").click()
+        page.get_by_label("Why").fill("nothing answers")
+        page.get_by_role("button", name="Halt now").click()
+        until(lambda: halt.read(desk.home).halted, "the halt was not latched")
+        assert halt.read(desk.home).reason == "nothing answers"
+        page.get_by_text("HALTED by file").first.wait_for()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    tab.get_by_text("nothing answers").first.wait_for()
+    tab.get_by_role("button", name="Release", exact=True).click()
+    tab.get_by_label("Why it is safe again").fill("it answers")
+    tab.locator(".st-key-release_now button").click()
+    page.get_by_text("HALTED by").first.wait_for(state="detached")
+
+
+def test_a_session_that_ends_says_so_and_a_new_link_goes_on(page: Any, desk: Place) -> None:
+    """In mid-view, without a click: what happened and the command that helps; the next link opens the desk again."""
+    page.goto(f"{desk.page}?tab=desk")
+    page.get_by_text("Guardrails").first.wait_for()
+    for held in (desk.home / "sessions").iterdir():
+        held.unlink()
+    page.get_by_text("this session has ended").first.wait_for()
+    page.reload()
+    page.get_by_text("You are not logged in here").wait_for()
+    assert page.get_by_text("btc-trend").count() == 0
+    page.goto(desk.command("login", "--as", "vera")["url"])
+    page.locator(".st-key-strip").wait_for()
