@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.ui import links
 from app.ui.door import Door, Trouble
 from app.ui.figures import when
 from app.ui.safe import words
@@ -33,6 +34,8 @@ def _one(door: Door, held: Mapping[str, Any]) -> None:
         said = f"{when(held.get('created_ms'))} · {who or 'desk.toml'} · {held.get('reason') or 'no reason recorded'}"
         st.markdown(f"**v{version}**")
         st.caption(words(said, 200))
+        if links.at("version").removeprefix("v") == str(version):
+            st.badge("the answer stands on this one", color="blue")
         if held.get("active"):
             st.badge("active", color="green")
             return

@@ -254,6 +254,7 @@ def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
     assert "trend on BTC-USDT 15m" in said(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
     assert "Round trip t12" in said(page(tab="desk", view="runs", run="r-1", trip="t12"))
     assert "What led to it" in said(page(tab="desk", view="journal", event="d-1"))
+    assert said(page(tab="proposals", version="v2")).count("stands on this one") == 1
 
 
 @pytest.mark.parametrize(
