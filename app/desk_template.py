@@ -103,7 +103,7 @@ handover = "06:00"
 
 [alerts]
 check_s = 3.0                    # between two looks at the desk
-verify_minutes = 60.0            # between two walks along both whole journals
+verify_minutes = 60.0            # between two looks at both journals; once a day from end to end
 escalate_minutes = 15.0          # a page that nobody acknowledged is sent again
 escalations_max = 4
 quiet_from = "22:00"             # UTC: notes wait until quiet_to; pages and warnings never do

@@ -57,7 +57,12 @@ class Schedules:
         self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=slack.LOG)
         now = datetime.now(UTC)
         every = {"check": entry.check_s, "deliver": DELIVER_S, "cards": CARDS_S, "walk": entry.verify_minutes * 60}
-        work = {"check": self.check, "deliver": self.deliver, "cards": self.cards, "walk": self.lookout.walk}
+        work = {
+            "check": self.check,
+            "deliver": self.deliver,
+            "cards": self.cards,
+            "walk": lambda: self.lookout.walk(self.clock()),
+        }
         for name, seconds in every.items():
             self._jobs.add_job(kept(work[name]), "interval", seconds=seconds, executor=name, next_run_time=now, id=name)
         hour, _, minute = handover_at(self.home).partition(":")

@@ -82,7 +82,7 @@ class AlertsEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     check_s: float = Field(3.0, ge=0.2, le=60)  # between two looks at the desk
-    verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # between two walks along both whole journals
+    verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # between two looks at both journals; once a day from end to end
     escalate_minutes: float = Field(15.0, ge=0.05, le=24 * 60)  # a page nobody acknowledged is sent again after so long
     escalations_max: int = Field(4, ge=0, le=100)
     quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until the quiet hours are over; pages never do

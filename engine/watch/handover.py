@@ -84,13 +84,15 @@ def money(span: Span | None) -> dict[str, Any] | None:
 
 
 def head_of(path: Path) -> Head:
-    """Where a journal ends now."""
+    """Where a journal ends now, on the disk: what a handover names must be there after a power cut."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return EMPTY
     try:
-        return end_of(descriptor, os.fstat(descriptor).st_size, path).head
+        head = end_of(descriptor, os.fstat(descriptor).st_size, path).head
+        os.fdatasync(descriptor)
+        return head
     finally:
         os.close(descriptor)
 

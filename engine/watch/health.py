@@ -174,11 +174,14 @@ def ends(home: Path) -> Check:
     return Check("journals", "ok", "; ".join(said) or "no journal yet")
 
 
-def journals(home: Path, engine: Any) -> Check:
-    """Both journals from end to end, against each other and the database."""
-    from engine.store.anchors import verify_home
+def journals(home: Path, engine: Any, *, since: bool = False) -> Check:
+    """Both journals from end to end, against each other, the database and the handovers.
 
-    reports = verify_home(home / "journal", engine)
+    With `since` only what was added since they were last found whole is walked; of what lies before the bytes are compared.
+    """
+    from engine.store.anchors import verify_home, verify_since
+
+    reports = (verify_since if since else verify_home)(home / "journal", engine)
     broken = [f"{name} line {r.line}: {r.reason}" for name, r in reports.items() if not r.ok]
     if broken:
         return Check("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")

@@ -226,9 +226,23 @@ def test_a_changed_journal_is_a_page(bench: Bench) -> None:
     at = data.index(b'"equity":', len(data) // 2) + 9
     data[at] = ord("9") if data[at] != ord("9") else ord("8")
     bench.home.desk_journal.write_bytes(data)
-    bench.watch.lookout.walk()
+    bench.watch.lookout.walk(bench.now_ms)
     assert pages(bench.pass_time(4, bars=False)) == ["opened"]
     assert "journal" in kinds_open(bench)
+
+
+def test_a_changed_journal_is_seen_between_two_whole_walks(bench: Bench) -> None:
+    """Walked whole, then a byte far before the end changes: the next hour's look compares the bytes and names the line."""
+    bench.loop.journal.sync()
+    bench.watch.lookout.walk(bench.now_ms)
+    assert bench.watch.lookout.verified.state == "ok"
+    data = bytearray(bench.home.desk_journal.read_bytes())
+    at = data.index(b'"equity":', len(data) // 3) + 9
+    data[at] = ord("9") if data[at] != ord("9") else ord("8")
+    bench.home.desk_journal.write_bytes(data)
+    bench.watch.lookout.walk(bench.now_ms + 3_600_000)
+    assert bench.watch.lookout.verified.state == "bad"
+    assert "its hash does not fit" in bench.watch.lookout.verified.text
 
 
 def test_a_halt_and_an_expired_proposal_are_told_without_waking(bench: Bench) -> None:
