@@ -20,6 +20,7 @@ from engine.store import db
 from engine.store.tables import Handover
 from engine.watch import handover, incidents
 from engine.watch.anomalies import evaluate
+from engine.watch.flows import renew
 from engine.watch.incidents import Change, Manners
 from engine.watch.lookout import Lookout
 from engine.watch.scene import Death, Finding
@@ -61,7 +62,7 @@ class Schedules:
             "check": self.check,
             "deliver": self.deliver,
             "cards": self.cards,
-            "walk": lambda: self.lookout.walk(self.clock()),
+            "walk": self.walk,
         }
         for name, seconds in every.items():
             self._jobs.add_job(kept(work[name]), "interval", seconds=seconds, executor=name, next_run_time=now, id=name)
@@ -71,6 +72,11 @@ class Schedules:
         self._jobs.start()
         if self.line is not None:
             self.line.start()
+
+    def walk(self) -> None:
+        """Verify the journals, and sum the days that have become whole."""
+        self.lookout.walk(self.clock())
+        renew(self.home.path)
 
     def stop(self) -> None:
         """End; what is being delivered is left to the next start."""

@@ -13,6 +13,7 @@ from pydantic import Field
 from engine.errors import BadInput
 from engine.store.chain import Event
 from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
+from tools.events import because, flat_values, kind_of, told, told_people, words_of
 from tools.when import said, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
@@ -110,11 +111,6 @@ def worth_parsing(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
     return worth
 
 
-def kind_of(event: Event) -> str:
-    """The word people search by: a decision that was refused is `refused`."""
-    return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
-
-
 def fits(event: Event, args: SearchArgs) -> bool:
     """Whether the event is of the sleeve and has the word that was asked for."""
     if args.sleeve and event.body.get("sleeve") != args.sleeve:
@@ -173,43 +169,6 @@ def sentence(handle: str, counts: Mapping[str, int], runs: Sequence[Sequence[Eve
     if closed:
         lines.append(f"{{{handle}.round_trips_closed}} round trips closed for {{{handle}.round_trip_pnl}}.")
     return " ".join(lines)
-
-
-def told(e: Event) -> str:
-    """One desk event in words; what comes from outside is cleaned."""
-    b, name = e.body, clean(e.body.get("sleeve") or "the desk", 60)
-    match kind_of(e):
-        case "fill":
-            why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
-            pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
-            words = f"{b['side']} {b['quantity']:g} at {b['price']:,.2f}{why}{pnl}"
-        case "refused":
-            words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
-        case "breaker":
-            until = f" until {said(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
-            words = f"{name}: breaker {b.get('breaker', '?')} tripped{until}"
-        case "halt":
-            by = b.get("by")
-            who = by.get("name", "?") if isinstance(by, Mapping) else by or "?"
-            words = f"desk {b.get('state', 'halted')} by {who}: {b.get('reason', '')}"
-        case "config":
-            words = f"version {b.get('version', '?')} " + (f"{b['state']} {name}" if "state" in b else "adopted by the desk")
-        case "funding":
-            words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
-        case "decision":
-            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
-        case _:
-            words = ", ".join(f"{key} {value}" for key, value in list(b.items())[:6] if not isinstance(value, dict | list))
-    return clean(words, 240)
-
-
-def told_people(e: Event) -> str:
-    """One event of the people journal in words."""
-    b = e.body
-    actor = b.get("actor") or {}
-    who = (actor.get("name") if isinstance(actor, Mapping) else None) or b.get("person") or b.get("role") or ""
-    kept = {k: v for k, v in b.items() if k in ("proposal", "outcome", "version", "reason", "tool", "status", "direction") and v}
-    return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
 
 
 def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> list[Event]:
@@ -285,60 +244,3 @@ def explained(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
         "bodies": [dict(e.body) for e in events if e.id.startswith("d-") and e.kind != "snapshot"],
     }
     return ToolResult("ok", " ".join(lines), tuple(facts), evidence, Table(("event", "what", "value"), tuple(rows[:80])), data)
-
-
-def because(e: Event, handle: str) -> str:
-    """What stood behind a decision or a fill."""
-    b = e.body
-    if e.kind == "fill":
-        costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
-        return f"; price without slippage {{{handle}.clean_price}}, {costs}"
-    if e.kind == "decision" and "size" in b:
-        return f"; {{{handle}.size_approved_lots}} lots approved, bound by {b['size'].get('binding', '?')}"
-    return ""
-
-
-_UNITS = {
-    "price": "price",
-    "clean_price": "price",
-    "mark": "price",
-    "protective": "price",
-    "target": "price",
-    "stop_distance": "price",
-    "target_distance": "price",
-    "fee": "usd",
-    "slippage": "usd",
-    "cash": "usd",
-    "equity": "usd",
-    "notional": "usd",
-    "cash_flow": "usd",
-    "round_trip_pnl": "usd",
-    "peak": "usd",
-    "gross": "usd",
-    "quantity": "base",
-    "wanted": "base",
-    "risk_frac": "frac",
-    "rate": "frac",
-    "until_ms": "ms",
-}
-_COUNTS = ("lots", "layers", "layer", "version", "bars", "trips")
-
-
-def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, str]]:
-    """Every number of an event's body with its unit, nested ones as `caps_risk`; names become reference-safe."""
-    found: dict[str, tuple[Value, str]] = {}
-    for key, value in body.items():
-        name = "".join(c if c.isalnum() else "_" for c in f"{prefix}{key}")
-        if isinstance(value, Mapping) and key in ("size", "caps", "features"):
-            found |= flat_values(value, f"{key}_")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            unit = (
-                "base" if prefix == "caps_" else _UNITS.get(key, "count" if key.endswith("lots") or key in _COUNTS else "ratio")
-            )
-            found[name] = (value, unit)
-    return found
-
-
-def words_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Every word of an event's body."""
-    return {key: value for key, value in body.items() if isinstance(value, str)}

@@ -10,7 +10,7 @@ from app.api.context import At, NotThere, Who
 from app.story import story
 from engine.store.chain import Event
 from engine.store.journal import find
-from tools.journal import told, told_people
+from tools.events import told, told_people
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])
@@ -57,14 +57,6 @@ def _event(shown: dict[str, object]) -> dict[str, object]:
 
 def event_said(e: Event) -> m.EventSaid:
     """An event as the API tells it: its envelope without the chain, and one line."""
-    line = told_people(e) if e.id.startswith("p-") else _line(e)
+    line = told_people(e) if e.id.startswith("p-") else told(e)
     kept = {name: getattr(e, name) for name in m.EventSaid.model_fields if name not in ("told", "body")}
     return m.EventSaid(**kept, body=dict(e.body), told=line)
-
-
-def _line(e: Event) -> str:
-    """A desk event in one line; one of another shape than today's is told by its kind."""
-    try:
-        return told(e)
-    except (KeyError, TypeError, ValueError):
-        return e.kind

@@ -5,6 +5,7 @@ the database how far both were whole, nothing else is written.
 """
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def verify(as_json: bool = JSON) -> None:
     home = open_home()
     found = {
         name: report._asdict() | {"head": report.head._asdict()}
-        for name, report in verify_home(home.journal, home.engine).items()
+        for name, report in verify_home(home.journal, home.engine, time.time_ns() // 1_000_000).items()
     }
     whole = journal_hash(home.desk_journal) if found["desk"]["ok"] else None
     lines = [stories.verify_line(name, report) for name, report in found.items()]

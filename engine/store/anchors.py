@@ -10,7 +10,6 @@ sees is a journal *and* a database changed to fit each other.
 """
 
 import json
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,15 +63,16 @@ def known_of(engine: Engine, journal: str) -> list[Claim]:
     return [*anchored(engine, journal), *handed_over(engine, journal), *before]
 
 
-def verify_home(folder: Path, engine: Engine | None, now_ms: int | None = None) -> dict[str, Report]:
+def verify_home(folder: Path, engine: Engine | None, note_ms: int | None = None) -> dict[str, Report]:
     """Verify both journals in `folder`, whole, against themselves, each other and the database (when given): name -> report.
 
-    When both are whole that is noted, so that `verify_since` may go on from here; `now_ms` is wall time (the clock's without).
+    With `note_ms` (wall time) it is noted when both are whole, so that `verify_since` may go on from here; a tool of an agent,
+    which may only read, gives none.
     """
-    return _verified(folder, engine, dict.fromkeys(JOURNALS, (BEGIN, None)), now_ms)
+    return _verified(folder, engine, dict.fromkeys(JOURNALS, (BEGIN, None)), note_ms)
 
 
-def verify_since(folder: Path, engine: Engine, now_ms: int | None = None) -> dict[str, Report]:
+def verify_since(folder: Path, engine: Engine, note_ms: int | None = None) -> dict[str, Report]:
     """The same verdict, walking only what was added since both journals were last found whole; all of it the first time.
 
     Called before a release. Where the bytes before are not those that were verified, where the database has forgotten, and where
@@ -83,13 +83,13 @@ def verify_since(folder: Path, engine: Engine, now_ms: int | None = None) -> dic
         row = _row(engine, name)
         digest = _digested(path, 0, row.end_bytes) if row is not None else None
         if row is None or digest is None or digest.hexdigest() != row.digest:
-            return verify_home(folder, engine, now_ms)
+            return verify_home(folder, engine, note_ms)
         starts[name] = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes), digest
-    found = _verified(folder, engine, starts, now_ms)
-    return found if all(report.ok for report in found.values()) else verify_home(folder, engine, now_ms)
+    found = _verified(folder, engine, starts, note_ms)
+    return found if all(report.ok for report in found.values()) else verify_home(folder, engine, note_ms)
 
 
-def _verified(folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], now_ms: int | None) -> dict[str, Report]:
+def _verified(folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], note_ms: int | None) -> dict[str, Report]:
     """Both journals from where they were found whole; noted when they are."""
     paths, reports = _paths(folder), {}
     for name, partner in zip(JOURNALS, reversed(JOURNALS), strict=True):
@@ -99,8 +99,8 @@ def _verified(folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail,
             claims += list(claims_in(paths[partner], starts[partner][0].head.seq))
         newer = [claim for claim in claims if claim.seq > start.head.seq]
         reports[name] = _older(paths[name], claims, start) or verify(paths[name], newer, start)
-    if engine is not None and all(report.ok for report in reports.values()):
-        _note(engine, paths, starts, reports, now_ms)
+    if engine is not None and note_ms is not None and all(report.ok for report in reports.values()):
+        _note(engine, paths, starts, reports, note_ms)
     return reports
 
 
@@ -140,16 +140,15 @@ def _row(engine: Engine, journal: str) -> Verified | None:
         return row
 
 
-def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str, Report], now_ms: int | None) -> None:
+def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str, Report], note_ms: int) -> None:
     """Remember how far both are whole, with which bytes. A database that cannot be written changes no verdict."""
-    at = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     rows = []
     for name, report in reports.items():  # all reading before the transaction: nobody waits for it
         start, before = starts[name]
         digest = _digested(paths[name], start.end, report.end_bytes, before)
         if digest is not None:
             head = {"seq": report.head.seq, "hash": report.head.hash, "end_bytes": report.end_bytes}
-            rows.append(Verified(journal=name, **head, digest=digest.hexdigest(), noted_ms=at))
+            rows.append(Verified(journal=name, **head, digest=digest.hexdigest(), noted_ms=note_ms))
     with suppress(DeskError), write(engine) as session:
         for row in rows:
             session.merge(row)

@@ -90,7 +90,7 @@ def worker(scene: Scene) -> Iterator[Finding]:
     gone = scene.absent_ms is not None and scene.now_ms - scene.absent_ms >= ABSENT_MS and not rests
     if gone or len(deaths) >= DYING:
         since = deaths[0].wall_ms if deaths else scene.absent_ms or scene.now_ms
-        how = f"it died {len(deaths)} times, last {how_of(deaths[-1])}" if deaths else "nothing says why it ended"
+        how = f"it died {times(len(deaths))}, last {how_of(deaths[-1])}" if deaths else "nothing says why it ended"
         what = f"No worker is trading ({how}); {open_}" if gone else f"The worker keeps dying ({how}); {open_}"
         action = "read logs/worker.jsonl, then nightdesk up; protective orders rest at the venue meanwhile"
         yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1 + (len(deaths) >= DYING))
@@ -110,12 +110,17 @@ def restarts(scene: Scene) -> Iterator[Finding]:
     for process in sorted({d.process for d in scene.deaths} - {"worker"}):
         deaths = [d for d in scene.deaths if d.process == process and scene.now_ms - d.wall_ms < DYING_MS]
         if deaths and (scene.now_ms - deaths[-1].wall_ms < STEADY_MS or len(deaths) >= DYING):
-            what = f"The process {process} ended unexpectedly ({how_of(deaths[-1])}), {len(deaths)} times in 10 minutes"
+            what = f"The process {process} ended unexpectedly ({how_of(deaths[-1])}), {times(len(deaths))} in 10 minutes"
             severity: Severity = "page" if len(deaths) >= DYING else "warn"
             action = f"trading goes on without it; read the terminal of nightdesk up and logs/ for {process}"
             yield Finding(
                 f"process:{process}", "worker", severity, what, process, deaths[-1].wall_ms, action, {"deaths": len(deaths)}
             )
+
+
+def times(count: int) -> str:
+    """How often, in words."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def how_of(death: Death) -> str:

@@ -1,7 +1,8 @@
 """What flowed on a desk: fills and funding of its journal, singly or summed a UTC day. Called by engine.watch.attribution.
 
-A year's journal has millions of lines. The sums of whole days are kept in `cache/flows.json`: derived, made anew when the
-journal is not the one they were made of, never a source of truth; without them the same window is read event by event.
+A year's journal has millions of lines. The supervisor keeps the sums of whole days in `cache/flows.json` (`renew`): derived, made
+anew when the journal is not the one they were made of, never a source of truth; without them the same window is read event by
+event. Whoever asks only reads them: tools write nothing here.
 """
 
 import json
@@ -82,7 +83,7 @@ def between_marks(home: Path, start: Event, end: Event) -> Iterator[Flow]:
 
 
 def whole_days(home: Path) -> Days:
-    """The sums of all whole days so far; those that are not in the file yet are made and kept."""
+    """The sums of all whole days so far: those in the file, and those since then from the journal."""
     path = journal_of(home)
     last = mark_at(path)
     if last is None:
@@ -94,10 +95,16 @@ def whole_days(home: Path) -> Days:
     mark = mark_at(path, until_ms)
     if mark is None:
         return NONE
-    made = Days(until_ms, mark.hash, kept.flows | _by_day(path, kept.until_ms, until_ms))
-    with suppress(OSError):  # a full disk costs time, not the answer
-        _keep(home, made)
-    return made
+    return Days(until_ms, mark.hash, kept.flows | _by_day(path, kept.until_ms, until_ms))
+
+
+def renew(home: Path) -> None:
+    """Bring the file up to the last whole day. A disk that cannot be written costs whoever asks time, not the answer."""
+    kept = _kept(home)
+    days = whole_days(home)
+    if days.mark != kept.mark:
+        with suppress(OSError):
+            _keep(home, days)
 
 
 def _by_day(path: Path, after_ms: int, up_to_ms: int) -> dict[int, tuple[Flow, ...]]:

@@ -16,7 +16,6 @@ from engine.control import halt
 from engine.control.proposals import listed as proposals
 from engine.store.chain import EMPTY, Event, Head, end_of
 from engine.watch.attribution import Span, of_window
-from engine.watch.flows import whole_days
 from engine.watch.incidents import listed as alerts
 from engine.watch.window import beginning, between, journal_of, mark_at
 
@@ -53,7 +52,6 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
     path = journal_of(home)
     end = mark.t_event_ms // DAY_MS * DAY_MS
     events = list(between(path, end - DAY_MS, end, {"decision", "fill", "breaker", "order"}))
-    whole_days(home)  # a day is summed every morning, so that a question about the desk's life reads none of them again
     refused = Counter(str(e.body["refused_by"]) for e in events if e.kind == "decision" and e.body["action"] == "refused")
     return {
         "source": beginning(path).get("source"),
@@ -123,7 +121,7 @@ def day_lines(body: dict[str, Any]) -> list[str]:
     if pnl is None:
         first = f"Desk day {body['day']} ({kind}): no bar was decided on."
     else:
-        parts = f"price {pnl['price']:+,.2f}, fees {-pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
+        parts = f"price {pnl['price']:+,.2f}, fees {pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
         sleeves = ", ".join(f"{name} {change:+,.2f}" for name, change in pnl["sleeves"].items())
         first = (
             f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}, slippage {pnl['slippage']:+,.2f}). {sleeves}"

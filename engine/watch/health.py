@@ -174,14 +174,15 @@ def ends(home: Path) -> Check:
     return Check("journals", "ok", "; ".join(said) or "no journal yet")
 
 
-def journals(home: Path, engine: Any, *, since: bool = False) -> Check:
+def journals(home: Path, engine: Any, *, since: bool = False, note_ms: int | None = None) -> Check:
     """Both journals from end to end, against each other, the database and the handovers.
 
     With `since` only what was added since they were last found whole is walked; of what lies before the bytes are compared.
+    With `note_ms` (wall time) it is noted that they are whole.
     """
     from engine.store.anchors import verify_home, verify_since
 
-    reports = (verify_since if since else verify_home)(home / "journal", engine)
+    reports = (verify_since if since else verify_home)(home / "journal", engine, note_ms)
     broken = [f"{name} line {r.line}: {r.reason}" for name, r in reports.items() if not r.ok]
     if broken:
         return Check("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")

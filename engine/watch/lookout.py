@@ -83,7 +83,7 @@ class Lookout:
         since = now_ms - self._whole_ms < DAY_MS
         if not since:
             self._whole_ms = now_ms
-        self.verified = health.looked_at("journals", lambda: health.journals(self.home, self.engine, since=since))
+        self.verified = health.looked_at("journals", lambda: health.journals(self.home, self.engine, since=since, note_ms=now_ms))
 
     def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.Check]:
         """What health says, without its walk along the whole journal: that is `walk`."""

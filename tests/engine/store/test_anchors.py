@@ -153,7 +153,7 @@ def test_a_memory_that_was_damaged_costs_time_and_nothing_else(folder: Path, sql
     """A digest that fits nothing: everything is walked, and remembered rightly."""
     with database.write(sqlite) as session:
         session.merge(row(sqlite).model_copy(update={"digest": "0" * 64}))
-    assert all(report.ok for report in verify_since(folder, sqlite).values())
+    assert all(report.ok for report in verify_since(folder, sqlite, NOW).values())
     assert (row(sqlite).seq, row(sqlite).digest != "0" * 64) == (30, True)
 
 
@@ -176,6 +176,13 @@ def test_a_group_that_is_being_written_is_not_remembered(folder: Path, sqlite: E
     lines = lines_of(folder)
     with (folder / "desk.jsonl").open("ab") as file:
         file.write(lines[0][:50])
-    report = verify_since(folder, sqlite)["desk"]
+    report = verify_since(folder, sqlite, NOW)["desk"]
     assert (report.ok, report.unfinished_bytes, report.end_bytes) == (True, 50, whole)
     assert row(sqlite).end_bytes == whole
+
+
+def test_looking_without_a_time_writes_nothing(folder: Path, sqlite: Engine) -> None:
+    """A tool of an agent may look; what is remembered is noted by supervisor and command line."""
+    before = row(sqlite)
+    assert all(report.ok for report in (*verify_home(folder, sqlite).values(), *verify_since(folder, sqlite).values()))
+    assert row(sqlite) == before

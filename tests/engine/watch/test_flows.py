@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.store.journal import Event, Journal, read
 from engine.watch import flows
-from engine.watch.flows import DAY_MS, FILE, Flow, between_marks, flow_of, summed, whole_days
+from engine.watch.flows import DAY_MS, FILE, Flow, between_marks, flow_of, renew, summed, whole_days
 from engine.watch.window import journal_of
 
 HOUR = 3_600_000
@@ -71,7 +71,11 @@ def test_they_equal_reading_every_event(tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("home")
     last = grow(home, first)
     check(home)
+    renew(home)
+    check(home)
     grow(home, more, last)
+    check(home)
+    renew(home)
     check(home)
 
 
@@ -79,7 +83,7 @@ def test_they_equal_reading_every_event(tmp_path_factory: pytest.TempPathFactory
 def desk(tmp_path: Path) -> Path:
     """Ten days of hourly bars with a fill each, summed."""
     grow(tmp_path, [(1, n % 6, 1.0 + n) for n in range(240)])
-    check(tmp_path)
+    renew(tmp_path)
     assert whole_days(tmp_path).until_ms == 9 * DAY_MS  # the day of the last bar may still get events of its last instant
     return tmp_path
 
@@ -92,8 +96,16 @@ def test_a_day_is_summed_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(whole_days(desk).flows) == 9
     assert asked == []
     grow(desk, [(1, 0, 1.0)] * 49, 240 * HOUR)
+    renew(desk)
     assert len(whole_days(desk).flows) == 12
     assert asked == [9 * DAY_MS]
+
+
+def test_asking_writes_nothing(desk: Path) -> None:
+    """A tool asks: the file is the supervisor's to write, also where it is missing or old."""
+    (desk / FILE).unlink()
+    check(desk)
+    assert not (desk / FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -103,6 +115,7 @@ def test_a_damaged_file_is_made_anew(desk: Path, damage: str) -> None:
     """Whatever it holds, the figures are the journal's."""
     (desk / FILE).write_text(damage)
     check(desk)
+    renew(desk)
     assert json.loads((desk / FILE).read_text())["until_ms"] == 9 * DAY_MS
 
 
@@ -113,6 +126,7 @@ def test_sums_of_another_journal_are_not_believed(desk: Path, tmp_path: Path) ->
     (other / "cache").mkdir()
     (other / FILE).write_bytes((desk / FILE).read_bytes())
     check(other)
+    renew(other)
     assert (other / FILE).read_bytes() != (desk / FILE).read_bytes()
 
 
@@ -121,4 +135,5 @@ def test_a_home_that_cannot_be_written_costs_time_and_not_the_answer(desk: Path)
     (desk / FILE).unlink()
     (desk / "cache").rmdir()
     (desk / "cache").write_text("in the way")
+    renew(desk)
     check(desk)

@@ -1,0 +1,148 @@
+"""Journal events in words and numbers a person reads. Called by tools/journal.py and the page's timeline (app/api/journal.py).
+
+What comes from outside is cleaned; a kind that has no words of its own is told by its first plain values.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.store.chain import Event
+from tools.contract import Value, clean
+from tools.when import said
+
+TOLD_MAX = 240
+
+
+def kind_of(event: Event) -> str:
+    """The word people search by: a decision that was refused is `refused`."""
+    return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
+
+
+def told(e: Event) -> str:
+    """One desk event in one line, whatever version of this desk has written it."""
+    try:
+        return clean(_words(e), TOLD_MAX)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return clean(_plain(e.body), TOLD_MAX)
+
+
+def _words(e: Event) -> str:
+    """An event of today's shape in words."""
+    b = e.body
+    match kind_of(e):
+        case "bar":
+            words = f"the bars of {len(b['bars'])} instruments that closed at {said(b['close_ms'])}" + _without_price(b["bars"])
+        case "fill":
+            why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
+            pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
+            words = f"{b['side']} {b['quantity']:g} at {b['price']:,.2f}{why}{pnl}"
+        case "refused":
+            words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
+        case "intent":
+            words = f"{b['side']} {b['quantity']:g} {b['instrument']} at the {b['type']}, about {b['notional']:,.2f} USDT"
+        case "order":
+            words = f"entry order {b['state']}: {b['filled_lots']:,} of {b['lots']:,} lots"
+        case "mark":
+            held = sum("position" in sleeve for sleeve in b["sleeves"].values())
+            words = f"equity {b['equity']:,.2f}, {held} open positions, desk {b['state']}"
+        case "snapshot":
+            words = f"the desk's whole state after the bar of {said(b['close_ms'])}"
+        case "decision":
+            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
+        case "funding":
+            words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
+        case "breaker" | "halt" | "config" as kind:
+            words = _of_desk(kind, b)
+        case _:
+            words = _plain(b)
+    return words
+
+
+def _plain(body: Mapping[str, Any]) -> str:
+    """The first plain values of a body."""
+    return ", ".join(f"{key} {value}" for key, value in list(body.items())[:6] if not isinstance(value, dict | list))
+
+
+def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
+    """What concerns more than an order: breakers, halts, configurations."""
+    name = b.get("sleeve") or "the desk"
+    if kind == "breaker":
+        until = f" until {said(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
+        return f"{name}: breaker {b.get('breaker', '?')} tripped{until}"
+    if kind == "halt":
+        by = b.get("by")
+        who = by.get("name", "?") if isinstance(by, Mapping) else by or "?"
+        return f"desk {b.get('state', 'halted')} by {who}: {b.get('reason', '')}"
+    return f"version {b.get('version', '?')} " + (f"{b['state']} {name}" if "state" in b else "adopted by the desk")
+
+
+def _without_price(bars: Mapping[str, Any]) -> str:
+    """Which instruments had no price."""
+    silent = [name for name, values in bars.items() if None in values[:4]]
+    return f"; no price of {', '.join(silent)}" if silent else ""
+
+
+def told_people(e: Event) -> str:
+    """One event of the people journal in words."""
+    b = e.body
+    actor = b.get("actor") or {}
+    who = (actor.get("name") if isinstance(actor, Mapping) else None) or b.get("person") or b.get("role") or ""
+    kept = {k: v for k, v in b.items() if k in ("proposal", "outcome", "version", "reason", "tool", "status", "direction") and v}
+    return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
+
+
+def because(e: Event, handle: str) -> str:
+    """What stood behind a decision or a fill."""
+    b = e.body
+    if e.kind == "fill":
+        costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
+        return f"; price without slippage {{{handle}.clean_price}}, {costs}"
+    if e.kind == "decision" and "size" in b:
+        return f"; {{{handle}.size_approved_lots}} lots approved, bound by {b['size'].get('binding', '?')}"
+    return ""
+
+
+_UNITS = {
+    "price": "price",
+    "clean_price": "price",
+    "mark": "price",
+    "protective": "price",
+    "target": "price",
+    "stop_distance": "price",
+    "target_distance": "price",
+    "fee": "usd",
+    "slippage": "usd",
+    "cash": "usd",
+    "equity": "usd",
+    "notional": "usd",
+    "cash_flow": "usd",
+    "round_trip_pnl": "usd",
+    "peak": "usd",
+    "gross": "usd",
+    "quantity": "base",
+    "wanted": "base",
+    "risk_frac": "frac",
+    "rate": "frac",
+    "until_ms": "ms",
+}
+_COUNTS = ("lots", "layers", "layer", "version", "bars", "trips")
+
+
+def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, str]]:
+    """Every number of an event's body with its unit, nested ones as `caps_risk`; names become reference-safe."""
+    found: dict[str, tuple[Value, str]] = {}
+    for key, value in body.items():
+        name = "".join(c if c.isalnum() else "_" for c in f"{prefix}{key}")
+        if isinstance(value, Mapping) and key in ("size", "caps", "features"):
+            found |= flat_values(value, f"{key}_")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            unit = (
+                "base" if prefix == "caps_" else _UNITS.get(key, "count" if key.endswith("lots") or key in _COUNTS else "ratio")
+            )
+            found[name] = (value, unit)
+    return found
+
+
+def words_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """Every word of an event's body."""
+    return {key: value for key, value in body.items() if isinstance(value, str)}
