@@ -82,7 +82,7 @@ def asked(work: Work, state: TurnState) -> Reply:
         try:
             return work.model.complete(state["messages"], work.role.tools, work.caller)
         except DeskError as error:
-            name, why = clean(work.model.name, 80), safe(str(error))
+            name, why = clean(work.model.name, 80), safe(str(error)).rstrip(". ")
             did = "is not asked" if isinstance(error, OverBudget) else "did not answer"
             notice = (
                 f"The model {name} {did}: {why}. The offline model answers instead; it starts and proposes nothing in this turn."

@@ -11,11 +11,12 @@ from agents.endpoints import Endpoint, WireName
 from agents.model import Message, ModelDown, Reply
 from agents.wires.faults import WireFault
 from agents.wires.model import WIRES, WireModel
-from tools.contract import Args, Effect, Tool, refused
+from tools.contract import Args, Effect, Tool, clean, refused
 
 CODE_WORD = "MAUVE"
 PRICE = "61250"
 FILLER = "The desk was quiet and nothing was traded in this hour. "
+LISTED_MAX = 12  # models named
 CONTEXT_TOKENS = 6_000  # more than the 4,096 at which some servers cut
 
 
@@ -39,7 +40,7 @@ class Check(NamedTuple):
 
 
 def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
-    """Try every wire, the configured one first; told as it goes. A rejected key or a dead address ends it."""
+    """Try every wire, the configured one first; told as it goes. A rejected key, a dead address or an unknown model ends it."""
     first = [endpoint.wire, *(wire for wire in WIRES if wire != endpoint.wire)]
     for wire in first:
         model = WireModel(endpoint._replace(wire=cast("WireName", wire)), key)
@@ -47,7 +48,10 @@ def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
             yield from _of_wire(wire, model)
         except ModelDown as error:
             yield Check(wire, "one call", "bad", str(error))
-            if not isinstance(error, WireFault) or error.status in (401, 403) or (error.status is None and error.again):
+            if not isinstance(error, WireFault) or error.lasts:
+                return
+            if error.status in (400, 404) and (others := _others(model)):
+                yield Check(wire, "model", "bad", f"{endpoint.model} is not among the models it lists: {others}")
                 return
 
 
@@ -56,6 +60,18 @@ def works(checks: Sequence[Check]) -> str | None:
     good = {(check.wire, check.name) for check in checks if check.state == "ok"}
     wires = dict.fromkeys(check.wire for check in checks)
     return next((wire for wire in wires if {(wire, "one call"), (wire, "result")} <= good), None)
+
+
+def _others(model: WireModel) -> str:
+    """The models that the endpoint lists, when ours is not one of them; else, or when it lists none, nothing."""
+    try:
+        listed = model.listed()
+    except ModelDown:
+        return ""
+    name = model.endpoint.model
+    if not name or not listed or any(name in (known, known.partition("@")[0]) for known in listed):
+        return ""
+    return clean(", ".join(listed[:LISTED_MAX]) + (", ..." if len(listed) > LISTED_MAX else ""), 400)
 
 
 def _of_wire(wire: str, model: WireModel) -> Iterator[Check]:

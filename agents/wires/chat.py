@@ -11,7 +11,7 @@ from typing import Any
 from agents.model import Call, Message, Raw, Reply, Usage
 from agents.wires.exchange import Exchange
 from agents.wires.faults import WireFault, words_of
-from agents.wires.text import Visible, arguments_of, readable, visible
+from agents.wires.text import Visible, arguments_of, circling, readable, visible
 from tools.contract import Tool
 
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
@@ -85,7 +85,10 @@ class Chat:
                     self._call(call) if "delta" in choice else self._whole_call(call)
             elif key != "role" and value is not None:
                 self.message[key] = joined(key, self.message.get(key), value)
-        return self._shown.add(str(self.message.get("content") or "")[before:])
+        content = str(self.message.get("content") or "")
+        if len(content) > before and circling(content):
+            raise WireFault(f"{self.host} says the same again and again and comes to no end", again=True)
+        return self._shown.add(content[before:])
 
     def _whole_call(self, call: Mapping[str, Any]) -> None:
         """A tool call of an answer that came in one piece."""
@@ -178,4 +181,6 @@ def usage_of(said: Any) -> Usage | None:
     given = said.get("completion_tokens", said.get("output_tokens"))
     if not isinstance(taken, int) or not isinstance(given, int) or taken < 0 or given < 0:
         return None
-    return Usage(taken, given)
+    cached = [said.get(key) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
+    beside = sum(n for n in cached if isinstance(n, int))
+    return Usage(taken + beside if beside > taken else taken, given)  # more than the whole: it is counted beside it

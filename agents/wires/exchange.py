@@ -21,6 +21,8 @@ ATTEMPTS_MAX = 3
 OUTPUT_TOKENS = 8_192  # at most, of one answer
 CHARACTERS_A_TOKEN = 3.5
 CUT_SIZES = (2_048, 4_096, 8_192, 16_384)  # contexts that local servers start with unless told otherwise
+TURNED_DOWN = (400, 422, 500, 501)  # some servers say 500 to an option that they do not know
+UNCOUNTED = 256  # fewer reported tokens than this, for a request of many more, are no count
 Body = dict[str, Any]
 
 
@@ -128,7 +130,7 @@ class Exchange:
                 return self._attempt(path, self._shaped(path, body), made(), left())
             except WireFault as fault:
                 known = {name for name, (words, _) in QUIRKS.items() if words.search(fault.said)} - self.learned.left_out
-                if fault.status not in (400, 422) or not known or left() <= 0:
+                if fault.status not in TURNED_DOWN or not known or left() <= 0:
                     raise
                 self.learned.left_out.add(sorted(known)[0])
 
@@ -162,6 +164,8 @@ class Exchange:
                     self.caller.tell("text", {"delta": text})
             if not answered and body.get("stream"):  # asked for a stream, and something else came
                 self.learned.left_out.add("stream")
+            if reading.usage is not None and reading.usage.input_tokens < min(UNCOUNTED, _spoken(body) / 10):
+                reading.usage = None
             used = reading.usage or Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
             reading.reply()
         finally:
@@ -170,15 +174,22 @@ class Exchange:
             self.usage = self.usage.plus(used)
             self.caller.settle(used, self.endpoint.prices)
         if reading.usage is not None:
-            self._weigh(estimate, reading.usage.input_tokens)
+            self._weigh(estimate, _spoken(body), reading.usage.input_tokens)
         return reading
 
-    def _weigh(self, estimate: int, reported: int) -> None:
-        """Correct the estimate by what was reported. Raises WireFault when most of the request was not read."""
-        if reported <= 0:
-            return
+    def _weigh(self, estimate: int, spoken: int, reported: int) -> None:
+        """Correct the estimate by what was reported. Raises WireFault when most of the request was not read.
+
+        `spoken`: of the estimate, the messages alone. Some gateways count without the tools: that is no cut.
+        """
         at_an_edge = any(size - 64 <= reported <= size for size in CUT_SIZES) and estimate * self.learned.ratio > 1.3 * reported
-        if estimate > min(CUT_SIZES) and (estimate > 2.5 * reported or at_an_edge):
+        if estimate > min(CUT_SIZES) and (spoken > 2.5 * reported or at_an_edge):
             what = f"{self.endpoint.host} read only {reported:,} of about {estimate:,} tokens: its context is cut off silently"
             raise WireFault(f"{what}; give it a larger one (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False)
-        self.learned.ratio = max(0.3, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))
+        self.learned.ratio = max(0.6, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))
+
+
+def _spoken(body: Mapping[str, Any]) -> int:
+    """Estimated tokens of the messages of a request, without tools and schemas."""
+    said = [body.get(key) for key in ("messages", "instructions", "input") if body.get(key)]
+    return int(len(json.dumps(said, ensure_ascii=False)) / CHARACTERS_A_TOKEN)

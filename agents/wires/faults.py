@@ -3,6 +3,7 @@
 Nothing an endpoint says reaches a person, a log or a journal before the key is taken out of it.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,15 +13,23 @@ from tools.contract import clean
 from tools.limits import redacted
 
 SAID_MAX = 240
+# how endpoints say 400 and mean the key: Google's, and a proxy that looks keys up in a database it has not
+_KEY = re.compile(
+    r"api[ _-]?key.{0,20}(not valid|invalid|incorrect|expired)|(invalid|incorrect).{0,12}api[ _-]?key|no connected db", re.I
+)
+_SMALL = re.compile(r"context.{0,12}(length|window|size)|too many tokens|exceed\w*.{0,40}context", re.I)
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 
 
 class WireFault(ModelDown):
-    """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words."""
+    """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words.
+    `lasts`: no other wire to the same endpoint will do better (a rejected key, an address that is dead).
+    """
 
     def __init__(self, what: str, *, again: bool, wait_s: float = 0.0, status: int | None = None, said: str = "") -> None:
         super().__init__(what)
         self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
+        self.lasts = again and status is None
 
 
 def without_key(value: Any, key: str) -> Any:
@@ -72,23 +81,46 @@ def fault_of(error: BaseException, host: str, key: str) -> WireFault:
 
 def _of_status(error: Any, host: str, key: str) -> WireFault:
     status, said = error.status_code, told(_message(error), key)
-    if status in (401, 403):
-        return WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said)
+    if status in (401, 403) or (status == 400 and _KEY.search(said)):
+        fault = WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said)
+        fault.lasts = True
+        return fault
     if status == 404:
         return WireFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
     if 300 <= status < 400:
         return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status)
+    if status in (400, 413) and _SMALL.search(said):
+        what = f"{host} takes less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to what it takes"
+        return WireFault(what, again=False, status=status, said=said)
     wait_s = _retry_after_s(error.response.headers) if status in _AGAIN else 0.0
     what = "is busy or past a limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
     return WireFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
 
 
 def _message(error: Any) -> str:
-    body = error.body
+    body = _of_stream(error.body) if isinstance(error.body, str) else error.body
     if isinstance(body, Mapping):
-        inner = body.get("error", body)
+        inner = body.get("error") or body.get("detail") or body
+        if isinstance(inner, list):  # one entry a field, as FastAPI says it
+            inner = "; ".join(_of_field(entry) for entry in inner)
         return str(inner.get("message") or inner) if isinstance(inner, Mapping) else str(inner)
     return str(body or error.message)
+
+
+def _of_stream(body: str) -> Any:
+    """An error that was sent as the first event of a stream: its JSON; else the text as it is."""
+    first = body.strip().partition("\n")[0]
+    try:
+        return json.loads(first.removeprefix("data:")) if first.startswith("data:") else body
+    except ValueError:
+        return body
+
+
+def _of_field(entry: Any) -> str:
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    where = ".".join(str(part) for part in entry.get("loc") or [] if part != "body")
+    return f"{where}: {entry.get('msg')}" if where else str(entry.get("msg") or entry)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:

@@ -50,6 +50,10 @@ class WireModel:
             caller.received(without_key(reply.raw.said, self._key))
         return self._clean(reply)
 
+    def listed(self) -> list[str]:
+        """The models that the endpoint says it has. Raises ModelDown."""
+        return self._transport.models()
+
     def _clean(self, reply: Reply) -> Reply:
         """The reply with our key taken out, should an endpoint have repeated it."""
         calls = tuple(c._replace(args=without_key(c.args, self._key), name=without_key(c.name, self._key)) for c in reply.calls)

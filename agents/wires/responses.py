@@ -12,7 +12,7 @@ from agents.model import Call, Message, Raw, Reply, Usage
 from agents.wires.chat import usage_of
 from agents.wires.exchange import Exchange
 from agents.wires.faults import WireFault, words_of
-from agents.wires.text import Visible, arguments_of, visible
+from agents.wires.text import Visible, arguments_of, circling, visible
 from tools.contract import Tool
 
 
@@ -57,7 +57,7 @@ class Response:
         self.usage: Usage | None = None
         self.ended: str | None = None  # completed | incomplete
         self.why = ""
-        self._shown = Visible()
+        self._shown, self._said = Visible(), ""
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event, or a whole response, in; the visible text it brings."""
@@ -67,6 +67,7 @@ class Response:
         if event.get("object") == "response":
             return self._whole(event)
         if kind == "response.output_text.delta":
+            self._said = self._sane(self._said + str(event.get("delta") or ""))
             return self._shown.add(str(event.get("delta") or ""))
         if kind == "response.output_item.done":
             self.items.append(dict(event["item"]))
@@ -82,7 +83,12 @@ class Response:
         self.why = str((response.get("incomplete_details") or {}).get("reason") or "")
         self.usage = usage_of(response.get("usage"))
         self.items = [dict(item) for item in response.get("output") or []] or self.items
-        return self._text()
+        return self._sane(self._text())
+
+    def _sane(self, text: str) -> str:
+        if circling(text):
+            raise WireFault(f"{self.host} says the same again and again and comes to no end", again=True)
+        return text
 
     def _text(self) -> str:
         parts = [p for item in self.items if item.get("type") == "message" for p in item.get("content") or []]

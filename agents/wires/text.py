@@ -51,6 +51,17 @@ def _tail(text: str, marks: tuple[str, ...]) -> int:
     return next((n for n in range(min(most, len(lower)), 0, -1) if any(m.startswith(lower[-n:]) for m in marks)), 0)
 
 
+def circling(text: str) -> bool:
+    """Whether a text has come to say one thing again and again: the same 1 to 80 characters, 40 times and more to its end.
+
+    A line of dashes is no such thing: what is repeated holds a letter or a digit.
+    """
+    units = (text[-n:] for n in range(1, 81))
+    return len(text) >= 200 and any(
+        text.endswith(unit * max(40, 200 // len(unit))) and any(c.isalnum() for c in unit) for unit in units
+    )
+
+
 def arguments_of(said: Any) -> dict[str, Any]:
     """A call's arguments, however they came: JSON text, an object, nothing. What cannot be read is one key that no tool knows."""
     if said is None or said == "":

@@ -56,7 +56,8 @@ class Transport:
                 except queue.Empty:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
-                        raise WireFault(f"{self.endpoint.host} said nothing for {now - last:.0f} s", again=True) from None
+                        what = f"{self.endpoint.host} said nothing for {now - last:.0f} s (patience_s in desk.toml)"
+                        raise WireFault(what, again=True) from None
                     told = True
                     text = (
                         f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"
@@ -76,12 +77,16 @@ class Transport:
 
     def first_model(self) -> str:
         """The first model that the endpoint lists. Raises WireFault."""
+        if listed := self.models():
+            return listed[0]
+        raise WireFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
+
+    def models(self) -> list[str]:
+        """The models that the endpoint lists, in its order. Raises WireFault."""
         try:
-            for model in self.client().with_options(timeout=CONNECT_S).models.list():
-                return str(model.id)
+            return [str(model.id) for model in self.client().with_options(timeout=CONNECT_S).models.list()]
         except Exception as error:  # noqa: BLE001 - whatever a client raises becomes one kind of fault
             raise fault_of(error, self.endpoint.host, self.key) from None
-        raise WireFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
 
     def _pump(self, path: str, body: dict[str, Any], sent: Callable[[bytes], None], feed: Any, left: threading.Event) -> None:
         """In the thread: send, and hand on each event until the end, an error, or until nobody listens."""

@@ -26,7 +26,7 @@ class Say:
     calls: Sequence[tuple[str, Any]] = ()  # name, arguments (an object, or text as it is)
     ids: Sequence[str] | None = None
     finish: str | None = None  # else stop or tool_calls
-    usage: bool = True
+    usage: bool | tuple[int, int] = True  # a pair: what it reports, true or not
     extra: Mapping[str, Any] = field(default_factory=dict)  # unknown keys of the message
     signed: bool = False  # extra_content on each call (chat), a reasoning item before them (responses)
     keep_alive: int = 0  # comment lines before the first event
@@ -146,7 +146,7 @@ class ModelServer:
         if self.context is not None and took > self.context:
             messages, took = rules.cut_front(messages, self.context), self.context
         self.read.append(messages)
-        return took, rules.tokens([say.text, list(say.calls)])
+        return say.usage if isinstance(say.usage, tuple) else (took, rules.tokens([say.text, list(say.calls)]))
 
 
 # ---- events ------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Whole turns over real wires: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -76,7 +75,7 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
     [
         Fail(401, f"bad key {KEY}"),
         Fail(429, "slow", {"retry-after": "60"}),
-        Fail(500),
+        Fail(500, "No fallback was attempted."),
         Raw(b"{nonsense"),
         Say(""),
         Hang(30),
@@ -85,22 +84,20 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
     ids=str,
 )
 def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, wire: str, trouble: Step) -> None:
-    """A notice first, then what was asked; `retrying` within two seconds where something is tried again."""
+    """A notice first, then what was asked; `retrying` before it where something is tried again."""
     with ModelServer(trouble) as server:
         use(office, server, wire, patience_s=2.0)
-        began, told = time.monotonic(), list[tuple[float, str]]()
-        for event in turns.ask(office, "developer", "what parameters does trend have?", "mara"):
-            told.append((time.monotonic() - began, event["kind"]))
-    answer = event
+        events = asked(office)
+    answer, told = events[-1], [event["kind"] for event in events]
     assert answer["answer_md"].startswith("> The model small did not answer:")
+    assert ".. The offline model" not in answer["answer_md"]
     assert "**I understood:** describe trend and its parameters" in answer["answer_md"]
     assert "OFFLINE model" in answer["answer_md"]
     assert answer["model"]["offline"] is True
     assert "canary" not in json.dumps(answer)
-    assert [kind for _, kind in told].count("notice") == 1
+    assert told.count("notice") == 1
     if getattr(trouble, "status", 200) not in (401, 429):
-        assert next(at for at, kind in told if kind == "retrying") < 2
-    assert told[-1][0] < 8
+        assert "retrying" in told[: told.index("notice")]
 
 
 def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> None:
