@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 CURRENT = re.compile(r"^(gpt-5|gpt-6|o\d)")  # models that take function tools on chat completions only without reasoning
-UNSTRICT = {"default", "format", "pattern", "maxLength", "minLength", "oneOf", "allOf", "not", "$defs", "title"}
+NOT_PERMITTED = frozenset({"default", "maxLength", "minLength", "oneOf", "allOf", "not"})  # in a strict schema, at OpenAI
+UNSTRICT = NOT_PERMITTED | {"format", "pattern", "$defs", "title"}  # somewhere: what the desk's own tools do without
 
 
 def of_chat(body: Mapping[str, Any], issued: Mapping[str, Any]) -> str:
@@ -17,7 +18,7 @@ def of_chat(body: Mapping[str, Any], issued: Mapping[str, Any]) -> str:
             "Please use /v1/responses or set reasoning_effort to 'none'."
         )
     wanted = body.get("response_format") or {}
-    if wanted.get("type") == "json_schema" and (why := unstrict(wanted["json_schema"]["schema"])):
+    if wanted.get("type") == "json_schema" and (why := unstrict(wanted["json_schema"]["schema"], NOT_PERMITTED)):
         return f"Invalid schema for response_format: {why}"
     return _answered(body.get("messages") or [], issued)
 
@@ -49,8 +50,12 @@ def _answered(messages: Sequence[Mapping[str, Any]], issued: Mapping[str, Any]) 
 def of_responses(body: Mapping[str, Any], issued: Mapping[str, Any]) -> str:
     """Why a body for `/v1/responses` is rejected. `issued`: the reasoning item that each call id came with."""
     for tool in body.get("tools") or []:
-        if tool.get("strict") and (why := unstrict(tool["parameters"])):
+        strict = tool.get("type") == "function" and tool.get("strict") is not False  # unless it says otherwise
+        if strict and (why := unstrict(tool.get("parameters") or {}, NOT_PERMITTED)):
             return f"Invalid schema for function '{tool['name']}': {why}"
+    wanted = (body.get("text") or {}).get("format") or {}
+    if wanted.get("type") == "json_schema" and (why := unstrict(wanted["schema"], NOT_PERMITTED)):
+        return f"Invalid schema for response_format '{wanted.get('name')}': {why}"
     items = body.get("input") or []
     items = [{"role": "user", "content": items}] if isinstance(items, str) else items
     given = {item["call_id"] for item in items if item.get("type") == "function_call_output"}
@@ -65,18 +70,18 @@ def of_responses(body: Mapping[str, Any], issued: Mapping[str, Any]) -> str:
     return ""
 
 
-def unstrict(schema: Any) -> str:
+def unstrict(schema: Any, banned: frozenset[str] = UNSTRICT) -> str:
     """Why a schema is not strict; empty when it is."""
-    return next(_faults(schema, "()"), "")
+    return next(_faults(schema, "()", banned), "")
 
 
-def _faults(node: Any, where: str) -> Iterator[str]:
+def _faults(node: Any, where: str, banned: frozenset[str]) -> Iterator[str]:
     if isinstance(node, list):
         for part in node:
-            yield from _faults(part, where)
+            yield from _faults(part, where, banned)
     if not isinstance(node, Mapping):
         return
-    if bad := UNSTRICT & set(node):
+    if bad := banned & set(node):
         yield f"In context={where}, '{sorted(bad)[0]}' is not permitted."
     if node.get("type") == "object":
         properties = node.get("properties")
@@ -87,9 +92,16 @@ def _faults(node: Any, where: str) -> Iterator[str]:
     for key, part in node.items():
         if key == "properties":
             for name, inner in part.items():
-                yield from _faults(inner, f"{where}.{name}")
+                yield from _faults(inner, f"{where}.{name}", banned)
         elif key not in ("enum", "required", "description", "const"):
-            yield from _faults(part, where)
+            yield from _faults(part, where, banned)
+
+
+def error_body(status: int, message: str) -> dict[str, Any]:
+    """An error as OpenAI's API words it."""
+    code = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}.get(status)
+    kind = "rate_limit_error" if status == 429 else "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 def tokens(body: Any) -> int:

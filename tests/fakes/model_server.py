@@ -310,12 +310,11 @@ class _Answering(BaseHTTPRequestHandler):
         body = self._note(raw).body
         chat = self.path.endswith("/chat/completions")
         if not chat and not self.path.endswith("/responses"):
-            self._whole(404, b'{"error": {"message": "no such route"}}')
+            self._whole(404, json.dumps(rules.error_body(404, f"Invalid URL (POST {self.path})")).encode())
             return
         step = self.model.step(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         if isinstance(step, Fail):
-            error = {"error": {"message": step.message, "type": "test", "code": None, "param": None}}
-            self._whole(step.status, json.dumps(error).encode(), step.headers)
+            self._whole(step.status, json.dumps(rules.error_body(step.status, step.message)).encode(), step.headers)
         elif isinstance(step, Raw):
             self._whole(step.status, step.body, step.headers, step.kind)
         elif isinstance(step, Hang):

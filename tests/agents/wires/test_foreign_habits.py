@@ -163,7 +163,7 @@ def test_tables_lists_and_rulers_are_no_circles() -> None:
     assert all(circling(text) for text in ("off\n" * 60, "x" * 200, "All is well. " * 40))
 
 
-def test_a_server_that_says_no_whole_thing_at_all_is_stopped_in_a_turn(model_at: Making) -> None:
+def test_a_model_of_random_words_works_over_no_wire() -> None:
     """The probe of a garbage model ends with what it said, on each wire; nothing is raised."""
     with ModelServer(Say("whyck heldmentist all lab undefinguardrail")) as server:
         checks = list(probe(at(server), ""))

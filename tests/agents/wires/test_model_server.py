@@ -1,9 +1,12 @@
 """The fake endpoint is a good one: a stock OpenAI client talks to it, and it rejects what real ones reject."""
 
+from typing import Literal
+
 import openai
+import pydantic
 import pytest
 
-from tests.fakes.model_server import ModelServer, Say, by_hand
+from tests.fakes.model_server import Fail, ModelServer, Say, by_hand
 
 TOOL = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 HI = [{"role": "user", "content": "hi"}]
@@ -88,6 +91,16 @@ LOOSE = {"type": "object", "properties": {"a": {"type": "string"}}}
             {"input": "hi", "tools": [{"type": "function", "name": "f", "strict": True, "parameters": LOOSE}]},
             "additionalProperties",
         ),
+        (
+            "responses",
+            {"input": "hi", "tools": [{"type": "function", "name": "f", "parameters": LOOSE}]},
+            "additionalProperties",
+        ),
+        (
+            "responses",
+            {"input": "hi", "text": {"format": {"type": "json_schema", "name": "x", "schema": LOOSE, "strict": True}}},
+            "Invalid schema for response_format",
+        ),
     ],
 )
 def test_it_rejects_what_real_endpoints_reject(route: str, body: dict, words: str) -> None:
@@ -95,5 +108,81 @@ def test_it_rejects_what_real_endpoints_reject(route: str, body: dict, words: st
     with ModelServer(Say("fine")) as server:
         asking = client(server)
         create = asking.chat.completions.create if route == "chat" else asking.responses.create
-        with pytest.raises(openai.BadRequestError, match=words):
-            create(**({"model": "small"} | body))
+        for stream in (False, True):
+            with pytest.raises(openai.BadRequestError, match=words) as told:
+                create(**({"model": "small", "stream": stream} | body))
+            assert (told.value.status_code, told.value.type, told.value.code) == (400, "invalid_request_error", None)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_stock_client_goes_a_round_of_parallel_calls_on_responses(stream: bool) -> None:
+    """Strict tools, two calls with a reasoning item before them, both results; without the reasoning it is rejected."""
+    tool = {"type": "function", "name": "f", "parameters": TOOL, "strict": True}
+    script = Say(calls=[("f", {"a": "one"}), ("f", {"a": "two"})], signed=True)
+    with ModelServer(script, Say("Both read.")) as server:
+        create = client(server).responses.create
+        asked = {"model": "small", "tools": [tool], "parallel_tool_calls": True, "store": False}
+        heard: list = [{"role": "user", "content": "hi"}]
+
+        def ask(items: list) -> openai.types.responses.Response:
+            made = create(input=items, stream=stream, **asked)
+            return [event for event in made if event.type == "response.completed"][-1].response if stream else made
+
+        items = [item.to_dict() for item in ask(heard).output]
+        results = [{"type": "function_call_output", "call_id": i["call_id"], "output": "x"} for i in items if "call_id" in i]
+        assert len(results) == 2
+        assert ask([*heard, *items, *results]).output_text == "Both read."
+        with pytest.raises(openai.BadRequestError, match="without its required 'reasoning' item"):
+            ask([*heard, *items[1:], *results])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_stock_client_that_drops_extra_content_is_rejected_on_chat(stream: bool) -> None:
+    """The signature on a call goes back with it, or the next round is a 400."""
+    with ModelServer(Say(calls=[("f", {"a": "one"})], signed=True), Say("Read.")) as server:
+        create = client(server).chat.completions.create
+        call = create(model="small", messages=HI).choices[0].message.tool_calls[0].to_dict()
+        result = {"role": "tool", "tool_call_id": call["id"], "content": "x"}
+
+        def ask(said: dict) -> None:
+            create(model="small", messages=[*HI, {"role": "assistant", "tool_calls": [said]}, result], stream=stream)
+
+        ask(call)
+        with pytest.raises(openai.BadRequestError, match="thought_signature"):
+            ask({key: value for key, value in call.items() if key != "extra_content"})
+
+
+class Inner(pydantic.BaseModel):
+    """A part of a schema: the client writes it under $defs, with titles."""
+
+    side: Literal["long", "short"]
+
+
+class Wanted(pydantic.BaseModel):
+    """A schema as a stock client makes it."""
+
+    name: str
+    parts: list[Inner]
+
+
+def test_a_stock_clients_own_strict_schemas_are_taken() -> None:
+    """Its parse() on both routes: what the real API takes is not turned down."""
+    with ModelServer(Say('{"name": "a", "parts": [{"side": "long"}]}')) as server:
+        asking = client(server)
+        chat = asking.chat.completions.parse(model="small", messages=HI, response_format=Wanted).choices[0].message.parsed
+        response = asking.responses.parse(model="small", input="hi", text_format=Wanted).output_parsed
+    assert chat == response == Wanted(name="a", parts=[Inner(side="long")])
+
+
+def test_errors_are_shaped_as_openais() -> None:
+    """Key, limit and fault: the client's own classes, with type and code."""
+    with ModelServer(Fail(429, "slow down"), Fail(500, "oops"), key="right") as server:
+        wrong, good = client(server), openai.OpenAI(base_url=server.url, api_key="right", max_retries=0)
+        for asking, kind, said, code in (
+            (wrong, openai.AuthenticationError, "invalid_request_error", "invalid_api_key"),
+            (good, openai.RateLimitError, "rate_limit_error", "rate_limit_exceeded"),
+            (good, openai.InternalServerError, "server_error", None),
+        ):
+            with pytest.raises(kind) as told:
+                asking.chat.completions.create(model="small", messages=HI)
+            assert (told.value.type, told.value.code) == (said, code)

@@ -38,7 +38,7 @@ def prosaic(body: dict[str, Any]) -> Step:
 
 def at(server: ModelServer, wire: str = "chat") -> Endpoint:
     """The endpoint of a server."""
-    return Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", patience_s=2.0)  # type: ignore[arg-type]  # a wire's name
+    return Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", patience_s=20.0)  # type: ignore[arg-type]  # a wire's name
 
 
 def test_an_able_model_passes_on_every_wire() -> None:
