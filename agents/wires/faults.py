@@ -99,6 +99,8 @@ def _of_status(error: Any, host: str, key: str) -> WireFault:
 
 def _message(error: Any) -> str:
     body = _of_stream(error.body) if isinstance(error.body, str) else error.body
+    if isinstance(body, list) and body:  # Google's: a list of one
+        body = body[0]
     if isinstance(body, Mapping):
         inner = body.get("error") or body.get("detail") or body
         if isinstance(inner, list):  # one entry a field, as FastAPI says it
