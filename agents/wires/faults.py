@@ -26,10 +26,16 @@ class WireFault(ModelDown):
     `lasts`: no other wire to the same endpoint will do better (a rejected key, an address that is dead).
     """
 
+    lasts = False
+
     def __init__(self, what: str, *, again: bool, wait_s: float = 0.0, status: int | None = None, said: str = "") -> None:
         super().__init__(what)
         self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
-        self.lasts = again and status is None
+
+    def lasting(self) -> "WireFault":
+        """The same, known to last."""
+        self.lasts = True
+        return self
 
 
 def without_key(value: Any, key: str) -> Any:
@@ -64,11 +70,11 @@ def fault_of(error: BaseException, host: str, key: str) -> WireFault:
     if isinstance(error, WireFault):
         return error
     if isinstance(error, openai.APITimeoutError):
-        return WireFault(f"{host} did not answer in time", again=True)
+        return WireFault(f"{host} did not answer in time", again=True).lasting()
     if isinstance(error, openai.APIResponseValidationError):
         return WireFault(f"{host} answered with something that is no JSON", again=True)
     if isinstance(error, openai.APIConnectionError):
-        return WireFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True)
+        return WireFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, host, key)
     if isinstance(error, openai.APIError):  # an error object inside a stream that began well
@@ -82,13 +88,11 @@ def fault_of(error: BaseException, host: str, key: str) -> WireFault:
 def _of_status(error: Any, host: str, key: str) -> WireFault:
     status, said = error.status_code, told(_message(error), key)
     if status in (401, 403) or (status == 400 and _KEY.search(said)):
-        fault = WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said)
-        fault.lasts = True
-        return fault
+        return WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
     if status == 404:
         return WireFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
     if 300 <= status < 400:
-        return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status)
+        return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status).lasting()
     if status in (400, 413) and _SMALL.search(said):
         what = f"{host} takes less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to what it takes"
         return WireFault(what, again=False, status=status, said=said)

@@ -57,7 +57,7 @@ class Transport:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
                         what = f"{self.endpoint.host} said nothing for {now - last:.0f} s (patience_s in desk.toml)"
-                        raise WireFault(what, again=True) from None
+                        raise WireFault(what, again=True).lasting() from None
                     told = True
                     text = (
                         f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"

@@ -13,7 +13,7 @@ from agents.wires.chat import usage_of
 from agents.wires.model import WireModel
 from agents.wires.text import circling
 from tests.agents.wires.conftest import KEY, Kept
-from tests.agents.wires.test_probe import able, at
+from tests.agents.wires.test_probe import at
 from tests.fakes.model_server import Fail, Json, ModelServer, Raw, Say, Step
 
 Making = Callable[..., WireModel]
@@ -169,5 +169,12 @@ def test_a_model_of_random_words_works_over_no_wire() -> None:
         checks = list(probe(at(server), ""))
     assert [(c.wire, c.state) for c in checks] == [("chat", "bad"), ("responses", "bad"), ("json", "bad")]
     assert "no tool call came, but: 'whyck held" in checks[0].text
-    with ModelServer(able) as server:
-        assert next(probe(at(server), "")).state == "ok"
+    with ModelServer(Say("off\n" * 400)) as server:
+        assert len({c.wire for c in probe(at(server, "json"), "")}) == 3  # one that goes in circles is tried on each, too
+
+
+def test_what_lasts_ends_the_probe_at_once() -> None:
+    """A redirect and a dead address: one line, not one a wire."""
+    with ModelServer(Raw(b"", status=307, headers={"location": "http://localhost:1/v1"})) as server:
+        assert [c.wire for c in probe(at(server), KEY)] == ["chat"]
+    assert [("failed or was cut" in c.text, c.wire) for c in probe(at(server), KEY)] == [(True, "chat")]
