@@ -181,8 +181,8 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
     if args.sleeve or ctx.desk_ms is None or high <= ctx.desk_ms or not kinds:
         return []
     late = ctx.now_ms - ctx.desk_ms
-    recent = tail(ctx.home / "journal" / "people.jsonl", 2000)
-    return [e for e in recent if e.kind in kinds and low + late < e.t_event_ms and fits(e, args)]
+    recent = tail(ctx.home / "journal" / "people.jsonl", 2000, kinds)
+    return [e for e in recent if low + late < e.t_event_ms and fits(e, args)]
 
 
 @tool("explain_event", Effect.READ)

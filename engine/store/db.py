@@ -5,10 +5,12 @@ transaction. Whoever reads and then writes what it read belongs into `write`: th
 first, so a reading cannot be overtaken (a deferred transaction would be thrown out with "database is locked").
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -18,6 +20,7 @@ from sqlmodel import Session, select
 from engine.errors import BadInput, Busy, DataError
 
 REVISION = "0003"  # head of migrations/versions; a test keeps it so
+_GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
 BUSY_MS = 5_000  # how long SQLite waits for another process's write
 
 
@@ -64,13 +67,38 @@ def read(engine: Engine) -> Iterator[Session]:
 def write(engine: Engine) -> Iterator[Session]:
     """A transaction that writes: committed when the block ends, rolled back when it raises.
 
-    Raises Busy when another process writes for longer than BUSY_MS, DataError when the database fails; a broken
+    Raises Busy when somebody else writes for longer than BUSY_MS, DataError when the database fails; a broken
     constraint stays sqlalchemy's IntegrityError.
     """
-    with _told(engine), engine.connect().execution_options(writes=True) as connection, Session(connection) as session:
+    with (
+        _queued(engine),
+        _told(engine),
+        engine.connect().execution_options(writes=True) as connection,
+        Session(connection) as session,
+    ):
         yield session
         session.commit()
         connection.commit()
+
+
+@contextmanager
+def _queued(engine: Engine) -> Iterator[None]:
+    """The threads of this process write to SQLite one after the other, as they came.
+
+    SQLite itself lets whoever waits look again now and then: of twenty writers at once some would never be lucky.
+    """
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _GUARD:
+        queue = _QUEUES.setdefault(engine, threading.Lock())
+    if not queue.acquire(timeout=BUSY_MS / 1000):
+        where = engine.url.render_as_string(hide_password=True)
+        raise Busy(f"the database {where} is busy: other threads of this process write", "try again in a moment")
+    try:
+        yield
+    finally:
+        queue.release()
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, JournalBroken
-from engine.store.chain import EMPTY, Event, Head, Tail, canonical, end_of, event_of, hash_fits, line_of, prefix_of
+from engine.store.chain import EMPTY, Event, Head, Tail, canonical, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
 UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
+HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
 
@@ -244,8 +245,8 @@ def read(path: Path, kinds: Collection[str] | None = None, after: int = 0) -> It
             group.clear()
 
 
-def tail(path: Path, n: int) -> list[Event]:
-    """The last `n` events, oldest first; reads the file from its end."""
+def tail(path: Path, n: int, kinds: Collection[str] | None = None) -> list[Event]:
+    """Of the last `n` events those of `kinds` (None: all), oldest first; reads the file from its end."""
     if n <= 0 or not path.exists():
         return []
     size, block = path.stat().st_size, 1 << 16
@@ -256,8 +257,9 @@ def tail(path: Path, n: int) -> list[Event]:
             if block >= size or len(lines) > n:
                 break
             block *= 4
-    events = [event for line in lines[-n:] if (event := event_of(line)) is not None]
-    return events[-n:]
+    wanted = None if kinds is None else [f'"kind":{quoted(kind)},"schema":'.encode("ascii") for kind in kinds]
+    worth = (line for line in lines[-n:] if wanted is None or any(word in line[:HEAD_BYTES] for word in wanted))
+    return [event for line in worth if (event := event_of(line)) is not None]
 
 
 def find(path: Path, id_: str) -> Event | None:

@@ -3,10 +3,11 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, select
 
@@ -170,3 +171,30 @@ def test_a_database_that_somebody_keeps_is_busy(sqlite: Engine, monkeypatch: pyt
     with pytest.raises(Busy, match="try again"), database.write(impatient) as session:
         session.add(_proposal(1))
     holder.close()
+
+
+def test_threads_of_one_process_queue_up_to_write(sqlite: Engine) -> None:
+    """Twenty threads write while SQLite itself has no patience at all: each one gets its turn, and nothing is lost."""
+    event.listen(sqlite, "connect", lambda connection, _record: connection.execute("PRAGMA busy_timeout=0"))
+    sqlite.dispose()
+
+    def work(n: int) -> None:
+        for m in range(10):
+            with database.write(sqlite) as session:
+                session.add(tables.Thread(id=f"t-{n}-{m}", role="operator", person="ann", created_ms=m))
+
+    with ThreadPoolExecutor(20) as pool:
+        for done in [pool.submit(work, n) for n in range(20)]:
+            done.result()
+    with database.read(sqlite) as session:
+        assert len(session.exec(select(tables.Thread)).all()) == 200
+
+
+def test_a_thread_that_waits_too_long_is_told(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that does not end costs the next one a while and one clear line, never its life."""
+    monkeypatch.setattr(database, "BUSY_MS", 50)
+    late = pytest.raises(Busy, match="other threads of this process write")
+    with database.write(sqlite), ThreadPoolExecutor(1) as pool, late:
+        pool.submit(lambda: database.write(sqlite).__enter__()).result()
+    with database.write(sqlite) as session:
+        session.add(tables.Thread(id="t", role="operator", person="ann", created_ms=1))
