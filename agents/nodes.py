@@ -18,6 +18,7 @@ from tools.catalog import TOOLS, call
 from tools.contract import Effect, ToolResult, clean, refused
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
+UNSEEN = "no tool answered: nothing was looked up for this"  # under a model's words that stand on nothing of this turn
 LAST_WHOLE = 2  # turns before this one that a model sees with their answers; older ones are folded to a line
 Emit = Callable[[str, Mapping[str, Any]], None]
 _ORDER = {Effect.READ: 0, Effect.COMPUTE: 1, Effect.PROPOSE: 2}
@@ -221,10 +222,14 @@ def _quotable(entry: Done) -> list[str]:
 
 
 def reply(work: Work, state: TurnState) -> dict[str, Any]:
-    """The answer as it leaves: with the desk's stamp under it where it speaks of the desk."""
+    """The answer as it leaves: with the desk's stamp under it where it speaks of the desk, else that nothing was looked up."""
     speaks = any(entry.result.status in ("ok", "no_data", "started") for entry in state["done"])
     answer = state["answer"].strip() or "I have no answer to that."
     if work.notice:
         answer = f"> {work.notice}\n\n{answer}"
     model = "OFFLINE model" if work.model.offline else f"model {clean(work.model.name, 80)}"
-    return {"answer": f"{answer}\n\n*{work.stamp} · {model}*" if speaks and work.stamp else answer}
+    if speaks and work.stamp:
+        return {"answer": f"{answer}\n\n*{work.stamp} · {model}*"}
+    if not work.model.offline and not speaks:
+        return {"answer": f"{answer}\n\n*{UNSEEN} · {model}*"}
+    return {"answer": answer}

@@ -155,12 +155,17 @@ def test_what_is_struck_is_shown_crossed_out_and_the_rest_stands() -> None:
         "sma(40) on 15m and 1h bars of BTC-USDT, sha256 9f8e7d6c5b4a.",
         "1. First\n2. Second\n3) third\n(4) fourth",
         "the 1st, the 2nd and the 3rd",
-        "rsi14 crossed, #12",
+        "rsi14 crossed, #12, ISO8601 times",
     ],
 )
 def test_dates_ids_and_list_numbers_are_no_claims(text: str) -> None:
     """What looks like a number and states none stays as it is."""
     assert struck(text) == []
+
+
+def test_a_number_glued_to_a_word_is_still_one() -> None:
+    """A model that writes without spaces states a number all the same."""
+    assert struck("The equity98765 and the pnl_12345 are fine.") == ["98765", "12345"]
 
 
 ARGUMENTS = [{"strategy": "trend", "variants": [{"changes": [{"key": "stop_atr", "value": 2.0}]}], "set": "fast_bars=20"}]

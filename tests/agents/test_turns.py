@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import Session, select
 
 from agents import threads, turns
-from agents.model import Message, Reply, Usage
+from agents.model import Call, Message, Reply, Usage
 from engine.errors import BadInput, Busy, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
@@ -183,7 +183,7 @@ def test_an_invented_number_is_struck_and_the_rest_stands(office: FakeOffice) ->
     """Grounding is on every answer's way out."""
     office.model = ScriptedModel(Reply("The Sharpe is 2.7 and all is well."))
     answer = ask(office, "how good is it?")
-    assert answer["answer_md"] == "The Sharpe is ~~2.7~~ and all is well."
+    assert answer["answer_md"].partition("\n")[0] == "The Sharpe is ~~2.7~~ and all is well."
     assert [s["text"] for s in answer["struck"]] == ["2.7"]
 
 
@@ -266,7 +266,18 @@ def test_older_turns_are_folded_and_the_last_ones_kept_whole(office: FakeOffice)
         ask(office, text)
     shown: list[Message] = office.model.seen[0]
     assert shown[1].text == 'Earlier in this thread:\n- asked: "one"'
-    assert [m.text for m in shown[2:]] == ["two", "answer to two", "three", "answer to three", "four"]
+    said = [m.text.partition("\n")[0] for m in shown[2:]]
+    assert said == ["two", "answer to two", "three", "answer to three", "four"]
+
+
+def test_words_that_stand_on_no_tool_say_so(office: FakeOffice) -> None:
+    """A model that says all is well without having looked is told apart from one that has."""
+    office.model = ScriptedModel(Reply("Nothing is wrong."))
+    assert "nothing was looked up for this" in ask(office, "is anything wrong?")["answer_md"]
+    office.model = ScriptedModel(Reply("", (Call("c1", "health", {}),)), Reply("Nothing is wrong."))
+    answer = ask(office, "is anything wrong?")["answer_md"]
+    assert "looked up" not in answer
+    assert "PAPER" in answer
 
 
 def test_the_context_is_labelled_trusted_or_not(office: FakeOffice) -> None:

@@ -118,7 +118,7 @@ def test_the_next_turn_asks_the_model_again(office: FakeOffice) -> None:
     with ModelServer(Fail(401), Say("Back again.")) as server:
         use(office, server)
         assert asked(office)[-1]["model"]["offline"]
-        assert asked(office)[-1]["answer_md"] == "Back again."
+        assert asked(office)[-1]["answer_md"].startswith("Back again.")
     assert len(server.posts) == 2
 
 
