@@ -5,7 +5,7 @@ as long before now as the window is long, with their own time beside them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -13,7 +13,8 @@ from pydantic import Field
 from engine.errors import BadInput
 from engine.store.chain import Event
 from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
-from tools.events import because, flat_values, kind_of, told, told_people, words_of
+from tools.events import because, flat_values, told, told_people, words_of
+from tools.stretches import Stretch, fits, stretches, worth_reading
 from tools.when import said, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
@@ -55,115 +56,71 @@ class ExplainArgs(Args):
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time: fills, refused decisions, breakers, halts, configurations adopted, with
     event ids."""
-    from engine.watch.window import between, journal_of, mark_at
+    from engine.watch.window import journal_of, lines, mark_at
 
     if ctx.desk_ms is None:
         return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
-    found: list[Event] = []
-    for event in between(path, low, high, set(DESK_KINDS), worth_parsing(wanted)):
-        if kind_of(event) in wanted and (not (args.sleeve or args.text) or fits(event, args)):
-            found.append(event)
+    worth, found = worth_reading(wanted), list[Stretch]()
+    for stretch in stretches(lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
+        found.append(stretch)
         if len(found) > READ_MAX:
             raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
     people = people_events(ctx, args, low, high)
-    runs = gathered(found)
     counts = Counter[str]()
-    for run in runs:
-        counts[kind_of(run[0])] += len(run)
+    for stretch in found:
+        counts[stretch.kind] += stretch.count
     handle = ctx.handle("j", f"{low} {high} {args.sleeve} {args.text} {','.join(wanted)}")
     values: dict[str, tuple[Value, str]] = {f"{kind}s": (counts[kind], "count") for kind in wanted}
     values |= {"from": (low, "ms"), "to": (min(high, ctx.desk_ms), "ms")}
     before, after = mark_at(path, low), mark_at(path, high)
     if before and after and not args.sleeve:
         values["equity_change"] = (after.body["equity"] - before.body["equity"], "usd")
-    closed = [
-        event.body["round_trip_pnl"] for event in found if event.kind == "fill" and event.body.get("round_trip_pnl") is not None
-    ]
+    pnls = [stretch.first.body.get("round_trip_pnl") for stretch in found if stretch.kind == "fill"]
+    closed = [pnl for pnl in pnls if pnl is not None]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
-    shown = chosen([run[0] for run in runs], args.limit)
-    length = {run[0].id: (len(run), run[-1]) for run in runs}
+    shown = chosen(found, args.limit)
     rows = [
-        (said(e.t_event_ms), e.id, kind_of(e), clean(e.body.get("sleeve") or "desk", 60), told_run(e, *length[e.id]))
-        for e in shown
+        (said(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.told()) for s in shown
     ]
     rows += [(f"{said(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
-    text = sentence(handle, counts, runs, len(closed), "equity_change" in values)
+    text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
         text += f" People's acts meanwhile: {len(people)} (by wall time)."
-    evidence = tuple(Evidence("event", e.id) for e in (*shown, *people[-args.limit :]))
+    evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
-    data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [e.id for e in shown]}
+    data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
     return ToolResult("ok", text, facts, evidence, table, data)
 
 
-def worth_parsing(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
-    """Whether a line of the journal may be of a kind that is wanted, told by its text: most decisions are of none."""
-    names = {kind.encode() for kind in wanted}
-    refused = b"refused" in names and b"decision" not in names
-
-    def worth(kind: bytes, line: bytes) -> bool:
-        return b'"action":"refused"' in line if refused and kind == b"decision" else kind in names or kind == b"decision"
-
-    return worth
-
-
-def fits(event: Event, args: SearchArgs) -> bool:
-    """Whether the event is of the sleeve and has the word that was asked for."""
-    if args.sleeve and event.body.get("sleeve") != args.sleeve:
-        return False
-    return not args.text or args.text.lower() in f"{event.id} {event.kind} {event.body}".lower()
-
-
-def gathered(found: Sequence[Event]) -> list[list[Event]]:
-    """Events in runs: the same refusal of a sleeve, bar after bar, is one thing to a reader."""
-    runs: list[list[Event]] = []
-    last: dict[str, tuple[str, list[Event]]] = {}  # of a sleeve: what its run says
-    for event in found:
-        sleeve, refused = event.body.get("sleeve"), kind_of(event) == "refused"
-        says = told(event) if refused else ""
-        before = last.get(sleeve) if refused and isinstance(sleeve, str) else None
-        if before and before[0] == says:
-            before[1].append(event)
-            continue
-        runs.append([event])
-        if isinstance(sleeve, str):
-            last[sleeve] = says, runs[-1]
-    return runs
-
-
-def told_run(e: Event, count: int, last: Event) -> str:
-    """A run of events in words."""
-    return told(e) if count == 1 else f"{told(e)} (at {count} bars, the last {said(last.t_event_ms)}, {last.id})"
-
-
-def chosen(found: Sequence[Event], limit: int) -> list[Event]:
-    """At most `limit` events, the telling kinds before the many, in the order of time."""
+def chosen(found: Sequence[Stretch], limit: int) -> list[Stretch]:
+    """At most `limit` of them, the telling kinds before the many, in the order of time."""
     rank = {kind: n for n, kind in enumerate(MATTERS)}
-    best = sorted(found, key=lambda e: (rank.get(kind_of(e), len(rank)), -e.seq))[:limit]
-    return sorted(best, key=lambda e: e.seq)
+    best = sorted(found, key=lambda s: (rank.get(s.kind, len(rank)), -s.first.seq))[:limit]
+    return sorted(best, key=lambda s: s.first.seq)
 
 
-def sentence(handle: str, counts: Mapping[str, int], runs: Sequence[Sequence[Event]], closed: int, equity: bool) -> str:
+def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], closed: int, equity: bool) -> str:
     """The window in words; the telling events with their ids."""
     parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
     parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
     lines = [", ".join(parts) + "."]
-    if not runs:
+    if not found:
         return f"{lines[0]} Nothing of what was asked for happened."
     told_kinds = (
         f"{{{handle}.{kind}s}} {SINGULAR.get(kind, kind) if n == 1 else PLURAL.get(kind, kind)}" for kind, n in counts.items()
     )
     lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
-        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in [run[0] for run in runs if kind_of(run[0]) == kind][-4:]]
+        events = [stretch.first for stretch in found if stretch.kind == kind][-4:]
+        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in events]
     rules = Counter[str]()
-    for run in runs:
-        if kind_of(run[0]) == "refused":
-            rules[run[0].body.get("refused_by", "?")] += len(run)
+    for stretch in found:
+        if stretch.kind == "refused":
+            rules[str(stretch.first.body.get("refused_by", "?"))] += stretch.count
     if rules:
         lines.append("Refused by: " + ", ".join(clean(rule, 60) for rule, _ in rules.most_common(4)) + ".")
     if closed:
@@ -182,7 +139,7 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
         return []
     late = ctx.now_ms - ctx.desk_ms
     recent = tail(ctx.home / "journal" / "people.jsonl", 2000, kinds)
-    return [e for e in recent if low + late < e.t_event_ms and fits(e, args)]
+    return [e for e in recent if low + late < e.t_event_ms and fits(e, args.sleeve, args.text)]
 
 
 @tool("explain_event", Effect.READ)

@@ -8,15 +8,29 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from engine.store.chain import Event, event_of
 
 _HEAD = re.compile(rb'\{"seq":\d+,"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
+_LEFT = re.compile(rb',"left":(\d+),"other":')  # the first of a line is its own: a quote inside a text is escaped
 BLOCK = 1 << 16
 FAR_MS = 1 << 62  # later than any bar
 SEQ = len(b'{"seq":')
 FREE = b"incident"  # its time is not the bar's
+
+
+class Line(NamedTuple):
+    """A line of the journal of which only the head was read. `text` has no newline."""
+
+    kind: str
+    t_event_ms: int
+    seq: int
+    text: bytes
+
+    def event(self) -> Event | None:
+        """The event it is; None when it is no journal line."""
+        return event_of(self.text)
 
 
 def journal_of(home: Path) -> Path:
@@ -29,12 +43,27 @@ def between(
     after_ms: int,
     up_to_ms: int,
     kinds: Collection[str] | None = None,
-    worth: Callable[[bytes, bytes], bool] | None = None,
 ) -> Iterator[Event]:
     """Events with after_ms < t_event_ms <= up_to_ms, in order, of `kinds` (None: all); none without a journal.
 
-    `worth` says of a (kind, line) whether to parse it at all: parsing is most of the work. A group that a crash cut short is
-    left out, as everywhere.
+    A group that a crash cut short is left out, as everywhere.
+    """
+    for line in lines(path, after_ms, up_to_ms, kinds):
+        event = line.event()
+        if event is not None:
+            yield event
+
+
+def lines(
+    path: Path,
+    after_ms: int,
+    up_to_ms: int,
+    kinds: Collection[str] | None = None,
+    worth: Callable[[bytes, bytes], bool] | None = None,
+) -> Iterator[Line]:
+    """The same as `between`, not parsed yet: parsing is most of the work, and a line's text may tell that it is not needed.
+
+    `worth` says of a (kind, line) whether to hand it out at all.
     """
     wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
@@ -43,22 +72,29 @@ def between(
         return
     with file:
         file.seek(first_after(file, after_ms))
-        group: list[Event] = []
+        group: list[Line] = []
         due = 0  # the number of the record that ends the group
         for line in file:
             head = _HEAD.match(line)
             if head is None or not line.endswith(b"\n"):
                 return
-            if int(head[2]) > up_to_ms and head[1] != FREE:
+            kind, t_event_ms = head[1], int(head[2])
+            if t_event_ms > up_to_ms and kind != FREE:
                 return
-            if (wanted is None or head[1] in wanted) and (worth is None or worth(head[1], line)):
-                event = event_of(line[:-1])
-                if event is not None and after_ms < event.t_event_ms <= up_to_ms:
-                    group.append(event)
-                    due = event.seq + event.left
-            if group and int(line[SEQ : line.index(b",", SEQ)]) >= due:
+            seq = 0
+            if (wanted is None or kind in wanted) and after_ms < t_event_ms <= up_to_ms and (worth is None or worth(kind, line)):
+                seq, left = _seq(line), _LEFT.search(line, head.end())
+                if left is not None:
+                    group.append(Line(kind.decode("ascii"), t_event_ms, seq, line[:-1]))
+                    due = seq + int(left[1])
+            if group and (seq or _seq(line)) >= due:
                 yield from group
                 group = []
+
+
+def _seq(line: bytes) -> int:
+    """The number of a record."""
+    return int(line[SEQ : line.index(b",", SEQ)])
 
 
 def mark_at(path: Path, at_ms: int | None = None) -> Event | None:

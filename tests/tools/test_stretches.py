@@ -1,0 +1,87 @@
+"""Equal refusals in a row are one stretch: the same figures as from parsing every line, whatever names and rules say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.store.journal import Event, Journal, read
+from engine.watch.window import FAR_MS, journal_of, lines
+from tools.events import kind_of
+from tools.stretches import Stretch, fits, stretches, worth_reading
+
+NASTY = ["a", 'b","signal":"long', 'c"refused_by":"x', "d\\", "ü\ud83d"]
+WANTED = ["refused", "fill", "breaker"]
+
+
+def body_of(kind: str, sleeve: str, rule: str, signal: str, sized: bool) -> dict[str, Any]:
+    """An event's body of that kind."""
+    if kind == "decision":
+        return {"action": "hold", "sleeve": sleeve, "signal": signal}
+    if kind != "refused":
+        return {"sleeve": sleeve, "side": "buy", "quantity": 1.0, "price": 1.0}
+    body = {"action": "refused", "refused_by": rule, "signal": signal, "sleeve": sleeve, "features": {'"sleeve":"a",': 1.0}}
+    return body | ({"size": {"wanted": 1.0, "binding": rule}} if sized else {})
+
+
+def write(home: Path, events: list[tuple[str, str, str, str, bool]]) -> Path:
+    """A journal with these events, one a bar."""
+    journal = Journal(journal_of(home), "worker")
+    for n, (kind, *words) in enumerate(events):
+        journal.append([Event("decision" if kind == "refused" else kind, n, body_of(kind, *words))], sync=False)
+    journal.close()
+    return journal.path
+
+
+def one_by_one(path: Path, sleeve: str | None, text: str | None) -> list[list[Event]]:
+    """The stretches, from parsing every line."""
+    runs: list[list[Event]] = []
+    last: dict[Any, tuple[Any, list[Event]]] = {}
+    for event in read(path):
+        if kind_of(event) not in WANTED or not fits(event, sleeve, text):
+            continue
+        b = event.body
+        says = (b["refused_by"], b["signal"]) if kind_of(event) == "refused" and text is None else None
+        before = last.get(b["sleeve"])
+        if before is not None and says is not None and before[0] == says:
+            before[1].append(event)
+            continue
+        runs.append([event])
+        last[b["sleeve"]] = says, runs[-1]
+    return runs
+
+
+def found(path: Path, sleeve: str | None = None, text: str | None = None) -> list[Stretch]:
+    """The stretches of the whole journal."""
+    return list(stretches(lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
+
+
+words = st.tuples(
+    st.sampled_from(["refused", "refused", "refused", "fill", "breaker", "decision"]),
+    st.sampled_from(NASTY),
+    st.sampled_from(["drawdown", *NASTY]),
+    st.sampled_from(["long", "short"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(words, max_size=25), st.sampled_from([None, *NASTY]), st.sampled_from([None, "drawdown"]))
+def test_they_equal_parsing_every_line(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Any], sleeve: str | None, text: str | None
+) -> None:
+    """First event, last event and length of each, in order."""
+    path = write(tmp_path_factory.mktemp("home"), events)
+    expected = [(run[0].seq, run[-1].seq, len(run)) for run in one_by_one(path, sleeve, text)]
+    assert [(s.first.seq, s.last.seq, s.count) for s in found(path, sleeve, text)] == expected
+
+
+def test_a_long_refusal_is_one_line_to_a_reader(tmp_path: Path) -> None:
+    """Three thousand bars without an entry say it once, with the last bar's event."""
+    path = write(tmp_path, [("refused", "a", "drawdown", "long", False)] * 3000)
+    (stretch,) = found(path)
+    assert (stretch.count, stretch.kind) == (3000, "refused")
+    assert stretch.told().startswith("long entry refused: drawdown (at 3000 bars, the last 1970-01-01")
+    assert stretch.told().endswith("d-3000)")

@@ -1,0 +1,86 @@
+"""Events of a window that fit a search, equal refusals in a row as one stretch. Called by tools/journal.py.
+
+A sleeve that may not enter is refused at every bar with a signal: thousands of lines of a week say one thing. Whether a line
+says what the one before said is read off its text; only the first of a stretch is parsed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.store.chain import Event
+from engine.watch.window import Line
+from tools.events import kind_of, told
+from tools.when import said
+
+# keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
+_REFUSAL = re.compile(
+    rb'"refused_by":("(?:[^"\\]|\\.)*"),"signal":("(?:[^"\\]|\\.)*"),(?:"size":\{[^{}]*\},)?"sleeve":("(?:[^"\\]|\\.)*")[,}]'
+)
+
+
+@dataclass
+class Stretch:
+    """One event, or the same refusal of a sleeve at `count` bars, the last of them `last`."""
+
+    first: Event
+    last: Line
+    count: int = 1
+
+    @property
+    def kind(self) -> str:
+        """The word people search by."""
+        return kind_of(self.first)
+
+    def told(self) -> str:
+        """In words."""
+        if self.count == 1:
+            return told(self.first)
+        return f"{told(self.first)} (at {self.count} bars, the last {said(self.last.t_event_ms)}, d-{self.last.seq})"
+
+
+def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
+    """Whether a line of the journal may be of a kind that is wanted, told by its text: most decisions are of none."""
+    names = {kind.encode() for kind in wanted}
+    refused = b"refused" in names and b"decision" not in names
+
+    def worth(kind: bytes, line: bytes) -> bool:
+        return b'"action":"refused"' in line if refused and kind == b"decision" else kind in names or kind == b"decision"
+
+    return worth
+
+
+def stretches(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[Stretch]:
+    """What of `lines` is of the wanted kinds, of the sleeve (None: of any) and has the text in it (None: any), oldest first.
+
+    A stretch is complete only when all of them have been read.
+    """
+    last: dict[bytes, tuple[tuple[bytes, ...], Stretch]] = {}  # of a sleeve: what its newest stretch says
+    for line in lines:
+        says = _refusal(line) if "refused" in wanted and text is None else ()
+        if says and (before := last.get(says[-1])) is not None and before[0] == says:
+            before[1].last = line
+            before[1].count += 1
+            continue
+        event = line.event()
+        if event is None or kind_of(event) not in wanted or not fits(event, sleeve, text):
+            continue
+        stretch = Stretch(event, line)
+        last[says[-1] if says else json.dumps(event.body.get("sleeve")).encode("ascii")] = says, stretch
+        yield stretch
+
+
+def _refusal(line: Line) -> tuple[bytes, ...]:
+    """Rule, signal and sleeve of a refused decision as they are written; empty for anything else."""
+    if line.kind != "decision" or b'"action":"refused"' not in line.text:
+        return ()
+    found = _REFUSAL.search(line.text)
+    return found.groups() if found is not None else ()
+
+
+def fits(event: Event, sleeve: str | None, text: str | None) -> bool:
+    """Whether the event is of the sleeve and has the word that was asked for."""
+    if sleeve and event.body.get("sleeve") != sleeve:
+        return False
+    return not text or text.lower() in f"{event.id} {event.kind} {event.body}".lower()
