@@ -45,9 +45,12 @@ class TurnCaller(Caller):
         return spending.of_turn(self.engine, self.turn)
 
     def tell(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Text leaves sentence by sentence, checked; what was said before another attempt is void."""
+        """Text leaves sentence by sentence, checked; what was said before another attempt is void. Attempt 0 only waits: the
+        sentence that has begun goes on.
+        """
         if kind != "text":
-            self._text = ""
+            if kind != "retrying" or body.get("attempt"):
+                self._text = ""
             self.emit(kind, body)
             return
         self._text += str(body["delta"])

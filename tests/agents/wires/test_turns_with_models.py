@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents import spending, turns
-from agents.caller import kept
+from agents.caller import TurnCaller, kept
 from agents.endpoints import Endpoint
 from agents.model import OverBudget, Prices
 from agents.spending import Limits
@@ -67,6 +67,25 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
         events = asked(office)
     assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == ["All is well.", "The Sharpe is ~~2.71~~."]
     assert f"small at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}, a process on this machine" in events[0]["privacy"]
+
+
+def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
+    """`retrying` with attempt 0 only waits: the sentence that had begun is told whole; another attempt begins anew."""
+    caller = TurnCaller(office.engine, office.home, "u-1", office.limits, office.now_ms)
+    told: list[tuple[str, str]] = []
+    caller.attend(lambda kind, body: told.append((kind, str(body["text"]))), lambda text: text)
+    caller.tell("text", {"delta": "The equity is 98,"})
+    caller.tell("retrying", {"text": "waiting", "attempt": 0})
+    caller.tell("text", {"delta": "765.43 USDT. Cut off in the"})
+    caller.tell("retrying", {"text": "again", "attempt": 1})
+    caller.tell("text", {"delta": "It stands."})
+    caller.flush()
+    assert told == [
+        ("retrying", "waiting"),
+        ("sentence", "The equity is 98,765.43 USDT."),
+        ("retrying", "again"),
+        ("sentence", "It stands."),
+    ]
 
 
 @pytest.mark.parametrize("wire", ["responses", "chat", "json"])
