@@ -31,12 +31,17 @@ RULES = Message("system", "You answer questions about prices. You know none by h
 
 
 class Check(NamedTuple):
-    """One thing that was tried on one wire: ok, warning or bad."""
+    """One thing that was tried on one wire: ok, warning or bad. `answered`: whether the model said anything at all.
+
+    `model`: the one that was asked, as far as it is known.
+    """
 
     wire: str
     name: str
     state: str
     text: str
+    answered: bool = True
+    model: str = ""
 
 
 def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
@@ -45,13 +50,15 @@ def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
     for wire in first:
         model = WireModel(endpoint._replace(wire=cast("WireName", wire)), key)
         try:
-            yield from _of_wire(wire, model)
+            for check in _of_wire(wire, model):
+                yield check._replace(model=model.asked)
         except ModelDown as error:
-            yield Check(wire, "one call", "bad", str(error))
+            yield Check(wire, "one call", "bad", str(error), answered=False, model=model.asked)
             if not isinstance(error, WireFault) or error.lasts:
                 return
             if error.status in (400, 404) and (others := _others(model)):
-                yield Check(wire, "model", "bad", f"{endpoint.model} is not among the models it lists: {others}")
+                what = f"{endpoint.model} is not among the models it lists: {others}"
+                yield Check(wire, "model", "bad", what, answered=False, model=model.asked)
                 return
 
 
@@ -92,7 +99,7 @@ def _tried(wire: str, name: str, check: Callable[[], tuple[str, str]]) -> Check:
     try:
         state, text = check()
     except ModelDown as error:
-        state, text = "bad", str(error)
+        return Check(wire, name, "bad", str(error), answered=False)
     return Check(wire, name, state, text)
 
 

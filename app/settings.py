@@ -26,7 +26,7 @@ class ModelEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     base_url: str
-    model: str
+    model: str = ""  # empty: the first that the address lists
     wire: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
     key_env: str = ""
     context_tokens: int = Field(32_000, ge=1_000)

@@ -28,13 +28,22 @@ class WireModel:
 
     def __init__(self, endpoint: Endpoint, key: str) -> None:
         self.endpoint, self.wire = endpoint, endpoint.wire
-        self.name = endpoint.model or endpoint.host
         self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
+
+    @property
+    def name(self) -> str:
+        """The model's name; the address while it is not known."""
+        return self.asked or self.endpoint.host
+
+    @property
+    def asked(self) -> str:
+        """The configured model, else the one its address listed first; empty before that one is known."""
+        return self.endpoint.model or self._learned.model
 
     @property
     def privacy(self) -> str:
         """What is sent where, in words."""
-        return privacy_sentence(self.endpoint)
+        return privacy_sentence(self.endpoint._replace(model=self.asked))
 
     def __repr__(self) -> str:
         """Without the key."""

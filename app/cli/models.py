@@ -1,11 +1,14 @@
 """`nightdesk doctor --model NAME`: whether a configured model works, and over which wire. Called by app/cli/desk.py."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 from app.cli import out
+
+OTHERWISE = "set NIGHTDESK_MODEL=offline, or use another model"
 
 
 def check(name: str, *, as_json: bool) -> None:
@@ -20,13 +23,15 @@ def check(name: str, *, as_json: bool) -> None:
     key = key_of(endpoint, os.environ)
     if endpoint.key_env and not key:
         out.say(f"no key in {endpoint.key_env}: trying without one")
-    out.say(f"asking {endpoint.model or 'the first model'} at {endpoint.host} about made-up prices; nothing of the desk is sent")
+    asked = endpoint.model or "the first model listed"
+    out.say(f"asking {asked} at {endpoint.host} about made-up prices; nothing of the desk is sent")
     checks = []
     for made in probe(endpoint, key):
         checks.append(made)
         out.say(f"  {made.state:<8} {made.wire}, {made.name}: {made.text}")
     wire = works(checks)
-    shown = {"name": endpoint.name, "host": endpoint.host, "model": endpoint.model, "configured_wire": endpoint.wire}
+    model = next((made.model for made in checks if made.model), endpoint.model)
+    shown = {"name": endpoint.name, "host": endpoint.host, "model": model, "configured_wire": endpoint.wire}
     value = {"ok": wire is not None, **shown, "wire": wire, "items": [made._asdict() for made in checks]}
     out.emit(value, as_json=as_json, text=lambda: verdict(value))
     if wire is None:
@@ -34,10 +39,27 @@ def check(name: str, *, as_json: bool) -> None:
 
 
 def verdict(value: dict[str, Any]) -> str:
-    """The result in a line."""
+    """The result in a line or two."""
+    model = f"{value['model']} " if value["model"] not in ("", value["name"]) else ""
+    who = f"{value['name']} ({model}at {value['host']})"
     if not value["ok"]:
-        return f"{value['name']} at {value['host']}: no wire works; questions are answered by the offline model."
+        return f"{who} {failing(value['items'], value['configured_wire'])}"
     if value["wire"] == value["configured_wire"]:
-        return f"{value['name']} at {value['host']} works over the wire {value['wire']}."
+        return f"{who} works over the wire {value['wire']}."
     there = f'wire = "{value["wire"]}" under [models.{value["name"]}] in desk.toml'
-    return f"{value['name']} at {value['host']} works over {value['wire']}, not over {value['configured_wire']}: set {there}."
+    return f"{who} works over {value['wire']}, not over {value['configured_wire']}: set {there}."
+
+
+def failing(checks: Sequence[dict[str, Any]], wire: str) -> str:
+    """What questions come to over `wire`, the configured one, where no wire calls a tool and reads its result."""
+    spoke = {check["wire"] for check in checks if check["answered"]}
+    called = {check["wire"] for check in checks if (check["name"], check["state"]) == ("one call", "ok")}
+    if wire in called:
+        return f"calls tools over {wire}, but makes nothing of their results: {OTHERWISE}."
+    if wire in spoke:
+        lacking = "it cannot call the desk's tools: nothing is looked up, and numbers it makes up are struck"
+        return f"answers over {wire}, but {lacking}. So {OTHERWISE}."
+    silent = f"does not answer over {wire}: questions are answered by the offline model, with a notice"
+    if spoke:
+        return f"{silent}. Over {' and '.join(sorted(spoke))} it answers, but cannot use the desk's tools either: {OTHERWISE}."
+    return f"{silent}, until it does."

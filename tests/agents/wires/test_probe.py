@@ -36,6 +36,20 @@ def prosaic(body: dict[str, Any]) -> Step:
     return Say('```json\n{"name": "price_of"}\n```') if body.get("tools") else able(body)
 
 
+def wordy(body: dict[str, Any]) -> Step:
+    """Prose on every wire but chat, which it turns down."""
+    plain = body.get("response_format") or "input" in body
+    return Say("BTC is at 1.") if plain else Fail(400, "not today")
+
+
+def forgetful(body: dict[str, Any]) -> Step:
+    """Calls a tool, and has forgotten why when the result comes; has no other wire."""
+    if "input" in body or body.get("response_format"):
+        return Fail(404, "no such route")
+    heard = any(message["role"] == "tool" for message in body["messages"])
+    return Say("What was the question?") if heard else Say(calls=[("price_of", {"symbol": "BTC"})])
+
+
 def at(server: ModelServer, wire: str = "chat") -> Endpoint:
     """The endpoint of a server."""
     return Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", patience_s=20.0)  # type: ignore[arg-type]  # a wire's name
@@ -86,6 +100,29 @@ def test_doctor_says_which_wire_works(own_home: Any, monkeypatch: pytest.MonkeyP
         with pytest.raises(typer.Exit):
             models.check("openai", as_json=True)
         assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (Say("BTC is at 1."), "answers over chat, but it cannot call the desk's tools"),
+        (Fail(401), "does not answer over chat: questions are answered by the offline model"),
+        (wordy, "does not answer over chat: questions are answered by the offline model, with a notice. Over responses"),
+        (forgetful, "calls tools over chat, but makes nothing of their results"),
+    ],
+    ids=["prose", "rejected", "prose elsewhere", "results unread"],
+)
+def test_doctor_says_what_becomes_of_a_question(
+    own_home: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, answers: Any, said: str
+) -> None:
+    """The offline model answers only where this one gives no answer on the configured wire; the model asked is named."""
+    with ModelServer(answers, models=("first", "second")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        with pytest.raises(typer.Exit):
+            models.check("openai", as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"openai (first at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}) {said}" in told
+    assert ("NIGHTDESK_MODEL=offline" in told) == (not isinstance(answers, Fail))
 
 
 def test_the_privacy_sentence_names_host_model_and_what_is_sent() -> None:
