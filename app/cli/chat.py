@@ -4,8 +4,10 @@ Without --thread it goes on with the role's latest thread (of the last twelve ho
 a comparison means that comparison; --thread new begins one. `/halt REASON` is done before anything else is loaded.
 """
 
+import html
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 CHANNEL = "cli"
 HALTS = ("/halt", "/halt:", "/halt!", "/stop")
+OPEN, SHUT = "\ue000", "\ue001"  # stand for the mark of a struck number while markdown is read
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +50,7 @@ def register(app: typer.Typer) -> None:
                 raise
             out.say(f"nightdesk: the desk is HALTED by file; the chat itself did not work: {error}")
             return
-        out.emit(answer, as_json=as_json, text=lambda: shown(answer["answer_md"]))
+        out.emit(answer, as_json=as_json, text=lambda: shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]]))
 
 
 def _halt_first(text: str, person: str) -> None:
@@ -121,7 +124,7 @@ def _tell(event: dict[str, Any]) -> None:
         if event.get("privacy"):
             out.say(f"  {one_line(event['privacy'], 800)}")
     elif event["kind"] in ("retrying", "notice"):
-        out.say(f"  {one_line(event['text'])}")
+        out.say(f"  {one_line(html.unescape(event['text']))}")  # they are written as markdown
     elif event["kind"] == "understood":
         out.say(f"  understood: {one_line(event['text'])}")
 
@@ -129,23 +132,53 @@ def _tell(event: dict[str, Any]) -> None:
 # --------------------------------------------------------------------------- the answer in a terminal
 
 
-def shown(markdown: str) -> Any:
-    """The answer for a terminal: prose as it is, tables with the room they need, evidence listed at the end."""
+def shown(markdown: str, struck: Sequence[str] = ()) -> Any:
+    """The answer for a terminal: prose as it is, tables with the room they need, evidence listed at the end.
+
+    `struck`: the numbers that were struck, as typed. Not every terminal can strike, a pipe cannot, and what is copied is not:
+    each says in words that it is struck, and the last line how many there are.
+    """
     from rich.console import Console, Group
-    from rich.markdown import Markdown
     from rich.text import Text
 
     from agents.render import unlinked
 
-    plain, named = unlinked(markdown)
+    plain, named = unlinked(marked(markdown, struck))
     width = Console().width if os.isatty(1) else 120
     parts: list[Any] = []
     for is_table, block in _blocks(plain):
-        parts.append(_table(block, width) if is_table else Markdown(block, hyperlinks=False))
+        parts.append(_table(block, width) if is_table else _prose(block))
         parts.append(Text(""))
     if named:
         parts.append(Text(f"evidence: {', '.join(named)}"))
+    if struck:
+        count = "1 number is" if len(struck) == 1 else f"{len(struck)} numbers are"
+        parts.append(Text(f"{count} struck: no fact of this thread stands behind {'it' if len(struck) == 1 else 'them'}."))
     return Group(*parts)
+
+
+def marked(markdown: str, struck: Sequence[str] = ()) -> str:
+    """`~~98,765.43~~` between private signs, which no markdown reader loses; what is known to be struck before anything else."""
+    text = out.bare(markdown).replace(OPEN, "").replace(SHUT, "")
+    for known in sorted(set(struck), key=len, reverse=True):
+        text = text.replace(f"~~{known}~~", f"{OPEN}{known}{SHUT}")
+    return re.sub(r"~~([^\n]+?)~~", rf"{OPEN}\1{SHUT}", text)
+
+
+def in_words(text: str) -> str:
+    """The private signs as people read them: `[struck: 98,765.43]`."""
+    return out.bare(text.replace(OPEN, "[struck: ").replace(SHUT, "]"))
+
+
+def _prose(block: str) -> Any:
+    """Markdown that is no table. The marks are written once it has been read: no sign beside one makes a link of it."""
+    from rich.markdown import Markdown
+
+    made = Markdown(block, hyperlinks=False)
+    for token in made.parsed:
+        for part in [token, *(token.children or ())]:
+            part.content = in_words(part.content)
+    return made
 
 
 def _blocks(markdown: str) -> Iterator[tuple[bool, str]]:
@@ -165,13 +198,11 @@ def _blocks(markdown: str) -> Iterator[tuple[bool, str]]:
 
 def _table(block: str, width: int) -> Any:
     """A markdown table; turned on its side when its columns do not fit into the terminal."""
-    import re
-
     from rich.table import Table
     from rich.text import Text
 
     rows = [
-        [part.strip().replace("\\|", "|").replace("&lt;", "<") for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        [in_words(html.unescape(part.strip().replace("\\|", "|"))) for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
         for line in block.splitlines()
     ]
     rows = [row for row in rows if not all(re.fullmatch(r":?-+:?", part) for part in row)]
@@ -182,5 +213,5 @@ def _table(block: str, width: int) -> Any:
     for name in rows[0]:
         made.add_column(Text(name), overflow="fold")
     for row in rows[1:]:
-        made.add_row(*(Text(part.replace("~~", "")) for part in row))
+        made.add_row(*(Text(part) for part in row))
     return made

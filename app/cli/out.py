@@ -6,15 +6,42 @@ Called by every module of app/cli. A DeskError becomes one line and exit code 1;
 import json
 import math
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import DeskError
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+
+# what moves a cursor, sets a title, hides or turns words round: whoever wrote it, none of it reaches a terminal
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def bare(text: str) -> str:
+    """`text` without control and direction-changing characters; line ends and tabs stay."""
+    return _CONTROL.sub("", text)
+
+
+class _Bare:
+    """Anything rich can show, its text `bare` and without links: what a terminal acts on comes from rich alone."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Segment]":
+        from rich.segment import Segment
+
+        for part in console.render(self.made, options):
+            style = part.style.update_link(None) if part.style is not None and part.style.link else part.style
+            yield part if part.control else Segment(bare(part.text), style)
 
 
 def plain(value: Any) -> Any:
@@ -39,16 +66,16 @@ def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) ->
         return
     shown = text()
     if isinstance(shown, str):
-        sys.stdout.write(shown + ("" if shown.endswith("\n") else "\n"))
+        sys.stdout.write(bare(shown) + ("" if shown.endswith("\n") else "\n"))
     else:
         from rich.console import Console
 
-        Console(width=None if sys.stdout.isatty() else 120).print(shown)
+        Console(width=None if sys.stdout.isatty() else 120).print(_Bare(shown))
 
 
 def say(line: str) -> None:
     """A remark for a person, on stderr: it never mixes with a result."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(bare(line) + "\n")
 
 
 @contextmanager
@@ -60,9 +87,9 @@ def progress(label: str, total: float | None) -> Iterator[Callable[[float], None
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(label, total=total)
+        task = bars.add_task(bare(label), total=total)
         yield lambda done: bars.update(task, completed=done)
 
 

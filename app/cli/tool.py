@@ -183,9 +183,14 @@ def shown(ctx: "ToolContext", result: "ToolResult") -> Any:
 
 
 def _rendered(ctx: "ToolContext", text: str) -> str:
-    """`{r1.sharpe}` as value and unit."""
+    """`{r1.sharpe}` as value and unit; a number that an earlier answer struck, as struck."""
+    import html
     import re
 
     from agents import render
+    from app.cli.chat import in_words, marked
 
-    return re.sub(r"\{(\w+\.\w+)\}", lambda m: render.shown(ctx.facts[m[1]]) if m[1] in ctx.facts else m[0], text)
+    def value(found: re.Match[str]) -> str:
+        return html.unescape(render.shown(ctx.facts[found[1]])) if found[1] in ctx.facts else found[0]
+
+    return re.sub(r"\{(\w+\.\w+)\}", value, in_words(marked(text)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agents.turns import ask
 from app import wiring
 from app.home import open_home
 from app.settings import DeskToml, read_desk_toml
@@ -90,8 +91,6 @@ def test_an_address_that_is_off_is_told_and_the_offline_model_answers(
     own_home: Path, base_url: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The chat goes on; the password of an address is not repeated."""
-    from agents.turns import ask
-
     office = wiring.Wiring(open_home(), "mara", "test")
     office.model = wiring.model_of(open_home(), {"OPENAI_BASE_URL": base_url})
     answer = list(ask(office, "developer", "list the strategies", "mara"))[-1]
@@ -165,3 +164,38 @@ def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
     assert "the offline model answers" in bad.stdout
     assert "offline model: deterministic" in nightdesk(own_home, "doctor").stdout
     assert "canary" not in good.stdout + good.stderr
+
+
+def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path) -> None:
+    """As a person types it, without --json: the mark in the sentence and in the table, the count at the end."""
+    said = "The equity is 98,765.43 USDT.\n\n| sleeve | sharpe |\n|---|---|\n| trend | 2.71 |"
+    with ModelServer(Say(said)) as server:
+        done = nightdesk(own_home, "chat", "--role", "developer", "what is the equity?", OPENAI_BASE_URL=server.url)
+    assert "The equity is [struck: 98,765.43" in done.stdout
+    assert "[struck: 2.71]" in done.stdout
+    assert "2 numbers are struck: no fact of this thread stands behind them." in done.stdout
+
+
+def test_what_a_server_says_is_plain_words_in_a_terminal(own_home: Path) -> None:
+    """An error page in the notice: no entity of it, and nothing that a terminal would act on."""
+    page = "<html>\x1b]0;t\x07\x1b[2J\x1b]8;;http://foreign.example\x1b\\gone</html>"
+    with ModelServer(Fail(400, page)) as server:
+        done = nightdesk(own_home, "chat", "--role", "developer", "list the strategies", OPENAI_BASE_URL=server.url)
+    assert "<html>" in done.stderr
+    assert "&lt;" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_model_of_desk_toml_needs_no_name(own_home: Path) -> None:
+    """The first that its address lists is asked, and named once it is known: in the answer, and by the next that ask for it."""
+    with ModelServer(Say("All is well."), models=("able", "other")) as server:
+        home = with_models(own_home, f'\n[models.mine]\nbase_url = "{server.url}"\n')
+        office = wiring.Wiring(home, "mara", "test", model=wiring.model_of(home, {}))
+        before = office.model.name
+        answer = list(ask(office, "developer", "is all well?", "mara"))[-1]
+        after = wiring.model_of(home, {})
+        assert [json.loads(post.raw)["model"] for post in server.posts] == ["able"]
+    assert before in server.url
+    assert (answer["model"]["name"], after.name) == ("able", "able")
+    assert "the model able at" in getattr(after, "privacy", "")
+    assert answer["answer_md"].endswith("model able*")
