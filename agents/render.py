@@ -33,6 +33,7 @@ def safe(text: str, own_ids: Collection[str] = ()) -> str:
         return "\ue000"
 
     text = _TARGET.sub(keep, text)
+    text = re.sub(r"~{2,}", "", text)  # striking out is ours: a model's own marks would turn ours inside out
     text = re.sub(r"!+\[", "[", text)
     text = text.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)

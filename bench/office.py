@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import cycle, islice
 from pathlib import Path
 from typing import NamedTuple
@@ -121,10 +121,9 @@ def started(environment: Mapping[str, str], words: Sequence[str], log: Path) -> 
 
 def answered(url: str) -> bool:
     """Whether an address gives a good answer."""
-    try:
+    with suppress(httpx.HTTPError):
         return httpx.get(url, timeout=1, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    return False
 
 
 def ready(environment: Mapping[str, str], *, page: bool = True) -> Callable[[], bool]:
@@ -360,11 +359,9 @@ def long_journal(folder: Path, table: Table, console: Console) -> None:
     walked(environment, folder / "worker.log")
     home = open_home()
     events, size, took = grown(home, EVENTS)
+    renew(home.path)  # as the supervisor does every hour
     table.title = f"{table.title}; turns with {events:,} events ({size:.2f} GB, {events / YEAR:.0%} of a year at {A_DAY:,} a day)"
     console.print(f"wrote and verified that journal: {events:,} events, {size:.2f} GB, written in {took:.0f} s")
-    begun = time.perf_counter()
-    renew(home.path)  # what the supervisor does every hour; this API runs without one
-    console.print(f"summed its days for the first time in {time.perf_counter() - begun:.1f} s")
     with api(environment, folder / "api.log") as clients:
         many = [clients() for _ in range(AT_ONCE)]
         conversation(many[0], len(ASKED))  # the first turns import

@@ -187,6 +187,13 @@ def test_an_invented_number_is_struck_and_the_rest_stands(office: FakeOffice) ->
     assert [s["text"] for s in answer["struck"]] == ["2.7"]
 
 
+def test_a_model_that_strikes_out_itself_cannot_undo_it(office: FakeOffice) -> None:
+    """Its own marks around ours would show the number and strike the words beside it."""
+    office.model = ScriptedModel(Reply("~~The equity is 98,765.43 USDT today~~, and ~~~ all is well."))
+    answer = ask(office, "how good is it?")["answer_md"].partition("\n")[0]
+    assert answer == "The equity is ~~98,765.43 USDT~~ today, and  all is well."
+
+
 def test_a_reference_to_a_fact_of_the_thread_is_rendered(office: FakeOffice) -> None:
     """Also in a later turn than the one that showed it."""
     office.model = ScriptedModel(calls(("list_strategies", {"strategy": "trend"})), Reply("The default stop is {p1.stop_atr}."))
