@@ -41,7 +41,8 @@ def _words(e: Event) -> str:
         case "intent":
             words = f"{b['side']} {b['quantity']:g} {b['instrument']} at the {b['type']}, about {b['notional']:,.2f} USDT"
         case "order":
-            words = f"entry order {b['state']}: {b['filled_lots']:,} of {b['lots']:,} lots"
+            why = f" ({b['reason']})" if b.get("reason") else ""
+            words = f"entry order {b['state']}{why}: {b['filled_lots']:,} of {b['lots']:,} lots"
         case "mark":
             held = sum("position" in sleeve for sleeve in b["sleeves"].values())
             words = f"equity {b['equity']:,.2f}, {held} open positions, desk {b['state']}"

@@ -20,6 +20,11 @@ WORDS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("order", {"state": "partly filled, rest cancelled", "filled_lots": 9, "lots": 1200}, "rest cancelled: 9 of 1,200 lots"),
     (
+        "order",
+        {"state": "rejected", "reason": "margin is insufficient", "filled_lots": 0, "lots": 3},
+        "rejected (margin is insufficient): 0 of 3 lots",
+    ),
+    (
         "mark",
         {"equity": 29_999.5, "sleeves": {"a": {"position": {}}, "b": {}}, "state": "running"},
         "equity 29,999.50, 1 open positions",
@@ -31,7 +36,7 @@ WORDS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "body", "said"), WORDS, ids=[kind for kind, *_ in WORDS])
+@pytest.mark.parametrize(("kind", "body", "said"), WORDS, ids=[said for *_, said in WORDS])
 def test_an_event_reads_like_a_sentence(kind: str, body: dict[str, Any], said: str) -> None:
     """What a person at night needs of it, with times as times and lots as lots."""
     assert said in told(Event(kind, 1, body))
