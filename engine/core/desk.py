@@ -189,6 +189,15 @@ def still(sleeve: Sleeve, rules: Rules, bar: Bar) -> bool:
     return guard.block_until_ms == sleeve.guard.block_until_ms
 
 
+def untouched(sleeve: Sleeve, rules: Rules, close_ms: int) -> bool:
+    """True when the bar changes nothing of an idle sleeve: not even a breaker, which trips a flat one, too, when yesterday's
+    block ends under a loss of today."""
+    if not idle(sleeve, close_ms):
+        return False
+    guard = watch_sleeve(sleeve.guard, sleeve.ledger, rules, close_ms)
+    return guard.block_until_ms == sleeve.guard.block_until_ms
+
+
 def idle(sleeve: Sleeve, close_ms: int) -> bool:
     """True when a bar without a signal changes nothing: flat, nothing ordered or refused, the day already begun."""
     return (
@@ -229,7 +238,7 @@ def desk_bar(
     close_ms = load(bars, t * instruments, Bar).close_ms
     equity = total = 0.0
     for s in range(count):
-        if quick != 0 and idle(load(sleeves, s, Sleeve), close_ms):
+        if quick != 0 and untouched(load(sleeves, s, Sleeve), load(rules, s, Rules), close_ms):
             equity += load(sleeves, s, Sleeve).ledger.equity
             continue
         i = load(rules, s, Rules).instrument
