@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -212,7 +213,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """End every child: the worker writes a snapshot and leaves; one that does not end is killed."""
-        self.watch.end()
+        ending = threading.Thread(target=self.watch.end, name="ending", daemon=True)  # it may wait for a network; we do not
+        ending.start()
         living = [child.process for child in self.children if child.process is not None and child.process.poll() is None]
         for process in living:
             process.send_signal(signal.SIGTERM)
@@ -223,6 +225,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        ending.join(STOP_S)
         if self.seen_alive:
             say("Stopped; the journal is whole. nightdesk up goes on from here.")
 
@@ -294,4 +297,6 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # a thread of alerts that waits for Slack must not keep a stopped desk from ending
