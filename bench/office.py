@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import cycle, islice
@@ -37,6 +37,7 @@ from engine.control import halt
 from engine.errors import DataError
 from engine.store.anchors import note_head
 from engine.store.chain import Event
+from engine.store.fold import groups
 from engine.store.journal import Journal, read, verify
 from engine.watch.flows import renew
 from tests.fakes.model_server import ModelServer, Say, _Answering
@@ -160,10 +161,10 @@ def walked(environment: Mapping[str, str], log: Path) -> None:
 def grown(home: Home, events: int) -> tuple[int, float, float]:
     """Copy the journal's groups behind its end until it has `events`; (events, GB, s). DataError if its chain does not verify."""
     begun, path = time.perf_counter(), home.desk_journal
-    groups = list(groups_of(read(path)))
+    taken = list(groups(read(path)))
     journal = Journal(path, "worker")
-    at_ms = groups[-1][-1].t_event_ms
-    for group in cycle(groups):
+    at_ms = taken[-1][-1].t_event_ms
+    for group in cycle(taken):
         if journal.head.seq >= events:
             break
         at_ms += len(group) * DAY_MS // A_DAY
@@ -175,16 +176,6 @@ def grown(home: Home, events: int) -> tuple[int, float, float]:
     if not (report := verify(path)).ok:
         raise DataError(f"the journal does not verify: {report.reason}", "this is a bug of the benchmark")
     return report.rows, path.stat().st_size / 1e9, took
-
-
-def groups_of(events: Iterator[Event]) -> Iterator[list[Event]]:
-    """The groups that were written at once."""
-    group: list[Event] = []
-    for event in events:
-        group.append(event)
-        if event.left == 0:
-            yield group
-            group = []
 
 
 def moved(group: Sequence[Event], at_ms: int, first: int) -> list[Event]:

@@ -21,27 +21,8 @@ from engine.control.config import active_version
 from engine.control.proposals import get
 from engine.store.journal import read
 from engine.watch.incidents import deliveries_of
-from tests.fakes.slack_desks import ANN, BOB, EVE, connected, now_ms, proposed, slack_home, value_of
+from tests.fakes.slack_desks import ANN, BOB, EVE, now_ms, proposed, value_of
 from tests.fakes.slack_server import APP, BOT, CHANNEL, SECRET, TEAM, SlackServer
-
-
-@pytest.fixture
-def server() -> Iterator[SlackServer]:
-    """Slack, locally."""
-    with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def home(own_home: Path, server: SlackServer) -> Home:
-    """A desk that is connected to it."""
-    return slack_home(own_home, server)
-
-
-@pytest.fixture
-def slack(home: Home, server: SlackServer) -> Slack:
-    """Its connection."""
-    return connected(home, server)
 
 
 @pytest.fixture

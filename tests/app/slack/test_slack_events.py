@@ -4,8 +4,6 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,27 +15,8 @@ from app.slack_http import Response, handle
 from engine.control import halt
 from engine.errors import Busy
 from engine.store.journal import read
-from tests.fakes.slack_desks import ANN, EVE, connected, slack_home
+from tests.fakes.slack_desks import ANN, EVE
 from tests.fakes.slack_server import CHANNEL, SECRET, TEAM, SlackServer
-
-
-@pytest.fixture
-def server() -> Iterator[SlackServer]:
-    """Slack, locally."""
-    with SlackServer() as slack:
-        yield slack
-
-
-@pytest.fixture
-def home(own_home: Path, server: SlackServer) -> Home:
-    """A desk that is connected to it."""
-    return slack_home(own_home, server)
-
-
-@pytest.fixture
-def slack(home: Home, server: SlackServer) -> Slack:
-    """Its connection."""
-    return connected(home, server)
 
 
 def signed(payload: Any, key: str = SECRET, age_s: int = 0) -> tuple[bytes, dict[str, str]]:
