@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlmodel import col, select, update
 
 from app.approvals import record
-from app.home import Home
+from app.home.home import Home
 from app.people import Actor
 from engine.control.proposals import get as proposal_of
 from engine.control.proposals import listed as proposals_listed

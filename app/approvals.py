@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import col, select, update
 
-from app.home import Home
+from app.home.home import Home
 from app.people import Actor, Person, read_people
 from app.tries import prove, require_free
 from engine.control import halt, proposals

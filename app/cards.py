@@ -6,7 +6,7 @@ The row, its evidence runs read from the store, and the warnings that refuse not
 from collections.abc import Mapping
 from typing import Any
 
-from app.home import Home
+from app.home.home import Home
 from engine.control.config import version_of
 from engine.control.proposals import view
 from engine.errors import DeskError

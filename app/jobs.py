@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select, update
 
 from app import work
 from app.children import NETWORK
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs

@@ -1,6 +1,6 @@
 """What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.approvals.release."""
 
-from app.home import Home
+from app.home.home import Home
 from engine.control.config import active, checked
 from engine.errors import DeskError
 from engine.watch import health

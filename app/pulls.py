@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app import work
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.jobs import attend
 from engine.errors import DataError, DeskError
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from app import alerts, slack
 from app.alerts import Message, Sink, Undelivered
-from app.home import Home
-from app.settings import AlertsEntry
+from app.home.home import Home
+from app.home.settings import AlertsEntry
 from app.slack_socket import Line
 from engine.errors import DeskError
 from engine.store import db

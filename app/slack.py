@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from app import slack_blocks
 from app.alerts import Message, Undelivered
-from app.home import Home
-from app.settings import SlackEntry
+from app.home.home import Home
+from app.home.settings import SlackEntry
 from engine.errors import DeskError
 
 if TYPE_CHECKING:

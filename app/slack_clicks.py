@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from app import alerts, approvals
 from app.alerts import Undelivered
-from app.home import Home
+from app.home.home import Home
 from app.people import Actor, by_slack, os_user
 from app.slack import Slack
 from engine.control import halt

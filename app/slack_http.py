@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete
 
-from app.home import Home
+from app.home.home import Home
 from app.slack import Slack, as_json
 from app.slack_clicks import HALT, Answer, command, follow, interaction, message, tell
 from engine.errors import DeskError

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from app.home import Home
+from app.home.home import Home
 from app.slack import LOG, Slack
 from app.slack_blocks import escaped
 from app.slack_clicks import Answer, command, follow, interaction, message, tell

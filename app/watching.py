@@ -28,7 +28,7 @@ class Watch:
     def _begin(self) -> None:
         while not self._ended:
             try:
-                from app.home import open_home
+                from app.home.home import open_home
                 from app.scheduler import Schedules
 
                 schedules = Schedules(open_home())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
 from agents.spending import Limits
-from app.home import Home
+from app.home.home import Home
 from app.people import Actor, os_user
 from engine.control import halt
 from engine.errors import DeskError

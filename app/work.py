@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from app.home import Home
+from app.home.home import Home
 from engine.errors import BadInput, DataError, StrategyError
 from engine.sim.plan import CASH, Plan, Request, Spec, moment, plan, request_of
 from engine.store.runs import Runs
@@ -76,7 +76,7 @@ def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> Spec:
         raise BadInput(f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(Spec._fields)}") from error
     venue = spec.venue or venue_of(home, spec, timeframe)
     if venue == "synthetic":
-        from app.synthetic import ensure_market
+        from app.home.synthetic import ensure_market
 
         ensure_market(home)
     return spec._replace(venue=venue)

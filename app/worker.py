@@ -329,8 +329,8 @@ def main(words: list[str]) -> int:
     parser.add_argument("--stop-at-end", action="store_true", help="do not wait for more bars")
     asked = parser.parse_args(words)
     clean(words)
-    from app.home import open_home
-    from app.synthetic import ensure_market
+    from app.home.home import open_home
+    from app.home.synthetic import ensure_market
     from engine.errors import BadInput, DeskError
 
     try:

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from app import approvals
 from app.client import Client
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import Actor, os_user
 from app.sessions import Sessions
 from bench.commands import NIGHTDESK, READY_S, WATCHED_S, cost, family

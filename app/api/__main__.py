@@ -4,7 +4,7 @@ import ipaddress
 import sys
 
 from app.children import LOOPBACK, taken
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import read_people
 from engine.errors import BadInput, Busy, DeskError
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from app.home import Home
+from app.home.home import Home
 from app.people import Actor
 from app.sessions import Session, Sessions
 from engine.errors import BadInput

@@ -23,7 +23,7 @@ from app.api.door import Door
 from app.api.faults import add_faults
 from app.api.models import Failure
 from app.api.running import Running
-from app.home import Home
+from app.home.home import Home
 
 ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, alerts, metrics, slack)
 SWITCH_S = 0.0005  # a busy turn hands the interpreter over so often: what a halt waits for (5 ms is usual)

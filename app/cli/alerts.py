@@ -26,7 +26,7 @@ def list_alerts(
     as_json: bool = JSON,
 ) -> None:
     """Alerts, newest first, with what became of their messages."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.errors import BadInput
     from engine.watch.incidents import STATES, deliveries_of, listed, view
 
@@ -52,7 +52,7 @@ def line(item: dict) -> str:
 def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as_json: bool = JSON) -> None:
     """Take an alert upon yourself: it is not sent again."""
     from app.alerts import acknowledge
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import identify, os_user
     from engine.watch.incidents import view
 
@@ -68,7 +68,7 @@ def slack(
     user: str = typer.Option(..., "--user", help="the account's id, U0123ABCD"),
 ) -> None:
     """Let a Slack account decide as NAME. Needs NAME's own token."""
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import identify, link_slack
 
     home = open_home()

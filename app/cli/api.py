@@ -30,7 +30,7 @@ def login(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Print a one-time link that logs a browser in."""
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import NAME
     from engine.errors import BadInput
 
@@ -58,7 +58,7 @@ def token(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Make a token for a program: `Authorization: Bearer TOKEN`. It is shown once; deciding still needs a person's name."""
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import NAME
     from app.sessions import Sessions
     from engine.errors import BadInput

@@ -52,7 +52,7 @@ def backtest(
 ) -> None:
     """Run a strategy over recorded bars: figures under two fill scenarios, round trips, a report page."""
     from app import work
-    from app.home import open_home
+    from app.home.home import open_home
 
     args = {
         "strategy": strategy,
@@ -88,7 +88,7 @@ def leaks(
 ) -> None:
     """Does a strategy look ahead? 200 prefixes of the bars must say what the whole history says. Exit code 1 when it does."""
     from app import work
-    from app.home import open_home
+    from app.home.home import open_home
 
     args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
     args |= {"start": start, "end": end, "params": settings_of(settings)}
@@ -108,7 +108,7 @@ def rerun(
 ) -> None:
     """Simulate a stored run again from its configuration: are journal, data and code the same? Exit code 1 when not equal."""
     from app import work
-    from app.home import open_home
+    from app.home.home import open_home
 
     home = open_home()
     with out.progress(f"rerun {run_id}", 1.0) as advance, work.limited(time_limit, f"the rerun of {run_id}"):
@@ -120,7 +120,7 @@ def rerun(
 
 def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
     """The newest stored runs."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.store.runs import Runs
 
     home = open_home()
@@ -130,7 +130,7 @@ def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json
 
 def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
     """A stored run as the backtest showed it."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.store.runs import Runs
 
     home = open_home()

@@ -72,7 +72,7 @@ def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, A
     """Ask, showing every step on stderr; returns the answer."""
     from agents.roster import role as role_of
     from agents.turns import ask
-    from app.home import open_home
+    from app.home.home import open_home
     from app.wiring import Wiring
 
     role_of(role)  # a bad role is told before anything is made

@@ -124,8 +124,8 @@ def pull_data(
 
 def _catalog() -> "Catalog":
     """The data folders of this desk."""
-    from app.home import data_roots
-    from app.settings import read_settings
+    from app.home.home import data_roots
+    from app.home.settings import read_settings
     from engine.store.bars import Catalog
 
     return Catalog(data_roots(read_settings()))

@@ -50,8 +50,8 @@ def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Findi
 
 def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
     """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
-    from app.home import data_roots
-    from app.settings import read_settings
+    from app.home.home import data_roots
+    from app.home.settings import read_settings
     from engine.data.files import read_any
     from engine.data.finding import as_json
     from engine.data.writer import file_name, write_series

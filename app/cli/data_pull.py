@@ -68,7 +68,7 @@ def pull(asked: Asked) -> list[dict[str, Any]]:
 
 def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[str, Any]:
     """Fetch what one series lacks, store it, check it."""
-    from app.settings import read_settings
+    from app.home.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
     from engine.data.finding import as_json
     from engine.data.writer import file_name
@@ -184,7 +184,7 @@ def _stored(path: Path) -> Any:
 @contextmanager
 def _alone(asked: Asked) -> Iterator[None]:
     """One pull of a series at a time: two would write one file."""
-    from app.settings import read_settings
+    from app.home.settings import read_settings
 
     folder = read_settings().home / "data"
     try:

@@ -12,7 +12,7 @@ from app.cli import out
 from engine.errors import BadInput, Busy, DeskError
 
 if TYPE_CHECKING:
-    from app.home import Home
+    from app.home.home import Home
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def up(bars_per_second: float = RATE) -> None:
     """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
     from app.children import TUNED
     from app.cli.api import new_link
-    from app.home import open_home
+    from app.home.home import open_home
     from app.reading import running, walks_on
 
     home = open_home()
@@ -98,7 +98,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """What is configured, reachable, fresh, writable. Exit code 1 if the desk could not trade safely."""
-    from app.home import open_home
+    from app.home.home import open_home
 
     if model is not None:
         from app.cli.models import check
@@ -199,7 +199,7 @@ def told(found: list[Finding], *, safe: bool) -> str:
 
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
-    from app.home import open_home
+    from app.home.home import open_home
     from app.reading import state_of
 
     value = state_of(open_home())

@@ -45,7 +45,7 @@ def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
     """The latch is set; now the database and the people journal. What fails is said, and changes nothing about the halt."""
     try:
         from app.approvals import record
-        from app.home import open_home
+        from app.home.home import open_home
 
         home = open_home(now_ms)
         halt.set_row(home.engine, reason, by, now_ms)
@@ -73,7 +73,7 @@ def release_desk(
 ) -> None:
     """Let the desk trade again, after the health probe passes. Needs a name and a reason."""
     from app.approvals import before_passphrase, release
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import passphrase_needed
     from app.probe import healthy
 

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def verify(as_json: bool = JSON) -> None:
     """Walk both hash chains from their first record and hold them against each other, the database and the daily handovers.
     Exit code 1 when one does not verify."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash
 
@@ -61,7 +61,7 @@ def tail(
     as_json: bool = JSON,
 ) -> None:
     """The last records of a journal, oldest first."""
-    from app.home import open_home
+    from app.home.home import open_home
 
     home = open_home()
     path = home.people_journal if people else home.desk_journal
@@ -85,7 +85,7 @@ def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
 
 def replay(as_json: bool = JSON) -> None:
     """Work every bar of the desk journal out again through the core: what it makes must be what was journaled."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.store.fold import fold
     from engine.store.journal import journal_hash
 
@@ -133,7 +133,7 @@ def explain(
     as_json: bool = JSON,
 ) -> None:
     """Why a round trip, an event or a close is what it is: features, position, order, fill assumption, costs, rule."""
-    from app.home import open_home
+    from app.home.home import open_home
 
     home = open_home()
     if what and (match := TRIP.fullmatch(what)):

@@ -15,7 +15,7 @@ def check(name: str, *, as_json: bool) -> None:
     """Try the model NAME out and tell what it can do. Exit code 1 when no wire works."""
     from agents.endpoints import endpoints, key_of, named
     from agents.probe import probe, works
-    from app.home import open_home
+    from app.home.home import open_home
 
     home = open_home()
     found = endpoints({known: entry.model_dump() for known, entry in home.desk.models.items()}, os.environ)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def listed(as_json: bool = typer.Option(False, "--json")) -> None:
     """The inbox, oldest first."""
-    from app.home import open_home
+    from app.home.home import open_home
     from memory.note import split
     from memory.shelf import INBOX, Shelf
 
@@ -46,7 +46,7 @@ def promote(
 ) -> None:
     """Append a note's words to a page, in your name."""
     from app.approvals import record
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import identify
     from memory import note as notes
     from memory.shelf import Shelf, ShelfError

@@ -42,7 +42,7 @@ def list_proposals(
     state: str = typer.Option("", "--state", help="pending, applied, rejected, expired, stale, superseded"), as_json: bool = JSON
 ) -> None:
     """All proposals, newest first."""
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.control.proposals import STATES, listed, view
     from engine.errors import BadInput
 
@@ -76,7 +76,7 @@ def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = J
     """The whole card: diff, bounds, direction, worst case, evidence, who asked, when it expires."""
     from app.cards import card
     from app.cli.card import card_text
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.control.proposals import expire_due, get
 
     home, now_ms = open_home(), now()
@@ -93,7 +93,7 @@ def approve(
 ) -> None:
     """Put a proposal in force, exactly as it was shown. The worker adopts it within one bar."""
     from app import approvals
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.control.proposals import get
     from engine.errors import Refused
 
@@ -115,7 +115,7 @@ def reject(
 ) -> None:
     """Turn a proposal down."""
     from app import approvals
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.control.proposals import get
 
     home = open_home()
@@ -131,7 +131,7 @@ def rollback(
 ) -> None:
     """Go back: a new version equal to an old one, by your name."""
     from app import approvals
-    from app.home import open_home
+    from app.home.home import open_home
     from engine.control.proposals import get
 
     home = open_home()
@@ -167,7 +167,7 @@ def people_add(
     passphrase: bool = typer.Option(False, "--passphrase", help="also set the passphrase that a release needs"),
 ) -> None:
     """Give NAME a token; from then on every name needs its own. The token is shown once and kept nowhere."""
-    from app.home import open_home
+    from app.home.home import open_home
     from app.people import TOKEN_VARIABLE, add_person, identify, read_people
 
     home = open_home()

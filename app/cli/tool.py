@@ -14,7 +14,7 @@ from app.cli import out
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
-    from app.home import Home
+    from app.home.home import Home
     from tools.contract import Tool, ToolContext, ToolResult
 
 
@@ -67,7 +67,7 @@ def listing(role: str | None, *, as_json: bool) -> None:
 
 def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> None:
     """Call the tool and print its result; exit code 1 when it was refused or failed."""
-    from app.home import open_home
+    from app.home.home import open_home
     from tools.catalog import TOOLS, call, roles_of
 
     known = TOOLS.get(name)

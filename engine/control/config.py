@@ -1,6 +1,6 @@
 """The desk's configuration: which sleeves run, with which numbers. Versions are whole numbers, immutable, desk-wide.
 
-Written once by app.home (version 1, what desk.toml says) and from then on by engine.control.apply alone; read by worker,
+Written once by app.home.home (version 1, what desk.toml says) and from then on by engine.control.apply alone; read by worker,
 tools, proposals and the command line. Turns rows of config_versions into DeskConfig and back. A stored sleeve holds
 every parameter, also those at their default: a default that changes with the code does not change a running desk.
 """

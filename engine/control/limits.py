@@ -1,4 +1,4 @@
-"""The hard limits of a desk (DEFINITIONS D19). Read from desk.toml at start by app.settings; no proposal can touch them.
+"""The hard limits of a desk (DEFINITIONS D19). Read from desk.toml at start by app.home.settings; no proposal can touch them.
 
 Turned into the core's Limits and each sleeve's SleeveLimits by sim, live and jobs; proposals are held against them.
 """
@@ -45,7 +45,7 @@ class HardLimits(BaseModel):
 def limits_of(home: Path) -> HardLimits:
     """The hard limits in a home's desk.toml; the defaults when it says nothing of them.
 
-    Raises BadInput for a file with a fault (app.settings tells its line). Tools, which stand below app, read them here.
+    Raises BadInput for a file with a fault (app.home.settings tells its line). Tools, which stand below app, read them here.
     """
     path = home / "desk.toml"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The desk's database: SQLite in WAL mode, or PostgreSQL by its URL. Opened by app.home and by tests.
+"""The desk's database: SQLite in WAL mode, or PostgreSQL by its URL. Opened by app.home.home and by tests.
 
 `open_db` turns a URL into an engine, `migrate` brings its tables up to date, `read` and `write` are the two kinds of
 transaction. Whoever reads and then writes what it read belongs into `write`: there SQLite takes its writer's lock

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from app import alerts
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.scheduler import Schedules
 from engine.control import halt, proposals
 from engine.store import db

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from app import approvals
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import Actor
 from engine.control import halt, proposals
 from engine.control.config import active, version_of, versions

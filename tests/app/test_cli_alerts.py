@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.alerts import register
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import add_person, by_slack
 from engine.errors import BadInput, Refused
 from engine.store.journal import read

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agents import owed
 from app.cli import chat as command
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.jobs import Jobs
 from engine.control import halt
 from engine.errors import BadInput

@@ -11,8 +11,8 @@ import pytest
 
 from agents.turns import ask
 from app import wiring
-from app.home import open_home
-from app.settings import DeskToml, read_desk_toml
+from app.home.home import open_home
+from app.home.settings import DeskToml, read_desk_toml
 from engine.errors import BadInput
 from tests.fakes.model_server import Fail, ModelServer, Say, Step
 

@@ -17,7 +17,7 @@ PAGE = "---\nnote: n-1-1-fees\ntopic: fees\nfrom: operator\n---\n\nFees eat the 
 @pytest.fixture
 def desk(own_home: Path) -> Path:
     """A home with one note in its inbox."""
-    from app.home import open_home
+    from app.home.home import open_home
 
     home = open_home()
     Shelf(home.path / "memory").add(NOTE, PAGE)

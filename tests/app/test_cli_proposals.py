@@ -16,7 +16,7 @@ from app.cards import left
 from app.cli import halt as halt_commands
 from app.cli import proposals as commands
 from app.cli.words import shown
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import add_person
 from engine.control import halt, proposals
 from engine.control.config import active

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
-from app import desk_template
-from app.home import open_home
-from app.settings import DeskToml, line_of, read_desk_toml, read_settings
+from app.home import desk_template
+from app.home.home import open_home
+from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
 from engine.control.config import active, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
@@ -98,7 +98,7 @@ def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -
 def test_a_first_start_that_broke_off_is_completed(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables without a version 1 (the process died between) are mended by the next opening."""
     with monkeypatch.context() as patch:
-        patch.setattr("app.home.write_first", lambda *_args: False)
+        patch.setattr("app.home.home.write_first", lambda *_args: False)
         open_home(NOW)
     assert active(open_home(NOW).engine)[0] == 1
 

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import select
 
 from app import jobs as queue
-from app.home import open_home
+from app.home.home import open_home
 from app.jobs import Jobs, environment
 from engine.errors import BadInput, Refused
 from engine.store.db import read, write

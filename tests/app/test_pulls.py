@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.home import open_home
+from app.home.home import open_home
 from app.jobs import Jobs
 from app.pulls import pull
 from engine.errors import DataError

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.children import allowed, allowed_api, allowed_ui, ports
-from app.home import open_home
+from app.home.home import open_home
 
 WAIT_S = 60.0
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]

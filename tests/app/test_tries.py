@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app import approvals, tries
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
@@ -124,7 +124,7 @@ def test_another_process_knows(home: Home) -> None:
     """The count lies in the database: a process that was just started does not look at the sixth either."""
     wrong(home, "ann", 5)
     code = (
-        "from app.home import open_home; from app.tries import prove; from app.people import read_people\n"
+        "from app.home.home import open_home; from app.tries import prove; from app.people import read_people\n"
         f"home = open_home(); prove(home.engine, 'ann', read_people(home.path)['ann'], {WORD!r}, {NOW + 5})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)

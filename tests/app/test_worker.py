@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.children import allowed, worker_command
-from app.home import open_home
+from app.home.home import open_home
 from app.supervisor import beat_of
 from engine.control import halt
 from engine.store.fold import fold

@@ -11,7 +11,7 @@ import pytest
 
 from agents import turns
 from app.approvals import approve
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import identify
 from app.wiring import Wiring
 from engine.control.config import active

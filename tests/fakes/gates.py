@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from app.home import open_home
+from app.home.home import open_home
 from app.jobs import Jobs
 from tests.fakes import recordings
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.home import Home
+from app.home.home import Home
 from engine.control.config import active, checked, row_of
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic

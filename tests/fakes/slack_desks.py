@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.people import add_person, link_slack
 from app.slack import Slack, connect
 from engine.control import proposals

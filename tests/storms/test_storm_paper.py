@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.control import halt
 from engine.core.ledger import open_lots
 from engine.errors import JournalBroken

@@ -13,7 +13,7 @@ import uvicorn
 
 from app.api.context import Address
 from app.api.factory import create
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 
 
 def free_port() -> int:

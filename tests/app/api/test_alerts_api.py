@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.home import Home
+from app.home.home import Home
 from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch import incidents

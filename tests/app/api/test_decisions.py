@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.control import proposals
 from engine.control.config import active
 from engine.control.halt import read as latch

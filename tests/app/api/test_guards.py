@@ -3,7 +3,7 @@
 import pytest
 
 from app.api import guards
-from app.home import Home
+from app.home.home import Home
 from engine.control.config import active
 from engine.control.limits import HardLimits
 from engine.core.state import DAY_MS
@@ -16,7 +16,7 @@ def home(own_home: object) -> Home:
     """A home with the small market."""
     from pathlib import Path
 
-    from app.home import open_home
+    from app.home.home import open_home
 
     furnished(Path(str(own_home)))
     return open_home()

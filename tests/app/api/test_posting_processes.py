@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import col, select
 
 from agents import owed, threads
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from app.jobs import Jobs
 from app.sessions import Sessions
 from engine.store import db

@@ -20,7 +20,7 @@ from agents.model import Reply
 from app import wiring
 from app.children import allowed_api, api_command
 from app.client import ApiError, Client
-from app.home import open_home
+from app.home.home import open_home
 from app.sessions import Sessions
 from engine.control import halt
 from engine.store import db

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.home import Home
+from app.home.home import Home
 from app.slack import Slack
 from tests.fakes.slack_desks import connected, slack_home
 from tests.fakes.slack_server import SlackServer

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import alerts
-from app.home import Home
+from app.home.home import Home
 from app.slack import Slack, connect
 from app.slack_clicks import NOT_LISTED
 from app.slack_http import handle

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.home import Home
+from app.home.home import Home
 from app.slack import Slack
 from app.slack_http import Response, handle
 from engine.control import halt

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.approvals import record
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.core.state import DAY_MS
 from engine.sim.backtest import backtest
 from engine.store import db

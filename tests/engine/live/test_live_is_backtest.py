@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.home import open_home
+from app.home.home import open_home
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk

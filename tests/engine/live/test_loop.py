@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.control import halt
 from engine.control.config import active_version
 from engine.core.state import DAY_MS

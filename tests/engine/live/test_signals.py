@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.control.config import active, checked, row_of
 from engine.errors import StrategyError
 from engine.live import signals

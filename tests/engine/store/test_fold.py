@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.home import Home, open_home
+from app.home.home import Home, open_home
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
 from engine.store.chain import end_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.home import open_home
+from app.home.home import open_home
 from app.wiring import Wiring
 from engine.store.journal import read
 from engine.watch.attribution import of_window

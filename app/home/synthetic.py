@@ -4,7 +4,7 @@ Called by app/worker.py at start and by app/work.py before a backtest on the ven
 the same files in every home; every output that stands on them says SYNTHETIC.
 """
 
-from app.home import Home
+from app.home.home import Home
 
 FROM_MS = 1_735_689_600_000  # 2025-01-01
 DAYS = 425  # a month that warms the features, a month of replay, a year ahead

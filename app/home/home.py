@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from app import desk_template
-from app.settings import DeskToml, Settings, read_desk_toml, read_settings
+from app.home import desk_template
+from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
 from engine.control.config import DeskConfig, checked, write_first
 from engine.errors import BadInput, Busy, DeskError
 from engine.store.bars import Catalog

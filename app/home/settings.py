@@ -1,4 +1,4 @@
-"""What a desk is told from outside: environment variables (NIGHTDESK_*) and desk.toml -> Settings. Called by app.home.
+"""What a desk is told from outside: environment variables (NIGHTDESK_*) and desk.toml -> Settings. Called by app.home.home.
 
 The environment says where things are, desk.toml what the desk is. A fault in desk.toml is one line that names its line and key.
 """

@@ -1,4 +1,4 @@
-"""The desk.toml that a new home starts with, comments included. Called by app.home; turns a venue into the file's text."""
+"""The desk.toml that a new home starts with, comments included. Called by app.home.home; turns a venue into the file's text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
