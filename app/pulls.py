@@ -1,6 +1,6 @@
 """A pull as a job: bars of several symbols from the first venue that gives them, asked for by a person on the page.
 
-`python -m app.pulls ID` is the job's process (app.jobs starts it): the one place beside `nightdesk data pull` that reaches a
+`python -m app.pulls ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data pull` that reaches a
 venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told with the reason.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app import work
 from app.home.home import Home, open_home
-from app.jobs import attend
+from app.jobs import kinds as work
+from app.jobs.queue import attend
 from engine.errors import DataError, DeskError
 
 VENUES = ("binance", "okx", "bybit")

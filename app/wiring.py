@@ -99,7 +99,7 @@ class Wiring:
 
     def context(self, **of_the_turn: Any) -> "ToolContext":
         """A tool context for one turn."""
-        from app.jobs import Jobs
+        from app.jobs.queue import Jobs
         from memory.shelf import Shelf
         from tools.contract import ToolContext
 

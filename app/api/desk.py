@@ -150,7 +150,7 @@ def data(at: At, _: Who) -> m.DataSaid:
 def pull(at: At, session: Who, body: PullAsked) -> m.JobSaid:
     """Fetch bars from a venue's public data, in a process of its own. Nothing is ever fetched unasked."""
     from app.api.jobs import job_said
-    from app.jobs import Jobs
+    from app.jobs.queue import Jobs
 
     jobs = Jobs(at.home, session.name, PULL_S)
     return job_said(at, jobs.submit("pull", body.model_dump()))

@@ -85,7 +85,7 @@ def create(home: Home, address: Address | None = None) -> Door:
 def _warmed() -> None:
     """Load what the first turn needs, so that it takes no longer than the second."""
     from agents import graph
-    from app.jobs import Jobs
+    from app.jobs.queue import Jobs
     from memory.shelf import Shelf
 
     graph.no_tracing()

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from app.api import models as m
 from app.api.context import At, Desk, NotThere, Who
 from app.api.models_people import Nothing
-from app.jobs import LIVE, Jobs
+from app.jobs.queue import LIVE, Jobs
 from engine.store import db
 from engine.store.tables import Job
 

@@ -11,7 +11,7 @@ from agents import owed as rows
 from agents import posting, threads
 from agents.owed import Owed
 from app.api.context import Desk, now_ms
-from app.jobs import LIVE, Jobs
+from app.jobs.queue import LIVE, Jobs
 from app.wiring import Wiring
 from engine.errors import BadInput, DeskError
 

@@ -148,7 +148,7 @@ class Running:
         Nothing is owed of it, also when its answer was just on its way.
         """
         from agents import threads
-        from app.jobs import Jobs
+        from app.jobs.queue import Jobs
 
         live = self.live.get(turn)
         if live is not None:

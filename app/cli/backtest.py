@@ -1,6 +1,6 @@
 """`nightdesk backtest | leaks | rerun | runs`: questions about the past, answered in this process with a progress bar.
 
-Called by app/cli/main.py. Words of the command line become the arguments of app/work.py; its JSON becomes a page of text.
+Called by app/cli/main.py. Words of the command line become the arguments of app/jobs/kinds.py; its JSON becomes a page of text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,8 +51,8 @@ def backtest(
     as_json: bool = JSON,
 ) -> None:
     """Run a strategy over recorded bars: figures under two fill scenarios, round trips, a report page."""
-    from app import work
     from app.home.home import open_home
+    from app.jobs import kinds as work
 
     args = {
         "strategy": strategy,
@@ -87,8 +87,8 @@ def leaks(
     as_json: bool = JSON,
 ) -> None:
     """Does a strategy look ahead? 200 prefixes of the bars must say what the whole history says. Exit code 1 when it does."""
-    from app import work
     from app.home.home import open_home
+    from app.jobs import kinds as work
 
     args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
     args |= {"start": start, "end": end, "params": settings_of(settings)}
@@ -107,8 +107,8 @@ def rerun(
     as_json: bool = JSON,
 ) -> None:
     """Simulate a stored run again from its configuration: are journal, data and code the same? Exit code 1 when not equal."""
-    from app import work
     from app.home.home import open_home
+    from app.jobs import kinds as work
 
     home = open_home()
     with out.progress(f"rerun {run_id}", 1.0) as advance, work.limited(time_limit, f"the rerun of {run_id}"):

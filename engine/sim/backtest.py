@@ -1,6 +1,6 @@
 """The notebook door: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
 
-Called by notebooks, and with a Plan by app/work.py (jobs, command line). Turns a plan and the catalog's bars into a Backtest:
+Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a Backtest:
 signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two scenarios,
 then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """

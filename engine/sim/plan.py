@@ -1,6 +1,6 @@
 """What a backtest is asked to do, resolved before any bar is simulated: names found, words checked, everything hashed.
 
-Called by sim/backtest.py (the notebook door) and app/work.py (jobs, command line). Turns a Request into a Plan: strategy
+Called by sim/backtest.py (the notebook door) and app/jobs/kinds.py (jobs, command line). Turns a Request into a Plan: strategy
 modules, checked params, instruments with their costs, data files, and the cache key over data, config, code and versions.
 """
 

@@ -1,6 +1,6 @@
 """The run store: one folder a run under $NIGHTDESK_HOME/runs and one row in the database.
 
-Called by app/work.py (keep, find a cached run), the explainers, the tools and the command line (read). A folder appears
+Called by app/jobs/kinds.py (keep, find a cached run), the explainers, the tools and the command line (read). A folder appears
 whole or not at all: it is written beside its place under a name with a dot and renamed when everything is on disk.
 
     run.json           the report as JSON: configuration, data, metrics, scenarios, hashes, versions

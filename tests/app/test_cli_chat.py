@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from agents import owed
 from app.cli import chat as command
 from app.home.home import Home, open_home
-from app.jobs import Jobs
+from app.jobs.queue import Jobs
 from engine.control import halt
 from engine.errors import BadInput
 from engine.store.journal import read

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from app import jobs as queue
 from app.home.home import open_home
-from app.jobs import Jobs, environment
+from app.jobs import queue
+from app.jobs.queue import Jobs, environment
 from engine.errors import BadInput, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs

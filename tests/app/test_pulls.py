@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
-from app.jobs import Jobs
+from app.jobs.queue import Jobs
 from app.pulls import pull
 from engine.errors import DataError
 

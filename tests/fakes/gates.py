@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from app.home.home import open_home
-from app.jobs import Jobs
+from app.jobs.queue import Jobs
 from tests.fakes import recordings
 
 WAIT_S = 90.0

@@ -1,6 +1,6 @@
 """Jobs: work in processes of their own - killable, niced, with an allow-listed environment - and their rows.
 
-Asked by the tool layer (through the port tools.contract.Jobs), the API and the command line; `python -m app.jobs ID` is a job's
+Asked by the tool layer (through the port tools.contract.Jobs), the API and the command line; `python -m app.jobs.queue ID` is a job's
 process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has to stay
 alive for it: the row says what became of a job, also when its asker or the job's process was killed.
 """
@@ -19,9 +19,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from app import work
 from app.children import NETWORK
 from app.home.home import Home, open_home
+from app.jobs import kinds as work
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs
@@ -100,7 +100,7 @@ class Jobs:
         logs.mkdir(exist_ok=True)
         with (logs / f"{job_id}.log").open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", PROGRAMS.get(kind, "app.jobs"), job_id],
+                [sys.executable, "-m", PROGRAMS.get(kind, "app.jobs.queue"), job_id],
                 env=environment(self.home, NETWORK if kind in PROGRAMS else ()),
                 cwd=Path(__file__).resolve().parents[1],
                 stdin=subprocess.DEVNULL,
@@ -322,7 +322,7 @@ def teller(home: Home, job_id: str) -> work.Progress:
 
 
 def main() -> None:
-    """`python -m app.jobs ID`"""
+    """`python -m app.jobs.queue ID`"""
     os.nice(NICE)
     attend(open_home(), sys.argv[1])
 

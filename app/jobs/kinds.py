@@ -1,4 +1,4 @@
-"""What a job does, one function a kind: backtest, leaks, rerun. Called by app/jobs.py in a process of its own, and by the
+"""What a job does, one function a kind: backtest, leaks, rerun. Called by app/jobs/queue.py in a process of its own, and by the
 command line in its own process, where a person sits in front of the progress bar.
 
 Each takes the opened home, arguments as JSON values, and a callback for the share done; it returns plain JSON values.
