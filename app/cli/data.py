@@ -86,7 +86,7 @@ def import_path(
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Check a file and, if it has no error, store it in the home. Nothing is mended; what is read how is said."""
-    from app.cli.data_import import Wanted, files_under, import_file
+    from app.market_data.importing import Wanted, files_under, import_file
 
     wanted = Wanted(venue, symbol, market, timeframe, tag, replace)
     items = [import_file(file, wanted, _judge) for file in files_under(path)]
@@ -111,7 +111,7 @@ def pull_data(
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Fetch public market data. Stopped half-way, the same command goes on where it stopped."""
-    from app.cli.data_pull import Asked, pull
+    from app.market_data.pulling import Asked, pull
 
     asked = Asked(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
     items = pull(asked)

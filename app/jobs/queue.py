@@ -34,7 +34,7 @@ KINDS: Mapping[str, Kind] = {
     "backtest": work.backtest,
     "leaks": work.leaks,
 }
-PROGRAMS = {"pull": "app.pulls"}  # kinds whose process needs what this module must not reach: a venue's client
+PROGRAMS = {"pull": "app.market_data.pull_job"}  # kinds whose process needs what this module must not reach: a venue's client
 LIVE = ("queued", "running")
 WAITING_MAX = 3
 NICE = 10

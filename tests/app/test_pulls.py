@@ -7,7 +7,7 @@ import pytest
 
 from app.home.home import open_home
 from app.jobs.queue import Jobs
-from app.pulls import pull
+from app.market_data.pull_job import pull
 from engine.errors import DataError
 
 

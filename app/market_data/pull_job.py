@@ -1,6 +1,6 @@
 """A pull as a job: bars of several symbols from the first venue that gives them, asked for by a person on the page.
 
-`python -m app.pulls ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data pull` that reaches a
+`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data pull` that reaches a
 venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told with the reason.
 """
 
@@ -22,8 +22,8 @@ Fetch = Callable[[str, str, str, str], list[dict[str, Any]]]
 
 def fetch(venue: str, symbol: str, timeframe: str, start: str) -> list[dict[str, Any]]:
     """One symbol's bars and funding of one venue, into the home's data folder."""
-    from app.cli.data_pull import Asked
-    from app.cli.data_pull import pull as pull_one
+    from app.market_data.pulling import Asked
+    from app.market_data.pulling import pull as pull_one
 
     return pull_one(Asked(venue, symbol, timeframe, "perp", start, None, True, False, ""))
 
