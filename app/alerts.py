@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import col, select, update
 
-from app.approvals import record
 from app.home.home import Home
-from app.people import Actor
+from app.people.approvals import record
+from app.people.identity import Actor
 from engine.control.proposals import get as proposal_of
 from engine.control.proposals import listed as proposals_listed
 from engine.control.proposals import view as proposal_view

@@ -15,7 +15,7 @@ from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
 from agents.spending import Limits
 from app.home.home import Home
-from app.people import Actor, os_user
+from app.people.identity import Actor, os_user
 from engine.control import halt
 from engine.errors import DeskError
 from engine.watch import window

@@ -27,11 +27,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app import approvals
 from app.client import Client
 from app.home.home import Home, open_home
-from app.people import Actor, os_user
-from app.sessions import Sessions
+from app.people import approvals
+from app.people.identity import Actor, os_user
+from app.people.sessions import Sessions
 from bench.commands import NIGHTDESK, READY_S, WATCHED_S, cost, family
 from engine.control import halt
 from engine.errors import DataError

@@ -5,7 +5,7 @@ import sys
 
 from app.children import LOOPBACK, taken
 from app.home.home import Home, open_home
-from app.people import read_people
+from app.people.identity import read_people
 from engine.errors import BadInput, Busy, DeskError
 
 

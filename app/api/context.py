@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from app.home.home import Home
-from app.people import Actor
-from app.sessions import Session, Sessions
+from app.people.identity import Actor
+from app.people.sessions import Session, Sessions
 from engine.errors import BadInput
 
 

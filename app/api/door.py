@@ -12,7 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
 from app.api.context import Desk, now_ms
-from app.sessions import Session, cookie_name
+from app.people.sessions import Session, cookie_name
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app.api.context import NotThere, now_ms
-from app.sessions import Denied, NoSession
+from app.people.sessions import Denied, NoSession
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
 # the first that fits; what a rule of the desk refuses is a conflict with its state

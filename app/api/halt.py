@@ -8,13 +8,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app import approvals
 from app.api import models as m
 from app.api import models_people as p
 from app.api.context import At, Channel, Deciding, Desk, Who, now_ms
 from app.api.desk import latch_said
-from app.people import Actor, os_user
-from app.probe import healthy
+from app.people import approvals
+from app.people.identity import Actor, os_user
+from app.people.release_checks import healthy
 from engine.control import halt
 from engine.errors import DeskError
 

@@ -6,8 +6,8 @@ from fastapi.responses import RedirectResponse, Response
 from app.api import models_people as m
 from app.api.context import At, Desk, Who, now_ms
 from app.api.models import Ok
-from app.people import passphrase_needed
-from app.sessions import SESSION_MS, Session, cookie_name
+from app.people.identity import passphrase_needed
+from app.people.sessions import SESSION_MS, Session, cookie_name
 
 router = APIRouter(prefix="/api", tags=["session"])
 

@@ -1,15 +1,15 @@
-"""Routes of proposals and versions: cards, and a named person's decision through app.approvals. Nothing is decided in here."""
+"""Routes of proposals and versions: cards, and a named person's decision through app.people.approvals. Nothing is decided in here."""
 
 import json
 from typing import Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from app import approvals
 from app.api import models_people as m
 from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
 from app.cards import card
-from app.people import Actor
+from app.people import approvals
+from app.people.identity import Actor
 from engine.control import proposals
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused

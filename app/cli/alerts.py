@@ -53,7 +53,7 @@ def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as
     """Take an alert upon yourself: it is not sent again."""
     from app.alerts import acknowledge
     from app.home.home import open_home
-    from app.people import identify, os_user
+    from app.people.identity import identify, os_user
     from engine.watch.incidents import view
 
     home = open_home()
@@ -69,7 +69,7 @@ def slack(
 ) -> None:
     """Let a Slack account decide as NAME. Needs NAME's own token."""
     from app.home.home import open_home
-    from app.people import identify, link_slack
+    from app.people.identity import identify, link_slack
 
     home = open_home()
     identify(home.path, name, "cli")

@@ -31,7 +31,7 @@ def login(
 ) -> None:
     """Print a one-time link that logs a browser in."""
     from app.home.home import open_home
-    from app.people import NAME
+    from app.people.identity import NAME
     from engine.errors import BadInput
 
     if as_name and NAME.fullmatch(as_name.strip()) is None:
@@ -43,7 +43,7 @@ def login(
 def new_link(home: Path, name: str = "") -> str:
     """A one-time login link for a home's API, also kept in its file login-link."""
     from app.children import LOOPBACK, ports
-    from app.sessions import Sessions, write_link
+    from app.people.sessions import Sessions, write_link
 
     code = Sessions(home).login_code(time.time_ns() // 1_000_000, name)
     link = f"http://{LOOPBACK}:{ports(home)[0]}/api/login?code={code}"
@@ -59,8 +59,8 @@ def token(
 ) -> None:
     """Make a token for a program: `Authorization: Bearer TOKEN`. It is shown once; deciding still needs a person's name."""
     from app.home.home import open_home
-    from app.people import NAME
-    from app.sessions import Sessions
+    from app.people.identity import NAME
+    from app.people.sessions import Sessions
     from engine.errors import BadInput
 
     if NAME.fullmatch(name) is None:

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     ) -> None:
         """Ask a role: backtests and changes (developer), what happened (operator), where the money goes (advisor)."""
-        from app.people import os_user
+        from app.people.identity import os_user
 
         person = as_name.strip() or os_user()
         first = text.strip().split(maxsplit=1)

@@ -9,7 +9,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
-from app.people import Actor, identify, os_user
+from app.people.identity import Actor, identify, os_user
 from engine.control import halt
 from engine.errors import BadInput, DeskError
 
@@ -44,8 +44,8 @@ def halt_desk(
 def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
     """The latch is set; now the database and the people journal. What fails is said, and changes nothing about the halt."""
     try:
-        from app.approvals import record
         from app.home.home import open_home
+        from app.people.approvals import record
 
         home = open_home(now_ms)
         halt.set_row(home.engine, reason, by, now_ms)
@@ -72,10 +72,10 @@ def release_desk(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Let the desk trade again, after the health probe passes. Needs a name and a reason."""
-    from app.approvals import before_passphrase, release
     from app.home.home import open_home
-    from app.people import passphrase_needed
-    from app.probe import healthy
+    from app.people.approvals import before_passphrase, release
+    from app.people.identity import passphrase_needed
+    from app.people.release_checks import healthy
 
     home = open_home()
     actor = identify(home.path, as_name, CHANNEL)

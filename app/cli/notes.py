@@ -45,9 +45,9 @@ def promote(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Append a note's words to a page, in your name."""
-    from app.approvals import record
     from app.home.home import open_home
-    from app.people import identify
+    from app.people.approvals import record
+    from app.people.identity import identify
     from memory import note as notes
     from memory.shelf import Shelf, ShelfError
 

@@ -92,8 +92,8 @@ def approve(
     as_json: bool = JSON,
 ) -> None:
     """Put a proposal in force, exactly as it was shown. The worker adopts it within one bar."""
-    from app import approvals
     from app.home.home import open_home
+    from app.people import approvals
     from engine.control.proposals import get
     from engine.errors import Refused
 
@@ -114,8 +114,8 @@ def reject(
     as_json: bool = JSON,
 ) -> None:
     """Turn a proposal down."""
-    from app import approvals
     from app.home.home import open_home
+    from app.people import approvals
     from engine.control.proposals import get
 
     home = open_home()
@@ -130,8 +130,8 @@ def rollback(
     as_json: bool = JSON,
 ) -> None:
     """Go back: a new version equal to an old one, by your name."""
-    from app import approvals
     from app.home.home import open_home
+    from app.people import approvals
     from engine.control.proposals import get
 
     home = open_home()
@@ -144,7 +144,7 @@ def rollback(
 
 
 def _who(home: Any, name: str) -> Any:
-    from app.people import identify, os_user
+    from app.people.identity import identify, os_user
 
     return identify(home.path, name or os_user(), "cli")
 
@@ -168,7 +168,7 @@ def people_add(
 ) -> None:
     """Give NAME a token; from then on every name needs its own. The token is shown once and kept nowhere."""
     from app.home.home import open_home
-    from app.people import TOKEN_VARIABLE, add_person, identify, read_people
+    from app.people.identity import TOKEN_VARIABLE, add_person, identify, read_people
 
     home = open_home()
     if read_people(home.path) and name not in read_people(home.path):

@@ -98,7 +98,7 @@ def known_role(role: str) -> None:
 
 def context(home: "Home", role: str, advance: Any) -> "ToolContext":
     """What a call from the command line may reach; a person waits in front of the progress bar."""
-    from app.people import os_user
+    from app.people.identity import os_user
     from app.wiring import Wiring
 
     wiring = Wiring(home, os_user(), "cli", wait_s=None)

@@ -1,4 +1,4 @@
-"""PROTECTED: the only code that puts a configuration in force (law 4). Imported by app.approvals and by nothing else.
+"""PROTECTED: the only code that puts a configuration in force (law 4). Imported by app.people.approvals and by nothing else.
 
 One database transaction claims a pending proposal, writes the new version and moves the active pointer; of any number of
 threads and processes that try, one succeeds. Everything a person was shown is computed again before it counts.

@@ -1,6 +1,6 @@
 """The halt: latched in the database *and* in the file HALT of the home; either means halted, and so does whatever
 cannot be read. Set by people (command line, page, chat) and by guardrails; read by the worker at every bar; released
-by app.approvals alone.
+by app.people.approvals alone.
 
 `set` never needs the database, `read` never believes that silence is health. The file holds one JSON line for each time
 somebody halted; the table holds a row for each, latched while `released_ms` is null. This module imports no database
@@ -83,7 +83,7 @@ def read(home: Path, engine: "Engine | None" = None) -> Latch:
 def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> Latch:
     """Take back the halt that was `seen`, in the database and then the file; returns what is latched now.
 
-    Called by app.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to remove.
+    Called by app.people.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to remove.
     """
     path = home / FILE
     descriptor = _held(path)

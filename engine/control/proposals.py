@@ -1,4 +1,4 @@
-"""Proposals: durable wishes for a change, waiting for a person. Made by the tools and by app.approvals (rollback), read by
+"""Proposals: durable wishes for a change, waiting for a person. Made by the tools and by app.people.approvals (rollback), read by
 cards and the command line; decided in engine.control.apply.
 
 Nothing here changes a configuration. A proposal is refused at creation when it is out of bounds, names a hard limit or an

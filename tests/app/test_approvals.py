@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from app import approvals
 from app.home.home import Home, open_home
-from app.people import Actor
+from app.people import approvals
+from app.people.identity import Actor
 from engine.control import halt, proposals
 from engine.control.config import active, version_of, versions
 from engine.errors import BadInput, DeskError, Refused

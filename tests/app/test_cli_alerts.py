@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from app.cli.alerts import register
 from app.home.home import Home, open_home
-from app.people import add_person, by_slack
+from app.people.identity import add_person, by_slack
 from engine.errors import BadInput, Refused
 from engine.store.journal import read
 from engine.watch.incidents import Manners, settle

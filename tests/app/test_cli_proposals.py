@@ -17,7 +17,7 @@ from app.cli import halt as halt_commands
 from app.cli import proposals as commands
 from app.cli.words import shown
 from app.home.home import Home, open_home
-from app.people import add_person
+from app.people.identity import add_person
 from engine.control import halt, proposals
 from engine.control.config import active
 from engine.errors import BadInput, Refused

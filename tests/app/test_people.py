@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.people import add_person, by_slack, fits, hashed, identify, link_slack, passphrase_needed, read_people
+from app.people.identity import add_person, by_slack, fits, hashed, identify, link_slack, passphrase_needed, read_people
 from engine.errors import BadInput, Refused
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app import approvals, tries
 from app.home.home import Home, open_home
-from app.people import Actor, add_person, read_people
+from app.people import approvals
+from app.people import passphrases as tries
+from app.people.identity import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
 from engine.store.journal import read
@@ -124,7 +125,7 @@ def test_another_process_knows(home: Home) -> None:
     """The count lies in the database: a process that was just started does not look at the sixth either."""
     wrong(home, "ann", 5)
     code = (
-        "from app.home.home import open_home; from app.tries import prove; from app.people import read_people\n"
+        "from app.home.home import open_home; from app.people.passphrases import prove; from app.people.identity import read_people\n"
         f"home = open_home(); prove(home.engine, 'ann', read_people(home.path)['ann'], {WORD!r}, {NOW + 5})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
@@ -194,7 +195,7 @@ def test_a_clock_put_back_locks_nobody_for_years(home: Home) -> None:
 
 def test_tokens_and_login_codes_are_too_long_to_be_guessed(home: Home) -> None:
     """They are not counted because they need not be: at least 192 bits from the system's randomness, a new one each time."""
-    from app.sessions import Sessions
+    from app.people.sessions import Sessions
 
     sessions = Sessions(home.path)
     made = [add_person(home.path, f"p{n}") for n in range(3)] + [sessions.login_code(NOW) for _ in range(3)]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agents import turns
-from app.approvals import approve
 from app.home.home import Home, open_home
-from app.people import identify
+from app.people.approvals import approve
+from app.people.identity import identify
 from app.wiring import Wiring
 from engine.control.config import active
 from engine.control.proposals import get

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.home.home import Home, open_home
-from app.people import add_person, link_slack
+from app.people.identity import add_person, link_slack
 from app.slack import Slack, connect
 from engine.control import proposals
 from engine.control.config import active

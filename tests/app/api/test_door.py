@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.people import add_person
-from app.sessions import NoSession, Sessions, cookie_name
+from app.people.identity import add_person
+from app.people.sessions import NoSession, Sessions, cookie_name
 from engine.control import halt
 
 NOW = 1_800_000_000_000

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.people import add_person
+from app.people.identity import add_person
 
 
 def test_too_many_wrong_passphrases_say_when_it_may_be_tried_again(served: Any) -> None:

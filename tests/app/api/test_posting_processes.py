@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from agents import owed, threads
 from app.home.home import Home, open_home
 from app.jobs.queue import Jobs
-from app.sessions import Sessions
+from app.people.sessions import Sessions
 from engine.store import db
 from engine.store.journal import read, verify
 from engine.store.tables import Job, Turn

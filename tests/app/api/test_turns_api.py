@@ -21,7 +21,7 @@ from app import wiring
 from app.children import allowed_api, api_command
 from app.client import ApiError, Client
 from app.home.home import open_home
-from app.sessions import Sessions
+from app.people.sessions import Sessions
 from engine.control import halt
 from engine.store import db
 from engine.store.journal import read, verify

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.approvals import record
 from app.home.home import Home, open_home
+from app.people.approvals import record
 from engine.core.state import DAY_MS
 from engine.sim.backtest import backtest
 from engine.store import db

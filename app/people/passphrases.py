@@ -1,4 +1,4 @@
-"""How often a passphrase may be guessed: after five wrong ones in a row a person waits, ever longer. Called by app.approvals.
+"""How often a passphrase may be guessed: after five wrong ones in a row a person waits, ever longer. Called by app.people.approvals.
 
 Counted in the database for each name, so it holds across processes, channels and restarts. A try is counted before the word is
 looked at: of a hundred at once only as many are looked at as one after the other. Only what releases or loosens asks for a
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from app.people import Person, fits
+from app.people.identity import Person, fits
 from engine.errors import Refused
 from engine.store import db
 from engine.store.tables import WrongWord

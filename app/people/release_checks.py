@@ -1,4 +1,4 @@
-"""What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.approvals.release."""
+"""What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.people.approvals.release."""
 
 from app.home.home import Home
 from engine.control.config import active, checked

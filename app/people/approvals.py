@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select, update
 
 from app.home.home import Home
-from app.people import Actor, Person, read_people
-from app.tries import prove, require_free
+from app.people.identity import Actor, Person, read_people
+from app.people.passphrases import prove, require_free
 from engine.control import halt, proposals
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row

@@ -1,4 +1,4 @@
-"""Who decides: a name as it was claimed, or proven by the person's token. Called by app.approvals and the command line.
+"""Who decides: a name as it was claimed, or proven by the person's token. Called by app.people.approvals and the command line.
 
 people.toml of the home lists people once there are any: a salted hash of each one's token and passphrase, never the
 words themselves. While it has no entry, `--as NAME` is believed and recorded as a claim.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app.children import LINK
-from app.people import NAME, Actor, Person, fits, os_user, read_people
+from app.people.identity import NAME, Actor, Person, fits, os_user, read_people
 from engine.errors import BadInput, Refused
 
 FOLDER = "sessions"
