@@ -6,7 +6,7 @@ Everything comes from the end of the desk journal, the worker's last word about 
 from typing import Any
 
 from app.home.home import Home
-from app.supervisor import beat_of
+from app.processes.supervisor import beat_of
 
 
 def running(home: Home) -> str | None:

@@ -1,6 +1,6 @@
 """Slack as a sink of alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
 
-Called by app.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment variables that
+Called by app.processes.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment variables that
 desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack_clicks decides what comes back.
 """
 

@@ -1,6 +1,6 @@
 """Socket Mode: what Slack sends down a websocket that this desk has opened itself, so that no port of its own is open.
 
-Called by app.scheduler in the supervisor. Turns envelopes into calls of app.slack_clicks; a command is answered in the
+Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack_clicks; a command is answered in the
 acknowledgement, a click by a whisper. The library (slack_sdk, its built-in client) keeps the line up.
 """
 

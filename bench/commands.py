@@ -80,7 +80,7 @@ def cost(pids: Sequence[int]) -> tuple[float, float]:
 
 def engine_of(root: int) -> list[int]:
     """Supervisor and worker among the family: what trades and watches, without API and page."""
-    return [root, *(pid for pid in family(root) if b"app.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())]
+    return [root, *(pid for pid in family(root) if b"app.processes.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())]
 
 
 def at_rest(environment: dict[str, str], log: Path) -> tuple[float, float, float]:

@@ -153,7 +153,7 @@ def now_ms() -> int:
 
 def walked(environment: Mapping[str, str], log: Path) -> None:
     """A home whose worker has walked all its bars."""
-    command = [sys.executable, "-P", "-m", "app.worker", "--bars-per-second", "100000", "--stop-at-end"]
+    command = [sys.executable, "-P", "-m", "app.processes.worker", "--bars-per-second", "100000", "--stop-at-end"]
     with log.open("w") as out:
         subprocess.run(command, env=dict(environment), stdout=out, stderr=out, check=True, timeout=WALK_S)
 

@@ -3,9 +3,9 @@
 import ipaddress
 import sys
 
-from app.children import LOOPBACK, taken
 from app.home.home import Home, open_home
 from app.people.identity import read_people
+from app.processes.children import LOOPBACK, taken
 from engine.errors import BadInput, Busy, DeskError
 
 

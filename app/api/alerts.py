@@ -83,7 +83,7 @@ def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> Runbook
 @router.get("/handovers")
 def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
     """The last mornings' handovers: yesterday's result, what is refused, what waits for a person."""
-    from app.scheduler import handover_at
+    from app.processes.scheduler import handover_at
 
     with db.read(at.engine) as session:
         rows = session.exec(select(Handover).order_by(col(Handover.day).desc()).limit(limit)).all()
@@ -113,6 +113,6 @@ def brought_of(at: Desk, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
 def watched() -> bool:
     """Whether the supervisor, in which the watch runs, is this process' parent."""
     try:
-        return b"app.supervisor" in File(f"/proc/{os.getppid()}/cmdline").read_bytes()
+        return b"app.processes.supervisor" in File(f"/proc/{os.getppid()}/cmdline").read_bytes()
     except OSError:
         return True  # not to be told here; the page shows what there is

@@ -10,8 +10,8 @@ from app.api import models as m
 from app.api.context import At, Desk, Who, now_ms
 from app.api.guards import guards
 from app.api.models_people import PullAsked
+from app.processes.supervisor import beat_of
 from app.reading import state_of, walks_on
-from app.supervisor import beat_of
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import col, func, select
 
 from app.api.context import At, Desk, Who, now_ms
-from app.supervisor import beat_of
+from app.processes.supervisor import beat_of
 from engine.control import halt
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn

@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def api(port: int = typer.Option(None, "--port", min=1, max=65535, help="default: [api] port of desk.toml, 8420")) -> None:
     """Serve the API until Ctrl-C; `nightdesk up` starts it with everything else. It sees no venue key."""
-    from app.children import allowed_api, api_command
+    from app.processes.children import allowed_api, api_command
 
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
     command = api_command() + ([str(port)] if port else [])
@@ -42,8 +42,8 @@ def login(
 
 def new_link(home: Path, name: str = "") -> str:
     """A one-time login link for a home's API, also kept in its file login-link."""
-    from app.children import LOOPBACK, ports
     from app.people.sessions import Sessions, write_link
+    from app.processes.children import LOOPBACK, ports
 
     code = Sessions(home).login_code(time.time_ns() // 1_000_000, name)
     link = f"http://{LOOPBACK}:{ports(home)[0]}/api/login?code={code}"

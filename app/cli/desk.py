@@ -28,9 +28,9 @@ RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; des
 
 def up(bars_per_second: float = RATE) -> None:
     """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
-    from app.children import TUNED
     from app.cli.api import new_link
     from app.home.home import open_home
+    from app.processes.children import TUNED
     from app.reading import running, walks_on
 
     home = open_home()
@@ -39,7 +39,7 @@ def up(bars_per_second: float = RATE) -> None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
     free_ports(home.path)
     new_link(home.path)
-    command = [sys.executable, "-P", "-m", "app.supervisor", str(home.path), f"{walks_on(home)}. {answers(home)}", *words]
+    command = [sys.executable, "-P", "-m", "app.processes.supervisor", str(home.path), f"{walks_on(home)}. {answers(home)}", *words]
     environment = {**os.environ, **TUNED}
     os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
 
@@ -57,7 +57,7 @@ def answers(home: "Home") -> str:
 
 def worker(bars_per_second: float = RATE) -> None:
     """The trading process alone, in the foreground; `up` starts it for you."""
-    from app.children import allowed, worker_command
+    from app.processes.children import allowed, worker_command
 
     command = worker_command(words_of(bars_per_second))
     os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter, in a clean environment
@@ -65,7 +65,7 @@ def worker(bars_per_second: float = RATE) -> None:
 
 def free_ports(home: Path) -> None:
     """Raises Busy for a port of API or page that somebody else listens on, with how to choose another."""
-    from app.children import ports, taken
+    from app.processes.children import ports, taken
 
     for name, table, port in zip(("API", "page"), ("api", "ui"), ports(home), strict=True):
         if taken(port):
@@ -167,7 +167,7 @@ def bars(home: Any, config: Any) -> Finding:
 
 def of_health(home: Any) -> list[Finding]:
     """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
-    from app.supervisor import beat_of
+    from app.processes.supervisor import beat_of
     from engine.watch.health import checks
     from engine.watch.window import journal_of, mark_at
 

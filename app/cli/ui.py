@@ -45,7 +45,7 @@ def ui(
     api: str = typer.Option("", "--api", metavar="URL", help="where the API is; default: this machine, [api] port"),
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C; it needs the API (`nightdesk api`, or `nightdesk up` for everything)."""
-    from app.children import LOOPBACK, allowed_ui, ports, taken
+    from app.processes.children import LOOPBACK, allowed_ui, ports, taken
 
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
     of_api, mine = ports(home)

@@ -1,6 +1,6 @@
 """The synthetic market of a home without recorded data: written once, by whichever door needs it first.
 
-Called by app/worker.py at start and by app/jobs/kinds.py before a backtest on the venue `synthetic`. The same seed (desk.toml) gives
+Called by app/processes/worker.py at start and by app/jobs/kinds.py before a backtest on the venue `synthetic`. The same seed (desk.toml) gives
 the same files in every home; every output that stands on them says SYNTHETIC.
 """
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
-from app.children import NETWORK
 from app.home.home import Home, open_home
 from app.jobs import kinds as work
+from app.processes.children import NETWORK
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs

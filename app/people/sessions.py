@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from app.children import LINK
 from app.people.identity import NAME, Actor, Person, fits, os_user, read_people
+from app.processes.children import LINK
 from engine.errors import BadInput, Refused
 
 FOLDER = "sessions"

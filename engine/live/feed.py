@@ -1,6 +1,6 @@
 """The bars the desk walks: from the anchor for features, from the start for trading, aligned on the desk's one clock.
 
-Called by app.worker at start, and again when a file has grown. Turns catalog series into a Feed; a bar is never mended,
+Called by app.processes.worker at start, and again when a file has grown. Turns catalog series into a Feed; a bar is never mended,
 settlements that are missing refuse (DEFINITIONS D4), and what was chosen is said in `notes`.
 """
 

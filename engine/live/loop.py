@@ -1,6 +1,6 @@
 """The ordinary loop: one closed bar through the core, journaled, then acted on. Replay, paper and (later) live run it alike.
 
-Called by app.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> signals ->
+Called by app.processes.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> signals ->
 engine.store.book.on_bar (the core) -> ONE durable group in the journal -> the latch once more -> orders to the venue.
 Whatever happens in between, the journal is the truth: a start folds it, hands working orders over again, and goes on.
 """

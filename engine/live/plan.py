@@ -1,6 +1,6 @@
 """A configuration version as the loop needs it: the body of its `config` event, and each sleeve with its code loaded.
 
-Called by engine.live.loop and by app.worker at start. Turns DeskConfig + hard limits + figures of instruments into plain
+Called by engine.live.loop and by app.processes.worker at start. Turns DeskConfig + hard limits + figures of instruments into plain
 JSON that the journal keeps (core rules spelled out, so that the journal alone can be folded), and that JSON back into
 strategy, params and costs, so that a sleeve which keeps an older version goes on computing that version's signals.
 """

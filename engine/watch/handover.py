@@ -1,6 +1,6 @@
 """The morning's handover, made by code: desk journal, alerts and proposals -> a short text and the same as JSON.
 
-Called by app.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The heads of both
+Called by app.processes.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The heads of both
 journals stand in it, so that records dropped at a journal's end are seen by whoever kept the message.
 """
 

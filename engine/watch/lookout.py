@@ -1,4 +1,4 @@
-"""Gathers what the rules of engine.watch.anomalies look at: home, database, clock -> a scene. Called by app.scheduler.
+"""Gathers what the rules of engine.watch.anomalies look at: home, database, clock -> a scene. Called by app.processes.scheduler.
 
 It remembers three things between two looks: since when no worker holds the journal, since when the worker has been in its
 phase, and which incidents the journal has told. Everything else is read anew, from the ends of files.

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from app import alerts
 from app.home.home import Home, open_home
-from app.scheduler import Schedules
+from app.processes.scheduler import Schedules
 from engine.control import halt, proposals
 from engine.store import db
 from engine.store.chain import Event

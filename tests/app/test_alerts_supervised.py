@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.supervisor import beat_of
+from app.processes.supervisor import beat_of
 from engine.control import halt
 from tests.fakes.papers import furnished
 from tests.fakes.slack_desks import ANN, slack_home
@@ -113,7 +113,7 @@ def test_slack_tokens_reach_neither_worker_nor_page_and_it_stops_at_once(desk: A
     up, _ = desk
     secrets = [word.encode() for word in (BOT, APP, SECRET)]
     seen = {line: Path(f"/proc/{pid}/environ").read_bytes() for pid, line in children_of(up.pid).items()}
-    assert any("app.worker" in line for line in seen)
+    assert any("app.processes.worker" in line for line in seen)
     for line, environment in seen.items():
         if "app.api" in line:
             assert secrets[1] not in environment

@@ -31,7 +31,7 @@ def walked(tmp_path_factory):
     home = tmp_path_factory.mktemp("walked")
     recordings.record(home / "data", BARS, ("BTC-USDT", "ETH-USDT", "SOL-USDT"))
     env = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")} | {"NIGHTDESK_HOME": str(home)}
-    command = [sys.executable, "-m", "app.worker", "--bars-per-second", "100000"]
+    command = [sys.executable, "-m", "app.processes.worker", "--bars-per-second", "100000"]
     with subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) as worker:
         until = time.monotonic() + WAIT_S
         while at_end(home) != LAST_MS and worker.poll() is None and time.monotonic() < until:

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.children import allowed, allowed_api, allowed_ui, ports
 from app.home.home import open_home
+from app.processes.children import allowed, allowed_api, allowed_ui, ports
 
 WAIT_S = 60.0
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
@@ -52,7 +52,7 @@ def of_parent(pid: int) -> dict[str, int]:
         try:
             if folder.name.isdigit() and (folder / "stat").read_text().rpartition(")")[2].split()[1] == str(pid):
                 words = (folder / "cmdline").read_bytes().decode().replace("\0", " ")
-                name = "worker" if "app.worker" in words else "api" if "app.api" in words else "page"
+                name = "worker" if "app.processes.worker" in words else "api" if "app.api" in words else "page"
                 found[name] = int(folder.name)
         except OSError:
             continue

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from app.children import allowed, worker_command
 from app.home.home import open_home
-from app.supervisor import beat_of
+from app.processes.children import allowed, worker_command
+from app.processes.supervisor import beat_of
 from engine.control import halt
 from engine.store.fold import fold
 from engine.store.journal import journal_hash, read, verify

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import open_home
-from app.supervisor import beat_of, lines_of
+from app.processes.supervisor import beat_of, lines_of
 from engine.store.journal import verify
 from tests.fakes.papers import WALL_MS, furnished
 

@@ -18,10 +18,10 @@ import pytest
 from agents import threads
 from agents.model import Reply
 from app import wiring
-from app.children import allowed_api, api_command
 from app.client import ApiError, Client
 from app.home.home import open_home
 from app.people.sessions import Sessions
+from app.processes.children import allowed_api, api_command
 from engine.control import halt
 from engine.store import db
 from engine.store.journal import read, verify

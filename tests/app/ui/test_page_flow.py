@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.supervisor import beat_of
+from app.processes.supervisor import beat_of
 from engine.control import halt
 from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.papers import furnished

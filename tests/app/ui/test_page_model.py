@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.supervisor import beat_of
+from app.processes.supervisor import beat_of
 from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.model_plays import Play
 from tests.fakes.model_server import ModelServer

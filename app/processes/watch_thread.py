@@ -1,6 +1,6 @@
-"""The supervisor's end of alerts and schedules: light until it begins, then a thread that loads app.scheduler and lets it run.
+"""The supervisor's end of alerts and schedules: light until it begins, then a thread that loads app.processes.scheduler and lets it run.
 
-Called by app.supervisor, which says what died. Nothing here can stop the supervisor or make it wait.
+Called by app.processes.supervisor, which says what died. Nothing here can stop the supervisor or make it wait.
 """
 
 import sys
@@ -29,7 +29,7 @@ class Watch:
         while not self._ended:
             try:
                 from app.home.home import open_home
-                from app.scheduler import Schedules
+                from app.processes.scheduler import Schedules
 
                 schedules = Schedules(open_home())
             except Exception as error:  # noqa: BLE001 - the supervisor goes on whatever this is

@@ -1,6 +1,6 @@
 """The trading process (`nightdesk worker`): wires a home to the ordinary loop, owns its clock, stops cleanly.
 
-Started by app.supervisor or by hand; one a home (the desk journal's lock). Start-up is recovery: fold the journal, check
+Started by app.processes.supervisor or by hand; one a home (the desk journal's lock). Start-up is recovery: fold the journal, check
 it against the bars and the database, hand working orders over again, go on. It holds no model key, whatever environment
 it was started in, and reaches no agent. A fault it cannot go on with is one line on stderr and exit code 1.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app.children import ALLOWED, TUNED, allowed, worker_command
-from app.supervisor import BEAT, stamp
+from app.processes.children import ALLOWED, TUNED, allowed, worker_command
+from app.processes.supervisor import BEAT, stamp
 
 BEAT_S = 1.0  # between two notes about itself
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes

@@ -1,8 +1,8 @@
 """The parent of a running desk: starts worker, API and page, restarts what dies, says in few lines what is going on.
 
-Run by `nightdesk up`, which becomes this process (`python -m app.supervisor`): the standard library alone, so that it
+Run by `nightdesk up`, which becomes this process (`python -m app.processes.supervisor`): the standard library alone, so that it
 stays small. Each child gets its own session, dies with its parent (parent-death signal), and sees an allow-listed environment
-(app.children). Ctrl-C and SIGTERM stop everything cleanly; nothing here decides about money.
+(app.processes.children). Ctrl-C and SIGTERM stop everything cleanly; nothing here decides about money.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app import children
-from app.watching import Watch
+from app.processes import children
+from app.processes.watch_thread import Watch
 
 BEAT = "worker.json"  # in the home: what the worker last said about itself
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
@@ -289,7 +289,7 @@ def command() -> str:
 
 
 def main(words: list[str]) -> int:
-    """`python -m app.supervisor HOME SOURCE [worker options]`: run until stopped."""
+    """`python -m app.processes.supervisor HOME SOURCE [worker options]`: run until stopped."""
     home, source, *rest = words
     where = f" (export NIGHTDESK_HOME={home})" if os.environ.get("NIGHTDESK_HOME") else ""
     say(WELCOME.format(home=home, source=source, where=where, nightdesk=command()))

@@ -1,6 +1,6 @@
 """What runs by itself in the supervisor: checks every few seconds, deliveries, cards, the morning handover, Slack's line.
 
-Started by app.watching in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler runs
+Started by app.processes.watch_thread in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler runs
 each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
 """
 

@@ -53,7 +53,7 @@ def _of(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str
 
 def worker_command(words: list[str]) -> list[str]:
     """The command line of a worker; `-P` keeps the current folder off its import path."""
-    return [sys.executable, "-P", "-m", "app.worker", *words]
+    return [sys.executable, "-P", "-m", "app.processes.worker", *words]
 
 
 def api_command() -> list[str]:
