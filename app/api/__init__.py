@@ -110,5 +110,5 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST /api/data/pull {"venues"?: ["binance", "okx", "bybit"], "symbols"?, "timeframe"?: "15m", "days"?: 730} -> 202 Job;
                         one venue refusing, the next is tried; Job.result = {"venue", "refused": [{"venue", "why"}], "files"}
   GET    /metrics               Prometheus text (a read-only token: nightdesk token --read-only)
-  POST   /api/slack/events     Slack's signed requests (form body, no session): app.slack_http.handle
+  POST   /api/slack/events     Slack's signed requests (form body, no session): app.slack.signed_http.handle
 """

@@ -1,4 +1,4 @@
-"""The route of Slack's signed requests (HTTP instead of Socket Mode). It adds nothing: app.slack_http checks and answers."""
+"""The route of Slack's signed requests (HTTP instead of Socket Mode). It adds nothing: app.slack.signed_http checks and answers."""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -17,8 +17,8 @@ async def taken(at: At, request: Request) -> Response:
 
 
 def _answered(at: Desk, body: bytes, headers: dict[str, str]) -> Response:
-    from app.slack import connect
-    from app.slack_http import handle
+    from app.slack.signed_http import handle
+    from app.slack.sink import connect
 
     said = handle(at.home, connect(at.home), body, headers)
     return JSONResponse(said.body, said.status) if said.body else Response(status_code=said.status)

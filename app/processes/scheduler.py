@@ -10,11 +10,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from app import alerts, slack
+from app import alerts
 from app.alerts import Message, Sink, Undelivered
 from app.home.home import Home
 from app.home.settings import AlertsEntry
-from app.slack_socket import Line
+from app.slack import sink as slack
+from app.slack.socket_mode import Line
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.home.home import Home, open_home
 from app.people.identity import add_person, link_slack
-from app.slack import Slack, connect
+from app.slack.sink import Slack, connect
 from engine.control import proposals
 from engine.control.config import active
 from engine.store.tables import Proposal

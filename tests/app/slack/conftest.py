@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home
-from app.slack import Slack
+from app.slack.sink import Slack
 from tests.fakes.slack_desks import connected, slack_home
 from tests.fakes.slack_server import SlackServer
 

@@ -12,10 +12,10 @@ import pytest
 
 from app import alerts
 from app.home.home import Home
-from app.slack import Slack, connect
-from app.slack_clicks import NOT_LISTED
-from app.slack_http import handle
-from app.slack_socket import Line
+from app.slack.actions import NOT_LISTED
+from app.slack.signed_http import handle
+from app.slack.sink import Slack, connect
+from app.slack.socket_mode import Line
 from engine.control import halt
 from engine.control.config import active_version
 from engine.control.proposals import get
@@ -308,7 +308,7 @@ def test_no_token_is_written_anywhere(home: Home, slack: Slack, server: SlackSer
 @pytest.mark.long
 def test_a_thousand_races_of_two_clicks_decide_once_each(home: Home, slack: Slack) -> None:
     """S7, on two threads; exactly one decision each time."""
-    from app.slack_clicks import interaction
+    from app.slack.actions import interaction
 
     def one(pair: tuple[str, str], value: str) -> str:
         answer = interaction(home, slack, SlackServer.click(*pair, value))

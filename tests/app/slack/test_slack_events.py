@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from app.home.home import Home
-from app.slack import Slack
-from app.slack_http import Response, handle
+from app.slack.signed_http import Response, handle
+from app.slack.sink import Slack
 from engine.control import halt
 from engine.errors import Busy
 from engine.store.journal import read
@@ -135,7 +135,7 @@ def test_a_halt_does_not_wait_for_the_database(home: Home, slack: Slack, monkeyp
     def busy(*_: object) -> bool:
         raise Busy("the database is busy")
 
-    monkeypatch.setattr("app.slack_http.first_time", busy)
+    monkeypatch.setattr("app.slack.signed_http.first_time", busy)
     assert send(home, slack, told("/halt now")).status == 200
     assert [line["reason"] for line in halts(home)] == ["now"]
 

@@ -1,4 +1,4 @@
-"""What Slack shows: alerts, proposal cards and handovers as message blocks. Called by app.slack; text in, JSON out.
+"""What Slack shows: alerts, proposal cards and handovers as message blocks. Called by app.slack.sink; text in, JSON out.
 
 Everything that people, files, venues or models have written passes `plain`: no link, mention, format or control character of
 theirs takes effect in Slack. Only what this module writes itself is marked up.

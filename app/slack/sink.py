@@ -1,7 +1,7 @@
 """Slack as a sink of alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
 
 Called by app.processes.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment variables that
-desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack_clicks decides what comes back.
+desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack.actions decides what comes back.
 """
 
 import json
@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app import slack_blocks
 from app.alerts import Message, Undelivered
 from app.home.home import Home
 from app.home.settings import SlackEntry
+from app.slack import blocks as slack_blocks
 from engine.errors import DeskError
 
 if TYPE_CHECKING:

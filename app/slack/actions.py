@@ -1,6 +1,6 @@
 """What comes back from Slack - commands, clicks, messages - is decided here: payload -> answer, and what is done afterwards.
 
-Called by app.slack_http (signed requests) and app.slack_socket (Socket Mode); both have made sure that it is Slack who speaks.
+Called by app.slack.signed_http (signed requests) and app.slack.socket_mode (Socket Mode); both have made sure that it is Slack who speaks.
 A halt is latched before anything else is looked at. A click decides through app.people.approvals under the person whom people.toml
 gives that Slack account; whoever is not listed is told so. No model reads any of this.
 """
@@ -16,7 +16,7 @@ from app.alerts import Undelivered
 from app.home.home import Home
 from app.people import approvals
 from app.people.identity import Actor, by_slack, os_user
-from app.slack import Slack
+from app.slack.sink import Slack
 from engine.control import halt
 from engine.control.proposals import get
 from engine.errors import DeskError, Refused

@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete
 
 from app.home.home import Home
-from app.slack import Slack, as_json
-from app.slack_clicks import HALT, Answer, command, follow, interaction, message, tell
+from app.slack.actions import HALT, Answer, command, follow, interaction, message, tell
+from app.slack.sink import Slack, as_json
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import SlackRequest
@@ -125,7 +125,7 @@ def said(answer: Answer) -> Response:
 
 def escaped_text(text: str) -> str:
     """The answer for Slack's markup."""
-    from app.slack_blocks import escaped
+    from app.slack.blocks import escaped
 
     return escaped(text)
 

@@ -1,6 +1,6 @@
 """Socket Mode: what Slack sends down a websocket that this desk has opened itself, so that no port of its own is open.
 
-Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack_clicks; a command is answered in the
+Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack.actions; a command is answered in the
 acknowledgement, a click by a whisper. The library (slack_sdk, its built-in client) keeps the line up.
 """
 
@@ -9,9 +9,9 @@ from collections import deque
 from typing import Any
 
 from app.home.home import Home
-from app.slack import LOG, Slack
-from app.slack_blocks import escaped
-from app.slack_clicks import Answer, command, follow, interaction, message, tell
+from app.slack.actions import Answer, command, follow, interaction, message, tell
+from app.slack.blocks import escaped
+from app.slack.sink import LOG, Slack
 
 WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two tries to open the line
 PING_S = 5.0
