@@ -10,10 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Path, Query
 from sqlmodel import col, select
 
-from app.alerts import acknowledge
 from app.api import models as m
 from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
 from app.api.models_people import Nothing
+from app.notify.deliveries import acknowledge
 from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover

@@ -51,8 +51,8 @@ def line(item: dict) -> str:
 
 def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as_json: bool = JSON) -> None:
     """Take an alert upon yourself: it is not sent again."""
-    from app.alerts import acknowledge
     from app.home.home import open_home
+    from app.notify.deliveries import acknowledge
     from app.people.identity import identify, os_user
     from engine.watch.incidents import view
 

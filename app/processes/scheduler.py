@@ -10,10 +10,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from app import alerts
-from app.alerts import Message, Sink, Undelivered
 from app.home.home import Home
 from app.home.settings import AlertsEntry
+from app.notify import deliveries as alerts
+from app.notify.deliveries import Message, Sink, Undelivered
 from app.slack import sink as slack
 from app.slack.socket_mode import Line
 from engine.errors import DeskError

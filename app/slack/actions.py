@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from app import alerts
-from app.alerts import Undelivered
 from app.home.home import Home
+from app.notify import deliveries as alerts
+from app.notify.deliveries import Undelivered
 from app.people import approvals
 from app.people.identity import Actor, by_slack, os_user
 from app.slack.sink import Slack

@@ -11,9 +11,9 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.alerts import Message, Undelivered
 from app.home.home import Home
 from app.home.settings import SlackEntry
+from app.notify.deliveries import Message, Undelivered
 from app.slack import blocks as slack_blocks
 from engine.errors import DeskError
 

@@ -1,7 +1,7 @@
 """Alerts as rows: findings of one check -> what opened, got worse, was repeated, escalates and is over. Once each.
 
 Called by app.processes.scheduler (`settle`), by people's doors (`acknowledge`, `listed`, `view`: command line, API, Slack). What has to be
-brought to somebody is written as deliveries in the same transaction; app.alerts brings it. Times are wall times.
+brought to somebody is written as deliveries in the same transaction; app.notify.deliveries brings it. Times are wall times.
 """
 
 import json

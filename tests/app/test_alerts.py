@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from app import alerts
 from app.home.home import Home, open_home
+from app.notify import deliveries as alerts
 from app.processes.scheduler import Schedules
 from engine.control import halt, proposals
 from engine.store import db

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app import alerts
 from app.home.home import Home
+from app.notify import deliveries as alerts
 from app.slack.actions import NOT_LISTED
 from app.slack.signed_http import handle
 from app.slack.sink import Slack, connect
