@@ -11,7 +11,7 @@ from app.api.context import At, Desk, Who, now_ms
 from app.api.guards import guards
 from app.api.models_people import PullAsked
 from app.processes.supervisor import beat_of
-from app.reading import state_of, walks_on
+from app.views.desk_status import state_of, walks_on
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from app.api import models as m
 from app.api import pages
 from app.api.context import At, NotThere, Who
-from app.story import story
+from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
 from tools.events import told, told_people

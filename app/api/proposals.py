@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query
 
 from app.api import models_people as m
 from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
-from app.cards import card
 from app.people import approvals
 from app.people.identity import Actor
+from app.views.proposal_card import card
 from engine.control import proposals
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused

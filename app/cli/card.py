@@ -1,11 +1,11 @@
-"""The card of a proposal (app.cards) as lines for a terminal. Called by app.cli.proposals."""
+"""The card of a proposal (app.views.proposal_card) as lines for a terminal. Called by app.cli.proposals."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from app.cards import FIGURES
 from app.cli import out
 from app.cli.words import shown
+from app.views.proposal_card import FIGURES
 
 TOLD = {"tightens": "TIGHTENS", "loosens": "LOOSENS", "neutral": "NEUTRAL", "unknown": "UNKNOWN, treated as loosening"}
 

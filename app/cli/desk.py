@@ -31,7 +31,7 @@ def up(bars_per_second: float = RATE) -> None:
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED
-    from app.reading import running, walks_on
+    from app.views.desk_status import running, walks_on
 
     home = open_home()
     words = words_of(bars_per_second)
@@ -200,7 +200,7 @@ def told(found: list[Finding], *, safe: bool) -> str:
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import open_home
-    from app.reading import state_of
+    from app.views.desk_status import state_of
 
     value = state_of(open_home())
     out.emit(value, as_json=as_json, text=lambda: shown(value))

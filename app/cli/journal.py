@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from app.cli import out, stories
-from app.story import event_json, story
+from app.views.event_story import event_json, story
 from engine.errors import BadInput
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")

@@ -55,7 +55,7 @@ def list_proposals(
 
 def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     """One line a proposal."""
-    from app.cards import left
+    from app.views.proposal_card import left
 
     if not items:
         return 'No proposals. Ask for one: nightdesk chat --role developer "propose ..."'
@@ -74,9 +74,9 @@ def _change(change: dict[str, Any]) -> str:
 
 def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
     """The whole card: diff, bounds, direction, worst case, evidence, who asked, when it expires."""
-    from app.cards import card
     from app.cli.card import card_text
     from app.home.home import open_home
+    from app.views.proposal_card import card
     from engine.control.proposals import expire_due, get
 
     home, now_ms = open_home(), now()

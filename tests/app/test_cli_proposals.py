@@ -12,12 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cards import left
 from app.cli import halt as halt_commands
 from app.cli import proposals as commands
 from app.cli.words import shown
 from app.home.home import Home, open_home
 from app.people.identity import add_person
+from app.views.proposal_card import left
 from engine.control import halt, proposals
 from engine.control.config import active
 from engine.errors import BadInput, Refused
