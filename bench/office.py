@@ -33,11 +33,11 @@ from app.people import approvals
 from app.people.identity import Actor, os_user
 from app.people.sessions import Sessions
 from bench.commands import NIGHTDESK, READY_S, WATCHED_S, cost, family
+from engine.book.replay import groups
 from engine.control import halt
 from engine.errors import DataError
 from engine.store.anchors import note_head
 from engine.store.chain import Event
-from engine.store.fold import groups
 from engine.store.journal import Journal, read, verify
 from engine.watch.flows import renew
 from tests.fakes.model_server import ModelServer, Say, _Answering

@@ -86,7 +86,7 @@ def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
 def replay(as_json: bool = JSON) -> None:
     """Work every bar of the desk journal out again through the core: what it makes must be what was journaled."""
     from app.home.home import open_home
-    from engine.store.fold import fold
+    from engine.book.replay import fold
     from engine.store.journal import journal_hash
 
     home = open_home()

@@ -87,8 +87,8 @@ class Worker:
 
     def open(self) -> None:
         """Recover: fold, check the bars, adopt what changed while nobody looked, hand over what works."""
+        from engine.book.replay import fold
         from engine.live.feed import Span, begin_at, load, unchanged
-        from engine.store.fold import fold
 
         book = fold(self.journal.path)
         if book is None:

@@ -1,7 +1,7 @@
 """The ordinary loop: one closed bar through the core, journaled, then acted on. Replay, paper and (later) live run it alike.
 
 Called by app.processes.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> signals ->
-engine.store.book.on_bar (the core) -> ONE durable group in the journal -> the latch once more -> orders to the venue.
+engine.book.transitions.on_bar (the core) -> ONE durable group in the journal -> the latch once more -> orders to the venue.
 Whatever happens in between, the journal is the truth: a start folds it, hands working orders over again, and goes on.
 """
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.book.book import Book, Spec, plain, plain_of
+from engine.book.events import Said, client_id, features_hash
+from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.control.config import DeskConfig
 from engine.core.state import DAY_MS
 from engine.errors import DataError, DeskError
@@ -16,11 +19,8 @@ from engine.live import plan
 from engine.live.feed import Feed, Span
 from engine.live.signals import Heard, Voice
 from engine.live.watch import Watch
-from engine.store.book import begin, on_bar, on_config, on_halted
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
-from engine.store.standing import Book, Spec, plain, plain_of
-from engine.store.told import Said, client_id, features_hash
 from engine.strategies.base import code_sha256
 from engine.venues.paper import PaperVenue, Request
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from engine.book.book import Spec
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from engine.store.bars import timeframe_ms
-from engine.store.standing import Spec
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import rules_of

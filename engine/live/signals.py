@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine.book.events import known
 from engine.core.state import Signal
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
 from engine.live.plan import Leg
-from engine.store.told import known
 from engine.strategies.base import SignalFrame, fresh
 from engine.strategies.signals import Signals, evaluate, signals_of
 

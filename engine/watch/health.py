@@ -191,7 +191,7 @@ def journals(home: Path, engine: Any, *, since: bool = False, note_ms: int | Non
 
 def folded(home: Path) -> Check:
     """The journal folds to the state it tells."""
-    from engine.store.fold import fold
+    from engine.book.replay import fold
 
     book = fold(journal_of(home))
     return Check("fold", "ok", "the journal is empty" if book is None else f"the journal folds, {book.count} bars")

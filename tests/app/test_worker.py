@@ -15,10 +15,10 @@ import pytest
 from app.home.home import open_home
 from app.processes.children import allowed, worker_command
 from app.processes.supervisor import beat_of
+from engine.book.book import plain_of
+from engine.book.replay import fold
 from engine.control import halt
-from engine.store.fold import fold
 from engine.store.journal import journal_hash, read, verify
-from engine.store.standing import plain_of
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 
 DAYS = 45  # 15 that warm up, 15 of replay, 15 more

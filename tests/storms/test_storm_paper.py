@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
+from engine.book.book import plain_of
+from engine.book.replay import fold
 from engine.control import halt
 from engine.core.ledger import open_lots
 from engine.errors import JournalBroken
 from engine.live.feed import Feed
-from engine.store.fold import fold
 from engine.store.journal import journal_hash, read, verify
-from engine.store.standing import plain_of
 from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, reconfigured
 
 BARS = 320

@@ -1,4 +1,4 @@
-"""A hand-made desk journal of two days for the tools' tests, shaped as engine/store/told.py tells the desk."""
+"""A hand-made desk journal of two days for the tools' tests, shaped as engine/book/events.py tells the desk."""
 
 from pathlib import Path
 from typing import Any

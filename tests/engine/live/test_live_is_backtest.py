@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from app.home.home import open_home
+from engine.book.events import known
+from engine.book.transitions import specs_of
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
@@ -15,9 +17,7 @@ from engine.live.feed import Feed, Span, begin_at, load, series_of
 from engine.live.loop import Loop
 from engine.live.signals import Voice
 from engine.live.watch import Watch
-from engine.store.book import specs_of
 from engine.store.journal import Journal, read
-from engine.store.told import known
 from engine.strategies.signals import Signals, signals_of
 from tests.fakes.papers import BAR_MS, WALL_MS
 

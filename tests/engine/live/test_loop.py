@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
+from engine.book.book import plain_of
+from engine.book.replay import fold
+from engine.book.transitions import PAUSED
 from engine.control import halt
 from engine.control.config import active_version
 from engine.core.state import DAY_MS
@@ -14,10 +17,7 @@ from engine.errors import DataError, JournalBroken
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.live.watch import Seen, Watch
-from engine.store.book import PAUSED
-from engine.store.fold import fold
 from engine.store.journal import journal_hash, read
-from engine.store.standing import plain_of
 from tests.fakes.papers import BAR_MS, WALL_MS, feed_of, furnished, loop_of, reconfigured, walked, walked_until
 
 

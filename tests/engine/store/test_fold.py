@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
+from engine.book.book import plain, plain_of, restored
+from engine.book.replay import fold, since_snapshot
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
 from engine.store.chain import end_of
-from engine.store.fold import fold, since_snapshot
 from engine.store.journal import Journal, journal_hash, read
-from engine.store.standing import plain, plain_of, restored
 from tests.fakes.desks import RULES
 from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
 

@@ -1,6 +1,6 @@
 """The desk as it stands, and the three things that can happen to it: a configuration, a halt or release, a bar.
 
-Called by engine.live.loop (which then journals what it is given back) and by engine.store.fold (which compares that with
+Called by engine.live.loop (which then journals what it is given back) and by engine.book.replay (which compares that with
 what was journaled): one path, so a journal that folds is the proof that it tells everything. Each function takes the
 Book and the body of the journal event that leads a group, moves the Book through engine.core, and returns the events
 that follow in the group as (kind, body). No clock, no file, no database.
@@ -10,6 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.book import events as told
+from engine.book.book import Book, Spec, flat, restored
+from engine.book.events import Said
 from engine.core.desk import desk_bar
 from engine.core.ledger import open_lots
 from engine.core.rows import decision_row
@@ -26,9 +29,6 @@ from engine.core.state import (
     start_desk,
 )
 from engine.core.step import on_halt, usable
-from engine.store import told
-from engine.store.standing import Book, Spec, flat, restored
-from engine.store.told import Said
 
 PAUSED = 1 << 52  # Guard.pause_until_ms of a sleeve that people paused: later than any bar, exact as a float
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error

@@ -1,6 +1,6 @@
 """The core's rows of one bar as journal events people can read: codes become words, lots get their quantity.
 
-Called by engine.store.book. Turns packed rows and the book after them into (kind, body) pairs, in the order of the bar.
+Called by engine.book.transitions. Turns packed rows and the book after them into (kind, body) pairs, in the order of the bar.
 Bodies hold no ids, no wall time: two equal runs say equal things.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from engine.book.book import Book
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
 from engine.core.rows import unpack
@@ -35,7 +36,6 @@ from engine.core.state import (
 )
 from engine.core.step import usable
 from engine.store.chain import canonical
-from engine.store.standing import Book
 
 Said = tuple[str, dict[str, Any]]
 SLOTS = ("entry", "protective", "target")

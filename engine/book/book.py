@@ -1,6 +1,6 @@
 """The desk as it stands: the state that a journal folds to, and its way into a snapshot and back.
 
-Read by engine.store.book (which moves it), told, fold and the live loop. Everything in it is a value; a snapshot gives
+Read by engine.book.transitions (which moves it), told, fold and the live loop. Everything in it is a value; a snapshot gives
 the same bits again.
 """
 

@@ -1,7 +1,7 @@
 """Journal -> state: the desk is what its journal says, and nothing else.
 
 Called by the worker at every start (recovery is start-up) and by verification. A group is led by the one event that
-brought something from outside (config, halt, bar); engine.store.book works the rest of the group out again, through the
+brought something from outside (config, halt, bar); engine.book.transitions works the rest of the group out again, through the
 core, and it must be what was journaled: a journal that does not fold to its own rows is broken. Bars carry the signals
 they were decided by, so that no market data is needed. A snapshot bounds the work; folding from the start gives the
 same bits, as a test shows.
@@ -10,12 +10,12 @@ same bits, as a test shows.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from engine.book.book import Book, of_plain, plain_of
+from engine.book.events import Said, features_hash
+from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.errors import JournalBroken
-from engine.store.book import begin, on_bar, on_config, on_halted
 from engine.store.chain import Event, canonical
 from engine.store.journal import read, tail
-from engine.store.standing import Book, of_plain, plain_of
-from engine.store.told import Said, features_hash
 
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
 
