@@ -152,7 +152,7 @@ class ToolContext:
 
     engine: Any  # sqlalchemy.Engine
     home: Path
-    catalog: Any  # engine.store.bars.Catalog
+    catalog: Any  # engine.data.catalog.Catalog
     jobs: Jobs
     record: Callable[[str, Mapping[str, Any]], str]
     role: Role

@@ -128,8 +128,8 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
 
 def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:
     """Simple daily returns of the run's marked equity at UTC midnights, flat days as 0; empty when equity went to 0."""
+    from engine.data.catalog import timeframe_ms
     from engine.sim.metrics import daily_equity
-    from engine.store.bars import timeframe_ms
 
     frame = store(ctx).frame(run["run_id"], "equity")
     close_ms, equity = frame["close_ms"].to_numpy(), frame["equity"].to_numpy()

@@ -13,9 +13,9 @@ from app.cli import out
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
+    from engine.data.catalog import Catalog
     from engine.data.files import Raw
     from engine.data.finding import Finding
-    from engine.store.bars import Catalog
 
 group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
 
@@ -126,7 +126,7 @@ def _catalog() -> "Catalog":
     """The data folders of this desk."""
     from app.home.home import data_roots
     from app.home.settings import read_settings
-    from engine.store.bars import Catalog
+    from engine.data.catalog import Catalog
 
     return Catalog(data_roots(read_settings()))
 

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from app.home import desk_template
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
 from engine.control.config import DeskConfig, checked, write_first
+from engine.data.catalog import Catalog
 from engine.errors import BadInput, Busy, DeskError
-from engine.store.bars import Catalog
 from engine.store.db import migrate, open_db
 
 FOLDERS = ("journal", "data", "runs", "memory", "strategies", "logs")

@@ -14,7 +14,7 @@ BARS_MAX = 200_000
 def ensure_market(home: Home) -> bool:
     """Write the bars and settlements that the desk's synthetic sleeves walk, if they are not there; True when written."""
     from engine.control.config import active
-    from engine.store.bars import timeframe_ms
+    from engine.data.catalog import timeframe_ms
 
     sleeves = [s for s in active(home.engine)[1].sleeves if s.venue == "synthetic"]
     known = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}

@@ -52,10 +52,10 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
     """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
     from app.home.home import data_roots
     from app.home.settings import read_settings
+    from engine.data.catalog import sha256_of
     from engine.data.files import read_any
     from engine.data.finding import as_json
     from engine.data.writer import file_name, write_series
-    from engine.store.bars import sha256_of
 
     raw = read_any(file, (wanted.symbol or "").partition("-")[0])
     item["notes"] = list(raw.said)
@@ -84,7 +84,7 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
 
 def _names(raw: "Raw", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
     """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
-    from engine.store.bars import NAME, timeframe_ms
+    from engine.data.catalog import NAME, timeframe_ms
 
     if raw.group or raw.kind == "series":
         what = f"a table of several coins (column {raw.group})" if raw.group else "neither bars nor marks nor funding"

@@ -58,11 +58,11 @@ class Worker:
 
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import active
+        from engine.data.loading import policy_of
         from engine.live import plan
         from engine.live.feed import series_of
         from engine.live.loop import Loop
         from engine.live.watch import Watch
-        from engine.sim.bars import policy_of
         from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
@@ -157,9 +157,9 @@ class Worker:
         """Walk on when files have changed. What cannot be walked (settlements still missing, another history) is told
         and waited out: the desk goes on with what it has.
         """
+        from engine.data.catalog import Catalog
         from engine.errors import DeskError
         from engine.live.feed import Span, load, series_of, unchanged
-        from engine.store.bars import Catalog
 
         if (found := self.sizes()) == self._size:
             return

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from engine.data.against import against
+from engine.data.compare_sources import against
 from engine.data.finding import Finding, errors, finding
 from engine.data.gaps import LONGEST_MS, hole_spans, regular_gaps
 

@@ -12,10 +12,10 @@ import numpy as np
 from engine.book.book import Book
 from engine.core.state import DAY_MS
 from engine.data.align import Market, Policy
+from engine.data.catalog import Catalog, Series, day
+from engine.data.loading import load as load_bars
 from engine.errors import DataError
 from engine.features.frame import FeatureFrame
-from engine.sim.bars import load as load_bars
-from engine.store.bars import Catalog, Series, day
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from engine.book.book import Spec
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
+from engine.data.catalog import timeframe_ms
 from engine.errors import BadInput
-from engine.store.bars import timeframe_ms
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import rules_of

@@ -21,14 +21,14 @@ import polars as pl
 
 from engine.core import state
 from engine.data.align import Market
+from engine.data.catalog import Catalog, day
+from engine.data.loading import Loaded, policy_of
+from engine.data.loading import load as load_bars
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
-from engine.sim.bars import Loaded, policy_of
-from engine.sim.bars import load as load_bars
 from engine.sim.leaks import check as check_leaks
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.plan import CASH, Moment, Plan, Planned, Request, Spec, moment, plan
-from engine.store.bars import Catalog, day
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
 

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from engine.core import state
+from engine.data.catalog import Catalog, day, timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
 from engine.sim.plan import Plan, plan, request_of
-from engine.store.bars import Catalog, day, timeframe_ms
 from engine.store.runs import Runs
 
 # how each fill mode treats an order inside a bar (DEFINITIONS D12)

@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from engine.core.state import FILL_MODES, Limits
+from engine.data.catalog import Catalog, Series, sha256_of, timeframe_ms
+from engine.data.loading import policy_of
 from engine.errors import BadInput
-from engine.sim.bars import policy_of
-from engine.store.bars import Catalog, Series, sha256_of, timeframe_ms
 from engine.store.runs import digest
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams

@@ -13,9 +13,9 @@ import pytest
 import typer
 
 from app.cli import data, out
+from engine.data.catalog import Catalog
 from engine.data.synthetic import synthetic, write_synthetic
 from engine.errors import DeskError
-from engine.store.bars import Catalog
 from tests.engine.venues.okx_loopback import Venue, serving
 
 ROOT = Path(__file__).resolve().parents[2]

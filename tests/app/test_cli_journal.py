@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
 from engine.sim.plan import Request, Spec, plan
-from engine.store.bars import Catalog
 from engine.store.journal import read
 from engine.watch.window import mark_at
 from tests.fakes import recordings

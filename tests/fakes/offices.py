@@ -85,7 +85,7 @@ class FakeOffice:
 
     def context(self, **of_the_turn: Any) -> ToolContext:
         """A context with the real tools."""
-        from engine.store.bars import Catalog
+        from engine.data.catalog import Catalog
 
         return ToolContext(
             engine=self.engine,

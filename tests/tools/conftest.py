@@ -54,7 +54,7 @@ def make_ctx(tmp_path: Path, db: Engine) -> Callable[..., ToolContext]:
         return journal.append([Event(kind, NOW_MS, body)])[0].id
 
     def make(role: str = "developer", **more: Any) -> ToolContext:
-        from engine.store.bars import Catalog
+        from engine.data.catalog import Catalog
 
         base = {
             "engine": db,

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from engine.store.bars import Catalog
+from engine.data.catalog import Catalog
 from tools.catalog import call
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.data.against import against
 from engine.data.checks import errors
+from engine.data.compare_sources import against
 from engine.data.files import read_any
 from engine.data.synthetic import synthetic
 

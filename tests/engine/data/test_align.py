@@ -9,10 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.data.align import WAY_OUT, market_of
+from engine.data.catalog import Catalog, timeframe_ms
 from engine.data.checks import refusals
 from engine.data.gaps import hole_spans
 from engine.errors import BadInput, DataError
-from engine.store.bars import Catalog, timeframe_ms
 
 STEP = 900_000
 HOUR = 3_600_000

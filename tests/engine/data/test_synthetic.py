@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.data.catalog import Catalog
 from engine.data.checks import check, check_funding, errors
 from engine.data.synthetic import COINS, synthetic, write_synthetic
 from engine.errors import BadInput
-from engine.store.bars import Catalog
 
 STEP = 900_000
 START = 1_735_689_600_000

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core import state
+from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.sim import backtest, trips
 from engine.sim.backtest import simulate
 from engine.sim.plan import Limits, Request, Spec, moment, plan, request_of
-from engine.store.bars import Catalog
 from tests.fakes import recordings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -122,7 +122,7 @@ def test_an_entry_acts_at_the_next_open(run):
 def test_the_same_run_has_the_same_hash_in_any_process(folder):
     """Two processes with different hash seeds write the same journal."""
     script = (
-        "from pathlib import Path; from engine.sim import backtest; from engine.store.bars import Catalog;"
+        "from pathlib import Path; from engine.sim import backtest; from engine.data.catalog import Catalog;"
         f"print(backtest('trend', 'BTC-USDT', catalog=Catalog([(Path({str(folder)!r}), 'recorded')])).journal_hash)"
     )
     hashes = set()

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from engine.data.catalog import Catalog, sha256_of, timeframe_ms
 from engine.errors import BadInput, DataError
-from engine.store.bars import Catalog, sha256_of, timeframe_ms
 
 STEP = 900_000
 START = 1_735_689_600_000  # 2025-01-01

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.data.align import Market, Policy, market_of
+from engine.data.catalog import Catalog, Series, day
 from engine.data.checks import check
 from engine.errors import BadInput, DataError
-from engine.store.bars import Catalog, Series, day
 
 if TYPE_CHECKING:
     import polars as pl
