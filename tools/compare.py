@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools import bootstrap, runs
+from engine.sim import bootstrap
+from tools import runs
 from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
 from tools.setups import Change, Setup, Timeframe, full_params, label_of, live_setup, named_setup, runs_of, span_of, values_of
 

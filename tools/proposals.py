@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.errors import Refused
-from tools import bootstrap, runs
+from engine.sim import bootstrap
+from tools import runs
 from tools.compare import gap_facts, gap_of
 from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
 from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of

@@ -182,7 +182,7 @@ def explain_turn(home: Any, turn: str) -> dict[str, Any]:
 def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) -> dict[str, Any]:
     """One close of a stored run."""
     from engine.sim import explain as explaining
-    from engine.sim.plan import moment
+    from engine.sim.request import moment
     from engine.store.runs import Runs
 
     when = moment(at)
@@ -193,7 +193,7 @@ def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) ->
 
 def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | None) -> dict[str, Any]:
     """An event of the desk's or the people's journal with what led to it and what followed; or a sleeve's close."""
-    from engine.sim.plan import moment
+    from engine.sim.request import moment
     from engine.store.journal import find
 
     if event_id is not None:

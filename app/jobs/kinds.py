@@ -17,7 +17,7 @@ from typing import Any
 
 from app.home.home import Home
 from engine.errors import BadInput, DataError, StrategyError
-from engine.sim.plan import CASH, Plan, Request, Spec, moment, plan, request_of
+from engine.sim.request import CASH, Plan, Request, Spec, moment, plan, request_of
 from engine.store.runs import Runs
 
 Progress = Callable[[float], None]

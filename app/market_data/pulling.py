@@ -42,7 +42,7 @@ class _Kind(NamedTuple):
 def pull(asked: Asked) -> list[dict[str, Any]]:
     """Fetch everything that was asked for; one item a series. Raises BadInput and DataError, one line each."""
     from engine.data.catalog import timeframe_ms
-    from engine.sim.plan import moment
+    from engine.sim.request import moment
     from engine.venues import ccxt_data
 
     if asked.market not in ("perp", "spot"):

@@ -28,7 +28,7 @@ from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
 from engine.sim.metrics import Floats, Times, Totals, metrics
-from engine.sim.plan import CASH, Moment, Plan, Planned, Request, Spec, moment, plan
+from engine.sim.request import CASH, Moment, Plan, Planned, Request, Spec, moment, plan
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
 

@@ -15,7 +15,7 @@ from engine.core import state
 from engine.data.catalog import Catalog, day, timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
-from engine.sim.plan import Plan, plan, request_of
+from engine.sim.request import Plan, plan, request_of
 from engine.store.runs import Runs
 
 # how each fill mode treats an order inside a bar (DEFINITIONS D12)

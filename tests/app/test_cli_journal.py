@@ -14,7 +14,7 @@ import pytest
 from app.cli import main
 from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
-from engine.sim.plan import Request, Spec, plan
+from engine.sim.request import Request, Spec, plan
 from engine.store.journal import read
 from engine.watch.window import mark_at
 from tests.fakes import recordings

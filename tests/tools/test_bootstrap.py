@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.bootstrap import DAYS_MIN, difference
+from engine.sim.bootstrap import DAYS_MIN, difference
 
 
 def noise(seed: int, n: int = 365, mean: float = 0.0) -> np.ndarray:

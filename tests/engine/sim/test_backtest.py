@@ -18,7 +18,7 @@ from engine.errors import BadInput, DataError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.sim import backtest, trips
 from engine.sim.backtest import simulate
-from engine.sim.plan import Limits, Request, Spec, moment, plan, request_of
+from engine.sim.request import Limits, Request, Spec, moment, plan, request_of
 from tests.fakes import recordings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
