@@ -144,7 +144,7 @@ def answering(home: Any) -> Finding:
 
 def bars(home: Any, config: Any) -> Finding:
     """Whether the sleeves' bars and settlements are there, and how far they go."""
-    from engine.live import plan
+    from engine.live import config_event as plan
     from engine.live.feed import end_of, series_of
     from engine.watch.window import desk_ms
 

@@ -59,10 +59,10 @@ class Worker:
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import active
         from engine.data.loading import policy_of
-        from engine.live import plan
+        from engine.live import config_event as plan
+        from engine.live.controls import Watch
         from engine.live.feed import series_of
         from engine.live.loop import Loop
-        from engine.live.watch import Watch
         from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end

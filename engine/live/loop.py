@@ -15,10 +15,10 @@ from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.control.config import DeskConfig
 from engine.core.state import DAY_MS
 from engine.errors import DataError, DeskError
-from engine.live import plan
+from engine.live import config_event as plan
+from engine.live.controls import Watch
 from engine.live.feed import Feed, Span
-from engine.live.signals import Heard, Voice
-from engine.live.watch import Watch
+from engine.live.signal_source import Heard, Voice
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256

@@ -138,7 +138,7 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
 def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last thirty days of recorded BTC, ETH and SOL bars through the default desk: no page."""
     from engine.control.config import active
-    from engine.live import plan
+    from engine.live import config_event as plan
     from engine.live.feed import begin_at, load, series_of
     from tests.fakes import papers
 

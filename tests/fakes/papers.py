@@ -11,10 +11,10 @@ from app.home.home import Home
 from engine.control.config import active, checked, row_of
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
-from engine.live import plan
+from engine.live import config_event as plan
+from engine.live.controls import Watch
 from engine.live.feed import Feed, Span, load, series_of
 from engine.live.loop import Loop
-from engine.live.watch import Watch
 from engine.store import db
 from engine.store.journal import Journal
 from engine.store.tables import Active

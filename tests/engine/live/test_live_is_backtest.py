@@ -12,11 +12,11 @@ from engine.book.transitions import specs_of
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
-from engine.live import plan
+from engine.live import config_event as plan
+from engine.live.controls import Watch
 from engine.live.feed import Feed, Span, begin_at, load, series_of
 from engine.live.loop import Loop
-from engine.live.signals import Voice
-from engine.live.watch import Watch
+from engine.live.signal_source import Voice
 from engine.store.journal import Journal, read
 from engine.strategies.signals import Signals, signals_of
 from tests.fakes.papers import BAR_MS, WALL_MS

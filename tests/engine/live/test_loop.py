@@ -14,9 +14,9 @@ from engine.control import halt
 from engine.control.config import active_version
 from engine.core.state import DAY_MS
 from engine.errors import DataError, JournalBroken
+from engine.live.controls import Seen, Watch
 from engine.live.feed import Feed
 from engine.live.loop import Loop
-from engine.live.watch import Seen, Watch
 from engine.store.journal import journal_hash, read
 from tests.fakes.papers import BAR_MS, WALL_MS, feed_of, furnished, loop_of, reconfigured, walked, walked_until
 

@@ -8,9 +8,9 @@ import pytest
 from app.home.home import Home, open_home
 from engine.control.config import active, checked, row_of
 from engine.errors import StrategyError
-from engine.live import signals
+from engine.live import signal_source as signals
 from engine.live.loop import Loop
-from engine.live.signals import limited
+from engine.live.signal_source import limited
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Active

@@ -19,7 +19,7 @@ from engine.book.events import known
 from engine.core.state import Signal
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
-from engine.live.plan import Leg
+from engine.live.config_event import Leg
 from engine.strategies.base import SignalFrame, fresh
 from engine.strategies.signals import Signals, evaluate, signals_of
 
