@@ -224,7 +224,7 @@ def titles() -> dict[str, str]:
 
 def page_of(kind: str) -> str:
     """The page of a kind of alert."""
-    from engine.watch.scene import RUNBOOKS
+    from engine.watch.observation import RUNBOOKS
 
     return RUNBOOKS.get(kind, "incident")
 
@@ -232,7 +232,7 @@ def page_of(kind: str) -> str:
 def page_for(ctx: ToolContext, about: str) -> str | None:
     """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing fits."""
     from engine.watch.incidents import get
-    from engine.watch.scene import RUNBOOKS
+    from engine.watch.observation import RUNBOOKS
 
     low = about.strip().lower()
     if found := re.search(r"\bal-\d{1,9}\b", low):

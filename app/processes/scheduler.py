@@ -23,8 +23,8 @@ from engine.watch import handover, incidents
 from engine.watch.anomalies import evaluate
 from engine.watch.flows import renew
 from engine.watch.incidents import Change, Manners
-from engine.watch.lookout import Lookout
-from engine.watch.scene import Death, Finding
+from engine.watch.observation import Death, Finding
+from engine.watch.observer import Lookout
 
 DELIVER_S = 1.0
 CARDS_S = 3.0

@@ -1,6 +1,6 @@
 """What is wrong with the desk, as findings that can be sent to a person: a scene -> findings. No model, no network.
 
-Called by app.processes.scheduler every few seconds. engine.watch.lookout gathers the scene from what is there already (health, the
+Called by app.processes.scheduler every few seconds. engine.watch.observer gathers the scene from what is there already (health, the
 worker's note about itself, the journal's end, the database); `evaluate` turns it into findings, deterministically.
 A rule that cannot be worked out is a finding itself, and keeps the alerts of its kind open.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.store.chain import Event
 from engine.watch.health import naked
-from engine.watch.scene import (
+from engine.watch.observation import (
     Death,
     Finding,
     Scene,

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select, update
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.tables import Alert, Delivery
-from engine.watch.scene import PASSING, Finding
+from engine.watch.observation import PASSING, Finding
 
 RANK = {"note": 0, "warn": 1, "page": 2}
 STATES = ("open", "resolved")

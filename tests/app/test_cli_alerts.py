@@ -14,7 +14,7 @@ from app.people.identity import add_person, by_slack
 from engine.errors import BadInput, Refused
 from engine.store.journal import read
 from engine.watch.incidents import Manners, settle
-from engine.watch.scene import Finding
+from engine.watch.observation import Finding
 
 NOW = 1_760_000_000_000
 

@@ -12,7 +12,7 @@ from engine.store import db as database
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
 from engine.watch.incidents import Manners, acknowledge, settle
-from engine.watch.scene import RUNBOOKS, Finding
+from engine.watch.observation import RUNBOOKS, Finding
 from tests.tools.conftest import NOW_MS
 from tools import alerts
 from tools.catalog import call

@@ -12,7 +12,7 @@ from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch import incidents
 from engine.watch.incidents import Manners
-from engine.watch.scene import Finding
+from engine.watch.observation import Finding
 
 NOW_MS = 1_760_000_000_000
 Client = Callable[..., httpx.Client]

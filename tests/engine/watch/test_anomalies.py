@@ -10,7 +10,7 @@ from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.anomalies import RULES, evaluate
 from engine.watch.health import Check
-from engine.watch.scene import RUNBOOKS, Death, Finding, Scene
+from engine.watch.observation import RUNBOOKS, Death, Finding, Scene
 
 NOW, DESK_MS = 1_760_000_000_000, 1_735_689_600_000
 INSTRUMENT = "binance:BTC-USDT:perp"

@@ -22,7 +22,7 @@ from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
 from engine.watch import health
 from engine.watch.anomalies import REFUSED_ROW
-from engine.watch.scene import Death, Scene
+from engine.watch.observation import Death, Scene
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
 DAY_MS = 86_400_000

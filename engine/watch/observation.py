@@ -1,6 +1,6 @@
 """What the rules of engine.watch.anomalies look at, and what they say: Scene -> Finding, and the words for what is held.
 
-Made by engine.watch.lookout, read by anomalies and incidents. Values only.
+Made by engine.watch.observer, read by anomalies and incidents. Values only.
 """
 
 from collections.abc import Mapping
