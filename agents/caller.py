@@ -17,7 +17,7 @@ from agents import spending
 from agents.model import Caller, Prices, Usage
 from agents.spending import Limits, Spend
 from engine.errors import DataError
-from tools.limits import redacted
+from tools.common.limits import redacted
 
 FOLDER = "turns"
 UNBROKEN_MAX = 4_000  # characters without the end of a sentence

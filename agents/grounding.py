@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from agents import render
 from agents.claims import Claim, claims
-from tools.contract import Fact
+from tools.common.contract import Fact
 
 MARK = 0xE000  # the first of the private characters that hold the place of a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")

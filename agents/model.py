@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from engine.errors import DeskError
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 
 class Call(NamedTuple):

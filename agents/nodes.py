@@ -15,7 +15,7 @@ from agents.render import table as markdown_table
 from agents.state import Done, Earlier, TurnState, Work
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
-from tools.contract import Effect, ToolResult, clean, refused
+from tools.common.contract import Effect, ToolResult, clean, refused
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
 UNSEEN = "no tool answered: nothing was looked up for this"  # under a model's words that stand on nothing of this turn

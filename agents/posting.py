@@ -23,7 +23,7 @@ from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Proposal
 from tools.catalog import TOOLS, call
-from tools.contract import Effect, ToolContext, ToolResult
+from tools.common.contract import Effect, ToolContext, ToolResult
 
 TRIES_MAX = 5  # calls again that only started something new (the configuration moved meanwhile, say); then it is told
 

@@ -11,7 +11,7 @@ from agents.endpoints import Endpoint, WireName
 from agents.model import Message, ModelDown, Reply
 from agents.wires.faults import WireFault
 from agents.wires.model import WIRES, WireModel
-from tools.contract import Args, Effect, Tool, clean, refused
+from tools.common.contract import Args, Effect, Tool, clean, refused
 
 CODE_WORD = "MAUVE"
 PRICE = "61250"

@@ -13,7 +13,7 @@ from engine.errors import DeskError
 from memory.recall import recall
 from memory.shelf import Shelf
 from tools import desk, proposals
-from tools.contract import NoArgs, ToolContext, ToolResult, clean
+from tools.common.contract import NoArgs, ToolContext, ToolResult, clean
 
 CHARACTERS_A_TOKEN = 3.5
 MEMORY_TOKENS = 1500

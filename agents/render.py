@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 
-from tools.contract import Evidence, Fact, Table, Value, clean
+from tools.common.contract import Evidence, Fact, Table, Value, clean
 
 OWN = ("run", "event", "proposal", "config", "page", "job", "thread", "alert")  # kinds of evidence that a link may lead to
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000

@@ -10,8 +10,8 @@ from typing import NamedTuple, cast
 
 from engine.errors import BadInput
 from tools.catalog import tools_of
-from tools.contract import ROLES, Tool
-from tools.contract import Role as RoleName
+from tools.common.contract import ROLES, Tool
+from tools.common.contract import Role as RoleName
 
 FOLDER = Path(__file__).parent / "roles"
 

@@ -9,7 +9,7 @@ from agents.budget import Budget
 from agents.grounding import Struck
 from agents.model import ALONE, Call, Caller, Message, Model
 from agents.roster import Role
-from tools.contract import Fact, ToolContext, ToolResult
+from tools.common.contract import Fact, ToolContext, ToolResult
 
 
 class Done(NamedTuple):

@@ -20,7 +20,7 @@ from agents.state import Earlier
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
-from tools.contract import Evidence, Fact
+from tools.common.contract import Evidence, Fact
 
 FRESH_MS = 12 * 3_600_000  # wall time after which a thread is not picked up again unless it is named
 NOTHING: Mapping[str, Any] = {}

@@ -23,9 +23,9 @@ from agents.state import Done, Earlier, Work
 from engine.errors import BadInput, DeskError
 from memory.shelf import ShelfError
 from tools.catalog import TOOLS
-from tools.contract import Effect, Fact, ToolContext
+from tools.common.contract import Effect, Fact, ToolContext
+from tools.common.limits import redacted
 from tools.handoff import write_handoff
-from tools.limits import redacted
 
 QUESTION_MAX = 4000
 Event = dict[str, Any]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agents.endpoints import Endpoint
     from agents.model import Model
     from engine.store.journal import Journal
-    from tools.contract import ToolContext
+    from tools.common.contract import ToolContext
 
 
 WAIT_S = 20.0  # what takes longer is told to have started, and posted when it ends
@@ -101,7 +101,7 @@ class Wiring:
         """A tool context for one turn."""
         from app.jobs.queue import Jobs
         from memory.shelf import Shelf
-        from tools.contract import ToolContext
+        from tools.common.contract import ToolContext
 
         Shelf(self._home.memory).stock()
         return ToolContext(

@@ -12,8 +12,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
-from tools.when import DAY_MS, instant, said
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    clean,
+    no_data,
+    numbered,
+    tool,
+)
+from tools.common.time_words import DAY_MS, instant, said
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
 LOOKED_AT = 500  # alerts of one state that are looked through

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from tools import runs
-from tools.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, numbered, tool
 from tools.setups import Change, Timeframe, asked, label_of, named_setup, runs_of, span_of, unfinished, values_of, wait_all
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from engine.errors import Refused
-from tools.contract import Args, Effect, Evidence, Fact, ToolContext, ToolResult, no_data, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Fact, ToolContext, ToolResult, no_data, numbered, tool
 
 EXPRESSION_MAX = 300
 # numbers that change a unit's scale; anything else has to be a fact, or an invented number would get a receipt

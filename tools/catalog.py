@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
-from tools import alerts, backtests, calc, compare, desk, journal, limits, market, notes, proposals, runs
-from tools.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
+from tools import alerts, backtests, calc, compare, desk, journal, market, notes, proposals, runs
+from tools.common import limits
+from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
 ALL = ROLES

@@ -11,7 +11,7 @@ from pydantic import Field
 from engine.errors import BadInput
 from engine.sim import bootstrap
 from tools import runs
-from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
 from tools.setups import Change, Setup, Timeframe, full_params, label_of, live_setup, named_setup, runs_of, span_of, values_of
 
 VARIANTS_MAX = 3

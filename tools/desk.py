@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.store.chain import Event
-from tools.contract import (
+from tools.common.contract import (
     Args,
     Effect,
     Evidence,
@@ -24,7 +24,7 @@ from tools.contract import (
     numbered,
     tool,
 )
-from tools.when import said, window
+from tools.common.time_words import said, window
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
 NEVER_RAN = "the desk has decided on no bar yet; start it with: nightdesk up"

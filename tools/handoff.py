@@ -6,8 +6,8 @@ from typing import Any
 
 from memory import handoff
 from memory.shelf import Shelf
-from tools.contract import clean
-from tools.when import said
+from tools.common.contract import clean
+from tools.common.time_words import said
 
 
 def write_handoff(engine: Any, home: Path) -> None:

@@ -12,10 +12,23 @@ from pydantic import Field
 
 from engine.errors import BadInput
 from engine.store.chain import Event
-from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
-from tools.events import because, flat_values, told, told_people, words_of
-from tools.stretches import Stretch, fits, stretches, worth_reading
-from tools.when import said, window
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    clean,
+    no_data,
+    numbered,
+    tool,
+)
+from tools.common.event_text import because, flat_values, told, told_people, words_of
+from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
+from tools.common.time_words import said, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
@@ -148,7 +161,7 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
     refused, costs."""
     from engine.store.journal import find
     from engine.watch.window import journal_of
-    from tools.when import instant
+    from tools.common.time_words import instant
 
     if args.event_id:
         name = "people" if args.event_id.startswith("p-") else "desk"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
 
 ROWS_MAX = 40
 

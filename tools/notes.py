@@ -11,8 +11,8 @@ from engine.errors import BadInput, Refused
 from memory import note as notes
 from memory import recall
 from memory.shelf import INBOX, Shelf, ShelfError
-from tools.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, tool
-from tools.limits import DAY_MS, NOTES_DAY_MAX
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, tool
+from tools.common.limits import DAY_MS, NOTES_DAY_MAX
 
 INBOX_MAX = 500  # notes that nobody has looked at: then the inbox is full
 
@@ -64,7 +64,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     call of a turn."""
     from engine.store.db import write
     from engine.store.tables import Note
-    from tools.receipts import require_known
+    from tools.common.ids import require_known
 
     require_known(ctx, args.evidence)
     shelf = Shelf(ctx.home / "memory")

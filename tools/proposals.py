@@ -12,10 +12,10 @@ from pydantic import Field
 from engine.errors import Refused
 from engine.sim import bootstrap
 from tools import runs
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.common.time_words import said
 from tools.compare import gap_facts, gap_of
-from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
 from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of
-from tools.when import said
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
 

@@ -10,8 +10,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, Value, clean, no_data, numbered, tool
-from tools.when import said
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    clean,
+    no_data,
+    numbered,
+    tool,
+)
+from tools.common.time_words import said
 
 # metric of a run's JSON -> unit of its fact; what a run does not have is left out
 METRICS = {

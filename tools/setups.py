@@ -13,9 +13,9 @@ from pydantic import Field
 
 from engine.errors import BadInput, DataError
 from tools import runs
-from tools.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
-from tools.limits import require_room
-from tools.when import instant
+from tools.common.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
+from tools.common.limits import require_room
+from tools.common.time_words import instant
 
 Timeframe = Literal["1m", "5m", "15m", "1h"]
 

@@ -22,7 +22,7 @@ from agents.offline.plans import (
     told,
     which_sleeve,
 )
-from tools.contract import Table
+from tools.common.contract import Table
 
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 

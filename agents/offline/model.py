@@ -17,7 +17,7 @@ from agents.offline.plans import Ask, Past, Plan, PlanOf, Question, Result
 from agents.offline.words import Words
 from agents.render import one_line
 from tools.catalog import roles_of
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 PLANS: Mapping[str, PlanOf] = {
     "backtest": developer.backtest,

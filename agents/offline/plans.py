@@ -12,7 +12,7 @@ from agents import render
 from agents.offline.dates import Span
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
-from tools.contract import Table
+from tools.common.contract import Table
 
 MAX_VARIANTS = 3
 

@@ -12,7 +12,7 @@ from agents.model import Call, Message, Raw, Reply, Usage
 from agents.wires.exchange import Exchange
 from agents.wires.faults import WireFault, words_of
 from agents.wires.text import Visible, arguments_of, circling, readable, visible
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.model import ModelDown
-from tools.contract import clean
-from tools.limits import redacted
+from tools.common.contract import clean
+from tools.common.limits import redacted
 
 SAID_MAX = 240
 # how endpoints say 400 and mean the key: Google's, and a proxy that looks keys up in a database it has not

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from agents.model import Message, ModelDown
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 CHARACTERS_A_TOKEN = 3.5
 A_MESSAGE = 16  # tokens around each

@@ -13,7 +13,7 @@ from agents.wires.chat import Chat
 from agents.wires.exchange import Exchange
 from agents.wires.faults import WireFault
 from agents.wires.text import object_in
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 ANSWER = "answer"
 HOW = """You work in steps. In each step you either choose ONE tool by its name, or choose "answer" when what was found is enough.

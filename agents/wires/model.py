@@ -12,7 +12,7 @@ from agents.wires.exchange import OUTPUT_TOKENS, Exchange, Learned
 from agents.wires.faults import without_key
 from agents.wires.fit import fitted
 from agents.wires.transport import Transport
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 WIRES: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
     "responses": responses.ask,

@@ -13,7 +13,7 @@ from agents.wires.chat import usage_of
 from agents.wires.exchange import Exchange
 from agents.wires.faults import WireFault, words_of
 from agents.wires.text import Visible, arguments_of, circling, visible
-from tools.contract import Tool
+from tools.common.contract import Tool
 
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:

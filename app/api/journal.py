@@ -10,7 +10,7 @@ from app.api.context import At, NotThere, Who
 from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
-from tools.events import told, told_people
+from tools.common.event_text import told, told_people
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])

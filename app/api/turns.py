@@ -24,7 +24,7 @@ from app.wiring import halt_first
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
-from tools.contract import ROLES
+from tools.common.contract import ROLES
 
 router = APIRouter(prefix="/api", tags=["turns"])
 TurnId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["u-20261120-0a1b2c3d"])

@@ -156,7 +156,7 @@ def turn_text(found: dict[str, Any]) -> str:
     """A turn as lines: what was asked and answered, then every request and reply of a real model in full."""
     import json
 
-    from tools.contract import clean
+    from tools.common.contract import clean
 
     lines = [f"{found['turn']}: {found['role']}, model {found['model']}, {found['state']}", f"asked: {found['asked']}"]
     lines += ["answered:", found["answer_md"]]

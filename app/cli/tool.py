@@ -15,7 +15,7 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from app.home.home import Home
-    from tools.contract import Tool, ToolContext, ToolResult
+    from tools.common.contract import Tool, ToolContext, ToolResult
 
 
 def register(app: typer.Typer) -> None:
@@ -90,7 +90,7 @@ def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> 
 
 def known_role(role: str) -> None:
     """BadInput for a role that there is not."""
-    from tools.contract import ROLES
+    from tools.common.contract import ROLES
 
     if role not in ROLES:
         raise BadInput(f"there is no role {role[:40]!r}", f"there are {', '.join(ROLES)}")

@@ -1,6 +1,6 @@
 """Jobs: work in processes of their own - killable, niced, with an allow-listed environment - and their rows.
 
-Asked by the tool layer (through the port tools.contract.Jobs), the API and the command line; `python -m app.jobs.queue ID` is a job's
+Asked by the tool layer (through the port tools.common.contract.Jobs), the API and the command line; `python -m app.jobs.queue ID` is a job's
 process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has to stay
 alive for it: the row says what became of a job, also when its asker or the job's process was killed.
 """
@@ -27,7 +27,7 @@ from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
 from engine.strategies.base import SHIPPED, load_strategy, own_names
-from tools.contract import JobView
+from tools.common.contract import JobView
 
 Kind = Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]
 KINDS: Mapping[str, Kind] = {

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.grounding import Ground, ground
-from tools.contract import Evidence, Fact
+from tools.common.contract import Evidence, Fact
 
 RUN = Evidence("run", "r-8f2a1c")
 LIVE = Evidence("run", "r-live77")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import render
-from tools.contract import Evidence, Fact, Table
+from tools.common.contract import Evidence, Fact, Table
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from agents.roster import FOLDER, read, role
 from engine.errors import BadInput
 from tools.catalog import tools_of
-from tools.contract import ROLES, Role
+from tools.common.contract import ROLES, Role
 
 
 @pytest.mark.parametrize("name", ROLES)

@@ -133,7 +133,7 @@ def test_notices_are_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_tool_shows_what_was_struck_as_struck(own_home: Path) -> None:
     """A page of memory may hold an earlier answer; rendered facts are words, not markdown."""
     from app.cli.tool import _rendered
-    from tools.contract import Evidence, Fact
+    from tools.common.contract import Evidence, Fact
 
     held: Any = SimpleNamespace(facts={"r1.why": Fact("r1.why", "BTC", "why", "<b>", "text", Evidence("run", "r-1"))})
     assert _rendered(held, "It was ~~41.7 %~~ for {r1.why}; {r2.x}") == "It was [struck: 41.7 %] for <b>; {r2.x}"

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 
 from agents.grounding import Ground, ground
-from tools.contract import Evidence, Fact
+from tools.common.contract import Evidence, Fact
 
 METRICS = {
     "sharpe": ("ratio", 0.9, 0.8),

@@ -11,7 +11,7 @@ from agents.offline.intents import BY_NAME, INTENTS
 from agents.offline.model import PLANS, Known, understood
 from agents.offline.words import Words
 from tools.catalog import roles_of, tools_of
-from tools.contract import ROLES
+from tools.common.contract import ROLES
 
 QUESTIONS = tomllib.loads((Path(__file__).parent / "questions.toml").read_text(encoding="utf-8"))
 PAIRS = [(intent, question) for intent, listed in QUESTIONS.items() for question in listed]

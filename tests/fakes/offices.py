@@ -12,7 +12,7 @@ from agents.offline.words import Param, SleeveName, Words
 from agents.spending import Limits
 from engine.store.journal import Event, Journal, read
 from memory.shelf import Shelf
-from tools.contract import JobView, Tool, ToolContext
+from tools.common.contract import JobView, Tool, ToolContext
 
 NOW_MS = 1_800_000_000_000
 DESK_MS = 1_764_652_500_000  # 2025-12-02 05:15Z

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from engine.store.db import migrate, open_db
 from engine.store.journal import Event, Journal
 from memory.shelf import Shelf
-from tools.contract import JobView, ToolContext
+from tools.common.contract import JobView, ToolContext
 
 NOW_MS = 1_800_000_000_000
 

@@ -23,8 +23,8 @@ from engine.store.tables import Job, Note
 from tests.tools.desk_journal import END, write_desk
 from tests.tools.stored_runs import keep_run
 from tools.catalog import TOOLS, call
-from tools.contract import ROLES, Effect, JobView
-from tools.limits import JOBS_MAX, NOTES_DAY_MAX
+from tools.common.contract import ROLES, Effect, JobView
+from tools.common.limits import JOBS_MAX, NOTES_DAY_MAX
 
 MAY_CHANGE = {"jobs", "runs", "proposals", "notes"}
 NAMES = [*TOOLS, "approve", "apply", "release", "set_limit", "place_order", "write_file", "backtest; rm -rf /", "__class__"]

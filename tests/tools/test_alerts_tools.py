@@ -16,7 +16,7 @@ from engine.watch.observation import RUNBOOKS, Finding
 from tests.tools.conftest import NOW_MS
 from tools import alerts
 from tools.catalog import call
-from tools.contract import ROLES, ToolContext
+from tools.common.contract import ROLES, ToolContext
 
 HOUR_MS = 3_600_000
 ANN = {"name": "ann", "assurance": "session"}

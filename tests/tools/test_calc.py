@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.errors import Refused
 from tools.calc import EXPRESSION_MAX, evaluate, parse
 from tools.catalog import call
-from tools.contract import Evidence, Fact, ToolContext
+from tools.common.contract import Evidence, Fact, ToolContext
 
 RUN = Evidence("run", "run-1")
 

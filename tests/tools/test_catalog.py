@@ -12,7 +12,7 @@ import pytest
 from engine.errors import DataError
 from tools import catalog
 from tools.catalog import LINES, Line, call, roles_of, tools_of
-from tools.contract import ROLES, Effect, NoArgs, ToolContext, ToolResult, tool
+from tools.common.contract import ROLES, Effect, NoArgs, ToolContext, ToolResult, tool
 
 READ = {
     "desk",

@@ -9,7 +9,7 @@ import pytest
 from engine.control.config import DeskConfig, SleeveConfig, checked, write_first
 from tests.tools.stored_runs import keep_run
 from tools.catalog import call
-from tools.contract import JobView
+from tools.common.contract import JobView
 
 DAYS = 200
 

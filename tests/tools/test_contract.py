@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.catalog import LINES
-from tools.contract import UNITS, Args, Effect, Evidence, clean, numbered, strict
+from tools.common.contract import UNITS, Args, Effect, Evidence, clean, numbered, strict
 
 
 def objects(node: Any) -> list[dict[str, Any]]:

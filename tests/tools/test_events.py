@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.store.chain import Event
-from tools.events import told
+from tools.common.event_text import told
 
 WORDS: list[tuple[str, dict[str, Any], str]] = [
     (

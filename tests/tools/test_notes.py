@@ -6,7 +6,7 @@ import pytest
 
 from memory.shelf import Shelf
 from tools.catalog import call
-from tools.limits import NOTES_DAY_MAX
+from tools.common.limits import NOTES_DAY_MAX
 
 DAY = 86_400_000
 

@@ -10,7 +10,7 @@ from engine.control.config import DeskConfig, SleeveConfig, active, checked, wri
 from engine.control.proposals import listed
 from tests.tools.stored_runs import keep_run
 from tools.catalog import call
-from tools.contract import JobView
+from tools.common.contract import JobView
 
 
 @pytest.fixture

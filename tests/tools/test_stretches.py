@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from engine.store.journal import Event, Journal, read
 from engine.watch.window import FAR_MS, journal_of, lines
-from tools.events import kind_of
-from tools.stretches import Stretch, fits, stretches, worth_reading
+from tools.common.event_text import kind_of
+from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
 
 NASTY = ["a", 'b","signal":"long', 'c"refused_by":"x', "d\\", "ü\ud83d"]
 WANTED = ["refused", "fill", "breaker"]

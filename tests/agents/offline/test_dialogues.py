@@ -10,7 +10,7 @@ from agents.offline.model import Known, OfflineModel
 from agents.offline.plans import Past, Result
 from agents.offline.words import Words
 from tools.catalog import tools_of
-from tools.contract import Role
+from tools.common.contract import Role
 
 ROWS = [
     {"row": 0, "run_id": "r-0", "changes": []},

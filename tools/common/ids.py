@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from engine.errors import Refused
-from tools.contract import ToolContext, clean
+from tools.common.contract import ToolContext, clean
 
 _EVENT = re.compile(r"([dp])-(\d{1,12})")
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from engine.store.chain import Event
 from engine.watch.window import Line
-from tools.events import kind_of, told
-from tools.when import said
+from tools.common.event_text import kind_of, told
+from tools.common.time_words import said
 
 # keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
 _REFUSAL = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import Refused
-from tools.contract import ToolContext, clean
+from tools.common.contract import ToolContext, clean
 
 JOBS_RUNNING_MAX, JOBS_QUEUED_MAX = 1, 3
 JOBS_MAX = JOBS_RUNNING_MAX + JOBS_QUEUED_MAX

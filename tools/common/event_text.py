@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.store.chain import Event
-from tools.contract import Value, clean
-from tools.when import said
+from tools.common.contract import Value, clean
+from tools.common.time_words import said
 
 TOLD_MAX = 240
 
