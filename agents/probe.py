@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, cast
 
 from agents.endpoints import Endpoint, WireName
+from agents.formats.faults import WireFault
+from agents.formats.model import WIRES, WireModel
 from agents.model import Message, ModelDown, Reply
-from agents.wires.faults import WireFault
-from agents.wires.model import WIRES, WireModel
 from tools.common.contract import Args, Effect, Tool, clean, refused
 
 CODE_WORD = "MAUVE"

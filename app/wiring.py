@@ -162,7 +162,7 @@ def _shipped() -> "Mapping[str, tuple[Param, ...]]":
 def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
     """The model that environment or desk.toml name, else the offline one. What is off is told by its answers."""
     from agents.endpoints import choose, key_of
-    from agents.wires.model import NoModel
+    from agents.formats.model import NoModel
 
     try:
         endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, environ)
@@ -174,7 +174,7 @@ def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
 @lru_cache(maxsize=8)
 def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
     """One model an endpoint and process: its connections and what it learned outlive the office of a turn."""
-    from agents.wires.model import WireModel
+    from agents.formats.model import WireModel
 
     return WireModel(endpoint, key)
 

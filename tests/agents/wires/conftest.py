@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agents.endpoints import Endpoint
+from agents.formats.model import WireModel
 from agents.model import Caller, Message, OverBudget, Prices, Usage
-from agents.wires.model import WireModel
 from tests.fakes.model_server import ModelServer
 
 KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"

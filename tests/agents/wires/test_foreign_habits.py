@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from agents.formats.chat import usage_of
+from agents.formats.model import WireModel
+from agents.formats.text import circling
 from agents.model import Message, ModelDown, Usage
 from agents.probe import probe
 from agents.roster import role
-from agents.wires.chat import usage_of
-from agents.wires.model import WireModel
-from agents.wires.text import circling
 from tests.agents.wires.conftest import KEY, Kept
 from tests.agents.wires.test_probe import at
 from tests.fakes.model_server import Fail, Json, ModelServer, Raw, Say, Step

@@ -8,9 +8,9 @@ import pytest
 from agents import spending, turns
 from agents.caller import TurnCaller, kept
 from agents.endpoints import Endpoint
+from agents.formats.model import WireModel
 from agents.model import OverBudget, Prices
 from agents.spending import Limits
-from agents.wires.model import WireModel
 from engine.store import db
 from engine.store.tables import Turn
 from tests.agents.wires.conftest import KEY

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from agents.formats.model import WireModel
 from agents.model import Message, ModelDown, OverBudget
 from agents.roster import role
-from agents.wires.model import WireModel
 from tests.agents.wires.conftest import KEY, Kept
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 

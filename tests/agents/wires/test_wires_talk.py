@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from agents.formats.model import WireModel
 from agents.model import Call, Message, ModelDown, Reply
 from agents.roster import role
-from agents.wires.model import WireModel
 from tests.fakes import model_rules
 from tests.fakes.model_server import Fail, ModelServer, Raw, Say
 from tools.catalog import TOOLS

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from agents.endpoints import Endpoint
+from agents.formats.faults import WireFault
+from agents.formats.transport import Transport
 from agents.model import Caller, Reply, Usage
-from agents.wires.faults import WireFault
-from agents.wires.transport import Transport
 
 ATTEMPTS_MAX = 3
 OUTPUT_TOKENS = 8_192  # at most, of one answer

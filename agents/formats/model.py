@@ -6,12 +6,12 @@ The openai library is loaded with the first question, not with the process. A mo
 from collections.abc import Callable, Mapping, Sequence
 
 from agents.endpoints import Endpoint, privacy_sentence
+from agents.formats import chat, json_steps, responses
+from agents.formats.exchange import OUTPUT_TOKENS, Exchange, Learned
+from agents.formats.faults import without_key
+from agents.formats.fit import fitted
+from agents.formats.transport import Transport
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
-from agents.wires import chat, json_steps, responses
-from agents.wires.exchange import OUTPUT_TOKENS, Exchange, Learned
-from agents.wires.faults import without_key
-from agents.wires.fit import fitted
-from agents.wires.transport import Transport
 from tools.common.contract import Tool
 
 WIRES: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {

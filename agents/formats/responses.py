@@ -1,4 +1,4 @@
-"""The wire to `/v1/responses`: OpenAI's own, with function tools. Called by agents/wires/model.py.
+"""The wire to `/v1/responses`: OpenAI's own, with function tools. Called by agents/formats/model.py.
 
 Nothing is kept at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - go
 back word for word in the next round of the same turn.
@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.formats.chat import usage_of
+from agents.formats.exchange import Exchange
+from agents.formats.faults import WireFault, words_of
+from agents.formats.text import Visible, arguments_of, circling, visible
 from agents.model import Call, Message, Raw, Reply, Usage
-from agents.wires.chat import usage_of
-from agents.wires.exchange import Exchange
-from agents.wires.faults import WireFault, words_of
-from agents.wires.text import Visible, arguments_of, circling, visible
 from tools.common.contract import Tool
 
 

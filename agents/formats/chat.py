@@ -1,6 +1,6 @@
 """The wire to `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini's and others' twins.
 
-Called by agents/wires/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
+Called by agents/formats/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
 without an index, an empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
 """
 
@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.formats.exchange import Exchange
+from agents.formats.faults import WireFault, words_of
+from agents.formats.text import Visible, arguments_of, circling, readable, visible
 from agents.model import Call, Message, Raw, Reply, Usage
-from agents.wires.exchange import Exchange
-from agents.wires.faults import WireFault, words_of
-from agents.wires.text import Visible, arguments_of, circling, readable, visible
 from tools.common.contract import Tool
 
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning

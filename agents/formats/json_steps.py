@@ -1,6 +1,6 @@
 """The wire for models that fail at native tool calls: a JSON schema step chooses a tool, a second one fills its arguments.
 
-Called by agents/wires/model.py; speaks `/v1/chat/completions` with `response_format`. The tools and what they said travel as
+Called by agents/formats/model.py; speaks `/v1/chat/completions` with `response_format`. The tools and what they said travel as
 plain text. A small model that found 0 of 20 tools natively chose 19 of 20 right this way.
 """
 
@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.formats.chat import Chat
+from agents.formats.exchange import Exchange
+from agents.formats.faults import WireFault
+from agents.formats.text import object_in
 from agents.model import Call, Message, Reply, Usage
-from agents.wires.chat import Chat
-from agents.wires.exchange import Exchange
-from agents.wires.faults import WireFault
-from agents.wires.text import object_in
 from tools.common.contract import Tool
 
 ANSWER = "answer"

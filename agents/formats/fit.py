@@ -1,6 +1,6 @@
 """A conversation made to fit a context: the oldest turns go first, then long results are shortened; never the instructions.
 
-Called by agents/wires/model.py. A server that cuts the front off by itself would cut the instructions first.
+Called by agents/formats/model.py. A server that cuts the front off by itself would cut the instructions first.
 """
 
 import json

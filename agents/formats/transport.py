@@ -1,4 +1,4 @@
-"""One request over the real openai client, read event by event. Called by agents/wires/exchange.py.
+"""One request over the real openai client, read event by event. Called by agents/formats/exchange.py.
 
 The client runs in a thread of its own, so that silence is noticed whatever the endpoint does meanwhile: drip keep-alive
 comments, accept and never answer, stall in the middle. No redirect is followed; what goes out is the body and the few
@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.endpoints import Endpoint
+from agents.formats.faults import WireFault, fault_of, without_key
 from agents.model import Caller
-from agents.wires.faults import WireFault, fault_of, without_key
 
 CONNECT_S = 5.0
 ATTEMPT_S_MAX = 600.0  # an answer that is still coming after this long is none
