@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.grounding import Ground, ground
 from agents.model import Call, Message, OverBudget, Reply
-from agents.offline.plans import Result
+from agents.offline.steps import Result
 from agents.render import safe
 from agents.render import table as markdown_table
 from agents.state import Done, Earlier, TurnState, Work

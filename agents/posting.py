@@ -14,7 +14,7 @@ from agents import threads
 from agents.grounding import Ground, ground
 from agents.model import Call, Reply
 from agents.nodes import result_of, shown_table
-from agents.offline.plans import told as words_of
+from agents.offline.steps import told as words_of
 from agents.owed import CODE, Owed
 from agents.render import one_line, safe
 from agents.state import Done

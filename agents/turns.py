@@ -14,7 +14,7 @@ from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
 from agents.offline.model import Known, OfflineModel
-from agents.offline.plans import Past, Result
+from agents.offline.steps import Past, Result
 from agents.offline.words import Words
 from agents.render import instant, one_line, safe
 from agents.roster import role as role_of

@@ -1,6 +1,6 @@
 """Plans about money and risk: attribution, costs, funding, sleeves, limits, exposure, what to look at."""
 
-from agents.offline.plans import Ask, Plan, Question, Result, answer, joined, said_span, told, window
+from agents.offline.steps import Ask, Plan, Question, Result, answer, joined, said_span, told, window
 
 
 def attribution(q: Question) -> Plan:

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from agents import render
-from agents.offline.plans import (
+from agents.offline.steps import (
     MAX_VARIANTS,
     Ask,
     Plan,

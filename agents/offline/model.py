@@ -13,7 +13,7 @@ from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
 from agents.offline import advisor, developer, operator, slots, watch
 from agents.offline.dates import NO_SPAN
 from agents.offline.intents import BY_NAME, INTENTS, LEAST, Intent, nearest, scores
-from agents.offline.plans import Ask, Past, Plan, PlanOf, Question, Result
+from agents.offline.steps import Ask, Past, Plan, PlanOf, Question, Result
 from agents.offline.words import Words
 from agents.render import one_line
 from tools.catalog import roles_of

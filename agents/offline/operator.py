@@ -4,7 +4,7 @@ import re
 
 from agents import render
 from agents.offline.developer import propose_change
-from agents.offline.plans import (
+from agents.offline.steps import (
     Ask,
     Plan,
     Question,

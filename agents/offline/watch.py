@@ -5,7 +5,7 @@ Alerts stand in wall time, so words of time are handed on as they were typed: th
 
 import re
 
-from agents.offline.plans import Ask, Plan, Question, answer, joined, told
+from agents.offline.steps import Ask, Plan, Question, answer, joined, told
 
 ACK = "To take it upon yourself: `nightdesk alerts ack ID --as NAME`, the page or the button in Slack. No chat can do it for you."
 _WHEN = re.compile(

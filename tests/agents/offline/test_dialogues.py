@@ -7,7 +7,7 @@ import pytest
 
 from agents.model import Message
 from agents.offline.model import Known, OfflineModel
-from agents.offline.plans import Past, Result
+from agents.offline.steps import Past, Result
 from agents.offline.words import Words
 from tools.catalog import tools_of
 from tools.common.contract import Role
