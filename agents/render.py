@@ -7,12 +7,11 @@ that a page would make a link, links to ids of this thread only, no control or d
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
 
+from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from tools.common.contract import Evidence, Fact, Table, Value, clean
 
 OWN = ("run", "event", "proposal", "config", "page", "job", "thread", "alert")  # kinds of evidence that a link may lead to
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")  # grounding's own place marks may not come from outside
 _TARGET = re.compile(rf"\]\((?:{'|'.join(OWN)}):([\w.-]+)\)")
@@ -77,12 +76,6 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
-def instant(ms: float) -> str:
-    """UTC time to the minute: `2025-03-04 05:15Z` (seconds when there are some)."""
-    when = datetime.fromtimestamp(ms / 1000, UTC)
-    return when.strftime("%Y-%m-%d %H:%MZ" if when.second == 0 else "%Y-%m-%d %H:%M:%SZ")
-
-
 def length(ms: float) -> str:
     """A length of time in its two largest units: `2 h 15 min`."""
     left, parts = abs(ms), []
@@ -103,7 +96,7 @@ _UNIT_TEXT: Mapping[str, Callable[[float], str]] = {
     "count": _count,
     "base": lambda value: f"{value:.8g}",
     "days": lambda value: f"{value:,.4g} days",
-    "ms": instant,
+    "ms": utc,
     "duration_ms": length,
 }
 

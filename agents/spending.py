@@ -11,10 +11,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, or_, select
 
 from agents.model import OverBudget
+from engine.clock import DAY_MS
 from engine.store import db
 from engine.store.tables import Thread, Turn
-
-DAY_MS = 86_400_000
 
 
 class Limits(NamedTuple):

@@ -16,10 +16,11 @@ from agents.model import Message, Model
 from agents.offline.model import Known, OfflineModel
 from agents.offline.steps import Past, Result
 from agents.offline.words import Words
-from agents.render import instant, one_line, safe
+from agents.render import one_line, safe
 from agents.roster import role as role_of
 from agents.spending import Limits
 from agents.state import Done, Earlier, Work
+from engine.clock import utc
 from engine.errors import BadInput, DeskError
 from memory.shelf import ShelfError
 from tools.catalog import TOOLS
@@ -182,7 +183,7 @@ def _past(earlier: Earlier) -> Past:
 
 def stamp_of(office: Office, desk_ms: int | None) -> str:
     """The last line of an answer that speaks of the desk; the model's name is added to it."""
-    when = f"desk time {instant(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
+    when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     source = office.source.upper() if office.source == "synthetic" else office.source
     return f"{when} · {office.stamp} · {source} data"
 

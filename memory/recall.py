@@ -9,12 +9,12 @@ import re
 from collections import Counter
 from typing import Literal, NamedTuple
 
+from engine.clock import DAY_MS, HOUR_MS
 from memory.note import split
 from memory.shelf import INBOX, Page, Shelf
 
 CHARACTERS_A_TOKEN = 3.5
 ALWAYS_SHARE = {"desk": 0.4, "role": 0.3, "handoff": 0.3}  # of the budget; what one leaves over goes to the next
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 Trust = Literal["people", "code", "unconfirmed"]
 _WHO = {

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.clock import DAY_MS, utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -26,7 +27,7 @@ from tools.common.contract import (
     numbered,
     tool,
 )
-from tools.common.time_words import DAY_MS, instant, said
+from tools.common.time_words import instant
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
 LOOKED_AT = 500  # alerts of one state that are looked through
@@ -83,7 +84,7 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
         found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
         low, high = stretch(args, ctx.now_ms)
         rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
-        of = f"Alerts between {said(low)} and {said(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
+        of = f"Alerts between {utc(low)} and {utc(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
     open_ = sum(row.state == "open" for row in rows)
     values: dict[str, tuple[Value, str]] = {"open": (open_, "count"), "resolved": (len(rows) - open_, "count")}
     values["unanswered"] = (sum(row.state == "open" and row.acked_ms is None for row in rows), "count")
@@ -114,7 +115,7 @@ def stretch(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
     low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
     high = moment(args.until, now_ms) if args.until else now_ms + 1
     if high <= low:
-        raise BadInput(f"the window is empty or reversed: {said(low)} to {said(high)}")
+        raise BadInput(f"the window is empty or reversed: {utc(low)} to {utc(high)}")
     return low, high
 
 
@@ -176,7 +177,7 @@ def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
     """What became of an alert's messages."""
     told = []
     for d in deliveries:
-        how = f"{d['state']} {said(d['sent_ms'])}" if d["sent_ms"] else d["state"]
+        how = f"{d['state']} {utc(d['sent_ms'])}" if d["sent_ms"] else d["state"]
         told.append(f"{d['step']} to {d['sink']} {how}" + (f" ({clean(d['error'], 80)})" if d["error"] else ""))
     return ", ".join(told[-6:]) or "none, it stands on the page alone"
 

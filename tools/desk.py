@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.clock import utc
 from engine.store.chain import Event
 from tools.common.contract import (
     Args,
@@ -24,7 +25,7 @@ from tools.common.contract import (
     numbered,
     tool,
 )
-from tools.common.time_words import said, window
+from tools.common.time_words import window
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
 NEVER_RAN = "the desk has decided on no bar yet; start it with: nightdesk up"
@@ -130,7 +131,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     if sleeve.get("paused"):
         found = "paused"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
-        found = f"paused until {said(until)}"
+        found = f"paused until {utc(until)}"
     else:
         found = "allowed"
     return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")
@@ -159,7 +160,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         return ToolResult("ok", f"{text} No bar was decided on yet.", facts, (Evidence("config", f"v{version}"),), None, data)
     table, more = sleeve_table(ctx, mark, args.sleeve)
     evidence = (Evidence("config", f"v{version}"), Evidence("event", mark.id))
-    return ToolResult("ok", f"{text} Desk time {said(mark.t_event_ms)}.", facts + more, evidence, table, data)
+    return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
 
 
 @tool("health", Effect.READ)
@@ -200,7 +201,7 @@ def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     )
     evidence = tuple(Evidence("event", check.event) for check in found if check.event)
     rows = tuple((check.name, check.state, clean(check.text, 200), check.event or "-") for check in found)
-    text = f"{head} Desk time {said(ctx.desk_ms)}."
+    text = f"{head} Desk time {utc(ctx.desk_ms)}."
     data = {"wrong": [check.name for check in wrong], "warnings": [check.name for check in warned]}
     return ToolResult("ok", text, facts, tuple(dict.fromkeys(evidence)), Table(("what", "state", "found", "event"), rows), data)
 
@@ -218,7 +219,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
     span = of_window(ctx.home, low, high)
     if span is None:
-        return no_data(f"no bar was decided on between {said(low)} and {said(high)}")
+        return no_data(f"no bar was decided on between {utc(low)} and {utc(high)}")
     made, evidence = span.made, (Evidence("event", span.start.id), Evidence("event", span.end.id))
     facts: list[Fact] = []
     rows = []

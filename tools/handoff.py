@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.clock import utc
 from memory import handoff
 from memory.shelf import Shelf
 from tools.common.contract import clean
-from tools.common.time_words import said
 
 
 def write_handoff(engine: Any, home: Path) -> None:
@@ -30,7 +30,7 @@ def write_handoff(engine: Any, home: Path) -> None:
         going = session.exec(select(Job).where(col(Job.state).in_(("queued", "running")))).all()
         entries = [
             handoff.Entry(
-                said(turn.created_ms),
+                utc(turn.created_ms),
                 turn.role,
                 clean(people.get(turn.thread) or "somebody", 40),
                 clean(turn.text, 160),
@@ -39,7 +39,7 @@ def write_handoff(engine: Any, home: Path) -> None:
             )
             for turn in turns
         ]
-        pending = [f"{p.id}: {p.sleeve}, {p.direction}, until {said(p.expires_ms)}" for p in waiting]
+        pending = [f"{p.id}: {p.sleeve}, {p.direction}, until {utc(p.expires_ms)}" for p in waiting]
         open_jobs = [f"{job.id}: {job.kind}, {job.state}" for job in going]
     handoff.write(Shelf(home / "memory"), entries, pending, open_jobs)
 

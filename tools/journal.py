@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.clock import utc
 from engine.errors import BadInput
 from engine.store.chain import Event
 from tools.common.contract import (
@@ -28,7 +29,7 @@ from tools.common.contract import (
 )
 from tools.common.event_text import because, flat_values, told, told_people, words_of
 from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
-from tools.common.time_words import said, window
+from tools.common.time_words import window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
@@ -97,9 +98,9 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
     shown = chosen(found, args.limit)
     rows = [
-        (said(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.told()) for s in shown
+        (utc(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.told()) for s in shown
     ]
-    rows += [(f"{said(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
+    rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
         text += f" People's acts meanwhile: {len(people)} (by wall time)."
@@ -129,7 +130,7 @@ def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], c
     lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
         events = [stretch.first for stretch in found if stretch.kind == kind][-4:]
-        lines += [f"{told(e)} ({e.id}, {said(e.t_event_ms)})." for e in events]
+        lines += [f"{told(e)} ({e.id}, {utc(e.t_event_ms)})." for e in events]
     rules = Counter[str]()
     for stretch in found:
         if stretch.kind == "refused":
@@ -184,7 +185,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     if sleeve not in mark.body["sleeves"]:
         raise BadInput(f"no sleeve {sleeve!r}", f"there are {', '.join(mark.body['sleeves'])}")
     if mark.t_event_ms < ms:
-        return no_data(f"the desk has not come to {said(ms)} yet: its time is {said(mark.t_event_ms)}")
+        return no_data(f"the desk has not come to {utc(ms)} yet: its time is {utc(mark.t_event_ms)}")
     of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
     if own:
@@ -192,7 +193,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
     spoke = "" if signal is None else " The strategy gave no signal."
-    text = f"At {said(mark.t_event_ms)} {sleeve} was {held}; nothing was decided, filled or refused.{spoke} (event {mark.id})"
+    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; nothing was decided, filled or refused.{spoke} (event {mark.id})"
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 
@@ -205,7 +206,7 @@ def explained(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
         values = flat_values(e.body)
         made = numbered(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
         facts += made
-        lines.append(f"{e.id}, {said(e.t_event_ms)}: {told_people(e) if e.id.startswith('p-') else told(e)}{because(e, handle)}.")
+        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {told_people(e) if e.id.startswith('p-') else told(e)}{because(e, handle)}.")
         rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
         rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e.body).items()]
     evidence = tuple(Evidence("event", e.id) for e in events)

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.clock import utc
 from engine.errors import Refused
 from engine.sim import bootstrap
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
-from tools.common.time_words import said
 from tools.compare import gap_facts, gap_of
 from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of
 
@@ -65,7 +65,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     if not found:
         return no_data(f"there is no {args.state or ''} proposal".replace("  ", " "))
     rows = tuple(
-        (p["id"], p["sleeve"], _diff_text(p), p["direction"], p["state"], said(p["created_ms"]), said(p["expires_ms"]))
+        (p["id"], p["sleeve"], _diff_text(p), p["direction"], p["state"], utc(p["created_ms"]), utc(p["expires_ms"]))
         for p in found
     )
     columns = ("proposal", "sleeve", "change", "direction", "state", "made", "expires")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.clock import utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -24,7 +25,6 @@ from tools.common.contract import (
     numbered,
     tool,
 )
-from tools.common.time_words import said
 
 # metric of a run's JSON -> unit of its fact; what a run does not have is left out
 METRICS = {
@@ -118,7 +118,7 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     h = handle_of(ctx, run)
     about, data = subject or subject_of(run), run["data"]
     lines = [
-        f"{looks_ahead(run)}{about}, {said(data['first_ms'])} to {said(data['last_ms'])}, {data['source']} bars, "
+        f"{looks_ahead(run)}{about}, {utc(data['first_ms'])} to {utc(data['last_ms'])}, {data['source']} bars, "
         f"{run['fills']} fills, funding {run['funding']}: return {{{h}.total_return_frac}} "
         f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
         f"{{{h}.trades}} round trips, fees {{{h}.fees}}, run {run['run_id']}."
@@ -141,7 +141,7 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
 
 def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:
     """Simple daily returns of the run's marked equity at UTC midnights, flat days as 0; empty when equity went to 0."""
-    from engine.data.catalog import timeframe_ms
+    from engine.clock import timeframe_ms
     from engine.sim.metrics import daily_equity
 
     frame = store(ctx).frame(run["run_id"], "equity")
@@ -180,7 +180,7 @@ def _latest(ctx: ToolContext) -> ToolResult:
         subject = clean(f"{row['strategy']} on {row['symbol']} {row['timeframe']}", 120)
         kept = {name: (row[name], METRICS[name]) for name in METRICS if name in row}
         facts += numbered(handle, subject, Evidence("run", row["id"]), kept)
-        rows.append((row["id"], subject, said(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
+        rows.append((row["id"], subject, utc(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
     columns = ("run", "about", "made", *(name for name in METRICS if name in found[0]))
     evidence = tuple(Evidence("run", row["id"]) for row in found)
     return ToolResult("ok", f"The latest {len(found)} runs.", tuple(facts), evidence, Table(columns, tuple(rows)))

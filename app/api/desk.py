@@ -10,7 +10,6 @@ from app.api import models as m
 from app.api.context import At, Desk, Who, now_ms
 from app.api.guards import guards
 from app.api.models_people import PullAsked
-from app.processes.supervisor import beat_of
 from app.views.desk_status import state_of, walks_on
 from engine.control import halt
 from engine.control.config import active
@@ -18,6 +17,7 @@ from engine.control.limits import limits_of
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.health import checks, holder
+from engine.watch.heartbeat import heartbeat_of
 from engine.watch.window import journal_of, mark_at
 
 router = APIRouter(prefix="/api", tags=["desk"])
@@ -37,7 +37,7 @@ async def health() -> m.Health:
 def desk(at: At, _: Who) -> m.DeskSaid:
     """Everything the first panel shows: data, time, halt, worker, money, guards, model, health."""
     now, home = now_ms(), at.home
-    state, beat, hard = state_of(home), beat_of(home.path), limits_of(home.path)
+    state, beat, hard = state_of(home), heartbeat_of(home.path), limits_of(home.path)
     pid, journal = holder(home.path / "journal" / "desk.lock"), journal_of(home.path)
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from app.api import models as m
 from app.api.pages import READ_MAX, lines_before
+from engine.clock import DAY_MS, MINUTE_MS
 from engine.control.config import SleeveConfig
 from engine.control.limits import HardLimits
-from engine.core.state import DAY_MS
 from engine.store.chain import Event, event_of
 from engine.watch.window import mark_at
 
-MINUTE_MS = 60_000
 ENTRIES = (b'"action":"enter"', b'"action":"add"')
 KINDS = (b'"kind":"decision",', b'"kind":"fill",', b'"kind":"breaker",')
 _KEPT: dict[Path, tuple[str, "Counted"]] = {}  # the last mark's of each journal: it is asked for by every open page

@@ -10,11 +10,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import col, func, select
 
 from app.api.context import At, Desk, Who, now_ms
-from app.processes.supervisor import beat_of
 from engine.control import halt
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.health import holder
+from engine.watch.heartbeat import heartbeat_of
 from engine.watch.window import journal_of, mark_at
 
 router = APIRouter(tags=["metrics"])
@@ -56,7 +56,7 @@ class _Standing:
 
     def _read(self) -> dict[str, tuple[Any, str]]:
         home = self.desk.home
-        mark, beat = mark_at(journal_of(home.path)), beat_of(home.path)
+        mark, beat = mark_at(journal_of(home.path)), heartbeat_of(home.path)
         body = mark.body if mark is not None else {}
         equity, peak, gross = body.get("equity"), body.get("peak"), body.get("gross")
         with db.read(home.engine) as session:

@@ -1,4 +1,7 @@
-"""Routes of proposals and versions: cards, and a named person's decision through app.people.approvals. Nothing is decided in here."""
+"""Routes of proposals and versions: cards, and a named person's decision through app.people.approvals.
+
+Nothing is decided in here.
+"""
 
 import json
 from typing import Any, Literal

@@ -1,4 +1,7 @@
-"""The route of Slack's signed requests (HTTP instead of Socket Mode). It adds nothing: app.slack.signed_http checks and answers."""
+"""The route of Slack's signed requests (HTTP instead of Socket Mode).
+
+It adds nothing: app.slack.signed_http checks and answers.
+"""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool

@@ -6,6 +6,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
+from engine.clock import utc
 
 JSON = typer.Option(False, "--json")
 AS = typer.Option("", "--as", metavar="NAME", help="who you are (default: your OS account's name)")
@@ -40,10 +41,8 @@ def list_alerts(
 def line(item: dict) -> str:
     """An alert as two or three lines."""
     by = (item["acked_by"] or {}).get("name")
-    standing = (
-        f"over at {out.stamp(item['resolved_ms'])}" if item["state"] == "resolved" else f"on it: {shown(by)}" if by else "OPEN"
-    )
-    head = f"{item['id']:<7}{item['severity']:<5} since {out.stamp(item['since_ms'])}  {standing}  {shown(item['what'])}"
+    standing = f"over at {utc(item['resolved_ms'])}" if item["state"] == "resolved" else f"on it: {shown(by)}" if by else "OPEN"
+    head = f"{item['id']:<7}{item['severity']:<5} since {utc(item['since_ms'])}  {standing}  {shown(item['what'])}"
     lost = [f"{d['step']} to {d['sink']}: {d['state']}, {shown(d['error'])}" for d in item["deliveries"] if d["error"]]
     do = [] if item["state"] == "resolved" else [f"       do: {shown(item['action'])} ({item['runbook']})"]
     return "\n".join([head, *do, *(f"       not delivered, {text}" for text in lost)])

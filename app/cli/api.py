@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from app.cli import out
+from engine.clock import utc
 
 
 def register(app: typer.Typer) -> None:
@@ -68,5 +69,5 @@ def token(
     now_ms = time.time_ns() // 1_000_000
     secret, made = Sessions(open_home().path).open(name, "read" if read_only else "all", now_ms, days * 86_400_000)
     value = {"token": secret, "name": name, "scope": made.scope, "expires_ms": made.expires_ms}
-    out.say(f"{name}: {'read-only' if read_only else 'a whole session'} until {out.stamp(made.expires_ms)}. Shown once:")
+    out.say(f"{name}: {'read-only' if read_only else 'a whole session'} until {utc(made.expires_ms)}. Shown once:")
     out.emit(value, as_json=as_json, text=lambda: secret)

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from app.cli import out
+from engine.clock import utc
 from engine.errors import BadInput
 
 SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
@@ -52,7 +53,7 @@ def backtest(
 ) -> None:
     """Run a strategy over recorded bars: figures under two fill scenarios, round trips, a report page."""
     from app.home.home import open_home
-    from app.jobs import kinds as work
+    from app.jobs import kinds
 
     args = {
         "strategy": strategy,
@@ -69,8 +70,8 @@ def backtest(
         "cash": cash,
     }
     home = open_home()
-    with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, work.limited(time_limit, f"the backtest of {strategy}"):
-        run = work.backtest(home, args, advance, fresh=fresh)
+    with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
+        run = kinds.backtest(home, args, advance, fresh=fresh)
     show(run, as_json)
 
 
@@ -88,13 +89,13 @@ def leaks(
 ) -> None:
     """Does a strategy look ahead? 200 prefixes of the bars must say what the whole history says. Exit code 1 when it does."""
     from app.home.home import open_home
-    from app.jobs import kinds as work
+    from app.jobs import kinds
 
     args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
     args |= {"start": start, "end": end, "params": settings_of(settings)}
     home = open_home()
-    with out.progress(f"leaks {strategy}", 1.0) as advance, work.limited(time_limit, f"the leak check of {strategy}"):
-        found = work.leaks(home, args, advance)
+    with out.progress(f"leaks {strategy}", 1.0) as advance, kinds.limited(time_limit, f"the leak check of {strategy}"):
+        found = kinds.leaks(home, args, advance)
     about = f"{found['instrument']} {timeframe}, {found['data']['bars']:,} {found['data']['source']} bars"
     out.emit(found, as_json=as_json, text=lambda: f"{strategy} on {about}: {found['text']}")
     if not found["clean"]:
@@ -108,11 +109,11 @@ def rerun(
 ) -> None:
     """Simulate a stored run again from its configuration: are journal, data and code the same? Exit code 1 when not equal."""
     from app.home.home import open_home
-    from app.jobs import kinds as work
+    from app.jobs import kinds
 
     home = open_home()
-    with out.progress(f"rerun {run_id}", 1.0) as advance, work.limited(time_limit, f"the rerun of {run_id}"):
-        found = work.rerun(home, run_id, advance)
+    with out.progress(f"rerun {run_id}", 1.0) as advance, kinds.limited(time_limit, f"the rerun of {run_id}"):
+        found = kinds.rerun(home, run_id, advance)
     out.emit(found, as_json=as_json, text=lambda: rerun_text(found))
     if not found["equal"]:
         raise typer.Exit(1)
@@ -162,7 +163,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
     data, s = run["data"], run["scenarios"]
-    first, last = out.stamp(data["first_ms"])[:16], out.stamp(data["last_ms"])[:16]
+    first, last = utc(data["first_ms"]), utc(data["last_ms"])
     named = ", ".join(f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']}" for x in run["sleeves"])
     lines: list[Any] = [
         Text(f"{named}, {run['timeframe']}", style="bold"),
@@ -248,7 +249,7 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
     table.add_column("data")
     for r in found:
         cells = (pct(r["total_return_frac"]), num(r["sharpe"]), pct(r["max_drawdown_frac"]).lstrip("+"), f"{r['trades']:,}")
-        made = out.stamp(r["created_ms"])[:16]
+        made = utc(r["created_ms"])
         table.add_row(r["id"], made, r["strategy"], r["symbol"], r["timeframe"], *cells, r["source"])
     return table
 

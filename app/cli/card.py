@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli import out
 from app.cli.words import shown
 from app.views.proposal_card import FIGURES
+from engine.clock import utc
 
 TOLD = {"tightens": "TIGHTENS", "loosens": "LOOSENS", "neutral": "NEUTRAL", "unknown": "UNKNOWN, treated as loosening"}
 
@@ -28,7 +28,7 @@ def card_text(value: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"why: {shown(value['rationale']) or '-'}",
-        f"asked by {_asked(value['requester'])} at {out.stamp(value['created_ms'])}",
+        f"asked by {_asked(value['requester'])} at {utc(value['created_ms'])}",
     ]
     return "\n".join([*lines, *_standing(value)])
 
@@ -65,7 +65,7 @@ def _evidence(value: Mapping[str, Any]) -> list[str]:
         if "error" in run:
             lines.append(f"  {role}: {shown(run['error'])}")
     first = next(iter(runs.values()))
-    span = f"{out.stamp(first.get('first_ms'))} to {out.stamp(first.get('last_ms'))}"
+    span = f"{utc(first.get('first_ms'))} to {utc(first.get('last_ms'))}"
     lines.append(f"  {shown(first.get('source') or 'source not known').upper()} data, {span}, {first.get('bars') or '-'} bars")
     lines += [f"  {line}" for e in value["evidence"] if e.get("role") == "comparison" for line in _compared(e)]
     if value["told_apart"] is False:
@@ -111,4 +111,4 @@ def _standing(value: Mapping[str, Any]) -> list[str]:
     who = f" by {shown(by.get('name'))} ({by.get('assurance')}, {shown(by.get('os_user'))}, {by.get('channel')})" if by else ""
     version = f" as version {value['applied_version']}" if value["applied_version"] else ""
     reason = f": {shown(value['state_reason'])}" if value["state_reason"] else ""
-    return [f"{value['state']}{version}{who} at {out.stamp(value['decided_ms'])}{reason}; journal {value['journal_id'] or '-'}"]
+    return [f"{value['state']}{version}{who} at {utc(value['decided_ms'])}{reason}; journal {value['journal_id'] or '-'}"]

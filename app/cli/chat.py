@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import out
+from engine.clock import utc
 from engine.errors import BadInput, DeskError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _halt_first(text: str, person: str) -> None:
     words = text.strip().split(maxsplit=1)
     reason = " ".join(words[1].split())[:300] if len(words) > 1 else "halted from a chat, no reason given"
     halt.set(home, reason, {"name": person, "channel": CHANNEL}, time_ns() // 1_000_000)
-    out.say(f"HALTED: {out.stamp(time_ns() // 1_000_000)}")
+    out.say(f"HALTED: {utc(time_ns() // 1_000_000)}")
 
 
 def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import out
+from engine.clock import utc
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def pull_data(
     from app.market_data.pulling import Asked, pull
 
     asked = Asked(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
-    items = pull(asked)
+    items = pull(asked, out.progress)
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_pulled(item) for item in items))
     bad = [item for item in items if item["errors"]]
     if bad:
@@ -218,7 +219,7 @@ def _table(body: dict[str, Any]) -> Any:
     table = Table("venue", "symbol", "market", "series", "tag", "source", "rows", "from", "to", box=None)
     for i in body["items"]:
         names = (i["venue"], i["symbol"], i["market"], i["series"], i["tag"] or "", i["source"])
-        table.add_row(*names, f"{i['rows']:,}", out.stamp(i["first_ms"])[:16], out.stamp(i["last_ms"])[:16])
+        table.add_row(*names, f"{i['rows']:,}", utc(i["first_ms"]), utc(i["last_ms"]))
     if body["unknown"]:
         table.caption = f"and {len(body['unknown'])} files that are no series (see --json)"
     return table
@@ -226,7 +227,7 @@ def _table(body: dict[str, Any]) -> Any:
 
 def _report(body: dict[str, Any]) -> str:
     """A check for a person: one line a finding, errors first."""
-    span = f"{out.stamp(body['first_ms'])} .. {out.stamp(body['last_ms'])}"
+    span = f"{utc(body['first_ms'])} .. {utc(body['last_ms'])}"
     head = f"{body['file']}: {body['rows']:,} rows of {body['kind']}, {span}"
     lines = [f"  note     {note}" for note in body["notes"]]
     for f in sorted(body["findings"], key=lambda f: f["severity"]):
@@ -244,6 +245,6 @@ def _imported(item: dict[str, Any]) -> str:
 
 def _pulled(item: dict[str, Any]) -> str:
     """One pulled series for a person."""
-    span = f"{out.stamp(item['first_ms'])} .. {out.stamp(item['last_ms'])}"
+    span = f"{utc(item['first_ms'])} .. {utc(item['last_ms'])}"
     lines = [f"{item['path']}: {item['new']:,} new, {item['rows']:,} rows, {span}"]
     return "\n".join(lines + [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
+from engine.clock import utc
 from engine.errors import BadInput, Busy, DeskError
 
 if TYPE_CHECKING:
@@ -39,7 +40,15 @@ def up(bars_per_second: float = RATE) -> None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
     free_ports(home.path)
     new_link(home.path)
-    command = [sys.executable, "-P", "-m", "app.processes.supervisor", str(home.path), f"{walks_on(home)}. {answers(home)}", *words]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "app.processes.supervisor",
+        str(home.path),
+        f"{walks_on(home)}. {answers(home)}",
+        *words,
+    ]
     environment = {**os.environ, **TUNED}
     os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
 
@@ -144,21 +153,21 @@ def answering(home: Any) -> Finding:
 
 def bars(home: Any, config: Any) -> Finding:
     """Whether the sleeves' bars and settlements are there, and how far they go."""
-    from engine.live import config_event as plan
+    from engine.live import config_event
     from engine.live.feed import end_of, series_of
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return Finding("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
     try:
-        series = series_of(home.catalog, plan.instruments(config), config.sleeves[0].timeframe)
-        end = end_of(series, plan.clock_ms(config))
+        series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
+        end = end_of(series, config_event.clock_ms(config))
     except DeskError as error:
         return Finding("data", "bad", str(error))
     lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
     if lacking:
         return Finding("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
-    text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {out.stamp(end)}"
+    text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {utc(end)}"
     at = desk_ms(home.path)
     if at is not None and at >= end:
         return Finding("data", "warning", f"{text}: the desk has walked all of them and waits")
@@ -167,11 +176,11 @@ def bars(home: Any, config: Any) -> Finding:
 
 def of_health(home: Any) -> list[Finding]:
     """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
-    from app.processes.supervisor import beat_of
     from engine.watch.health import checks
+    from engine.watch.heartbeat import heartbeat_of
     from engine.watch.window import journal_of, mark_at
 
-    mark, beat, now_ms = mark_at(journal_of(home.path)), beat_of(home.path), time.time_ns() // 1_000_000
+    mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
     found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
     begun = mark is not None
     rests = not begun or beat.get("phase") == "stopped"
@@ -210,7 +219,7 @@ def shown(value: dict[str, Any]) -> str:
     """The same as lines."""
     if value["desk_ms"] is None:
         return f"{value['home']}: this desk has not begun. Start it with: nightdesk up"
-    head = f"Desk time {out.stamp(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
+    head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(
         f"Equity {value['equity']:,.2f} (peak {value['peak']:,.2f}), exposure {value['gross']:,.2f}, {value['bars']} bars"

@@ -10,6 +10,7 @@ import typer
 from app.cli import out
 from app.cli.words import shown
 from app.people.identity import Actor, identify, os_user
+from engine.clock import utc
 from engine.control import halt
 from engine.errors import BadInput, DeskError
 
@@ -58,7 +59,7 @@ def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
 
 
 def _told(latch: halt.Latch) -> str:
-    since = out.stamp(latch.since_ms)
+    since = utc(latch.since_ms)
     return (
         f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)}\n"
         "The worker cancels entries and flattens at the next open; nothing enters until:\n"

@@ -13,6 +13,7 @@ import typer
 
 from app.cli import out, stories
 from app.views.event_story import event_json, story
+from engine.clock import utc
 from engine.errors import BadInput
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
@@ -214,7 +215,7 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
 
     bar = next(between(path, when_ms - 1, FAR_MS, {"bar"}), None)
     if bar is None:
-        raise BadInput(f"the desk has seen no bar at or after {out.stamp(when_ms)}", "see nightdesk journal tail --bars")
+        raise BadInput(f"the desk has seen no bar at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
     signals = bar.body.get("signals", {})
     if sleeve not in signals:
         raise BadInput(f"the desk had no sleeve {sleeve!r} then", f"it had {', '.join(signals) or 'none'}")

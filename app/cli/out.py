@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +91,6 @@ def progress(label: str, total: float | None) -> Iterator[Callable[[float], None
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(bare(label), total=total)
         yield lambda done: bars.update(task, completed=done)
-
-
-def stamp(ms: int | None) -> str:
-    """UTC time of milliseconds, to the second: `2025-03-04 05:15:00Z`; a dash when there is none."""
-    return "-" if ms is None else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def fail(error: DeskError, *, as_json: bool) -> int:

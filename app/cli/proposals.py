@@ -10,6 +10,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
+from engine.clock import utc
 
 AS = typer.Option("", "--as", metavar="NAME", help="who decides (default: your OS account's name)")
 JSON = typer.Option(False, "--json")
@@ -62,7 +63,7 @@ def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     lines = [f"{'id':<9}{'sleeve':<16}{'direction':<11}{'state':<12}{'what':<44} when"]
     for item in items:
         what = "; ".join(_change(c) for c in item["diff"]["changes"])
-        when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else out.stamp(item["decided_ms"])
+        when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else utc(item["decided_ms"])
         name, what = shown(item["sleeve"])[:15], what if len(what) <= 43 else what[:42] + "…"
         lines.append(f"{item['id']:<9}{name:<16}{item['direction'].upper():<11}{item['state']:<12}{what:<44} {when}")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli import out
+from engine.clock import utc
 
 
 def verify_line(name: str, report: Mapping[str, Any]) -> str:
@@ -18,7 +18,7 @@ def verify_line(name: str, report: Mapping[str, Any]) -> str:
 def event_line(event: Mapping[str, Any]) -> str:
     """An event as one line."""
     body = ", ".join(f"{key} {said(value, key)}" for key, value in list(event["body"].items())[:12])
-    return f"{event['id']:>8}  {out.stamp(event['t_event_ms'])}  {event['kind']:<9} {body}"
+    return f"{event['id']:>8}  {utc(event['t_event_ms'])}  {event['kind']:<9} {body}"
 
 
 def said(value: Any, key: str = "") -> str:
@@ -26,7 +26,7 @@ def said(value: Any, key: str = "") -> str:
     if value is None:
         return "unknown"
     if key.endswith("_ms") and isinstance(value, int):
-        return out.stamp(value)
+        return utc(value)
     if isinstance(value, float):
         return f"{value:,.6g}"
     text = str(value)
@@ -36,7 +36,7 @@ def said(value: Any, key: str = "") -> str:
 def replay_text(found: Mapping[str, Any]) -> str:
     """The end of a replay as lines."""
     lines = [
-        f"{found['bars']:,} bars to {out.stamp(found['desk_ms'])} work out to what was journaled, row for row",
+        f"{found['bars']:,} bars to {utc(found['desk_ms'])} work out to what was journaled, row for row",
         f"equity {found['equity']:,.2f}, configuration {found['version']}" + (", HALTED" if found["halted"] else ""),
     ]
     for name, s in found["sleeves"].items():
@@ -54,7 +54,7 @@ def desk_text(found: Mapping[str, Any]) -> str:
         lines.append("=> " + whole(found["event"]))
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
-    lines = [f"{found['sleeve']} at the close of {out.stamp(found['close_ms'])}: {found['text']}"]
+    lines = [f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}"]
     lines.append(f"signal {side}, strength {said(found['signal']['strength'])} (bar {found['bar']})")
     lines += [whole(e) for e in found["events"]]
     if found.get("sized_at"):
@@ -64,7 +64,7 @@ def desk_text(found: Mapping[str, Any]) -> str:
 
 def whole(event: Mapping[str, Any]) -> str:
     """An event with its whole body, a line a field."""
-    lines = [f"{event['id']} {event['kind']} at {out.stamp(event['t_event_ms'])} (configuration {event['config_version']})"]
+    lines = [f"{event['id']} {event['kind']} at {utc(event['t_event_ms'])} (configuration {event['config_version']})"]
     for key, value in event["body"].items():
         if isinstance(value, Mapping):
             lines.append(f"  {key}: " + ", ".join(f"{k} {said(v, k)}" for k, v in value.items()))
@@ -87,7 +87,7 @@ def trip_text(found: Mapping[str, Any]) -> str:
             lines += ["", f"{part} {n}", *step_lines(step, part)]
     for f in found["funding"]:
         price = f"{f['lots']:,} lots x mark {f['mark']:,.2f} x rate {f['rate']:.6f}"
-        lines.append(f"funding     {out.stamp(f['close_ms'])}  {price} = {f['cash']:+,.4f}")
+        lines.append(f"funding     {utc(f['close_ms'])}  {price} = {f['cash']:+,.4f}")
     c = found["costs"]
     lines += [
         "",
@@ -109,7 +109,7 @@ def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
         lines.append(f"levels      protective {levels['protective']:,.2f}, target {target} as of the close before")
     side = "buy" if f["side"] > 0 else "sell"
     lines += [
-        f"fill        bar of {out.stamp(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({f['units']:g}) at {f['price']:,.4f}"
+        f"fill        bar of {utc(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({f['units']:g}) at {f['price']:,.4f}"
         + (f", reason {f['reason']}" if part == "exit" else ""),
         f"assumption  {f['assumption']}",
         f"costs       slippage {f['slippage']:,.4f} ({f['slippage_bps']:.2f} bps from {f['clean_price']:,.4f}), "
@@ -122,7 +122,7 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
     """Signal, features, position before, size and caps of a decision."""
     signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
     lines = [
-        f"decided     close of {out.stamp(d['close_ms'])} at {said(d['close'])}: {d['action']}"
+        f"decided     close of {utc(d['close_ms'])} at {said(d['close'])}: {d['action']}"
         + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
         f"signal      {signal}, strength {d['signal']['strength']:.4f}",
         "features    " + (", ".join(f"{k} {'-' if v is None else said(v)}" for k, v in d["features"].items()) or "none"),
@@ -143,7 +143,7 @@ def close_text(found: Mapping[str, Any]) -> str:
     d = found["decision"]
     run = found["run"]
     lines = [
-        f"{found['sleeve']} at the close of {out.stamp(found['close_ms'])}: {found['text']}",
+        f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}",
         f"{run['source'].upper()} data, run {run['run_id']}, fills {run['fills']}",
         *decision_lines(d),
     ]

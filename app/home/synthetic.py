@@ -1,7 +1,7 @@
 """The synthetic market of a home without recorded data: written once, by whichever door needs it first.
 
-Called by app/processes/worker.py at start and by app/jobs/kinds.py before a backtest on the venue `synthetic`. The same seed (desk.toml) gives
-the same files in every home; every output that stands on them says SYNTHETIC.
+Called by app/processes/worker.py at start and by app/jobs/kinds.py before a backtest on the venue `synthetic`. The same seed
+(desk.toml) gives the same files in every home; every output that stands on them says SYNTHETIC.
 """
 
 from app.home.home import Home
@@ -13,8 +13,8 @@ BARS_MAX = 200_000
 
 def ensure_market(home: Home) -> bool:
     """Write the bars and settlements that the desk's synthetic sleeves walk, if they are not there; True when written."""
+    from engine.clock import timeframe_ms
     from engine.control.config import active
-    from engine.data.catalog import timeframe_ms
 
     sleeves = [s for s in active(home.engine)[1].sleeves if s.venue == "synthetic"]
     known = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}

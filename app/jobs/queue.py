@@ -1,8 +1,8 @@
 """Jobs: work in processes of their own - killable, niced, with an allow-listed environment - and their rows.
 
-Asked by the tool layer (through the port tools.common.contract.Jobs), the API and the command line; `python -m app.jobs.queue ID` is a job's
-process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has to stay
-alive for it: the row says what became of a job, also when its asker or the job's process was killed.
+Asked by the tool layer (through the port tools.common.contract.Jobs), the API and the command line; `python -m app.jobs.queue
+ID` is a job's process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has
+to stay alive for it: the row says what became of a job, also when its asker or the job's process was killed.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 from sqlmodel import Session, col, select, update
 
 from app.home.home import Home, open_home
-from app.jobs import kinds as work
+from app.jobs import kinds
 from app.processes.children import NETWORK
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
@@ -29,10 +29,10 @@ from engine.store.tables import Job
 from engine.strategies.base import SHIPPED, load_strategy, own_names
 from tools.common.contract import JobView
 
-Kind = Callable[[Home, Mapping[str, Any], work.Progress], dict[str, Any]]
+Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
 KINDS: Mapping[str, Kind] = {
-    "backtest": work.backtest,
-    "leaks": work.leaks,
+    "backtest": kinds.backtest,
+    "leaks": kinds.leaks,
 }
 PROGRAMS = {"pull": "app.market_data.pull_job"}  # kinds whose process needs what this module must not reach: a venue's client
 LIVE = ("queued", "running")
@@ -49,7 +49,7 @@ PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
 class Jobs:
     """The queue of one home; any process may hold one. `time_limit_s` is what a job gets once it runs."""
 
-    def __init__(self, home: Home, person: str = "", time_limit_s: float = work.TIME_LIMIT_S) -> None:
+    def __init__(self, home: Home, person: str = "", time_limit_s: float = kinds.TIME_LIMIT_S) -> None:
         self.home, self.person, self.time_limit_s = home, person, time_limit_s
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None = None, turn: str | None = None) -> str:
@@ -91,7 +91,7 @@ class Jobs:
             load_strategy(str(name), self.home.strategies)  # there is no such file: this only says so
         if kind != "backtest" or strategies:
             return None
-        run = Runs(self.home.runs, self.home.engine).cached(work.planned(self.home, args).cache_key)
+        run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
 
     def _spawn(self, job_id: str) -> None:
@@ -130,7 +130,7 @@ class Jobs:
             raise BadInput(f"there is no job {job_id!r}", "its id was printed when it was started")
         return job
 
-    def wait(self, job_id: str, timeout_s: float | None = None, progress: work.Progress = work.silent) -> JobView:
+    def wait(self, job_id: str, timeout_s: float | None = None, progress: kinds.Progress = kinds.silent) -> JobView:
         """The job when it has ended, or as it is after `timeout_s` seconds (None: as long as it takes)."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
@@ -284,10 +284,10 @@ def attend(home: Home, job_id: str, kinds: Mapping[str, Kind] | None = None) -> 
     with read(home.engine) as session:
         job = session.get(Job, job_id)
         assert job is not None  # noqa: S101 - it was there a moment ago, and rows are never deleted
-        kind, args, limit_s = job.kind, json.loads(job.args), json.loads(job.body).get("time_limit_s", work.TIME_LIMIT_S)
+        kind, args, limit_s = job.kind, json.loads(job.args), json.loads(job.body).get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
-        with work.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
+        with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
             result = brief((kinds or KINDS)[kind](home, args, teller(home, job_id)))
     except DeskError as error:
         fail(home, job_id, str(error))
@@ -306,7 +306,7 @@ def fail(home: Home, job_id: str, text: str) -> None:
         settle(session, job_id, "failed", error=text)
 
 
-def teller(home: Home, job_id: str) -> work.Progress:
+def teller(home: Home, job_id: str) -> kinds.Progress:
     """A progress callback that writes to the job's row, seldom enough to cost nothing."""
     last = [0.0]
 

@@ -84,7 +84,8 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
 
 def _names(raw: "Raw", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
     """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
-    from engine.data.catalog import NAME, timeframe_ms
+    from engine.clock import timeframe_ms
+    from engine.data.catalog import NAME
 
     if raw.group or raw.kind == "series":
         what = f"a table of several coins (column {raw.group})" if raw.group else "neither bars nor marks nor funding"

@@ -1,7 +1,8 @@
 """A pull as a job: bars of several symbols from the first venue that gives them, asked for by a person on the page.
 
-`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data pull` that reaches a
-venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told with the reason.
+`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data
+pull` that reaches a venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told
+with the reason.
 """
 
 import os
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.home.home import Home, open_home
-from app.jobs import kinds as work
+from app.jobs import kinds
 from app.jobs.queue import attend
 from engine.errors import DataError, DeskError
 
@@ -28,7 +29,7 @@ def fetch(venue: str, symbol: str, timeframe: str, start: str) -> list[dict[str,
     return pull_one(Asked(venue, symbol, timeframe, "perp", start, None, True, False, ""))
 
 
-def pull(_home: Home, args: Mapping[str, Any], progress: work.Progress, fetched: Fetch = fetch) -> dict[str, Any]:
+def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched: Fetch = fetch) -> dict[str, Any]:
     """{"venue", "refused": [{"venue", "why"}], "files"}: every symbol of one venue. DataError when each venue refused."""
     venues, symbols = args.get("venues") or VENUES, args.get("symbols") or SYMBOLS
     start = f"{datetime.now(UTC) - timedelta(days=int(args.get('days') or 730)):%Y-%m-%d}"

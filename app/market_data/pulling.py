@@ -6,14 +6,15 @@ command goes on at its end after whatever stopped it. What the venue says is sto
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from app.cli import out
+from engine.clock import utc
 from engine.errors import BadInput, Busy, DataError
 
 YEAR_MS = 365 * 86_400_000
+Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]  # (label, total) -> advance-to(done)
 SAVE_PAGES = 20  # pages between two saves: a cut loses at most so many
 
 
@@ -39,9 +40,14 @@ class _Kind(NamedTuple):
     ask: Callable[[int, int], Iterator[tuple[int, Any]]]
 
 
-def pull(asked: Asked) -> list[dict[str, Any]]:
+def silent(_label: str, _total: float) -> AbstractContextManager[Callable[[float], None]]:
+    """Progress that nobody watches."""
+    return nullcontext(lambda _done: None)
+
+
+def pull(asked: Asked, progress: Progress = silent) -> list[dict[str, Any]]:
     """Fetch everything that was asked for; one item a series. Raises BadInput and DataError, one line each."""
-    from engine.data.catalog import timeframe_ms
+    from engine.clock import timeframe_ms
     from engine.sim.request import moment
     from engine.venues import ccxt_data
 
@@ -63,10 +69,10 @@ def pull(asked: Asked) -> list[dict[str, Any]]:
             hour = 3_600_000
             ask = lambda a, b: ccxt_data.bars(source, name, "1h", a, b, now, "mark")  # noqa: E731 - as the others
             kinds.append(_Kind("mark_1h", hour, ask))
-        return [_pull_one(asked, kind, start, min(end or now, now)) for kind in kinds]
+        return [_pull_one(asked, kind, start, min(end or now, now), progress) for kind in kinds]
 
 
-def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[str, Any]:
+def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
     """Fetch what one series lacks, store it, check it."""
     from app.home.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
@@ -80,14 +86,10 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[st
     first = -(-first // grid) * grid
     before = have.height if have is not None else 0
     try:
-        have = _fetch(path, have, kind, first, end, start is None, asked)
+        have = _fetch(path, have, kind, first, end, start is None, asked, progress)
     except (DataError, BadInput) as error:
         stored = _stored(path)
-        until = (
-            f"{stored.height:,} rows up to {out.stamp(stored['ts'][-1])} are stored"
-            if stored is not None
-            else "nothing stored yet"
-        )
+        until = f"{stored.height:,} rows up to {utc(stored['ts'][-1])} are stored" if stored is not None else "nothing stored yet"
         raise type(error)(error.what, f"{until}; {error.hint}") from error
     if have is None or not have.height:
         raise DataError(f"{asked.venue} has no {kind.series} of {asked.symbol} in that span", "ask for another span")
@@ -113,11 +115,11 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int) -> dict[st
     }
 
 
-def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, asked: Asked) -> Any:
+def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, asked: Asked, progress: Progress) -> Any:
     """The stored frame with what was fetched before and after it; saved on the way forward, and at the end."""
     label = f"{asked.venue} {asked.symbol} {kind.series}"
     if have is not None and not go_on and first < have["ts"][0]:
-        older = _collect(kind.ask(first, int(have["ts"][0])), label, first, int(have["ts"][0]))
+        older = _collect(kind.ask(first, int(have["ts"][0])), label, first, int(have["ts"][0]), progress)
         have = _joined([older, have])
         _save(path, have, asked)
     start = first if have is None else int(have["ts"][-1]) + max(kind.step_ms, 1)
@@ -125,7 +127,7 @@ def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool
         raise BadInput("that span has no closed bar yet", "ask for an earlier one")
     pages, unsaved = ([] if have is None else [have]), 0
     try:
-        with out.progress(label, end - start) as advance:
+        with progress(label, end - start) as advance:
             for reached, page in kind.ask(start, end) if start < end else ():
                 pages.append(page)
                 unsaved += 1
@@ -138,10 +140,10 @@ def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool
     return _joined(pages) if pages else None
 
 
-def _collect(pages: Iterator[tuple[int, Any]], label: str, start: int, end: int) -> Any:
+def _collect(pages: Iterator[tuple[int, Any]], label: str, start: int, end: int, progress: Progress) -> Any:
     """All pages of a span as one frame."""
     frames = []
-    with out.progress(label, end - start) as advance:
+    with progress(label, end - start) as advance:
         for reached, page in pages:
             frames.append(page)
             advance(reached - start)

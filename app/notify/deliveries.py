@@ -1,8 +1,8 @@
 """Brings to people what they should know: deliveries that are due -> a sink (Slack), with what became of each in its row.
 
-Called by app.processes.scheduler on a thread of its own and by app.slack.sink after a decision; acknowledgements come from command line, API and
-Slack. The rows themselves stand on the page whatever a sink does. A delivery is claimed by one thread of one process, tried a
-bounded number of times, and given up visibly. No model is near this.
+Called by app.processes.scheduler on a thread of its own and by app.slack.sink after a decision; acknowledgements come from
+command line, API and Slack. The rows themselves stand on the page whatever a sink does. A delivery is claimed by one thread of
+one process, tried a bounded number of times, and given up visibly. No model is near this.
 """
 
 import time

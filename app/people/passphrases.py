@@ -1,4 +1,5 @@
-"""How often a passphrase may be guessed: after five wrong ones in a row a person waits, ever longer. Called by app.people.approvals.
+"""How often a passphrase may be guessed: after five wrong ones in a row a person waits, ever longer. Called by
+app.people.approvals.
 
 Counted in the database for each name, so it holds across processes, channels and restarts. A try is counted before the word is
 looked at: of a hundred at once only as many are looked at as one after the other. Only what releases or loosens asks for a
@@ -6,11 +7,10 @@ passphrase; halting never does, so it is never locked. Tokens, sessions and logi
 `secrets` with 192 bits and more, and cannot be guessed.
 """
 
-from datetime import UTC, datetime
-
 from sqlalchemy import Engine
 
 from app.people.identity import Person, fits
+from engine.clock import utc
 from engine.errors import Refused
 from engine.store import db
 from engine.store.tables import WrongWord
@@ -50,7 +50,7 @@ def prove(engine: Engine, name: str, entry: Person | None, word: str, now_ms: in
                 session.delete(row)
         return
     left = FREE - count
-    again = f"try again; {left} more and you wait" if left > 0 else f"next try at {said(now_ms + wait_ms(count))}"
+    again = f"try again; {left} more and you wait" if left > 0 else f"next try at {utc(now_ms + wait_ms(count))}"
     raise Refused("the passphrase is not right", again)
 
 
@@ -78,10 +78,5 @@ def _left(row: WrongWord, now_ms: int) -> int:
 
 def _locked(row: WrongWord, now_ms: int) -> Refused:
     left = _left(row, now_ms)
-    when = f"it may be tried again at {said(now_ms + left)}, in {-(-left // 1000)} s; halting is never locked"
+    when = f"it may be tried again at {utc(now_ms + left)}, in {-(-left // 1000)} s; halting is never locked"
     return Refused(f"{row.count} wrong passphrases of {row.name} in a row: this one was not looked at", when)
-
-
-def said(ms: int) -> str:
-    """UTC time to the second."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

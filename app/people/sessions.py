@@ -12,12 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from app.home.files import LINK
 from app.people.identity import NAME, Actor, Person, fits, os_user, read_people
-from app.processes.children import LINK
+from engine.clock import HOUR_MS
 from engine.errors import BadInput, Refused
 
 FOLDER = "sessions"
-HOUR_MS = 3_600_000
 LOGIN_MS = 12 * HOUR_MS
 SESSION_MS = 14 * 24 * HOUR_MS
 TOKEN_MS = 365 * 24 * HOUR_MS

@@ -24,7 +24,6 @@ TUNED = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREAD
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 LOOPBACK = "127.0.0.1"
 API_PORT, UI_PORT = 8420, 8421
-LINK = "login-link"  # the file of the home that holds the last printed login link
 
 
 def allowed(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What runs by itself in the supervisor: checks every few seconds, deliveries, cards, the morning handover, Slack's line.
 
-Started by app.processes.watch_thread in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler runs
-each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
+Started by app.processes.watch_thread in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler
+runs each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
 """
 
 import sys
@@ -12,10 +12,11 @@ from typing import Any
 
 from app.home.home import Home
 from app.home.settings import AlertsEntry
-from app.notify import deliveries as alerts
+from app.notify import deliveries
 from app.notify.deliveries import Message, Sink, Undelivered
-from app.slack import sink as slack
+from app.slack import sink
 from app.slack.socket_mode import Line
+from engine.clock import DAY_MS
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover
@@ -31,15 +32,14 @@ CARDS_S = 3.0
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
 BLIND = 3  # checks in a row that failed: told without the database
-DAY_MS = 86_400_000
 
 
 class Schedules:
     """Everything that runs by itself over one home; `start` and `stop` from any thread."""
 
-    def __init__(self, home: Home, sinks: list[Sink] | None = None, clock: Callable[[], int] = alerts.now_ms) -> None:
+    def __init__(self, home: Home, sinks: list[Sink] | None = None, clock: Callable[[], int] = deliveries.now_ms) -> None:
         self.home, self.clock = home, clock
-        self.slack = slack.connect(home) if sinks is None else None
+        self.slack = sink.connect(home) if sinks is None else None
         self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
         self.lookout = Lookout(home.path, home.engine, home.desk.limits)
         self.manners = manners_of(home.desk.alerts)
@@ -56,7 +56,7 @@ class Schedules:
         names = ("check", "deliver", "cards", "walk", "handover")
         pools = {name: ThreadPoolExecutor(1) for name in names} | {"default": ThreadPoolExecutor(1)}
         quiet = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=slack.LOG)
+        self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=sink.LOG)
         now = datetime.now(UTC)
         every = {"check": entry.check_s, "deliver": DELIVER_S, "cards": CARDS_S, "walk": entry.verify_minutes * 60}
         work = {
@@ -116,18 +116,18 @@ class Schedules:
         """Tell the terminal and every sink at once, past the database. True: it was told somewhere."""
         sys.stdout.write(f"ALERT {row['severity']} {step}: {row['what']}\n")
         sys.stdout.flush()
-        for sink in self.sinks:
+        for target in self.sinks:
             with suppress(Undelivered):
-                sink.send(self.home, Message("alert", step, "watch", dict(row)))
+                target.send(self.home, Message("alert", step, "watch", dict(row)))
         return True
 
     def deliver(self) -> int:
         """Bring what is due."""
-        return alerts.deliver(self.home, self.sinks, self.clock())
+        return deliveries.deliver(self.home, self.sinks, self.clock())
 
     def cards(self) -> None:
         """Cards of proposals that wait, and of those that were decided; whose workspace this is, while that is unknown."""
-        alerts.cards(self.home, [sink.name for sink in self.sinks], self.clock())
+        deliveries.cards(self.home, [sink.name for sink in self.sinks], self.clock())
         if self.slack is not None:
             with suppress(Undelivered):
                 self.slack.learn_team()
@@ -148,7 +148,7 @@ class Schedules:
             if session.get(Handover, today) is not None:
                 return False
             session.add(Handover(day=today, created_ms=now_ms, text=text, body=dumped(body)))
-        alerts.owe(self.home, f"handover {today}", "handover", [sink.name for sink in self.sinks], now_ms)
+        deliveries.owe(self.home, f"handover {today}", "handover", [sink.name for sink in self.sinks], now_ms)
         return True
 
 
@@ -197,6 +197,6 @@ def kept(work: Callable[[], Any]) -> Callable[[], None]:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - one failing job must not end the others
-            slack.LOG.error("%s failed: %s", getattr(work, "__name__", "job"), type(error).__name__)
+            sink.LOG.error("%s failed: %s", getattr(work, "__name__", "job"), type(error).__name__)
 
     return once

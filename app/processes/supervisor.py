@@ -7,7 +7,6 @@ stays small. Each child gets its own session, dies with its parent (parent-death
 
 import contextlib
 import ctypes
-import json
 import os
 import select
 import shutil
@@ -19,15 +18,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from app.home.files import LINK
 from app.processes import children
 from app.processes.watch_thread import Watch
+from engine.clock import utc
+from engine.watch.heartbeat import heartbeat_of
 
-BEAT = "worker.json"  # in the home: what the worker last said about itself
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
 STOP_S = 15.0  # for a clean stop; then the child is killed
@@ -35,20 +35,6 @@ STATUS_S = 60.0  # between two status lines
 WATCH_S = 5.0  # the watch begins so long after the worker was started, at the latest
 SILENT_MS = 30_000  # a worker notes something every second
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-def beat_of(home: Path) -> dict[str, Any]:
-    """What the worker of a home last said about itself; empty when nothing readable is there."""
-    try:
-        said = json.loads((home / BEAT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def stamp(ms: Any) -> str:
-    """UTC minute of milliseconds; a dash for none."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M") if isinstance(ms, int) else "-"
 
 
 def say(line: str) -> None:
@@ -133,7 +119,7 @@ class Supervisor:
         self.home = home
         self.children = children_of(home, words)
         self.worker = self.children[0]
-        self.watch, self.watching = Watch(beat_of(home)), False
+        self.watch, self.watching = Watch(heartbeat_of(home)), False
         self.login = login_of(home)
         self.seen_alive, self.linked, self.stopping = False, not self.login, False
         self.shown: tuple[Any, ...] = ()
@@ -180,7 +166,7 @@ class Supervisor:
     def tell(self) -> None:
         """Say what is new: the login link, the phases as they come, else one line now and then."""
         self.link()
-        beat = beat_of(self.home)
+        beat = heartbeat_of(self.home)
         if self.worker.process is None or beat.get("pid") != self.worker.process.pid:
             return
         self.seen_alive = True
@@ -237,7 +223,7 @@ class Supervisor:
 def login_of(home: Path) -> str:
     """The one-time link that `nightdesk up` has left; empty when there is none."""
     try:
-        return (home / children.LINK).read_text(encoding="utf-8").strip()
+        return (home / LINK).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
@@ -247,7 +233,7 @@ def status_line(beat: Mapping[str, Any]) -> str:
     held = ", ".join(beat.get("positions") or []) or "flat"
     equity = beat.get("equity")
     money = f"{equity:,.2f}" if isinstance(equity, int | float) else "-"
-    told = (f"{stamp(beat.get('desk_ms'))}Z", beat.get("stamp", "PAPER"), beat.get("state"), f"equity {money}", held)
+    told = (f"{utc(beat.get('desk_ms'))}", beat.get("stamp", "PAPER"), beat.get("state"), f"equity {money}", held)
     return "  ".join(str(part) for part in (*told, f"v{beat.get('version')}"))
 
 
@@ -257,12 +243,12 @@ def lines_of(beat: Mapping[str, Any], *, first: bool) -> list[str]:
         return [status_line(beat) + (f"  ({beat['note']})" if beat.get("note") else "")]
     phase = beat.get("phase")
     if phase == "replaying":
-        span = f"{stamp(beat.get('first_ms'))} to {stamp(beat.get('replay_until_ms'))}"
+        span = f"{utc(beat.get('first_ms'))} to {utc(beat.get('replay_until_ms'))}"
         return [f"Replaying {span} at full speed through the ordinary loop, stamped REPLAYED."]
     if phase == "running":
         pace = f"{beat.get('bars_per_second', 1):g} bar{'' if beat.get('bars_per_second') == 1 else 's'} a second"
         return [
-            f"Now at {stamp(beat.get('desk_ms'))}Z, going on at {pace} (PAPER, {beat.get('source')} bars).",
+            f"Now at {utc(beat.get('desk_ms'))}, going on at {pace} (PAPER, {beat.get('source')} bars).",
             status_line(beat),
         ]
     if phase == "waiting":

@@ -1,4 +1,5 @@
-"""The supervisor's end of alerts and schedules: light until it begins, then a thread that loads app.processes.scheduler and lets it run.
+"""The supervisor's end of alerts and schedules: light until it begins, then a thread that loads app.processes.scheduler and
+lets it run.
 
 Called by app.processes.supervisor, which says what died. Nothing here can stop the supervisor or make it wait.
 """

@@ -1,7 +1,7 @@
 """The trading process (`nightdesk worker`): wires a home to the ordinary loop, owns its clock, stops cleanly.
 
-Started by app.processes.supervisor or by hand; one a home (the desk journal's lock). Start-up is recovery: fold the journal, check
-it against the bars and the database, hand working orders over again, go on. It holds no model key, whatever environment
+Started by app.processes.supervisor or by hand; one a home (the desk journal's lock). Start-up is recovery: fold the journal,
+check it against the bars and the database, hand working orders over again, go on. It holds no model key, whatever environment
 it was started in, and reaches no agent. A fault it cannot go on with is one line on stderr and exit code 1.
 """
 
@@ -18,9 +18,10 @@ from types import FrameType
 from typing import Any
 
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
-from app.processes.supervisor import BEAT, stamp
+from engine.clock import utc
+from engine.watch import heartbeat
 
-BEAT_S = 1.0  # between two notes about itself
+HEARTBEAT_S = 1.0
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
 ANCHOR_S = 5.0  # between two notes of the journal's head in the database
@@ -59,7 +60,7 @@ class Worker:
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import active
         from engine.data.loading import policy_of
-        from engine.live import config_event as plan
+        from engine.live import config_event
         from engine.live.controls import Watch
         from engine.live.feed import series_of
         from engine.live.loop import Loop
@@ -70,14 +71,14 @@ class Worker:
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
         config = active(home.engine)[1]
-        self.bar_ms, self.names = plan.clock_ms(config), plan.instruments(config)
+        self.bar_ms, self.names = config_event.clock_ms(config), config_event.instruments(config)
         self.timeframe = config.sleeves[0].timeframe
         self.policy = policy_of(home.desk.worker.funding)
         self.series = series_of(home.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
 
         def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-            return plan.body_of(config, version, digest, hard, overrides, home.strategies)
+            return config_event.body_of(config, version, digest, hard, overrides, home.strategies)
 
         self.loop = Loop(self.journal, Watch(home.path, home.engine), home.strategies, body_of, now_ms)
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
@@ -142,7 +143,7 @@ class Worker:
         """No bar has come: follow what people set, look now and then whether the files have grown."""
         book = self.loop.book
         closing = "; flattening at the next bar, none has come" if book.state == "flattening" else ""
-        text = f"End of the {self.loop.feed.source} bars at {stamp(book.close_ms)}Z: waiting for more{closing}.{self.refused}"
+        text = f"End of the {self.loop.feed.source} bars at {utc(book.close_ms)}: waiting for more{closing}.{self.refused}"
         self.enter("waiting", text)
         self.pause.sleep(LOOK_S)
         if self.loop.attend():
@@ -195,7 +196,7 @@ class Worker:
 
     def beat(self, *, now: bool = False) -> None:
         """Say in the home how the desk stands: for the supervisor, doctor and status."""
-        if not now and time.monotonic() - self._beat_at < BEAT_S:
+        if not now and time.monotonic() - self._beat_at < HEARTBEAT_S:
             return
         self._beat_at = time.monotonic()
         book = self.loop.book
@@ -217,7 +218,7 @@ class Worker:
             "equity": round(book.desk.equity, 2),
             "positions": positions(book),
         }
-        write_whole(self.home.path / BEAT, json.dumps(said, indent=1) + "\n")
+        write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
 
     def anchor(self, *, last: bool = False) -> None:
         """Note the journal's head in the database, beside the loop: it never waits for another process's write."""

@@ -1,8 +1,8 @@
 """What comes back from Slack - commands, clicks, messages - is decided here: payload -> answer, and what is done afterwards.
 
-Called by app.slack.signed_http (signed requests) and app.slack.socket_mode (Socket Mode); both have made sure that it is Slack who speaks.
-A halt is latched before anything else is looked at. A click decides through app.people.approvals under the person whom people.toml
-gives that Slack account; whoever is not listed is told so. No model reads any of this.
+Called by app.slack.signed_http (signed requests) and app.slack.socket_mode (Socket Mode); both have made sure that it is Slack
+who speaks. A halt is latched before anything else is looked at. A click decides through app.people.approvals under the person
+whom people.toml gives that Slack account; whoever is not listed is told so. No model reads any of this.
 """
 
 import re
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from app.home.home import Home
-from app.notify import deliveries as alerts
+from app.notify import deliveries
 from app.notify.deliveries import Undelivered
 from app.people import approvals
 from app.people.identity import Actor, by_slack, os_user
@@ -124,7 +124,7 @@ def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> t
     """Carry out a person's click; (what to tell them, what follows). Raises DeskError."""
     now_ms = time.time_ns() // 1_000_000
     if action == "ack" and ALERT.fullmatch(value):
-        row = alerts.acknowledge(home, value, actor, now_ms)
+        row = deliveries.acknowledge(home, value, actor, now_ms)
         return f"{row.id} is yours, {actor.name}: it will not be sent again.", lambda: None
     found = CARD.fullmatch(value)
     if found is None or action not in ("approve", "reject"):
@@ -151,8 +151,8 @@ def refresh(home: Home, slack: Slack, value: str) -> None:
         return
     now_ms = time.time_ns() // 1_000_000
     with suppress(DeskError):
-        alerts.cards(home, [slack.name], now_ms)
-        alerts.deliver(home, [slack], now_ms, found[1])
+        deliveries.cards(home, [slack.name], now_ms)
+        deliveries.deliver(home, [slack], now_ms, found[1])
 
 
 def tell(home: Home, slack: Slack, answer: Answer) -> None:

@@ -6,8 +6,9 @@ theirs takes effect in Slack. Only what this module writes itself is marked up.
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from engine.clock import utc
 
 SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
@@ -57,11 +58,6 @@ def link(label: str, address: str) -> Block:
     return {"type": "button", "text": plain(label), "action_id": "open", "url": address}
 
 
-def stamp(ms: Any) -> str:
-    """UTC time to the second."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if isinstance(ms, int) else "-"
-
-
 def figures(numbers: Mapping[str, Any]) -> str:
     """Numbers as `name value`, escaped."""
     told = [
@@ -73,7 +69,7 @@ def figures(numbers: Mapping[str, Any]) -> str:
 def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[Block]]:
     """(line for the notification, blocks) of an alert's step."""
     title = title_of(row, step)
-    since = f"since {stamp(row['since_ms'])}" + (f", over at {stamp(row['resolved_ms'])}" if row.get("resolved_ms") else "")
+    since = f"since {utc(row['since_ms'])}" + (f", over at {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
     facts = " · ".join(part for part in (row["id"], since, figures(row["numbers"]), escaped(row["event"], 40)) if part)
     blocks = [{"type": "header", "text": plain(title, HEADER_MAX)}, section(plain(row["what"])), section(own(facts))]
     if step == "resolved":
@@ -110,7 +106,7 @@ def card(row: Mapping[str, Any], page_url: str, runs: Mapping[str, Mapping[str, 
     ]
     blocks += [section(plain(f"Evidence, {role}: {evidence(run)}", 400)) for role, run in runs.items()]
     asked_by = f"asked by {escaped(asked, 80) or 'unknown'}"
-    until = f"paper · from version {row['base_version']} · {asked_by} · until {stamp(row['expires_ms'])}"
+    until = f"paper · from version {row['base_version']} · {asked_by} · until {utc(row['expires_ms'])}"
     blocks.append({"type": "context", "elements": [own(until)]})
     value = f"{row['id']} {row['diff_sha256']}"
     address = f"{page_url}?tab=proposals&proposal={row['id']}"
@@ -158,7 +154,7 @@ def decided(row: Mapping[str, Any]) -> tuple[str, list[Block]]:
     reason = f": {row['state_reason']}" if row["state_reason"] else ""
     title = f"Proposal {row['id']} {row['state'].upper()}{version}"
     changes = "; ".join(f"{c['key']}: {c['old']} -> {c['value']}" for c in row["diff"].get("changes", ()))
-    told = f"{title}{who} at {stamp(row['decided_ms'])}{reason}. Journal {row['journal_id'] or '-'}"
+    told = f"{title}{who} at {utc(row['decided_ms'])}{reason}. Journal {row['journal_id'] or '-'}"
     header: Block = {"type": "header", "text": plain(title, HEADER_MAX)}
     return escaped(told, 300), [header, section(plain(f"{row['sleeve']}: {changes}", 1_000)), section(plain(told, 1_000))]
 

@@ -1,7 +1,8 @@
 """Slack as a sink of alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
 
-Called by app.processes.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment variables that
-desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack.actions decides what comes back.
+Called by app.processes.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment
+variables that desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack.actions decides
+what comes back.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.home.home import Home
 from app.home.settings import SlackEntry
 from app.notify.deliveries import Message, Undelivered
-from app.slack import blocks as slack_blocks
+from app.slack import blocks
 from engine.errors import DeskError
 
 if TYPE_CHECKING:
@@ -55,19 +56,19 @@ class Slack:
     def rendered(self, home: Home, message: Message) -> tuple[str, list[dict[str, Any]]]:
         """(line, blocks) of a message."""
         if message.kind == "alert":
-            return slack_blocks.alert(message.row, message.step, self.entry.page_url)
+            return blocks.alert(message.row, message.step, self.entry.page_url)
         if message.kind == "handover":
-            return slack_blocks.handover(message.row, self.entry.page_url)
+            return blocks.handover(message.row, self.entry.page_url)
         if message.step == "decided" or message.row["state"] != "pending":
-            return slack_blocks.decided(message.row)
-        return slack_blocks.card(message.row, self.entry.page_url, runs_of(home, message.row))
+            return blocks.decided(message.row)
+        return blocks.card(message.row, self.entry.page_url, runs_of(home, message.row))
 
     def whisper(self, channel: str, user: str, text: str, tries: int = 4) -> None:
         """Tell one person something that only they see; tried a few times. Raises Undelivered."""
         for left in range(tries - 1, -1, -1):
             try:
-                block = slack_blocks.section(slack_blocks.plain(text))
-                self.call("chat.postEphemeral", channel=channel, user=user, text=slack_blocks.escaped(text, 400), blocks=[block])
+                block = blocks.section(blocks.plain(text))
+                self.call("chat.postEphemeral", channel=channel, user=user, text=blocks.escaped(text, 400), blocks=[block])
                 return
             except Undelivered as error:
                 if error.final or not left:

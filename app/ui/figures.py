@@ -1,7 +1,8 @@
 """Numbers and times as people read them. Called by the pages; what is not known is a dash, never a zero."""
 
-from datetime import UTC, datetime
 from typing import Any
+
+from engine.clock import utc
 
 NONE = "–"
 
@@ -48,7 +49,7 @@ def setting(value: Any) -> str:
 
 def when(ms: Any) -> str:
     """UTC to the minute: 2025-03-04 05:15Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ") if is_number(ms) else NONE
+    return utc(ms) if is_number(ms) else NONE
 
 
 def day(ms: Any) -> str:

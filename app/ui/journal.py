@@ -16,7 +16,6 @@ KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "c
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown unless asked otherwise
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
-DAY_MS = 86_400_000
 
 
 def show(door: Door) -> None:

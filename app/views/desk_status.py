@@ -6,7 +6,7 @@ Everything comes from the end of the desk journal, the worker's last word about 
 from typing import Any
 
 from app.home.home import Home
-from app.processes.supervisor import beat_of
+from engine.watch.heartbeat import heartbeat_of
 
 
 def running(home: Home) -> str | None:
@@ -41,7 +41,7 @@ def state_of(home: Home) -> dict[str, Any]:
     from engine.watch.window import beginning, journal_of, mark_at
 
     path = journal_of(home.path)
-    mark, latch, beat = mark_at(path), halt.read(home.path, home.engine), beat_of(home.path)
+    mark, latch, beat = mark_at(path), halt.read(home.path, home.engine), heartbeat_of(home.path)
     alive = running(home) is not None
     body = mark.body if mark is not None else {}
     return {

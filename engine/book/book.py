@@ -1,14 +1,11 @@
-"""The desk as it stands: the state that a journal folds to, and its way into a snapshot and back.
+"""The desk as it stands: the state that a journal folds to. Everything in it is a value.
 
-Read by engine.book.transitions (which moves it), told, fold and the live loop. Everything in it is a value; a snapshot gives
-the same bits again.
+Read by engine.book.transitions (which moves it), events, replay and the live loop; snapshot.py writes it down and back.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
@@ -24,7 +21,7 @@ class Spec(NamedTuple):
 
 @dataclass
 class Book:
-    """Everything the worker must know to go on; `plain_of` turns it into a snapshot, `of_plain` back, bit for bit."""
+    """Everything the worker must know to go on; snapshot.py writes it down and reads it back, bit for bit."""
 
     start: dict[str, Any]  # of the first config event: instruments, timeframe_ms, anchor_ms, first_ms, ...
     version: int
@@ -69,80 +66,3 @@ class Book:
 def flat(sleeve: Sleeve) -> bool:
     """No position and no order: the moment at which a sleeve changes its configuration."""
     return sleeve.position.open_layers == 0 and sleeve.order.side == 0
-
-
-# ---- Book <-> JSON -----------------------------------------------------------------------------------------------------
-
-
-def plain(value: Any) -> Any:
-    """A NamedTuple, list or number as JSON that `restored` turns back to the same bits; NaN is null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-@cache
-def _hints(kind: Any) -> tuple[Any, ...]:
-    return tuple(get_type_hints(kind).values())
-
-
-def restored(kind: Any, data: Any) -> Any:
-    """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `plain` has written.
-
-    A NamedTuple may be written as a list, or as an object by its field names.
-    """
-    if kind is float:
-        return math.nan if data is None else float(data)
-    if kind is int:
-        return int(data)
-    if get_origin(kind) is tuple:
-        return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
-    items = [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
-    return kind(*(restored(part, item) for part, item in zip(_hints(kind), items, strict=True)))
-
-
-def plain_of(book: Book) -> dict[str, Any]:
-    """The whole book as a snapshot's body."""
-    return {
-        "start": book.start,
-        "version": book.version,
-        "config": book.config,
-        "specs": [[spec.version, spec.source] for spec in book.specs],
-        "waiting": [spec and [spec.version, spec.source] for spec in book.waiting],
-        "sleeves": plain(book.sleeves),
-        "desk": plain(book.desk),
-        "ring": plain(book.ring),
-        "lifted": book.lifted,
-        "bars": plain(book.bars),
-        "features": book.features,
-        "close_ms": book.close_ms,
-        "count": book.count,
-        "unclear": book.unclear,
-        "tripped_ms": book.tripped_ms,
-        "halt": book.halt,
-    }
-
-
-def of_plain(body: Mapping[str, Any]) -> Book:
-    """The book that a snapshot holds."""
-    return Book(
-        start=dict(body["start"]),
-        version=body["version"],
-        config=dict(body["config"]),
-        limits=restored(Limits, body["config"]["limits"]),
-        specs=[_spec(item) for item in body["specs"]],
-        waiting=[item and _spec(item) for item in body["waiting"]],
-        sleeves=[restored(Sleeve, item) for item in body["sleeves"]],
-        desk=restored(Desk, body["desk"]),
-        ring=[restored(float, item) for item in body["ring"]],
-        lifted=list(body["lifted"]),
-        bars=[restored(Bar, item) for item in body["bars"]],
-        **{name: body[name] for name in ("features", "close_ms", "count", "unclear", "tripped_ms", "halt")},
-    )
-
-
-def _spec(item: Sequence[Any]) -> Spec:
-    version, source = item
-    return Spec(version, restored(Rules, source["rules"]), bool(source["paused"]), dict(source))

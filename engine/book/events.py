@@ -84,7 +84,7 @@ def _decision(
 ) -> dict[str, Any]:
     """What a sleeve decided at the close and why."""
     action, rule, side, layers, _ = codes
-    body = {
+    body: dict[str, Any] = {
         "sleeve": book.names[s],
         "action": ACTIONS[action],
         "signal": SIDES[side],
@@ -131,7 +131,7 @@ def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) ->
     """One execution with what it cost."""
     slot, reason, side, layer, maker = codes
     name, quantity = book.names[s], row.lots * book.specs[s].rules.lot_size
-    body = {
+    body: dict[str, Any] = {
         "sleeve": name,
         "instrument": book.specs[s].source["instrument"],
         "slot": SLOTS[slot],
@@ -220,7 +220,7 @@ def adopted(book: Book, s: int, state: str) -> Said:
 def mark(book: Book, stamp: str | None = None) -> Said:
     """The desk after the bar; the last event of every group that changed it."""
     desk = book.desk
-    body = {
+    body: dict[str, Any] = {
         "equity": known(desk.equity),
         "peak": known(desk.peak),
         "gross": known(desk.gross),
@@ -238,7 +238,7 @@ def _held(book: Book, s: int) -> dict[str, Any]:
     sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
     money, guard = sleeve.ledger, sleeve.guard
     names = ("equity", "cash", "fees", "funding", "slippage")
-    body = {name: known(getattr(money, name)) for name in names} | {"trips": money.trips, "version": spec.version}
+    body: dict[str, Any] = {name: known(getattr(money, name)) for name in names} | {"trips": money.trips, "version": spec.version}
     if sleeve.position.open_layers > 0:
         body["position"] = _position(sleeve, spec.rules.lot_size)
     if sleeve.order.side != 0:

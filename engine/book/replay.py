@@ -10,8 +10,9 @@ same bits, as a test shows.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from engine.book.book import Book, of_plain, plain_of
+from engine.book.book import Book
 from engine.book.events import Said, features_hash
+from engine.book.snapshot import of_plain, plain_of
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.errors import JournalBroken
 from engine.store.chain import Event, canonical

@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.book import events as told
-from engine.book.book import Book, Spec, flat, restored
+from engine.book import events
+from engine.book.book import Book, Spec, flat
 from engine.book.events import Said
+from engine.book.snapshot import restored
 from engine.core.desk import desk_bar
 from engine.core.ledger import open_lots
 from engine.core.rows import decision_row
@@ -55,7 +56,7 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[Said]]:
         close_ms=body["start"]["first_ms"],
     )
     hold_pauses(book)
-    return book, [told.mark(book)]
+    return book, [events.mark(book)]
 
 
 def specs_of(body: Mapping[str, Any]) -> list[Spec]:
@@ -87,12 +88,12 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[Said]:
         elif flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
             book.specs[s], book.waiting[s] = spec, None
             book.features.pop(spec.source["name"], None)  # they were the older version's
-            said.append(told.adopted(book, s, "governs"))
+            said.append(events.adopted(book, s, "governs"))
         else:
             book.waiting[s] = spec
-            said.append(told.adopted(book, s, "waits"))
+            said.append(events.adopted(book, s, "waits"))
     hold_pauses(book)
-    return [*said, told.mark(book)]
+    return [*said, events.mark(book)]
 
 
 def hold_pauses(book: Book) -> None:
@@ -117,7 +118,7 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[Said]:
     if body["state"] == "released":
         book.desk = book.desk._replace(halted=0, tripped=0, peak=book.desk.equity)
         book.halt, book.tripped_ms = {}, 0
-        return [told.mark(book)]
+        return [events.mark(book)]
     book.desk = book.desk._replace(halted=1)
     book.halt = {"reason": body["reason"], "by": body["by"]}
     said: list[Said] = []
@@ -125,12 +126,12 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[Said]:
         bar = book.bars[book.specs[s].rules.instrument]
         book.sleeves[s], decision = on_halt(before, bar)
         if before.order.side != 0:
-            said.append(told.order(book, s, before, 0, "cancelled"))
+            said.append(events.order(book, s, before, 0, "cancelled"))
         if decision.action != HOLD:
             lots = open_lots(before.position) * before.position.side
             row = decision_row(s, book.sleeves[s], bar, SILENT, decision, lots)
-            said += told.rows(book, [row], [before] * (s + 1), {})
-    return [*said, told.mark(book)]
+            said += events.rows(book, [row], [before] * (s + 1), {})
+    return [*said, events.mark(book)]
 
 
 class _Turning:
@@ -205,11 +206,11 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
     turned = [book.names[s] for s in turning.turned]
     book.features |= {name: body["next_features"][name] for name in turned}
-    said = told.outcomes(book, rows[:n], before, bars)
-    said += told.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
-    said += [told.adopted(book, s, "governs") for s in turning.turned]
-    said += [told.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
-    return [*said, told.mark(book, body["stamp"])]
+    said = events.outcomes(book, rows[:n], before, bars)
+    said += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
+    said += [events.adopted(book, s, "governs") for s in turning.turned]
+    said += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
+    return [*said, events.mark(book, body["stamp"])]
 
 
 def placed(before: Sleeve, after: Sleeve) -> bool:

@@ -83,7 +83,8 @@ def read(home: Path, engine: "Engine | None" = None) -> Latch:
 def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> Latch:
     """Take back the halt that was `seen`, in the database and then the file; returns what is latched now.
 
-    Called by app.people.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to remove.
+    Called by app.people.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to
+    remove.
     """
     path = home / FILE
     descriptor = _held(path)

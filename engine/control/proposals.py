@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
+from engine.clock import DAY_MS
 from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, version_of
 from engine.control.direction import Label, between, desk_direction
 from engine.control.draft import Draft, diff_text, draft
@@ -24,7 +25,6 @@ from engine.store.runs import Runs
 from engine.store.tables import Proposal
 from engine.strategies.base import load_strategy
 
-DAY_MS = 86_400_000
 STATES = ("pending", "applied", "rejected", "expired", "stale", "superseded")
 RATIONALE_MAX = 4_000  # characters
 WHOLE_DESK = "*"  # the sleeve of a rollback

@@ -8,6 +8,7 @@ from .sizing import liquidation_distance
 from .state import (
     DAY_MS,
     DESK_DRAWDOWN,
+    MINUTE_MS,
     R_DAY_LOSS,
     R_DRAWDOWN,
     R_GROSS,
@@ -30,8 +31,6 @@ from .state import (
     Size,
     Sleeve,
 )
-
-MINUTE_MS = 60_000
 
 
 def barred(guard: Guard, desk: Desk, close_ms: int) -> int:

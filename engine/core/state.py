@@ -304,7 +304,7 @@ KINDS = ("", "decision", "size", "caps", "fill", "funding", "breaker")
 DESK_ROW = -1  # Row.sleeve of a row that is about the whole desk
 
 TRIPS_KEPT = 100  # round trips that the Kelly estimate looks back on (D1)
-DAY_MS = 86_400_000
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 NO_LAYER = Layer(0, 0.0, 0.0, 0.0, NONE, S_NONE, S_NONE)
 FLAT = Position(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER))

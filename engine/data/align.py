@@ -6,12 +6,12 @@ missing funding refuses (D4), dirty bars refuse (checks.py), and every choice th
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from engine.clock import utc
 from engine.data.checks import refusals
 from engine.data.gaps import LONGEST_MS, hole_spans
 from engine.errors import BadInput, DataError
@@ -54,7 +54,7 @@ def market_of(
     Raises BadInput for reversed dates, DataError for an empty span, dirty bars, and settlements that are missing.
     """
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise BadInput(f"the span ends before it begins: from {_day(from_ms)} to {_day(to_ms)}", "swap the two dates")
+        raise BadInput(f"the span ends before it begins: from {utc(from_ms)} to {utc(to_ms)}", "swap the two dates")
     names = tuple(bars)
     cut = {name: _cut(bars[name], name, timeframe_ms, from_ms, to_ms) for name in names}
     start = min(int(frame["ts"][0]) for frame in cut.values())
@@ -87,7 +87,7 @@ def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, pol
     if policy != "recorded":
         raise BadInput(f"unknown funding policy {policy!r}", "use recorded, none or assume=BPS")
     if funding is None or not funding.height:
-        raise DataError(f"{name}: no funding rates for {_day(first)} .. {_day(last)}", WAY_OUT)
+        raise DataError(f"{name}: no funding rates for {utc(first)} .. {utc(last)}", WAY_OUT)
     ts, rates = funding["ts"].to_numpy(), funding["rate"].to_numpy()
     if (np.diff(ts) <= 0).any() or (ts % 60_000).any() or not np.isfinite(rates).all():
         raise DataError(f"{name}: settlements repeat, go back, lack a rate or are off the minute", "pull the funding again")
@@ -95,7 +95,7 @@ def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, pol
     here = funding.filter(pl.col("ts").is_between(first, last))
     off = here.filter((pl.col("ts") - first) % timeframe_ms != 0)
     if off.height:
-        raise DataError(f"{name}: the settlement {_day(off['ts'][0])} is at no bar's open", "use a shorter timeframe")
+        raise DataError(f"{name}: the settlement {utc(off['ts'][0])} is at no bar's open", "use a shorter timeframe")
     return here.select("ts", "rate")
 
 
@@ -119,7 +119,7 @@ def _no_holes(name: str, ts: np.ndarray, first: int, last: int) -> None:
     if ts[-1] + min(step, LONGEST_MS) <= last:
         holes.append((int(ts[-1]), last))
     if holes:
-        spans = ", ".join(f"{_day(a)} .. {_day(b)}" for a, b in holes[:5])
+        spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:5])
         more = f" and {len(holes) - 5} more" if len(holes) > 5 else ""
         raise DataError(f"{name}: no funding rates between {spans}{more}", WAY_OUT)
 
@@ -157,12 +157,12 @@ def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None,
     if to_ms is not None:
         keep = keep.filter(pl.col("ts") < to_ms)
     if not keep.height:
-        span = f"{_day(int(ts[0]))} .. {_day(int(ts[-1]))}" if ts.size else "nothing"
+        span = f"{utc(int(ts[0]))} .. {utc(int(ts[-1]))}" if ts.size else "nothing"
         raise DataError(f"{name}: no bars between {_edge(from_ms)} and {_edge(to_ms)}", f"there is {span}")
     bad = refusals(keep, timeframe_ms)
     if bad:
         more = f", and {len(bad) - 1} more kinds of dirt" if len(bad) > 1 else ""
-        raise DataError(f"{name}: {bad[0].text}{more}, counted from {_day(int(keep['ts'][0]))}", DIRT)
+        raise DataError(f"{name}: {bad[0].text}{more}, counted from {utc(int(keep['ts'][0]))}", DIRT)
     return keep
 
 
@@ -172,13 +172,13 @@ def _span_notes(
     """What of the asked span is not there, and which instrument has another span than the rest."""
     notes = []
     if from_ms is not None and opens[0] >= from_ms + timeframe_ms:
-        notes.append(f"asked from {_day(from_ms)}, bars begin {_day(int(opens[0]))}")
+        notes.append(f"asked from {utc(from_ms)}, bars begin {utc(int(opens[0]))}")
     if to_ms is not None and opens[-1] + timeframe_ms < to_ms:
-        notes.append(f"asked to {_day(to_ms)}, bars end {_day(int(opens[-1]) + timeframe_ms)}")
+        notes.append(f"asked to {utc(to_ms)}, bars end {utc(int(opens[-1]) + timeframe_ms)}")
     for name, frame in cut.items():
         first, last = int(frame["ts"][0]), int(frame["ts"][-1])
         if first != opens[0] or last != opens[-1]:
-            notes.append(f"{name}: bars only {_day(first)} .. {_day(last + timeframe_ms)}")
+            notes.append(f"{name}: bars only {utc(first)} .. {utc(last + timeframe_ms)}")
     return notes
 
 
@@ -200,11 +200,6 @@ def _policy_note(name: str, policy: Policy) -> str:
     return f"{name}: funding assumed {policy[1]:g} bps every 8 h" if isinstance(policy, tuple) else ""
 
 
-def _day(ms: int) -> str:
-    """UTC minute of milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _edge(ms: int | None) -> str:
     """One end of a span that may be open."""
-    return "the beginning" if ms is None else _day(ms)
+    return "the beginning" if ms is None else utc(ms)

@@ -12,10 +12,10 @@ want to use); two files of one name inside one root are refused when asked for.
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:  # the supervisor only looks at names: polars would be half of its memory
@@ -26,7 +26,6 @@ NAME = re.compile(
     r"_(?P<series>\d+[mhdw]|funding|(?:mark|oi)_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
 )
 ORIGIN = b"nightdesk_source"  # footer key, written by data/writer.py; only it can say that a file was pulled
-MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000-01-01 .. 2100-01-01: anything else is another unit
 PRICES = ("open", "high", "low", "close")
 RATE_NAMES = {"fundingRate": "rate", "funding_rate": "rate"}  # as venues and other programs call it
@@ -45,18 +44,6 @@ class Series(NamedTuple):
     rows: int
     first_ms: int
     last_ms: int
-
-
-def timeframe_ms(text: str) -> int:
-    """`15m` -> 900000. Raises BadInput for anything that is not a number with m, h, d or w."""
-    if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
-        raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m or 1h")
-    return int(text[:-1]) * MS[text[-1]]
-
-
-def day(ms: int) -> str:
-    """UTC minute of milliseconds, for messages."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 class Catalog:
@@ -169,12 +156,12 @@ class Catalog:
         frame = _columns(s.path, ["rate"], RATE_NAMES).with_columns(ts=(pl.col("ts") + 30_000) // 60_000 * 60_000)
         bad = frame.filter(~pl.col("rate").is_finite().fill_null(value=False))
         if bad.height:
-            raise DataError(f"{s.path}: no rate for the settlement {day(bad['ts'][0])}", "pull the funding again")
+            raise DataError(f"{s.path}: no rate for the settlement {utc(bad['ts'][0])}", "pull the funding again")
         both = frame.group_by("ts").agg(pl.col("rate").first(), other=pl.col("rate").n_unique()).sort("ts")
         odd = both.filter(pl.col("other") > 1)
         if odd.height:
             raise DataError(
-                f"{s.path}: {odd.height} settlements carry two different rates, the first {day(odd['ts'][0])}",
+                f"{s.path}: {odd.height} settlements carry two different rates, the first {utc(odd['ts'][0])}",
                 "which one was paid is unknown: pull the funding again",
             )
         return both.select("ts", "rate")
@@ -277,7 +264,7 @@ def _ascending(frame: "pl.DataFrame", path: Path) -> None:
         row = int(bad[0])
         what = "repeats" if steps[row] == 0 else "goes back in time"
         raise DataError(
-            f"{path}: row {row} ({day(frame['ts'][row])}) {what}, with {bad.len()} such rows",
+            f"{path}: row {row} ({utc(frame['ts'][row])}) {what}, with {bad.len()} such rows",
             f"nightdesk data check {path}",
         )
 

@@ -10,18 +10,17 @@ needs a second source: `against`.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 
+from engine.clock import DAY_MS, utc
 from engine.data.compare_sources import against
 from engine.data.finding import Finding, errors, finding
 from engine.data.gaps import LONGEST_MS, hole_spans, regular_gaps
 
 __all__ = ["Finding", "against", "check", "check_funding", "check_series", "errors", "refusals"]
 
-DAY_MS = 86_400_000
 OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hours (Binance spot, 2018-02-08)
 DEAD_MS = DAY_MS  # a market that trades nothing for a day is no outage of minutes
 WINDOW = 97  # bars around a bar that say what is usual there
@@ -101,7 +100,7 @@ def check_funding(frame: pl.DataFrame) -> list[Finding]:
     found += finding("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} settlements stand twice with one rate")
     found += finding("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
     holes = hole_spans(np.unique(minute))
-    spans = ", ".join(f"{_day(a)} .. {_day(b)}" for a, b in holes[:3])
+    spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:3])
     after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
     found += finding("gap", "error", after, f"{len(holes)} holes, no rate between {spans}")
     found += finding("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
@@ -126,7 +125,7 @@ def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[Finding]
         return finding("stride", "error", rows, f"{said} at a regular stride, {regular}: a pager's mistake")
     long = steps[at] > OUTAGE_MS
     first = int(at[np.argmax(steps[at])])
-    span = f"the longest {_day(int(clock[first] + timeframe_ms))} .. {_day(int(clock[first + 1]))}"
+    span = f"the longest {utc(int(clock[first] + timeframe_ms))} .. {utc(int(clock[first + 1]))}"
     share = missing.sum() / (clock.size + missing.sum())
     found = finding("gap", "error", rows[long], f"{said}, {span}: no outage lasts that long")
     if not found and share > 0.02 and at.size > 3:
@@ -387,8 +386,3 @@ def _tf(timeframe_ms: int) -> str:
         if timeframe_ms % unit == 0:
             return f"{timeframe_ms // unit}{name}"
     return f"{timeframe_ms} ms"
-
-
-def _day(ms: int) -> str:
-    """UTC minute of milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from engine.clock import HOUR_MS
 from engine.data.finding import Finding, finding
 
-HOUR_MS = 3_600_000
 SAME = 1e-7  # relative: the same print, whatever the float went through
 BLOCK = 20  # bars in a row that differ: no longer single bars that were stored too early
 LEVEL = 0.01  # two markets of one coin stay well within 1 % of each other; testnets do not

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.clock import utc
 from engine.data.align import Market, Policy, market_of
-from engine.data.catalog import Catalog, Series, day
+from engine.data.catalog import Catalog, Series
 from engine.data.checks import check
 from engine.errors import BadInput, DataError
 
@@ -76,7 +77,7 @@ def dirt(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, 
     found = check(frame, timeframe_ms)
     for bad in (f for f in found if f.severity == "error"):
         text = re.sub(r" \(rows? [^()]*\)$", "", bad.text)
-        first = f", first at {day(frame['ts'][bad.rows[0]])}" if bad.rows else ""
+        first = f", first at {utc(frame['ts'][bad.rows[0]])}" if bad.rows else ""
         raise DataError(f"{name} has dirty bars in this span: {text}{first}", f"nightdesk data check {series.path}")
     counts: dict[str, int] = {}
     for f in found:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-DAY_MS = 86_400_000
+from engine.clock import DAY_MS
+
 WINDOW_MAX = 100_000  # TA-Lib's largest period
 
 Array = npt.NDArray[np.float64]

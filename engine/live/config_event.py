@@ -1,7 +1,7 @@
 """A configuration version as the loop needs it: the body of its `config` event, and each sleeve with its code loaded.
 
-Called by engine.live.loop and by app.processes.worker at start. Turns DeskConfig + hard limits + figures of instruments into plain
-JSON that the journal keeps (core rules spelled out, so that the journal alone can be folded), and that JSON back into
+Called by engine.live.loop and by app.processes.worker at start. Turns DeskConfig + hard limits + figures of instruments into
+plain JSON that the journal keeps (core rules spelled out, so that the journal alone can be folded), and that JSON back into
 strategy, params and costs, so that a sleeve which keeps an older version goes on computing that version's signals.
 """
 
@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from engine.book.book import Spec
+from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
-from engine.data.catalog import timeframe_ms
 from engine.errors import BadInput
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.book.book import Book
+from engine.clock import utc
 from engine.core.state import DAY_MS
 from engine.data.align import Market, Policy
-from engine.data.catalog import Catalog, Series, day
+from engine.data.catalog import Catalog, Series
 from engine.data.loading import load as load_bars
 from engine.errors import DataError
 from engine.features.frame import FeatureFrame
@@ -93,13 +94,13 @@ def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span
     """
     end = end_of(series, timeframe_ms)
     if end <= span.first_ms:
-        raise DataError(f"the bars end at {day(end)}, before this desk began ({day(span.first_ms)})", "nightdesk data list")
+        raise DataError(f"the bars end at {utc(end)}, before this desk began ({utc(span.first_ms)})", "nightdesk data list")
     try:
         found = load_bars(catalog, series, timeframe_ms, policy, span.anchor_ms, span.first_ms, end)
     except DataError as error:
         raise DataError(error.what, WAY_OUT if "funding" in error.what else error.hint) from error
     if int(found.span.close_ms[0]) != span.first_ms + timeframe_ms:
-        raise DataError(f"the first bar of this desk, {day(span.first_ms)}, is no longer there", "restore the file it came from")
+        raise DataError(f"the first bar of this desk, {utc(span.first_ms)}, is no longer there", "restore the file it came from")
     source = "+".join(sorted({s.source for s in series.values()}))
     return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes)
 
@@ -110,11 +111,11 @@ def unchanged(feed: Feed, book: Book) -> None:
         return
     t = feed.after(book.close_ms) - 1
     if t < 0 or int(feed.span.close_ms[t]) != book.close_ms:
-        raise DataError(f"the bar that closed at {day(book.close_ms)} is gone", "restore the file it came from")
+        raise DataError(f"the bar that closed at {utc(book.close_ms)} is gone", "restore the file it came from")
     now = feed.bars(t)
     for name, seen in zip(book.instruments, book.bars, strict=True):
         if seen.close_ms == book.close_ms and now[name] != list(seen[1:]):
             raise DataError(
-                f"{name}: the bar that closed at {day(book.close_ms)} is not what this desk saw",
+                f"{name}: the bar that closed at {utc(book.close_ms)} is not what this desk saw",
                 "its history was changed: restore the file, or begin a new home",
             )

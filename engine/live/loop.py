@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.book.book import Book, Spec, plain, plain_of
+from engine.book.book import Book, Spec
 from engine.book.events import Said, client_id, features_hash
+from engine.book.snapshot import plain, plain_of
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.control.config import DeskConfig
 from engine.core.state import DAY_MS
 from engine.errors import DataError, DeskError
-from engine.live import config_event as plan
+from engine.live import config_event
 from engine.live.controls import Watch
 from engine.live.feed import Feed, Span
 from engine.live.signal_source import Heard, Voice
@@ -66,9 +67,9 @@ class Loop:
             config, digest, _ = self.watch.config(version)
             body = self._body_of(config, version, digest)
             start = {
-                "instruments": plan.instruments(config),
-                "timeframe_ms": plan.clock_ms(config),
-                "fills": plan.FILLS,
+                "instruments": config_event.instruments(config),
+                "timeframe_ms": config_event.clock_ms(config),
+                "fills": config_event.FILLS,
                 **span._asdict(),
                 **about,
             }
@@ -102,7 +103,7 @@ class Loop:
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
 
     def _same_code(self, spec: Spec) -> bool:
-        return code_sha256(plan.leg_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
+        return code_sha256(config_event.leg_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
 
     # ---- what people have set ------------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class Loop:
         config, digest, to_open = self.watch.config(version)
         try:
             body = self._body_of(config, version, digest)
-            if plan.fixed(body) != plan.fixed(book.config):
+            if config_event.fixed(body) != config_event.fixed(book.config):
                 raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
         except DeskError as error:
             if self.troubles.get("*") != str(error):
@@ -219,7 +220,7 @@ class Loop:
         """What the strategy of a sleeve's version says at bar t of the span."""
         voice = next((voice for source, voice in self._voices if source == spec.source), None)
         if voice is None:
-            leg = plan.leg_of(spec, self.folder)
+            leg = config_event.leg_of(spec, self.folder)
             voice = Voice(leg, self.feed.frame(leg.instrument), self.feed.first)
             self._voices.append((spec.source, voice))
         return voice.at(t)
@@ -229,7 +230,7 @@ class Loop:
     def _record(self, kind: str, body: Mapping[str, Any], said: list[Said], *, sync: bool) -> list[Head]:
         """One group: the leading event and what follows from it. Durable when this returns, if `sync`."""
         book, now = self.book, self._now_ms()
-        common = {"config_version": book.version, "code_hash": plan.code_hash(), "t_recv_ms": now}
+        common = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
         events = [Event(kind, book.close_ms, body, **common)]
         events += [Event(k, book.close_ms, b, cause_id="@0", **common) for k, b in said]
         return self.journal.append(events, sync=sync)

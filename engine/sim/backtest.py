@@ -1,8 +1,8 @@
 """The notebook door: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
 
-Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a Backtest:
-signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two scenarios,
-then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
+Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a
+Backtest: signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two
+scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """
 
 import os
@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.clock import utc
 from engine.core import state
 from engine.data.align import Market
-from engine.data.catalog import Catalog, day
+from engine.data.catalog import Catalog
 from engine.data.loading import Loaded, policy_of
 from engine.data.loading import load as load_bars
 from engine.features.frame import FeatureFrame
@@ -332,7 +333,7 @@ def worth_saying(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
     """What a reader must know before believing a figure."""
     said = [f"LEAKS: {f['strategy']} {f['text']}: its figures cannot be believed" for f in leaks if not f["clean"]]
     for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
-        said.append(f"the desk drawdown breaker tripped at {day(line['close_ms'])}: nothing was entered after it")
+        said.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: nothing was entered after it")
     if run.round_trips.is_empty():
         rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
         said.append(f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.clock import timeframe_ms, utc
 from engine.core import state
-from engine.data.catalog import Catalog, day, timeframe_ms
+from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
 from engine.sim.request import Plan, plan, request_of
@@ -126,7 +127,7 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
     close_ms = -(-when_ms // bar_ms) * bar_ms
     if not data["first_ms"] < close_ms <= data["last_ms"] + bar_ms:
         raise BadInput(
-            f"{day(when_ms)} is not in run {run_id}", f"it covers {day(data['first_ms'])} to {day(data['last_ms'] + bar_ms)}"
+            f"{utc(when_ms)} is not in run {run_id}", f"it covers {utc(data['first_ms'])} to {utc(data['last_ms'] + bar_ms)}"
         )
     table = runs.frame(run_id, "decisions")
     own = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == close_ms))

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-DAY_MS = 86_400_000
+from engine.clock import DAY_MS
+
 DAYS_A_YEAR = 365
 DAYS_MIN = 30  # under it: no CAGR, no Calmar
 TRIPS_MIN = 2  # under it: no win rate

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.clock import utc
 from engine.sim.metrics import Floats, Times
 from engine.sim.trips import COSTS, attribution
 
@@ -106,7 +106,7 @@ def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -
         "title": f"{heading}{more} - {run['run_id']}",
         "heading": heading + more,
         "run_id": run["run_id"],
-        "span": f"{day(data['first_ms'])} to {day(data['last_ms'])}, {data['bars']:,} bars",
+        "span": f"{utc(data['first_ms'])} to {utc(data['last_ms'])}, {data['bars']:,} bars",
         "stamps": stamps(run),
         "warnings": run["notes"],
         "tiles": tiles(run),
@@ -118,11 +118,6 @@ def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -
         "config": config(run),
         "proof": proof(run),
     }
-
-
-def day(ms: int) -> str:
-    """UTC minute of a time in ms."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -193,7 +188,7 @@ def tripped(breakers: pl.DataFrame) -> list[dict[str, str]]:
         {
             "name": f"{row['breaker']} ({row['sleeve']})",
             "times": f"{row['len']}x",
-            "note": day(row["first"]) + (f" .. {day(row['last'])}" if row["len"] > 1 else ""),
+            "note": utc(row["first"]) + (f" .. {utc(row['last'])}" if row["len"] > 1 else ""),
         }
         for row in found.to_dicts()
     ]
@@ -204,7 +199,7 @@ TRIP_COLUMNS = (
     ("sleeve", "sleeve", str, False),
     ("side", "side", str, False),
     ("layers", "layers", str, True),
-    ("entry (UTC)", "entry_ms", day, False),
+    ("entry (UTC)", "entry_ms", utc, False),
     ("bars", "bars", str, True),
     ("units", "units", "{:g}".format, True),
     ("entry", "entry_price", number, True),

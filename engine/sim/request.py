@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from engine.clock import timeframe_ms, utc
 from engine.core.state import FILL_MODES, Limits
-from engine.data.catalog import Catalog, Series, sha256_of, timeframe_ms
+from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
 from engine.errors import BadInput
 from engine.store.runs import digest
@@ -139,7 +140,7 @@ def check_words(request: Request) -> None:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
     policy_of(request.funding)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
-        ends = " to ".join(f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M}" for ms in (request.from_ms, request.to_ms))
+        ends = " to ".join(f"{utc(ms)}" for ms in (request.from_ms, request.to_ms))
         raise BadInput(f"the span ends before it begins: {ends}", "swap --from and --to; --to is excluded")
     if not request.sleeves:
         raise BadInput("no sleeve to run", "name a strategy and a symbol")

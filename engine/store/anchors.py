@@ -11,13 +11,13 @@ sees is a journal *and* a database changed to fit each other.
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import col, select, update
 
+from engine.clock import utc
 from engine.errors import DeskError, JournalBroken
 from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write
@@ -59,7 +59,7 @@ def handed_over(engine: Engine, journal: str) -> list[Claim]:
 def known_of(engine: Engine, journal: str) -> list[Claim]:
     """Everything that the database knows of a journal's heads."""
     row = _row(engine, journal)
-    before = [Claim(row.seq, row.hash, f"the verification of {_said(row.noted_ms)}")] if row else []
+    before = [Claim(row.seq, row.hash, f"the verification of {utc(row.noted_ms)}")] if row else []
     return [*anchored(engine, journal), *handed_over(engine, journal), *before]
 
 
@@ -152,7 +152,3 @@ def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str
     with suppress(DeskError), write(engine) as session:
         for row in rows:
             session.merge(row)
-
-
-def _said(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -7,6 +7,7 @@ above the params: the stricter of the two holds.
 from math import floor
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.clock import HOUR_MS
 from engine.core.state import FILL_MODES, Rules
 from engine.errors import BadInput
 from engine.strategies.params import StrategyParams
@@ -14,7 +15,6 @@ from engine.strategies.params import StrategyParams
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs, Instrument
 
-HOUR_MS = 3_600_000
 LOT_SLACK = 1e-9  # 0.3 / 0.1 is a little less than 3; a person who types 0.3 means three lots
 
 

@@ -4,7 +4,6 @@ Called by sim/ and live/ before the core runs. Turns strategy + params + frame +
 fields of core.state.Signal. evaluate() is the only place that runs a person's code; the leaks check calls it too.
 """
 
-from datetime import UTC, datetime
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.clock import utc
 from engine.errors import BadInput, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
@@ -158,6 +158,5 @@ def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], st
 
 
 def where(frame: FeatureFrame, at: int) -> str:
-    """A bar as people find it: `bar 4,181 (2025-02-13 13:30:00Z)`; the time is that of its close."""
-    when = datetime.fromtimestamp(int(frame.close_ms[at]) / 1000, UTC)
-    return f"bar {at:,} ({when:%Y-%m-%d %H:%M:%S}Z)"
+    """A bar as people find it: `bar 4,181 (2025-02-13 13:30Z)`; the time is that of its close."""
+    return f"bar {at:,} ({utc(int(frame.close_ms[at]))})"

@@ -1,12 +1,13 @@
 """What is wrong with the desk, as findings that can be sent to a person: a scene -> findings. No model, no network.
 
-Called by app.processes.scheduler every few seconds. engine.watch.observer gathers the scene from what is there already (health, the
-worker's note about itself, the journal's end, the database); `evaluate` turns it into findings, deterministically.
-A rule that cannot be worked out is a finding itself, and keeps the alerts of its kind open.
+Called by app.processes.scheduler every few seconds. engine.watch.observer gathers the scene from what is there already (health,
+the worker's note about itself, the journal's end, the database); `evaluate` turns it into findings, deterministically. A rule
+that cannot be worked out is a finding itself, and keeps the alerts of its kind open.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
+from engine.clock import utc
 from engine.store.chain import Event
 from engine.watch.health import naked
 from engine.watch.observation import (
@@ -18,7 +19,6 @@ from engine.watch.observation import (
     holding,
     instrument_of,
     open_positions,
-    stamp,
     trading,
 )
 
@@ -218,7 +218,7 @@ def breakers(scene: Scene) -> Iterator[Finding]:
         )
         severity: Severity = "page" if name in PAGING_BREAKERS else "warn"
         numbers = {"equity": held.get("equity"), "until_desk_ms": until, "desk_ms": scene.mark.t_event_ms}
-        what = f"Breaker {name} tripped: no entries until desk time {stamp(until)}; {holding(scene, sleeve)}"
+        what = f"Breaker {name} tripped: no entries until desk time {utc(until)}; {holding(scene, sleeve)}"
         since = event.t_recv_ms if event else scene.mark.t_recv_ms
         action = "nothing must be done: it re-arms by itself. Ask the operator why; propose a change if it repeats"
         yield Finding(f"breaker:{sleeve}", "breaker", severity, what, sleeve, since, action, numbers, (event or scene.mark).id)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.clock import DAY_MS
 from engine.store.chain import Event
 from engine.watch.window import between, journal_of, mark_at
 
-DAY_MS = 86_400_000
 FILE = "cache/flows.json"
 KINDS = ("fill", "funding")
 SCHEMA = 1

@@ -1,17 +1,17 @@
 """The morning's handover, made by code: desk journal, alerts and proposals -> a short text and the same as JSON.
 
-Called by app.processes.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The heads of both
-journals stand in it, so that records dropped at a journal's end are seen by whoever kept the message.
+Called by app.processes.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The
+heads of both journals stand in it, so that records dropped at a journal's end are seen by whoever kept the message.
 """
 
 import os
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
+from engine.clock import DAY_MS, utc_day
 from engine.control import halt
 from engine.control.proposals import listed as proposals
 from engine.store.chain import EMPTY, Event, Head, end_of
@@ -19,7 +19,6 @@ from engine.watch.attribution import Span, of_window
 from engine.watch.incidents import listed as alerts
 from engine.watch.window import beginning, between, journal_of, mark_at
 
-DAY_MS = 86_400_000
 LISTED = 8  # proposals and alerts named one by one
 
 
@@ -56,7 +55,7 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
     return {
         "source": beginning(path).get("source"),
         "stamp": mark.body.get("stamp"),
-        "day": day(end - DAY_MS),
+        "day": utc_day(end - DAY_MS),
         "pnl": money(of_window(home, end - DAY_MS, end)),
         "fills": sum(e.kind == "fill" for e in events),
         "rejected": sum(e.kind == "order" and e.body["state"] == "rejected" for e in events),
@@ -93,11 +92,6 @@ def head_of(path: Path) -> Head:
         return head
     finally:
         os.close(descriptor)
-
-
-def day(ms: int) -> str:
-    """The UTC day of milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def lines(body: dict[str, Any]) -> list[str]:

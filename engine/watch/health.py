@@ -13,11 +13,11 @@ from typing import Any, Literal, NamedTuple
 from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
+from engine.watch import heartbeat
 from engine.watch.window import beginning, between, journal_of, mark_at
 
 State = Literal["ok", "warning", "bad", "unknown"]
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
-BEAT = "worker.json"  # what the worker last said about itself, once a second
 SILENT_MS = 30_000
 SILENT_BARS = 3  # so many bars in a row without a price of an instrument are a warning
 
@@ -75,7 +75,7 @@ def worker(home: Path, now_ms: int) -> Check:
     if pid is None:
         return Check("worker", "bad", "no worker is running: nothing trades and no order is looked after (nightdesk up)")
     try:
-        said = json.loads((home / BEAT).read_text(encoding="utf-8"))
+        said = json.loads((home / heartbeat.FILE).read_text(encoding="utf-8"))
         silent_ms, phase, note = now_ms - int(said["wall_ms"]), str(said["phase"]), str(said.get("note") or "")
     except FileNotFoundError:
         return Check("worker", "ok", f"the worker runs (process {pid})")

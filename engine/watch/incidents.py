@@ -1,7 +1,8 @@
 """Alerts as rows: findings of one check -> what opened, got worse, was repeated, escalates and is over. Once each.
 
-Called by app.processes.scheduler (`settle`), by people's doors (`acknowledge`, `listed`, `view`: command line, API, Slack). What has to be
-brought to somebody is written as deliveries in the same transaction; app.notify.deliveries brings it. Times are wall times.
+Called by app.processes.scheduler (`settle`), by people's doors (`acknowledge`, `listed`, `view`: command line, API, Slack).
+What has to be brought to somebody is written as deliveries in the same transaction; app.notify.deliveries brings it. Times are
+wall times.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
+from engine.clock import MINUTE_MS
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.tables import Alert, Delivery
@@ -19,7 +21,6 @@ from engine.watch.observation import PASSING, Finding
 RANK = {"note": 0, "warn": 1, "page": 2}
 STATES = ("open", "resolved")
 REPEAT_MS = 5_000  # how often a repetition is written down
-MINUTE_MS = 60_000
 DAY_MINUTES = 1_440
 
 

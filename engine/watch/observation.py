@@ -4,7 +4,6 @@ Made by engine.watch.observer, read by anomalies and incidents. Values only.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from engine.control.limits import HardLimits
@@ -114,8 +113,3 @@ def open_positions(scene: Scene) -> list[str]:
 def trading(scene: Scene) -> bool:
     """Whether the last mark is of the desk's present, and not of a replayed past."""
     return scene.mark is not None and scene.beat.get("phase") != "replaying" and scene.mark.body.get("stamp") != "REPLAYED"
-
-
-def stamp(ms: int) -> str:
-    """UTC minute of milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -4,7 +4,6 @@ It remembers three things between two looks: since when no worker holds the jour
 phase, and which incidents the journal has told. Everything else is read anew, from the ends of files.
 """
 
-import json
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import col, func, select
 
+from engine.clock import DAY_MS
 from engine.control import halt
 from engine.control.limits import HardLimits
 from engine.control.proposals import expire_due
@@ -22,10 +22,10 @@ from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
 from engine.watch import health
 from engine.watch.anomalies import REFUSED_ROW
+from engine.watch.heartbeat import heartbeat_of
 from engine.watch.observation import Death, Scene
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
-DAY_MS = 86_400_000
 INCIDENT_MS = 600_000  # how long an incident of the journal stands as an alert
 EXPIRED_MS = 3_600_000  # the same for a proposal nobody decided
 FAILED_MS = 3_600_000  # the same for a message that was given up
@@ -52,7 +52,7 @@ class Lookout:
         """The scene at wall time `now_ms`. Raises DeskError when the journal's end or the database cannot be read at all."""
         path = journal_of(self.home)
         mark = mark_at(path)
-        beat, pid = self._beat(), health.holder(self.home / "journal" / "desk.lock")
+        beat, pid = heartbeat_of(self.home), health.holder(self.home / "journal" / "desk.lock")
         self._remember(now_ms, pid, beat)
         return Scene(
             now_ms=now_ms,
@@ -99,14 +99,6 @@ class Lookout:
         elif self.verified is not None and self.verified.state != "ok":
             found["journals"] = self.verified
         return found
-
-    def _beat(self) -> dict[str, Any]:
-        """What the worker last said about itself."""
-        try:
-            said = json.loads((self.home / health.BEAT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return said if isinstance(said, dict) else {}
 
     def _remember(self, now_ms: int, pid: int | None, beat: Mapping[str, Any]) -> None:
         """Since when the worker is away, and since when it does what it does."""

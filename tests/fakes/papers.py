@@ -11,7 +11,7 @@ from app.home.home import Home
 from engine.control.config import active, checked, row_of
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
-from engine.live import config_event as plan
+from engine.live import config_event
 from engine.live.controls import Watch
 from engine.live.feed import Feed, Span, load, series_of
 from engine.live.loop import Loop
@@ -50,7 +50,7 @@ def span() -> Span:
 
 def feed_of(home: Home) -> Feed:
     """All its bars."""
-    names = plan.instruments(active(home.engine)[1])
+    names = config_event.instruments(active(home.engine)[1])
     return load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span(), "recorded")
 
 
@@ -58,7 +58,7 @@ def loop_of(home: Home, feed: Feed, book: Any = None, watch: Watch | None = None
     """A loop that has opened the home's journal and walks the bars; close its journal before the next one."""
 
     def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-        return plan.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+        return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
 
     journal = Journal(home.desk_journal, "worker")
     loop = Loop(journal, watch or Watch(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from engine.book.book import plain_of
 from engine.book.replay import fold
+from engine.book.snapshot import plain_of
 from engine.control import halt
 from engine.core.ledger import open_lots
 from engine.errors import JournalBroken

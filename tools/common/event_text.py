@@ -6,9 +6,9 @@ What comes from outside is cleaned; a kind that has no words of its own is told 
 from collections.abc import Mapping
 from typing import Any
 
+from engine.clock import utc
 from engine.store.chain import Event
 from tools.common.contract import Value, clean
-from tools.common.time_words import said
 
 TOLD_MAX = 240
 
@@ -31,7 +31,7 @@ def _words(e: Event) -> str:
     b = e.body
     match kind_of(e):
         case "bar":
-            words = f"the bars of {len(b['bars'])} instruments that closed at {said(b['close_ms'])}" + _without_price(b["bars"])
+            words = f"the bars of {len(b['bars'])} instruments that closed at {utc(b['close_ms'])}" + _without_price(b["bars"])
         case "fill":
             why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
             pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
@@ -47,7 +47,7 @@ def _words(e: Event) -> str:
             held = sum("position" in sleeve for sleeve in b["sleeves"].values())
             words = f"equity {b['equity']:,.2f}, {held} open positions, desk {b['state']}"
         case "snapshot":
-            words = f"the desk's whole state after the bar of {said(b['close_ms'])}"
+            words = f"the desk's whole state after the bar of {utc(b['close_ms'])}"
         case "decision":
             words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
         case "funding":
@@ -68,7 +68,7 @@ def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
     """What concerns more than an order: breakers, halts, configurations."""
     name = b.get("sleeve") or "the desk"
     if kind == "breaker":
-        until = f" until {said(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
+        until = f" until {utc(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
         return f"{name}: breaker {b.get('breaker', '?')} tripped{until}"
     if kind == "halt":
         by = b.get("by")

@@ -15,7 +15,6 @@ from tools.common.contract import ToolContext, clean
 JOBS_RUNNING_MAX, JOBS_QUEUED_MAX = 1, 3
 JOBS_MAX = JOBS_RUNNING_MAX + JOBS_QUEUED_MAX
 NOTES_DAY_MAX = 20
-DAY_MS = 86_400_000
 RECORD_MAX, DEPTH_MAX, WIDTH_MAX = 2000, 6, 30  # of a call's arguments in the journal
 
 # shapes of keys that people paste into a chat by mistake: never kept in a journal

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.clock import utc
 from engine.store.chain import Event
 from engine.watch.window import Line
 from tools.common.event_text import kind_of, told
-from tools.common.time_words import said
 
 # keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
 _REFUSAL = re.compile(
@@ -37,7 +37,7 @@ class Stretch:
         """In words."""
         if self.count == 1:
             return told(self.first)
-        return f"{told(self.first)} (at {self.count} bars, the last {said(self.last.t_event_ms)}, d-{self.last.seq})"
+        return f"{told(self.first)} (at {self.count} bars, the last {utc(self.last.t_event_ms)}, d-{self.last.seq})"
 
 
 def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:

@@ -5,11 +5,11 @@ the first moment that is outside: all of 2025 is start 2025, end 2026.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from engine.clock import DAY_MS, utc
 from engine.errors import BadInput
 
-DAY_MS = 86_400_000
 _SPAN_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
 _FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
@@ -45,12 +45,5 @@ def window(since: str | None, until: str | None, desk_ms: int | None, default: s
     else:
         end = desk_ms + 1
     if end <= start:
-        raise BadInput(f"the window is empty or reversed: {said(start)} to {said(end)}")
+        raise BadInput(f"the window is empty or reversed: {utc(start)} to {utc(end)}")
     return start, end
-
-
-def said(ms: int | None) -> str:
-    """`2025-03-04 05:15Z`; a dash for none."""
-    if ms is None:
-        return "-"
-    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=ms)).strftime("%Y-%m-%d %H:%MZ")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home
-from app.notify import deliveries as alerts
+from app.notify import deliveries
 from app.slack.actions import NOT_LISTED
 from app.slack.signed_http import handle
 from app.slack.sink import Slack, connect
@@ -56,8 +56,8 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     """The card shows diff, direction, worst case and evidence; only what tightens can be approved here."""
     proposed(home)
     proposed(home, "eth-trend", stop_atr=3.0, risk_max_frac=0.02, leverage_max=4.0)
-    alerts.cards(home, ["slack"], now_ms())
-    assert alerts.deliver(home, [slack], now_ms()) == 2
+    deliveries.cards(home, ["slack"], now_ms())
+    assert deliveries.deliver(home, [slack], now_ms()) == 2
     cards = {json.dumps(body["blocks"]): body for body in server.posted()}
     pause, looser = sorted(cards, key=lambda text: "eth-trend" in text)
     assert '"approve"' in pause
@@ -66,8 +66,8 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     assert "tab=proposals&proposal=prop-2" in looser
     for words in ("leverage_max: 3.0 -> 4.0", "Worst case", "Evidence, base", "Sharpe 1.5", "LOOSENS"):
         assert words in looser
-    alerts.cards(home, ["slack"], now_ms())
-    assert alerts.deliver(home, [slack], now_ms()) == 0
+    deliveries.cards(home, ["slack"], now_ms())
+    assert deliveries.deliver(home, [slack], now_ms()) == 0
 
 
 def test_a_click_through_socket_mode_decides_and_changes_the_card(
@@ -75,8 +75,8 @@ def test_a_click_through_socket_mode_decides_and_changes_the_card(
 ) -> None:
     """Approved under the listed person with assurance slack; acknowledged; the card loses its buttons."""
     row = proposed(home)
-    alerts.cards(home, ["slack"], now_ms())
-    alerts.deliver(home, [slack], now_ms())
+    deliveries.cards(home, ["slack"], now_ms())
+    deliveries.deliver(home, [slack], now_ms())
     server.send("interactive", server.click(ANN, "approve", value_of(row)), "e-1")
     server.wait_ack("e-1")
     changed = server.wait("chat.update")[0]
@@ -248,8 +248,8 @@ def test_the_line_comes_back_when_slack_hangs_up(home: Home, slack: Slack, serve
 def test_a_click_while_slack_is_down_decides_and_the_answer_is_kept(home: Home, slack: Slack, server: SlackServer) -> None:
     """The decision stands; what could not be said is a failed delivery; the card is brought up to date later."""
     row = proposed(home)
-    alerts.cards(home, ["slack"], now_ms())
-    alerts.deliver(home, [slack], now_ms())
+    deliveries.cards(home, ["slack"], now_ms())
+    deliveries.deliver(home, [slack], now_ms())
     server.error = "invalid_auth"
     press(home, slack, server, ANN, "approve", value_of(row))
     assert get(home.engine, row.id).state == "applied"
@@ -275,8 +275,8 @@ def test_no_text_of_others_takes_effect_in_slack(home: Home, slack: Slack, serve
     """Mentions, links, formats and control characters of a rationale arrive as text Slack does not interpret."""
     hostile = "<!channel> <https://evil.invalid|click> *bold* <@U0ANN> \u202egnp\x1b[31m ```x``` &amp;"
     proposed(home, rationale=hostile)
-    alerts.cards(home, ["slack"], now_ms())
-    alerts.deliver(home, [slack], now_ms())
+    deliveries.cards(home, ["slack"], now_ms())
+    deliveries.deliver(home, [slack], now_ms())
     (body,) = server.posted()
     for block in body["blocks"]:
         for text in [block.get("text"), *[e.get("text", e) for e in block.get("elements", [])]]:
@@ -293,9 +293,9 @@ def test_no_token_is_written_anywhere(home: Home, slack: Slack, server: SlackSer
     """Rows, journals, logs and errors hold none of the three secrets, also when Slack refuses the token."""
     caplog.set_level(logging.DEBUG)
     row = proposed(home)
-    alerts.cards(home, ["slack"], now_ms())
+    deliveries.cards(home, ["slack"], now_ms())
     server.error = "invalid_auth"
-    alerts.deliver(home, [slack], now_ms())
+    deliveries.deliver(home, [slack], now_ms())
     server.error = ""
     press(home, slack, server, ANN, "approve", value_of(row))
     server.wait("chat.postEphemeral")

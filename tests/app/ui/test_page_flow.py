@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.processes.supervisor import beat_of
 from engine.control import halt
+from engine.watch.heartbeat import heartbeat_of
 from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.papers import furnished
 
@@ -27,7 +27,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     made = Place(furnished(tmp_path_factory.mktemp("flow") / "home", 45))
     with started(made, "up", "--bars-per-second", "4"):
-        until(lambda: beat_of(made.home).get("phase") == "running", "the worker never ran")
+        until(lambda: heartbeat_of(made.home).get("phase") == "running", "the worker never ran")
         until(made.listens, "API or page never listened")
         yield made
 
@@ -158,7 +158,7 @@ def test_halt_and_release(page: Any, desk: Place) -> None:
     assert desk.command("status")["halt"]["halted"]
     page.goto(f"{desk.page}?tab=desk")
     page.get_by_text("HALTED by vera").wait_for()
-    until(lambda: beat_of(desk.home).get("halted"), "the worker did not follow the halt")
+    until(lambda: heartbeat_of(desk.home).get("halted"), "the worker did not follow the halt")
     page.get_by_role("button", name="Release", exact=True).click()
     page.get_by_label("Why it is safe again").fill("checked by hand")
     page.locator(".st-key-release_now button").click()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.processes.supervisor import beat_of
+from engine.watch.heartbeat import heartbeat_of
 from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
 from tests.fakes.model_plays import Play
 from tests.fakes.model_server import ModelServer
@@ -33,7 +33,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         toml = place.home / "desk.toml"
         toml.write_text(toml.read_text() + PRICED.format(url=server.url, prices=request.param))
         with started(place, "up", "--bars-per-second", "4"):
-            until(lambda: beat_of(place.home).get("phase") == "running", "the worker never ran")
+            until(lambda: heartbeat_of(place.home).get("phase") == "running", "the worker never ran")
             until(place.listens, "API or page never listened")
             yield place, bool(request.param), server
 

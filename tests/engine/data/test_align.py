@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from engine.clock import timeframe_ms
 from engine.data.align import WAY_OUT, market_of
-from engine.data.catalog import Catalog, timeframe_ms
+from engine.data.catalog import Catalog
 from engine.data.checks import refusals
 from engine.data.gaps import hole_spans
 from engine.errors import BadInput, DataError

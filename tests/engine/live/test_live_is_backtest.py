@@ -12,7 +12,7 @@ from engine.book.transitions import specs_of
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
-from engine.live import config_event as plan
+from engine.live import config_event
 from engine.live.controls import Watch
 from engine.live.feed import Feed, Span, begin_at, load, series_of
 from engine.live.loop import Loop
@@ -29,7 +29,7 @@ def recorded(own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch)
     """A home on recorded bars, and its feed: the month that a new desk replays."""
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)
-    series = series_of(home.catalog, plan.instruments(active(home.engine)[1]), "15m")
+    series = series_of(home.catalog, config_event.instruments(active(home.engine)[1]), "15m")
     return home, load(home.catalog, series, BAR_MS, begin_at(series, BAR_MS, DAYS), "recorded")
 
 
@@ -41,8 +41,8 @@ def cut(signals: Signals, part: slice) -> Signals:
 def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     """The backtest's way: whole histories, the compiled kernel."""
     version, config = active(home.engine)
-    body = plan.body_of(config, version, "", home.desk.limits, home.desk.overrides(), home.strategies)
-    legs = [plan.leg_of(spec, home.strategies) for spec in specs_of(body)]
+    body = config_event.body_of(config, version, "", home.desk.limits, home.desk.overrides(), home.strategies)
+    legs = [config_event.leg_of(spec, home.strategies) for spec in specs_of(body)]
     part = slice(feed.first, feed.first + bars)
     signals = [cut(signals_of(leg.strategy, leg.params, feed.frame(leg.instrument), leg.costs, leg.side), part) for leg in legs]
     m = feed.span
@@ -105,7 +105,7 @@ def loop_of_recorded(home: Any, feed: Feed) -> Any:
     """The loop of a recorded desk at its start."""
 
     def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-        return plan.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+        return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
 
     watch = Watch(home.path, home.engine)
     loop = Loop(Journal(home.desk_journal, "worker"), watch, home.strategies, body_of, lambda: WALL_MS)
@@ -123,8 +123,8 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
     config = active(home.engine)[1]
     sleeve = config.sleeves[0].model_copy(update={"strategy": name, "params": {}})
     one = config.having(sleeve)
-    body = plan.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
-    leg = plan.leg_of(specs_of(body)[0], home.strategies)
+    body = config_event.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
+    leg = config_event.leg_of(specs_of(body)[0], home.strategies)
     frame = feed.frame(leg.instrument)
     voice = Voice(leg, frame, feed.first)
     rng = np.random.default_rng(5)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
-from engine.book.book import plain_of
 from engine.book.replay import fold
+from engine.book.snapshot import plain_of
 from engine.book.transitions import PAUSED
 from engine.control import halt
 from engine.control.config import active_version

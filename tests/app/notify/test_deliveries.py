@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from app.home.home import Home, open_home
-from app.notify import deliveries as alerts
+from app.notify import deliveries
 from app.processes.scheduler import Schedules
 from engine.control import halt, proposals
 from engine.store import db
@@ -66,10 +66,10 @@ class Kept:
     name = "slack"
 
     def __init__(self) -> None:
-        self.got: list[alerts.Message] = []
-        self.fault: alerts.Undelivered | None = None
+        self.got: list[deliveries.Message] = []
+        self.fault: deliveries.Undelivered | None = None
 
-    def send(self, home: Home, message: alerts.Message) -> str:
+    def send(self, home: Home, message: deliveries.Message) -> str:
         """Take it, unless told not to."""
         if self.fault is not None:
             raise self.fault
@@ -138,13 +138,13 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
 def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last thirty days of recorded BTC, ETH and SOL bars through the default desk: no page."""
     from engine.control.config import active
-    from engine.live import config_event as plan
+    from engine.live import config_event
     from engine.live.feed import begin_at, load, series_of
     from tests.fakes import papers
 
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)
-    series = series_of(home.catalog, plan.instruments(active(home.engine)[1]), "15m")
+    series = series_of(home.catalog, config_event.instruments(active(home.engine)[1]), "15m")
     found = begin_at(series, papers.BAR_MS, 30)
     monkeypatch.setattr(papers, "span", lambda: found._replace(first_ms=found.replay_until_ms - 5 * papers.BAR_MS))
     monkeypatch.setattr(papers, "feed_of", lambda _: load(home.catalog, series, papers.BAR_MS, papers.span(), "recorded"))
@@ -280,7 +280,7 @@ def test_a_watch_without_its_database_tells_the_sinks_and_the_terminal(bench: Be
 
 def test_a_sink_that_fails_is_asked_a_bounded_number_of_times_and_it_shows(bench: Bench, sink: Kept) -> None:
     """Given up after eight tries; the row says why; an alert says so on the page alone; it is over when one gets through."""
-    sink.fault = alerts.Undelivered("chat.postMessage: timeout")
+    sink.fault = deliveries.Undelivered("chat.postMessage: timeout")
     bench.pass_time(40, bars=False)
     bench.pass_time(700, bars=False)
     (first, *_) = deliveries_of(bench.home.engine, newest(bench, "bars"))
@@ -294,26 +294,26 @@ def test_a_sink_that_fails_is_asked_a_bounded_number_of_times_and_it_shows(bench
 
 def test_what_asking_again_cannot_mend_is_given_up_at_once(bench: Bench, sink: Kept) -> None:
     """A revoked token."""
-    sink.fault = alerts.Undelivered("chat.postMessage: token_revoked", final=True)
+    sink.fault = deliveries.Undelivered("chat.postMessage: token_revoked", final=True)
     bench.pass_time(45, bars=False)
     assert deliveries_of(bench.home.engine, newest(bench, "bars"))[0].attempts == 1
 
 
 def test_two_threads_bring_a_message_once(bench: Bench, sink: Kept) -> None:
     """The claim is one row of the database."""
-    alerts.owe(bench.home, "prop-9", "card", ["slack"], bench.now_ms)
+    deliveries.owe(bench.home, "prop-9", "card", ["slack"], bench.now_ms)
     row = proposed(bench.home)
-    alerts.cards(bench.home, ["slack"], bench.now_ms + MINUTE * 10_000_000)
+    deliveries.cards(bench.home, ["slack"], bench.now_ms + MINUTE * 10_000_000)
     with db.write(bench.home.engine) as session:
         for delivery in session.exec(select(Delivery)).all():
             delivery.due_ms = 0
             session.add(delivery)
-    alerts.owe(bench.home, row.id, "card", ["slack"], 0)
+    deliveries.owe(bench.home, row.id, "card", ["slack"], 0)
     gate = threading.Barrier(4)
 
     def bring() -> None:
         gate.wait()
-        alerts.deliver(bench.home, [sink], bench.now_ms)
+        deliveries.deliver(bench.home, [sink], bench.now_ms)
 
     threads = [threading.Thread(target=bring) for _ in range(4)]
     for thread in threads:

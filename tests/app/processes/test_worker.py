@@ -14,11 +14,11 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.children import allowed, worker_command
-from app.processes.supervisor import beat_of
-from engine.book.book import plain_of
 from engine.book.replay import fold
+from engine.book.snapshot import plain_of
 from engine.control import halt
 from engine.store.journal import journal_hash, read, verify
+from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 
 DAYS = 45  # 15 that warm up, 15 of replay, 15 more
@@ -51,12 +51,12 @@ def whole(home: Path, **more: str) -> str:
 def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
     """What the worker says of itself once it is in that phase."""
     for _ in range(int(WAIT_S / 0.05)):
-        said = beat_of(home)
+        said = heartbeat_of(home)
         if said.get("pid") == process.pid and said.get("phase") == wanted:
             return said
         assert process.poll() is None, process.stderr.read()
         select.select([], [], [], 0.05)
-    raise AssertionError(f"never {wanted}: {beat_of(home)}")
+    raise AssertionError(f"never {wanted}: {heartbeat_of(home)}")
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     process = started(furnished_home, "--bars-per-second", "200")
     phase(furnished_home, process, "running")
     halt.set(furnished_home, "a test", {"name": "ann"}, WALL_MS)
-    while beat_of(furnished_home).get("state") != "halted":
+    while heartbeat_of(furnished_home).get("state") != "halted":
         assert process.poll() is None
         select.select([], [], [], 0.02)
     process.kill()
@@ -154,10 +154,10 @@ def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(furnished_home: Pa
     assert "End of the synthetic bars" in said["note"]
     if said["positions"]:
         halt.set(furnished_home, "late", {"name": "ann"}, WALL_MS)
-        while "none has come" not in beat_of(furnished_home).get("note", ""):
+        while "none has come" not in heartbeat_of(furnished_home).get("note", ""):
             assert process.poll() is None
             select.select([], [], [], 0.02)
-        assert beat_of(furnished_home)["state"] == "flattening"
+        assert heartbeat_of(furnished_home)["state"] == "flattening"
     process.send_signal(signal.SIGTERM)
     ended(process)
 
@@ -168,7 +168,7 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_h
     process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     reconfigured(home, "sol-reversion", stop_atr=3.5)
-    while beat_of(furnished_home).get("version") != 2:
+    while heartbeat_of(furnished_home).get("version") != 2:
         assert process.poll() is None
         select.select([], [], [], 0.02)
     process.send_signal(signal.SIGTERM)
@@ -186,7 +186,7 @@ def test_bars_that_come_later_are_walked_on(furnished_home: Path) -> None:
         draft = furnished_home / "data" / "synthetic" / f".{path.name}"
         draft.write_bytes(path.read_bytes())
         draft.replace(draft.with_name(path.name))
-    while beat_of(furnished_home)["bars"] < bars + 96:
+    while heartbeat_of(furnished_home)["bars"] < bars + 96:
         assert process.poll() is None, process.stderr.read()
         select.select([], [], [], 0.05)
     process.send_signal(signal.SIGTERM)

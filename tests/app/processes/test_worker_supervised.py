@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from app.home.home import open_home
-from app.processes.supervisor import beat_of, lines_of
+from app.processes.supervisor import lines_of
 from engine.store.journal import verify
+from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import WALL_MS, furnished
 
 WAIT_S = 60.0
@@ -65,7 +66,7 @@ def desk(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subp
         text=True,
         start_new_session=True,
     )
-    until(lambda: beat_of(own_home).get("phase") == "running", "the worker never ran")
+    until(lambda: heartbeat_of(own_home).get("phase") == "running", "the worker never ran")
     yield up, own_home
     if up.poll() is None:
         up.kill()
@@ -74,14 +75,14 @@ def desk(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subp
 
 def pid_of(home: Path) -> int:
     """The worker's."""
-    return int(beat_of(home)["pid"])
+    return int(heartbeat_of(home)["pid"])
 
 
 def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk) -> None:
     """Few plain lines, the commands to type next, exit 0, no process left, the journal whole."""
     up, home = desk
-    worker, bars = pid_of(home), beat_of(home)["bars"]
-    until(lambda: beat_of(home)["bars"] > bars + 10, "no bars came")  # two seconds: it has spoken by then
+    worker, bars = pid_of(home), heartbeat_of(home)["bars"]
+    until(lambda: heartbeat_of(home)["bars"] > bars + 10, "no bars came")  # two seconds: it has spoken by then
     up.send_signal(signal.SIGINT)
     said, _ = up.communicate(timeout=WAIT_S)
     assert up.returncode == 0
@@ -97,17 +98,17 @@ def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk) -> None:
         assert words in said
     assert len(said.splitlines()) < 25
     assert not alive(worker)
-    assert beat_of(home)["phase"] == "stopped"
+    assert heartbeat_of(home)["phase"] == "stopped"
     assert verify(home / "journal" / "desk.jsonl").ok
 
 
 def test_a_dead_worker_comes_back_and_is_reported(desk) -> None:
     """kill -9: another process, the same desk."""
     up, home = desk
-    worker, bars = pid_of(home), beat_of(home)["bars"]
+    worker, bars = pid_of(home), heartbeat_of(home)["bars"]
     os.kill(worker, signal.SIGKILL)
-    until(lambda: pid_of(home) != worker and beat_of(home)["phase"] == "running", "no new worker came")
-    assert beat_of(home)["bars"] >= bars
+    until(lambda: pid_of(home) != worker and heartbeat_of(home)["phase"] == "running", "no new worker came")
+    assert heartbeat_of(home)["bars"] >= bars
     up.send_signal(signal.SIGTERM)
     said, _ = up.communicate(timeout=WAIT_S)
     assert "was killed by signal 9" in said
@@ -136,7 +137,7 @@ def test_the_second_terminal_works_while_it_runs(desk) -> None:
     assert len(again.stderr.strip().splitlines()) == 1
     assert "already runs" in again.stderr
     assert nightdesk("halt", "--reason", "trying", "--as", "ann").returncode == 0
-    until(lambda: beat_of(home).get("halted"), "the halt was not honoured")
+    until(lambda: heartbeat_of(home).get("halted"), "the halt was not honoured")
     assert nightdesk("doctor").returncode == 1
 
 
@@ -178,8 +179,8 @@ def test_a_worker_that_died_with_an_open_position_is_no_safe_desk(desk) -> None:
     up, home = desk
     up.kill()
     up.wait(WAIT_S)
-    until(lambda: beat_of(home)["phase"] == "stopped", "no clean stop")
-    (home / "worker.json").write_text(json.dumps({**beat_of(home), "phase": "running"}))
+    until(lambda: heartbeat_of(home)["phase"] == "stopped", "no clean stop")
+    (home / "worker.json").write_text(json.dumps({**heartbeat_of(home), "phase": "running"}))
     assert nightdesk("doctor").returncode == 1
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.data.catalog import Catalog, sha256_of, timeframe_ms
+from engine.clock import timeframe_ms
+from engine.data.catalog import Catalog, sha256_of
 from engine.errors import BadInput, DataError
 
 STEP = 900_000

@@ -9,7 +9,7 @@ import typer
 from agents.endpoints import Endpoint, endpoints, is_local, privacy_sentence
 from agents.probe import CODE_WORD, PRICE, probe, works
 from app.cli import models
-from tests.agents.wires.conftest import KEY
+from tests.agents.formats.conftest import KEY
 from tests.fakes.model_server import Fail, ModelServer, Say, Step
 
 

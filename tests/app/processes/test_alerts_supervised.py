@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from app.processes.supervisor import beat_of
 from engine.control import halt
+from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import furnished
 from tests.fakes.slack_desks import ANN, slack_home
 from tests.fakes.slack_server import APP, BOT, SECRET, SlackServer
@@ -71,7 +71,7 @@ def desk(own_home: Path, server: SlackServer, monkeypatch: pytest.MonkeyPatch) -
     environment = {**os.environ, **server.environment()}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
     up = subprocess.Popen([*NIGHTDESK, "up", "--bars-per-second", "2"], env=environment, **pipes)
-    until(lambda: beat_of(own_home).get("phase") == "running", "the worker never ran")
+    until(lambda: heartbeat_of(own_home).get("phase") == "running", "the worker never ran")
     server.wait_line()
     yield up, own_home
     if up.poll() is None:
@@ -89,13 +89,13 @@ def test_a_killed_worker_is_paged_and_halt_works_while_the_api_stands_still(desk
     stopped = [pid for pid, line in children_of(up.pid).items() if "app.api" in line]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
-    os.kill(int(beat_of(home)["pid"]), signal.SIGKILL)
+    os.kill(int(heartbeat_of(home)["pid"]), signal.SIGKILL)
     page = server.wait_for(lambda body: "killed by signal 9" in json.dumps(body))
     assert "PAGE" in page["text"]
     server.send("slash_commands", server.slash(ANN, "too odd"), "h-1")
     assert "HALTED" in server.wait_ack("h-1")["text"]
     assert halt.read(home).reason == "too odd"
-    until(lambda: beat_of(home).get("halted"), "the worker did not follow")
+    until(lambda: heartbeat_of(home).get("halted"), "the worker did not follow")
     listed = subprocess.run([*NIGHTDESK, "alerts", "list", "--json"], capture_output=True, text=True, timeout=WAIT_S, check=True)
     worker = [item for item in json.loads(listed.stdout)["items"] if item["kind"] == "worker"]
     assert len(worker) == 1

@@ -8,7 +8,7 @@ import pytest
 from app.home.home import Home, open_home
 from engine.control.config import active, checked, row_of
 from engine.errors import StrategyError
-from engine.live import signal_source as signals
+from engine.live import signal_source
 from engine.live.loop import Loop
 from engine.live.signal_source import limited
 from engine.store import db
@@ -103,7 +103,7 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
 
 def test_a_strategy_that_never_ends_is_cut_off(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
     """The other sleeves get their bar."""
-    monkeypatch.setattr(signals, "LIMIT_S", 0.05)
+    monkeypatch.setattr(signal_source, "LIMIT_S", 0.05)
     loop = loop_of(with_own(home, ENDLESS), feed_of(home))
     loops.append(loop)
     walked(loop, 2)

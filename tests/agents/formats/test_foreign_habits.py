@@ -12,8 +12,8 @@ from agents.formats.text import circling
 from agents.model import Message, ModelDown, Usage
 from agents.probe import probe
 from agents.roster import role
-from tests.agents.wires.conftest import KEY, Kept
-from tests.agents.wires.test_probe import at
+from tests.agents.formats.conftest import KEY, Kept
+from tests.agents.formats.test_probe import at
 from tests.fakes.model_server import Fail, Json, ModelServer, Raw, Say, Step
 
 Making = Callable[..., WireModel]

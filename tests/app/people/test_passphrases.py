@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from app.people import approvals
-from app.people import passphrases as tries
+from app.people import approvals, passphrases
 from app.people.identity import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
@@ -62,7 +61,7 @@ def test_the_sixth_try_waits_and_a_right_one_after_the_wait_clears_it(home: Home
 
 def test_the_wait_doubles_up_to_an_hour(home: Home) -> None:
     """Each wrong one after a wait makes the next wait longer; trying while it lasts does not."""
-    assert [tries.wait_ms(n) for n in (4, 5, 6, 7, 11, 12, 40, 4_000_000)] == [
+    assert [passphrases.wait_ms(n) for n in (4, 5, 6, 7, 11, 12, 40, 4_000_000)] == [
         0,
         30_000,
         60_000,
@@ -86,8 +85,8 @@ def test_one_persons_failures_lock_nobody_else(home: Home) -> None:
     wrong(home, "ann", 5)
     assert release(home, "bob", WORD, NOW + 1).reason == "stop"
     with pytest.raises(Refused, match="was not looked at"):
-        tries.require_free(home.engine, "ann", NOW + 1)
-    tries.require_free(home.engine, "bob", NOW + 1)
+        passphrases.require_free(home.engine, "ann", NOW + 1)
+    passphrases.require_free(home.engine, "bob", NOW + 1)
 
 
 def test_halting_is_never_locked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +124,8 @@ def test_another_process_knows(home: Home) -> None:
     """The count lies in the database: a process that was just started does not look at the sixth either."""
     wrong(home, "ann", 5)
     code = (
-        "from app.home.home import open_home; from app.people.passphrases import prove; from app.people.identity import read_people\n"
+        "from app.home.home import open_home; from app.people.passphrases import prove\n"
+        "from app.people.identity import read_people\n"
         f"home = open_home(); prove(home.engine, 'ann', read_people(home.path)['ann'], {WORD!r}, {NOW + 5})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
@@ -135,12 +135,12 @@ def test_another_process_knows(home: Home) -> None:
 def test_a_hundred_at_once_are_looked_at_five_times(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A try is counted before its word is looked at: guessing in parallel gains nothing."""
     looked: list[str] = []
-    monkeypatch.setattr(tries, "fits", lambda word, _stored: looked.append(word) or False)
+    monkeypatch.setattr(passphrases, "fits", lambda word, _stored: looked.append(word) or False)
     entry = read_people(home.path)["ann"]
 
     def guess() -> None:
         with pytest.raises(Refused):
-            tries.prove(home.engine, "ann", entry, "xyzzy plugh", NOW)
+            passphrases.prove(home.engine, "ann", entry, "xyzzy plugh", NOW)
 
     threads = [threading.Thread(target=guess) for _ in range(24)]
     for thread in threads:

@@ -13,7 +13,7 @@ from agents.model import OverBudget, Prices
 from agents.spending import Limits
 from engine.store import db
 from engine.store.tables import Turn
-from tests.agents.wires.conftest import KEY
+from tests.agents.formats.conftest import KEY
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 from tests.fakes.offices import NOW_MS, FakeOffice
 

@@ -11,7 +11,7 @@ import pytest
 from agents.formats.model import WireModel
 from agents.model import Message, ModelDown, OverBudget
 from agents.roster import role
-from tests.agents.wires.conftest import KEY, Kept
+from tests.agents.formats.conftest import KEY, Kept
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 
 Making = Callable[..., WireModel]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
-from engine.book.book import plain, plain_of, restored
 from engine.book.replay import fold, since_snapshot
+from engine.book.snapshot import plain, plain_of, restored
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
 from engine.store.chain import end_of

@@ -1,0 +1,83 @@
+"""The book as a snapshot's JSON and back, bit for bit. Called by transitions (writes), replay (reads) and the tests."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+from engine.book.book import Book, Spec
+from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
+
+
+def plain(value: Any) -> Any:
+    """A NamedTuple, list or number as JSON that `restored` turns back to the same bits; NaN is null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+@cache
+def _hints(kind: Any) -> tuple[Any, ...]:
+    return tuple(get_type_hints(kind).values())
+
+
+def restored(kind: Any, data: Any) -> Any:
+    """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `plain` has written.
+
+    A NamedTuple may be written as a list, or as an object by its field names.
+    """
+    if kind is float:
+        return math.nan if data is None else float(data)
+    if kind is int:
+        return int(data)
+    if get_origin(kind) is tuple:
+        return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
+    items = [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
+    return kind(*(restored(part, item) for part, item in zip(_hints(kind), items, strict=True)))
+
+
+def plain_of(book: Book) -> dict[str, Any]:
+    """The whole book as a snapshot's body."""
+    return {
+        "start": book.start,
+        "version": book.version,
+        "config": book.config,
+        "specs": [[spec.version, spec.source] for spec in book.specs],
+        "waiting": [spec and [spec.version, spec.source] for spec in book.waiting],
+        "sleeves": plain(book.sleeves),
+        "desk": plain(book.desk),
+        "ring": plain(book.ring),
+        "lifted": book.lifted,
+        "bars": plain(book.bars),
+        "features": book.features,
+        "close_ms": book.close_ms,
+        "count": book.count,
+        "unclear": book.unclear,
+        "tripped_ms": book.tripped_ms,
+        "halt": book.halt,
+    }
+
+
+def of_plain(body: Mapping[str, Any]) -> Book:
+    """The book that a snapshot holds."""
+    return Book(
+        start=dict(body["start"]),
+        version=body["version"],
+        config=dict(body["config"]),
+        limits=restored(Limits, body["config"]["limits"]),
+        specs=[_spec(item) for item in body["specs"]],
+        waiting=[item and _spec(item) for item in body["waiting"]],
+        sleeves=[restored(Sleeve, item) for item in body["sleeves"]],
+        desk=restored(Desk, body["desk"]),
+        ring=[restored(float, item) for item in body["ring"]],
+        lifted=list(body["lifted"]),
+        bars=[restored(Bar, item) for item in body["bars"]],
+        **{name: body[name] for name in ("features", "close_ms", "count", "unclear", "tripped_ms", "halt")},
+    )
+
+
+def _spec(item: Sequence[Any]) -> Spec:
+    version, source = item
+    return Spec(version, restored(Rules, source["rules"]), bool(source["paused"]), dict(source))

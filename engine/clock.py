@@ -1,0 +1,35 @@
+"""Units of time and the one way to print it. Used everywhere: the core declares the units, this module spells them.
+
+Times are UTC milliseconds (`*_ms`). `utc` is how every screen, answer, message and error writes one.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from engine.core.state import DAY_MS, HOUR_MS, MINUTE_MS
+from engine.errors import BadInput
+
+__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "timeframe_ms", "utc", "utc_day"]
+
+UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def timeframe_ms(text: str) -> int:
+    """`15m` -> 900000. Raises BadInput for anything that is not a number with m, h, d or w."""
+    if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
+        raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m, 1h, 4h or 1d")
+    return int(text[:-1]) * UNITS_MS[text[-1]]
+
+
+def utc(ms: float | None) -> str:
+    """`2025-03-04 05:15Z`, with seconds when there are some; a dash for None."""
+    if ms is None:
+        return "-"
+    when = EPOCH + timedelta(milliseconds=ms)
+    return when.strftime("%Y-%m-%d %H:%M:%SZ" if when.second else "%Y-%m-%d %H:%MZ")
+
+
+def utc_day(ms: float) -> str:
+    """The UTC day, `2025-03-04`."""
+    return (EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%d")

@@ -1,0 +1,19 @@
+"""The worker's heartbeat: what it last said about itself, once a second. Standard library alone.
+
+Written by app.processes.worker; read by the supervisor, health, the observer, desk views and metrics.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FILE = "worker.json"  # in the home
+
+
+def heartbeat_of(home: Path) -> dict[str, Any]:
+    """The heartbeat of a home's worker; empty when nothing readable is there."""
+    try:
+        body = json.loads((home / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return body if isinstance(body, dict) else {}
