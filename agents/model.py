@@ -1,4 +1,4 @@
-"""The one port to a language model. Called by agents/nodes.py; agents/offline and agents/wires implement it.
+"""The one port to a language model. Called by agents/nodes.py; agents/offline and agents/formats implement it.
 
 Messages in, a Reply out: text, tool calls, or both. `Message.data` is what code knows about a message (the desk's
 vocabulary, a tool's whole result); it is read by the offline model and never leaves the process. `Message.raw` is what a

@@ -1,4 +1,4 @@
-"""What can go wrong between us and an endpoint, as one kind of error that says whether to try again. Used by agents/wires.
+"""What can go wrong between us and an endpoint, as one kind of error that says whether to try again. Used by agents/formats.
 
 Nothing an endpoint says reaches a person, a log or a journal before the key is taken out of it.
 """

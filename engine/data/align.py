@@ -1,6 +1,6 @@
 """Bars, settlements and mark prices of several instruments on one regular clock: the `Market` that the loops eat.
 
-Called by the backtest, the worker's feed and the replay. Input frames come from store/bars (or data/synthetic); output
+Called by the backtest, the worker's feed and the replay. Input frames come from data/catalog (or data/synthetic); output
 is a handful of arrays where row i is the bar that closes at `close_ms[i]`. Nothing is filled in: a missing bar is NaN,
 missing funding refuses (D4), dirty bars refuse (checks.py), and every choice that was made is said in `notes`.
 """
@@ -50,7 +50,7 @@ def market_of(
     """Join frames by instrument into one market with from_ms <= bar open < to_ms.
 
     bars: ts (open, UTC ms), open, high, low, close, volume; funding: ts (whole minutes, no doubles), rate, as
-    store/bars returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
+    data/catalog returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
     Raises BadInput for reversed dates, DataError for an empty span, dirty bars, and settlements that are missing.
     """
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:

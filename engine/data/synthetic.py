@@ -57,7 +57,7 @@ COINS = {
 def synthetic(
     symbols: Sequence[str], timeframe_ms: int, from_ms: int, bars: int, seed: int
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """(bars, funding) by symbol: ts, open, high, low, close, volume (as store/bars gives them); ts, rate.
+    """(bars, funding) by symbol: ts, open, high, low, close, volume (as data/catalog gives them); ts, rate.
 
     from_ms is on the grid of timeframe_ms. Raises BadInput for a symbol without figures and for a span of no bars.
     """

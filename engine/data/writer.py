@@ -12,7 +12,7 @@ import polars as pl
 
 from engine.errors import BadInput
 
-ORIGIN = "nightdesk_source"  # recorded | pulled | synthetic; store/bars reads it from the footer
+ORIGIN = "nightdesk_source"  # recorded | pulled | synthetic; data/catalog reads it from the footer
 
 
 def file_name(venue: str, symbol: str, market: str, series: str, tag: str = "") -> str:

@@ -30,11 +30,12 @@ DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
 LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
 ENGINE = Path(__file__).resolve().parents[1]
 OWN = (
+    "clock.py",
     "data/align.py",
     "data/gaps.py",
-    "store/bars.py",
-    "sim/bars.py",
-    "sim/plan.py",
+    "data/catalog.py",
+    "data/loading.py",
+    "sim/request.py",
     "sim/backtest.py",
     "sim/trips.py",
     "sim/metrics.py",
