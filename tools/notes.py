@@ -7,12 +7,13 @@ import json
 
 from pydantic import Field
 
+from engine.clock import DAY_MS
 from engine.errors import BadInput, Refused
 from memory import note as notes
 from memory import recall
 from memory.shelf import INBOX, Shelf, ShelfError
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, tool
-from tools.common.limits import DAY_MS, NOTES_DAY_MAX
+from tools.common.limits import NOTES_DAY_MAX
 
 INBOX_MAX = 500  # notes that nobody has looked at: then the inbox is full
 
