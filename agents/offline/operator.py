@@ -18,6 +18,7 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
+from engine.clock import utc
 
 _KINDS = {
     "fill": r"\bfills?\b|\btrad(?:e|es|ed|ing)\b|\bbought\b|\bsold\b|\bentr(?:y|ies)\b|\bexits?\b|\borders?\b",
@@ -95,7 +96,7 @@ def why_not(q: Question) -> Plan:
         return asks_back(f"explain what a sleeve did {when}", which_sleeve(q))
     if at is None and q.words.desk_ms is None:
         return asks_back(f"explain what {sleeve.name} did", "The desk has decided on no bar yet; start it with: nightdesk up")
-    args = {"sleeve": sleeve.name, "at": at or render.instant(q.words.desk_ms or 0).removesuffix("Z").replace(" ", "T")}
+    args = {"sleeve": sleeve.name, "at": at or utc(q.words.desk_ms or 0).removesuffix("Z").replace(" ", "T")}
     (result,) = yield [Ask("explain_event", args)]
     return answer(f"explain what {sleeve.name} did, or why it did nothing, {when}", told(result))
 

@@ -167,7 +167,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     named = ", ".join(f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']}" for x in run["sleeves"])
     lines: list[Any] = [
         Text(f"{named}, {run['timeframe']}", style="bold"),
-        Text(f"{data['source'].upper()} data, {first} to {last}Z, {data['bars']:,} bars"),
+        Text(f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} bars"),
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:

@@ -102,7 +102,7 @@ class Jobs:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-m", PROGRAMS.get(kind, "app.jobs.queue"), job_id],
                 env=environment(self.home, NETWORK if kind in PROGRAMS else ()),
-                cwd=Path(__file__).resolve().parents[1],
+                cwd=Path(__file__).resolve().parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -275,7 +275,7 @@ def next_up(session: Session) -> Job | None:
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 
-def attend(home: Home, job_id: str, kinds: Mapping[str, Kind] | None = None) -> None:
+def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> None:
     """The whole life of a job's process."""
     while (turn := my_turn(home, job_id)) is False:
         time.sleep(TURN_S)
@@ -288,7 +288,7 @@ def attend(home: Home, job_id: str, kinds: Mapping[str, Kind] | None = None) -> 
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
-            result = brief((kinds or KINDS)[kind](home, args, teller(home, job_id)))
+            result = brief((only or KINDS)[kind](home, args, teller(home, job_id)))
     except DeskError as error:
         fail(home, job_id, str(error))
         return

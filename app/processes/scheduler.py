@@ -16,7 +16,7 @@ from app.notify import deliveries
 from app.notify.deliveries import Message, Sink, Undelivered
 from app.slack import sink
 from app.slack.socket_mode import Line
-from engine.clock import DAY_MS
+from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover
@@ -142,7 +142,7 @@ class Schedules:
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""
         now_ms = self.clock()
-        today = handover.day(now_ms)
+        today = utc_day(now_ms)
         text, body = handover.made(self.home.path, self.home.engine, now_ms)
         with db.write(self.home.engine) as session:
             if session.get(Handover, today) is not None:

@@ -12,7 +12,7 @@ import pytest
 from app.cli import main
 from tests.fakes import recordings
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 CONTRACT = {
     "run_id",
     "strategy",
@@ -84,7 +84,7 @@ def test_text_says_what_a_person_needs(cli):
     """Stamp, both scenarios, figures, where the report lies and what to type next."""
     code, said, _ = cli(*ASK, "--from", "2025-01-05", "--to", "2025-01-25")
     assert code == 0
-    for text in ("RECORDED data", "2025-01-05 00:00 to 2025-01-24 23:45Z", "two scenarios", "Sharpe", "fills pessimistic"):
+    for text in ("RECORDED data", "2025-01-05 00:00Z to 2025-01-24 23:45Z", "two scenarios", "Sharpe", "fills pessimistic"):
         assert text in said
     assert "undefined: cagr_frac: fewer than 30 days" in said
     assert "nightdesk rerun r-" in said

@@ -16,7 +16,7 @@ from app.home.settings import DeskToml, read_desk_toml
 from engine.errors import BadInput
 from tests.fakes.model_server import Fail, ModelServer, Say, Step
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
 OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\nwire = "{wire}"\nkey_env = "MY_KEY"\n'
 

@@ -19,7 +19,7 @@ from engine.store.journal import read
 from engine.watch.window import mark_at
 from tests.fakes import recordings
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 BARS = 2_400
 LAST_MS = recordings.FIRST_MS + BARS * recordings.BAR_MS
 WAIT_S = 90.0

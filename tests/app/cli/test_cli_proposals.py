@@ -100,7 +100,7 @@ def test_show_prints_the_whole_card(home: Home) -> None:
         "risk at the stop 0.02 -> 0.02, gross exposure 1.5 -> 1.5, leverage 3 -> 4",
         "r-20231114-00000000     r-20231114-00000001",
         "3.12 %                  2.12 %",
-        "RECORDED data, 2025-01-01 00:00:00Z to 2025-12-31 23:45:00Z, 35040 bars",
+        "RECORDED data, 2025-01-01 00:00Z to 2025-12-31 23:45Z, 35040 bars",
         "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over 365 days",
         "THE TWO CANNOT BE TOLD APART",
         "warning: reward to risk is 1.33",

@@ -14,7 +14,7 @@ import pytest
 from agents.render import safe
 from app.cli import chat, out
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVIL = "a\x1b]0;title\x07b\x1b[2Jc\x1b]8;;http://foreign.example\x1b\\d\x1b]8;;\x1b\\e\x9b2Jf\u202eg"
 STRUCK = ["98,765.43", "41.7 %", "-777", "1,212", "505.5", "333.3", "0.3131"]
 ANSWER = """The equity is ~~98,765.43~~ USDT, up ~~41.7 %~~(this year), x~~-777~~y; also `~~1,212~~`.

@@ -84,7 +84,7 @@ def test_a_settlement_in_a_hole_of_the_bars_is_still_charged() -> None:
 
 def test_no_rates_at_all_refuse_and_say_the_way_out() -> None:
     """Never a silent zero."""
-    with pytest.raises(DataError, match=r"no funding rates for 2025-01-01 00:00 .. 2025-01-01 23:45") as caught:
+    with pytest.raises(DataError, match=r"no funding rates for 2025-01-01 00:00Z .. 2025-01-01 23:45Z") as caught:
         one(bars(), None)
     assert caught.value.hint == WAY_OUT
 
@@ -92,10 +92,10 @@ def test_no_rates_at_all_refuse_and_say_the_way_out() -> None:
 @pytest.mark.parametrize(
     ("hours", "said"),
     [
-        ([0, 16, 24], "2025-01-01 00:00 .. 2025-01-01 16:00"),  # one in the middle
-        ([-8, 0, 8], "2025-01-01 08:00 .. 2025-01-01 23:45"),  # ends early
-        ([16, 24, 32], "2025-01-01 00:00 .. 2025-01-01 16:00"),  # begins late
-        ([0, 4, 8, 16, 20], "2025-01-01 08:00 .. 2025-01-01 16:00"),  # one of the 4-hour kind
+        ([0, 16, 24], "2025-01-01 00:00Z .. 2025-01-01 16:00Z"),  # one in the middle
+        ([-8, 0, 8], "2025-01-01 08:00Z .. 2025-01-01 23:45Z"),  # ends early
+        ([16, 24, 32], "2025-01-01 00:00Z .. 2025-01-01 16:00Z"),  # begins late
+        ([0, 4, 8, 16, 20], "2025-01-01 08:00Z .. 2025-01-01 16:00Z"),  # one of the 4-hour kind
     ],
 )
 def test_a_hole_in_the_rates_refuses_with_its_dates(hours: list[int], said: str) -> None:
@@ -180,7 +180,7 @@ def test_a_span_is_cut_and_what_is_not_there_is_said() -> None:
     market = one(bars(), rates(range(0, 25, 8)), from_ms=START + STEP, to_ms=START + 10 * STEP)
     assert market.close_ms.size == 9
     wide = one(bars(), rates(range(0, 25, 8)), from_ms=START - 10 * STEP, to_ms=START + 500 * STEP)
-    assert [note.split(",")[0] for note in wide.notes[:2]] == ["asked from 2024-12-31 21:30", "asked to 2025-01-06 05:00"]
+    assert [note.split(",")[0] for note in wide.notes[:2]] == ["asked from 2024-12-31 21:30Z", "asked to 2025-01-06 05:00Z"]
 
 
 def test_reversed_dates_and_an_empty_span_are_one_line() -> None:
@@ -230,5 +230,5 @@ def test_recorded_sol_refuses_over_the_hole_of_december_2024(market_data: Path) 
     catalog = Catalog([(market_data, "recorded")])
     name, key = "binance:SOL-USDT:perp", ("binance", "SOL-USDT")
     frame = catalog.bars(catalog.find(*key, "1h"), START - 40 * 24 * HOUR)
-    with pytest.raises(DataError, match=r"2024-12-04 00:00 \.\. 2024-12-31 00:00"):
+    with pytest.raises(DataError, match=r"2024-12-04 00:00Z \.\. 2024-12-31 00:00Z"):
         market_of({name: frame}, timeframe_ms("1h"), {name: catalog.funding(*key)}, {})
