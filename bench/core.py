@@ -64,10 +64,10 @@ def plain_us(columns: np.ndarray) -> float:
     bars = [Bar(*record) for record in bar_records(market(columns)).tolist()]
     wanted = [Signal(*x) for x in zip(*(c.tolist() for c in signal_columns([signals(columns, 0)])), strict=True)]
     chosen, book, sleeves, rows = [rules(0)], start_desk(CASH), [start(CASH)], [None] * 40
-    ring, scratch = [0.0] * TRIPS_KEPT, ([0.0], [0], [0.0])
+    recent_r, scratch = [0.0] * TRIPS_KEPT, ([0.0], [0], [0.0])
     begun = time.process_time()
     for bar, signal in zip(bars, wanted, strict=True):
-        book, _, _ = desk_bar([bar], [signal], sleeves, chosen, book, OPEN_LIMITS, ring, *scratch, rows, 0, 0, 0)
+        book, _, _ = desk_bar([bar], [signal], sleeves, chosen, book, OPEN_LIMITS, recent_r, *scratch, rows, 0, 0, 0)
     return (time.process_time() - begun) / len(bars) * 1e6
 
 

@@ -61,7 +61,7 @@ class Worker:
         from engine.control.config import active
         from engine.data.loading import policy_of
         from engine.live import config_event
-        from engine.live.controls import Watch
+        from engine.live.controls import Controls
         from engine.live.feed import series_of
         from engine.live.loop import Loop
         from engine.store.journal import Journal
@@ -80,7 +80,7 @@ class Worker:
         def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
             return config_event.body_of(config, version, digest, hard, overrides, home.strategies)
 
-        self.loop = Loop(self.journal, Watch(home.path, home.engine), home.strategies, body_of, now_ms)
+        self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -101,10 +101,10 @@ class Worker:
             unchanged(feed, book)
         about = {"source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
         self.loop.open(book, span, about)
-        self.loop.walk(feed)
-        self.loop.attend()
+        self.loop.use_feed(feed)
+        self.loop.poll_controls()
         self.loop.adopt(self.loop.book.version)
-        self.loop.hand_over()
+        self.loop.submit_pending()
         self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
         self.log.info("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
@@ -114,7 +114,7 @@ class Worker:
         due = time.monotonic()
         while not self.pause.stopping:
             if not self.loop.ready():
-                if self.stop_at_end and not self.loop.attend():
+                if self.stop_at_end and not self.loop.poll_controls():
                     break
                 self.rest()
                 due = time.monotonic()
@@ -135,7 +135,7 @@ class Worker:
         """Until `due` (monotonic s), following what people set meanwhile; returns it."""
         while not self.pause.stopping and (left := due - time.monotonic()) > 0:
             self.pause.sleep(min(left, LOOK_S))
-            if left > LOOK_S and self.loop.attend():
+            if left > LOOK_S and self.loop.poll_controls():
                 self.beat(now=True)
         return due
 
@@ -146,7 +146,7 @@ class Worker:
         text = f"End of the {self.loop.feed.source} bars at {utc(book.close_ms)}: waiting for more{closing}.{self.refused}"
         self.enter("waiting", text)
         self.pause.sleep(LOOK_S)
-        if self.loop.attend():
+        if self.loop.poll_controls():
             self.beat(now=True)
         self.beat()
         self.anchor()
@@ -170,7 +170,7 @@ class Worker:
             span = Span(*(self.loop.book.start[name] for name in Span._fields))
             feed = load(catalog, series, self.bar_ms, span, self.policy)
             unchanged(feed, self.loop.book)
-            self.loop.walk(feed)
+            self.loop.use_feed(feed)
         except DeskError as error:
             self.refused = f" New bars are there, but: {error}"
             self.log.warning("new bars cannot be walked", why=str(error))

@@ -31,13 +31,12 @@ class Book:
     waiting: list[Spec | None]  # of a newer version, until the sleeve is flat
     sleeves: list[Sleeve]
     desk: Desk
-    ring: list[float]
-    lifted: list[int]  # pause of its own that a paused sleeve had
+    recent_r: list[float]
     bars: list[Bar]  # the last one of each instrument
     features: dict[str, str] = field(default_factory=dict)  # hash of the last feature row of each sleeve
     close_ms: int = 0  # desk time; before the first bar its open
     count: int = 0  # bars so far
-    unclear: int = 0  # ambiguous bars so far
+    ambiguous: int = 0  # ambiguous bars so far
     tripped_ms: int = 0  # desk time of the drawdown breaker, while it stands
     halt: dict[str, Any] = field(default_factory=dict)  # reason and by, while halted
 

@@ -37,13 +37,13 @@ from engine.core.state import (
 from engine.core.step import usable
 from engine.store.chain import canonical
 
-Said = tuple[str, dict[str, Any]]
+EventBody = tuple[str, dict[str, Any]]
 SLOTS = ("entry", "protective", "target")
 FILL_MODEL = "bar-pessimistic-1"  # DEFINITIONS D12; a change of the rules of matching is a new name
 COST_MODEL = "fee-spread-sqrt-1"  # D3, D16
 
 
-def known(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """A number as JSON has it; what is not finite is null."""
     return value if math.isfinite(value) else None
 
@@ -58,25 +58,25 @@ def client_id(name: str, decided_ms: int) -> str:
     return f"{name}-{decided_ms}"
 
 
-def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[Said]:
+def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[EventBody]:
     """Every row as an event; size and caps join the decision they stand behind."""
-    said: list[Said] = []
+    bodies: list[EventBody] = []
     for row in found:
         s, kind, *codes = unpack(row.tag)
         name = book.names[s] if s >= 0 else ""
         if kind == K_DECISION:
-            said.append(("decision", _decision(book, s, row, codes, before[s], read.get(name))))
+            bodies.append(("decision", _decision(book, s, row, codes, before[s], read.get(name))))
         elif kind == K_SIZE:
-            said[-1][1]["size"] = _size(row, codes)
+            bodies[-1][1]["size"] = _size(row, codes)
         elif kind == K_CAPS:
-            said[-1][1]["caps"] = _caps(row)
+            bodies[-1][1]["caps"] = _caps(row)
         elif kind == K_FILL:
-            said.append(("fill", _fill(book, s, row, codes, before[s])))
+            bodies.append(("fill", _fill(book, s, row, codes, before[s])))
         elif kind == K_FUNDING:
-            said.append(("funding", _funding(name, row)))
+            bodies.append(("funding", _funding(name, row)))
         elif kind == K_BREAKER:
-            said.append(("breaker", _breaker(name, row, codes)))
-    return said
+            bodies.append(("breaker", _breaker(name, row, codes)))
+    return bodies
 
 
 def _decision(
@@ -88,18 +88,18 @@ def _decision(
         "sleeve": book.names[s],
         "action": ACTIONS[action],
         "signal": SIDES[side],
-        "strength": known(row.fee),
-        "price": known(row.price),
+        "strength": finite(row.fee),
+        "price": finite(row.price),
         "lots_before": row.lots,
         "working_lots_before": before.order.lots * before.order.side,
         "layers": layers,
-        "equity": known(row.equity),
+        "equity": finite(row.equity),
         "version": book.specs[s].version,
         "fill_model": FILL_MODEL,
         "cost_model": COST_MODEL,
     }
     if layers > 0:
-        body |= {"protective": known(row.a), "target": known(row.b) if row.b > 0.0 else None}
+        body |= {"protective": finite(row.a), "target": finite(row.b) if row.b > 0.0 else None}
     if action == EXIT:
         body["reason"] = EXIT_REASONS[rule]
     if action == REFUSED:
@@ -113,18 +113,18 @@ def _size(row: Row, codes: Sequence[int]) -> dict[str, Any]:
     """How much was wanted and approved."""
     return {
         "approved_lots": row.lots,
-        "wanted": known(row.equity),
+        "wanted": finite(row.equity),
         "binding": CAPS[codes[4]],
-        "risk_frac": known(row.fee),
-        "stop_distance": known(row.a),
-        "target_distance": known(row.b),
+        "risk_frac": finite(row.fee),
+        "stop_distance": finite(row.a),
+        "target_distance": finite(row.b),
     }
 
 
 def _caps(row: Row) -> dict[str, Any]:
     """Every cap in base units."""
     values = (row.price, row.fee, row.equity, row.a, row.b)
-    return {name: known(value) for name, value in zip(CAPS, values, strict=False)}
+    return {name: finite(value) for name, value in zip(CAPS, values, strict=False)}
 
 
 def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
@@ -139,16 +139,16 @@ def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) ->
         "layer": layer,
         "lots": row.lots,
         "quantity": quantity,
-        "price": known(row.price),
-        "clean_price": known(row.a),
-        "fee": known(row.fee),
-        "slippage": known(side * quantity * (row.price - row.a)),
+        "price": finite(row.price),
+        "clean_price": finite(row.a),
+        "fee": finite(row.fee),
+        "slippage": finite(side * quantity * (row.price - row.a)),
         "liquidity": "maker" if maker else "taker",
-        "cash": known(row.equity),
+        "cash": finite(row.equity),
     }
     if slot == ENTRY:
         return body | {"order": client_id(name, before.order.decided_ms)}
-    return body | {"reason": EXIT_REASONS[reason], "round_trip_pnl": known(row.b) if row.b != 0.0 else None}
+    return body | {"reason": EXIT_REASONS[reason], "round_trip_pnl": finite(row.b) if row.b != 0.0 else None}
 
 
 def _funding(name: str, row: Row) -> dict[str, Any]:
@@ -156,20 +156,20 @@ def _funding(name: str, row: Row) -> dict[str, Any]:
     return {
         "sleeve": name,
         "lots": row.lots,
-        "mark": known(row.price),
-        "rate": known(row.a),
-        "cash_flow": known(row.fee),
-        "cash": known(row.equity),
+        "mark": finite(row.price),
+        "rate": finite(row.a),
+        "cash_flow": finite(row.fee),
+        "cash": finite(row.equity),
     }
 
 
 def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
     """A breaker that tripped; `until_ms` null: a person has to release it."""
     until = int(row.a) if row.a > 0.0 else None
-    return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": known(row.equity), "until_ms": until}
+    return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": finite(row.equity), "until_ms": until}
 
 
-def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[Said]:
+def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[EventBody]:
     """What became of each entry order that worked when the bar opened; one whose bar is missing still works."""
     filled = [0] * len(before)
     for row in found:
@@ -188,14 +188,14 @@ def outcome(filled: int, lots: int) -> str:
     return "filled" if filled == lots else "partly filled, rest cancelled" if filled > 0 else "cancelled"
 
 
-def order(book: Book, s: int, before: Sleeve, filled: int, state: str) -> Said:
+def order(book: Book, s: int, before: Sleeve, filled: int, state: str) -> EventBody:
     """An entry order's end."""
     name = book.names[s]
     body = {"sleeve": name, "order": client_id(name, before.order.decided_ms), "state": state}
     return "order", body | {"lots": before.order.lots, "filled_lots": filled}
 
 
-def intent(book: Book, s: int) -> Said:
+def intent(book: Book, s: int) -> EventBody:
     """An entry order that is decided; the venue hears of it once this is on the disk."""
     name, o = book.names[s], book.sleeves[s].order
     return "intent", {
@@ -206,39 +206,42 @@ def intent(book: Book, s: int) -> Said:
         "type": "market",
         "lots": o.lots,
         "quantity": o.lots * book.specs[s].rules.lot_size,
-        "notional": known(o.notional),
-        "stop_distance": known(o.stop_distance),
-        "target_distance": known(o.target_distance),
+        "notional": finite(o.notional),
+        "stop_distance": finite(o.stop_distance),
+        "target_distance": finite(o.target_distance),
     }
 
 
-def adopted(book: Book, s: int, state: str) -> Said:
+def adopted(book: Book, s: int, state: str) -> EventBody:
     """A sleeve follows a version from now on (`governs`), or keeps its own until it is flat (`waits`)."""
     return "config", {"sleeve": book.names[s], "version": book.latest(s).version, "state": state}
 
 
-def mark(book: Book, stamp: str | None = None) -> Said:
+def mark(book: Book, stamp: str | None = None) -> EventBody:
     """The desk after the bar; the last event of every group that changed it."""
     desk = book.desk
     body: dict[str, Any] = {
-        "equity": known(desk.equity),
-        "peak": known(desk.peak),
-        "gross": known(desk.gross),
+        "equity": finite(desk.equity),
+        "peak": finite(desk.peak),
+        "gross": finite(desk.gross),
         "state": book.state,
         "tripped": [name for bit, name in BREAKERS.items() if desk.tripped & bit],
         "bars": book.count,
         "version": book.version,
-        "sleeves": {name: _held(book, s) for s, name in enumerate(book.names)},
+        "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
-def _held(book: Book, s: int) -> dict[str, Any]:
+def _sleeve_mark(book: Book, s: int) -> dict[str, Any]:
     """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
     sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
     money, guard = sleeve.ledger, sleeve.guard
     names = ("equity", "cash", "fees", "funding", "slippage")
-    body: dict[str, Any] = {name: known(getattr(money, name)) for name in names} | {"trips": money.trips, "version": spec.version}
+    body: dict[str, Any] = {name: finite(getattr(money, name)) for name in names} | {
+        "trips": money.trips,
+        "version": spec.version,
+    }
     if sleeve.position.open_layers > 0:
         body["position"] = _position(sleeve, spec.rules.lot_size)
     if sleeve.order.side != 0:
@@ -260,7 +263,7 @@ def _position(sleeve: Sleeve, lot_size: float) -> dict[str, Any]:
         "lots": open_lots(position),
         "quantity": open_lots(position) * lot_size,
         "opened_ms": position.opened_ms,
-        "notional": known(sleeve.ledger.notional),
+        "notional": finite(sleeve.ledger.notional),
         "layers": [_layer(sleeve, k) for k in range(position.open_layers)],
     }
 
@@ -271,10 +274,10 @@ def _layer(sleeve: Sleeve, k: int) -> dict[str, Any]:
     reason, level = protective(sleeve.position, layer)
     return {
         "lots": layer.lots,
-        "entry": known(layer.entry),
-        "protective": known(level),
+        "entry": finite(layer.entry),
+        "protective": finite(level),
         "protective_kind": EXIT_REASONS[reason],
         "protective_state": SLOT_STATES[layer.protective],
-        "target": known(layer.target) if layer.target > 0.0 else None,
-        "due": EXIT_REASONS[layer.due] if layer.due else None,
+        "target": finite(layer.target) if layer.target > 0.0 else None,
+        "due": EXIT_REASONS[layer.exit_pending] if layer.exit_pending else None,
     }

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from engine.book.book import Book
-from engine.book.events import Said, features_hash
-from engine.book.snapshot import of_plain, plain_of
+from engine.book.events import EventBody, features_hash
+from engine.book.snapshot import from_json, to_json
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.errors import JournalBroken
 from engine.store.chain import Event, canonical
@@ -60,7 +60,7 @@ def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
     if lead.kind == "incident":
         return book
     if lead.kind == "snapshot":
-        return of_plain(lead.body) if book is None else same(book, lead, path)
+        return from_json(lead.body) if book is None else same(book, lead, path)
     if book is None:
         if lead.kind != "config" or "start" not in lead.body:
             raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) begins the journal", "a desk begins with its configuration")
@@ -91,7 +91,7 @@ def features_read(group: Sequence[Event], path: Path) -> dict[str, dict[str, obj
     return read_by
 
 
-def agree(group: Sequence[Event], said: Sequence[Said], path: Path) -> None:
+def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None:
     """What was journaled behind the leading event is what the core says follows from it."""
     for event, (kind, body) in zip(group[1:], said, strict=False):
         if event.kind != kind or canonical(event.body) != canonical(body):
@@ -105,6 +105,6 @@ def agree(group: Sequence[Event], said: Sequence[Said], path: Path) -> None:
 
 def same(book: Book, lead: Event, path: Path) -> Book:
     """The book, which must be the one that the snapshot holds."""
-    if canonical(plain_of(book)) != canonical(lead.body):
+    if canonical(to_json(book)) != canonical(lead.body):
         raise JournalBroken(f"{path}: the snapshot {lead.id} is not what the journal folds to up to it")
     return book

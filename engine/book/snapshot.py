@@ -9,12 +9,12 @@ from engine.book.book import Book, Spec
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A NamedTuple, list or number as JSON that `restored` turns back to the same bits; NaN is null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None if math.isnan(value) else str(value)
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [as_json(item) for item in value]
     return value
 
 
@@ -24,7 +24,7 @@ def _hints(kind: Any) -> tuple[Any, ...]:
 
 
 def restored(kind: Any, data: Any) -> Any:
-    """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `plain` has written.
+    """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `as_json` has written.
 
     A NamedTuple may be written as a list, or as an object by its field names.
     """
@@ -38,7 +38,7 @@ def restored(kind: Any, data: Any) -> Any:
     return kind(*(restored(part, item) for part, item in zip(_hints(kind), items, strict=True)))
 
 
-def plain_of(book: Book) -> dict[str, Any]:
+def to_json(book: Book) -> dict[str, Any]:
     """The whole book as a snapshot's body."""
     return {
         "start": book.start,
@@ -46,21 +46,20 @@ def plain_of(book: Book) -> dict[str, Any]:
         "config": book.config,
         "specs": [[spec.version, spec.source] for spec in book.specs],
         "waiting": [spec and [spec.version, spec.source] for spec in book.waiting],
-        "sleeves": plain(book.sleeves),
-        "desk": plain(book.desk),
-        "ring": plain(book.ring),
-        "lifted": book.lifted,
-        "bars": plain(book.bars),
+        "sleeves": as_json(book.sleeves),
+        "desk": as_json(book.desk),
+        "recent_r": as_json(book.recent_r),
+        "bars": as_json(book.bars),
         "features": book.features,
         "close_ms": book.close_ms,
         "count": book.count,
-        "unclear": book.unclear,
+        "ambiguous": book.ambiguous,
         "tripped_ms": book.tripped_ms,
         "halt": book.halt,
     }
 
 
-def of_plain(body: Mapping[str, Any]) -> Book:
+def from_json(body: Mapping[str, Any]) -> Book:
     """The book that a snapshot holds."""
     return Book(
         start=dict(body["start"]),
@@ -71,10 +70,9 @@ def of_plain(body: Mapping[str, Any]) -> Book:
         waiting=[item and _spec(item) for item in body["waiting"]],
         sleeves=[restored(Sleeve, item) for item in body["sleeves"]],
         desk=restored(Desk, body["desk"]),
-        ring=[restored(float, item) for item in body["ring"]],
-        lifted=list(body["lifted"]),
+        recent_r=[restored(float, item) for item in body["recent_r"]],
         bars=[restored(Bar, item) for item in body["bars"]],
-        **{name: body[name] for name in ("features", "close_ms", "count", "unclear", "tripped_ms", "halt")},
+        **{name: body[name] for name in ("features", "close_ms", "count", "ambiguous", "tripped_ms", "halt")},
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from engine.book import events
 from engine.book.book import Book, Spec, flat
-from engine.book.events import Said
+from engine.book.events import EventBody
 from engine.book.snapshot import restored
-from engine.core.desk import desk_bar
+from engine.core.desk import decide_all, settle_and_mark
 from engine.core.ledger import open_lots
+from engine.core.memory import Memory
 from engine.core.rows import decision_row
 from engine.core.state import (
     DESK_DRAWDOWN,
@@ -31,13 +32,12 @@ from engine.core.state import (
 )
 from engine.core.step import on_halt, usable
 
-PAUSED = 1 << 52  # Guard.pause_until_ms of a sleeve that people paused: later than any bar, exact as a float
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error
 SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0)
 Read = Mapping[str, Mapping[str, Any]]  # sleeve -> feature label -> value
 
 
-def begin(body: Mapping[str, Any]) -> tuple[Book, list[Said]]:
+def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
     """The book of a new desk, from its first config event (the one with `start`)."""
     specs, cash = specs_of(body), [float(sleeve["cash"]) for sleeve in body["sleeves"]]
     count, none = len(specs), Bar(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -50,12 +50,11 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[Said]]:
         waiting=[None] * count,
         sleeves=[start(money) for money in cash],
         desk=start_desk(sum(cash)),
-        ring=[0.0] * (count * TRIPS_KEPT),
-        lifted=[0] * count,
+        recent_r=[0.0] * (count * TRIPS_KEPT),
         bars=[none] * len(body["start"]["instruments"]),
         close_ms=body["start"]["first_ms"],
     )
-    hold_pauses(book)
+    set_pauses(book)
     return book, [events.mark(book)]
 
 
@@ -72,7 +71,7 @@ def config_part(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in {"start", "to_open"}}
 
 
-def on_config(book: Book, body: Mapping[str, Any]) -> list[Said]:
+def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     """A version was adopted: flat sleeves follow it now, the others keep theirs until they are flat.
 
     `to_open` names the sleeves whose person approved the change for an open position too (it tightens).
@@ -81,36 +80,30 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[Said]:
     assert [s.source["name"] for s in new] == book.names, "sleeves are fixed for the life of a home"  # noqa: S101 - halts
     book.version, book.config = body["version"], config_part(body)
     book.limits = restored(Limits, body["limits"])
-    said = []
+    following = []
     for s, spec in enumerate(new):
         if spec.source == book.specs[s].source:
             book.specs[s], book.waiting[s] = spec, None
         elif flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
             book.specs[s], book.waiting[s] = spec, None
             book.features.pop(spec.source["name"], None)  # they were the older version's
-            said.append(events.adopted(book, s, "governs"))
+            following.append(events.adopted(book, s, "governs"))
         else:
             book.waiting[s] = spec
-            said.append(events.adopted(book, s, "waits"))
-    hold_pauses(book)
-    return [*said, events.mark(book)]
+            following.append(events.adopted(book, s, "waits"))
+    set_pauses(book)
+    return [*following, events.mark(book)]
 
 
-def hold_pauses(book: Book) -> None:
-    """A paused sleeve refuses every entry by the core's own pause; what it had of its own comes back afterwards."""
+def set_pauses(book: Book) -> None:
+    """Sleeves that people paused refuse every entry; pauses of their own run on beside it."""
     for s, sleeve in enumerate(book.sleeves):
-        until = sleeve.guard.pause_until_ms
-        if book.latest(s).paused:
-            if until != PAUSED:
-                book.lifted[s] = until
-            until = PAUSED
-        elif until == PAUSED:
-            until, book.lifted[s] = book.lifted[s], 0
-        if until != sleeve.guard.pause_until_ms:
-            book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(pause_until_ms=until))
+        paused = int(book.latest(s).paused)
+        if paused != sleeve.guard.paused:
+            book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
 
-def on_halted(book: Book, body: Mapping[str, Any]) -> list[Said]:
+def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     """People halted or released the desk. Halted: entry orders are cancelled now, positions leave at the next open.
 
     A release ends the drawdown breaker too and measures the drawdown anew from here, else it would trip at once.
@@ -121,96 +114,62 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[Said]:
         return [events.mark(book)]
     book.desk = book.desk._replace(halted=1)
     book.halt = {"reason": body["reason"], "by": body["by"]}
-    said: list[Said] = []
+    following: list[EventBody] = []
     for s, before in enumerate(book.sleeves):
         bar = book.bars[book.specs[s].rules.instrument]
         book.sleeves[s], decision = on_halt(before, bar)
         if before.order.side != 0:
-            said.append(events.order(book, s, before, 0, "cancelled"))
+            following.append(events.order(book, s, before, 0, "cancelled"))
         if decision.action != HOLD:
             lots = open_lots(before.position) * before.position.side
             row = decision_row(s, book.sleeves[s], bar, SILENT, decision, lots)
-            said += events.rows(book, [row], [before] * (s + 1), {})
-    return [*said, events.mark(book)]
+            following += events.rows(book, [row], [before] * (s + 1), {})
+    return [*following, events.mark(book)]
 
 
-class _Turning:
-    """Rules and signals, as the core asks for them, while a newer version waits.
-
-    The core loads a sleeve's rules before it trades a bar and again before it decides. A sleeve that the bar has left
-    flat decides by the version that waited: the new one governs the next entry, and not one entry later.
-    """
-
-    def __init__(self, book: Book, now: Sequence[Signal], ahead: Mapping[int, Signal]) -> None:
-        self.book, self.now, self.ahead = book, now, ahead
-        self.turned: list[int] = []
-
-    def rules(self, s: int) -> Rules:
-        """Of the version that governs sleeve s at this moment."""
-        book, waits = self.book, self.book.waiting[s]
-        if waits is not None and flat(book.sleeves[s]):
-            book.specs[s], book.waiting[s] = waits, None
-            self.turned.append(s)
-        return book.specs[s].rules
-
-    def signal(self, s: int) -> Signal:
-        """Of the same version."""
-        return self.ahead[s] if s in self.turned else self.now[s]
+def adopt_waiting(book: Book) -> list[int]:
+    """Sleeves that are flat follow the version that waited for it; which."""
+    turned = [s for s, waits in enumerate(book.waiting) if waits is not None and flat(book.sleeves[s])]
+    for s in turned:
+        waits = book.waiting[s]
+        assert waits is not None  # noqa: S101 - chosen above
+        book.specs[s], book.waiting[s] = waits, None
+    return turned
 
 
-class _View:
-    """A sequence of which the core only ever asks for an element."""
-
-    def __init__(self, at: Any) -> None:
-        self.at = at
-
-    def __getitem__(self, s: int) -> Any:
-        return self.at(s)
-
-
-def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> list[Said]:
+def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> list[EventBody]:
     """One closed bar of every instrument through the core.
 
     `read`: the features each sleeve read, for its decision; `read_next`: those of a version that waits, should it turn.
     """
-    close_ms = body["close_ms"]
+    close_ms, count = body["close_ms"], len(book.sleeves)
     bars = [bar_of(close_ms, body["bars"][name]) for name in book.instruments]
-    now = [restored(Signal, body["signals"][name]) for name in book.names]
-    ahead = {s: restored(Signal, body["next"][name]) for s, name in enumerate(book.names) if name in body.get("next", ())}
-    hold_pauses(book)
+    signals = [restored(Signal, body["signals"][name]) for name in book.names]
+    set_pauses(book)
     before, tripped = list(book.sleeves), book.desk.tripped
-    turning = _Turning(book, now, ahead)
-    count = len(bars)
-    scratch = [0.0] * count, [0] * count, [0.0] * count
-    rows: list[Any] = [None] * (ROWS_A_SLEEVE * len(before) + 1)
-    book.desk, n, unclear = desk_bar(
-        bars,
-        _View(turning.signal),
-        book.sleeves,
-        _View(turning.rules),
-        book.desk,
-        book.limits,
-        book.ring,
-        *scratch,
-        rows,
-        0,
-        0,
-        0,
-    )
+    rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
+    scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars)
+    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, rows)
+    awake = [0] * count
+    book.desk, n, ambiguous = settle_and_mark(m, book.desk, book.limits, 0, 0, awake)
+    turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
+    for s in turning:
+        m.rules[s], signals[s] = book.specs[s].rules, restored(Signal, body["next"][book.names[s]])
+    book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
     assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
-    book.close_ms, book.count, book.unclear = close_ms, book.count + 1, book.unclear + unclear
+    book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + ambiguous
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]
     book.features = dict(body["features"])
     if book.desk.tripped & DESK_DRAWDOWN and not tripped & DESK_DRAWDOWN:
         book.tripped_ms = close_ms
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
-    turned = [book.names[s] for s in turning.turned]
+    turned = [book.names[s] for s in turning]
     book.features |= {name: body["next_features"][name] for name in turned}
-    said = events.outcomes(book, rows[:n], before, bars)
-    said += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
-    said += [events.adopted(book, s, "governs") for s in turning.turned]
-    said += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
-    return [*said, events.mark(book, body["stamp"])]
+    following = events.outcomes(book, rows[:n], before, bars)
+    following += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
+    following += [events.adopted(book, s, "governs") for s in turning]
+    following += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
+    return [*following, events.mark(book, body["stamp"])]
 
 
 def placed(before: Sleeve, after: Sleeve) -> bool:

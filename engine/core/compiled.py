@@ -4,6 +4,7 @@ Imported by kernel.py alone. Plain Python needs none of it: there `_replace` exi
 A record array holds one NamedTuple an element, field by field, nested ones too; `dtype_of(Sleeve)` is its dtype.
 """
 
+import functools
 import inspect
 import re
 import textwrap
@@ -20,7 +21,7 @@ from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, inf
 from numba.extending import intrinsic, lower_builtin, overload
 from numba.np.numpy_support import from_dtype
 
-from .desk import keep_mark, keep_watch, load, store
+from .memory import keep_mark, keep_watch, load, store
 from .state import Signal, Sleeve
 
 
@@ -29,6 +30,13 @@ def is_tuple(kind: Any) -> bool:
     return typing.get_origin(kind) is tuple
 
 
+@functools.cache
+def hints_of(kind: Any) -> dict[str, Any]:
+    """Type hints of a NamedTuple class, asked once: typing takes longer to answer than a small run."""
+    return typing.get_type_hints(kind)
+
+
+@functools.cache
 def dtype_of(kind: Any) -> np.dtype:
     """The numpy dtype that holds an int, a float, a NamedTuple, or a tuple of equals."""
     if kind in (int, float):
@@ -36,7 +44,7 @@ def dtype_of(kind: Any) -> np.dtype:
     if is_tuple(kind):
         args = typing.get_args(kind)
         return np.dtype((dtype_of(args[0]), (len(args),)))
-    return np.dtype([(name, dtype_of(part)) for name, part in typing.get_type_hints(kind).items()])
+    return np.dtype([(name, dtype_of(part)) for name, part in hints_of(kind).items()])
 
 
 def numba_type(kind: Any) -> types.Type:
@@ -46,7 +54,7 @@ def numba_type(kind: Any) -> types.Type:
     if is_tuple(kind):
         args = typing.get_args(kind)
         return types.UniTuple(numba_type(args[0]), len(args))
-    return types.NamedTuple([numba_type(part) for part in typing.get_type_hints(kind).values()], kind)
+    return types.NamedTuple([numba_type(part) for part in hints_of(kind).values()], kind)
 
 
 def nested(value: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
@@ -66,7 +74,7 @@ def from_record(record: Any, kind: Any) -> Any:
         return kind(record)
     if is_tuple(kind):
         return tuple(from_record(r, part) for r, part in zip(record, typing.get_args(kind), strict=True))
-    return kind(*(from_record(record[name], part) for name, part in typing.get_type_hints(kind).items()))
+    return kind(*(from_record(record[name], part) for name, part in hints_of(kind).items()))
 
 
 def check_fits(have: types.Type, want: types.Type, path: str) -> None:
@@ -207,7 +215,7 @@ def store_overload(items, i, value):  # type: ignore[no-untyped-def]  # noqa: AR
 
 def named_leaves(kind: Any, path: tuple[str, ...] = (), at: tuple[int, ...] = ()) -> Iterator[tuple[str, tuple[int, ...]]]:
     """("position.best", (0, 3)) for every leaf of a NamedTuple class that is not inside a tuple of equals."""
-    for k, (name, part) in enumerate(typing.get_type_hints(kind).items()):
+    for k, (name, part) in enumerate(hints_of(kind).items()):
         if part in (int, float):
             yield ".".join((*path, name)), (*at, k)
         elif not is_tuple(part):
@@ -238,7 +246,9 @@ def part_store(kind: Any, names: tuple[str, ...]) -> Any:
 
 
 store_mark = part_store(Sleeve, ("ledger.equity", "ledger.notional"))
-store_watch = part_store(Sleeve, ("position.best", "position.trail", "guard.refused", "cost.slip_frac", "cost.impact"))
+store_watch = part_store(
+    Sleeve, ("position.best", "position.trail", "guard.refused", "guard.refused_ms", "cost.slip_frac", "cost.impact")
+)
 
 
 @overload(keep_mark, inline="always")

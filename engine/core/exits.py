@@ -136,7 +136,7 @@ def faded(position: Position, rules: Rules, signal: Signal) -> bool:
 
 def leave(layer: Layer, reason: int) -> Layer:
     """The layer with an exit decided, if it is open and none was decided before."""
-    return layer._replace(due=reason) if layer.lots > 0 and layer.due == NONE else layer
+    return layer._replace(exit_pending=reason) if layer.lots > 0 and layer.exit_pending == NONE else layer
 
 
 def leave_all(position: Position, reason: int) -> Position:

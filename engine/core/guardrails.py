@@ -41,7 +41,7 @@ def barred(guard: Guard, desk: Desk, close_ms: int) -> int:
         return R_DRAWDOWN
     if close_ms < guard.block_until_ms:
         return R_DAY_LOSS
-    if close_ms < guard.pause_until_ms:
+    if guard.paused != 0 or close_ms < guard.pause_until_ms:
         return R_PAUSE
     return R_NONE
 

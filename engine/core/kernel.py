@@ -1,13 +1,14 @@
-"""run(): every bar of a market through desk.desk_bar, compiled. With compiled.py the only file that knows numba.
+"""leap.run compiled: every bar of a market as machine code. With compiled.py the only file that knows numba.
 
-Called by sim/ (backtests, sweeps) and by the tests, which also call `run` itself, the same text as plain Python, on lists. The
-core's functions are registered with numba here and nowhere else; they stay the plain Python they are.
-`python -m engine.core.kernel` compiles once, so that set-up pays for it and no user waits.
+Called by sim/ (backtests, sweeps), the benchmark and the tests. The core's functions are registered with numba here and nowhere
+else; they stay the plain Python they are. Compiling happens at the first run, or by `python -m engine.core.kernel`, so that
+set-up pays for it and no user waits.
 """
 
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numba
@@ -15,13 +16,14 @@ import numpy as np
 from blake3 import blake3
 from numba.extending import register_jitable
 
-from . import compiled, desk, exits, fills, guardrails, ledger, rows, sizing, state, step
+from . import compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step
 from .compiled import dtype_of, from_record, numba_type, shorter, to_records
-from .desk import desk_bar
+from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 OPTIONS = {"forceinline": True, "_nrt": False}
-SOURCES = (compiled, desk, exits, fills, guardrails, ledger, rows, sizing, state, step)
+SOURCES = (compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step)
+OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
     [
         ("close_ms", "i8"),
@@ -36,7 +38,7 @@ ROW_VIEW = np.dtype(
         *((name, "f8") for name in ("price", "fee", "equity", "a", "b")),
     ]
 )
-ROWS_GUESS = 2  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
+ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
 class Result(NamedTuple):
@@ -50,82 +52,86 @@ class Result(NamedTuple):
     journal_hash: str  # BLAKE3 of the block of rows: SHA-256 would cost as much as the run itself
 
 
-def run(
-    bars: Any,
-    signals: Any,
-    sleeves: Any,
-    rules: Any,
-    book: Desk,
-    limits: Limits,
-    ring: Any,
-    gross: Any,
-    sides: Any,
-    left: Any,
-    out: Any,
-    equity: Any,
-    quick: int,
-) -> tuple[Desk, int, int]:
-    """(desk, rows written, ambiguous bars) after all bars; the arguments are those of desk_bar, `equity` one a bar."""
-    n, unclear = 0, 0
-    for t in range(len(equity)):
-        book, n, more = desk_bar(bars, signals, sleeves, rules, book, limits, ring, gross, sides, left, out, n, t, quick)
-        unclear += more
-        equity[t] = book.equity
-    return book, n, unclear
-
-
+@cache
 def register() -> None:
-    """Tell numba about the core's functions."""
-    register_jitable(**OPTIONS)(run)
+    """Tell numba about the core's functions, once a process."""
     for module in SOURCES[1:]:
         for function in vars(module).values():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if own and function not in (desk.load, desk.store, desk.keep_mark, desk.keep_watch):
+            if own and function not in OVERLOADED:
                 register_jitable(**OPTIONS)(function)
 
 
+@cache
 def sources_digest() -> str:
     """A digest of every file that run() is made of; part of the run cache's key too."""
-    texts = [inspect.getsource(module) for module in SOURCES] + [inspect.getsource(run)]
-    return hashlib.sha256("".join(texts).encode()).hexdigest()
+    return hashlib.sha256("".join(inspect.getsource(module) for module in SOURCES).encode()).hexdigest()
 
 
 def cached_entry(digest: str) -> Callable[..., Any]:
-    """run() for numba's cache, which watches this file only: as a closure cell `digest` becomes part of the cache's key.
+    """leap.run for numba's cache, which watches this file only: as a closure cell `digest` becomes part of the cache's key.
 
     Without it an edit of exits.py would go on running yesterday's code.
     """
+    run = leap.run
 
-    def entry(bars, signals, sleeves, rules, book, limits, ring, gross, sides, left, out, equity, quick):  # type: ignore[no-untyped-def]
+    def entry(m, signals, blocks, book, limits, equity, since, wakes, leaps):  # type: ignore[no-untyped-def]
         _ = digest
-        return run(bars, signals, sleeves, rules, book, limits, ring, gross, sides, left, out, equity, quick)
+        return run(m, signals, blocks, book, limits, equity, since, wakes, leaps)
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
         return numba.njit(signature_of(), **options)(entry)  # type: ignore[no-any-return]
-    except numba.core.errors.TypingError as error:  # told in a few lines, not in numba's hundred
+    except numba.core.errors.TypingError as error:  # in a few lines, not in numba's hundred
         raise TypeError(shorter(str(error))) from None
+
+
+def column(kind: Any) -> numba.types.Type:
+    """The type of a contiguous array of numbers, or of records of a NamedTuple."""
+    return numba.types.Array(kind, 1, "C") if isinstance(kind, numba.types.Type) else numba.typeof(np.empty(0, dtype_of(kind)))
 
 
 def signature_of() -> tuple[Any, ...]:
     """The argument types of run(). One signature for all runs, so that set-up compiles what every run loads.
 
-    Signal arrays may be strided: a figure that is the same at every bar is one number seen everywhere.
+    Signal arrays may be strided: a figure that is the same at every bar is a broadcast scalar.
     """
-    column, records = (lambda kind: numba.types.Array(kind, 1, "C")), (lambda kind: numba.typeof(np.empty(0, dtype_of(kind))))
-    strided = [numba.types.Array(k, 1, "A", readonly=True) for k in (numba.int8, *[numba.float64] * 5)]
     floats, whole = column(numba.float64), column(numba.int64)
-    loop = (records(Bar), numba.types.Tuple(strided), records(Sleeve), records(Rules), numba_type(Desk), numba_type(Limits))
-    return (*loop, floats, floats, whole, floats, records(Row), floats, numba.int64)
+    strided = [numba.types.Array(k, 1, "A", readonly=True) for k in (numba.int8, *[numba.float64] * 5)]
+    owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, column(Row)]
+    desk_types = (numba_type(Desk), numba_type(Limits))
+    m = numba.types.NamedTuple(owned, Memory)
+    return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, whole, whole, numba.int64)
 
 
-register()
-dispatcher = cached_entry(sources_digest())
+@cache
+def dispatcher() -> Callable[..., Any]:
+    """The compiled run, loaded from numba's cache when the core has not changed since."""
+    register()
+    return cached_entry(sources_digest())
+
+
+@cache
+def folder() -> Callable[..., Any]:
+    """leap.fold_blocks compiled."""
+    register()
+    return numba.njit(cache=True, error_model="numpy", _nrt=False)(folding(sources_digest()))  # type: ignore[no-any-return]
+
+
+def folding(digest: str) -> Callable[..., Any]:
+    """fold_blocks with the digest in its cache key."""
+    fold = leap.fold_blocks
+
+    def entry(bars, blocks, instruments):  # type: ignore[no-untyped-def]
+        _ = digest
+        return fold(bars, blocks, instruments)
+
+    return entry
 
 
 def compiled_run(*args: Any) -> tuple[Desk, int, int]:
-    """run() on record arrays, compiled; `signals` as signal_columns gives them."""
-    return dispatcher(*args)  # type: ignore[no-any-return]
+    """leap.run on record arrays, compiled; `signals` as signal_columns gives them."""
+    return dispatcher()(*args)  # type: ignore[no-any-return]
 
 
 def bar_records(market: Any) -> np.ndarray:
@@ -135,6 +141,13 @@ def bar_records(market: Any) -> np.ndarray:
     for name in ("open", "high", "low", "close", "volume", "funding_rate", "funding_mark"):
         out[name] = getattr(market, name)
     return out.reshape(-1)
+
+
+def block_records(bars: np.ndarray, instruments: int) -> np.ndarray:
+    """bar_records -> their blocks of leap.BLOCK bars, flat, instrument fastest."""
+    blocks = np.zeros(len(bars) // instruments // leap.BLOCK * instruments, dtype_of(Bar))
+    folder()(bars, blocks, instruments)
+    return blocks
 
 
 def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
@@ -151,24 +164,14 @@ def run_desk(
     limits: Limits,
     cash: Sequence[float],
     halted: int = 0,
-    bars: np.ndarray | None = None,
 ) -> Result:
     """Every sleeve over every bar of the market.
 
-    market: data/align.Market of n bars; signals, rules, cash: one a sleeve, signals of length n; bars: bar_records(market) if the
-    caller has them. Prices and money in quote units.
+    market: data/align.Market of n bars; signals, rules, cash: one a sleeve, signals of length n. Prices and money in quote units.
     """
     assert len(signals) == len(rules) == len(cash)
     assert all(len(x.side) == len(market.close_ms) for x in signals)
-    return run_records(
-        bar_records(market) if bars is None else bars,
-        signal_columns(signals),
-        len(market.instruments),
-        rules,
-        limits,
-        cash,
-        halted,
-    )
+    return run_records(bar_records(market), signal_columns(signals), len(market.instruments), rules, limits, cash, halted)
 
 
 def run_records(
@@ -179,24 +182,27 @@ def run_records(
     limits: Limits,
     cash: Sequence[float],
     halted: int = 0,
+    blocks: np.ndarray | None = None,
 ) -> Result:
-    """run_desk on what the compiled loop reads: bar_records and signal_columns."""
+    """run_desk on what the compiled loop reads: bar_records, signal_columns, and block_records if the caller has them."""
     count, length = len(rules), len(bars) // instruments
+    blocks = block_records(bars, instruments) if blocks is None else blocks
     room = ROWS_GUESS * length * count + 1_000
     while True:
         sleeves = to_records([start(float(money)) for money in cash], Sleeve)
         book = start_desk(float(sum(cash)))._replace(halted=halted)
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
-        scratch = (np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments))
-        ring, rule_records = np.zeros(count * TRIPS_KEPT), to_records(rules, Rules)
-        end, n, unclear = compiled_run(bars, signals, sleeves, rule_records, book, limits, ring, *scratch, out, equity, 1)
+        scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
+        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, out)
+        asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        end, n, ambiguous = compiled_run(m, signals, blocks, book, limits, equity, *asleep, 1)
         if n <= room:
             break
         room = n
     block = out[:n]
     digest = blake3(block.view(np.uint8)).hexdigest()
     held = [from_record(record, Sleeve) for record in sleeves]
-    return Result(block.view(ROW_VIEW), equity, held, end, unclear, digest)
+    return Result(block.view(ROW_VIEW), equity, held, end, ambiguous, digest)
 
 
 def warm_up() -> None:

@@ -117,7 +117,7 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
         layers=put(position.layers, k, layer),
     )
     position = position._replace(trail=trailed(position, rules))
-    ledger = booked(sleeve.ledger, fill, units, 0.0, side * units * (fill.price - fill.clean))
+    ledger = booked(sleeve.ledger, fill, units, 0.0, side * units * (fill.price - fill.reference_price))
     return sleeve._replace(position=position, order=rest_of(order, fill.lots), ledger=ledger)
 
 
@@ -126,9 +126,9 @@ def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     position, k = sleeve.position, fill.layer
     layer, side, units = position.layers[k], position.side, fill.lots * rules.lot_size
     gained = side * units * (fill.price - layer.entry)
-    ledger = booked(sleeve.ledger, fill, units, gained, side * units * (fill.clean - fill.price))
+    ledger = booked(sleeve.ledger, fill, units, gained, side * units * (fill.reference_price - fill.price))
     if fill.lots < layer.lots:
-        rest = layer._replace(lots=layer.lots - fill.lots, due=fill.reason, protective=S_PARTIAL)
+        rest = layer._replace(lots=layer.lots - fill.lots, exit_pending=fill.reason, protective=S_PARTIAL)
         return sleeve._replace(position=position._replace(layers=put(position.layers, k, rest)), ledger=ledger)
     position = position._replace(open_layers=position.open_layers - 1, layers=drop(position.layers, k))
     if position.open_layers > 0:
@@ -160,13 +160,10 @@ def on_mark(sleeve: Sleeve, rules: Rules, price: float) -> Sleeve:
     """Equity and notional at `price`."""
     position, ledger = sleeve.position, sleeve.ledger
     a, b, c, d, e = position.layers
-    gain = (
-        a.lots * (price - a.entry)
-        + b.lots * (price - b.entry)
-        + c.lots * (price - c.entry)
-        + d.lots * (price - d.entry)
-        + e.lots * (price - e.entry)
-    )
+    gain = a.lots * (price - a.entry)
+    if position.open_layers > 1:
+        gain = gain + b.lots * (price - b.entry) + c.lots * (price - c.entry) + d.lots * (price - d.entry)
+        gain = gain + e.lots * (price - e.entry)
     equity = ledger.cash + position.side * rules.lot_size * gain
     notional = open_lots(position) * rules.lot_size * price
     return sleeve._replace(ledger=ledger._replace(equity=equity, notional=notional))

@@ -14,6 +14,7 @@ through kernel.ROW_VIEW without a copy. What the six value fields of each kind m
 Rule of a decision: the exit reason of an exit, the refusing rule of a refusal. Lots of a position carry its side.
 """
 
+from .exits import protective
 from .state import (
     ENTRY,
     K_BREAKER,
@@ -55,9 +56,7 @@ def unpack(tag: int) -> tuple[int, int, int, int, int, int, int]:
 def decision_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decision, lots_before: int) -> Row:
     """What was decided at a close, and where the first layer's protective order and target stand after it."""
     layer, position = sleeve.position.layers[0], sleeve.position
-    level = layer.stop
-    if position.trail > 0.0 and (position.trail - level) * position.side > 0.0:
-        level = position.trail
+    level = protective(position, layer)[1]
     tag = pack(s, K_DECISION, decision.action, decision.rule, signal.side, position.open_layers, 0)
     return Row(bar.close_ms, tag, lots_before, bar.close, signal.strength, sleeve.ledger.equity, level, layer.target)
 
@@ -92,7 +91,7 @@ def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
     if fill.slot != ENTRY and after.position.open_layers == 0:
         pnl = after.ledger.cash - before.position.cash_before
     tag = pack(s, K_FILL, fill.slot, fill.reason, side, fill.layer, fill.maker)
-    return Row(fill.t_ms, tag, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.clean, pnl)
+    return Row(fill.t_ms, tag, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.reference_price, pnl)
 
 
 def funding_row(s: int, before: Sleeve, after: Sleeve, bar: Bar, lots: int) -> Row:

@@ -14,7 +14,7 @@ SIDES = {-1: "short", 0: "flat", 1: "long"}
 PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
-# why a layer leaves (also a layer's `due`)
+# why a layer leaves (also a layer's `exit_pending`)
 NONE, STOP, TARGET, TRAIL, FADE, HALT = 0, 1, 2, 3, 4, 5
 EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt")
 
@@ -101,7 +101,7 @@ class Layer(NamedTuple):
     entry: float
     stop: float
     target: float  # 0: none
-    due: int  # an exit that is decided, or only partly filled: the rest leaves at the next open
+    exit_pending: int  # an exit that is decided, or only partly filled: the rest leaves at the next open
     protective: int  # slot state of the stop order at the venue
     target_order: int  # slot state of the target order at the venue
 
@@ -165,6 +165,8 @@ class Guard(NamedTuple):
     block_until_ms: int  # daily loss
     pause_until_ms: int  # loss streak or entry frequency
     refused: int  # rule of the last refusal while it lasts: sized once, not once a bar
+    refused_ms: int  # close at which that refusal began
+    paused: int  # 1: people paused the sleeve
 
 
 class Cost(NamedTuple):
@@ -255,7 +257,7 @@ class Fill(NamedTuple):
     fee: float
     maker: int
     reason: int  # of an exit
-    clean: float  # the price without slippage
+    reference_price: float  # without slippage
     t_ms: int
 
 
@@ -282,7 +284,7 @@ class Decision(NamedTuple):
     stop_distance: float
     target_distance: float
     size: Size
-    told: int  # 1: the size is news and gets its rows
+    log_size: int  # 1: the size is new and gets its rows
 
 
 class Row(NamedTuple):
@@ -317,7 +319,7 @@ HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)
 def start(cash: float) -> Sleeve:
     """A flat sleeve with `cash` (quote units)."""
     ledger = Ledger(cash, cash, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0.0, 0.0, 0.0)
-    return Sleeve(FLAT, NO_ORDER, ledger, Guard(-1, cash, 0, 0, 0, 0, 0), Cost(0.0, 0.0))
+    return Sleeve(FLAT, NO_ORDER, ledger, Guard(-1, cash, 0, 0, 0, 0, 0, 0, 0), Cost(0.0, 0.0))
 
 
 def start_desk(cash: float) -> Desk:

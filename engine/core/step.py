@@ -1,6 +1,7 @@
 """One close of one sleeve: exits -> signal -> size -> review -> order. Read it top to bottom.
 
-Values in, values out. Called by desk.desk_bar, which kernel.py compiles for backtests and live/loop.py calls as plain Python.
+Values in, values out. Called by desk.decide, which kernel.py compiles for backtests and book/transitions.py calls as plain
+Python.
 """
 
 from .exits import faded, follow, leave_all
@@ -64,11 +65,11 @@ def on_close(
     if position.open_layers > 0:
         position = follow(position, rules, bar)
         sleeve = sleeve._replace(position=position)
-        if position.layers[0].due == NONE and faded(position, rules, signal):
+        if position.layers[0].exit_pending == NONE and faded(position, rules, signal):
             sleeve = sleeve._replace(position=leave_all(position, FADE), order=NO_ORDER)
             return sleeve, Decision(EXIT, FADE, bar.close, 0.0, 0.0, NO_SIZE, 0)
     if not wants(position, rules, bar, signal):
-        return remembered(sleeve, R_NONE), HELD
+        return with_last_refusal(sleeve, R_NONE, bar.close_ms), HELD
     return enter(sleeve, desk, rules, limits, bar, signal, instrument_gross, instrument_side)
 
 
@@ -83,7 +84,7 @@ def cost_now(cost: Cost, signal: Signal) -> Cost:
 def on_halt(sleeve: Sleeve, bar: Bar) -> tuple[Sleeve, Decision]:
     """A halted desk cancels the entry and flattens at the next open."""
     position = sleeve.position
-    if position.open_layers == 0 or position.layers[0].due != NONE:
+    if position.open_layers == 0 or position.layers[0].exit_pending != NONE:
         return sleeve._replace(order=NO_ORDER), HELD
     sleeve = sleeve._replace(position=leave_all(position, HALT), order=NO_ORDER)
     return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0)
@@ -99,7 +100,7 @@ def wants(position: Position, rules: Rules, bar: Bar, signal: Signal) -> bool:
     return (
         signal.side == position.side
         and position.open_layers < rules.layers_max
-        and position.layers[0].due == NONE
+        and position.layers[0].exit_pending == NONE
         and progress >= rules.add_atr * position.atr
     )
 
@@ -117,7 +118,7 @@ def enter(
     """Size, review, and place or refuse the entry."""
     price, side = bar.close, signal.side
     standing = barred(sleeve.guard, desk, bar.close_ms)
-    if standing != R_NONE and standing == sleeve.guard.refused:  # told before: no need to size it again
+    if standing != R_NONE and standing == sleeve.guard.refused:  # logged before: no need to size it again
         return sleeve, Decision(REFUSED, standing, price, 0.0, 0.0, NO_SIZE, 0)
     stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
     target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
@@ -136,11 +137,13 @@ def enter(
         instrument_side,
     )
     if rule != R_NONE:
-        told = 0 if rule == sleeve.guard.refused else 1
-        return remembered(sleeve, rule), Decision(REFUSED, rule, price, stop_distance, target_distance, wanted, told)
+        log_size = 0 if rule == sleeve.guard.refused else 1
+        return with_last_refusal(sleeve, rule, bar.close_ms), Decision(
+            REFUSED, rule, price, stop_distance, target_distance, wanted, log_size
+        )
     notional = price * (wanted.lots * rules.lot_size)
     order = Order(side, wanted.lots, S_INTENDED, notional, stop_distance, target_distance, signal.atr, bar.close_ms)
-    guard = count_entry(sleeve.guard._replace(refused=R_NONE), rules, bar.close_ms)
+    guard = count_entry(with_last_refusal(sleeve, R_NONE, bar.close_ms).guard, rules, bar.close_ms)
     action = ENTER if sleeve.position.open_layers == 0 else ADD
     sleeve = sleeve._replace(order=order, guard=guard)
     return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1)
@@ -151,6 +154,8 @@ def distance(frac: float, atrs: float, price: float, atr: float) -> float:
     return frac * price + (atrs * atr if atrs > 0.0 else 0.0)
 
 
-def remembered(sleeve: Sleeve, rule: int) -> Sleeve:
-    """The sleeve that remembers which rule refused it last: a refusal that lasts is sized once."""
-    return sleeve._replace(guard=sleeve.guard._replace(refused=rule))
+def with_last_refusal(sleeve: Sleeve, rule: int, close_ms: int) -> Sleeve:
+    """The sleeve that remembers which rule refused it last, and since when: a refusal that lasts is sized once."""
+    if rule == sleeve.guard.refused:
+        return sleeve
+    return sleeve._replace(guard=sleeve.guard._replace(refused=rule, refused_ms=close_ms if rule != R_NONE else 0))

@@ -27,7 +27,7 @@ ENGINE = Path(__file__).resolve().parents[1]
 CODE = ("core", "features", "live", "store")  # folders whose code decides what the journal says
 
 
-class Leg(NamedTuple):
+class SleeveCode(NamedTuple):
     """What computes one sleeve's signals."""
 
     name: str
@@ -90,12 +90,12 @@ def _sleeve(
     }
 
 
-def leg_of(spec: Spec, folder: Path) -> Leg:
+def code_of(spec: Spec, folder: Path) -> SleeveCode:
     """A journaled sleeve with its code loaded."""
     source = spec.source
     strategy = load_strategy(source["strategy"], folder)
     params = parse_params(strategy, source["params"])
-    return Leg(source["name"], source["instrument"], strategy, params, Costs(**source["costs"]), source["side"])
+    return SleeveCode(source["name"], source["instrument"], strategy, params, Costs(**source["costs"]), source["side"])
 
 
 def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -21,36 +21,36 @@ from engine.store.tables import ConfigVersion, Halt, Proposal
 GUARDRAIL = "guardrail"  # who latches the halt when the drawdown breaker trips
 
 
-class Seen(NamedTuple):
+class ControlState(NamedTuple):
     """The halt and the version in force."""
 
     latch: halt.Latch
     version: int
 
 
-class Watch:
+class Controls:
     """Looks at one home. `look` is made for asking at every bar."""
 
     def __init__(self, home: Path, engine: Engine) -> None:
         self.home, self.engine = home, engine
-        self._said: Seen | None = None
+        self._last: ControlState | None = None
         self._mark: tuple[Any, ...] = ()
         self._peek: Any = None
 
-    def look(self) -> Seen:
+    def poll(self) -> ControlState:
         """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
         mark = (self._file(), self._database())
-        if self._said is None or mark != self._mark or None in mark:
+        if self._last is None or mark != self._mark or None in mark:
             latch = halt.read(self.home, self.engine)
-            self._said, self._mark = Seen(latch, self._version()), mark
-        return self._said
+            self._last, self._mark = ControlState(latch, self._version()), mark
+        return self._last
 
     def _version(self) -> int:
-        if self._said is None:
+        if self._last is None:
             return active_version(self.engine)
         with suppress(Exception):  # a database that fails has latched the halt already: see halt.read
             return active_version(self.engine)
-        return self._said.version
+        return self._last.version
 
     def _file(self) -> tuple[int, ...]:
         """The halt file's identity; empty while there is none."""

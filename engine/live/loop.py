@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from engine.book.book import Book, Spec
-from engine.book.events import Said, client_id, features_hash
-from engine.book.snapshot import plain, plain_of
+from engine.book.events import EventBody, client_id, features_hash
+from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.control.config import DeskConfig
 from engine.core.state import DAY_MS
 from engine.errors import DataError, DeskError
 from engine.live import config_event
-from engine.live.controls import Watch
+from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
-from engine.live.signal_source import Heard, Voice
+from engine.live.signal_source import SignalReading, SignalSource
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
@@ -31,14 +31,14 @@ Reread = Callable[[DeskConfig, int, str], dict[str, Any]]  # config, version, di
 class Loop:
     """One desk's loop. `book` is the state (None before `open`); every public method leaves it journaled."""
 
-    def __init__(self, journal: Journal, watch: Watch, folder: Path, body_of: Reread, now_ms: Callable[[], int]) -> None:
-        self.journal, self.watch, self.folder = journal, watch, folder
+    def __init__(self, journal: Journal, controls: Controls, folder: Path, body_of: Reread, now_ms: Callable[[], int]) -> None:
+        self.journal, self.controls, self.folder = journal, controls, folder
         self.venue = PaperVenue()
         self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last bar
         self._body_of, self._now_ms = body_of, now_ms
         self._book: Book | None = None
         self._feed: Feed | None = None
-        self._voices: list[tuple[Mapping[str, Any], Voice]] = []  # journaled sleeve, and what computes its signals
+        self._sources: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
         self._wrong: dict[str, str] = {}
 
     @property
@@ -63,8 +63,8 @@ class Loop:
         if book is not None:
             self._book = book
         else:
-            version = self.watch.look().version
-            config, digest, _ = self.watch.config(version)
+            version = self.controls.poll().version
+            config, digest, _ = self.controls.config(version)
             body = self._body_of(config, version, digest)
             start = {
                 "instruments": config_event.instruments(config),
@@ -73,21 +73,21 @@ class Loop:
                 **span._asdict(),
                 **about,
             }
-            self._book, said = begin(body | {"start": start})
-            self._record("config", body | {"start": start}, said, sync=True)
+            self._book, following = begin(body | {"start": start})
+            self._record("config", body | {"start": start}, following, sync=True)
         if self.journal.set_aside:
             files = [path.name for path in self.journal.set_aside]
             self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
 
-    def walk(self, feed: Feed) -> None:
+    def use_feed(self, feed: Feed) -> None:
         """Walk these bars from now on. Raises DataError when the history that the desk has seen is another; then it goes
         on walking those it had.
         """
-        before, self._feed, self._voices = self._feed, feed, []
+        before, self._feed, self._sources = self._feed, feed, []
         try:
             self._same_history(feed)
         except DeskError:
-            self._feed, self._voices = before, []
+            self._feed, self._sources = before, []
             raise
 
     def _same_history(self, feed: Feed) -> None:
@@ -97,29 +97,29 @@ class Loop:
             return
         for s, spec in enumerate(book.specs):
             noted = book.features.get(book.names[s])
-            heard = self._listen(spec, t)
-            if noted is not None and not heard.wrong and self._same_code(spec) and features_hash(heard.read) != noted:
+            reading = self._reading_of(spec, t)
+            if noted is not None and not reading.wrong and self._same_code(spec) and features_hash(reading.read) != noted:
                 name = spec.source["instrument"]
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
 
     def _same_code(self, spec: Spec) -> bool:
-        return code_sha256(config_event.leg_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
+        return code_sha256(config_event.code_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
 
     # ---- what people have set ------------------------------------------------------------------------------------------
 
-    def attend(self) -> bool:
+    def poll_controls(self) -> bool:
         """Follow the halt and the version in force. True when something was journaled."""
-        seen, before = self.watch.look(), self.journal.head
+        seen, before = self.controls.poll(), self.journal.head
         book = self.book
-        if book.tripped_ms and not seen.latch.halted and not self.watch.latched_for(book.tripped_ms):
-            self.watch.latch_drawdown(book.tripped_ms, self._now_ms())  # a crash came between the breaker and its latch
-            seen = self.watch.look()
+        if book.tripped_ms and not seen.latch.halted and not self.controls.latched_for(book.tripped_ms):
+            self.controls.latch_drawdown(book.tripped_ms, self._now_ms())  # a crash came between the breaker and its latch
+            seen = self.controls.poll()
         if seen.latch.unreadable:
-            self.watch.latch_unreadable(seen.latch.unreadable, self._now_ms())
+            self.controls.latch_unreadable(seen.latch.unreadable, self._now_ms())
         if seen.latch.halted and book.desk.halted == 0:
             self._halt({"state": "halted", "reason": seen.latch.reason, "by": seen.latch.by})
         elif not seen.latch.halted and book.desk.halted != 0:
-            who, why = self.watch.released()
+            who, why = self.controls.released()
             self._halt({"state": "released", "reason": why, "by": who})
         if seen.version != book.version:
             self.adopt(seen.version)
@@ -138,7 +138,7 @@ class Loop:
         A version that this desk cannot follow is an incident, once, and the one before stays in force.
         """
         book = self.book
-        config, digest, to_open = self.watch.config(version)
+        config, digest, to_open = self.controls.config(version)
         try:
             body = self._body_of(config, version, digest)
             if config_event.fixed(body) != config_event.fixed(book.config):
@@ -151,10 +151,10 @@ class Loop:
         self.troubles.pop("*", None)
         if body == book.config:
             return False
-        said = on_config(book, body | {"to_open": to_open})
-        self._record("config", body | {"to_open": to_open}, said, sync=True)
+        following = on_config(book, body | {"to_open": to_open})
+        self._record("config", body | {"to_open": to_open}, following, sync=True)
         wanted = [spec.source for spec in (*book.specs, *book.waiting) if spec is not None]
-        self._voices = [held for held in self._voices if held[0] in wanted]
+        self._sources = [kept for kept in self._sources if kept[0] in wanted]
         return True
 
     # ---- one bar -------------------------------------------------------------------------------------------------------
@@ -165,32 +165,32 @@ class Loop:
 
     def step(self) -> None:
         """The next bar, whole: look, decide, journal, look again, act."""
-        self.attend()
+        self.poll_controls()
         book, replaying = self.book, self.replaying
         t = self.feed.after(book.close_ms)
         body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
         tripped_ms = book.tripped_ms
-        said = on_bar(book, body, read, read_next)
+        following = on_bar(book, body, read, read_next)
         # Nothing leaves the process in a replay: its groups may reach the disk together, once a simulated day. A crash
         # of the machine then costs replayed bars, which are walked again to the same rows.
         day_ends = book.close_ms % DAY_MS == 0
-        self._record("bar", body, said, sync=not replaying or day_ends)
-        for kind, outcome in said:
+        self._record("bar", body, following, sync=not replaying or day_ends)
+        for kind, outcome in following:
             if kind == "order":
                 self.venue.done(outcome["order"], outcome["filled_lots"])
         if book.tripped_ms != tripped_ms:
-            self.watch.latch_drawdown(book.tripped_ms, self._now_ms())
-        self._tell_troubles()
-        self.hand_over()
+            self.controls.latch_drawdown(book.tripped_ms, self._now_ms())
+        self._report_troubles()
+        self.submit_pending()
         if day_ends:
             self.snapshot()
 
-    def hand_over(self) -> None:
+    def submit_pending(self) -> None:
         """Give journaled entry orders to the venue, unless somebody has halted meanwhile. At a start: all that work."""
         book = self.book
         orders = [s for s, sleeve in enumerate(book.sleeves) if sleeve.order.side != 0]
-        if orders and self.watch.look().latch.halted:
-            self.attend()
+        if orders and self.controls.poll().latch.halted:
+            self.poll_controls()
             return
         for s in orders:
             o = book.sleeves[s].order
@@ -201,49 +201,49 @@ class Loop:
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
         book, feed = self.book, self.feed
-        now = {spec.source["name"]: self._listen(spec, t) for spec in book.specs}
-        waits = {w.source["name"]: self._listen(w, t) for w in book.waiting if w is not None}
-        self._wrong = {name: heard.wrong for name, heard in now.items() if heard.wrong}
+        now = {spec.source["name"]: self._reading_of(spec, t) for spec in book.specs}
+        waits = {w.source["name"]: self._reading_of(w, t) for w in book.waiting if w is not None}
+        self._wrong = {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = {
             "close_ms": int(feed.span.close_ms[t]),
             "stamp": stamp,
             "bars": feed.bars(t),
-            "signals": {name: plain(heard.signal) for name, heard in now.items()},
-            "features": {name: features_hash(heard.read) for name, heard in now.items()},
+            "signals": {name: as_json(reading.signal) for name, reading in now.items()},
+            "features": {name: features_hash(reading.read) for name, reading in now.items()},
         }
         if waits:
-            body["next"] = {name: plain(heard.signal) for name, heard in waits.items()}
-            body["next_features"] = {name: features_hash(heard.read) for name, heard in waits.items()}
+            body["next"] = {name: as_json(reading.signal) for name, reading in waits.items()}
+            body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
-    def _listen(self, spec: Spec, t: int) -> Heard:
+    def _reading_of(self, spec: Spec, t: int) -> SignalReading:
         """What the strategy of a sleeve's version says at bar t of the span."""
-        voice = next((voice for source, voice in self._voices if source == spec.source), None)
-        if voice is None:
-            leg = config_event.leg_of(spec, self.folder)
-            voice = Voice(leg, self.feed.frame(leg.instrument), self.feed.first)
-            self._voices.append((spec.source, voice))
-        return voice.at(t)
+        source = next((source for source, source in self._sources if source == spec.source), None)
+        if source is None:
+            code = config_event.code_of(spec, self.folder)
+            source = SignalSource(code, self.feed.frame(code.instrument), self.feed.first)
+            self._sources.append((spec.source, source))
+        return source.at(t)
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
 
-    def _record(self, kind: str, body: Mapping[str, Any], said: list[Said], *, sync: bool) -> list[Head]:
+    def _record(self, kind: str, body: Mapping[str, Any], following: list[EventBody], *, sync: bool) -> list[Head]:
         """One group: the leading event and what follows from it. Durable when this returns, if `sync`."""
         book, now = self.book, self._now_ms()
         common = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
         events = [Event(kind, book.close_ms, body, **common)]
-        events += [Event(k, book.close_ms, b, cause_id="@0", **common) for k, b in said]
+        events += [Event(k, book.close_ms, b, cause_id="@0", **common) for k, b in following]
         return self.journal.append(events, sync=sync)
 
     def snapshot(self) -> Head:
         """The whole state, so that a start need not fold from the beginning. Outside the journal's hash."""
-        return self._record("snapshot", plain_of(self.book), [], sync=True)[0]
+        return self._record("snapshot", to_json(self.book), [], sync=True)[0]
 
     def incident(self, what: str, more: Mapping[str, Any]) -> None:
         """Something a person should know that is not of the desk's own making. Outside the journal's hash."""
         self._record("incident", {"what": what, **more}, [], sync=True)
 
-    def _tell_troubles(self) -> None:
+    def _report_troubles(self) -> None:
         """A strategy that fails is told when it begins to and when the complaint changes, not at every bar."""
         for name, wrong in self._wrong.items():
             if self.troubles.get(name) != wrong:

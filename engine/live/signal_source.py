@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.book.events import known
+from engine.book.events import finite
 from engine.core.state import Signal
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
-from engine.live.config_event import Leg
+from engine.live.config_event import SleeveCode
 from engine.strategies.base import SignalFrame, fresh
 from engine.strategies.signals import Signals, evaluate, signals_of
 
@@ -27,7 +27,7 @@ LIMIT_S = 2.0  # for one bar of a person's strategy
 NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan)
 
 
-class Heard(NamedTuple):
+class SignalReading(NamedTuple):
     """A sleeve's input to the core at one close, the features it read, and what went wrong ("" when nothing did)."""
 
     signal: Signal
@@ -35,40 +35,40 @@ class Heard(NamedTuple):
     wrong: str
 
 
-class Voice:
+class SignalSource:
     """One sleeve's strategy over the known bars of its instrument.
 
     `first` is the frame's first bar that will be asked for; what was computed for those before it is let go.
     """
 
-    def __init__(self, leg: Leg, frame: FeatureFrame, first: int) -> None:
-        self.leg, self.first = leg, first
-        self._frame = None if leg.shipped else frame
-        own = leg.strategy if leg.shipped else MUTE
-        found: Signals = signals_of(own, leg.params, frame, leg.costs, leg.side)
+    def __init__(self, code: SleeveCode, frame: FeatureFrame, first: int) -> None:
+        self.code, self.first = code, first
+        self._frame = None if code.shipped else frame
+        own = code.strategy if code.shipped else MUTE
+        found: Signals = signals_of(own, code.params, frame, code.costs, code.side)
         arrays = [values[first:].copy() for values in found[:-1]]
-        self._known = Signals(*arrays, {label: values[first:].copy() for label, values in found.used.items()})
+        self._computed = Signals(*arrays, {label: values[first:].copy() for label, values in found.used.items()})
 
-    def at(self, t: int) -> Heard:
-        """What is said at the close of bar t, counted from `first`."""
-        told = self._known
-        numbers = (told.strength, told.atr, told.vol_annual, told.slip_frac, told.impact)
-        signal = Signal(int(told.side[t]), *(float(values[t]) for values in numbers))
-        read = {label: known(float(values[t])) for label, values in told.used.items()}
-        return Heard(signal, read, "") if self._frame is None else self._own(self._frame, self.first + t, signal, read)
+    def at(self, t: int) -> SignalReading:
+        """What is found at the close of bar t, counted from `first`."""
+        computed = self._computed
+        numbers = (computed.strength, computed.atr, computed.vol_annual, computed.slip_frac, computed.impact)
+        signal = Signal(int(computed.side[t]), *(float(values[t]) for values in numbers))
+        read = {label: finite(float(values[t])) for label, values in computed.used.items()}
+        return SignalReading(signal, read, "") if self._frame is None else self._own(self._frame, self.first + t, signal, read)
 
-    def _own(self, frame: FeatureFrame, t: int, signal: Signal, read: dict[str, float | None]) -> Heard:
+    def _own(self, frame: FeatureFrame, t: int, signal: Signal, read: dict[str, float | None]) -> SignalReading:
         """The same with a person's strategy, which sees no bar after t of the frame."""
         try:
             with limited(LIMIT_S):
-                said = evaluate(fresh(self.leg.strategy), self.leg.params, frame.prefix(t + 1))
+                found = evaluate(fresh(self.code.strategy), self.code.params, frame.prefix(t + 1))
         except StrategyError as error:
-            return Heard(NOTHING, {}, str(error))
-        side, strength = int(said.direction[t]), float(said.strength[t])
-        if self.leg.side != "both" and side != (1 if self.leg.side == "long" else -1):
+            return SignalReading(NOTHING, {}, str(error))
+        side, strength = int(found.direction[t]), float(found.strength[t])
+        if self.code.side != "both" and side != (1 if self.code.side == "long" else -1):
             side, strength = 0, 0.0
-        own = {label: known(float(values[t])) for label, values in said.used.items()}
-        return Heard(signal._replace(side=side, strength=strength), own | read, "")
+        own = {label: finite(float(values[t])) for label, values in found.used.items()}
+        return SignalReading(signal._replace(side=side, strength=strength), own | read, "")
 
 
 def _mute(f: FeatureFrame, _params: Any) -> SignalFrame:

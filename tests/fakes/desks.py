@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.core.compiled import dtype_of, from_record, to_records
-from engine.core.kernel import bar_records, compiled_run, run, signal_columns
+from engine.core.kernel import bar_records, block_records, compiled_run, signal_columns
+from engine.core.leap import run
+from engine.core.memory import Memory
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 BAR_MS = 900_000
@@ -130,23 +132,25 @@ def both_ways(
     book = start_desk(cash * count)._replace(halted=halted)
     first = [start(cash) for _ in rules]
 
-    listed = (
-        [Bar(*r) for r in bars.tolist()],
-        [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)],
-        list(first),
-        rules,
-        book,
-        limits,
-    )
-    ring, rows, equity = [0.0] * (TRIPS_KEPT * count), [None] * room, [0.0] * length
-    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
-    desk, n, unclear = run(*listed, ring, *scratch, rows, equity, 0)
-    plain = to_records(rows[:n], Row), np.array(equity), to_records(listed[2], Sleeve), desk, unclear
+    listed = [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)]
+    rows, equity = [None] * room, [0.0] * length
+    m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)
+    desk, n, ambiguous = run(m, listed, [], book, limits, equity, [0] * count, [0] * count, 0)
+    plain = to_records(rows[:n], Row), np.array(equity), to_records(m.sleeves, Sleeve), desk, ambiguous
 
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
-    own = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
-    desk, n, unclear = compiled_run(bars, signals, sleeves, to_records(rules, Rules), book, limits, *own, block, curve, 1)
-    return plain, (block[:n], curve, sleeves, desk, unclear)
+    scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, block)
+    asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    desk, n, ambiguous = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, *asleep, 1)
+    return plain, (block[:n], curve, sleeves, desk, ambiguous)
+
+
+def of_lists(bars: list[Bar], sleeves: list[Sleeve], rules: list[Rules], rows: list[Any]) -> Memory:
+    """A desk's memory in plain Python."""
+    instruments = 1 + max(r.instrument for r in rules)
+    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
+    return Memory(bars, sleeves, rules, [0.0] * (TRIPS_KEPT * len(rules)), *scratch, rows)
 
 
 def sleeves_of(records: np.ndarray) -> list[Sleeve]:
@@ -172,8 +176,7 @@ def run_lists(
     held = list(sleeves) if sleeves else [start(cash) for _ in rules]
     book = desk or start_desk(cash * count)._replace(halted=halted)
     rows: list[Any] = [None] * (20 * len(signals) + 20)
-    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
     equity = [0.0] * (len(bars) // instruments)
-    ring = [0.0] * (TRIPS_KEPT * count)
-    book, n, unclear = run(bars, signals, held, rules, book, limits, ring, *scratch, rows, equity, 0)
-    return rows[:n], held, book, unclear
+    m = of_lists(bars, held, rules, rows)
+    book, n, ambiguous = run(m, signals, [], book, limits, equity, [0] * count, [0] * count, 0)
+    return rows[:n], held, book, ambiguous

@@ -12,7 +12,7 @@ from engine.control.config import active, checked, row_of
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
 from engine.live import config_event
-from engine.live.controls import Watch
+from engine.live.controls import Controls
 from engine.live.feed import Feed, Span, load, series_of
 from engine.live.loop import Loop
 from engine.store import db
@@ -54,29 +54,29 @@ def feed_of(home: Home) -> Feed:
     return load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span(), "recorded")
 
 
-def loop_of(home: Home, feed: Feed, book: Any = None, watch: Watch | None = None) -> Loop:
+def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:
     """A loop that has opened the home's journal and walks the bars; close its journal before the next one."""
 
     def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
         return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
 
     journal = Journal(home.desk_journal, "worker")
-    loop = Loop(journal, watch or Watch(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
+    loop = Loop(journal, controls or Controls(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
     loop.open(book, span(), {"source": feed.source, "funding": "recorded"})
-    loop.walk(feed)
-    loop.attend()
-    loop.hand_over()
+    loop.use_feed(feed)
+    loop.poll_controls()
+    loop.submit_pending()
     return loop
 
 
-def walked(loop: Loop, bars: int) -> Loop:
+def advanced(loop: Loop, bars: int) -> Loop:
     """The loop so many bars later."""
     for _ in range(bars):
         loop.step()
     return loop
 
 
-def walked_until(loop: Loop, reached: Any, bars: int = 2_000) -> Loop:
+def advanced_until(loop: Loop, reached: Any, bars: int = 2_000) -> Loop:
     """The loop after the first bar at which `reached(book)`; fails when none comes."""
     for _ in range(bars):
         if reached(loop.book):

@@ -13,7 +13,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.replay import fold
-from engine.book.snapshot import plain_of
+from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.core.ledger import open_lots
 from engine.errors import JournalBroken
@@ -109,8 +109,8 @@ class Storm:
             reconfigured(home, sleeve, fast_bars=10 + int(how * 60))
         elif what in {"pause", "resume"}:
             reconfigured(home, sleeve, paused=what == "pause")
-        self.loop.attend()
-        assert not self.loop.attend()
+        self.loop.poll_controls()
+        assert not self.loop.poll_controls()
         self.hold()
 
 
@@ -141,7 +141,7 @@ def weathered(folder: Path, plan: list[tuple[int, str, float]], patch: pytest.Mo
     storm.loop.journal.close()
     path = home.desk_journal
     assert verify(path).ok
-    assert plain_of(fold(path, whole=True)) == plain_of(storm.loop.book)
+    assert to_json(fold(path, whole=True)) == to_json(storm.loop.book)
     latched = [e.seq for e in read(path, {"halt"}) if e.body["state"] == "halted"]
     released = [e.seq for e in read(path, {"halt"}) if e.body["state"] == "released"]
     for event in read(path, {"intent"}):

@@ -14,7 +14,7 @@ from engine.control.config import active
 from engine.control.halt import read as latch
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
-from tests.fakes.papers import feed_of, furnished, loop_of, walked
+from tests.fakes.papers import advanced, feed_of, furnished, loop_of
 
 
 def propose(home: Home, changes: dict[str, Any], now_ms: int) -> Proposal:
@@ -149,7 +149,7 @@ def test_a_desk_that_runs_is_told_whole(own_home: Path, request: pytest.FixtureR
     """Sleeves with positions, equity over time, guards with how near they are, checks, stamps."""
     furnished(own_home)
     home = open_home()
-    loop = walked(loop_of(home, feed_of(home)), 300)
+    loop = advanced(loop_of(home, feed_of(home)), 300)
     loop.journal.close()
     api = request.getfixturevalue("api")
     desk, sleeves, curve = api.get("/api/desk").json(), api.get("/api/sleeves").json(), api.get("/api/desk/equity").json()

@@ -20,7 +20,7 @@ from engine.store.journal import tail
 from engine.store.tables import Delivery, Handover
 from engine.watch.incidents import deliveries_of, listed
 from engine.watch.window import mark_at
-from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked_until
+from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 from tests.fakes.slack_desks import connected, proposed, slack_home
 from tests.fakes.slack_server import SlackServer
 
@@ -34,7 +34,7 @@ class Bench:
         self.home, self.now_ms = home, WALL_MS
         self.loop = loop_of(home, feed_of(home))
         self.loop._now_ms = lambda: self.now_ms
-        walked_until(self.loop, lambda book: not self.loop.replaying)
+        advanced_until(self.loop, lambda book: not self.loop.replaying)
         self.watch = Schedules(home, sinks, clock=lambda: self.now_ms)
         self.phase = "running"
 
@@ -95,7 +95,7 @@ def bench(own_home: Path, sink: Kept) -> Iterator[Bench]:
 
 def held(bench: Bench) -> tuple[str, Event]:
     """Walk until a sleeve holds something; (its name, the mark)."""
-    walked_until(bench.loop, lambda book: any(s.position.open_layers for s in book.sleeves))
+    advanced_until(bench.loop, lambda book: any(s.position.open_layers for s in book.sleeves))
     bench.loop.journal.sync()
     mark = mark_at(bench.home.desk_journal)
     assert mark is not None
@@ -331,8 +331,8 @@ def test_the_handover_is_made_once_a_day_and_anchors_both_journals(bench: Bench,
     bench.pass_time(200)
     proposed(bench.home)
     bench.loop.journal.sync()
-    assert bench.watch.hand_over()
-    assert not bench.watch.hand_over()
+    assert bench.watch.submit_pending()
+    assert not bench.watch.submit_pending()
     with db.read(bench.home.engine) as session:
         (row,) = session.exec(select(Handover)).all()
     body = json.loads(row.body)

@@ -15,7 +15,7 @@ import pytest
 from app.home.home import open_home
 from app.processes.children import allowed, worker_command
 from engine.book.replay import fold
-from engine.book.snapshot import plain_of
+from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
@@ -88,7 +88,7 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
         assert verify(path).ok
     assert whole(furnished_home) == undisturbed
     assert verify(path).ok
-    assert plain_of(fold(path, whole=True)) == plain_of(fold(path))
+    assert to_json(fold(path, whole=True)) == to_json(fold(path))
 
 
 def test_one_hash_whatever_the_hash_seed(furnished_home: Path, undisturbed: str) -> None:

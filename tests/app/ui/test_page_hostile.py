@@ -21,7 +21,7 @@ from engine.store.chain import Event
 from engine.store.runs import Runs
 from engine.store.tables import Alert, Handover, Proposal, Thread, Turn
 from tests.app.ui.browsers import CHROMIUM, Place, answers, browser, started, until
-from tests.fakes.papers import feed_of, furnished, loop_of, walked
+from tests.fakes.papers import advanced, feed_of, furnished, loop_of
 
 pytestmark = pytest.mark.long
 EVIL = (
@@ -57,7 +57,7 @@ def run_of(home: Home, now_ms: int) -> str:
 
 def journal_of(home: Home, now_ms: int) -> str:
     """A venue's error and a name of Slack's in the journals; the id of the desk's event."""
-    loop = walked(loop_of(home, feed_of(home)), 40)
+    loop = advanced(loop_of(home, feed_of(home)), 40)
     lost = {"order": EVIL, "sleeve": "btc-trend", "state": "rejected", "reason": EVIL, "lots": 1, "filled_lots": 0}
     head = loop.journal.append([Event("order", loop.book.close_ms, lost)])[0]
     loop.journal.close()

@@ -8,13 +8,13 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.replay import fold, since_snapshot
-from engine.book.snapshot import plain, plain_of, restored
+from engine.book.snapshot import as_json, restored, to_json
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
 from engine.store.chain import end_of
 from engine.store.journal import Journal, journal_hash, read
 from tests.fakes.desks import RULES
-from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(own_home: Path) -> Home:
 @pytest.fixture
 def book(home: Home):
     """The state in memory after it; its journal is closed without a snapshot."""
-    loop = walked(loop_of(home, feed_of(home)), 6 * 96 + 31)
+    loop = advanced(loop_of(home, feed_of(home)), 6 * 96 + 31)
     loop.journal.close()
     return loop.book
 
@@ -35,9 +35,9 @@ def book(home: Home):
 def test_fold_from_start_from_snapshot_and_memory_are_the_same_bits(home: Home, book) -> None:
     """Three ways to one state."""
     tail, whole = fold(home.desk_journal), fold(home.desk_journal, whole=True)
-    assert plain_of(tail) == plain_of(whole) == plain_of(book)
+    assert to_json(tail) == to_json(whole) == to_json(book)
     assert tail.sleeves == book.sleeves
-    assert tail.ring == book.ring
+    assert tail.recent_r == book.recent_r
     assert sum(s.ledger.trips for s in book.sleeves) > 3, "the market traded, or this says little"
 
 
@@ -112,9 +112,9 @@ def test_a_snapshot_that_tells_another_state_is_found(home: Home, book) -> None:
 def test_a_tail_torn_at_any_byte_of_the_last_group_is_cut_and_the_bar_walked_again(home: Home) -> None:
     """Whatever byte the crash left: the group was never acted on, it is kept aside, and the same rows come again."""
     feed = feed_of(home)
-    loop = walked(loop_of(home, feed), 220)
-    before, size = plain_of(loop.book), home.desk_journal.stat().st_size
-    walked(loop, 1)
+    loop = advanced(loop_of(home, feed), 220)
+    before, size = to_json(loop.book), home.desk_journal.stat().st_size
+    advanced(loop, 1)
     loop.journal.close()
     whole, hashed = home.desk_journal.read_bytes(), journal_hash(home.desk_journal)
     assert len(whole) - size > 1_000
@@ -127,8 +127,8 @@ def test_a_tail_torn_at_any_byte_of_the_last_group_is_cut_and_the_bar_walked_aga
         journal.close()
         assert journal.set_aside[0].read_bytes() == whole[size:cut]
         book = fold(home.desk_journal)
-        assert plain_of(book) == before
-        loop = walked(loop_of(home, feed, book), 1)
+        assert to_json(book) == before
+        loop = advanced(loop_of(home, feed, book), 1)
         loop.journal.close()
         assert journal_hash(home.desk_journal) == hashed
 
@@ -136,8 +136,8 @@ def test_a_tail_torn_at_any_byte_of_the_last_group_is_cut_and_the_bar_walked_aga
 def test_a_value_survives_its_json_bit_for_bit() -> None:
     """Floats, missing ones, infinite ones, nested tuples."""
     odd = Bar(1, float("nan"), float("inf"), -0.0, 0.1 + 0.2, 5e-324, 1e300, -1.5)
-    again = restored(Bar, json.loads(json.dumps(plain(odd))))
+    again = restored(Bar, json.loads(json.dumps(as_json(odd))))
     assert repr(again) == repr(odd)
     sleeve = start(10_000.1)
-    assert restored(Sleeve, json.loads(json.dumps(plain(sleeve)))) == sleeve
+    assert restored(Sleeve, json.loads(json.dumps(as_json(sleeve)))) == sleeve
     assert restored(Rules, json.loads(json.dumps(RULES._asdict()))) == RULES

@@ -118,9 +118,9 @@ def test_fade_watches_the_signal_of_the_position(side: int, strength: float, gon
 def test_leaving_keeps_an_exit_that_was_decided_before() -> None:
     """A layer whose stop filled in part stays a stop when the signal fades afterwards."""
     position, layer = held(1)
-    position = position._replace(open_layers=2, layers=(layer._replace(due=STOP), layer, *FLAT.layers[2:]))
+    position = position._replace(open_layers=2, layers=(layer._replace(exit_pending=STOP), layer, *FLAT.layers[2:]))
     left = leave_all(position, FADE)
-    assert [x.due for x in left.layers] == [STOP, FADE, NONE, NONE, NONE]
+    assert [x.exit_pending for x in left.layers] == [STOP, FADE, NONE, NONE, NONE]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_part_filled_exit_leaves_the_rest_due() -> None:
     """What the bar's volume did not take leaves at the next open, with the same reason."""
     sleeve = bought(start(10_000.0), 5, 100.0)
     sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, 0, 2, 96.0, 0.0, 0, STOP, 96.0, T))
-    assert (open_lots(sleeve.position), sleeve.position.layers[0].due, sleeve.ledger.trips) == (3, STOP, 0)
+    assert (open_lots(sleeve.position), sleeve.position.layers[0].exit_pending, sleeve.ledger.trips) == (3, STOP, 0)
 
 
 def test_a_fill_that_does_not_fit_is_seen() -> None:

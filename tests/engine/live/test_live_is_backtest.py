@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from app.home.home import open_home
-from engine.book.events import known
+from engine.book.events import finite
 from engine.book.transitions import specs_of
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
 from engine.live import config_event
-from engine.live.controls import Watch
+from engine.live.controls import Controls
 from engine.live.feed import Feed, Span, begin_at, load, series_of
 from engine.live.loop import Loop
-from engine.live.signal_source import Voice
+from engine.live.signal_source import SignalSource
 from engine.store.journal import Journal, read
 from engine.strategies.signals import Signals, signals_of
 from tests.fakes.papers import BAR_MS, WALL_MS
@@ -42,7 +42,7 @@ def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     """The backtest's way: whole histories, the compiled kernel."""
     version, config = active(home.engine)
     body = config_event.body_of(config, version, "", home.desk.limits, home.desk.overrides(), home.strategies)
-    legs = [config_event.leg_of(spec, home.strategies) for spec in specs_of(body)]
+    legs = [config_event.code_of(spec, home.strategies) for spec in specs_of(body)]
     part = slice(feed.first, feed.first + bars)
     signals = [cut(signals_of(leg.strategy, leg.params, feed.frame(leg.instrument), leg.costs, leg.side), part) for leg in legs]
     m = feed.span
@@ -75,7 +75,7 @@ def kernel_rows(rows: np.ndarray, kind: int) -> list[tuple[Any, ...]]:
         state.K_BREAKER: ("equity",),
     }[kind]
     return [
-        (int(r["close_ms"]), int(r["sleeve"]), *(int(r[c]) if c == "lots" else known(float(r[c])) for c in columns))
+        (int(r["close_ms"]), int(r["sleeve"]), *(int(r[c]) if c == "lots" else finite(float(r[c])) for c in columns))
         for r in rows[rows["kind"] == kind]
     ]
 
@@ -98,7 +98,7 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any) 
     assert equity == result.equity.tolist()
     assert loop.book.sleeves == result.sleeves
     assert loop.book.desk == result.desk
-    assert loop.book.unclear == result.ambiguous
+    assert loop.book.ambiguous == result.ambiguous
 
 
 def loop_of_recorded(home: Any, feed: Feed) -> Any:
@@ -107,12 +107,12 @@ def loop_of_recorded(home: Any, feed: Feed) -> Any:
     def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
         return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
 
-    watch = Watch(home.path, home.engine)
-    loop = Loop(Journal(home.desk_journal, "worker"), watch, home.strategies, body_of, lambda: WALL_MS)
+    controls = Controls(home.path, home.engine)
+    loop = Loop(Journal(home.desk_journal, "worker"), controls, home.strategies, body_of, lambda: WALL_MS)
     series = feed.files
     span = begin_at({s.symbol: s for s in series}, BAR_MS, DAYS)
     loop.open(None, span, {"source": feed.source, "funding": "recorded"})
-    loop.walk(feed)
+    loop.use_feed(feed)
     return loop
 
 
@@ -124,16 +124,16 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
     sleeve = config.sleeves[0].model_copy(update={"strategy": name, "params": {}})
     one = config.having(sleeve)
     body = config_event.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
-    leg = config_event.leg_of(specs_of(body)[0], home.strategies)
+    leg = config_event.code_of(specs_of(body)[0], home.strategies)
     frame = feed.frame(leg.instrument)
-    voice = Voice(leg, frame, feed.first)
+    voice = SignalSource(leg, frame, feed.first)
     rng = np.random.default_rng(5)
     for t in [0, 1, *rng.integers(2, len(feed.span.close_ms), 12)]:
         upto = frame.prefix(feed.first + int(t) + 1)
         alone = signals_of(leg.strategy, leg.params, upto, leg.costs, leg.side)
         heard = voice.at(int(t))
         assert repr(heard.signal) == repr(state.Signal(int(alone.side[-1]), *(float(values[-1]) for values in alone[1:-1])))
-        assert heard.read == {label: known(float(values[-1])) for label, values in alone.used.items()}
+        assert heard.read == {label: finite(float(values[-1])) for label, values in alone.used.items()}
 
 
 def test_span_and_feed_start_a_desk_thirty_days_before_the_last_thirty(recorded: Any) -> None:

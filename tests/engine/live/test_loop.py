@@ -8,17 +8,16 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.book.replay import fold
-from engine.book.snapshot import plain_of
-from engine.book.transitions import PAUSED
+from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.control.config import active_version
 from engine.core.state import DAY_MS
 from engine.errors import DataError, JournalBroken
-from engine.live.controls import Seen, Watch
+from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import journal_hash, read
-from tests.fakes.papers import BAR_MS, WALL_MS, feed_of, furnished, loop_of, reconfigured, walked, walked_until
+from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of, reconfigured
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def restarted(home: Home, feed: Feed, loop: Loop) -> Loop:
 
 def test_each_bar_is_one_group_that_ends_with_its_mark(loop: Loop) -> None:
     """bar first, mark last, and the mark's equity is the desk's."""
-    walked(loop, 150)
+    advanced(loop, 150)
     group, seen = [], 0
     for event in events(loop):
         group.append(event.kind)
@@ -80,7 +79,7 @@ def test_each_bar_is_one_group_that_ends_with_its_mark(loop: Loop) -> None:
 
 def test_a_decision_tells_what_it_was_made_of(loop: Loop) -> None:
     """Features, signal, position before, equity; an entry also its size, each cap and the one that bound."""
-    walked_until(loop, ordering)
+    advanced_until(loop, ordering)
     decision = next(e for e in events(loop, "decision") if e.body["action"] == "enter").body
     assert {"sleeve", "signal", "strength", "lots_before", "working_lots_before", "equity", "features", "version"} <= set(
         decision
@@ -110,7 +109,7 @@ def test_the_order_is_on_the_disk_before_the_venue_hears_of_it(loop: Loop, monke
 @pytest.mark.parametrize("broken", ["fdatasync", "write"])
 def test_a_disk_that_fails_stops_the_desk_before_it_acts(loop: Loop, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     """ENOSPC at the write or at the sync: JournalBroken, no order leaves, and it is not asked again."""
-    walked_until(loop, lambda book: not loop.replaying)
+    advanced_until(loop, lambda book: not loop.replaying)
     asked = []
 
     def fails(*_args: object) -> int:
@@ -128,78 +127,78 @@ def test_a_disk_that_fails_stops_the_desk_before_it_acts(loop: Loop, monkeypatch
 
 def test_a_restart_changes_nothing(home: Home, feed: Feed, loop: Loop) -> None:
     """Stopped and folded every few bars, with positions and orders open: the hash of an undisturbed run."""
-    walked(loop, 400)
-    undisturbed, state = journal_hash(home.desk_journal), plain_of(loop.book)
+    advanced(loop, 400)
+    undisturbed, state = journal_hash(home.desk_journal), to_json(loop.book)
     loop.journal.close()
     home.desk_journal.unlink()
     again = loop_of(home, feed)
     for bars in (1, 7, 40, 3, 120, 29, 200):
-        again = restarted(home, feed, walked(again, bars))
-    assert plain_of(again.book) == state
+        again = restarted(home, feed, advanced(again, bars))
+    assert to_json(again.book) == state
     assert journal_hash(home.desk_journal) == undisturbed
     again.journal.close()
 
 
 def test_a_halt_cancels_entries_at_once_and_flattens_at_the_next_open(home: Home, loop: Loop) -> None:
     """Latched between two bars: the working entry never fills, the position leaves at the next open, nothing enters."""
-    walked_until(loop, lambda book: ordering(book) and holding(book))
+    advanced_until(loop, lambda book: ordering(book) and holding(book))
     halt.set(home.path, "a test", {"name": "ann"}, WALL_MS, home.engine)
-    loop.attend()
+    loop.poll_controls()
     assert loop.book.state == "flattening"
     assert not ordering(loop.book)
     assert not loop.venue.working
     said = events(loop, "halt")[-1].body
     assert (said["state"], said["reason"], said["by"]) == ("halted", "a test", "ann")
     placed = len([r for r in loop.venue.requests if r.what == "place"])
-    walked(loop, 1)
+    advanced(loop, 1)
     assert loop.book.state == "halted"
     last = [e.body for e in events(loop, "fill") if e.t_event_ms == loop.book.close_ms]
     assert {(body["slot"], body["reason"]) for body in last} == {("protective", "halt")}
-    walked(loop, 60)
+    advanced(loop, 60)
     assert len([r for r in loop.venue.requests if r.what == "place"]) == placed
     assert not holding(loop.book)
 
 
 def test_a_halt_survives_the_restart_and_a_release_ends_it(home: Home, feed: Feed, loop: Loop) -> None:
     """Halted by the file alone, restarted, still halted; released, it enters again."""
-    walked(loop, 100)
+    advanced(loop, 100)
     halt.set(home.path, "by file", {"name": "ann"}, WALL_MS)
     loop = restarted(home, feed, loop)
     assert loop.book.desk.halted == 1
-    walked(loop, 50)
+    advanced(loop, 50)
     assert len(events(loop, "halt")) == 1
     halt.release(home.path, home.engine, halt.read(home.path, home.engine), {"name": "bob"}, "all clear", WALL_MS)
-    walked_until(loop, ordering)
+    advanced_until(loop, ordering)
     released = events(loop, "halt")[-1].body
     assert (released["state"], released["reason"], released["by"]) == ("released", "all clear", "bob")
     loop.journal.close()
 
 
-class _LatchedAfter(Watch):
+class _LatchedAfter(Controls):
     """Somebody halts between the journal's group and the hand-over of its orders."""
 
     armed = False
 
-    def look(self) -> Seen:
+    def poll(self) -> ControlState:
         """Latch at the second look of a bar."""
         if self.armed:
             self.armed = False
             halt.set(self.home, "at the last moment", {"name": "ann"}, WALL_MS, self.engine)
-        return super().look()
+        return super().poll()
 
 
 def test_a_halt_between_journal_and_venue_keeps_the_order_here(home: Home, feed: Feed) -> None:
     """The intent is journaled, the latch is set, the venue never hears of it; the journal says cancelled."""
-    watch = _LatchedAfter(home.path, home.engine)
-    loop = loop_of(home, feed, watch=watch)
-    hand_over = loop.hand_over
+    controls = _LatchedAfter(home.path, home.engine)
+    loop = loop_of(home, feed, controls=controls)
+    submit = loop.submit_pending
 
     def late() -> None:
-        watch.armed = ordering(loop.book)
-        hand_over()
+        controls.armed = ordering(loop.book)
+        submit()
 
-    loop.hand_over = late  # type: ignore[method-assign]  # the moment this test is about
-    walked_until(loop, lambda book: book.desk.halted)
+    loop.submit_pending = late  # type: ignore[method-assign]  # the moment this test is about
+    advanced_until(loop, lambda book: book.desk.halted)
     assert not loop.venue.requests
     assert events(loop, "order")[-1].body["state"] == "cancelled"
     assert events(loop, "order")[-1].body["order"] == events(loop, "intent")[-1].body["order"]
@@ -211,7 +210,7 @@ def test_the_drawdown_breaker_latches_the_halt_for_people(home: Home, feed: Feed
     tight = home.desk.limits.model_copy(update={"drawdown_frac_max": 0.0005})
     home = Home(home.settings, home.desk.model_copy(update={"limits": tight}), home.engine)
     loop = loop_of(home, feed)
-    walked_until(loop, lambda book: book.desk.tripped)
+    advanced_until(loop, lambda book: book.desk.tripped)
     latch = halt.read(home.path, home.engine)
     assert (latch.halted, latch.by) == (True, "guardrail")
     (home.path / halt.FILE).unlink()  # as if the process had died between breaker and latch
@@ -220,7 +219,7 @@ def test_the_drawdown_breaker_latches_the_halt_for_people(home: Home, feed: Feed
     loop = restarted(home, feed, loop)
     latch = halt.read(home.path, home.engine)
     assert latch.halted
-    walked(loop, 3)
+    advanced(loop, 3)
     halt.release(home.path, home.engine, latch, {"name": "bob"}, "looked at it", WALL_MS)
     loop = restarted(home, feed, loop)
     assert (loop.book.desk.halted, loop.book.desk.tripped) == (0, 0)
@@ -230,9 +229,9 @@ def test_the_drawdown_breaker_latches_the_halt_for_people(home: Home, feed: Feed
 
 def test_a_flat_sleeve_adopts_a_version_before_its_next_bar(home: Home, loop: Loop) -> None:
     """One config event, at the desk time of the last bar, and the next decision says the new version."""
-    walked_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
+    advanced_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
     at, version = loop.book.close_ms, reconfigured(home, "btc-trend", stop_atr=3.0)
-    walked(loop, 1)
+    advanced(loop, 1)
     lead, sleeve = events(loop, "config")[-2:]
     assert (lead.body["version"], lead.t_event_ms) == (version, at)
     assert sleeve.body == {"sleeve": "btc-trend", "version": version, "state": "governs"}
@@ -243,53 +242,54 @@ def test_a_flat_sleeve_adopts_a_version_before_its_next_bar(home: Home, loop: Lo
 
 def test_an_open_position_keeps_its_version_and_the_next_entry_has_the_new_one(home: Home, feed: Feed, loop: Loop) -> None:
     """Rules and signals stay the old ones until flat, over a restart too; then the very next entry is of the new."""
-    walked_until(loop, lambda book: book.sleeves[0].position.open_layers > 0)
+    advanced_until(loop, lambda book: book.sleeves[0].position.open_layers > 0)
     stop = loop.book.sleeves[0].position.layers[0].stop
     version = reconfigured(home, "btc-trend", stop_atr=4.0, fast_bars=12)
-    walked(loop, 1)
+    advanced(loop, 1)
     assert events(loop, "config")[-1].body == {"sleeve": "btc-trend", "version": version, "state": "waits"}
     loop = restarted(home, feed, loop)
     while loop.book.sleeves[0].position.open_layers:
         assert (loop.book.specs[0].version, loop.book.sleeves[0].position.layers[0].stop) == (1, stop)
         loop.step()
     assert events(loop, "config")[-1].body == {"sleeve": "btc-trend", "version": version, "state": "governs"}
-    walked_until(loop, lambda book: book.sleeves[0].order.side != 0)
+    advanced_until(loop, lambda book: book.sleeves[0].order.side != 0)
     entry = [e for e in events(loop, "decision") if e.body["sleeve"] == "btc-trend" and e.body["action"] == "enter"][-1]
     assert entry.body["version"] == version
     assert "sma(12)" in entry.body["features"]
     distance, atr = entry.body["size"]["stop_distance"], loop.book.sleeves[0].order.atr
     assert distance == pytest.approx(4.0 * atr)
-    assert plain_of(fold(home.desk_journal, whole=True)) == plain_of(loop.book)
+    assert to_json(fold(home.desk_journal, whole=True)) == to_json(loop.book)
     loop.journal.close()
 
 
 def test_the_entry_on_the_very_close_of_an_exit_is_of_the_new_version(home: Home, loop: Loop) -> None:
     """A position that a bar closes and whose close enters again must not enter by rules that were voted out."""
-    walked_until(loop, lambda book: book.sleeves[0].position.open_layers > 0)
+    advanced_until(loop, lambda book: book.sleeves[0].position.open_layers > 0)
     version = reconfigured(home, "btc-trend", stop_atr=4.0)
-    walked_until(loop, lambda book: book.sleeves[0].position.open_layers == 0)
+    advanced_until(loop, lambda book: book.sleeves[0].position.open_layers == 0)
     assert loop.book.specs[0].version == version
     assert [e.body["version"] for e in events(loop, "decision") if e.body["sleeve"] == "btc-trend"][-1] == version
 
 
 def test_a_paused_sleeve_takes_no_entry_and_gets_its_own_pause_back(home: Home, loop: Loop) -> None:
     """Paused by a version: refused by the core's own rule, exits go on; resumed, the sleeve's own pause stands again."""
-    walked(loop, 5)
+    advanced(loop, 5)
     own = loop.book.sleeves[0].guard.pause_until_ms
     reconfigured(home, "btc-trend", paused=True)
-    walked(loop, 200)
+    advanced(loop, 200)
     mine = [e.body for e in events(loop, "decision") if e.body["sleeve"] == "btc-trend" and e.body["version"] > 1]
     assert {b["action"] for b in mine} <= {"refused", "hold", "exit"}
     assert "entries paused" in {b.get("refused_by") for b in mine}
-    assert loop.book.sleeves[0].guard.pause_until_ms == PAUSED
+    assert loop.book.sleeves[0].guard.paused == 1
     reconfigured(home, "btc-trend", paused=False)
-    loop.attend()
-    assert loop.book.sleeves[0].guard.pause_until_ms == own
+    loop.poll_controls()
+    guard = loop.book.sleeves[0].guard
+    assert (guard.paused, guard.pause_until_ms) == (0, own)
 
 
 def test_limits_that_were_edited_are_told_at_the_next_start(home: Home, feed: Feed, loop: Loop) -> None:
     """The same version under other hard limits is journaled; nothing edited, nothing told."""
-    walked(loop, 3)
+    advanced(loop, 3)
     count = len(events(loop, "config"))
     assert not loop.adopt(1)
     loop.journal.close()
@@ -304,7 +304,7 @@ def test_limits_that_were_edited_are_told_at_the_next_start(home: Home, feed: Fe
 
 def test_a_version_that_cannot_be_followed_is_an_incident_and_the_one_before_stays(home: Home, loop: Loop) -> None:
     """Another amount of cash is another desk: told once, not followed, not fatal."""
-    walked(loop, 3)
+    advanced(loop, 3)
     with home.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM active")
     from engine.control.config import active, row_of, version_of
@@ -318,14 +318,14 @@ def test_a_version_that_cannot_be_followed_is_an_incident_and_the_one_before_sta
         session.flush()
         session.add(Active(id=1, version=2, changed_ms=WALL_MS))
     assert active(home.engine)[0] == active_version(home.engine) == 2
-    walked(loop, 5)
+    advanced(loop, 5)
     assert loop.book.version == 1
     assert len(events(loop, "incident")) == 1
 
 
 def test_history_that_was_changed_is_refused_at_the_start(home: Home, feed: Feed, loop: Loop) -> None:
     """A past close that moved gives other features: the desk does not go on as if nothing had happened."""
-    walked(loop, 40)
+    advanced(loop, 40)
     loop.journal.close()
     feed.whole.close[feed.first - 20, 0] *= 1.001
     with pytest.raises(DataError, match="other features"):
@@ -334,17 +334,17 @@ def test_history_that_was_changed_is_refused_at_the_start(home: Home, feed: Feed
 
 def test_each_day_leaves_a_snapshot(loop: Loop) -> None:
     """One at every UTC midnight, and the day's groups are on the disk with it."""
-    walked(loop, 3 * DAY_MS // BAR_MS)
+    advanced(loop, 3 * DAY_MS // BAR_MS)
     assert [e.t_event_ms % DAY_MS for e in events(loop, "snapshot")] == [0, 0, 0]
 
 
 def test_a_loss_streak_does_not_end_a_pause_by_people(home: Home, loop: Loop) -> None:
     """The core's own pause, set while the sleeve is paused, is kept for later and lifts nothing now."""
-    walked(loop, 2)
+    advanced(loop, 2)
     reconfigured(home, "btc-trend", paused=True)
-    walked(loop, 1)
+    advanced(loop, 1)
     sleeve, soon = loop.book.sleeves[0], loop.book.close_ms + 5 * BAR_MS
     loop.book.sleeves[0] = sleeve._replace(guard=sleeve.guard._replace(pause_until_ms=soon))
-    walked(loop, 1)
-    assert loop.book.sleeves[0].guard.pause_until_ms == PAUSED
-    assert loop.book.lifted[0] == soon
+    advanced(loop, 1)
+    guard = loop.book.sleeves[0].guard
+    assert (guard.paused, guard.pause_until_ms) == (1, soon)

@@ -14,7 +14,7 @@ from engine.live.signal_source import limited
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Active
-from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 OWN = '''"""A person's own."""
 import numpy as np
@@ -77,14 +77,14 @@ def test_a_strategy_that_looks_ahead_sees_nothing_to_look_at(home: Home, loops: 
     """Its last bar is the last there is, though the desk has the next ones on disk."""
     loop = loop_of(with_own(home, LEAKS), feed_of(home))
     loops.append(loop)
-    assert set(heard(walked(loop, 30))) == {0}
+    assert set(heard(advanced(loop, 30))) == {0}
 
 
 def test_a_persons_strategy_is_heard_and_its_features_are_journaled(home: Home, loops: list[Loop]) -> None:
     """A clean one trades like a shipped one."""
     loop = loop_of(with_own(home, PLAIN), feed_of(home))
     loops.append(loop)
-    walked(loop, 40)
+    advanced(loop, 40)
     assert set(heard(loop)) == {-1, 1}
     mine = [e.body for e in read(loop.journal.path, {"decision"}) if e.body["sleeve"] == "btc-trend"]
     assert all("sma(20)" in body["features"] for body in mine)
@@ -94,7 +94,7 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
     """No signal at every seventh bar, one incident for each time it begins to fail; the desk goes on."""
     loop = loop_of(with_own(home, RAISES), feed_of(home))
     loops.append(loop)
-    walked(loop, 21)
+    advanced(loop, 21)
     assert heard(loop).count(0) == 3
     told = [e.body["what"] for e in read(loop.journal.path, {"incident"})]
     assert len(told) == 3
@@ -106,7 +106,7 @@ def test_a_strategy_that_never_ends_is_cut_off(home: Home, loops: list[Loop], mo
     monkeypatch.setattr(signal_source, "LIMIT_S", 0.05)
     loop = loop_of(with_own(home, ENDLESS), feed_of(home))
     loops.append(loop)
-    walked(loop, 2)
+    advanced(loop, 2)
     assert heard(loop) == [0, 0]
     assert loop.book.count == 2
 

@@ -12,7 +12,7 @@ from engine.store.journal import read
 from engine.watch.attribution import of_window
 from engine.watch.health import checks
 from engine.watch.window import desk_ms
-from tests.fakes.papers import BAR_MS, WALL_MS, feed_of, furnished, loop_of, walked, walked_until
+from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of
 from tools.catalog import call
 
 
@@ -21,8 +21,8 @@ def walked_desk(own_home: Any) -> Iterator[Any]:
     """A small desk some days into a synthetic market, holding a position at the end; the worker still has the journal."""
     furnished(own_home)
     home = open_home(WALL_MS)
-    loop = walked(loop_of(home, feed_of(home)), 280)
-    walked_until(loop, lambda book: any(s.position.open_layers for s in book.sleeves))
+    loop = advanced(loop_of(home, feed_of(home)), 280)
+    advanced_until(loop, lambda book: any(s.position.open_layers for s in book.sleeves))
     loop.journal.sync()
     yield home
     loop.journal.close()

@@ -1,0 +1,252 @@
+"""The loop over bars. A sleeve whose coming bars can only mark it sleeps through them; every other bar runs desk.py's three
+phases.
+
+Called by kernel.py (compiled) and, with `leaps` 0, by the tests as the plain Python it is; the two must leave the same bytes.
+
+    first_awake   the first bar that could do more than mark the sleeve: fill, settle, trip, roll a day, decide, refuse anew
+    awakened      the sleeve after the bars it slept through
+    all_asleep    the desk over bars through which every sleeve sleeps
+
+Each question is put to the function that would act on it (clear_of, follow, faded, wants, watch_sleeve), so there is no second
+rule to keep in step. Where one bar in BLOCK is enough, `blocks` holds BLOCK bars as one: if nothing can happen within the
+extremes of the block, nothing happens at any of its bars.
+"""
+
+from typing import Any
+
+from .desk import decide_all, settle_and_mark
+from .exits import clear_of, faded, follow
+from .guardrails import barred, exposure, watch_desk, watch_sleeve
+from .ledger import on_mark
+from .memory import Memory, load, store
+from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Limits, Position, Rules, Signal, Sleeve
+from .step import cost_now, usable, wants
+
+BLOCK = 16  # bars folded into one
+
+
+def run(
+    m: Memory, signals: Any, blocks: Any, desk: Desk, limits: Limits, equity: Any, since: Any, wakes: Any, leaps: int
+) -> tuple[Desk, int, int]:
+    """Every bar of a market. Returns (desk, rows written, ambiguous bars); writes the desk's equity at each close.
+
+    signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; since, wakes:
+    zeros, one a sleeve: where it fell asleep and where it wakes; leaps 0: nobody sleeps.
+    """
+    n, ambiguous, t, last = 0, 0, 0, len(equity)
+    while t < last:
+        end = last
+        for s in range(len(m.sleeves)):
+            end = min(end, wakes[s])
+        if t < end:
+            desk, t = all_asleep(m, desk, limits, equity, t, end)
+            if t >= last:
+                break
+        for s in range(len(m.sleeves)):
+            if wakes[s] == t:
+                awaken(m, signals, s, since[s], t)
+        was = desk.tripped
+        desk, n, more = settle_and_mark(m, desk, limits, n, t, wakes)
+        ambiguous += more
+        equity[t] = desk.equity
+        if desk.tripped != was:
+            rouse(m, signals, since, wakes, t)
+        desk, n = decide_all(m, signals, desk, limits, n, t, wakes)
+        t += 1
+        if leaps != 0:
+            for s in range(len(m.sleeves)):
+                if wakes[s] < t:
+                    since[s] = t
+                    wakes[s] = first_awake(m, signals, blocks, desk, s, t, last)
+    for s in range(len(m.sleeves)):
+        if wakes[s] >= last:
+            awaken(m, signals, s, since[s], last)
+    return desk, n, ambiguous
+
+
+def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:
+    """A halt at bar t asks everybody: sleepers wake after the bar has marked them."""
+    for s in range(len(m.sleeves)):
+        if wakes[s] > t:
+            awaken(m, signals, s, since[s], t)
+            sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
+            if sleeve.position.open_layers > 0:
+                store(m.sleeves, s, on_mark(sleeve, rules, load(m.bars, t * len(m.gross) + rules.instrument, Bar).close))
+            wakes[s] = t
+
+
+def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int, last: int) -> int:
+    """First bar from t on, at most `last`, at which sleeve s has to be awake."""
+    sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
+    if sleeve.order.side != 0 or desk.halted != 0:
+        return t
+    refused = sleeve.guard.refused
+    if sleeve.position.open_layers == 0 and refused in (R_NONE, R_DAY_LOSS, R_PAUSE):
+        return first_awake_flat(sleeve, rules, desk, m, signals, blocks, s, t, last)
+    if sleeve.position.open_layers > 0 and refused == R_NONE:
+        return first_awake_held(sleeve, rules, m, signals, blocks, s, t, last)
+    return t
+
+
+def first_awake_flat(
+    sleeve: Sleeve, rules: Rules, desk: Desk, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int
+) -> int:
+    """A flat sleeve wakes when a signal comes; one whose signal is refused by a breaker, when signal or breaker goes.
+
+    Its equity does not move, so what the day's end and the daily breaker do is known by their times alone.
+    """
+    guard, instruments, count = sleeve.guard, len(m.gross), len(m.sleeves)
+    speaks = guard.refused != R_NONE
+    end_ms = (guard.day + 1) * DAY_MS  # the day's last close
+    if speaks and t < last:
+        next_ms = load(m.bars, t * instruments + rules.instrument, Bar).close_ms
+        if barred(guard, desk, next_ms) != guard.refused:
+            return t
+        end_ms = min(end_ms, (guard.block_until_ms if guard.refused == R_DAY_LOSS else guard.pause_until_ms) - 1)
+        if guard.refused == R_PAUSE and guard.paused != 0:
+            end_ms = (guard.day + 1) * DAY_MS
+    tripped = watch_sleeve(guard, sleeve.ledger, rules, guard.block_until_ms)  # as of the moment a running block ends
+    if tripped.block_until_ms != guard.block_until_ms:
+        end_ms = min(end_ms, guard.block_until_ms - 1)
+    while t < last:
+        if t % BLOCK == 0 and t + BLOCK <= last:
+            block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
+            if block.close_ms <= end_ms and (block.funding_mark == 0.0 or not speaks):
+                k = t
+                while k < t + BLOCK and (load(signals, k * count + s, Signal).side != 0) == speaks:
+                    k += 1
+                if k < t + BLOCK:
+                    return k
+                t = k
+                continue
+        bar = load(m.bars, t * instruments + rules.instrument, Bar)
+        if bar.close_ms > end_ms or (load(signals, t * count + s, Signal).side != 0) != speaks:
+            break
+        if speaks and not usable(bar):  # its costs are not renewed there
+            break
+        t += 1
+    return t
+
+
+def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int) -> int:
+    """A sleeve with a position wakes when a bar could fill, settle or trip something, or when its close could decide."""
+    position, instruments, count = sleeve.position, len(m.gross), len(m.sleeves)
+    for k in range(position.open_layers):
+        if position.layers[k].exit_pending != NONE:
+            return t
+    end_ms = (sleeve.guard.day + 1) * DAY_MS
+    listens = rules.fade_below > 0.0 or position.open_layers < rules.layers_max
+    while t < last:
+        if t % BLOCK == 0 and t + BLOCK <= last:
+            block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
+            after = follow(position, rules, block)
+            quiet = block.close_ms <= end_ms and only_marks(sleeve, after, rules, block)
+            k = t
+            while quiet and listens and k < t + BLOCK:
+                quiet = not decides(after, rules, block, load(signals, k * count + s, Signal))
+                k += 1
+            if quiet:
+                position, t = after, t + BLOCK
+                continue
+        bar = load(m.bars, t * instruments + rules.instrument, Bar)
+        one = bar._replace(open=bar.close)  # a block of one bar
+        if bar.close_ms > end_ms or not usable(bar) or not only_marks(sleeve, position, rules, one):
+            break
+        position = follow(position, rules, bar)
+        if listens and decides(position, rules, one, load(signals, t * count + s, Signal)):
+            break
+        t += 1
+    return t
+
+
+def only_marks(sleeve: Sleeve, position: Position, rules: Rules, span: Bar) -> bool:
+    """True when nothing of `span` (closes from `open` to `close`) fills or settles, and no close of it trips the daily
+    breaker."""
+    if span.funding_mark != 0.0:  # a hole shows as one, too
+        return False
+    for k in range(position.open_layers):
+        if not clear_of(position, position.layers[k], span):
+            return False
+    worst = on_mark(sleeve, rules, span.open if position.side > 0 else span.close).ledger
+    return watch_sleeve(sleeve.guard, worst, rules, span.close_ms).block_until_ms == sleeve.guard.block_until_ms
+
+
+def decides(position: Position, rules: Rules, span: Bar, signal: Signal) -> bool:
+    """True when a close of `span` may act on the signal: leave, or add a layer."""
+    best = span if position.side > 0 else span._replace(close=span.open)
+    return faded(position, rules, signal) or wants(position, rules, best, signal)
+
+
+def awaken(m: Memory, signals: Any, s: int, t: int, end: int) -> None:
+    """Store sleeve s as bars t to end (excluded), which could only mark it, have left it."""
+    sleeve, rules, instruments, count = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), len(m.gross), len(m.sleeves)
+    if t >= end or (sleeve.position.open_layers == 0 and sleeve.guard.refused == R_NONE):
+        return
+    cost, k, slip, impact = sleeve.cost, end - 1, False, False
+    while k >= t and not (slip and impact):  # the last known figure of each counts
+        signal = load(signals, k * count + s, Signal)
+        now = cost_now(cost, signal)
+        if not slip and signal.slip_frac >= 0.0:
+            slip, cost = True, cost._replace(slip_frac=now.slip_frac)
+        if not impact and signal.impact >= 0.0:
+            impact, cost = True, cost._replace(impact=now.impact)
+        k -= 1
+    sleeve = sleeve._replace(cost=cost)
+    if sleeve.position.open_layers > 0:
+        final = load(m.bars, (end - 1) * instruments + rules.instrument, Bar)
+        high, low = final.high, final.low
+        for k in range(t, end - 1):
+            bar = load(m.bars, k * instruments + rules.instrument, Bar)
+            high, low = max(high, bar.high), min(low, bar.low)
+        position = follow(sleeve.position, rules, final._replace(high=high, low=low))
+        sleeve = on_mark(sleeve._replace(position=position), rules, final.close)
+    store(m.sleeves, s, sleeve)
+
+
+def all_asleep(m: Memory, desk: Desk, limits: Limits, equity: Any, t: int, end: int) -> tuple[Desk, int]:
+    """The desk over bars t to end (excluded), through which every sleeve sleeps; stops before a bar that trips its breaker."""
+    instruments, held = len(m.gross), 0
+    for k in range(t, end):
+        equity[k] = 0.0
+    for s in range(len(m.sleeves)):
+        sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
+        held += sleeve.position.open_layers
+        if sleeve.position.open_layers == 0:
+            for k in range(t, end):
+                equity[k] += sleeve.ledger.equity
+        else:
+            for k in range(t, end):
+                equity[k] += on_mark(sleeve, rules, load(m.bars, k * instruments + rules.instrument, Bar).close).ledger.equity
+    first = t
+    while t < end:
+        after = watch_desk(desk, limits, equity[t], 0.0)
+        if after.tripped != desk.tripped:
+            break
+        desk = after
+        t = t + 1 if held > 0 else end  # flat: one figure at every bar, asked once
+    if t == first:
+        return desk, t
+    total = 0.0
+    for s in range(len(m.sleeves)):
+        sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
+        if sleeve.position.open_layers > 0:
+            sleeve = on_mark(sleeve, rules, load(m.bars, (t - 1) * instruments + rules.instrument, Bar).close)
+        total += exposure(sleeve)
+    return desk._replace(gross=total), t
+
+
+def fold_blocks(bars: Any, blocks: Any, instruments: int) -> None:
+    """Every BLOCK bars of an instrument as one Bar, written to `blocks`: extremes of high and low, `open` the least close and
+    `close` the most, `close_ms` the last; a hole or a settlement among them shows as a funding mark.
+    """
+    for b in range(len(blocks)):
+        first = b // instruments * BLOCK * instruments + b % instruments
+        last = first + (BLOCK - 1) * instruments
+        low, high, least, most, odd = 1e300, 0.0, 1e300, 0.0, 0.0
+        for k in range(first, last + 1, instruments):
+            bar = load(bars, k, Bar)
+            if not usable(bar) or bar.funding_mark > 0.0:
+                odd = 1.0
+            low, high = min(low, bar.low), max(high, bar.high)
+            least, most = min(least, bar.close), max(most, bar.close)
+        store(blocks, b, Bar(load(bars, last, Bar).close_ms, least, high, low, most, 0.0, 0.0, odd))

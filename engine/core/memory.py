@@ -1,0 +1,53 @@
+"""What the loop over bars owns: lists in plain Python, record arrays compiled. Functions take values; only the loop loads and
+stores.
+
+Used by desk.py, sim_venue.py and leap.py. load, store and the two keeps are list indexing here; compiled.py gives numba their
+form.
+"""
+
+from collections.abc import MutableSequence
+from typing import Any, NamedTuple
+
+from .state import Row, Sleeve
+
+Rows = MutableSequence[Any]
+
+
+class Memory(NamedTuple):
+    """The arrays of one desk."""
+
+    bars: Any  # Bar per bar and instrument, flat, instrument fastest
+    sleeves: Any  # Sleeve, one a sleeve
+    rules: Any  # Rules, one a sleeve
+    recent_r: Any  # R of the last round trips, TRIPS_KEPT a sleeve
+    gross: Any  # scratch, one an instrument: exposure of its sleeves
+    side: Any  # scratch, one an instrument: the side they hold or are about to hold
+    taken: Any  # scratch, one an instrument: base units filled in this bar
+    rows: Any  # Row, written up to its length
+
+
+def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type
+    """Element i of `items`, a NamedTuple of `kind`."""
+    return items[i]
+
+
+def store(items: Any, i: int, value: Any) -> None:
+    """Put a NamedTuple into element i of `items`."""
+    items[i] = value
+
+
+def keep_mark(items: Any, i: int, sleeve: Sleeve) -> None:
+    """Store a sleeve of which only the mark changed; compiled, this writes equity and notional alone."""
+    items[i] = sleeve
+
+
+def keep_watch(items: Any, i: int, sleeve: Sleeve) -> None:
+    """Store a sleeve that held; compiled, this writes best, trail, the last refusal and cost alone."""
+    items[i] = sleeve
+
+
+def emit(rows: Rows, n: int, row: Row) -> int:
+    """Write a journal row if there is room; count it anyway. Returns the rows so far."""
+    if n < len(rows):
+        store(rows, n, row)
+    return n + 1
