@@ -93,19 +93,27 @@ def peers() -> None:
     console.print(table)
 
 
+AWAKE = {"streak_max": 1 << 40, "day_entries_max": 1 << 40, "day_loss_frac_max": 1e9}  # nothing pauses these sleeves
+
+
 def core_table() -> None:
-    """The core, 1 to 100 sleeves."""
+    """The core, 1 to 100 sleeves: a desk that its breakers pause most of the time, and one that trades all the time."""
     from bench import core
 
     columns = np.load(work.saved(SIZES[0]))
-    table = Table(title="The whole core, synthetic 1m bars, pessimistic, every close decided and journaled (CPU)")
-    for name in ("sleeves", "ns a bar and sleeve", "rows a bar and sleeve"):
+    side = work.crosses(work.average(columns[:, 3], work.FAST), work.average(columns[:, 3], work.SLOW))
+    bare = core.gauge_ns(columns, side)
+    table = Table(title="The whole core, synthetic 1m bars, pessimistic, rows and their hash included (CPU)")
+    for name in ("desk", "sleeves", "ns a bar and sleeve", "x the bare loop", "awake bars", "rows a bar and sleeve"):
         table.add_column(name, justify="right")
-    for sleeves in (1, 5, 20, 100):
-        ns, rows = core.compiled_ns(columns, sleeves)
-        table.add_row(str(sleeves), f"{ns:.1f}", f"{rows:.2f}")
+    for desk, changed in (("mostly paused", {}), ("awake", AWAKE), ("awake, no fade", {**AWAKE, "fade_below": 0.0})):
+        for sleeves in (1, 5, 20, 100):
+            found = core.compiled_ns(columns, sleeves, **changed)
+            shown = f"{found.ns:.1f}", f"{found.ns / bare:.1f}", f"{found.awake_frac:.1%}", f"{found.rows:.3f}"
+            table.add_row(desk, str(sleeves), *shown)
     console.print(table)
-    console.print(f"plain Python, as the worker runs it: {core.plain_us(columns[:20_000]):.1f} us a bar and sleeve")
+    plain = core.plain_us(columns[:20_000])
+    console.print(f"the bare loop: {bare:.2f} ns a bar; plain Python, as the worker runs it: {plain:.1f} us a bar and sleeve")
 
 
 def main(chosen: list[str]) -> None:

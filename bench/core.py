@@ -6,14 +6,16 @@ share one instrument. The gauge is a bare one-position loop: what this machine d
 
 import time
 from math import inf
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from bench.ours import BAR_MS, market
 from bench.work import average, cpu_s
-from engine.core.desk import desk_bar
+from engine.core.desk import decide_all, settle_and_mark
 from engine.core.kernel import bar_records, run_records, signal_columns
+from engine.core.memory import Memory
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Rules, Signal, start, start_desk
 from engine.features.ta import ta
 from engine.strategies.signals import Signals
@@ -47,27 +49,37 @@ def signals(columns: np.ndarray, k: int) -> Signals:
     return Signals(side, strength, reach, 0.5 * level, 1e-4 * level, 1e-6 * level, {})
 
 
-def compiled_ns(columns: np.ndarray, sleeves: int) -> tuple[float, float]:
-    """(CPU ns a bar and sleeve with rows and hash, rows a bar and sleeve)."""
+class Timed(NamedTuple):
+    """A desk's run: CPU ns a bar and sleeve with rows and hash, and its rows and awake bars, each a bar and sleeve."""
+
+    ns: float
+    rows: float
+    awake_frac: float
+
+
+def compiled_ns(columns: np.ndarray, sleeves: int, **changed: float) -> Timed:
+    """The compiled core over the bars; `changed`: rules of every sleeve."""
     records = bar_records(market(columns))
     wanted = signal_columns([signals(columns, k) for k in range(sleeves)])
-    chosen = [rules(k) for k in range(sleeves)]
+    chosen = [rules(k)._replace(**changed) for k in range(sleeves)]
     work = lambda: run_records(records, wanted, 1, chosen, OPEN_LIMITS, [CASH] * sleeves)  # noqa: E731 - timed as it is
     for _ in range(4):  # load the kernel, and touch the memory: its first touch is the machine's price
         work()
     seconds, found = cpu_s(work, 7)
-    return seconds / len(wanted[0]) * 1e9, len(found.rows) / len(wanted[0])
+    count = len(wanted[0])
+    return Timed(seconds / count * 1e9, len(found.rows) / count, found.awake / count)
 
 
 def plain_us(columns: np.ndarray) -> float:
     """CPU microseconds a bar of one sleeve as plain Python, the way the worker runs it."""
     bars = [Bar(*record) for record in bar_records(market(columns)).tolist()]
     wanted = [Signal(*x) for x in zip(*(c.tolist() for c in signal_columns([signals(columns, 0)])), strict=True)]
-    chosen, book, sleeves, rows = [rules(0)], start_desk(CASH), [start(CASH)], [None] * 40
-    recent_r, scratch = [0.0] * TRIPS_KEPT, ([0.0], [0], [0.0])
+    m = Memory(bars, [start(CASH)], [rules(0)], [0.0] * TRIPS_KEPT, [0.0], [0], [0.0], [None] * 40)
+    book, awake = start_desk(CASH), [-1]
     begun = time.process_time()
-    for bar, signal in zip(bars, wanted, strict=True):
-        book, _, _ = desk_bar([bar], [signal], sleeves, chosen, book, OPEN_LIMITS, recent_r, *scratch, rows, 0, 0, 0)
+    for t in range(len(bars)):
+        book, _, _ = settle_and_mark(m, book, OPEN_LIMITS, 0, t, awake)
+        book, _ = decide_all(m, wanted, book, OPEN_LIMITS, 0, t, awake)
     return (time.process_time() - begun) / len(bars) * 1e6
 
 

@@ -245,7 +245,7 @@ def part_store(kind: Any, names: tuple[str, ...]) -> Any:
     return store_leaves
 
 
-store_mark = part_store(Sleeve, ("ledger.equity", "ledger.notional"))
+store_mark = part_store(Sleeve, ("ledger.equity", "ledger.notional", "guard.day", "guard.day_equity", "guard.day_entries"))
 store_watch = part_store(
     Sleeve, ("position.best", "position.trail", "guard.refused", "guard.refused_ms", "cost.slip_frac", "cost.impact")
 )

@@ -64,11 +64,14 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         if t < wakes[s]:
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
         elif usable(bar):
-            before, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
+            before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
             sleeve, n, more = settle(before, rules, bar, s, m, n)
             sleeve, n = mark(sleeve, before.guard, rules, bar, s, m, n)
             ambiguous += more
-            store(m.sleeves, s, sleeve)
+            if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
+                keep_mark(m.sleeves, s, sleeve)
+            else:
+                store(m.sleeves, s, sleeve)
         sleeve = load(m.sleeves, s, Sleeve)
         equity += sleeve.ledger.equity
         total += exposure(sleeve)

@@ -49,6 +49,7 @@ class Result(NamedTuple):
     sleeves: list[Sleeve]
     desk: Desk
     ambiguous: int  # bars of a sleeve whose fills differ between the pessimistic and the optimistic reading
+    awake: int  # bars of a sleeve that could do more than mark it
     journal_hash: str  # BLAKE3 of the block of rows: SHA-256 would cost as much as the run itself
 
 
@@ -129,7 +130,7 @@ def folding(digest: str) -> Callable[..., Any]:
     return entry
 
 
-def compiled_run(*args: Any) -> tuple[Desk, int, int]:
+def compiled_run(*args: Any) -> tuple[Desk, int, int, int]:
     """leap.run on record arrays, compiled; `signals` as signal_columns gives them."""
     return dispatcher()(*args)  # type: ignore[no-any-return]
 
@@ -195,14 +196,14 @@ def run_records(
         scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
         m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, out)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        end, n, ambiguous = compiled_run(m, signals, blocks, book, limits, equity, *asleep, 1)
+        end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, *asleep, 1)
         if n <= room:
             break
         room = n
     block = out[:n]
     digest = blake3(block.view(np.uint8)).hexdigest()
     held = [from_record(record, Sleeve) for record in sleeves]
-    return Result(block.view(ROW_VIEW), equity, held, end, ambiguous, digest)
+    return Result(block.view(ROW_VIEW), equity, held, end, ambiguous, awake, digest)
 
 
 def warm_up() -> None:

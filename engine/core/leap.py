@@ -27,13 +27,14 @@ BLOCK = 16  # bars folded into one
 
 def run(
     m: Memory, signals: Any, blocks: Any, desk: Desk, limits: Limits, equity: Any, since: Any, wakes: Any, leaps: int
-) -> tuple[Desk, int, int]:
-    """Every bar of a market. Returns (desk, rows written, ambiguous bars); writes the desk's equity at each close.
+) -> tuple[Desk, int, int, int]:
+    """Every bar of a market. Returns (desk, rows written, ambiguous bars, awake bars: of a sleeve that ran the three phases);
+    writes the desk's equity at each close.
 
     signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; since, wakes:
     zeros, one a sleeve: where it fell asleep and where it wakes; leaps 0: nobody sleeps.
     """
-    n, ambiguous, t, last = 0, 0, 0, len(equity)
+    n, ambiguous, awake, t, last = 0, 0, 0, 0, len(equity)
     while t < last:
         end = last
         for s in range(len(m.sleeves)):
@@ -45,6 +46,8 @@ def run(
         for s in range(len(m.sleeves)):
             if wakes[s] == t:
                 awaken(m, signals, s, since[s], t)
+            if wakes[s] <= t:
+                awake += 1
         was = desk.tripped
         desk, n, more = settle_and_mark(m, desk, limits, n, t, wakes)
         ambiguous += more
@@ -61,7 +64,7 @@ def run(
     for s in range(len(m.sleeves)):
         if wakes[s] >= last:
             awaken(m, signals, s, since[s], last)
-    return desk, n, ambiguous
+    return desk, n, ambiguous, awake
 
 
 def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:

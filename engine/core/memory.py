@@ -37,7 +37,7 @@ def store(items: Any, i: int, value: Any) -> None:
 
 
 def keep_mark(items: Any, i: int, sleeve: Sleeve) -> None:
-    """Store a sleeve of which only the mark changed; compiled, this writes equity and notional alone."""
+    """Store a sleeve of which only the mark and the day changed; compiled, this writes those alone."""
     items[i] = sleeve
 
 

@@ -41,7 +41,8 @@ def signals(f: FeatureFrame, p: Params) -> SignalFrame:
     fast, slow = f.sma(p.fast_bars), f.sma(p.slow_bars)
     above, below = fast > slow, fast < slow
     direction = np.zeros(len(f), np.int8)
-    # the bar before stood on the other side, or on the line; a bar without averages stands nowhere
-    direction[1:] += above[1:] & (fast[:-1] <= slow[:-1])
-    direction[1:] -= below[1:] & (fast[:-1] >= slow[:-1])
+    # only where the order changes; the bar before stood on the other side or on the line, and had both averages
+    at = np.flatnonzero((above[1:] != above[:-1]) | (below[1:] != below[:-1])) + 1
+    direction[at] += above[at] & (fast[at - 1] <= slow[at - 1])
+    direction[at] -= below[at] & (fast[at - 1] >= slow[at - 1])
     return SignalFrame(direction, np.broadcast_to(1.0, len(f)))

@@ -135,14 +135,14 @@ def both_ways(
     listed = [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)]
     rows, equity = [None] * room, [0.0] * length
     m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)
-    desk, n, ambiguous = run(m, listed, [], book, limits, equity, [0] * count, [0] * count, 0)
+    desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, [0] * count, [0] * count, 0)
     plain = to_records(rows[:n], Row), np.array(equity), to_records(m.sleeves, Sleeve), desk, ambiguous
 
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
     m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, block)
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    desk, n, ambiguous = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, *asleep, 1)
+    desk, n, ambiguous, _ = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, *asleep, 1)
     return plain, (block[:n], curve, sleeves, desk, ambiguous)
 
 
@@ -178,5 +178,5 @@ def run_lists(
     rows: list[Any] = [None] * (20 * len(signals) + 20)
     equity = [0.0] * (len(bars) // instruments)
     m = of_lists(bars, held, rules, rows)
-    book, n, ambiguous = run(m, signals, [], book, limits, equity, [0] * count, [0] * count, 0)
+    book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [0] * count, [0] * count, 0)
     return rows[:n], held, book, ambiguous
