@@ -19,7 +19,7 @@ from .exits import clear_of, faded, follow
 from .guardrails import barred, exposure, watch_desk, watch_sleeve
 from .ledger import on_mark
 from .memory import Memory, load, store
-from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Limits, Position, Rules, Signal, Sleeve
+from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Guard, Ledger, Limits, Position, Rules, Signal, Sleeve
 from .step import cost_now, usable, wants
 
 BLOCK = 16  # bars folded into one
@@ -45,7 +45,7 @@ def run(
                 break
         for s in range(len(m.sleeves)):
             if wakes[s] == t:
-                awaken(m, signals, s, since[s], t)
+                awaken(m, signals, desk.halted, s, since[s], t)
             if wakes[s] <= t:
                 awake += 1
         was = desk.tripped
@@ -63,7 +63,7 @@ def run(
                     wakes[s] = first_awake(m, signals, blocks, desk, s, t, last)
     for s in range(len(m.sleeves)):
         if wakes[s] >= last:
-            awaken(m, signals, s, since[s], last)
+            awaken(m, signals, desk.halted, s, since[s], last)
     return desk, n, ambiguous, awake
 
 
@@ -71,7 +71,7 @@ def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:
     """A halt at bar t asks everybody: sleepers wake after the bar has marked them."""
     for s in range(len(m.sleeves)):
         if wakes[s] > t:
-            awaken(m, signals, s, since[s], t)
+            awaken(m, signals, 0, s, since[s], t)
             sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
             if sleeve.position.open_layers > 0:
                 store(m.sleeves, s, on_mark(sleeve, rules, load(m.bars, t * len(m.gross) + rules.instrument, Bar).close))
@@ -81,8 +81,10 @@ def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:
 def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int, last: int) -> int:
     """First bar from t on, at most `last`, at which sleeve s has to be awake."""
     sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
-    if sleeve.order.side != 0 or desk.halted != 0:
+    if sleeve.order.side != 0:
         return t
+    if desk.halted != 0:
+        return first_awake_halted(sleeve, rules, m, blocks, t, last) if sleeve.position.open_layers == 0 else t
     refused = sleeve.guard.refused
     if sleeve.position.open_layers == 0 and refused in (R_NONE, R_DAY_LOSS, R_PAUSE):
         return first_awake_flat(sleeve, rules, desk, m, signals, blocks, s, t, last)
@@ -91,26 +93,42 @@ def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int
     return t
 
 
+def day_is_quiet_until(guard: Guard, ledger: Ledger, rules: Rules) -> int:
+    """The last close (ms) of a flat sleeve's day that neither rolls it nor trips the daily breaker: its equity does not move."""
+    end_ms = (guard.day + 1) * DAY_MS  # the day's last close
+    tripped = watch_sleeve(guard, ledger, rules, guard.block_until_ms)  # as of the moment a running block ends
+    return end_ms if tripped.block_until_ms == guard.block_until_ms else min(end_ms, guard.block_until_ms - 1)
+
+
+def first_awake_halted(sleeve: Sleeve, rules: Rules, m: Memory, blocks: Any, t: int, last: int) -> int:
+    """A flat sleeve of a halted desk decides nothing, whatever the signal says; it wakes for a new day or its breaker."""
+    end_ms, instruments = day_is_quiet_until(sleeve.guard, sleeve.ledger, rules), len(m.gross)
+    while t < last:
+        if t % BLOCK == 0 and t + BLOCK <= last:
+            block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
+            if block.close_ms <= end_ms and block.funding_mark == 0.0:
+                t += BLOCK
+                continue
+        bar = load(m.bars, t * instruments + rules.instrument, Bar)
+        if bar.close_ms > end_ms or not usable(bar):  # its costs are not renewed at a hole
+            break
+        t += 1
+    return t
+
+
 def first_awake_flat(
     sleeve: Sleeve, rules: Rules, desk: Desk, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int
 ) -> int:
-    """A flat sleeve wakes when a signal comes; one whose signal is refused by a breaker, when signal or breaker goes.
-
-    Its equity does not move, so what the day's end and the daily breaker do is known by their times alone.
-    """
+    """A flat sleeve wakes when a signal comes; one whose signal is refused by a breaker, when signal or breaker goes."""
     guard, instruments, count = sleeve.guard, len(m.gross), len(m.sleeves)
-    speaks = guard.refused != R_NONE
-    end_ms = (guard.day + 1) * DAY_MS  # the day's last close
+    end_ms, speaks = day_is_quiet_until(guard, sleeve.ledger, rules), guard.refused != R_NONE
     if speaks and t < last:
-        next_ms = load(m.bars, t * instruments + rules.instrument, Bar).close_ms
-        if barred(guard, desk, next_ms) != guard.refused:
+        if barred(guard, desk, load(m.bars, t * instruments + rules.instrument, Bar).close_ms) != guard.refused:
             return t
-        end_ms = min(end_ms, (guard.block_until_ms if guard.refused == R_DAY_LOSS else guard.pause_until_ms) - 1)
-        if guard.refused == R_PAUSE and guard.paused != 0:
-            end_ms = (guard.day + 1) * DAY_MS
-    tripped = watch_sleeve(guard, sleeve.ledger, rules, guard.block_until_ms)  # as of the moment a running block ends
-    if tripped.block_until_ms != guard.block_until_ms:
-        end_ms = min(end_ms, guard.block_until_ms - 1)
+        if guard.refused == R_DAY_LOSS:
+            end_ms = min(end_ms, guard.block_until_ms - 1)
+        elif guard.paused == 0:
+            end_ms = min(end_ms, guard.pause_until_ms - 1)
     while t < last:
         if t % BLOCK == 0 and t + BLOCK <= last:
             block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
@@ -180,22 +198,24 @@ def decides(position: Position, rules: Rules, span: Bar, signal: Signal) -> bool
     return faded(position, rules, signal) or wants(position, rules, best, signal)
 
 
-def awaken(m: Memory, signals: Any, s: int, t: int, end: int) -> None:
-    """Store sleeve s as bars t to end (excluded), which could only mark it, have left it."""
+def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> None:
+    """Store sleeve s as bars t to end (excluded), which could only mark it, have left it; `halted`: the desk was, then."""
     sleeve, rules, instruments, count = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), len(m.gross), len(m.sleeves)
-    if t >= end or (sleeve.position.open_layers == 0 and sleeve.guard.refused == R_NONE):
+    flat = sleeve.position.open_layers == 0
+    if t >= end or (flat and sleeve.guard.refused == R_NONE and halted == 0):
         return
     cost, k, slip, impact = sleeve.cost, end - 1, False, False
     while k >= t and not (slip and impact):  # the last known figure of each counts
         signal = load(signals, k * count + s, Signal)
         now = cost_now(cost, signal)
-        if not slip and signal.slip_frac >= 0.0:
-            slip, cost = True, cost._replace(slip_frac=now.slip_frac)
-        if not impact and signal.impact >= 0.0:
-            impact, cost = True, cost._replace(impact=now.impact)
+        if not (flat and signal.side == 0):  # a flat sleeve without a signal renews nothing
+            if not slip and signal.slip_frac >= 0.0:
+                slip, cost = True, cost._replace(slip_frac=now.slip_frac)
+            if not impact and signal.impact >= 0.0:
+                impact, cost = True, cost._replace(impact=now.impact)
         k -= 1
     sleeve = sleeve._replace(cost=cost)
-    if sleeve.position.open_layers > 0:
+    if not flat:
         final = load(m.bars, (end - 1) * instruments + rules.instrument, Bar)
         high, low = final.high, final.low
         for k in range(t, end - 1):

@@ -1,0 +1,82 @@
+"""Sleeping changes nothing: the compiled loop with and without leaps leaves the same bytes, also where sleeps are long."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.core import kernel
+from engine.core.compiled import dtype_of, to_records
+from engine.core.memory import Memory
+from engine.core.state import TRIPS_KEPT, Limits, Row, Rules, Sleeve, start, start_desk
+from engine.data.catalog import Catalog
+from engine.sim.backtest import load, signals_in_span
+from engine.sim.request import Request, Spec, plan
+from engine.strategies.rules import rules_of
+from tests.fakes.desks import LOOSE, hostile, hostile_rules
+
+LIMITS = (LOOSE, Limits(0.003, 3.0, 1.8, 10), Limits(0.5, 0.3, 0.1, 1))
+CASH = 100_000.0
+
+
+def ran(bars: np.ndarray, signals: Any, rules: list[Rules], limits: Limits, leaps: int, instruments: int) -> tuple[Any, ...]:
+    """(rows, equity, sleeves, desk, ambiguous) as bytes, and the awake bars."""
+    count, length = len(rules), len(bars) // instruments
+    sleeves, rows, equity = (
+        to_records([start(CASH)] * count, Sleeve),
+        np.empty(9 * length * count, dtype_of(Row)),
+        np.empty(length),
+    )
+    scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, rows)
+    asleep, blocks = (np.zeros(count, np.int64), np.zeros(count, np.int64)), kernel.block_records(bars, instruments)
+    desk, n, ambiguous, awake = kernel.compiled_run(m, signals, blocks, start_desk(CASH * count), limits, equity, *asleep, leaps)
+    return rows[:n].tobytes(), equity.tobytes(), sleeves.tobytes(), np.array(desk).tobytes(), ambiguous, awake
+
+
+def calm(seed: int, bars: int = 4_000) -> tuple[np.ndarray, Any, list[Rules]]:
+    """A hostile market whose signals are rare and whose stops are wide: sleeves hold for long, holes and settlements stay."""
+    rng = np.random.default_rng(seed)
+    market, signals = hostile(seed, bars=bars)
+    for name in ("open", "high", "low", "close", "volume"):
+        market[name][~np.isfinite(market[name])] = np.nan
+    side = np.where(rng.random(len(signals[0])) < 0.97, 0, signals[0]).astype(np.int8)
+    wide = [
+        r._replace(fade_below=0.0 if seed % 2 else r.fade_below, stop_atr=4 + 3 * r.stop_atr, target_atr=15.0, streak_max=50)
+        for r in hostile_rules(seed)
+    ]
+    return market, (side, *signals[1:]), wide
+
+
+@pytest.mark.parametrize("seed", range(500, 520))
+def test_long_sleeps_leave_the_same_bytes(seed: int) -> None:
+    """Rows, equity of every close, sleeves, desk; and the sleeves did sleep."""
+    bars, signals, rules = calm(seed)
+    leaping = ran(bars, signals, rules, LIMITS[seed % 3], 1, 3)
+    stepping = ran(bars, signals, rules, LIMITS[seed % 3], 0, 3)
+    assert leaping[:5] == stepping[:5]
+    assert leaping[5] < (0.8 if seed % 3 < 2 else 0.95) * stepping[5]  # the tightest limits refuse anew at most bars
+    assert stepping[5] == len(signals[0])
+
+
+@pytest.mark.parametrize("fills", ["pessimistic", "optimistic", "reference"])
+def test_a_recorded_desk_leaves_the_same_bytes(market_data: Path, fills: str) -> None:
+    """Three sleeves, layers and fade, over all recorded 15-minute bars: 2025 whole, with its settlements."""
+    specs = (
+        Spec("trend", "BTC-USDT", params={"layers_max": 3, "fade_below": 0.1}, name="a"),
+        Spec("trend", "ETH-USDT", name="b"),
+        Spec("reversion", "SOL-USDT", name="c"),
+    )
+    planned = plan(Request(specs, "15m", None, None, fills, "recorded"), Catalog([(market_data, "recorded")]))
+    loaded = load(planned)
+    names, limits = loaded.span.instruments, planned.request.sleeve_limits
+    signals = kernel.signal_columns([signals_in_span(s, loaded) for s in planned.sleeves])
+    rules = [
+        rules_of(s.params, s.instrument, s.costs, names.index(s.key), fills, planned.timeframe_ms, limits)
+        for s in planned.sleeves
+    ]
+    bars = kernel.bar_records(loaded.span)
+    leaping, stepping = (ran(bars, signals, rules, planned.request.limits, leaps, len(names)) for leaps in (1, 0))
+    assert leaping[:5] == stepping[:5]
+    assert leaping[5] < 0.5 * stepping[5]
