@@ -35,12 +35,11 @@ def decided_by(path: Path, event: Any) -> list[Any]:
     """The decision and the intent that a fill or an order goes back to, or the last decision before an exit."""
     from engine.watch.window import between
 
-    sleeve, order = event.body.get("sleeve"), str(event.body.get("order", ""))
+    sleeve, decided_ms = event.body.get("sleeve"), event.body.get("decided_ms")
     if event.kind not in {"fill", "order"} or not sleeve:
         return []
-    decided = order.rpartition("-")[2]
-    if decided.isdigit():
-        at = between(path, int(decided) - 1, int(decided), {"decision", "intent"})
+    if decided_ms is not None:
+        at = between(path, decided_ms - 1, decided_ms, {"decision", "intent"})
         return [e for e in at if e.body.get("sleeve") == sleeve]
     earlier = between(path, event.t_event_ms - LOOK_BACK_MS, event.t_event_ms - 1, {"decision"})
     return [e for e in earlier if e.body.get("sleeve") == sleeve][-1:]

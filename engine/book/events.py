@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody
 from engine.book.book import Book
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
-from engine.core.rows import unpack
+from engine.core.rows import unpack, unpack_ref
 from engine.core.state import (
     ACTIONS,
     BREAKERS,
     CAPS,
+    DAY_MS,
     ENTRY,
     EXIT,
     EXIT_REASONS,
@@ -26,19 +28,21 @@ from engine.core.state import (
     K_FILL,
     K_FUNDING,
     K_SIZE,
+    MINUTE_MS,
     REFUSED,
     RULES,
     SIDES,
     SLOT_STATES,
-    Bar,
+    SLOTS,
+    Guard,
     Row,
     Sleeve,
 )
-from engine.core.step import usable
 from engine.store.chain import canonical
 
 EventBody = tuple[str, dict[str, Any]]
-SLOTS = ("entry", "protective", "target")
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+PURPOSES = "ESTX"  # of core.state.SLOTS
 FILL_MODEL = "bar-pessimistic-1"  # DEFINITIONS D12; a change of the rules of matching is a new name
 COST_MODEL = "fee-spread-sqrt-1"  # D3, D16
 
@@ -53,9 +57,14 @@ def features_hash(read: Mapping[str, Any]) -> str:
     return sha256(canonical(read).encode("ascii")).hexdigest()[:32]
 
 
-def client_id(name: str, decided_ms: int) -> str:
-    """What an entry order is called at the venue: one intent, one id, the same after every restart."""
-    return f"{name}-{decided_ms}"
+def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
+    """What an order is called at the venue: 17 letters and digits, which every venue takes; the same after every restart.
+
+    `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
+    """
+    digest = int.from_bytes(sha256(name.encode()).digest()[:4])
+    place = "".join(BASE36[digest // 36**k % 36] for k in range(4))
+    return f"nd{place}{key:08d}{PURPOSES[slot]}{attempt:02d}"
 
 
 def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[EventBody]:
@@ -130,24 +139,29 @@ def _caps(row: Row) -> dict[str, Any]:
 def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
     """One execution with what it cost."""
     slot, reason, side, layer, maker = codes
+    leg, pair, key = unpack_ref(row.ref)
     name, quantity = book.names[s], row.lots * book.specs[s].rules.lot_size
     body: dict[str, Any] = {
         "sleeve": name,
         "instrument": book.specs[s].source["instrument"],
         "slot": SLOTS[slot],
+        "leg": leg,
+        "pair": pair,
+        "key": key,
+        "order": order_id(name, key, slot),
         "side": "buy" if side > 0 else "sell",
         "layer": layer,
         "lots": row.lots,
         "quantity": quantity,
         "price": finite(row.price),
-        "clean_price": finite(row.a),
+        "reference_price": finite(row.a),
         "fee": finite(row.fee),
         "slippage": finite(side * quantity * (row.price - row.a)),
         "liquidity": "maker" if maker else "taker",
         "cash": finite(row.equity),
     }
     if slot == ENTRY:
-        return body | {"order": client_id(name, before.order.decided_ms)}
+        return body | {"decided_ms": before.order.decided_ms}
     return body | {"reason": EXIT_REASONS[reason], "round_trip_pnl": finite(row.b) if row.b != 0.0 else None}
 
 
@@ -169,30 +183,39 @@ def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
     return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": finite(row.equity), "until_ms": until}
 
 
-def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve], bars: Sequence[Bar]) -> list[EventBody]:
-    """What became of each entry order that worked when the bar opened; one whose bar is missing still works."""
+def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve]) -> list[EventBody]:
+    """What became of each entry order that worked when the bar opened: ended, or filled in part and resting on."""
     filled = [0] * len(before)
     for row in found:
         s, kind, slot, *_ = unpack(row.tag)
         if kind == K_FILL and slot == ENTRY:
             filled[s] += row.lots
-    return [
-        order(book, s, sleeve, filled[s], outcome(filled[s], sleeve.order.lots))
-        for s, sleeve in enumerate(before)
-        if sleeve.order.side != 0 and usable(bars[book.specs[s].rules.instrument])
-    ]
+    bodies = []
+    for s, sleeve in enumerate(before):
+        rests = book.sleeves[s].order.key == sleeve.order.key
+        if sleeve.order.side != 0 and not (rests and filled[s] == 0):
+            state = "partly filled" if rests else outcome(filled[s], sleeve.order.lots)
+            bodies.append(order(book, s, sleeve, filled[s], state))
+    return bodies
 
 
 def outcome(filled: int, lots: int) -> str:
-    """A market entry's end, in words: what does not fill at the open is cancelled."""
+    """An entry order's end, in words; `lots`: what was left of it when the bar opened."""
     return "filled" if filled == lots else "partly filled, rest cancelled" if filled > 0 else "cancelled"
 
 
 def order(book: Book, s: int, before: Sleeve, filled: int, state: str) -> EventBody:
-    """An entry order's end."""
+    """What a bar, or a halt, made of an entry order."""
     name = book.names[s]
-    body = {"sleeve": name, "order": client_id(name, before.order.decided_ms), "state": state}
-    return "order", body | {"lots": before.order.lots, "filled_lots": filled}
+    body: dict[str, Any] = {
+        "sleeve": name,
+        "leg": 0,
+        "pair": 0,
+        "key": before.order.key,
+        "order": order_id(name, before.order.key),
+    }
+    body |= {"decided_ms": before.order.decided_ms, "state": state, "lots": before.order.lots, "filled_lots": filled}
+    return "order", body
 
 
 def intent(book: Book, s: int) -> EventBody:
@@ -200,10 +223,17 @@ def intent(book: Book, s: int) -> EventBody:
     name, o = book.names[s], book.sleeves[s].order
     return "intent", {
         "sleeve": name,
-        "order": client_id(name, o.decided_ms),
+        "leg": 0,
+        "pair": 0,
+        "key": o.key,
+        "order": order_id(name, o.key),
         "instrument": book.specs[s].source["instrument"],
         "side": "buy" if o.side > 0 else "sell",
-        "type": "market",
+        "type": "limit" if o.limit > 0.0 else "market",
+        "limit": finite(o.limit) if o.limit > 0.0 else None,
+        "post_only": bool(o.post_only),
+        "good_for_bars": o.good_for,
+        "decided_ms": o.decided_ms,
         "lots": o.lots,
         "quantity": o.lots * book.specs[s].rules.lot_size,
         "notional": finite(o.notional),
@@ -228,19 +258,25 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         "tripped": [name for bit, name in BREAKERS.items() if desk.tripped & bit],
         "bars": book.count,
         "version": book.version,
+        "minute_orders": desk.minute_orders if desk.minute == book.close_ms // MINUTE_MS else 0,
         "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
-def _sleeve_mark(book: Book, s: int) -> dict[str, Any]:
+def _sleeve_mark(book: Book, s: int) -> SleeveBody:
     """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
     sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
     money, guard = sleeve.ledger, sleeve.guard
-    names = ("equity", "cash", "fees", "funding", "slippage")
-    body: dict[str, Any] = {name: finite(getattr(money, name)) for name in names} | {
+    body: SleeveBody = {
+        "equity": finite(money.equity),
+        "cash": finite(money.cash),
+        "fees": finite(money.fees),
+        "funding": finite(money.funding),
+        "slippage": finite(money.slippage),
         "trips": money.trips,
         "version": spec.version,
+        "guard": _guard_mark(guard, book.close_ms),
     }
     if sleeve.position.open_layers > 0:
         body["position"] = _position(sleeve, spec.rules.lot_size)
@@ -252,10 +288,24 @@ def _sleeve_mark(book: Book, s: int) -> dict[str, Any]:
         body["paused"] = True
     elif guard.pause_until_ms > book.close_ms:
         body["paused_until_ms"] = guard.pause_until_ms
-    return body | ({"waiting_version": waits.version} if waits else {})
+    if waits is not None:
+        body["waiting_version"] = waits.version
+    return body
 
 
-def _position(sleeve: Sleeve, lot_size: float) -> dict[str, Any]:
+def _guard_mark(guard: Guard, close_ms: int) -> GuardBody:
+    """What the sleeve's guardrails remember; a day that it has not begun has no entries and no first equity."""
+    today = guard.day == (close_ms - 1) // DAY_MS
+    return {
+        "streak": guard.streak,
+        "day_entries": guard.day_entries if today else 0,
+        "day_equity": finite(guard.day_equity) if today else None,
+        "refused_by": RULES[guard.refused] if guard.refused else None,
+        "refused_ms": guard.refused_ms if guard.refused else None,
+    }
+
+
+def _position(sleeve: Sleeve, lot_size: float) -> PositionBody:
     """An open position with the levels of its resting orders."""
     position = sleeve.position
     return {
@@ -268,11 +318,12 @@ def _position(sleeve: Sleeve, lot_size: float) -> dict[str, Any]:
     }
 
 
-def _layer(sleeve: Sleeve, k: int) -> dict[str, Any]:
+def _layer(sleeve: Sleeve, k: int) -> LayerBody:
     """One layer: entry, protective order (stop or trail, whichever is tighter), target, an exit that is decided."""
     layer = sleeve.position.layers[k]
     reason, level = protective(sleeve.position, layer)
     return {
+        "key": layer.key,
         "lots": layer.lots,
         "entry": finite(layer.entry),
         "protective": finite(level),

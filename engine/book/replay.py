@@ -10,6 +10,7 @@ same bits, as a test shows.
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from engine.book.bodies import FORMAT
 from engine.book.book import Book
 from engine.book.events import EventBody, features_hash
 from engine.book.snapshot import from_json, to_json
@@ -64,6 +65,11 @@ def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
     if book is None:
         if lead.kind != "config" or "start" not in lead.body:
             raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) begins the journal", "a desk begins with its configuration")
+        if lead.body["start"].get("format") != FORMAT:
+            raise JournalBroken(
+                f"{path} is of another format ({lead.body['start'].get('format', 1)}; this program reads {FORMAT})",
+                "go on with the version that wrote it, or begin a new home: NIGHTDESK_HOME=NEW nightdesk up",
+            )
         book, said = begin(lead.body)
     elif lead.kind == "bar":
         read_by = features_read(group, path)

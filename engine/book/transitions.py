@@ -33,7 +33,7 @@ from engine.core.state import (
 from engine.core.step import on_halt, usable
 
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error
-SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1)
 Read = Mapping[str, Mapping[str, Any]]  # sleeve -> feature label -> value
 
 
@@ -165,7 +165,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
     turned = [book.names[s] for s in turning]
     book.features |= {name: body["next_features"][name] for name in turned}
-    following = events.outcomes(book, rows[:n], before, bars)
+    following = events.outcomes(book, rows[:n], before)
     following += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning]
     following += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
@@ -174,7 +174,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
 
 def placed(before: Sleeve, after: Sleeve) -> bool:
     """A new entry order stands."""
-    return after.order.side != 0 and after.order.decided_ms != before.order.decided_ms
+    return after.order.side != 0 and after.order.key != before.order.key
 
 
 def bar_of(close_ms: int, values: Sequence[Any]) -> Bar:

@@ -202,7 +202,15 @@ def load_overload(items, i, kind):  # type: ignore[no-untyped-def]  # noqa: ARG0
     """desk.load for record arrays, and for Signals: one array a field, read where they lie instead of packed into records."""
     if isinstance(items, types.BaseTuple):
         return lambda items, i, kind: Signal(  # noqa: ARG005 - the overloaded signature
-            np.int64(items[0][i]), items[1][i], items[2][i], items[3][i], items[4][i], items[5][i]
+            np.int64(items[0][i]),
+            items[1][i],
+            items[2][i],
+            items[3][i],
+            items[4][i],
+            items[5][i],
+            items[6][i],
+            np.int64(items[7][i]),
+            np.int64(items[8][i]),
         )
     return lambda items, i, kind: load_record(items, i, kind)  # noqa: PLW0108 - numba wants a Python function
 

@@ -20,11 +20,9 @@ from .state import (
     DESK_ROW,
     FREQUENCY,
     HOLD,
-    LOSS_STREAK,
     REFUSED,
     Bar,
     Desk,
-    Guard,
     Limits,
     Rules,
     Signal,
@@ -33,15 +31,14 @@ from .state import (
 from .step import on_close, usable
 
 
-def mark(sleeve: Sleeve, was: Guard, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int]:
-    """The sleeve at the close of a usable bar; `was`: its guard before the bar. Returns (sleeve, rows so far)."""
-    guard = roll_day(sleeve.guard, sleeve.ledger, bar.close_ms)
+def mark(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int]:
+    """The sleeve at the close of a usable bar. Returns (sleeve, rows so far)."""
+    was = sleeve.guard
+    guard = roll_day(was, sleeve.ledger, bar.close_ms)
     sleeve = on_mark(sleeve, rules, bar.close)
     guard = watch_sleeve(guard, sleeve.ledger, rules, bar.close_ms)
     if guard.block_until_ms != was.block_until_ms:
         n = emit(m.rows, n, breaker_row(s, DAY_LOSS, bar.close_ms, sleeve.ledger.equity, guard.block_until_ms))
-    if guard.pause_until_ms != was.pause_until_ms:
-        n = emit(m.rows, n, breaker_row(s, LOSS_STREAK, bar.close_ms, sleeve.ledger.equity, guard.pause_until_ms))
     return sleeve._replace(guard=guard), n
 
 
@@ -66,7 +63,7 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         elif usable(bar):
             before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
             sleeve, n, more = settle(before, rules, bar, s, m, n)
-            sleeve, n = mark(sleeve, before.guard, rules, bar, s, m, n)
+            sleeve, n = mark(sleeve, rules, bar, s, m, n)
             ambiguous += more
             if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
                 keep_mark(m.sleeves, s, sleeve)
@@ -105,7 +102,7 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
         n = emit(m.rows, n, caps_row(s, bar, decision))
     if sleeve.guard.pause_until_ms != before.guard.pause_until_ms:
         n = emit(m.rows, n, breaker_row(s, FREQUENCY, bar.close_ms, sleeve.ledger.equity, sleeve.guard.pause_until_ms))
-    if sleeve.order.side != 0:
+    if sleeve.order.side != 0 and sleeve.order.key != before.order.key:
         desk = count_order(desk, bar.close_ms, sleeve.order.notional)
         m.gross[i] += sleeve.order.notional
         m.side[i] = sleeve.order.side

@@ -55,29 +55,36 @@ def protective(position: Position, layer: Layer) -> tuple[int, float]:
     return STOP, layer.stop
 
 
-def touched(position: Position, layer: Layer, bar: Bar, tick: float, mode: int) -> tuple[int, float]:
-    """Which of the layer's resting orders this bar fills and at what price: (reason, price), or (NONE, 0).
+def reached(side: int, level: float, target: float, bar: Bar, tick: float, mode: int, inside: int) -> tuple[int, float]:
+    """Which of two resting orders this bar fills and at what price: (STOP, price), (TARGET, price), or (NONE, 0).
 
-    pessimistic: a gap through the protective level fills at the open; protective before target; a target needs trade-through
-    by a tick and never improves. optimistic: target before protective, an exact touch of the protective level does not fill
-    it. reference: bench SPEC; a touch is a fill, a gap through the target fills at the open.
+    side: of the position; level: of its protective order; target: 0 without one; inside: 1 when a resting entry opened the
+    position within this bar. pessimistic: a gap through the protective level fills at the open; protective before target; a
+    target needs trade-through by a tick, never improves, and is not counted for in the bar of a resting entry, whose extreme may
+    have come first. optimistic: target before protective, an exact touch of the protective level does not fill it. reference:
+    bench SPEC; a touch is a fill, a gap through the target fills at the open.
     """
-    side = position.side
-    reason, level = protective(position, layer)
-    if (bar.open - level) * side <= 0.0:
-        return reason, bar.open
+    if (bar.open - level) * side <= 0.0 and inside == 0:
+        return STOP, bar.open
     depth = ((bar.low if side > 0 else bar.high) - level) * side
-    has_target = layer.target > 0.0
-    beyond = ((bar.high if side > 0 else bar.low) - layer.target) * side
-    if has_target and mode != PESSIMISTIC and (bar.open - layer.target) * side >= 0.0:
-        return TARGET, bar.open
+    has_target = target > 0.0 and (inside == 0 or mode != PESSIMISTIC)
+    beyond = ((bar.high if side > 0 else bar.low) - target) * side
+    if has_target and mode != PESSIMISTIC and (bar.open - target) * side >= 0.0:
+        return TARGET, bar.open if inside == 0 else target
     if has_target and mode == OPTIMISTIC and beyond >= 0.0:
-        return TARGET, layer.target
+        return TARGET, target
     if depth < 0.0 or (depth <= 0.0 and mode != OPTIMISTIC):
-        return reason, level
+        return STOP, level
     if has_target and beyond >= 0.0 and (mode != PESSIMISTIC or (beyond > 0.0 and beyond >= TICK_PART * tick)):
-        return TARGET, layer.target
+        return TARGET, target
     return NONE, 0.0
+
+
+def touched(position: Position, layer: Layer, bar: Bar, tick: float, mode: int, inside: int = 0) -> tuple[int, float]:
+    """`reached` for the layer's own orders, with the reason of its protective one: STOP or TRAIL."""
+    reason, level = protective(position, layer)
+    which, price = reached(position.side, level, layer.target, bar, tick, mode, inside)
+    return reason if which == STOP else which, price
 
 
 def clear_of(position: Position, layer: Layer, bar: Bar) -> bool:
@@ -88,10 +95,10 @@ def clear_of(position: Position, layer: Layer, bar: Bar) -> bool:
     return bar.high < level and (layer.target == 0.0 or bar.low > layer.target)
 
 
-def ambiguous(position: Position, layer: Layer, bar: Bar, tick: float) -> bool:
+def ambiguous(position: Position, layer: Layer, bar: Bar, tick: float, inside: int = 0) -> bool:
     """True when the pessimistic and the optimistic reading of this bar differ for the layer."""
-    reason, price = touched(position, layer, bar, tick, PESSIMISTIC)
-    other, better = touched(position, layer, bar, tick, OPTIMISTIC)
+    reason, price = touched(position, layer, bar, tick, PESSIMISTIC, inside)
+    other, better = touched(position, layer, bar, tick, OPTIMISTIC, inside)
     return reason != other or price != better
 
 

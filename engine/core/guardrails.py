@@ -89,7 +89,7 @@ def review(
 
 def exposure(sleeve: Sleeve) -> float:
     """What counts against the desk's caps: the open position and the order that may still fill."""
-    return sleeve.ledger.notional + sleeve.order.notional
+    return sleeve.ledger.notional + sleeve.order.notional + sleeve.in_doubt
 
 
 def held_side(sleeve: Sleeve) -> int:

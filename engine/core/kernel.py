@@ -16,13 +16,13 @@ import numpy as np
 from blake3 import blake3
 from numba.extending import register_jitable
 
-from . import compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step
+from . import booking, compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step
 from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 OPTIONS = {"forceinline": True, "_nrt": False}
-SOURCES = (compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step)
+SOURCES = (compiled, booking, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step)
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
     [
@@ -34,10 +34,12 @@ ROW_VIEW = np.dtype(
         ("side", "i1"),
         ("layer", "i1"),
         ("binding", "i1"),
+        ("ref", "i8"),
         ("lots", "i8"),
         *((name, "f8") for name in ("price", "fee", "equity", "a", "b")),
     ]
 )
+SIGNAL_KINDS = (numba.int8, *[numba.float64] * 6, numba.int8, numba.int64)  # of Signal's fields, as signal_columns holds them
 ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
@@ -98,7 +100,7 @@ def signature_of() -> tuple[Any, ...]:
     Signal arrays may be strided: a figure that is the same at every bar is a broadcast scalar.
     """
     floats, whole = column(numba.float64), column(numba.int64)
-    strided = [numba.types.Array(k, 1, "A", readonly=True) for k in (numba.int8, *[numba.float64] * 5)]
+    strided = [numba.types.Array(k, 1, "A", readonly=True) for k in SIGNAL_KINDS]
     owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, column(Row)]
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
@@ -208,7 +210,7 @@ def run_records(
 
 def warm_up() -> None:
     """Compile for the types that run_records passes, on no bars at all."""
-    none = np.zeros(0, dtype_of(Bar)), tuple(np.zeros(0, np.int8 if k == 0 else np.float64) for k in range(6))
+    none = np.zeros(0, dtype_of(Bar)), tuple(np.zeros(0, kind.name) for kind in SIGNAL_KINDS)
     run_records(*none, 1, [Rules(*(kind(0) for kind in Rules.__annotations__.values()))], Limits(1.0, 1.0, 1.0, 1), [1.0])
 
 

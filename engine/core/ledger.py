@@ -9,6 +9,7 @@ from .guardrails import count_trip
 from .state import (
     ENTRY,
     FLAT,
+    LAYERS,
     NO_LAYER,
     NO_ORDER,
     NONE,
@@ -16,6 +17,7 @@ from .state import (
     S_NONE,
     S_PARTIAL,
     S_WORKING,
+    TARGET_SLOT,
     Fill,
     Layer,
     Layers,
@@ -57,11 +59,19 @@ def open_lots(position: Position) -> int:
     return a.lots + b.lots + c.lots + d.lots + e.lots
 
 
+def entry_index(sleeve: Sleeve) -> int:
+    """Which layer the entry order fills: the newest one when that is its own, filled in part, else the next."""
+    k = sleeve.position.open_layers
+    if k > 0 and sleeve.position.layers[k - 1].key == sleeve.order.key:
+        return k - 1
+    return k
+
+
 def fits(sleeve: Sleeve, fill: Fill) -> bool:
     """True when the sleeve can book this fill: an entry it ordered, or no more than the layer holds. The loop asserts it."""
     if fill.slot == ENTRY:
-        k = sleeve.position.open_layers
-        return sleeve.order.side != 0 and 0 < fill.lots <= sleeve.order.lots and k - 1 <= fill.layer <= min(k, 4)
+        ours = sleeve.order.side != 0 and fill.key == sleeve.order.key
+        return ours and 0 < fill.lots <= sleeve.order.lots and fill.layer == entry_index(sleeve) < LAYERS
     return 0 <= fill.layer < sleeve.position.open_layers and 0 < fill.lots <= sleeve.position.layers[fill.layer].lots
 
 
@@ -89,7 +99,7 @@ def entered(layer: Layer, rules: Rules, fill: Fill, side: int, atr: float) -> La
     if layer.lots > 0 and lots > 0:
         entry = (layer.lots * layer.entry + fill.lots * fill.price) / lots
     stop, target = stop_level(rules, entry, side, atr), target_level(rules, entry, side, atr)
-    return Layer(lots, entry, stop, target, NONE, S_INTENDED, S_INTENDED if target > 0.0 else S_NONE)
+    return Layer(fill.key, lots, entry, stop, target, NONE, S_INTENDED, S_INTENDED if target > 0.0 else S_NONE)
 
 
 def rest_of(order: Order, lots: int) -> Order:
@@ -122,13 +132,21 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
 
 
 def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
-    """A fill that reduces layer `fill.layer`; what is left of it leaves at the next open. The last one closes the round trip."""
+    """A fill that reduces layer `fill.layer`. The rest of a target rests on; the rest of any other exit leaves at the next open,
+    by the order that filled in part. The last one closes the round trip.
+    """
     position, k = sleeve.position, fill.layer
     layer, side, units = position.layers[k], position.side, fill.lots * rules.lot_size
     gained = side * units * (fill.price - layer.entry)
     ledger = booked(sleeve.ledger, fill, units, gained, side * units * (fill.reference_price - fill.price))
     if fill.lots < layer.lots:
-        rest = layer._replace(lots=layer.lots - fill.lots, exit_pending=fill.reason, protective=S_PARTIAL)
+        rest = layer._replace(lots=layer.lots - fill.lots)
+        if fill.slot != TARGET_SLOT:
+            rest = rest._replace(exit_pending=fill.reason, protective=S_PARTIAL)
+        if (
+            sleeve.order.key == layer.key and rest.exit_pending != NONE
+        ):  # its own entry still rests: a layer that leaves takes no more
+            sleeve = sleeve._replace(order=NO_ORDER)
         return sleeve._replace(position=position._replace(layers=put(position.layers, k, rest)), ledger=ledger)
     position = position._replace(open_layers=position.open_layers - 1, layers=drop(position.layers, k))
     if position.open_layers > 0:

@@ -53,12 +53,23 @@ def unpack(tag: int) -> tuple[int, int, int, int, int, int, int]:
     )
 
 
+def pack_ref(leg: int, pair: int, key: int) -> int:
+    """Leg in 8 bits, pair in 16, layer key above them."""
+    return leg | (pair << 8) | (key << 24)
+
+
+def unpack_ref(ref: int) -> tuple[int, int, int]:
+    """(leg, pair, key) of a ref."""
+    return ref & 0xFF, (ref >> 8) & 0xFFFF, ref >> 24
+
+
 def decision_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decision, lots_before: int) -> Row:
     """What was decided at a close, and where the first layer's protective order and target stand after it."""
     layer, position = sleeve.position.layers[0], sleeve.position
     level = protective(position, layer)[1]
     tag = pack(s, K_DECISION, decision.action, decision.rule, signal.side, position.open_layers, 0)
-    return Row(bar.close_ms, tag, lots_before, bar.close, signal.strength, sleeve.ledger.equity, level, layer.target)
+    ref = pack_ref(0, 0, sleeve.order.key)
+    return Row(bar.close_ms, tag, ref, lots_before, bar.close, signal.strength, sleeve.ledger.equity, level, layer.target)
 
 
 def size_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decision) -> Row:
@@ -68,6 +79,7 @@ def size_row(s: int, sleeve: Sleeve, bar: Bar, signal: Signal, decision: Decisio
     return Row(
         bar.close_ms,
         tag,
+        pack_ref(0, 0, sleeve.order.key),
         size.lots,
         decision.price,
         size.risk_frac,
@@ -81,7 +93,7 @@ def caps_row(s: int, bar: Bar, decision: Decision) -> Row:
     """Every cap's value in base units."""
     x = decision.size
     tag = pack(s, K_CAPS, 0, 0, 0, 0, 0)
-    return Row(bar.close_ms, tag, 0, x.cap_risk, x.cap_vol, x.cap_notional, x.cap_leverage, x.cap_participation)
+    return Row(bar.close_ms, tag, 0, 0, x.cap_risk, x.cap_vol, x.cap_notional, x.cap_leverage, x.cap_participation)
 
 
 def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
@@ -91,16 +103,17 @@ def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
     if fill.slot != ENTRY and after.position.open_layers == 0:
         pnl = after.ledger.cash - before.position.cash_before
     tag = pack(s, K_FILL, fill.slot, fill.reason, side, fill.layer, fill.maker)
-    return Row(fill.t_ms, tag, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.reference_price, pnl)
+    ref = pack_ref(fill.leg, fill.pair, fill.key)
+    return Row(fill.t_ms, tag, ref, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.reference_price, pnl)
 
 
 def funding_row(s: int, before: Sleeve, after: Sleeve, bar: Bar, lots: int) -> Row:
     """A settlement that was paid or received."""
     tag = pack(s, K_FUNDING, 0, 0, before.position.side, 0, 0)
     cash = after.ledger.cash - before.ledger.cash
-    return Row(bar.close_ms, tag, lots, bar.funding_mark, cash, after.ledger.cash, bar.funding_rate, 0.0)
+    return Row(bar.close_ms, tag, 0, lots, bar.funding_mark, cash, after.ledger.cash, bar.funding_rate, 0.0)
 
 
 def breaker_row(s: int, which: int, close_ms: int, equity: float, until_ms: int) -> Row:
     """A breaker that tripped now; `a` is when it re-arms by itself, 0 when a person has to release it."""
-    return Row(close_ms, pack(s, K_BREAKER, which, 0, 0, 0, 0), 0, 0.0, 0.0, equity, float(until_ms), 0.0)
+    return Row(close_ms, pack(s, K_BREAKER, which, 0, 0, 0, 0), 0, 0, 0.0, 0.0, equity, float(until_ms), 0.0)

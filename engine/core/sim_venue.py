@@ -4,42 +4,24 @@ Called by desk.settle_and_mark for backtests, replay and paper. A live desk neve
 the venue as events and enter the same ledger functions.
 """
 
-from typing import Any
-
+from .booking import book_fill
 from .exits import ambiguous
-from .fills import match_entry, match_exit, match_pending
-from .ledger import acknowledged, on_fill, on_funding, open_lots
+from .fills import ends, match_entry, match_exit, match_pending
+from .ledger import acknowledged, entry_index, on_funding, open_lots
 from .memory import Memory, emit
-from .rows import fill_row, funding_row
-from .state import NO_ORDER, NONE, TRIPS_KEPT, Bar, Fill, Ledger, Rules, Sleeve
+from .rows import funding_row
+from .state import NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
 
 
 def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: int) -> tuple[Sleeve, int]:
-    """Apply a fill, take its units from the bar, write its row."""
-    after = on_fill(sleeve, rules, fill)
+    """A simulated fill: what `book_fill` does, and its units are taken from the bar."""
     m.taken[rules.instrument] += fill.lots * rules.lot_size
-    return after, emit(m.rows, n, fill_row(s, sleeve, after, fill))
-
-
-def update_kelly_window(recent_r: Any, s: int, ledger: Ledger) -> Ledger:
-    """The ledger with the Kelly estimate renewed from its last TRIPS_KEPT round trips; `recent_r` holds their R, per sleeve."""
-    base = s * TRIPS_KEPT
-    recent_r[base + (ledger.trips - 1) % TRIPS_KEPT] = ledger.last_r
-    wins, losses, gain, loss = 0, 0, 0.0, 0.0
-    for k in range(min(ledger.trips, TRIPS_KEPT)):
-        r = recent_r[base + k]
-        if r > 0.0:
-            wins += 1
-            gain += r
-        else:
-            losses += 1
-            loss -= r
-    return ledger._replace(wins=wins, losses=losses, gain=gain, loss=loss)
+    return book_fill(sleeve, rules, s, fill, m, n)
 
 
 def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int, int]:
     """The sleeve after what a usable bar settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
-    before, is_ambiguous = sleeve, 0
+    before, is_ambiguous, inside = sleeve, 0, -1
     taken, i = m.taken, rules.instrument
     if sleeve.position.open_layers > 0:
         if bar.funding_mark > 0.0:
@@ -50,19 +32,19 @@ def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) ->
             if fill.lots > 0:
                 sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
     if sleeve.order.side != 0:
-        k = sleeve.position.open_layers
+        k, ended = entry_index(sleeve), ends(sleeve.order, bar, rules)
         fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
-        if fill.lots > 0 and 2 * (bar.close_ms - sleeve.order.decided_ms) <= 3 * rules.bar_ms:
-            sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-            sleeve = acknowledged(sleeve, k)
-        sleeve = sleeve._replace(order=NO_ORDER)
-    for k in range(sleeve.position.open_layers - 1, -1, -1):
-        layer = sleeve.position.layers[k]
-        if layer.exit_pending == NONE and ambiguous(sleeve.position, layer, bar, rules.tick):
-            is_ambiguous = 1
-        fill = match_exit(sleeve.position, layer, k, rules, sleeve.cost, bar, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-    if sleeve.ledger.trips != before.ledger.trips:
-        sleeve = sleeve._replace(ledger=update_kelly_window(m.recent_r, s, sleeve.ledger))
+            sleeve = acknowledged(sleeve, k)
+            inside = k if fill.maker != 0 else -1
+        if ended:
+            sleeve = sleeve._replace(order=NO_ORDER)
+    for k in range(sleeve.position.open_layers - 1, -1, -1):
+        layer, within = sleeve.position.layers[k], 1 if k == inside else 0
+        if layer.exit_pending == NONE and ambiguous(sleeve.position, layer, bar, rules.tick, within):
+            is_ambiguous = 1
+        fill = match_exit(sleeve.position, layer, k, rules, sleeve.cost, bar, taken[i], within)
+        if fill.lots > 0:
+            sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
     return sleeve, n, is_ambiguous

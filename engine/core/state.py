@@ -19,8 +19,8 @@ NONE, STOP, TARGET, TRAIL, FADE, HALT = 0, 1, 2, 3, 4, 5
 EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt")
 
 # what the close decided
-HOLD, ENTER, ADD, EXIT, REFUSED = 0, 1, 2, 3, 4
-ACTIONS = ("hold", "enter", "add", "exit", "refused")
+HOLD, ENTER, ADD, EXIT, REFUSED, CANCEL = 0, 1, 2, 3, 4, 5
+ACTIONS = ("hold", "enter", "add", "exit", "refused", "cancel")
 
 # breakers, a bit each
 DAY_LOSS, LOSS_STREAK, FREQUENCY, DESK_DRAWDOWN = 1, 2, 4, 8
@@ -67,7 +67,8 @@ CAP_RISK, CAP_VOL, CAP_NOTIONAL, CAP_LEVERAGE, CAP_PARTICIPATION, CAP_FIXED = ra
 # order slots of a layer
 S_NONE, S_INTENDED, S_SENT, S_UNKNOWN, S_WORKING, S_PARTIAL, S_DONE, S_REJECTED = range(8)
 SLOT_STATES = ("none", "intended", "sent", "UNKNOWN", "working", "partial", "done", "rejected")
-ENTRY, PROTECTIVE, TARGET_SLOT = 0, 1, 2  # Fill.slot
+ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT = 0, 1, 2, 3  # Fill.slot: the kind of order that filled
+SLOTS = ("entry", "protective", "target", "exit")
 
 
 class Bar(NamedTuple):
@@ -92,11 +93,15 @@ class Signal(NamedTuple):
     vol_annual: float  # yearly volatility as a fraction (D17)
     slip_frac: float  # half-spread, widened, as a fraction of price (D16)
     impact: float  # slippage per square root of base units, as a fraction of price (D3)
+    limit: float  # price of a limit entry; 0: a market entry; NaN: wanted, and not known
+    post_only: int  # 1: a limit entry that would take is cancelled
+    good_for: int  # bars that a limit entry may rest
 
 
 class Layer(NamedTuple):
     """One entry of a position with its own stop, target and orders at the venue."""
 
+    key: int  # of the entry order that opened it: its name for as long as it lives
     lots: int
     entry: float
     stop: float
@@ -125,8 +130,10 @@ class Position(NamedTuple):
 
 
 class Order(NamedTuple):
-    """The entry order: a market order decided at a close, filled at the next open, what does not fill is cancelled."""
+    """The entry order, decided at a close: market, filled at the next open, the rest cancelled; or a limit that rests for some
+    bars."""
 
+    key: int  # the sleeve's so-many-th entry order; its layer gets the same
     side: int  # 0: none
     lots: int
     state: int  # slot state
@@ -135,6 +142,9 @@ class Order(NamedTuple):
     target_distance: float  # 0: no target
     atr: float
     decided_ms: int
+    limit: float  # 0: market
+    post_only: int
+    good_for: int  # bars
 
 
 class Ledger(NamedTuple):
@@ -184,6 +194,8 @@ class Sleeve(NamedTuple):
     ledger: Ledger
     guard: Guard
     cost: Cost
+    entries: int  # entry orders so far: the next one's key is one more
+    in_doubt: float  # notional of entry orders that ended here while the venue has not said so; counts as exposure
 
 
 class Desk(NamedTuple):
@@ -250,8 +262,11 @@ class Limits(NamedTuple):
 class Fill(NamedTuple):
     """One execution, simulated or real, whole or in part."""
 
-    slot: int  # ENTRY, PROTECTIVE, TARGET_SLOT
-    layer: int
+    slot: int  # ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT
+    leg: int  # which instrument of the sleeve
+    pair: int  # which pair of a basket
+    key: int  # of the layer
+    layer: int  # its index now
     lots: int  # 0: nothing
     price: float
     fee: float
@@ -288,10 +303,11 @@ class Decision(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A journal row: 64 bytes, one cache line. `tag` packs eight small fields; rows.py reads both."""
+    """A journal row: 72 bytes. `tag` packs eight small fields, `ref` leg, pair and layer key; rows.py reads both."""
 
     close_ms: int
     tag: int
+    ref: int
     lots: int
     price: float
     fee: float
@@ -308,10 +324,10 @@ DESK_ROW = -1  # Row.sleeve of a row that is about the whole desk
 TRIPS_KEPT = 100  # round trips that the Kelly estimate looks back on (D1)
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
-NO_LAYER = Layer(0, 0.0, 0.0, 0.0, NONE, S_NONE, S_NONE)
+NO_LAYER = Layer(0, 0, 0.0, 0.0, 0.0, NONE, S_NONE, S_NONE)
 FLAT = Position(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER))
-NO_ORDER = Order(0, 0, S_NONE, 0.0, 0.0, 0.0, 0.0, 0)
-NO_FILL = Fill(ENTRY, 0, 0, 0.0, 0.0, 0, NONE, 0.0, 0)
+NO_ORDER = Order(0, 0, 0, S_NONE, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0)
+NO_FILL = Fill(ENTRY, 0, 0, 0, 0, 0, 0.0, 0.0, 0, NONE, 0.0, 0)
 NO_SIZE = Size(0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)
 
@@ -319,7 +335,7 @@ HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)
 def start(cash: float) -> Sleeve:
     """A flat sleeve with `cash` (quote units)."""
     ledger = Ledger(cash, cash, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0.0, 0.0, 0.0)
-    return Sleeve(FLAT, NO_ORDER, ledger, Guard(-1, cash, 0, 0, 0, 0, 0, 0, 0), Cost(0.0, 0.0))
+    return Sleeve(FLAT, NO_ORDER, ledger, Guard(-1, cash, 0, 0, 0, 0, 0, 0, 0), Cost(0.0, 0.0), 0, 0.0)
 
 
 def start_desk(cash: float) -> Desk:

@@ -4,11 +4,12 @@ Values in, values out. Called by desk.decide, which kernel.py compiles for backt
 Python.
 """
 
-from .exits import faded, follow, leave_all
+from .exits import faded, follow, grid, leave_all, to_tick
 from .guardrails import barred, count_entry, review
 from .sizing import size
 from .state import (
     ADD,
+    CANCEL,
     ENTER,
     EXIT,
     FADE,
@@ -68,9 +69,18 @@ def on_close(
         if position.layers[0].exit_pending == NONE and faded(position, rules, signal):
             sleeve = sleeve._replace(position=leave_all(position, FADE), order=NO_ORDER)
             return sleeve, Decision(EXIT, FADE, bar.close, 0.0, 0.0, NO_SIZE, 0)
+    if sleeve.order.side != 0:
+        return resting(sleeve, bar, signal)
     if not wants(position, rules, bar, signal):
         return with_last_refusal(sleeve, R_NONE, bar.close_ms), HELD
     return enter(sleeve, desk, rules, limits, bar, signal, instrument_gross, instrument_side)
+
+
+def resting(sleeve: Sleeve, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
+    """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it."""
+    if signal.side * sleeve.order.side >= 0:
+        return sleeve, HELD
+    return sleeve._replace(order=NO_ORDER), Decision(CANCEL, R_NONE, bar.close, 0.0, 0.0, NO_SIZE, 0)
 
 
 def cost_now(cost: Cost, signal: Signal) -> Cost:
@@ -116,7 +126,7 @@ def enter(
     instrument_side: int,
 ) -> tuple[Sleeve, Decision]:
     """Size, review, and place or refuse the entry."""
-    price, side = bar.close, signal.side
+    side, price = signal.side, entry_price(rules, bar, signal)
     standing = barred(sleeve.guard, desk, bar.close_ms)
     if standing != R_NONE and standing == sleeve.guard.refused:  # logged before: no need to size it again
         return sleeve, Decision(REFUSED, standing, price, 0.0, 0.0, NO_SIZE, 0)
@@ -142,11 +152,21 @@ def enter(
             REFUSED, rule, price, stop_distance, target_distance, wanted, log_size
         )
     notional = price * (wanted.lots * rules.lot_size)
-    order = Order(side, wanted.lots, S_INTENDED, notional, stop_distance, target_distance, signal.atr, bar.close_ms)
+    limit, good_for = (price, max(signal.good_for, 1)) if signal.limit > 0.0 else (0.0, 1)
+    sleeve, key = sleeve._replace(entries=sleeve.entries + 1), sleeve.entries + 1
+    distances = stop_distance, target_distance, signal.atr
+    order = Order(key, side, wanted.lots, S_INTENDED, notional, *distances, bar.close_ms, limit, signal.post_only, good_for)
     guard = count_entry(with_last_refusal(sleeve, R_NONE, bar.close_ms).guard, rules, bar.close_ms)
     action = ENTER if sleeve.position.open_layers == 0 else ADD
     sleeve = sleeve._replace(order=order, guard=guard)
     return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1)
+
+
+def entry_price(rules: Rules, bar: Bar, signal: Signal) -> float:
+    """What an entry is sized and reviewed at: the close, or its limit on the price grid (a bid rounds down); NaN refuses."""
+    if signal.limit == 0.0:
+        return bar.close
+    return to_tick(signal.limit, grid(rules), -signal.side)
 
 
 def distance(frac: float, atrs: float, price: float, atr: float) -> float:

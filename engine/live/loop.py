@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.book.bodies import FORMAT
 from engine.book.book import Book, Spec
-from engine.book.events import EventBody, client_id, features_hash
+from engine.book.events import EventBody, features_hash, order_id
 from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.control.config import DeskConfig
@@ -67,6 +68,7 @@ class Loop:
             config, digest, _ = self.controls.config(version)
             body = self._body_of(config, version, digest)
             start = {
+                "format": FORMAT,
                 "instruments": config_event.instruments(config),
                 "timeframe_ms": config_event.clock_ms(config),
                 "fills": config_event.FILLS,
@@ -177,7 +179,7 @@ class Loop:
         self._record("bar", body, following, sync=not replaying or day_ends)
         for kind, outcome in following:
             if kind == "order":
-                self.venue.done(outcome["order"], outcome["filled_lots"])
+                self.venue.filled(outcome["order"], outcome["filled_lots"], ended=outcome["state"] != "partly filled")
         if book.tripped_ms != tripped_ms:
             self.controls.latch_drawdown(book.tripped_ms, self._now_ms())
         self._report_troubles()
@@ -195,7 +197,7 @@ class Loop:
         for s in orders:
             o = book.sleeves[s].order
             side = "buy" if o.side > 0 else "sell"
-            order = client_id(book.names[s], o.decided_ms)
+            order = order_id(book.names[s], o.key)
             self.venue.place(Request("place", order, book.names[s], side, o.lots, book.close_ms))
 
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -218,7 +220,7 @@ class Loop:
 
     def _reading_of(self, spec: Spec, t: int) -> SignalReading:
         """What the strategy of a sleeve's version says at bar t of the span."""
-        source = next((source for source, source in self._sources if source == spec.source), None)
+        source = next((found for code, found in self._sources if code == spec.source), None)
         if source is None:
             code = config_event.code_of(spec, self.folder)
             source = SignalSource(code, self.feed.frame(code.instrument), self.feed.first)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from engine.strategies.base import SignalFrame, fresh
 from engine.strategies.signals import Signals, evaluate, signals_of
 
 LIMIT_S = 2.0  # for one bar of a person's strategy
-NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan)
+NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, 0, 1)
 
 
 class SignalReading(NamedTuple):
@@ -33,6 +33,12 @@ class SignalReading(NamedTuple):
     signal: Signal
     read: dict[str, float | None]
     wrong: str
+
+
+def signal_at(signals: Signals, t: int) -> Signal:
+    """One bar of a sleeve's signals as the core reads it."""
+    kinds = get_type_hints(Signal)
+    return Signal(*(kinds[name](getattr(signals, name)[t]) for name in Signal._fields))
 
 
 class SignalSource:
@@ -52,8 +58,7 @@ class SignalSource:
     def at(self, t: int) -> SignalReading:
         """What is found at the close of bar t, counted from `first`."""
         computed = self._computed
-        numbers = (computed.strength, computed.atr, computed.vol_annual, computed.slip_frac, computed.impact)
-        signal = Signal(int(computed.side[t]), *(float(values[t]) for values in numbers))
+        signal = signal_at(computed, t)
         read = {label: finite(float(values[t])) for label, values in computed.used.items()}
         return SignalReading(signal, read, "") if self._frame is None else self._own(self._frame, self.first + t, signal, read)
 

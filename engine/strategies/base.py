@@ -50,6 +50,10 @@ class SignalFrame(NamedTuple):
 
     direction: npt.NDArray[np.int8]  # -1 short, 0 nothing, 1 long
     strength: npt.NDArray[np.float64]  # 0..1; what `fade_below` watches
+    limit_price: npt.NDArray[np.float64] | None = None  # entry by limit at this price; NaN at a bar with a signal refuses
+    limit_offset_atr: npt.NDArray[np.float64] | float | None = None  # or so many ATRs better than the close
+    post_only: bool = False  # a limit that would take is cancelled instead
+    good_for_bars: int = 1  # how long a limit may rest
 
 
 class Listed(NamedTuple):

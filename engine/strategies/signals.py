@@ -15,13 +15,14 @@ from engine.clock import utc
 from engine.errors import BadInput, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import StrategyParams, told
+from engine.strategies.base import SignalFrame, StrategyParams, told
 
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs
 
 SIDES = ("both", "long", "short")
 YEAR_DAYS = 365.0
+GOOD_FOR_MAX = 10_000  # bars a limit entry may rest
 
 
 class Signals(NamedTuple):
@@ -33,6 +34,9 @@ class Signals(NamedTuple):
     vol_annual: Array  # fraction
     slip_frac: Array  # of price
     impact: Array  # of price, per square root of base units
+    limit: Array  # quote units; 0: a market entry
+    post_only: npt.NDArray[np.int8]
+    good_for: npt.NDArray[np.int64]  # bars
     used: dict[str, Array]  # every feature read, by label
 
 
@@ -45,6 +49,7 @@ class Evaluated(NamedTuple):
     direction: npt.NDArray[np.int8]
     strength: Array
     used: dict[str, Array]
+    hints: SignalFrame  # how to enter: limit_price, limit_offset_atr, post_only, good_for_bars
 
 
 def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both") -> Signals:
@@ -60,12 +65,27 @@ def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs
         keep = direction == (1 if side == "long" else -1)
         direction, strength = np.where(keep, direction, 0).astype(np.int8), np.where(keep, strength, 0.0)
     own = frame.reader()
-    off = np.broadcast_to(0.0, len(frame))  # one number seen everywhere: a fresh array of zeros costs 2 ns a bar
+    off = np.broadcast_to(0.0, len(frame))  # a broadcast scalar: allocating zeros costs 2 ns a bar
     counts = (params.stop_atr, params.target_atr, params.arm_atr, params.trail_atr)
     atr = own.atr(params.atr_bars) if any(counts) else off
     vol = own.vol(params.vol_halflife_days) if params.vol_target > 0.0 else off
     slip, impact = slippage(params, own, costs, off)
-    return Signals(direction, strength, atr, vol, slip, impact, said.used | own.used)
+    limit = limits_of(said.hints, direction, frame, atr if any(counts) else None, own, params.atr_bars)
+    rest = (
+        np.broadcast_to(np.int8(said.hints.post_only), len(frame)),
+        np.broadcast_to(np.int64(said.hints.good_for_bars), len(frame)),
+    )
+    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, said.used | own.used)
+
+
+def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:
+    """Price of a limit entry at each close (quote units); 0: market. NaN where it is wanted and not known."""
+    if hints.limit_price is not None:
+        return np.where(hints.limit_price == 0.0, np.nan, hints.limit_price)  # no price is no market order
+    if hints.limit_offset_atr is None:
+        return np.broadcast_to(0.0, len(frame))
+    reach = own.atr(atr_bars) if atr is None else atr
+    return frame.close - direction * (hints.limit_offset_atr * reach)
 
 
 def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array) -> tuple[Array, Array]:
@@ -97,12 +117,12 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
         raise StrategyError(
             f"strategy {strategy.NAME} raised {told(error, path)} on {len(frame):,} bars", f"mend {path.name}"
         ) from error
-    direction, strength = parts(strategy.NAME, out, len(frame))
+    out, direction, strength = parts(strategy.NAME, out, len(frame))
     direction, strength = where_known(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
     if params.fade_below > 0.0 and f.used:  # what is not known must not look like a decayed signal
         strength = np.where(lacks(list(f.used.values())), np.nan, strength)
-    return Evaluated(direction.astype(np.int8, copy=False), strength, f.used)
+    return Evaluated(direction.astype(np.int8, copy=False), strength, f.used, out)
 
 
 def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
@@ -120,13 +140,17 @@ def lacks(used: list[Array]) -> npt.NDArray[np.bool_]:
     return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
 
 
-def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
-    """(direction, strength) as arrays of the right length and kind."""
+def parts(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any], Array]:
+    """(the whole answer, direction, strength), arrays of the right length and kind. A pair is direction and strength alone."""
     try:
-        direction, strength = (np.asarray(x) for x in out)
+        out = out if isinstance(out, SignalFrame) else SignalFrame(*out)
+        direction, strength = np.asarray(out.direction), np.asarray(out.strength)
     except (TypeError, ValueError) as error:
         raise StrategyError(f"strategy {name} returned {type(out).__name__}", "return SignalFrame(...)") from error
-    for label, values in (("direction", direction), ("strength", strength)):
+    whole = [("direction", direction), ("strength", strength)]
+    hinted = [(label, getattr(out, label)) for label in ("limit_price", "limit_offset_atr")]
+    whole += [(label, np.asarray(values)) for label, values in hinted if values is not None and np.ndim(values)]
+    for label, values in whole:
         if values.shape != (count,):
             shape = "x".join(f"{size:,}" for size in values.shape) or "a single value"
             raise StrategyError(f"strategy {name}: {label} has {shape} entries for {count:,} bars", "one entry a bar")
@@ -134,7 +158,9 @@ def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
         raise StrategyError(f"strategy {name}: direction is {direction.dtype}", "make it int8: -1, 0 or 1")
     if strength.dtype.kind != "f":
         raise StrategyError(f"strategy {name}: strength is {strength.dtype}", "make it float64, 0 to 1")
-    return direction, strength.astype(np.float64, copy=False)
+    if not 1 <= int(out.good_for_bars) <= GOOD_FOR_MAX:
+        raise StrategyError(f"strategy {name}: good_for_bars is {out.good_for_bars}", f"1 to {GOOD_FOR_MAX:,}")
+    return out, direction, strength.astype(np.float64, copy=False)
 
 
 def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:

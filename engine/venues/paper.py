@@ -38,10 +38,12 @@ class PaperVenue:
         if held is not None:
             self.requests.append(held._replace(what="cancel", desk_ms=desk_ms))
 
-    def done(self, order: str, filled_lots: int) -> None:
-        """The bar ended the order. Asserts that a filled one was placed."""
+    def filled(self, order: str, filled_lots: int, *, ended: bool) -> None:
+        """What the bar made of an order. Asserts that a filled one was placed."""
         held = self.working.pop(order, None)
         if filled_lots > 0:
             assert held is not None, f"{order} filled and was never placed"  # noqa: S101 - a phantom fill must halt
             assert filled_lots <= held.lots, f"{order} filled more than was placed"  # noqa: S101 - the same
+        if held is not None and not ended:
+            self.working[order] = held._replace(lots=held.lots - filled_lots)
         del self.requests[:-1000]

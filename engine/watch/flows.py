@@ -52,7 +52,7 @@ def flow_of(event: Event) -> Flow:
     if event.kind == "funding":
         return Flow(body["sleeve"], cash=body["cash_flow"])
     units = body["quantity"] * (1 if body["side"] == "buy" else -1)
-    clean = body["clean_price"]
+    clean = body["reference_price"]
     return Flow(body["sleeve"], units * clean, units * (body["price"] - clean), body["fee"], fills=1)
 
 

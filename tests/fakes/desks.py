@@ -78,7 +78,18 @@ def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) 
     for name in ("open", "high", "low", "close", "volume"):
         columns[name][rng.random(shape) < 0.01] = np.nan
     signals = [signal(rng, bars) for _ in range(sleeves)]
+    for k in range(1, sleeves, 3):  # every third sleeve enters by limit
+        rest_at(np.random.default_rng([seed, k]), signals[k], close[:, k % instruments])
     return bar_records(market(columns)), signal_columns(signals)
+
+
+def rest_at(rng: np.random.Generator, made: Any, close: np.ndarray) -> None:
+    """Limits on both sides of the close, a few unknown or absurd, post-only or not, for one to four bars."""
+    bars = len(close)
+    made.limit = close * (1.0 - made.side * rng.normal(0.002, 0.004, bars))
+    made.limit[rng.random(bars) < 0.03] = np.nan
+    made.limit[rng.random(bars) < 0.02] = -1.0
+    made.post_only, made.good_for = (rng.random(bars) < 0.5).astype(np.int8), rng.integers(0, 5, bars)
 
 
 def signal(rng: np.random.Generator, bars: int) -> Any:
@@ -89,6 +100,7 @@ def signal(rng: np.random.Generator, bars: int) -> Any:
         values = abs(rng.normal(0, scale, bars)) * (rng.random(bars) < 0.95)
         values[rng.random(bars) < 0.02] = np.nan
         out[name] = values
+    out |= {"limit": np.zeros(bars), "post_only": np.zeros(bars, np.int8), "good_for": np.ones(bars, np.int64)}
     return SimpleNamespace(**out)
 
 

@@ -56,7 +56,7 @@ def fill(side: str, price: float, clean: float, fee: float, pnl: float | None = 
         "slot": "entry" if pnl is None else "protective",
         "side": side,
     }
-    body |= {"layer": 0, "lots": 10, "quantity": 1.0, "price": price, "clean_price": clean, "fee": fee, "liquidity": "taker"}
+    body |= {"layer": 0, "lots": 10, "quantity": 1.0, "price": price, "reference_price": clean, "fee": fee, "liquidity": "taker"}
     body |= {"slippage": sign * (price - clean), "cash": 0.0}
     return body | ({"order": "trend-btc-1"} if pnl is None else {"reason": "stop", "round_trip_pnl": pnl})
 

@@ -97,7 +97,7 @@ def because(e: Event, handle: str) -> str:
     b = e.body
     if e.kind == "fill":
         costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
-        return f"; price without slippage {{{handle}.clean_price}}, {costs}"
+        return f"; price without slippage {{{handle}.reference_price}}, {costs}"
     if e.kind == "decision" and "size" in b:
         return f"; {{{handle}.size_approved_lots}} lots approved, bound by {b['size'].get('binding', '?')}"
     return ""
@@ -105,7 +105,7 @@ def because(e: Event, handle: str) -> str:
 
 _UNITS = {
     "price": "price",
-    "clean_price": "price",
+    "reference_price": "price",
     "mark": "price",
     "protective": "price",
     "target": "price",

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from engine.core import state
+from engine.core.booking import update_kelly_window
 from engine.core.rows import unpack
-from engine.core.sim_venue import update_kelly_window
 from engine.core.state import Bar, Limits, Rules, Signal, start
 from tests.fakes.desks import BAR_MS, LOOSE, RULES, run_lists
 
 NAN = float("nan")
 T0 = 1_735_689_600_000
-QUIET = Signal(0, 0.0, 2.0, 0.5, 0.001, 0.0)
+QUIET = Signal(0, 0.0, 2.0, 0.5, 0.001, 0.0, 0.0, 0, 1)
 LONG, SHORT = QUIET._replace(side=1, strength=1.0), QUIET._replace(side=-1, strength=1.0)
 PLAIN = RULES._replace(
     lot_size=1.0, tick=0.0, fixed_lots=10, vol_target=0.0, trail_atr=0.0, fade_below=0.0, participation_max=1.0,

@@ -110,7 +110,7 @@ def test_a_trail_by_fraction_can_be_armed_from_the_start() -> None:
 def test_fade_watches_the_signal_of_the_position(side: int, strength: float, gone: bool) -> None:
     """A decayed or turned signal ends the position; a missing one does not."""
     position, _ = held(1)
-    signal = Signal(side, strength, 1.0, 0.5, 0.0, 0.0)
+    signal = Signal(side, strength, 1.0, 0.5, 0.0, 0.0, 0.0, 0, 1)
     assert faded(position, RULES._replace(fade_below=0.15), signal) is gone
     assert not faded(position, RULES._replace(fade_below=0.0), signal)
 

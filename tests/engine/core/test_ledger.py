@@ -28,13 +28,25 @@ UNIT = RULES._replace(lot_size=1.0, layers_max=5)
 
 def ordered(sleeve: Sleeve, side: int, lots: int) -> Sleeve:
     """The sleeve with a reviewed entry order."""
-    return sleeve._replace(order=Order(side, lots, S_INTENDED, 100.0 * lots, 4.0, 8.0, 2.0, T))
+    key = sleeve.entries + 1
+    order = Order(key, side, lots, S_INTENDED, 100.0 * lots, 4.0, 8.0, 2.0, T, 0.0, 0, 1)
+    return sleeve._replace(order=order, entries=key)
+
+
+def entry(key: int, layer: int, lots: int, price: float, fee: float = 0.0) -> Fill:
+    """An execution of the entry order `key`."""
+    return Fill(ENTRY, 0, 0, key, layer, lots, price, fee, 0, NONE, price, T)
+
+
+def leaving(layer: int, lots: int, price: float, fee: float = 0.0, slot: int = PROTECTIVE, reason: int = STOP) -> Fill:
+    """An execution that reduces a layer."""
+    return Fill(slot, 0, 0, layer + 1, layer, lots, price, fee, 0, reason, price, T)
 
 
 def bought(sleeve: Sleeve, lots: int, price: float, side: int = 1, fee: float = 0.0) -> Sleeve:
     """The sleeve after an entry of `lots` as its next layer."""
-    fill = Fill(ENTRY, sleeve.position.open_layers, lots, price, fee, 0, NONE, price, T)
-    return on_fill(ordered(sleeve, side, lots), UNIT, fill)
+    sleeve = ordered(sleeve, side, lots)
+    return on_fill(sleeve, UNIT, entry(sleeve.order.key, sleeve.position.open_layers, lots, price, fee))
 
 
 def test_a_winning_round_trip_to_the_cent() -> None:
@@ -42,7 +54,7 @@ def test_a_winning_round_trip_to_the_cent() -> None:
     sleeve = bought(start(10_000.0), 2, 100.0, fee=0.10)
     layer = sleeve.position.layers[0]
     assert (layer.stop, layer.target) == (pytest.approx(96.0), pytest.approx(108.0))
-    sleeve = on_fill(sleeve, UNIT, Fill(TARGET_SLOT, 0, 2, 108.0, 0.05, 1, TARGET, 108.0, T))
+    sleeve = on_fill(sleeve, UNIT, leaving(0, 2, 108.0, 0.05, TARGET_SLOT, TARGET))
     assert sleeve.ledger.cash == pytest.approx(10_015.85)
     assert (sleeve.ledger.trips, sleeve.position.open_layers, sleeve.order) == (1, 0, NO_ORDER)
     assert sleeve.ledger.last_r == pytest.approx(15.85 / 8.0)
@@ -54,7 +66,7 @@ def test_a_round_trip_is_flat_to_flat_and_includes_funding() -> None:
     sleeve = on_funding(sleeve, UNIT, 100.0, 0.03)
     assert sleeve.ledger.funding == pytest.approx(-6.0)
     for _ in range(2):
-        sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, 0, 1, 102.0, 0.0, 0, STOP, 102.0, T))
+        sleeve = on_fill(sleeve, UNIT, leaving(0, 1, 102.0))
     assert sleeve.ledger.trips == 1
     assert sleeve.ledger.cash == pytest.approx(10_000 + 2 + 1 - 6)
     assert sleeve.guard.streak == 1
@@ -69,9 +81,9 @@ def test_a_short_receives_a_positive_rate() -> None:
 def test_parts_of_one_entry_make_one_layer_at_the_average_price() -> None:
     """A real venue may fill an order in parts: 1 at 100 and 3 at 104 are 4 at 103, with levels from there."""
     sleeve = ordered(start(10_000.0), 1, 4)
-    sleeve = on_fill(sleeve, UNIT, Fill(ENTRY, 0, 1, 100.0, 0.0, 0, NONE, 100.0, T))
+    sleeve = on_fill(sleeve, UNIT, entry(1, 0, 1, 100.0))
     assert sleeve.order.lots == 3
-    sleeve = on_fill(sleeve, UNIT, Fill(ENTRY, 0, 3, 104.0, 0.0, 0, NONE, 104.0, T))
+    sleeve = on_fill(sleeve, UNIT, entry(1, 0, 3, 104.0))
     layer = sleeve.position.layers[0]
     assert (sleeve.position.open_layers, layer.lots, sleeve.order) == (1, 4, NO_ORDER)
     assert (layer.entry, layer.stop) == (pytest.approx(103.0), pytest.approx(99.0))
@@ -80,16 +92,32 @@ def test_parts_of_one_entry_make_one_layer_at_the_average_price() -> None:
 def test_a_part_filled_exit_leaves_the_rest_due() -> None:
     """What the bar's volume did not take leaves at the next open, with the same reason."""
     sleeve = bought(start(10_000.0), 5, 100.0)
-    sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, 0, 2, 96.0, 0.0, 0, STOP, 96.0, T))
+    sleeve = on_fill(sleeve, UNIT, leaving(0, 2, 96.0))
     assert (open_lots(sleeve.position), sleeve.position.layers[0].exit_pending, sleeve.ledger.trips) == (3, STOP, 0)
+
+
+def test_a_target_filled_in_part_rests_on() -> None:
+    """The rest of a target is no reason to leave at the market: stop and target stand for what is left."""
+    sleeve = bought(start(10_000.0), 5, 100.0)
+    sleeve = on_fill(sleeve, UNIT, leaving(0, 2, 108.0, 0.0, TARGET_SLOT, TARGET))
+    assert (open_lots(sleeve.position), sleeve.position.layers[0].exit_pending) == (3, NONE)
+
+
+def test_a_layer_that_leaves_takes_no_more_of_its_entry() -> None:
+    """A resting entry filled in part, then its stop in part: the rest of the entry is cancelled."""
+    sleeve = on_fill(ordered(start(10_000.0), 1, 9), UNIT, entry(1, 0, 5, 100.0))
+    assert sleeve.order.lots == 4
+    sleeve = on_fill(sleeve, UNIT, leaving(0, 2, 96.0))
+    assert (sleeve.order, sleeve.position.layers[0].exit_pending) == (NO_ORDER, STOP)
 
 
 def test_a_fill_that_does_not_fit_is_seen() -> None:
     """More than the layer holds, an entry nobody ordered, a layer that is not there."""
     flat, held = start(10_000.0), bought(start(10_000.0), 2, 100.0)
-    entry, leave = Fill(ENTRY, 0, 1, 1.0, 0.0, 0, NONE, 1.0, T), Fill(PROTECTIVE, 0, 2, 1.0, 0.0, 0, STOP, 1.0, T)
-    assert not fits(flat, entry)
-    assert fits(ordered(flat, 1, 1), entry)
+    first, leave = entry(1, 0, 1, 1.0), leaving(0, 2, 1.0)
+    assert not fits(flat, first)
+    assert fits(ordered(flat, 1, 1), first)
+    assert not fits(ordered(flat, 1, 1), first._replace(key=7))
     assert fits(held, leave)
     assert not fits(held, leave._replace(lots=3))
     assert not fits(held, leave._replace(layer=1))
@@ -113,7 +141,7 @@ def test_money_is_conserved(moves: list, side: int) -> None:
         elif kind == "x" and sleeve.position.open_layers > 0:
             k = lots % sleeve.position.open_layers
             part = min(lots, sleeve.position.layers[k].lots)
-            sleeve = on_fill(sleeve, UNIT, Fill(PROTECTIVE, k, part, price, fee, 0, STOP, price, T))
+            sleeve = on_fill(sleeve, UNIT, leaving(k, part, price, fee))
             flow, held = flow + side * part * price - fee, held - side * part
         flow -= held * price * rate
         sleeve = on_mark(on_funding(sleeve, UNIT, price, rate), UNIT, price)

@@ -11,7 +11,7 @@ from engine.core.state import CAP_FIXED, CAP_LEVERAGE, CAP_NOTIONAL, CAP_PARTICI
 from tests.fakes.desks import RULES
 
 LEDGER = start(10_000.0).ledger
-SIGNAL = Signal(1, 1.0, 100.0, 0.4, 1e-4, 1e-5)
+SIGNAL = Signal(1, 1.0, 100.0, 0.4, 1e-4, 1e-5, 0.0, 0, 1)
 WIDE = RULES._replace(vol_target=0.0, notional_frac_max=1e9, leverage_max=1e9, participation_max=1e9)
 
 

@@ -16,7 +16,7 @@ from engine.live import config_event
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span, begin_at, load, series_of
 from engine.live.loop import Loop
-from engine.live.signal_source import SignalSource
+from engine.live.signal_source import SignalSource, signal_at
 from engine.store.journal import Journal, read
 from engine.strategies.signals import Signals, signals_of
 from tests.fakes.papers import BAR_MS, WALL_MS
@@ -56,7 +56,7 @@ def told_rows(path: Path, names: list[str], kind: str) -> list[tuple[Any, ...]]:
     """Journal events of a kind as the numbers that a kernel row holds."""
     fields = {
         "decision": ("lots_before", "price", "strength", "equity"),
-        "fill": ("lots", "price", "fee", "cash", "clean_price"),
+        "fill": ("lots", "price", "fee", "cash", "reference_price"),
         "funding": ("lots", "mark", "cash_flow", "cash", "rate"),
         "breaker": ("equity",),
     }[kind]
@@ -132,7 +132,7 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
         upto = frame.prefix(feed.first + int(t) + 1)
         alone = signals_of(leg.strategy, leg.params, upto, leg.costs, leg.side)
         heard = voice.at(int(t))
-        assert repr(heard.signal) == repr(state.Signal(int(alone.side[-1]), *(float(values[-1]) for values in alone[1:-1])))
+        assert repr(heard.signal) == repr(signal_at(alone, -1))
         assert heard.read == {label: finite(float(values[-1])) for label, values in alone.used.items()}
 
 

@@ -101,7 +101,7 @@ def test_the_order_is_on_the_disk_before_the_venue_hears_of_it(loop: Loop, monke
         heard.append(request.order)
 
     monkeypatch.setattr(loop.venue, "place", place)
-    monkeypatch.setattr(loop.venue, "done", lambda order, lots: None)
+    monkeypatch.setattr(loop.venue, "filled", lambda _order, _lots, ended: None)
     while not heard:
         loop.step()
 
@@ -153,7 +153,7 @@ def test_a_halt_cancels_entries_at_once_and_flattens_at_the_next_open(home: Home
     advanced(loop, 1)
     assert loop.book.state == "halted"
     last = [e.body for e in events(loop, "fill") if e.t_event_ms == loop.book.close_ms]
-    assert {(body["slot"], body["reason"]) for body in last} == {("protective", "halt")}
+    assert {(body["slot"], body["reason"]) for body in last} == {("exit", "halt")}
     advanced(loop, 60)
     assert len([r for r in loop.venue.requests if r.what == "place"]) == placed
     assert not holding(loop.book)

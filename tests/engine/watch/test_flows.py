@@ -25,7 +25,7 @@ def grow(home: Path, steps: Sequence[Step], t: int = 0) -> int:
         t += hours * HOUR
         sleeve = "ab"[what % 2]
         side = "buy" if what % 4 < 2 else "sell"
-        fill = {"sleeve": sleeve, "side": side, "quantity": amount, "price": 101.0, "clean_price": 100.0, "fee": amount / 8}
+        fill = {"sleeve": sleeve, "side": side, "quantity": amount, "price": 101.0, "reference_price": 100.0, "fee": amount / 8}
         bodies: list[tuple[str, dict[str, Any]]] = [("mark", {"t": t})]
         if what < 4:
             bodies.insert(0, ("fill", fill))

@@ -1,0 +1,104 @@
+"""Bodies of journal events that many read, typed: `mark` and `config`. Written by events.py and live/config_event.py.
+
+Read by the replay, the watch, views, tools and commands. Money in quote units, times in UTC ms; null is not known.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+FORMAT = 2  # of the desk journal, in the `start` of its first event; another one is not read
+
+
+class GuardBody(TypedDict):
+    """What the guardrails of a sleeve count; nobody counts it again."""
+
+    streak: int  # losing round trips in a row
+    day_entries: int  # entry orders of the UTC day
+    day_equity: float | None  # at the day's first bar
+    refused_by: str | None  # the rule of a refusal that lasts
+    refused_ms: int | None  # close at which it began
+
+
+class LayerBody(TypedDict):
+    """One entry of an open position, with its orders at the venue."""
+
+    key: int
+    lots: int
+    entry: float | None
+    protective: float | None
+    protective_kind: str
+    protective_state: str
+    target: float | None
+    due: str | None  # reason of an exit that is decided
+
+
+class PositionBody(TypedDict):
+    """An open position."""
+
+    side: str
+    lots: int
+    quantity: float
+    opened_ms: int
+    notional: float | None
+    layers: list[LayerBody]
+
+
+class SleeveBody(TypedDict):
+    """A sleeve in a mark."""
+
+    equity: float | None
+    cash: float | None
+    fees: float | None
+    funding: float | None
+    slippage: float | None
+    trips: int
+    version: int
+    guard: GuardBody
+    position: NotRequired[PositionBody]
+    order: NotRequired[dict[str, Any]]  # side, lots
+    blocked_until_ms: NotRequired[int]
+    paused: NotRequired[bool]
+    paused_until_ms: NotRequired[int]
+    waiting_version: NotRequired[int]
+
+
+class MarkBody(TypedDict):
+    """The desk after a bar, a configuration or a halt."""
+
+    equity: float | None
+    peak: float | None
+    gross: float | None
+    state: str  # running, flattening, halted
+    tripped: list[str]
+    bars: int
+    version: int
+    minute_orders: int  # entry orders in the minute of the close
+    sleeves: dict[str, SleeveBody]
+    stamp: NotRequired[str]  # of a bar: REPLAYED or PAPER
+    halt: NotRequired[dict[str, Any]]  # reason, by
+
+
+class SleeveConfigBody(TypedDict):
+    """A sleeve of a configuration, its core rules spelled out."""
+
+    name: str
+    strategy: str
+    strategy_sha256: str
+    instrument: str
+    timeframe: str
+    side: str
+    cash: float
+    paused: bool
+    params: dict[str, Any]
+    rules: dict[str, Any]
+    costs: dict[str, Any]
+
+
+class ConfigBody(TypedDict):
+    """A version that the desk follows; the first one holds `start`."""
+
+    version: int
+    sha256: str
+    limits: dict[str, Any]
+    sleeves: list[SleeveConfigBody]
+    start: NotRequired[dict[str, Any]]
+    to_open: NotRequired[list[str]]
