@@ -51,14 +51,14 @@ def row(entry: dict) -> str:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_readme_tables_are_the_code(name: str) -> None:
-    """Every parameter of a shipped strategy stands in the README with its default, bounds and unit, or as a said exception."""
+    """Every parameter of a shipped strategy is in the README with its default, bounds and unit, or as a named exception."""
     assert f"`{name}`" in README
     tables = {entry["key"]: entry for entry in params_table(load_strategy("trend"))}
     for entry in params_table(load_strategy(name)):
-        said = f"`{entry['key']}` {entry['default']:g}" in README
-        known = tables.get(entry["key"], entry)
+        exception = f"`{entry['key']}` {entry['default']:g}" in README
+        shared = tables.get(entry["key"], entry)
         if name != "cross":
-            assert row(entry) in README or (said and row(known) in README), row(entry)
+            assert row(entry) in README or (exception and row(shared) in README), row(entry)
 
 
 def test_the_files_of_the_walks_exist() -> None:
@@ -72,8 +72,8 @@ def test_the_files_of_the_walks_exist() -> None:
 
 
 def test_links_between_the_docs_lead_somewhere() -> None:
-    """Relative links in README, CONTRIBUTING and docs."""
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+    """Relative links of every page."""
+    for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} -> {target}"
 
