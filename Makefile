@@ -22,7 +22,7 @@ check: setup      ## what must hold before a commit
 	$(BIN)/lint-imports
 	$(PYTEST)
 
-fmt: setup        ## format and mend what can be mended
+fmt: setup        ## format, and fix what lint can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

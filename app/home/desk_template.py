@@ -1,4 +1,4 @@
-"""The desk.toml that a new home starts with, comments included. Called by app.home.home; turns a venue into the file's text."""
+"""The desk.toml of a new home, comments included. Called by app.home.home; turns a venue into the file's text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,20 +24,20 @@ SLEEVES = (
 TIMEFRAME = "15m"
 
 HEAD = """\
-# Nightdesk: what this desk is. Written at its first start; yours to edit, with the desk stopped.
+# Nightdesk: the settings of this desk. Written at its first start; edit it with the desk stopped.
 #
 # Times are UTC, money is in the quote currency (USDT), a name that ends in _frac is a fraction (0.02 is 2 %).
-# A typing error is told with its line, and nothing starts. Where the data lies and which database is used is said by
-# the environment: NIGHTDESK_DATA (a folder of recorded bars), NIGHTDESK_HOME, NIGHTDESK_DATABASE_URL.
+# A mistake in this file is reported with its line, and nothing starts. Data folder, home and database come from the
+# environment: NIGHTDESK_DATA (a folder of recorded bars), NIGHTDESK_HOME, NIGHTDESK_DATABASE_URL.
 #
 # {feed}
 
 # ---- Sleeves: one strategy on one instrument with its own cash, all on paper ----------------------------------------
-# Read ONCE: they become configuration version 1 of a new home. From then on a change is a proposal that a person
-# approves (`nightdesk proposals`), and every version stays. `nightdesk backtest --help` and the README list strategies
-# and their parameters; what is not named in params keeps its default.
+# Read ONCE: they become configuration version 1 of a new home. After that a change is a proposal that a person
+# approves (`nightdesk proposals`), and every version is kept. `nightdesk backtest --help` and the README list strategies
+# and their parameters; a parameter that params leaves out keeps its default.
 #
-#   side    both | long | short      which side entries may take
+#   side    both | long | short      sides that entries may take
 #   market  perp | spot              timeframe  1m | 5m | 15m | 1h
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 
@@ -45,34 +45,34 @@ HEAD = """\
 
 LIMITS = """
 # ---- Hard limits: read at every start; no proposal, model or page can touch them ------------------------------------
-# A sleeve's own parameters may be stricter, never looser: the stricter of the two holds. Changing one is an edit here
-# and a restart, which the journal records.
+# A sleeve's own parameters may be stricter, never looser: the stricter of the two applies. To change one, edit it here
+# and restart; the journal records it.
 
 [limits]
 """
 
 REST = """
-# ---- Instruments: your own figures, where the shipped table of lots, ticks and costs is not right for you -----------
+# ---- Instruments: your own figures, where the shipped lots, ticks and costs are wrong for your account ---------------
 # Any of: lot_size (base units), tick, maintenance_frac, maker_frac (negative: a rebate), taker_frac, half_spread_frac,
-# impact_y (slippage of the square-root law), source and dated (where and when you read them).
+# impact_y (slippage by the square-root law), source and dated (where and when you read them).
 #
 # [instruments."binance:BTC-USDT:perp"]
 # taker_frac = 0.0004
 # source = "my fee tier"
 
-# ---- The paper desk's walk: replay so many days at full speed, then so many bars a second ---------------------------
+# ---- Paper replay: replay_days at full speed, then bars_per_second --------------------------------------------------
 
 [worker]
 replay_days = 30
 bars_per_second = 1.0
-funding = "recorded"             # recorded | none | assume=BPS (for 8 hours); what is not recorded is refused, not guessed
-seed = 20250101                  # of the synthetic market, where there are no recorded bars
+funding = "recorded"             # recorded | none | assume=BPS (per 8 hours); a missing settlement refuses, it is not guessed
+seed = 20250101                  # of the synthetic market, used when no recorded bars are given
 
-# ---- Models for the three roles; none is needed, the offline planner answers without --------------------------------
-# OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough for a first one. A key is named here by the variable
-# that holds it, never written here, and only ever sent to this base_url. wire: responses | chat | json (for models that
-# fail at tool calls); `nightdesk doctor --model NAME` says which one works. The first model whose key is there answers, or the
-# one that NIGHTDESK_MODEL names (NIGHTDESK_MODEL=offline: none). Without prices only tokens are counted.
+# ---- Models for the three roles. None is needed: without one the offline planner answers ----------------------------
+# OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough to start. Never write a key here: key_env names the
+# variable that holds it, and the key is sent to this base_url only. API formats (wire): responses | chat | json (for models that
+# fail at tool calls); `nightdesk doctor --model NAME` says which one works. The first model whose key is set answers, or
+# the one that NIGHTDESK_MODEL names (NIGHTDESK_MODEL=offline: none). Without prices only tokens are counted.
 #
 # [models.local]
 # base_url = "http://127.0.0.1:11434/v1"
@@ -82,9 +82,9 @@ seed = 20250101                  # of the synthetic market, where there are no r
 # context_tokens = 32000
 # input_per_million = 0.0
 # output_per_million = 0.0
-# patience_s = 20.0              # of silence, after which the offline model answers
+# patience_s = 20.0              # timeout: fall back to the offline model after this many seconds of silence
 
-# ---- What real models may use; past it the offline model answers. Days are UTC, dollars count where prices are known ----
+# ---- Budgets of real models; above one the offline model answers. Days are UTC; dollars count where prices are known ----
 #
 # [budgets]
 # turn_tokens = 400000
@@ -94,50 +94,50 @@ seed = 20250101                  # of the synthetic market, where there are no r
 # person_usd = 10.0
 # day_usd = 25.0
 
-# ---- Schedules, UTC: the morning handover (yesterday's P&L, fills, refusals, what waits for a person) -----------------
+# ---- Schedules, UTC: the morning handover (yesterday's P&L, fills, refusals, pending proposals) -----------------------
 
 [schedules]
 handover = "06:00"
 
-# ---- Alerts: what watches over the desk, and whom it wakes ------------------------------------------------------------
+# ---- Alerts: how often the desk is checked, and when a message is sent again or waits ---------------------------------
 
 [alerts]
-check_s = 3.0                    # between two looks at the desk
-verify_minutes = 60.0            # between two looks at both journals; once a day from end to end
-escalate_minutes = 15.0          # a page that nobody acknowledged is sent again
-escalations_max = 4
-quiet_from = "22:00"             # UTC: notes wait until quiet_to; pages and warnings never do
+check_s = 3.0                    # seconds between health checks
+verify_minutes = 60.0            # minutes between checks of both journals; once a day they are verified from end to end
+escalate_minutes = 15.0          # an unacknowledged page is sent again after this
+escalations_max = 4              # times it is sent again
+quiet_from = "22:00"             # quiet hours, UTC: notes wait until quiet_to; pages and warnings never wait
 quiet_to = "06:00"
 
-# ---- Slack: alerts, proposal cards, /halt. Off until named here; tokens are read from these variables, never from here --
+# ---- Slack: alerts, proposal cards, /halt. Off until configured here; tokens come from these variables, never from here --
 #
 # [slack]
 # channel = "C0123ABCD"                        # the channel's id
 # team = "T0123ABCD"                           # the workspace's id
 # bot_token_env = "SLACK_BOT_TOKEN"            # xoxb-...; chat:write, commands
-# app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode: no open port is needed
+# app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode needs no open port
 # signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
 # page_url = "http://127.0.0.1:8421/"          # where messages link to
 
-# ---- Where API and page listen: this machine alone. NIGHTDESK_API_PORT and NIGHTDESK_UI_PORT say the same -------------
+# ---- Where API and page listen: this machine alone. NIGHTDESK_API_PORT and NIGHTDESK_UI_PORT override the ports --------
 #
 # [api]
 # port = 8420
-# host = "127.0.0.1"             # another one only once people.toml has entries; behind a proxy that speaks TLS
-# names = []                     # further names a browser may use for it
+# host = "127.0.0.1"             # another host only once people.toml has entries, and behind a TLS proxy
+# names = []                     # more host names a browser may use for it
 #
 # [ui]
 # port = 8421
 
 # ---- People ---------------------------------------------------------------------------------------------------------
-# `--as NAME` is believed while the file people.toml beside this one is missing or empty: fine for one person on paper.
+# `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.
-# Who may decide in Slack: nightdesk alerts slack NAME --team T0123ABCD --user U0123ABCD
+# To let someone decide in Slack: nightdesk alerts slack NAME --team T0123ABCD --user U0123ABCD
 """
 
 
 def text_of(venue: str, feed: str, sleeves: Sequence[Start] = SLEEVES) -> str:
-    """The whole file for a desk on `venue`; `feed` says in words what data it was opened with."""
+    """The text of the file for a desk on `venue`; `feed` is a sentence about the data it was opened with."""
     return HEAD.format(feed=feed) + "\n".join(_sleeve(start, venue) for start in sleeves) + LIMITS + _limits() + REST
 
 
