@@ -181,7 +181,7 @@ def of_health(home: Any) -> list[Finding]:
     from engine.watch.window import journal_of, mark_at
 
     mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
-    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
+    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, full=True)]
     begun = mark is not None
     rests = not begun or beat.get("phase") == "stopped"
     holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())

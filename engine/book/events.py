@@ -35,7 +35,7 @@ from engine.core.state import (
     Sleeve,
 )
 from engine.core.step import usable
-from engine.store.chain import canonical
+from engine.store.chain import encode_body
 
 EventBody = tuple[str, dict[str, Any]]
 SLOTS = ("entry", "protective", "target")
@@ -50,7 +50,7 @@ def finite(value: float) -> float | None:
 
 def features_hash(read: Mapping[str, Any]) -> str:
     """Digest of one sleeve's feature row, label -> value or None."""
-    return sha256(canonical(read).encode("ascii")).hexdigest()[:32]
+    return sha256(encode_body(read).encode("ascii")).hexdigest()[:32]
 
 
 def client_id(name: str, decided_ms: int) -> str:

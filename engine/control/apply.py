@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select, update
 
-from engine.control.config import DeskConfig, canonical, checked, config_of, digest, pointer, row_of
-from engine.control.draft import drafted
+from engine.control.config import DeskConfig, active_pointer, canonical_json, config_of, row_of, sha256_of_text, validated
+from engine.control.draft import draft_against
 from engine.control.limits import limits_of
-from engine.control.proposals import whole_diff
+from engine.control.proposals import desk_diff
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ConfigVersion, Halt, Proposal
@@ -61,9 +61,9 @@ def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: s
         claim = update(Proposal).where(
             col(Proposal.id) == row.id, col(Proposal.state) == "pending", col(Proposal.expires_ms) > now_ms
         )
-        decided = {"decided_by": canonical(dict(actor)), "decided_ms": now_ms}
+        decided = {"decided_by": canonical_json(dict(actor)), "decided_ms": now_ms}
         if session.exec(claim.values(state="rejected", state_reason=reason, **decided)).rowcount != 1:
-            raise Refused(f"{row.id} cannot be rejected: {standing(row, now_ms)}")
+            raise Refused(f"{row.id} cannot be rejected: {why_not_pending(row, now_ms)}")
 
 
 def _in_one_transaction(
@@ -71,11 +71,11 @@ def _in_one_transaction(
 ) -> Applied:
     """Check, claim, write, point. Whatever raises leaves nothing behind."""
     db.take_turn(session)
-    row, base = _row(session, proposal_id), pointer(session)
-    _still_good(session, row, base, shown_sha256, now_ms)
-    config = _changed(session, row, home)
+    row, base = _row(session, proposal_id), active_pointer(session)
+    _check_applicable(session, row, base, shown_sha256, now_ms)
+    config = _proposed_config(session, row, home)
     version = int(session.exec(select(func.max(ConfigVersion.version))).one()) + 1
-    who = canonical(dict(actor))
+    who = canonical_json(dict(actor))
     claim = update(Proposal).where(
         col(Proposal.id) == row.id,
         col(Proposal.state) == "pending",
@@ -98,13 +98,13 @@ def _in_one_transaction(
     return Applied(row.id, base, version)
 
 
-def _still_good(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
+def _check_applicable(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
     """The same conditions as the claim's, told one by one; and that no halt began since."""
     if row.state != "pending":
-        raise Refused(f"{row.id} cannot be applied: {standing(row, now_ms)}")
+        raise Refused(f"{row.id} cannot be applied: {why_not_pending(row, now_ms)}")
     if row.expires_ms <= now_ms:
         raise _Gone("expired", "nobody decided in time")
-    if digest(row.diff) != row.diff_sha256:
+    if sha256_of_text(row.diff) != row.diff_sha256:
         raise _Gone("stale", "its diff was changed after it was proposed")
     if row.diff_sha256 != shown_sha256:
         raise Refused(f"{row.id} is not what was shown (diff {row.diff_sha256[:12]})", "look at it again, then approve")
@@ -115,23 +115,23 @@ def _still_good(session: Session, row: Proposal, base: int, shown_sha256: str, n
         raise _Gone("stale", f"a halt began after it was proposed: {halt.reason}")
 
 
-def _changed(session: Session, row: Proposal, home: Path) -> DeskConfig:
+def _proposed_config(session: Session, row: Proposal, home: Path) -> DeskConfig:
     """The configuration that the proposal asks for, worked out anew: bounds, hard limits and direction hold today."""
     desk = config_of(_version(session, row.base_version))
     diff = json.loads(row.diff)
     try:
         if row.kind == "rollback":
             config = config_of(_version(session, int(diff["rollback_of"])))
-            checked(config, home / "strategies")
-            changes, label, _ = whole_diff(desk, config, home)
+            validated(config, home / "strategies")
+            changes, label, _ = desk_diff(desk, config, home)
         else:
             wished = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
             to_open = bool(diff["apply_to_open"])
-            made = drafted(row.base_version, desk, row.sleeve, wished, home, limits_of(home), apply_to_open=to_open)
-            config, changes, label = desk.having(made.new), made.changes, made.direction.label
+            made = draft_against(row.base_version, desk, row.sleeve, wished, home, limits_of(home), apply_to_open=to_open)
+            config, changes, label = desk.with_sleeve(made.new), made.changes, made.direction.label
     except DeskError as error:
         raise _Gone("stale", f"it does not hold any more: {error.what}") from error
-    if label != row.direction or canonical(changes) != canonical(diff["changes"]):
+    if label != row.direction or canonical_json(changes) != canonical_json(diff["changes"]):
         raise _Gone("stale", f"worked out today it {label}, and it was shown as {row.direction}")
     return config
 
@@ -158,7 +158,7 @@ def _leave_pending(engine: Engine, proposal_id: str, gone: _Gone, now_ms: int) -
         session.exec(row.values(state=gone.state, state_reason=gone.reason, decided_ms=now_ms))
 
 
-def standing(row: Proposal, now_ms: int) -> str:
+def why_not_pending(row: Proposal, now_ms: int) -> str:
     """Why a proposal is not to be decided any more, in words."""
     if row.state == "pending" and row.expires_ms <= now_ms:
         return "it has expired"

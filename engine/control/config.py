@@ -72,12 +72,12 @@ class DeskConfig(BaseModel):
                 return sleeve
         raise BadInput(f"no sleeve {name!r}", f"there are {', '.join(s.name for s in self.sleeves)}")
 
-    def having(self, changed: SleeveConfig) -> "DeskConfig":
+    def with_sleeve(self, changed: SleeveConfig) -> "DeskConfig":
         """The same desk with one sleeve replaced by `changed` of the same name."""
         return DeskConfig(sleeves=tuple(changed if s.name == changed.name else s for s in self.sleeves))
 
 
-def checked(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
+def validated(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
     """The configuration with every parameter of every sleeve spelled out. Raises BadInput naming the sleeve.
 
     `strategies` is the folder of the person's own strategy files.
@@ -94,32 +94,32 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
     return sleeve.model_copy(update={"params": full.model_dump()})
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; NaN and infinite raise ValueError."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def digest(text: str) -> str:
+def sha256_of_text(text: str) -> str:
     """SHA-256 of a text, in hex."""
     return sha256(text.encode("utf-8")).hexdigest()
 
 
 def body_of(config: DeskConfig) -> str:
     """The configuration as it is stored and hashed."""
-    return canonical(config.model_dump(mode="json"))
+    return canonical_json(config.model_dump(mode="json"))
 
 
 def row_of(version: int, config: DeskConfig, now_ms: int, made_by: Mapping[str, Any], reason: str) -> ConfigVersion:
     """The row that stores `config` as `version`."""
     body = body_of(config)
     return ConfigVersion(
-        version=version, sha256=digest(body), body=body, created_ms=now_ms, made_by=canonical(made_by), reason=reason
+        version=version, sha256=sha256_of_text(body), body=body, created_ms=now_ms, made_by=canonical_json(made_by), reason=reason
     )
 
 
 def config_of(row: ConfigVersion) -> DeskConfig:
     """The configuration in a row. Raises DataError when it is not what was stored: versions are immutable."""
-    if digest(row.body) != row.sha256:
+    if sha256_of_text(row.body) != row.sha256:
         raise DataError(f"configuration version {row.version} was changed in the database", "restore it from a copy")
     return DeskConfig.model_validate_json(row.body)
 
@@ -138,10 +138,10 @@ def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) ->
 def active_version(engine: Engine) -> int:
     """The version in force: one small query, made for asking at every bar."""
     with db.read(engine) as session:
-        return pointer(session)
+        return active_pointer(session)
 
 
-def pointer(session: Session) -> int:
+def active_pointer(session: Session) -> int:
     """The version in force, inside a transaction. Raises DataError on a desk without configuration."""
     version = session.exec(select(Active.version).where(Active.id == 1)).first()
     if version is None:
@@ -152,7 +152,7 @@ def pointer(session: Session) -> int:
 def active(engine: Engine) -> tuple[int, DeskConfig]:
     """The version in force and what it says."""
     with db.read(engine) as session:
-        version = pointer(session)
+        version = active_pointer(session)
         return version, config_of(_row(session, version))
 
 

@@ -18,7 +18,7 @@ STOPS = ("stop_atr", "stop_frac")
 PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: nobody can say
 
 
-class Worst(NamedTuple):
+class WorstCase(NamedTuple):
     """The most a sleeve may lose and hold, as multiples of its equity; None where it cannot be computed."""
 
     risk_frac: float | None  # lost if every layer's stop is hit
@@ -35,8 +35,8 @@ class Direction(NamedTuple):
 
     label: Label
     keys: dict[str, Label]
-    before: Worst
-    after: Worst
+    before: WorstCase
+    after: WorstCase
     why: str
 
     @property
@@ -48,9 +48,9 @@ class Direction(NamedTuple):
 def direction(old: SleeveConfig, new: SleeveConfig, params_class: type[StrategyParams], hard: HardLimits) -> Direction:
     """The direction of going from `old` to `new`, both with all parameters spelled out."""
     keys = {**_params(old.params, new.params, params_class), **_sleeve(old, new)}
-    before, after = worst(old, hard), worst(new, hard)
+    before, after = worst_case(old, hard), worst_case(new, hard)
     label, why = _of_keys(keys)
-    for name in Worst._fields:
+    for name in WorstCase._fields:
         was, will = getattr(before, name), getattr(after, name)
         if was is not None and will is not None and will > was:
             return Direction("loosens", keys, before, after, f"worst-case {name} rises from {was:g} to {will:g}")
@@ -69,18 +69,18 @@ def desk_direction(parts: Iterable[Direction]) -> tuple[Label, str]:
     return "neutral", "nothing changes risk"
 
 
-def between(
+def directions_by_sleeve(
     old: DeskConfig, new: DeskConfig, classes: Mapping[str, type[StrategyParams]], hard: HardLimits
 ) -> dict[str, Direction]:
     """Direction of each sleeve that both desks have, by name; `classes` holds each sleeve's Params."""
     return {s.name: direction(s, new.sleeve(s.name), classes[s.name], hard) for s in old.sleeves}
 
 
-def worst(sleeve: SleeveConfig, hard: HardLimits) -> Worst:
+def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
     """The worst case that the sleeve's numbers and the hard limits allow; nothing while it is paused."""
     if sleeve.paused:
-        return Worst(0.0, 0.0, 0.0)
-    take = {name: number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
+        return WorstCase(0.0, 0.0, 0.0)
+    take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
     gross = _least(take["notional_frac_max"], leverage)
     risk = _least(take["risk_max_frac"], hard.risk_frac_max)
@@ -89,10 +89,10 @@ def worst(sleeve: SleeveConfig, hard: HardLimits) -> Worst:
         risk = risk * max(layers, 1.0)
     # a fixed quantity is not sized by risk: what it loses at the stop depends on the price
     fixed = take["fixed_qty"] != 0.0
-    return Worst(None if fixed or layers is None else risk, gross, leverage)
+    return WorstCase(None if fixed or layers is None else risk, gross, leverage)
 
 
-def number(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """A finite number as given or as written in a text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -114,7 +114,7 @@ def _params(old: Mapping[str, Any], new: Mapping[str, Any], params_class: type[S
 def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> Label:
     if old == new and type(old) is type(new):
         return "neutral"
-    was, will = number(old), number(new)
+    was, will = finite_number(old), finite_number(new)
     if was is None or will is None:
         return "unknown"
     if was == will:

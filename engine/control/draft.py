@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, with_params
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, with_params
 from engine.control.direction import Direction, direction
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
@@ -20,7 +20,7 @@ from engine.strategies.params import bounds, extra
 
 CHANGES_MAX = 30
 # hard limits that a parameter of the same meaning stands under
-UNDER = {
+HARD_LIMIT_OF = {
     "leverage_max": "leverage_max",
     "risk_max_frac": "risk_frac_max",
     "risk_start_frac": "risk_frac_max",
@@ -54,10 +54,10 @@ def draft(
     Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, nothing changes).
     """
     version, desk = active(engine)
-    return drafted(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
+    return draft_against(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
 
 
-def drafted(
+def draft_against(
     version: int,
     desk: DeskConfig,
     sleeve: str,
@@ -71,13 +71,13 @@ def drafted(
     old, wished = desk.sleeve(sleeve), _as_mapping(changes)
     strategy = load_strategy(old.strategy, home / "strategies")
     for key in wished:
-        _allowed(key, old, hard, strategy.Params.model_fields)
-    paused = _switch(wished.pop("paused")) if "paused" in wished else old.paused
+        _check_key(key, old, hard, strategy.Params.model_fields)
+    paused = _as_bool(wished.pop("paused")) if "paused" in wished else old.paused
     new = with_params(old, {**old.params, **wished}, home / "strategies").model_copy(update={"paused": paused})
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
-    for key, limit in UNDER.items():
+    for key, limit in HARD_LIMIT_OF.items():
         if key in {c["key"] for c in found} and (high := getattr(hard, limit)) < new.params[key]:
             what = f"{key} = {new.params[key]:g} is above the desk's hard limit {limit} = {high:g}"
             raise Refused(what, "hard limits are changed in desk.toml by a person, never by a proposal")
@@ -85,12 +85,12 @@ def drafted(
     if apply_to_open and moves.label != "tightens":
         raise Refused(f"only what tightens may reach open positions; this change {moves.label}", moves.why)
     diff = diff_text("change", sleeve, version, found, apply_to_open=apply_to_open)
-    return Draft(version, old, new, found, moves, diff, digest(diff))
+    return Draft(version, old, new, found, moves, diff, sha256_of_text(diff))
 
 
 def diff_text(kind: str, sleeve: str, base_version: int, changes: Sequence[Mapping[str, Any]], **more: bool | int) -> str:
     """The diff as canonical JSON: what is hashed, shown, approved and applied."""
-    return canonical({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
+    return canonical_json({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
 
 
 def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dic
     return found
 
 
-def _allowed(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
+def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
     """Refuse what no proposal may name: hard limits under any spelling, and what a sleeve is."""
     if key in params or key == "paused":
         return
@@ -119,7 +119,7 @@ def _allowed(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[s
         raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, or pauses")
 
 
-def _switch(value: Any) -> bool:
+def _as_bool(value: Any) -> bool:
     """A yes or no as people and models write it."""
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     found = value if isinstance(value, bool) else words.get(str(value).strip().lower())

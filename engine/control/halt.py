@@ -87,7 +87,7 @@ def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], re
     remove.
     """
     path = home / FILE
-    descriptor = _held(path)
+    descriptor = _open_locked(path)
     try:
         if descriptor is not None and _sha256(descriptor) != seen.file_sha256:
             raise Refused("the desk was halted again just now", "look at `nightdesk status`, then release again")
@@ -125,7 +125,7 @@ def _lock(descriptor: int) -> None:
     return None
 
 
-def _held(path: Path) -> int | None:
+def _open_locked(path: Path) -> int | None:
     """The file opened and locked for a release; None when there is no file."""
     if not os.path.lexists(path):
         return None

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
 from engine.clock import DAY_MS
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, version_of
-from engine.control.direction import Label, between, desk_direction
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, version_of
+from engine.control.direction import Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, diff_text, draft
 from engine.control.limits import limits_of
 from engine.errors import BadInput, Refused
@@ -61,7 +61,7 @@ def create(
         diff=made.diff,
         diff_sha256=made.diff_sha256,
         direction=made.direction.label,
-        exposure=canonical(
+        exposure=canonical_json(
             {
                 "before": made.direction.before.as_json(),
                 "after": made.direction.after.as_json(),
@@ -70,8 +70,8 @@ def create(
             }
         ),
         rationale=rationale[:RATIONALE_MAX],
-        evidence=canonical(list(evidence)),
-        requester=canonical(dict(requester)),
+        evidence=canonical_json(list(evidence)),
+        requester=canonical_json(dict(requester)),
         created_ms=now_ms,
         expires_ms=now_ms + expires_in_ms,
     )
@@ -84,7 +84,7 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
     then = version_of(engine, to_version)
     if now == then:
         raise Refused(f"the configuration in force (version {base_version}) already equals version {to_version}")
-    changes, label, exposure = whole_diff(now, then, home)
+    changes, label, exposure = desk_diff(now, then, home)
     diff = diff_text("rollback", WHOLE_DESK, base_version, changes, rollback_of=to_version)
     row = Proposal(
         id="",
@@ -92,11 +92,11 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
         sleeve=WHOLE_DESK,
         base_version=base_version,
         diff=diff,
-        diff_sha256=digest(diff),
+        diff_sha256=sha256_of_text(diff),
         direction=label,
-        exposure=canonical(exposure),
+        exposure=canonical_json(exposure),
         rationale=f"back to version {to_version}",
-        requester=canonical(dict(requester)),
+        requester=canonical_json(dict(requester)),
         created_ms=now_ms,
         expires_ms=now_ms + DAY_MS,
         rollback_of=to_version,
@@ -104,12 +104,12 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
     return _store(engine, row, now_ms)
 
 
-def whole_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
+def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
     """Every difference of two desks of the same sleeves, its direction, and the worst cases a sleeve."""
     if [s.name for s in now.sleeves] != [s.name for s in then.sleeves]:
         raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
     classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
-    moves = between(now, then, classes, limits_of(home))
+    moves = directions_by_sleeve(now, then, classes, limits_of(home))
     label, why = desk_direction(moves.values())
     changes = [
         {"key": f"{old.name}.{key}", "old": was, "value": will, "low": None, "high": None, "unit": ""}
@@ -140,14 +140,14 @@ def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Run
         if len(ids) != 1:
             raise Refused(f"no evidence: the {role} run is missing", "run the configuration in force and the changed one")
         loaded[role] = runs.load(ids[0])
-        if fault := _not_of(loaded[role], sleeve):
+        if fault := _evidence_fault(loaded[role], sleeve):
             raise Refused(f"run {ids[0]} is no evidence: {fault}", "run it with the proposed configuration")
     for key in ("data", "code_hash"):
         if _comparable(loaded["base"].get(key)) != _comparable(loaded["changed"].get(key)):
             raise Refused(f"the two runs do not compare: they differ in {key}", "run both on the same bars and code")
 
 
-def _not_of(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
+def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     """Why a run does not show what this sleeve would do; empty when it does."""
     ran = run.get("sleeves") or []
     if len(ran) != 1:
@@ -160,7 +160,7 @@ def _not_of(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
 
 def _comparable(value: Any) -> Any:
     """A part of a run's JSON as something that can be compared."""
-    return canonical(value) if isinstance(value, dict | list) else value
+    return canonical_json(value) if isinstance(value, dict | list) else value
 
 
 def _store(engine: Engine, row: Proposal, now_ms: int) -> Proposal:
@@ -202,7 +202,7 @@ def get(engine: Engine, proposal_id: str) -> Proposal:
     return row
 
 
-def listed(engine: Engine, now_ms: int, state: str | None = None, limit: int = 50) -> list[Proposal]:
+def list_proposals(engine: Engine, now_ms: int, state: str | None = None, limit: int = 50) -> list[Proposal]:
     """Proposals, newest first, of one state or all; what is due is expired first."""
     expire_due(engine, now_ms)
     query = select(Proposal).order_by(col(Proposal.created_ms).desc(), col(Proposal.id).desc()).limit(limit)

@@ -83,7 +83,7 @@ def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, pol
     if name.endswith(":spot") or policy == "none":
         return pl.DataFrame({"ts": [], "rate": []}, schema={"ts": pl.Int64, "rate": pl.Float64})
     if isinstance(policy, tuple):
-        return _assumed(policy, first, last)
+        return _constant_funding(policy, first, last)
     if policy != "recorded":
         raise BadInput(f"unknown funding policy {policy!r}", "use recorded, none or assume=BPS")
     if funding is None or not funding.height:
@@ -99,7 +99,7 @@ def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, pol
     return here.select("ts", "rate")
 
 
-def _assumed(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
+def _constant_funding(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
     """A constant rate at 00:00, 08:00 and 16:00 UTC."""
     kind, bps = policy
     if kind != "assume" or not np.isfinite(bps):
@@ -158,7 +158,7 @@ def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None,
         keep = keep.filter(pl.col("ts") < to_ms)
     if not keep.height:
         span = f"{utc(int(ts[0]))} .. {utc(int(ts[-1]))}" if ts.size else "nothing"
-        raise DataError(f"{name}: no bars between {_edge(from_ms)} and {_edge(to_ms)}", f"there is {span}")
+        raise DataError(f"{name}: no bars between {_end_text(from_ms)} and {_end_text(to_ms)}", f"there is {span}")
     bad = refusals(keep, timeframe_ms)
     if bad:
         more = f", and {len(bad) - 1} more kinds of dirt" if len(bad) > 1 else ""
@@ -200,6 +200,6 @@ def _policy_note(name: str, policy: Policy) -> str:
     return f"{name}: funding assumed {policy[1]:g} bps every 8 h" if isinstance(policy, tuple) else ""
 
 
-def _edge(ms: int | None) -> str:
+def _end_text(ms: int | None) -> str:
     """One end of a span that may be open."""
     return "the beginning" if ms is None else utc(ms)

@@ -112,10 +112,10 @@ class Catalog:
         key = (venue, symbol, market, series, tag)
         if key in self._doubled:
             files = " and ".join(str(p) for p in self._doubled[key])
-            raise BadInput(f"two files are both {_label(key)}: {files}", "give one of them a tag, or move it away")
+            raise BadInput(f"two files are both {_series_text(key)}: {files}", "give one of them a tag, or move it away")
         if key in self._found:
             return self._found[key]
-        raise BadInput(f"no data for {_label(key)}", self._instead(key))
+        raise BadInput(f"no data for {_series_text(key)}", self._instead(key))
 
     def _instead(self, key: tuple[str, ...]) -> str:
         """What a person could have meant: the nearest names there are, or why the file was not taken."""
@@ -130,7 +130,7 @@ class Catalog:
         near = same or [k for k in self._found if k[0] == key[0] and k[1] == key[1]]
         near = near or [k for k in self._found if k[1] == key[1]]
         near = near or [k for k in self._found if k[3] == key[3] and not k[4]]
-        return "there is " + ", ".join(_label(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
+        return "there is " + ", ".join(_series_text(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
 
     def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
         """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units).
@@ -177,7 +177,7 @@ class Catalog:
         return frame
 
 
-def _label(key: Iterable[str]) -> str:
+def _series_text(key: Iterable[str]) -> str:
     """A series as a person reads it: `binance BTC-USDT perp 15m`."""
     return " ".join(part for part in key if part)
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import HOUR_MS
-from engine.data.finding import Finding, finding
+from engine.data.issues import DataIssue, issue
 
 SAME = 1e-7  # relative: the same print, whatever the float went through
 BLOCK = 20  # bars in a row that differ: no longer single bars that were stored too early
@@ -28,12 +28,12 @@ class _Pair(NamedTuple):
     o: dict[str, np.ndarray]
 
 
-def against(
+def compare_sources(
     frame: pl.DataFrame,
     other: pl.DataFrame,
     same_market: bool = True,
     steps_ms: tuple[int, int] | None = None,
-) -> list[Finding]:
+) -> list[DataIssue]:
     """Compare bars with another source: ts (Int64 ms, open), open, high, low, close and, if there, volume.
 
     steps_ms: the two timeframes; without them the usual step of each file is taken.
@@ -43,13 +43,13 @@ def against(
     """
     step, other_step = steps_ms or (_step(frame), _step(other))
     if not frame.height or not other.height:
-        return [Finding("overlap", "error", (), "one of the two files has no rows")]
+        return [DataIssue("overlap", "error", (), "one of the two files has no rows")]
     shift = _shift(frame, step, other, other_step)
     found = _stamps(shift, step)
     frame = frame.with_columns(pl.col("ts") - shift)  # the rest is compared where it agrees
     pair = _pair(frame, step, other, other_step)
     if pair.row.size == 0:
-        return [*found, Finding("overlap", "error", (), "the two files have no bar in common")]
+        return [*found, DataIssue("overlap", "error", (), "the two files have no bar in common")]
     equal = _equal(pair)
     found += _missing(frame, step, other, other_step, same_market)
     if equal.mean() < 0.2:
@@ -60,13 +60,13 @@ def against(
     return found + _differences(pair, ~equal | ~volume) + unit
 
 
-def _stamps(shift: int, step: int) -> list[Finding]:
+def _stamps(shift: int, step: int) -> list[DataIssue]:
     """The finding for stamps that are `shift` ms late."""
     if not shift:
         return []
     side = "late" if shift > 0 else "early"
     text = f"times are {abs(shift) // 60_000} minutes {side}: moved by that, the closes agree with the other source"
-    return finding("shifted", "error", [0], text + ("; bars stamped with their close?" if shift == step else ""))
+    return issue("shifted", "error", [0], text + ("; bars stamped with their close?" if shift == step else ""))
 
 
 def _step(frame: pl.DataFrame) -> int:
@@ -158,7 +158,7 @@ def _equal(pair: _Pair) -> np.ndarray:
     return np.logical_and.reduce([_near(pair.f[n], pair.o[n]) for n in ("open", "high", "low", "close")])
 
 
-def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int, same: bool) -> list[Finding]:
+def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int, same: bool) -> list[DataIssue]:
     """Bars the other source has and this one has not, inside this one's span: no outage of the venue then."""
     if step != other_step:
         return []
@@ -167,10 +167,10 @@ def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: in
     absent = theirs[~np.isin(theirs, ts)]
     after = np.unique(np.searchsorted(ts, absent))
     text = f"{absent.size} bars are missing here that the other source has"
-    return finding("gap", "error" if same else "warning", after, text)
+    return issue("gap", "error" if same else "warning", after, text)
 
 
-def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[Finding]:
+def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[DataIssue]:
     """Hardly a bar is equal: another market, another venue, another world."""
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.log(pair.f["close"] / pair.o["close"])
@@ -179,16 +179,16 @@ def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[Finding]
     middle, far = float(np.nanmedian(size)), float(np.nanquantile(size, 0.99))
     said = f"{1 - equal.mean():.1%} of {equal.size} bars differ, closes by {middle * 1e4:.2g} bps (99 %: {far * 1e4:.3g})"
     if middle > LEVEL:
-        return finding("level", "error", pair.row[:1], f"the price level is another: {said}; a testnet, another coin?")
+        return issue("level", "error", pair.row[:1], f"the price level is another: {said}; a testnet, another coin?")
     wide, wild = size > OUTLIER[0], size > OUTLIER[1]
-    found = finding("level", "error", pair.row[wild], f"closes over {OUTLIER[1]:.0%} from the other source")
-    found += finding("level", "warning", pair.row[wide & ~wild], f"closes over {OUTLIER[0]:.0%} from the other source")
+    found = issue("level", "error", pair.row[wild], f"closes over {OUTLIER[1]:.0%} from the other source")
+    found += issue("level", "warning", pair.row[wide & ~wild], f"closes over {OUTLIER[0]:.0%} from the other source")
     if same:
-        return found + finding("market", "error", pair.row[~equal], f"not the same market: {said}; spot for perp?")
-    return found + finding("market", "warning", pair.row[:1], f"two markets: {said}")
+        return found + issue("market", "error", pair.row[~equal], f"not the same market: {said}; spot for perp?")
+    return found + issue("market", "warning", pair.row[:1], f"two markets: {said}")
 
 
-def _differences(pair: _Pair, differ: np.ndarray) -> list[Finding]:
+def _differences(pair: _Pair, differ: np.ndarray) -> list[DataIssue]:
     """Most bars are equal; what is not is a spliced stretch, a bar stored while it formed, or a revised one."""
     block = np.zeros(differ.size, dtype=bool)
     at = np.flatnonzero(differ)
@@ -196,17 +196,17 @@ def _differences(pair: _Pair, differ: np.ndarray) -> list[Finding]:
         if run.size >= BLOCK:
             block[run[0] : run[-1] + 1] = True
     text = "a stretch of bars from another market: the price differs bar after bar"
-    found = finding("splice", "error", pair.row[block & differ], text)
+    found = issue("splice", "error", pair.row[block & differ], text)
     single = differ & ~block
     inside = (pair.f["high"] <= pair.o["high"] * (1 + SAME)) & (pair.f["low"] >= pair.o["low"] * (1 - SAME))
     less = pair.f["volume"] < pair.o["volume"] * _ratio(pair, ~differ) * (1 - 1e-6)
     forming = single & inside & (less | np.isnan(pair.f["volume"]))
     last = np.zeros(differ.size, dtype=bool)
     last[-1] = True
-    found += finding("unfinished", "error", pair.row[forming & last], "the last bar was stored before it closed")
+    found += issue("unfinished", "error", pair.row[forming & last], "the last bar was stored before it closed")
     text = "stored while still forming and never refreshed: less volume, inside the other's range"
-    found += finding("frozen", "error", pair.row[forming & ~last], text)
-    return found + finding("revised", "error", pair.row[single & ~forming], "the two sources disagree on this bar")
+    found += issue("frozen", "error", pair.row[forming & ~last], text)
+    return found + issue("revised", "error", pair.row[single & ~forming], "the two sources disagree on this bar")
 
 
 def _ratio(pair: _Pair, use: np.ndarray) -> float:
@@ -217,7 +217,7 @@ def _ratio(pair: _Pair, use: np.ndarray) -> float:
     return float(np.median(ratio)) if ratio.size else 1.0
 
 
-def _unit(pair: _Pair, same: bool) -> list[Finding]:
+def _unit(pair: _Pair, same: bool) -> list[DataIssue]:
     """Volumes that are no multiple of one another by chance: contracts, quote units, another market."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = pair.f["volume"] / pair.o["volume"]
@@ -228,11 +228,11 @@ def _unit(pair: _Pair, same: bool) -> list[Finding]:
     middle, money = float(np.median(ratio[known])), float(np.median(quote[known]))
     spread = np.subtract(*np.quantile(ratio[known], [0.75, 0.25])) / middle
     if middle > UNIT and 1 / UNIT < money < UNIT and pair.o["close"][0] > UNIT:
-        return finding("unit", "error", pair.row[:1], f"volume is {middle:.3g} times the other's: quote units, not base?")
+        return issue("unit", "error", pair.row[:1], f"volume is {middle:.3g} times the other's: quote units, not base?")
     if spread < 0.02 and not 0.98 < middle < 1.02:
         text = f"volume is {middle:.4g} times the other's throughout: contracts, not base units?"
-        return finding("unit", "error", pair.row[:1], text)
+        return issue("unit", "error", pair.row[:1], text)
     if middle > UNIT or middle < 1 / UNIT:
         text = f"volume is {middle:.3g} times the other's: another unit or another market?"
-        return finding("unit", "error" if same or middle > UNIT else "warning", pair.row[:1], text)
+        return issue("unit", "error" if same or middle > UNIT else "warning", pair.row[:1], text)
     return []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Loaded(NamedTuple):
+class LoadedBars(NamedTuple):
     """The bars of one clock: `whole` from the anchor on, for features; `span` what is traded, with funding."""
 
     whole: Market
@@ -49,13 +49,13 @@ def load(
     anchor_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-) -> Loaded:
+) -> LoadedBars:
     """All bars of `series` (instrument -> file) from `anchor_ms`, traded from `from_ms` to `to_ms` (excluded); None: all.
 
     Raises DataError for dirty bars in the traded span, and for missing settlements unless the policy stands in.
     """
     bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
-    warned = [note for name, frame in bars.items() for note in dirt(name, frame, series[name], from_ms, timeframe_ms)]
+    warned = [note for name, frame in bars.items() for note in data_warnings(name, frame, series[name], from_ms, timeframe_ms)]
     whole = market_of(bars, timeframe_ms, {}, {}, "none", anchor_ms, to_ms)
     perps = {name: s for name, s in series.items() if s.market == "perp" and policy != "none"}
     charged = perps if policy == "recorded" else {}
@@ -63,10 +63,10 @@ def load(
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
     first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
-    return Loaded(whole, span, first, (*span.notes, *warned))
+    return LoadedBars(whole, span, first, (*span.notes, *warned))
 
 
-def dirt(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:
+def data_warnings(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:
     """Refuse bars of the traded span that no market makes; what markets do make is one line of warnings."""
     import polars as pl
 

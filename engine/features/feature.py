@@ -32,10 +32,10 @@ class Feature(NamedTuple):
         """The arguments in order, defaults filled in; TypeError or ValueError when they do not fit."""
         bound = self.signature.bind(*args, **named)
         bound.apply_defaults()
-        return tuple(fitting(self.signature.parameters[name], value) for name, value in bound.arguments.items())
+        return tuple(coerce_argument(self.signature.parameters[name], value) for name, value in bound.arguments.items())
 
 
-def fitting(parameter: inspect.Parameter, value: Any) -> int | float:
+def coerce_argument(parameter: inspect.Parameter, value: Any) -> int | float:
     """`value` as the parameter's own type (whole bars, or a number); TypeError or ValueError when it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{parameter.name} = {value!r} is not a number")

@@ -26,9 +26,9 @@ class FeatureFrame:
     """
 
     def __init__(self, close_ms: Any, open: Any, high: Any, low: Any, close: Any, volume: Any, timeframe_ms: int) -> None:
-        self.close_ms: npt.NDArray[np.int64] = sealed(close_ms, np.int64)
-        self.open, self.high, self.low = sealed(open), sealed(high), sealed(low)
-        self.close, self.volume = sealed(close), sealed(volume)
+        self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
+        self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
+        self.close, self.volume = read_only(close), read_only(volume)
         self.timeframe_ms = int(timeframe_ms)
         self.used: dict[str, Array] = {}
         self._cache: dict[tuple[Any, ...], Array] = {}
@@ -66,7 +66,7 @@ class FeatureFrame:
         """The unbroken runs of bars in which every one of `columns` has a value, as (start, end) with the end excluded."""
         if columns not in self._runs:
             known = [mask for column in columns if (mask := self.finite(column)) is not None]
-            self._runs[columns] = unbroken(known) if known else [(0, len(self))]
+            self._runs[columns] = unbroken_runs(known) if known else [(0, len(self))]
         return self._runs[columns]
 
     def reader(self, declared: Iterable[str] | None = None) -> "FeatureFrame":
@@ -137,14 +137,14 @@ def label(feature: Feature, args: tuple[Any, ...]) -> str:
     return f"{feature.name}({shown})" if args else feature.name
 
 
-def unbroken(known: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
+def unbroken_runs(known: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
     """The runs in which all of `known` are true, as (start, end) with the end excluded."""
     whole = np.logical_and.reduce(known).astype(np.int8)
     edges = np.flatnonzero(np.diff(whole, prepend=0, append=0))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def sealed(values: Any, dtype: Any = np.float64) -> Any:
+def read_only(values: Any, dtype: Any = np.float64) -> Any:
     """`values` as a contiguous array nobody can write through; a copy only where the layout asks for one."""
     view = np.ascontiguousarray(values, dtype=dtype).view()
     view.setflags(write=False)

@@ -55,11 +55,11 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
         raise BadInput(f"run {run_id} has no round trip {name!r}", there)
     about = found.row(0, named=True)
     rows, decisions = runs.frame(run_id, "rows"), runs.frame(run_id, "decisions").filter(pl.col("sleeve") == about["sleeve"])
-    legs = legs_of(run)
-    number = next(n for n, leg in enumerate(legs) if leg.name == about["sleeve"])
+    sleeves = run_sleeves(run)
+    number = next(n for n, sleeve in enumerate(sleeves) if sleeve.name == about["sleeve"])
     own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
     bar_ms = timeframe_ms(run["timeframe"])
-    steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, legs).to_dicts()]
+    steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, sleeves).to_dicts()]
     settled = own.filter(pl.col("kind") == state.K_FUNDING)
     funding = [
         {"close_ms": r["close_ms"], "lots": r["lots"], "mark": r["price"], "rate": r["a"], "cash": r["fee"]}
@@ -140,7 +140,7 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         stopped = rows.filter((pl.col("kind") == state.K_BREAKER) & (pl.col("sleeve") == state.DESK_ROW))
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
         return told | {"decision": found, "text": sentence(found, halted=halted)}
-    found = silent(run, sleeve, close_ms, catalog, folder)
+    found = silent_close(run, sleeve, close_ms, catalog, folder)
     return told | {"decision": found, "text": found.pop("text")}
 
 
@@ -153,13 +153,13 @@ def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> 
     return decision_of(sized) if len(sized) else None
 
 
-def silent(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
+def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
     """A close without a row: flat and no signal. Its features, computed again on the same data by the same code."""
     from engine.sim.backtest import load, signals_in_span
 
     request, overrides = request_of(run["config"])
     found = plan(request, catalog, folder, overrides)
-    same_as_then(run, found)
+    require_same_inputs(run, found)
     loaded = load(found)
     t = int(np.searchsorted(loaded.span.close_ms, close_ms))
     said = signals_in_span(next(s for s in found.sleeves if s.spec.name == sleeve), loaded)
@@ -181,7 +181,7 @@ def silent(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog,
     }
 
 
-def same_as_then(run: Mapping[str, Any], now: Plan) -> None:
+def require_same_inputs(run: Mapping[str, Any], now: Plan) -> None:
     """Refuse to recompute on other data or by other code: the values shown would not be those of the run."""
     if now.data_sha256 != run["data"]["sha256"]:
         changed = [n for n in run["data"]["file_sha256"] if now.files.get(n) != run["data"]["file_sha256"][n]]
@@ -211,13 +211,13 @@ def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
     return f"{said}; no entry: {why}"
 
 
-def legs_of(run: Mapping[str, Any]) -> list[reading.Leg]:
-    """The legs of a stored run; marks play no part in explaining."""
-    legs = []
+def run_sleeves(run: Mapping[str, Any]) -> list[reading.RunSleeve]:
+    """The sleeves of a stored run; marks play no part in explaining."""
+    sleeves = []
     for s in run["config"]["sleeves"]:
         key = f"{s['venue']}:{s['symbol']}:{s['market']}"
-        legs.append(reading.Leg(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
-    return legs
+        sleeves.append(reading.RunSleeve(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
+    return sleeves
 
 
 def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import StrategyParams, fresh
-from engine.strategies.signals import Evaluated, evaluate, where
+from engine.strategies.base import StrategyParams, fresh_copy
+from engine.strategies.signals import Evaluation, bar_text, evaluate
 
 BARS = 200
 LAST = 8  # this many bars before the last one are always looked at
@@ -26,7 +26,7 @@ HOLES = 8  # and this many missing bars: what fills them from behind shows there
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 
-class Report(NamedTuple):
+class LeakReport(NamedTuple):
     """What the check found. `bar` is -1 and `output` empty when the strategy is clean."""
 
     clean: bool
@@ -37,7 +37,7 @@ class Report(NamedTuple):
     checked: int  # prefixes compared
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """The first bar at which two evaluations disagree, and in what."""
 
     bar: int
@@ -53,32 +53,32 @@ def check(
     bars: int = BARS,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _done: None,
-) -> Report:
+) -> LeakReport:
     """Report on the strategy over the frame; `progress` is told the share done, 0..1.
 
     Raises StrategyError when the strategy breaks its contract on the whole history, or on a prefix in which the whole history
     has a signal (a strategy that cannot answer while it is silent anyway is only warming up).
     """
-    whole = evaluate(fresh(strategy), params, frame.prefix(len(frame)))
-    again = fresh(strategy)
+    whole = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
+    again = fresh_copy(strategy)
     ends = prefixes(whole.direction, np.isnan(frame.close), bars, seed)
     broken: StrategyError | None = None
     for done, count in enumerate(ends, start=1):
         try:
-            found = difference(whole, evaluate(again, params, frame.prefix(count)), count)
+            found = first_mismatch(whole, evaluate(again, params, frame.prefix(count)), count)
         except StrategyError as error:
             found = None
             if broken is None and whole.direction[:count].any():
                 broken = StrategyError(f"with only the first {count:,} bars: {error.what}", "any history must do")
         if found is not None:
-            return leak(frame, found, count, done)
+            return leak_report(frame, found, count, done)
         progress(done / len(ends))
     if broken is not None:
         raise broken
-    found = difference(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
+    found = first_mismatch(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
     if found is not None:
-        return unsteady(frame, found, len(ends))
-    return Report(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
+        return unsteady_report(frame, found, len(ends))
+    return LeakReport(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
 
 
 def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], bars: int, seed: int) -> list[int]:
@@ -98,19 +98,19 @@ def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], ba
     return [int(bar) + 1 for bar in np.union1d(picked, draw(rest, bars - len(picked)))]
 
 
-def difference(whole: Evaluated, part: Evaluated, count: int) -> Difference | None:
+def first_mismatch(whole: Evaluation, part: Evaluation, count: int) -> Mismatch | None:
     """Where the first `count` bars of `whole` are not `part`, earliest bar first; None when they are the same bit for bit."""
-    found: list[Difference] = []
+    found: list[Mismatch] = []
     for output in ("direction", "strength", *whole.used):
         a, b = values(whole, output)[:count], values(part, output)
         if b is None or same(a, b):  # a short history may have been answered without that feature
             continue
         at = int(np.argmax(~equal(a, b)))
-        found.append(Difference(at, output, float(a[at]), float(b[at])))
+        found.append(Mismatch(at, output, float(a[at]), float(b[at])))
     return min(found, key=lambda d: d.bar, default=None)
 
 
-def values(said: Evaluated, output: str) -> Any:
+def values(said: Evaluation, output: str) -> Any:
     """One output of an evaluation; None for a feature it did not read."""
     if output == "direction":
         return said.direction
@@ -132,21 +132,21 @@ def bits(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return a.view(np.int64) if a.dtype == np.float64 else a
 
 
-def leak(frame: FeatureFrame, found: Difference, count: int, checked: int) -> Report:
+def leak_report(frame: FeatureFrame, found: Mismatch, count: int, checked: int) -> LeakReport:
     """The report on a value that needed a later bar."""
-    at = where(frame, found.bar)
+    at = bar_text(frame, found.bar)
     text = f"leaks at {at}: {found.output} is {found.whole:g} knowing what came later, {found.then:g} at the time"
     if found.bar < count - 1:
-        text += f" (up to {where(frame, count - 1)})"
+        text += f" (up to {bar_text(frame, count - 1)})"
     if abs(found.whole - found.then) <= ROUNDING * max(abs(found.whole), abs(found.then)):
         text += "; the difference is rounding, as of a running sum or transform over the whole history"
-    return Report(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
 
 
-def unsteady(frame: FeatureFrame, found: Difference, checked: int) -> Report:
+def unsteady_report(frame: FeatureFrame, found: Mismatch, checked: int) -> LeakReport:
     """The report on a strategy that says two things about the same bars."""
     text = (
-        f"unsteady at {where(frame, found.bar)}: {found.output} is {found.whole:g}, then {found.then:g} on the same bars:"
+        f"unsteady at {bar_text(frame, found.bar)}: {found.output} is {found.whole:g}, then {found.then:g} on the same bars:"
         " it draws random numbers or remembers earlier calls"
     )
-    return Report(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)

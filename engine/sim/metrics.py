@@ -49,7 +49,7 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     days = float(close_ms[-1] - close_ms[0] + timeframe_ms) / DAY_MS
     profit = float(equity[-1]) - cash
     fall_frac, fall = drawdown(equity, cash)
-    found = Figures()
+    found = RunFigures()
     found.put("total_return_frac", profit / cash)
     found.put("net_profit", profit)
     found.put("cagr_frac", *growth(cash, float(equity[-1]), days))
@@ -70,7 +70,7 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     return {**found.values, "undefined": found.undefined}
 
 
-class Figures:
+class RunFigures:
     """Named values on their way into the report; a None keeps its reason."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ def sortino(returns: Floats) -> tuple[float | None, str]:
     return (None if value is None else value * math.sqrt(DAYS_A_YEAR)), reason
 
 
-def sharpe_figures(found: Figures, returns: Floats) -> None:
+def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     """Put the Sharpe ratio, its interval, the probability of being above zero, and Lo's adjustment where it matters."""
     names = ("sharpe", "sharpe_low", "sharpe_high", "psr", "autocorrelation", "sharpe_adjusted")
     spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
@@ -178,7 +178,7 @@ def lo_factor(rho: float, periods: int = DAYS_A_YEAR) -> float:
     return periods / math.sqrt(periods + 2.0 * float(((periods - lag) * np.power(rho, lag)).sum()))
 
 
-def told(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
+def format_figure(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
     """A figure for a person: formatted, or why there is none."""
     value = found.get(name)
     return form.format(value) if value is not None else f"- ({found['undefined'].get(name, 'not measured')})"

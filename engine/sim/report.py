@@ -55,12 +55,12 @@ def page(
     from plotly.offline import get_plotlyjs
 
     plotly = get_plotlyjs()
-    view = words(run, trips, breakers)
+    view = page_texts(run, trips, breakers)
     view |= {
         "policy": policy(plotly, DRAW),
         "plotly": Markup(plotly),  # noqa: S704 - the library's own file; it runs by its hash only
         "draw": Markup(DRAW),  # noqa: S704 - the constant above
-        "series": Markup(inert(series(close_ms, curves, float(run["cash"])))),  # noqa: S704 - numbers and our own names, `<` escaped
+        "series": Markup(script_safe_json(series(close_ms, curves, float(run["cash"])))),  # noqa: S704 - numbers and our own names, `<` escaped
     }
     template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     return Environment(autoescape=True, trim_blocks=True).from_string(template).render(view)
@@ -73,7 +73,7 @@ def policy(*scripts: str) -> str:
     return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; {kept}"
 
 
-def inert(value: Any) -> str:
+def script_safe_json(value: Any) -> str:
     """JSON that cannot end the script element it stands in."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -82,11 +82,11 @@ def series(close_ms: Times, curves: Mapping[str, Floats], cash: float) -> dict[s
     """What the chart draws: each curve and the first one's drawdown, thinned to POINTS_MAX."""
     first = next(iter(curves.values()))
     peak = np.maximum.accumulate(np.concatenate(([cash], first)))[1:]
-    drawn = [{"name": name, **thinned(close_ms, values, 2)} for name, values in curves.items()]
-    return {"curves": drawn, "fall": thinned(close_ms, (first - peak) / peak, 5), "quote": "equity"}
+    drawn = [{"name": name, **downsample(close_ms, values, 2)} for name, values in curves.items()]
+    return {"curves": drawn, "fall": downsample(close_ms, (first - peak) / peak, 5), "quote": "equity"}
 
 
-def thinned(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
+def downsample(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
     """At most POINTS_MAX points: of each bucket its lowest and highest, so no peak and no fall is lost; and the last."""
     at = np.arange(len(y))
     if len(y) > POINTS_MAX:
@@ -97,7 +97,7 @@ def thinned(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
     return {"x": x[at].tolist(), "y": np.round(y[at], digits).tolist()}
 
 
-def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -> dict[str, Any]:
+def page_texts(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -> dict[str, Any]:
     """Every text of the page but the scripts."""
     data, sleeves = run["data"], run["sleeves"]
     heading = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']} {run['timeframe']}" for s in sleeves[:3])
@@ -110,9 +110,9 @@ def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -
         "stamps": stamps(run),
         "warnings": run["notes"],
         "tiles": tiles(run),
-        "money": money(trips),
+        "money": cost_rows(trips),
         "quote": "Quote currency",
-        "breakers": tripped(breakers),
+        "breakers": breaker_rows(breakers),
         "undefined": run["metrics"]["undefined"],
         **trip_table(trips),
         "config": config(run),
@@ -167,7 +167,7 @@ def tone(value: float | None) -> str:
     return "" if not value else "good" if value > 0 else "bad"
 
 
-def money(trips: pl.DataFrame) -> list[dict[str, str]]:
+def cost_rows(trips: pl.DataFrame) -> list[dict[str, str]]:
     """Costs and result of each sleeve, and of all when there are several."""
     parts = attribution(trips)
     if len(parts) > 1:
@@ -179,7 +179,7 @@ def money(trips: pl.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def tripped(breakers: pl.DataFrame) -> list[dict[str, str]]:
+def breaker_rows(breakers: pl.DataFrame) -> list[dict[str, str]]:
     """Each kind of breaker with how often it tripped, and when first and last."""
     found = breakers.group_by("sleeve", "breaker", maintain_order=True).agg(
         pl.len(), pl.col("close_ms").min().alias("first"), pl.col("close_ms").max().alias("last")

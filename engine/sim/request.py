@@ -18,7 +18,7 @@ from engine.core.state import FILL_MODES, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
 from engine.errors import BadInput
-from engine.store.runs import digest
+from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
@@ -45,7 +45,7 @@ OWN = (
 Moment = int | str | date | None
 
 
-class Spec(NamedTuple):
+class SleeveRequest(NamedTuple):
     """One sleeve of a request."""
 
     strategy: str
@@ -61,7 +61,7 @@ class Spec(NamedTuple):
 class Request(NamedTuple):
     """What is asked: sleeves on one clock. Times are bar opens, UTC ms, `to_ms` excluded; None: all there is."""
 
-    sleeves: tuple[Spec, ...]
+    sleeves: tuple[SleeveRequest, ...]
     timeframe: str = "15m"
     from_ms: int | None = None
     to_ms: int | None = None
@@ -71,10 +71,10 @@ class Request(NamedTuple):
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
 
 
-class Planned(NamedTuple):
+class PlannedSleeve(NamedTuple):
     """One sleeve, resolved."""
 
-    spec: Spec
+    spec: SleeveRequest
     strategy: ModuleType
     params: StrategyParams
     instrument: Instrument
@@ -91,7 +91,7 @@ class Plan(NamedTuple):
 
     request: Request
     timeframe_ms: int
-    sleeves: tuple[Planned, ...]
+    sleeves: tuple[PlannedSleeve, ...]
     series: Mapping[str, Series]  # instrument -> its bars
     catalog: Catalog
     folder: Path | None  # where people's own strategies lie
@@ -103,28 +103,28 @@ class Plan(NamedTuple):
     @property
     def data_sha256(self) -> str:
         """One hash over all data files."""
-        return digest(self.files)
+        return sha256_of_json(self.files)
 
     @property
     def config_hash(self) -> str:
         """One hash over the configuration, defaults included."""
-        return digest(self.config)
+        return sha256_of_json(self.config)
 
     @property
     def code_hash(self) -> str:
         """One hash over everything of ours that decides a number."""
-        return digest(self.code)
+        return sha256_of_json(self.code)
 
     @property
     def cache_key(self) -> str:
         """Data, config, code (features among it) and library versions."""
-        return digest([self.data_sha256, self.config_hash, self.code_hash, self.versions])
+        return sha256_of_json([self.data_sha256, self.config_hash, self.code_hash, self.versions])
 
 
 def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrides: Overrides | None = None) -> Plan:
     """Resolve a request. Raises BadInput or DataError naming the first thing that is off, StrategyError for a broken file."""
-    check_words(request)
-    sleeves = tuple(planned(spec, folder, overrides) for spec in named(request.sleeves))
+    validate_request(request)
+    sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in with_unique_names(request.sleeves))
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
     files = files_of(series, catalog, request.funding)
@@ -133,7 +133,7 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     return Plan(request, timeframe_ms(request.timeframe), sleeves, series, catalog, folder, config, files, code, versions())
 
 
-def check_words(request: Request) -> None:
+def validate_request(request: Request) -> None:
     """Refuse what no data could make right: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
     if request.timeframe not in TIMEFRAMES:
         raise BadInput(f"unknown timeframe {request.timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
@@ -152,7 +152,7 @@ def check_words(request: Request) -> None:
             raise BadInput(f"unknown side {spec.side!r}", "use both, long or short")
 
 
-def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
+def with_unique_names(specs: Sequence[SleeveRequest]) -> tuple[SleeveRequest, ...]:
     """Every sleeve with a name of its own: the strategy's, with the symbol and a number where that is taken."""
     taken: dict[str, int] = {}
     found = []
@@ -164,12 +164,12 @@ def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
     return tuple(found)
 
 
-def planned(spec: Spec, folder: Path | None, overrides: Overrides | None) -> Planned:
+def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides | None) -> PlannedSleeve:
     """One sleeve with its strategy loaded, its params checked, its instrument and costs found."""
     strategy = load_strategy(spec.strategy, folder)
     params = parse_params(strategy, spec.params)
     instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
-    return Planned(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
+    return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
 
 
 def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> dict[str, str]:
@@ -183,7 +183,7 @@ def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> di
     return {path.name: sha256_of(path) for path in sorted(paths)}
 
 
-def config_of(request: Request, sleeves: Sequence[Planned]) -> dict[str, Any]:
+def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, Any]:
     """The request as plain JSON, every default written out."""
     return {
         "timeframe": request.timeframe,
@@ -200,7 +200,7 @@ def config_of(request: Request, sleeves: Sequence[Planned]) -> dict[str, Any]:
 
 def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, Any]]]:
     """A stored configuration back as (request, overrides): the same instruments and costs as then."""
-    sleeves = tuple(Spec(**sleeve) for sleeve in config["sleeves"])
+    sleeves = tuple(SleeveRequest(**sleeve) for sleeve in config["sleeves"])
     plain = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
     limits, own = Limits(**config["limits"]), SleeveLimits(**config["sleeve_limits"])
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
@@ -208,7 +208,7 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     return Request(sleeves, **plain, limits=limits, sleeve_limits=own), overrides
 
 
-def code_of(sleeves: Sequence[Planned]) -> dict[str, str]:
+def code_of(sleeves: Sequence[PlannedSleeve]) -> dict[str, str]:
     """Hashes of the code a number goes through, part by part, so that a difference has a name."""
     parts = {"core": folder_sha256("core"), "features": folder_sha256("features"), "sim": files_sha256(OWN)}
     return parts | {f"strategy {s.strategy.NAME}": code_sha256(s.strategy) for s in sleeves}

@@ -20,7 +20,7 @@ CAP_COLUMNS = ("cap_risk", "cap_volatility", "cap_notional", "cap_leverage", "ca
 COSTS = ("gross", "slippage", "fees", "funding", "net")
 
 
-class Leg(NamedTuple):
+class RunSleeve(NamedTuple):
     """What a sleeve's rows do not say about themselves; one a sleeve, in sleeve order."""
 
     name: str
@@ -43,14 +43,14 @@ def no_rows() -> pl.DataFrame:
     return pl.DataFrame(schema={"n": pl.Int64, **{name: whole[name] for name in (*COLUMNS, *VALUES)}})
 
 
-def worded(column: str, words: Sequence[str]) -> pl.Expr:
+def code_words(column: str, words: Sequence[str]) -> pl.Expr:
     """The small integer of `column` as its word."""
     return pl.col(column).replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)
 
 
-def flows(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
+def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the lots held then."""
-    lots = np.array([leg.lot_size for leg in legs])
+    lots = np.array([sleeve.lot_size for sleeve in sleeves])
     found = rows.filter(pl.col("kind").is_in([state.K_FILL, state.K_FUNDING]))
     fill = pl.col("kind") == state.K_FILL
     found = found.with_columns(
@@ -62,16 +62,16 @@ def flows(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     return found.with_columns((flat.cum_sum() - flat).over("sleeve").alias("trip"))
 
 
-def fills(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
+def fills(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """One line an execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
-    found = flows(rows, legs).filter(pl.col("kind") == state.K_FILL)
+    found = flows(rows, sleeves).filter(pl.col("kind") == state.K_FILL)
     units = pl.col("lots") * pl.col("lot_size")
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
-        worded("code", SLOTS).alias("slot"),
-        worded("rule", state.EXIT_REASONS).alias("reason"),
+        sleeve_name(sleeves),
+        code_words("code", SLOTS).alias("slot"),
+        code_words("rule", state.EXIT_REASONS).alias("reason"),
         "side",
         "layer",
         "lots",
@@ -86,9 +86,9 @@ def fills(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     )
 
 
-def sleeve_name(legs: Sequence[Leg]) -> pl.Expr:
+def sleeve_name(sleeves: Sequence[RunSleeve]) -> pl.Expr:
     """The sleeve's name instead of its number."""
-    names = {n: leg.name for n, leg in enumerate(legs)} | {state.DESK_ROW: "desk"}
+    names = {n: sleeve.name for n, sleeve in enumerate(sleeves)} | {state.DESK_ROW: "desk"}
     return pl.col("sleeve").replace_strict(names, return_dtype=pl.String)
 
 
@@ -99,13 +99,13 @@ def planned_risk(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return found.join_asof(sizes, on="n", by="sleeve", check_sortedness=False)
 
 
-def trips(rows: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.DataFrame:
+def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
     """Round trips, flat to flat of one sleeve, in the order of their first fill; a last open one is marked, not closed.
 
     gross is at prices without slippage; net = gross - slippage - fees + funding, all in quote units. The nets of a run
     sum to its change of equity. r = net / (units x stop distance, summed over the entries).
     """
-    found = planned_risk(rows, flows(rows, legs)).with_columns(
+    found = planned_risk(rows, flows(rows, sleeves)).with_columns(
         (pl.col("lots") * pl.col("lot_size")).alias("units"),
         (pl.col("code") == state.ENTRY).alias("entry"),
         (pl.col("kind") == state.K_FILL).alias("fill"),
@@ -136,7 +136,7 @@ def trips(rows: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.Data
         )
         .sort("first_n")
     )
-    return dressed(table, legs, timeframe_ms)
+    return finish_trips(table, sleeves, timeframe_ms)
 
 
 def average(which: pl.Expr) -> pl.Expr:
@@ -146,10 +146,10 @@ def average(which: pl.Expr) -> pl.Expr:
     return pl.when(lots.sum() > 0).then(total / lots.sum())
 
 
-def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.DataFrame:
+def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
     """Summed flows of each trip -> the columns people read."""
-    marks = np.array([leg.mark for leg in legs])[table["sleeve"].to_numpy()]
-    instruments = {n: leg.instrument for n, leg in enumerate(legs)}
+    marks = np.array([sleeve.mark for sleeve in sleeves])[table["sleeve"].to_numpy()]
+    instruments = {n: sleeve.instrument for n, sleeve in enumerate(sleeves)}
     is_open = pl.col("held") != 0
     table = table.with_columns(pl.Series("mark", marks, dtype=pl.Float64)).with_columns(
         (pl.col("cash_gross") + pl.when(is_open).then(pl.col("held") * pl.col("lot_size") * pl.col("mark")).otherwise(0.0)).alias(
@@ -159,7 +159,7 @@ def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.D
     table = table.with_columns((pl.col("gross") - pl.col("slippage") - pl.col("fees") + pl.col("funding")).alias("net"))
     return table.with_row_index("number", offset=1).select(
         pl.format("t{}", "number").alias("trip"),
-        sleeve_name(legs),
+        sleeve_name(sleeves),
         pl.col("sleeve").replace_strict(instruments, return_dtype=pl.String).alias("instrument"),
         pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short")).alias("side"),
         "layers",
@@ -173,13 +173,13 @@ def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.D
         *COSTS,
         pl.when((pl.col("risk") > 0) & ~is_open).then(pl.col("net") / pl.col("risk")).alias("r"),
         "risk",
-        pl.when(is_open).then(pl.lit("open")).otherwise(worded("rule", state.EXIT_REASONS)).alias("reason"),
+        pl.when(is_open).then(pl.lit("open")).otherwise(code_words("rule", state.EXIT_REASONS)).alias("reason"),
         "first_n",
         "last_n",
     )
 
 
-def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
+def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """What was decided at each close that has something to tell, with the size and every cap where one was computed.
 
     lots_before is signed; protective and target are the first layer's levels afterwards (null: none); caps in base.
@@ -188,7 +188,7 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     sizes = rows.filter(pl.col("kind") == state.K_SIZE).select(
         *keys,
         pl.col("lots").alias("lots_approved"),
-        worded("binding", state.CAPS).alias("cap_binding"),
+        code_words("binding", state.CAPS).alias("cap_binding"),
         pl.col("price").alias("price_reviewed"),
         pl.col("fee").alias("risk_frac"),
         pl.col("equity").alias("units_wanted"),
@@ -206,10 +206,10 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
-        worded("code", state.ACTIONS).alias("action"),
-        pl.when(refused).then(worded("rule", state.RULES)).alias("refused_by"),
-        pl.when(left).then(worded("rule", state.EXIT_REASONS)).alias("exit_reason"),
+        sleeve_name(sleeves),
+        code_words("code", state.ACTIONS).alias("action"),
+        pl.when(refused).then(code_words("rule", state.RULES)).alias("refused_by"),
+        pl.when(left).then(code_words("rule", state.EXIT_REASONS)).alias("exit_reason"),
         pl.col("side").alias("signal"),
         pl.col("fee").alias("strength"),
         pl.col("lots").alias("lots_before"),
@@ -222,13 +222,13 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     )
 
 
-def breakers(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
+def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Each breaker when it tripped: which, at what equity, until when it holds (null: until a person releases it)."""
     found = rows.filter(pl.col("kind") == state.K_BREAKER)
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
+        sleeve_name(sleeves),
         pl.col("code").replace_strict(state.BREAKERS, default="?", return_dtype=pl.String).alias("breaker"),
         "equity",
         pl.when(pl.col("a") > 0).then(pl.col("a").cast(pl.Int64)).alias("until_ms"),

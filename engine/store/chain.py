@@ -75,7 +75,7 @@ def _scalar(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
+encode_body = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
 
 
 def prefix_of(path: Path) -> str:
@@ -90,11 +90,11 @@ def line_of(event: Event, before: Head, prefix: str, writer: str, left: int, oth
     """
     seq = before.seq + 1
     try:
-        body = canonical(event.body)
+        body = encode_body(event.body)
     except (TypeError, ValueError) as error:
         what = f"a {event.kind!r} event cannot be journaled: {error}"
         raise DataError(what, "its body must be JSON with text keys and finite numbers") from error
-    if _LONG.search(body) and canonical(json.loads(body)) != canonical(orjson.loads(body)):
+    if _LONG.search(body) and encode_body(json.loads(body)) != encode_body(orjson.loads(body)):
         raise DataError(f"a {event.kind!r} event cannot be journaled: a whole number beyond 64 bits", "write it as text")
     text = (
         f'{{"seq":{seq},"id":"{prefix}{seq}","kind":{quoted(event.kind)},"schema":{event.schema},'

@@ -59,7 +59,7 @@ def _sqlite_begin(connection: Connection) -> None:
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """A transaction that only reads: one consistent picture, never waiting for a writer. Faults as of `write`."""
-    with _told(engine), Session(engine) as session:
+    with _readable_errors(engine), Session(engine) as session:
         yield session
 
 
@@ -71,8 +71,8 @@ def write(engine: Engine) -> Iterator[Session]:
     constraint stays sqlalchemy's IntegrityError.
     """
     with (
-        _queued(engine),
-        _told(engine),
+        _writer_turn(engine),
+        _readable_errors(engine),
         engine.connect().execution_options(writes=True) as connection,
         Session(connection) as session,
     ):
@@ -82,7 +82,7 @@ def write(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def _queued(engine: Engine) -> Iterator[None]:
+def _writer_turn(engine: Engine) -> Iterator[None]:
     """The threads of this process write to SQLite one after the other, as they came.
 
     SQLite itself lets whoever waits look again now and then: of twenty writers at once some would never be lucky.
@@ -102,7 +102,7 @@ def _queued(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
+def _readable_errors(engine: Engine) -> Iterator[None]:
     """Turn what a database raises into an error that says where and what to do."""
     try:
         yield

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, JournalBroken
-from engine.store.chain import EMPTY, Event, Head, Tail, canonical, end_of, event_of, hash_fits, line_of, prefix_of, quoted
+from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
-UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
+UNHASHED_KINDS = ("snapshot", "incident")  # kinds that two equal runs may differ in
 HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
@@ -50,7 +50,7 @@ class Journal:
         except OSError as error:
             raise JournalBroken(f"{path} cannot be opened: {error.strerror}", "check its folder's permissions") from error
         with self._turn():
-            self._look()
+            self._find_head()
 
     def append(self, events: Sequence[Event], sync: bool = True) -> list[Head]:
         """Record a group of events, whole or not at all; returns the head each one makes (its seq, id and hash).
@@ -63,7 +63,7 @@ class Journal:
             return []
         with self._mutex, self._turn():
             if self._shared or os.fstat(self._file).st_size != self._end:
-                self._look()
+                self._find_head()
             data, heads = self._lines(events)
             self._write(data, sync)
             self._end += len(data)
@@ -104,7 +104,7 @@ class Journal:
             if self._shared:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _look(self) -> None:
+    def _find_head(self) -> None:
         """Find the head in the file; set unfinished bytes behind it aside."""
         size = os.fstat(self._file).st_size
         if size == self._end:
@@ -279,12 +279,12 @@ def journal_hash(path: Path) -> str:
     """
     digest = sha256()
     for event in read(path):
-        if event.kind not in UNHASHED:
-            digest.update(canonical([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
+        if event.kind not in UNHASHED_KINDS:
+            digest.update(encode_body([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
     return digest.hexdigest()
 
 
-class Claim(NamedTuple):
+class HeadClaim(NamedTuple):
     """Somebody saw record `seq` of a journal with this hash: an anchor in the database, the other journal, a handover."""
 
     seq: int
@@ -292,7 +292,7 @@ class Claim(NamedTuple):
     by: str
 
 
-class Report(NamedTuple):
+class VerifyReport(NamedTuple):
     """What verifying found: `ok`, or the first line that does not fit and why."""
 
     ok: bool
@@ -305,10 +305,10 @@ class Report(NamedTuple):
     end_bytes: int = 0  # where the last whole group ends in the file
 
 
-def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0)) -> Report:
+def verify(path: Path, claims: Iterable[HeadClaim] = (), start: Tail = Tail(EMPTY, 0)) -> VerifyReport:
     """Walk the chain from `start` on (the whole of it), then hold that against what others have seen; never raises for what a
     file holds. Whoever starts later answers for what lies before, claims included (engine.store.anchors)."""
-    seen: dict[int, list[Claim]] = {}
+    seen: dict[int, list[HeadClaim]] = {}
     for claim in claims:
         seen.setdefault(claim.seq, []).append(claim)
     aside = tuple(sorted(p.name for p in path.parent.glob(f"{path.name}.unfinished-*")))
@@ -319,7 +319,7 @@ def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0
         against = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
         if fault or against:
             reason = fault or f"{against[0].by} has seen another {event.id}: the journal was written anew"
-            return Report(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
+            return VerifyReport(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
         before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
         if event.left == 0:
             whole, whole_bytes = before, done
@@ -327,8 +327,8 @@ def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0
     lost = max(seen, default=0)
     if lost > whole.seq:
         reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} has seen {prefix_of(path)}{lost}"
-        return Report(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside, whole_bytes)
-    return Report(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
+        return VerifyReport(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside, whole_bytes)
+    return VerifyReport(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
 
 
 def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
@@ -345,7 +345,7 @@ def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
     return "", event
 
 
-def claims_in(path: Path, after: int = 0) -> Iterator[Claim]:
+def claims_in(path: Path, after: int = 0) -> Iterator[HeadClaim]:
     """What this journal has recorded of the other one's heads, in its records behind number `after`."""
     said = ""
     for event in read(path, after=after):
@@ -353,7 +353,7 @@ def claims_in(path: Path, after: int = 0) -> Iterator[Claim]:
             said = event.other
             number, _, digest = said.partition("-")[2].partition(":")
             if number.isascii() and number.isdigit():
-                yield Claim(int(number), digest, event.id)
+                yield HeadClaim(int(number), digest, event.id)
 
 
 def _lines_of(path: Path, after: int = 0, at: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -34,7 +34,7 @@ FRAMES = ("rows", "equity", "trips", "decisions")
 TRIES = 1_000
 
 
-def digest(value: Any) -> str:
+def sha256_of_json(value: Any) -> str:
     """SHA-256 of a JSON value, whatever the order of its keys; raises ValueError for NaN or infinite numbers."""
     import hashlib
 

@@ -167,7 +167,7 @@ class TurnEvent(SQLModel, table=True):
     body: str = Field(default="{}", sa_column=_json())
 
 
-class Note(SQLModel, table=True):
+class InboxNote(SQLModel, table=True):
     """One note of a role in the inbox, until a person promotes or drops it."""
 
     __tablename__ = "notes"
@@ -194,7 +194,7 @@ class Anchor(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
-class Verified(SQLModel, table=True):
+class VerifiedPrefix(SQLModel, table=True):
     """The beginning of a journal that was walked and found whole: so far, with these bytes. What lies behind is walked anew."""
 
     __tablename__ = "verified"
@@ -206,7 +206,7 @@ class Verified(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
-class WrongWord(SQLModel, table=True):
+class FailedPassphrase(SQLModel, table=True):
     """Wrong passphrases of one person in a row, and until when the next is not looked at."""
 
     __tablename__ = "wrong_words"
@@ -232,7 +232,7 @@ class Alert(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     fingerprint: str
-    kind: str  # worker | bars | ... : engine.watch.anomalies.KINDS
+    kind: str  # worker | bars | ... : engine.watch.observation.RUNBOOKS
     severity: str  # page | warn | note
     state: str = Field(default="open", index=True)  # open | resolved
     what: str = Field(sa_column=Column(Text, nullable=False))

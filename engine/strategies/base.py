@@ -23,14 +23,14 @@ from pydantic import ValidationError
 
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
-from engine.strategies.params import StrategyParams, complaint, knob, params_table, parse_params, risk_move
+from engine.strategies.params import StrategyParams, first_error, knob, params_table, parse_params, risk_move
 
 __all__ = [
     "SHIPPED",
     "SignalFrame",
     "StrategyParams",
     "code_sha256",
-    "fresh",
+    "fresh_copy",
     "knob",
     "list_strategies",
     "load_strategy",
@@ -52,7 +52,7 @@ class SignalFrame(NamedTuple):
     strength: npt.NDArray[np.float64]  # 0..1; what `fade_below` watches
 
 
-class Listed(NamedTuple):
+class StrategyEntry(NamedTuple):
     """A strategy as lists show it."""
 
     name: str
@@ -91,16 +91,16 @@ def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
         near = get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"unknown strategy {name!r}", f"{hint}there are {', '.join(known)}; your own go into {folder}")
-    return checked(imported(path), path)
+    return check_module(import_file(path), path)
 
 
-def fresh(strategy: Any) -> Any:
+def fresh_copy(strategy: Any) -> Any:
     """A second, untouched copy of a person's strategy, so that what it remembers shows; a shipped one is itself."""
     text = getattr(strategy, SOURCE, None)
-    return strategy if text is None else imported(Path(strategy.__file__), text)
+    return strategy if text is None else import_file(Path(strategy.__file__), text)
 
 
-def imported(path: Path, text: str | None = None) -> ModuleType:
+def import_file(path: Path, text: str | None = None) -> ModuleType:
     """The file (or the `text` read from it before) run as a module of its own, each time anew."""
     module = ModuleType(f"strategy_{path.stem}")
     module.__file__ = str(path)
@@ -112,11 +112,11 @@ def imported(path: Path, text: str | None = None) -> ModuleType:
         sys.modules[module.__name__] = module
         exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102 - running the person's own file is the feature
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"{path.name} does not import: {told(error, path)}", f"mend {path}") from error
+        raise StrategyError(f"{path.name} does not import: {error_line(error, path)}", f"mend {path}") from error
     return module
 
 
-def told(error: BaseException, path: Path) -> str:
+def error_line(error: BaseException, path: Path) -> str:
     """What was raised, with the line of `path` nearest to it."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     if isinstance(error, SyntaxError) and error.lineno:
@@ -128,7 +128,7 @@ def told(error: BaseException, path: Path) -> str:
     return f"{first} (line {lines[-1]})" if lines else first
 
 
-def checked(module: ModuleType, path: Path) -> ModuleType:
+def check_module(module: ModuleType, path: Path) -> ModuleType:
     """The module, if it has all parts of a strategy; StrategyError naming the first that is off."""
     lacking = [part for part in NEEDED if not hasattr(module, part)]
     if lacking:
@@ -146,13 +146,13 @@ def checked(module: ModuleType, path: Path) -> ModuleType:
         module.Params()
     except ValidationError as error:
         if any(one["type"] != "missing" for one in error.errors()):
-            raise StrategyError(f"{path.name}: its defaults do not fit: {complaint(module, error.errors()[0])}") from None
+            raise StrategyError(f"{path.name}: its defaults do not fit: {first_error(module, error.errors()[0])}") from None
     if not callable(module.signals):
         raise StrategyError(f"{path.name}: signals is not a function", "write def signals(f, p): ...")
     return module
 
 
-def list_strategies(folder: Path | None = None) -> list[Listed]:
+def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
     """All strategies, shipped ones first; a broken file is listed with its error, never fatal."""
     folder = home_folder() if folder is None else Path(folder)
     found = []
@@ -163,7 +163,7 @@ def list_strategies(folder: Path | None = None) -> list[Listed]:
             about, error = (load_strategy(name, folder).__doc__ or "").strip().split("\n")[0], ""
         except DeskError as caught:
             about, error = "", str(caught)
-        found.append(Listed(name, shipped, path, about, error))
+        found.append(StrategyEntry(name, shipped, path, about, error))
     return found
 
 

@@ -87,12 +87,12 @@ def parse_params(strategy: Any, values: Mapping[str, Any] | None = None) -> Any:
     try:
         return strategy.Params(**values)
     except ValidationError as error:
-        raise complaint(strategy, error.errors(include_url=False)[0]) from None
+        raise first_error(strategy, error.errors(include_url=False)[0]) from None
     except TypeError as error:
         raise BadInput(f"{strategy.NAME}: parameter names must be words: {error}") from None
 
 
-def complaint(strategy: Any, error: Mapping[str, Any]) -> BadInput:
+def first_error(strategy: Any, error: Mapping[str, Any]) -> BadInput:
     """pydantic's first complaint in our words."""
     name, known = strategy.NAME, strategy.Params.model_fields
     if not error["loc"]:
@@ -106,10 +106,10 @@ def complaint(strategy: Any, error: Mapping[str, Any]) -> BadInput:
         return BadInput(f"{name}: {key} has no default", f"give it: --set {key}=VALUE")
     said, kind = error["input"], KINDS.get(known[key].annotation, "a fitting value")
     if error["type"] in {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}:
-        return BadInput(f"{name}: {key} = {said} is out of bounds", f"allowed is {allowed(known[key])}")
+        return BadInput(f"{name}: {key} = {said} is out of bounds", f"allowed is {bounds_text(known[key])}")
     if error["type"] == "value_error":
         return BadInput(f"{name}: {key} = {said}: {error['msg'].removeprefix('Value error, ')}")
-    return BadInput(f"{name}: {key} = {said!r} is not {kind}", f"allowed is {allowed(known[key])}")
+    return BadInput(f"{name}: {key} = {said!r} is not {kind}", f"allowed is {bounds_text(known[key])}")
 
 
 def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
@@ -121,7 +121,7 @@ def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     return low, high
 
 
-def allowed(field: FieldInfo) -> str:
+def bounds_text(field: FieldInfo) -> str:
     """The bounds as people read them: `5 to 400 bars`."""
     low, high = bounds(field)
     unit = extra(field).get("unit") or ""

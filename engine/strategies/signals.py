@@ -15,7 +15,7 @@ from engine.clock import utc
 from engine.errors import BadInput, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import StrategyParams, told
+from engine.strategies.base import StrategyParams, error_line
 
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs
@@ -36,7 +36,7 @@ class Signals(NamedTuple):
     used: dict[str, Array]  # every feature read, by label
 
 
-class Evaluated(NamedTuple):
+class Evaluation(NamedTuple):
     """What a strategy said, checked: direction in -1, 0, 1; strength in 0..1.
 
     Where a feature is missing: direction 0, strength 0, or NaN when the sleeve watches for fading.
@@ -86,7 +86,7 @@ def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array
     return np.where(np.isnan(impact), np.nan, costs.half_spread_frac * wide), impact
 
 
-def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluated:
+def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluation:
     """Run the strategy over the frame and check what it returns; StrategyError says what is wrong and at which bar."""
     f = frame.reader(strategy.FEATURES)
     try:
@@ -95,32 +95,32 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
     except (Exception, SystemExit) as error:
         path = Path(getattr(strategy, "__file__", "") or strategy.NAME)
         raise StrategyError(
-            f"strategy {strategy.NAME} raised {told(error, path)} on {len(frame):,} bars", f"mend {path.name}"
+            f"strategy {strategy.NAME} raised {error_line(error, path)} on {len(frame):,} bars", f"mend {path.name}"
         ) from error
-    direction, strength = parts(strategy.NAME, out, len(frame))
-    direction, strength = where_known(direction, strength, list(f.used.values()))
+    direction, strength = as_arrays(strategy.NAME, out, len(frame))
+    direction, strength = mask_missing(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
     if params.fade_below > 0.0 and f.used:  # what is not known must not look like a decayed signal
-        strength = np.where(lacks(list(f.used.values())), np.nan, strength)
-    return Evaluated(direction.astype(np.int8, copy=False), strength, f.used)
+        strength = np.where(any_missing(list(f.used.values())), np.nan, strength)
+    return Evaluation(direction.astype(np.int8, copy=False), strength, f.used)
 
 
-def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
+def mask_missing(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
     """No signal where a feature that was read is missing. Looks at the bars with a signal first: mostly that is all."""
     spoken = np.flatnonzero(direction != 0)  # booleans: 1.5 ns a bar less than int8
     mute = [spoken[lacking] for values in used if (lacking := np.isnan(values[spoken])).any()]
-    if not mute and ends(strength)[0] >= 0.0:
+    if not mute and value_range(strength)[0] >= 0.0:
         return direction, strength
-    lacking = lacks(used) if used else np.zeros(len(strength), np.bool_)
+    lacking = any_missing(used) if used else np.zeros(len(strength), np.bool_)
     return np.where(lacking, 0, direction).astype(direction.dtype), np.where(lacking, 0.0, strength)
 
 
-def lacks(used: list[Array]) -> npt.NDArray[np.bool_]:
+def any_missing(used: list[Array]) -> npt.NDArray[np.bool_]:
     """Bars at which one of the features read is missing."""
     return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
 
 
-def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
+def as_arrays(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
     """(direction, strength) as arrays of the right length and kind."""
     try:
         direction, strength = (np.asarray(x) for x in out)
@@ -137,7 +137,7 @@ def parts(name: str, out: Any, count: int) -> tuple[npt.NDArray[Any], Array]:
     return direction, strength.astype(np.float64, copy=False)
 
 
-def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:
+def value_range(values: npt.NDArray[Any]) -> tuple[Any, Any]:
     """(least, largest); NaN when one is; (0, 0) of nothing. One number seen everywhere is looked at once."""
     if not values.size:
         return 0, 0
@@ -147,16 +147,16 @@ def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:
 
 def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], strength: Array) -> None:
     """StrategyError at the first bar whose direction or strength is out of its range (NaN is)."""
-    low, high = ends(direction)
+    low, high = value_range(direction)
     if not (low >= -1 and high <= 1):
         at = int(np.argmax((direction < -1) | (direction > 1)))
-        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {where(frame, at)}", "-1, 0 or 1")
-    low, high = ends(strength)
+        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {bar_text(frame, at)}", "-1, 0 or 1")
+    low, high = value_range(strength)
     if not (low >= 0.0 and high <= 1.0):
         at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
-        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {where(frame, at)}", "finite, 0 to 1")
+        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {bar_text(frame, at)}", "finite, 0 to 1")
 
 
-def where(frame: FeatureFrame, at: int) -> str:
+def bar_text(frame: FeatureFrame, at: int) -> str:
     """A bar as people find it: `bar 4,181 (2025-02-13 13:30Z)`; the time is that of its close."""
     return f"bar {at:,} ({utc(int(frame.close_ms[at]))})"

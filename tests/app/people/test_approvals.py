@@ -19,7 +19,7 @@ from engine.control import halt, proposals
 from engine.control.config import active, version_of, versions
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
-from engine.store.anchors import anchored
+from engine.store.anchors import anchor_claims
 from engine.store.journal import Event, Journal, read, verify
 from engine.store.tables import Active, ConfigVersion, Proposal
 
@@ -97,7 +97,7 @@ def test_the_people_journal_names_who_decided_what(home: Home) -> None:
     assert decision.body["diff"]["changes"][0]["value"] == 3.0
     assert decision.body["actor"] == {"name": "ann", "assurance": "claimed", "os_user": "tester", "channel": "cli"}
     assert (decision.body["version"], decision.body["direction"]) == (2, "loosens")
-    claims = anchored(home.engine, "people")
+    claims = anchor_claims(home.engine, "people")
     assert claims[0].seq == 2
     assert verify(home.people_journal, claims).ok
 
@@ -330,7 +330,7 @@ def test_two_processes_approve_at_once_and_exactly_one_succeeds(home: Home) -> N
         queue.put(None)
         racer.join(60)
     assert [v.version for v in versions(home.engine)] == list(range(1, 32))
-    assert verify(home.people_journal, anchored(home.engine, "people")).ok
+    assert verify(home.people_journal, anchor_claims(home.engine, "people")).ok
     applied = [d["version"] for d in _decisions(home) if d["outcome"] == "applied"]
     assert applied == list(range(2, 32))
 
@@ -375,4 +375,4 @@ def test_killed_anywhere_an_approval_is_whole_or_absent(home: Home, at: int) -> 
         approvals.settle(home, NOW)
     assert active(home.engine)[0] == 2
     assert [d["version"] for d in _decisions(home) if d["outcome"] == "applied"] == [2]
-    assert verify(home.people_journal, anchored(home.engine, "people")).ok
+    assert verify(home.people_journal, anchor_claims(home.engine, "people")).ok

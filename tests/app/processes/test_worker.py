@@ -202,9 +202,9 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
     home = open_home(WALL_MS)
     events = list(read(home.desk_journal))
     assert events[-1].kind == "snapshot"
-    from engine.store.anchors import anchored
+    from engine.store.anchors import anchor_claims
 
-    assert anchored(home.engine, "desk")[0].seq == events[-1].seq
+    assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
     count = fold(home.desk_journal).count
     process = started(furnished_home, "--bars-per-second", "50")
     assert phase(furnished_home, process, "running")["bars"] >= count

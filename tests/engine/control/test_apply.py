@@ -87,6 +87,6 @@ def test_many_proposals_of_one_sleeve_at_once(desk: Engine, home: Path) -> None:
     """Created by four threads: four numbers, one of them pending."""
     outcomes = _race([lambda: _switch(desk, home, "btc", True)] * 4)
     assert outcomes == ["applied"] * 4
-    states = sorted(row.state for row in proposals.listed(desk, NOW))
+    states = sorted(row.state for row in proposals.list_proposals(desk, NOW))
     assert states == ["pending", "superseded", "superseded", "superseded"]
-    assert {row.id for row in proposals.listed(desk, NOW)} == {"prop-1", "prop-2", "prop-3", "prop-4"}
+    assert {row.id for row in proposals.list_proposals(desk, NOW)} == {"prop-1", "prop-2", "prop-3", "prop-4"}

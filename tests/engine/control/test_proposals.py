@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.control import proposals
-from engine.control.config import DeskConfig, active, digest, version_of, write_first
+from engine.control.config import DeskConfig, active, sha256_of_text, version_of, write_first
 from engine.control.draft import draft
 from engine.errors import BadInput, DataError, Refused
 from engine.store import db as database
@@ -36,7 +36,7 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
     assert value["exposure"]["after"]["leverage"] == 2.5
     assert (value["requester"], value["rationale"]) == (WHO, "because")
     assert [e["role"] for e in value["evidence"]] == ["base", "changed"]
-    assert digest(row.diff) == row.diff_sha256
+    assert sha256_of_text(row.diff) == row.diff_sha256
     assert active(desk)[0] == 1
 
 
@@ -74,7 +74,7 @@ def test_what_is_refused_at_creation(
     write_first(sqlite, two_sleeves, NOW, "test")
     with pytest.raises(error, match=words):
         _create(sqlite, home, changes, [])
-    assert proposals.listed(sqlite, NOW) == []
+    assert proposals.list_proposals(sqlite, NOW) == []
 
 
 def test_hard_limits_of_desk_toml_stand_above_the_bounds(desk: Engine, home: Path, evidence: Evidence) -> None:
@@ -149,15 +149,15 @@ def test_a_newer_proposal_of_a_sleeve_supersedes_the_older(desk: Engine, home: P
     first = _create(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}))
     other = _create(desk, home, {"paused": True}, [], sleeve="sol")
     second = _create(desk, home, {"stop_atr": 4.0}, evidence({"stop_atr": 4.0}), now_ms=NOW + 1)
-    states = {row.id: row.state for row in proposals.listed(desk, NOW + 2)}
+    states = {row.id: row.state for row in proposals.list_proposals(desk, NOW + 2)}
     assert states == {first.id: "superseded", other.id: "pending", second.id: "pending"}
-    assert [row.id for row in proposals.listed(desk, NOW + 2)] == ["prop-3", "prop-2", "prop-1"]
+    assert [row.id for row in proposals.list_proposals(desk, NOW + 2)] == ["prop-3", "prop-2", "prop-1"]
 
 
 def test_time_runs_out_at_the_millisecond(desk: Engine, home: Path) -> None:
     """Pending until the last millisecond, expired from then on."""
     row = _create(desk, home, {"paused": True}, [], expires_in_ms=1000)
-    assert proposals.listed(desk, NOW + 999)[0].state == "pending"
+    assert proposals.list_proposals(desk, NOW + 999)[0].state == "pending"
     assert proposals.expire_due(desk, NOW + 1000) == 1
     assert proposals.get(desk, row.id).state == "expired"
 
@@ -175,7 +175,7 @@ def test_a_draft_can_be_had_before_the_evidence_runs(desk: Engine, home: Path) -
     made = draft(desk, home, "btc", {"stop_atr": "3"})
     assert made.new.params == {**made.old.params, "stop_atr": 3.0}
     assert made.direction.label == "loosens"
-    assert proposals.listed(desk, NOW) == []
+    assert proposals.list_proposals(desk, NOW) == []
 
 
 def test_a_version_changed_in_the_database_is_noticed(desk: Engine) -> None:

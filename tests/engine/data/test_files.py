@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.data.files import Named, named_of, read_any
+from engine.data.files import NameParts, name_parts, read_any
 from engine.data.synthetic import synthetic
 from engine.data.writer import write_series
 from engine.errors import BadInput, DataError
@@ -72,7 +72,7 @@ def test_a_comment_above_the_header_and_written_hours_are_read(tmp_path: Path) -
     raw = read_any(path)
     assert raw.frame["ts"].to_list() == [1_571_313_600_000, 1_571_270_400_000]
     assert raw.frame["volume"].to_list() == [2.5, 1.5]
-    assert raw.named == Named("coinbase", "BTC-USD", "spot", "1h", "raw")
+    assert raw.named == NameParts("coinbase", "BTC-USD", "spot", "1h", "raw")
 
 
 def test_an_archive_without_header_is_read_by_position(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_freqtrade_feather_is_read_with_its_name(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     CLEAN.select(date=TIME, **{n: pl.col(n) for n in OHLCV}).write_ipc(folder / "BTC_USDT_USDT-15m-futures.feather")
     raw = read_any(folder / "BTC_USDT_USDT-15m-futures.feather")
-    assert (raw.kind, raw.named) == ("bars", Named("binance", "BTC-USDT", "perp", "15m"))
+    assert (raw.kind, raw.named) == ("bars", NameParts("binance", "BTC-USDT", "perp", "15m"))
     CLEAN.select(date=TIME, open=pl.lit(1e-4), high=pl.lit(0.0), low=pl.lit(0.0), close=pl.lit(0.0)).write_ipc(
         folder / "BTC_USDT_USDT-1h-funding_rate.feather"
     )
@@ -113,7 +113,7 @@ def test_freqtrade_feather_is_read_with_its_name(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_names_say_what_a_file_is(name: str, named: tuple[str, ...]) -> None:
     """Ours, freqtrade's, the archives'; silence stays silence."""
-    assert named_of(Path("/data") / name) == named
+    assert name_parts(Path("/data") / name) == named
 
 
 def test_a_table_of_several_coins_keeps_its_coin_column(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_failing_database_is_one_clear_line(sqlite: Engine, postgres: Engine) 
         with engine.begin() as connection:
             connection.execute(text("DROP TABLE notes"))
         with pytest.raises(DataError, match=words), database.read(engine) as session:
-            session.exec(select(tables.Note)).all()
+            session.exec(select(tables.InboxNote)).all()
 
 
 def test_a_database_that_somebody_keeps_is_busy(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

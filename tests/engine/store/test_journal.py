@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.errors import Busy, DataError, JournalBroken
 from engine.store import journal as journals
-from engine.store.anchors import anchored, note_head, verify_home
+from engine.store.anchors import anchor_claims, note_head, verify_home
 from engine.store.journal import Event, Journal, find, journal_hash, read, tail, verify
 
 BODY = {"close": 64012.1, "lots": 3, "why": "none", "features": {"sma(40)": 1 / 3}}
@@ -216,7 +216,7 @@ def test_an_anchor_never_moves_backwards(sqlite: object) -> None:
     """A slower process cannot hide what a faster one has seen."""
     for seq in (5, 3):
         note_head(sqlite, "desk", journals.Head(seq, f"d-{seq}", f"h{seq}"), 1)
-    assert [claim.seq for claim in anchored(sqlite, "desk")] == [5]
+    assert [claim.seq for claim in anchor_claims(sqlite, "desk")] == [5]
 
 
 def test_each_journal_remembers_the_other(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadInput, StrategyError
-from engine.strategies.base import SHIPPED, code_sha256, fresh, list_strategies, load_strategy, parse_params
+from engine.strategies.base import SHIPPED, code_sha256, fresh_copy, list_strategies, load_strategy, parse_params
 
 GOOD = '''"""Mine: buys every bar.
 
@@ -52,7 +52,7 @@ def test_an_edit_is_seen_at_once(own_home) -> None:
     after = load_strategy("mine")
     assert (before.Params().window, after.Params().window) == (20, 25)
     assert code_sha256(before) != code_sha256(after)
-    assert fresh(before).Params().window == 20
+    assert fresh_copy(before).Params().window == 20
 
 
 def test_an_unknown_name_lists_what_there_is(own_home) -> None:

@@ -10,7 +10,7 @@ ROWS_SHOWN = 1000  # row numbers a finding lists in JSON; a shifted file would l
 Severity = Literal["error", "warning"]
 
 
-class Finding(NamedTuple):
+class DataIssue(NamedTuple):
     """`rows` count from 0 at the first row of data, in the file's own order; the text names the first of them."""
 
     rule: str
@@ -19,21 +19,21 @@ class Finding(NamedTuple):
     text: str
 
 
-def finding(rule: str, severity: Severity, rows: Iterable[int], text: str) -> list[Finding]:
+def issue(rule: str, severity: Severity, rows: Iterable[int], text: str) -> list[DataIssue]:
     """A list with one finding, or an empty one when there are no rows: checks are sums of these."""
     numbers = tuple(int(r) for r in rows)
     if not numbers:
         return []
     shown = ", ".join(str(r) for r in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
-    return [Finding(rule, severity, numbers, f"{text} (row{'s' if len(numbers) > 1 else ''} {shown})")]
+    return [DataIssue(rule, severity, numbers, f"{text} (row{'s' if len(numbers) > 1 else ''} {shown})")]
 
 
-def errors(found: Iterable[Finding]) -> list[Finding]:
+def errors(found: Iterable[DataIssue]) -> list[DataIssue]:
     """Only what makes a file unusable."""
     return [f for f in found if f.severity == "error"]
 
 
-def as_json(found: Iterable[Finding]) -> list[dict[str, Any]]:
+def as_json(found: Iterable[DataIssue]) -> list[dict[str, Any]]:
     """Findings as JSON values; a very long list of rows is cut, `rows_total` says how many there are."""
     return [
         {"rule": f.rule, "severity": f.severity, "text": f.text, "rows": list(f.rows[:ROWS_SHOWN]), "rows_total": len(f.rows)}
