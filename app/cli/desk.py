@@ -126,12 +126,14 @@ def doctor(
 def looks(home: Any) -> list[Finding]:
     """Home, database, configuration and bars."""
     from engine.control.config import active
+    from engine.control.limits import retired_in
 
     version, config = active(home.engine)
     return [
         Finding("home", "ok", f"{home.path} is writable"),  # opening it has written
         Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
         Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        *[Finding("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
         bars(home, config),
         answering(home),
     ]

@@ -1,8 +1,8 @@
 """Does a change tighten or loosen? Computed on the whole diff by code, never claimed by a model (law 8).
 
-Called by proposals (create, apply) and the cards that show them. Two looks, and the worse one wins: how each changed key is
-declared to move risk (engine.strategies.params), and the worst case of the sleeve before and after. What nobody can
-say is unknown, and unknown or mixed is treated as loosening.
+Called by proposals (create, apply) and the cards that show them. Two measures, and the worse one wins: how each changed key is
+declared to move risk (engine.strategies.params), and the worst case of the sleeve before and after. A direction that cannot
+be determined is `unknown`, and unknown or mixed is treated as loosening.
 """
 
 import math
@@ -15,15 +15,15 @@ from engine.strategies.params import StrategyParams, risk_move
 
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
-PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: nobody can say
+PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: direction unknown
 
 
 class WorstCase(NamedTuple):
-    """The most a sleeve may lose and hold, as multiples of its equity; None where it cannot be computed."""
+    """The most a sleeve may lose and hold, as multiples of its equity; None where not computable."""
 
-    risk_frac: float | None  # lost if every layer's stop is hit
+    risk_frac: float | None  # lost if every layer stops out
     gross_frac: float | None  # open notional
-    leverage: float | None  # the cap it trades under
+    leverage: float | None  # its leverage cap
 
     def as_json(self) -> dict[str, float | None]:
         """For cards and the proposal's row."""
@@ -31,18 +31,13 @@ class WorstCase(NamedTuple):
 
 
 class Direction(NamedTuple):
-    """What a change does to risk: the label, each changed key's own, the worst cases, and the sentence that decided."""
+    """What a change does to risk: the label, the label of each changed key, the worst cases, and the reason."""
 
     label: Label
     keys: dict[str, Label]
     before: WorstCase
     after: WorstCase
     why: str
-
-    @property
-    def in_effect(self) -> Label:
-        """How it is treated: what is not known to be harmless counts as loosening."""
-        return "loosens" if self.label in {"loosens", "unknown"} else self.label
 
 
 def direction(old: SleeveConfig, new: SleeveConfig, params_class: type[StrategyParams], hard: HardLimits) -> Direction:
@@ -77,7 +72,7 @@ def directions_by_sleeve(
 
 
 def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
-    """The worst case that the sleeve's numbers and the hard limits allow; nothing while it is paused."""
+    """The worst case that the sleeve's parameters and the hard limits allow; zero while it is paused."""
     if sleeve.paused:
         return WorstCase(0.0, 0.0, 0.0)
     take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
@@ -93,7 +88,7 @@ def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
 
 
 def finite_number(value: Any) -> float | None:
-    """A finite number as given or as written in a text; None for everything else."""
+    """A finite number, given as one or as text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -120,15 +115,15 @@ def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> 
     if was == will:
         return "neutral"
     if key in STOPS and will < was:
-        return "unknown"  # the position is sized by risk at the stop: a nearer stop takes a larger position
-    # what every strategy has means the same in all of them, whatever a file of one's own declares
+        return "unknown"  # the position is sized by risk at the stop: a closer stop means a larger position
+    # common parameters mean the same in every strategy, whatever a user's file declares
     declared_by = StrategyParams if key in StrategyParams.model_fields else params_class
     move = risk_move(declared_by, key, was, will)
     return "unknown" if move is None else "loosens" if move > 0 else "tightens"
 
 
 def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
-    """The same for what is not a parameter."""
+    """The same for fields that are not parameters."""
     found: dict[str, Label] = {key: "unknown" for key in PLACE if getattr(old, key) != getattr(new, key)}
     if old.paused != new.paused:
         found["paused"] = "tightens" if new.paused else "loosens"
@@ -140,15 +135,15 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
 
 
 def _of_keys(keys: Mapping[str, Label]) -> tuple[Label, str]:
-    """The whole diff by its keys: one that loosens outweighs all, then one that is unknown."""
+    """The direction of the whole diff by its keys: loosening outweighs everything, then unknown."""
     loosens = [key for key, found in keys.items() if found == "loosens"]
     unknown = [key for key, found in keys.items() if found == "unknown"]
     if loosens:
         return "loosens", f"{', '.join(loosens)} raises risk"
     if unknown and set(unknown) <= set(STOPS):
-        return "unknown", f"{', '.join(unknown)}: a nearer stop takes a larger position for the same risk"
+        return "unknown", f"{', '.join(unknown)}: a closer stop means a larger position for the same risk"
     if unknown:
-        return "unknown", f"nobody can say how {', '.join(unknown)} moves risk"
+        return "unknown", f"unknown how {', '.join(unknown)} moves risk"
     if keys:
         return "tightens", f"{', '.join(keys)} lowers risk"
     return "neutral", "nothing changes risk"

@@ -293,7 +293,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         severity: Severity = "page" if stuck else "warn"
         yield Finding("halt", "halt", severity, what, "desk", since, action, {"open_positions": len(positions)})
     for row in desk.expired:
-        what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: nobody decided in time"
+        what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: not decided in time"
         yield Finding(
             f"proposal:{row['id']}",
             "proposal",

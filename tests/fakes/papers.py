@@ -90,7 +90,7 @@ def reconfigured(home: Home, name: str, **changes: Any) -> int:
     version, config = active(home.engine)
     sleeve = config.sleeve(name)
     paused = changes.pop("paused", sleeve.paused)
-    new = validated(config.having(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
+    new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
     with db.write(home.engine) as session:
         session.add(row_of(version + 1, new, WALL_MS, {"name": "ann"}, "a test"))
         session.flush()

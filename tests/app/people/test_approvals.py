@@ -64,7 +64,9 @@ def test_approval_makes_the_next_version_and_points_to_it(home: Home) -> None:
     version, config = active(home.engine)
     assert (done.state, done.version, version) == ("applied", 2, 2)
     before = version_of(home.engine, 1)
-    assert config == before.having(before.sleeves[0].model_copy(update={"params": {**before.sleeves[0].params, "stop_atr": 3.0}}))
+    assert config == before.with_sleeve(
+        before.sleeves[0].model_copy(update={"params": {**before.sleeves[0].params, "stop_atr": 3.0}})
+    )
     made = versions(home.engine)[1]
     assert (made.proposal_id, json.loads(made.made_by)["name"], made.created_ms) == ("prop-1", "ann", NOW + 5)
     stored = proposals.get(home.engine, row.id)
@@ -207,7 +209,7 @@ def test_a_forged_direction_is_noticed(home: Home) -> None:
 def test_nobody_cannot_approve(home: Home) -> None:
     """A decision has a name."""
     row = _propose(home, {"stop_atr": 3.0})
-    with pytest.raises(Refused, match="nobody was named"):
+    with pytest.raises(Refused, match="no name given"):
         approvals.approve(home, row.id, row.diff_sha256, ANN._replace(name=" "), NOW)
     assert proposals.get(home.engine, row.id).state == "pending"
 

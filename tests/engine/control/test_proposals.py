@@ -61,9 +61,9 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
         ({"stop_atr": "2.0"}, Refused, "nothing would change"),
         ({}, BadInput, "0 changes"),
         ([{"key": "stop_atr", "value": 3}, {"key": "stop_atr", "value": 4}], BadInput, "given twice"),
-        ([{"key": None, "value": 3}], BadInput, "no parameter name"),
-        ([{"value": 3}], BadInput, "no parameter name"),
-        ({"paused": "perhaps"}, BadInput, "neither true nor false"),
+        ([{"key": None, "value": 3}], BadInput, "not a valid parameter name"),
+        ([{"value": 3}], BadInput, "not a valid parameter name"),
+        ({"paused": "perhaps"}, BadInput, "is not a boolean"),
         ({"fast_bars": 300}, BadInput, "must be below slow_bars"),
     ],
 )
@@ -91,7 +91,7 @@ def test_hard_limits_of_desk_toml_stand_above_the_bounds(desk: Engine, home: Pat
 
 def test_unknown_sleeves_are_told(desk: Engine, home: Path) -> None:
     """With the list of those there are."""
-    with pytest.raises(BadInput, match=r"no sleeve 'doge' - there are btc, sol"):
+    with pytest.raises(BadInput, match=r"no sleeve 'doge' - available: btc, sol"):
         _create(desk, home, {"stop_atr": 3}, [], sleeve="doge")
 
 
@@ -104,8 +104,8 @@ def test_evidence_is_demanded_and_held_against_the_change(desk: Engine, home: Pa
         ([*good, good[1]], "changed run is missing"),
         ([good[0], {"role": "changed", "run_id": "r-20231114-ffffffff"}], "there is no run"),
         ([good[0], {"role": "changed", "run_id": "../../etc"}], "is no run id"),
-        ([good[0], {"role": "changed", "run_id": good[0]["run_id"]}], "its stop_atr is another"),
-        ([{"role": "base", "run_id": good[1]["run_id"]}, good[1]], "its stop_atr is another"),
+        ([good[0], {"role": "changed", "run_id": good[0]["run_id"]}], "its stop_atr differs"),
+        ([{"role": "base", "run_id": good[1]["run_id"]}, good[1]], "its stop_atr differs"),
     ]:
         with pytest.raises((Refused, BadInput), match=words):
             _create(desk, home, {"stop_atr": 3.0}, bad)
@@ -128,14 +128,14 @@ def test_a_pause_needs_no_evidence_and_going_on_does(desk: Engine, home: Path, t
     with database.write(desk) as session:
         session.connection().execute(text("DELETE FROM active"))
         session.connection().execute(text("DELETE FROM config_versions"))
-    write_first(desk, two_sleeves.having(two_sleeves.sleeve("btc").model_copy(update={"paused": True})), NOW, "test")
+    write_first(desk, two_sleeves.with_sleeve(two_sleeves.sleeve("btc").model_copy(update={"paused": True})), NOW, "test")
     with pytest.raises(Refused, match="base run is missing"):
         _create(desk, home, {"paused": False}, [])
 
 
 def test_only_tightening_reaches_open_positions(desk: Engine, home: Path, evidence: Evidence) -> None:
     """apply_to_open is part of the approved diff, and refused for anything else."""
-    with pytest.raises(Refused, match="only what tightens"):
+    with pytest.raises(Refused, match="only a change that tightens"):
         _create(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}), apply_to_open=True)
     changes = {"leverage_max": 2.0}
     plain = _create(desk, home, changes, evidence(changes))
@@ -189,5 +189,5 @@ def test_a_version_changed_in_the_database_is_noticed(desk: Engine) -> None:
 
 def test_unknown_versions_are_told(desk: Engine) -> None:
     """With the last one there is."""
-    with pytest.raises(BadInput, match="no configuration version 7 - the last one is 1"):
+    with pytest.raises(BadInput, match="no configuration version 7 - the latest is 1"):
         version_of(desk, 7)

@@ -129,7 +129,7 @@ def test_acknowledging_what_is_over_or_nothing_is_told(db: Engine) -> None:
     """Unknown ids and resolved alerts."""
     steps(db, [found()], NOON)
     steps(db, [], NOON + MINUTE)
-    with pytest.raises(Refused, match="over already"):
+    with pytest.raises(Refused, match="already resolved"):
         acknowledge(db, "al-1", ANN, NOON)
     for name in ("al-9", "", "x'; DROP TABLE alerts"):
         with pytest.raises(BadInput):
