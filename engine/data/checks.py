@@ -1,12 +1,12 @@
-"""Dirt detectors for one file of bars, marks or settlements: what is wrong, in which rows, error or warning.
+"""Data quality checks of one file of bars, marks or settlements: what is wrong, in which rows, error or warning.
 
 Called by `nightdesk data check` and `import` on frames as the file has them (files.py reads them, nothing sorted or
 dropped), and by align.py before anything is simulated. A *warning* is what markets and venues really do: a crash, a
-short outage, a tick that changed. An *error* is what they never do: time that repeats, a high below the close, holes at
+short outage, a changed tick. An *error* is what they never do: time that repeats, a high below the close, gaps at
 a regular stride, a price that leaves and comes back between two trades. Nothing is repaired here.
 
 What a single file cannot show (another market's prices throughout, volume in contracts, a bar frozen while it formed)
-needs a second source: `against`.
+needs a second source: compare_sources.py.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from engine.data.issues import DataIssue, errors, issue
 __all__ = ["DataIssue", "check", "check_funding", "check_series", "errors", "refusals"]
 
 OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hours (Binance spot, 2018-02-08)
-DEAD_MS = DAY_MS  # a market that trades nothing for a day is no outage of minutes
-WINDOW = 97  # bars around a bar that say what is usual there
+DEAD_MS = DAY_MS  # no trade for a whole day is more than a short outage
+WINDOW = 97  # bars around a bar that define what is usual there
 JUMP = 8.0  # usual bar ranges between a close and the next open; recorded markets stay under 3 outside listing days
 UNJOINED = 0.25  # median of the same over a file; recorded ones have 0.02 at most
 WICK = 10.0  # usual bar ranges from the body to the extreme
@@ -33,7 +33,7 @@ TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
 def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[DataIssue]:
     """Everything wrong with bars as the file holds them: ts (Int64 ms), open, high, low, close and, if there, volume.
 
-    `now_ms` tells a bar that has not closed yet. Findings come in the order of the rules, errors and warnings mixed.
+    `now_ms` detects a bar that has not closed yet. Issues come in the order of the rules, errors and warnings mixed.
     """
     if not frame.height:
         return [DataIssue("empty", "error", (), "the file has no rows")]
@@ -47,16 +47,16 @@ def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> 
 
 
 def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
-    """The facts that make bars unfit to be put on a clock: cheap, and beyond dispute.
+    """The errors that make bars unfit for simulation: cheap to find, and beyond dispute.
 
-    A long hole is none of them: its bars are missing, and nothing trades there. What is merely beyond belief (spikes,
-    splices, units) is check()'s, which whoever loads a span runs once over it.
+    A long gap is not among them: its bars are missing, and nothing trades there. Implausible values (spikes, splices, units)
+    are found by check(), which data/loading.py runs once over a range.
     """
     return [f for f in errors(_basic_issues(frame, timeframe_ms)[0]) if f.rule != "gap"]
 
 
 def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
-    """What is wrong beyond dispute; the readable bars in time order, and their rows in the file."""
+    """The indisputable issues; the readable bars in time order, and their rows in the file."""
     found = check_series(frame, timeframe_ms)
     rows = _sorted_rows(frame)
     f = frame if _ascending(frame) else frame[rows]
@@ -66,13 +66,13 @@ def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssu
 
 
 def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
-    """Time and completeness of any series on a clock: order, doubles, grid, gaps, empty values."""
+    """Time and completeness of any series on a grid: order, duplicates, grid, gaps, empty values."""
     ts = frame["ts"].to_numpy()
     steps = np.diff(ts)
     found = issue("unsorted", "error", np.flatnonzero(steps < 0) + 1, "time goes back")
     order = np.argsort(ts, kind="stable")
     again = np.flatnonzero(np.diff(ts[order]) == 0) + 1
-    found += issue("duplicate", "error", np.sort(order[again]), f"{again.size} times stand twice")
+    found += issue("duplicate", "error", np.sort(order[again]), f"{again.size} duplicate times")
     off = ts % timeframe_ms != 0
     found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {_tf(timeframe_ms)} grid")
     if not off.all():
@@ -85,7 +85,7 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
 
 
 def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
-    """Settlements (ts, rate): order, doubles, holes, missing and absurd rates."""
+    """Settlements (ts, rate): order, duplicates, gaps, missing and absurd rates."""
     if not frame.height:
         return [DataIssue("empty", "error", (), "the file has no rows")]
     ts = frame["ts"].to_numpy()
@@ -96,12 +96,12 @@ def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
     order = np.argsort(minute, kind="stable")
     twin = np.flatnonzero(np.diff(minute[order]) == 0)
     same = rate[order[twin]] == rate[order[twin + 1]]
-    found += issue("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} settlements stand twice with one rate")
+    found += issue("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} duplicate settlements with one rate")
     found += issue("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
     holes = hole_spans(np.unique(minute))
     spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:3])
     after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
-    found += issue("gap", "error", after, f"{len(holes)} holes, no rate between {spans}")
+    found += issue("gap", "error", after, f"{len(holes)} gaps, no rate between {spans}")
     found += issue("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
     flat = _runs(np.concatenate([[False], (np.diff(rate) == 0) & (rate[1:] == 0)]))
     for first, last in flat:
@@ -118,18 +118,18 @@ def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssu
         return []
     missing = steps[at] // timeframe_ms - 1
     rows = np.searchsorted(ts, clock[at + 1]) if (np.diff(ts) >= 0).all() else _where(ts, clock[at + 1])
-    said = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
+    text = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
     regular = regular_gaps(at + 1, (clock[at] - clock[0]) // timeframe_ms)
     if regular:
-        return issue("stride", "error", rows, f"{said} at a regular stride, {regular}: a pager's mistake")
+        return issue("stride", "error", rows, f"{text} at a regular stride, {regular}: a paging error")
     long = steps[at] > OUTAGE_MS
     first = int(at[np.argmax(steps[at])])
     span = f"the longest {utc(int(clock[first] + timeframe_ms))} .. {utc(int(clock[first + 1]))}"
     share = missing.sum() / (clock.size + missing.sum())
-    found = issue("gap", "error", rows[long], f"{said}, {span}: no outage lasts that long")
+    found = issue("gap", "error", rows[long], f"{text}, {span}: no outage lasts that long")
     if not found and share > 0.02 and at.size > 3:
-        return issue("gap", "error", rows, f"{said}, {share:.1%} of the span")
-    return found or issue("gap", "warning", rows, f"{said}, {span}")
+        return issue("gap", "error", rows, f"{text}, {share:.1%} of the range")
+    return found or issue("gap", "warning", rows, f"{text}, {span}")
 
 
 def _finite(f: pl.DataFrame) -> np.ndarray:
@@ -153,7 +153,7 @@ def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[DataIssue
     found += issue("range", "error", rows[ok & (h < lo)], "high is below low")
     for name, value in (("open", o), ("close", c)):
         out = ok & (h >= lo) & ((value > h) | (value < lo))
-        found += issue("range", "error", rows[out], f"{name} lies outside high and low")
+        found += issue("range", "error", rows[out], f"{name} is outside high and low")
     if "volume" in f.columns:
         volume = f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         found += issue("volume", "error", rows[volume < 0], "volume is negative")
@@ -170,7 +170,7 @@ class _Context:
         self.volume = f["volume"].cast(pl.Float64).to_numpy() if "volume" in f.columns else None
         spread = (self.high - self.low) / self.close
         local = pl.Series(spread).rolling_median(WINDOW, min_samples=1, center=True).to_numpy()
-        # half the file's own median keeps a dead hour from making every tick look like a storm
+        # the floor at half the file's median keeps a quiet hour from making every tick an outlier
         self.range = np.maximum(local, max(float(np.median(spread)) / 2, 1e-6))
         self.rel_volume = np.ones(self.ts.size)
         if self.volume is not None:
@@ -184,7 +184,7 @@ class _Context:
         self.jump_ranges = np.where(self.joined, np.abs(self.jump) / self.range[1:], 0.0)
 
     def traded(self, first: int, last: int) -> bool:
-        """Did every bar of first..last trade, in a market that is not dead? Nothing is known without volume."""
+        """Whether every bar of first..last traded, in a liquid market; without volume it is assumed."""
         a, b = max(first, 0), min(last + 1, self.ts.size)
         return not self.thin[a:b].any() and (self.volume is None or bool((self.volume[a:b] > 0).all()))
 
@@ -206,7 +206,7 @@ def _spikes(u: _Context) -> list[DataIssue]:
             shifted.append(i + 1)
     shifted = [i for i in shifted if i not in spiked and i - 1 not in spiked]
     found = issue("spike", "error", u.rows[sorted(spiked)], "the price jumps away and back between two trades")
-    text = "the price jumps to another level from one bar to the next: another market's bars, or a lost stretch"
+    text = "the price jumps to another level from one bar to the next: another market's bars, or missing bars"
     factor = [i for i in shifted if abs(u.jump[i - 1]) > np.log(2)]
     found += issue("jump", "error", u.rows[factor], "the price doubles or halves between two bars: another unit or coin")
     return found + issue("jump", "warning", u.rows[[i for i in shifted if i not in factor]], text)
@@ -226,14 +226,14 @@ def _came_back(u: _Context, i: int) -> range:
 
 
 def _wicks(u: _Context) -> list[DataIssue]:
-    """An extreme far outside the body: traded by many it is a crash or a squeeze, by nobody it is a bad tick."""
+    """An extreme far outside the body: with volume it is a crash or a squeeze, without it a bad tick."""
     top, bottom = np.maximum(u.open, u.close), np.minimum(u.open, u.close)
     reach = np.maximum(u.high / top - 1, bottom / u.low - 1)
     far = (reach / u.range > WICK) & (reach > 0.01)
     quiet = far & (u.rel_volume < np.clip(reach / u.range / 8, *QUIET)) & ~u.thin
     if u.volume is None:
         return issue("wick", "warning", u.rows[far], "a wick far outside the usual range")
-    found = issue("spike", "error", u.rows[quiet], "a wick far outside the usual range without trading behind it")
+    found = issue("spike", "error", u.rows[quiet], "a wick far outside the usual range without the volume to match")
     return found + issue("wick", "warning", u.rows[far & ~quiet], "a wick far outside the usual range, heavily traded")
 
 
@@ -308,10 +308,10 @@ def _volume(u: _Context) -> list[DataIssue]:
     rows = [int(u.rows[a]) for a, b in runs]
     dead = [int(u.rows[a]) for a, b in runs if u.ts[b] - u.ts[a] + u.timeframe_ms > DEAD_MS]
     longest = max((b - a + 1 for a, b in runs), default=0)
-    said = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
-    found = issue("zero-volume", "error", dead, f"{said}: no market trades nothing for over a day")
+    text = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
+    found = issue("zero-volume", "error", dead, f"{text}: no market goes without a trade for over a day")
     if not dead:
-        found += issue("zero-volume", "warning", rows, said)
+        found += issue("zero-volume", "warning", rows, text)
     moved = none & (u.high > u.low)
     found += issue("volume", "error", u.rows[moved], "the price moves in bars without volume")
     a_day = float(np.median(u.volume * u.close)) * DAY_MS / u.timeframe_ms
@@ -322,7 +322,7 @@ def _volume(u: _Context) -> list[DataIssue]:
 
 
 def _stale(u: _Context) -> list[DataIssue]:
-    """The same bar again and again, volume and all: a feed that repeats its last answer."""
+    """The same bar repeated, volume included: a feed that repeats its last answer."""
     if u.volume is None:
         return []
     same = np.ones(u.ts.size - 1, dtype=bool)
@@ -332,8 +332,8 @@ def _stale(u: _Context) -> list[DataIssue]:
     runs = _runs(np.concatenate([[False], same]))
     long = [r for a, b in runs if b - a >= 1 for r in range(a, b + 1)]
     short = [a for a, b in runs if b == a]
-    found = issue("stale", "error", u.rows[long], "the same bar over and over: the feed stood still")
-    return found + issue("stale", "warning", u.rows[short], "a bar equals the one before it, volume and all")
+    found = issue("stale", "error", u.rows[long], "the same bar repeats: the feed was frozen")
+    return found + issue("stale", "warning", u.rows[short], "a bar equals the one before it, volume included")
 
 
 def _last(u: _Context, now_ms: int | None) -> list[DataIssue]:

@@ -1,12 +1,12 @@
-"""One thing a check found in a file: which rule, how bad, in which rows, in words.
+"""One data quality issue of a file: rule, severity, rows, text.
 
-Made by checks.py (one file) and against.py (two sources); shown by `nightdesk data check` and `import`.
+Made by checks.py (one file) and compare_sources.py (two sources); shown by `nightdesk data check` and `import`.
 """
 
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-ROWS_SHOWN = 1000  # row numbers a finding lists in JSON; a shifted file would list them all
+ROWS_SHOWN = 1000  # row numbers an issue lists in JSON; a shifted file would list them all
 Severity = Literal["error", "warning"]
 
 
@@ -20,7 +20,7 @@ class DataIssue(NamedTuple):
 
 
 def issue(rule: str, severity: Severity, rows: Iterable[int], text: str) -> list[DataIssue]:
-    """A list with one finding, or an empty one when there are no rows: checks are sums of these."""
+    """A list with one issue, or an empty one without rows: checks are sums of these."""
     numbers = tuple(int(r) for r in rows)
     if not numbers:
         return []
@@ -29,12 +29,12 @@ def issue(rule: str, severity: Severity, rows: Iterable[int], text: str) -> list
 
 
 def errors(found: Iterable[DataIssue]) -> list[DataIssue]:
-    """Only what makes a file unusable."""
+    """The issues that make a file unusable."""
     return [f for f in found if f.severity == "error"]
 
 
 def as_json(found: Iterable[DataIssue]) -> list[dict[str, Any]]:
-    """Findings as JSON values; a very long list of rows is cut, `rows_total` says how many there are."""
+    """Issues as JSON values; a very long list of rows is cut, `rows_total` has the full count."""
     return [
         {"rule": f.rule, "severity": f.severity, "text": f.text, "rows": list(f.rows[:ROWS_SHOWN]), "rows_total": len(f.rows)}
         for f in found

@@ -1,4 +1,4 @@
-"""What a feature is: a function of one unbroken run of bars, with its inputs and its warm-up declared beside it.
+"""What a feature is: a function of one unbroken run of bars, with declared inputs and warm-up.
 
 Used by the feature files (price, spread, volume), which catalog.py lists; frame.py calls them. Turns a plain function into
 a `Feature` value. Law 2: the value at bar t depends on bars up to t alone, bit for bit.

@@ -1,7 +1,7 @@
-"""The notebook door: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
+"""Notebook entry point: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
 
 Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a
-Backtest: signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two
+Backtest: signals of every sleeve on the whole history, the core over the requested range in the requested fill mode and in both
 scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """
 
@@ -48,33 +48,33 @@ class Backtest:
     close_ms: Times
     curves: Mapping[str, Floats]  # fill mode -> desk equity at each close; the run's own mode first
     run_sleeves: Sequence[reading.RunSleeve]
-    used: Sequence[Mapping[str, Floats]]  # one a sleeve: feature label -> its values over the span
+    used: Sequence[Mapping[str, Floats]]  # one per sleeve: feature label -> its values over the span
 
     @cached_property
     def round_trips(self) -> pl.DataFrame:
-        """One line a round trip (sim/trips.trips)."""
+        """One row per round trip (sim/trips.trips)."""
         return reading.trips(self.rows, self.run_sleeves, self.plan.timeframe_ms)
 
     @cached_property
     def fills(self) -> pl.DataFrame:
-        """One line an execution."""
+        """One row per execution."""
         return reading.fills(self.rows, self.run_sleeves)
 
     @cached_property
     def breakers(self) -> pl.DataFrame:
-        """One line a breaker that tripped."""
+        """One row per tripped breaker."""
         return reading.breakers(self.rows, self.run_sleeves)
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
-        """One line a close with something to tell, with the features the sleeve read there."""
+        """One row per close with a decision row, with the features the sleeve read there."""
         table = reading.decisions(self.rows, self.run_sleeves)
         at = np.searchsorted(self.close_ms, table["close_ms"].to_numpy())
         for sleeve, used in zip(self.run_sleeves, self.used, strict=True):
             own = (table["sleeve"] == sleeve.name).to_numpy()
             for label, values in used.items():
-                known = np.where(own, values[at], np.nan) if len(at) else np.empty(0)
-                read = pl.Series(label, known, dtype=pl.Float64).fill_nan(None)
+                read_there = np.where(own, values[at], np.nan) if len(at) else np.empty(0)
+                read = pl.Series(label, read_there, dtype=pl.Float64).fill_nan(None)
                 table = table.with_columns(pl.coalesce(read, label).alias(label) if label in table.columns else read)
         return table
 
@@ -91,7 +91,7 @@ class Backtest:
 
     @property
     def scenarios(self) -> dict[str, Any]:
-        """total_return_frac under each scenario, and how many bars could be read both ways."""
+        """total_return_frac under each scenario, and the number of ambiguous bars."""
         return self.report["scenarios"]  # type: ignore[no-any-return]  # plain JSON
 
     @property
@@ -129,7 +129,7 @@ def backtest(
 ) -> Backtest:
     """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
 
-    For several sleeves on one clock: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
+    For several sleeves of one timeframe: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     spec = SleeveRequest(strategy, symbol, venue, market, side, cash, dict(params or {}))
@@ -144,7 +144,7 @@ def home_catalog() -> Catalog:
 
 
 def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest:
-    """Run a plan; `progress` is called with the share done, 0..1."""
+    """Run a plan; `progress` is called with the fraction done, 0..1."""
     begun = time.perf_counter()
     loaded = load(planned)
     progress(0.2)
@@ -170,14 +170,14 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
 
 
 def load(planned: Plan) -> LoadedBars:
-    """The plan's bars. Features start at each file's first bar, so that a late start finds them warm."""
-    asked = planned.request
-    funding = policy_of(asked.funding)
-    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, asked.from_ms, asked.to_ms)
+    """The plan's bars. Features start at each file's first bar, so that they are warmed up at a later start."""
+    request = planned.request
+    funding = policy_of(request.funding)
+    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, request.from_ms, request.to_ms)
 
 
 def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str, Any]]:
-    """Does a person's own strategy look ahead? Told before its first number; the shipped ones are held to it by tests."""
+    """Look-ahead check of people's own strategies, before their first figure; shipped ones are checked by tests."""
     found = []
     for sleeve in planned.sleeves:
         if not sleeve.strategy.__name__.startswith("engine.strategies."):
@@ -200,10 +200,10 @@ def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
 
 
 def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
-    """kernel.Result of the asked fill mode and of both scenarios."""
+    """kernel.Result of the requested fill mode and of both scenarios."""
     from engine.core.kernel import bar_records, run_records, signal_columns
 
-    bars, said = bar_records(span), signal_columns(signals)
+    bars, columns = bar_records(span), signal_columns(signals)
     cash = [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):
@@ -219,7 +219,7 @@ def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress:
             )
             for s in planned.sleeves
         ]
-        results[mode] = run_records(bars, said, len(span.instruments), rules, planned.request.limits, cash)
+        results[mode] = run_records(bars, columns, len(span.instruments), rules, planned.request.limits, cash)
         progress(0.6 + 0.1 * len(results))
     return results
 
@@ -230,14 +230,14 @@ def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:
     sleeves = []
     for s in planned.sleeves:
         k = span.instruments.index(s.key)
-        known = np.flatnonzero(usable[:, k])
-        mark = float(span.close[known[-1], k]) if known.size else 0.0
+        priced = np.flatnonzero(usable[:, k])
+        mark = float(span.close[priced[-1], k]) if priced.size else 0.0
         sleeves.append(reading.RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark))
     return sleeves
 
 
 def report_of(run: Backtest, loaded: LoadedBars, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
-    """The run as JSON (DESIGN 9), run_id and timing aside."""
+    """The run's report as JSON (DESIGN 9), without run_id and timing."""
     p, request, span = run.plan, run.plan.request, loaded.span
     cash = sum(s.spec.cash for s in p.sleeves)
     figures = metrics(run.close_ms, own.equity, p.timeframe_ms, cash, totals(run, own, cash))
@@ -293,7 +293,7 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
-    """What was simulated on: files, hashes, span (bar opens), and where the bars come from."""
+    """The run's data: files, hashes, range (bar opens), and source of the bars."""
     sources = sorted({s.source for s in p.series.values()})
     return {
         "files": list(p.files),
@@ -322,7 +322,7 @@ def refusals(rows: pl.DataFrame) -> dict[str, int]:
 
 
 def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The leak check as JSON; None: every strategy is a shipped one, held to it by our tests."""
+    """The look-ahead check as JSON; None when every strategy is a shipped one, which tests check."""
     if not found:
         return None
     first = next((f for f in found if not f["clean"]), found[0])
@@ -330,14 +330,16 @@ def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def reader_notes(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
-    """What a reader must know before believing a figure."""
-    said = [f"LEAKS: {f['strategy']} {f['text']}: its figures cannot be believed" for f in leaks if not f["clean"]]
+    """What a reader must know before trusting a figure."""
+    notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if not f["clean"]]
     for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
-        said.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: nothing was entered after it")
+        notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
     if run.round_trips.is_empty():
         rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
-        said.append(f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal")
-    return said
+        notes.append(
+            f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
+        )
+    return notes
 
 
 class _CallableModule(ModuleType):

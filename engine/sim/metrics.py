@@ -1,8 +1,7 @@
-"""What a run's figures mean (DEFINITIONS D6, D18). sim/backtest.py calls it with each bar's equity and the trips.
+"""The metrics of a run (DEFINITIONS D6, D18). sim/backtest.py calls it with each bar's equity and the trips.
 
-Sharpe and Sortino are empyrical's with annualization=365 to the last digits (a test holds them against it); its import
-costs 2 CPU seconds, half of what a whole backtest may take, so the two lines stand here. What is undefined is None,
-with its reason.
+Sharpe and Sortino equal empyrical's with annualization=365 to the last digits (a test compares them); its import costs 2 CPU
+seconds, half of what a whole backtest may take, so the formulas are here. An undefined figure is None, with its reason.
 """
 
 import math
@@ -71,14 +70,14 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
 
 
 class RunFigures:
-    """Named values on their way into the report; a None keeps its reason."""
+    """Collects named figures for the report; a None has its reason in `undefined`."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.undefined: dict[str, str] = {}
 
     def put(self, name: str, value: float | None, reason: str = "") -> None:
-        """Keep `value`; None or a number that is not finite becomes None with `reason`."""
+        """Store `value`; None or a number that is not finite becomes None with `reason`."""
         if value is None or not math.isfinite(value):
             self.values[name], self.undefined[name] = None, reason or "not a finite number"
         else:
@@ -86,9 +85,9 @@ class RunFigures:
 
 
 def daily_equity(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> tuple[Times, Floats]:
-    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days are in it.
+    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days included.
 
-    A first or last part of a day is in the total return and in the drawdown, but is no day of the daily figures.
+    A partial first or last day counts in the total return and the drawdown, not in the daily figures.
     """
     start = int(close_ms[0]) - timeframe_ms
     midnights = np.arange(-(-start // DAY_MS) * DAY_MS, int(close_ms[-1]) + 1, DAY_MS, dtype=np.int64)
@@ -153,7 +152,7 @@ def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     rho = autocorrelation(returns)
     found.put("autocorrelation", rho)
     adjusted = a_day * lo_factor(rho) if abs(rho) > AUTOCORRELATION_MIN else None
-    found.put("sharpe_adjusted", adjusted, f"daily returns are hardly autocorrelated (rho {rho:+.2f})")
+    found.put("sharpe_adjusted", adjusted, f"daily returns are not autocorrelated enough (rho {rho:+.2f})")
 
 
 def sharpe_error(returns: Floats, a_day: float) -> float | None:
@@ -179,6 +178,6 @@ def lo_factor(rho: float, periods: int = DAYS_A_YEAR) -> float:
 
 
 def format_figure(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
-    """A figure for a person: formatted, or why there is none."""
+    """A figure as text: formatted, or a dash with the reason why it is undefined."""
     value = found.get(name)
     return form.format(value) if value is not None else f"- ({found['undefined'].get(name, 'not measured')})"

@@ -1,7 +1,7 @@
 """A run as one page that opens offline: figures, equity and drawdown, round trips, configuration, data stamp.
 
 Called by store/runs.py's callers when a run is kept. Turns the run's JSON, its equity and its round trips into HTML.
-Whatever a person or a strategy file named is escaped; the page's policy runs exactly the two scripts written here (by
+Text from people and strategy files is escaped; the page's policy runs exactly the two scripts written here (by
 their hashes), loads nothing and sends nothing. Serve it under `Content-Security-Policy: sandbox allow-scripts` as well:
 a page cannot sandbox itself.
 """
@@ -74,7 +74,7 @@ def policy(*scripts: str) -> str:
 
 
 def script_safe_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element around it."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -121,7 +121,7 @@ def page_texts(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFra
 
 
 def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where the bars come from, how fills were simulated, what funding was used; what is unusual is loud."""
+    """Labels for the source of the bars, the fill mode and the funding; `loud` marks the unusual ones."""
     source = run["data"]["source"].upper()
     found = [{"text": f"{source} data", "loud": source == "SYNTHETIC"}, {"text": f"fills {run['fills']}", "loud": False}]
     found.append({"text": f"funding {run['funding']}", "loud": run["funding"] != "recorded"})
@@ -131,7 +131,7 @@ def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures that a reader looks for first."""
+    """The key figures."""
     m, s = run["metrics"], run["scenarios"]
     spread = f"optimistic {percent(s['optimistic'])}, {s['ambiguous_bars']:,} ambiguous bars"
     reach = f"95 %: {number(m['sharpe_low'])} to {number(m['sharpe_high'])}" if m["sharpe_low"] is not None else ""
@@ -140,7 +140,7 @@ def tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
         ("Sharpe", number(m["sharpe"]), reach, ""),
         ("Sortino", number(m["sortino"]), "", ""),
         ("Calmar", number(m["calmar"]), "", ""),
-        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at the worst", ""),
+        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at its worst", ""),
         ("Recovery factor", number(m["recovery_factor"]), "", ""),
         ("Round trips", f"{m['trades']:,}", f"{m['open_trades']} still open", ""),
         ("Win rate", percent(m["win_rate"]), "net of all costs", ""),
@@ -237,7 +237,7 @@ def config(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def proof(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the run can be repeated and checked by."""
+    """What it takes to repeat and check the run."""
     data = run["data"]
     rows: Sequence[tuple[str, str]] = [
         ("source", data["source"]),

@@ -1,7 +1,7 @@
-"""Journal rows of a run -> what a person reads: fills, decisions and round trips as polars frames.
+"""Journal rows of a run -> fills, decisions and round trips as polars frames.
 
-Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). What the
-value fields of each kind of row mean is written in core/rows.py. Times are UTC ms: `entry_ms` is the open of the bar in
+Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). The meaning of
+the value fields of each kind of row is in core/rows.py. Times are UTC ms: `entry_ms` is the open of the bar in
 which a trip's first fill happened, `exit_ms` the open of the bar of its last; `close_ms` stays the close of a bar.
 """
 
@@ -21,12 +21,12 @@ COSTS = ("gross", "slippage", "fees", "funding", "net")
 
 
 class RunSleeve(NamedTuple):
-    """What a sleeve's rows do not say about themselves; one a sleeve, in sleeve order."""
+    """What a sleeve's rows do not contain; one per sleeve, in sleeve order."""
 
     name: str
     instrument: str
     lot_size: float  # base units a lot
-    mark: float  # last known close: what an open position is marked at (quote units)
+    mark: float  # last close: the mark of an open position (quote units)
 
 
 def frame_of(rows: Any) -> pl.DataFrame:
@@ -39,17 +39,17 @@ def frame_of(rows: Any) -> pl.DataFrame:
 
 def no_rows() -> pl.DataFrame:
     """A frame of no rows, with every column."""
-    whole = dict.fromkeys((*COLUMNS, "lots"), pl.Int64) | dict.fromkeys(VALUES[1:], pl.Float64)
-    return pl.DataFrame(schema={"n": pl.Int64, **{name: whole[name] for name in (*COLUMNS, *VALUES)}})
+    types = dict.fromkeys((*COLUMNS, "lots"), pl.Int64) | dict.fromkeys(VALUES[1:], pl.Float64)
+    return pl.DataFrame(schema={"n": pl.Int64, **{name: types[name] for name in (*COLUMNS, *VALUES)}})
 
 
 def code_words(column: str, words: Sequence[str]) -> pl.Expr:
-    """The small integer of `column` as its word."""
+    """The codes of `column` as names."""
     return pl.col(column).replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)
 
 
 def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
-    """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the lots held then."""
+    """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the position in lots after it."""
     lots = np.array([sleeve.lot_size for sleeve in sleeves])
     found = rows.filter(pl.col("kind").is_in([state.K_FILL, state.K_FUNDING]))
     fill = pl.col("kind") == state.K_FILL
@@ -63,7 +63,7 @@ def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
 
 
 def fills(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
-    """One line an execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
+    """One row per execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
     found = flows(rows, sleeves).filter(pl.col("kind") == state.K_FILL)
     units = pl.col("lots") * pl.col("lot_size")
     return found.select(
@@ -147,7 +147,7 @@ def average(which: pl.Expr) -> pl.Expr:
 
 
 def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
-    """Summed flows of each trip -> the columns people read."""
+    """Summed flows of each trip -> the public columns."""
     marks = np.array([sleeve.mark for sleeve in sleeves])[table["sleeve"].to_numpy()]
     instruments = {n: sleeve.instrument for n, sleeve in enumerate(sleeves)}
     is_open = pl.col("held") != 0
@@ -180,7 +180,7 @@ def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms
 
 
 def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
-    """What was decided at each close that has something to tell, with the size and every cap where one was computed.
+    """The decision at each close that has one, with the size and every cap where one was computed.
 
     lots_before is signed; protective and target are the first layer's levels afterwards (null: none); caps in base.
     """
@@ -201,7 +201,7 @@ def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     found = rows.filter(pl.col("kind") == state.K_DECISION)
     found = found.join(sizes, on=keys, how="left", maintain_order="left")
     found = found.join(caps, on=keys, how="left", maintain_order="left")
-    told = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
+    added = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
     refused, left = pl.col("code") == state.REFUSED, pl.col("code") == state.EXIT
     return found.select(
         "n",
@@ -218,7 +218,7 @@ def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
         "equity",
         pl.when(pl.col("a") > 0).then(pl.col("a")).alias("protective"),
         pl.when(pl.col("b") > 0).then(pl.col("b")).alias("target"),
-        *told,
+        *added,
     )
 
 
@@ -236,7 +236,7 @@ def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
 
 
 def attribution(table: pl.DataFrame, by: str = "sleeve") -> list[dict[str, Any]]:
-    """Where the money came from: costs summed over the trips by a column ("sleeve", "reason", "side", ...)."""
+    """P&L attribution: costs summed over the trips by a column ("sleeve", "reason", "side", ...)."""
     sums = [pl.col(name).sum() for name in COSTS]
     return table.group_by(by, maintain_order=True).agg(pl.len().alias("trips"), *sums).to_dicts()
 

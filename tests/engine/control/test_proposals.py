@@ -102,8 +102,8 @@ def test_evidence_is_demanded_and_held_against_the_change(desk: Engine, home: Pa
         ([], "base run is missing"),
         (good[:1], "changed run is missing"),
         ([*good, good[1]], "changed run is missing"),
-        ([good[0], {"role": "changed", "run_id": "r-20231114-ffffffff"}], "there is no run"),
-        ([good[0], {"role": "changed", "run_id": "../../etc"}], "is no run id"),
+        ([good[0], {"role": "changed", "run_id": "r-20231114-ffffffff"}], "no run r-20231114-ffffffff"),
+        ([good[0], {"role": "changed", "run_id": "../../etc"}], "is not a valid run id"),
         ([good[0], {"role": "changed", "run_id": good[0]["run_id"]}], "its stop_atr differs"),
         ([{"role": "base", "run_id": good[1]["run_id"]}, good[1]], "its stop_atr differs"),
     ]:

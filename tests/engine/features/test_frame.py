@@ -89,7 +89,7 @@ def test_a_prefix_shares_no_value() -> None:
 
 def test_an_unknown_feature_names_the_catalog() -> None:
     """A typing error is answered with what there is."""
-    with pytest.raises(AttributeError, match="no feature 'smaa'; there are sma, ema"):
+    with pytest.raises(AttributeError, match="no feature 'smaa'; available: sma, ema"):
         frame_of().smaa(5)
 
 

@@ -253,8 +253,8 @@ def test_a_broken_strategy_is_one_clear_line(catalog, tmp_path, kind):
         ({"params": {"stop_atrs": 3}}, "did you mean stop_atr"),
         ({"params": {"stop_atr": 99}}, "out of bounds"),
         ({"params": {"stop_atr": "many"}}, "not a number"),
-        ({"from_": "2025-02-01", "to": "2025-01-01"}, "ends before it begins"),
-        ({"from_": "yesterdayish"}, "is no date"),
+        ({"from_": "2025-02-01", "to": "2025-01-01"}, "reversed dates"),
+        ({"from_": "yesterdayish"}, "not a valid date"),
         ({"fills": "dreamy"}, "unknown fills"),
         ({"funding": "assume=x"}, "unknown funding"),
         ({"cash": -1.0}, "out of bounds"),
@@ -270,7 +270,7 @@ def test_words_that_are_off_are_one_clear_line(catalog, wrong, said):
 
 def test_a_span_without_bars_says_what_there_is(catalog):
     """Dates outside the file are no empty success."""
-    with pytest.raises(DataError, match=r"no bars between .* there is 2025-01-01"):
+    with pytest.raises(DataError, match=r"no bars between .* available: 2025-01-01"):
         backtest("trend", "BTC-USDT", catalog=catalog, from_="2026-05-01")
 
 

@@ -84,7 +84,7 @@ def test_a_journal_cut_before_what_was_verified_is_seen(folder: Path, sqlite: En
     (folder / "desk.jsonl").write_bytes(b"".join(lines[:10]))
     report = verify_since(folder, sqlite)["desk"]
     assert not report.ok
-    assert "the verification of 2027-01-15 08:00Z has seen d-20" in report.reason
+    assert "the verification of 2027-01-15 08:00Z recorded d-20" in report.reason
 
 
 def test_a_journal_cut_behind_what_was_verified_is_told_by_the_other(folder: Path, sqlite: Engine) -> None:
@@ -92,7 +92,7 @@ def test_a_journal_cut_behind_what_was_verified_is_told_by_the_other(folder: Pat
     (folder / "desk.jsonl").write_bytes(b"".join(lines_of(folder)[:22]))
     report = verify_since(folder, sqlite)["desk"]
     assert (report.ok, report.line) == (False, 23)
-    assert "has seen d-30" in report.reason
+    assert "recorded d-30" in report.reason
 
 
 def hand_over(engine: Engine, day: str, **heads: Any) -> None:
@@ -121,7 +121,7 @@ def test_a_chain_shorter_than_a_handover_has_said_is_a_finding(folder: Path, sql
             session.delete(session.get(VerifiedPrefix, known))
     report = report_of(folder, sqlite, quick)
     assert (report.ok, report.line) == (False, 27)
-    assert "4 records are missing at the end: the handover of 2026-11-20 has seen d-30" in report.reason
+    assert "4 records are missing at the end: the handover of 2026-11-20 recorded d-30" in report.reason
 
 
 @pytest.mark.parametrize("seq", [12, 27])
@@ -131,7 +131,7 @@ def test_a_handover_that_saw_another_record_is_a_finding(folder: Path, sqlite: E
     hand_over(sqlite, "2026-11-20", desk={"seq": seq, "id": f"d-{seq}", "hash": "f" * 64})
     report = report_of(folder, sqlite, quick)
     assert (report.ok, report.line) == (False, seq)
-    assert f"the handover of 2026-11-20 has seen another d-{seq}: the journal was written anew" in report.reason
+    assert f"the handover of 2026-11-20 recorded another d-{seq}: the journal was rewritten" in report.reason
 
 
 def test_a_journal_written_anew_with_its_anchor_is_not_the_one_that_was_verified(folder: Path, sqlite: Engine) -> None:
@@ -146,7 +146,7 @@ def test_a_journal_written_anew_with_its_anchor_is_not_the_one_that_was_verified
         note_head(sqlite, name, verify(folder / f"{name}.jsonl").head, NOW)
     for found in (verify_since(folder, sqlite)["desk"], verify_home(folder, sqlite)["desk"]):
         assert not found.ok
-        assert "the verification of 2027-01-15 08:00Z has seen another d-20: the journal was written anew" in found.reason
+        assert "the verification of 2027-01-15 08:00Z recorded another d-20: the journal was rewritten" in found.reason
 
 
 def test_a_memory_that_was_damaged_costs_time_and_nothing_else(folder: Path, sqlite: Engine) -> None:

@@ -122,7 +122,7 @@ def test_a_run_being_written_by_a_living_process_is_left_alone(runs):
 @pytest.mark.parametrize("run_id", ["../../etc", "r-1", "", "r-20250314-1a2b3c4d/../x"])
 def test_an_id_is_never_a_path(runs, run_id):
     """What is no id is refused before any file is looked at."""
-    with pytest.raises(BadInput, match="no run id"):
+    with pytest.raises(BadInput, match="not a valid run id"):
         runs.load(run_id)
 
 

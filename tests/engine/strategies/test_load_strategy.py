@@ -60,7 +60,7 @@ def test_an_unknown_name_lists_what_there_is(own_home) -> None:
     put(own_home, GOOD)
     with pytest.raises(BadInput, match="unknown strategy 'trnd' - did you mean trend"):
         load_strategy("trnd")
-    with pytest.raises(BadInput, match=r"there are trend, reversion, cross, mine; your own go into .*strategies"):
+    with pytest.raises(BadInput, match=r"available: trend, reversion, cross, mine; your own go into .*strategies"):
         load_strategy("zzz")
 
 
@@ -96,7 +96,7 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         ("", "lacks NAME, FEATURES, Params, signals"),
         (GOOD.replace("def signals", "def signal"), "lacks signals"),
         (GOOD.replace('NAME = "mine"', 'NAME = "other"'), "says NAME = 'other'"),
-        (GOOD.replace('("sma",)', '("sma", "macd")'), "no feature 'macd' - there are sma"),
+        (GOOD.replace('("sma",)', '("sma", "macd")'), "no feature 'macd' - available: sma"),
         (GOOD.replace('("sma",)', '"sma"'), "FEATURES is not a tuple of names"),
         (GOOD.replace('("sma",)', "7"), "FEATURES is not a tuple of names"),
         (GOOD.replace("class Params(StrategyParams)", "class Params"), "Params is not a StrategyParams"),
