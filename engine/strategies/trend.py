@@ -25,7 +25,7 @@ class Params(StrategyParams):
 
     fast_bars: int = knob(40, 5, 400, "bars", None, "window of the fast average")
     slow_bars: int = knob(200, 10, 2000, "bars", None, "window of the slow average")
-    band_atr: float = knob(0.5, 0.0, 10.0, "ATR", None, "spread of the averages below which there is no signal")
+    band_atr: float = knob(0.5, 0.0, 10.0, "ATR", None, "smallest spread of the averages that gives a signal")
 
     @model_validator(mode="after")
     def fast_is_faster(self) -> Self:

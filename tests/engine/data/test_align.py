@@ -180,7 +180,10 @@ def test_a_span_is_cut_and_what_is_not_there_is_said() -> None:
     market = one(bars(), rates(range(0, 25, 8)), from_ms=START + STEP, to_ms=START + 10 * STEP)
     assert market.close_ms.size == 9
     wide = one(bars(), rates(range(0, 25, 8)), from_ms=START - 10 * STEP, to_ms=START + 500 * STEP)
-    assert [note.split(",")[0] for note in wide.notes[:2]] == ["requested from 2024-12-31 21:30", "requested to 2025-01-06 05:00"]
+    assert [note.split(";")[0] for note in wide.notes[:2]] == [
+        "requested from 2024-12-31 21:30Z",
+        "requested to 2025-01-06 05:00Z",
+    ]
 
 
 def test_reversed_dates_and_an_empty_span_are_one_line() -> None:

@@ -135,7 +135,11 @@ BAD = [
     ("x.csv", b"hello\nworld\n", "no columns"),
     ("x.csv", b"\xff\xfe\x00", "cannot be read"),
     ("x.csv", b"ts,open,high,low,close,volume\n1735689600000,1,2,1,x,3\n", "row 0 of column close is not a number: 'x'"),
-    ("x.csv", b"date,open,high,low,close,volume\n2025-01-01,1,2,1,1,3\nyesterday,1,2,1,1,3\n", "row 1 of column date is not a time"),
+    (
+        "x.csv",
+        b"date,open,high,low,close,volume\n2025-01-01,1,2,1,1,3\nyesterday,1,2,1,1,3\n",
+        "row 1 of column date is not a time",
+    ),
     ("x.csv", b"ts,open,high,low,close,volume\n1735689600,1,2,1,1,3\n1735690500000,1,2,1,1,3\n", "mixes units"),
     ("x.csv", b"ts,open,high,low,close,volume\n12,1,2,1,1,3\n", "not a time since 1970"),
     ("x.csv", b"a,b,c\n1,2,3\n", "no readable time column"),

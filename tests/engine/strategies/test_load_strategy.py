@@ -82,7 +82,7 @@ def test_a_file_name_that_is_no_name_is_told(own_home) -> None:
 def test_a_shipped_name_cannot_be_taken(own_home) -> None:
     """Whose `trend` would it be? Neither: it is refused until the file is renamed."""
     put(own_home, GOOD.replace('"mine"', '"trend"'), "trend")
-    with pytest.raises(BadInput, match="takes the name of the shipped strategy trend - rename"):
+    with pytest.raises(BadInput, match="has the name of the shipped strategy trend - rename"):
         load_strategy("trend")
 
 
@@ -101,7 +101,7 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         (GOOD.replace('("sma",)', "7"), "FEATURES is not a tuple of names"),
         (GOOD.replace("class Params(StrategyParams)", "class Params"), "Params is not a StrategyParams"),
         (GOOD + "\nsignals = 5\n", "signals is not a function"),
-        (GOOD.replace("knob(20, 2", "knob(1, 2"), "its defaults do not fit: mine: window = 1 is out of bounds"),
+        (GOOD.replace("knob(20, 2", "knob(1, 2"), "invalid defaults: mine: window = 1 is out of bounds"),
     ],
 )
 def test_a_file_that_is_off_is_told_in_one_line(own_home, text, said) -> None:
