@@ -204,19 +204,19 @@ def _to_ms(column: pl.Series, name: str, path: Path, notes: list[str]) -> pl.Ser
 def _from_text(text: pl.Series, name: str, notes: list[str]) -> pl.Series:
     """Times as text -> Int64 ms (null where unreadable); with its time zone if any, else UTC."""
     best = pl.Series(name, [None] * text.len(), dtype=pl.Int64)
-    plain = text.str.replace("T", " ", literal=True).str.replace(r"(\d\d)-([AP]M)$", "$1:00 $2")
-    zoned = plain.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
+    iso = text.str.replace("T", " ", literal=True).str.replace(r"(\d\d)-([AP]M)$", "$1:00 $2")
+    zoned = iso.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
     if zoned:
-        fixed = plain.str.replace(r"Z$", "+0000").str.replace(r"([+-]\d\d):(\d\d)$", "$1$2").str.replace(" +", "+", literal=True)
+        fixed = iso.str.replace(r"Z$", "+0000").str.replace(r"([+-]\d\d):(\d\d)$", "$1$2").str.replace(" +", "+", literal=True)
         for form in ("%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M%z"):
             read = fixed.str.to_datetime(form, time_unit="ms", strict=False, time_zone="UTC").to_physical()
             best = read if read.null_count() < best.null_count() else best
         return best
     for form in FORMATS:
         if "%H" in form or "%I" in form:
-            read = plain.str.to_datetime(form, time_unit="ms", strict=False).to_physical()
+            read = iso.str.to_datetime(form, time_unit="ms", strict=False).to_physical()
         else:
-            read = plain.str.to_date(form, strict=False).cast(pl.Datetime("ms")).to_physical()
+            read = iso.str.to_date(form, strict=False).cast(pl.Datetime("ms")).to_physical()
         best = read if read.null_count() < best.null_count() else best
     notes.append(f"times in {name} have no time zone, read as UTC")
     return best

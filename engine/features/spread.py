@@ -57,8 +57,8 @@ def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars
     day = day_bars(timeframe_ms)
     share = ta().ATR(high, low, close, atr_bars) / close
     median = empty(len(close))
-    known = pl.Series(share[atr_bars:])
-    median[atr_bars:] = known.rolling_median(window_size=MEDIAN_DAYS * day, min_samples=day).to_numpy()
+    shares = pl.Series(share[atr_bars:])
+    median[atr_bars:] = shares.rolling_median(window_size=MEDIAN_DAYS * day, min_samples=day).to_numpy()
     out = empty(len(close))
     np.divide(share, median, out=out, where=median > 0.0)
     return np.maximum(out, 1.0, out=out)
