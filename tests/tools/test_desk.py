@@ -160,7 +160,7 @@ def test_a_running_worker_is_seen_without_touching_its_lock(ctx: Any) -> None:
     beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 1000, "phase": "waiting", "note": "the bars end here"}))
     assert "waiting: the bars end here" in str(call(ctx, "health", {}).table)
     beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 40_000, "phase": "running"}))
-    assert "nothing for 40 s" in call(ctx, "health", {}).text
+    assert "no heartbeat for 40 s" in call(ctx, "health", {}).text
     beat.write_text("not json")
     assert "worker" in call(ctx, "health", {}).data["wrong"]
     journal.close()
