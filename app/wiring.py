@@ -47,7 +47,7 @@ class Wiring:
     @cached_property
     def source(self) -> str:
         """What kind of bars the desk walks: as its journal says, else as the home was opened with."""
-        source = window.beginning(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
+        source = window.start_of(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
         return str(source or "no")
 
     @property

@@ -39,7 +39,7 @@ from engine.errors import DataError
 from engine.store.anchors import note_head
 from engine.store.chain import Event
 from engine.store.journal import Journal, read, verify
-from engine.watch.flows import renew
+from engine.watch.flows import refresh_day_sums
 from tests.fakes.model_server import ModelServer, Say, _Answering
 
 DAY_MS, A_DAY, YEAR = 86_400_000, 10_000, 3_650_000  # of a busy desk: events a day and a year
@@ -350,7 +350,7 @@ def long_journal(folder: Path, table: Table, console: Console) -> None:
     walked(environment, folder / "worker.log")
     home = open_home()
     events, size, took = grown(home, EVENTS)
-    renew(home.path)  # as the supervisor does every hour
+    refresh_day_sums(home.path)  # as the supervisor does every hour
     table.title = f"{table.title}; turns with {events:,} events ({size:.2f} GB, {events / YEAR:.0%} of a year at {A_DAY:,} a day)"
     console.print(f"wrote and verified that journal: {events:,} events, {size:.2f} GB, written in {took:.0f} s")
     with api(environment, folder / "api.log") as clients:

@@ -1,6 +1,6 @@
-"""Units of time and the one way to print it. Used everywhere: the core declares the units, this module spells them.
+"""Units of time and the one way to print it. Used everywhere; the core declares the units.
 
-Times are UTC milliseconds (`*_ms`). `utc` is how every screen, answer, message and error writes one.
+Times are UTC milliseconds (`*_ms`). Every screen, answer, message and error writes them with `utc`.
 """
 
 import re
@@ -16,7 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timeframe_ms(text: str) -> int:
-    """`15m` -> 900000. Raises BadInput for anything that is not a number with m, h, d or w."""
+    """`15m` -> 900000. Raises BadInput for anything but a number with m, h, d or w."""
     if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
         raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m, 1h, 4h or 1d")
     return int(text[:-1]) * UNITS_MS[text[-1]]

@@ -1,12 +1,12 @@
-"""Every error Nightdesk raises on purpose. One `except DeskError` at a door turns any of them into one clear line.
+"""Every error Nightdesk raises on purpose. One `except DeskError` at an entry point turns any of them into one clear line.
 
     DeskError                     what, where and what to do; never a traceback for a person
-    ├── BadInput                  a person's words are off: unknown name, out of bounds, reversed dates
+    ├── BadInput                  invalid input: unknown name, out of bounds, reversed dates
     ├── DataError                 a file or a feed is broken, dirty, missing, or changed since it was read
     ├── StrategyError             a strategy raised, returned the wrong length, NaN or infinite values, or never ended
-    ├── Refused                   a rule of the desk says no: authority, stale or expired proposal, latch, limit
-    ├── Busy                      somebody else holds it: a second worker, a locked home (recoverable)
-    ├── JournalBroken             a chain that does not verify, or a record that cannot be read
+    ├── Refused                   a rule of the desk refuses: authority, stale or expired proposal, latch, limit
+    ├── Busy                      held by another process: a second worker, a locked home (recoverable)
+    ├── JournalBroken             a hash chain that does not verify, or an unreadable record
     └── SubmitUnknown             a venue did not answer: never retried, only reconciled
 
 Expected outcomes (no data, refused by a guardrail) are values, not exceptions. A programmer's error is an
@@ -15,7 +15,7 @@ assert that halts.
 
 
 class DeskError(Exception):
-    """Something a person can act on: `hint` says what to do, `recoverable` that trying again may help."""
+    """Something a person can act on: `hint` says what to do, `recoverable` that a retry may help."""
 
     recoverable = False
 
@@ -25,7 +25,7 @@ class DeskError(Exception):
 
 
 class BadInput(DeskError):
-    """A person's words are off."""
+    """Invalid input from a person or a model."""
 
 
 class DataError(DeskError):
@@ -37,11 +37,11 @@ class StrategyError(DeskError):
 
 
 class Refused(DeskError):
-    """A rule of the desk says no."""
+    """A rule of the desk refuses."""
 
 
 class Busy(DeskError):
-    """Somebody else holds it."""
+    """Held by another process or thread."""
 
     recoverable = True
 

@@ -74,14 +74,14 @@ class RunbookArgs(Args):
 def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, what became of
     its messages, which runbook."""
-    from engine.watch.incidents import deliveries_of, get, listed, view
+    from engine.watch.alert_rows import deliveries_of, get, list_alerts, view
 
     if args.alert_id:
         bare = args.alert_id.strip().lower()
         rows = [get(ctx.engine, f"al-{bare}" if bare.isdigit() else bare)]
         of = "Asked for"
     else:
-        found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
+        found = [list_alerts(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
         low, high = stretch(args, ctx.now_ms)
         rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
         of = f"Alerts between {utc(low)} and {utc(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
@@ -245,7 +245,7 @@ def page_of(kind: str) -> str:
 
 def page_for(ctx: ToolContext, about: str) -> str | None:
     """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing fits."""
-    from engine.watch.incidents import get
+    from engine.watch.alert_rows import get
     from engine.watch.observation import RUNBOOKS
 
     low = about.strip().lower()
@@ -263,9 +263,9 @@ def page_for(ctx: ToolContext, about: str) -> str | None:
 def of_event(ctx: ToolContext, event_id: str) -> str | None:
     """The page for a journal event: of the alert that names it, else of its kind. BadInput for no such event."""
     from engine.store.journal import find
-    from engine.watch.incidents import listed
+    from engine.watch.alert_rows import list_alerts
 
-    named = next((row for row in listed(ctx.engine, None, LOOKED_AT) if row.event == event_id), None)
+    named = next((row for row in list_alerts(ctx.engine, None, LOOKED_AT) if row.event == event_id), None)
     if named is not None:
         return page_of(named.kind)
     event = find(ctx.home / "journal" / f"{'people' if event_id.startswith('p-') else 'desk'}.jsonl", event_id)

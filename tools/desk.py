@@ -93,9 +93,9 @@ def last_mark(ctx: ToolContext) -> Event | None:
 
 def stamp(ctx: ToolContext, mark: Event) -> str:
     """What kind of data the desk walks: ` (REPLAYED, recorded bars)`."""
-    from engine.watch.window import beginning, journal_of
+    from engine.watch.window import journal_of, start_of
 
-    source = beginning(journal_of(ctx.home)).get("source")
+    source = start_of(journal_of(ctx.home)).get("source")
     found = [clean(mark.body["stamp"], 40)] if mark.body.get("stamp") else []
     found += [f"{clean(source, 40)} bars"] if source else []
     return f" ({', '.join(found)})" if found else ""
@@ -175,10 +175,10 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
 def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Check everything that must hold before a halt can be released: both journals verified from end to end, state
     rebuilt from them, worker alive."""
-    from engine.watch.health import checks, folded, looked_at
+    from engine.watch.health import checks, journal_fold, run_check
 
-    found = checks(ctx.home, ctx.engine, ctx.now_ms, whole=True)
-    return _looked(ctx, [*found, looked_at("fold", lambda: folded(ctx.home))], "h")
+    found = checks(ctx.home, ctx.engine, ctx.now_ms, full=True)
+    return _looked(ctx, [*found, run_check("fold", lambda: journal_fold(ctx.home))], "h")
 
 
 def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
@@ -210,17 +210,17 @@ def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     """Where the P&L comes from: by sleeve, split in price P&L, fees, funding and slippage, summing to the equity change
     to the cent."""
-    from engine.watch.attribution import PARTS, of_window
+    from engine.watch.attribution import PARTS, pnl_of_window
     from engine.watch.window import first_mark, journal_of
 
     first = first_mark(journal_of(ctx.home))
     if first is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
-    span = of_window(ctx.home, low, high)
+    span = pnl_of_window(ctx.home, low, high)
     if span is None:
         return no_data(f"no bar was decided on between {utc(low)} and {utc(high)}")
-    made, evidence = span.made, (Evidence("event", span.start.id), Evidence("event", span.end.id))
+    made, evidence = span.attribution, (Evidence("event", span.start.id), Evidence("event", span.end.id))
     facts: list[Fact] = []
     rows = []
     for share in (*made.shares, made.desk):

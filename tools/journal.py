@@ -70,7 +70,7 @@ class ExplainArgs(Args):
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time: fills, refused decisions, breakers, halts, configurations adopted, with
     event ids."""
-    from engine.watch.window import journal_of, lines, mark_at
+    from engine.watch.window import journal_of, mark_at, raw_lines
 
     if ctx.desk_ms is None:
         return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
@@ -78,7 +78,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
     worth, found = worth_reading(wanted), list[Stretch]()
-    for stretch in stretches(lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
+    for stretch in stretches(raw_lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
         found.append(stretch)
         if len(found) > READ_MAX:
             raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")

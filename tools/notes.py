@@ -64,7 +64,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     """Leave a note in the inbox with its evidence; it becomes memory when a person promotes it. Must be the last
     call of a turn."""
     from engine.store.db import write
-    from engine.store.tables import Note
+    from engine.store.tables import InboxNote
     from tools.common.ids import require_known
 
     require_known(ctx, args.evidence)
@@ -85,7 +85,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
         )
         path = f"{INBOX}/{identity}"
         session.add(
-            Note(
+            InboxNote(
                 id=identity,
                 role=ctx.role,
                 thread=ctx.thread,
@@ -107,14 +107,14 @@ def _require_room(session: object, ctx: ToolContext) -> int:
     """Raise Refused when the day's notes or the inbox are used up; returns the number of the next note."""
     from sqlmodel import Session, col, func, select
 
-    from engine.store.tables import Note
+    from engine.store.tables import InboxNote
 
     assert isinstance(session, Session)  # noqa: S101 - db.write gives one
     since = ctx.now_ms - ctx.now_ms % DAY_MS
-    today = session.exec(select(func.count()).select_from(Note).where(col(Note.created_ms) >= since)).one()
+    today = session.exec(select(func.count()).select_from(InboxNote).where(col(InboxNote.created_ms) >= since)).one()
     if today >= NOTES_DAY_MAX:
         raise Refused(f"{today} notes were left today; the limit is {NOTES_DAY_MAX} a day", "read and sort the inbox first")
-    waiting = session.exec(select(func.count()).select_from(Note).where(col(Note.state) == "inbox")).one()
+    waiting = session.exec(select(func.count()).select_from(InboxNote).where(col(InboxNote.state) == "inbox")).one()
     if waiting >= INBOX_MAX:
         raise Refused(f"the inbox holds {waiting} notes that nobody has looked at", "a person should go through it")
     return int(today) + 1

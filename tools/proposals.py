@@ -57,11 +57,11 @@ class ProposePauseArgs(Args):
 @tool("proposals", Effect.READ)
 def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     """Read proposals: diff, direction, evidence, state, expiry."""
-    from engine.control.proposals import get, listed, view
+    from engine.control.proposals import get, list_proposals, view
 
     if args.proposal_id:
         return _card(ctx, view(get(ctx.engine, args.proposal_id)))
-    found = [view(row) for row in listed(ctx.engine, ctx.now_ms, args.state, limit=20)]
+    found = [view(row) for row in list_proposals(ctx.engine, ctx.now_ms, args.state, limit=20)]
     if not found:
         return no_data(f"there is no {args.state or ''} proposal".replace("  ", " "))
     rows = tuple(

@@ -17,7 +17,7 @@ from app.notify.deliveries import acknowledge
 from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover
-from engine.watch.incidents import view
+from engine.watch.alert_rows import view
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"

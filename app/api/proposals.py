@@ -28,7 +28,7 @@ State = Literal["pending", "applied", "rejected", "expired", "stale", "supersede
 def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=1, le=200)) -> m.Cards:
     """Proposals as cards, newest first."""
     now = now_ms()
-    return m.Cards(items=[said(at, row, now) for row in proposals.listed(at.engine, now, state, limit)])
+    return m.Cards(items=[said(at, row, now) for row in proposals.list_proposals(at.engine, now, state, limit)])
 
 
 @router.post("/proposals/rollback")

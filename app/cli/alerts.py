@@ -29,12 +29,12 @@ def list_alerts(
     """Alerts, newest first, with what became of their messages."""
     from app.home.home import open_home
     from engine.errors import BadInput
-    from engine.watch.incidents import STATES, deliveries_of, listed, view
+    from engine.watch.alert_rows import STATES, deliveries_of, list_alerts, view
 
     if state and state not in STATES:
         raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
     home = open_home()
-    items = [view(row, deliveries_of(home.engine, row.id)) for row in listed(home.engine, state or None, limit)]
+    items = [view(row, deliveries_of(home.engine, row.id)) for row in list_alerts(home.engine, state or None, limit)]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)) or "No alerts.")
 
 
@@ -53,7 +53,7 @@ def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as
     from app.home.home import open_home
     from app.notify.deliveries import acknowledge
     from app.people.identity import identify, os_user
-    from engine.watch.incidents import view
+    from engine.watch.alert_rows import view
 
     home = open_home()
     actor = identify(home.path, as_name or os_user(), "cli")

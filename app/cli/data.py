@@ -15,8 +15,8 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
-    from engine.data.files import Raw
-    from engine.data.finding import Finding
+    from engine.data.files import RawFile
+    from engine.data.issues import DataIssue
 
 group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
 
@@ -50,7 +50,7 @@ def check_file(
 ) -> None:
     """Look for dirt. Errors make the exit code 1; warnings (a crash, a short outage) do not. Nothing is changed."""
     from engine.data.files import read_any
-    from engine.data.finding import as_json as findings_json
+    from engine.data.issues import as_json as findings_json
 
     raw = read_any(_path(file))
     other = read_any(_path(against)) if against else None
@@ -67,7 +67,7 @@ def check_file(
         "errors": bad,
         "warnings": len(found) - bad,
         "findings": findings_json(found),
-        "notes": list(raw.said),
+        "notes": list(raw.notes),
     }
     out.emit(body, as_json=as_json, text=lambda: _report(body))
     if bad:
@@ -143,11 +143,11 @@ def _path(text: str) -> Path:
     return found[0] if found else path
 
 
-def _judge(raw: "Raw") -> list["Finding"]:
+def _judge(raw: "RawFile") -> list["DataIssue"]:
     """Findings of one file, by its kind; a table of several coins coin by coin, with rows of the whole table."""
     import polars as pl
 
-    from engine.data.checks import Finding
+    from engine.data.issues import DataIssue
 
     if not raw.group:
         return _judge_one(raw, raw.frame)
@@ -156,13 +156,13 @@ def _judge(raw: "Raw") -> list["Finding"]:
     for (coin,), part in numbered.group_by(raw.group, maintain_order=True):
         rows = part["row"].to_list()
         for f in _judge_one(raw, part.drop("row", raw.group)):
-            found.append(Finding(f.rule, f.severity, tuple(rows[r] for r in f.rows), f"{coin}: {f.text}"))
+            found.append(DataIssue(f.rule, f.severity, tuple(rows[r] for r in f.rows), f"{coin}: {f.text}"))
     if not found and raw.frame.select(pl.len()).item() == 0:
         raise BadInput(f"{raw.path} has no rows", "get it again")
     return found
 
 
-def _judge_one(raw: "Raw", frame: Any) -> list["Finding"]:
+def _judge_one(raw: "RawFile", frame: Any) -> list["DataIssue"]:
     """Findings of one instrument's rows."""
     import time
 
@@ -181,16 +181,16 @@ def _judge_one(raw: "Raw", frame: Any) -> list["Finding"]:
     return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000)
 
 
-def _compare(raw: "Raw", other: "Raw") -> list["Finding"]:
+def _compare(raw: "RawFile", other: "RawFile") -> list["DataIssue"]:
     """Findings of two sources: bars with bars (or marks); whether both claim one market is read from their names."""
-    from engine.data.checks import against
+    from engine.data.compare_sources import compare_sources
 
     for one in (raw, other):
         if one.kind not in ("bars", "marks") or not one.timeframe_ms or one.group:
             raise BadInput(f"{one.path} holds {one.kind}, and --against compares bars", "give two files of bars")
     mine, theirs = raw.named, other.named
     same = raw.kind == other.kind and all(not a or not b or a == b for a, b in zip(mine[:3], theirs[:3], strict=True))
-    return against(raw.frame, other.frame, same, (raw.timeframe_ms, other.timeframe_ms))
+    return compare_sources(raw.frame, other.frame, same, (raw.timeframe_ms, other.timeframe_ms))
 
 
 def _item(s: Any) -> dict[str, Any]:

@@ -126,12 +126,14 @@ def doctor(
 def looks(home: Any) -> list[Finding]:
     """Home, database, configuration and bars."""
     from engine.control.config import active
+    from engine.control.limits import retired_in
 
     version, config = active(home.engine)
     return [
         Finding("home", "ok", f"{home.path} is writable"),  # opening it has written
         Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
         Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        *[Finding("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
         bars(home, config),
         answering(home),
     ]
@@ -181,7 +183,7 @@ def of_health(home: Any) -> list[Finding]:
     from engine.watch.window import journal_of, mark_at
 
     mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
-    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
+    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, full=True)]
     begun = mark is not None
     rests = not begun or beat.get("phase") == "stopped"
     holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())

@@ -44,13 +44,13 @@ def list_proposals(
 ) -> None:
     """All proposals, newest first."""
     from app.home.home import open_home
-    from engine.control.proposals import STATES, listed, view
+    from engine.control.proposals import STATES, list_proposals, view
     from engine.errors import BadInput
 
     if state and state not in STATES:
         raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
     home, now_ms = open_home(), now()
-    items = [view(row) for row in listed(home.engine, now_ms, state or None)]
+    items = [view(row) for row in list_proposals(home.engine, now_ms, state or None)]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
 
 

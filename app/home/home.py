@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from app.home import desk_template
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
-from engine.control.config import DeskConfig, checked, write_first
+from engine.control.config import DeskConfig, validated, write_first
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, Busy, DeskError
 from engine.store.db import migrate, open_db
@@ -118,7 +118,7 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     engine = open_db(settings.database())
     if migrate(engine) or _unconfigured(engine):
         try:
-            config = checked(DeskConfig(sleeves=desk.sleeves), settings.home / "strategies")
+            config = validated(DeskConfig(sleeves=desk.sleeves), settings.home / "strategies")
         except DeskError as error:
             raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
         write_first(engine, config, now_ms, "desk.toml at the first start")

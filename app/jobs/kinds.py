@@ -17,7 +17,7 @@ from typing import Any
 
 from app.home.home import Home
 from engine.errors import BadInput, DataError, StrategyError
-from engine.sim.request import CASH, Plan, Request, Spec, moment, plan, request_of
+from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan, request_of
 from engine.store.runs import Runs
 
 Progress = Callable[[float], None]
@@ -50,7 +50,7 @@ def request_from(home: Home, args: Mapping[str, Any]) -> Request:
         raise BadInput(f"unknown argument {unknown[0]!r}", f"there are {', '.join(ARGS)}")
     given = {key: value for key, value in args.items() if value is not None}
     timeframe = given.get("timeframe", "15m")
-    sleeves = given.get("sleeves") or [{k: given[k] for k in Spec._fields if k in given}]
+    sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
     specs = tuple(spec_of(home, sleeve, timeframe) for sleeve in sleeves)
     limits = home.desk.limits
     return Request(
@@ -65,15 +65,19 @@ def request_from(home: Home, args: Mapping[str, Any]) -> Request:
     )
 
 
-def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> Spec:
+def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveRequest:
     """One sleeve from plain words; a venue that is not named is the one that has the bars."""
     for needed in ("strategy", "symbol"):
         if not given.get(needed):
             raise BadInput(f"no {needed}", f"name a {needed}")
     try:
-        spec = Spec(**{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))})
+        spec = SleeveRequest(
+            **{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))}
+        )
     except (TypeError, ValueError) as error:
-        raise BadInput(f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(Spec._fields)}") from error
+        raise BadInput(
+            f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(SleeveRequest._fields)}"
+        ) from error
     venue = spec.venue or venue_of(home, spec, timeframe)
     if venue == "synthetic":
         from app.home.synthetic import ensure_market
@@ -82,7 +86,7 @@ def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> Spec:
     return spec._replace(venue=venue)
 
 
-def venue_of(home: Home, spec: Spec, timeframe: str) -> str:
+def venue_of(home: Home, spec: SleeveRequest, timeframe: str) -> str:
     """binance where its bars are there, else the only venue that has them, else the one this desk was opened with."""
     found = {
         s.venue

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.errors import BadInput, DeskError
 
 if TYPE_CHECKING:
-    from engine.data.files import Raw
-    from engine.data.finding import Finding
+    from engine.data.files import RawFile
+    from engine.data.issues import DataIssue
 
 
 class Wanted(NamedTuple):
@@ -38,7 +38,7 @@ def files_under(path: Path) -> list[Path]:
     return found
 
 
-def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]]) -> dict[str, Any]:
+def import_file(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataIssue"]]) -> dict[str, Any]:
     """Import one file; the outcome as JSON: imported, path or why, findings, notes."""
     item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
     try:
@@ -48,17 +48,17 @@ def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Findi
     return item
 
 
-def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
+def _import(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataIssue"]], item: dict[str, Any]) -> None:
     """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
     from app.home.home import data_roots
     from app.home.settings import read_settings
     from engine.data.catalog import sha256_of
     from engine.data.files import read_any
-    from engine.data.finding import as_json
+    from engine.data.issues import as_json
     from engine.data.writer import file_name, write_series
 
     raw = read_any(file, (wanted.symbol or "").partition("-")[0])
-    item["notes"] = list(raw.said)
+    item["notes"] = list(raw.notes)
     names = _names(raw, wanted)
     raw, turned = _in_order(raw._replace(timeframe_ms=names[5] or raw.timeframe_ms))
     item["notes"] += turned
@@ -82,7 +82,7 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
     item.update(imported=True, path=str(target))
 
 
-def _names(raw: "Raw", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
+def _names(raw: "RawFile", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
     """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
     from engine.clock import timeframe_ms
     from engine.data.catalog import NAME
@@ -115,7 +115,7 @@ def _timeframe(step_ms: int) -> str:
     raise BadInput(f"a step of {step_ms} ms is no timeframe", "use 1m, 5m, 15m or 1h")
 
 
-def _in_order(raw: "Raw") -> tuple["Raw", list[str]]:
+def _in_order(raw: "RawFile") -> tuple["RawFile", list[str]]:
     """Rows in time order, and what was done about it. Equal times stay, for the check to find."""
     steps = raw.frame["ts"].diff()
     if not (steps < 0).any():

@@ -76,7 +76,7 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: 
     """Fetch what one series lacks, store it, check it."""
     from app.home.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
-    from engine.data.finding import as_json
+    from engine.data.issues import as_json
     from engine.data.writer import file_name
 
     path = read_settings().home / "data" / file_name(asked.venue, asked.symbol, asked.market, kind.series)

@@ -15,12 +15,12 @@ from app.home.home import Home
 from app.people.approvals import record
 from app.people.identity import Actor
 from engine.control.proposals import get as proposal_of
-from engine.control.proposals import listed as proposals_listed
+from engine.control.proposals import list_proposals as proposals_listed
 from engine.control.proposals import view as proposal_view
 from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover, Proposal
-from engine.watch import incidents
+from engine.watch import alert_rows
 
 WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)  # after the first, second ... failure; then it is given up
 RETRY_AFTER_S_MAX = 900.0
@@ -121,7 +121,7 @@ def message_of(home: Home, row: Delivery) -> Message:
     """The message a delivery stands for, as things are now. Raises BadInput when its subject is gone."""
     before = first_ref(home, row)
     if row.subject.startswith("al-"):
-        return Message("alert", row.step, row.subject, incidents.view(incidents.get(home.engine, row.subject)), before)
+        return Message("alert", row.step, row.subject, alert_rows.view(alert_rows.get(home.engine, row.subject)), before)
     if row.subject.startswith("handover "):
         with db.read(home.engine) as session:
             found = session.get(Handover, row.subject.partition(" ")[2])
@@ -169,6 +169,6 @@ def step_of(row: Proposal, known: set[tuple[str, str]]) -> str:
 
 def acknowledge(home: Home, alert_id: str, actor: Actor, at_ms: int) -> Alert:
     """A person takes an alert upon themselves; journaled under their name. Raises BadInput, Refused."""
-    row = incidents.acknowledge(home.engine, alert_id, actor.as_json(), at_ms)
+    row = alert_rows.acknowledge(home.engine, alert_id, actor.as_json(), at_ms)
     record(home, "ack", {"alert": row.id, "what": row.what, "actor": actor.as_json()}, at_ms)
     return row

@@ -1,7 +1,7 @@
 """What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.people.approvals.release."""
 
 from app.home.home import Home
-from engine.control.config import active, checked
+from engine.control.config import active, validated
 from engine.errors import DeskError
 from engine.watch import health
 
@@ -10,14 +10,14 @@ def healthy(home: Home) -> list[str]:
     """What stands against a release: the configuration, the journals, the state they fold to, a naked position, the disk."""
     found = []
     try:
-        checked(active(home.engine)[1], home.strategies)
+        validated(active(home.engine)[1], home.strategies)
     except DeskError as error:
         found.append(f"configuration: {error}")
     looks = {
         "journals": lambda: health.journals(home.path, home.engine, since=True),
-        "fold": lambda: health.folded(home.path),
+        "fold": lambda: health.journal_fold(home.path),
         "protective orders": lambda: health.positions(health.mark_at(home.desk_journal)),
         "disk": lambda: health.disk(home.path),
     }
-    seen = [health.looked_at(name, look) for name, look in looks.items()]
+    seen = [health.run_check(name, look) for name, look in looks.items()]
     return found + [check.text for check in seen if check.state in {"bad", "unknown"}]

@@ -20,12 +20,12 @@ from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover
-from engine.watch import handover, incidents
-from engine.watch.anomalies import evaluate
-from engine.watch.flows import renew
-from engine.watch.incidents import Change, Manners
-from engine.watch.observation import Death, Finding
-from engine.watch.observer import Lookout
+from engine.watch import alert_rows, handover
+from engine.watch.alert_rows import AlertChange, AlertPolicy
+from engine.watch.detectors import evaluate
+from engine.watch.flows import refresh_day_sums
+from engine.watch.observation import Finding, ProcessExit
+from engine.watch.observer import Observer
 
 DELIVER_S = 1.0
 CARDS_S = 3.0
@@ -41,8 +41,8 @@ class Schedules:
         self.home, self.clock = home, clock
         self.slack = sink.connect(home) if sinks is None else None
         self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
-        self.lookout = Lookout(home.path, home.engine, home.desk.limits)
-        self.manners = manners_of(home.desk.alerts)
+        self.observer = Observer(home.path, home.engine, home.desk.limits)
+        self.alert_policy = alert_policy_of(home.desk.alerts)
         self.line = Line(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
         self._jobs: Any = None
@@ -76,8 +76,8 @@ class Schedules:
 
     def walk(self) -> None:
         """Verify the journals, and sum the days that have become whole."""
-        self.lookout.walk(self.clock())
-        renew(self.home.path)
+        self.observer.verify_journals(self.clock())
+        refresh_day_sums(self.home.path)
 
     def stop(self) -> None:
         """End; what is being delivered is left to the next start."""
@@ -88,15 +88,15 @@ class Schedules:
 
     def died(self, process: str, code: int | None) -> None:
         """A child of the supervisor ended without being asked to."""
-        self.lookout.deaths.append(Death(process, code, self.clock()))
+        self.observer.exits.append(ProcessExit(process, code, self.clock()))
 
-    def check(self) -> list[Change]:
+    def check(self) -> list[AlertChange]:
         """Look once: findings -> alert rows and deliveries. A database that cannot be asked is told without it."""
         now_ms = self.clock()
         try:
-            findings, unsure = evaluate(self.lookout.look(now_ms))
+            findings, unsure = evaluate(self.observer.observe(now_ms))
             names = [sink.name for sink in self.sinks]
-            changes = incidents.settle(self.home.engine, findings, unsure, now_ms, self.manners, names)
+            changes = alert_rows.apply_findings(self.home.engine, findings, unsure, now_ms, self.alert_policy, names)
         except Exception as error:  # noqa: BLE001 - whatever stops the watch is itself the thing to tell
             self._failed += 1
             if self._failed >= BLIND and not self._blind:
@@ -109,7 +109,7 @@ class Schedules:
         self._failed = 0
         for change in changes:
             with suppress(DeskError):
-                say(incidents.get(self.home.engine, change.alert), change.step)
+                say(alert_rows.get(self.home.engine, change.alert), change.step)
         return changes
 
     def shout(self, row: Mapping[str, Any], step: str) -> bool:
@@ -143,7 +143,7 @@ class Schedules:
         """Make today's handover and owe it to every sink; False when it was made already."""
         now_ms = self.clock()
         today = utc_day(now_ms)
-        text, body = handover.made(self.home.path, self.home.engine, now_ms)
+        text, body = handover.make_handover(self.home.path, self.home.engine, now_ms)
         with db.write(self.home.engine) as session:
             if session.get(Handover, today) is not None:
                 return False
@@ -159,11 +159,11 @@ def dumped(body: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def manners_of(entry: AlertsEntry) -> Manners:
+def alert_policy_of(entry: AlertsEntry) -> AlertPolicy:
     """How insistent desk.toml wants alerts to be."""
     quiet = [int(clock[:2]) * 60 + int(clock[3:]) for clock in (entry.quiet_from, entry.quiet_to)]
     escalate_ms = int(entry.escalate_minutes * 60_000)
-    return Manners(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
+    return AlertPolicy(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
 
 
 def handover_at(home: Home) -> str:

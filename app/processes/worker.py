@@ -255,9 +255,9 @@ def note(engine: Any, head: Any) -> None:
 def held_against_anchor(journal: Any, engine: Any) -> None:
     """Raise JournalBroken when the database has seen more of the journal than there is."""
     from engine.errors import JournalBroken
-    from engine.store.anchors import anchored
+    from engine.store.anchors import anchor_claims
 
-    for claim in anchored(engine, "desk"):
+    for claim in anchor_claims(engine, "desk"):
         if claim.seq > journal.head.seq or (claim.seq == journal.head.seq and claim.hash != journal.head.hash):
             what = f"{journal.path} ends at {journal.head.id or 'nothing'}, the database has seen d-{claim.seq}"
             raise JournalBroken(what, "restore the journal from a copy; `nightdesk journal verify`")

@@ -38,7 +38,7 @@ def state_of(home: Home) -> dict[str, Any]:
     """What the journal's last mark, the halt latch and the configuration say."""
     from engine.control import halt
     from engine.control.config import active_version
-    from engine.watch.window import beginning, journal_of, mark_at
+    from engine.watch.window import journal_of, mark_at, start_of
 
     path = journal_of(home.path)
     mark, latch, beat = mark_at(path), halt.read(home.path, home.engine), heartbeat_of(home.path)
@@ -48,7 +48,7 @@ def state_of(home: Home) -> dict[str, Any]:
         "home": home.path,
         "desk_ms": mark.t_event_ms if mark is not None else None,
         "event": mark.id if mark is not None else None,
-        "source": beginning(path).get("source"),
+        "source": start_of(path).get("source"),
         "mode": "paper",
         "worker": {"running": alive, "phase": beat.get("phase") if alive else "not running", "note": beat.get("note", "")},
         "state": body.get("state"),

@@ -38,7 +38,7 @@ from engine.core.state import (
     Row,
     Sleeve,
 )
-from engine.store.chain import canonical
+from engine.store.chain import encode_body
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -54,7 +54,7 @@ def finite(value: float) -> float | None:
 
 def features_hash(read: Mapping[str, Any]) -> str:
     """Digest of one sleeve's feature row, label -> value or None."""
-    return sha256(canonical(read).encode("ascii")).hexdigest()[:32]
+    return sha256(encode_body(read).encode("ascii")).hexdigest()[:32]
 
 
 def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:

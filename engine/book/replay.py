@@ -16,7 +16,7 @@ from engine.book.events import EventBody, features_hash
 from engine.book.snapshot import from_json, to_json
 from engine.book.transitions import begin, on_bar, on_config, on_halted
 from engine.errors import JournalBroken
-from engine.store.chain import Event, canonical
+from engine.store.chain import Event, encode_body
 from engine.store.journal import read, tail
 
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
@@ -100,7 +100,7 @@ def features_read(group: Sequence[Event], path: Path) -> dict[str, dict[str, obj
 def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None:
     """What was journaled behind the leading event is what the core says follows from it."""
     for event, (kind, body) in zip(group[1:], said, strict=False):
-        if event.kind != kind or canonical(event.body) != canonical(body):
+        if event.kind != kind or encode_body(event.body) != encode_body(body):
             raise JournalBroken(
                 f"{path}: {event.id} ({event.kind}) is not what the core makes of {group[0].id}: {kind} was expected",
                 "the journal was edited, or the core has changed: keep it aside and begin a new home",
@@ -111,6 +111,6 @@ def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None
 
 def same(book: Book, lead: Event, path: Path) -> Book:
     """The book, which must be the one that the snapshot holds."""
-    if canonical(to_json(book)) != canonical(lead.body):
+    if encode_body(to_json(book)) != encode_body(lead.body):
         raise JournalBroken(f"{path}: the snapshot {lead.id} is not what the journal folds to up to it")
     return book

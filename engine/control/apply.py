@@ -1,7 +1,7 @@
 """PROTECTED: the only code that puts a configuration in force (law 4). Imported by app.people.approvals and by nothing else.
 
 One database transaction claims a pending proposal, writes the new version and moves the active pointer; of any number of
-threads and processes that try, one succeeds. Everything a person was shown is computed again before it counts.
+threads and processes that try, one succeeds. Everything the person was shown is recomputed first.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select, update
 
-from engine.control.config import DeskConfig, canonical, checked, config_of, digest, pointer, row_of
-from engine.control.draft import drafted
+from engine.control.config import DeskConfig, active_pointer, canonical_json, config_of, row_of, sha256_of_text, validated
+from engine.control.draft import draft_against
 from engine.control.limits import limits_of
-from engine.control.proposals import whole_diff
+from engine.control.proposals import desk_diff
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ConfigVersion, Halt, Proposal
@@ -38,13 +38,13 @@ class _Gone(Exception):
 
 
 def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int) -> Applied:
-    """Put an approved proposal in force; exactly once. `actor` is the named person, `shown_sha256` what they saw.
+    """Put an approved proposal in force, exactly once. `actor` is the named person, `shown_sha256` the diff they saw.
 
-    Raises Refused, with the reason, when it is not pending (any more), expired, stale, or not what was shown; then
-    nothing has changed but possibly the proposal's state.
+    Raises Refused, with the reason, when it is no longer pending, expired, stale, or not what was shown; then nothing has
+    changed except possibly the proposal's state.
     """
     if not str(actor.get("name", "")).strip():
-        raise Refused("nobody was named", "a named person decides: --as NAME")
+        raise Refused("no name given", "a named person decides: --as NAME")
     try:
         with db.write(engine) as session:
             return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms)
@@ -54,28 +54,28 @@ def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor
 
 
 def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: str, now_ms: int) -> None:
-    """Turn a pending proposal down. Raises Refused when it is not pending (any more)."""
+    """Reject a pending proposal. Raises Refused when it is no longer pending."""
     with db.write(engine) as session:
         db.take_turn(session)
         row = _row(session, proposal_id)
         claim = update(Proposal).where(
             col(Proposal.id) == row.id, col(Proposal.state) == "pending", col(Proposal.expires_ms) > now_ms
         )
-        decided = {"decided_by": canonical(dict(actor)), "decided_ms": now_ms}
+        decided = {"decided_by": canonical_json(dict(actor)), "decided_ms": now_ms}
         if session.exec(claim.values(state="rejected", state_reason=reason, **decided)).rowcount != 1:
-            raise Refused(f"{row.id} cannot be rejected: {standing(row, now_ms)}")
+            raise Refused(f"{row.id} cannot be rejected: {why_not_pending(row, now_ms)}")
 
 
 def _in_one_transaction(
     session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int
 ) -> Applied:
-    """Check, claim, write, point. Whatever raises leaves nothing behind."""
+    """Check, claim, write the version, move the pointer. Whatever raises is rolled back."""
     db.take_turn(session)
-    row, base = _row(session, proposal_id), pointer(session)
-    _still_good(session, row, base, shown_sha256, now_ms)
-    config = _changed(session, row, home)
+    row, base = _row(session, proposal_id), active_pointer(session)
+    _check_applicable(session, row, base, shown_sha256, now_ms)
+    config = _proposed_config(session, row, home)
     version = int(session.exec(select(func.max(ConfigVersion.version))).one()) + 1
-    who = canonical(dict(actor))
+    who = canonical_json(dict(actor))
     claim = update(Proposal).where(
         col(Proposal.id) == row.id,
         col(Proposal.state) == "pending",
@@ -85,29 +85,29 @@ def _in_one_transaction(
     )
     decided = {"state": "applied", "decided_by": who, "decided_ms": now_ms, "applied_version": version}
     if session.exec(claim.values(**decided)).rowcount != 1:
-        raise Refused(f"{row.id} cannot be applied: somebody else decided it at the same moment")
+        raise Refused(f"{row.id} cannot be applied: another decision was made concurrently")
     made = row_of(version, config, now_ms, actor, row.rationale)
     made.proposal_id, made.rollback_of = row.id, row.rollback_of
     session.add(made)
     session.flush()
     point = update(Active).where(col(Active.id) == 1, col(Active.version) == base)
     if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
-        raise _Gone("stale", "another change was applied at the same moment")
+        raise _Gone("stale", "another approval was applied concurrently")
     others = update(Proposal).where(col(Proposal.state) == "pending")
     session.exec(others.values(state="stale", state_reason=f"version {version} was applied", decided_ms=now_ms))
     return Applied(row.id, base, version)
 
 
-def _still_good(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
-    """The same conditions as the claim's, told one by one; and that no halt began since."""
+def _check_applicable(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
+    """The claim's conditions, one by one so that each has its message; and that no halt began since."""
     if row.state != "pending":
-        raise Refused(f"{row.id} cannot be applied: {standing(row, now_ms)}")
+        raise Refused(f"{row.id} cannot be applied: {why_not_pending(row, now_ms)}")
     if row.expires_ms <= now_ms:
-        raise _Gone("expired", "nobody decided in time")
-    if digest(row.diff) != row.diff_sha256:
+        raise _Gone("expired", "not decided in time")
+    if sha256_of_text(row.diff) != row.diff_sha256:
         raise _Gone("stale", "its diff was changed after it was proposed")
     if row.diff_sha256 != shown_sha256:
-        raise Refused(f"{row.id} is not what was shown (diff {row.diff_sha256[:12]})", "look at it again, then approve")
+        raise Refused(f"{row.id} is not what was shown (diff {row.diff_sha256[:12]})", "review it again, then approve")
     if row.base_version != base:
         raise _Gone("stale", f"it was made for version {row.base_version}, version {base} is in force")
     halt = session.exec(select(Halt).where(col(Halt.set_ms) >= row.created_ms).limit(1)).first()
@@ -115,51 +115,51 @@ def _still_good(session: Session, row: Proposal, base: int, shown_sha256: str, n
         raise _Gone("stale", f"a halt began after it was proposed: {halt.reason}")
 
 
-def _changed(session: Session, row: Proposal, home: Path) -> DeskConfig:
-    """The configuration that the proposal asks for, worked out anew: bounds, hard limits and direction hold today."""
+def _proposed_config(session: Session, row: Proposal, home: Path) -> DeskConfig:
+    """The proposed configuration, recomputed: bounds, hard limits and direction must hold today."""
     desk = config_of(_version(session, row.base_version))
     diff = json.loads(row.diff)
     try:
         if row.kind == "rollback":
             config = config_of(_version(session, int(diff["rollback_of"])))
-            checked(config, home / "strategies")
-            changes, label, _ = whole_diff(desk, config, home)
+            validated(config, home / "strategies")
+            changes, label, _ = desk_diff(desk, config, home)
         else:
-            wished = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
+            wanted = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
             to_open = bool(diff["apply_to_open"])
-            made = drafted(row.base_version, desk, row.sleeve, wished, home, limits_of(home), apply_to_open=to_open)
-            config, changes, label = desk.having(made.new), made.changes, made.direction.label
+            made = draft_against(row.base_version, desk, row.sleeve, wanted, home, limits_of(home), apply_to_open=to_open)
+            config, changes, label = desk.with_sleeve(made.new), made.changes, made.direction.label
     except DeskError as error:
-        raise _Gone("stale", f"it does not hold any more: {error.what}") from error
-    if label != row.direction or canonical(changes) != canonical(diff["changes"]):
-        raise _Gone("stale", f"worked out today it {label}, and it was shown as {row.direction}")
+        raise _Gone("stale", f"it is no longer valid: {error.what}") from error
+    if label != row.direction or canonical_json(changes) != canonical_json(diff["changes"]):
+        raise _Gone("stale", f"its direction was shown as {row.direction}; recomputed today: {label}")
     return config
 
 
 def _version(session: Session, version: int) -> ConfigVersion:
     row = session.get(ConfigVersion, version)
     if row is None:
-        raise BadInput(f"there is no configuration version {version}")
+        raise BadInput(f"no configuration version {version}")
     return row
 
 
 def _row(session: Session, proposal_id: str) -> Proposal:
     row = session.get(Proposal, proposal_id)
     if row is None:
-        raise BadInput(f"there is no proposal {proposal_id[:40]!r}", "see `nightdesk proposals list`")
+        raise BadInput(f"no proposal {proposal_id[:40]!r}", "see `nightdesk proposals list`")
     return row
 
 
 def _leave_pending(engine: Engine, proposal_id: str, gone: _Gone, now_ms: int) -> None:
-    """Note that it can never be applied, unless somebody decided it meanwhile."""
+    """Record that it can never be applied, unless it was decided meanwhile."""
     with db.write(engine) as session:
         db.take_turn(session)
         row = update(Proposal).where(col(Proposal.id) == proposal_id, col(Proposal.state) == "pending")
         session.exec(row.values(state=gone.state, state_reason=gone.reason, decided_ms=now_ms))
 
 
-def standing(row: Proposal, now_ms: int) -> str:
-    """Why a proposal is not to be decided any more, in words."""
+def why_not_pending(row: Proposal, now_ms: int) -> str:
+    """Why a proposal can no longer be decided, in words."""
     if row.state == "pending" and row.expires_ms <= now_ms:
         return "it has expired"
     who = json.loads(row.decided_by).get("name", "") if row.decided_by else ""

@@ -55,30 +55,30 @@ class DeskConfig(BaseModel):
 
     @model_validator(mode="after")
     def live_together(self) -> Self:
-        """Names are unique, and sleeves on one instrument never ask for opposite sides (a netting venue truncates stops)."""
+        """Names are unique, and sleeves on one instrument never take opposite sides (a netting venue would truncate stops)."""
         names = [sleeve.name for sleeve in self.sleeves]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sleeves are called {twice[0]}")
         for n, one in enumerate(self.sleeves):
             for other in self.sleeves[:n]:
                 if one.instrument == other.instrument and {one.side, other.side} == {"long", "short"}:
-                    raise ValueError(f"{other.name} and {one.name} hold opposite sides of {one.instrument}")
+                    raise ValueError(f"{other.name} and {one.name} take opposite sides of {one.instrument}")
         return self
 
     def sleeve(self, name: str) -> SleeveConfig:
-        """The sleeve called `name`; BadInput with the list when there is none."""
+        """The sleeve called `name`; BadInput with the list of names for an unknown one."""
         for sleeve in self.sleeves:
             if sleeve.name == name:
                 return sleeve
-        raise BadInput(f"no sleeve {name!r}", f"there are {', '.join(s.name for s in self.sleeves)}")
+        raise BadInput(f"no sleeve {name!r}", f"available: {', '.join(s.name for s in self.sleeves)}")
 
-    def having(self, changed: SleeveConfig) -> "DeskConfig":
+    def with_sleeve(self, changed: SleeveConfig) -> "DeskConfig":
         """The same desk with one sleeve replaced by `changed` of the same name."""
         return DeskConfig(sleeves=tuple(changed if s.name == changed.name else s for s in self.sleeves))
 
 
-def checked(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
-    """The configuration with every parameter of every sleeve spelled out. Raises BadInput naming the sleeve.
+def validated(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
+    """The configuration with every parameter of every sleeve checked and spelled out. Raises BadInput naming the sleeve.
 
     `strategies` is the folder of the person's own strategy files.
     """
@@ -94,38 +94,38 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
     return sleeve.model_copy(update={"params": full.model_dump()})
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; NaN and infinite raise ValueError."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def digest(text: str) -> str:
+def sha256_of_text(text: str) -> str:
     """SHA-256 of a text, in hex."""
     return sha256(text.encode("utf-8")).hexdigest()
 
 
 def body_of(config: DeskConfig) -> str:
     """The configuration as it is stored and hashed."""
-    return canonical(config.model_dump(mode="json"))
+    return canonical_json(config.model_dump(mode="json"))
 
 
 def row_of(version: int, config: DeskConfig, now_ms: int, made_by: Mapping[str, Any], reason: str) -> ConfigVersion:
     """The row that stores `config` as `version`."""
     body = body_of(config)
     return ConfigVersion(
-        version=version, sha256=digest(body), body=body, created_ms=now_ms, made_by=canonical(made_by), reason=reason
+        version=version, sha256=sha256_of_text(body), body=body, created_ms=now_ms, made_by=canonical_json(made_by), reason=reason
     )
 
 
 def config_of(row: ConfigVersion) -> DeskConfig:
-    """The configuration in a row. Raises DataError when it is not what was stored: versions are immutable."""
-    if digest(row.body) != row.sha256:
-        raise DataError(f"configuration version {row.version} was changed in the database", "restore it from a copy")
+    """The configuration in a row. Raises DataError when the row was changed: versions are immutable."""
+    if sha256_of_text(row.body) != row.sha256:
+        raise DataError(f"configuration version {row.version} was changed in the database", "restore the database from a backup")
     return DeskConfig.model_validate_json(row.body)
 
 
 def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) -> bool:
-    """Make version 1 of a desk that has none, and put it in force; False when there is one already."""
+    """Store version 1 of a new desk and put it in force; False when the desk has a configuration already."""
     with db.write(engine) as session:
         if session.get(Active, 1) is not None:
             return False
@@ -136,12 +136,12 @@ def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) ->
 
 
 def active_version(engine: Engine) -> int:
-    """The version in force: one small query, made for asking at every bar."""
+    """The version in force: one small query, cheap enough for every bar."""
     with db.read(engine) as session:
-        return pointer(session)
+        return active_pointer(session)
 
 
-def pointer(session: Session) -> int:
+def active_pointer(session: Session) -> int:
     """The version in force, inside a transaction. Raises DataError on a desk without configuration."""
     version = session.exec(select(Active.version).where(Active.id == 1)).first()
     if version is None:
@@ -150,14 +150,14 @@ def pointer(session: Session) -> int:
 
 
 def active(engine: Engine) -> tuple[int, DeskConfig]:
-    """The version in force and what it says."""
+    """The version in force and its configuration."""
     with db.read(engine) as session:
-        version = pointer(session)
+        version = active_pointer(session)
         return version, config_of(_row(session, version))
 
 
 def version_of(engine: Engine, version: int) -> DeskConfig:
-    """What a version says. Raises BadInput for a version that never was."""
+    """The configuration of a version. Raises BadInput for an unknown version."""
     with db.read(engine) as session:
         return config_of(_row(session, version))
 
@@ -172,5 +172,5 @@ def _row(session: Session, version: int) -> ConfigVersion:
     row = session.get(ConfigVersion, version)
     if row is None:
         last = session.exec(select(func.max(ConfigVersion.version))).one()
-        raise BadInput(f"there is no configuration version {version}", f"the last one is {last}")
+        raise BadInput(f"no configuration version {version}", f"the latest is {last}")
     return row

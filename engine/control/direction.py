@@ -1,8 +1,8 @@
 """Does a change tighten or loosen? Computed on the whole diff by code, never claimed by a model (law 8).
 
-Called by proposals (create, apply) and the cards that show them. Two looks, and the worse one wins: how each changed key is
-declared to move risk (engine.strategies.params), and the worst case of the sleeve before and after. What nobody can
-say is unknown, and unknown or mixed is treated as loosening.
+Called by proposals (create, apply) and the cards that show them. Two measures, and the worse one wins: how each changed key is
+declared to move risk (engine.strategies.params), and the worst case of the sleeve before and after. A direction that cannot
+be determined is `unknown`, and unknown or mixed is treated as loosening.
 """
 
 import math
@@ -15,15 +15,15 @@ from engine.strategies.params import StrategyParams, risk_move
 
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
-PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: nobody can say
+PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: direction unknown
 
 
-class Worst(NamedTuple):
-    """The most a sleeve may lose and hold, as multiples of its equity; None where it cannot be computed."""
+class WorstCase(NamedTuple):
+    """The most a sleeve may lose and hold, as multiples of its equity; None where not computable."""
 
-    risk_frac: float | None  # lost if every layer's stop is hit
+    risk_frac: float | None  # lost if every layer stops out
     gross_frac: float | None  # open notional
-    leverage: float | None  # the cap it trades under
+    leverage: float | None  # its leverage cap
 
     def as_json(self) -> dict[str, float | None]:
         """For cards and the proposal's row."""
@@ -31,26 +31,21 @@ class Worst(NamedTuple):
 
 
 class Direction(NamedTuple):
-    """What a change does to risk: the label, each changed key's own, the worst cases, and the sentence that decided."""
+    """What a change does to risk: the label, the label of each changed key, the worst cases, and the reason."""
 
     label: Label
     keys: dict[str, Label]
-    before: Worst
-    after: Worst
+    before: WorstCase
+    after: WorstCase
     why: str
-
-    @property
-    def in_effect(self) -> Label:
-        """How it is treated: what is not known to be harmless counts as loosening."""
-        return "loosens" if self.label in {"loosens", "unknown"} else self.label
 
 
 def direction(old: SleeveConfig, new: SleeveConfig, params_class: type[StrategyParams], hard: HardLimits) -> Direction:
     """The direction of going from `old` to `new`, both with all parameters spelled out."""
     keys = {**_params(old.params, new.params, params_class), **_sleeve(old, new)}
-    before, after = worst(old, hard), worst(new, hard)
+    before, after = worst_case(old, hard), worst_case(new, hard)
     label, why = _of_keys(keys)
-    for name in Worst._fields:
+    for name in WorstCase._fields:
         was, will = getattr(before, name), getattr(after, name)
         if was is not None and will is not None and will > was:
             return Direction("loosens", keys, before, after, f"worst-case {name} rises from {was:g} to {will:g}")
@@ -69,18 +64,18 @@ def desk_direction(parts: Iterable[Direction]) -> tuple[Label, str]:
     return "neutral", "nothing changes risk"
 
 
-def between(
+def directions_by_sleeve(
     old: DeskConfig, new: DeskConfig, classes: Mapping[str, type[StrategyParams]], hard: HardLimits
 ) -> dict[str, Direction]:
     """Direction of each sleeve that both desks have, by name; `classes` holds each sleeve's Params."""
     return {s.name: direction(s, new.sleeve(s.name), classes[s.name], hard) for s in old.sleeves}
 
 
-def worst(sleeve: SleeveConfig, hard: HardLimits) -> Worst:
-    """The worst case that the sleeve's numbers and the hard limits allow; nothing while it is paused."""
+def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
+    """The worst case that the sleeve's parameters and the hard limits allow; zero while it is paused."""
     if sleeve.paused:
-        return Worst(0.0, 0.0, 0.0)
-    take = {name: number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
+        return WorstCase(0.0, 0.0, 0.0)
+    take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
     gross = _least(take["notional_frac_max"], leverage)
     risk = _least(take["risk_max_frac"], hard.risk_frac_max)
@@ -89,11 +84,11 @@ def worst(sleeve: SleeveConfig, hard: HardLimits) -> Worst:
         risk = risk * max(layers, 1.0)
     # a fixed quantity is not sized by risk: what it loses at the stop depends on the price
     fixed = take["fixed_qty"] != 0.0
-    return Worst(None if fixed or layers is None else risk, gross, leverage)
+    return WorstCase(None if fixed or layers is None else risk, gross, leverage)
 
 
-def number(value: Any) -> float | None:
-    """A finite number as given or as written in a text; None for everything else."""
+def finite_number(value: Any) -> float | None:
+    """A finite number, given as one or as text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -114,21 +109,21 @@ def _params(old: Mapping[str, Any], new: Mapping[str, Any], params_class: type[S
 def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> Label:
     if old == new and type(old) is type(new):
         return "neutral"
-    was, will = number(old), number(new)
+    was, will = finite_number(old), finite_number(new)
     if was is None or will is None:
         return "unknown"
     if was == will:
         return "neutral"
     if key in STOPS and will < was:
-        return "unknown"  # the position is sized by risk at the stop: a nearer stop takes a larger position
-    # what every strategy has means the same in all of them, whatever a file of one's own declares
+        return "unknown"  # the position is sized by risk at the stop: a closer stop means a larger position
+    # common parameters mean the same in every strategy, whatever a user's file declares
     declared_by = StrategyParams if key in StrategyParams.model_fields else params_class
     move = risk_move(declared_by, key, was, will)
     return "unknown" if move is None else "loosens" if move > 0 else "tightens"
 
 
 def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
-    """The same for what is not a parameter."""
+    """The same for fields that are not parameters."""
     found: dict[str, Label] = {key: "unknown" for key in PLACE if getattr(old, key) != getattr(new, key)}
     if old.paused != new.paused:
         found["paused"] = "tightens" if new.paused else "loosens"
@@ -140,15 +135,15 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
 
 
 def _of_keys(keys: Mapping[str, Label]) -> tuple[Label, str]:
-    """The whole diff by its keys: one that loosens outweighs all, then one that is unknown."""
+    """The direction of the whole diff by its keys: loosening outweighs everything, then unknown."""
     loosens = [key for key, found in keys.items() if found == "loosens"]
     unknown = [key for key, found in keys.items() if found == "unknown"]
     if loosens:
         return "loosens", f"{', '.join(loosens)} raises risk"
     if unknown and set(unknown) <= set(STOPS):
-        return "unknown", f"{', '.join(unknown)}: a nearer stop takes a larger position for the same risk"
+        return "unknown", f"{', '.join(unknown)}: a closer stop means a larger position for the same risk"
     if unknown:
-        return "unknown", f"nobody can say how {', '.join(unknown)} moves risk"
+        return "unknown", f"unknown how {', '.join(unknown)} moves risk"
     if keys:
         return "tightens", f"{', '.join(keys)} lowers risk"
     return "neutral", "nothing changes risk"

@@ -1,6 +1,6 @@
-"""A wished change, worked out but not stored: checked keys and bounds, the sleeve before and after, its direction.
+"""A requested change, computed but not stored: checked keys and bounds, the sleeve before and after, its direction.
 
-Called by proposals and by the tools that run the evidence first. Turns `{key: value}` of anybody, a model included, into
+Called by proposals and by the tools that run the evidence first. Turns `{key: value}` from anyone, a model included, into
 a Draft or one clear refusal.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, with_params
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, with_params
 from engine.control.direction import Direction, direction
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
@@ -19,8 +19,8 @@ from engine.strategies.base import load_strategy
 from engine.strategies.params import bounds, extra
 
 CHANGES_MAX = 30
-# hard limits that a parameter of the same meaning stands under
-UNDER = {
+# parameter -> the hard limit above it
+HARD_LIMIT_OF = {
     "leverage_max": "leverage_max",
     "risk_max_frac": "risk_frac_max",
     "risk_start_frac": "risk_frac_max",
@@ -30,7 +30,7 @@ FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", 
 
 
 class Draft(NamedTuple):
-    """What would change: `changes` is [{key, old, value, low, high, unit}], `diff` the text that a person approves."""
+    """The change: `changes` is [{key, old, value, low, high, unit}], `diff` the text that a person approves."""
 
     base_version: int
     old: SleeveConfig
@@ -49,15 +49,15 @@ def draft(
     *,
     apply_to_open: bool = False,
 ) -> Draft:
-    """Work out `changes` ({key: value} or [{key, value}]) of a sleeve of the configuration in force.
+    """Compute `changes` ({key: value} or [{key, value}]) of a sleeve of the configuration in force.
 
     Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, nothing changes).
     """
     version, desk = active(engine)
-    return drafted(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
+    return draft_against(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
 
 
-def drafted(
+def draft_against(
     version: int,
     desk: DeskConfig,
     sleeve: str,
@@ -67,69 +67,69 @@ def drafted(
     *,
     apply_to_open: bool = False,
 ) -> Draft:
-    """The same against a configuration that is already at hand."""
-    old, wished = desk.sleeve(sleeve), _as_mapping(changes)
+    """The same against a given configuration."""
+    old, wanted = desk.sleeve(sleeve), _as_mapping(changes)
     strategy = load_strategy(old.strategy, home / "strategies")
-    for key in wished:
-        _allowed(key, old, hard, strategy.Params.model_fields)
-    paused = _switch(wished.pop("paused")) if "paused" in wished else old.paused
-    new = with_params(old, {**old.params, **wished}, home / "strategies").model_copy(update={"paused": paused})
+    for key in wanted:
+        _check_key(key, old, hard, strategy.Params.model_fields)
+    paused = _as_bool(wanted.pop("paused")) if "paused" in wanted else old.paused
+    new = with_params(old, {**old.params, **wanted}, home / "strategies").model_copy(update={"paused": paused})
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
-    for key, limit in UNDER.items():
+    for key, limit in HARD_LIMIT_OF.items():
         if key in {c["key"] for c in found} and (high := getattr(hard, limit)) < new.params[key]:
             what = f"{key} = {new.params[key]:g} is above the desk's hard limit {limit} = {high:g}"
             raise Refused(what, "hard limits are changed in desk.toml by a person, never by a proposal")
     moves = direction(old, new, strategy.Params, hard)
     if apply_to_open and moves.label != "tightens":
-        raise Refused(f"only what tightens may reach open positions; this change {moves.label}", moves.why)
+        raise Refused(f"only a change that tightens may apply to open positions; this one: {moves.label}", moves.why)
     diff = diff_text("change", sleeve, version, found, apply_to_open=apply_to_open)
-    return Draft(version, old, new, found, moves, diff, digest(diff))
+    return Draft(version, old, new, found, moves, diff, sha256_of_text(diff))
 
 
 def diff_text(kind: str, sleeve: str, base_version: int, changes: Sequence[Mapping[str, Any]], **more: bool | int) -> str:
     """The diff as canonical JSON: what is hashed, shown, approved and applied."""
-    return canonical({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
+    return canonical_json({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
 
 
 def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One value a key; a key given twice is refused rather than guessed."""
+    """One value per key; a key given twice is refused."""
     pairs = list(changes.items()) if isinstance(changes, Mapping) else [(c.get("key"), c.get("value")) for c in changes]
     if not pairs or len(pairs) > CHANGES_MAX:
         raise BadInput(f"{len(pairs)} changes", f"propose 1 to {CHANGES_MAX} changes of one sleeve")
     found: dict[str, Any] = {}
     for key, value in pairs:
         if not isinstance(key, str):
-            raise BadInput(f"{key!r} is no parameter name", "name it as `nightdesk proposals` shows it")
+            raise BadInput(f"{key!r} is not a valid parameter name", "name it as `nightdesk proposals` shows it")
         if key in found:
             raise BadInput(f"{key} is given twice", "give one value")
         found[key] = value
     return found
 
 
-def _allowed(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
-    """Refuse what no proposal may name: hard limits under any spelling, and what a sleeve is."""
+def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
+    """Refuse keys that no proposal may change: hard limits in any spelling, and what defines the sleeve."""
     if key in params or key == "paused":
         return
     bare = re.sub(r"[^a-z0-9]+", "_", key.rpartition(".")[2].lower()).strip("_")
     if bare in type(hard).model_fields and bare not in params:
         raise Refused(f"{key} is a hard limit", "hard limits are changed in desk.toml by a person, never by a proposal")
     if bare in FIXED:
-        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, or pauses")
+        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, or pauses the sleeve")
 
 
-def _switch(value: Any) -> bool:
-    """A yes or no as people and models write it."""
+def _as_bool(value: Any) -> bool:
+    """A boolean as people and models write it."""
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
     if found is None:
-        raise BadInput(f"paused = {value!r} is neither true nor false", "give true or false")
+        raise BadInput(f"paused = {value!r} is not a boolean", "give true or false")
     return found
 
 
 def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What differs, with the bounds it is held to, in the order of the parameters."""
+    """What differs, with its bounds, in the order of the parameters."""
     found = []
     for key in [*fields, *(key for key in old.params if key not in fields)]:
         was, will = old.params.get(key), new.params.get(key)

@@ -1,10 +1,10 @@
-"""The halt: latched in the database *and* in the file HALT of the home; either means halted, and so does whatever
+"""The halt latch, in the database *and* in the file HALT of the home: either one means halted, and so does one that
 cannot be read. Set by people (command line, page, chat) and by guardrails; read by the worker at every bar; released
 by app.people.approvals alone.
 
-`set` never needs the database, `read` never believes that silence is health. The file holds one JSON line for each time
-somebody halted; the table holds a row for each, latched while `released_ms` is null. This module imports no database
-library until it is given an engine: a page may write the file itself.
+`set` never needs the database, `read` never takes an unreadable latch for an open one. The file has one JSON line per halt; the
+table has a row for each, latched while `released_ms` is null. This module imports no database library until it is given an
+engine: the page may write the file itself.
 """
 
 import fcntl
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 FILE = "HALT"
-LOCK_S_MAX = 0.05  # a halt waits for nobody longer than this
+LOCK_S_MAX = 0.05  # a halt waits for a lock no longer than this
 
 
 class Latch(NamedTuple):
-    """The halt as it was read. `unreadable` says what could not be read, which alone means halted."""
+    """The halt as read. `unreadable` names what could not be read, which alone means halted."""
 
     halted: bool
     reason: str = ""
@@ -37,12 +37,12 @@ class Latch(NamedTuple):
     since_ms: int | None = None  # wall time
     where: tuple[str, ...] = ()  # file, database
     unreadable: str = ""
-    file_sha256: str = ""  # what exactly was seen: a release takes back nothing newer
+    file_sha256: str = ""  # exactly what was read: a release clears nothing newer
     row: int = 0
 
 
 def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "Engine | None" = None) -> Latch:
-    """Latch the halt, file first; durable when this returns. Halting twice is fine.
+    """Latch the halt, file first; durable when this returns. Idempotent.
 
     `by` is an actor ({"name": ...}). Raises DataError only when neither file nor database could be written.
     """
@@ -70,8 +70,8 @@ def read(home: Path, engine: "Engine | None" = None) -> Latch:
     found = [latch for latch in (in_file, in_rows) if latch.halted]
     if not found:
         return Latch(False)
-    said = [latch for latch in found if latch.since_ms is not None]
-    first = min(said, key=lambda latch: latch.since_ms or 0) if said else found[0]
+    dated = [latch for latch in found if latch.since_ms is not None]
+    first = min(dated, key=lambda latch: latch.since_ms or 0) if dated else found[0]
     return first._replace(
         where=tuple(name for latch in found for name in latch.where),
         unreadable="; ".join(latch.unreadable for latch in found if latch.unreadable),
@@ -81,16 +81,16 @@ def read(home: Path, engine: "Engine | None" = None) -> Latch:
 
 
 def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> Latch:
-    """Take back the halt that was `seen`, in the database and then the file; returns what is latched now.
+    """Release the halt that was `seen`, in the database and then the file; returns what is latched now.
 
-    Called by app.people.approvals alone. A halt set since `seen` was read stays. Raises Refused when the file is not ours to
-    remove.
+    Called by app.people.approvals alone. A halt set after `seen` was read stays. Raises Refused when the file is not a
+    halt file of Nightdesk.
     """
     path = home / FILE
-    descriptor = _held(path)
+    descriptor = _open_locked(path)
     try:
         if descriptor is not None and _sha256(descriptor) != seen.file_sha256:
-            raise Refused("the desk was halted again just now", "look at `nightdesk status`, then release again")
+            raise Refused("the desk was halted again meanwhile", "check `nightdesk status`, then release again")
         _release_rows(engine, seen, by, reason, now_ms)
         if descriptor is not None:
             path.unlink()
@@ -102,7 +102,7 @@ def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], re
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Add a line to the file, durably. If a release removes the file under us, there is a new one afterwards."""
+    """Append a line to the file, durably. If a release removes the file meanwhile, a new one is written."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -116,7 +116,7 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def _lock(descriptor: int) -> None:
-    """Hold the file against a release, if that is to be had at once; go on without it if not."""
+    """Lock the file against a release; go on without the lock when it is not free within LOCK_S_MAX."""
     deadline = time.monotonic() + LOCK_S_MAX
     while time.monotonic() < deadline:
         with suppress(BlockingIOError):
@@ -125,7 +125,7 @@ def _lock(descriptor: int) -> None:
     return None
 
 
-def _held(path: Path) -> int | None:
+def _open_locked(path: Path) -> int | None:
     """The file opened and locked for a release; None when there is no file."""
     if not os.path.lexists(path):
         return None
@@ -154,7 +154,7 @@ def _read_file(home: Path) -> Latch:
     path = home / FILE
     try:
         if not home.is_dir():
-            raise OSError(2, f"there is no folder {home}")
+            raise OSError(2, f"no folder {home}")
         if not os.path.lexists(path):
             return Latch(False)
         data = path.read_bytes()
@@ -164,10 +164,10 @@ def _read_file(home: Path) -> Latch:
     seen = sha256(data).hexdigest()
     for line in data.splitlines():
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            said = json.loads(line)
-            name = str(said["by"].get("name", "unknown"))
-            return Latch(True, str(said["reason"]), name, int(said["since_ms"]), ("file",), "", seen)
-    reason = f"the file {path} is there, with no readable reason"
+            entry = json.loads(line)
+            name = str(entry["by"].get("name", "unknown"))
+            return Latch(True, str(entry["reason"]), name, int(entry["since_ms"]), ("file",), "", seen)
+    reason = f"the file {path} exists, with no readable reason"
     return Latch(True, reason, "", None, ("file",), "", seen)
 
 
@@ -191,9 +191,9 @@ def _read_rows(engine: "Engine") -> Latch:
 
 
 def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -> None:
-    """The database's half alone, for a door that has written the file already; raises what the database raises.
+    """The database's half alone, for a caller that has written the file already; raises what the database raises.
 
-    What waited for approval was proposed for a desk that was running, and is stale.
+    Pending proposals become stale: they were made for a running desk.
     """
     from engine.store import db
     from engine.store.tables import Halt
@@ -205,7 +205,7 @@ def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -
 
 
 def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> None:
-    """Close every open row that was seen; a halt that only the file knew of gets its row now, closed."""
+    """Close every open row that was seen; a halt recorded only in the file gets its row now, closed."""
     from sqlmodel import col, update
 
     from engine.store import db
@@ -222,7 +222,7 @@ def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: 
 
 
 def _make_stale(session: "Session", reason: str, now_ms: int) -> None:
-    """No pending proposal outlives the beginning of a halt."""
+    """Make every pending proposal stale: none outlives the start of a halt."""
     from sqlmodel import col, update
 
     from engine.store.tables import Proposal

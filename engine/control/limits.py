@@ -1,24 +1,36 @@
 """The hard limits of a desk (DEFINITIONS D19). Read from desk.toml at start by app.home.settings; no proposal can touch them.
 
-Turned into the core's Limits and each sleeve's SleeveLimits by sim, live and jobs; proposals are held against them.
+Turned into the core's Limits and each sleeve's SleeveLimits by sim, live and jobs; proposals are checked against them. A field
+here is a promise to the person who reads desk.toml: each is read by a guardrail or a detector, and a test keeps it so.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.core.state import Limits
 from engine.errors import BadInput
 from engine.strategies.rules import SleeveLimits
 
+RETIRED = {  # keys that earlier versions wrote into desk.toml and no code enforced -> what is true instead
+    "stale_bars_max": "an entry needs a bar at most 1.5 timeframes old; this is fixed",
+    "rejections_minute_max": "rejections are counted in a row (rejections_row_max)",
+    "null_features_max": "one missing feature that the strategy reads already refuses the entry",
+}
+
 
 class HardLimits(BaseModel):
-    """Fractions are of equity unless the name says otherwise. Bounds keep a typing error from switching a limit off."""
+    """Fractions are of equity unless the name says otherwise. Bounds keep a typing error from switching a limit off.
+
+    Keys of RETIRED are dropped unread; `retired_in` names those that a home's desk.toml still has.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    drawdown_frac_max: float = Field(0.15, gt=0, le=0.9, description="desk drawdown from its peak: halt, flatten, latch")
+    drawdown_frac_max: float = Field(0.15, gt=0, le=0.9, description="desk drawdown from peak: halt, flatten, latch")
     gross_frac_max: float = Field(3.0, gt=0, le=10, description="open and working notional of all sleeves")
     instrument_frac_max: float = Field(1.8, gt=0, le=10, description="the same on one instrument (60 % of gross)")
     orders_minute_max: int = Field(10, ge=1, le=1000, description="position-increasing orders a minute, whole desk")
@@ -26,31 +38,45 @@ class HardLimits(BaseModel):
     streak_max: int = Field(3, ge=1, le=100, description="losing round trips in a row: no entries for pause_hours")
     pause_hours: float = Field(24.0, ge=1, le=24 * 30, description="how long a pause of entries lasts, desk time")
     day_entries_max: int = Field(20, ge=1, le=1000, description="entries of a sleeve in a UTC day")
-    risk_frac_max: float = Field(0.02, gt=0, le=0.05, description="of sleeve equity lost at the stop")
+    risk_frac_max: float = Field(0.02, gt=0, le=0.05, description="of sleeve equity at risk to the stop")
     leverage_max: float = Field(10.0, gt=0, le=20, description="of a sleeve, whatever its parameters say")
-    stale_bars_max: float = Field(1.5, gt=0, le=10, description="a bar older than this many bars allows no entry")
-    rejections_row_max: int = Field(5, ge=1, le=100, description="rejections by the venue in a row: sleeve paused")
-    rejections_minute_max: int = Field(10, ge=1, le=1000, description="rejections within 60 s: sleeve paused")
-    null_features_max: int = Field(3, ge=1, le=100, description="features missing at a bar: alert and no entry")
+    rejections_row_max: int = Field(5, ge=1, le=100, description="venue rejections in a row: alert (page); nothing is paused")
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_retired(cls, values: Any) -> Any:
+        """A desk.toml of an earlier version is still read."""
+        return {k: v for k, v in values.items() if k not in RETIRED} if isinstance(values, Mapping) else values
 
     def desk(self) -> Limits:
-        """What the core watches over the whole desk."""
+        """The core's limits of the whole desk."""
         return Limits(self.drawdown_frac_max, self.gross_frac_max, self.instrument_frac_max, self.orders_minute_max)
 
     def sleeve(self) -> SleeveLimits:
-        """What the core watches in every sleeve."""
+        """The core's limits of each sleeve."""
         return SleeveLimits(**{name: getattr(self, name) for name in SleeveLimits._fields})
 
 
 def limits_of(home: Path) -> HardLimits:
-    """The hard limits in a home's desk.toml; the defaults when it says nothing of them.
+    """The hard limits in a home's desk.toml; the defaults where it says nothing.
 
-    Raises BadInput for a file with a fault (app.home.settings tells its line). Tools, which stand below app, read them here.
+    Raises BadInput for a faulty file (app.home.settings names the line). Tools, which are below app, read the limits here.
     """
     path = home / "desk.toml"
-    if not path.exists():
-        return HardLimits.model_validate({})
     try:
-        return HardLimits.model_validate(tomllib.loads(path.read_text(encoding="utf-8")).get("limits", {}))
+        return HardLimits.model_validate(_table(path))
     except (OSError, ValueError) as error:
-        raise BadInput(f"the hard limits in {path} cannot be read", "`nightdesk doctor` tells the line") from error
+        raise BadInput(f"the hard limits in {path} cannot be read", "`nightdesk doctor` names the line") from error
+
+
+def retired_in(home: Path) -> list[str]:
+    """A note for each RETIRED key that the home's desk.toml still has: it is ignored, and what holds instead."""
+    return [f"{key} is ignored: {truth}" for key, truth in RETIRED.items() if key in _table(home / "desk.toml")]
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The [limits] table of a desk.toml; empty without a file. Raises OSError or ValueError for one that cannot be read."""
+    found = tomllib.loads(path.read_text(encoding="utf-8")).get("limits", {}) if path.exists() else {}
+    if not isinstance(found, dict):
+        raise ValueError("[limits] is not a table")
+    return found

@@ -1,9 +1,9 @@
-"""Proposals: durable wishes for a change, waiting for a person. Made by the tools and by app.people.approvals (rollback), read by
-cards and the command line; decided in engine.control.apply.
+"""Proposals: stored requests for a change, pending a person's decision.
 
+Made by the tools and by app.people.approvals (rollback), read by cards and the command line; decided in engine.control.apply.
 Nothing here changes a configuration. A proposal is refused at creation when it is out of bounds, names a hard limit or an
-unknown key, changes nothing, or comes without evidence: one run of the configuration in force and one of the changed
-one, on the same bars with the same code.
+unknown key, changes nothing, or lacks evidence: one run of the configuration in force and one of the changed one, on the
+same bars with the same code.
 """
 
 import json
@@ -15,8 +15,8 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
 from engine.clock import DAY_MS
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical, digest, version_of
-from engine.control.direction import Label, between, desk_direction
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, version_of
+from engine.control.direction import Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, diff_text, draft
 from engine.control.limits import limits_of
 from engine.errors import BadInput, Refused
@@ -61,7 +61,7 @@ def create(
         diff=made.diff,
         diff_sha256=made.diff_sha256,
         direction=made.direction.label,
-        exposure=canonical(
+        exposure=canonical_json(
             {
                 "before": made.direction.before.as_json(),
                 "after": made.direction.after.as_json(),
@@ -70,8 +70,8 @@ def create(
             }
         ),
         rationale=rationale[:RATIONALE_MAX],
-        evidence=canonical(list(evidence)),
-        requester=canonical(dict(requester)),
+        evidence=canonical_json(list(evidence)),
+        requester=canonical_json(dict(requester)),
         created_ms=now_ms,
         expires_ms=now_ms + expires_in_ms,
     )
@@ -84,7 +84,7 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
     then = version_of(engine, to_version)
     if now == then:
         raise Refused(f"the configuration in force (version {base_version}) already equals version {to_version}")
-    changes, label, exposure = whole_diff(now, then, home)
+    changes, label, exposure = desk_diff(now, then, home)
     diff = diff_text("rollback", WHOLE_DESK, base_version, changes, rollback_of=to_version)
     row = Proposal(
         id="",
@@ -92,11 +92,11 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
         sleeve=WHOLE_DESK,
         base_version=base_version,
         diff=diff,
-        diff_sha256=digest(diff),
+        diff_sha256=sha256_of_text(diff),
         direction=label,
-        exposure=canonical(exposure),
+        exposure=canonical_json(exposure),
         rationale=f"back to version {to_version}",
-        requester=canonical(dict(requester)),
+        requester=canonical_json(dict(requester)),
         created_ms=now_ms,
         expires_ms=now_ms + DAY_MS,
         rollback_of=to_version,
@@ -104,12 +104,12 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
     return _store(engine, row, now_ms)
 
 
-def whole_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
+def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
     """Every difference of two desks of the same sleeves, its direction, and the worst cases a sleeve."""
     if [s.name for s in now.sleeves] != [s.name for s in then.sleeves]:
         raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
     classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
-    moves = between(now, then, classes, limits_of(home))
+    moves = directions_by_sleeve(now, then, classes, limits_of(home))
     label, why = desk_direction(moves.values())
     changes = [
         {"key": f"{old.name}.{key}", "old": was, "value": will, "low": None, "high": None, "unit": ""}
@@ -124,30 +124,30 @@ def whole_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict
 
 
 def _fields(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, Any]]:
-    """Everything in which two sleeves of one name differ."""
-    plain = [key for key in SleeveConfig.model_fields if key != "params"]
-    found = [(key, getattr(old, key), getattr(new, key)) for key in plain]
+    """Every field in which two sleeves of one name differ."""
+    direct = [key for key in SleeveConfig.model_fields if key != "params"]
+    found = [(key, getattr(old, key), getattr(new, key)) for key in direct]
     found += [(key, old.params.get(key), new.params.get(key)) for key in sorted({*old.params, *new.params})]
     return [(key, was, will) for key, was, will in found if was != will]
 
 
 def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Runs) -> None:
-    """Hold the evidence against the change: Refused, naming the run, unless both runs are of what is proposed."""
+    """Check the evidence: Refused, naming the run, unless both runs are of the proposed change."""
     wanted = {"base": made.old, "changed": made.new}
     loaded = {}
     for role, sleeve in wanted.items():
         ids = [str(item.get("run_id", "")) for item in evidence if item.get("role") == role]
         if len(ids) != 1:
-            raise Refused(f"no evidence: the {role} run is missing", "run the configuration in force and the changed one")
+            raise Refused(f"evidence incomplete: the {role} run is missing", "run the configuration in force and the changed one")
         loaded[role] = runs.load(ids[0])
-        if fault := _not_of(loaded[role], sleeve):
-            raise Refused(f"run {ids[0]} is no evidence: {fault}", "run it with the proposed configuration")
+        if fault := _evidence_fault(loaded[role], sleeve):
+            raise Refused(f"run {ids[0]} is not valid evidence: {fault}", "run it with the proposed configuration")
     for key in ("data", "code_hash"):
         if _comparable(loaded["base"].get(key)) != _comparable(loaded["changed"].get(key)):
-            raise Refused(f"the two runs do not compare: they differ in {key}", "run both on the same bars and code")
+            raise Refused(f"the two runs are not comparable: they differ in {key}", "run both on the same bars and code")
 
 
-def _not_of(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
+def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     """Why a run does not show what this sleeve would do; empty when it does."""
     ran = run.get("sleeves") or []
     if len(ran) != 1:
@@ -155,40 +155,40 @@ def _not_of(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     if (ran[0].get("strategy"), ran[0].get("symbol")) != (sleeve.strategy, sleeve.symbol):
         return f"it ran {ran[0].get('strategy')} on {ran[0].get('symbol')}"
     off = [key for key, value in sleeve.params.items() if ran[0].get("params", {}).get(key) != value]
-    return f"its {off[0]} is another" if off else ""
+    return f"its {off[0]} differs" if off else ""
 
 
 def _comparable(value: Any) -> Any:
-    """A part of a run's JSON as something that can be compared."""
-    return canonical(value) if isinstance(value, dict | list) else value
+    """A part of a run's JSON in comparable form."""
+    return canonical_json(value) if isinstance(value, dict | list) else value
 
 
 def _store(engine: Engine, row: Proposal, now_ms: int) -> Proposal:
-    """Insert the row under the next number; the sleeve's pending proposal gives way to it."""
+    """Insert the row under the next number; it supersedes the sleeve's pending proposal."""
     expire_due(engine, now_ms)
     with db.write(engine) as session:
         db.take_turn(session)
         row.id = f"prop-{_count(session) + 1}"
         older = update(Proposal).where(col(Proposal.state) == "pending", col(Proposal.sleeve) == row.sleeve)
-        session.exec(older.values(state="superseded", state_reason=f"{row.id} took its place", decided_ms=now_ms))
+        session.exec(older.values(state="superseded", state_reason=f"superseded by {row.id}", decided_ms=now_ms))
         session.add(Proposal(**row.model_dump()))
     return get(engine, row.id)
 
 
 def _count(session: Session) -> int:
-    """How many proposals there have been; none is ever deleted."""
+    """Number of proposals ever made; none is ever deleted."""
     return int(session.exec(select(func.count()).select_from(Proposal)).one())
 
 
 def expire_due(engine: Engine, now_ms: int) -> int:
-    """Move what is past its time to expired; returns how many. Reading first: most of the time nothing is due."""
+    """Expire what is past its time; returns how many. Reads first: usually nothing is due."""
     due = (col(Proposal.state) == "pending", col(Proposal.expires_ms) <= now_ms)
     with db.read(engine) as session:
         if session.exec(select(Proposal.id).where(*due).limit(1)).first() is None:
             return 0
     with db.write(engine) as session:
         db.take_turn(session)
-        gone = update(Proposal).where(*due).values(state="expired", state_reason="nobody decided in time")
+        gone = update(Proposal).where(*due).values(state="expired", state_reason="not decided in time")
         return int(session.exec(gone).rowcount)
 
 
@@ -198,12 +198,12 @@ def get(engine: Engine, proposal_id: str) -> Proposal:
     with db.read(engine) as session:
         row = session.get(Proposal, f"prop-{bare}" if bare.isdigit() else bare)
     if row is None:
-        raise BadInput(f"there is no proposal {bare[:40]!r}", "see `nightdesk proposals list`")
+        raise BadInput(f"no proposal {bare[:40]!r}", "see `nightdesk proposals list`")
     return row
 
 
-def listed(engine: Engine, now_ms: int, state: str | None = None, limit: int = 50) -> list[Proposal]:
-    """Proposals, newest first, of one state or all; what is due is expired first."""
+def list_proposals(engine: Engine, now_ms: int, state: str | None = None, limit: int = 50) -> list[Proposal]:
+    """Proposals, newest first, of one state or all; what is due expires first."""
     expire_due(engine, now_ms)
     query = select(Proposal).order_by(col(Proposal.created_ms).desc(), col(Proposal.id).desc()).limit(limit)
     with db.read(engine) as session:
@@ -211,7 +211,7 @@ def listed(engine: Engine, now_ms: int, state: str | None = None, limit: int = 5
 
 
 def view(row: Proposal) -> dict[str, Any]:
-    """A proposal as plain JSON: every field, its JSON texts opened."""
-    opened = {name: json.loads(getattr(row, name)) for name in ("diff", "exposure", "evidence", "requester", "body")}
+    """A proposal as plain JSON: every field, its JSON columns decoded."""
+    decoded = {name: json.loads(getattr(row, name)) for name in ("diff", "exposure", "evidence", "requester", "body")}
     decided_by = json.loads(row.decided_by) if row.decided_by else None
-    return {**row.model_dump(), **opened, "decided_by": decided_by}
+    return {**row.model_dump(), **decoded, "decided_by": decided_by}

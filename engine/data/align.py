@@ -1,8 +1,8 @@
-"""Bars, settlements and mark prices of several instruments on one regular clock: the `Market` that the loops eat.
+"""Bars, settlements and mark prices of several instruments on one regular grid: the `Market` that the loops consume.
 
-Called by the backtest, the worker's feed and the replay. Input frames come from data/catalog (or data/synthetic); output
-is a handful of arrays where row i is the bar that closes at `close_ms[i]`. Nothing is filled in: a missing bar is NaN,
-missing funding refuses (D4), dirty bars refuse (checks.py), and every choice that was made is said in `notes`.
+Called by the backtest, the worker's feed and the replay. Input frames come from data/catalog (or data/synthetic); the output
+arrays have one row per bar, row i closing at `close_ms[i]`. Nothing is filled in: a missing bar is NaN, missing funding is an
+error (D4), invalid bars are an error (checks.py), and every choice is recorded in `notes`.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,8 @@ from engine.data.gaps import LONGEST_MS, hole_spans
 from engine.errors import BadInput, DataError
 
 Policy = Literal["recorded", "none"] | tuple[str, float]  # ("assume", bps)
-WAY_OUT = "use another span (--from, --to), pull the funding, or say --funding none or --funding assume=BPS"
-
-DIRT = "see nightdesk data check FILE; use another span, or import a clean file"
+FUNDING_HINT = "use another range (--from, --to), pull the funding, or set --funding none or --funding assume=BPS"
+BARS_HINT = "see nightdesk data check FILE; use another range, or import a clean file"
 
 
 class Market(NamedTuple):
@@ -51,10 +50,10 @@ def market_of(
 
     bars: ts (open, UTC ms), open, high, low, close, volume; funding: ts (whole minutes, no doubles), rate, as
     data/catalog returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
-    Raises BadInput for reversed dates, DataError for an empty span, dirty bars, and settlements that are missing.
+    Raises BadInput for reversed dates, DataError for an empty range, invalid bars, and missing settlements.
     """
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
-        raise BadInput(f"the span ends before it begins: from {utc(from_ms)} to {utc(to_ms)}", "swap the two dates")
+        raise BadInput(f"reversed dates: from {utc(from_ms)} to {utc(to_ms)}", "swap the two dates")
     names = tuple(bars)
     cut = {name: _cut(bars[name], name, timeframe_ms, from_ms, to_ms) for name in names}
     start = min(int(frame["ts"][0]) for frame in cut.values())
@@ -72,34 +71,36 @@ def market_of(
         settled = settlements(name, cut[name], funding.get(name), policy, timeframe_ms)
         at = (settled["ts"].to_numpy() - start) // timeframe_ms
         rate[at, k] = settled["rate"].to_numpy()
-        mark[at, k], said = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
-        notes += [_policy_note(name, policy), *said]
+        mark[at, k], mark_notes = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
+        notes += [_policy_note(name, policy), *mark_notes]
     return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n))
 
 
 def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, policy: Policy, timeframe_ms: int) -> pl.DataFrame:
-    """The settlements a position on `bars` can meet: ts (each the open of a bar of the clock), rate. See market_of."""
+    """The settlements within `bars`: ts (each the open of a bar), rate. See market_of."""
     first, last = int(bars["ts"][0]), int(bars["ts"][-1])
     if name.endswith(":spot") or policy == "none":
         return pl.DataFrame({"ts": [], "rate": []}, schema={"ts": pl.Int64, "rate": pl.Float64})
     if isinstance(policy, tuple):
-        return _assumed(policy, first, last)
+        return _constant_funding(policy, first, last)
     if policy != "recorded":
         raise BadInput(f"unknown funding policy {policy!r}", "use recorded, none or assume=BPS")
     if funding is None or not funding.height:
-        raise DataError(f"{name}: no funding rates for {utc(first)} .. {utc(last)}", WAY_OUT)
+        raise DataError(f"{name}: no funding rates for {utc(first)} .. {utc(last)}", FUNDING_HINT)
     ts, rates = funding["ts"].to_numpy(), funding["rate"].to_numpy()
     if (np.diff(ts) <= 0).any() or (ts % 60_000).any() or not np.isfinite(rates).all():
-        raise DataError(f"{name}: settlements repeat, go back, lack a rate or are off the minute", "pull the funding again")
+        raise DataError(
+            f"{name}: settlements repeat, go back in time, lack a rate or are off the minute", "pull the funding again"
+        )
     _no_holes(name, ts, first, last)
     here = funding.filter(pl.col("ts").is_between(first, last))
     off = here.filter((pl.col("ts") - first) % timeframe_ms != 0)
     if off.height:
-        raise DataError(f"{name}: the settlement {utc(off['ts'][0])} is at no bar's open", "use a shorter timeframe")
+        raise DataError(f"{name}: the settlement {utc(off['ts'][0])} is not at a bar's open", "use a shorter timeframe")
     return here.select("ts", "rate")
 
 
-def _assumed(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
+def _constant_funding(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
     """A constant rate at 00:00, 08:00 and 16:00 UTC."""
     kind, bps = policy
     if kind != "assume" or not np.isfinite(bps):
@@ -111,7 +112,7 @@ def _assumed(policy: tuple[str, float], first: int, last: int) -> pl.DataFrame:
 def _no_holes(name: str, ts: np.ndarray, first: int, last: int) -> None:
     """Refuse when a settlement after `first` and up to `last` is missing; `ts` ascends. Names the dates."""
     holes = [(a, b) for a, b in hole_spans(ts) if b > first and a < last]
-    if ts.size == 0 or ts[0] > first:  # nothing known before the first bar: the first one known must be the next due
+    if ts.size == 0 or ts[0] > first:  # none recorded before the first bar: the first recorded one must be the next due
         step = int(ts[1] - ts[0]) if ts.size > 1 else LONGEST_MS
         if ts[0] - step > first:
             holes.insert(0, (first, int(ts[0])))
@@ -121,7 +122,7 @@ def _no_holes(name: str, ts: np.ndarray, first: int, last: int) -> None:
     if holes:
         spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:5])
         more = f" and {len(holes) - 5} more" if len(holes) > 5 else ""
-        raise DataError(f"{name}: no funding rates between {spans}{more}", WAY_OUT)
+        raise DataError(f"{name}: no funding rates between {spans}{more}", FUNDING_HINT)
 
 
 def _mark_prices(
@@ -130,16 +131,16 @@ def _mark_prices(
     """Mark price of each settlement: the recorded mark open at that time, else the last close before it (D4)."""
     found = np.full(at.size, np.nan)
     if marks is not None and marks.height and at.size:
-        known, want = marks["ts"].to_numpy(), settled["ts"].to_numpy()
-        j = np.minimum(np.searchsorted(known, want), known.size - 1)
+        times, want = marks["ts"].to_numpy(), settled["ts"].to_numpy()
+        j = np.minimum(np.searchsorted(times, want), times.size - 1)
         price = marks["open"].to_numpy()[j]
-        hit = (known[j] == want) & np.isfinite(price) & (price > 0)
+        hit = (times[j] == want) & np.isfinite(price) & (price > 0)
         found[hit] = price[hit]
     lacking = np.flatnonzero(~np.isfinite(found))
     if lacking.size:
         last = np.maximum.accumulate(np.where(np.isfinite(close), np.arange(close.size), -1))
         before = np.where(at[lacking] > 0, last[at[lacking] - 1], -1)
-        # before the first close nobody can hold a position: the open stands in and pays nothing
+        # no position can exist before the first close: the open is a placeholder and pays nothing
         found[lacking] = np.where(before >= 0, close[before], open_[at[lacking]])
     if not at.size:
         return found, []
@@ -149,7 +150,7 @@ def _mark_prices(
 
 
 def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None, to_ms: int | None) -> pl.DataFrame:
-    """The bars of the span; refuses none at all, and dirt (see checks)."""
+    """The bars of the range. Raises DataError for an empty range and for invalid bars (see checks)."""
     ts = frame["ts"].to_numpy()
     keep = frame
     if from_ms is not None:
@@ -158,23 +159,23 @@ def _cut(frame: pl.DataFrame, name: str, timeframe_ms: int, from_ms: int | None,
         keep = keep.filter(pl.col("ts") < to_ms)
     if not keep.height:
         span = f"{utc(int(ts[0]))} .. {utc(int(ts[-1]))}" if ts.size else "nothing"
-        raise DataError(f"{name}: no bars between {_edge(from_ms)} and {_edge(to_ms)}", f"there is {span}")
+        raise DataError(f"{name}: no bars between {_end_text(from_ms)} and {_end_text(to_ms)}", f"available: {span}")
     bad = refusals(keep, timeframe_ms)
     if bad:
-        more = f", and {len(bad) - 1} more kinds of dirt" if len(bad) > 1 else ""
-        raise DataError(f"{name}: {bad[0].text}{more}, counted from {utc(int(keep['ts'][0]))}", DIRT)
+        more = f", and {len(bad) - 1} more issues" if len(bad) > 1 else ""
+        raise DataError(f"{name}: {bad[0].text}{more}, counted from {utc(int(keep['ts'][0]))}", BARS_HINT)
     return keep
 
 
 def _span_notes(
     opens: np.ndarray, cut: Mapping[str, pl.DataFrame], from_ms: int | None, to_ms: int | None, timeframe_ms: int
 ) -> list[str]:
-    """What of the asked span is not there, and which instrument has another span than the rest."""
+    """Which part of the requested range is missing, and which instruments cover less than the rest."""
     notes = []
     if from_ms is not None and opens[0] >= from_ms + timeframe_ms:
-        notes.append(f"asked from {utc(from_ms)}, bars begin {utc(int(opens[0]))}")
+        notes.append(f"requested from {utc(from_ms)}; data starts at {utc(int(opens[0]))}")
     if to_ms is not None and opens[-1] + timeframe_ms < to_ms:
-        notes.append(f"asked to {utc(to_ms)}, bars end {utc(int(opens[-1]) + timeframe_ms)}")
+        notes.append(f"requested to {utc(to_ms)}; data ends at {utc(int(opens[-1]) + timeframe_ms)}")
     for name, frame in cut.items():
         first, last = int(frame["ts"][0]), int(frame["ts"][-1])
         if first != opens[0] or last != opens[-1]:
@@ -192,7 +193,7 @@ def _gap_notes(name: str, frame: pl.DataFrame, timeframe_ms: int) -> list[str]:
 
 
 def _policy_note(name: str, policy: Policy) -> str:
-    """What stands in for recorded funding, if anything does."""
+    """What replaces recorded funding, if anything does."""
     if name.endswith(":spot"):
         return f"{name}: spot pays no funding"
     if policy == "none":
@@ -200,6 +201,6 @@ def _policy_note(name: str, policy: Policy) -> str:
     return f"{name}: funding assumed {policy[1]:g} bps every 8 h" if isinstance(policy, tuple) else ""
 
 
-def _edge(ms: int | None) -> str:
-    """One end of a span that may be open."""
+def _end_text(ms: int | None) -> str:
+    """One end of a range that may be open."""
     return "the beginning" if ms is None else utc(ms)

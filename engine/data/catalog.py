@@ -1,12 +1,12 @@
 """The catalog of market data: parquet files under the data folders -> named series -> polars frames.
 
-Called by the command line, the jobs, the worker's feed and the read tools. It reads and never writes, and it never
-mends: a file that is not what its name says raises `DataError` with the row, and `nightdesk data check` tells the rest.
+Called by the command line, the jobs, the worker's feed and the read tools. It never writes and never repairs: a file that is
+not what its name says raises `DataError` with the row, and `nightdesk data check` lists the rest.
 
 A file's name is its identity: `{venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet`, series = a timeframe,
-`funding`, `mark_{tf}` or `oi_{tf}`. A tagged file is a data set of its own. Where two roots hold the same name the
-later root wins and `shadowed()` says so (the desk gives its home last: what a person pulled or imported is what they
-want to use); two files of one name inside one root are refused when asked for.
+`funding`, `mark_{tf}` or `oi_{tf}`. A tagged file is a data set of its own. Where two roots have the same name the
+later root wins and `shadowed()` says so (the desk passes its home last: what a person pulled or imported wins); two files of
+one name inside one root raise BadInput when that series is requested.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, DataError
 
-if TYPE_CHECKING:  # the supervisor only looks at names: polars would be half of its memory
+if TYPE_CHECKING:  # the supervisor needs only names: polars would double its memory
     import polars as pl
 
 NAME = re.compile(
@@ -47,14 +47,14 @@ class Series(NamedTuple):
 
 
 class Catalog:
-    """What data there is under `roots`: (folder, source) pairs, searched recursively; later roots win."""
+    """The market data under `roots`: (folder, source) pairs, searched recursively; later roots win."""
 
     def __init__(self, roots: Sequence[tuple[Path, str]]) -> None:
         self.roots = [(Path(folder), source) for folder, source in roots]
         self._scan()
 
     def _scan(self) -> None:
-        """Look at every parquet file once: its name and its footer, none of its rows."""
+        """Read the name and footer of every parquet file, none of its rows."""
         self._found: dict[tuple[str, ...], Series] = {}
         self._doubled: dict[tuple[str, ...], list[Path]] = {}
         self._unknown: dict[Path, str] = {}
@@ -71,24 +71,24 @@ class Catalog:
                 self._found[key] = s
 
     def _take(self, path: Path, source: str, mine: dict[tuple[str, ...], Series]) -> None:
-        """Put one file where it belongs: a series, a double within its root, or unknown with a reason."""
+        """Register one file: as a series, a duplicate within its root, or unknown with a reason."""
         parts = NAME.fullmatch(path.name)
         if parts is None:
             self._unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
             return
         try:
-            rows, first_ms, last_ms, said = _footer(path)
+            rows, first_ms, last_ms, stated = _footer(path)
         except DataError as error:
             self._unknown[path] = error.what
             return
         key = tuple(parts[k] or "" for k in ("venue", "symbol", "market", "series", "tag"))
-        source = said or ("recorded" if source == "pulled" else source)
+        source = stated or ("recorded" if source == "pulled" else source)
         source = "synthetic" if parts["venue"] == "synthetic" else source
         s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
         if key in mine:
             self._doubled.setdefault(key, [mine[key].path]).append(path)
         else:
-            self._doubled.pop(key, None)  # a later root wins over a double of an earlier one
+            self._doubled.pop(key, None)  # a later root wins over a duplicate of an earlier one
             mine[key] = s
 
     def series(self) -> list[Series]:
@@ -96,7 +96,7 @@ class Catalog:
         return sorted(self._found.values(), key=lambda s: s[1:6])
 
     def unknown(self) -> list[Path]:
-        """Parquet files that are no series: another name, not readable, no rows."""
+        """Parquet files that are not a series: another name, unreadable, or without rows."""
         return sorted(self._unknown)
 
     def why(self, path: Path) -> str:
@@ -108,29 +108,29 @@ class Catalog:
         return list(self._shadowed)
 
     def find(self, venue: str, symbol: str, series: str, market: str = "perp", tag: str = "") -> Series:
-        """The one series of that name; BadInput says what there is instead. Untagged unless a tag is given."""
+        """The series of that name; BadInput names the alternatives. Untagged unless a tag is given."""
         key = (venue, symbol, market, series, tag)
         if key in self._doubled:
             files = " and ".join(str(p) for p in self._doubled[key])
-            raise BadInput(f"two files are both {_label(key)}: {files}", "give one of them a tag, or move it away")
+            raise BadInput(f"two files are both {_series_text(key)}: {files}", "tag one of them, or move it away")
         if key in self._found:
             return self._found[key]
-        raise BadInput(f"no data for {_label(key)}", self._instead(key))
+        raise BadInput(f"no data for {_series_text(key)}", self._instead(key))
 
     def _instead(self, key: tuple[str, ...]) -> str:
-        """What a person could have meant: the nearest names there are, or why the file was not taken."""
+        """The hint for a missing series: the nearest names, or why its file was not accepted."""
         name = "_".join(part for part in key if part) + ".parquet"
-        broken = [f"{p} is there, but {why}" for p, why in self._unknown.items() if p.name == name]
+        broken = [f"{p} exists, but {why}" for p, why in self._unknown.items() if p.name == name]
         if broken:
             return broken[0]
         if not self._found:
             folders = ", ".join(str(folder) for folder, _ in self.roots) or "no folder given"
-            return f"there is no market data at all (looked in {folders}); see nightdesk data list"
+            return f"no market data at all (searched {folders}); see nightdesk data list"
         same = [k for k in self._found if k[1:4] == key[1:4] and k[3] == key[3]]
         near = same or [k for k in self._found if k[0] == key[0] and k[1] == key[1]]
         near = near or [k for k in self._found if k[1] == key[1]]
         near = near or [k for k in self._found if k[3] == key[3] and not k[4]]
-        return "there is " + ", ".join(_label(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
+        return "available: " + ", ".join(_series_text(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
 
     def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
         """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units).
@@ -146,7 +146,7 @@ class Catalog:
         """Settlements, or None without a file: ts Int64 rounded to the minute, rate Float64 (positive: longs pay).
 
         Venues stamp a settlement some ms late and some recordings hold it twice: equal doubles become one (D4);
-        doubles that differ raise DataError, as nobody can say which was paid.
+        doubles that differ raise DataError: which one was paid is unknown.
         """
         if (venue, symbol, "perp", "funding", "") not in self._found:
             return None
@@ -167,7 +167,7 @@ class Catalog:
         return both.select("ts", "rate")
 
     def marks(self, venue: str, symbol: str) -> "pl.DataFrame | None":
-        """Mark prices of the finest series there is: ts Int64 (bar open), open Float64. None: no file."""
+        """Mark prices of the finest recorded series: ts Int64 (bar open), open Float64. None without a file."""
         names = [k for k in self._found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
         if not names:
             return None
@@ -177,13 +177,13 @@ class Catalog:
         return frame
 
 
-def _label(key: Iterable[str]) -> str:
+def _series_text(key: Iterable[str]) -> str:
     """A series as a person reads it: `binance BTC-USDT perp 15m`."""
     return " ".join(part for part in key if part)
 
 
 def _footer(path: Path) -> tuple[int, int, int, str]:
-    """(rows, first ts, last ts, source it states or "") from the footer; reads ts where it has no statistics."""
+    """(rows, first ts, last ts, source it states or "") from the footer; reads ts where the footer has no statistics."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -191,7 +191,7 @@ def _footer(path: Path) -> tuple[int, int, int, str]:
         meta = pq.read_metadata(path)
         names = meta.schema.names
         if "ts" not in names:
-            raise DataError(f"it has no column ts (it has {', '.join(names)})")
+            raise DataError(f"it has no column ts (columns: {', '.join(names)})")
         if meta.num_rows == 0:
             raise DataError("it has no rows")
         first, last = _span(meta, names.index("ts")) or _span_read(path)
@@ -235,7 +235,7 @@ def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None
     frame = frame.rename({old: new for old, new in (aliases or {}).items() if new not in frame.columns}, strict=False)
     missing = [n for n in ["ts", *names] if n not in frame.columns]
     if missing:
-        raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+        raise DataError(f"{path} has no column {', '.join(missing)}; its columns: {', '.join(frame.columns)}")
     text = [n for n in names if not frame.schema[n].is_numeric()]
     if text:
         raise DataError(f"{path}: column {text[0]} holds {frame.schema[text[0]]}, not numbers", "import the file")
@@ -257,14 +257,14 @@ def _times(ts: "pl.Series", path: Path) -> "pl.Series":
 
 
 def _ascending(frame: "pl.DataFrame", path: Path) -> None:
-    """Refuse times that repeat or go back: joined or simulated as they are, they would lie."""
+    """Refuse times that repeat or go back: joined or simulated as they are, they would give wrong results."""
     steps = frame["ts"].diff()
     bad = (steps <= 0).arg_true()
     if bad.len():
         row = int(bad[0])
         what = "repeats" if steps[row] == 0 else "goes back in time"
         raise DataError(
-            f"{path}: row {row} ({utc(frame['ts'][row])}) {what}, with {bad.len()} such rows",
+            f"{path}: row {row} ({utc(frame['ts'][row])}) {what}; {bad.len()} such rows",
             f"nightdesk data check {path}",
         )
 
@@ -286,7 +286,7 @@ _HASHES: dict[tuple[str, int, int], str] = {}
 
 
 def sha256_of(path: Path) -> str:
-    """Content hash of a file in hex, remembered by (path, size, change time) for the life of the process."""
+    """Content hash of a file in hex, cached by (path, size, change time) for the life of the process."""
     stat = path.stat()
     key = (str(path), stat.st_size, stat.st_mtime_ns)
     if key not in _HASHES:

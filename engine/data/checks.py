@@ -1,12 +1,12 @@
-"""Dirt detectors for one file of bars, marks or settlements: what is wrong, in which rows, error or warning.
+"""Data quality checks of one file of bars, marks or settlements: what is wrong, in which rows, error or warning.
 
 Called by `nightdesk data check` and `import` on frames as the file has them (files.py reads them, nothing sorted or
 dropped), and by align.py before anything is simulated. A *warning* is what markets and venues really do: a crash, a
-short outage, a tick that changed. An *error* is what they never do: time that repeats, a high below the close, holes at
+short outage, a changed tick. An *error* is what they never do: time that repeats, a high below the close, gaps at
 a regular stride, a price that leaves and comes back between two trades. Nothing is repaired here.
 
 What a single file cannot show (another market's prices throughout, volume in contracts, a bar frozen while it formed)
-needs a second source: `against`.
+needs a second source: compare_sources.py.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,14 @@ import numpy as np
 import polars as pl
 
 from engine.clock import DAY_MS, utc
-from engine.data.compare_sources import against
-from engine.data.finding import Finding, errors, finding
 from engine.data.gaps import LONGEST_MS, hole_spans, regular_gaps
+from engine.data.issues import DataIssue, errors, issue
 
-__all__ = ["Finding", "against", "check", "check_funding", "check_series", "errors", "refusals"]
+__all__ = ["DataIssue", "check", "check_funding", "check_series", "errors", "refusals"]
 
 OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hours (Binance spot, 2018-02-08)
-DEAD_MS = DAY_MS  # a market that trades nothing for a day is no outage of minutes
-WINDOW = 97  # bars around a bar that say what is usual there
+DEAD_MS = DAY_MS  # no trade for a whole day is more than a short outage
+WINDOW = 97  # bars around a bar that define what is usual there
 JUMP = 8.0  # usual bar ranges between a close and the next open; recorded markets stay under 3 outside listing days
 UNJOINED = 0.25  # median of the same over a file; recorded ones have 0.02 at most
 WICK = 10.0  # usual bar ranges from the body to the extreme
@@ -31,33 +30,33 @@ QUIET = (2.0, 4.0)  # times the usual volume; recorded wicks of 10 ranges had 2.
 TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
 
 
-def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[Finding]:
+def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[DataIssue]:
     """Everything wrong with bars as the file holds them: ts (Int64 ms), open, high, low, close and, if there, volume.
 
-    `now_ms` tells a bar that has not closed yet. Findings come in the order of the rules, errors and warnings mixed.
+    `now_ms` detects a bar that has not closed yet. Issues come in the order of the rules, errors and warnings mixed.
     """
     if not frame.height:
-        return [Finding("empty", "error", (), "the file has no rows")]
-    found, bars, rows = _plain(frame, timeframe_ms)
+        return [DataIssue("empty", "error", (), "the file has no rows")]
+    found, bars, rows = _basic_issues(frame, timeframe_ms)
     if bars.height < 3:
         return found
-    usual = _Usual(bars, rows, timeframe_ms)
+    usual = _Context(bars, rows, timeframe_ms)
     found += [*_spikes(usual), *_wicks(usual), *_moves(usual), *_joints(usual)]
     found += [*_volume(usual), *_stale(usual), *_last(usual, now_ms)]
     return found
 
 
-def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[Finding]:
-    """The facts that make bars unfit to be put on a clock: cheap, and beyond dispute.
+def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
+    """The errors that make bars unfit for simulation: cheap to find, and beyond dispute.
 
-    A long hole is none of them: its bars are missing, and nothing trades there. What is merely beyond belief (spikes,
-    splices, units) is check()'s, which whoever loads a span runs once over it.
+    A long gap is not among them: its bars are missing, and nothing trades there. Implausible values (spikes, splices, units)
+    are found by check(), which data/loading.py runs once over a range.
     """
-    return [f for f in errors(_plain(frame, timeframe_ms)[0]) if f.rule != "gap"]
+    return [f for f in errors(_basic_issues(frame, timeframe_ms)[0]) if f.rule != "gap"]
 
 
-def _plain(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[Finding], pl.DataFrame, np.ndarray]:
-    """What is wrong beyond dispute; the readable bars in time order, and their rows in the file."""
+def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
+    """The indisputable issues; the readable bars in time order, and their rows in the file."""
     found = check_series(frame, timeframe_ms)
     rows = _sorted_rows(frame)
     f = frame if _ascending(frame) else frame[rows]
@@ -66,52 +65,52 @@ def _plain(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[Finding], pl.Da
     return found, f.filter(pl.Series(ok)) if not ok.all() else f, rows[ok]
 
 
-def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[Finding]:
-    """Time and completeness of any series on a clock: order, doubles, grid, gaps, empty values."""
+def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
+    """Time and completeness of any series on a grid: order, duplicates, grid, gaps, empty values."""
     ts = frame["ts"].to_numpy()
     steps = np.diff(ts)
-    found = finding("unsorted", "error", np.flatnonzero(steps < 0) + 1, "time goes back")
+    found = issue("unsorted", "error", np.flatnonzero(steps < 0) + 1, "time goes back")
     order = np.argsort(ts, kind="stable")
     again = np.flatnonzero(np.diff(ts[order]) == 0) + 1
-    found += finding("duplicate", "error", np.sort(order[again]), f"{again.size} times stand twice")
+    found += issue("duplicate", "error", np.sort(order[again]), f"{again.size} duplicate times")
     off = ts % timeframe_ms != 0
-    found += finding("shifted", "error", np.flatnonzero(off), f"times are not on the {_tf(timeframe_ms)} grid")
+    found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {_tf(timeframe_ms)} grid")
     if not off.all():
         found += _gaps(np.unique(ts[~off]), ts, timeframe_ms)
     for name in frame.columns:
         if frame.schema[name].is_numeric() and name != "ts":
             bad = ~np.isfinite(frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
-            found += finding("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
+            found += issue("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
     return found
 
 
-def check_funding(frame: pl.DataFrame) -> list[Finding]:
-    """Settlements (ts, rate): order, doubles, holes, missing and absurd rates."""
+def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
+    """Settlements (ts, rate): order, duplicates, gaps, missing and absurd rates."""
     if not frame.height:
-        return [Finding("empty", "error", (), "the file has no rows")]
+        return [DataIssue("empty", "error", (), "the file has no rows")]
     ts = frame["ts"].to_numpy()
     rate = frame["rate"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    found = finding("unsorted", "error", np.flatnonzero(np.diff(ts) < 0) + 1, "time goes back")
-    found += finding("nan", "error", np.flatnonzero(~np.isfinite(rate)), "rate is empty or not a number")
+    found = issue("unsorted", "error", np.flatnonzero(np.diff(ts) < 0) + 1, "time goes back")
+    found += issue("nan", "error", np.flatnonzero(~np.isfinite(rate)), "rate is empty or not a number")
     minute = (ts + 30_000) // 60_000 * 60_000
     order = np.argsort(minute, kind="stable")
     twin = np.flatnonzero(np.diff(minute[order]) == 0)
     same = rate[order[twin]] == rate[order[twin + 1]]
-    found += finding("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} settlements stand twice with one rate")
-    found += finding("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
+    found += issue("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} duplicate settlements with one rate")
+    found += issue("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
     holes = hole_spans(np.unique(minute))
     spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:3])
     after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
-    found += finding("gap", "error", after, f"{len(holes)} holes, no rate between {spans}")
-    found += finding("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
+    found += issue("gap", "error", after, f"{len(holes)} gaps, no rate between {spans}")
+    found += issue("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
     flat = _runs(np.concatenate([[False], (np.diff(rate) == 0) & (rate[1:] == 0)]))
     for first, last in flat:
         if last - first > 30 * DAY_MS // LONGEST_MS:
-            found += finding("stale", "warning", [first, last], "a rate of 0 for over a month")
+            found += issue("stale", "warning", [first, last], "a rate of 0 for over a month")
     return found
 
 
-def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[Finding]:
+def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssue]:
     """Missing bars: at a regular stride an error however short, long ones an error, the rest a short outage."""
     steps = np.diff(clock)
     at = np.flatnonzero(steps > timeframe_ms)
@@ -119,18 +118,18 @@ def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[Finding]
         return []
     missing = steps[at] // timeframe_ms - 1
     rows = np.searchsorted(ts, clock[at + 1]) if (np.diff(ts) >= 0).all() else _where(ts, clock[at + 1])
-    said = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
+    text = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
     regular = regular_gaps(at + 1, (clock[at] - clock[0]) // timeframe_ms)
     if regular:
-        return finding("stride", "error", rows, f"{said} at a regular stride, {regular}: a pager's mistake")
+        return issue("stride", "error", rows, f"{text} at a regular stride, {regular}: a paging error")
     long = steps[at] > OUTAGE_MS
     first = int(at[np.argmax(steps[at])])
     span = f"the longest {utc(int(clock[first] + timeframe_ms))} .. {utc(int(clock[first + 1]))}"
     share = missing.sum() / (clock.size + missing.sum())
-    found = finding("gap", "error", rows[long], f"{said}, {span}: no outage lasts that long")
+    found = issue("gap", "error", rows[long], f"{text}, {span}: no outage lasts that long")
     if not found and share > 0.02 and at.size > 3:
-        return finding("gap", "error", rows, f"{said}, {share:.1%} of the span")
-    return found or finding("gap", "warning", rows, f"{said}, {span}")
+        return issue("gap", "error", rows, f"{text}, {share:.1%} of the range")
+    return found or issue("gap", "warning", rows, f"{text}, {span}")
 
 
 def _finite(f: pl.DataFrame) -> np.ndarray:
@@ -144,24 +143,24 @@ def _finite(f: pl.DataFrame) -> np.ndarray:
     return ok
 
 
-def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[Finding]:
+def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[DataIssue]:
     """Impossible numbers inside a bar."""
     o, h, lo, c = (f[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in ("open", "high", "low", "close"))
     positive = np.zeros(f.height, dtype=bool)
     for value in (o, h, lo, c):
         positive |= value <= 0
-    found = finding("price", "error", rows[positive], "a price is zero or negative")
-    found += finding("range", "error", rows[ok & (h < lo)], "high is below low")
+    found = issue("price", "error", rows[positive], "a price is zero or negative")
+    found += issue("range", "error", rows[ok & (h < lo)], "high is below low")
     for name, value in (("open", o), ("close", c)):
         out = ok & (h >= lo) & ((value > h) | (value < lo))
-        found += finding("range", "error", rows[out], f"{name} lies outside high and low")
+        found += issue("range", "error", rows[out], f"{name} is outside high and low")
     if "volume" in f.columns:
         volume = f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        found += finding("volume", "error", rows[volume < 0], "volume is negative")
+        found += issue("volume", "error", rows[volume < 0], "volume is negative")
     return found
 
 
-class _Usual:
+class _Context:
     """Bars in time order with what is usual around each: its row, log prices, typical range and volume."""
 
     def __init__(self, f: pl.DataFrame, rows: np.ndarray, timeframe_ms: int) -> None:
@@ -171,7 +170,7 @@ class _Usual:
         self.volume = f["volume"].cast(pl.Float64).to_numpy() if "volume" in f.columns else None
         spread = (self.high - self.low) / self.close
         local = pl.Series(spread).rolling_median(WINDOW, min_samples=1, center=True).to_numpy()
-        # half the file's own median keeps a dead hour from making every tick look like a storm
+        # the floor at half the file's median keeps a quiet hour from making every tick an outlier
         self.range = np.maximum(local, max(float(np.median(spread)) / 2, 1e-6))
         self.rel_volume = np.ones(self.ts.size)
         if self.volume is not None:
@@ -185,12 +184,12 @@ class _Usual:
         self.jump_ranges = np.where(self.joined, np.abs(self.jump) / self.range[1:], 0.0)
 
     def traded(self, first: int, last: int) -> bool:
-        """Did every bar of first..last trade, in a market that is not dead? Nothing is known without volume."""
+        """Whether every bar of first..last traded, in a liquid market; without volume it is assumed."""
         a, b = max(first, 0), min(last + 1, self.ts.size)
         return not self.thin[a:b].any() and (self.volume is None or bool((self.volume[a:b] > 0).all()))
 
 
-def _spikes(u: _Usual) -> list[Finding]:
+def _spikes(u: _Context) -> list[DataIssue]:
     """A price that leaves and comes back with no trade in between is a bad tick; one that stays is another market.
 
     In a continuous market a bar opens where the last one closed, in a crash too. A break of that, many usual ranges wide,
@@ -206,14 +205,14 @@ def _spikes(u: _Usual) -> list[Finding]:
         if not back:
             shifted.append(i + 1)
     shifted = [i for i in shifted if i not in spiked and i - 1 not in spiked]
-    found = finding("spike", "error", u.rows[sorted(spiked)], "the price jumps away and back between two trades")
-    text = "the price jumps to another level from one bar to the next: another market's bars, or a lost stretch"
+    found = issue("spike", "error", u.rows[sorted(spiked)], "the price jumps away and back between two trades")
+    text = "the price jumps to another level from one bar to the next: another market's bars, or missing bars"
     factor = [i for i in shifted if abs(u.jump[i - 1]) > np.log(2)]
-    found += finding("jump", "error", u.rows[factor], "the price doubles or halves between two bars: another unit or coin")
-    return found + finding("jump", "warning", u.rows[[i for i in shifted if i not in factor]], text)
+    found += issue("jump", "error", u.rows[factor], "the price doubles or halves between two bars: another unit or coin")
+    return found + issue("jump", "warning", u.rows[[i for i in shifted if i not in factor]], text)
 
 
-def _came_back(u: _Usual, i: int) -> range:
+def _came_back(u: _Context, i: int) -> range:
     """Bars between the break after bar i and the price's way back (up to five bars either way); empty if none."""
     size = 0.35 * abs(u.jump[i])
     here, there = np.log(u.close[i]), np.log(u.open[i + 1])
@@ -226,26 +225,26 @@ def _came_back(u: _Usual, i: int) -> range:
     return range(0)
 
 
-def _wicks(u: _Usual) -> list[Finding]:
-    """An extreme far outside the body: traded by many it is a crash or a squeeze, by nobody it is a bad tick."""
+def _wicks(u: _Context) -> list[DataIssue]:
+    """An extreme far outside the body: with volume it is a crash or a squeeze, without it a bad tick."""
     top, bottom = np.maximum(u.open, u.close), np.minimum(u.open, u.close)
     reach = np.maximum(u.high / top - 1, bottom / u.low - 1)
     far = (reach / u.range > WICK) & (reach > 0.01)
     quiet = far & (u.rel_volume < np.clip(reach / u.range / 8, *QUIET)) & ~u.thin
     if u.volume is None:
-        return finding("wick", "warning", u.rows[far], "a wick far outside the usual range")
-    found = finding("spike", "error", u.rows[quiet], "a wick far outside the usual range without trading behind it")
-    return found + finding("wick", "warning", u.rows[far & ~quiet], "a wick far outside the usual range, heavily traded")
+        return issue("wick", "warning", u.rows[far], "a wick far outside the usual range")
+    found = issue("spike", "error", u.rows[quiet], "a wick far outside the usual range without the volume to match")
+    return found + issue("wick", "warning", u.rows[far & ~quiet], "a wick far outside the usual range, heavily traded")
 
 
-def _moves(u: _Usual) -> list[Finding]:
+def _moves(u: _Context) -> list[DataIssue]:
     """Moves far beyond the usual: real crashes and squeezes, worth a look."""
     body = np.abs(u.close / u.open - 1)
     big = (body / u.range > 15) & (body > 0.03)
-    return finding("crash", "warning", u.rows[big], "a move of over 15 usual ranges in one bar")
+    return issue("crash", "warning", u.rows[big], "a move of over 15 usual ranges in one bar")
 
 
-def _joints(u: _Usual) -> list[Finding]:
+def _joints(u: _Context) -> list[DataIssue]:
     """Small breaks between a close and the next open, unusual for this file: frozen or revised bars, outages, splices.
 
     Where the price grid changes at the very bar of a break, two markets have been joined (error). A grid that changes
@@ -254,26 +253,26 @@ def _joints(u: _Usual) -> list[Finding]:
     size = np.where(u.joined, np.abs(u.jump), 0.0)
     if u.joined.sum() >= 100 and np.median(u.jump_ranges[u.joined]) > UNJOINED:
         text = "bars do not open where the one before closed: columns swapped, or rows of several markets"
-        return finding("joint", "error", u.rows[:1], text)
+        return issue("joint", "error", u.rows[:1], text)
     usual = float(np.quantile(size, 0.995)) if size.size > 400 else float(np.quantile(size, 0.9))
     breaks = np.flatnonzero((u.jump_ranges > 0.05) & (size > 4 * usual)) + 1
-    found: list[Finding] = []
+    found: list[DataIssue] = []
     spliced: set[int] = set()
     for i, was, now in _grid_changes(u):
         near = breaks[np.abs(breaks - i) <= 1]
         if near.size:
             spliced.add(int(near[0]))
             text = f"the price breaks and its grid changes from {was:g} to {now:g}: bars of another market joined on"
-            found += finding("splice", "error", u.rows[near[:1]], text)
+            found += issue("splice", "error", u.rows[near[:1]], text)
         else:
-            found += finding("tick", "warning", u.rows[[i]], f"the price grid changes from {was:g} to {now:g}")
+            found += issue("tick", "warning", u.rows[[i]], f"the price grid changes from {was:g} to {now:g}")
     clear = (u.jump_ranges > 0.25) | ((u.jump_ranges > 0.08) & (size > 10 * usual))
     rest = [i for i in breaks.tolist() if i > 1 and clear[i - 1] and u.jump_ranges[i - 1] <= JUMP and i not in spliced]
     text = "a bar does not open where the last one closed: frozen while forming, revised, or after an outage (--against)"
-    return found + finding("joint", "warning", u.rows[rest], text)
+    return found + issue("joint", "warning", u.rows[rest], text)
 
 
-def _decimals(u: _Usual) -> np.ndarray:
+def _decimals(u: _Context) -> np.ndarray:
     """Decimals the four prices of each bar need, 0..7."""
     need = np.zeros(u.ts.size, dtype=np.int64)
     for price in (u.open, u.high, u.low, u.close):
@@ -285,7 +284,7 @@ def _decimals(u: _Usual) -> np.ndarray:
     return need
 
 
-def _grid_changes(u: _Usual) -> Iterator[tuple[int, float, float]]:
+def _grid_changes(u: _Context) -> Iterator[tuple[int, float, float]]:
     """(bar, old tick, new tick) where prices that never needed a decimal begin to need it in most bars, or the reverse."""
     span = 48
     need = _decimals(u)
@@ -300,7 +299,7 @@ def _grid_changes(u: _Usual) -> Iterator[tuple[int, float, float]]:
             yield best + span, was, now
 
 
-def _volume(u: _Usual) -> list[Finding]:
+def _volume(u: _Context) -> list[DataIssue]:
     """Runs without trading, prices that move without any, and a volume that is not in base units."""
     if u.volume is None:
         return []
@@ -309,21 +308,21 @@ def _volume(u: _Usual) -> list[Finding]:
     rows = [int(u.rows[a]) for a, b in runs]
     dead = [int(u.rows[a]) for a, b in runs if u.ts[b] - u.ts[a] + u.timeframe_ms > DEAD_MS]
     longest = max((b - a + 1 for a, b in runs), default=0)
-    said = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
-    found = finding("zero-volume", "error", dead, f"{said}: no market trades nothing for over a day")
+    text = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
+    found = issue("zero-volume", "error", dead, f"{text}: no market goes without a trade for over a day")
     if not dead:
-        found += finding("zero-volume", "warning", rows, said)
+        found += issue("zero-volume", "warning", rows, text)
     moved = none & (u.high > u.low)
-    found += finding("volume", "error", u.rows[moved], "the price moves in bars without volume")
+    found += issue("volume", "error", u.rows[moved], "the price moves in bars without volume")
     a_day = float(np.median(u.volume * u.close)) * DAY_MS / u.timeframe_ms
     if a_day > TURNOVER_DAY:
         text = f"volume times price comes to {a_day:.2g} a day, more than the whole market: volume is not in base units"
-        found += finding("unit", "error", [u.rows[0]], text)
+        found += issue("unit", "error", [u.rows[0]], text)
     return found
 
 
-def _stale(u: _Usual) -> list[Finding]:
-    """The same bar again and again, volume and all: a feed that repeats its last answer."""
+def _stale(u: _Context) -> list[DataIssue]:
+    """The same bar repeated, volume included: a feed that repeats its last answer."""
     if u.volume is None:
         return []
     same = np.ones(u.ts.size - 1, dtype=bool)
@@ -333,20 +332,20 @@ def _stale(u: _Usual) -> list[Finding]:
     runs = _runs(np.concatenate([[False], same]))
     long = [r for a, b in runs if b - a >= 1 for r in range(a, b + 1)]
     short = [a for a, b in runs if b == a]
-    found = finding("stale", "error", u.rows[long], "the same bar over and over: the feed stood still")
-    return found + finding("stale", "warning", u.rows[short], "a bar equals the one before it, volume and all")
+    found = issue("stale", "error", u.rows[long], "the same bar repeats: the feed was frozen")
+    return found + issue("stale", "warning", u.rows[short], "a bar equals the one before it, volume included")
 
 
-def _last(u: _Usual, now_ms: int | None) -> list[Finding]:
+def _last(u: _Context, now_ms: int | None) -> list[DataIssue]:
     """A last bar that has not closed, or looks as if it had not."""
     last = u.ts.size - 1
     if now_ms is not None and u.ts[last] + u.timeframe_ms > now_ms:
         late = np.flatnonzero(u.ts + u.timeframe_ms > now_ms)
-        return finding("unfinished", "error", u.rows[late], "a bar that has not closed yet")
+        return issue("unfinished", "error", u.rows[late], "a bar that has not closed yet")
     if u.volume is None or last < 20 or u.rel_volume[last] >= 0.05:
         return []
     text = f"the last bar has {u.rel_volume[last]:.1%} of the usual volume: it may be unfinished"
-    return finding("unfinished", "warning", [u.rows[last]], text)
+    return issue("unfinished", "warning", [u.rows[last]], text)
 
 
 def _ascending(frame: pl.DataFrame) -> bool:

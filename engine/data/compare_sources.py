@@ -1,8 +1,8 @@
 """Two sources of one instrument, bar by bar: price level, volume unit, shifted stamps, frozen bars, another market.
 
-Called by `nightdesk data check FILE --against OTHER`. The sources may have different timeframes: the finer one is added
-up to the coarser first. Nobody knows from two files alone which one is right; a finding says what differs, and where
-one reading is far more likely (less volume inside the other's range: stored while forming) it says that.
+Called by `nightdesk data check FILE --against OTHER`. The sources may have different timeframes: the finer one is
+aggregated to the coarser first. Two files alone do not show which one is right; an issue says what differs, and where one
+explanation is far more likely (less volume inside the other's range: stored while forming) it says that.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import HOUR_MS
-from engine.data.finding import Finding, finding
+from engine.data.issues import DataIssue, issue
 
 SAME = 1e-7  # relative: the same print, whatever the float went through
 BLOCK = 20  # bars in a row that differ: no longer single bars that were stored too early
@@ -28,28 +28,28 @@ class _Pair(NamedTuple):
     o: dict[str, np.ndarray]
 
 
-def against(
+def compare_sources(
     frame: pl.DataFrame,
     other: pl.DataFrame,
     same_market: bool = True,
     steps_ms: tuple[int, int] | None = None,
-) -> list[Finding]:
+) -> list[DataIssue]:
     """Compare bars with another source: ts (Int64 ms, open), open, high, low, close and, if there, volume.
 
-    steps_ms: the two timeframes; without them the usual step of each file is taken.
+    steps_ms: the two timeframes; without them the usual step of each file is used.
 
     same_market: both claim to be the same instrument of the same venue, so nearly every bar must be equal. Otherwise
     (another venue, spot against perp) only level, unit, stamps and outliers are judged. Rows are rows of `frame`.
     """
     step, other_step = steps_ms or (_step(frame), _step(other))
     if not frame.height or not other.height:
-        return [Finding("overlap", "error", (), "one of the two files has no rows")]
+        return [DataIssue("overlap", "error", (), "one of the two files has no rows")]
     shift = _shift(frame, step, other, other_step)
     found = _stamps(shift, step)
     frame = frame.with_columns(pl.col("ts") - shift)  # the rest is compared where it agrees
     pair = _pair(frame, step, other, other_step)
     if pair.row.size == 0:
-        return [*found, Finding("overlap", "error", (), "the two files have no bar in common")]
+        return [*found, DataIssue("overlap", "error", (), "the two files have no bar in common")]
     equal = _equal(pair)
     found += _missing(frame, step, other, other_step, same_market)
     if equal.mean() < 0.2:
@@ -60,13 +60,13 @@ def against(
     return found + _differences(pair, ~equal | ~volume) + unit
 
 
-def _stamps(shift: int, step: int) -> list[Finding]:
-    """The finding for stamps that are `shift` ms late."""
+def _stamps(shift: int, step: int) -> list[DataIssue]:
+    """The issue for time stamps that are `shift` ms late."""
     if not shift:
         return []
     side = "late" if shift > 0 else "early"
-    text = f"times are {abs(shift) // 60_000} minutes {side}: moved by that, the closes agree with the other source"
-    return finding("shifted", "error", [0], text + ("; bars stamped with their close?" if shift == step else ""))
+    text = f"times are {abs(shift) // 60_000} minutes {side}: shifted by that, the closes agree with the other source"
+    return issue("shifted", "error", [0], text + ("; bars stamped with their close?" if shift == step else ""))
 
 
 def _step(frame: pl.DataFrame) -> int:
@@ -81,7 +81,7 @@ def _step(frame: pl.DataFrame) -> int:
 def _shift(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int) -> int:
     """By how many ms the stamps of `frame` are late (negative: early) against the other source; 0 when they are not.
 
-    Each source knows the price at its bars' closes. Were the stamps off, the two would agree best at another lag.
+    Each source has the price at its bars' closes. If the stamps are off, the two agree best at another lag.
     """
     close, price = _closes(frame, step)
     other_close, other_price = _closes(other, other_step)
@@ -110,7 +110,7 @@ def _scatter(close: np.ndarray, price: np.ndarray, at: np.ndarray, other: np.nda
 
 
 def _grouped(frame: pl.DataFrame, step: int, to_step: int) -> pl.DataFrame:
-    """Bars added up to a coarser clock (whole groups only), with the row of each group's first bar."""
+    """Bars aggregated to a coarser timeframe (whole groups only), with the row of each group's first bar."""
     numbered = frame.with_row_index("row")
     if "volume" not in frame.columns:
         numbered = numbered.with_columns(volume=pl.lit(None, dtype=pl.Float64))
@@ -137,7 +137,7 @@ def _grouped(frame: pl.DataFrame, step: int, to_step: int) -> pl.DataFrame:
 
 
 def _pair(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int) -> _Pair:
-    """The bars that both have, on the coarser clock."""
+    """The bars in both, at the coarser timeframe."""
     to_step = max(step, other_step)
     mine = _grouped(frame, step, to_step)
     theirs = _grouped(other, other_step, to_step).drop("row").unique("ts", keep="first", maintain_order=True)
@@ -158,8 +158,8 @@ def _equal(pair: _Pair) -> np.ndarray:
     return np.logical_and.reduce([_near(pair.f[n], pair.o[n]) for n in ("open", "high", "low", "close")])
 
 
-def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int, same: bool) -> list[Finding]:
-    """Bars the other source has and this one has not, inside this one's span: no outage of the venue then."""
+def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: int, same: bool) -> list[DataIssue]:
+    """Bars that only the other source has, within this one's range: not an outage of the venue."""
     if step != other_step:
         return []
     ts, theirs = np.unique(frame["ts"].to_numpy()), np.unique(other["ts"].to_numpy())
@@ -167,72 +167,72 @@ def _missing(frame: pl.DataFrame, step: int, other: pl.DataFrame, other_step: in
     absent = theirs[~np.isin(theirs, ts)]
     after = np.unique(np.searchsorted(ts, absent))
     text = f"{absent.size} bars are missing here that the other source has"
-    return finding("gap", "error" if same else "warning", after, text)
+    return issue("gap", "error" if same else "warning", after, text)
 
 
-def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[Finding]:
-    """Hardly a bar is equal: another market, another venue, another world."""
+def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[DataIssue]:
+    """Hardly a bar is equal: another market, another venue, or a testnet."""
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.log(pair.f["close"] / pair.o["close"])
     apart = np.where(np.isfinite(apart), apart, np.nan)
     size = np.abs(apart)
     middle, far = float(np.nanmedian(size)), float(np.nanquantile(size, 0.99))
-    said = f"{1 - equal.mean():.1%} of {equal.size} bars differ, closes by {middle * 1e4:.2g} bps (99 %: {far * 1e4:.3g})"
+    text = f"{1 - equal.mean():.1%} of {equal.size} bars differ, closes by {middle * 1e4:.2g} bps (99 %: {far * 1e4:.3g})"
     if middle > LEVEL:
-        return finding("level", "error", pair.row[:1], f"the price level is another: {said}; a testnet, another coin?")
+        return issue("level", "error", pair.row[:1], f"the price level differs: {text}; a testnet, another coin?")
     wide, wild = size > OUTLIER[0], size > OUTLIER[1]
-    found = finding("level", "error", pair.row[wild], f"closes over {OUTLIER[1]:.0%} from the other source")
-    found += finding("level", "warning", pair.row[wide & ~wild], f"closes over {OUTLIER[0]:.0%} from the other source")
+    found = issue("level", "error", pair.row[wild], f"closes over {OUTLIER[1]:.0%} from the other source")
+    found += issue("level", "warning", pair.row[wide & ~wild], f"closes over {OUTLIER[0]:.0%} from the other source")
     if same:
-        return found + finding("market", "error", pair.row[~equal], f"not the same market: {said}; spot for perp?")
-    return found + finding("market", "warning", pair.row[:1], f"two markets: {said}")
+        return found + issue("market", "error", pair.row[~equal], f"not the same market: {text}; spot for perp?")
+    return found + issue("market", "warning", pair.row[:1], f"two markets: {text}")
 
 
-def _differences(pair: _Pair, differ: np.ndarray) -> list[Finding]:
-    """Most bars are equal; what is not is a spliced stretch, a bar stored while it formed, or a revised one."""
+def _differences(pair: _Pair, differ: np.ndarray) -> list[DataIssue]:
+    """Most bars are equal; the rest are a spliced range, a bar stored while forming, or a revised one."""
     block = np.zeros(differ.size, dtype=bool)
     at = np.flatnonzero(differ)
     for run in np.split(at, np.flatnonzero(np.diff(at) > 3) + 1):
         if run.size >= BLOCK:
             block[run[0] : run[-1] + 1] = True
-    text = "a stretch of bars from another market: the price differs bar after bar"
-    found = finding("splice", "error", pair.row[block & differ], text)
+    text = "a range of bars from another market: the price differs bar after bar"
+    found = issue("splice", "error", pair.row[block & differ], text)
     single = differ & ~block
     inside = (pair.f["high"] <= pair.o["high"] * (1 + SAME)) & (pair.f["low"] >= pair.o["low"] * (1 - SAME))
     less = pair.f["volume"] < pair.o["volume"] * _ratio(pair, ~differ) * (1 - 1e-6)
     forming = single & inside & (less | np.isnan(pair.f["volume"]))
     last = np.zeros(differ.size, dtype=bool)
     last[-1] = True
-    found += finding("unfinished", "error", pair.row[forming & last], "the last bar was stored before it closed")
+    found += issue("unfinished", "error", pair.row[forming & last], "the last bar was stored before it closed")
     text = "stored while still forming and never refreshed: less volume, inside the other's range"
-    found += finding("frozen", "error", pair.row[forming & ~last], text)
-    return found + finding("revised", "error", pair.row[single & ~forming], "the two sources disagree on this bar")
+    found += issue("frozen", "error", pair.row[forming & ~last], text)
+    return found + issue("revised", "error", pair.row[single & ~forming], "the two sources disagree on this bar")
 
 
 def _ratio(pair: _Pair, use: np.ndarray) -> float:
-    """The usual ratio of the two volumes; 1 where neither says."""
+    """The usual ratio of the two volumes; 1 without volumes."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (pair.f["volume"] / pair.o["volume"])[use]
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
     return float(np.median(ratio)) if ratio.size else 1.0
 
 
-def _unit(pair: _Pair, same: bool) -> list[Finding]:
-    """Volumes that are no multiple of one another by chance: contracts, quote units, another market."""
+def _unit(pair: _Pair, same: bool) -> list[DataIssue]:
+    """Volumes whose ratio is not chance: contracts, quote units, another market."""
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = pair.f["volume"] / pair.o["volume"]
         quote = ratio / pair.o["close"]
-    known = np.isfinite(ratio) & (ratio > 0)
-    if known.sum() < 20:
+    valid = np.isfinite(ratio) & (ratio > 0)
+    if valid.sum() < 20:
         return []
-    middle, money = float(np.median(ratio[known])), float(np.median(quote[known]))
-    spread = np.subtract(*np.quantile(ratio[known], [0.75, 0.25])) / middle
+    middle, money = float(np.median(ratio[valid])), float(np.median(quote[valid]))
+    spread = np.subtract(*np.quantile(ratio[valid], [0.75, 0.25])) / middle
     if middle > UNIT and 1 / UNIT < money < UNIT and pair.o["close"][0] > UNIT:
-        return finding("unit", "error", pair.row[:1], f"volume is {middle:.3g} times the other's: quote units, not base?")
+        return issue("unit", "error", pair.row[:1], f"volume is {middle:.3g} times the other's: quote units, not base?")
     if spread < 0.02 and not 0.98 < middle < 1.02:
         text = f"volume is {middle:.4g} times the other's throughout: contracts, not base units?"
-        return finding("unit", "error", pair.row[:1], text)
+        return issue("unit", "error", pair.row[:1], text)
     if middle > UNIT or middle < 1 / UNIT:
         text = f"volume is {middle:.3g} times the other's: another unit or another market?"
-        return finding("unit", "error" if same or middle > UNIT else "warning", pair.row[:1], text)
+        return issue("unit", "error" if same or middle > UNIT else "warning", pair.row[:1], text)
     return []

@@ -1,6 +1,6 @@
-"""Holes: are those of a series regular, and where does a settlement lack?
+"""Gaps: whether those of a series are regular, and where settlements are missing.
 
-Called by checks.py and align.py. An outage comes when it likes; a pager that loses bars does so at a stride, counted in
+Called by checks.py and align.py. Outages are irregular; a pager that loses bars does so at a stride, counted in
 rows (it asks for 1,000 bars and skips one) or on the clock (it fetches the first 1,000 of every 5,000 minutes).
 """
 
@@ -10,7 +10,7 @@ LONGEST_MS = 8 * 3_600_000  # settlements are 8, 4 or 1 hours apart (D4)
 
 
 def regular_gaps(rows: np.ndarray, clock: np.ndarray) -> str:
-    """What repeats, in words ("every 1000 rows"), or "" for irregular gaps.
+    """The regularity as text ("every 1000 rows"), or "" for irregular gaps.
 
     rows: number of rows before each gap; clock: bars of clock time from the first bar to the gap. Both int64, ascending.
     """
@@ -22,7 +22,7 @@ def regular_gaps(rows: np.ndarray, clock: np.ndarray) -> str:
 
 
 def _stride(places: np.ndarray) -> tuple[int, int]:
-    """(most usual distance between neighbours, how often), or (0, 0) when chance explains it.
+    """(most common distance between neighbours, how often), or (0, 0) when chance explains it.
 
     The start of the file counts as a place: two gaps after 1,000 and 2,000 rows are a stride. A few equal distances
     among many arise by chance when they are short, so those must be nearly all of them.
@@ -34,7 +34,7 @@ def _stride(places: np.ndarray) -> tuple[int, int]:
     values, counts = np.unique(apart, return_counts=True)
     best = int(np.argmax(counts))
     stride, times = int(values[best]), int(counts[best])
-    if stride >= 100:  # a clock that drifts by a bar
+    if stride >= 100:  # a stride that drifts by a bar
         times = int((np.abs(apart - stride) <= 1).sum())
     share = times / places.size
     if stride < 12:
@@ -62,8 +62,8 @@ def _hidden_stride(places: np.ndarray) -> tuple[int, int]:
 def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
     """(last known, next known) pairs of settlement times between which one is missing. ts: int64 ms, ascending.
 
-    A step of more than 8 hours always is a hole; a shorter one is when it is at least half again as long as the usual
-    step before it and the usual step after it, so a change of the interval (8 to 4 hours) is none.
+    A step of more than 8 hours is always a hole; a shorter one only when it is at least 1.5 times the usual step before and
+    after it, so a change of the funding interval (8 to 4 hours) is not a hole.
     """
     steps = np.diff(ts)
     found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(steps > LONGEST_MS)]

@@ -1,7 +1,7 @@
-"""The bars of a backtest or a desk: read, checked for dirt, aligned with their settlements. One path for both.
+"""The bars of a backtest or a desk: read, checked, aligned with their settlements. One path for both.
 
-Called by sim/backtest.py and live/feed.py. Turns catalog series into two Markets on one clock: the whole history for features,
-and the traded span with funding. Nothing is mended; what was chosen is said in the notes.
+Called by sim/backtest.py and live/feed.py. Turns catalog series into two Markets on one grid: the whole history for features,
+and the traded range with funding. Nothing is repaired; every choice is recorded in the notes.
 """
 
 import re
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Loaded(NamedTuple):
-    """The bars of one clock: `whole` from the anchor on, for features; `span` what is traded, with funding."""
+class LoadedBars(NamedTuple):
+    """Bars of one timeframe: `whole` from the anchor on, for features; `span` the traded range, with funding."""
 
     whole: Market
     span: Market
@@ -49,13 +49,13 @@ def load(
     anchor_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-) -> Loaded:
+) -> LoadedBars:
     """All bars of `series` (instrument -> file) from `anchor_ms`, traded from `from_ms` to `to_ms` (excluded); None: all.
 
-    Raises DataError for dirty bars in the traded span, and for missing settlements unless the policy stands in.
+    Raises DataError for invalid bars in the traded range, and for missing settlements unless the policy replaces them.
     """
     bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
-    warned = [note for name, frame in bars.items() for note in dirt(name, frame, series[name], from_ms, timeframe_ms)]
+    warned = [note for name, frame in bars.items() for note in data_warnings(name, frame, series[name], from_ms, timeframe_ms)]
     whole = market_of(bars, timeframe_ms, {}, {}, "none", anchor_ms, to_ms)
     perps = {name: s for name, s in series.items() if s.market == "perp" and policy != "none"}
     charged = perps if policy == "recorded" else {}
@@ -63,22 +63,22 @@ def load(
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
     first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
-    return Loaded(whole, span, first, (*span.notes, *warned))
+    return LoadedBars(whole, span, first, (*span.notes, *warned))
 
 
-def dirt(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:
-    """Refuse bars of the traded span that no market makes; what markets do make is one line of warnings."""
+def data_warnings(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:
+    """One line of warnings on the traded range. Raises DataError for bars that no market produces."""
     import polars as pl
 
     if from_ms is not None:
         frame = frame.filter(pl.col("ts") >= from_ms)
     if frame.is_empty():
-        return []  # market_of says what there is
+        return []  # market_of names the available range
     found = check(frame, timeframe_ms)
     for bad in (f for f in found if f.severity == "error"):
         text = re.sub(r" \(rows? [^()]*\)$", "", bad.text)
         first = f", first at {utc(frame['ts'][bad.rows[0]])}" if bad.rows else ""
-        raise DataError(f"{name} has dirty bars in this span: {text}{first}", f"nightdesk data check {series.path}")
+        raise DataError(f"{name} has invalid bars in this range: {text}{first}", f"nightdesk data check {series.path}")
     counts: dict[str, int] = {}
     for f in found:
         counts[f.rule] = counts.get(f.rule, 0) + len(f.rows)

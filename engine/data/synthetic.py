@@ -1,7 +1,7 @@
-"""A seeded market that never was: bars and funding with the clustering, tails, hours and correlations of real ones.
+"""A seeded synthetic market: bars and funding with the clustering, tails, hours and correlations of real ones.
 
-Called where there is no recorded data (the first start of a desk) and by tests; written under the venue name
-`synthetic`, so that nobody takes it for a market. The constants are measured on Binance perps of 2025, 15m bars:
+Called when there is no recorded data (the first start of a desk) and by tests; written under the venue name
+`synthetic`, so that it cannot be mistaken for a real market. The constants are measured on Binance perps of 2025, 15m bars:
     return = scale * hour * exp(h) * z,  h = three AR(1) waves (30 minutes, 6 hours, 15 days), mostly shared by all coins,
     z = Student's t (10 degrees), correlated across coins by one common part; extremes inside a bar are those of a
     Brownian bridge (exact law of its maximum); volume follows h and |z|; funding is a capped AR(1) every 8 hours.
@@ -59,13 +59,16 @@ def synthetic(
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
     """(bars, funding) by symbol: ts, open, high, low, close, volume (as data/catalog gives them); ts, rate.
 
-    from_ms is on the grid of timeframe_ms. Raises BadInput for a symbol without figures and for a span of no bars.
+    from_ms is aligned to timeframe_ms. Raises BadInput for an unknown symbol and for an empty range.
     """
     unknown = [s for s in symbols if s not in COINS]
     if unknown:
-        raise BadInput(f"no synthetic {unknown[0]}", f"there is {', '.join(COINS)}")
+        raise BadInput(f"no synthetic {unknown[0]}", f"available: {', '.join(COINS)}")
     if bars < 1 or timeframe_ms < 1 or from_ms % timeframe_ms:
-        raise BadInput(f"no span: {bars} bars of {timeframe_ms} ms from {from_ms}", "from_ms lies on the bars' grid")
+        raise BadInput(
+            f"invalid range: {bars} bars of {timeframe_ms} ms from {from_ms}",
+            "from_ms must be aligned to the timeframe, and bars at least 1",
+        )
     shared = _waves(seed, "common", timeframe_ms, bars)
     common_z = _stream(seed, "common z").standard_normal(bars)
     # the tail is shared: a crash is one for every coin
@@ -98,7 +101,7 @@ def write_synthetic(
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
-    """An own stream of randomness for each part: adding a coin or a bar moves no other number."""
+    """A random stream of its own for each part: adding a coin or a bar changes no other number."""
     key = int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:16], "little")
     return np.random.Generator(np.random.PCG64(key))
 

@@ -1,6 +1,6 @@
-"""A frame -> one parquet file of the catalog, whole or not at all, with where it came from in its footer.
+"""A frame -> one parquet file of the catalog, written atomically, with its origin in the footer.
 
-Called by `nightdesk data import` and `pull` and by whoever writes the synthetic market.
+Called by `nightdesk data import` and `pull` and by data/synthetic.py.
 """
 
 import os

@@ -1,7 +1,5 @@
 """All features, one line each: what a strategy may read as `f.NAME(...)`. frame.py looks names up here."""
 
-from typing import Any
-
 from engine.features import price, spread, traded
 from engine.features.feature import Feature
 
@@ -20,8 +18,3 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
-
-
-def features_table() -> list[dict[str, Any]]:
-    """One row a feature for lists and docs: name, call (as a strategy writes it), inputs, about."""
-    return [{"name": f.name, "call": f"f.{f.name}{f.signature}", "inputs": list(f.inputs), "about": f.about} for f in FEATURES]

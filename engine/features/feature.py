@@ -1,4 +1,4 @@
-"""What a feature is: a function of one unbroken run of bars, with its inputs and its warm-up declared beside it.
+"""What a feature is: a function of one unbroken run of bars, with declared inputs and warm-up.
 
 Used by the feature files (price, spread, volume), which catalog.py lists; frame.py calls them. Turns a plain function into
 a `Feature` value. Law 2: the value at bar t depends on bars up to t alone, bit for bit.
@@ -32,10 +32,10 @@ class Feature(NamedTuple):
         """The arguments in order, defaults filled in; TypeError or ValueError when they do not fit."""
         bound = self.signature.bind(*args, **named)
         bound.apply_defaults()
-        return tuple(fitting(self.signature.parameters[name], value) for name, value in bound.arguments.items())
+        return tuple(coerce_argument(self.signature.parameters[name], value) for name, value in bound.arguments.items())
 
 
-def fitting(parameter: inspect.Parameter, value: Any) -> int | float:
+def coerce_argument(parameter: inspect.Parameter, value: Any) -> int | float:
     """`value` as the parameter's own type (whole bars, or a number); TypeError or ValueError when it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{parameter.name} = {value!r} is not a number")

@@ -1,8 +1,8 @@
 """The bars of one instrument with every feature a strategy asks for, each computed once.
 
 Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
-columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken
-run: a bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up again.
+columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken run: a
+bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up anew.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,14 +21,14 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 class FeatureFrame:
     """Bars as read-only 1-d arrays (close_ms int64 UTC ms, the rest float64) and features as methods.
 
-    A missing bar is NaN in a regular clock; rows that skip time raise DataError. `used` holds what was read through this
-    reader, label -> values. An unknown feature raises AttributeError naming the catalog.
+    A missing bar is a NaN row on a regular time grid; rows that skip time raise DataError. `used`: what was read through
+    this reader, label -> values. An unknown feature raises AttributeError naming the catalog.
     """
 
     def __init__(self, close_ms: Any, open: Any, high: Any, low: Any, close: Any, volume: Any, timeframe_ms: int) -> None:
-        self.close_ms: npt.NDArray[np.int64] = sealed(close_ms, np.int64)
-        self.open, self.high, self.low = sealed(open), sealed(high), sealed(low)
-        self.close, self.volume = sealed(close), sealed(volume)
+        self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
+        self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
+        self.close, self.volume = read_only(close), read_only(volume)
         self.timeframe_ms = int(timeframe_ms)
         self.used: dict[str, Array] = {}
         self._cache: dict[tuple[Any, ...], Array] = {}
@@ -49,7 +49,7 @@ class FeatureFrame:
     def __getattr__(self, name: str) -> Callable[..., Array]:
         feature = BY_NAME.get(name)
         if feature is None:
-            raise AttributeError(f"no feature {name!r}; there are {', '.join(BY_NAME)}")
+            raise AttributeError(f"no feature {name!r}; available: {', '.join(BY_NAME)}")
         return lambda *args, **named: self._read(feature, args, named)
 
     def __dir__(self) -> Iterable[str]:
@@ -58,25 +58,25 @@ class FeatureFrame:
     def finite(self, column: str) -> npt.NDArray[np.bool_] | None:
         """Which bars have a value in `column`; None when all have."""
         if column not in self._finite:
-            known = np.isfinite(getattr(self, column))
-            self._finite[column] = None if known.all() else known
+            mask = np.isfinite(getattr(self, column))
+            self._finite[column] = None if mask.all() else mask
         return self._finite[column]
 
     def runs(self, columns: tuple[str, ...] = COLUMNS) -> list[tuple[int, int]]:
         """The unbroken runs of bars in which every one of `columns` has a value, as (start, end) with the end excluded."""
         if columns not in self._runs:
-            known = [mask for column in columns if (mask := self.finite(column)) is not None]
-            self._runs[columns] = unbroken(known) if known else [(0, len(self))]
+            masks = [mask for column in columns if (mask := self.finite(column)) is not None]
+            self._runs[columns] = unbroken_runs(masks) if masks else [(0, len(self))]
         return self._runs[columns]
 
     def reader(self, declared: Iterable[str] | None = None) -> "FeatureFrame":
-        """The same bars and cache with a `used` of its own; with `declared`, other features are refused."""
+        """The same bars and cache with a separate `used`; with `declared`, other features are refused."""
         twin = self._twin()
         twin._declared = None if declared is None else frozenset(declared)
         return twin
 
     def prefix(self, count: int) -> "FeatureFrame":
-        """The first `count` bars as a frame that has seen no other: no value is shared but which bars are missing."""
+        """The first `count` bars as a frame of their own: nothing computed is shared, only which bars are missing."""
         twin = self._twin()
         for name in ("close_ms", *COLUMNS):
             setattr(twin, name, getattr(self, name)[:count])
@@ -132,32 +132,30 @@ def by_run(
 
 
 def label(feature: Feature, args: tuple[Any, ...]) -> str:
-    """How a feature is named to people and in the journal: `sma(40)`, `day_volume`."""
+    """A feature's name on screens and in the journal: `sma(40)`, `day_volume`."""
     shown = ",".join(f"{a:g}" if isinstance(a, int | float) else repr(a) for a in args)
     return f"{feature.name}({shown})" if args else feature.name
 
 
-def unbroken(known: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
-    """The runs in which all of `known` are true, as (start, end) with the end excluded."""
-    whole = np.logical_and.reduce(known).astype(np.int8)
-    edges = np.flatnonzero(np.diff(whole, prepend=0, append=0))
+def unbroken_runs(masks: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
+    """The runs in which all of `masks` are true, as (start, end) with the end excluded."""
+    complete = np.logical_and.reduce(masks).astype(np.int8)
+    edges = np.flatnonzero(np.diff(complete, prepend=0, append=0))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def sealed(values: Any, dtype: Any = np.float64) -> Any:
-    """`values` as a contiguous array nobody can write through; a copy only where the layout asks for one."""
+def read_only(values: Any, dtype: Any = np.float64) -> Any:
+    """`values` as a read-only contiguous array; copied only where the layout requires it."""
     view = np.ascontiguousarray(values, dtype=dtype).view()
     view.setflags(write=False)
     return view
 
 
 def check_clock(frame: FeatureFrame) -> None:
-    """DataError unless all columns are one regular clock long (missing bars are NaN rows, not skipped ones)."""
+    """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows)."""
     count = len(frame.close_ms)
     lengths = {name: len(getattr(frame, name)) for name in COLUMNS}
     if set(lengths.values()) != {count}:
         raise DataError(f"columns of unequal length: close_ms {count}, {lengths}")
     if frame.timeframe_ms <= 0 or (count and frame.close_ms[-1] - frame.close_ms[0] != (count - 1) * frame.timeframe_ms):
-        raise DataError(
-            f"bars are not on a regular clock of {frame.timeframe_ms} ms", "align them first: a missing bar is a NaN row"
-        )
+        raise DataError(f"bars are not regular at {frame.timeframe_ms} ms", "align them first: a missing bar is a NaN row")

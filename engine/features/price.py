@@ -1,4 +1,4 @@
-"""Features of the close: averages, momentum, place in the recent range. Listed in catalog.py, called by frame.py.
+"""Features of the close: averages, momentum, position in the recent range. Listed in catalog.py, called by frame.py.
 
 Each takes one unbroken run of closes (quote units) and gives one value a bar, NaN until its window is full.
 """
@@ -25,8 +25,8 @@ def ema(close: Array, bars: int) -> Array:
 def rsi(close: Array, bars: int) -> Array:
     """Wilder's relative strength index, 0 to 100 (TA-Lib RSI); NaN where the last `bars` bars did not move at all.
 
-    TA-Lib answers 0 when it has seen neither gain nor loss, and keeps its last value when a feed freezes: both would read
-    as oversold for ever.
+    TA-Lib answers 0 when it has seen neither gain nor loss, and keeps its last value when a feed freezes: both would look
+    oversold for ever.
     """
     talib = ta()
     value = talib.RSI(close, bars)

@@ -1,4 +1,4 @@
-"""Features of how far prices move: ATR, yearly volatility, how wide today is. Listed in catalog.py, called by frame.py.
+"""Features of price variation: ATR, annual volatility, current width against usual. Listed in catalog.py, called by frame.py.
 
 Sizing (D17), stops (D13) and slippage (D16) stand on these. Each takes one unbroken run of bars.
 """
@@ -25,7 +25,7 @@ def atr(high: Array, low: Array, close: Array, bars: int) -> Array:
     first=lambda tf, halflife_days: ceil(WARM_HALFLIVES * halflife_days * day_bars(tf)),
 )
 def vol(close: Array, timeframe_ms: int, halflife_days: float = 3.0) -> Array:
-    """Yearly volatility as a fraction: root of the EWMA of squared bar returns, zero mean, 365 days a year (D17).
+    """Annual volatility as a fraction: root of the EWMA of squared bar returns, zero mean, 365 days a year (D17).
 
     Weights fall by half every `halflife_days` and are normalised; NaN until three half-lives of returns are there. The
     average is polars' ewm_mean: its half-life is exact, which TA-Lib's EMA (whole periods only) cannot be.
@@ -50,15 +50,15 @@ def vol(close: Array, timeframe_ms: int, halflife_days: float = 3.0) -> Array:
 def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars: int) -> Array:
     """ATR/close over its median of the last 30 days, at least 1: by how much slippage widens (D16).
 
-    Until 30 days have passed the median is of what there is, one day at least; NaN before that.
+    In the first 30 days the median is over the bars so far, at least one day; NaN before that.
     """
     import polars as pl
 
     day = day_bars(timeframe_ms)
     share = ta().ATR(high, low, close, atr_bars) / close
     median = empty(len(close))
-    known = pl.Series(share[atr_bars:])
-    median[atr_bars:] = known.rolling_median(window_size=MEDIAN_DAYS * day, min_samples=day).to_numpy()
+    shares = pl.Series(share[atr_bars:])
+    median[atr_bars:] = shares.rolling_median(window_size=MEDIAN_DAYS * day, min_samples=day).to_numpy()
     out = empty(len(close))
     np.divide(share, median, out=out, where=median > 0.0)
     return np.maximum(out, 1.0, out=out)

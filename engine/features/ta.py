@@ -1,7 +1,7 @@
 """TA-Lib, loaded at its first use and without pandas. Called by the feature functions.
 
 The package imports pandas only to accept its Series; this desk passes numpy arrays. Leaving it out saves 0.5 s of start-up
-and 70 MB in every process (measured), so it is hidden for the moment of the import unless somebody has loaded it already.
+and 70 MB in every process (measured), so it is hidden during the import unless it is loaded already.
 """
 
 import sys

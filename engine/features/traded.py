@@ -8,7 +8,7 @@ from engine.features.ta import ta
 def day_volume(volume: Array, timeframe_ms: int) -> Array:
     """Volume of the last 24 hours of bars, base units (TA-Lib SUM); exactly 0 when nothing traded.
 
-    A running sum keeps the rounding of what it has dropped, so a day without trades is told by its largest bar.
+    A running sum keeps the rounding of what it has dropped, so a day without trades is recognized by its largest bar.
     """
     talib, day = ta(), day_bars(timeframe_ms)
     total = talib.SUM(volume, day)

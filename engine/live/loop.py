@@ -24,7 +24,7 @@ from engine.live.signal_source import SignalReading, SignalSource
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
-from engine.venues.paper import PaperVenue, Request
+from engine.venues.paper import PaperVenue, VenueRequest
 
 Reread = Callable[[DeskConfig, int, str], dict[str, Any]]  # config, version, digest -> body of its config event
 
@@ -198,7 +198,7 @@ class Loop:
             o = book.sleeves[s].order
             side = "buy" if o.side > 0 else "sell"
             order = order_id(book.names[s], o.key)
-            self.venue.place(Request("place", order, book.names[s], side, o.lots, book.close_ms))
+            self.venue.place(VenueRequest("place", order, book.names[s], side, o.lots, book.close_ms))
 
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""

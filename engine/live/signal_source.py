@@ -20,7 +20,7 @@ from engine.core.state import Signal
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
 from engine.live.config_event import SleeveCode
-from engine.strategies.base import SignalFrame, fresh
+from engine.strategies.base import SignalFrame, fresh_copy
 from engine.strategies.signals import Signals, evaluate, signals_of
 
 LIMIT_S = 2.0  # for one bar of a person's strategy
@@ -66,7 +66,7 @@ class SignalSource:
         """The same with a person's strategy, which sees no bar after t of the frame."""
         try:
             with limited(LIMIT_S):
-                found = evaluate(fresh(self.code.strategy), self.code.params, frame.prefix(t + 1))
+                found = evaluate(fresh_copy(self.code.strategy), self.code.params, frame.prefix(t + 1))
         except StrategyError as error:
             return SignalReading(NOTHING, {}, str(error))
         side, strength = int(found.direction[t]), float(found.strength[t])

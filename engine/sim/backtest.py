@@ -1,7 +1,7 @@
-"""The notebook door: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
+"""Notebook entry point: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
 
 Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a
-Backtest: signals of every sleeve on the whole history, the core over the asked span in the asked fill mode and in the two
+Backtest: signals of every sleeve on the whole history, the core over the requested range in the requested fill mode and in both
 scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """
 
@@ -23,13 +23,13 @@ from engine.clock import utc
 from engine.core import state
 from engine.data.align import Market
 from engine.data.catalog import Catalog
-from engine.data.loading import Loaded, policy_of
+from engine.data.loading import LoadedBars, policy_of
 from engine.data.loading import load as load_bars
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
 from engine.sim.metrics import Floats, Times, Totals, metrics
-from engine.sim.request import CASH, Moment, Plan, Planned, Request, Spec, moment, plan
+from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, Request, SleeveRequest, moment, plan
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
 
@@ -47,34 +47,34 @@ class Backtest:
     rows: pl.DataFrame  # journal rows, see core/rows.py
     close_ms: Times
     curves: Mapping[str, Floats]  # fill mode -> desk equity at each close; the run's own mode first
-    legs: Sequence[reading.Leg]
-    used: Sequence[Mapping[str, Floats]]  # one a sleeve: feature label -> its values over the span
+    run_sleeves: Sequence[reading.RunSleeve]
+    used: Sequence[Mapping[str, Floats]]  # one per sleeve: feature label -> its values over the span
 
     @cached_property
     def round_trips(self) -> pl.DataFrame:
-        """One line a round trip (sim/trips.trips)."""
-        return reading.trips(self.rows, self.legs, self.plan.timeframe_ms)
+        """One row per round trip (sim/trips.trips)."""
+        return reading.trips(self.rows, self.run_sleeves, self.plan.timeframe_ms)
 
     @cached_property
     def fills(self) -> pl.DataFrame:
-        """One line an execution."""
-        return reading.fills(self.rows, self.legs)
+        """One row per execution."""
+        return reading.fills(self.rows, self.run_sleeves)
 
     @cached_property
     def breakers(self) -> pl.DataFrame:
-        """One line a breaker that tripped."""
-        return reading.breakers(self.rows, self.legs)
+        """One row per tripped breaker."""
+        return reading.breakers(self.rows, self.run_sleeves)
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
-        """One line a close with something to tell, with the features the sleeve read there."""
-        table = reading.decisions(self.rows, self.legs)
+        """One row per close with a decision row, with the features the sleeve read there."""
+        table = reading.decisions(self.rows, self.run_sleeves)
         at = np.searchsorted(self.close_ms, table["close_ms"].to_numpy())
-        for leg, used in zip(self.legs, self.used, strict=True):
-            own = (table["sleeve"] == leg.name).to_numpy()
+        for sleeve, used in zip(self.run_sleeves, self.used, strict=True):
+            own = (table["sleeve"] == sleeve.name).to_numpy()
             for label, values in used.items():
-                known = np.where(own, values[at], np.nan) if len(at) else np.empty(0)
-                read = pl.Series(label, known, dtype=pl.Float64).fill_nan(None)
+                read_there = np.where(own, values[at], np.nan) if len(at) else np.empty(0)
+                read = pl.Series(label, read_there, dtype=pl.Float64).fill_nan(None)
                 table = table.with_columns(pl.coalesce(read, label).alias(label) if label in table.columns else read)
         return table
 
@@ -91,7 +91,7 @@ class Backtest:
 
     @property
     def scenarios(self) -> dict[str, Any]:
-        """total_return_frac under each scenario, and how many bars could be read both ways."""
+        """total_return_frac under each scenario, and the number of ambiguous bars."""
         return self.report["scenarios"]  # type: ignore[no-any-return]  # plain JSON
 
     @property
@@ -129,26 +129,26 @@ def backtest(
 ) -> Backtest:
     """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
 
-    For several sleeves on one clock: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
+    For several sleeves of one timeframe: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
-    spec = Spec(strategy, symbol, venue, market, side, cash, dict(params or {}))
+    spec = SleeveRequest(strategy, symbol, venue, market, side, cash, dict(params or {}))
     request = Request((spec,), timeframe, moment(from_), moment(to), fills, funding)
-    return simulate(plan(request, catalog or own_catalog(), folder))
+    return simulate(plan(request, catalog or home_catalog(), folder))
 
 
-def own_catalog() -> Catalog:
+def home_catalog() -> Catalog:
     """The catalog of $NIGHTDESK_DATA and $NIGHTDESK_HOME/data (./var without a home)."""
     home, data = os.environ.get("NIGHTDESK_HOME") or "var", os.environ.get("NIGHTDESK_DATA")
     return Catalog([*([(Path(data), "recorded")] if data else []), (Path(home) / "data", "recorded")])
 
 
 def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest:
-    """Run a plan; `progress` is called with the share done, 0..1."""
+    """Run a plan; `progress` is called with the fraction done, 0..1."""
     begun = time.perf_counter()
     loaded = load(planned)
     progress(0.2)
-    leaks = look_for_leaks(planned, loaded)
+    leaks = leaks_in_own_strategies(planned, loaded)
     progress(0.4)
     busy = time.perf_counter()
     signals = [signals_in_span(sleeve, loaded) for sleeve in planned.sleeves]
@@ -156,12 +156,12 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
     results = run_modes(planned, loaded.span, signals, progress)
     busy = time.perf_counter() - busy
     own = results[planned.request.fills]
-    legs = legs_of(planned, loaded.span)
+    sleeves = run_sleeves(planned, loaded.span)
     rows = reading.frame_of(own.rows)
     names = dict.fromkeys((planned.request.fills, *SCENARIOS))
     curves = {name: results[name].equity for name in names}
-    run = Backtest(planned, {}, rows, loaded.span.close_ms, curves, legs, [s.used for s in signals])
-    run.report.update(told(run, loaded, own, leaks))
+    run = Backtest(planned, {}, rows, loaded.span.close_ms, curves, sleeves, [s.used for s in signals])
+    run.report.update(report_of(run, loaded, own, leaks))
     elapsed = time.perf_counter() - begun
     run.report["elapsed_s"] = round(elapsed, 3)
     run.report["bars_per_s"] = round(len(run.close_ms) * len(signals) / busy)
@@ -169,15 +169,15 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
     return run
 
 
-def load(planned: Plan) -> Loaded:
-    """The plan's bars. Features start at each file's first bar, so that a late start finds them warm."""
-    asked = planned.request
-    funding = policy_of(asked.funding)
-    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, asked.from_ms, asked.to_ms)
+def load(planned: Plan) -> LoadedBars:
+    """The plan's bars. Features start at each file's first bar, so that they are warmed up at a later start."""
+    request = planned.request
+    funding = policy_of(request.funding)
+    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, request.from_ms, request.to_ms)
 
 
-def look_for_leaks(planned: Plan, loaded: Loaded) -> list[dict[str, Any]]:
-    """Does a person's own strategy look ahead? Told before its first number; the shipped ones are held to it by tests."""
+def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str, Any]]:
+    """Look-ahead check of people's own strategies, before their first figure; shipped ones are checked by tests."""
     found = []
     for sleeve in planned.sleeves:
         if not sleeve.strategy.__name__.startswith("engine.strategies."):
@@ -186,12 +186,12 @@ def look_for_leaks(planned: Plan, loaded: Loaded) -> list[dict[str, Any]]:
     return found
 
 
-def frame_of(sleeve: Planned, market: Market) -> FeatureFrame:
+def frame_of(sleeve: PlannedSleeve, market: Market) -> FeatureFrame:
     """The sleeve's instrument with its features."""
     return FeatureFrame.of_market(market, market.instruments.index(sleeve.key))
 
 
-def signals_in_span(sleeve: Planned, loaded: Loaded) -> Signals:
+def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history."""
     found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), sleeve.costs, sleeve.spec.side)
     cut = slice(loaded.first, loaded.first + len(loaded.span.close_ms))
@@ -200,10 +200,10 @@ def signals_in_span(sleeve: Planned, loaded: Loaded) -> Signals:
 
 
 def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
-    """kernel.Result of the asked fill mode and of both scenarios."""
+    """kernel.Result of the requested fill mode and of both scenarios."""
     from engine.core.kernel import bar_records, run_records, signal_columns
 
-    bars, said = bar_records(span), signal_columns(signals)
+    bars, columns = bar_records(span), signal_columns(signals)
     cash = [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):
@@ -219,25 +219,25 @@ def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress:
             )
             for s in planned.sleeves
         ]
-        results[mode] = run_records(bars, said, len(span.instruments), rules, planned.request.limits, cash)
+        results[mode] = run_records(bars, columns, len(span.instruments), rules, planned.request.limits, cash)
         progress(0.6 + 0.1 * len(results))
     return results
 
 
-def legs_of(planned: Plan, span: Market) -> list[reading.Leg]:
+def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:
     """Name, instrument, lot and last mark of every sleeve."""
     usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
-    legs = []
+    sleeves = []
     for s in planned.sleeves:
         k = span.instruments.index(s.key)
-        known = np.flatnonzero(usable[:, k])
-        mark = float(span.close[known[-1], k]) if known.size else 0.0
-        legs.append(reading.Leg(s.spec.name, s.key, s.instrument.lot_size, mark))
-    return legs
+        priced = np.flatnonzero(usable[:, k])
+        mark = float(span.close[priced[-1], k]) if priced.size else 0.0
+        sleeves.append(reading.RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark))
+    return sleeves
 
 
-def told(run: Backtest, loaded: Loaded, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
-    """The run as JSON (DESIGN 9), run_id and timing aside."""
+def report_of(run: Backtest, loaded: LoadedBars, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run's report as JSON (DESIGN 9), without run_id and timing."""
     p, request, span = run.plan, run.plan.request, loaded.span
     cash = sum(s.spec.cash for s in p.sleeves)
     figures = metrics(run.close_ms, own.equity, p.timeframe_ms, cash, totals(run, own, cash))
@@ -262,7 +262,7 @@ def told(run: Backtest, loaded: Loaded, own: Any, leaks: list[dict[str, Any]]) -
         "breakers": breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "leaks": leaks_of(leaks),
-        "notes": [*loaded.notes, *worth_saying(run, leaks)],
+        "notes": [*loaded.notes, *reader_notes(run, leaks)],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,
@@ -293,7 +293,7 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
-    """What was simulated on: files, hashes, span (bar opens), and where the bars come from."""
+    """The run's data: files, hashes, range (bar opens), and source of the bars."""
     sources = sorted({s.source for s in p.series.values()})
     return {
         "files": list(p.files),
@@ -322,29 +322,31 @@ def refusals(rows: pl.DataFrame) -> dict[str, int]:
 
 
 def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The leak check as JSON; None: every strategy is a shipped one, held to it by our tests."""
+    """The look-ahead check as JSON; None when every strategy is a shipped one, which tests check."""
     if not found:
         return None
     first = next((f for f in found if not f["clean"]), found[0])
     return {"clean": all(f["clean"] for f in found), "text": first["text"], "strategies": found}
 
 
-def worth_saying(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
-    """What a reader must know before believing a figure."""
-    said = [f"LEAKS: {f['strategy']} {f['text']}: its figures cannot be believed" for f in leaks if not f["clean"]]
+def reader_notes(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
+    """What a reader must know before trusting a figure."""
+    notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if not f["clean"]]
     for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
-        said.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: nothing was entered after it")
+        notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
     if run.round_trips.is_empty():
         rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
-        said.append(f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal")
-    return said
+        notes.append(
+            f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
+        )
+    return notes
 
 
-class _Door(ModuleType):
+class _CallableModule(ModuleType):
     """`from engine.sim import backtest` gives this module; calling it calls the function of the same name."""
 
     def __call__(self, *args: Any, **named: Any) -> Backtest:
         return backtest(*args, **named)
 
 
-sys.modules[__name__].__class__ = _Door
+sys.modules[__name__].__class__ = _CallableModule

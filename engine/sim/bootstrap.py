@@ -1,4 +1,4 @@
-"""Can two runs be told apart? Daily returns on the same days -> an interval on the difference of their means.
+"""Do two runs differ significantly? Daily returns on the same days -> an interval on the difference of their means.
 
 Called by tools/backtests.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
 blocks of geometric length, mean n^(1/3) days, around the end of the sample; percentile interval; the seed is fixed, so
@@ -15,13 +15,13 @@ ALPHA = 0.05
 
 
 class Difference(NamedTuple):
-    """Mean daily return of a variant minus the base's, with its interval; fractions. None: too few days to say."""
+    """Mean daily return of a variant minus the base's, with its interval; fractions. None: too few days."""
 
     mean: float | None
     low: float | None
     high: float | None
     days: int
-    level: float  # of the interval: 0.95 for one variant, higher when several are looked at (Bonferroni)
+    level: float  # of the interval: 0.95 for one variant, higher when several are compared (Bonferroni)
 
     @property
     def verdict(self) -> str:
@@ -34,7 +34,7 @@ class Difference(NamedTuple):
 def difference(base: Sequence[float], variant: Sequence[float], comparisons: int = 1) -> Difference:
     """The difference of two series of daily returns of the same days, in order, and its interval.
 
-    `comparisons` is how many variants are held against the base in one table. ValueError when the lengths differ.
+    `comparisons` is the number of variants compared with the base in one table. ValueError when the lengths differ.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
 """Why a stored run did what it did: a round trip from the signal to the closing rule, or one close with or without a trade.
 
-Called by `nightdesk journal explain` and the tools. Turns the frames of a run's folder into plain JSON; what no row tells
-(a close at which nothing was to be told) is recomputed from the stored configuration, but only on the very same data and code.
+Called by `nightdesk journal explain` and the tools. Turns the frames of a run's folder into plain JSON; a close without
+a row is recomputed from the stored configuration, but only on the same data and code.
 """
 
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ EXIT_MODELS = {
 }
 DUE_MODEL = "decided at the close, filled at the next open plus slippage, taker fee"
 RULE_TEXT = {
-    "stop": "the protective order stood at the first stop",
-    "trail": "the protective order stood at the trail, which was tighter than the first stop",
+    "stop": "the protective order was at the first stop",
+    "trail": "the protective order was at the trail, tighter than the first stop",
     "target": "the target was reached",
     "fade": "the signal had decayed below fade_below at the close before",
-    "halt": "the desk was halted: every position is flattened",
+    "halt": "the desk was halted: every position was flattened",
     "none": "it is still open",
 }
 
@@ -51,15 +51,15 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
     run, table = runs.load(run_id), runs.frame(run_id, "trips")
     found = table.filter(pl.col("trip") == name)
     if found.is_empty():
-        there = f"it has t1 to t{len(table)}" if len(table) else "it has none"
+        there = f"available: t1 to t{len(table)}" if len(table) else "it has none"
         raise BadInput(f"run {run_id} has no round trip {name!r}", there)
     about = found.row(0, named=True)
     rows, decisions = runs.frame(run_id, "rows"), runs.frame(run_id, "decisions").filter(pl.col("sleeve") == about["sleeve"])
-    legs = legs_of(run)
-    number = next(n for n, leg in enumerate(legs) if leg.name == about["sleeve"])
+    sleeves = run_sleeves(run)
+    number = next(n for n, sleeve in enumerate(sleeves) if sleeve.name == about["sleeve"])
     own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
     bar_ms = timeframe_ms(run["timeframe"])
-    steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, legs).to_dicts()]
+    steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, sleeves).to_dicts()]
     settled = own.filter(pl.col("kind") == state.K_FUNDING)
     funding = [
         {"close_ms": r["close_ms"], "lots": r["lots"], "mark": r["price"], "rate": r["a"], "cash": r["fee"]}
@@ -96,7 +96,7 @@ def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, 
 def decision_of(row: pl.DataFrame) -> dict[str, Any]:
     """A line of the decisions frame as nested JSON: signal, position before, size, caps, levels, features read."""
     line = row.row(0, named=True)
-    known = set(reading.decisions(reading.no_rows(), []).columns)
+    fixed = set(reading.decisions(reading.no_rows(), []).columns)
     caps = {name.removeprefix("cap_"): line[name] for name in reading.CAP_COLUMNS}
     sized = line["units_wanted"] is not None
     size = ("lots_approved", "units_wanted", "risk_frac", "cap_binding", "price_reviewed", "stop_distance", "target_distance")
@@ -112,17 +112,17 @@ def decision_of(row: pl.DataFrame) -> dict[str, Any]:
         "size": {name: line[name] for name in size} if sized else None,
         "caps": caps if sized else None,
         "levels_after": {"protective": line["protective"], "target": line["target"]},
-        "features": {k: v for k, v in line.items() if k not in known and v is not None},
+        "features": {k: v for k, v in line.items() if k not in fixed and v is not None},
     }
 
 
 def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catalog, folder: Path | None = None) -> dict[str, Any]:
-    """What a sleeve of a run decided at the first close at or after `when_ms`, and why nothing happened when nothing did."""
+    """What a sleeve of a run decided at the first close at or after `when_ms`, or why nothing happened there."""
     run = runs.load(run_id)
     names = [s["name"] for s in run["sleeves"]]
     sleeve = sleeve or names[0]
     if sleeve not in names:
-        raise BadInput(f"run {run_id} has no sleeve {sleeve!r}", f"it has {', '.join(names)}")
+        raise BadInput(f"run {run_id} has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
     bar_ms, data = timeframe_ms(run["timeframe"]), run["data"]
     close_ms = -(-when_ms // bar_ms) * bar_ms
     if not data["first_ms"] < close_ms <= data["last_ms"] + bar_ms:
@@ -131,7 +131,7 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         )
     table = runs.frame(run_id, "decisions")
     own = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == close_ms))
-    told = {"id": f"{run_id}@{sleeve}@{close_ms}", "run": stamp_of(run), "sleeve": sleeve, "close_ms": close_ms}
+    answer = {"id": f"{run_id}@{sleeve}@{close_ms}", "run": stamp_of(run), "sleeve": sleeve, "close_ms": close_ms}
     if len(own):
         found = decision_of(own)
         if found["refused_by"] and found["size"] is None:
@@ -139,13 +139,13 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         rows = runs.frame(run_id, "rows")
         stopped = rows.filter((pl.col("kind") == state.K_BREAKER) & (pl.col("sleeve") == state.DESK_ROW))
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
-        return told | {"decision": found, "text": sentence(found, halted=halted)}
-    found = silent(run, sleeve, close_ms, catalog, folder)
-    return told | {"decision": found, "text": found.pop("text")}
+        return answer | {"decision": found, "text": sentence(found, halted=halted)}
+    found = silent_close(run, sleeve, close_ms, catalog, folder)
+    return answer | {"decision": found, "text": found.pop("text")}
 
 
 def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> dict[str, Any] | None:
-    """Size and caps of the close at which this refusal began: one that lasts is sized once."""
+    """Size and caps of the close at which this refusal began: a continued refusal is sized once."""
     before = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") < close_ms))
     same = (pl.col("refused_by") == rule).fill_null(value=False)
     began = before.filter(~same)["close_ms"].max()
@@ -153,27 +153,27 @@ def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> 
     return decision_of(sized) if len(sized) else None
 
 
-def silent(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
-    """A close without a row: flat and no signal. Its features, computed again on the same data by the same code."""
+def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
+    """A close without a row: flat and no signal. Its features are recomputed on the same data by the same code."""
     from engine.sim.backtest import load, signals_in_span
 
     request, overrides = request_of(run["config"])
     found = plan(request, catalog, folder, overrides)
-    same_as_then(run, found)
+    require_same_inputs(run, found)
     loaded = load(found)
     t = int(np.searchsorted(loaded.span.close_ms, close_ms))
-    said = signals_in_span(next(s for s in found.sleeves if s.spec.name == sleeve), loaded)
-    features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in said.used.items()}
+    signals = signals_in_span(next(s for s in found.sleeves if s.spec.name == sleeve), loaded)
+    features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in signals.used.items()}
     k = loaded.span.instruments.index(next(s for s in found.sleeves if s.spec.name == sleeve).key)
     close = float(loaded.span.close[t, k])
-    lacking = [label for label, value in features.items() if value is None]
-    why = f"missing: {', '.join(lacking)}" if lacking else "the strategy gave no signal and nothing was open"
+    missing = [label for label, value in features.items() if value is None]
+    why = f"missing: {', '.join(missing)}" if missing else "the strategy gave no signal and nothing was open"
     if not np.isfinite(close):
-        why = "the bar is missing in the data: nothing trades on it"
+        why = "the bar is missing in the data: no trade on it"
     return {
         "close_ms": close_ms,
         "action": "hold",
-        "signal": {"side": int(said.side[t]), "strength": float(said.strength[t])},
+        "signal": {"side": int(signals.side[t]), "strength": float(signals.strength[t])},
         "position_before": {"lots": 0, "layers_after": 0},
         "close": close if np.isfinite(close) else None,
         "features": features,
@@ -181,47 +181,47 @@ def silent(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog,
     }
 
 
-def same_as_then(run: Mapping[str, Any], now: Plan) -> None:
-    """Refuse to recompute on other data or by other code: the values shown would not be those of the run."""
+def require_same_inputs(run: Mapping[str, Any], now: Plan) -> None:
+    """Raises DataError for other data or code: recomputed values would not be those of the run."""
     if now.data_sha256 != run["data"]["sha256"]:
         changed = [n for n in run["data"]["file_sha256"] if now.files.get(n) != run["data"]["file_sha256"][n]]
         what = f"the data changed since run {run['run_id']}: {', '.join(changed) or 'other files'}"
-        raise DataError(f"{what}; its feature values cannot be computed again", "run the backtest again")
+        raise DataError(f"{what}; its feature values cannot be recomputed", "run the backtest again")
     if now.code_hash != run["code_hash"]:
         changed = sorted(part for part in {*run["code"], *now.code} if run["code"].get(part) != now.code.get(part))
         what = f"the code changed since run {run['run_id']}: {', '.join(changed)}"
-        raise DataError(f"{what}; its feature values cannot be computed again", "run the backtest again")
+        raise DataError(f"{what}; its feature values cannot be recomputed", "run the backtest again")
 
 
 def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
-    """A decision in words; `halted`: the desk's drawdown breaker had tripped by then."""
+    """A decision as a sentence; `halted`: the desk's drawdown breaker had tripped by then."""
     side = {1: "long", -1: "short", 0: "no"}[found["signal"]["side"]]
-    said = f"{side} signal" + (f" of strength {found['signal']['strength']:.2f}" if found["signal"]["side"] else "")
+    signal = f"{side} signal" + (f" of strength {found['signal']['strength']:.2f}" if found["signal"]["side"] else "")
     if found["action"] == "refused":
-        return f"{said}; the entry was refused: {found['refused_by']}"
+        return f"{signal}; the entry was refused: {found['refused_by']}"
     if found["action"] == "exit":
-        return f"{said}; the position leaves at the next open: {found['exit_reason']}"
+        return f"{signal}; the position exits at the next open: {found['exit_reason']}"
     if found["action"] in {"enter", "add"}:
         size = found["size"]
-        return f"{said}; {found['action']} with {size['lots_approved']:,} lots at the next open, bound by {size['cap_binding']}"
-    held = found["position_before"]["lots"]
-    if held:
-        return f"{said}; {held:+,} lots held, nothing to change"
-    why = "the desk is halted by its drawdown breaker" if halted else "nothing was open and nothing asked for"
-    return f"{said}; no entry: {why}"
+        return f"{signal}; {found['action']} with {size['lots_approved']:,} lots at the next open, bound by {size['cap_binding']}"
+    lots = found["position_before"]["lots"]
+    if lots:
+        return f"{signal}; position {lots:+,} lots, no change"
+    why = "the desk is halted by its drawdown breaker" if halted else "no position and no entry signal"
+    return f"{signal}; no entry: {why}"
 
 
-def legs_of(run: Mapping[str, Any]) -> list[reading.Leg]:
-    """The legs of a stored run; marks play no part in explaining."""
-    legs = []
+def run_sleeves(run: Mapping[str, Any]) -> list[reading.RunSleeve]:
+    """The sleeves of a stored run; marks play no part in explaining."""
+    sleeves = []
     for s in run["config"]["sleeves"]:
         key = f"{s['venue']}:{s['symbol']}:{s['market']}"
-        legs.append(reading.Leg(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
-    return legs
+        sleeves.append(reading.RunSleeve(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
+    return sleeves
 
 
 def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What every explanation says about its run: where the bars come from, how fills and funding were simulated."""
+    """What every explanation states about its run: source of the bars, fill mode, funding, hashes."""
     return {
         "run_id": run["run_id"],
         "source": run["data"]["source"],

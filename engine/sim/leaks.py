@@ -1,12 +1,12 @@
-"""Does a strategy look ahead? Told before its first number.
+"""Look-ahead check of a strategy.
 
-Called by sim/backtest (before a run), `nightdesk leaks` and the tool of that name. Turns a strategy and its bars into a Report:
-the strategy is run again on the bars up to t, for 200 bars t drawn from a seed, and everything it said about those bars -
-direction, strength, each feature read, NaN mask included - must be what it said about them with the whole history, bit for bit
-(law 2). A value that differs has used a bar that was not there yet.
+Called by sim/backtest (before a run), `nightdesk leaks` and the tool of that name. Turns a strategy and its bars into a
+LeakReport: the strategy is run again on the bars up to t, for 200 bars t drawn from a seed, and its whole output for those bars -
+direction, strength, each feature read, NaN mask included - must equal that of the whole history, bit for bit (law 2). A value
+that differs has used a bar from its future.
 
-Half of the bars are drawn among those with a signal, where a leak pays; the last bars and some missing ones are always among
-them. A person's file is run afresh for the check: what a first run remembers of the whole history would hide the leak.
+Half of the bars are drawn among those with a signal, where a leak pays; the last bars and some missing ones are always included.
+A person's file is loaded again for the check: state kept from a first run over the whole history would hide the leak.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ import numpy.typing as npt
 
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import StrategyParams, fresh
-from engine.strategies.signals import Evaluated, evaluate, where
+from engine.strategies.base import StrategyParams, fresh_copy
+from engine.strategies.signals import Evaluation, bar_text, evaluate
 
 BARS = 200
-LAST = 8  # this many bars before the last one are always looked at
-HOLES = 8  # and this many missing bars: what fills them from behind shows there alone
+LAST = 8  # this many bars before the last one are always checked
+HOLES = 8  # and this many missing bars: backward filling shows only there
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 
-class Report(NamedTuple):
-    """What the check found. `bar` is -1 and `output` empty when the strategy is clean."""
+class LeakReport(NamedTuple):
+    """The result of the check. `bar` is -1 and `output` empty when the strategy is clean."""
 
     clean: bool
     bar: int  # the first bar whose value needed a later one
@@ -37,7 +37,7 @@ class Report(NamedTuple):
     checked: int  # prefixes compared
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """The first bar at which two evaluations disagree, and in what."""
 
     bar: int
@@ -53,36 +53,36 @@ def check(
     bars: int = BARS,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _done: None,
-) -> Report:
-    """Report on the strategy over the frame; `progress` is told the share done, 0..1.
+) -> LeakReport:
+    """Report on the strategy over the frame; `progress` is called with the fraction done, 0..1.
 
     Raises StrategyError when the strategy breaks its contract on the whole history, or on a prefix in which the whole history
-    has a signal (a strategy that cannot answer while it is silent anyway is only warming up).
+    has a signal (before its first signal a strategy may be warming up).
     """
-    whole = evaluate(fresh(strategy), params, frame.prefix(len(frame)))
-    again = fresh(strategy)
+    whole = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
+    again = fresh_copy(strategy)
     ends = prefixes(whole.direction, np.isnan(frame.close), bars, seed)
     broken: StrategyError | None = None
     for done, count in enumerate(ends, start=1):
         try:
-            found = difference(whole, evaluate(again, params, frame.prefix(count)), count)
+            found = first_mismatch(whole, evaluate(again, params, frame.prefix(count)), count)
         except StrategyError as error:
             found = None
             if broken is None and whole.direction[:count].any():
-                broken = StrategyError(f"with only the first {count:,} bars: {error.what}", "any history must do")
+                broken = StrategyError(f"with only the first {count:,} bars: {error.what}", "a strategy must work on any history")
         if found is not None:
-            return leak(frame, found, count, done)
+            return leak_report(frame, found, count, done)
         progress(done / len(ends))
     if broken is not None:
         raise broken
-    found = difference(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
+    found = first_mismatch(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
     if found is not None:
-        return unsteady(frame, found, len(ends))
-    return Report(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
+        return unsteady_report(frame, found, len(ends))
+    return LeakReport(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
 
 
 def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], bars: int, seed: int) -> list[int]:
-    """Lengths of history to try, ascending: half of them end at a bar with a signal; the last bars and holes are there."""
+    """Lengths of history to try, ascending: half end at a bar with a signal; the last bars and missing ones are included."""
     count = len(direction)
     if count < 2:
         return []
@@ -98,55 +98,55 @@ def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], ba
     return [int(bar) + 1 for bar in np.union1d(picked, draw(rest, bars - len(picked)))]
 
 
-def difference(whole: Evaluated, part: Evaluated, count: int) -> Difference | None:
+def first_mismatch(whole: Evaluation, part: Evaluation, count: int) -> Mismatch | None:
     """Where the first `count` bars of `whole` are not `part`, earliest bar first; None when they are the same bit for bit."""
-    found: list[Difference] = []
+    found: list[Mismatch] = []
     for output in ("direction", "strength", *whole.used):
         a, b = values(whole, output)[:count], values(part, output)
-        if b is None or same(a, b):  # a short history may have been answered without that feature
+        if b is None or same(a, b):  # on a short history the strategy may not read that feature
             continue
         at = int(np.argmax(~equal(a, b)))
-        found.append(Difference(at, output, float(a[at]), float(b[at])))
+        found.append(Mismatch(at, output, float(a[at]), float(b[at])))
     return min(found, key=lambda d: d.bar, default=None)
 
 
-def values(said: Evaluated, output: str) -> Any:
+def values(evaluation: Evaluation, output: str) -> Any:
     """One output of an evaluation; None for a feature it did not read."""
     if output == "direction":
-        return said.direction
-    return said.strength if output == "strength" else said.used.get(output)
+        return evaluation.direction
+    return evaluation.strength if output == "strength" else evaluation.used.get(output)
 
 
 def same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
-    """Equal bit for bit but for what a NaN carries; the cheap test first."""
+    """Equal bit for bit, any NaN equal to any other; the cheap test first."""
     return bool(np.array_equal(bits(a), bits(b))) or bool(equal(a, b).all())
 
 
 def equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which entries are the same bits, a NaN the same as a NaN."""
+    """Which entries have equal bits, any NaN equal to any other."""
     return (bits(a) == bits(b)) | (np.isnan(a) & np.isnan(b))
 
 
 def bits(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The bits of floats; whole numbers are theirs."""
+    """The bits of floats; integers as they are."""
     return a.view(np.int64) if a.dtype == np.float64 else a
 
 
-def leak(frame: FeatureFrame, found: Difference, count: int, checked: int) -> Report:
+def leak_report(frame: FeatureFrame, found: Mismatch, count: int, checked: int) -> LeakReport:
     """The report on a value that needed a later bar."""
-    at = where(frame, found.bar)
-    text = f"leaks at {at}: {found.output} is {found.whole:g} knowing what came later, {found.then:g} at the time"
+    at = bar_text(frame, found.bar)
+    text = f"leaks at {at}: {found.output} is {found.whole:g} with later bars known, {found.then:g} at the time"
     if found.bar < count - 1:
-        text += f" (up to {where(frame, count - 1)})"
+        text += f" (up to {bar_text(frame, count - 1)})"
     if abs(found.whole - found.then) <= ROUNDING * max(abs(found.whole), abs(found.then)):
-        text += "; the difference is rounding, as of a running sum or transform over the whole history"
-    return Report(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+        text += "; the difference is rounding, as from a running sum or transform over the whole history"
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
 
 
-def unsteady(frame: FeatureFrame, found: Difference, checked: int) -> Report:
-    """The report on a strategy that says two things about the same bars."""
+def unsteady_report(frame: FeatureFrame, found: Mismatch, checked: int) -> LeakReport:
+    """The report on a strategy whose output differs between two runs on the same bars."""
     text = (
-        f"unsteady at {where(frame, found.bar)}: {found.output} is {found.whole:g}, then {found.then:g} on the same bars:"
-        " it draws random numbers or remembers earlier calls"
+        f"unsteady at {bar_text(frame, found.bar)}: {found.output} is {found.whole:g}, then {found.then:g} on the same bars:"
+        " it uses random numbers or keeps state between calls"
     )
-    return Report(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)

@@ -1,8 +1,7 @@
-"""What a run's figures mean (DEFINITIONS D6, D18). sim/backtest.py calls it with each bar's equity and the trips.
+"""The metrics of a run (DEFINITIONS D6, D18). sim/backtest.py calls it with each bar's equity and the trips.
 
-Sharpe and Sortino are empyrical's with annualization=365 to the last digits (a test holds them against it); its import
-costs 2 CPU seconds, half of what a whole backtest may take, so the two lines stand here. What is undefined is None,
-with its reason.
+Sharpe and Sortino equal empyrical's with annualization=365 to the last digits (a test compares them); its import costs 2 CPU
+seconds, half of what a whole backtest may take, so the formulas are here. An undefined figure is None, with its reason.
 """
 
 import math
@@ -49,7 +48,7 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     days = float(close_ms[-1] - close_ms[0] + timeframe_ms) / DAY_MS
     profit = float(equity[-1]) - cash
     fall_frac, fall = drawdown(equity, cash)
-    found = Figures()
+    found = RunFigures()
     found.put("total_return_frac", profit / cash)
     found.put("net_profit", profit)
     found.put("cagr_frac", *growth(cash, float(equity[-1]), days))
@@ -70,15 +69,15 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     return {**found.values, "undefined": found.undefined}
 
 
-class Figures:
-    """Named values on their way into the report; a None keeps its reason."""
+class RunFigures:
+    """Collects named figures for the report; a None has its reason in `undefined`."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.undefined: dict[str, str] = {}
 
     def put(self, name: str, value: float | None, reason: str = "") -> None:
-        """Keep `value`; None or a number that is not finite becomes None with `reason`."""
+        """Store `value`; None or a number that is not finite becomes None with `reason`."""
         if value is None or not math.isfinite(value):
             self.values[name], self.undefined[name] = None, reason or "not a finite number"
         else:
@@ -86,9 +85,9 @@ class Figures:
 
 
 def daily_equity(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> tuple[Times, Floats]:
-    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days are in it.
+    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days included.
 
-    A first or last part of a day is in the total return and in the drawdown, but is no day of the daily figures.
+    A partial first or last day counts in the total return and the drawdown, not in the daily figures.
     """
     start = int(close_ms[0]) - timeframe_ms
     midnights = np.arange(-(-start // DAY_MS) * DAY_MS, int(close_ms[-1]) + 1, DAY_MS, dtype=np.int64)
@@ -133,7 +132,7 @@ def sortino(returns: Floats) -> tuple[float | None, str]:
     return (None if value is None else value * math.sqrt(DAYS_A_YEAR)), reason
 
 
-def sharpe_figures(found: Figures, returns: Floats) -> None:
+def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     """Put the Sharpe ratio, its interval, the probability of being above zero, and Lo's adjustment where it matters."""
     names = ("sharpe", "sharpe_low", "sharpe_high", "psr", "autocorrelation", "sharpe_adjusted")
     spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
@@ -153,7 +152,7 @@ def sharpe_figures(found: Figures, returns: Floats) -> None:
     rho = autocorrelation(returns)
     found.put("autocorrelation", rho)
     adjusted = a_day * lo_factor(rho) if abs(rho) > AUTOCORRELATION_MIN else None
-    found.put("sharpe_adjusted", adjusted, f"daily returns are hardly autocorrelated (rho {rho:+.2f})")
+    found.put("sharpe_adjusted", adjusted, f"daily returns are not autocorrelated enough (rho {rho:+.2f})")
 
 
 def sharpe_error(returns: Floats, a_day: float) -> float | None:
@@ -178,7 +177,7 @@ def lo_factor(rho: float, periods: int = DAYS_A_YEAR) -> float:
     return periods / math.sqrt(periods + 2.0 * float(((periods - lag) * np.power(rho, lag)).sum()))
 
 
-def told(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
-    """A figure for a person: formatted, or why there is none."""
+def format_figure(found: Mapping[str, Any], name: str, form: str = "{:.2f}") -> str:
+    """A figure as text: formatted, or a dash with the reason why it is undefined."""
     value = found.get(name)
     return form.format(value) if value is not None else f"- ({found['undefined'].get(name, 'not measured')})"

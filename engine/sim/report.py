@@ -1,7 +1,7 @@
 """A run as one page that opens offline: figures, equity and drawdown, round trips, configuration, data stamp.
 
 Called by store/runs.py's callers when a run is kept. Turns the run's JSON, its equity and its round trips into HTML.
-Whatever a person or a strategy file named is escaped; the page's policy runs exactly the two scripts written here (by
+Text from people and strategy files is escaped; the page's policy runs exactly the two scripts written here (by
 their hashes), loads nothing and sends nothing. Serve it under `Content-Security-Policy: sandbox allow-scripts` as well:
 a page cannot sandbox itself.
 """
@@ -55,12 +55,12 @@ def page(
     from plotly.offline import get_plotlyjs
 
     plotly = get_plotlyjs()
-    view = words(run, trips, breakers)
+    view = page_texts(run, trips, breakers)
     view |= {
         "policy": policy(plotly, DRAW),
         "plotly": Markup(plotly),  # noqa: S704 - the library's own file; it runs by its hash only
         "draw": Markup(DRAW),  # noqa: S704 - the constant above
-        "series": Markup(inert(series(close_ms, curves, float(run["cash"])))),  # noqa: S704 - numbers and our own names, `<` escaped
+        "series": Markup(script_safe_json(series(close_ms, curves, float(run["cash"])))),  # noqa: S704 - numbers and our own names, `<` escaped
     }
     template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     return Environment(autoescape=True, trim_blocks=True).from_string(template).render(view)
@@ -73,8 +73,8 @@ def policy(*scripts: str) -> str:
     return f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; {kept}"
 
 
-def inert(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+def script_safe_json(value: Any) -> str:
+    """JSON that cannot end the script element around it."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -82,11 +82,11 @@ def series(close_ms: Times, curves: Mapping[str, Floats], cash: float) -> dict[s
     """What the chart draws: each curve and the first one's drawdown, thinned to POINTS_MAX."""
     first = next(iter(curves.values()))
     peak = np.maximum.accumulate(np.concatenate(([cash], first)))[1:]
-    drawn = [{"name": name, **thinned(close_ms, values, 2)} for name, values in curves.items()]
-    return {"curves": drawn, "fall": thinned(close_ms, (first - peak) / peak, 5), "quote": "equity"}
+    drawn = [{"name": name, **downsample(close_ms, values, 2)} for name, values in curves.items()]
+    return {"curves": drawn, "fall": downsample(close_ms, (first - peak) / peak, 5), "quote": "equity"}
 
 
-def thinned(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
+def downsample(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
     """At most POINTS_MAX points: of each bucket its lowest and highest, so no peak and no fall is lost; and the last."""
     at = np.arange(len(y))
     if len(y) > POINTS_MAX:
@@ -97,7 +97,7 @@ def thinned(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
     return {"x": x[at].tolist(), "y": np.round(y[at], digits).tolist()}
 
 
-def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -> dict[str, Any]:
+def page_texts(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -> dict[str, Any]:
     """Every text of the page but the scripts."""
     data, sleeves = run["data"], run["sleeves"]
     heading = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']} {run['timeframe']}" for s in sleeves[:3])
@@ -110,9 +110,9 @@ def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -
         "stamps": stamps(run),
         "warnings": run["notes"],
         "tiles": tiles(run),
-        "money": money(trips),
+        "money": cost_rows(trips),
         "quote": "Quote currency",
-        "breakers": tripped(breakers),
+        "breakers": breaker_rows(breakers),
         "undefined": run["metrics"]["undefined"],
         **trip_table(trips),
         "config": config(run),
@@ -121,7 +121,7 @@ def words(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -
 
 
 def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where the bars come from, how fills were simulated, what funding was used; what is unusual is loud."""
+    """Labels for the source of the bars, the fill mode and the funding; `loud` marks the unusual ones."""
     source = run["data"]["source"].upper()
     found = [{"text": f"{source} data", "loud": source == "SYNTHETIC"}, {"text": f"fills {run['fills']}", "loud": False}]
     found.append({"text": f"funding {run['funding']}", "loud": run["funding"] != "recorded"})
@@ -131,7 +131,7 @@ def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The figures that a reader looks for first."""
+    """The key figures."""
     m, s = run["metrics"], run["scenarios"]
     spread = f"optimistic {percent(s['optimistic'])}, {s['ambiguous_bars']:,} ambiguous bars"
     reach = f"95 %: {number(m['sharpe_low'])} to {number(m['sharpe_high'])}" if m["sharpe_low"] is not None else ""
@@ -140,7 +140,7 @@ def tiles(run: Mapping[str, Any]) -> list[dict[str, str]]:
         ("Sharpe", number(m["sharpe"]), reach, ""),
         ("Sortino", number(m["sortino"]), "", ""),
         ("Calmar", number(m["calmar"]), "", ""),
-        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at the worst", ""),
+        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at its worst", ""),
         ("Recovery factor", number(m["recovery_factor"]), "", ""),
         ("Round trips", f"{m['trades']:,}", f"{m['open_trades']} still open", ""),
         ("Win rate", percent(m["win_rate"]), "net of all costs", ""),
@@ -167,7 +167,7 @@ def tone(value: float | None) -> str:
     return "" if not value else "good" if value > 0 else "bad"
 
 
-def money(trips: pl.DataFrame) -> list[dict[str, str]]:
+def cost_rows(trips: pl.DataFrame) -> list[dict[str, str]]:
     """Costs and result of each sleeve, and of all when there are several."""
     parts = attribution(trips)
     if len(parts) > 1:
@@ -179,7 +179,7 @@ def money(trips: pl.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def tripped(breakers: pl.DataFrame) -> list[dict[str, str]]:
+def breaker_rows(breakers: pl.DataFrame) -> list[dict[str, str]]:
     """Each kind of breaker with how often it tripped, and when first and last."""
     found = breakers.group_by("sleeve", "breaker", maintain_order=True).agg(
         pl.len(), pl.col("close_ms").min().alias("first"), pl.col("close_ms").max().alias("last")
@@ -237,7 +237,7 @@ def config(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def proof(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the run can be repeated and checked by."""
+    """What it takes to repeat and check the run."""
     data = run["data"]
     rows: Sequence[tuple[str, str]] = [
         ("source", data["source"]),

@@ -1,7 +1,8 @@
-"""What a backtest is asked to do, resolved before any bar is simulated: names found, words checked, everything hashed.
+"""A backtest request, resolved before any bar is simulated: names found, values checked, everything hashed.
 
-Called by sim/backtest.py (the notebook door) and app/jobs/kinds.py (jobs, command line). Turns a Request into a Plan: strategy
-modules, checked params, instruments with their costs, data files, and the cache key over data, config, code and versions.
+Called by sim/backtest.py (the notebook entry point) and app/jobs/kinds.py (jobs, command line). Turns a Request into a Plan:
+strategy modules, checked params, instruments with their costs, data files, and the cache key over data, config, code and
+versions.
 """
 
 import hashlib
@@ -18,14 +19,14 @@ from engine.core.state import FILL_MODES, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
 from engine.errors import BadInput
-from engine.store.runs import digest
+from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 
 TIMEFRAMES = ("1m", "5m", "15m", "1h")
-CASH = 10_000.0  # quote units a sleeve starts with unless told otherwise
+CASH = 10_000.0  # default cash of a sleeve, quote units
 DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
 LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
 ENGINE = Path(__file__).resolve().parents[1]
@@ -45,7 +46,7 @@ OWN = (
 Moment = int | str | date | None
 
 
-class Spec(NamedTuple):
+class SleeveRequest(NamedTuple):
     """One sleeve of a request."""
 
     strategy: str
@@ -59,9 +60,9 @@ class Spec(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is asked: sleeves on one clock. Times are bar opens, UTC ms, `to_ms` excluded; None: all there is."""
+    """The sleeves to simulate, all of one timeframe. Times are bar opens, UTC ms, `to_ms` excluded; None: no bound."""
 
-    sleeves: tuple[Spec, ...]
+    sleeves: tuple[SleeveRequest, ...]
     timeframe: str = "15m"
     from_ms: int | None = None
     to_ms: int | None = None
@@ -71,10 +72,10 @@ class Request(NamedTuple):
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
 
 
-class Planned(NamedTuple):
+class PlannedSleeve(NamedTuple):
     """One sleeve, resolved."""
 
-    spec: Spec
+    spec: SleeveRequest
     strategy: ModuleType
     params: StrategyParams
     instrument: Instrument
@@ -87,15 +88,15 @@ class Planned(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A request with everything it needs found."""
+    """A request with everything it needs resolved."""
 
     request: Request
     timeframe_ms: int
-    sleeves: tuple[Planned, ...]
+    sleeves: tuple[PlannedSleeve, ...]
     series: Mapping[str, Series]  # instrument -> its bars
     catalog: Catalog
-    folder: Path | None  # where people's own strategies lie
-    config: dict[str, Any]  # plain JSON: what the run can be repeated from
+    folder: Path | None  # people's own strategies
+    config: dict[str, Any]  # plain JSON from which the run can be repeated
     files: dict[str, str]  # data file name -> sha256
     code: dict[str, str]  # part -> sha256
     versions: dict[str, str]
@@ -103,28 +104,28 @@ class Plan(NamedTuple):
     @property
     def data_sha256(self) -> str:
         """One hash over all data files."""
-        return digest(self.files)
+        return sha256_of_json(self.files)
 
     @property
     def config_hash(self) -> str:
         """One hash over the configuration, defaults included."""
-        return digest(self.config)
+        return sha256_of_json(self.config)
 
     @property
     def code_hash(self) -> str:
         """One hash over everything of ours that decides a number."""
-        return digest(self.code)
+        return sha256_of_json(self.code)
 
     @property
     def cache_key(self) -> str:
         """Data, config, code (features among it) and library versions."""
-        return digest([self.data_sha256, self.config_hash, self.code_hash, self.versions])
+        return sha256_of_json([self.data_sha256, self.config_hash, self.code_hash, self.versions])
 
 
 def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrides: Overrides | None = None) -> Plan:
-    """Resolve a request. Raises BadInput or DataError naming the first thing that is off, StrategyError for a broken file."""
-    check_words(request)
-    sleeves = tuple(planned(spec, folder, overrides) for spec in named(request.sleeves))
+    """Resolve a request. Raises BadInput or DataError naming the first fault, StrategyError for a broken file."""
+    validate_request(request)
+    sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in with_unique_names(request.sleeves))
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
     files = files_of(series, catalog, request.funding)
@@ -133,8 +134,8 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     return Plan(request, timeframe_ms(request.timeframe), sleeves, series, catalog, folder, config, files, code, versions())
 
 
-def check_words(request: Request) -> None:
-    """Refuse what no data could make right: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
+def validate_request(request: Request) -> None:
+    """Raises BadInput for faults that no data can fix: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
     if request.timeframe not in TIMEFRAMES:
         raise BadInput(f"unknown timeframe {request.timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     if request.fills not in FILL_MODES:
@@ -142,7 +143,7 @@ def check_words(request: Request) -> None:
     policy_of(request.funding)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
         ends = " to ".join(f"{utc(ms)}" for ms in (request.from_ms, request.to_ms))
-        raise BadInput(f"the span ends before it begins: {ends}", "swap --from and --to; --to is excluded")
+        raise BadInput(f"reversed dates: {ends}", "swap --from and --to; --to is excluded")
     if not request.sleeves:
         raise BadInput("no sleeve to run", "name a strategy and a symbol")
     for spec in request.sleeves:
@@ -152,8 +153,8 @@ def check_words(request: Request) -> None:
             raise BadInput(f"unknown side {spec.side!r}", "use both, long or short")
 
 
-def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
-    """Every sleeve with a name of its own: the strategy's, with the symbol and a number where that is taken."""
+def with_unique_names(specs: Sequence[SleeveRequest]) -> tuple[SleeveRequest, ...]:
+    """Every sleeve with a unique name: the strategy's, with symbol and number when taken."""
     taken: dict[str, int] = {}
     found = []
     several = len({spec.strategy for spec in specs}) < len(specs)
@@ -164,16 +165,16 @@ def named(specs: Sequence[Spec]) -> tuple[Spec, ...]:
     return tuple(found)
 
 
-def planned(spec: Spec, folder: Path | None, overrides: Overrides | None) -> Planned:
+def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides | None) -> PlannedSleeve:
     """One sleeve with its strategy loaded, its params checked, its instrument and costs found."""
     strategy = load_strategy(spec.strategy, folder)
     params = parse_params(strategy, spec.params)
     instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
-    return Planned(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
+    return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
 
 
 def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> dict[str, str]:
-    """Every data file that can move a number, with its content hash: bars, and settlements with marks where charged."""
+    """Every data file that can change a figure, with its content hash: bars, and settlements with marks where charged."""
     paths = {s.path for s in series.values()}
     charged = {(s.venue, s.symbol) for s in series.values() if s.market == "perp" and funding != "none"}
     for other in catalog.series():
@@ -183,7 +184,7 @@ def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> di
     return {path.name: sha256_of(path) for path in sorted(paths)}
 
 
-def config_of(request: Request, sleeves: Sequence[Planned]) -> dict[str, Any]:
+def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, Any]:
     """The request as plain JSON, every default written out."""
     return {
         "timeframe": request.timeframe,
@@ -200,16 +201,16 @@ def config_of(request: Request, sleeves: Sequence[Planned]) -> dict[str, Any]:
 
 def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, Any]]]:
     """A stored configuration back as (request, overrides): the same instruments and costs as then."""
-    sleeves = tuple(Spec(**sleeve) for sleeve in config["sleeves"])
-    plain = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
+    sleeves = tuple(SleeveRequest(**sleeve) for sleeve in config["sleeves"])
+    direct = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
     limits, own = Limits(**config["limits"]), SleeveLimits(**config["sleeve_limits"])
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
     overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
-    return Request(sleeves, **plain, limits=limits, sleeve_limits=own), overrides
+    return Request(sleeves, **direct, limits=limits, sleeve_limits=own), overrides
 
 
-def code_of(sleeves: Sequence[Planned]) -> dict[str, str]:
-    """Hashes of the code a number goes through, part by part, so that a difference has a name."""
+def code_of(sleeves: Sequence[PlannedSleeve]) -> dict[str, str]:
+    """Hashes of the code behind a figure, part by part, so that a difference can be named."""
     parts = {"core": folder_sha256("core"), "features": folder_sha256("features"), "sim": files_sha256(OWN)}
     return parts | {f"strategy {s.strategy.NAME}": code_sha256(s.strategy) for s in sleeves}
 
@@ -252,11 +253,11 @@ def moment(value: Moment) -> int | None:
     text = str(value).strip().replace("Z", "+00:00")
     if text.isdigit() and len(text) == 13:
         return int(text)
-    whole = f"{text}-01-01" if len(text) == 4 else f"{text}-01" if len(text) == 7 else text
+    full = f"{text}-01-01" if len(text) == 4 else f"{text}-01" if len(text) == 7 else text
     try:
-        return _utc_ms(datetime.fromisoformat(whole))
+        return _utc_ms(datetime.fromisoformat(full))
     except ValueError:
-        raise BadInput(f"{value!r} is no date", "write 2025, 2025-03, 2025-03-04 or 2025-03-04T12:00") from None
+        raise BadInput(f"{value!r} is not a valid date", "write 2025, 2025-03, 2025-03-04 or 2025-03-04T12:00") from None
 
 
 def _utc_ms(when: datetime) -> int:

@@ -1,7 +1,7 @@
-"""Journal rows of a run -> what a person reads: fills, decisions and round trips as polars frames.
+"""Journal rows of a run -> fills, decisions and round trips as polars frames.
 
-Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). What the
-value fields of each kind of row mean is written in core/rows.py. Times are UTC ms: `entry_ms` is the open of the bar in
+Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). The meaning of
+the value fields of each kind of row is in core/rows.py. Times are UTC ms: `entry_ms` is the open of the bar in
 which a trip's first fill happened, `exit_ms` the open of the bar of its last; `close_ms` stays the close of a bar.
 """
 
@@ -20,13 +20,13 @@ CAP_COLUMNS = ("cap_risk", "cap_volatility", "cap_notional", "cap_leverage", "ca
 COSTS = ("gross", "slippage", "fees", "funding", "net")
 
 
-class Leg(NamedTuple):
-    """What a sleeve's rows do not say about themselves; one a sleeve, in sleeve order."""
+class RunSleeve(NamedTuple):
+    """What a sleeve's rows do not contain; one per sleeve, in sleeve order."""
 
     name: str
     instrument: str
     lot_size: float  # base units a lot
-    mark: float  # last known close: what an open position is marked at (quote units)
+    mark: float  # last close: the mark of an open position (quote units)
 
 
 def frame_of(rows: Any) -> pl.DataFrame:
@@ -39,18 +39,18 @@ def frame_of(rows: Any) -> pl.DataFrame:
 
 def no_rows() -> pl.DataFrame:
     """A frame of no rows, with every column."""
-    whole = dict.fromkeys((*COLUMNS, "lots"), pl.Int64) | dict.fromkeys(VALUES[1:], pl.Float64)
-    return pl.DataFrame(schema={"n": pl.Int64, **{name: whole[name] for name in (*COLUMNS, *VALUES)}})
+    types = dict.fromkeys((*COLUMNS, "lots"), pl.Int64) | dict.fromkeys(VALUES[1:], pl.Float64)
+    return pl.DataFrame(schema={"n": pl.Int64, **{name: types[name] for name in (*COLUMNS, *VALUES)}})
 
 
-def worded(column: str, words: Sequence[str]) -> pl.Expr:
-    """The small integer of `column` as its word."""
+def code_words(column: str, words: Sequence[str]) -> pl.Expr:
+    """The codes of `column` as names."""
     return pl.col(column).replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)
 
 
-def flows(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
-    """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the lots held then."""
-    lots = np.array([leg.lot_size for leg in legs])
+def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
+    """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the position in lots after it."""
+    lots = np.array([sleeve.lot_size for sleeve in sleeves])
     found = rows.filter(pl.col("kind").is_in([state.K_FILL, state.K_FUNDING]))
     fill = pl.col("kind") == state.K_FILL
     found = found.with_columns(
@@ -62,16 +62,16 @@ def flows(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     return found.with_columns((flat.cum_sum() - flat).over("sleeve").alias("trip"))
 
 
-def fills(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
-    """One line an execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
-    found = flows(rows, legs).filter(pl.col("kind") == state.K_FILL)
+def fills(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
+    """One row per execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
+    found = flows(rows, sleeves).filter(pl.col("kind") == state.K_FILL)
     units = pl.col("lots") * pl.col("lot_size")
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
-        worded("code", SLOTS).alias("slot"),
-        worded("rule", state.EXIT_REASONS).alias("reason"),
+        sleeve_name(sleeves),
+        code_words("code", SLOTS).alias("slot"),
+        code_words("rule", state.EXIT_REASONS).alias("reason"),
         "side",
         "layer",
         "lots",
@@ -86,9 +86,9 @@ def fills(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     )
 
 
-def sleeve_name(legs: Sequence[Leg]) -> pl.Expr:
+def sleeve_name(sleeves: Sequence[RunSleeve]) -> pl.Expr:
     """The sleeve's name instead of its number."""
-    names = {n: leg.name for n, leg in enumerate(legs)} | {state.DESK_ROW: "desk"}
+    names = {n: sleeve.name for n, sleeve in enumerate(sleeves)} | {state.DESK_ROW: "desk"}
     return pl.col("sleeve").replace_strict(names, return_dtype=pl.String)
 
 
@@ -99,13 +99,13 @@ def planned_risk(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return found.join_asof(sizes, on="n", by="sleeve", check_sortedness=False)
 
 
-def trips(rows: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.DataFrame:
+def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
     """Round trips, flat to flat of one sleeve, in the order of their first fill; a last open one is marked, not closed.
 
     gross is at prices without slippage; net = gross - slippage - fees + funding, all in quote units. The nets of a run
     sum to its change of equity. r = net / (units x stop distance, summed over the entries).
     """
-    found = planned_risk(rows, flows(rows, legs)).with_columns(
+    found = planned_risk(rows, flows(rows, sleeves)).with_columns(
         (pl.col("lots") * pl.col("lot_size")).alias("units"),
         (pl.col("code") == state.ENTRY).alias("entry"),
         (pl.col("kind") == state.K_FILL).alias("fill"),
@@ -136,7 +136,7 @@ def trips(rows: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.Data
         )
         .sort("first_n")
     )
-    return dressed(table, legs, timeframe_ms)
+    return finish_trips(table, sleeves, timeframe_ms)
 
 
 def average(which: pl.Expr) -> pl.Expr:
@@ -146,10 +146,10 @@ def average(which: pl.Expr) -> pl.Expr:
     return pl.when(lots.sum() > 0).then(total / lots.sum())
 
 
-def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.DataFrame:
-    """Summed flows of each trip -> the columns people read."""
-    marks = np.array([leg.mark for leg in legs])[table["sleeve"].to_numpy()]
-    instruments = {n: leg.instrument for n, leg in enumerate(legs)}
+def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
+    """Summed flows of each trip -> the public columns."""
+    marks = np.array([sleeve.mark for sleeve in sleeves])[table["sleeve"].to_numpy()]
+    instruments = {n: sleeve.instrument for n, sleeve in enumerate(sleeves)}
     is_open = pl.col("held") != 0
     table = table.with_columns(pl.Series("mark", marks, dtype=pl.Float64)).with_columns(
         (pl.col("cash_gross") + pl.when(is_open).then(pl.col("held") * pl.col("lot_size") * pl.col("mark")).otherwise(0.0)).alias(
@@ -159,7 +159,7 @@ def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.D
     table = table.with_columns((pl.col("gross") - pl.col("slippage") - pl.col("fees") + pl.col("funding")).alias("net"))
     return table.with_row_index("number", offset=1).select(
         pl.format("t{}", "number").alias("trip"),
-        sleeve_name(legs),
+        sleeve_name(sleeves),
         pl.col("sleeve").replace_strict(instruments, return_dtype=pl.String).alias("instrument"),
         pl.when(pl.col("side") > 0).then(pl.lit("long")).otherwise(pl.lit("short")).alias("side"),
         "layers",
@@ -173,14 +173,14 @@ def dressed(table: pl.DataFrame, legs: Sequence[Leg], timeframe_ms: int) -> pl.D
         *COSTS,
         pl.when((pl.col("risk") > 0) & ~is_open).then(pl.col("net") / pl.col("risk")).alias("r"),
         "risk",
-        pl.when(is_open).then(pl.lit("open")).otherwise(worded("rule", state.EXIT_REASONS)).alias("reason"),
+        pl.when(is_open).then(pl.lit("open")).otherwise(code_words("rule", state.EXIT_REASONS)).alias("reason"),
         "first_n",
         "last_n",
     )
 
 
-def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
-    """What was decided at each close that has something to tell, with the size and every cap where one was computed.
+def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
+    """The decision at each close that has one, with the size and every cap where one was computed.
 
     lots_before is signed; protective and target are the first layer's levels afterwards (null: none); caps in base.
     """
@@ -188,7 +188,7 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     sizes = rows.filter(pl.col("kind") == state.K_SIZE).select(
         *keys,
         pl.col("lots").alias("lots_approved"),
-        worded("binding", state.CAPS).alias("cap_binding"),
+        code_words("binding", state.CAPS).alias("cap_binding"),
         pl.col("price").alias("price_reviewed"),
         pl.col("fee").alias("risk_frac"),
         pl.col("equity").alias("units_wanted"),
@@ -201,15 +201,15 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
     found = rows.filter(pl.col("kind") == state.K_DECISION)
     found = found.join(sizes, on=keys, how="left", maintain_order="left")
     found = found.join(caps, on=keys, how="left", maintain_order="left")
-    told = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
+    added = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
     refused, left = pl.col("code") == state.REFUSED, pl.col("code") == state.EXIT
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
-        worded("code", state.ACTIONS).alias("action"),
-        pl.when(refused).then(worded("rule", state.RULES)).alias("refused_by"),
-        pl.when(left).then(worded("rule", state.EXIT_REASONS)).alias("exit_reason"),
+        sleeve_name(sleeves),
+        code_words("code", state.ACTIONS).alias("action"),
+        pl.when(refused).then(code_words("rule", state.RULES)).alias("refused_by"),
+        pl.when(left).then(code_words("rule", state.EXIT_REASONS)).alias("exit_reason"),
         pl.col("side").alias("signal"),
         pl.col("fee").alias("strength"),
         pl.col("lots").alias("lots_before"),
@@ -218,17 +218,17 @@ def decisions(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
         "equity",
         pl.when(pl.col("a") > 0).then(pl.col("a")).alias("protective"),
         pl.when(pl.col("b") > 0).then(pl.col("b")).alias("target"),
-        *told,
+        *added,
     )
 
 
-def breakers(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
+def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Each breaker when it tripped: which, at what equity, until when it holds (null: until a person releases it)."""
     found = rows.filter(pl.col("kind") == state.K_BREAKER)
     return found.select(
         "n",
         "close_ms",
-        sleeve_name(legs),
+        sleeve_name(sleeves),
         pl.col("code").replace_strict(state.BREAKERS, default="?", return_dtype=pl.String).alias("breaker"),
         "equity",
         pl.when(pl.col("a") > 0).then(pl.col("a").cast(pl.Int64)).alias("until_ms"),
@@ -236,7 +236,7 @@ def breakers(rows: pl.DataFrame, legs: Sequence[Leg]) -> pl.DataFrame:
 
 
 def attribution(table: pl.DataFrame, by: str = "sleeve") -> list[dict[str, Any]]:
-    """Where the money came from: costs summed over the trips by a column ("sleeve", "reason", "side", ...)."""
+    """P&L attribution: costs summed over the trips by a column ("sleeve", "reason", "side", ...)."""
     sums = [pl.col(name).sum() for name in COSTS]
     return table.group_by(by, maintain_order=True).agg(pl.len().alias("trips"), *sums).to_dicts()
 

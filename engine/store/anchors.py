@@ -1,12 +1,11 @@
-"""Heads of the journals, noted where the journals are not: in the database. Called by worker, approvals and verification.
+"""Journal heads stored in the database, to detect truncated files. Called by worker, approvals and verification.
 
-A hash chain alone does not see that whole records were dropped at its end. The database remembers how far each journal
-had come, each journal remembers the other's head, and each daily handover names both; `verify_home` holds all of it together.
+A hash chain alone does not show that records were dropped at its end. The database records how far each journal had come, each
+journal records the other's head, and each daily handover names both; `verify_home` checks all of these against each other.
 
-Two ways to verify. `verify_home` walks both chains from their first record and trusts no memory. `verify_since` walks only what
-was added since the last time both were found whole: of the bytes before, the database keeps a BLAKE3 digest, which is worked out
-again (a year's journal in seconds, where walking it takes a minute). A bit that changed is seen by both; what only the first one
-sees is a journal *and* a database changed to fit each other.
+Two ways to verify. `verify_home` walks both chains from their first record. `verify_since` walks only what was added since both
+last verified; the bytes before are compared with a BLAKE3 digest in the database (seconds for a year's journal, where walking
+it takes a minute). Both see a changed bit; only the first sees a journal *and* a database changed to match each other.
 """
 
 import json
@@ -21,8 +20,8 @@ from engine.clock import utc
 from engine.errors import DeskError, JournalBroken
 from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write
-from engine.store.journal import Claim, Head, Report, claims_in, find, verify
-from engine.store.tables import Anchor, Handover, Verified
+from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
+from engine.store.tables import Anchor, Handover, VerifiedPrefix
 
 JOURNALS = ("desk", "people")
 PIECE = 1 << 22  # bytes digested at once
@@ -30,7 +29,7 @@ BEGIN = Tail(EMPTY, 0)
 
 
 def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
-    """Remember that `journal` (desk or people) stands at `head`, which must be on the disk; never moves backwards."""
+    """Record that `journal` (desk or people) has reached `head`, which must be on disk; never moves backwards."""
     if head.seq == 0:
         return
     with write(engine) as session:
@@ -41,71 +40,73 @@ def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
         session.exec(newer.values(seq=head.seq, hash=head.hash, noted_ms=now_ms))
 
 
-def anchored(engine: Engine, journal: str) -> list[Claim]:
-    """What the database has seen of a journal: at most one claim."""
+def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:
+    """The head of a journal that the database recorded: at most one claim."""
     with read(engine) as session:
         row = session.exec(select(Anchor).where(Anchor.journal == journal)).first()
-        return [Claim(row.seq, row.hash, "the database")] if row else []
+        return [HeadClaim(row.seq, row.hash, "the database")] if row else []
 
 
-def handed_over(engine: Engine, journal: str) -> list[Claim]:
-    """What the daily handovers have said of a journal's head, one claim a day."""
+def handover_claims(engine: Engine, journal: str) -> list[HeadClaim]:
+    """The heads of a journal named in the daily handovers, one claim a day."""
     with read(engine) as session:
         rows = [(row.day, row.body) for row in session.exec(select(Handover).order_by(col(Handover.day))).all()]
     heads = [(day, (json.loads(body).get("heads") or {}).get(journal) or {}) for day, body in rows]
-    return [Claim(int(head["seq"]), str(head["hash"]), f"the handover of {day}") for day, head in heads if head.get("seq")]
+    return [HeadClaim(int(head["seq"]), str(head["hash"]), f"the handover of {day}") for day, head in heads if head.get("seq")]
 
 
-def known_of(engine: Engine, journal: str) -> list[Claim]:
-    """Everything that the database knows of a journal's heads."""
+def head_claims(engine: Engine, journal: str) -> list[HeadClaim]:
+    """Every head of a journal that the database recorded."""
     row = _row(engine, journal)
-    before = [Claim(row.seq, row.hash, f"the verification of {utc(row.noted_ms)}")] if row else []
-    return [*anchored(engine, journal), *handed_over(engine, journal), *before]
+    before = [HeadClaim(row.seq, row.hash, f"the verification of {utc(row.noted_ms)}")] if row else []
+    return [*anchor_claims(engine, journal), *handover_claims(engine, journal), *before]
 
 
-def verify_home(folder: Path, engine: Engine | None, note_ms: int | None = None) -> dict[str, Report]:
-    """Verify both journals in `folder`, whole, against themselves, each other and the database (when given): name -> report.
+def verify_home(folder: Path, engine: Engine | None, note_ms: int | None = None) -> dict[str, VerifyReport]:
+    """Verify both journals in `folder` in full, against themselves, each other and the database (if given): name -> report.
 
-    With `note_ms` (wall time) it is noted when both are whole, so that `verify_since` may go on from here; a tool of an agent,
-    which may only read, gives none.
+    With `note_ms` (wall time) a success is recorded, so that `verify_since` can continue from here; an agent's tool, which may
+    only read, passes none.
     """
-    return _verified(folder, engine, dict.fromkeys(JOURNALS, (BEGIN, None)), note_ms)
+    return _verify(folder, engine, dict.fromkeys(JOURNALS, (BEGIN, None)), note_ms)
 
 
-def verify_since(folder: Path, engine: Engine, note_ms: int | None = None) -> dict[str, Report]:
-    """The same verdict, walking only what was added since both journals were last found whole; all of it the first time.
+def verify_since(folder: Path, engine: Engine, note_ms: int | None = None) -> dict[str, VerifyReport]:
+    """The same verdict, walking only what was added since both journals last verified; everything the first time.
 
-    Called before a release. Where the bytes before are not those that were verified, where the database has forgotten, and where
-    anything does not fit, everything is walked and the first fault named.
+    Called before a release. When the bytes before have changed, when the database has no record, or when anything does not fit,
+    everything is walked and the first fault named.
     """
     starts: dict[str, tuple[Tail, Any]] = {}
     for name, path in _paths(folder).items():
         row = _row(engine, name)
-        digest = _digested(path, 0, row.end_bytes) if row is not None else None
+        digest = _digest_of(path, 0, row.end_bytes) if row is not None else None
         if row is None or digest is None or digest.hexdigest() != row.digest:
             return verify_home(folder, engine, note_ms)
         starts[name] = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes), digest
-    found = _verified(folder, engine, starts, note_ms)
+    found = _verify(folder, engine, starts, note_ms)
     return found if all(report.ok for report in found.values()) else verify_home(folder, engine, note_ms)
 
 
-def _verified(folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], note_ms: int | None) -> dict[str, Report]:
-    """Both journals from where they were found whole; noted when they are."""
+def _verify(
+    folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], note_ms: int | None
+) -> dict[str, VerifyReport]:
+    """Verify both journals from `starts`; a success is recorded."""
     paths, reports = _paths(folder), {}
     for name, partner in zip(JOURNALS, reversed(JOURNALS), strict=True):
         start = starts[name][0]
-        claims = known_of(engine, name) if engine is not None else []
+        claims = head_claims(engine, name) if engine is not None else []
         with suppress(JournalBroken):  # a broken partner's own report says so
             claims += list(claims_in(paths[partner], starts[partner][0].head.seq))
         newer = [claim for claim in claims if claim.seq > start.head.seq]
-        reports[name] = _older(paths[name], claims, start) or verify(paths[name], newer, start)
+        reports[name] = _contradiction(paths[name], claims, start) or verify(paths[name], newer, start)
     if engine is not None and note_ms is not None and all(report.ok for report in reports.values()):
         _note(engine, paths, starts, reports, note_ms)
     return reports
 
 
-def _digested(path: Path, start: int, end: int, digest: Any = None) -> Any:
-    """BLAKE3 of a file's bytes up to `end`, going on with the `digest` of those up to `start`; None when it has fewer."""
+def _digest_of(path: Path, start: int, end: int, digest: Any = None) -> Any:
+    """BLAKE3 of a file's bytes up to `end`, continuing the `digest` of those up to `start`; None when it has fewer."""
     from blake3 import blake3
 
     digest, left = digest or blake3(), end - start
@@ -117,14 +118,14 @@ def _digested(path: Path, start: int, end: int, digest: Any = None) -> Any:
     return None if left else digest
 
 
-def _older(path: Path, claims: list[Claim], start: Tail) -> Report | None:
-    """What contradicts a claim about a record that is not walked again; None when nothing does."""
+def _contradiction(path: Path, claims: list[HeadClaim], start: Tail) -> VerifyReport | None:
+    """The report of a record that contradicts its claim, among those not walked again; None when none does."""
     for claim in claims:
         if 0 < claim.seq <= start.head.seq:
             event = find(path, f"{prefix_of(path)}{claim.seq}")
             if event is None or event.hash != claim.hash:
-                reason = f"{claim.by} has seen another {prefix_of(path)}{claim.seq}: the journal was written anew"
-                return Report(False, start.head.seq, start.head, claim.seq, reason, 0, (), start.end)
+                reason = f"{claim.by} recorded another {prefix_of(path)}{claim.seq}: the journal was rewritten"
+                return VerifyReport(False, start.head.seq, start.head, claim.seq, reason, 0, (), start.end)
     return None
 
 
@@ -132,23 +133,23 @@ def _paths(folder: Path) -> dict[str, Path]:
     return {name: folder / f"{name}.jsonl" for name in JOURNALS}
 
 
-def _row(engine: Engine, journal: str) -> Verified | None:
+def _row(engine: Engine, journal: str) -> VerifiedPrefix | None:
     with read(engine) as session:
-        row = session.get(Verified, journal)
+        row = session.get(VerifiedPrefix, journal)
         if row is not None:
             session.expunge(row)
         return row
 
 
-def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str, Report], note_ms: int) -> None:
-    """Remember how far both are whole, with which bytes. A database that cannot be written changes no verdict."""
+def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str, VerifyReport], note_ms: int) -> None:
+    """Record how far both verified, and the digest of those bytes. A database that cannot be written changes no verdict."""
     rows = []
-    for name, report in reports.items():  # all reading before the transaction: nobody waits for it
+    for name, report in reports.items():  # all reading before the transaction, to keep it short
         start, before = starts[name]
-        digest = _digested(paths[name], start.end, report.end_bytes, before)
+        digest = _digest_of(paths[name], start.end, report.end_bytes, before)
         if digest is not None:
             head = {"seq": report.head.seq, "hash": report.head.hash, "end_bytes": report.end_bytes}
-            rows.append(Verified(journal=name, **head, digest=digest.hexdigest(), noted_ms=note_ms))
+            rows.append(VerifiedPrefix(journal=name, **head, digest=digest.hexdigest(), noted_ms=note_ms))
     with suppress(DeskError), write(engine) as session:
         for row in rows:
             session.merge(row)

@@ -18,14 +18,14 @@ import orjson
 
 from engine.errors import DataError, JournalBroken
 
-START = "0" * 64  # what the first line follows
+START = "0" * 64  # `prev` of the first line
 BLOCK = 1 << 16  # bytes read from the end at first
 _HASH = b',"hash":"'
-_LONG = re.compile(r"[:\[,]-?[0-9]{19}")  # an integer that may not fit 64 bits: whoever reads it would get a float
+_LONG = re.compile(r"[:\[,]-?[0-9]{19}")  # an integer that may not fit 64 bits: a reader would get a float
 
 
 class Head(NamedTuple):
-    """Where a chain stands: number, id and hash of its last record; seq 0 when it is empty."""
+    """The end of a chain: number, id and hash of its last record; seq 0 when empty."""
 
     seq: int
     id: str
@@ -36,10 +36,10 @@ EMPTY = Head(0, "", START)
 
 
 class Event(NamedTuple):
-    """One record. The writer gives what stands first; the journal fills the rest when it appends.
+    """One record. The writer sets the fields up to `t_recv_ms`; the journal fills in the rest when it appends.
 
     `t_event_ms` is desk time (the bar's) in the desk journal and wall time in the people journal; `t_recv_ms` is the wall
-    time at which it was received, 0 when nobody looked. `cause_id` names the event this one follows from; "@0" means
+    time at which it was received, 0 when not measured. `cause_id` names the event this one follows from; "@0" means
     the first event of the same group. Body: JSON with text keys and finite numbers.
     """
 
@@ -69,13 +69,13 @@ class Tail(NamedTuple):
 
 
 def _scalar(value: Any) -> Any:
-    """A number of numpy as Python's own; anything else is no JSON."""
+    """A numpy number as a Python one; TypeError for anything else."""
     if hasattr(value, "item"):
         return value.item()
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
+encode_body = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
 
 
 def prefix_of(path: Path) -> str:
@@ -86,16 +86,16 @@ def prefix_of(path: Path) -> str:
 def line_of(event: Event, before: Head, prefix: str, writer: str, left: int, other: str) -> tuple[bytes, Head]:
     """The event as the line (newline included) that follows `before`, and the head it makes.
 
-    Raises DataError when the body is no JSON or holds NaN, infinite numbers or whole ones beyond 64 bits.
+    Raises DataError when the body is not valid JSON or has NaN, infinite numbers or integers beyond 64 bits.
     """
     seq = before.seq + 1
     try:
-        body = canonical(event.body)
+        body = encode_body(event.body)
     except (TypeError, ValueError) as error:
         what = f"a {event.kind!r} event cannot be journaled: {error}"
         raise DataError(what, "its body must be JSON with text keys and finite numbers") from error
-    if _LONG.search(body) and canonical(json.loads(body)) != canonical(orjson.loads(body)):
-        raise DataError(f"a {event.kind!r} event cannot be journaled: a whole number beyond 64 bits", "write it as text")
+    if _LONG.search(body) and encode_body(json.loads(body)) != encode_body(orjson.loads(body)):
+        raise DataError(f"a {event.kind!r} event cannot be journaled: an integer beyond 64 bits", "write it as text")
     text = (
         f'{{"seq":{seq},"id":"{prefix}{seq}","kind":{quoted(event.kind)},"schema":{event.schema},'
         f'"t_event_ms":{event.t_event_ms},"t_recv_ms":{event.t_recv_ms},"writer":{quoted(writer)},'
@@ -113,11 +113,11 @@ def hash_fits(line: bytes) -> bool:
 
 
 def event_of(line: bytes) -> Event | None:
-    """The event of a line (without its newline); None when it is no journal line at all."""
+    """The event of a line (without its newline); None for a line that is not a journal record."""
     try:
         try:
             return Event(**orjson.loads(line))
-        except orjson.JSONDecodeError:  # half a surrogate pair is a text to Python, and was journaled as one
+        except orjson.JSONDecodeError:  # Python accepts half a surrogate pair in a text, and journaled it
             return Event(**json.loads(line))
     except (ValueError, TypeError, RecursionError):
         return None
@@ -126,7 +126,7 @@ def event_of(line: bytes) -> Event | None:
 def end_of(descriptor: int, size: int, where: Path) -> Tail:
     """Where the last whole group of an open journal file of `size` bytes ends.
 
-    Behind it lies what a crash left: part of a line, part of a group, or a hole of NUL bytes. Raises JournalBroken when
+    Behind it is what a crash left: part of a line, part of a group, or NUL bytes. Raises JournalBroken when
     a finished line there does not carry its own hash: that is damage, not a crash.
     """
     block = BLOCK
@@ -154,7 +154,7 @@ def _last_group(data: bytes, start: int, where: Path) -> Tail | None:
         if event is None and b"\0" not in line:
             raise JournalBroken(
                 f"{where}: the line at byte {start + begin} does not carry its own hash",
-                "`nightdesk journal verify` shows where; restore the file from a copy",
+                "`nightdesk journal verify` shows where; restore the file from a backup",
             )
         end = begin
     return None

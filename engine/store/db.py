@@ -1,8 +1,8 @@
 """The desk's database: SQLite in WAL mode, or PostgreSQL by its URL. Opened by app.home.home and by tests.
 
 `open_db` turns a URL into an engine, `migrate` brings its tables up to date, `read` and `write` are the two kinds of
-transaction. Whoever reads and then writes what it read belongs into `write`: there SQLite takes its writer's lock
-first, so a reading cannot be overtaken (a deferred transaction would be thrown out with "database is locked").
+transaction. A transaction that reads and then writes belongs in `write`: there SQLite takes its write lock first, so that no
+other write comes in between (a deferred transaction would fail with "database is locked").
 """
 
 import threading
@@ -27,12 +27,12 @@ BUSY_MS = 5_000  # how long SQLite waits for another process's write
 def open_db(url: str) -> Engine:
     """An engine for `url` (`sqlite:////path/desk.db` or `postgresql://...`); nothing is connected yet.
 
-    Raises BadInput for a URL that cannot be read or names another database.
+    Raises BadInput for an invalid URL or another database.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise BadInput("the database URL cannot be read", "set NIGHTDESK_DATABASE_URL like postgresql://...") from error
+        raise BadInput("invalid database URL", "set NIGHTDESK_DATABASE_URL like postgresql://...") from error
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
         event.listen(engine, "connect", _sqlite_connect)
@@ -44,22 +44,22 @@ def open_db(url: str) -> Engine:
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
-    """Set what SQLite forgets from connection to connection; transactions are ours to begin."""
+    """Set the pragmas that SQLite does not keep between connections; transactions are begun by `_sqlite_begin`."""
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    """Begin the kind of transaction that was asked for."""
+    """Begin the requested kind of transaction."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
-    """A transaction that only reads: one consistent picture, never waiting for a writer. Faults as of `write`."""
-    with _told(engine), Session(engine) as session:
+    """A read-only transaction: one consistent snapshot, never waiting for a writer. Raises as `write`."""
+    with _readable_errors(engine), Session(engine) as session:
         yield session
 
 
@@ -67,12 +67,12 @@ def read(engine: Engine) -> Iterator[Session]:
 def write(engine: Engine) -> Iterator[Session]:
     """A transaction that writes: committed when the block ends, rolled back when it raises.
 
-    Raises Busy when somebody else writes for longer than BUSY_MS, DataError when the database fails; a broken
-    constraint stays sqlalchemy's IntegrityError.
+    Raises Busy when another process or thread writes for longer than BUSY_MS, DataError when the database fails; a
+    violated constraint stays sqlalchemy's IntegrityError.
     """
     with (
-        _queued(engine),
-        _told(engine),
+        _writer_turn(engine),
+        _readable_errors(engine),
         engine.connect().execution_options(writes=True) as connection,
         Session(connection) as session,
     ):
@@ -82,10 +82,10 @@ def write(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def _queued(engine: Engine) -> Iterator[None]:
-    """The threads of this process write to SQLite one after the other, as they came.
+def _writer_turn(engine: Engine) -> Iterator[None]:
+    """The threads of this process write to SQLite one after the other, first come first served.
 
-    SQLite itself lets whoever waits look again now and then: of twenty writers at once some would never be lucky.
+    SQLite itself polls for its lock: of twenty writers at once some would starve.
     """
     if engine.dialect.name != "sqlite":
         yield
@@ -94,7 +94,7 @@ def _queued(engine: Engine) -> Iterator[None]:
         queue = _QUEUES.setdefault(engine, threading.Lock())
     if not queue.acquire(timeout=BUSY_MS / 1000):
         where = engine.url.render_as_string(hide_password=True)
-        raise Busy(f"the database {where} is busy: other threads of this process write", "try again in a moment")
+        raise Busy(f"the database {where} is busy: other threads of this process are writing", "try again in a moment")
     try:
         yield
     finally:
@@ -102,8 +102,8 @@ def _queued(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
-    """Turn what a database raises into an error that says where and what to do."""
+def _readable_errors(engine: Engine) -> Iterator[None]:
+    """Translate database exceptions into errors that say where and what to do."""
     try:
         yield
     except IntegrityError:
@@ -112,14 +112,14 @@ def _told(engine: Engine) -> Iterator[None]:
         where, what = engine.url.render_as_string(hide_password=True), f"{error.orig}".strip().splitlines()[0]
         if "locked" in what:
             raise Busy(f"the database {where} is busy: {what}", "try again in a moment") from error
-        raise DataError(f"the database {where} failed: {what}", "`nightdesk doctor` looks at it") from error
+        raise DataError(f"the database {where} failed: {what}", "run `nightdesk doctor`") from error
 
 
 def take_turn(session: Session) -> None:
-    """Let the transactions that change proposals, configuration or the halt go one after the other, until commit.
+    """Serialize the transactions that change proposals, configuration or the halt, until commit.
 
-    They queue up behind the row of the active pointer (PostgreSQL would let them deadlock on each other's proposals);
-    SQLite's writer lock, which `write` has taken, does the same already.
+    They queue behind the row of the active pointer (PostgreSQL would let them deadlock on each other's proposals);
+    SQLite's write lock, which `write` has taken, already does the same.
     """
     from engine.store.tables import Active
 
@@ -145,7 +145,7 @@ def migrate(engine: Engine) -> bool:
         if found == REVISION:
             return False
         if found is not None and found > REVISION:
-            raise DataError(f"the database is of a newer Nightdesk (revision {found})", "update this Nightdesk")
+            raise DataError(f"the database is from a newer version of Nightdesk (revision {found})", "update Nightdesk")
         _upgrade(engine)
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)

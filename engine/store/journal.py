@@ -1,8 +1,8 @@
 """The two journals of a home: append-only JSON lines in a hash chain (engine.store.chain), and every way to read them.
 
-desk.jsonl has one writer for as long as it lives (the worker); people.jsonl is written by any process, a file lock a group.
-Read by fold, tools, the command line. `append` turns a group of events into one write and one fdatasync. What a crash
-left unfinished behind the last whole group is cut off at the next opening and kept, bytes unchanged, in a file beside it.
+desk.jsonl has one writer, the worker, for as long as it runs; people.jsonl is written by any process, with a file lock per group.
+Read by fold, tools, the command line. `append` turns a group of events into one write and one fdatasync. What a crash left
+behind the last whole group is cut off at the next opening and kept, bytes unchanged, in a file beside it.
 """
 
 import errno
@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, JournalBroken
-from engine.store.chain import EMPTY, Event, Head, Tail, canonical, end_of, event_of, hash_fits, line_of, prefix_of, quoted
+from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
-UNHASHED = ("snapshot", "incident")  # kinds that two equal runs may differ in
+UNHASHED_KINDS = ("snapshot", "incident")  # kinds in which two equal runs may differ
 HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
 
 
 class Journal:
-    """The writing end of one journal file; made with its folder when it is not there.
+    """The writer of one journal file; creates it with its folder when missing.
 
     `set_aside` lists the files that unfinished bytes were moved to. Raises Busy when desk.jsonl has another writer, JournalBroken
     when its end is damaged.
@@ -50,20 +50,20 @@ class Journal:
         except OSError as error:
             raise JournalBroken(f"{path} cannot be opened: {error.strerror}", "check its folder's permissions") from error
         with self._turn():
-            self._look()
+            self._find_head()
 
     def append(self, events: Sequence[Event], sync: bool = True) -> list[Head]:
         """Record a group of events, whole or not at all; returns the head each one makes (its seq, id and hash).
 
         With `sync` it is on the disk when this returns; without, it is after the next group with `sync`, or `sync()`. Raises
-        DataError for a body that is no JSON (nothing is written), JournalBroken when the disk fails: the journal then
-        takes nothing more, and the process must stop.
+        DataError for a body that is not valid JSON (nothing is written), JournalBroken when the disk fails: the journal then
+        accepts nothing more, and the process must stop.
         """
         if not events:
             return []
         with self._mutex, self._turn():
             if self._shared or os.fstat(self._file).st_size != self._end:
-                self._look()
+                self._find_head()
             data, heads = self._lines(events)
             self._write(data, sync)
             self._end += len(data)
@@ -76,11 +76,11 @@ class Journal:
             self._write(b"", True)
 
     def id_ahead(self, n: int) -> str:
-        """The id that event `n` (from 0) of the next group will get; sure in the desk journal only."""
+        """The id that event `n` (from 0) of the next group will get; certain in the desk journal only."""
         return f"{self._prefix}{self.head.seq + 1 + n}"
 
     def close(self) -> None:
-        """Let go of the file and of the writer's place."""
+        """Close the file and release the writer's lock."""
         for descriptor in (self._file, self._alone):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -91,9 +91,9 @@ class Journal:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Hold the file against other processes, where there may be others."""
+        """Lock the file against other processes, if it is shared."""
         if self._stopped:
-            raise JournalBroken(f"{self.path} takes no more records: {self._stopped}", "stop and start again")
+            raise JournalBroken(f"{self.path} accepts no more records: {self._stopped}", "stop and start again")
         if self._shared:
             _lock(self._file, self.path)
         try:
@@ -104,8 +104,8 @@ class Journal:
             if self._shared:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _look(self) -> None:
-        """Find the head in the file; set unfinished bytes behind it aside."""
+    def _find_head(self) -> None:
+        """Find the head in the file; move unfinished bytes behind it aside."""
         size = os.fstat(self._file).st_size
         if size == self._end:
             return
@@ -129,7 +129,7 @@ class Journal:
         return b"".join(lines), heads
 
     def _write(self, data: bytes, sync: bool) -> None:
-        """One write, one fdatasync. A disk that fails once is not asked again: what it holds is unknown."""
+        """One write, one fdatasync. A disk that fails once is not retried: its content is unknown."""
         try:
             if data and os.write(self._file, data) < len(data):
                 raise OSError(errno.ENOSPC, "only a part could be written")
@@ -144,16 +144,16 @@ class Journal:
 
 
 class _Partner:
-    """The other journal of the home, seen from here: its head is recorded with each group, so neither can be cut alone."""
+    """The other journal of the home: its head is recorded with each group, so neither can be truncated alone."""
 
     def __init__(self, path: Path, locks: bool) -> None:
         self.path, self._locks = path, locks
-        self._size, self._said, self._file = -1, "", -1
+        self._size, self._last_head, self._file = -1, "", -1
 
     def head(self, sync: bool) -> str:
-        """Its last durable head as "id:hash"; the one seen before while somebody is writing it.
+        """Its last durable head as "id:hash"; the previous one while its writer holds the lock.
 
-        `sync`: bring what is read to the disk first (its own writer may not have asked for that yet).
+        `sync`: flush what was read to disk first (its own writer may not have done so yet).
         """
         try:
             if self._file < 0:
@@ -164,22 +164,22 @@ class _Partner:
                 head = end_of(self._file, size, self.path).head
                 if sync:
                     os.fdatasync(self._file)
-                self._size, self._said = size, f"{head.id}:{head.hash}" if head.seq else ""
+                self._size, self._last_head = size, f"{head.id}:{head.hash}" if head.seq else ""
         except (FileNotFoundError, JournalBroken):
-            return self._said  # its own door complains; this journal goes on
+            return self._last_head  # its own writer reports that; this journal goes on
         finally:
             if self._locks and self._file >= 0:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
-        return self._said
+        return self._last_head
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file >= 0:
             os.close(self._file)
         self._file, self._size = -1, -1
 
     def _lock(self) -> bool:
-        """Keep its writer out for a moment, never waiting; True when that worked or is not needed."""
+        """Lock out its writer for a moment, without waiting; True when that worked or is not needed."""
         if self._locks:
             with suppress(BlockingIOError):
                 fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -189,7 +189,7 @@ class _Partner:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    """Take the file's lock; raises Busy when its holder does not let go."""
+    """Take the file's lock; raises Busy when its holder keeps it too long."""
     deadline = time.monotonic() + LOCK_S_MAX
     while True:
         try:
@@ -201,18 +201,18 @@ def _lock(descriptor: int, path: Path) -> None:
 
 
 def _lock_alone(path: Path) -> int:
-    """Take the place of the one writer; held until the process ends. Raises Busy when it is taken."""
+    """Take the single writer's lock; held until the process ends. Raises Busy when it is taken."""
     descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise Busy(f"{path} already has a writer", "one worker a home: stop the other one first") from None
+        raise Busy(f"{path} already has a writer", "one worker per home: stop the other one first") from None
     return descriptor
 
 
 def _set_aside(descriptor: int, start: int, size: int, path: Path) -> Path:
-    """Move the bytes from `start` on into a new file beside the journal, durably, before they leave the journal."""
+    """Copy the bytes from `start` on into a new file beside the journal, durably, before cutting them off."""
     n = 0
     while (aside := path.with_name(f"{path.name}.unfinished-{start}-{n}")).exists():
         n += 1
@@ -229,16 +229,16 @@ def _set_aside(descriptor: int, start: int, size: int, path: Path) -> Path:
 
 
 def read(path: Path, kinds: Collection[str] | None = None, after: int = 0) -> Iterator[Event]:
-    """The events behind record number `after`, oldest first, of `kinds` or all; a missing file has none.
+    """The events behind record number `after`, oldest first, of `kinds` or all; none for a missing file.
 
-    A group that is being written, or was cut by a crash, does not show. Raises JournalBroken at a line that is no record.
+    An incomplete group (being written, or cut by a crash) is left out. Raises JournalBroken at a line that is not a record.
     """
     group: list[Event] = []
     for number, line in _lines_of(path, after):
         event = event_of(line)
         if event is None:
             where = f"line {number}" if after == 0 else f"line {number} behind record {after}"
-            raise JournalBroken(f"{path} {where} is no journal record", "`nightdesk journal verify`")
+            raise JournalBroken(f"{path} {where} is not a journal record", "`nightdesk journal verify`")
         group.append(event)
         if event.left == 0:
             yield from (e for e in group if e.seq > after and (kinds is None or e.kind in kinds))
@@ -263,7 +263,7 @@ def tail(path: Path, n: int, kinds: Collection[str] | None = None) -> list[Event
 
 
 def find(path: Path, id_: str) -> Event | None:
-    """The record with that id (`d-12`, `p-3`); None when this journal has none such."""
+    """The record with that id (`d-12`, `p-3`); None when this journal has no such record."""
     number = id_.removeprefix(prefix_of(path))
     if number == id_ or not (number.isascii() and number.isdigit() and len(number) < 19):
         return None
@@ -273,27 +273,27 @@ def find(path: Path, id_: str) -> Event | None:
 
 
 def journal_hash(path: Path) -> str:
-    """SHA-256 over what the desk saw, decided and did: equal bars, configuration and seed give equal hashes.
+    """SHA-256 over the journal's content: equal bars, configuration and seed give equal hashes.
 
-    Covers canonical JSON of [kind, schema, t_event_ms, body] a line, in order, without snapshots and incidents.
+    Covers canonical JSON of [kind, schema, t_event_ms, body] per record, in order, without snapshots and incidents.
     """
     digest = sha256()
     for event in read(path):
-        if event.kind not in UNHASHED:
-            digest.update(canonical([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
+        if event.kind not in UNHASHED_KINDS:
+            digest.update(encode_body([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
     return digest.hexdigest()
 
 
-class Claim(NamedTuple):
-    """Somebody saw record `seq` of a journal with this hash: an anchor in the database, the other journal, a handover."""
+class HeadClaim(NamedTuple):
+    """A witness recorded this hash for record `seq` of a journal: the database, the other journal, a handover."""
 
     seq: int
     hash: str
     by: str
 
 
-class Report(NamedTuple):
-    """What verifying found: `ok`, or the first line that does not fit and why."""
+class VerifyReport(NamedTuple):
+    """The result of verifying: `ok`, or the first faulty line and why."""
 
     ok: bool
     rows: int
@@ -305,10 +305,12 @@ class Report(NamedTuple):
     end_bytes: int = 0  # where the last whole group ends in the file
 
 
-def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0)) -> Report:
-    """Walk the chain from `start` on (the whole of it), then hold that against what others have seen; never raises for what a
-    file holds. Whoever starts later answers for what lies before, claims included (engine.store.anchors)."""
-    seen: dict[int, list[Claim]] = {}
+def verify(path: Path, claims: Iterable[HeadClaim] = (), start: Tail = Tail(EMPTY, 0)) -> VerifyReport:
+    """Verify the chain from `start` on (by default all of it), then against the claims; never raises for what a file contains.
+
+    A caller with a later `start` is responsible for what is before it, claims included (engine.store.anchors).
+    """
+    seen: dict[int, list[HeadClaim]] = {}
     for claim in claims:
         seen.setdefault(claim.seq, []).append(claim)
     aside = tuple(sorted(p.name for p in path.parent.glob(f"{path.name}.unfinished-*")))
@@ -316,26 +318,26 @@ def verify(path: Path, claims: Iterable[Claim] = (), start: Tail = Tail(EMPTY, 0
     done = whole_bytes = start.end
     for number, line in _lines_of(path, at=start.end):
         fault, event = _fault(line, before, prefix_of(path))
-        against = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
-        if fault or against:
-            reason = fault or f"{against[0].by} has seen another {event.id}: the journal was written anew"
-            return Report(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
+        contradicting = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
+        if fault or contradicting:
+            reason = fault or f"{contradicting[0].by} recorded another {event.id}: the journal was rewritten"
+            return VerifyReport(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
         before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
         if event.left == 0:
             whole, whole_bytes = before, done
     unfinished = (path.stat().st_size if path.exists() else 0) - whole_bytes
     lost = max(seen, default=0)
     if lost > whole.seq:
-        reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} has seen {prefix_of(path)}{lost}"
-        return Report(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside, whole_bytes)
-    return Report(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
+        reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} recorded {prefix_of(path)}{lost}"
+        return VerifyReport(False, whole.seq, whole, whole.seq + 1, reason, unfinished, aside, whole_bytes)
+    return VerifyReport(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
 
 
 def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
     """Why the line cannot follow `before` ("" when it can), and its event."""
     event = event_of(line)
     if event is None:
-        return "it is no journal record", Event("", 0, {})
+        return "it is not a journal record", Event("", 0, {})
     if not hash_fits(line):
         return "its hash does not fit its text: it was changed", event
     if event.prev != before.hash:
@@ -345,15 +347,15 @@ def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
     return "", event
 
 
-def claims_in(path: Path, after: int = 0) -> Iterator[Claim]:
-    """What this journal has recorded of the other one's heads, in its records behind number `after`."""
-    said = ""
+def claims_in(path: Path, after: int = 0) -> Iterator[HeadClaim]:
+    """The other journal's heads that this one recorded, in its records behind number `after`."""
+    last = ""
     for event in read(path, after=after):
-        if event.other and event.other != said:
-            said = event.other
-            number, _, digest = said.partition("-")[2].partition(":")
+        if event.other and event.other != last:
+            last = event.other
+            number, _, digest = last.partition("-")[2].partition(":")
             if number.isascii() and number.isdigit():
-                yield Claim(int(number), digest, event.id)
+                yield HeadClaim(int(number), digest, event.id)
 
 
 def _lines_of(path: Path, after: int = 0, at: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -368,9 +370,9 @@ def _lines_of(path: Path, after: int = 0, at: int = 0) -> Iterator[tuple[int, by
 
 
 def _start_behind(file: BinaryIO, after: int) -> int:
-    """The byte at which the first record behind number `after` starts, found by halving: a year's journal has millions.
+    """The byte at which the first record behind number `after` starts, by binary search: a year's journal has millions.
 
-    A line that is no record sends the search to the front: what is broken there is then met by reading.
+    At a line that is not a record the search returns 0: reading from the front then reports what is broken.
     """
     low, high = 0, file.seek(0, os.SEEK_END)
     while low < high:

@@ -1,7 +1,7 @@
-"""The run store: one folder a run under $NIGHTDESK_HOME/runs and one row in the database.
+"""The run store: one folder per run under $NIGHTDESK_HOME/runs and one row in the database.
 
 Called by app/jobs/kinds.py (keep, find a cached run), the explainers, the tools and the command line (read). A folder appears
-whole or not at all: it is written beside its place under a name with a dot and renamed when everything is on disk.
+atomically: it is written under a temporary name and renamed when everything is on disk.
 
     run.json           the report as JSON: configuration, data, metrics, scenarios, hashes, versions
     rows.parquet       the journal rows of the run, as numbers (core/rows.py says what they mean)
@@ -9,8 +9,8 @@ whole or not at all: it is written beside its place under a name with a dot and 
     trips.parquet decisions.parquet
     report.html        the page
 
-A run's id is `r-<UTC day it was made>-<first 8 hex digits of its cache key>`: the same work on the same day has the same
-name, and when it is done again all the same (without the cache), `-2`, `-3` ... follow.
+A run's id is `r-<UTC day it was made>-<first 8 hex digits of its cache key>`: the same run on the same day has the same
+id, and when it is repeated without the cache, `-2`, `-3` ... follow.
 """
 
 import json
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import BadInput, DataError
 
-if TYPE_CHECKING:  # who only looks a run's summary up does not load polars
+if TYPE_CHECKING:  # reading a run's summary must not load polars
     import polars as pl
 
 ID = re.compile(r"r-\d{8}-[0-9a-f]{8}(-\d+)?")
@@ -34,7 +34,7 @@ FRAMES = ("rows", "equity", "trips", "decisions")
 TRIES = 1_000
 
 
-def digest(value: Any) -> str:
+def sha256_of_json(value: Any) -> str:
     """SHA-256 of a JSON value, whatever the order of its keys; raises ValueError for NaN or infinite numbers."""
     import hashlib
 
@@ -43,7 +43,7 @@ def digest(value: Any) -> str:
 
 
 class Runs:
-    """The runs of one home. `engine` is the database, or None when only the folders are there."""
+    """The runs of one home. `engine` is the database, or None when only the folders exist."""
 
     def __init__(self, folder: Path, engine: Any = None) -> None:
         self.folder, self.engine = Path(folder), engine
@@ -62,12 +62,12 @@ class Runs:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         run_id, place = self._reserve(f"r-{datetime.fromtimestamp(now_ms / 1000, UTC):%Y%m%d}-{run['cache_key'][:8]}")
-        whole = {"run_id": run_id, **run, "created_ms": now_ms, "folder": str(self.folder / run_id)}
+        stored = {"run_id": run_id, **run, "created_ms": now_ms, "folder": str(self.folder / run_id)}
         try:
             for name in FRAMES:
                 frames[name].write_parquet(place / f"{name}.parquet", compression="zstd")
-            (place / "report.html").write_bytes(page(whole).encode())
-            (place / "run.json").write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            (place / "report.html").write_bytes(page(stored).encode())
+            (place / "run.json").write_text(json.dumps(stored, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (place / "pid").unlink()
             _to_disk(place)
             place.rename(self.folder / run_id)
@@ -75,11 +75,11 @@ class Runs:
             shutil.rmtree(place, ignore_errors=True)
             raise
         _sync(self.folder)
-        self._row(whole)
-        return whole
+        self._row(stored)
+        return stored
 
     def _reserve(self, stem: str) -> tuple[str, Path]:
-        """A name nobody has, and the folder to write it in; making that folder is the claim."""
+        """A free id, and the folder to write it in; making that folder is the claim."""
         for n in range(1, TRIES):
             run_id = stem if n == 1 else f"{stem}-{n}"
             place = self.folder / f"{NEW}{run_id}"
@@ -94,7 +94,7 @@ class Runs:
         raise DataError(f"{self.folder} holds {TRIES} runs named {stem}", "move old runs away")
 
     def _sweep(self) -> None:
-        """Remove what processes that no longer live were writing."""
+        """Remove unfinished folders of processes that no longer run."""
         for place in self.folder.glob(f"{NEW}*"):
             try:
                 pid = int((place / "pid").read_text())
@@ -104,7 +104,7 @@ class Runs:
                 shutil.rmtree(place, ignore_errors=True)
 
     def _row(self, run: Mapping[str, Any]) -> None:
-        """The run's row: what lists and the cache look at."""
+        """Write the run's row, which lists and the cache read."""
         if self.engine is None:
             return
         from engine.store.db import write
@@ -128,7 +128,7 @@ class Runs:
             )
 
     def cached(self, cache_key: str) -> dict[str, Any] | None:
-        """The newest stored run of this key whose files are there, or None."""
+        """The newest stored run of this key whose files exist, or None."""
         if self.engine is None:
             return None
         from sqlmodel import select
@@ -155,7 +155,7 @@ class Runs:
             return [row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) for row in rows]
 
     def load(self, run_id: str) -> dict[str, Any]:
-        """A run's JSON. Raises BadInput for an id that is none or that nobody has, DataError for a damaged folder."""
+        """A run's JSON. Raises BadInput for an invalid or unknown id, DataError for a damaged folder."""
         path = self.path(run_id) / "run.json"
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -175,14 +175,16 @@ class Runs:
             raise DataError(f"run {run_id}: {path} cannot be read ({what})", "run the backtest again") from error
 
     def path(self, run_id: str) -> Path:
-        """The run's folder; BadInput when there is none."""
+        """The run's folder; BadInput for an invalid or unknown id."""
         if ID.fullmatch(run_id) is None:
-            raise BadInput(f"{run_id!r} is no run id", "a run id reads r-20250314-1a2b3c4d; see nightdesk runs list")
+            raise BadInput(
+                f"{run_id!r} is not a valid run id", "a run id looks like r-20250314-1a2b3c4d; see nightdesk runs list"
+            )
         place = self.folder / run_id
         if not place.is_dir():
             near = sorted(p.name for p in self.folder.glob(f"r-*{run_id[-8:]}*")) if self.folder.is_dir() else []
-            hint = f"there is {near[-1]}" if near else "see nightdesk runs list"
-            raise BadInput(f"there is no run {run_id} under {self.folder}", hint)
+            hint = f"did you mean {near[-1]}?" if near else "see nightdesk runs list"
+            raise BadInput(f"no run {run_id} under {self.folder}", hint)
         return place
 
 

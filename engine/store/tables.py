@@ -1,8 +1,8 @@
 """Every table of the desk's database. Read and written through engine.store.db by control, sim, tools, agents and app.
 
-A row holds what is searched by in columns of its own; what may still change its shape is JSON text in a column that
+Searchable values have columns of their own; what may still change its shape is JSON text in a column that
 says so. Times are UTC milliseconds (`*_ms`), ids short readable texts, a state is one of the words beside its column.
-engine/store/migrations holds the same tables as SQL; a test keeps the two equal.
+engine/store/migrations has the same tables as SQL; a test keeps the two equal.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Text, text
@@ -20,7 +20,7 @@ def _json(default: str = "{}") -> Column[str]:
 
 
 class Run(SQLModel, table=True):
-    """One finished or failed backtest, sweep member or fold; its files lie in `folder`."""
+    """One finished or failed backtest, sweep member or fold; its files are in `folder`."""
 
     __tablename__ = "runs"
     id: str = Field(primary_key=True)
@@ -57,7 +57,7 @@ class Job(SQLModel, table=True):
 
 
 class Proposal(SQLModel, table=True):
-    """A change that waits for a person. `pending` goes to exactly one of the other states, once."""
+    """A change waiting for a person. `pending` goes to exactly one of the other states, once."""
 
     __tablename__ = "proposals"
     # one pending proposal a sleeve is a rule of the database, not only of the code
@@ -157,7 +157,7 @@ class Turn(SQLModel, table=True):
 
 
 class TurnEvent(SQLModel, table=True):
-    """One numbered event of a turn, so that a reader can attach again where it left."""
+    """One numbered event of a turn, so that a reader can resume where it left off."""
 
     __tablename__ = "turn_events"
     turn: str = Field(primary_key=True)
@@ -167,7 +167,7 @@ class TurnEvent(SQLModel, table=True):
     body: str = Field(default="{}", sa_column=_json())
 
 
-class Note(SQLModel, table=True):
+class InboxNote(SQLModel, table=True):
     """One note of a role in the inbox, until a person promotes or drops it."""
 
     __tablename__ = "notes"
@@ -185,7 +185,7 @@ class Note(SQLModel, table=True):
 
 
 class Anchor(SQLModel, table=True):
-    """The last head of a journal that the database has seen: records dropped at a journal's end are noticed by it."""
+    """The last recorded head of a journal: it reveals records dropped at the journal's end."""
 
     __tablename__ = "anchors"
     journal: str = Field(primary_key=True)  # desk | people
@@ -194,8 +194,8 @@ class Anchor(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
-class Verified(SQLModel, table=True):
-    """The beginning of a journal that was walked and found whole: so far, with these bytes. What lies behind is walked anew."""
+class VerifiedPrefix(SQLModel, table=True):
+    """How far a journal has been verified, and the digest of those bytes; verification resumes behind it."""
 
     __tablename__ = "verified"
     journal: str = Field(primary_key=True)  # desk | people
@@ -206,8 +206,8 @@ class Verified(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
-class WrongWord(SQLModel, table=True):
-    """Wrong passphrases of one person in a row, and until when the next is not looked at."""
+class FailedPassphrase(SQLModel, table=True):
+    """Consecutive wrong passphrases of one person, and until when further ones are refused unread."""
 
     __tablename__ = "wrong_words"
     name: str = Field(primary_key=True)
@@ -217,7 +217,7 @@ class WrongWord(SQLModel, table=True):
 
 
 class Alert(SQLModel, table=True):
-    """One thing that is, or was, wrong: opened once, repeated while it lasts, escalated when nobody answers, resolved once."""
+    """One thing that is, or was, wrong: opened once, repeated while it lasts, escalated when not acknowledged, resolved once."""
 
     __tablename__ = "alerts"
     # one open alert a fingerprint is a rule of the database: two checks at once open one
@@ -232,7 +232,7 @@ class Alert(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     fingerprint: str
-    kind: str  # worker | bars | ... : engine.watch.anomalies.KINDS
+    kind: str  # worker | bars | ... : engine.watch.observation.RUNBOOKS
     severity: str  # page | warn | note
     state: str = Field(default="open", index=True)  # open | resolved
     what: str = Field(sa_column=Column(Text, nullable=False))
@@ -253,7 +253,7 @@ class Alert(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """One message that one sink owes or has brought: a step of an alert, a proposal's card, a handover. Each exactly once."""
+    """One message to one sink, waiting or sent: a step of an alert, a proposal's card, a handover. Each exactly once."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index("one_delivery_a_step", "subject", "step", "sink", unique=True),)
@@ -267,7 +267,7 @@ class Delivery(SQLModel, table=True):
     due_ms: int = Field(sa_column=_ms())  # not before: quiet hours, a wait after a failure
     sent_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     error: str = Field(default="", sa_column=Column(Text, nullable=False))
-    ref: str = ""  # where it lies at the sink: channel and time stamp
+    ref: str = ""  # where it is at the sink: channel and time stamp
 
 
 class Handover(SQLModel, table=True):

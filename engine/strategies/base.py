@@ -1,4 +1,4 @@
-"""What a strategy is, and how one is found by name. A strategy file imports its building blocks from here.
+"""What a strategy is, and how one is loaded by name. A strategy file imports its building blocks from here.
 
 A strategy is a module with NAME, FEATURES (names of the catalog it reads), Params (a StrategyParams) and
 `signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless. load_strategy is called by sim/, live/,
@@ -23,14 +23,14 @@ from pydantic import ValidationError
 
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
-from engine.strategies.params import StrategyParams, complaint, knob, params_table, parse_params, risk_move
+from engine.strategies.params import StrategyParams, first_error, knob, params_table, parse_params, risk_move
 
 __all__ = [
     "SHIPPED",
     "SignalFrame",
     "StrategyParams",
     "code_sha256",
-    "fresh",
+    "fresh_copy",
     "knob",
     "list_strategies",
     "load_strategy",
@@ -41,23 +41,23 @@ __all__ = [
 
 SHIPPED = ("trend", "reversion", "cross")
 NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
-SOURCE = "__source__"  # where a person's module keeps the text it was run from
+SOURCE = "__source__"  # a person's module keeps the source text it was run from here
 NEEDED = ("NAME", "FEATURES", "Params", "signals")
 
 
 class SignalFrame(NamedTuple):
-    """What signals() gives back, one entry a bar."""
+    """What signals() returns, one entry per bar."""
 
     direction: npt.NDArray[np.int8]  # -1 short, 0 nothing, 1 long
-    strength: npt.NDArray[np.float64]  # 0..1; what `fade_below` watches
+    strength: npt.NDArray[np.float64]  # 0..1; compared with `fade_below`
     limit_price: npt.NDArray[np.float64] | None = None  # entry by limit at this price; NaN at a bar with a signal refuses
     limit_offset_atr: npt.NDArray[np.float64] | float | None = None  # or so many ATRs better than the close
     post_only: bool = False  # a limit that would take is cancelled instead
     good_for_bars: int = 1  # how long a limit may rest
 
 
-class Listed(NamedTuple):
-    """A strategy as lists show it."""
+class StrategyEntry(NamedTuple):
+    """A strategy in a list."""
 
     name: str
     shipped: bool
@@ -67,7 +67,7 @@ class Listed(NamedTuple):
 
 
 def home_folder() -> Path:
-    """Where people's own strategies lie."""
+    """Folder of people's own strategies."""
     return Path(os.environ.get("NIGHTDESK_HOME", "var")) / "strategies"
 
 
@@ -77,35 +77,35 @@ def own_names(folder: Path) -> list[str]:
 
 
 def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
-    """The strategy module called `name`; `folder` is where people's files lie ($NIGHTDESK_HOME/strategies).
+    """The strategy module called `name`; `folder` has people's own files ($NIGHTDESK_HOME/strategies).
 
-    Raises BadInput for an unknown name (with the list) or a file that takes a shipped strategy's name, StrategyError for a
+    Raises BadInput for an unknown name (with the list) or a file named like a shipped strategy, StrategyError for a
     file that does not import or lacks a part.
     """
     folder = home_folder() if folder is None else Path(folder)
     path = folder / f"{name}.py"
     if name in SHIPPED:
         if path.exists():
-            raise BadInput(f"{path} takes the name of the shipped strategy {name}", "rename the file and its NAME")
+            raise BadInput(f"{path} has the name of the shipped strategy {name}", "rename the file and its NAME")
         return importlib.import_module(f"engine.strategies.{name}")
-    known = [*SHIPPED, *own_names(folder)]
-    if name in known and not NAMES.fullmatch(name):
-        raise BadInput(f"{path.name} has a name no strategy can have", "lower-case letters, digits and _, a letter first")
-    if name not in known:
-        near = get_close_matches(name, known, 1)
+    names = [*SHIPPED, *own_names(folder)]
+    if name in names and not NAMES.fullmatch(name):
+        raise BadInput(f"invalid strategy name {name}", "use lower-case letters, digits and _, a letter first")
+    if name not in names:
+        near = get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise BadInput(f"unknown strategy {name!r}", f"{hint}there are {', '.join(known)}; your own go into {folder}")
-    return checked(imported(path), path)
+        raise BadInput(f"unknown strategy {name!r}", f"{hint}available: {', '.join(names)}; your own go into {folder}")
+    return check_module(import_file(path), path)
 
 
-def fresh(strategy: Any) -> Any:
-    """A second, untouched copy of a person's strategy, so that what it remembers shows; a shipped one is itself."""
+def fresh_copy(strategy: Any) -> Any:
+    """A newly loaded copy of a person's strategy, to reveal state it keeps; a shipped one is returned as it is."""
     text = getattr(strategy, SOURCE, None)
-    return strategy if text is None else imported(Path(strategy.__file__), text)
+    return strategy if text is None else import_file(Path(strategy.__file__), text)
 
 
-def imported(path: Path, text: str | None = None) -> ModuleType:
-    """The file (or the `text` read from it before) run as a module of its own, each time anew."""
+def import_file(path: Path, text: str | None = None) -> ModuleType:
+    """Run the file (or the `text` read from it before) as a new module."""
     module = ModuleType(f"strategy_{path.stem}")
     module.__file__ = str(path)
     try:
@@ -116,12 +116,12 @@ def imported(path: Path, text: str | None = None) -> ModuleType:
         sys.modules[module.__name__] = module
         exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102 - running the person's own file is the feature
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"{path.name} does not import: {told(error, path)}", f"mend {path}") from error
+        raise StrategyError(f"{path.name} does not import: {error_line(error, path)}", f"fix {path}") from error
     return module
 
 
-def told(error: BaseException, path: Path) -> str:
-    """What was raised, with the line of `path` nearest to it."""
+def error_line(error: BaseException, path: Path) -> str:
+    """The exception as one line of text, with the last line of `path` in its traceback."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     if isinstance(error, SyntaxError) and error.lineno:
         lines = [error.lineno]
@@ -132,8 +132,8 @@ def told(error: BaseException, path: Path) -> str:
     return f"{first} (line {lines[-1]})" if lines else first
 
 
-def checked(module: ModuleType, path: Path) -> ModuleType:
-    """The module, if it has all parts of a strategy; StrategyError naming the first that is off."""
+def check_module(module: ModuleType, path: Path) -> ModuleType:
+    """The module, if it has all parts of a strategy. Raises StrategyError naming the first fault."""
     lacking = [part for part in NEEDED if not hasattr(module, part)]
     if lacking:
         raise StrategyError(f"{path.name} lacks {', '.join(lacking)}", "a strategy has NAME, FEATURES, Params and signals(f, p)")
@@ -143,20 +143,20 @@ def checked(module: ModuleType, path: Path) -> ModuleType:
         raise StrategyError(f"{path.name}: FEATURES is not a tuple of names", 'write FEATURES = ("sma",)')
     unknown = [feature for feature in module.FEATURES if feature not in BY_NAME]
     if unknown:
-        raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"there are {', '.join(BY_NAME)}")
+        raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"available: {', '.join(BY_NAME)}")
     if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
         raise StrategyError(f"{path.name}: Params is not a StrategyParams", "write class Params(StrategyParams): ...")
     try:
         module.Params()
     except ValidationError as error:
         if any(one["type"] != "missing" for one in error.errors()):
-            raise StrategyError(f"{path.name}: its defaults do not fit: {complaint(module, error.errors()[0])}") from None
+            raise StrategyError(f"{path.name}: invalid defaults: {first_error(module, error.errors()[0])}") from None
     if not callable(module.signals):
         raise StrategyError(f"{path.name}: signals is not a function", "write def signals(f, p): ...")
     return module
 
 
-def list_strategies(folder: Path | None = None) -> list[Listed]:
+def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
     """All strategies, shipped ones first; a broken file is listed with its error, never fatal."""
     folder = home_folder() if folder is None else Path(folder)
     found = []
@@ -167,12 +167,12 @@ def list_strategies(folder: Path | None = None) -> list[Listed]:
             about, error = (load_strategy(name, folder).__doc__ or "").strip().split("\n")[0], ""
         except DeskError as caught:
             about, error = "", str(caught)
-        found.append(Listed(name, shipped, path, about, error))
+        found.append(StrategyEntry(name, shipped, path, about, error))
     return found
 
 
 def code_sha256(strategy: Any) -> str:
-    """Digest of everything that decides the strategy's signals: its own file, the features and this folder's shared code."""
+    """Digest of all code behind the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
     shared = [here / name for name in ("base.py", "params.py", "rules.py", "signals.py")]
     own = getattr(strategy, SOURCE, None)

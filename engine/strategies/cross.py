@@ -1,8 +1,8 @@
-"""Cross: the smallest strategy there is, to read first and to copy. It acts once, on the bar where two averages cross.
+"""Cross: the smallest strategy, to read first and to copy. It acts once, on the bar where two averages cross.
 
-Hypothesis: none worth money; it is the yardstick that other engines can run as well (bench/), so that one can see whether two
-backtests agree. Universe: any. Signal: the fast SMA crosses the slow one, an event of one bar at full strength. Exit, sizing:
-as configured. Constraints: a signal that comes while a position is open is gone.
+Hypothesis: none worth money; it is a yardstick that other engines can run as well (bench/), to see whether two backtests agree.
+Universe: any. Signal: the fast SMA crosses the slow one, an event of one bar at full strength. Exit, sizing: as configured.
+Constraints: a signal during an open position is lost.
 """
 
 from typing import Self

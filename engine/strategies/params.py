@@ -1,4 +1,4 @@
-"""The numbers a strategy is tuned by: bounds, units, and how each moves risk. Turns words (`stop_atr=3`) into checked values.
+"""Strategy parameters: bounds, units, and how each moves risk. Turns text (`stop_atr=3`) into checked values.
 
 StrategyParams is the base of every strategy's Params (through base.py). parse_params is called by the CLI, the tools, control/
 and sim/; params_table by the docs and `list_strategies`; risk_move by control/direction.
@@ -18,23 +18,23 @@ KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def knob(default: float, low: float, high: float, unit: str, risk: Risk, about: str, zero: str | None = None) -> Any:
-    """A bounded field. `risk`: a larger value raises ("up") or lowers ("down") risk, None when nobody can say.
+    """A bounded field. `risk`: a larger value raises ("up") or lowers ("down") risk, None when unknown.
 
-    `zero` says what 0 switches off; a step to or from 0 then moves risk in a way `risk` does not tell.
+    `zero` says what 0 switches off; `risk` then does not describe a step to or from 0.
     """
     extra: dict[str, Any] = {"unit": unit, "risk": risk, "zero": zero}
     return Field(default, ge=low, le=high, description=about, json_schema_extra=extra)
 
 
 class StrategyParams(BaseModel):
-    """The fields every strategy has. Distances add up: `*_atr` counts ATRs, `*_frac` is a fraction of the entry price (D13)."""
+    """Parameters of every strategy. Distances add up: `*_atr` counts ATRs, `*_frac` is a fraction of the entry price (D13)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
 
-    atr_bars: int = knob(14, 2, 400, "bars", None, "window of the ATR that stops, targets and trails count in")
-    stop_atr: float = knob(2.0, 0.0, 20.0, "ATR", "up", "first stop, from the entry")
-    stop_frac: float = knob(0.0, 0.0, 0.5, "of price", "up", "first stop, added to stop_atr")
-    target_atr: float = knob(4.0, 0.0, 50.0, "ATR", None, "target, from the entry", zero="no target in ATRs")
+    atr_bars: int = knob(14, 2, 400, "bars", None, "window of the ATR that stops, targets and trails are measured in")
+    stop_atr: float = knob(2.0, 0.0, 20.0, "ATR", "up", "initial stop, distance from the entry")
+    stop_frac: float = knob(0.0, 0.0, 0.5, "of price", "up", "initial stop, added to stop_atr")
+    target_atr: float = knob(4.0, 0.0, 50.0, "ATR", None, "target, distance from the entry", zero="no target in ATRs")
     target_frac: float = knob(0.0, 0.0, 5.0, "of price", None, "target, added to target_atr", zero="none as a fraction")
     arm_atr: float = knob(1.5, 0.0, 20.0, "ATR", "up", "profit at which the trail arms; 0 with arm_frac 0: at once")
     arm_frac: float = knob(0.0, 0.0, 0.5, "of price", "up", "profit at which the trail arms, added to arm_atr")
@@ -43,21 +43,21 @@ class StrategyParams(BaseModel):
     fade_below: float = knob(0.0, 0.0, 1.0, "strength", "down", "leave when the signal is weaker", zero="no fade exit")
     layers_max: int = knob(1, 1, 5, "layers", "up", "entries one position may hold")
     add_atr: float = knob(1.0, 0.1, 20.0, "ATR", "down", "progress since the last entry before another layer")
-    risk_start_frac: float = knob(0.0025, 0.0001, 0.02, "of equity", "up", "lost at the stop, before 30 round trips")
-    risk_floor_frac: float = knob(0.001, 0.0001, 0.02, "of equity", "up", "least risk at the stop from then on")
-    risk_max_frac: float = knob(0.02, 0.0001, 0.02, "of equity", "up", "most risk at the stop")
+    risk_start_frac: float = knob(0.0025, 0.0001, 0.02, "of equity", "up", "risk at the stop, for the first 30 round trips")
+    risk_floor_frac: float = knob(0.001, 0.0001, 0.02, "of equity", "up", "smallest risk at the stop after that")
+    risk_max_frac: float = knob(0.02, 0.0001, 0.02, "of equity", "up", "largest risk at the stop")
     kelly_part: float = knob(0.25, 0.0, 0.5, "of Kelly", "up", "share of the Kelly fraction's lower bound")
-    vol_target: float = knob(0.2, 0.0, 2.0, "a year", "up", "volatility the notional aims at", zero="no volatility cap")
+    vol_target: float = knob(0.2, 0.0, 2.0, "a year", "up", "target volatility of the notional", zero="no volatility cap")
     vol_halflife_days: float = knob(3.0, 0.25, 60.0, "days", None, "memory of the volatility estimate")
-    notional_frac_max: float = knob(1.5, 0.01, 10.0, "of equity", "up", "most notional of the sleeve")
-    leverage_max: float = knob(3.0, 0.1, 10.0, "x", "up", "most leverage of the sleeve")
-    participation_max: float = knob(0.05, 0.0001, 1.0, "of volume", "up", "most of one bar's volume")
-    fixed_qty: float = knob(0.0, 0.0, 1e6, "base units", None, "this size, caps held", zero="sized by risk at the stop")
+    notional_frac_max: float = knob(1.5, 0.01, 10.0, "of equity", "up", "largest notional of the sleeve")
+    leverage_max: float = knob(3.0, 0.1, 10.0, "x", "up", "largest leverage of the sleeve")
+    participation_max: float = knob(0.05, 0.0001, 1.0, "of volume", "up", "largest share of one bar's volume")
+    fixed_qty: float = knob(0.0, 0.0, 1e6, "base units", None, "fixed size, within the caps", zero="sized by risk at the stop")
 
     @model_validator(mode="before")
     @classmethod
     def no_switches(cls, values: Any) -> Any:
-        """True is not the number 1."""
+        """Booleans are refused where a number is expected."""
         for key, value in values.items() if isinstance(values, Mapping) else ():
             field = cls.model_fields.get(key)
             if isinstance(value, bool) and field is not None and field.annotation in {int, float}:
@@ -66,50 +66,50 @@ class StrategyParams(BaseModel):
 
     @model_validator(mode="after")
     def fit_together(self) -> Self:
-        """What single bounds cannot say."""
+        """Constraints between parameters."""
         if not (self.stop_atr > 0.0 or self.stop_frac > 0.0):
             raise ValueError("stop_atr and stop_frac are both 0: every position needs a stop")
         if not self.risk_floor_frac <= self.risk_start_frac <= self.risk_max_frac:
             raise ValueError(
                 f"risk_floor_frac = {self.risk_floor_frac:g}, risk_start_frac = {self.risk_start_frac:g},"
-                f" risk_max_frac = {self.risk_max_frac:g} must not fall from left to right"
+                f" risk_max_frac = {self.risk_max_frac:g} must be in ascending order"
             )
         return self
 
 
 def parse_params(strategy: Any, values: Mapping[str, Any] | None = None) -> Any:
-    """The strategy's Params from `{key: value}`, words as the command line gives them or numbers; defaults for the rest.
+    """The strategy's Params from `{key: value}`, numbers, or text as the command line passes it; defaults for the rest.
 
-    Raises BadInput, one line naming key, value and bounds, for the first thing that is off.
+    Raises BadInput, one line naming key, value and bounds, for the first fault.
     """
     values = dict(values or {})
     values = {key: value.strip() if isinstance(value, str) else value for key, value in values.items()}
     try:
         return strategy.Params(**values)
     except ValidationError as error:
-        raise complaint(strategy, error.errors(include_url=False)[0]) from None
+        raise first_error(strategy, error.errors(include_url=False)[0]) from None
     except TypeError as error:
-        raise BadInput(f"{strategy.NAME}: parameter names must be words: {error}") from None
+        raise BadInput(f"{strategy.NAME}: parameter names must be text: {error}") from None
 
 
-def complaint(strategy: Any, error: Mapping[str, Any]) -> BadInput:
-    """pydantic's first complaint in our words."""
-    name, known = strategy.NAME, strategy.Params.model_fields
+def first_error(strategy: Any, error: Mapping[str, Any]) -> BadInput:
+    """pydantic's first error as a BadInput."""
+    name, fields = strategy.NAME, strategy.Params.model_fields
     if not error["loc"]:
         return BadInput(f"{name}: {error['msg'].removeprefix('Value error, ')}", "change one of them")
     key = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(key, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+        near = get_close_matches(key, fields, 1)
+        hint = f"did you mean {near[0]}?" if near else f"available: {', '.join(fields)}"
         return BadInput(f"{name} has no parameter {key!r}", hint)
     if error["type"] == "missing":
         return BadInput(f"{name}: {key} has no default", f"give it: --set {key}=VALUE")
-    said, kind = error["input"], KINDS.get(known[key].annotation, "a fitting value")
+    given, kind = error["input"], KINDS.get(fields[key].annotation, "a valid value")
     if error["type"] in {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}:
-        return BadInput(f"{name}: {key} = {said} is out of bounds", f"allowed is {allowed(known[key])}")
+        return BadInput(f"{name}: {key} = {given} is out of bounds", f"allowed is {bounds_text(fields[key])}")
     if error["type"] == "value_error":
-        return BadInput(f"{name}: {key} = {said}: {error['msg'].removeprefix('Value error, ')}")
-    return BadInput(f"{name}: {key} = {said!r} is not {kind}", f"allowed is {allowed(known[key])}")
+        return BadInput(f"{name}: {key} = {given}: {error['msg'].removeprefix('Value error, ')}")
+    return BadInput(f"{name}: {key} = {given!r} is not {kind}", f"allowed is {bounds_text(fields[key])}")
 
 
 def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
@@ -121,8 +121,8 @@ def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     return low, high
 
 
-def allowed(field: FieldInfo) -> str:
-    """The bounds as people read them: `5 to 400 bars`."""
+def bounds_text(field: FieldInfo) -> str:
+    """The bounds as text: `5 to 400 bars`."""
     low, high = bounds(field)
     unit = extra(field).get("unit") or ""
     if low is None and high is None:
@@ -137,30 +137,30 @@ def extra(field: FieldInfo) -> dict[str, Any]:
 
 
 def params_table(strategy: Any) -> list[dict[str, Any]]:
-    """One row a parameter: key, default, low, high, unit, risk ("up", "down", None), zero, about; the strategy's own first."""
+    """One row per parameter: key, default, low, high, unit, risk ("up", "down", None), zero, about; the strategy's own first."""
     fields = strategy.Params.model_fields
     own = [key for key in fields if key not in StrategyParams.model_fields]
     rows = []
     for key in [*own, *(key for key in fields if key not in own)]:
         field, (low, high) = fields[key], bounds(fields[key])
-        said = {name: extra(field).get(name) for name in ("unit", "risk", "zero")}
-        rows.append({"key": key, "default": field.default, "low": low, "high": high, **said, "about": field.description})
+        more = {name: extra(field).get(name) for name in ("unit", "risk", "zero")}
+        rows.append({"key": key, "default": field.default, "low": low, "high": high, **more, "about": field.description})
     return rows
 
 
 def risk_move(params_class: type[StrategyParams], key: str, old: float, new: float) -> int | None:
-    """Does changing `key` from old to new raise (1) or lower (-1) risk, or neither (0)? None: nobody can say.
+    """Does changing `key` from old to new raise (1) or lower (-1) risk, or neither (0)? None: unknown.
 
-    Where larger means riskier but 0 means off, smaller is not safer all the way: off is 1, and on is None, as distances
-    in ATRs and in fractions add up (a trail_frac beside a trail_atr widens it).
+    Where larger means riskier but 0 means off, smaller is not always safer: switching off is 1, switching on is None, as
+    distances in ATRs and in fractions add up (a trail_frac beside a trail_atr widens the trail).
     """
     if old == new:
         return 0
     field = params_class.model_fields.get(key)
-    said = extra(field) if field is not None else {}
-    declared = said.get("risk")
+    notes = extra(field) if field is not None else {}
+    declared = notes.get("risk")
     if declared not in {"up", "down"}:
         return None
-    if declared == "up" and said.get("zero") and 0 in {old, new}:
+    if declared == "up" and notes.get("zero") and 0 in {old, new}:
         return 1 if new == 0 else None
     return 1 if (new > old) == (declared == "up") else -1

@@ -1,12 +1,12 @@
 """Reversion: buy a fall that has gone too far inside a rising market, sell a rise that has gone too far inside a falling one.
 
-Hypothesis: on SOL perpetuals at 15 minutes, liquidations and stop runs push the price past what anybody wants; who waits with
-an order is paid when it comes back. Against the longer trend such a push is often the start of more, hence the filter.
-Universe: liquid USDT perpetuals with nervous holders. Signal: Wilder's RSI below `enter_below` with the close above its long
-average (long), or above `enter_above` with the close below it (short); strength is the distance of the RSI from 50. Exit: a
-near target, a stop of some ATRs, a trail once in profit. Sizing: risk at the stop under a volatility target. Constraints: a
-crash that does not come back hits the stop several times in a row, which the loss-streak breaker ends. Measured:
-at the shipped numbers it lost a little on recorded SOL bars of 2025; it is a place to start asking from, not advice.
+Hypothesis: on SOL perpetuals at 15 minutes, liquidations and stop runs push the price too far; a patient order is paid when it
+reverts. Against the longer trend such a push often continues, hence the filter. Universe: liquid USDT perpetuals with volatile
+moves. Signal: Wilder's RSI below `enter_below` with the close above its long average (long), or above `enter_above` with the
+close below it (short); strength is the distance of the RSI from 50. Exit: a near target, a stop of some ATRs, a trail once in
+profit. Sizing: risk at the stop under a volatility target. Constraints: a crash that does not revert hits the stop several
+times in a row, which the loss-streak breaker ends. Measured: at the shipped numbers it lost a little on recorded SOL bars of
+2025; a starting point for research, not advice.
 """
 
 from typing import Self
@@ -27,7 +27,7 @@ class Params(StrategyParams):
     rsi_bars: int = knob(14, 2, 200, "bars", None, "window of the RSI")
     enter_below: float = knob(30.0, 1.0, 50.0, "RSI", None, "long when the RSI is lower")
     enter_above: float = knob(70.0, 50.0, 99.0, "RSI", None, "short when the RSI is higher")
-    trend_bars: int = knob(400, 0, 2000, "bars", None, "average that a long's close stands above", zero="no trend filter")
+    trend_bars: int = knob(400, 0, 2000, "bars", None, "average that a long's close must be above", zero="no trend filter")
     target_atr: float = knob(3.0, 0.0, 50.0, "ATR", None, "target, from the entry", zero="no target in ATRs")
     arm_atr: float = knob(1.0, 0.0, 20.0, "ATR", "up", "profit at which the trail arms; 0 with arm_frac 0: at once")
     trail_atr: float = knob(2.0, 0.0, 20.0, "ATR", "up", "trail behind the best price", zero="no trail in ATRs")

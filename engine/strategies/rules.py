@@ -1,7 +1,7 @@
-"""A sleeve's configuration as the core reads it. The only place that maps params, instrument and costs to core Rules.
+"""A sleeve's configuration as core Rules. The only place that maps params, instrument and costs to Rules.
 
-Called by sim/ and live/, once a sleeve and configuration version. Hard limits of a sleeve (D19) come from desk.toml and stand
-above the params: the stricter of the two holds.
+Called by sim/ and live/, once per sleeve and configuration version. Hard limits of a sleeve (D19) come from desk.toml and
+override the params: the stricter of the two applies.
 """
 
 from math import floor
@@ -15,11 +15,11 @@ from engine.strategies.params import StrategyParams
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs, Instrument
 
-LOT_SLACK = 1e-9  # 0.3 / 0.1 is a little less than 3; a person who types 0.3 means three lots
+LOT_SLACK = 1e-9  # 0.3 / 0.1 is slightly below 3; 0.3 is meant as three lots
 
 
 class SleeveLimits(NamedTuple):
-    """Hard limits of one sleeve, defaults of D19. No proposal can touch them."""
+    """Hard limits of one sleeve, defaults of D19. No proposal can change them."""
 
     day_loss_frac_max: float = 0.03
     streak_max: int = 3
@@ -62,7 +62,7 @@ def rules_of(
     read |= {"instrument": index, "mode": mode, "bar_ms": bar_ms}
     read["leverage_max"] = min(params.leverage_max, limits.leverage_max)
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
-    # the kernel refuses an int in a float's place: whoever wrote 0 into desk.toml meant 0.0
+    # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0
     return Rules(**{name: kind(read[name]) for name, kind in Rules.__annotations__.items()})
 
 

@@ -1,7 +1,7 @@
-"""One sleeve's inputs to the core: what the strategy says, and what sizing and slippage need to know at each close.
+"""One sleeve's inputs to the core: the strategy's signal, and what sizing and slippage need at each close.
 
 Called by sim/ and live/ before the core runs. Turns strategy + params + frame + costs into `Signals`, whose arrays are the
-fields of core.state.Signal. evaluate() is the only place that runs a person's code; the leaks check calls it too.
+fields of core.state.Signal. evaluate() is the only place that runs a person's code; the look-ahead check calls it too.
 """
 
 from math import sqrt
@@ -15,7 +15,7 @@ from engine.clock import utc
 from engine.errors import BadInput, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import SignalFrame, StrategyParams, told
+from engine.strategies.base import SignalFrame, StrategyParams, error_line
 
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs
@@ -26,7 +26,7 @@ GOOD_FOR_MAX = 10_000  # bars a limit entry may rest
 
 
 class Signals(NamedTuple):
-    """One entry a bar, 1-d. Not needed is 0 (a rule that is off), not known is NaN (the core refuses an entry)."""
+    """One entry per bar, 1-d. 0 where not needed (the rule is off), NaN where unknown (the core refuses an entry)."""
 
     side: npt.NDArray[np.int8]
     strength: Array
@@ -40,10 +40,10 @@ class Signals(NamedTuple):
     used: dict[str, Array]  # every feature read, by label
 
 
-class Evaluated(NamedTuple):
-    """What a strategy said, checked: direction in -1, 0, 1; strength in 0..1.
+class Evaluation(NamedTuple):
+    """A strategy's checked output: direction in -1, 0, 1; strength in 0..1.
 
-    Where a feature is missing: direction 0, strength 0, or NaN when the sleeve watches for fading.
+    Where a feature is missing: direction 0 and strength 0, or strength NaN when the sleeve uses `fade_below`.
     """
 
     direction: npt.NDArray[np.int8]
@@ -53,29 +53,29 @@ class Evaluated(NamedTuple):
 
 
 def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both") -> Signals:
-    """Everything the core wants to know at each close of `frame`, all arrays as long as it.
+    """The core's inputs at each close of `frame`, all arrays as long as it.
 
     `side` ("long", "short") silences the other direction. Raises StrategyError when the strategy breaks its contract.
     """
     if side not in SIDES:
         raise BadInput(f"side = {side!r} is not one of {', '.join(SIDES)}")
-    said = evaluate(strategy, params, frame)
-    direction, strength = said.direction, said.strength
+    output = evaluate(strategy, params, frame)
+    direction, strength = output.direction, output.strength
     if side != "both":
         keep = direction == (1 if side == "long" else -1)
         direction, strength = np.where(keep, direction, 0).astype(np.int8), np.where(keep, strength, 0.0)
     own = frame.reader()
-    off = np.broadcast_to(0.0, len(frame))  # a broadcast scalar: allocating zeros costs 2 ns a bar
+    off = np.broadcast_to(0.0, len(frame))  # a broadcast scalar avoids allocating zeros (2 ns a bar)
     counts = (params.stop_atr, params.target_atr, params.arm_atr, params.trail_atr)
     atr = own.atr(params.atr_bars) if any(counts) else off
     vol = own.vol(params.vol_halflife_days) if params.vol_target > 0.0 else off
     slip, impact = slippage(params, own, costs, off)
-    limit = limits_of(said.hints, direction, frame, atr if any(counts) else None, own, params.atr_bars)
+    limit = limits_of(output.hints, direction, frame, atr if any(counts) else None, own, params.atr_bars)
     rest = (
-        np.broadcast_to(np.int8(said.hints.post_only), len(frame)),
-        np.broadcast_to(np.int64(said.hints.good_for_bars), len(frame)),
+        np.broadcast_to(np.int8(output.hints.post_only), len(frame)),
+        np.broadcast_to(np.int64(output.hints.good_for_bars), len(frame)),
     )
-    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, said.used | own.used)
+    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, output.used | own.used)
 
 
 def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:
@@ -91,8 +91,8 @@ def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Ar
 def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array) -> tuple[Array, Array]:
     """(slip_frac, impact): slippage = slip_frac + impact * sqrt(base units), as a fraction of price.
 
-    slip_frac is the half-spread; impact is Y * sigma_daily / sqrt(daily volume) (D3); both widened by vol_ratio (D16). What
-    one of them lacks makes both NaN: half a cost is no cost. `off` stands for what is not charged.
+    slip_frac is the half-spread; impact is Y * sigma_daily / sqrt(daily volume) (D3); both widened by vol_ratio (D16). Where
+    one of them is unknown both are NaN: half a cost is not a cost. `off` is used for what is not charged.
     """
     if costs.half_spread_frac == 0.0 and costs.impact_y == 0.0:
         return off, off
@@ -106,7 +106,7 @@ def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array
     return np.where(np.isnan(impact), np.nan, costs.half_spread_frac * wide), impact
 
 
-def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluated:
+def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluation:
     """Run the strategy over the frame and check what it returns; StrategyError says what is wrong and at which bar."""
     f = frame.reader(strategy.FEATURES)
     try:
@@ -115,32 +115,32 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
     except (Exception, SystemExit) as error:
         path = Path(getattr(strategy, "__file__", "") or strategy.NAME)
         raise StrategyError(
-            f"strategy {strategy.NAME} raised {told(error, path)} on {len(frame):,} bars", f"mend {path.name}"
+            f"strategy {strategy.NAME} raised {error_line(error, path)} on {len(frame):,} bars", f"fix {path.name}"
         ) from error
-    out, direction, strength = parts(strategy.NAME, out, len(frame))
-    direction, strength = where_known(direction, strength, list(f.used.values()))
+    out, direction, strength = as_arrays(strategy.NAME, out, len(frame))
+    direction, strength = mask_missing(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
-    if params.fade_below > 0.0 and f.used:  # what is not known must not look like a decayed signal
-        strength = np.where(lacks(list(f.used.values())), np.nan, strength)
-    return Evaluated(direction.astype(np.int8, copy=False), strength, f.used, out)
+    if params.fade_below > 0.0 and f.used:  # a missing value must not look like a decayed signal
+        strength = np.where(any_missing(list(f.used.values())), np.nan, strength)
+    return Evaluation(direction.astype(np.int8, copy=False), strength, f.used, out)
 
 
-def where_known(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
-    """No signal where a feature that was read is missing. Looks at the bars with a signal first: mostly that is all."""
-    spoken = np.flatnonzero(direction != 0)  # booleans: 1.5 ns a bar less than int8
-    mute = [spoken[lacking] for values in used if (lacking := np.isnan(values[spoken])).any()]
-    if not mute and ends(strength)[0] >= 0.0:
+def mask_missing(direction: npt.NDArray[Any], strength: Array, used: list[Array]) -> tuple[npt.NDArray[Any], Array]:
+    """No signal where a feature that was read is missing. Checks the bars with a signal first: usually that suffices."""
+    signalled = np.flatnonzero(direction != 0)  # booleans: 1.5 ns a bar less than int8
+    unknown = [signalled[missing] for values in used if (missing := np.isnan(values[signalled])).any()]
+    if not unknown and value_range(strength)[0] >= 0.0:
         return direction, strength
-    lacking = lacks(used) if used else np.zeros(len(strength), np.bool_)
-    return np.where(lacking, 0, direction).astype(direction.dtype), np.where(lacking, 0.0, strength)
+    missing = any_missing(used) if used else np.zeros(len(strength), np.bool_)
+    return np.where(missing, 0, direction).astype(direction.dtype), np.where(missing, 0.0, strength)
 
 
-def lacks(used: list[Array]) -> npt.NDArray[np.bool_]:
+def any_missing(used: list[Array]) -> npt.NDArray[np.bool_]:
     """Bars at which one of the features read is missing."""
     return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
 
 
-def parts(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any], Array]:
+def as_arrays(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any], Array]:
     """(the whole answer, direction, strength), arrays of the right length and kind. A pair is direction and strength alone."""
     try:
         out = out if isinstance(out, SignalFrame) else SignalFrame(*out)
@@ -153,7 +153,7 @@ def parts(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any
     for label, values in whole:
         if values.shape != (count,):
             shape = "x".join(f"{size:,}" for size in values.shape) or "a single value"
-            raise StrategyError(f"strategy {name}: {label} has {shape} entries for {count:,} bars", "one entry a bar")
+            raise StrategyError(f"strategy {name}: {label} has {shape} entries for {count:,} bars", "one entry per bar")
     if direction.dtype.kind != "i":
         raise StrategyError(f"strategy {name}: direction is {direction.dtype}", "make it int8: -1, 0 or 1")
     if strength.dtype.kind != "f":
@@ -163,8 +163,8 @@ def parts(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any
     return out, direction, strength.astype(np.float64, copy=False)
 
 
-def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:
-    """(least, largest); NaN when one is; (0, 0) of nothing. One number seen everywhere is looked at once."""
+def value_range(values: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """(least, largest); NaN when any value is; (0, 0) for an empty array. A broadcast scalar is read once."""
     if not values.size:
         return 0, 0
     seen = values[:1] if values.strides == (0,) else values
@@ -172,17 +172,17 @@ def ends(values: npt.NDArray[Any]) -> tuple[Any, Any]:
 
 
 def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], strength: Array) -> None:
-    """StrategyError at the first bar whose direction or strength is out of its range (NaN is)."""
-    low, high = ends(direction)
+    """Raises StrategyError at the first bar whose direction or strength is out of range (NaN included)."""
+    low, high = value_range(direction)
     if not (low >= -1 and high <= 1):
         at = int(np.argmax((direction < -1) | (direction > 1)))
-        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {where(frame, at)}", "-1, 0 or 1")
-    low, high = ends(strength)
+        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {bar_text(frame, at)}", "-1, 0 or 1")
+    low, high = value_range(strength)
     if not (low >= 0.0 and high <= 1.0):
         at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
-        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {where(frame, at)}", "finite, 0 to 1")
+        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {bar_text(frame, at)}", "finite, 0 to 1")
 
 
-def where(frame: FeatureFrame, at: int) -> str:
-    """A bar as people find it: `bar 4,181 (2025-02-13 13:30Z)`; the time is that of its close."""
+def bar_text(frame: FeatureFrame, at: int) -> str:
+    """A bar as text: `bar 4,181 (2025-02-13 13:30Z)`; the time is that of its close."""
     return f"bar {at:,} ({utc(int(frame.close_ms[at]))})"

@@ -1,11 +1,11 @@
-"""Trend: go with the side of the fast average against the slow one, while the distance is worth the costs.
+"""Trend: follow the fast average relative to the slow one, while the spread is worth the costs.
 
-Hypothesis: on BTC and ETH perpetuals at 15 minutes, a price that has moved away from its longer mean keeps going often enough
-to pay for many small losses. Universe: liquid USDT perpetuals. Signal: fast SMA minus slow SMA, in ATRs, beyond `band_atr`; its
-sign is the direction (a level: it holds as long as the spread does), its size the strength. Exit: a stop of some ATRs, a far
-target, a trail once in profit, and a fade if asked for. Sizing: risk at the stop under a volatility target. Constraints: it loses
-in a market that turns within the slow window. Measured: at the shipped numbers it did not earn its costs on recorded BTC and ETH
-bars of 2023 to 2025; it is a place to start asking from, not advice.
+Hypothesis: on BTC and ETH perpetuals at 15 minutes, a price that has moved away from its longer mean continues often enough to
+pay for many small losses. Universe: liquid USDT perpetuals. Signal: fast SMA minus slow SMA, in ATRs, beyond `band_atr`; its
+sign is the direction (a state signal, not an event: it persists while the spread does), its size the strength. Exit: a stop of
+some ATRs, a far target, a trail once in profit, and a fade if asked for. Sizing: risk at the stop under a volatility target.
+Constraints: it loses in a market that reverses within the slow window. Measured: at the shipped numbers it did not earn its
+costs on recorded BTC and ETH bars of 2023 to 2025; a starting point for research, not advice.
 """
 
 from typing import Self
@@ -25,7 +25,7 @@ class Params(StrategyParams):
 
     fast_bars: int = knob(40, 5, 400, "bars", None, "window of the fast average")
     slow_bars: int = knob(200, 10, 2000, "bars", None, "window of the slow average")
-    band_atr: float = knob(0.5, 0.0, 10.0, "ATR", None, "spread of the averages below which there is no signal")
+    band_atr: float = knob(0.5, 0.0, 10.0, "ATR", None, "smallest spread of the averages that gives a signal")
 
     @model_validator(mode="after")
     def fast_is_faster(self) -> Self:

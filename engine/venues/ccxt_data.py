@@ -1,11 +1,11 @@
 """Public market data of a venue through ccxt: bars, settlements and mark prices of a span, page by page.
 
 Called by `nightdesk data pull` (and by the worker's live feed). The only file that imports ccxt for public calls; it
-holds no key. Yields polars frames in time order; what the venue did not have is a hole in them, never a filled bar.
+holds no key. Yields polars frames in time order; what the venue did not have is a gap, never a filled bar.
 
-Pagers lose bars at page borders (off by one) and cut pages shorter than asked. So a page here is a window of the clock
-with a known number of bars: what is missing in it is asked for again, from a bar before to a bar after, for as long as
-an answer brings something new. What is still missing then, the venue does not have.
+Pagers lose bars at page borders (off by one) and cut pages shorter than asked. So a page here is a time window
+with a known number of bars: missing ones are requested again, from a bar before to a bar after, as long as a response brings
+something new. What is still missing then, the venue does not have.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,11 +25,11 @@ FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
 WAIT_S = 0.5  # before the second attempt; doubled for each further one
-ASK_AGAIN = 8  # times a window is asked again for what it lacks
+ASK_AGAIN = 8  # repeated requests for the bars a window lacks
 
 
 class Source(NamedTuple):
-    """A venue ready to be asked: the ccxt object, the venue's name, and how often a failed call is tried."""
+    """A connected venue: the ccxt object, the venue's name, and how often a failed call is tried."""
 
     exchange: Any
     venue: str
@@ -38,12 +38,12 @@ class Source(NamedTuple):
 
 
 def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s: float | None = None) -> Source:
-    """Connect to a venue's public REST and load its markets. `url`: another address that speaks the same (a mirror).
+    """Connect to a venue's public REST and load its markets. `url`: a mirror with the same API.
 
     Raises BadInput for an unknown venue, DataError (one line) when it cannot be reached.
     """
     if venue not in VENUES:
-        raise BadInput(f"unknown venue {venue!r}", f"data can be pulled from {', '.join(VENUES)}")
+        raise BadInput(f"unknown venue {venue!r}", f"available: {', '.join(VENUES)}")
     import ccxt
 
     exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": 10_000})
@@ -60,12 +60,12 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
 
 
 def market_symbol(source: Source, symbol: str, market: str) -> str:
-    """BTC-USDT -> the venue's unified name (BTC/USDT:USDT for a perpetual). BadInput when it trades no such thing."""
+    """BTC-USDT -> the venue's unified name (BTC/USDT:USDT for a perpetual). BadInput when the venue does not list it."""
     base, _, quote = symbol.partition("-")
     unified = f"{base}/{quote}" + (f":{quote}" if market == "perp" else "")
     if unified not in source.exchange.markets:
         near = sorted(s for s in source.exchange.markets if s.startswith(f"{base}/"))[:5]
-        hint = f"it has {', '.join(near)}" if near else "symbols look like BTC-USDT"
+        hint = f"available: {', '.join(near)}" if near else "symbols look like BTC-USDT"
         raise BadInput(f"{source.venue} has no {market} {symbol}", hint)
     return unified
 
@@ -101,7 +101,7 @@ def bars(
 
 
 def _whole_window(ask: Callable[[int, int], list[list[Any]]], first: int, last: int, step: int) -> dict[int, list[Any]]:
-    """Every bar the venue has from first to last (opens, included), asking again for what a page left out."""
+    """Every bar the venue has from first to last (opens, included), asking again for bars a page left out."""
     got = {row[0]: row for row in ask(first, last) if first <= row[0] <= last}
     asked: set[tuple[int, int]] = set()
     for _ in range(ASK_AGAIN if got else 1):
@@ -176,13 +176,13 @@ def _ask(source: Source, call: Callable[..., Any], *args: Any) -> Any:
     except ccxt.BadSymbol as error:
         raise BadInput(f"{source.venue}: {_line(error)}", "see the venue's list of instruments") from error
     except ccxt.BaseError as error:
-        raise DataError(f"{source.venue} refused the request: {_line(error)}", "try another span") from error
+        raise DataError(f"{source.venue} refused the request: {_line(error)}", "try another range") from error
     except (KeyError, TypeError, ValueError) as error:  # an answer of another shape than ccxt knows
-        raise DataError(f"{source.venue} answered something unreadable ({type(error).__name__}: {error})") from error
+        raise DataError(f"{source.venue} sent an unreadable response ({type(error).__name__}: {error})") from error
 
 
 def _passing(error: BaseException) -> bool:
-    """Is it the network's or the venue's fault, so that asking again may help? ccxt does not know a 5xx with a body."""
+    """Whether the fault is transient (network or venue), so that a retry may help. ccxt misreads a 5xx with a body."""
     import ccxt
     import requests
 
@@ -194,18 +194,18 @@ def _passing(error: BaseException) -> bool:
 
 
 def _unreachable(source: Source, error: BaseException | None) -> tuple[str, str]:
-    """What to say when every attempt failed: no network at all, or a venue that does not answer."""
+    """(what, hint) when every attempt failed: no network at all, or a venue that does not answer."""
     import requests
 
     cause = error.__cause__ if error is not None else None
     if isinstance(cause, requests.exceptions.ConnectionError):
         host = _host(source)
         return f"no network: {source.venue} ({host}) cannot be reached", "check the connection, then run the same command"
-    return f"{source.venue} does not answer: {_line(error)}", "wait a little, then run the same command: it goes on from here"
+    return f"{source.venue} does not answer: {_line(error)}", "wait a little, then run the same command: it resumes here"
 
 
 def _host(source: Source) -> str:
-    """The address that is asked."""
+    """The host the requests go to."""
     api = source.exchange.urls["api"]
     while isinstance(api, dict):
         api = api.get("rest") or api.get("fapiPublic") or api.get("public") or next(iter(api.values()))

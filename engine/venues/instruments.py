@@ -1,8 +1,8 @@
 """What an instrument is and what trading it costs: lot, tick, maintenance margin, fees, half-spread, impact (D16).
 
 Called by the backtest, the worker, paper fills and the configuration's bounds. Every figure carries the page and the
-date it was read from; desk.toml may override any of them, key by key. A figure nobody knows is never guessed: an
-instrument that is not in the table raises BadInput, and the hint says which keys would describe it.
+date it was read from; desk.toml may override any of them, key by key. An unknown figure is never guessed: an
+instrument that is not in the table raises BadInput, and the hint lists the keys that would describe it.
 """
 
 from collections.abc import Mapping
@@ -119,7 +119,7 @@ def instruments() -> list[str]:
 
 
 def _numbers(own: Mapping[str, Any], names: tuple[str, ...], key: str) -> dict[str, float]:
-    """The overridden figures as floats; BadInput for one that is no number."""
+    """The overridden figures as floats; BadInput for one that is not a number."""
     try:
         return {name: float(own[name]) for name in names if name in own}
     except (TypeError, ValueError) as error:
@@ -127,24 +127,24 @@ def _numbers(own: Mapping[str, Any], names: tuple[str, ...], key: str) -> dict[s
 
 
 def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides | None = None) -> Instrument:
-    """The instrument, with desk.toml's overrides on top. Raises BadInput for one that nobody described."""
+    """The instrument, with desk.toml's overrides on top. Raises BadInput for an unknown instrument."""
     own = dict((overrides or {}).get(_key(venue, symbol, market), {}))
     figures = _figures(venue, symbol, market)
     base = symbol.partition("-")[0]
     if figures is None and not {"lot_size", "tick", "maintenance_frac"} <= set(own):
         raise BadInput(
             f"unknown instrument {_key(venue, symbol, market)}",
-            f"known are {', '.join(instruments())}; another one needs lot_size, tick, maintenance_frac and its costs"
+            f"available: {', '.join(instruments())}; any other needs lot_size, tick, maintenance_frac and its costs"
             " under [instruments] in desk.toml",
         )
     lot, tick = figures or (0.0, 0.0)
-    known = Instrument(venue, symbol, market, lot, tick, _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0)
-    found = known._replace(**_numbers(own, ("lot_size", "tick", "maintenance_frac"), _key(venue, symbol, market)))
+    shipped = Instrument(venue, symbol, market, lot, tick, _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0)
+    found = shipped._replace(**_numbers(own, ("lot_size", "tick", "maintenance_frac"), _key(venue, symbol, market)))
     if not (found.lot_size > 0 and found.tick > 0 and 0 <= found.maintenance_frac < 1):
         raise BadInput(
             f"{_key(venue, symbol, market)}: lot_size {found.lot_size}, tick {found.tick}, maintenance_frac"
-            f" {found.maintenance_frac} make no instrument",
-            "lot and tick are above 0, maintenance_frac is in 0..1",
+            f" {found.maintenance_frac} are not valid",
+            "lot and tick must be above 0, maintenance_frac in 0..1",
         )
     return found
 
@@ -155,19 +155,19 @@ def costs_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides
     fees = _FEES.get((venue, market)) if _figures(venue, symbol, market) else None
     if fees is None and not {"maker_frac", "taker_frac", "half_spread_frac"} <= set(own):
         raise BadInput(
-            f"no costs known for {_key(venue, symbol, market)}",
+            f"no costs for {_key(venue, symbol, market)}",
             "give maker_frac, taker_frac and half_spread_frac under [instruments] in desk.toml",
         )
     maker, taker, page, dated = fees or (0.0, 0.0, "desk.toml", "")
     half_spread = _HALF_SPREAD.get(symbol.partition("-")[0], 0.0)
     funding = "recorded settlements of the venue" if market == "perp" else "none"
-    known = Costs(maker, taker, half_spread, IMPACT_Y, f"fees: {page}; {_SPREAD_SOURCE}", dated, funding)
+    shipped = Costs(maker, taker, half_spread, IMPACT_Y, f"fees: {page}; {_SPREAD_SOURCE}", dated, funding)
     names = ("maker_frac", "taker_frac", "half_spread_frac", "impact_y")
     given = _numbers(own, names, _key(venue, symbol, market))
     words = {k: str(own[k]) for k in ("source", "dated", "funding_source") if k in own}
     if given and "source" not in words:
-        words["source"] = f"{known.source}; desk.toml: {', '.join(sorted(given))}" if fees else "desk.toml"
-    found = known._replace(**given, **words)
+        words["source"] = f"{shipped.source}; desk.toml: {', '.join(sorted(given))}" if fees else "desk.toml"
+    found = shipped._replace(**given, **words)
     if not (-0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1 and 0 <= found.half_spread_frac < 0.1):
         raise BadInput(f"{_key(venue, symbol, market)}: {found} is out of bounds", "fees are fractions: 0.0005 is 5 bps")
     return found

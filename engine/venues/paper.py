@@ -8,7 +8,7 @@ here is a programmer's error and halts.
 from typing import NamedTuple
 
 
-class Request(NamedTuple):
+class VenueRequest(NamedTuple):
     """One thing the venue was asked: `place` (increases a position) or `cancel`."""
 
     what: str
@@ -23,10 +23,10 @@ class PaperVenue:
     """Orders by client id; asking twice for the same one places it once."""
 
     def __init__(self) -> None:
-        self.working: dict[str, Request] = {}
-        self.requests: list[Request] = []
+        self.working: dict[str, VenueRequest] = {}
+        self.requests: list[VenueRequest] = []
 
-    def place(self, request: Request) -> None:
+    def place(self, request: VenueRequest) -> None:
         """Take an entry order; the same client id again changes nothing."""
         if request.order not in self.working:
             self.requests.append(request)

@@ -1,9 +1,9 @@
-"""Where the P&L of a window comes from: two pictures of the desk and what flowed between -> parts that sum to the cent.
+"""P&L attribution of a window: two marks of the desk and the flows between them -> parts that sum to the cent.
 
-Called by tools/desk.py (`of_window`: two marks of the desk journal and the fills and funding between them). For each
+Called by tools/desk.py and engine.watch.handover (`pnl_of_window`: two marks of the desk journal and the flows between). For each
 sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus funding. Price P&L is computed
-from prices without slippage, so that the four parts sum to the change by arithmetic and not by making one of them the
-rest; what is still left over is shown as `unexplained` and is a finding.
+from reference prices (without slippage), so the four parts sum to the change by arithmetic, none of them being a remainder;
+what is still left over is shown as `unexplained` and is a defect to look into.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ PARTS = ("price", "slippage", "fees", "funding", "unexplained")
 
 
 class Holding(NamedTuple):
-    """A sleeve at an instant: its marked equity (quote), signed base units, and the price they are marked at (quote)."""
+    """A sleeve at an instant: marked equity (quote), signed base units, and the mark price (quote)."""
 
     equity: float
     units: float
@@ -44,19 +44,19 @@ class Attribution(NamedTuple):
     desk: Share
 
 
-class Span(NamedTuple):
-    """What a window came to: the two marks it lies between, and where the change between them comes from."""
+class WindowPnl(NamedTuple):
+    """The P&L of a window: its first and last mark, and the attribution of the change between them."""
 
     start: Event
     end: Event
-    made: Attribution
+    attribution: Attribution
     fills: int
 
 
-def of_window(home: Path, after_ms: int, up_to_ms: int) -> Span | None:
+def pnl_of_window(home: Path, after_ms: int, up_to_ms: int) -> WindowPnl | None:
     """Attribution of the desk's change of equity in (after_ms, up_to_ms] of desk time; None when no bar was decided in it.
 
-    Fills and funding are summed from their own journal events and held against the equity of the marks at both ends.
+    Fills and funding are summed from their own journal events and reconciled with the equity of both marks.
     """
     path = journal_of(home)
     start, end = mark_at(path, after_ms) or first_mark(path), mark_at(path, up_to_ms)
@@ -64,11 +64,11 @@ def of_window(home: Path, after_ms: int, up_to_ms: int) -> Span | None:
         return None
     flows = list(between_marks(home, start, end))
     made = attribute(holdings(start.body), holdings(end.body), flows)
-    return Span(start, end, made, sum(flow.fills for flow in flows))
+    return WindowPnl(start, end, made, sum(flow.fills for flow in flows))
 
 
 def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
-    """Each sleeve as a mark event tells it."""
+    """Each sleeve of a mark event."""
     found = {}
     for name, sleeve in mark["sleeves"].items():
         position = sleeve.get("position")
@@ -97,20 +97,20 @@ def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: I
 
 
 def _price_of(start: Holding, end: Holding) -> dict[str, float]:
-    """The parts before any flow: what the held units gained."""
+    """The parts before any flow: the price change of the position."""
     return {"price": end.units * end.mark - start.units * start.mark, "slippage": 0.0, "fees": 0.0, "funding": 0.0}
 
 
 def _in_cents(amounts: Mapping[str, Mapping[str, float]], changes: Mapping[str, float]) -> Attribution:
     """Round so that sums stay sums: the desk's change first, then the sleeves' to it, then each sleeve's parts."""
-    whole = round(sum(changes.values()) * 100)
-    totals = apportion([change * 100 for change in changes.values()], whole)
+    total_cents = round(sum(changes.values()) * 100)
+    totals = apportion([change * 100 for change in changes.values()], total_cents)
     shares = []
     for (sleeve, parts), total in zip(amounts.items(), totals, strict=True):
         cents = apportion([parts[name] * 100 for name in PARTS], total)
         shares.append(Share(sleeve, *cents, change=total))
     columns = [sum(share[n] for share in shares) for n in range(1, len(PARTS) + 1)]
-    return Attribution(tuple(shares), Share("desk", *columns, change=whole))
+    return Attribution(tuple(shares), Share("desk", *columns, change=total_cents))
 
 
 def apportion(values: Sequence[float], total: int) -> list[int]:
@@ -118,7 +118,7 @@ def apportion(values: Sequence[float], total: int) -> list[int]:
     rounded = [round(value) for value in values]
     left = total - sum(rounded)
     step = 1 if left > 0 else -1
-    # who loses least by moving a step; what rounds to nothing stays nothing while others can move
+    # the smallest error first; a part that rounds to zero stays zero while others can move
     order = sorted(range(len(values)), key=lambda n: (abs(values[n]) < 0.5, abs(rounded[n] + step - values[n])))
     for n in range(abs(left)):
         rounded[order[n % len(order)]] += step

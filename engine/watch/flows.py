@@ -1,8 +1,8 @@
-"""What flowed on a desk: fills and funding of its journal, singly or summed a UTC day. Called by engine.watch.attribution.
+"""Cash flows of a desk: fills and funding of its journal, one by one or summed a UTC day. Called by engine.watch.attribution.
 
-A year's journal has millions of lines. The supervisor keeps the sums of whole days in `cache/flows.json` (`renew`): derived, made
-anew when the journal is not the one they were made of, never a source of truth; without them the same window is read event by
-event. Whoever asks only reads them: tools write nothing here.
+A year's journal has millions of lines. The supervisor caches the sums of whole days in `cache/flows.json` (`refresh_day_sums`):
+derived, rebuilt when the journal is another one, never a source of truth; without the cache the same window is read event by
+event. Readers never write it, tools included.
 """
 
 import json
@@ -35,15 +35,15 @@ class Flow(NamedTuple):
     fills: int = 0
 
 
-class Days(NamedTuple):
-    """The sums of every whole UTC day up to `until_ms`; `mark` is the hash of the journal's last mark by then."""
+class DaySums(NamedTuple):
+    """Sums of every whole UTC day up to `until_ms`; `mark` is the hash of the journal's last mark by then."""
 
     until_ms: int
     mark: str
     flows: dict[int, tuple[Flow, ...]]  # end of the day (UTC ms) -> its sums, one a sleeve
 
 
-NONE = Days(-1, "", {})
+NONE = DaySums(-1, "", {})
 
 
 def flow_of(event: Event) -> Flow:
@@ -56,20 +56,20 @@ def flow_of(event: Event) -> Flow:
     return Flow(body["sleeve"], units * clean, units * (body["price"] - clean), body["fee"], fills=1)
 
 
-def summed(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+def sum_by_sleeve(flows: Iterable[Flow]) -> tuple[Flow, ...]:
     """One flow a sleeve, in the order in which the sleeves come."""
     found: dict[str, Flow] = {}
     for flow in flows:
-        held = found.get(flow.sleeve, Flow(flow.sleeve))
-        found[flow.sleeve] = Flow(flow.sleeve, *(a + b for a, b in zip(held[1:], flow[1:], strict=True)))
+        so_far = found.get(flow.sleeve, Flow(flow.sleeve))
+        found[flow.sleeve] = Flow(flow.sleeve, *(a + b for a, b in zip(so_far[1:], flow[1:], strict=True)))
     return tuple(found.values())
 
 
 def between_marks(home: Path, start: Event, end: Event) -> Iterator[Flow]:
-    """Every flow behind one mark of the desk journal and before another; whole days in the middle come as their sums."""
+    """Every flow after one mark of the desk journal and before another; whole days in between come as sums."""
     path = journal_of(home)
     low, high = -(-start.t_event_ms // DAY_MS) * DAY_MS, (end.t_event_ms - 1) // DAY_MS * DAY_MS
-    days = whole_days(home) if high > low else NONE
+    days = day_sums(home) if high > low else NONE
     if days.until_ms <= low:
         events = between(path, start.t_event_ms - 1, end.t_event_ms, KINDS)
         yield from (flow_of(event) for event in events if start.seq < event.seq < end.seq)
@@ -82,29 +82,29 @@ def between_marks(home: Path, start: Event, end: Event) -> Iterator[Flow]:
     yield from (flow_of(event) for event in between(path, high, end.t_event_ms, KINDS) if event.seq < end.seq)
 
 
-def whole_days(home: Path) -> Days:
-    """The sums of all whole days so far: those in the file, and those since then from the journal."""
+def day_sums(home: Path) -> DaySums:
+    """Sums of all whole days so far: the cached ones, and the later ones from the journal."""
     path = journal_of(home)
     last = mark_at(path)
     if last is None:
         return NONE
     until_ms = (last.t_event_ms - 1) // DAY_MS * DAY_MS
-    kept = _kept(home)
-    if kept.until_ms >= until_ms:
-        return kept
+    cached = _stored(home)
+    if cached.until_ms >= until_ms:
+        return cached
     mark = mark_at(path, until_ms)
     if mark is None:
         return NONE
-    return Days(until_ms, mark.hash, kept.flows | _by_day(path, kept.until_ms, until_ms))
+    return DaySums(until_ms, mark.hash, cached.flows | _by_day(path, cached.until_ms, until_ms))
 
 
-def renew(home: Path) -> None:
-    """Bring the file up to the last whole day. A disk that cannot be written costs whoever asks time, not the answer."""
-    kept = _kept(home)
-    days = whole_days(home)
-    if days.mark != kept.mark:
+def refresh_day_sums(home: Path) -> None:
+    """Bring the cache up to the last whole day. A disk that cannot be written makes answers slower, not wrong."""
+    cached = _stored(home)
+    days = day_sums(home)
+    if days.mark != cached.mark:
         with suppress(OSError):
-            _keep(home, days)
+            _store(home, days)
 
 
 def _by_day(path: Path, after_ms: int, up_to_ms: int) -> dict[int, tuple[Flow, ...]]:
@@ -115,31 +115,31 @@ def _by_day(path: Path, after_ms: int, up_to_ms: int) -> dict[int, tuple[Flow, .
     for event in between(path, after_ms, up_to_ms, KINDS):
         due = -(-event.t_event_ms // DAY_MS) * DAY_MS
         if due != end and day:
-            found[end] = summed(day)
+            found[end] = sum_by_sleeve(day)
             day = []
         end = due
         day.append(flow_of(event))
     if day:
-        found[end] = summed(day)
+        found[end] = sum_by_sleeve(day)
     return found
 
 
-def _kept(home: Path) -> Days:
-    """The file's sums; none when it is not there, cannot be read, or was made of another journal."""
+def _stored(home: Path) -> DaySums:
+    """The cached sums; none when the file is missing, unreadable, or of another journal."""
     try:
         found = json.loads((home / FILE).read_text(encoding="utf-8"))
         if found["schema"] != SCHEMA:
             return NONE
         flows = {int(end): tuple(Flow(*flow) for flow in day) for end, day in found["days"].items()}
-        days = Days(int(found["until_ms"]), str(found["mark"]), flows)
+        days = DaySums(int(found["until_ms"]), str(found["mark"]), flows)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return NONE
     mark = mark_at(journal_of(home), days.until_ms)
     return days if mark is not None and mark.hash == days.mark else NONE
 
 
-def _keep(home: Path, days: Days) -> None:
-    """Write the file whole, or not at all."""
+def _store(home: Path, days: DaySums) -> None:
+    """Write the cache file atomically."""
     path = home / FILE
     path.parent.mkdir(exist_ok=True)
     draft = path.with_name(f"{path.name}.{id(days):x}.draft")

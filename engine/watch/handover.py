@@ -1,7 +1,7 @@
-"""The morning's handover, made by code: desk journal, alerts and proposals -> a short text and the same as JSON.
+"""The morning handover, made by code: desk journal, alerts and proposals -> a short text and the same as JSON.
 
-Called by app.processes.scheduler at a set hour. "Yesterday" is the desk's: the last whole UTC day before its last bar. The
-heads of both journals stand in it, so that records dropped at a journal's end are seen by whoever kept the message.
+Called by app.processes.scheduler at a set hour. "Yesterday" is in desk time: the last whole UTC day before its last bar. The
+heads of both journals are in it, so that whoever kept the message can detect a truncated journal.
 """
 
 import os
@@ -13,16 +13,16 @@ from sqlalchemy import Engine
 
 from engine.clock import DAY_MS, utc_day
 from engine.control import halt
-from engine.control.proposals import listed as proposals
+from engine.control.proposals import list_proposals as proposals
 from engine.store.chain import EMPTY, Event, Head, end_of
-from engine.watch.attribution import Span, of_window
-from engine.watch.incidents import listed as alerts
-from engine.watch.window import beginning, between, journal_of, mark_at
+from engine.watch.alert_rows import list_alerts as alerts
+from engine.watch.attribution import WindowPnl, pnl_of_window
+from engine.watch.window import between, journal_of, mark_at, start_of
 
-LISTED = 8  # proposals and alerts named one by one
+LISTED = 8  # proposals and alerts listed one by one
 
 
-def made(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[str, Any]]:
+def make_handover(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[str, Any]]:
     """(text, body) of the handover at wall time `now_ms`. Raises DeskError when journal or database cannot be read."""
     path = journal_of(home)
     mark = mark_at(path)
@@ -43,20 +43,20 @@ def made(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[str, Any]]:
     body["halt"] = {"halted": latch.halted, "by": latch.by, "reason": latch.reason}
     if mark is not None:
         body |= yesterday(home, mark)
-    return "\n".join(lines(body)), body
+    return "\n".join(text_lines(body)), body
 
 
 def yesterday(home: Path, mark: Event) -> dict[str, Any]:
-    """What the desk's last whole day came to."""
+    """Results of the desk's last whole day."""
     path = journal_of(home)
     end = mark.t_event_ms // DAY_MS * DAY_MS
     events = list(between(path, end - DAY_MS, end, {"decision", "fill", "breaker", "order"}))
     refused = Counter(str(e.body["refused_by"]) for e in events if e.kind == "decision" and e.body["action"] == "refused")
     return {
-        "source": beginning(path).get("source"),
+        "source": start_of(path).get("source"),
         "stamp": mark.body.get("stamp"),
         "day": utc_day(end - DAY_MS),
-        "pnl": money(of_window(home, end - DAY_MS, end)),
+        "pnl": pnl_parts(pnl_of_window(home, end - DAY_MS, end)),
         "fills": sum(e.kind == "fill" for e in events),
         "rejected": sum(e.kind == "order" and e.body["state"] == "rejected" for e in events),
         "refused": dict(refused.most_common()),
@@ -71,17 +71,17 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
     }
 
 
-def money(span: Span | None) -> dict[str, Any] | None:
-    """P&L of the window in quote units: the desk's parts and each sleeve's change; None when nothing was decided in it."""
-    if span is None:
+def pnl_parts(window: WindowPnl | None) -> dict[str, Any] | None:
+    """P&L of the window in quote units: the desk's parts and each sleeve's change; None when no bar was decided in it."""
+    if window is None:
         return None
-    whole = span.made.desk
-    parts = {name: getattr(whole, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
-    return parts | {"sleeves": {share.sleeve: share.change / 100 for share in span.made.shares}}
+    desk = window.attribution.desk
+    parts = {name: getattr(desk, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
+    return parts | {"sleeves": {share.sleeve: share.change / 100 for share in window.attribution.shares}}
 
 
 def head_of(path: Path) -> Head:
-    """Where a journal ends now, on the disk: what a handover names must be there after a power cut."""
+    """A journal's head, synced to disk: a head named in a handover must survive a power cut."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -94,18 +94,18 @@ def head_of(path: Path) -> Head:
         os.close(descriptor)
 
 
-def lines(body: dict[str, Any]) -> list[str]:
-    """The handover for a person."""
-    told = []
+def text_lines(body: dict[str, Any]) -> list[str]:
+    """The handover as lines of text."""
+    text = []
     if body["halt"]["halted"]:
-        told.append(f"The desk is HALTED by {body['halt']['by'] or 'somebody'}: {body['halt']['reason']}")
-    told += day_lines(body) if body["desk_ms"] is not None else ["The desk has decided on no bar yet."]
+        text.append(f"The desk is HALTED by {body['halt']['by'] or 'an unknown actor'}: {body['halt']['reason']}")
+    text += day_lines(body) if body["desk_ms"] is not None else ["No bar decided yet."]
     waiting = [f"{p['id']} {p['direction'].upper()} {p['sleeve']}" for p in body["proposals"]]
-    told.append(f"Proposals that wait for a person: {', '.join(waiting[:LISTED]) or 'none'}")
-    open_ = [f"{a['id']} {a['severity']}{'' if a['acked'] else ', nobody on it'}: {a['what'][:160]}" for a in body["alerts"]]
-    told += [f"Open alert {line}" for line in open_[:LISTED]] or ["No alert is open."]
+    text.append(f"Proposals waiting for approval: {', '.join(waiting[:LISTED]) or 'none'}")
+    open_ = [f"{a['id']} {a['severity']}{'' if a['acked'] else ', not acknowledged'}: {a['what'][:160]}" for a in body["alerts"]]
+    text += [f"Open alert {line}" for line in open_[:LISTED]] or ["No open alerts."]
     heads = [f"{name} {head['id'] or 'empty'} {head['hash'][:16]}" for name, head in body["heads"].items()]
-    return [*told, f"Journal heads: {', '.join(heads)}"]
+    return [*text, f"Journal heads: {', '.join(heads)}"]
 
 
 def day_lines(body: dict[str, Any]) -> list[str]:
@@ -113,7 +113,7 @@ def day_lines(body: dict[str, Any]) -> list[str]:
     pnl = body["pnl"]
     kind = f"{body['stamp'] or 'PAPER'}, {body['source'] or 'unknown'} bars"
     if pnl is None:
-        first = f"Desk day {body['day']} ({kind}): no bar was decided on."
+        first = f"Desk day {body['day']} ({kind}): no bar decided."
     else:
         parts = f"price {pnl['price']:+,.2f}, fees {pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
         sleeves = ", ".join(f"{name} {change:+,.2f}" for name, change in pnl["sleeves"].items())
@@ -121,10 +121,10 @@ def day_lines(body: dict[str, Any]) -> list[str]:
             f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}, slippage {pnl['slippage']:+,.2f}). {sleeves}"
         )
     refused = ", ".join(f"{count} by {rule}" for rule, count in body["refused"].items()) or "none"
-    held = ", ".join(f"{name} {text}" for name, text in body["positions"].items()) or "flat"
+    positions = ", ".join(f"{name} {text}" for name, text in body["positions"].items()) or "flat"
     breakers = ", ".join(body["breakers"]) or "none"
     return [
         first,
         f"{body['fills']} fills; refused: {refused}; rejected: {body['rejected']}; breakers: {breakers}",
-        f"Now: equity {body['equity']:,.2f}, {held}, configuration version {body['version']}",
+        f"Now: equity {body['equity']:,.2f}, {positions}, configuration version {body['version']}",
     ]

@@ -1,7 +1,7 @@
-"""Is anything wrong? Worker, halt, breakers, bars, journals, disk -> one line each. No model, no network.
+"""Health checks: worker, halt, breakers, bars, journals, disk -> one line each. No model, no network.
 
-Called by tools/desk.py (health, probe) and `nightdesk status`. What cannot be looked at is `unknown`,
-which is never healthy.
+Called by tools/desk.py (health, probe), `nightdesk status` and the observer. A check that cannot run is `unknown`, which counts
+as unhealthy.
 """
 
 import json
@@ -14,16 +14,16 @@ from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
 from engine.watch import heartbeat
-from engine.watch.window import beginning, between, journal_of, mark_at
+from engine.watch.window import between, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
 SILENT_MS = 30_000
-SILENT_BARS = 3  # so many bars in a row without a price of an instrument are a warning
+SILENT_BARS = 3  # this many consecutive bars without a price of an instrument are a warning
 
 
-class Check(NamedTuple):
-    """One thing that was looked at."""
+class HealthCheck(NamedTuple):
+    """The result of one check."""
 
     name: str
     state: State
@@ -31,61 +31,62 @@ class Check(NamedTuple):
     event: str = ""  # id of the journal event that shows it
 
 
-def checks(home: Path, engine: Any, now_ms: int, *, whole: bool = False) -> list[Check]:
-    """Everything that is looked at, in the order in which a person would. `whole` verifies both journals from end
-    to end; `now_ms` is wall time."""
+def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[HealthCheck]:
+    """All checks, most urgent first. `full` verifies both journals from end to end; `now_ms` is wall time."""
     mark = mark_at(journal_of(home))
-    looks = (
-        lambda: halted(home, engine),
+    found = (
+        lambda: halt_latch(home, engine),
         lambda: worker(home, now_ms),
         lambda: breakers(mark),
         lambda: sleeves(mark),
         lambda: positions(mark),
         lambda: bars(home, mark),
-        lambda: journals(home, engine) if whole else ends(home),
+        lambda: journals(home, engine) if full else journal_ends(home),
         lambda: disk(home),
     )
     names = ("halt", "worker", "breakers", "sleeves", "protective orders", "bars", "journals", "disk")
-    return [looked_at(name, look) for name, look in zip(names, looks, strict=True)]
+    return [run_check(name, check) for name, check in zip(names, found, strict=True)]
 
 
-def looked_at(name: str, look: Any) -> Check:
-    """The check, or `unknown` when looking failed."""
+def run_check(name: str, check: Any) -> HealthCheck:
+    """The result of `check`, or `unknown` when it failed to run."""
     try:
-        return look()  # type: ignore[no-any-return]  # every look returns a Check
+        return check()  # type: ignore[no-any-return]  # every one returns a HealthCheck
     except (OSError, DeskError, KeyError, ValueError, TypeError) as error:
-        return Check(
-            name, "unknown", f"{name} could not be looked at: {error if isinstance(error, DeskError) else type(error).__name__}"
+        return HealthCheck(
+            name, "unknown", f"{name} could not be checked: {error if isinstance(error, DeskError) else type(error).__name__}"
         )
 
 
-def halted(home: Path, engine: Any) -> Check:
+def halt_latch(home: Path, engine: Any) -> HealthCheck:
     """The latch: file and database."""
     latch = halt.read(home, engine)
     if latch.halted:
-        return Check(
-            "halt", "bad", f"the desk is HALTED by {latch.by or 'somebody'}: {latch.reason} ({' and '.join(latch.where)})"
+        return HealthCheck(
+            "halt", "bad", f"the desk is HALTED by {latch.by or 'an unknown actor'}: {latch.reason} ({' and '.join(latch.where)})"
         )
-    return Check("halt", "ok", "no halt")
+    return HealthCheck("halt", "ok", "no halt")
 
 
-def worker(home: Path, now_ms: int) -> Check:
-    """Whether a worker holds the desk journal, and when it last said something about itself."""
+def worker(home: Path, now_ms: int) -> HealthCheck:
+    """Whether a worker holds the desk journal, and how old its heartbeat is."""
     pid = holder(home / "journal" / "desk.lock")
     if pid is None:
-        return Check("worker", "bad", "no worker is running: nothing trades and no order is looked after (nightdesk up)")
+        return HealthCheck(
+            "worker", "bad", "no worker is running: nothing trades and no order is managed (start it: nightdesk up)"
+        )
     try:
-        said = json.loads((home / heartbeat.FILE).read_text(encoding="utf-8"))
-        silent_ms, phase, note = now_ms - int(said["wall_ms"]), str(said["phase"]), str(said.get("note") or "")
+        beat = json.loads((home / heartbeat.FILE).read_text(encoding="utf-8"))
+        silent_ms, phase, note = now_ms - int(beat["wall_ms"]), str(beat["phase"]), str(beat.get("note") or "")
     except FileNotFoundError:
-        return Check("worker", "ok", f"the worker runs (process {pid})")
+        return HealthCheck("worker", "ok", f"the worker runs (process {pid})")
     if silent_ms > SILENT_MS:
-        return Check("worker", "bad", f"the worker (process {pid}) has said nothing for {silent_ms // 1000} s: it hangs")
-    return Check("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
+        return HealthCheck("worker", "bad", f"the worker (process {pid}) hangs: no heartbeat for {silent_ms // 1000} s")
+    return HealthCheck("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
 
 
 def holder(lock: Path) -> int | None:
-    """The process that holds a lock file, found without touching the lock: None when nobody does."""
+    """The process that holds a lock file, found without touching the lock; None when none does."""
     try:
         inode = lock.stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
@@ -98,59 +99,59 @@ def holder(lock: Path) -> int | None:
     return None
 
 
-def breakers(mark: Event | None) -> Check:
+def breakers(mark: Event | None) -> HealthCheck:
     """Latched breakers of the desk."""
     if mark is None:
-        return Check("breakers", "ok", "the desk has decided on no bar yet")
+        return HealthCheck("breakers", "ok", "no bar decided yet")
     tripped = mark.body.get("tripped") or []
     if tripped:
-        return Check("breakers", "bad", f"tripped and latched: {', '.join(tripped)}", mark.id)
-    return Check("breakers", "ok", "no breaker of the desk is tripped", mark.id)
+        return HealthCheck("breakers", "bad", f"tripped and latched: {', '.join(tripped)}", mark.id)
+    return HealthCheck("breakers", "ok", "no desk breaker is tripped", mark.id)
 
 
-def sleeves(mark: Event | None) -> Check:
+def sleeves(mark: Event | None) -> HealthCheck:
     """Sleeves that take no entries now, and why."""
-    held = {} if mark is None else mark.body["sleeves"]
-    off = [f"{name} is paused by a person" for name, s in held.items() if s.get("paused")]
-    off += [f"{name} pauses after losses or too many entries" for name, s in held.items() if s.get("paused_until_ms")]
-    off += [f"{name} is blocked by its daily loss" for name, s in held.items() if s.get("blocked_until_ms")]
-    return Check("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
+    states = {} if mark is None else mark.body["sleeves"]
+    off = [f"{name} is paused by a person" for name, s in states.items() if s.get("paused")]
+    off += [f"{name} is paused after a loss streak or too many entries" for name, s in states.items() if s.get("paused_until_ms")]
+    off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
+    return HealthCheck("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
 
 
 def layers_of(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
-    """(sleeve, layer) of every open layer, as the mark tells it."""
-    held = {} if mark is None else mark.body["sleeves"]
-    return [(name, layer) for name, s in held.items() for layer in (s.get("position") or {}).get("layers", [])]
+    """(sleeve, layer) of every open layer in the mark."""
+    states = {} if mark is None else mark.body["sleeves"]
+    return [(name, layer) for name, s in states.items() for layer in (s.get("position") or {}).get("layers", [])]
 
 
-def naked(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
-    """(sleeve, layer) of the open layers that no working protective order covers and that are not leaving already."""
+def unprotected_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
+    """(sleeve, layer) of the open layers without a working protective order and without a pending exit."""
     return [(name, layer) for name, layer in layers_of(mark) if layer["protective_state"] != "working" and not layer.get("due")]
 
 
-def positions(mark: Event | None) -> Check:
+def positions(mark: Event | None) -> HealthCheck:
     """Each open layer has a working protective order."""
     layers = layers_of(mark)
-    if bare := naked(mark):
+    if bare := unprotected_layers(mark):
         names = dict.fromkeys(name for name, _ in bare)
-        return Check("protective orders", "bad", f"a position without a working protective order: {', '.join(names)}")
+        return HealthCheck("protective orders", "bad", f"position without a working protective order: {', '.join(names)}")
     text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
-    return Check("protective orders", "ok", text, mark.id if mark else "")
+    return HealthCheck("protective orders", "ok", text, mark.id if mark else "")
 
 
-def bars(home: Path, mark: Event | None) -> Check:
+def bars(home: Path, mark: Event | None) -> HealthCheck:
     """Whether the last bars had prices, in desk time."""
     if mark is None:
-        return Check("bars", "unknown", "the desk has decided on no bar yet")
-    names, last = silent(home, mark)
+        return HealthCheck("bars", "unknown", "no bar decided yet")
+    names, last = silent_instruments(home, mark)
     if names:
-        return Check("bars", "warning", f"no price for {SILENT_BARS} bars: {', '.join(names)}", last)
-    return Check("bars", "ok", "the last bars are complete" if last else "no bar yet", last)
+        return HealthCheck("bars", "warning", f"no price for {SILENT_BARS} bars: {', '.join(names)}", last)
+    return HealthCheck("bars", "ok", "the last bars are complete" if last else "no bar yet", last)
 
 
-def silent(home: Path, mark: Event) -> tuple[list[str], str]:
+def silent_instruments(home: Path, mark: Event) -> tuple[list[str], str]:
     """(instruments without a price for SILENT_BARS bars in a row, id of the last bar event or "")."""
-    step = int(beginning(journal_of(home)).get("timeframe_ms", 0))
+    step = int(start_of(journal_of(home)).get("timeframe_ms", 0))
     last = list(between(journal_of(home), mark.t_event_ms - SILENT_BARS * step - 1, mark.t_event_ms, {"bar"}))[-SILENT_BARS:]
     if not last:
         return [], ""
@@ -158,47 +159,47 @@ def silent(home: Path, mark: Event) -> tuple[list[str], str]:
     return [name for name in names if all(None in event.body["bars"][name][:5] for event in last)], last[-1].id
 
 
-def ends(home: Path) -> Check:
-    """The ends of both journals: their last whole groups carry their hashes."""
+def journal_ends(home: Path) -> HealthCheck:
+    """The ends of both journals: the last complete group of each carries a valid hash."""
     from engine.store.chain import end_of
 
-    said = []
+    found = []
     for name in ("desk", "people"):
         path = home / "journal" / f"{name}.jsonl"
         if path.exists():
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                said.append(f"{name} ends at {end_of(descriptor, os.fstat(descriptor).st_size, path).head.id or 'nothing'}")
+                found.append(f"{name} ends at {end_of(descriptor, os.fstat(descriptor).st_size, path).head.id or 'nothing'}")
             finally:
                 os.close(descriptor)
-    return Check("journals", "ok", "; ".join(said) or "no journal yet")
+    return HealthCheck("journals", "ok", "; ".join(found) or "no journal yet")
 
 
-def journals(home: Path, engine: Any, *, since: bool = False, note_ms: int | None = None) -> Check:
+def journals(home: Path, engine: Any, *, since: bool = False, note_ms: int | None = None) -> HealthCheck:
     """Both journals from end to end, against each other, the database and the handovers.
 
-    With `since` only what was added since they were last found whole is walked; of what lies before the bytes are compared.
-    With `note_ms` (wall time) it is noted that they are whole.
+    With `since` only the records added since the last full verification are walked; the bytes before them are compared with
+    their digest. With `note_ms` (wall time) a successful verification is recorded.
     """
     from engine.store.anchors import verify_home, verify_since
 
     reports = (verify_since if since else verify_home)(home / "journal", engine, note_ms)
     broken = [f"{name} line {r.line}: {r.reason}" for name, r in reports.items() if not r.ok]
     if broken:
-        return Check("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")
-    return Check("journals", "ok", ", ".join(f"{name}: {r.rows} records verified" for name, r in reports.items()))
+        return HealthCheck("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")
+    return HealthCheck("journals", "ok", ", ".join(f"{name}: {r.rows} records verified" for name, r in reports.items()))
 
 
-def folded(home: Path) -> Check:
-    """The journal folds to the state it tells."""
+def journal_fold(home: Path) -> HealthCheck:
+    """The journal folds to the state in its own rows."""
     from engine.book.replay import fold
 
     book = fold(journal_of(home))
-    return Check("fold", "ok", "the journal is empty" if book is None else f"the journal folds, {book.count} bars")
+    return HealthCheck("fold", "ok", "the journal is empty" if book is None else f"the journal folds, {book.count} bars")
 
 
-def disk(home: Path) -> Check:
+def disk(home: Path) -> HealthCheck:
     """Room for the journals."""
     free = shutil.disk_usage(home).free
     state: State = "bad" if free < DISK_BAD else "warning" if free < DISK_WARNING else "ok"
-    return Check("disk", state, f"{free / (1 << 30):.1f} GB free under {home}")
+    return HealthCheck("disk", state, f"{free / (1 << 30):.1f} GB free under {home}")

@@ -1,4 +1,4 @@
-"""The worker's heartbeat: what it last said about itself, once a second. Standard library alone.
+"""The worker's heartbeat: its own status, written once a second. Standard library alone.
 
 Written by app.processes.worker; read by the supervisor, health, the observer, desk views and metrics.
 """
@@ -11,7 +11,7 @@ FILE = "worker.json"  # in the home
 
 
 def heartbeat_of(home: Path) -> dict[str, Any]:
-    """The heartbeat of a home's worker; empty when nothing readable is there."""
+    """The heartbeat of a home's worker; empty when missing or unreadable."""
     try:
         body = json.loads((home / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

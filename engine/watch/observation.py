@@ -1,6 +1,6 @@
-"""What the rules of engine.watch.anomalies look at, and what they say: Scene -> Finding, and the words for what is held.
+"""What the detectors read and what they yield: DeskObservation -> Finding, and how a position is written.
 
-Made by engine.watch.observer, read by anomalies and incidents. Values only.
+Made by engine.watch.observer, read by engine.watch.detectors and engine.watch.alert_rows. Values only.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
-from engine.watch.health import Check
+from engine.watch.health import HealthCheck
 
 Severity = Literal["page", "warn", "note"]
 RUNBOOKS = {
@@ -27,11 +27,11 @@ RUNBOOKS = {
     "delivery": "alerts-not-delivered",
     "watch": "watch-blind",
 }
-PASSING = ("proposal", "incident")  # kinds that happen and are over by themselves: no recovery is told
+ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
 
-class Death(NamedTuple):
-    """A child of the supervisor that ended without being asked to: `code` as subprocess gives it, None: not known."""
+class ProcessExit(NamedTuple):
+    """A child of the supervisor that exited unasked: `code` as subprocess gives it, None when unknown."""
 
     process: str
     code: int | None
@@ -39,7 +39,7 @@ class Death(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. `fingerprint` names it as long as it lasts; `level` grows when it gets worse."""
+    """One thing that is wrong. `fingerprint` identifies it while it lasts; `level` rises when it gets worse."""
 
     fingerprint: str
     kind: str
@@ -54,62 +54,62 @@ class Finding(NamedTuple):
 
     @property
     def runbook(self) -> str:
-        """The page for three in the morning."""
+        """Path of the runbook for this kind."""
         return f"docs/runbooks/{RUNBOOKS[self.kind]}.md"
 
 
-class Scene(NamedTuple):
-    """Everything the rules look at, gathered at one moment; times are wall times unless the name says desk."""
+class DeskObservation(NamedTuple):
+    """Everything the detectors read, gathered at one moment; times are wall times unless the name says desk."""
 
     now_ms: int
-    checks: Mapping[str, Check]
+    checks: Mapping[str, HealthCheck]
     mark: Event | None
     config: Mapping[str, Any]  # body of the first config event: its sleeves
-    beat: Mapping[str, Any]  # what the worker last said about itself
-    pid: int | None  # who holds the worker's place
-    absent_ms: int | None  # since when nobody does
-    phase_ms: int  # since when the worker has been in its phase
-    deaths: tuple[Death, ...]
+    heartbeat: Mapping[str, Any]  # the worker's last heartbeat
+    pid: int | None  # of the process that holds the worker lock
+    absent_ms: int | None  # since when no process holds it
+    phase_ms: int  # since when the worker is in its phase
+    exits: tuple[ProcessExit, ...]
     limits: HardLimits
     recent: tuple[Event, ...] = ()  # decisions and orders of the last bars
-    tripped: tuple[Event, ...] = ()  # breakers whose pause or block may still stand
+    tripped: tuple[Event, ...] = ()  # breakers whose pause or block may still be in force
     incidents: tuple[Event, ...] = ()
-    silent: tuple[str, ...] = ()  # instruments without prices
-    expired: tuple[Mapping[str, Any], ...] = ()  # proposals nobody decided in time
+    silent_instruments: tuple[str, ...] = ()  # instruments without prices
+    expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
     undelivered: Mapping[str, Any] = {}  # sink, failed, since_ms, error
     halt: Any = None  # engine.control.halt.Latch
 
 
-def blind(what: str, why: str, now_ms: int) -> Finding:
-    """Something that could not be looked at is never healthy."""
-    text = f"{what} could not be looked at: {why[:200]}"
+def blind_finding(what: str, why: str, now_ms: int) -> Finding:
+    """The finding for a check that could not run: unknown is never healthy."""
+    text = f"{what} could not be checked: {why[:200]}"
     return Finding(
-        f"watch:{what}", "watch", "page", text, what, now_ms, "run nightdesk doctor; what cannot be seen is not healthy"
+        f"watch:{what}", "watch", "page", text, what, now_ms, "run nightdesk doctor; an unknown state counts as unhealthy"
     )
 
 
-def instrument_of(scene: Scene, sleeve: str) -> str:
+def instrument_of(desk: DeskObservation, sleeve: str) -> str:
     """The sleeve's instrument, `binance:BTC-USDT:perp`; the sleeve's own name when the journal does not say."""
-    for entry in scene.config.get("sleeves", ()):
+    for entry in desk.config.get("sleeves", ()):
         if entry["name"] == sleeve:
             return str(entry["instrument"])
     return sleeve
 
 
-def holding(scene: Scene, sleeve: str) -> str:
+def position_text(desk: DeskObservation, sleeve: str) -> str:
     """`long 0.02 binance:BTC-USDT:perp (btc-trend)`, or that it is flat."""
-    position = {} if scene.mark is None else scene.mark.body["sleeves"].get(sleeve, {}).get("position")
+    position = {} if desk.mark is None else desk.mark.body["sleeves"].get(sleeve, {}).get("position")
     if not position:
-        return f"flat in {instrument_of(scene, sleeve)} ({sleeve})"
-    return f"{position['side']} {position['quantity']:g} {instrument_of(scene, sleeve)} ({sleeve})"
+        return f"flat in {instrument_of(desk, sleeve)} ({sleeve})"
+    return f"{position['side']} {position['quantity']:g} {instrument_of(desk, sleeve)} ({sleeve})"
 
 
-def open_positions(scene: Scene) -> list[str]:
-    """Every open position in words."""
-    sleeves = {} if scene.mark is None else scene.mark.body["sleeves"]
-    return [holding(scene, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
+def open_positions(desk: DeskObservation) -> list[str]:
+    """Every open position as text."""
+    sleeves = {} if desk.mark is None else desk.mark.body["sleeves"]
+    return [position_text(desk, name) for name, sleeve in sleeves.items() if sleeve.get("position")]
 
 
-def trading(scene: Scene) -> bool:
-    """Whether the last mark is of the desk's present, and not of a replayed past."""
-    return scene.mark is not None and scene.beat.get("phase") != "replaying" and scene.mark.body.get("stamp") != "REPLAYED"
+def is_trading(desk: DeskObservation) -> bool:
+    """Whether the last mark is current, not of a replayed past."""
+    return desk.mark is not None and desk.heartbeat.get("phase") != "replaying" and desk.mark.body.get("stamp") != "REPLAYED"

@@ -1,7 +1,7 @@
-"""Gathers what the rules of engine.watch.anomalies look at: home, database, clock -> a scene. Called by app.processes.scheduler.
+"""Gathers what the detectors read: home, database, clock -> DeskObservation. Called by app.processes.scheduler.
 
-It remembers three things between two looks: since when no worker holds the journal, since when the worker has been in its
-phase, and which incidents the journal has told. Everything else is read anew, from the ends of files.
+It remembers three things between observations: since when no worker holds the journal, since when the worker is in its phase,
+and the last journaled incident it saw. Everything else is read anew, from the ends of files.
 """
 
 from collections import deque
@@ -21,94 +21,94 @@ from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
 from engine.watch import health
-from engine.watch.anomalies import REFUSED_ROW
+from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
-from engine.watch.observation import Death, Scene
+from engine.watch.observation import DeskObservation, ProcessExit
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
-INCIDENT_MS = 600_000  # how long an incident of the journal stands as an alert
-EXPIRED_MS = 3_600_000  # the same for a proposal nobody decided
-FAILED_MS = 3_600_000  # the same for a message that was given up
-TAIL = 150  # events at the journal's end in which incidents are looked for
-ROWS_BACK = 3 * REFUSED_ROW  # bars of decisions and orders that are looked at
+INCIDENT_MS = 600_000  # how long a journaled incident stays open as an alert
+EXPIRED_MS = 3_600_000  # the same for an expired proposal
+FAILED_MS = 3_600_000  # the same for an undelivered message
+TAIL = 150  # events at the journal's end searched for incidents
+ROWS_BACK = 3 * REFUSED_ROW_MAX  # bars of decisions and orders in an observation
 
 
-class Lookout:
-    """The eyes of one home."""
+class Observer:
+    """Observes one home, again and again; `exits` is filled by the supervisor."""
 
     def __init__(self, home: Path, engine: Engine, limits: HardLimits) -> None:
         self.home, self.engine, self.limits = home, engine, limits
-        self.deaths: deque[Death] = deque(maxlen=50)
-        self.verified: health.Check | None = None  # the last walk along both whole journals
-        self._whole_ms = -DAY_MS  # when they were last walked from end to end
+        self.exits: deque[ProcessExit] = deque(maxlen=50)
+        self.verified: health.HealthCheck | None = None  # result of the last `verify_journals`
+        self._full_verify_ms = -DAY_MS  # when they were last verified from end to end
         self._absent_ms: int | None = None
         self._phase: tuple[Any, ...] = ()
         self._phase_ms = 0
         self._incidents: deque[tuple[int, Event]] = deque(maxlen=20)
-        self._told = -1  # the newest event in which incidents were looked for
+        self._searched_seq = -1  # the newest event already searched for incidents
         self._config: Mapping[str, Any] = {}
 
-    def look(self, now_ms: int) -> Scene:
-        """The scene at wall time `now_ms`. Raises DeskError when the journal's end or the database cannot be read at all."""
+    def observe(self, now_ms: int) -> DeskObservation:
+        """The desk at wall time `now_ms`. Raises DeskError when the journal's end or the database cannot be read at all."""
         path = journal_of(self.home)
         mark = mark_at(path)
-        beat, pid = heartbeat_of(self.home), health.holder(self.home / "journal" / "desk.lock")
-        self._remember(now_ms, pid, beat)
-        return Scene(
+        heartbeat, pid = heartbeat_of(self.home), health.holder(self.home / "journal" / "desk.lock")
+        self._track_worker(now_ms, pid, heartbeat)
+        return DeskObservation(
             now_ms=now_ms,
             checks=self._checks(now_ms, mark),
             mark=mark,
-            config=self._configured(path),
-            beat=beat,
+            config=self._first_config(path),
+            heartbeat=heartbeat,
             pid=pid,
             absent_ms=self._absent_ms,
             phase_ms=self._phase_ms,
-            deaths=tuple(self.deaths),
+            exits=tuple(self.exits),
             limits=self.limits,
             recent=self._recent(path, mark),
             tripped=self._tripped(path, mark),
-            incidents=self._told_incidents(path, now_ms),
-            silent=tuple(health.silent(self.home, mark)[0]) if mark is not None else (),
+            incidents=self._recent_incidents(path, now_ms),
+            silent_instruments=tuple(health.silent_instruments(self.home, mark)[0]) if mark is not None else (),
             expired=self._expired(now_ms),
             undelivered=self._undelivered(now_ms),
             halt=halt.read(self.home, self.engine),
         )
 
-    def walk(self, now_ms: int) -> None:
-        """Verify both journals; the next looks tell what was found. `now_ms`: wall time.
+    def verify_journals(self, now_ms: int) -> None:
+        """Verify both journals; later observations carry the result. `now_ms`: wall time.
 
-        From end to end once a day: a year of journal takes the better part of a minute. What was added, and the bytes before,
-        in between.
+        Once a day from end to end (a year of journal takes most of a minute); in between only the new records are walked and
+        the bytes before them compared with their digest.
         """
-        since = now_ms - self._whole_ms < DAY_MS
+        since = now_ms - self._full_verify_ms < DAY_MS
         if not since:
-            self._whole_ms = now_ms
-        self.verified = health.looked_at("journals", lambda: health.journals(self.home, self.engine, since=since, note_ms=now_ms))
+            self._full_verify_ms = now_ms
+        self.verified = health.run_check("journals", lambda: health.journals(self.home, self.engine, since=since, note_ms=now_ms))
 
-    def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.Check]:
-        """What health says, without its walk along the whole journal: that is `walk`."""
-        looks = {
+    def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.HealthCheck]:
+        """The quick health checks; the journals' is the last result of `verify_journals`."""
+        checks = {
             "worker": lambda: health.worker(self.home, now_ms),
             "protective orders": lambda: health.positions(mark),
-            "journals": lambda: health.ends(self.home),
+            "journals": lambda: health.journal_ends(self.home),
             "disk": lambda: health.disk(self.home),
         }
-        found = {name: health.looked_at(name, look) for name, look in looks.items()}
+        found = {name: health.run_check(name, check) for name, check in checks.items()}
         if found["journals"].state != "ok":
-            found["journals"] = found["journals"]._replace(state="bad")  # an end that carries no hash is damage
+            found["journals"] = found["journals"]._replace(state="bad")  # an end without a valid hash is damage
         elif self.verified is not None and self.verified.state != "ok":
             found["journals"] = self.verified
         return found
 
-    def _remember(self, now_ms: int, pid: int | None, beat: Mapping[str, Any]) -> None:
-        """Since when the worker is away, and since when it does what it does."""
+    def _track_worker(self, now_ms: int, pid: int | None, heartbeat: Mapping[str, Any]) -> None:
+        """Update since when the worker is absent, and since when it is in its phase."""
         self._absent_ms = (self._absent_ms if self._absent_ms is not None else now_ms) if pid is None else None
-        phase = (pid, beat.get("pid"), beat.get("phase"))
+        phase = (pid, heartbeat.get("pid"), heartbeat.get("phase"))
         if phase != self._phase:
             self._phase, self._phase_ms = phase, now_ms
 
-    def _configured(self, path: Path) -> Mapping[str, Any]:
-        """Body of the first config event: a home keeps its sleeves and their instruments for good."""
+    def _first_config(self, path: Path) -> Mapping[str, Any]:
+        """Body of the first config event: the sleeves of a home and their instruments never change."""
         if not self._config:
             first = next(between(path, -1, FAR_MS, {"config"}), None)
             self._config = first.body if first is not None else {}
@@ -118,29 +118,29 @@ class Lookout:
         """Decisions and orders of the last bars."""
         if mark is None:
             return ()
-        step = int(self._configured(path)["start"]["timeframe_ms"])
+        step = int(self._first_config(path)["start"]["timeframe_ms"])
         return tuple(between(path, mark.t_event_ms - ROWS_BACK * step - 1, mark.t_event_ms, {"decision", "order"}))
 
     def _tripped(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
-        """Breaker events that may still hold something back; looked for only when something is."""
+        """Breaker events that may still be in force; searched only when a sleeve is blocked or paused."""
         sleeves = {} if mark is None else mark.body["sleeves"]
         if mark is None or not any(s.get("blocked_until_ms") or s.get("paused_until_ms") for s in sleeves.values()):
             return ()
         back = int(self.limits.pause_hours * 3_600_000) + 2 * DAY_MS
         return tuple(e for e in between(path, mark.t_event_ms - back, mark.t_event_ms, {"breaker"}) if e.body["sleeve"])
 
-    def _told_incidents(self, path: Path, now_ms: int) -> tuple[Event, ...]:
-        """Incidents that the journal has told since the first look, and lately."""
+    def _recent_incidents(self, path: Path, now_ms: int) -> tuple[Event, ...]:
+        """Incidents journaled since the first observation and within INCIDENT_MS."""
         events = tail(path, TAIL)
-        if self._told >= 0:
-            self._incidents.extend((now_ms, e) for e in events if e.kind == "incident" and e.seq > self._told)
-        self._told = max([self._told, 0, *(e.seq for e in events[-1:])])
+        if self._searched_seq >= 0:
+            self._incidents.extend((now_ms, e) for e in events if e.kind == "incident" and e.seq > self._searched_seq)
+        self._searched_seq = max([self._searched_seq, 0, *(e.seq for e in events[-1:])])
         while self._incidents and now_ms - self._incidents[0][0] >= INCIDENT_MS:
             self._incidents.popleft()
         return tuple(event for _, event in self._incidents)
 
     def _expired(self, now_ms: int) -> tuple[Mapping[str, Any], ...]:
-        """Proposals that ran out of time lately."""
+        """Recently expired proposals."""
         expire_due(self.engine, now_ms)
         lately = (col(Proposal.state) == "expired", col(Proposal.expires_ms) > now_ms - EXPIRED_MS)
         with db.read(self.engine) as session:
@@ -148,7 +148,7 @@ class Lookout:
             return tuple({"id": r.id, "sleeve": r.sleeve, "direction": r.direction, "expires_ms": r.expires_ms} for r in rows)
 
     def _undelivered(self, now_ms: int) -> Mapping[str, Any]:
-        """Messages that a sink did not take, and were given up lately, with nothing delivered since."""
+        """Messages recently given up at a sink that has delivered nothing since; empty when none."""
         lost = (col(Delivery.state) == "failed", col(Delivery.due_ms) > now_ms - FAILED_MS)
         with db.read(self.engine) as session:
             rows = session.exec(select(Delivery).where(*lost).order_by(col(Delivery.due_ms))).all()

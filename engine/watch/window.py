@@ -13,15 +13,15 @@ from typing import Any, BinaryIO, NamedTuple
 from engine.store.chain import Event, event_of
 
 _HEAD = re.compile(rb'\{"seq":\d+,"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
-_LEFT = re.compile(rb',"left":(\d+),"other":')  # the first of a line is its own: a quote inside a text is escaped
+_LEFT = re.compile(rb',"left":(\d+),"other":')  # the first match is the line's own: quotes inside a text are escaped
 BLOCK = 1 << 16
 FAR_MS = 1 << 62  # later than any bar
 SEQ = len(b'{"seq":')
-FREE = b"incident"  # its time is not the bar's
+UNORDERED_KIND = b"incident"  # carries wall time, not the bar's time
 
 
-class Line(NamedTuple):
-    """A line of the journal of which only the head was read. `text` has no newline."""
+class JournalLine(NamedTuple):
+    """A journal line of which only the head was parsed. `text` has no newline."""
 
     kind: str
     t_event_ms: int
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     text: bytes
 
     def event(self) -> Event | None:
-        """The event it is; None when it is no journal line."""
+        """The parsed event; None for a line that is not a journal record."""
         return event_of(self.text)
 
 
@@ -46,24 +46,24 @@ def between(
 ) -> Iterator[Event]:
     """Events with after_ms < t_event_ms <= up_to_ms, in order, of `kinds` (None: all); none without a journal.
 
-    A group that a crash cut short is left out, as everywhere.
+    A group cut short by a crash is left out, as everywhere.
     """
-    for line in lines(path, after_ms, up_to_ms, kinds):
+    for line in raw_lines(path, after_ms, up_to_ms, kinds):
         event = line.event()
         if event is not None:
             yield event
 
 
-def lines(
+def raw_lines(
     path: Path,
     after_ms: int,
     up_to_ms: int,
     kinds: Collection[str] | None = None,
     worth: Callable[[bytes, bytes], bool] | None = None,
-) -> Iterator[Line]:
-    """The same as `between`, not parsed yet: parsing is most of the work, and a line's text may tell that it is not needed.
+) -> Iterator[JournalLine]:
+    """The same as `between`, unparsed: parsing is most of the work, and the raw text may show that a line is not needed.
 
-    `worth` says of a (kind, line) whether to hand it out at all.
+    `worth`: (kind, line) -> whether to yield the line at all.
     """
     wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
@@ -72,20 +72,20 @@ def lines(
         return
     with file:
         file.seek(first_after(file, after_ms))
-        group: list[Line] = []
-        due = 0  # the number of the record that ends the group
+        group: list[JournalLine] = []
+        due = 0  # sequence number of the record that ends the group
         for line in file:
             head = _HEAD.match(line)
             if head is None or not line.endswith(b"\n"):
                 return
             kind, t_event_ms = head[1], int(head[2])
-            if t_event_ms > up_to_ms and kind != FREE:
+            if t_event_ms > up_to_ms and kind != UNORDERED_KIND:
                 return
             seq = 0
             if (wanted is None or kind in wanted) and after_ms < t_event_ms <= up_to_ms and (worth is None or worth(kind, line)):
                 seq, left = _seq(line), _LEFT.search(line, head.end())
                 if left is not None:
-                    group.append(Line(kind.decode("ascii"), t_event_ms, seq, line[:-1]))
+                    group.append(JournalLine(kind.decode("ascii"), t_event_ms, seq, line[:-1]))
                     due = seq + int(left[1])
             if group and (seq or _seq(line)) >= due:
                 yield from group
@@ -93,12 +93,12 @@ def lines(
 
 
 def _seq(line: bytes) -> int:
-    """The number of a record."""
+    """The sequence number of a record."""
     return int(line[SEQ : line.index(b",", SEQ)])
 
 
 def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
-    """The desk's last `mark` at or before an instant (None: the last one there is); None before the first."""
+    """The desk's last `mark` at or before an instant (None: the very last); None before the first."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -113,18 +113,18 @@ def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
 
 
 def first_mark(path: Path) -> Event | None:
-    """The mark the desk began with; None before it began."""
+    """The desk's first mark; None before it started."""
     return next(between(path, -1, FAR_MS, {"mark"}), None)
 
 
-def beginning(path: Path) -> Mapping[str, Any]:
-    """What the desk's first configuration event says of its start: instruments, timeframe_ms, source ...; empty before."""
+def start_of(path: Path) -> Mapping[str, Any]:
+    """The `start` of the desk's first config event: instruments, timeframe_ms, source ...; empty before it."""
     first = next(between(path, -1, FAR_MS, {"config"}), None)
     return {} if first is None else dict(first.body.get("start") or {})
 
 
 def desk_ms(home: Path) -> int | None:
-    """Desk time of a home: the close of the last bar that was decided on, UTC ms; None when there was none."""
+    """Desk time of a home: the close of the last decided bar, UTC ms; None when there is none."""
     mark = mark_at(journal_of(home))
     return None if mark is None else mark.t_event_ms
 
@@ -141,7 +141,7 @@ def first_after(file: BinaryIO, ms: int) -> int:
         while at < high:
             line = file.readline()
             head = _HEAD.match(line)
-            if head is None or head[1] != FREE:
+            if head is None or head[1] != UNORDERED_KIND:
                 break
             at, head = file.tell(), None
         if head is not None and int(head[2]) <= ms:

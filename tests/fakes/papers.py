@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.home.home import Home
-from engine.control.config import active, checked, row_of
+from engine.control.config import active, row_of, validated
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
 from engine.live import config_event
@@ -90,7 +90,7 @@ def reconfigured(home: Home, name: str, **changes: Any) -> int:
     version, config = active(home.engine)
     sleeve = config.sleeve(name)
     paused = changes.pop("paused", sleeve.paused)
-    new = checked(config.having(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
+    new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
     with db.write(home.engine) as session:
         session.add(row_of(version + 1, new, WALL_MS, {"name": "ann"}, "a test"))
         session.flush()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from engine.store.runs import Runs, digest
+from engine.store.runs import Runs, sha256_of_json
 
 DAY = 86_400_000
 START = 1_704_067_200_000  # 2024-01-01
@@ -47,9 +47,9 @@ def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **mor
         "leaks": None,
         "notes": [],
         "journal_hash": "cd" * 32,
-        "config_hash": digest(args),
+        "config_hash": sha256_of_json(args),
         "code": {"core": "x"},
-        "cache_key": digest([args, list(map(float, daily))]),
+        "cache_key": sha256_of_json([args, list(map(float, daily))]),
     } | more
     trips = pl.DataFrame(
         {

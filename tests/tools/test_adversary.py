@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel, col, func, select, update
 
-from engine.control.config import DeskConfig, SleeveConfig, active, checked, write_first
-from engine.control.proposals import listed
+from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
+from engine.control.proposals import list_proposals
 from engine.store.db import write
 from engine.store.journal import verify
-from engine.store.tables import Job, Note
+from engine.store.tables import InboxNote, Job
 from tests.tools.desk_journal import END, write_desk
 from tests.tools.stored_runs import keep_run
 from tools.catalog import TOOLS, call
@@ -121,7 +121,7 @@ def home(make_ctx: Any, db: Any) -> Path:
     sleeves = [
         SleeveConfig(name=f"trend-{s.lower()}", strategy="trend", venue="binance", symbol=f"{s}-USDT") for s in ("BTC", "ETH")
     ]
-    write_first(db, checked(DeskConfig(sleeves=tuple(sleeves))), 0, "test")
+    write_first(db, validated(DeskConfig(sleeves=tuple(sleeves))), 0, "test")
     root = make_ctx("operator").home
     write_desk(root)
     (root / "desk.toml").write_text("[limits]\ndrawdown_frac_max = 0.15\n")
@@ -240,7 +240,7 @@ def end_open_jobs(db: Any, rng: random.Random) -> None:
 
 def hold(home: Path, db: Any) -> None:
     """What must be true of proposals, notes, jobs and the journal after anything."""
-    rows = listed(db, 0, limit=10_000)
+    rows = list_proposals(db, 0, limit=10_000)
     assert {row.state for row in rows} <= {"pending", "superseded"}
     pending = [row.sleeve for row in rows if row.state == "pending"]
     assert len(pending) == len(set(pending))
@@ -253,7 +253,7 @@ def hold(home: Path, db: Any) -> None:
         if requester["role"] == "operator":
             assert row.direction == "tightens"
     with Session(db) as session:
-        assert session.exec(select(func.count()).select_from(Note)).one() <= NOTES_DAY_MAX
+        assert session.exec(select(func.count()).select_from(InboxNote)).one() <= NOTES_DAY_MAX
         open_jobs = select(func.count()).select_from(Job).where(col(Job.state).in_(("queued", "running")))
         assert session.exec(open_jobs).one() <= JOBS_MAX
 

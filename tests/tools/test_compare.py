@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.config import DeskConfig, SleeveConfig, checked, write_first
+from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from tests.tools.stored_runs import keep_run
 from tools.catalog import call
 from tools.common.contract import JobView
@@ -23,7 +23,7 @@ def returns(mean: float, seed: int = 1) -> list[float]:
 def desk(make_ctx: Any, db: Any) -> Callable[..., Any]:
     """A desk with one live sleeve; jobs end at once with the daily returns that `by` gives for the params."""
     sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT", params={"stop_atr": 2.0})
-    write_first(db, checked(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
 
     def make(by: Callable[[Mapping[str, Any]], list[float]], role: str = "developer", **more: Any) -> Any:
         ctx = make_ctx(role)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.control import halt
-from engine.control.config import DeskConfig, SleeveConfig, checked, write_first
+from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from engine.store.journal import Journal
 from engine.watch.health import checks, holder
 from tests.tools.desk_journal import DAY, END, START, mark, write_desk
@@ -20,7 +20,7 @@ from tools.catalog import call
 def ctx(make_ctx: Any, db: Any) -> Any:
     """A desk that has walked two days."""
     sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
-    write_first(db, checked(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
     made = make_ctx("operator", desk_ms=END)
     write_desk(made.home)
     return made
@@ -160,7 +160,7 @@ def test_a_running_worker_is_seen_without_touching_its_lock(ctx: Any) -> None:
     beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 1000, "phase": "waiting", "note": "the bars end here"}))
     assert "waiting: the bars end here" in str(call(ctx, "health", {}).table)
     beat.write_text(json.dumps({"wall_ms": ctx.now_ms - 40_000, "phase": "running"}))
-    assert "nothing for 40 s" in call(ctx, "health", {}).text
+    assert "no heartbeat for 40 s" in call(ctx, "health", {}).text
     beat.write_text("not json")
     assert "worker" in call(ctx, "health", {}).data["wrong"]
     journal.close()

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.config import DeskConfig, SleeveConfig, active, checked, write_first
-from engine.control.proposals import listed
+from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
+from engine.control.proposals import list_proposals
 from tests.tools.stored_runs import keep_run
 from tools.catalog import call
 from tools.common.contract import JobView
@@ -17,7 +17,7 @@ from tools.common.contract import JobView
 def desk(make_ctx: Any, db: Any) -> Callable[..., Any]:
     """A desk with one live trend sleeve, and jobs whose runs move by the stop."""
     sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
-    write_first(db, checked(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
 
     def make(role: str = "developer", mean: float = 0.0, turn: str = "u1", **more: Any) -> Any:
         ctx = make_ctx(role, turn=turn)
@@ -44,7 +44,7 @@ def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
     before = active(db)
     result = call(desk(), "propose_config", wish())
     assert result.status == "ok"
-    (row,) = listed(db, 0)
+    (row,) = list_proposals(db, 0)
     assert (row.state, row.direction, row.base_version) == ("pending", "loosens", 1)
     assert "cannot be told apart" in result.text
     assert "loosens" in result.text
@@ -65,7 +65,7 @@ def test_a_newer_proposal_supersedes(desk: Any, db: Any) -> None:
     """A model holds at most one pending proposal a sleeve."""
     call(desk(turn="u1"), "propose_config", wish(value=3))
     call(desk(turn="u2"), "propose_config", wish(value=4))
-    assert sorted(row.state for row in listed(db, 0)) == ["pending", "superseded"]
+    assert sorted(row.state for row in list_proposals(db, 0)) == ["pending", "superseded"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_refused_starts_no_run(desk: Any, db: Any, args: dict[str, Any],
     assert result.status in ("refused", "failed")
     assert word in result.text
     assert ctx.jobs.asked == []
-    assert listed(db, 0) == []
+    assert list_proposals(db, 0) == []
 
 
 def test_no_proposal_without_its_evidence(desk: Any, db: Any) -> None:
@@ -104,7 +104,7 @@ def test_no_proposal_without_its_evidence(desk: Any, db: Any) -> None:
     ctx.jobs.ends = lambda job, _args: JobView(job, "failed", 0.1, None, "missing funding")
     assert "missing funding" in call(ctx, "propose_config", wish()).text
     assert call(desk(leaks={"clean": False, "text": "leaks at bar 9"}), "propose_config", wish()).status == "refused"
-    assert listed(db, 0) == []
+    assert list_proposals(db, 0) == []
 
 
 def test_a_tightening_tightens_or_is_refused(desk: Any, db: Any) -> None:
@@ -114,7 +114,7 @@ def test_a_tightening_tightens_or_is_refused(desk: Any, db: Any) -> None:
         assert result.status in ("refused", "failed")
     result = call(desk("operator"), "propose_tightening", wish("leverage_max", 1))
     assert result.status == "ok"
-    assert [row.direction for row in listed(db, 0)] == ["tightens"]
+    assert [row.direction for row in list_proposals(db, 0)] == ["tightens"]
 
 
 def test_a_pause_needs_no_evidence(desk: Any, db: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_pause_needs_no_evidence(desk: Any, db: Any) -> None:
     result = call(ctx, "propose_pause", {"sleeve": "trend-btc", "rationale": "feed looks odd"})
     assert result.status == "ok"
     assert ctx.jobs.asked == []
-    (row,) = listed(db, 0)
+    (row,) = list_proposals(db, 0)
     assert (row.kind, row.direction, row.state) == ("pause", "tightens", "pending")
 
 

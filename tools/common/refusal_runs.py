@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.clock import utc
 from engine.store.chain import Event
-from engine.watch.window import Line
+from engine.watch.window import JournalLine
 from tools.common.event_text import kind_of, told
 
 # keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
@@ -25,7 +25,7 @@ class Stretch:
     """One event, or the same refusal of a sleeve at `count` bars, the last of them `last`."""
 
     first: Event
-    last: Line
+    last: JournalLine
     count: int = 1
 
     @property
@@ -51,7 +51,7 @@ def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
     return worth
 
 
-def stretches(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[Stretch]:
+def stretches(lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[Stretch]:
     """What of `lines` is of the wanted kinds, of the sleeve (None: of any) and has the text in it (None: any), oldest first.
 
     A stretch is complete only when all of them have been read.
@@ -71,7 +71,7 @@ def stretches(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, 
         yield stretch
 
 
-def _refusal(line: Line) -> tuple[bytes, ...]:
+def _refusal(line: JournalLine) -> tuple[bytes, ...]:
     """Rule, signal and sleeve of a refused decision as they are written; empty for anything else."""
     if line.kind != "decision" or b'"action":"refused"' not in line.text:
         return ()

@@ -13,7 +13,7 @@ from app.home.home import Home, open_home
 from app.people.identity import add_person, by_slack
 from engine.errors import BadInput, Refused
 from engine.store.journal import read
-from engine.watch.incidents import Manners, settle
+from engine.watch.alert_rows import AlertPolicy, apply_findings
 from engine.watch.observation import Finding
 
 NOW = 1_760_000_000_000
@@ -28,7 +28,7 @@ def home(own_home: Path) -> Home:
         Finding("bars", "bars", "page", hostile, "BTC", NOW, "look"),
         Finding("n", "proposal", "note", "old", "x", NOW, "ask"),
     ]
-    settle(found.engine, findings, frozenset(), NOW, Manners(), ["slack"])
+    apply_findings(found.engine, findings, frozenset(), NOW, AlertPolicy(), ["slack"])
     return found
 
 

@@ -140,14 +140,14 @@ BAD = {
     "bounds": ((*ASK, "--set", "leverage_max=50"), "allowed is 0.1 to 10"),
     "no value": ((*ASK, "--set", "stop_atr"), "as in --set stop_atr=3"),
     "twice": ((*ASK, "--set", "stop_atr=1", "--set", "stop_atr=2"), "twice"),
-    "dates": ((*ASK, "--from", "2025-02-01", "--to", "2025-01-01"), "ends before it begins"),
-    "no bars": ((*ASK, "--from", "2027"), "there is 2025-01-01"),
+    "dates": ((*ASK, "--from", "2025-02-01", "--to", "2025-01-01"), "reversed dates"),
+    "no bars": ((*ASK, "--from", "2027"), "available: 2025-01-01"),
     "fills": ((*ASK, "--fills", "best"), "use pessimistic, optimistic, reference"),
     "funding": ((*ASK, "--funding", "free"), "use recorded, none, or assume=BPS"),
     "run": (("rerun", "r-20250101-00000000"), "see nightdesk runs list"),
-    "run id": (("runs", "show", "../../etc"), "no run id"),
-    "trip": (("journal", "explain", "r-20250101-00000000/t1"), "there is no run"),
-    "time": (("journal", "explain", "--sleeve", "x", "--at", "soon"), "is no date"),
+    "run id": (("runs", "show", "../../etc"), "not a valid run id"),
+    "trip": (("journal", "explain", "r-20250101-00000000/t1"), "no run r-20250101-00000000"),
+    "time": (("journal", "explain", "--sleeve", "x", "--at", "soon"), "not a valid date"),
 }
 
 
@@ -222,7 +222,7 @@ def test_explain_a_round_trip_and_a_close(cli):
         assert word in text
     code, _, err = cli("journal", "explain", f"{run_id}/t9999")
     assert code == 1
-    assert "it has t1 to t" in err
+    assert "available: t1 to t" in err
 
 
 def test_explain_a_close_without_a_trade(cli, own_home):

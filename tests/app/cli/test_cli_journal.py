@@ -14,7 +14,7 @@ import pytest
 from app.cli import main
 from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
-from engine.sim.request import Request, Spec, plan
+from engine.sim.request import Request, SleeveRequest, plan
 from engine.store.journal import read
 from engine.watch.window import mark_at
 from tests.fakes import recordings
@@ -81,7 +81,7 @@ def test_paper_desk_and_backtest_fill_alike_to_the_bit(walked):
     config = events(walked, "config")[0].body
     first_ms = config["start"]["first_ms"]
     specs = tuple(
-        Spec(s, f"{c}-USDT", name=n)
+        SleeveRequest(s, f"{c}-USDT", name=n)
         for n, s, c in (("btc-trend", "trend", "BTC"), ("eth-trend", "trend", "ETH"), ("sol-reversion", "reversion", "SOL"))
     )
     run = simulate(plan(Request(specs, from_ms=first_ms), Catalog([(walked / "data", "recorded")])))

@@ -173,7 +173,7 @@ def test_an_expired_proposal_exits_1_with_one_line(home: Home) -> None:
     process = _start(home, "proposals", "approve", "prop-1", "--as", "ann", "--json")
     output, complaint = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert complaint == "nightdesk: prop-1 is expired: nobody decided in time - ask for a new proposal\n"
+    assert complaint == "nightdesk: prop-1 is expired: not decided in time - ask for a new proposal\n"
     assert json.loads(output)["error"]["kind"] == "Refused"
     assert "expired at" in _call("proposals", "show", "1")
 

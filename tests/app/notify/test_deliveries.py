@@ -18,7 +18,7 @@ from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.tables import Delivery, Handover
-from engine.watch.incidents import deliveries_of, listed
+from engine.watch.alert_rows import deliveries_of, list_alerts
 from engine.watch.window import mark_at
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 from tests.fakes.slack_desks import connected, proposed, slack_home
@@ -54,7 +54,7 @@ class Bench:
                 self.beat()
             if n % every == 0:
                 for change in self.watch.check():
-                    (row,) = [row for row in listed(self.home.engine) if row.id == change.alert]
+                    (row,) = [row for row in list_alerts(self.home.engine) if row.id == change.alert]
                     found.append((row.severity, change.step))
                 self.watch.deliver()
         return found
@@ -104,12 +104,12 @@ def held(bench: Bench) -> tuple[str, Event]:
 
 def kinds_open(bench: Bench) -> set[str]:
     """Kinds of the alerts that are open."""
-    return {row.kind for row in listed(bench.home.engine, "open")}
+    return {row.kind for row in list_alerts(bench.home.engine, "open")}
 
 
 def newest(bench: Bench, kind: str) -> str:
     """Id of the newest alert of a kind."""
-    return next(row.id for row in listed(bench.home.engine) if row.kind == kind)
+    return next(row.id for row in list_alerts(bench.home.engine) if row.kind == kind)
 
 
 def pages(found: list[tuple[str, str]]) -> list[str]:
@@ -130,7 +130,7 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
     found = bench.pass_time(30 * 96, every=9)
     assert not bench.loop.replaying
     assert pages(found) == []
-    assert {row.kind for row in listed(bench.home.engine, None, 500)} <= {"breaker", "refused"}
+    assert {row.kind for row in list_alerts(bench.home.engine, None, 500)} <= {"breaker", "refused"}
     bench.loop.journal.close()
 
 
@@ -226,7 +226,7 @@ def test_a_changed_journal_is_a_page(bench: Bench) -> None:
     at = data.index(b'"equity":', len(data) // 2) + 9
     data[at] = ord("9") if data[at] != ord("9") else ord("8")
     bench.home.desk_journal.write_bytes(data)
-    bench.watch.lookout.walk(bench.now_ms)
+    bench.watch.observer.verify_journals(bench.now_ms)
     assert pages(bench.pass_time(4, bars=False)) == ["opened"]
     assert "journal" in kinds_open(bench)
 
@@ -234,15 +234,15 @@ def test_a_changed_journal_is_a_page(bench: Bench) -> None:
 def test_a_changed_journal_is_seen_between_two_whole_walks(bench: Bench) -> None:
     """Walked whole, then a byte far before the end changes: the next hour's look compares the bytes and names the line."""
     bench.loop.journal.sync()
-    bench.watch.lookout.walk(bench.now_ms)
-    assert bench.watch.lookout.verified.state == "ok"
+    bench.watch.observer.verify_journals(bench.now_ms)
+    assert bench.watch.observer.verified.state == "ok"
     data = bytearray(bench.home.desk_journal.read_bytes())
     at = data.index(b'"equity":', len(data) // 3) + 9
     data[at] = ord("9") if data[at] != ord("9") else ord("8")
     bench.home.desk_journal.write_bytes(data)
-    bench.watch.lookout.walk(bench.now_ms + 3_600_000)
-    assert bench.watch.lookout.verified.state == "bad"
-    assert "its hash does not fit" in bench.watch.lookout.verified.text
+    bench.watch.observer.verify_journals(bench.now_ms + 3_600_000)
+    assert bench.watch.observer.verified.state == "bad"
+    assert "its hash does not fit" in bench.watch.observer.verified.text
 
 
 def test_a_halt_and_an_expired_proposal_are_told_without_waking(bench: Bench) -> None:
@@ -285,7 +285,7 @@ def test_a_sink_that_fails_is_asked_a_bounded_number_of_times_and_it_shows(bench
     bench.pass_time(700, bars=False)
     (first, *_) = deliveries_of(bench.home.engine, newest(bench, "bars"))
     assert (first.state, first.attempts, first.error) == ("failed", 8, "chat.postMessage: timeout")
-    (lost,) = [row for row in listed(bench.home.engine, "open") if row.kind == "delivery"]
+    (lost,) = [row for row in list_alerts(bench.home.engine, "open") if row.kind == "delivery"]
     assert deliveries_of(bench.home.engine, lost.id) == []
     sink.fault = None
     bench.pass_time(1_000, bars=False)
@@ -331,8 +331,8 @@ def test_the_handover_is_made_once_a_day_and_anchors_both_journals(bench: Bench,
     bench.pass_time(200)
     proposed(bench.home)
     bench.loop.journal.sync()
-    assert bench.watch.submit_pending()
-    assert not bench.watch.submit_pending()
+    assert bench.watch.hand_over()
+    assert not bench.watch.hand_over()
     with db.read(bench.home.engine) as session:
         (row,) = session.exec(select(Handover)).all()
     body = json.loads(row.body)
@@ -369,7 +369,7 @@ def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, 
         server.limited, server.slow_s, server.down = 2 * (fault == "limited"), 2.0 * (fault == "slow"), fault == "down"
         watch = Schedules(home, [connected(home, server)])
         looked, enough = [0], threading.Event()
-        look = watch.lookout.look
+        look = watch.observer.observe
 
         def counted(now_ms: int) -> Any:
             looked[0] += 1
@@ -377,7 +377,7 @@ def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, 
                 enough.set()
             return look(now_ms)
 
-        watch.lookout.look = counted
+        watch.observer.observe = counted
         watch.start()
         watch.died("worker", -9)
         try:

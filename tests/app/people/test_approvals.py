@@ -19,7 +19,7 @@ from engine.control import halt, proposals
 from engine.control.config import active, version_of, versions
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
-from engine.store.anchors import anchored
+from engine.store.anchors import anchor_claims
 from engine.store.journal import Event, Journal, read, verify
 from engine.store.tables import Active, ConfigVersion, Proposal
 
@@ -64,7 +64,9 @@ def test_approval_makes_the_next_version_and_points_to_it(home: Home) -> None:
     version, config = active(home.engine)
     assert (done.state, done.version, version) == ("applied", 2, 2)
     before = version_of(home.engine, 1)
-    assert config == before.having(before.sleeves[0].model_copy(update={"params": {**before.sleeves[0].params, "stop_atr": 3.0}}))
+    assert config == before.with_sleeve(
+        before.sleeves[0].model_copy(update={"params": {**before.sleeves[0].params, "stop_atr": 3.0}})
+    )
     made = versions(home.engine)[1]
     assert (made.proposal_id, json.loads(made.made_by)["name"], made.created_ms) == ("prop-1", "ann", NOW + 5)
     stored = proposals.get(home.engine, row.id)
@@ -97,7 +99,7 @@ def test_the_people_journal_names_who_decided_what(home: Home) -> None:
     assert decision.body["diff"]["changes"][0]["value"] == 3.0
     assert decision.body["actor"] == {"name": "ann", "assurance": "claimed", "os_user": "tester", "channel": "cli"}
     assert (decision.body["version"], decision.body["direction"]) == (2, "loosens")
-    claims = anchored(home.engine, "people")
+    claims = anchor_claims(home.engine, "people")
     assert claims[0].seq == 2
     assert verify(home.people_journal, claims).ok
 
@@ -207,7 +209,7 @@ def test_a_forged_direction_is_noticed(home: Home) -> None:
 def test_nobody_cannot_approve(home: Home) -> None:
     """A decision has a name."""
     row = _propose(home, {"stop_atr": 3.0})
-    with pytest.raises(Refused, match="nobody was named"):
+    with pytest.raises(Refused, match="no name given"):
         approvals.approve(home, row.id, row.diff_sha256, ANN._replace(name=" "), NOW)
     assert proposals.get(home.engine, row.id).state == "pending"
 
@@ -330,7 +332,7 @@ def test_two_processes_approve_at_once_and_exactly_one_succeeds(home: Home) -> N
         queue.put(None)
         racer.join(60)
     assert [v.version for v in versions(home.engine)] == list(range(1, 32))
-    assert verify(home.people_journal, anchored(home.engine, "people")).ok
+    assert verify(home.people_journal, anchor_claims(home.engine, "people")).ok
     applied = [d["version"] for d in _decisions(home) if d["outcome"] == "applied"]
     assert applied == list(range(2, 32))
 
@@ -375,4 +377,4 @@ def test_killed_anywhere_an_approval_is_whole_or_absent(home: Home, at: int) -> 
         approvals.settle(home, NOW)
     assert active(home.engine)[0] == 2
     assert [d["version"] for d in _decisions(home) if d["outcome"] == "applied"] == [2]
-    assert verify(home.people_journal, anchored(home.engine, "people")).ok
+    assert verify(home.people_journal, anchor_claims(home.engine, "people")).ok

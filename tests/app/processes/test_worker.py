@@ -103,7 +103,7 @@ def test_a_second_worker_is_refused_in_one_line(furnished_home: Path) -> None:
     code, said = ended(started(furnished_home))
     assert code == 1
     assert len(said.strip().splitlines()) == 1
-    assert "one worker a home" in said
+    assert "one worker per home" in said
     assert first.poll() is None
     first.send_signal(signal.SIGTERM)
     assert ended(first) == (0, "")
@@ -202,9 +202,9 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
     home = open_home(WALL_MS)
     events = list(read(home.desk_journal))
     assert events[-1].kind == "snapshot"
-    from engine.store.anchors import anchored
+    from engine.store.anchors import anchor_claims
 
-    assert anchored(home.engine, "desk")[0].seq == events[-1].seq
+    assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
     count = fold(home.desk_journal).count
     process = started(furnished_home, "--bars-per-second", "50")
     assert phase(furnished_home, process, "running")["bars"] >= count
@@ -221,7 +221,7 @@ def test_a_journal_that_lost_its_end_is_not_gone_on_with(furnished_home: Path) -
     path.write_bytes(b"".join(lines[: groups[-40] + 1]))
     code, said = ended(started(furnished_home, "--stop-at-end"))
     assert code == 1
-    assert "the database has seen" in said
+    assert "the database recorded" in said
     assert len(said.strip().splitlines()) == 1
 
 

@@ -20,7 +20,7 @@ from engine.control import halt
 from engine.control.config import active_version
 from engine.control.proposals import get
 from engine.store.journal import read
-from engine.watch.incidents import deliveries_of
+from engine.watch.alert_rows import deliveries_of
 from tests.fakes.slack_desks import ANN, BOB, EVE, now_ms, proposed, value_of
 from tests.fakes.slack_server import APP, BOT, CHANNEL, SECRET, TEAM, SlackServer
 

@@ -51,12 +51,12 @@ def test_a_refused_acknowledgement_is_told_at_its_alert(fake: Fake, monkeypatch:
     """Somebody was faster: the reason stands there, nothing is lost."""
     import tests.app.ui.fake_api as shapes
 
-    over = (409, {"error": {"kind": "Refused", "what": "al-7 is over already", "hint": ""}})
+    over = (409, {"error": {"kind": "Refused", "what": "al-7 is already resolved", "hint": ""}})
     monkeypatch.setitem(shapes.ROUTES, ("POST", r"/api/alerts/([\w-]+)/ack"), lambda f, q, b, i: over)
     fake.alerts = [alert("al-7")]
     at = page(tab="desk", view="alerts")
     at.button(key="ack_al-7").click().run()
-    assert "al-7 is over already" in bare(said(at))
+    assert "al-7 is already resolved" in bare(said(at))
 
 
 def test_recovery_is_shown(fake: Fake) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, SleeveConfig, checked, write_first
+from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 
 NOW = 1_700_000_000_000
 
@@ -16,7 +16,7 @@ NOW = 1_700_000_000_000
 @pytest.fixture
 def two_sleeves() -> DeskConfig:
     """A trend and a reversion sleeve with default parameters."""
-    return checked(
+    return validated(
         DeskConfig(
             sleeves=(
                 SleeveConfig(name="btc", strategy="trend", venue="synthetic", symbol="BTC-USDT"),

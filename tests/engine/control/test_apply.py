@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import Session, col, update
 
 from engine.control import proposals
 from engine.control.apply import apply
 from engine.control.config import active, versions
 from engine.errors import Refused
 from engine.store import db
-from engine.store.tables import Halt
+from engine.store.tables import Active, ConfigVersion, Halt, Proposal
 
 NOW = 1_700_000_000_000
 WHO = {"role": "operator", "thread": "", "person": "ann"}
@@ -87,6 +88,49 @@ def test_many_proposals_of_one_sleeve_at_once(desk: Engine, home: Path) -> None:
     """Created by four threads: four numbers, one of them pending."""
     outcomes = _race([lambda: _switch(desk, home, "btc", True)] * 4)
     assert outcomes == ["applied"] * 4
-    states = sorted(row.state for row in proposals.listed(desk, NOW))
+    states = sorted(row.state for row in proposals.list_proposals(desk, NOW))
     assert states == ["pending", "superseded", "superseded", "superseded"]
-    assert {row.id for row in proposals.listed(desk, NOW)} == {"prop-1", "prop-2", "prop-3", "prop-4"}
+    assert {row.id for row in proposals.list_proposals(desk, NOW)} == {"prop-1", "prop-2", "prop-3", "prop-4"}
+
+
+def _expire(session: Session, row: Proposal) -> None:
+    session.exec(update(Proposal).where(col(Proposal.id) == row.id).values(expires_ms=NOW))
+
+
+def _move_base(session: Session, row: Proposal) -> None:
+    body = session.get(ConfigVersion, row.base_version)
+    assert body is not None
+    session.add(ConfigVersion(version=2, sha256=body.sha256, body=body.body, created_ms=NOW))
+    session.flush()
+    session.exec(update(Active).values(version=2))
+
+
+def _change_hash(session: Session, row: Proposal) -> None:
+    session.exec(update(Proposal).where(col(Proposal.id) == row.id).values(diff_sha256="0" * 64))
+
+
+def _decide(session: Session, row: Proposal) -> None:
+    session.exec(update(Proposal).where(col(Proposal.id) == row.id).values(state="rejected"))
+
+
+@pytest.mark.parametrize("change", [_expire, _move_base, _change_hash, _decide])
+def test_the_claim_alone_refuses(
+    desk: Engine, home: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Session, Proposal], None]
+) -> None:
+    """Without the checks before it, the UPDATE's own WHERE refuses what expired, has another base or diff, or is decided."""
+    monkeypatch.setattr("engine.control.apply._check_applicable", lambda *_args: None)
+    row = _switch(desk, home, "btc", True)
+    with db.write(desk) as session:
+        change(session, row)
+    before, stored = active(desk), len(versions(desk))
+    with pytest.raises(Refused, match="cannot be applied"):
+        apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)
+    assert (active(desk), len(versions(desk))) == (before, stored)
+    assert proposals.get(desk, row.id).state != "applied"
+
+
+def test_the_claim_takes_what_fits(desk: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same call without a change is applied: the refusals above are the WHERE's, not the set-up's."""
+    monkeypatch.setattr("engine.control.apply._check_applicable", lambda *_args: None)
+    row = _switch(desk, home, "btc", True)
+    assert apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW).version == 2

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.config import SleeveConfig, with_params
-from engine.control.direction import Worst, direction, number, worst
+from engine.control.direction import WorstCase, direction, finite_number, worst_case
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from engine.strategies import trend
@@ -57,7 +57,6 @@ def test_known_changes(changes: dict[str, object], label: str) -> None:
     """What people ask for every day, alone and mixed."""
     found = direction(_sleeve(), _sleeve(**changes), trend.Params, HARD)
     assert found.label == label, found
-    assert found.in_effect == ("loosens" if label in {"loosens", "unknown"} else label)
 
 
 def test_pausing_tightens_and_going_on_loosens() -> None:
@@ -66,7 +65,7 @@ def test_pausing_tightens_and_going_on_loosens() -> None:
     assert _of(running, paused) == "tightens"
     assert _of(paused, running) == "loosens"
     assert _of(paused, _sleeve(leverage_max=1.0)) == "loosens"
-    assert worst(paused, HARD) == Worst(0.0, 0.0, 0.0)
+    assert worst_case(paused, HARD) == WorstCase(0.0, 0.0, 0.0)
 
 
 def test_a_pause_does_not_hide_a_loosening() -> None:
@@ -91,10 +90,10 @@ def test_other_places_and_sides() -> None:
 
 def test_worst_case_before_and_after() -> None:
     """Risk counts every layer; the hard limits cap what parameters ask for."""
-    assert worst(_sleeve(), HARD) == Worst(0.02, 1.5, 3.0)
-    assert worst(_sleeve(layers_max=5, leverage_max=1.0), HARD) == Worst(0.1, 1.0, 1.0)
-    assert worst(_sleeve(leverage_max=10.0), HardLimits(leverage_max=2.0)).leverage == 2.0
-    assert worst(_sleeve(fixed_qty=1.0), HARD).risk_frac is None
+    assert worst_case(_sleeve(), HARD) == WorstCase(0.02, 1.5, 3.0)
+    assert worst_case(_sleeve(layers_max=5, leverage_max=1.0), HARD) == WorstCase(0.1, 1.0, 1.0)
+    assert worst_case(_sleeve(leverage_max=10.0), HardLimits(leverage_max=2.0)).leverage == 2.0
+    assert worst_case(_sleeve(fixed_qty=1.0), HARD).risk_frac is None
 
 
 class Lying(StrategyParams):
@@ -134,7 +133,7 @@ def test_a_loosening_is_never_called_tightening(wild: dict[str, object]) -> None
     new = old.model_copy(update={"params": {**old.params, **wild}})
     label = _of(old, new)
     for key, value in wild.items():
-        was, will = number(old.params.get(key)), number(value)
+        was, will = finite_number(old.params.get(key)), finite_number(value)
         if key not in FIELDS or will is None:
             assert label in {"unknown", "loosens"}
         elif (key in UP and will > was) or (key in DOWN and will < was):
@@ -157,7 +156,7 @@ def test_going_back_is_never_tightening_both_ways(data: st.DataObject) -> None:
     except BadInput:
         return
     there, back = direction(old, new, trend.Params, HARD), direction(new, old, trend.Params, HARD)
-    assert not (there.in_effect == "tightens" and back.in_effect == "tightens")
+    assert not (there.label == "tightens" and back.label == "tightens")
     if there.label == "tightens":
         assert all(a is None or b <= a for a, b in zip(there.before, there.after, strict=True))
 
@@ -165,4 +164,4 @@ def test_going_back_is_never_tightening_both_ways(data: st.DataObject) -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, "nan", "inf", "", "x", None, True, [1], "1e999", 10**400])
 def test_what_is_no_finite_number_is_none(value: object) -> None:
     """Nothing odd becomes a number by accident."""
-    assert number(value) is None
+    assert finite_number(value) is None

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.control import proposals
-from engine.control.config import DeskConfig, active, digest, version_of, write_first
+from engine.control.config import DeskConfig, active, sha256_of_text, version_of, write_first
 from engine.control.draft import draft
 from engine.errors import BadInput, DataError, Refused
 from engine.store import db as database
@@ -36,7 +36,7 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
     assert value["exposure"]["after"]["leverage"] == 2.5
     assert (value["requester"], value["rationale"]) == (WHO, "because")
     assert [e["role"] for e in value["evidence"]] == ["base", "changed"]
-    assert digest(row.diff) == row.diff_sha256
+    assert sha256_of_text(row.diff) == row.diff_sha256
     assert active(desk)[0] == 1
 
 
@@ -61,9 +61,9 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
         ({"stop_atr": "2.0"}, Refused, "nothing would change"),
         ({}, BadInput, "0 changes"),
         ([{"key": "stop_atr", "value": 3}, {"key": "stop_atr", "value": 4}], BadInput, "given twice"),
-        ([{"key": None, "value": 3}], BadInput, "no parameter name"),
-        ([{"value": 3}], BadInput, "no parameter name"),
-        ({"paused": "perhaps"}, BadInput, "neither true nor false"),
+        ([{"key": None, "value": 3}], BadInput, "not a valid parameter name"),
+        ([{"value": 3}], BadInput, "not a valid parameter name"),
+        ({"paused": "perhaps"}, BadInput, "is not a boolean"),
         ({"fast_bars": 300}, BadInput, "must be below slow_bars"),
     ],
 )
@@ -74,7 +74,7 @@ def test_what_is_refused_at_creation(
     write_first(sqlite, two_sleeves, NOW, "test")
     with pytest.raises(error, match=words):
         _create(sqlite, home, changes, [])
-    assert proposals.listed(sqlite, NOW) == []
+    assert proposals.list_proposals(sqlite, NOW) == []
 
 
 def test_hard_limits_of_desk_toml_stand_above_the_bounds(desk: Engine, home: Path, evidence: Evidence) -> None:
@@ -91,7 +91,7 @@ def test_hard_limits_of_desk_toml_stand_above_the_bounds(desk: Engine, home: Pat
 
 def test_unknown_sleeves_are_told(desk: Engine, home: Path) -> None:
     """With the list of those there are."""
-    with pytest.raises(BadInput, match=r"no sleeve 'doge' - there are btc, sol"):
+    with pytest.raises(BadInput, match=r"no sleeve 'doge' - available: btc, sol"):
         _create(desk, home, {"stop_atr": 3}, [], sleeve="doge")
 
 
@@ -102,10 +102,10 @@ def test_evidence_is_demanded_and_held_against_the_change(desk: Engine, home: Pa
         ([], "base run is missing"),
         (good[:1], "changed run is missing"),
         ([*good, good[1]], "changed run is missing"),
-        ([good[0], {"role": "changed", "run_id": "r-20231114-ffffffff"}], "there is no run"),
-        ([good[0], {"role": "changed", "run_id": "../../etc"}], "is no run id"),
-        ([good[0], {"role": "changed", "run_id": good[0]["run_id"]}], "its stop_atr is another"),
-        ([{"role": "base", "run_id": good[1]["run_id"]}, good[1]], "its stop_atr is another"),
+        ([good[0], {"role": "changed", "run_id": "r-20231114-ffffffff"}], "no run r-20231114-ffffffff"),
+        ([good[0], {"role": "changed", "run_id": "../../etc"}], "is not a valid run id"),
+        ([good[0], {"role": "changed", "run_id": good[0]["run_id"]}], "its stop_atr differs"),
+        ([{"role": "base", "run_id": good[1]["run_id"]}, good[1]], "its stop_atr differs"),
     ]:
         with pytest.raises((Refused, BadInput), match=words):
             _create(desk, home, {"stop_atr": 3.0}, bad)
@@ -128,14 +128,14 @@ def test_a_pause_needs_no_evidence_and_going_on_does(desk: Engine, home: Path, t
     with database.write(desk) as session:
         session.connection().execute(text("DELETE FROM active"))
         session.connection().execute(text("DELETE FROM config_versions"))
-    write_first(desk, two_sleeves.having(two_sleeves.sleeve("btc").model_copy(update={"paused": True})), NOW, "test")
+    write_first(desk, two_sleeves.with_sleeve(two_sleeves.sleeve("btc").model_copy(update={"paused": True})), NOW, "test")
     with pytest.raises(Refused, match="base run is missing"):
         _create(desk, home, {"paused": False}, [])
 
 
 def test_only_tightening_reaches_open_positions(desk: Engine, home: Path, evidence: Evidence) -> None:
     """apply_to_open is part of the approved diff, and refused for anything else."""
-    with pytest.raises(Refused, match="only what tightens"):
+    with pytest.raises(Refused, match="only a change that tightens"):
         _create(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}), apply_to_open=True)
     changes = {"leverage_max": 2.0}
     plain = _create(desk, home, changes, evidence(changes))
@@ -149,15 +149,15 @@ def test_a_newer_proposal_of_a_sleeve_supersedes_the_older(desk: Engine, home: P
     first = _create(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}))
     other = _create(desk, home, {"paused": True}, [], sleeve="sol")
     second = _create(desk, home, {"stop_atr": 4.0}, evidence({"stop_atr": 4.0}), now_ms=NOW + 1)
-    states = {row.id: row.state for row in proposals.listed(desk, NOW + 2)}
+    states = {row.id: row.state for row in proposals.list_proposals(desk, NOW + 2)}
     assert states == {first.id: "superseded", other.id: "pending", second.id: "pending"}
-    assert [row.id for row in proposals.listed(desk, NOW + 2)] == ["prop-3", "prop-2", "prop-1"]
+    assert [row.id for row in proposals.list_proposals(desk, NOW + 2)] == ["prop-3", "prop-2", "prop-1"]
 
 
 def test_time_runs_out_at_the_millisecond(desk: Engine, home: Path) -> None:
     """Pending until the last millisecond, expired from then on."""
     row = _create(desk, home, {"paused": True}, [], expires_in_ms=1000)
-    assert proposals.listed(desk, NOW + 999)[0].state == "pending"
+    assert proposals.list_proposals(desk, NOW + 999)[0].state == "pending"
     assert proposals.expire_due(desk, NOW + 1000) == 1
     assert proposals.get(desk, row.id).state == "expired"
 
@@ -175,7 +175,7 @@ def test_a_draft_can_be_had_before_the_evidence_runs(desk: Engine, home: Path) -
     made = draft(desk, home, "btc", {"stop_atr": "3"})
     assert made.new.params == {**made.old.params, "stop_atr": 3.0}
     assert made.direction.label == "loosens"
-    assert proposals.listed(desk, NOW) == []
+    assert proposals.list_proposals(desk, NOW) == []
 
 
 def test_a_version_changed_in_the_database_is_noticed(desk: Engine) -> None:
@@ -189,5 +189,5 @@ def test_a_version_changed_in_the_database_is_noticed(desk: Engine) -> None:
 
 def test_unknown_versions_are_told(desk: Engine) -> None:
     """With the last one there is."""
-    with pytest.raises(BadInput, match="no configuration version 7 - the last one is 1"):
+    with pytest.raises(BadInput, match="no configuration version 7 - the latest is 1"):
         version_of(desk, 7)

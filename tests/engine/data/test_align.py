@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.clock import timeframe_ms
-from engine.data.align import WAY_OUT, market_of
+from engine.data.align import FUNDING_HINT, market_of
 from engine.data.catalog import Catalog
 from engine.data.checks import refusals
 from engine.data.gaps import hole_spans
@@ -86,7 +86,7 @@ def test_no_rates_at_all_refuse_and_say_the_way_out() -> None:
     """Never a silent zero."""
     with pytest.raises(DataError, match=r"no funding rates for 2025-01-01 00:00Z .. 2025-01-01 23:45Z") as caught:
         one(bars(), None)
-    assert caught.value.hint == WAY_OUT
+    assert caught.value.hint == FUNDING_HINT
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,15 @@ def test_a_span_is_cut_and_what_is_not_there_is_said() -> None:
     market = one(bars(), rates(range(0, 25, 8)), from_ms=START + STEP, to_ms=START + 10 * STEP)
     assert market.close_ms.size == 9
     wide = one(bars(), rates(range(0, 25, 8)), from_ms=START - 10 * STEP, to_ms=START + 500 * STEP)
-    assert [note.split(",")[0] for note in wide.notes[:2]] == ["asked from 2024-12-31 21:30Z", "asked to 2025-01-06 05:00Z"]
+    assert [note.split(";")[0] for note in wide.notes[:2]] == [
+        "requested from 2024-12-31 21:30Z",
+        "requested to 2025-01-06 05:00Z",
+    ]
 
 
 def test_reversed_dates_and_an_empty_span_are_one_line() -> None:
     """BadInput for the slip, DataError for the absence."""
-    with pytest.raises(BadInput, match="ends before it begins"):
+    with pytest.raises(BadInput, match="reversed dates"):
         one(bars(), None, "none", from_ms=START + STEP, to_ms=START)
     with pytest.raises(DataError, match="no bars between 2026-01-01"):
         one(bars(), None, "none", from_ms=START + 365 * 24 * HOUR)
@@ -197,7 +200,7 @@ def test_reversed_dates_and_an_empty_span_are_one_line() -> None:
         (bars().with_columns(high=pl.col("low") - 1), "high is below low"),
         (bars().with_columns(close=pl.lit(float("nan"))), "not a number"),
         (bars().with_columns(ts=pl.col("ts") + 1000), "grid"),
-        (pl.concat([bars(), bars(3)]).sort("ts"), "stand twice"),
+        (pl.concat([bars(), bars(3)]).sort("ts"), "duplicate times"),
         (bars(400, skip=tuple(range(20, 400, 21))), "regular stride"),
     ],
 )
@@ -214,7 +217,7 @@ def test_an_unclean_funding_frame_is_refused() -> None:
 
 
 def test_recorded_sol_2025_pays_each_settlement_once(market_data: Path) -> None:
-    """467 settlements stand twice in the file; summed as they are they come to 2.06 times the truth."""
+    """467 settlements duplicate times in the file; summed as they are they come to 2.06 times the truth."""
     catalog = Catalog([(market_data, "recorded")])
     name, key = "binance:SOL-USDT:perp", ("binance", "SOL-USDT")
     frame = catalog.bars(catalog.find(*key, "15m"), START, START + 365 * 24 * HOUR)

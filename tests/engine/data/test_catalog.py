@@ -63,14 +63,14 @@ def test_a_tagged_file_is_never_taken_for_the_untagged_one(tmp_path: Path) -> No
 def test_a_missing_series_says_what_there_is(tmp_path: Path) -> None:
     """The message names the asked series and the nearest ones."""
     put(tmp_path, "binance_BTC-USDT_perp_1h.parquet", bars())
-    with pytest.raises(BadInput, match=r"no data for binance BTC-USDT perp 15m - there is binance BTC-USDT perp 1h"):
+    with pytest.raises(BadInput, match=r"no data for binance BTC-USDT perp 15m - available: binance BTC-USDT perp 1h"):
         Catalog([(tmp_path, "recorded")]).find("binance", "BTC-USDT", "15m")
 
 
 def test_a_broken_file_of_the_asked_name_is_named(tmp_path: Path) -> None:
     """Not found because unreadable is another story than not there."""
     (tmp_path / "okx_ETH-USDT_perp_1h.parquet").write_text("hello")
-    with pytest.raises(BadInput, match="is there, but it cannot be read"):
+    with pytest.raises(BadInput, match="exists, but it cannot be read"):
         Catalog([(tmp_path, "recorded")]).find("okx", "ETH-USDT", "1h")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data.checks import Finding, check, check_funding, check_series, errors, refusals
+from engine.data.checks import DataIssue, check, check_funding, check_series, errors, refusals
 from engine.data.files import read_any
 from engine.data.gaps import regular_gaps
 from engine.data.synthetic import synthetic
@@ -20,7 +20,7 @@ ROWS = 3000
 CLEAN = synthetic(["BTC-USDT"], STEP, START, ROWS, 11)[0]["BTC-USDT"]
 
 
-def rows_of(found: list[Finding], rule: str, severity: str = "error") -> list[int]:
+def rows_of(found: list[DataIssue], rule: str, severity: str = "error") -> list[int]:
     """Rows of every finding of a rule, in order."""
     return sorted(r for f in found if f.rule == rule and f.severity == severity for r in f.rows)
 

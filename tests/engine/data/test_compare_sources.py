@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from engine.data.checks import errors
-from engine.data.compare_sources import against
+from engine.data.compare_sources import compare_sources
 from engine.data.files import read_any
 from engine.data.synthetic import synthetic
 
@@ -31,13 +31,13 @@ def told(found: list) -> dict[str, tuple[int, ...]]:
 
 def test_the_same_file_agrees_with_itself() -> None:
     """Nothing to say."""
-    assert against(CLEAN, CLEAN) == []
+    assert compare_sources(CLEAN, CLEAN) == []
 
 
 @pytest.mark.parametrize("late", [STEP, -STEP, 3_600_000, -8 * 3_600_000])
 def test_shifted_stamps_are_found_against_another_venue(late: int) -> None:
     """A bar, an hour, a time zone: the closes agree at that lag and not at none."""
-    found = against(CLEAN.with_columns(ts=pl.col("ts") + late), other_venue(), same_market=False)
+    found = compare_sources(CLEAN.with_columns(ts=pl.col("ts") + late), other_venue(), same_market=False)
     (f,) = errors(found)
     assert f.rule == "shifted"
     assert f"{abs(late) // 60_000} minutes {'late' if late > 0 else 'early'}" in f.text
@@ -46,19 +46,19 @@ def test_shifted_stamps_are_found_against_another_venue(late: int) -> None:
 def test_another_price_level_is_an_error() -> None:
     """A testnet, or another coin."""
     off = CLEAN.with_columns(*(pl.col(n) * 0.6 for n in CLEAN.columns[1:5]))
-    assert "level" in told(against(off, CLEAN, same_market=False))
+    assert "level" in told(compare_sources(off, CLEAN, same_market=False))
 
 
 def test_another_venue_is_a_warning_unless_it_claims_to_be_the_same() -> None:
     """Prices some basis points apart: two markets. Under one name: not the market it says."""
-    assert told(against(other_venue(), CLEAN, same_market=False)) == {}
-    assert "market" in told(against(other_venue(), CLEAN, same_market=True))
+    assert told(compare_sources(other_venue(), CLEAN, same_market=False)) == {}
+    assert "market" in told(compare_sources(other_venue(), CLEAN, same_market=True))
 
 
 def test_volume_in_contracts_and_in_quote_units_are_errors() -> None:
     """A constant multiple, and a multiple that follows the price."""
-    assert "unit" in told(against(CLEAN.with_columns(volume=pl.col("volume") * 100), CLEAN))
-    assert "unit" in told(against(CLEAN.with_columns(volume=pl.col("volume") * pl.col("close")), other_venue(), False))
+    assert "unit" in told(compare_sources(CLEAN.with_columns(volume=pl.col("volume") * 100), CLEAN))
+    assert "unit" in told(compare_sources(CLEAN.with_columns(volume=pl.col("volume") * pl.col("close")), other_venue(), False))
 
 
 def test_frozen_revised_and_unfinished_bars_are_told_apart() -> None:
@@ -69,20 +69,20 @@ def test_frozen_revised_and_unfinished_bars_are_told_apart() -> None:
         volume=pl.when(early).then(pl.col("volume") * 0.4).otherwise(pl.col("volume")),
         high=pl.when(moved).then(pl.col("high") * 1.001).otherwise(pl.col("high")),
     )
-    assert told(against(frame, CLEAN)) == {"unfinished": (1999,), "frozen": (300,), "revised": (900,)}
+    assert told(compare_sources(frame, CLEAN)) == {"unfinished": (1999,), "frozen": (300,), "revised": (900,)}
 
 
 def test_a_spliced_stretch_is_told_with_its_rows() -> None:
     """Equal up to a bar, another market from there on."""
     frame = pl.concat([CLEAN[:1500], other_venue()[1500:]])
-    found = told(against(frame, CLEAN))
+    found = told(compare_sources(frame, CLEAN))
     assert found["splice"] == tuple(range(1500, 2000))
 
 
 def test_bars_that_only_the_other_has_were_lost_here() -> None:
     """A gap that the other source does not have is no outage of the venue."""
     frame = pl.concat([CLEAN[:700], CLEAN[705:]])
-    assert told(against(frame, CLEAN)) == {"gap": (700,)}
+    assert told(compare_sources(frame, CLEAN)) == {"gap": (700,)}
 
 
 def test_a_finer_timeframe_is_added_up_first() -> None:
@@ -90,16 +90,16 @@ def test_a_finer_timeframe_is_added_up_first() -> None:
     hour = CLEAN.group_by(pl.col("ts") // 3_600_000 * 3_600_000, maintain_order=True).agg(
         pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(), pl.col("volume").sum()
     )
-    assert against(CLEAN, hour) == []
-    assert against(hour, CLEAN) == []
+    assert compare_sources(CLEAN, hour) == []
+    assert compare_sources(hour, CLEAN) == []
     frame = CLEAN.with_columns(volume=pl.when(pl.col("ts") == CLEAN["ts"][42]).then(0.1).otherwise(pl.col("volume")))
-    assert told(against(frame, hour)) == {"frozen": (40,)}
+    assert told(compare_sources(frame, hour)) == {"frozen": (40,)}
 
 
 def test_files_without_a_common_bar_say_so() -> None:
     """Nothing was compared: that is not agreement."""
-    assert "overlap" in told(against(CLEAN[:900], CLEAN[1000:]))
-    assert "overlap" in told(against(CLEAN[:0], CLEAN))
+    assert "overlap" in told(compare_sources(CLEAN[:900], CLEAN[1000:]))
+    assert "overlap" in told(compare_sources(CLEAN[:0], CLEAN))
 
 
 RECORDED = [
@@ -121,7 +121,7 @@ def test_recorded_dirt_is_told_by_a_second_source(
 ) -> None:
     """Spot passing for perp, frozen bars, a splice, a testnet, contracts, close stamps and dollars: all eight bars of eight."""
     a, b = (read_any(market_data / f"{name}.parquet") for name in (file, other))
-    found = told(against(a.frame, b.frame, same, (a.timeframe_ms, b.timeframe_ms)))
+    found = told(compare_sources(a.frame, b.frame, same, (a.timeframe_ms, b.timeframe_ms)))
     assert len(found[rule]) == rows
 
 
@@ -129,14 +129,14 @@ def test_recorded_revisions_are_found_bar_by_bar(market_data: Path) -> None:
     """Of two captures of one bar the older differs from the newest vintage; revisions of a bar are told as such."""
     a = read_any(market_data / "dirty" / "okx_SOL-USDT_perp_15m_revisions.parquet")
     b = read_any(market_data / "ohlcv" / "okx_SOL-USDT_perp_15m.parquet")
-    found = told(against(a.frame, b.frame, True, (STEP, STEP)))
+    found = told(compare_sources(a.frame, b.frame, True, (STEP, STEP)))
     assert len(found.get("frozen", ())) + len(found.get("revised", ())) == 11
 
 
 def test_binance_disagrees_with_itself_in_nine_hours(market_data: Path) -> None:
     """15m against 1h of the venue's own archive; the hours are known, the rest is equal."""
     a, b = (read_any(market_data / "ohlcv" / f"binance_BTC-USDT_perp_{tf}.parquet") for tf in ("1h", "15m"))
-    found = told(against(a.frame, b.frame))
+    found = told(compare_sources(a.frame, b.frame))
     hours = {str(a.frame["ts"].cast(pl.Datetime("ms"))[r])[:13] for rows in found.values() for r in rows}
     assert {"2024-10-28 20", "2024-10-28 21", "2025-01-29 01", "2025-01-29 02"} <= hours
     assert len(hours) <= 10
@@ -146,4 +146,4 @@ def test_binance_disagrees_with_itself_in_nine_hours(market_data: Path) -> None:
 def test_recorded_venues_agree(market_data: Path, pair: tuple[str, str]) -> None:
     """Two clean recordings of BTC 15m from two venues: no error."""
     a, b = (read_any(market_data / "ohlcv" / f"{v}_BTC-USDT_perp_15m.parquet") for v in pair)
-    assert errors(against(a.frame, b.frame, same_market=False)) == []
+    assert errors(compare_sources(a.frame, b.frame, same_market=False)) == []

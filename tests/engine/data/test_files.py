@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.data.files import Named, named_of, read_any
+from engine.data.files import NameParts, name_parts, read_any
 from engine.data.synthetic import synthetic
 from engine.data.writer import write_series
 from engine.errors import BadInput, DataError
@@ -53,14 +53,14 @@ def test_a_time_with_an_offset_is_moved_to_utc(tmp_path: Path) -> None:
 
 def test_what_had_to_be_understood_is_said(tmp_path: Path) -> None:
     """Unit of time, absent zone, the choice of a volume column: each is a note."""
-    assert read_any(csv(tmp_path / "a.csv", time=pl.col("ts") // 1000)).said == ("times in time are epoch s, read as UTC",)
+    assert read_any(csv(tmp_path / "a.csv", time=pl.col("ts") // 1000)).notes == ("times in time are epoch s, read as UTC",)
     path = tmp_path / "Binance_BTCUSDT_minute.csv"
     CLEAN.select(Unix="ts", **{n.title(): n for n in OHLCV[:4]}).with_columns(
         pl.lit(1.5).alias("Volume BTC"), pl.lit(9e4).alias("Volume USDT")
     ).write_csv(path)
     raw = read_any(path)
     assert raw.frame["volume"][0] == 1.5
-    assert "volume is volume_btc (base units)" in raw.said[0]
+    assert "volume is volume_btc (base units)" in raw.notes[0]
 
 
 def test_a_comment_above_the_header_and_written_hours_are_read(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_comment_above_the_header_and_written_hours_are_read(tmp_path: Path) -
     raw = read_any(path)
     assert raw.frame["ts"].to_list() == [1_571_313_600_000, 1_571_270_400_000]
     assert raw.frame["volume"].to_list() == [2.5, 1.5]
-    assert raw.named == Named("coinbase", "BTC-USD", "spot", "1h", "raw")
+    assert raw.named == NameParts("coinbase", "BTC-USD", "spot", "1h", "raw")
 
 
 def test_an_archive_without_header_is_read_by_position(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_freqtrade_feather_is_read_with_its_name(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     CLEAN.select(date=TIME, **{n: pl.col(n) for n in OHLCV}).write_ipc(folder / "BTC_USDT_USDT-15m-futures.feather")
     raw = read_any(folder / "BTC_USDT_USDT-15m-futures.feather")
-    assert (raw.kind, raw.named) == ("bars", Named("binance", "BTC-USDT", "perp", "15m"))
+    assert (raw.kind, raw.named) == ("bars", NameParts("binance", "BTC-USDT", "perp", "15m"))
     CLEAN.select(date=TIME, open=pl.lit(1e-4), high=pl.lit(0.0), low=pl.lit(0.0), close=pl.lit(0.0)).write_ipc(
         folder / "BTC_USDT_USDT-1h-funding_rate.feather"
     )
@@ -113,7 +113,7 @@ def test_freqtrade_feather_is_read_with_its_name(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_names_say_what_a_file_is(name: str, named: tuple[str, ...]) -> None:
     """Ours, freqtrade's, the archives'; silence stays silence."""
-    assert named_of(Path("/data") / name) == named
+    assert name_parts(Path("/data") / name) == named
 
 
 def test_a_table_of_several_coins_keeps_its_coin_column(tmp_path: Path) -> None:
@@ -134,19 +134,23 @@ BAD = [
     ("x.csv", b"ts,open,high,low,close,volume\n", "no rows"),
     ("x.csv", b"hello\nworld\n", "no columns"),
     ("x.csv", b"\xff\xfe\x00", "cannot be read"),
-    ("x.csv", b"ts,open,high,low,close,volume\n1735689600000,1,2,1,x,3\n", "row 0 of column close is no number: 'x'"),
-    ("x.csv", b"date,open,high,low,close,volume\n2025-01-01,1,2,1,1,3\nyesterday,1,2,1,1,3\n", "row 1 of column date is no time"),
+    ("x.csv", b"ts,open,high,low,close,volume\n1735689600000,1,2,1,x,3\n", "row 0 of column close is not a number: 'x'"),
+    (
+        "x.csv",
+        b"date,open,high,low,close,volume\n2025-01-01,1,2,1,1,3\nyesterday,1,2,1,1,3\n",
+        "row 1 of column date is not a time",
+    ),
     ("x.csv", b"ts,open,high,low,close,volume\n1735689600,1,2,1,1,3\n1735690500000,1,2,1,1,3\n", "mixes units"),
-    ("x.csv", b"ts,open,high,low,close,volume\n12,1,2,1,1,3\n", "no time since 1970"),
-    ("x.csv", b"a,b,c\n1,2,3\n", "no column of times"),
-    ("x.csv", b"ts,name,place\n1735689600000,a,b\n", "none of the columns I know"),
+    ("x.csv", b"ts,open,high,low,close,volume\n12,1,2,1,1,3\n", "not a time since 1970"),
+    ("x.csv", b"a,b,c\n1,2,3\n", "no readable time column"),
+    ("x.csv", b"ts,name,place\n1735689600000,a,b\n", "no known column"),
     ("x.csv", b"ts,open,high,low,close,quote_volume\n1735689600000,1,2,1,1,3\n", "quote volume only"),
     ("x.csv", b"ts,open,high,low,close,volume_usd\n1735689600000,1,2,1,1,3\n", "in base units"),
     ("x.csv", b"ts,open,Open,high,low,close,volume\n1735689600000,1,1,2,1,1,3\n", "two columns are called open"),
     ("x.parquet", b"hello", "cannot be read"),
     ("x.feather", b"hello", "cannot be read"),
     ("x.csv.gz", gzip.compress(b"a,b\n" * 900)[:-20], "cannot be read"),
-    ("x.xls", b"hello", "no kind of file I know"),
+    ("x.xls", b"hello", "unsupported file type"),
 ]
 
 
@@ -162,7 +166,7 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path: Path, name: str, conten
 
 def test_a_file_that_is_not_there_or_a_folder_is_told(tmp_path: Path) -> None:
     """The two slips of a path."""
-    with pytest.raises(DataError, match="not there"):
+    with pytest.raises(DataError, match="does not exist"):
         read_any(tmp_path / "nope.csv")
     with pytest.raises(DataError, match="a folder"):
         read_any(tmp_path)
@@ -172,7 +176,7 @@ def test_strings_in_a_parquet_are_read_as_numbers_and_said(tmp_path: Path) -> No
     """Numbers stored as text are understood; that is a note, not a silence."""
     CLEAN.with_columns(pl.col("close").cast(pl.String)).write_parquet(tmp_path / "x.parquet")
     raw = read_any(tmp_path / "x.parquet")
-    assert raw.said == ("close held text, read as numbers",)
+    assert raw.notes == ("close held text, read as numbers",)
     assert raw.frame["close"].to_list() == CLEAN["close"].to_list()
 
 

@@ -89,7 +89,7 @@ def test_a_prefix_shares_no_value() -> None:
 
 def test_an_unknown_feature_names_the_catalog() -> None:
     """A typing error is answered with what there is."""
-    with pytest.raises(AttributeError, match="no feature 'smaa'; there are sma, ema"):
+    with pytest.raises(AttributeError, match="no feature 'smaa'; available: sma, ema"):
         frame_of().smaa(5)
 
 
@@ -111,7 +111,7 @@ def test_skipped_time_is_refused() -> None:
     frame = frame_of()
     keep = np.arange(50) != 20
     columns = [x[keep] for x in (frame.open, frame.high, frame.low, frame.close, frame.volume)]
-    with pytest.raises(DataError, match="regular clock"):
+    with pytest.raises(DataError, match="bars are not regular"):
         FeatureFrame(frame.close_ms[keep], *columns, MINUTE_MS)
     with pytest.raises(DataError, match="unequal length"):
         FeatureFrame(frame.close_ms, *columns, MINUTE_MS)

@@ -122,7 +122,7 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
     home, feed = recorded
     config = active(home.engine)[1]
     sleeve = config.sleeves[0].model_copy(update={"strategy": name, "params": {}})
-    one = config.having(sleeve)
+    one = config.with_sleeve(sleeve)
     body = config_event.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
     leg = config_event.code_of(specs_of(body)[0], home.strategies)
     frame = feed.frame(leg.instrument)

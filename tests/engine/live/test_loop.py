@@ -312,7 +312,7 @@ def test_a_version_that_cannot_be_followed_is_an_incident_and_the_one_before_sta
     from engine.store.tables import Active
 
     old = version_of(home.engine, 1)
-    other = old.having(old.sleeves[0].model_copy(update={"cash": 5.0}))
+    other = old.with_sleeve(old.sleeves[0].model_copy(update={"cash": 5.0}))
     with db.write(home.engine) as session:
         session.add(row_of(2, other, WALL_MS, {"name": "x"}, "x"))
         session.flush()

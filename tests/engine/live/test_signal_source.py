@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
-from engine.control.config import active, checked, row_of
+from engine.control.config import active, row_of, validated
 from engine.errors import StrategyError
 from engine.live import signal_source
 from engine.live.loop import Loop
@@ -45,7 +45,7 @@ def with_own(home: Home, code: str) -> Home:
     config = active(home.engine)[1]
     sleeve = config.sleeves[0].model_copy(update={"strategy": "own", "params": {}})
     with db.write(home.engine) as session:
-        session.add(row_of(2, checked(config.having(sleeve), home.strategies), WALL_MS, {"name": "ann"}, "own"))
+        session.add(row_of(2, validated(config.with_sleeve(sleeve), home.strategies), WALL_MS, {"name": "ann"}, "own"))
         session.flush()
         pointer = session.get(Active, 1)
         pointer.version = 2

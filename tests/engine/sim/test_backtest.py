@@ -18,7 +18,7 @@ from engine.errors import BadInput, DataError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.sim import backtest, trips
 from engine.sim.backtest import simulate
-from engine.sim.request import Limits, Request, Spec, moment, plan, request_of
+from engine.sim.request import Limits, Request, SleeveRequest, moment, plan, request_of
 from tests.fakes import recordings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -145,7 +145,11 @@ def test_a_late_start_finds_the_features_warm(catalog):
 
 def test_several_sleeves_share_one_clock_and_the_desk_s_limits(catalog):
     """Two strategies on two instruments: one equity, costs by sleeve, a tight gross limit refuses somebody."""
-    specs = (Spec("trend", "BTC-USDT"), Spec("trend", "ETH-USDT"), Spec("reversion", "ETH-USDT", side="long"))
+    specs = (
+        SleeveRequest("trend", "BTC-USDT"),
+        SleeveRequest("trend", "ETH-USDT"),
+        SleeveRequest("reversion", "ETH-USDT", side="long"),
+    )
     request = Request(specs, limits=Limits(0.15, 0.05, 1.8, 10))
     both = simulate(plan(request, catalog))
     assert both.report["cash"] == 30_000.0
@@ -157,7 +161,7 @@ def test_several_sleeves_share_one_clock_and_the_desk_s_limits(catalog):
 
 def test_the_configuration_makes_the_same_plan_again(catalog):
     """What a run stores is enough to repeat it: config, data and code hash equal."""
-    first = plan(Request((Spec("trend", "BTC-USDT", params={"stop_atr": "3"}),), from_ms=moment("2025-01-10")), catalog)
+    first = plan(Request((SleeveRequest("trend", "BTC-USDT", params={"stop_atr": "3"}),), from_ms=moment("2025-01-10")), catalog)
     request, overrides = request_of(json.loads(json.dumps(first.config)))
     again = plan(request, catalog, None, overrides)
     assert again.cache_key == first.cache_key
@@ -166,12 +170,12 @@ def test_the_configuration_makes_the_same_plan_again(catalog):
 
 def test_the_cache_key_moves_with_everything_that_moves_a_number(catalog, folder, tmp_path):
     """Another parameter, another span, other data: another key."""
-    base = Request((Spec("trend", "BTC-USDT"),))
+    base = Request((SleeveRequest("trend", "BTC-USDT"),))
     keys = [
         plan(request, catalog).cache_key
         for request in (
             base,
-            base._replace(sleeves=(Spec("trend", "BTC-USDT", params={"stop_atr": 3}),)),
+            base._replace(sleeves=(SleeveRequest("trend", "BTC-USDT", params={"stop_atr": 3}),)),
             base._replace(from_ms=moment("2025-01-05")),
             base._replace(fills="optimistic"),
             base._replace(funding="none"),
@@ -249,8 +253,8 @@ def test_a_broken_strategy_is_one_clear_line(catalog, tmp_path, kind):
         ({"params": {"stop_atrs": 3}}, "did you mean stop_atr"),
         ({"params": {"stop_atr": 99}}, "out of bounds"),
         ({"params": {"stop_atr": "many"}}, "not a number"),
-        ({"from_": "2025-02-01", "to": "2025-01-01"}, "ends before it begins"),
-        ({"from_": "yesterdayish"}, "is no date"),
+        ({"from_": "2025-02-01", "to": "2025-01-01"}, "reversed dates"),
+        ({"from_": "yesterdayish"}, "not a valid date"),
         ({"fills": "dreamy"}, "unknown fills"),
         ({"funding": "assume=x"}, "unknown funding"),
         ({"cash": -1.0}, "out of bounds"),
@@ -266,7 +270,7 @@ def test_words_that_are_off_are_one_clear_line(catalog, wrong, said):
 
 def test_a_span_without_bars_says_what_there_is(catalog):
     """Dates outside the file are no empty success."""
-    with pytest.raises(DataError, match=r"no bars between .* there is 2025-01-01"):
+    with pytest.raises(DataError, match=r"no bars between .* available: 2025-01-01"):
         backtest("trend", "BTC-USDT", catalog=catalog, from_="2026-05-01")
 
 
@@ -356,7 +360,7 @@ def test_whatever_is_traded_the_accounts_close(catalog, data):
     """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""
     draw = data.draw
     sleeves = tuple(
-        Spec(
+        SleeveRequest(
             draw(st.sampled_from(("trend", "reversion"))),
             draw(st.sampled_from(("BTC-USDT", "ETH-USDT"))),
             side=draw(st.sampled_from(("both", "long", "short"))),

@@ -171,7 +171,7 @@ def test_a_leak_of_one_bar_is_named_where_it_is() -> None:
 
     report = leaks.check(strategy(rule), StrategyParams(), FRAME)
     assert (report.clean, report.bar) == (False, 4181)
-    assert "leaks at bar 4,181 (1970-02-13 13:30Z): direction is 1 knowing what came later, 0 at" in report.text
+    assert "leaks at bar 4,181 (1970-02-13 13:30Z): direction is 1 with later bars known, 0 at" in report.text
 
 
 def test_a_feature_that_leaks_is_named() -> None:

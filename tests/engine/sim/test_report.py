@@ -60,7 +60,7 @@ def parts():
     """Equity, one round trip and one breaker."""
     close_ms = START + BAR * np.arange(1, 97, dtype=np.int64)
     equity = 10_000 + np.cumsum(np.random.default_rng(3).normal(1, 40, 96))
-    legs = [trips.Leg("trend", "binance:BTC-USDT:perp", 0.001, 60_000.0)]
+    sleeves = [trips.RunSleeve("trend", "binance:BTC-USDT:perp", 0.001, 60_000.0)]
     rows = pl.DataFrame(
         [
             {"close_ms": START + 2 * BAR, "kind": state.K_FILL, "side": 1, "lots": 10, "price": 60_010.0, "a": 60_000.0},
@@ -82,8 +82,8 @@ def parts():
     return (
         close_ms,
         {"pessimistic": equity, "optimistic": equity * 1.01},
-        trips.trips(rows, legs, BAR),
-        trips.breakers(rows, legs),
+        trips.trips(rows, sleeves, BAR),
+        trips.breakers(rows, sleeves),
     )
 
 
@@ -132,8 +132,8 @@ def test_hostile_names_stay_text(parts):
 
 def test_the_data_block_cannot_close_its_element():
     """JSON in the page has no `<`."""
-    assert "<" not in report.inert({"name": "</script>"})
-    assert json.loads(report.inert({"name": "</script>&"})) == {"name": "</script>&"}
+    assert "<" not in report.script_safe_json({"name": "</script>"})
+    assert json.loads(report.script_safe_json({"name": "</script>&"})) == {"name": "</script>&"}
 
 
 def test_thinning_keeps_the_extremes():
@@ -141,7 +141,7 @@ def test_thinning_keeps_the_extremes():
     y = np.zeros(200_000)
     y[123_457] = -999.0
     y[77_777] = 888.0
-    thin = report.thinned(np.arange(200_000), y, 2)
+    thin = report.downsample(np.arange(200_000), y, 2)
     assert len(thin["x"]) <= report.POINTS_MAX + 1
     assert min(thin["y"]) == -999.0
     assert max(thin["y"]) == 888.0

@@ -45,7 +45,7 @@ def fill(bar, side, lots, price, slot=state.ENTRY, *, clean=None, fee=0.0, sleev
     }
 
 
-LEGS = [t.Leg("one", "x:BTC-USDT:perp", 0.001, 110.0), t.Leg("two", "x:ETH-USDT:perp", 0.01, 50.0)]
+SLEEVES = [t.RunSleeve("one", "x:BTC-USDT:perp", 0.001, 110.0), t.RunSleeve("two", "x:ETH-USDT:perp", 0.01, 50.0)]
 
 
 def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
@@ -61,7 +61,7 @@ def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
             fill(9, -1, 1000, 98.0, state.PROTECTIVE, clean=98.2, fee=0.05, reason=state.STOP),
         ]
     )
-    table = t.trips(rows, LEGS, BAR)
+    table = t.trips(rows, SLEEVES, BAR)
     assert len(table) == 1
     trip = table.row(0, named=True)
     assert (trip["trip"], trip["side"], trip["layers"], trip["lots"], trip["reason"]) == ("t1", "long", 2, 4000, "stop")
@@ -79,7 +79,7 @@ def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
 
 def test_a_last_open_position_is_marked_not_closed():
     """A short that is still on: no exit, no R, its P&L at the mark."""
-    table = t.trips(rows_of([fill(2, -1, 100, 120.0, fee=0.01)]), LEGS, BAR)
+    table = t.trips(rows_of([fill(2, -1, 100, 120.0, fee=0.01)]), SLEEVES, BAR)
     trip = table.row(0, named=True)
     assert (trip["side"], trip["reason"], trip["exit_ms"], trip["r"]) == ("short", "open", None, None)
     assert trip["net"] == pytest.approx(0.1 * (120.0 - 110.0) - 0.01)
@@ -88,12 +88,12 @@ def test_a_last_open_position_is_marked_not_closed():
 def test_no_rows_no_trips():
     """An empty run has empty frames with all their columns."""
     rows = rows_of([])
-    assert t.trips(rows, LEGS, BAR).is_empty()
-    assert "net" in t.trips(rows, LEGS, BAR).columns
-    assert t.decisions(rows, LEGS).is_empty()
-    assert t.fills(rows, LEGS).is_empty()
-    assert t.breakers(rows, LEGS).is_empty()
-    assert t.bars_held(t.trips(rows, LEGS, BAR), np.arange(1, 9) * BAR, BAR) == 0
+    assert t.trips(rows, SLEEVES, BAR).is_empty()
+    assert "net" in t.trips(rows, SLEEVES, BAR).columns
+    assert t.decisions(rows, SLEEVES).is_empty()
+    assert t.fills(rows, SLEEVES).is_empty()
+    assert t.breakers(rows, SLEEVES).is_empty()
+    assert t.bars_held(t.trips(rows, SLEEVES, BAR), np.arange(1, 9) * BAR, BAR) == 0
 
 
 @st.composite
@@ -115,8 +115,8 @@ def histories(draw):
             lots = abs(held[s]) if rng.random() < 0.6 else int(rng.integers(1, abs(held[s]) + 1))
         lines.append(fill(bar, side, lots, price, slot, clean=clean, fee=fee, sleeve=s, reason=slot and state.STOP))
         held[s] += side * lots
-        cash -= side * lots * LEGS[s].lot_size * price + fee
-    marked = sum(h * leg.lot_size * leg.mark for h, leg in zip(held, LEGS, strict=True))
+        cash -= side * lots * SLEEVES[s].lot_size * price + fee
+    marked = sum(h * sleeve.lot_size * sleeve.mark for h, sleeve in zip(held, SLEEVES, strict=True))
     return lines, cash + marked, held
 
 
@@ -125,7 +125,7 @@ def histories(draw):
 def test_nets_and_open_profit_sum_to_the_change_of_equity(history):
     """Whatever was traded: the trips' nets are the money, and the costs of each explain it."""
     lines, change, held = history
-    table = t.trips(rows_of(lines), LEGS, BAR)
+    table = t.trips(rows_of(lines), SLEEVES, BAR)
     assert table["net"].sum() == pytest.approx(change, abs=0.001)
     explained = table["gross"] - table["slippage"] - table["fees"] + table["funding"]
     assert explained.to_list() == pytest.approx(table["net"].to_list(), abs=1e-6)
@@ -145,7 +145,7 @@ def test_decisions_carry_size_and_caps_of_the_same_bar():
             {"close_ms": 2 * BAR, "sleeve": 1, "kind": state.K_DECISION, "lots": -7, "a": 55.0, "price": 50.0},
         ]
     )
-    first, second = t.decisions(rows, LEGS).to_dicts()
+    first, second = t.decisions(rows, SLEEVES).to_dicts()
     assert (first["action"], first["refused_by"], first["sleeve"]) == ("refused", "gross_frac_max", "two")
     assert (first["cap_binding"], first["units_wanted"], first["cap_leverage"]) == ("volatility target", 2.5, 4.0)
     assert (second["action"], second["lots_before"], second["protective"], second["target"]) == ("hold", -7, 55.0, None)
@@ -160,7 +160,7 @@ def test_a_desk_breaker_has_no_end_of_its_own():
             {"close_ms": BAR, "sleeve": -1, "kind": state.K_BREAKER, "code": state.DESK_DRAWDOWN, "equity": 850.0},
         ]
     )
-    assert t.breakers(rows, LEGS).select("sleeve", "breaker", "until_ms").rows() == [
+    assert t.breakers(rows, SLEEVES).select("sleeve", "breaker", "until_ms").rows() == [
         ("one", "daily loss", 5 * BAR),
         ("desk", "desk drawdown", None),
     ]
@@ -178,5 +178,5 @@ def test_exposure_counts_a_bar_once_for_all_sleeves():
         ]
     )
     close_ms = np.arange(1, 11) * BAR
-    assert t.bars_held(t.trips(rows, LEGS, BAR), close_ms, BAR) == 3 + 3
-    assert isinstance(t.fills(rows, LEGS), pl.DataFrame)
+    assert t.bars_held(t.trips(rows, SLEEVES, BAR), close_ms, BAR) == 3 + 3
+    assert isinstance(t.fills(rows, SLEEVES), pl.DataFrame)

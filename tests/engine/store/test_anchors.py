@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from engine.store import db as database
 from engine.store import journal as journals
-from engine.store.anchors import handed_over, note_head, verify_home, verify_since
-from engine.store.journal import Event, Journal, Report, verify
-from engine.store.tables import Handover, Verified
+from engine.store.anchors import handover_claims, note_head, verify_home, verify_since
+from engine.store.journal import Event, Journal, VerifyReport, verify
+from engine.store.tables import Handover, VerifiedPrefix
 
 NOW = 1_800_000_000_000
 
@@ -30,10 +30,10 @@ def lines_of(folder: Path, name: str = "desk") -> list[bytes]:
     return (folder / f"{name}.jsonl").read_bytes().splitlines(keepends=True)
 
 
-def row(engine: Engine, name: str = "desk") -> Verified:
+def row(engine: Engine, name: str = "desk") -> VerifiedPrefix:
     """What the database remembers."""
     with database.read(engine) as session:
-        found = session.get(Verified, name)
+        found = session.get(VerifiedPrefix, name)
         assert found is not None
         session.expunge(found)
         return found
@@ -84,7 +84,7 @@ def test_a_journal_cut_before_what_was_verified_is_seen(folder: Path, sqlite: En
     (folder / "desk.jsonl").write_bytes(b"".join(lines[:10]))
     report = verify_since(folder, sqlite)["desk"]
     assert not report.ok
-    assert "the verification of 2027-01-15 08:00Z has seen d-20" in report.reason
+    assert "the verification of 2027-01-15 08:00Z recorded d-20" in report.reason
 
 
 def test_a_journal_cut_behind_what_was_verified_is_told_by_the_other(folder: Path, sqlite: Engine) -> None:
@@ -92,7 +92,7 @@ def test_a_journal_cut_behind_what_was_verified_is_told_by_the_other(folder: Pat
     (folder / "desk.jsonl").write_bytes(b"".join(lines_of(folder)[:22]))
     report = verify_since(folder, sqlite)["desk"]
     assert (report.ok, report.line) == (False, 23)
-    assert "has seen d-30" in report.reason
+    assert "recorded d-30" in report.reason
 
 
 def hand_over(engine: Engine, day: str, **heads: Any) -> None:
@@ -101,7 +101,7 @@ def hand_over(engine: Engine, day: str, **heads: Any) -> None:
         session.add(Handover(day=day, created_ms=NOW, text="", body=json.dumps({"heads": heads})))
 
 
-def report_of(folder: Path, engine: Engine, quick: bool) -> Report:
+def report_of(folder: Path, engine: Engine, quick: bool) -> VerifyReport:
     """The desk journal's verdict, either way."""
     return (verify_since if quick else verify_home)(folder, engine)["desk"]
 
@@ -112,16 +112,16 @@ def test_a_chain_shorter_than_a_handover_has_said_is_a_finding(folder: Path, sql
     head = verify(folder / "desk.jsonl").head
     hand_over(sqlite, "2026-11-19", desk=journals.EMPTY._asdict(), people=journals.EMPTY._asdict())
     hand_over(sqlite, "2026-11-20", desk=head._asdict())
-    assert handed_over(sqlite, "desk") == [(30, head.hash, "the handover of 2026-11-20")]
+    assert handover_claims(sqlite, "desk") == [(30, head.hash, "the handover of 2026-11-20")]
     assert report_of(folder, sqlite, quick).ok
     for name, kept in (("desk", 26), ("people", 13)):
         (folder / f"{name}.jsonl").write_bytes(b"".join(lines_of(folder, name)[:kept]))
     with database.write(sqlite) as session:
         for known in ("desk", "people"):
-            session.delete(session.get(Verified, known))
+            session.delete(session.get(VerifiedPrefix, known))
     report = report_of(folder, sqlite, quick)
     assert (report.ok, report.line) == (False, 27)
-    assert "4 records are missing at the end: the handover of 2026-11-20 has seen d-30" in report.reason
+    assert "4 records are missing at the end: the handover of 2026-11-20 recorded d-30" in report.reason
 
 
 @pytest.mark.parametrize("seq", [12, 27])
@@ -131,7 +131,7 @@ def test_a_handover_that_saw_another_record_is_a_finding(folder: Path, sqlite: E
     hand_over(sqlite, "2026-11-20", desk={"seq": seq, "id": f"d-{seq}", "hash": "f" * 64})
     report = report_of(folder, sqlite, quick)
     assert (report.ok, report.line) == (False, seq)
-    assert f"the handover of 2026-11-20 has seen another d-{seq}: the journal was written anew" in report.reason
+    assert f"the handover of 2026-11-20 recorded another d-{seq}: the journal was rewritten" in report.reason
 
 
 def test_a_journal_written_anew_with_its_anchor_is_not_the_one_that_was_verified(folder: Path, sqlite: Engine) -> None:
@@ -146,7 +146,7 @@ def test_a_journal_written_anew_with_its_anchor_is_not_the_one_that_was_verified
         note_head(sqlite, name, verify(folder / f"{name}.jsonl").head, NOW)
     for found in (verify_since(folder, sqlite)["desk"], verify_home(folder, sqlite)["desk"]):
         assert not found.ok
-        assert "the verification of 2027-01-15 08:00Z has seen another d-20: the journal was written anew" in found.reason
+        assert "the verification of 2027-01-15 08:00Z recorded another d-20: the journal was rewritten" in found.reason
 
 
 def test_a_memory_that_was_damaged_costs_time_and_nothing_else(folder: Path, sqlite: Engine) -> None:
@@ -159,11 +159,11 @@ def test_a_memory_that_was_damaged_costs_time_and_nothing_else(folder: Path, sql
 
 def test_what_only_walking_everything_sees(folder: Path, sqlite: Engine) -> None:
     """A record and the database's memory of it changed to fit each other: said in docs/threats.md."""
-    from engine.store.anchors import _digested
+    from engine.store.anchors import _digest_of
 
     path = folder / "desk.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"n":2', b'"n":7', 1))
-    forged = _digested(path, 0, row(sqlite).end_bytes).hexdigest()
+    forged = _digest_of(path, 0, row(sqlite).end_bytes).hexdigest()
     with database.write(sqlite) as session:
         session.merge(row(sqlite).model_copy(update={"digest": forged}))
     assert verify_since(folder, sqlite)["desk"].ok

@@ -133,7 +133,7 @@ def test_unknown_databases_and_broken_urls_are_one_clear_line() -> None:
     """A bad URL is a person's mistake, told as such."""
     with pytest.raises(BadInput, match="mysql"):
         database.open_db("mysql://localhost/x")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="invalid database URL"):
         database.open_db("not a url")
 
 
@@ -158,7 +158,7 @@ def test_a_failing_database_is_one_clear_line(sqlite: Engine, postgres: Engine) 
         with engine.begin() as connection:
             connection.execute(text("DROP TABLE notes"))
         with pytest.raises(DataError, match=words), database.read(engine) as session:
-            session.exec(select(tables.Note)).all()
+            session.exec(select(tables.InboxNote)).all()
 
 
 def test_a_database_that_somebody_keeps_is_busy(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_threads_of_one_process_queue_up_to_write(sqlite: Engine) -> None:
 def test_a_thread_that_waits_too_long_is_told(sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that does not end costs the next one a while and one clear line, never its life."""
     monkeypatch.setattr(database, "BUSY_MS", 50)
-    late = pytest.raises(Busy, match="other threads of this process write")
+    late = pytest.raises(Busy, match="other threads of this process are writing")
     with database.write(sqlite), ThreadPoolExecutor(1) as pool, late:
         pool.submit(lambda: database.write(sqlite).__enter__()).result()
     with database.write(sqlite) as session:

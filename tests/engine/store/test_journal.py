@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.errors import Busy, DataError, JournalBroken
 from engine.store import journal as journals
-from engine.store.anchors import anchored, note_head, verify_home
+from engine.store.anchors import anchor_claims, note_head, verify_home
 from engine.store.journal import Event, Journal, find, journal_hash, read, tail, verify
 
 BODY = {"close": 64012.1, "lots": 3, "why": "none", "features": {"sma(40)": 1 / 3}}
@@ -160,7 +160,7 @@ def _garbage(lines: list[bytes]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(_edit, "changed"), (_drop, "removed"), (_swap, "removed"), (_double, "removed"), (_garbage, "no journal record")],
+    [(_edit, "changed"), (_drop, "removed"), (_swap, "removed"), (_double, "removed"), (_garbage, "not a journal record")],
 )
 def test_verify_names_the_line_and_the_reason(tmp_path: Path, change: object, words: str) -> None:
     """Any tampering in the middle is told with its line number, from 1."""
@@ -195,7 +195,7 @@ def test_records_dropped_at_the_end_are_noticed_by_the_database(tmp_path: Path, 
     assert verify(path).ok
     report = verify_home(tmp_path, sqlite)["desk"]
     assert (report.ok, report.line) == (False, 3)
-    assert "2 records are missing at the end: the database has seen d-4" in report.reason
+    assert "2 records are missing at the end: the database recorded d-4" in report.reason
     path.unlink()
     assert not verify_home(tmp_path, sqlite)["desk"].ok
 
@@ -209,14 +209,14 @@ def test_a_journal_written_anew_is_noticed_by_the_database(tmp_path: Path, sqlit
     _fill(path, groups=3, size=1, lie=True)
     report = verify_home(tmp_path, sqlite)["desk"]
     assert (report.ok, report.line) == (False, 2)
-    assert "written anew" in report.reason
+    assert "rewritten" in report.reason
 
 
 def test_an_anchor_never_moves_backwards(sqlite: object) -> None:
     """A slower process cannot hide what a faster one has seen."""
     for seq in (5, 3):
         note_head(sqlite, "desk", journals.Head(seq, f"d-{seq}", f"h{seq}"), 1)
-    assert [claim.seq for claim in anchored(sqlite, "desk")] == [5]
+    assert [claim.seq for claim in anchor_claims(sqlite, "desk")] == [5]
 
 
 def test_each_journal_remembers_the_other(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_each_journal_remembers_the_other(tmp_path: Path) -> None:
     desk.path.write_bytes(desk.path.read_bytes().splitlines(keepends=True)[0])
     report = verify_home(tmp_path, None)["desk"]
     assert not report.ok
-    assert "p-2 has seen d-2" in report.reason
+    assert "p-2 recorded d-2" in report.reason
 
 
 def test_the_desk_journal_has_one_writer(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_failing_disk_stops_the_journal_for_good(tmp_path: Path, monkeypatch: 
         patch.setattr(os, broken, fail)
         with pytest.raises(JournalBroken, match="No space left on device; the last record is d-1"):
             journal.append([Event("bar", 2, {})])
-    with pytest.raises(JournalBroken, match="takes no more records"):
+    with pytest.raises(JournalBroken, match="accepts no more records"):
         journal.append([Event("bar", 2, {})])
     assert journal.path.read_bytes() == before
 

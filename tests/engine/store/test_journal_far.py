@@ -67,5 +67,5 @@ def test_a_broken_line_is_met_wherever_one_reads_from(tmp_path: Path) -> None:
     path = _journal(tmp_path / "people.jsonl", [[10]] * 40)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:30], b"rubbish\n", *lines[30:]]))
-    with pytest.raises(JournalBroken, match="no journal record"):
+    with pytest.raises(JournalBroken, match="not a journal record"):
         list(read(path, after=20))

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import BadInput, DataError
 from engine.store.db import migrate, open_db
-from engine.store.runs import FRAMES, ID, Runs, digest
+from engine.store.runs import FRAMES, ID, Runs, sha256_of_json
 
 NOW = 1_741_910_400_000  # 2025-03-14
 KEY = "1a2b3c4d" + "0" * 56
@@ -122,7 +122,7 @@ def test_a_run_being_written_by_a_living_process_is_left_alone(runs):
 @pytest.mark.parametrize("run_id", ["../../etc", "r-1", "", "r-20250314-1a2b3c4d/../x"])
 def test_an_id_is_never_a_path(runs, run_id):
     """What is no id is refused before any file is looked at."""
-    with pytest.raises(BadInput, match="no run id"):
+    with pytest.raises(BadInput, match="not a valid run id"):
         runs.load(run_id)
 
 
@@ -139,4 +139,4 @@ def test_a_damaged_run_says_so(runs):
 
 def test_digest_ignores_the_order_of_keys():
     """One hash for one configuration."""
-    assert digest({"a": 1, "b": [1.5]}) == digest(json.loads('{"b": [1.5], "a": 1}'))
+    assert sha256_of_json({"a": 1, "b": [1.5]}) == sha256_of_json(json.loads('{"b": [1.5], "a": 1}'))

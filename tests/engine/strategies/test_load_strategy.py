@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadInput, StrategyError
-from engine.strategies.base import SHIPPED, code_sha256, fresh, list_strategies, load_strategy, parse_params
+from engine.strategies.base import SHIPPED, code_sha256, fresh_copy, list_strategies, load_strategy, parse_params
 
 GOOD = '''"""Mine: buys every bar.
 
@@ -52,7 +52,7 @@ def test_an_edit_is_seen_at_once(own_home) -> None:
     after = load_strategy("mine")
     assert (before.Params().window, after.Params().window) == (20, 25)
     assert code_sha256(before) != code_sha256(after)
-    assert fresh(before).Params().window == 20
+    assert fresh_copy(before).Params().window == 20
 
 
 def test_an_unknown_name_lists_what_there_is(own_home) -> None:
@@ -60,7 +60,7 @@ def test_an_unknown_name_lists_what_there_is(own_home) -> None:
     put(own_home, GOOD)
     with pytest.raises(BadInput, match="unknown strategy 'trnd' - did you mean trend"):
         load_strategy("trnd")
-    with pytest.raises(BadInput, match=r"there are trend, reversion, cross, mine; your own go into .*strategies"):
+    with pytest.raises(BadInput, match=r"available: trend, reversion, cross, mine; your own go into .*strategies"):
         load_strategy("zzz")
 
 
@@ -82,7 +82,7 @@ def test_a_file_name_that_is_no_name_is_told(own_home) -> None:
 def test_a_shipped_name_cannot_be_taken(own_home) -> None:
     """Whose `trend` would it be? Neither: it is refused until the file is renamed."""
     put(own_home, GOOD.replace('"mine"', '"trend"'), "trend")
-    with pytest.raises(BadInput, match="takes the name of the shipped strategy trend - rename"):
+    with pytest.raises(BadInput, match="has the name of the shipped strategy trend - rename"):
         load_strategy("trend")
 
 
@@ -96,12 +96,12 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         ("", "lacks NAME, FEATURES, Params, signals"),
         (GOOD.replace("def signals", "def signal"), "lacks signals"),
         (GOOD.replace('NAME = "mine"', 'NAME = "other"'), "says NAME = 'other'"),
-        (GOOD.replace('("sma",)', '("sma", "macd")'), "no feature 'macd' - there are sma"),
+        (GOOD.replace('("sma",)', '("sma", "macd")'), "no feature 'macd' - available: sma"),
         (GOOD.replace('("sma",)', '"sma"'), "FEATURES is not a tuple of names"),
         (GOOD.replace('("sma",)', "7"), "FEATURES is not a tuple of names"),
         (GOOD.replace("class Params(StrategyParams)", "class Params"), "Params is not a StrategyParams"),
         (GOOD + "\nsignals = 5\n", "signals is not a function"),
-        (GOOD.replace("knob(20, 2", "knob(1, 2"), "its defaults do not fit: mine: window = 1 is out of bounds"),
+        (GOOD.replace("knob(20, 2", "knob(1, 2"), "invalid defaults: mine: window = 1 is out of bounds"),
     ],
 )
 def test_a_file_that_is_off_is_told_in_one_line(own_home, text, said) -> None:

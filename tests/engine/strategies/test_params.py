@@ -42,7 +42,7 @@ def test_nothing_given_is_the_default() -> None:
         ({"leverage_max": "10.01"}, "trend: leverage_max = 10.01 is out of bounds - allowed is 0.1 to 10 x"),
         ({"risk_max_frac": 0.03}, "risk_max_frac = 0.03 is out of bounds - allowed is 0.0001 to 0.02 of equity"),
         ({"stop_art": "2"}, "trend has no parameter 'stop_art' - did you mean stop_atr?"),
-        ({"xyz": "2"}, "trend has no parameter 'xyz' - it has "),
+        ({"xyz": "2"}, "trend has no parameter 'xyz' - available: "),
         ({"fast_bars": "2.5"}, "trend: fast_bars = '2.5' is not a whole number - allowed is 5 to 400 bars"),
         ({"fast_bars": "many"}, "trend: fast_bars = 'many' is not a whole number - allowed is 5 to 400 bars"),
         ({"fast_bars": ""}, "trend: fast_bars = '' is not a whole number"),
@@ -54,7 +54,7 @@ def test_nothing_given_is_the_default() -> None:
         ({"stop_atr": math.inf}, "trend: stop_atr = inf is not a number"),
         ({"fast_bars": 200}, "trend: fast_bars = 200 must be below slow_bars = 200"),
         ({"stop_atr": 0}, "stop_atr and stop_frac are both 0: every position needs a stop"),
-        ({"risk_start_frac": 0.0005}, "must not fall from left to right"),
+        ({"risk_start_frac": 0.0005}, "must be in ascending order"),
     ],
 )
 def test_bad_words_are_one_clear_line(values, said) -> None:

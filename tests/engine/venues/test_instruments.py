@@ -33,7 +33,7 @@ def test_an_unknown_instrument_is_refused_with_a_way_out(key: tuple[str, str]) -
     """No figure is guessed for it."""
     with pytest.raises(BadInput, match=r"unknown instrument.*desk\.toml"):
         instrument_of(*key)
-    with pytest.raises(BadInput, match="no costs known"):
+    with pytest.raises(BadInput, match="no costs for"):
         costs_of(*key)
 
 

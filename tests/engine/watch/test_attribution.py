@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.watch.attribution import PARTS, Holding, apportion, attribute
-from engine.watch.flows import Flow, summed
+from engine.watch.flows import Flow, sum_by_sleeve
 
 money = st.floats(-1e6, 1e6)
 
@@ -43,7 +43,7 @@ def test_parts_sum_to_the_change_to_the_cent(window: tuple) -> None:
         assert sum(share[1 : 1 + len(PARTS)]) == share.change
         assert abs(share.unexplained) <= 1 * len(made.shares)
     assert sum(share.change for share in made.shares) == made.desk.change
-    for one, whole in zip(made.shares, attribute(start, end, summed(flows)).shares, strict=True):
+    for one, whole in zip(made.shares, attribute(start, end, sum_by_sleeve(flows)).shares, strict=True):
         assert (one.sleeve, one.change) == (whole.sleeve, whole.change)
         assert all(abs(a - b) <= 1 for a, b in zip(one[1:-1], whole[1:-1], strict=True))
     change = sum(h.equity for h in end.values()) - sum(h.equity for h in start.values())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.store.journal import Event, Journal, read
 from engine.watch import flows
-from engine.watch.flows import DAY_MS, FILE, Flow, between_marks, flow_of, renew, summed, whole_days
+from engine.watch.flows import DAY_MS, FILE, Flow, between_marks, day_sums, flow_of, refresh_day_sums, sum_by_sleeve
 from engine.watch.window import journal_of
 
 HOUR = 3_600_000
@@ -45,7 +45,7 @@ def one_by_one(home: Path, start: Event, end: Event) -> Iterator[Flow]:
 
 def alike(a: Sequence[Flow], b: Sequence[Flow]) -> bool:
     """The same sums a sleeve, but for the order of adding."""
-    one, other = sorted(summed(a)), sorted(summed(b))
+    one, other = sorted(sum_by_sleeve(a)), sorted(sum_by_sleeve(b))
     return [f[0] for f in one] == [f[0] for f in other] and all(
         x == pytest.approx(y, abs=1e-9) for f, g in zip(one, other, strict=True) for x, y in zip(f[1:], g[1:], strict=True)
     )
@@ -71,11 +71,11 @@ def test_they_equal_reading_every_event(tmp_path_factory: pytest.TempPathFactory
     home = tmp_path_factory.mktemp("home")
     last = grow(home, first)
     check(home)
-    renew(home)
+    refresh_day_sums(home)
     check(home)
     grow(home, more, last)
     check(home)
-    renew(home)
+    refresh_day_sums(home)
     check(home)
 
 
@@ -83,8 +83,8 @@ def test_they_equal_reading_every_event(tmp_path_factory: pytest.TempPathFactory
 def desk(tmp_path: Path) -> Path:
     """Ten days of hourly bars with a fill each, summed."""
     grow(tmp_path, [(1, n % 6, 1.0 + n) for n in range(240)])
-    renew(tmp_path)
-    assert whole_days(tmp_path).until_ms == 9 * DAY_MS  # the day of the last bar may still get events of its last instant
+    refresh_day_sums(tmp_path)
+    assert day_sums(tmp_path).until_ms == 9 * DAY_MS  # the day of the last bar may still get events of its last instant
     return tmp_path
 
 
@@ -93,11 +93,11 @@ def test_a_day_is_summed_once(desk: Path, monkeypatch: pytest.MonkeyPatch) -> No
     asked: list[int] = []
     real = flows.between
     monkeypatch.setattr(flows, "between", lambda path, after, *more: asked.append(after) or real(path, after, *more))
-    assert len(whole_days(desk).flows) == 9
+    assert len(day_sums(desk).flows) == 9
     assert asked == []
     grow(desk, [(1, 0, 1.0)] * 49, 240 * HOUR)
-    renew(desk)
-    assert len(whole_days(desk).flows) == 12
+    refresh_day_sums(desk)
+    assert len(day_sums(desk).flows) == 12
     assert asked == [9 * DAY_MS]
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_made_anew(desk: Path, damage: str) -> None:
     """Whatever it holds, the figures are the journal's."""
     (desk / FILE).write_text(damage)
     check(desk)
-    renew(desk)
+    refresh_day_sums(desk)
     assert json.loads((desk / FILE).read_text())["until_ms"] == 9 * DAY_MS
 
 
@@ -126,7 +126,7 @@ def test_sums_of_another_journal_are_not_believed(desk: Path, tmp_path: Path) ->
     (other / "cache").mkdir()
     (other / FILE).write_bytes((desk / FILE).read_bytes())
     check(other)
-    renew(other)
+    refresh_day_sums(other)
     assert (other / FILE).read_bytes() != (desk / FILE).read_bytes()
 
 
@@ -135,5 +135,5 @@ def test_a_home_that_cannot_be_written_costs_time_and_not_the_answer(desk: Path)
     (desk / FILE).unlink()
     (desk / "cache").rmdir()
     (desk / "cache").write_text("in the way")
-    renew(desk)
+    refresh_day_sums(desk)
     check(desk)

@@ -9,7 +9,7 @@ import pytest
 from app.home.home import open_home
 from app.wiring import Wiring
 from engine.store.journal import read
-from engine.watch.attribution import of_window
+from engine.watch.attribution import pnl_of_window
 from engine.watch.health import checks
 from engine.watch.window import desk_ms
 from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of
@@ -36,15 +36,15 @@ def test_every_window_sums_to_the_cent(walked_desk: Any) -> None:
     assert any("position" in s for s in marks[-1].body["sleeves"].values())
     for _ in range(60):
         low, high = sorted(rng.randint(marks[0].t_event_ms - BAR_MS, last + BAR_MS) for _ in range(2))
-        span = of_window(home.path, low, high)
+        span = pnl_of_window(home.path, low, high)
         if span is None:
             continue
-        for share in (*span.made.shares, span.made.desk):
+        for share in (*span.attribution.shares, span.attribution.desk):
             assert share.unexplained == 0
             assert share.price + share.slippage + share.fees + share.funding == share.change
         change = span.end.body["equity"] - span.start.body["equity"]
-        assert abs(span.made.desk.change - change * 100) <= 0.5 + 1e-6
-    whole = of_window(home.path, 0, last)
+        assert abs(span.attribution.desk.change - change * 100) <= 0.5 + 1e-6
+    whole = pnl_of_window(home.path, 0, last)
     assert whole is not None
     assert whole.fills > 10
 
@@ -81,5 +81,5 @@ def test_every_event_and_instant_is_told(walked_desk: Any) -> None:
 
 def test_a_healthy_desk_is_healthy(walked_desk: Any) -> None:
     """With the worker holding its journal and every layer protected nothing is bad or unknown, from end to end."""
-    found = checks(walked_desk.path, walked_desk.engine, WALL_MS, whole=True)
+    found = checks(walked_desk.path, walked_desk.engine, WALL_MS, full=True)
     assert [check for check in found if check.state in ("bad", "unknown")] == []

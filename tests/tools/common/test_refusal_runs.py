@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.store.journal import Event, Journal, read
-from engine.watch.window import FAR_MS, journal_of, lines
+from engine.watch.window import FAR_MS, journal_of, raw_lines
 from tools.common.event_text import kind_of
 from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
 
@@ -55,7 +55,7 @@ def one_by_one(path: Path, sleeve: str | None, text: str | None) -> list[list[Ev
 
 def found(path: Path, sleeve: str | None = None, text: str | None = None) -> list[Stretch]:
     """The stretches of the whole journal."""
-    return list(stretches(lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
+    return list(stretches(raw_lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
 
 
 words = st.tuples(

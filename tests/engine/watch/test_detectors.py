@@ -1,4 +1,4 @@
-"""Rules of the watch on hand-made scenes: each fault is one finding that names instrument, size and action; calm is silence."""
+"""Detectors on hand-made observations: each fault is one finding with instrument, size and action; a calm desk gives none."""
 
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,9 @@ import pytest
 from engine.control.halt import Latch
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
-from engine.watch.anomalies import RULES, evaluate
-from engine.watch.health import Check
-from engine.watch.observation import RUNBOOKS, Death, Finding, Scene
+from engine.watch.detectors import DETECTORS, evaluate
+from engine.watch.health import HealthCheck
+from engine.watch.observation import RUNBOOKS, DeskObservation, Finding, ProcessExit
 
 NOW, DESK_MS = 1_760_000_000_000, 1_735_689_600_000
 INSTRUMENT = "binance:BTC-USDT:perp"
@@ -29,16 +29,20 @@ def mark(sleeve: dict[str, Any] | None = None, **more: Any) -> Event:
     return Event("mark", DESK_MS, body, t_recv_ms=NOW - 500, id="d-9", seq=9)
 
 
-def scene(**more: Any) -> Scene:
+def desk(**more: Any) -> DeskObservation:
     """A calm desk in the middle of its day."""
-    checks = {name: Check(name, "ok", "fine") for name in ("worker", "protective orders", "journals", "disk")}
+    checks = {name: HealthCheck(name, "ok", "fine") for name in ("worker", "protective orders", "journals", "disk")}
     calm = {"now_ms": NOW, "checks": checks, "mark": mark(), "config": {"sleeves": SLEEVES}, "pid": 77, "absent_ms": None}
-    calm |= {"beat": {"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 300}, "phase_ms": NOW - 600_000, "deaths": ()}
-    return Scene(**{**calm, "limits": HardLimits(), "halt": Latch(False), **more})
+    calm |= {
+        "heartbeat": {"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 300},
+        "phase_ms": NOW - 600_000,
+        "exits": (),
+    }
+    return DeskObservation(**{**calm, "limits": HardLimits(), "halt": Latch(False), **more})
 
 
-def only(found: Scene) -> Finding:
-    """The one finding of a scene."""
+def only(found: DeskObservation) -> Finding:
+    """The one finding of an observation."""
     findings, unsure = evaluate(found)
     assert len(findings) == 1, findings
     assert unsure <= {"bars"}  # nobody can tell while no worker runs
@@ -60,23 +64,23 @@ def orders(states: str) -> tuple[Event, ...]:
 
 def test_a_calm_desk_is_silent() -> None:
     """Nothing found, nothing unsure; the same while it waits at the end of recorded data, or before its first bar."""
-    assert evaluate(scene()) == ([], frozenset())
+    assert evaluate(desk()) == ([], frozenset())
     waiting = {"phase": "waiting", "note": "End of the recorded bars", "wall_ms": NOW}
     old = mark()._replace(t_recv_ms=NOW - 86_400_000)
-    assert evaluate(scene(beat=waiting, mark=old)) == ([], frozenset())
-    assert evaluate(scene(beat={}, mark=None, pid=None, absent_ms=NOW - 600_000))[0] == []
+    assert evaluate(desk(heartbeat=waiting, mark=old)) == ([], frozenset())
+    assert evaluate(desk(heartbeat={}, mark=None, pid=None, absent_ms=NOW - 600_000))[0] == []
 
 
 PLANTED = {
     "worker dead": {"pid": None, "absent_ms": NOW - 11_000},
-    "worker killed and back": {"deaths": (Death("worker", -9, NOW - 2_000),)},
+    "worker killed and back": {"exits": (ProcessExit("worker", -9, NOW - 2_000),)},
     "worker keeps dying": {
-        "deaths": tuple(Death("worker", 1, NOW - n * 20_000) for n in (3, 2, 1)),
+        "exits": tuple(ProcessExit("worker", 1, NOW - n * 20_000) for n in (3, 2, 1)),
         "pid": None,
         "absent_ms": NOW,
     },
     "bars stale": {"mark": mark()._replace(t_recv_ms=NOW - 41_000)},
-    "no price": {"silent": (INSTRUMENT,)},
+    "no price": {"silent_instruments": (INSTRUMENT,)},
     "rejected in a row": {"recent": orders("frrrrr")},
     "inputs missing": {"recent": decisions(5, "an input cannot be computed")},
     "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
@@ -90,7 +94,7 @@ PLANTED = {
 @pytest.mark.parametrize("fault", PLANTED, ids=str)
 def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault: str) -> None:
     """One finding, page severity; what is open stands in it with its size; it says what to do and where to read on."""
-    found = only(scene(**PLANTED[fault]))
+    found = only(desk(**PLANTED[fault]))
     assert found.severity == "page"
     assert INSTRUMENT in found.what
     assert "0.02" in found.what
@@ -104,9 +108,9 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
     [
         ({"recent": decisions(6, "leverage_max")}, "refused", "warn"),
         ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "warn"),
-        ({"silent": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
+        ({"silent_instruments": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
         ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
-        ({"deaths": (Death("api", -11, NOW - 1_000),)}, "worker", "warn"),
+        ({"exits": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
         ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
         ({"incidents": (Event("incident", 0, {"what": "odd"}, t_recv_ms=NOW, id="d-4"),)}, "incident", "warn"),
         ({"undelivered": {"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"}}, "delivery", "warn"),
@@ -115,7 +119,7 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
 )
 def test_what_is_no_emergency_wakes_nobody(more: dict[str, Any], kind: str, severity: str) -> None:
     """Warnings and notes are findings too, but no pages."""
-    found = only(scene(**more))
+    found = only(desk(**more))
     assert (found.kind, found.severity) == (kind, severity)
 
 
@@ -129,55 +133,55 @@ def test_ordinary_refusals_and_broken_rows_are_no_findings() -> None:
         orders("rrrrf"),
         orders("rrrr"),
     ):
-        assert evaluate(scene(recent=recent))[0] == []
+        assert evaluate(desk(recent=recent))[0] == []
 
 
 def test_a_replay_of_the_past_wakes_nobody() -> None:
     """A drawdown, a breaker and a naked layer of replayed bars are history."""
     past = mark({"blocked_until_ms": DESK_MS + 1, "position": POSITION | {"layers": [LAYER | {"protective_state": "sent"}]}})
     past = past._replace(body={**past.body, "equity": 1.0, "stamp": "REPLAYED"})
-    assert evaluate(scene(mark=past, beat={"phase": "replaying", "wall_ms": NOW}))[0] == []
+    assert evaluate(desk(mark=past, heartbeat={"phase": "replaying", "wall_ms": NOW}))[0] == []
 
 
 def test_a_worker_that_rests_is_not_dead_and_one_that_holds_is() -> None:
     """Stopped by its person and flat: fine. Stopped with a position: a page."""
     stopped = {"phase": "stopped", "wall_ms": NOW - 90_000}
     flat = mark({"position": None})
-    away = {"beat": stopped, "pid": None, "absent_ms": NOW - 90_000}
-    assert evaluate(scene(**away, mark=flat))[0] == []
-    assert only(scene(**away)).kind == "worker"
+    away = {"heartbeat": stopped, "pid": None, "absent_ms": NOW - 90_000}
+    assert evaluate(desk(**away, mark=flat))[0] == []
+    assert only(desk(**away)).kind == "worker"
 
 
 def test_a_hanging_worker_is_told_with_its_process() -> None:
     """Holding its place and silent."""
-    checks = scene().checks | {"worker": Check("worker", "bad", "it hangs")}
-    found = only(scene(checks=checks, beat={"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 45_000}, pid=77))
-    assert "hangs: silent for 45 s" in found.what
+    checks = desk().checks | {"worker": HealthCheck("worker", "bad", "it hangs")}
+    found = only(desk(checks=checks, heartbeat={"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 45_000}, pid=77))
+    assert "hangs: no heartbeat for 45 s" in found.what
     assert "kill -9 77" in found.action
 
 
 def test_a_restarted_worker_is_not_stale_at_once() -> None:
     """The last bar is an hour old because nothing ran; its phase has just begun."""
     old = mark()._replace(t_recv_ms=NOW - 3_600_000)
-    assert evaluate(scene(mark=old, phase_ms=NOW - 1_000))[0] == []
+    assert evaluate(desk(mark=old, phase_ms=NOW - 1_000))[0] == []
 
 
 def test_what_cannot_be_worked_out_is_a_page_and_resolves_nothing() -> None:
     """A mark of another shape, and a check that failed: unsure kinds are named so that their alerts stay open."""
-    found, unsure = evaluate(scene(mark=mark()._replace(body={"stamp": "PAPER"})))
+    found, unsure = evaluate(desk(mark=mark()._replace(body={"stamp": "PAPER"})))
     assert {"protective", "drawdown", "breaker"} <= unsure
     assert all(finding.severity == "page" for finding in found)
-    checks = scene().checks | {"disk": Check("disk", "unknown", "disk could not be looked at")}
-    found, unsure = evaluate(scene(checks=checks))
+    checks = desk().checks | {"disk": HealthCheck("disk", "unknown", "disk could not be checked")}
+    found, unsure = evaluate(desk(checks=checks))
     assert unsure == {"disk"}
     assert [finding.kind for finding in found] == ["watch"]
-    broken = scene(mark=mark(equity=None))
+    broken = desk(mark=mark(equity=None))
     assert [finding.fingerprint for finding in evaluate(broken)[0]] == ["watch:drawdown"]
 
 
 def test_every_kind_has_its_page_and_every_rule_its_kinds() -> None:
     """A rule that breaks keeps the alerts of all its kinds open."""
-    assert {kind for _, kinds in RULES.values() for kind in kinds} | {"watch"} == set(RUNBOOKS)
+    assert {kind for _, kinds in DETECTORS.values() for kind in kinds} | {"watch"} == set(RUNBOOKS)
 
 
 @pytest.mark.parametrize("name", sorted(set(RUNBOOKS.values())))

@@ -1,8 +1,7 @@
-"""Alerts as rows: findings of one check -> what opened, got worse, was repeated, escalates and is over. Once each.
+"""Alerts as rows: the findings of one check -> alerts opened, raised, repeated, escalated or resolved, each step once.
 
-Called by app.processes.scheduler (`settle`), by people's doors (`acknowledge`, `listed`, `view`: command line, API, Slack).
-What has to be brought to somebody is written as deliveries in the same transaction; app.notify.deliveries brings it. Times are
-wall times.
+Called by app.processes.scheduler (`apply_findings`) and by the command line, API, tools and Slack (`acknowledge`, `list_alerts`,
+`view`). Messages are queued as deliveries in the same transaction; app.notify.deliveries sends them. Times are wall times.
 """
 
 import json
@@ -16,53 +15,58 @@ from engine.clock import MINUTE_MS
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.tables import Alert, Delivery
-from engine.watch.observation import PASSING, Finding
+from engine.watch.observation import ONE_OFF_KINDS, Finding
 
 RANK = {"note": 0, "warn": 1, "page": 2}
 STATES = ("open", "resolved")
-REPEAT_MS = 5_000  # how often a repetition is written down
+REPEAT_MS = 5_000  # how often a repetition is recorded
 DAY_MINUTES = 1_440
 
 
-class Manners(NamedTuple):
-    """How insistent alerts are: after how long an unanswered page is sent again, how often, when notes are kept back."""
+class AlertPolicy(NamedTuple):
+    """When an unacknowledged page is sent again and how often, when an alert resolves, and the quiet hours of notes."""
 
     escalate_ms: int = 15 * MINUTE_MS
     escalations_max: int = 4
-    clear_ms: int = 10_000  # not found for so long: it is over
+    clear_ms: int = 10_000  # not found for this long: resolved
     quiet_from: int = 22 * 60  # minute of the UTC day
     quiet_to: int = 6 * 60
 
 
-class Change(NamedTuple):
-    """What became of an alert at one check: opened, raised, escalated-N, resolved."""
+class AlertChange(NamedTuple):
+    """A step of an alert at one check: opened, raised, escalated-N, resolved."""
 
     alert: str
     step: str
 
 
-def settle(
-    engine: Engine, findings: Sequence[Finding], unsure: Collection[str], now_ms: int, manners: Manners, sinks: Sequence[str]
-) -> list[Change]:
-    """Hold the findings of a check against the open alerts; returns what changed. `unsure` kinds are not resolved.
+def apply_findings(
+    engine: Engine,
+    findings: Sequence[Finding],
+    unknown_kinds: Collection[str],
+    now_ms: int,
+    policy: AlertPolicy,
+    sinks: Sequence[str],
+) -> list[AlertChange]:
+    """Compare the findings of a check with the open alerts; returns the changes. Alerts of `unknown_kinds` stay open.
 
-    Reads first: a check that changes nothing takes no writer's lock.
+    Reads first: a check that changes nothing does not take the write lock.
     """
     with db.read(engine) as session:
-        if not _plan(_open(session), findings, unsure, now_ms, manners):
+        if not _plan(_open(session), findings, unknown_kinds, now_ms, policy):
             return []
     changes = []
     with db.write(engine) as session:
         rows = _open(session)
-        for step, row, finding in _plan(rows, findings, unsure, now_ms, manners):
-            alert = _opened(session, finding, now_ms) if row is None and finding is not None else row
+        for step, row, finding in _plan(rows, findings, unknown_kinds, now_ms, policy):
+            alert = _new_row(session, finding, now_ms) if row is None and finding is not None else row
             if alert is None:
                 continue
-            _moved(alert, step, finding, now_ms)
+            _update_row(alert, step, finding, now_ms)
             session.add(alert)
             if step != "seen":
-                changes.append(Change(alert.id, step))
-                _owe(session, alert, step, now_ms, manners, sinks)
+                changes.append(AlertChange(alert.id, step))
+                _queue_deliveries(session, alert, step, now_ms, policy, sinks)
     return changes
 
 
@@ -74,18 +78,20 @@ def _open(session: Session) -> dict[str, Alert]:
     return {row.fingerprint: row for row in session.exec(select(Alert).where(Alert.state == "open")).all()}
 
 
-def _plan(rows: Mapping[str, Alert], findings: Sequence[Finding], unsure: Collection[str], now_ms: int, m: Manners) -> list[Step]:
-    """What has to be done, in order."""
+def _plan(
+    rows: Mapping[str, Alert], findings: Sequence[Finding], unknown_kinds: Collection[str], now_ms: int, policy: AlertPolicy
+) -> list[Step]:
+    """The steps to take, in order."""
     found = {finding.fingerprint: finding for finding in findings}
     plan: list[Step] = [("opened", None, finding) for print_, finding in found.items() if print_ not in rows]
     for print_, row in rows.items():
         finding = found.get(print_)
         if finding is None:
-            if row.kind not in unsure and now_ms - row.seen_ms >= m.clear_ms:
+            if row.kind not in unknown_kinds and now_ms - row.seen_ms >= policy.clear_ms:
                 plan.append(("resolved", row, None))
         elif rank(finding.severity, finding.level) > rank(row.severity, level_of(row)):
             plan.append(("raised", row, finding))
-        elif _unanswered(row, now_ms, m):
+        elif _is_unanswered(row, now_ms, policy):
             plan.append((f"escalated-{row.escalations + 1}", row, finding))
         elif now_ms - row.seen_ms >= REPEAT_MS:
             plan.append(("seen", row, finding))
@@ -93,7 +99,7 @@ def _plan(rows: Mapping[str, Alert], findings: Sequence[Finding], unsure: Collec
 
 
 def rank(severity: str, level: int) -> tuple[int, int]:
-    """How bad: severity first, then the finding's own level."""
+    """Order of badness: severity first, then the finding's own level."""
     return RANK[severity], level
 
 
@@ -102,14 +108,14 @@ def level_of(row: Alert) -> int:
     return int(json.loads(row.numbers).get("level", 0))
 
 
-def _unanswered(row: Alert, now_ms: int, m: Manners) -> bool:
-    """A page that nobody has acknowledged for too long."""
-    waits = row.severity == "page" and row.acked_ms is None and row.escalations < m.escalations_max
-    return waits and now_ms - (row.escalated_ms or row.opened_ms) >= m.escalate_ms
+def _is_unanswered(row: Alert, now_ms: int, policy: AlertPolicy) -> bool:
+    """A page that has waited too long for an acknowledgement."""
+    waits = row.severity == "page" and row.acked_ms is None and row.escalations < policy.escalations_max
+    return waits and now_ms - (row.escalated_ms or row.opened_ms) >= policy.escalate_ms
 
 
-def _opened(session: Session, finding: Finding, now_ms: int) -> Alert:
-    """A new row."""
+def _new_row(session: Session, finding: Finding, now_ms: int) -> Alert:
+    """A new alert row."""
     number = int(session.exec(select(func.count()).select_from(Alert)).one()) + 1
     row = Alert(
         id=f"al-{number}",
@@ -127,8 +133,8 @@ def _opened(session: Session, finding: Finding, now_ms: int) -> Alert:
     return row
 
 
-def _moved(row: Alert, step: str, finding: Finding | None, now_ms: int) -> None:
-    """The row after a step."""
+def _update_row(row: Alert, step: str, finding: Finding | None, now_ms: int) -> None:
+    """Apply a step to the row."""
     if finding is not None:
         level = max(finding.level, level_of(row))
         worse = RANK[finding.severity] > RANK[row.severity]
@@ -138,7 +144,7 @@ def _moved(row: Alert, step: str, finding: Finding | None, now_ms: int) -> None:
         row.numbers = json.dumps({**finding.numbers, "level": level}, sort_keys=True)
         row.repeats += step != "opened"
     if step == "raised":
-        row.acked_by = row.acked_ms = None  # whoever saw it saw less
+        row.acked_by = row.acked_ms = None  # what was acknowledged was less severe
         row.escalated_ms = now_ms
     elif step.startswith("escalated"):
         row.escalations, row.escalated_ms = row.escalations + 1, now_ms
@@ -146,44 +152,44 @@ def _moved(row: Alert, step: str, finding: Finding | None, now_ms: int) -> None:
         row.state, row.resolved_ms = "resolved", now_ms
 
 
-def _owe(session: Session, row: Alert, step: str, now_ms: int, m: Manners, sinks: Sequence[str]) -> None:
-    """Write down what each sink has to bring. What failed to be delivered is not told through what failed."""
+def _queue_deliveries(session: Session, row: Alert, step: str, now_ms: int, policy: AlertPolicy, sinks: Sequence[str]) -> None:
+    """Queue the step's message for each sink; a failing sink does not carry the alert about itself."""
     name = f"raised-{row.repeats}" if step == "raised" else step
     if step == "resolved" and row.severity == "note":
-        _drop(session, row)  # it was over before anybody had to know
-    if step == "resolved" and (row.severity == "note" or row.kind in PASSING):
+        _cancel_deliveries(session, row)  # resolved before anyone was notified
+    if step == "resolved" and (row.severity == "note" or row.kind in ONE_OFF_KINDS):
         return
-    due_ms = quiet_until(now_ms, m) if row.severity == "note" else now_ms
+    due_ms = quiet_until(now_ms, policy) if row.severity == "note" else now_ms
     for sink in sinks:
         if not (row.kind == "delivery" and row.place == sink):
             session.add(Delivery(subject=row.id, step=name, sink=sink, created_ms=now_ms, due_ms=due_ms))
 
 
-def _drop(session: Session, row: Alert) -> None:
-    """Take back what was not delivered yet."""
-    if row.kind in PASSING:
-        return  # it stands on its own: it happened
+def _cancel_deliveries(session: Session, row: Alert) -> None:
+    """Cancel the deliveries that are still waiting."""
+    if row.kind in ONE_OFF_KINDS:
+        return  # an event is reported even when it is over
     waiting = update(Delivery).where(col(Delivery.subject) == row.id, col(Delivery.state) == "waiting")
     session.exec(waiting.values(state="dropped"))
 
 
-def quiet_until(now_ms: int, m: Manners) -> int:
-    """`now_ms`, or the end of the quiet hours when it lies in them."""
+def quiet_until(now_ms: int, policy: AlertPolicy) -> int:
+    """`now_ms`, or the end of the quiet hours when it falls in them."""
     minute = now_ms // MINUTE_MS % DAY_MINUTES
-    length = (m.quiet_to - m.quiet_from) % DAY_MINUTES
-    into = (minute - m.quiet_from) % DAY_MINUTES
+    length = (policy.quiet_to - policy.quiet_from) % DAY_MINUTES
+    into = (minute - policy.quiet_from) % DAY_MINUTES
     return now_ms if into >= length else (now_ms // MINUTE_MS + length - into) * MINUTE_MS
 
 
 def acknowledge(engine: Engine, alert_id: str, actor: Mapping[str, Any], now_ms: int) -> Alert:
-    """A person has seen it: it is not sent again. Refused when it is over; a second acknowledgement changes nothing."""
+    """Record that a person has seen it: it is not sent again. Refused when resolved; acknowledging twice changes nothing."""
     bare = alert_id.strip()
     with db.write(engine) as session:
         row = session.get(Alert, f"al-{bare}" if bare.isdigit() else bare)
         if row is None:
-            raise BadInput(f"there is no alert {bare[:40]!r}", "see `nightdesk alerts list`")
+            raise BadInput(f"no alert {bare[:40]!r}", "see `nightdesk alerts list`")
         if row.state != "open":
-            raise Refused(f"{row.id} is over already")
+            raise Refused(f"{row.id} is already resolved")
         if row.acked_ms is None:
             row.acked_by, row.acked_ms = json.dumps(dict(actor), sort_keys=True), now_ms
             session.add(row)
@@ -198,11 +204,11 @@ def get(engine: Engine, alert_id: str) -> Alert:
     with db.read(engine) as session:
         row = session.get(Alert, alert_id)
     if row is None:
-        raise BadInput(f"there is no alert {alert_id[:40]!r}", "see `nightdesk alerts list`")
+        raise BadInput(f"no alert {alert_id[:40]!r}", "see `nightdesk alerts list`")
     return row
 
 
-def listed(engine: Engine, state: str | None = None, limit: int = 50) -> list[Alert]:
+def list_alerts(engine: Engine, state: str | None = None, limit: int = 50) -> list[Alert]:
     """Alerts, newest first, of one state or all."""
     query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
     with db.read(engine) as session:
@@ -210,14 +216,14 @@ def listed(engine: Engine, state: str | None = None, limit: int = 50) -> list[Al
 
 
 def deliveries_of(engine: Engine, subject: str) -> list[Delivery]:
-    """What was brought, is waiting or was given up of one alert, proposal or handover, oldest first."""
+    """Deliveries of one alert, proposal or handover, in whatever state, oldest first."""
     with db.read(engine) as session:
         return list(session.exec(select(Delivery).where(Delivery.subject == subject).order_by(col(Delivery.id))).all())
 
 
-def view(row: Alert, brought: Sequence[Delivery] = ()) -> dict[str, Any]:
-    """An alert as plain JSON, with what became of its messages."""
+def view(row: Alert, deliveries: Sequence[Delivery] = ()) -> dict[str, Any]:
+    """An alert as plain JSON, with its deliveries."""
     acked_by = json.loads(row.acked_by) if row.acked_by else None
     fields = ("step", "sink", "state", "attempts", "created_ms", "due_ms", "sent_ms", "error")
-    told = [{name: getattr(delivery, name) for name in fields} for delivery in brought]
-    return {**row.model_dump(), "numbers": json.loads(row.numbers), "acked_by": acked_by, "deliveries": told}
+    sent = [{name: getattr(delivery, name) for name in fields} for delivery in deliveries]
+    return {**row.model_dump(), "numbers": json.loads(row.numbers), "acked_by": acked_by, "deliveries": sent}

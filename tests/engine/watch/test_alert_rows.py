@@ -9,13 +9,13 @@ from sqlmodel import select
 from engine.errors import BadInput, Refused
 from engine.store import db as database
 from engine.store.tables import Delivery
-from engine.watch.incidents import Manners, acknowledge, deliveries_of, get, listed, quiet_until, settle, view
+from engine.watch.alert_rows import AlertPolicy, acknowledge, apply_findings, deliveries_of, get, list_alerts, quiet_until, view
 from engine.watch.observation import Finding
 
 NOON = 1_760_011_200_000  # 2025-10-09 12:00Z
 MINUTE = 60_000
 ANN = {"name": "ann", "assurance": "session"}
-M = Manners()
+M = AlertPolicy()
 
 
 def found(severity: str = "page", level: int = 0, fingerprint: str = "bars", kind: str = "bars") -> Finding:
@@ -25,7 +25,7 @@ def found(severity: str = "page", level: int = 0, fingerprint: str = "bars", kin
 
 def steps(engine: Engine, findings: list[Finding], at_ms: int, unsure: frozenset[str] = frozenset()) -> list[str]:
     """What a check changes."""
-    return [change.step for change in settle(engine, findings, unsure, at_ms, M, ["slack"])]
+    return [change.step for change in apply_findings(engine, findings, unsure, at_ms, M, ["slack"])]
 
 
 def test_one_alert_however_often_it_is_found_and_one_recovery(db: Engine) -> None:
@@ -39,7 +39,7 @@ def test_one_alert_however_often_it_is_found_and_one_recovery(db: Engine) -> Non
     row = get(db, "al-1")
     assert (row.state, row.opened_ms, row.resolved_ms, row.repeats > 30) == ("resolved", NOON, NOON + 320_000, True)
     assert steps(db, [found()], NOON + 400_000) == ["opened"]
-    assert [row.id for row in listed(db, "open")] == ["al-2"]
+    assert [row.id for row in list_alerts(db, "open")] == ["al-2"]
 
 
 def test_an_unanswered_page_is_sent_again_and_an_answered_one_is_not(db: Engine) -> None:
@@ -110,7 +110,7 @@ def test_two_checks_at_once_open_one_alert(sqlite: Engine) -> None:
     def one() -> None:
         try:
             gate.wait()
-            settle(sqlite, [found(), found(fingerprint="b")], frozenset(), NOON, M, ["slack"])
+            apply_findings(sqlite, [found(), found(fingerprint="b")], frozenset(), NOON, M, ["slack"])
         except Exception as error:  # noqa: BLE001 - shown by the assert below
             errors.append(error)
 
@@ -120,7 +120,7 @@ def test_two_checks_at_once_open_one_alert(sqlite: Engine) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    assert len(listed(sqlite)) == 2
+    assert len(list_alerts(sqlite)) == 2
     with database.read(sqlite) as session:
         assert len(session.exec(select(Delivery)).all()) == 2
 
@@ -129,7 +129,7 @@ def test_acknowledging_what_is_over_or_nothing_is_told(db: Engine) -> None:
     """Unknown ids and resolved alerts."""
     steps(db, [found()], NOON)
     steps(db, [], NOON + MINUTE)
-    with pytest.raises(Refused, match="over already"):
+    with pytest.raises(Refused, match="already resolved"):
         acknowledge(db, "al-1", ANN, NOON)
     for name in ("al-9", "", "x'; DROP TABLE alerts"):
         with pytest.raises(BadInput):

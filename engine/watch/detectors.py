@@ -1,0 +1,328 @@
+"""The detectors: an observation of the desk -> findings, each something wrong that a person should know. No model, no network.
+
+Called by app.processes.scheduler every few seconds. engine.watch.observer makes the observation from what already exists (health
+checks, the worker's heartbeat, the journal's end, the database); `evaluate` runs every detector over it, deterministically. A
+detector that fails is itself a finding and keeps the alerts of its kinds open. engine.watch.alert_rows makes them alerts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from engine.clock import utc
+from engine.store.chain import Event
+from engine.watch.health import unprotected_layers
+from engine.watch.observation import (
+    DeskObservation,
+    Finding,
+    ProcessExit,
+    Severity,
+    blind_finding,
+    instrument_of,
+    is_trading,
+    open_positions,
+    position_text,
+)
+
+ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
+RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
+EXITS_MAX = 3  # this many unexpected exits within EXITS_WINDOW_MS: it will not recover by itself
+EXITS_WINDOW_MS = 600_000
+STALE_MS = 40_000  # bars are due and none came for this long, and for three bars; a hung worker is reported earlier
+DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
+REFUSED_ROW_MAX = 5  # consecutive refused decisions of a sleeve
+FLATTEN_MS = 60_000
+UNKNOWN_RULE = "an input cannot be computed"
+ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy meets every day
+    {
+        "desk is halted",
+        "desk drawdown breaker",
+        "daily loss breaker",
+        "entries paused",
+        "layers_max",
+        "another sleeve holds the other side",
+        "size rounds down to no lot",
+    }
+)
+PAGING_BREAKERS = ("daily loss", "desk drawdown")
+
+Detector = Callable[[DeskObservation], Iterator[Finding]]
+
+
+def evaluate(desk: DeskObservation) -> tuple[list[Finding], frozenset[str]]:
+    """(findings, kinds that could not be checked: their open alerts stay open)."""
+    found: list[Finding] = []
+    unchecked: set[str] = set()
+    for name, (detector, kinds) in DETECTORS.items():
+        try:
+            found += list(detector(desk))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            unchecked |= set(kinds)
+            found.append(blind_finding(name, f"{type(error).__name__}: {error}", desk.now_ms))
+    if desk.pid is None or desk.checks["worker"].state == "bad":
+        unchecked.add("bars")
+    for name, check in desk.checks.items():
+        if check.state == "unknown" and not (name == "bars" and desk.mark is None):
+            unchecked |= set(KINDS_OF.get(name, ()))
+            found.append(blind_finding(name, check.text, desk.now_ms))
+    return list({finding.fingerprint: finding for finding in found}.values()), frozenset(unchecked)
+
+
+KINDS_OF = {  # health check -> the kinds that depend on it
+    "worker": ("worker",),
+    "protective orders": ("protective", "drawdown", "breaker", "refused", "rejected"),
+    "bars": ("bars",),
+    "journals": ("journal",),
+    "disk": ("disk",),
+    "halt": ("halt",),
+}
+
+
+# ---- the detectors ------------------------------------------------------------------------------------------------------
+
+
+def worker(desk: DeskObservation) -> Iterator[Finding]:
+    """Absent, hung, or exited and restarted: one alert for all of it, which gets worse as it lasts."""
+    exits = [e for e in desk.exits if e.process == "worker" and desk.now_ms - e.wall_ms < EXITS_WINDOW_MS]
+    positions = open_positions(desk)
+    open_ = f"open: {', '.join(positions)}" if positions else "no open position"
+    numbers = {"deaths": len(exits), "open_positions": len(positions)}
+    idle = not positions and not exits and (desk.mark is None or desk.heartbeat.get("phase") == "stopped")
+    last = exits[-1].wall_ms if exits else desk.now_ms
+    gone = desk.absent_ms is not None and desk.now_ms - desk.absent_ms >= ABSENT_MS and not idle
+    if gone or len(exits) >= EXITS_MAX:
+        since = exits[0].wall_ms if exits else desk.absent_ms or desk.now_ms
+        how = f"it exited {count_text(len(exits))}, last {exit_text(exits[-1])}" if exits else "no exit was reported"
+        what = f"No worker is running ({how}); {open_}" if gone else f"The worker keeps crashing ({how}); {open_}"
+        action = "read logs/worker.jsonl, then nightdesk up; protective orders stay at the venue meanwhile"
+        yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1 + (len(exits) >= EXITS_MAX))
+    elif desk.pid is not None and desk.checks["worker"].state == "bad":
+        since = int(desk.heartbeat.get("wall_ms", desk.now_ms))
+        what = f"The worker (process {desk.pid}) hangs: no heartbeat for {(desk.now_ms - since) // 1000} s; {open_}"
+        action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
+        yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1)
+    elif exits and desk.now_ms - last < RECOVERED_MS:
+        what = f"The worker exited unexpectedly ({exit_text(exits[-1])}) and is being restarted; {open_}"
+        action = "none if this clears within a minute; otherwise read logs/worker.jsonl"
+        yield Finding("worker", "worker", "page", what, "worker", last, action, numbers)
+
+
+def restarts(desk: DeskObservation) -> Iterator[Finding]:
+    """Any other process of the desk that exited unexpectedly."""
+    for process in sorted({e.process for e in desk.exits} - {"worker"}):
+        exits = [e for e in desk.exits if e.process == process and desk.now_ms - e.wall_ms < EXITS_WINDOW_MS]
+        if exits and (desk.now_ms - exits[-1].wall_ms < RECOVERED_MS or len(exits) >= EXITS_MAX):
+            what = f"The process {process} exited unexpectedly ({exit_text(exits[-1])}), {count_text(len(exits))} in 10 minutes"
+            severity: Severity = "page" if len(exits) >= EXITS_MAX else "warn"
+            action = f"trading continues without it; read the terminal of nightdesk up and logs/ for {process}"
+            yield Finding(
+                f"process:{process}", "worker", severity, what, process, exits[-1].wall_ms, action, {"deaths": len(exits)}
+            )
+
+
+def count_text(count: int) -> str:
+    """A count in words: once, 3 times."""
+    return "once" if count == 1 else f"{count} times"
+
+
+def exit_text(ended: ProcessExit) -> str:
+    """How a process ended."""
+    if ended.code is None:
+        return "exit code unknown"
+    return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+
+
+def bars(desk: DeskObservation) -> Iterator[Finding]:
+    """Bars that are due and do not come. None are due at the end of recorded data; the worker's heartbeat says so."""
+    if desk.mark is None or desk.pid is None or desk.checks["worker"].state == "bad":
+        return  # without a worker there are no bars: one fault, one alert
+    if desk.heartbeat.get("phase") == "running":
+        step_ms = 1000.0 / float(desk.heartbeat.get("bars_per_second") or 1.0)
+        since = max(desk.mark.t_recv_ms, desk.phase_ms)
+        age_ms = desk.now_ms - since
+        if age_ms > max(STALE_MS, 3 * step_ms):
+            names = ", ".join(dict.fromkeys(str(s["instrument"]) for s in desk.config.get("sleeves", ()))) or "every instrument"
+            positions = ", ".join(open_positions(desk)) or "nothing"
+            due = f"one is due every {step_ms / 1000:g} s; open: {positions}"
+            what = f"No bar of {names} for {age_ms // 1000} s, {due}"
+            action = "check the feed and the worker; no entries on old bars, protective orders stay at the venue"
+            numbers = {"age_s": age_ms // 1000, "bar_s": step_ms / 1000, "desk_ms": desk.mark.t_event_ms}
+            yield Finding("bars", "bars", "page", what, names, since, action, numbers, desk.mark.id)
+    if is_trading(desk):
+        for name in desk.silent_instruments:
+            sleeves = [s["name"] for s in desk.config.get("sleeves", ()) if s["instrument"] == name]
+            open_ = [sleeve for sleeve in sleeves if desk.mark.body["sleeves"].get(sleeve, {}).get("position")]
+            positions = ", ".join(position_text(desk, s) for s in sleeves) or "no sleeve trades it"
+            what = f"No price of {name} for three bars: {positions}"
+            action = "no entries on missing bars; check the venue, and the position by hand if one is open"
+            severity: Severity = "page" if open_ else "warn"
+            yield Finding(f"bars:{name}", "bars", severity, what, name, desk.mark.t_recv_ms, action, {}, desk.mark.id)
+
+
+def orders(desk: DeskObservation) -> Iterator[Finding]:
+    """Consecutive refusals by our guardrails, or rejections by the venue, up to now."""
+    if not is_trading(desk):
+        return
+    for sleeve in dict.fromkeys(str(e.body["sleeve"]) for e in desk.recent):
+        mine = [e for e in desk.recent if e.body["sleeve"] == sleeve]
+        rejected = trailing_run([e for e in mine if e.kind == "order"], lambda e: e.body["state"] == "rejected")
+        if len(rejected) >= desk.limits.rejections_row_max:
+            last, lots = rejected[-1], rejected[-1].body.get("lots")
+            where = f"{instrument_of(desk, sleeve)} rejected in a row; {position_text(desk, sleeve)}"
+            what = f"{len(rejected)} orders of {lots} lots in {where}"
+            action = (
+                f"read the venue's reason: nightdesk journal explain {last.id}; then pause {sleeve} (propose it, then approve)"
+            )
+            numbers = {"in_a_row": len(rejected), "lots": lots, "limit": desk.limits.rejections_row_max}
+            yield Finding(f"rejected:{sleeve}", "rejected", "page", what, sleeve, rejected[0].t_recv_ms, action, numbers, last.id)
+        decided = [e for e in mine if e.kind == "decision"]
+        refused = trailing_run(decided, lambda e: e.body["action"] == "refused" and e.body.get("refused_by") not in ROUTINE)
+        if len(refused) >= REFUSED_ROW_MAX:
+            yield refusal_finding(desk, sleeve, refused)
+
+
+def refusal_finding(desk: DeskObservation, sleeve: str, refused: list[Event]) -> Finding:
+    """The finding for consecutive refusals; a page when an input is missing."""
+    last, rule = refused[-1], str(refused[-1].body.get("refused_by"))
+    wanted = (last.body.get("size") or {}).get("wanted")
+    size = f"{wanted:g}" if isinstance(wanted, int | float) else "an unknown size"
+    entries = f"{len(refused)} entries of {size} in {instrument_of(desk, sleeve)}"
+    what = f"{entries} refused in a row by {rule}; {position_text(desk, sleeve)}"
+    severity: Severity = "page" if rule == UNKNOWN_RULE else "warn"
+    action = f"read why: nightdesk journal explain {last.id}"
+    numbers = {"in_a_row": len(refused), "wanted": wanted}
+    return Finding(f"refused:{sleeve}", "refused", severity, what, sleeve, refused[0].t_recv_ms, action, numbers, last.id)
+
+
+def trailing_run(events: list[Event], matches: Callable[[Event], bool]) -> list[Event]:
+    """The unbroken run of matching events at the end, oldest first."""
+    row: list[Event] = []
+    for event in reversed(events):
+        if not matches(event):
+            break
+        row.insert(0, event)
+    return row
+
+
+def breakers(desk: DeskObservation) -> Iterator[Finding]:
+    """Sleeves whose entries a breaker blocks now, as the mark says; the journal says which breaker."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for sleeve, state in desk.mark.body["sleeves"].items():
+        until = state.get("blocked_until_ms") or state.get("paused_until_ms")
+        if not until:
+            continue
+        event = next((e for e in reversed(desk.tripped) if e.body["sleeve"] == sleeve), None)
+        name = (
+            str(event.body["breaker"])
+            if event
+            else "daily loss"
+            if state.get("blocked_until_ms")
+            else "loss streak or entry frequency"
+        )
+        severity: Severity = "page" if name in PAGING_BREAKERS else "warn"
+        numbers = {"equity": state.get("equity"), "until_desk_ms": until, "desk_ms": desk.mark.t_event_ms}
+        what = f"Breaker {name} tripped: no entries until desk time {utc(until)}; {position_text(desk, sleeve)}"
+        since = event.t_recv_ms if event else desk.mark.t_recv_ms
+        action = "none needed: it re-arms by itself. Ask the operator role why; propose a change if it repeats"
+        yield Finding(f"breaker:{sleeve}", "breaker", severity, what, sleeve, since, action, numbers, (event or desk.mark).id)
+
+
+def drawdown(desk: DeskObservation) -> Iterator[Finding]:
+    """Desk drawdown near its limit, or past it: the halt."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    equity, peak, most = desk.mark.body["equity"], desk.mark.body["peak"], desk.limits.drawdown_frac_max
+    tripped = "desk drawdown" in (desk.mark.body.get("tripped") or ())
+    if equity is None or not peak:
+        yield blind_finding("drawdown", "the mark has no equity or no peak", desk.now_ms)
+        return
+    fall = 1.0 - equity / peak
+    if not tripped and fall < DRAWDOWN_NEAR_FRAC * most:
+        return
+    positions = ", ".join(open_positions(desk)) or "no open position"
+    numbers = {"drawdown_frac": round(fall, 6), "drawdown_frac_max": most, "equity": equity, "peak": peak}
+    what = f"Desk drawdown {fall:.1%}, limit {most:.1%} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
+    action = "propose a tightening or a pause now; at the limit the desk halts and flattens by itself"
+    if tripped:
+        what, action = (
+            f"BREAKER desk drawdown: the desk halts and flattens. {what}",
+            "let it flatten; a release needs a reason and passing health checks",
+        )
+    since = desk.mark.t_recv_ms
+    yield Finding("drawdown", "drawdown", "page", what, "desk", since, action, numbers, desk.mark.id, level=int(tripped))
+
+
+def protective(desk: DeskObservation) -> Iterator[Finding]:
+    """An open layer without its protective order."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
+        layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
+        states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
+        lots = sum(layer["lots"] for layer in layers)
+        bare = f"{len(layers)} open layer(s), {lots} lots, WITHOUT a working protective order ({states})"
+        what = f"{bare}: {position_text(desk, sleeve)}"
+        action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
+        numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
+        yield Finding(
+            f"protective:{sleeve}", "protective", "page", what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
+        )
+
+
+def records(desk: DeskObservation) -> Iterator[Finding]:
+    """Journals that do not verify, and a disk that is nearly full."""
+    journal, disk = desk.checks.get("journals"), desk.checks.get("disk")
+    if journal is not None and journal.state == "bad":
+        action = "stop the desk, keep the file as it is, run nightdesk journal verify; restore from a backup"
+        yield Finding("journal", "journal", "page", journal.text, "journals", desk.now_ms, action)
+    if disk is not None and disk.state in ("bad", "warning"):
+        severity: Severity = "page" if disk.state == "bad" else "warn"
+        action = "free space: old runs and logs first, never the journal"
+        yield Finding("disk", "disk", severity, f"The disk is nearly full: {disk.text}", "disk", desk.now_ms, action)
+
+
+def people(desk: DeskObservation) -> Iterator[Finding]:
+    """A halt, expired proposals, incidents the worker journaled, undelivered messages."""
+    latch = desk.halt
+    if latch is not None and latch.halted and latch.by != "guardrail":
+        since = latch.since_ms if latch.since_ms is not None else desk.now_ms
+        positions = open_positions(desk)
+        stuck = bool(positions) and desk.now_ms - since >= FLATTEN_MS
+        open_ = f"STILL OPEN: {', '.join(positions)}" if positions else "no open position"
+        what = f"HALTED by {latch.by or 'an unknown actor'}: {latch.reason}; {open_}"
+        action = "flatten the open positions by hand" if stuck else "find out why; nightdesk release --reason WHY --as NAME"
+        severity: Severity = "page" if stuck else "warn"
+        yield Finding("halt", "halt", severity, what, "desk", since, action, {"open_positions": len(positions)})
+    for row in desk.expired:
+        what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: not decided in time"
+        yield Finding(
+            f"proposal:{row['id']}",
+            "proposal",
+            "note",
+            what,
+            str(row["sleeve"]),
+            row["expires_ms"],
+            "propose it again if it is still wanted",
+        )
+    for event in desk.incidents:
+        what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
+        place = str(event.body.get("sleeve") or "worker")
+        action = f"nightdesk journal explain {event.id}"
+        yield Finding(f"incident:{event.id}", "incident", "warn", what, place, event.t_recv_ms, action, {}, event.id)
+    if desk.undelivered:
+        lost, sink = desk.undelivered, str(desk.undelivered["sink"])
+        what = f"{lost['failed']} message(s) could not be delivered to {sink}: {lost['error']}"
+        action = f"check {sink}'s settings; every alert is on the page and in nightdesk alerts list"
+        yield Finding(f"delivery:{sink}", "delivery", "warn", what, sink, lost["since_ms"], action, {"failed": lost["failed"]})
+
+
+DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detector, and the kinds of its findings
+    "worker": (worker, ("worker",)),
+    "processes": (restarts, ("worker",)),
+    "bars": (bars, ("bars",)),
+    "orders": (orders, ("refused", "rejected")),
+    "breakers": (breakers, ("breaker",)),
+    "drawdown": (drawdown, ("drawdown",)),
+    "protective orders": (protective, ("protective",)),
+    "journals and disk": (records, ("journal", "disk")),
+    "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
+}
