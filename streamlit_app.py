@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.ui import chat, desk, head, links, login, proposals, side
-from app.ui.door import Trouble, open_door
+from app.ui.page_client import Trouble, open_client
 
 # drawn here: an icon by name would be fetched from elsewhere
 MOON = (
@@ -15,31 +15,31 @@ MOON = (
 def main() -> None:
     """Log in, draw the strip and the side, then the tab of the address."""
     st.set_page_config(page_title="Nightdesk", page_icon=MOON, layout="wide")
-    door = open_door()
+    api = open_client()
     try:
-        session = door.get("/api/session")
+        session = api.get("/api/session")
     except Trouble as trouble:
-        if not (trouble.down and door.known):
-            login.show(door, trouble)
+        if not (trouble.down and api.known):
+            login.show(api, trouble)
             return
-        head.show(door, {})
-        login.stopped(door, trouble)
+        head.show(api, {})
+        login.stopped(api, trouble)
         return
-    head.show(door, session)
+    head.show(api, session)
     try:
         with st.sidebar:
             st.markdown("### :material/nightlight: Nightdesk")
             role = side.choose_role()
-            side.threads(door, role)
-            side.who(door, session)
+            side.threads(api, role)
+            side.who(api, session)
         tabs = {
-            "chat": lambda: chat.show(door, role),
-            "proposals": lambda: proposals.show(door, session),
-            "desk": lambda: desk.show(door, session),
+            "chat": lambda: chat.show(api, role),
+            "proposals": lambda: proposals.show(api, session),
+            "desk": lambda: desk.show(api, session),
         }
         tabs[links.tab()]()
     except Trouble as trouble:
-        login.stopped(door, trouble)
+        login.stopped(api, trouble)
 
 
 main()

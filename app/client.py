@@ -75,7 +75,7 @@ class Client:
             answer = self.http.request(method, path, params=params, json=body, **wait)
         except httpx.HTTPError as error:
             raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
-        return said(answer)
+        return json_of(answer)
 
     def health(self) -> Json:
         """Whether the API answers."""
@@ -89,7 +89,7 @@ class Client:
         why = " ".join(reason.split())[:300] or "no reason given"
         try:
             answer = self.http.post("/api/halt", json={"reason": why}, timeout=wait_s)
-            return {**said(answer), "by_file": False}
+            return {**json_of(answer), "by_file": False}
         except (httpx.HTTPError, ApiError) as error:
             return self._by_file(why, name, error)
 
@@ -131,7 +131,7 @@ class Client:
         with self.http.stream("GET", f"/api/turns/{_part(turn_id)}/events", headers=headers, timeout=60) as answer:
             if not answer.is_success:
                 answer.read()
-                said(answer)
+                json_of(answer)
             kind = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):
@@ -140,7 +140,7 @@ class Client:
                     yield {**json.loads(line[6:]), "kind": kind}
 
 
-def said(answer: httpx.Response) -> Json:
+def json_of(answer: httpx.Response) -> Json:
     """An answer's JSON; ApiError for one that refuses or is no JSON object."""
     try:
         body = answer.json()

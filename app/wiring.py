@@ -1,4 +1,4 @@
-"""The composition root of whoever talks to agents: an opened home becomes the Office that agents.turns asks in.
+"""The composition root of whoever talks to agents: an opened home becomes the AgentRuntime that agents.turns asks in.
 
 Called by app/cli/chat.py (and by the API). Here the model is chosen, the vocabulary read, tool contexts and the people journal
 made. No key of a venue and no private venue is reachable from here.
@@ -31,7 +31,7 @@ WAIT_S = 20.0  # what takes longer is told to have started, and posted when it e
 
 
 class Wiring:
-    """The Office of one process. `wait_s`: how long a COMPUTE call waits for its job; None where a person watches it.
+    """The AgentRuntime of one process. `wait_s`: how long a COMPUTE call waits for its job; None where a person watches it.
 
     `model`: who answers; None for the one that environment or desk.toml name.
     """
@@ -99,7 +99,7 @@ class Wiring:
 
     def context(self, **of_the_turn: Any) -> "ToolContext":
         """A tool context for one turn."""
-        from app.jobs.queue import Jobs
+        from app.jobs.queue import JobQueue
         from memory.shelf import Shelf
         from tools.common.contract import ToolContext
 
@@ -108,7 +108,7 @@ class Wiring:
             engine=self.engine,
             home=self.home,
             catalog=self._home.catalog,
-            jobs=Jobs(self._home, self.person),
+            jobs=JobQueue(self._home, self.person),
             record=self.record,
             wait_s=self.wait_s,
             **of_the_turn,
@@ -144,7 +144,7 @@ class Wiring:
         else:
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
-        return told(latch)
+        return halt_answer(latch)
 
 
 @cache
@@ -187,7 +187,7 @@ def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch
     return halt.set(home, reason, by, time.time_ns() // 1_000_000)
 
 
-def told(latch: halt.Latch) -> str:
+def halt_answer(latch: halt.Latch) -> str:
     """What a person reads after a halt."""
     return (
         f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. The worker cancels entries and flattens at "

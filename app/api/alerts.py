@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Query
 from sqlmodel import col, select
 
 from app.api import models as m
-from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
-from app.api.models_people import Nothing
+from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
+from app.api.models_people import EmptyBody
 from app.notify.deliveries import acknowledge
 from engine.errors import BadInput
 from engine.store import db
@@ -25,7 +25,7 @@ ALONE = "no watch runs with this API: it was started by itself. `nightdesk up` s
 BROUGHT = ("sink", "state", "attempts", "sent_ms", "error")
 
 
-class HandoverSaid(m.Said):
+class HandoverView(m.ApiModel):
     """One morning's handover; `deliveries` says what became of its messages."""
 
     day: str
@@ -35,14 +35,14 @@ class HandoverSaid(m.Said):
     deliveries: list[dict[str, Any]]
 
 
-class Handovers(m.Said):
+class Handovers(m.ApiModel):
     """The newest first; `at` is when the next is made, UTC."""
 
-    items: list[HandoverSaid]
+    items: list[HandoverView]
     at: str
 
 
-class RunbookSaid(m.Said):
+class RunbookPage(m.ApiModel):
     """A page of docs/runbooks, markdown."""
 
     name: str
@@ -52,32 +52,32 @@ class RunbookSaid(m.Said):
 @router.get("/alerts")
 def alerts(
     at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
-) -> m.AlertsSaid:
+) -> m.AlertList:
     """What is wrong now (or also what was), the last opened first; `reason` when nobody may have looked."""
     query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         rows = session.exec(query.where(Alert.state == "open") if open_only else query).all()
     brought = brought_of(at, [row.id for row in rows])
-    return m.AlertsSaid(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
+    return m.AlertList(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
 
 
 @router.post("/alerts/{alert_id}/ack")
-def ack(at: At, actor: Deciding, body: Nothing, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
+def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
     """Take an alert upon yourself: it is not sent again."""
     try:
         row = acknowledge(at.home, alert_id, actor, now_ms())
     except BadInput as error:
-        raise NotThere(error.what, "see /api/alerts") from None
+        raise NotFound(error.what, "see /api/alerts") from None
     return view(row, brought_of(at, [row.id])[row.id])
 
 
 @router.get("/runbooks/{name}")
-def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookSaid:
+def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
     """What to do about an alert, step by step: the page its `runbook` names, without folder and ending."""
     path = RUNBOOKS / f"{name}.md"
     if not path.is_file():
-        raise NotThere(f"there is no runbook {name!r}", "see docs/runbooks")
-    return RunbookSaid(name=name, text=path.read_text(encoding="utf-8"))
+        raise NotFound(f"there is no runbook {name!r}", "see docs/runbooks")
+    return RunbookPage(name=name, text=path.read_text(encoding="utf-8"))
 
 
 @router.get("/handovers")
@@ -89,7 +89,7 @@ def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
         rows = session.exec(select(Handover).order_by(col(Handover.day).desc()).limit(limit)).all()
     brought = brought_of(at, [f"handover {row.day}" for row in rows])
     items = [
-        HandoverSaid(
+        HandoverView(
             day=row.day,
             created_ms=row.created_ms,
             text=row.text,
@@ -101,7 +101,7 @@ def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
     return Handovers(items=items, at=handover_at(at.home))
 
 
-def brought_of(at: Desk, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
+def brought_of(at: ApiContext, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
     """What was brought, waits or was given up of each subject, oldest first."""
     found: dict[str, list[Delivery]] = {subject: [] for subject in subjects}
     with db.read(at.engine) as session:

@@ -1,6 +1,6 @@
 """What every route of one API process stands on: the opened home, its sessions, its running turns. Made by app.api.factory.
 
-`Desk` hangs on the application; `at` and `who` are the two things a route asks for: the desk, and who is at the door.
+`ApiContext` hangs on the application; `at` and `who` are the two things a route asks for: the desk, and who is at the door.
 """
 
 import time
@@ -16,7 +16,7 @@ from app.people.sessions import Session, Sessions
 from engine.errors import BadInput
 
 
-class NotThere(BadInput):
+class NotFound(BadInput):
     """An id that nobody has."""
 
 
@@ -36,12 +36,12 @@ class Address:
 
 
 @dataclass
-class Desk:
+class ApiContext:
     """One home behind one API process."""
 
     opened: Home
     address: Address = field(default_factory=Address)
-    running: Any = None  # app.api.running.Running, set by the factory
+    running: Any = None  # app.api.running.RunningTurns, set by the factory
     meters: Any = None  # app.api.metrics.Meters, set by the factory
     _seen: tuple[tuple[str, int], ...] = ()
 
@@ -80,13 +80,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def at(request: Request) -> Desk:
+async def at(request: Request) -> ApiContext:
     """The desk behind this API. Not a plain function: those wait for a thread."""
     return request.app.state.desk  # type: ignore[no-any-return]  # set by the factory
 
 
 async def who(request: Request) -> Session:
-    """The session that the door (app.api.door) has let in."""
+    """The session that the door (app.api.access) has let in."""
     return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by the door
 
 
@@ -97,11 +97,11 @@ async def channel(request: Request) -> str:
 
 def deciding(request: Request) -> Actor:
     """The person who decides here. Denied where the session may not; reads people.toml."""
-    desk: Desk = request.app.state.desk
+    desk: ApiContext = request.app.state.desk
     return desk.sessions.actor(request.scope["nightdesk.session"], request.scope["nightdesk.channel"])
 
 
-At = Annotated[Desk, Depends(at)]
+At = Annotated[ApiContext, Depends(at)]
 Who = Annotated[Session, Depends(who)]
 Channel = Annotated[str, Depends(channel)]
 Deciding = Annotated[Actor, Depends(deciding)]

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from sqlmodel import col, func, select
 
 from app.api import models as m
-from app.api.context import At, Desk, Who, now_ms
+from app.api.context import ApiContext, At, Who, now_ms
 from app.api.guards import guards
-from app.api.models_people import PullAsked
+from app.api.models_people import PullBody
 from app.views.desk_status import state_of, walks_on
 from engine.control import halt
 from engine.control.config import active
@@ -34,7 +34,7 @@ async def health() -> m.Health:
 
 
 @router.get("/desk")
-def desk(at: At, _: Who) -> m.DeskSaid:
+def desk(at: At, _: Who) -> m.DeskStatus:
     """Everything the first panel shows: data, time, halt, worker, money, guards, model, health."""
     now, home = now_ms(), at.home
     state, beat, hard = state_of(home), heartbeat_of(home.path), limits_of(home.path)
@@ -46,18 +46,18 @@ def desk(at: At, _: Who) -> m.DeskSaid:
     equity, peak, gross = state["equity"], state["peak"], state["gross"]
     drawdown = 1 - equity / peak if equity is not None and peak else None
     gross_frac = gross / equity if gross is not None and equity else None
-    return m.DeskSaid(
+    return m.DeskStatus(
         stamp=beat.get("stamp") if pid is not None else None,
         source=state["source"] or home.feed.get("source"),
         walks=walks_on(home),
-        halt=latch_said(halt.read(home.path, home.engine)),
-        worker=worker_said(beat, pid),
+        halt=latch_view(halt.read(home.path, home.engine)),
+        worker=worker_view(beat, pid),
         drawdown_frac=drawdown,
         gross_frac=gross_frac,
         limits={k: float(v) for k, v in hard.model_dump().items()},
         guards=guards(journal, mark_at(journal), hard, active(home.engine)[1].sleeves),
-        model=model_said(at),
-        checks=[m.Check(**check._asdict()) for check in checks(home.path, home.engine, now)],
+        model=model_view(at),
+        checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
         running_turns=turns,
         live_jobs=jobs,
@@ -67,15 +67,15 @@ def desk(at: At, _: Who) -> m.DeskSaid:
     )
 
 
-def latch_said(latch: halt.Latch) -> m.Latch:
+def latch_view(latch: halt.Latch) -> m.LatchView:
     """The halt as the API tells it."""
-    return m.Latch(**{**{k: getattr(latch, k) for k in m.Latch.model_fields}, "where": list(latch.where)})
+    return m.LatchView(**{**{k: getattr(latch, k) for k in m.LatchView.model_fields}, "where": list(latch.where)})
 
 
-def worker_said(beat: Mapping[str, Any], pid: int | None) -> m.Worker:
+def worker_view(beat: Mapping[str, Any], pid: int | None) -> m.WorkerView:
     """The worker as it last told of itself; what it told while it lived is not told of a dead one."""
     alive = pid is not None
-    return m.Worker(
+    return m.WorkerView(
         running=alive,
         pid=pid or None,
         phase=beat.get("phase") if alive else "not running",
@@ -102,10 +102,10 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     held = mark.body["sleeves"] if mark is not None else {}
     items = []
     for s in config.sleeves:
-        now = {k: v for k, v in held.get(s.name, {}).items() if k in m.SleeveSaid.model_fields}
+        now = {k: v for k, v in held.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         plain = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         items.append(
-            m.SleeveSaid(
+            m.SleeveView(
                 **{k: getattr(s, k) for k in plain},
                 cash_start=s.cash,
                 params=dict(s.params),
@@ -116,12 +116,12 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
 
 
 @router.get("/model")
-def model(at: At, _: Who) -> m.ModelSaid:
+def model(at: At, _: Who) -> m.ModelView:
     """Which model answers, at which host, and what it is sent."""
-    return model_said(at)
+    return model_view(at)
 
 
-def model_said(at: Desk) -> m.ModelSaid:
+def model_view(at: ApiContext) -> m.ModelView:
     """The model that the next turn would ask. A fault in its configuration is told, not raised: the desk is shown anyway."""
     from app.wiring import model_of
 
@@ -130,27 +130,27 @@ def model_said(at: Desk) -> m.ModelSaid:
     if endpoint is None:
         why = getattr(chosen, "why", "")
         privacy = f"No model answers: {why}" if why else OFFLINE
-        return m.ModelSaid(name=chosen.name, wire=chosen.wire, offline=chosen.offline, host=None, privacy=privacy, sends=[])
-    return m.ModelSaid(name=chosen.name, wire=chosen.wire, offline=False, host=endpoint.host, privacy=chosen.privacy, sends=SENDS)
+        return m.ModelView(name=chosen.name, wire=chosen.wire, offline=chosen.offline, host=None, privacy=privacy, sends=[])
+    return m.ModelView(name=chosen.name, wire=chosen.wire, offline=False, host=endpoint.host, privacy=chosen.privacy, sends=SENDS)
 
 
 @router.get("/data")
-def data(at: At, _: Who) -> m.DataSaid:
+def data(at: At, _: Who) -> m.DataView:
     """Which market data there is, and which the desk walks."""
     home = at.home
     found = home.catalog.series()
-    items = [m.SeriesSaid(**{k: getattr(s, k) for k in m.SeriesSaid.model_fields}) for s in found]
+    items = [m.SeriesView(**{k: getattr(s, k) for k in m.SeriesView.model_fields}) for s in found]
     source = state_of(home)["source"] or home.feed.get("source")
     unknown = [path.name for path in home.catalog.unknown()]
     empty = all(s.venue == "synthetic" for s in found)
-    return m.DataSaid(items=items, unknown=unknown, source=source, walks=walks_on(home), empty=empty)
+    return m.DataView(items=items, unknown=unknown, source=source, walks=walks_on(home), empty=empty)
 
 
 @router.post("/data/pull", status_code=202)
-def pull(at: At, session: Who, body: PullAsked) -> m.JobSaid:
+def pull(at: At, session: Who, body: PullBody) -> m.JobStatus:
     """Fetch bars from a venue's public data, in a process of its own. Nothing is ever fetched unasked."""
-    from app.api.jobs import job_said
-    from app.jobs.queue import Jobs
+    from app.api.jobs import job_status
+    from app.jobs.queue import JobQueue
 
-    jobs = Jobs(at.home, session.name, PULL_S)
-    return job_said(at, jobs.submit("pull", body.model_dump()))
+    jobs = JobQueue(at.home, session.name, PULL_S)
+    return job_status(at, jobs.submit("pull", body.model_dump()))

@@ -8,13 +8,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.api.context import NotThere, now_ms
+from app.api.context import NotFound, now_ms
 from app.people.sessions import Denied, NoSession
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
 # the first that fits; what a rule of the desk refuses is a conflict with its state
 STATUS: tuple[tuple[type[DeskError], int], ...] = (
-    (NotThere, 404),
+    (NotFound, 404),
     (BadInput, 400),
     (StrategyError, 400),
     (NoSession, 401),
@@ -24,7 +24,7 @@ STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (DataError, 503),
     (JournalBroken, 503),
 )
-KINDS = {"NotThere": "BadInput", "Denied": "Refused"}
+KINDS = {"NotFound": "BadInput", "Denied": "Refused"}
 WORDS = {404: ("BadInput", "there is no such route"), 405: ("BadInput", "this route does not take that method")}
 
 
@@ -41,25 +41,25 @@ def status_of(error: DeskError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 503)
 
 
-def told(kind: str, what: str, hint: str, status: int) -> JSONResponse:
+def error_response(kind: str, what: str, hint: str, status: int) -> JSONResponse:
     """The one shape."""
     return JSONResponse({"error": {"kind": kind, "what": what, "hint": hint}}, status_code=status)
 
 
 async def _of_the_desk(_request: Request, error: Any) -> JSONResponse:
     name = type(error).__name__
-    return told(KINDS.get(name, name), error.what, error.hint, status_of(error))
+    return error_response(KINDS.get(name, name), error.what, error.hint, status_of(error))
 
 
 async def _of_the_body(_request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:120]
-    return told("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
+    return error_response("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
 
 
 async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
     kind, what = WORDS.get(error.status_code, ("BadInput", str(error.detail)[:200]))
-    return told(kind, what, "see /openapi.json", error.status_code)
+    return error_response(kind, what, "see /openapi.json", error.status_code)
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:
@@ -71,4 +71,4 @@ async def _of_ours(request: Request, error: Exception) -> JSONResponse:
         where = f"details in logs/{path.name}"
     except OSError:
         where = "its details could not be written"
-    return told("Bug", f"this is our bug: {type(error).__name__}", where, 500)
+    return error_response("Bug", f"this is our bug: {type(error).__name__}", where, 500)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.api import models_people as m
-from app.api.context import At, Desk, Who, now_ms
+from app.api.context import ApiContext, At, Who, now_ms
 from app.api.models import Ok
 from app.people.identity import passphrase_needed
 from app.people.sessions import SESSION_MS, Session, cookie_name
@@ -32,15 +32,15 @@ def login(at: At, request: Request, code: str = Query("", max_length=100)) -> Re
 
 
 @router.get("/session")
-def session(at: At, who: Who) -> m.SessionSaid:
+def session(at: At, who: Who) -> m.SessionView:
     """Who is in this session."""
-    return said(at, who)
+    return session_view(at, who)
 
 
 @router.post("/session")
-def rename(at: At, who: Who, body: m.Name) -> m.SessionSaid:
+def rename(at: At, who: Who, body: m.NameBody) -> m.SessionView:
     """Say, and once people.toml has entries prove, who decides from here on."""
-    return said(at, at.sessions.rename(who, body.name, body.token))
+    return session_view(at, at.sessions.rename(who, body.name, body.token))
 
 
 @router.delete("/session")
@@ -50,11 +50,11 @@ def logout(at: At, who: Who) -> Ok:
     return Ok()
 
 
-def said(at: Desk, who: Session) -> m.SessionSaid:
+def session_view(at: ApiContext, who: Session) -> m.SessionView:
     """A session as the API tells it."""
     unproven = at.sessions.unproven(who)
     assurance = "session" if who.proof and not unproven else "claimed"
-    return m.SessionSaid(
+    return m.SessionView(
         name=who.name,
         assurance=assurance,  # type: ignore[arg-type]  # one of the two words
         scope=who.scope,

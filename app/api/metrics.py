@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import col, func, select
 
-from app.api.context import At, Desk, Who, now_ms
+from app.api.context import ApiContext, At, Who, now_ms
 from engine.control import halt
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
@@ -23,14 +23,14 @@ router = APIRouter(tags=["metrics"])
 class Meters:
     """What one API process counts."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         self.registry = CollectorRegistry()
         names = ("method", "route", "status")
         self.requests = Counter("nightdesk_http_requests", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram("nightdesk_http_seconds", "Time to an answer.", ["route"], registry=self.registry)
         spans = (0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.turns = Histogram("nightdesk_turn_seconds", "Length of a turn.", ["how"], buckets=spans, registry=self.registry)
-        self.registry.register(_Standing(desk))
+        self.registry.register(_DeskGauges(desk))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -38,23 +38,23 @@ class Meters:
         self.seconds.labels(route).observe(seconds)
 
 
-class _Standing:
+class _DeskGauges:
     """Gauges that are read when Prometheus asks."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         self.desk = desk
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        for name, (value, text) in self._read().items():
+        for name, (value, text) in self._gauges().items():
             if value is not None:
                 gauge = GaugeMetricFamily(f"nightdesk_{name}", text)
                 gauge.add_metric([], float(value))
                 yield gauge
 
-    def _read(self) -> dict[str, tuple[Any, str]]:
+    def _gauges(self) -> dict[str, tuple[Any, str]]:
         home = self.desk.home
         mark, beat = mark_at(journal_of(home.path)), heartbeat_of(home.path)
         body = mark.body if mark is not None else {}

@@ -11,13 +11,13 @@ Texts = list[str]
 Number = float | None
 
 
-class Said(BaseModel):
+class ApiModel(BaseModel):
     """A response: exactly these keys."""
 
     model_config = ConfigDict(protected_namespaces=(), ser_json_inf_nan="null")
 
 
-class Error(Said):
+class Error(ApiModel):
     """Why something did not work, and what to do."""
 
     kind: str
@@ -25,13 +25,13 @@ class Error(Said):
     hint: str
 
 
-class Failure(Said):
+class Failure(ApiModel):
     """The body of every answer from 400 on."""
 
     error: Error
 
 
-class Health(Said):
+class Health(ApiModel):
     """The API answers."""
 
     ok: bool
@@ -39,13 +39,13 @@ class Health(Said):
     version: str
 
 
-class Ok(Said):
+class Ok(ApiModel):
     """It is done."""
 
     ok: bool = True
 
 
-class Latch(Said):
+class LatchView(ApiModel):
     """The halt as it is latched."""
 
     halted: bool
@@ -56,7 +56,7 @@ class Latch(Said):
     unreadable: str
 
 
-class Check(Said):
+class CheckView(ApiModel):
     """One thing the health probe looked at."""
 
     name: str
@@ -65,7 +65,7 @@ class Check(Said):
     event: str
 
 
-class Guard(Said):
+class GuardView(ApiModel):
     """How near a limit is: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
 
     name: str
@@ -75,7 +75,10 @@ class Guard(Said):
     unit: str
 
 
-class ModelSaid(Said):
+Guard = GuardView  # the name that app.api.guards uses
+
+
+class ModelView(ApiModel):
     """Who answers, where, and what it is sent."""
 
     name: str
@@ -86,7 +89,7 @@ class ModelSaid(Said):
     sends: Texts
 
 
-class Worker(Said):
+class WorkerView(ApiModel):
     """The trading process as it last told of itself."""
 
     running: bool
@@ -98,7 +101,7 @@ class Worker(Said):
     replay_until_ms: int | None
 
 
-class DeskSaid(Said):
+class DeskStatus(ApiModel):
     """The desk now."""
 
     mode: Literal["paper"] = "paper"
@@ -108,8 +111,8 @@ class DeskSaid(Said):
     desk_ms: int | None
     event: str | None
     state: str | None
-    halt: Latch
-    worker: Worker
+    halt: LatchView
+    worker: WorkerView
     equity: Number
     peak: Number
     drawdown_frac: Number
@@ -120,16 +123,16 @@ class DeskSaid(Said):
     version: int | None
     active_version: int
     limits: dict[str, float]
-    guards: list[Guard]
-    model: ModelSaid
-    checks: list[Check]
+    guards: list[GuardView]
+    model: ModelView
+    checks: list[CheckView]
     pending: int
     running_turns: int
     live_jobs: int
     now_ms: int
 
 
-class Curve(Said):
+class Curve(ApiModel):
     """A line to draw; the lists are equally long."""
 
     close_ms: list[int]
@@ -137,7 +140,7 @@ class Curve(Said):
     drawdown_frac: list[Number]
 
 
-class SleeveSaid(Said):
+class SleeveView(ApiModel):
     """One sleeve: what it is set to, and how it stands at the desk's last mark (null before the first)."""
 
     name: str
@@ -164,15 +167,15 @@ class SleeveSaid(Said):
     paused_until_ms: int | None = None
 
 
-class Sleeves(Said):
+class Sleeves(ApiModel):
     """All sleeves of the configuration in force."""
 
-    items: list[SleeveSaid]
+    items: list[SleeveView]
     version: int
     desk_ms: int | None
 
 
-class EventSaid(Said):
+class EventView(ApiModel):
     """One journal event; `told` is it in one line."""
 
     id: str
@@ -188,22 +191,22 @@ class EventSaid(Said):
     told: str
 
 
-class Events(Said):
+class Events(ApiModel):
     """Events, newest first; `next` is where the next page begins."""
 
-    items: list[EventSaid]
+    items: list[EventView]
     next: str | None
 
 
-class StorySaid(Said):
+class StoryView(ApiModel):
     """An event, what led to it, what followed from it."""
 
-    event: EventSaid
-    before: list[EventSaid]
-    followed: list[EventSaid]
+    event: EventView
+    before: list[EventView]
+    followed: list[EventView]
 
 
-class RunLine(Said):
+class RunLine(ApiModel):
     """A stored run in a line."""
 
     id: str
@@ -219,7 +222,7 @@ class RunLine(Said):
     trades: int | None = None
 
 
-class RunLines(Said):
+class RunLines(ApiModel):
     """The newest runs first."""
 
     items: list[RunLine]
@@ -232,14 +235,14 @@ class RunCurve(Curve):
     optimistic: list[Number]
 
 
-class TripSaid(Said):
+class TripView(ApiModel):
     """One round trip of a run, told and as figures."""
 
     text: str
     trip: dict[str, Any]
 
 
-class JobSaid(Said):
+class JobStatus(ApiModel):
     """Work in a process of its own."""
 
     id: str
@@ -258,20 +261,20 @@ class JobSaid(Said):
     result: dict[str, Any] | None
 
 
-class JobsSaid(Said):
+class JobList(ApiModel):
     """Jobs, newest first."""
 
-    items: list[JobSaid]
+    items: list[JobStatus]
 
 
-class AlertsSaid(Said):
+class AlertList(ApiModel):
     """What is or was wrong, newest first; `reason` says why there may be none to read."""
 
     items: list[dict[str, Any]]
     reason: str | None
 
 
-class SeriesSaid(Said):
+class SeriesView(ApiModel):
     """One file of market data."""
 
     venue: str
@@ -285,10 +288,10 @@ class SeriesSaid(Said):
     last_ms: int
 
 
-class DataSaid(Said):
+class DataView(ApiModel):
     """Which market data there is."""
 
-    items: list[SeriesSaid]
+    items: list[SeriesView]
     unknown: Texts
     source: str | None
     walks: str

@@ -4,22 +4,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.models import JobSaid, Latch, Said
+from app.api.models import ApiModel, JobStatus, LatchView
 
 Role = Literal["developer", "operator", "advisor"]
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """A request's body: no key but these."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Nothing(Asked):
+class EmptyBody(RequestBody):
     """An empty body."""
 
 
-class SessionSaid(Said):
+class SessionView(ApiModel):
     """Who is in this session. `proof_needed`: people.toml has entries, and this name is not proven."""
 
     name: str
@@ -30,27 +30,27 @@ class SessionSaid(Said):
     passphrase_needed: bool
 
 
-class Name(Asked):
+class NameBody(RequestBody):
     """Who decides from here on; the token once people.toml has entries."""
 
     name: str = Field(min_length=1, max_length=60)
     token: str = Field("", max_length=200)
 
 
-class HaltAsked(Asked):
+class HaltBody(RequestBody):
     """Why the desk should stop."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
 
 
-class ReleaseAsked(Asked):
+class ReleaseBody(RequestBody):
     """What was found and mended; the passphrase once people.toml has entries."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
     passphrase: str | None = Field(None, max_length=200)
 
 
-class ActorSaid(Said):
+class ActorView(ApiModel):
     """The named person behind a decision, and how sure the desk is of the name."""
 
     name: str
@@ -59,14 +59,14 @@ class ActorSaid(Said):
     channel: str
 
 
-class Released(Said):
+class Released(ApiModel):
     """The halt that was taken back, and by whom."""
 
-    released: Latch
-    actor: ActorSaid
+    released: LatchView
+    actor: ActorView
 
 
-class Adoption(Said):
+class Adoption(ApiModel):
     """How far an applied change has come: the desk follows `desk_version`; `event` adopted it; `waiting` are sleeves that keep
     their own version until they are flat."""
 
@@ -77,7 +77,7 @@ class Adoption(Said):
     event: str | None
 
 
-class CardSaid(Said):
+class CardView(ApiModel):
     """A proposal, with everything a person needs before deciding."""
 
     id: str
@@ -107,42 +107,42 @@ class CardSaid(Said):
     adoption: Adoption | None
 
 
-class Cards(Said):
+class Cards(ApiModel):
     """Proposals, newest first."""
 
-    items: list[CardSaid]
+    items: list[CardView]
 
 
-class Approval(Asked):
+class ApprovalBody(RequestBody):
     """The whole hash of the diff that the person was shown."""
 
     diff_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Rejection(Asked):
+class RejectionBody(RequestBody):
     """Why not; the next one who asks will read it."""
 
     reason: str = Field("", max_length=1000)
 
 
-class Back(Asked):
+class RollbackBody(RequestBody):
     """What to go back to: a version (`3`, `v3`), or what held before an applied proposal (`prop-2`)."""
 
     target: str = Field(min_length=1, max_length=40)
 
 
-class DecisionSaid(Said):
+class DecisionView(ApiModel):
     """What a decision did, and where the people journal says so."""
 
     proposal: str
     state: str
     version: int | None
     direction: str
-    actor: ActorSaid
+    actor: ActorView
     journal_id: str
 
 
-class VersionLine(Said):
+class VersionLine(ApiModel):
     """One configuration version."""
 
     version: int
@@ -154,13 +154,13 @@ class VersionLine(Said):
     active: bool
 
 
-class VersionLines(Said):
+class VersionLines(ApiModel):
     """Versions, newest first."""
 
     items: list[VersionLine]
 
 
-class RoleSaid(Said):
+class RoleView(ApiModel):
     """One of the three who answer."""
 
     name: Role
@@ -169,19 +169,19 @@ class RoleSaid(Said):
     examples: list[str]
 
 
-class Roles(Said):
+class Roles(ApiModel):
     """Who answers."""
 
-    items: list[RoleSaid]
+    items: list[RoleView]
 
 
-class ThreadAsked(Asked):
+class ThreadBody(RequestBody):
     """Whose thread to begin."""
 
     role: Role
 
 
-class ThreadLine(Said):
+class ThreadLine(ApiModel):
     """A conversation in a line; `title` is its first question, `running` the turn that is being answered."""
 
     id: str
@@ -194,13 +194,13 @@ class ThreadLine(Said):
     running: str | None
 
 
-class ThreadLines(Said):
+class ThreadLines(ApiModel):
     """Threads, the last used first."""
 
     items: list[ThreadLine]
 
 
-class TurnAsked(Asked):
+class TurnBody(RequestBody):
     """A question. `thread`: an id, `new`, `last`, or null for the role's latest fresh one."""
 
     role: Role
@@ -208,7 +208,7 @@ class TurnAsked(Asked):
     thread: str | None = Field(None, max_length=60)
 
 
-class TurnBegun(Said):
+class TurnBegun(ApiModel):
     """The turn runs; follow it at /api/turns/{turn}/events."""
 
     turn: str
@@ -216,7 +216,7 @@ class TurnBegun(Said):
     role: str
 
 
-class Owed(Said):
+class PendingAnswerView(ApiModel):
     """An answer that code posts as turn `id` when these jobs have ended: of the call of `tool` that question `turn` made."""
 
     id: str
@@ -225,7 +225,7 @@ class Owed(Said):
     jobs: list[str]
 
 
-class TurnSaid(Said):
+class TurnView(ApiModel):
     """One question and its answer; `last_n` is its last stored event, `progress` the running tool's share done."""
 
     id: str
@@ -239,29 +239,29 @@ class TurnSaid(Said):
     ended_ms: int | None
     last_n: int
     progress: dict[str, Any] | None
-    posts: Owed | None
+    posts: PendingAnswerView | None
 
 
-class ThreadSaid(Said):
+class ThreadView(ApiModel):
     """A conversation: its turns, oldest first, the jobs that were started in it, and the answers that wait for them."""
 
     id: str
     role: str
     person: str
     created_ms: int
-    turns: list[TurnSaid]
-    jobs: list[JobSaid]
-    owed: list[Owed]
+    turns: list[TurnView]
+    jobs: list[JobStatus]
+    owed: list[PendingAnswerView]
 
 
-class TurnEvents(Said):
+class TurnEvents(ApiModel):
     """Stored events of a turn, in order, and the state it is in."""
 
     items: list[dict[str, Any]]
     state: str
 
 
-class PullAsked(Asked):
+class PullBody(RequestBody):
     """Which bars to fetch; venues are tried in this order."""
 
     venues: list[Literal["binance", "okx", "bybit"]] = Field(default=["binance", "okx", "bybit"], min_length=1, max_length=3)

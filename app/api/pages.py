@@ -21,7 +21,7 @@ CURVE_KEPT = 4000  # marks kept in memory: the past does not change
 _MARKS: dict[tuple[str, int], tuple[int, float | None, float | None]] = {}
 
 
-class Wanted(NamedTuple):
+class EventFilter(NamedTuple):
     """What a page should hold. Times are those of the events (desk time in the desk journal), both ends included."""
 
     kinds: Collection[str] = ()  # none: all
@@ -32,19 +32,19 @@ class Wanted(NamedTuple):
     limit: int = 50
 
 
-class Page(NamedTuple):
+class JournalPage(NamedTuple):
     """Events, newest first, and the byte before which the next page begins (None: there is nothing further back)."""
 
     events: list[Event]
     before: int | None
 
 
-def page(path: Path, wanted: Wanted, before: int | None = None) -> Page:
+def page(path: Path, wanted: EventFilter, before: int | None = None) -> JournalPage:
     """The newest events that end at or before byte `before` (None: the end of the journal). A torn group does not show."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        return Page([], None)
+        return JournalPage([], None)
     kinds = {kind.encode() for kind in wanted.kinds}
     found: list[Event] = []
     with file:
@@ -62,14 +62,14 @@ def page(path: Path, wanted: Wanted, before: int | None = None) -> Page:
                 continue
             when = int(head[3])
             if wanted.since_ms is not None and when < wanted.since_ms and head[2] != b"incident":
-                return Page(found, None)
+                return JournalPage(found, None)
             if (not kinds or head[2] in kinds) and (wanted.until_ms is None or when <= wanted.until_ms):
                 event = event_of(line)
                 if event is not None and _fits(event, wanted):
                     found.append(event)
             if len(found) >= wanted.limit or start - at > READ_MAX:
                 break
-    return Page(found, end if end > 0 else None)
+    return JournalPage(found, end if end > 0 else None)
 
 
 def cursor_of(text: str) -> int | None:
@@ -89,7 +89,7 @@ def start_of(path: Path, until_ms: int | None) -> int | None:
         return first_after(file, until_ms)
 
 
-def _fits(event: Event, wanted: Wanted) -> bool:
+def _fits(event: Event, wanted: EventFilter) -> bool:
     if wanted.sleeve and event.body.get("sleeve") != wanted.sleeve:
         return False
     return not wanted.text or wanted.text.lower() in f"{event.id} {event.kind} {event.body}".lower()

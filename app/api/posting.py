@@ -10,8 +10,8 @@ import threading
 from agents import owed as rows
 from agents import posting, threads
 from agents.owed import Owed
-from app.api.context import Desk, now_ms
-from app.jobs.queue import LIVE, Jobs
+from app.api.context import ApiContext, now_ms
+from app.jobs.queue import LIVE, JobQueue
 from app.wiring import Wiring
 from engine.errors import BadInput, DeskError
 
@@ -24,7 +24,7 @@ CHANNEL = "code"  # who writes, in the people journal
 class Posting:
     """The one who posts, in one API process."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         self.desk = desk
         self._news, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,7 +66,7 @@ class Posting:
 
     def _ended(self, owed: Owed) -> bool:
         """Whether all its jobs have ended, or one of them badly."""
-        jobs, states = Jobs(self.desk.home), []
+        jobs, states = JobQueue(self.desk.home), []
         for job in owed.jobs:
             try:
                 states.append(jobs.view(job).state)
@@ -75,9 +75,9 @@ class Posting:
         return all(state not in LIVE for state in states) or any(state in ("failed", "cancelled") for state in states)
 
     def _post(self, owed: Owed) -> bool:
-        """Post one, in an office of its own."""
-        office = Wiring(self.desk.home, owed.person, CHANNEL, 0.0, posting.Code())
+        """Post one, in a runtime of its own."""
+        runtime = Wiring(self.desk.home, owed.person, CHANNEL, 0.0, posting.Code())
         try:
-            return posting.post(office, owed)
+            return posting.post(runtime, owed)
         finally:
-            office.close()
+            runtime.close()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Path, Query
 
 from app.api import models_people as m
-from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
+from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
 from app.people.identity import Actor
 from app.views.proposal_card import card
@@ -28,49 +28,49 @@ State = Literal["pending", "applied", "rejected", "expired", "stale", "supersede
 def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=1, le=200)) -> m.Cards:
     """Proposals as cards, newest first."""
     now = now_ms()
-    return m.Cards(items=[said(at, row, now) for row in proposals.listed(at.engine, now, state, limit)])
+    return m.Cards(items=[card_view(at, row, now) for row in proposals.listed(at.engine, now, state, limit)])
 
 
 @router.post("/proposals/rollback")
-def rollback(at: At, actor: Deciding, body: m.Back) -> m.DecisionSaid:
+def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
     """Go back to a version, or to what held before an applied proposal: a new version equal to the old one."""
-    return decided(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
+    return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
 
 
 @router.get("/proposals/{proposal_id}")
-def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardSaid:
+def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardView:
     """One proposal, whole."""
     now = now_ms()
     proposals.expire_due(at.engine, now)
-    return said(at, row_of(at, proposal_id), now)
+    return card_view(at, row_of(at, proposal_id), now)
 
 
 @router.post("/proposals/{proposal_id}/approve")
-def approve(at: At, actor: Deciding, body: m.Approval, proposal_id: str = ProposalId) -> m.DecisionSaid:
+def approve(at: At, actor: Deciding, body: m.ApprovalBody, proposal_id: str = ProposalId) -> m.DecisionView:
     """Put a proposal in force exactly as it was shown; 409 when it is another one by now, or late."""
     row = row_of(at, proposal_id)
-    return decided(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
+    return decision_view(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/reject")
-def reject(at: At, actor: Deciding, body: m.Rejection, proposal_id: str = ProposalId) -> m.DecisionSaid:
+def reject(at: At, actor: Deciding, body: m.RejectionBody, proposal_id: str = ProposalId) -> m.DecisionView:
     """Turn a proposal down."""
     row = row_of(at, proposal_id)
-    return decided(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
+    return decision_view(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/refresh")
-def refresh(at: At, actor: Deciding, body: m.Nothing, proposal_id: str = ProposalId) -> m.CardSaid:  # noqa: ARG001 - checked to be empty
+def refresh(at: At, actor: Deciding, body: m.EmptyBody, proposal_id: str = ProposalId) -> m.CardView:  # noqa: ARG001 - checked to be empty
     """Propose the same change anew, on the configuration in force now; its evidence must still be of that."""
     row = row_of(at, proposal_id)
     if row.state not in ("stale", "expired", "superseded"):
         raise Refused(f"{row.id} is {row.state}: there is nothing to refresh", "decide it, or ask for another one")
     made = _again(at, row, actor)
     approvals.record(at.home, "proposal", {"proposal": made.id, "refreshed": row.id, "actor": actor.as_json()}, now_ms())
-    return said(at, made, now_ms())
+    return card_view(at, made, now_ms())
 
 
-def _again(at: Desk, row: Proposal, actor: Actor) -> Proposal:
+def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     """A new pending proposal that says what an old one said."""
     requester = {"role": "person", "thread": json.loads(row.requester).get("thread", ""), "person": actor.name}
     if row.kind == "rollback" and row.rollback_of is not None:
@@ -107,21 +107,21 @@ def version_list(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.Vers
     return m.VersionLines(items=found)
 
 
-def row_of(at: Desk, proposal_id: str) -> Proposal:
-    """The proposal of that id. Raises NotThere."""
+def row_of(at: ApiContext, proposal_id: str) -> Proposal:
+    """The proposal of that id. Raises NotFound."""
     try:
         return proposals.get(at.engine, proposal_id)
     except BadInput as error:
-        raise NotThere(error.what, "see /api/proposals") from None
+        raise NotFound(error.what, "see /api/proposals") from None
 
 
-def said(at: Desk, row: Proposal, now: int) -> m.CardSaid:
+def card_view(at: ApiContext, row: Proposal, now: int) -> m.CardView:
     """A proposal's card, with how far its adoption has come."""
     value = card(at.home, row, now)
-    return m.CardSaid(**{k: v for k, v in value.items() if k in m.CardSaid.model_fields}, adoption=adoption(at, row))
+    return m.CardView(**{k: v for k, v in value.items() if k in m.CardView.model_fields}, adoption=adoption(at, row))
 
 
-def adoption(at: Desk, row: Proposal) -> m.Adoption | None:
+def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
     """How far an applied proposal has come, by the desk's journal; None for one that was not applied."""
     if row.applied_version is None:
         return None
@@ -139,10 +139,10 @@ def adoption(at: Desk, row: Proposal) -> m.Adoption | None:
     )
 
 
-def decided(at: Desk, done: approvals.Decision, actor: Actor) -> m.DecisionSaid:
+def decision_view(at: ApiContext, done: approvals.DecisionRecord, actor: Actor) -> m.DecisionView:
     """A decision as the API tells it."""
     row = row_of(at, done.proposal_id)
-    who = m.ActorSaid.model_validate(actor.as_json())
-    return m.DecisionSaid(
+    who = m.ActorView.model_validate(actor.as_json())
+    return m.DecisionView(
         proposal=row.id, state=done.state, version=done.version, direction=row.direction, actor=who, journal_id=done.journal_id
     )

@@ -17,7 +17,7 @@ from typing import Any
 from sqlmodel import col, update
 
 from agents.owed import forgive, posting_in
-from app.api.context import Desk, now_ms
+from app.api.context import ApiContext, now_ms
 from app.api.posting import Posting
 from app.wiring import WAIT_S, Wiring
 from engine.errors import Busy, DeskError
@@ -30,15 +30,15 @@ POSTING_S = 5.0  # a question waits so long for an answer that is just being pos
 STOP_S = 3.0  # for turns to end when the API stops; what does not is closed by the next start
 
 
-class Live:
+class LiveTurn:
     """A turn that runs here."""
 
     def __init__(self, turn: str, thread: str) -> None:
         self.turn, self.thread = turn, thread
         self.stop, self.ended = threading.Event(), threading.Event()
         self.progress: Event | None = None
-        self.told: list[Event] = []  # what is in its rows so far; grows only
-        self.left = False  # its rows say more than `told`: it has ended, or was cancelled
+        self.events: list[Event] = []  # what is in its rows so far; grows only
+        self.left = False  # its rows say more than `events`: it has ended, or was cancelled
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._mutex = threading.Lock()
 
@@ -62,34 +62,34 @@ class Live:
                 self._waiting.discard(mine)
 
 
-class Running:
+class RunningTurns:
     """The turns of one API process."""
 
-    def __init__(self, desk: Desk, told: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
-        self.desk, self.told = desk, told
+    def __init__(self, desk: ApiContext, on_end: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
+        self.desk, self.on_end = desk, on_end
         self.wait_s = WAIT_S  # for a job, before a turn goes on without it
         self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
-        self.live: dict[str, Live] = {}
+        self.live: dict[str, LiveTurn] = {}
 
     def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
         """Begin a turn and let it run; its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""
         from agents.turns import ask
 
-        office = Wiring(self.desk.home, person, channel, self.wait_s)
+        runtime = Wiring(self.desk.home, person, channel, self.wait_s)
         try:
-            events, begun = self._begun(lambda: ask(office, role, text, person, thread), thread)
+            events, begun = self._begun(lambda: ask(runtime, role, text, person, thread), thread)
         except BaseException:
-            office.close()
+            runtime.close()
             raise
-        live = self.live[begun["turn"]] = Live(begun["turn"], begun["thread"])
-        live.told.append(begun)
+        live = self.live[begun["turn"]] = LiveTurn(begun["turn"], begun["thread"])
+        live.events.append(begun)
         try:
-            self.pool.submit(self._drain, live, events, office)
+            self.pool.submit(self._drain, live, events, runtime)
         except RuntimeError:  # the API is stopping: nobody will run it
             self.live.pop(live.turn)
             events.close()
-            office.close()
+            runtime.close()
             raise DeskError("the API is stopping", "ask again in a moment") from None
         return begun
 
@@ -105,14 +105,14 @@ class Running:
                     raise
                 time.sleep(POSTING_S / 100)
 
-    def _drain(self, live: Live, events: Generator[Event, None, Any], office: Any) -> None:
+    def _drain(self, live: LiveTurn, events: Generator[Event, None, Any], runtime: Any) -> None:
         """Run a turn to its end, or until it is told to stop. Its row says how it ended, whatever happened."""
         began = time.monotonic()
         try:
             for event in events:
                 live.progress = event if event["kind"] == "tool_progress" else None
                 if live.progress is None:
-                    live.told.append(event)
+                    live.events.append(event)
                 live.notice()
                 if live.stop.is_set():
                     break
@@ -122,15 +122,15 @@ class Running:
             with contextlib.suppress(Exception):
                 events.close()
             with contextlib.suppress(Exception):
-                office.close()
+                runtime.close()
             self.live.pop(live.turn, None)
             live.left = True
             live.ended.set()
             live.notice()
             self.posting.wake()
-            self.told(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
+            self.on_end(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
 
-    def _note(self, live: Live, error: Exception) -> None:
+    def _note(self, live: LiveTurn, error: Exception) -> None:
         """Our own mistake: the traceback into the logs, and a row that says so instead of `cancelled`."""
         path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
         with contextlib.suppress(OSError):
@@ -148,12 +148,12 @@ class Running:
         Nothing is owed of it, also when its answer was just on its way.
         """
         from agents import threads
-        from app.jobs.queue import Jobs
+        from app.jobs.queue import JobQueue
 
         live = self.live.get(turn)
         if live is not None:
             live.stop.set()
-        jobs = Jobs(self.desk.home)
+        jobs = JobQueue(self.desk.home)
         for job in threads.jobs_of(self.desk.engine, turn):
             jobs.cancel(job)
         if live is None or live.ended.wait(wait_s):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
 from app.api import models as m
-from app.api.context import At, Desk, NotThere, Who
+from app.api.context import ApiContext, At, NotFound, Who
 from engine.errors import BadInput
 from engine.store.runs import Runs
 
@@ -36,7 +36,7 @@ def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
     """A run's page: one file that loads nothing, kept from doing more by a sandbox."""
     path = there(at, run_id).path(run_id) / "report.html"
     if not path.is_file():
-        raise NotThere(f"run {run_id} has no page", "run the backtest again")
+        raise NotFound(f"run {run_id} has no page", "run the backtest again")
     page = " ".join(f"http://{name}:{at.address.page_port}" for name in at.address.names)
     policy = f"{SANDBOX}; frame-ancestors {page}"
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"content-security-policy": policy})
@@ -58,26 +58,26 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
 
 
 @router.get("/{run_id}/trips/{trip}")
-def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripSaid:
+def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripView:
     """One round trip: decisions, sizes, caps, fills, costs and the rule that closed it."""
     from engine.sim import explain
 
     found = explain.trip(there(at, run_id), run_id, trip)
-    return m.TripSaid(text=found["closing_rule"]["text"], trip=found)
+    return m.TripView(text=found["closing_rule"]["text"], trip=found)
 
 
-def store(at: Desk) -> Runs:
+def store(at: ApiContext) -> Runs:
     """The run store."""
     return Runs(at.home.runs, at.engine)
 
 
-def there(at: Desk, run_id: str) -> Runs:
-    """The run store, when it has that run. Raises NotThere."""
+def there(at: ApiContext, run_id: str) -> Runs:
+    """The run store, when it has that run. Raises NotFound."""
     found = store(at)
     try:
         found.path(run_id)
     except BadInput as error:
-        raise NotThere(error.what, error.hint) from None
+        raise NotFound(error.what, error.hint) from None
     return found
 
 

@@ -18,8 +18,8 @@ from agents.owed import CODE, OWED
 from agents.roster import role as role_of
 from agents.turns import halt_reason
 from app.api import models_people as m
-from app.api.context import At, Channel, Desk, NotThere, Who, now_ms
-from app.api.jobs import job_said
+from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
+from app.api.jobs import job_status
 from app.wiring import halt_first
 from engine.errors import BadInput, Busy
 from engine.store import db
@@ -45,7 +45,7 @@ def roles(_: Who) -> m.Roles:
         one = role_of(name)
         own = {tool.name for tool in one.tools}
         asked = [i.examples[0] for i in INTENTS if i.examples and i.tools and set(i.tools) <= own]
-        items.append(m.RoleSaid(name=name, about=one.about, tools=sorted(own), examples=asked[:12]))
+        items.append(m.RoleView(name=name, about=one.about, tools=sorted(own), examples=asked[:12]))
     return m.Roles(items=items)
 
 
@@ -71,7 +71,7 @@ def _line(session: Session, row: Thread, touched: int | None, turns: int) -> m.T
 
 
 @router.post("/threads", status_code=201)
-def begin_thread(at: At, who: Who, body: m.ThreadAsked) -> m.ThreadLine:
+def begin_thread(at: At, who: Who, body: m.ThreadBody) -> m.ThreadLine:
     """Begin an empty conversation."""
     identity = threads.find(at.engine, body.role, who.name, "new", now_ms())
     with db.read(at.engine) as session:
@@ -81,23 +81,23 @@ def begin_thread(at: At, who: Who, body: m.ThreadAsked) -> m.ThreadLine:
 
 
 @router.get("/threads/{thread_id}")
-def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadSaid:
+def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadView:
     """A conversation whole: as it was before the page was loaded anew."""
     with db.read(at.engine) as session:
         row = session.get(Thread, thread_id)
         if row is None:
-            raise NotThere(f"there is no thread {thread_id!r}", "see /api/threads")
+            raise NotFound(f"there is no thread {thread_id!r}", "see /api/threads")
         mine = select(Turn).where(Turn.thread == thread_id).order_by(col(Turn.created_ms))
         rows = session.exec(mine).all()
-        turns = [_said(at, session, turn) for turn in rows if turn.state != OWED]
-        owed = [_owed(turn) for turn in rows if turn.state == OWED]
+        turns = [_turn_view(at, session, turn) for turn in rows if turn.state != OWED]
+        owed = [_pending_answer(turn) for turn in rows if turn.state == OWED]
         jobs = list(session.exec(select(Job.id).where(Job.thread == thread_id).order_by(col(Job.created_ms))))
     plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
-    return m.ThreadSaid(**plain, turns=turns, jobs=[job_said(at, job) for job in jobs], owed=owed)
+    return m.ThreadView(**plain, turns=turns, jobs=[job_status(at, job) for job in jobs], owed=owed)
 
 
 @router.post("/turns", status_code=202)
-async def ask(at: At, who: Who, channel: Channel, body: m.TurnAsked) -> m.TurnBegun:
+async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody) -> m.TurnBegun:
     """Ask a role; the turn runs on whether anybody follows it or not. `/halt REASON` is latched before anything else."""
     if (reason := halt_reason(body.text)) is not None:
         halt_first(at.path, reason, who.name, channel)
@@ -112,23 +112,23 @@ async def ask(at: At, who: Who, channel: Channel, body: m.TurnAsked) -> m.TurnBe
 
 
 @router.get("/turns/{turn_id}")
-def one(at: At, _: Who, turn_id: str = TurnId) -> m.TurnSaid:
+def one(at: At, _: Who, turn_id: str = TurnId) -> m.TurnView:
     """A turn as it is now."""
-    return turn_said(at, turn_id)
+    return turn_view(at, turn_id)
 
 
 @router.post("/turns/{turn_id}/cancel")
-def cancel(at: At, _: Who, body: m.Nothing, turn_id: str = TurnId) -> m.TurnSaid:  # noqa: ARG001 - an empty body is checked too
+def cancel(at: At, _: Who, body: m.EmptyBody, turn_id: str = TurnId) -> m.TurnView:  # noqa: ARG001 - an empty body is checked too
     """End a turn and its jobs; an ended one stays as it is."""
-    if turn_said(at, turn_id).state == "running":
+    if turn_view(at, turn_id).state == "running":
         at.running.cancel(turn_id)
-    return turn_said(at, turn_id)
+    return turn_view(at, turn_id)
 
 
 @router.get("/turns/{turn_id}/events.json")
 def stored(at: At, _: Who, turn_id: str = TurnId, after: int = Query(0, ge=0, le=1 << 31)) -> m.TurnEvents:
     """The stored events past number `after`."""
-    state = turn_said(at, turn_id).state
+    state = turn_view(at, turn_id).state
     return m.TurnEvents(items=list(threads.events(at.engine, turn_id, after)), state=state)
 
 
@@ -141,13 +141,13 @@ async def followed(
     last_event_id: str | None = Header(None, max_length=20),
 ) -> StreamingResponse:
     """Each stored event once, in order, from where the reader left; progress in between; `end` when the turn is over."""
-    await run_in_threadpool(turn_said, at, turn_id)
+    await run_in_threadpool(turn_view, at, turn_id)
     said = last_event_id or ""
     begin = int(said) if said.isascii() and said.isdigit() else after
     return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream")
 
 
-async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
+async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
     """The lines of the stream."""
     live = at.running.live.get(turn)
     ended_at, silent_since, progress = None, time.monotonic(), None
@@ -155,7 +155,7 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
         while True:
             news.clear()
             if live is not None and not live.left:
-                state, rows = "running", [event for event in live.told if event["n"] > after]
+                state, rows = "running", [event for event in live.events if event["n"] > after]
             else:
                 state, rows = await run_in_threadpool(_rows, at, turn, after)
             for row in rows:
@@ -184,38 +184,38 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
     yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
 
 
-def _rows(at: Desk, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
+def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
     """State first, then rows: a turn that ends in between has its rows looked at once more."""
     with db.read(at.engine) as session:
         state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
     return state, list(threads.events(at.engine, turn, after))
 
 
-def turn_said(at: Desk, turn_id: str) -> m.TurnSaid:
-    """A turn as the API tells it. Raises NotThere. One whose process died without a word is closed here."""
+def turn_view(at: ApiContext, turn_id: str) -> m.TurnView:
+    """A turn as the API tells it. Raises NotFound. One whose process died without a word is closed here."""
     with db.read(at.engine) as session:
         row = session.get(Turn, turn_id)
         if row is None:
-            raise NotThere(f"there is no turn {turn_id!r}", "see /api/threads")
+            raise NotFound(f"there is no turn {turn_id!r}", "see /api/threads")
         if row.state != "running" or threads.alive(json.loads(row.body)):
-            return _said(at, session, row)
+            return _turn_view(at, session, row)
     threads.close_dead(at.engine, now_ms())
     with db.read(at.engine) as session:
-        return _said(at, session, session.get(Turn, turn_id) or row)
+        return _turn_view(at, session, session.get(Turn, turn_id) or row)
 
 
-def _said(at: Desk, session: Session, row: Turn) -> m.TurnSaid:
+def _turn_view(at: ApiContext, session: Session, row: Turn) -> m.TurnView:
     live = at.running.live.get(row.id)
     last = session.exec(select(func.max(TurnEvent.n)).where(TurnEvent.turn == row.id)).one() or 0
     answer = json.loads(row.answer) or None
     progress = live.progress if live is not None and row.state == "running" else None
     share = {k: progress[k] for k in ("id", "tool", "share") if k in progress} if progress else None
     plain = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
-    posts = _owed(row) if row.model == CODE and f'"{OWED}"' in row.body else None
-    return m.TurnSaid(**plain, answer=answer, last_n=last, progress=share, posts=posts)
+    posts = _pending_answer(row) if row.model == CODE and f'"{OWED}"' in row.body else None
+    return m.TurnView(**plain, answer=answer, last_n=last, progress=share, posts=posts)
 
 
-def _owed(row: Turn) -> m.Owed:
+def _pending_answer(row: Turn) -> m.PendingAnswerView:
     """What a turn of code posts, or is going to post."""
     body = json.loads(row.body)[OWED]
-    return m.Owed(id=row.id, turn=body["question"], tool=body["tool"], jobs=body["jobs"])
+    return m.PendingAnswerView(id=row.id, turn=body["question"], tool=body["tool"], jobs=body["jobs"])

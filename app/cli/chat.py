@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         if halting:
             _halt_first(text, person)
         try:
-            answer = _asked(role, text, person, thread)
+            answer = _answer(role, text, person, thread)
         except DeskError as error:
             if not halting:
                 raise
@@ -69,7 +69,7 @@ def _halt_first(text: str, person: str) -> None:
     out.say(f"HALTED: {utc(time_ns() // 1_000_000)}")
 
 
-def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:
+def _answer(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:
     """Ask, showing every step on stderr; returns the answer."""
     from agents.roster import role as role_of
     from agents.turns import ask
@@ -77,9 +77,9 @@ def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, A
     from app.wiring import Wiring
 
     role_of(role)  # a bad role is told before anything is made
-    office = Wiring(open_home(), person, CHANNEL, wait_s=None)
+    runtime = Wiring(open_home(), person, CHANNEL, wait_s=None)
     answer: dict[str, Any] = {}
-    for event in _with_bars(ask(office, role, text, person, thread)):
+    for event in _with_bars(ask(runtime, role, text, person, thread)):
         if event["kind"] == "answer":
             answer = {key: value for key, value in event.items() if key not in ("n", "kind")}
     return answer
@@ -92,7 +92,7 @@ def _with_bars(events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[
             if event["kind"] == "tool_started":
                 yield from _one_tool(event, events)
             else:
-                _tell(event)
+                _print_event(event)
                 yield event
     finally:
         events.close()
@@ -115,7 +115,7 @@ def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, 
     out.say(f"  {name}: {event['status']}")
 
 
-def _tell(event: dict[str, Any]) -> None:
+def _print_event(event: dict[str, Any]) -> None:
     """One line for what is not a tool."""
     from agents.render import one_line
 

@@ -87,9 +87,9 @@ def import_path(
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Check a file and, if it has no error, store it in the home. Nothing is mended; what is read how is said."""
-    from app.market_data.importing import Wanted, files_under, import_file
+    from app.market_data.importing import ImportOptions, files_under, import_file
 
-    wanted = Wanted(venue, symbol, market, timeframe, tag, replace)
+    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace)
     items = [import_file(file, wanted, _judge) for file in files_under(path)]
     refused = [item for item in items if not item["imported"]]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_imported(item) for item in items))
@@ -112,9 +112,9 @@ def pull_data(
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Fetch public market data. Stopped half-way, the same command goes on where it stopped."""
-    from app.market_data.pulling import Asked, pull
+    from app.market_data.pulling import PullRequest, pull
 
-    asked = Asked(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
+    asked = PullRequest(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
     items = pull(asked, out.progress)
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_pulled(item) for item in items))
     bad = [item for item in items if item["errors"]]

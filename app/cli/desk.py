@@ -94,7 +94,7 @@ def words_of(bars_per_second: float | None) -> list[str]:
 # ---- doctor ------------------------------------------------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
+class DoctorCheck(NamedTuple):
     """One thing that was looked at: ok, warning, bad or unknown."""
 
     name: str
@@ -115,73 +115,73 @@ def doctor(
         check(model, as_json=as_json)
         return
     home = open_home()
-    found = [*looks(home), *of_health(home)]
+    found = [*home_checks(home), *health_checks(home)]
     safe = not any(f.state in {"bad", "unknown"} for f in found)
     value = {"ok": safe, "home": home.path, "items": [f._asdict() for f in found]}
-    out.emit(value, as_json=as_json, text=lambda: told(found, safe=safe))
+    out.emit(value, as_json=as_json, text=lambda: doctor_text(found, safe=safe))
     if not safe:
         raise typer.Exit(1)
 
 
-def looks(home: Any) -> list[Finding]:
+def home_checks(home: Any) -> list[DoctorCheck]:
     """Home, database, configuration and bars."""
     from engine.control.config import active
 
     version, config = active(home.engine)
     return [
-        Finding("home", "ok", f"{home.path} is writable"),  # opening it has written
-        Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
-        Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        DoctorCheck("home", "ok", f"{home.path} is writable"),  # opening it has written
+        DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
+        DoctorCheck("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
         bars(home, config),
         answering(home),
     ]
 
 
-def answering(home: Any) -> Finding:
+def answering(home: Any) -> DoctorCheck:
     """Which model answers questions. That a configured one cannot be used is no danger to the desk: it trades without."""
     from agents.endpoints import choose, key_of, privacy_sentence
 
     try:
         endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, os.environ)
         if endpoint is None:
-            return Finding("model", "ok", "offline model: deterministic, no key, nothing leaves this machine")
+            return DoctorCheck("model", "ok", "offline model: deterministic, no key, nothing leaves this machine")
         key_of(endpoint, os.environ)
     except DeskError as error:
-        return Finding("model", "warning", f"{error}; the offline model answers")
-    return Finding("model", "ok", f"{privacy_sentence(endpoint)} Try it: nightdesk doctor --model {endpoint.name}")
+        return DoctorCheck("model", "warning", f"{error}; the offline model answers")
+    return DoctorCheck("model", "ok", f"{privacy_sentence(endpoint)} Try it: nightdesk doctor --model {endpoint.name}")
 
 
-def bars(home: Any, config: Any) -> Finding:
+def bars(home: Any, config: Any) -> DoctorCheck:
     """Whether the sleeves' bars and settlements are there, and how far they go."""
     from engine.live import config_event
     from engine.live.feed import end_of, series_of
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
-        return Finding("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
+        return DoctorCheck("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
     try:
         series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
         end = end_of(series, config_event.clock_ms(config))
     except DeskError as error:
-        return Finding("data", "bad", str(error))
+        return DoctorCheck("data", "bad", str(error))
     lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
     if lacking:
-        return Finding("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
+        return DoctorCheck("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
     text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {utc(end)}"
     at = desk_ms(home.path)
     if at is not None and at >= end:
-        return Finding("data", "warning", f"{text}: the desk has walked all of them and waits")
-    return Finding("data", "ok", text)
+        return DoctorCheck("data", "warning", f"{text}: the desk has walked all of them and waits")
+    return DoctorCheck("data", "ok", text)
 
 
-def of_health(home: Any) -> list[Finding]:
+def health_checks(home: Any) -> list[DoctorCheck]:
     """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
     from engine.watch.health import checks
     from engine.watch.heartbeat import heartbeat_of
     from engine.watch.window import journal_of, mark_at
 
     mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
-    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
+    found = [DoctorCheck(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
     begun = mark is not None
     rests = not begun or beat.get("phase") == "stopped"
     holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())
@@ -196,7 +196,7 @@ def of_health(home: Any) -> list[Finding]:
     return out_of
 
 
-def told(found: list[Finding], *, safe: bool) -> str:
+def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
     """The findings as lines."""
     lines = [f"{f.state:<8} {f.name}: {f.text}" for f in found]
     end = "The desk can trade safely." if safe else "The desk could NOT trade safely: see the lines marked bad."
@@ -212,10 +212,10 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     from app.views.desk_status import state_of
 
     value = state_of(open_home())
-    out.emit(value, as_json=as_json, text=lambda: shown(value))
+    out.emit(value, as_json=as_json, text=lambda: status_text(value))
 
 
-def shown(value: dict[str, Any]) -> str:
+def status_text(value: dict[str, Any]) -> str:
     """The same as lines."""
     if value["desk_ms"] is None:
         return f"{value['home']}: this desk has not begun. Start it with: nightdesk up"

@@ -39,7 +39,7 @@ def halt_desk(
     latch = halt.set(home, reason.strip(), by, now_ms)
     notes = _spread(reason.strip(), by, now_ms)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}
-    out.emit(value, as_json=as_json, text=lambda: "\n".join([_told(latch), *notes]))
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch), *notes]))
 
 
 def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
@@ -58,7 +58,7 @@ def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
     return []
 
 
-def _told(latch: halt.Latch) -> str:
+def _halt_text(latch: halt.Latch) -> str:
     since = utc(latch.since_ms)
     return (
         f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)}\n"

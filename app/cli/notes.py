@@ -15,12 +15,12 @@ from engine.errors import BadInput
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     notes = typer.Typer(no_args_is_help=True, help="Notes that agents left: list, and promote to a page of the memory.")
-    notes.command("list")(listed)
+    notes.command("list")(list_notes)
     notes.command()(promote)
     app.add_typer(notes, name="notes")
 
 
-def listed(as_json: bool = typer.Option(False, "--json")) -> None:
+def list_notes(as_json: bool = typer.Option(False, "--json")) -> None:
     """The inbox, oldest first."""
     from app.home.home import open_home
     from memory.note import split

@@ -44,14 +44,14 @@ class _Bare:
             yield part if part.control else Segment(bare(part.text), style)
 
 
-def plain(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """`value` as JSON can hold it: NaN and infinite become null, never text and never a number that lies."""
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): json_ready(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [json_ready(v) for v in value]
     if hasattr(value, "item") and not isinstance(value, str | bytes):
-        return plain(value.item())
+        return json_ready(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Path | datetime):
@@ -62,7 +62,7 @@ def plain(value: Any) -> Any:
 def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) -> None:
     """Print `value` as one JSON object, or what `text` returns (a string or anything rich can show)."""
     if as_json:
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(json_ready(value), ensure_ascii=False, allow_nan=False) + "\n")
         return
     shown = text()
     if isinstance(shown, str):
@@ -97,7 +97,7 @@ def fail(error: DeskError, *, as_json: bool) -> int:
     """Say one clear line (and the same as JSON); returns the exit code."""
     if as_json:
         body = {"error": {"kind": type(error).__name__, "what": error.what, "hint": error.hint}}
-        sys.stdout.write(json.dumps(plain(body), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(json_ready(body), ensure_ascii=False) + "\n")
     say(f"nightdesk: {error}")
     return 1
 

@@ -17,11 +17,11 @@ def verify_line(name: str, report: Mapping[str, Any]) -> str:
 
 def event_line(event: Mapping[str, Any]) -> str:
     """An event as one line."""
-    body = ", ".join(f"{key} {said(value, key)}" for key, value in list(event["body"].items())[:12])
+    body = ", ".join(f"{key} {format_value(value, key)}" for key, value in list(event["body"].items())[:12])
     return f"{event['id']:>8}  {utc(event['t_event_ms'])}  {event['kind']:<9} {body}"
 
 
-def said(value: Any, key: str = "") -> str:
+def format_value(value: Any, key: str = "") -> str:
     """A value of a body, short; a time as people read it, what is missing as unknown."""
     if value is None:
         return "unknown"
@@ -50,26 +50,26 @@ def replay_text(found: Mapping[str, Any]) -> str:
 def desk_text(found: Mapping[str, Any]) -> str:
     """A story or a close of the desk as lines."""
     if "event" in found:
-        lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else whole(e) for e in found["before"]]
-        lines.append("=> " + whole(found["event"]))
+        lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
+        lines.append("=> " + event_block(found["event"]))
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
     lines = [f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}"]
-    lines.append(f"signal {side}, strength {said(found['signal']['strength'])} (bar {found['bar']})")
-    lines += [whole(e) for e in found["events"]]
+    lines.append(f"signal {side}, strength {format_value(found['signal']['strength'])} (bar {found['bar']})")
+    lines += [event_block(e) for e in found["events"]]
     if found.get("sized_at"):
-        lines += ["the refusal began, with its size and caps, at", whole(found["sized_at"])]
+        lines += ["the refusal began, with its size and caps, at", event_block(found["sized_at"])]
     return "\n".join(lines)
 
 
-def whole(event: Mapping[str, Any]) -> str:
+def event_block(event: Mapping[str, Any]) -> str:
     """An event with its whole body, a line a field."""
     lines = [f"{event['id']} {event['kind']} at {utc(event['t_event_ms'])} (configuration {event['config_version']})"]
     for key, value in event["body"].items():
         if isinstance(value, Mapping):
-            lines.append(f"  {key}: " + ", ".join(f"{k} {said(v, k)}" for k, v in value.items()))
+            lines.append(f"  {key}: " + ", ".join(f"{k} {format_value(v, k)}" for k, v in value.items()))
         else:
-            lines.append(f"  {key}: {said(value, key)}")
+            lines.append(f"  {key}: {format_value(value, key)}")
     return "\n".join(lines)
 
 
@@ -122,10 +122,10 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
     """Signal, features, position before, size and caps of a decision."""
     signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
     lines = [
-        f"decided     close of {utc(d['close_ms'])} at {said(d['close'])}: {d['action']}"
+        f"decided     close of {utc(d['close_ms'])} at {format_value(d['close'])}: {d['action']}"
         + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
         f"signal      {signal}, strength {d['signal']['strength']:.4f}",
-        "features    " + (", ".join(f"{k} {'-' if v is None else said(v)}" for k, v in d["features"].items()) or "none"),
+        "features    " + (", ".join(f"{k} {'-' if v is None else format_value(v)}" for k, v in d["features"].items()) or "none"),
         f"before      {d['position_before']['lots']:+,} lots"
         + (f", sleeve equity {d['equity']:,.2f}" if d.get("equity") is not None else ""),
     ]

@@ -112,8 +112,8 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     feed_file = settings.home / "feed.json"
     if not settings.desk_toml.exists():
         feed = feed_of(settings)
-        _write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
-        _write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
+        _write_atomic(feed_file, json.dumps(feed, indent=1) + "\n")
+        _write_atomic(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
     engine = open_db(settings.database())
     if migrate(engine) or _unconfigured(engine):
@@ -122,7 +122,7 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
         except DeskError as error:
             raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
         write_first(engine, config, now_ms, "desk.toml at the first start")
-    return Home(settings, desk, engine, _feed_read(feed_file))
+    return Home(settings, desk, engine, _read_feed(feed_file))
 
 
 def feed_of(settings: Settings) -> dict[str, str]:
@@ -146,7 +146,7 @@ def sentence(feed: dict[str, str]) -> str:
     return f"At the first start {feed['source']} {feed['venue']} bars were found in {feed['folder']}."
 
 
-def _feed_read(path: Path) -> dict[str, str]:
+def _read_feed(path: Path) -> dict[str, str]:
     """What was noted at the first start; empty when a person wrote desk.toml first."""
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +166,7 @@ def _unconfigured(engine: Engine) -> bool:
         return session.exec(select(Active.version)).first() is None
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_atomic(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     draft = path.with_name(f".{path.name}.new")
     with draft.open("w", encoding="utf-8") as file:

@@ -49,7 +49,7 @@ class BudgetEntry(BaseModel):
     day_usd: float = Field(25.0, ge=0)
 
 
-class Figures(BaseModel):
+class InstrumentEntry(BaseModel):
     """What one instrument is and costs, where the shipped table is not right: [instruments."venue:SYMBOL:market"]."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -128,7 +128,7 @@ class DeskToml(BaseModel):
 
     sleeves: tuple[SleeveConfig, ...]
     limits: HardLimits = HardLimits()
-    instruments: dict[str, Figures] = Field(default_factory=dict)
+    instruments: dict[str, InstrumentEntry] = Field(default_factory=dict)
     models: dict[str, ModelEntry] = Field(default_factory=dict)
     budgets: BudgetEntry = BudgetEntry()
     worker: WorkerEntry = WorkerEntry()
@@ -140,7 +140,7 @@ class DeskToml(BaseModel):
 
     @field_validator("sleeves")
     @classmethod
-    def live_together(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
+    def check_desk(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
         """The rules of a whole desk, checked here so that the fault is told with its line."""
         return DeskConfig(sleeves=sleeves).sleeves
 

@@ -110,10 +110,10 @@ def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
     """The run of a plan: a stored one of the same key unless `fresh`, else simulated and kept."""
     runs = Runs(home.runs, home.engine)
-    known = None if fresh else runs.cached(found.cache_key)
-    if known is not None:
+    stored = None if fresh else runs.cached(found.cache_key)
+    if stored is not None:
         progress(1.0)
-        return known | {"cached": True}
+        return stored | {"cached": True}
     from engine.sim.backtest import simulate
 
     done = simulate(found, lambda share: progress(0.9 * share))
@@ -166,7 +166,7 @@ def differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
 
 
-class _TooLong(BaseException):
+class _TimedOut(BaseException):
     """Raised into work that outlived its limit; no `except Exception` of a strategy stops it."""
 
 
@@ -178,21 +178,21 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     """
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise _TooLong
+        raise _TimedOut
 
-    told = StrategyError(
+    late = StrategyError(
         f"{what} did not end within {seconds:g} s and was stopped",
         "look for a loop without an end in the strategy, or give it more time with --time-limit",
     )
-    hard = threading.Timer(seconds + GRACE_S, _end_process, [str(told), last_words])
+    hard = threading.Timer(seconds + GRACE_S, _end_process, [str(late), last_words])
     hard.daemon = True
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     hard.start()
     try:
         yield
-    except _TooLong:
-        raise told from None
+    except _TimedOut:
+        raise late from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)

@@ -40,13 +40,13 @@ WAITING_MAX = 3
 NICE = 10
 POLL_S = 0.05
 TURN_S = 0.1  # how often a waiting process looks whether it is its turn
-TOLD_S = 0.2  # progress is written at most this often
-UNBORN_MS = 30_000  # a queued job without a process by then never got one
+PROGRESS_S = 0.2  # progress is written at most this often
+SPAWN_MS_MAX = 30_000  # a queued job without a process by then never got one
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR")
 PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
 
 
-class Jobs:
+class JobQueue:
     """The queue of one home; any process may hold one. `time_limit_s` is what a job gets once it runs."""
 
     def __init__(self, home: Home, person: str = "", time_limit_s: float = kinds.TIME_LIMIT_S) -> None:
@@ -59,32 +59,32 @@ class Jobs:
         """
         if kind not in (*KINDS, *PROGRAMS):
             raise BadInput(f"unknown kind of job {kind!r}", f"there are {', '.join((*KINDS, *PROGRAMS))}")
-        known = self._known(kind, args)
+        stored = self._stored_result(kind, args)
         now = now_ms()
         job = Job(
             id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
             kind=kind,
             args=json.dumps(dict(args), allow_nan=False),
-            state="done" if known else "queued",
-            progress=1.0 if known else 0.0,
+            state="done" if stored else "queued",
+            progress=1.0 if stored else 0.0,
             thread=thread,
             turn=turn,
             person=self.person or None,
-            run_id=known["run_id"] if known else None,
+            run_id=stored["run_id"] if stored else None,
             created_ms=now,
-            ended_ms=now if known else None,
-            body=json.dumps({"result": known} if known else {"time_limit_s": self.time_limit_s}),
+            ended_ms=now if stored else None,
+            body=json.dumps({"result": stored} if stored else {"time_limit_s": self.time_limit_s}),
         )
         with write(self.home.engine) as session:
-            if not known:
-                refuse_a_crowd(session, now)
+            if not stored:
+                refuse_when_full(session, now)
             session.add(job)
             job_id = job.id
-        if not known:
+        if not stored:
             self._spawn(job_id)
         return job_id
 
-    def _known(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _stored_result(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """The result of a backtest that is in the store. A person's strategy file is never run in this process to find out."""
         strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *SHIPPED}
         for name in strategies - set(own_names(self.home.strategies)):
@@ -115,9 +115,9 @@ class Jobs:
     def view(self, job_id: str) -> JobView:
         """The job as it is now. A process that died without a word is found here. BadInput for an unknown id."""
         job = self._row(job_id)
-        if job.state in LIVE and gone(job, now_ms()):
+        if job.state in LIVE and why_dead(job, now_ms()):
             with write(self.home.engine) as session:
-                bury(session, now_ms())
+                fail_dead(session, now_ms())
             job = self._row(job_id)
         result = json.loads(job.body).get("result")
         return JobView(job.id, job.state, job.progress, job.run_id, job.error, result)  # type: ignore[arg-type]  # a word of LIVE or an end
@@ -144,7 +144,7 @@ class Jobs:
         """End it: the row first, then the process. What it was writing never becomes a run. An ended job stays as it is."""
         with write(self.home.engine) as session:
             pid = session.exec(select(Job.pid).where(Job.id == job_id)).first()
-            if not settle(session, job_id, "cancelled", error="cancelled"):
+            if not finish(session, job_id, "cancelled", error="cancelled"):
                 return
         if pid is not None and is_job(pid, job_id):
             end(pid)
@@ -177,31 +177,31 @@ def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
     return passed | {"NIGHTDESK_HOME": str(home.path)}
 
 
-def refuse_a_crowd(session: Session, now: int) -> None:
+def refuse_when_full(session: Session, now: int) -> None:
     """Refused when one job runs (or is about to) and WAITING_MAX wait."""
-    bury(session, now)
+    fail_dead(session, now)
     live = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE))))
     if len(live) > WAITING_MAX:
         raise Refused(f"one job runs and {WAITING_MAX} wait already: {', '.join(live)}", "wait for one, or cancel it")
 
 
-def bury(session: Session, now: int) -> None:
+def fail_dead(session: Session, now: int) -> None:
     """Jobs whose process is gone are failed, with the reason; nothing waits for them any longer."""
     for job in session.exec(select(Job).where(col(Job.state).in_(LIVE))):
-        if why := gone(job, now):
-            settle(session, job.id, "failed", error=why)
+        if why := why_dead(job, now):
+            finish(session, job.id, "failed", error=why)
 
 
-def gone(job: Job, now: int) -> str:
+def why_dead(job: Job, now: int) -> str:
     """Why a live job will never end by itself; empty while its process lives or may still come."""
     if job.pid is None:
-        return "its process was never started: the asker died first" if now - job.created_ms > UNBORN_MS else ""
+        return "its process was never started: the asker died first" if now - job.created_ms > SPAWN_MS_MAX else ""
     if is_job(job.pid, job.id):
         return ""
     return f"its process ended without a word: killed, or out of memory; see logs/{job.id}.log"
 
 
-def settle(session: Session, job_id: str, state: str, **values: Any) -> bool:
+def finish(session: Session, job_id: str, state: str, **values: Any) -> bool:
     """Give a live job its end; False when it had one already. The one place where a job ends."""
     claim = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(LIVE))
     return session.exec(claim.values(state=state, ended_ms=now_ms(), **values)).rowcount == 1
@@ -215,13 +215,13 @@ def is_job(pid: int, job_id: str) -> bool:
     try:
         text = Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
-        return not Path("/proc/self").exists() and _signalled(pid)
+        return not Path("/proc/self").exists() and _can_signal(pid)
     except OSError:
         return False
-    return job_id.encode() in text if text else _becoming(pid)
+    return job_id.encode() in text if text else _is_starting(pid)
 
 
-def _becoming(pid: int) -> bool:
+def _is_starting(pid: int) -> bool:
     """True for a process without words that is not dead: between fork and its first instruction it has none yet."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -230,7 +230,7 @@ def _becoming(pid: int) -> bool:
     return state not in "ZX"
 
 
-def _signalled(pid: int) -> bool:
+def _can_signal(pid: int) -> bool:
     """True when a process of that number can be signalled; for systems without /proc."""
     try:
         os.kill(pid, 0)
@@ -254,11 +254,11 @@ def my_turn(home: Home, job_id: str) -> bool | None:
     """Claim the one running place: True now, False not yet, None when the job was cancelled meanwhile."""
     with read(home.engine) as session:  # looking costs no lock; only who may go takes one
         first = next_up(session)
-        if first is not None and first.id != job_id and not gone(first, now_ms()):
+        if first is not None and first.id != job_id and not why_dead(first, now_ms()):
             mine = session.get(Job, job_id)
             return False if mine is not None and mine.state == "queued" else None
     with write(home.engine) as session:
-        bury(session, now_ms())
+        fail_dead(session, now_ms())
         job, first = session.get(Job, job_id), next_up(session)
         if job is None or job.state != "queued":
             return None
@@ -275,7 +275,7 @@ def next_up(session: Session) -> Job | None:
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 
-def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> None:
+def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
     """The whole life of a job's process."""
     while (turn := my_turn(home, job_id)) is False:
         time.sleep(TURN_S)
@@ -288,7 +288,7 @@ def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> N
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
-            result = brief((only or KINDS)[kind](home, args, teller(home, job_id)))
+            result = brief(work[kind](home, args, progress_writer(home, job_id)))
     except DeskError as error:
         fail(home, job_id, str(error))
         return
@@ -297,34 +297,34 @@ def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> N
         raise
     with write(home.engine) as session:
         body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
-        settle(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
+        finish(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
 
 
 def fail(home: Home, job_id: str, text: str) -> None:
     """Note why a job failed."""
     with write(home.engine) as session:
-        settle(session, job_id, "failed", error=text)
+        finish(session, job_id, "failed", error=text)
 
 
-def teller(home: Home, job_id: str) -> kinds.Progress:
+def progress_writer(home: Home, job_id: str) -> kinds.Progress:
     """A progress callback that writes to the job's row, seldom enough to cost nothing."""
     last = [0.0]
 
-    def tell(share: float) -> None:
-        if time.monotonic() - last[0] < TOLD_S:
+    def write_progress(share: float) -> None:
+        if time.monotonic() - last[0] < PROGRESS_S:
             return
         last[0] = time.monotonic()
         with write(home.engine) as session:
             claim = update(Job).where(col(Job.id) == job_id, col(Job.state) == "running")
             session.exec(claim.values(progress=min(max(share, 0.0), 1.0)))
 
-    return tell
+    return write_progress
 
 
 def main() -> None:
     """`python -m app.jobs.queue ID`"""
     os.nice(NICE)
-    attend(open_home(), sys.argv[1])
+    run_job(open_home(), sys.argv[1])
 
 
 if __name__ == "__main__":

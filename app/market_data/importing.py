@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.data.finding import Finding
 
 
-class Wanted(NamedTuple):
+class ImportOptions(NamedTuple):
     """What the person said about the file; None: take it from the name."""
 
     venue: str | None
@@ -38,7 +38,7 @@ def files_under(path: Path) -> list[Path]:
     return found
 
 
-def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]]) -> dict[str, Any]:
+def import_file(file: Path, wanted: ImportOptions, judge: Callable[["Raw"], list["Finding"]]) -> dict[str, Any]:
     """Import one file; the outcome as JSON: imported, path or why, findings, notes."""
     item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
     try:
@@ -48,7 +48,7 @@ def import_file(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Findi
     return item
 
 
-def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
+def _import(file: Path, wanted: ImportOptions, judge: Callable[["Raw"], list["Finding"]], item: dict[str, Any]) -> None:
     """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
     from app.home.home import data_roots
     from app.home.settings import read_settings
@@ -82,7 +82,7 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["Raw"], list["Finding"]
     item.update(imported=True, path=str(target))
 
 
-def _names(raw: "Raw", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
+def _names(raw: "Raw", wanted: ImportOptions) -> tuple[str, str, str, str, str, int]:
     """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
     from engine.clock import timeframe_ms
     from engine.data.catalog import NAME

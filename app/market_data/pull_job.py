@@ -13,7 +13,7 @@ from typing import Any
 
 from app.home.home import Home, open_home
 from app.jobs import kinds
-from app.jobs.queue import attend
+from app.jobs.queue import run_job
 from engine.errors import DataError, DeskError
 
 VENUES = ("binance", "okx", "bybit")
@@ -23,10 +23,10 @@ Fetch = Callable[[str, str, str, str], list[dict[str, Any]]]
 
 def fetch(venue: str, symbol: str, timeframe: str, start: str) -> list[dict[str, Any]]:
     """One symbol's bars and funding of one venue, into the home's data folder."""
-    from app.market_data.pulling import Asked
+    from app.market_data.pulling import PullRequest
     from app.market_data.pulling import pull as pull_one
 
-    return pull_one(Asked(venue, symbol, timeframe, "perp", start, None, True, False, ""))
+    return pull_one(PullRequest(venue, symbol, timeframe, "perp", start, None, True, False, ""))
 
 
 def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched: Fetch = fetch) -> dict[str, Any]:
@@ -49,4 +49,4 @@ def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched
 
 if __name__ == "__main__":
     os.nice(10)
-    attend(open_home(), sys.argv[1], {"pull": pull})
+    run_job(open_home(), sys.argv[1], {"pull": pull})

@@ -18,7 +18,7 @@ Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]
 SAVE_PAGES = 20  # pages between two saves: a cut loses at most so many
 
 
-class Asked(NamedTuple):
+class PullRequest(NamedTuple):
     """The command's arguments as typed."""
 
     venue: str
@@ -45,7 +45,7 @@ def silent(_label: str, _total: float) -> AbstractContextManager[Callable[[float
     return nullcontext(lambda _done: None)
 
 
-def pull(asked: Asked, progress: Progress = silent) -> list[dict[str, Any]]:
+def pull(asked: PullRequest, progress: Progress = silent) -> list[dict[str, Any]]:
     """Fetch everything that was asked for; one item a series. Raises BadInput and DataError, one line each."""
     from engine.clock import timeframe_ms
     from engine.sim.request import moment
@@ -72,7 +72,7 @@ def pull(asked: Asked, progress: Progress = silent) -> list[dict[str, Any]]:
         return [_pull_one(asked, kind, start, min(end or now, now), progress) for kind in kinds]
 
 
-def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
+def _pull_one(asked: PullRequest, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
     """Fetch what one series lacks, store it, check it."""
     from app.home.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
@@ -115,7 +115,7 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: 
     }
 
 
-def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, asked: Asked, progress: Progress) -> Any:
+def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, asked: PullRequest, progress: Progress) -> Any:
     """The stored frame with what was fetched before and after it; saved on the way forward, and at the end."""
     label = f"{asked.venue} {asked.symbol} {kind.series}"
     if have is not None and not go_on and first < have["ts"][0]:
@@ -157,7 +157,7 @@ def _joined(frames: list[Any]) -> Any:
     return pl.concat(frames, how="diagonal").unique("ts", keep="first", maintain_order=True).sort("ts")
 
 
-def _save(path: Path, frame: Any, asked: Asked) -> Any:
+def _save(path: Path, frame: Any, asked: PullRequest) -> Any:
     """Write the file anew, whole; returns the frame. Mark prices have no volume: the column goes."""
     from engine.data.writer import write_series
 
@@ -184,7 +184,7 @@ def _stored(path: Path) -> Any:
 
 
 @contextmanager
-def _alone(asked: Asked) -> Iterator[None]:
+def _alone(asked: PullRequest) -> Iterator[None]:
     """One pull of a series at a time: two would write one file."""
     from app.home.settings import read_settings
 

@@ -37,7 +37,7 @@ class Undelivered(Exception):
         self.wait_s, self.final = wait_s, final
 
 
-class Message(NamedTuple):
+class Notification(NamedTuple):
     """What is to be brought: `kind` alert | card | handover, its row as plain JSON, the step, and where it lies already."""
 
     kind: str
@@ -52,7 +52,7 @@ class Sink(Protocol):
 
     name: str
 
-    def send(self, home: Home, message: Message) -> str:
+    def send(self, home: Home, message: Notification) -> str:
         """Bring it; returns where it lies there. Raises Undelivered."""
         ...
 
@@ -117,18 +117,18 @@ def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
     return done["state"] == "sent"
 
 
-def message_of(home: Home, row: Delivery) -> Message:
+def message_of(home: Home, row: Delivery) -> Notification:
     """The message a delivery stands for, as things are now. Raises BadInput when its subject is gone."""
     before = first_ref(home, row)
     if row.subject.startswith("al-"):
-        return Message("alert", row.step, row.subject, incidents.view(incidents.get(home.engine, row.subject)), before)
+        return Notification("alert", row.step, row.subject, incidents.view(incidents.get(home.engine, row.subject)), before)
     if row.subject.startswith("handover "):
         with db.read(home.engine) as session:
             found = session.get(Handover, row.subject.partition(" ")[2])
         if found is None:
             raise BadInput(f"there is no {row.subject}")
-        return Message("handover", row.step, row.subject, found.model_dump(), before)
-    return Message("card", row.step, row.subject, proposal_view(proposal_of(home.engine, row.subject)), before)
+        return Notification("handover", row.step, row.subject, found.model_dump(), before)
+    return Notification("card", row.step, row.subject, proposal_view(proposal_of(home.engine, row.subject)), before)
 
 
 def first_ref(home: Home, row: Delivery) -> str:

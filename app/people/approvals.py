@@ -29,7 +29,7 @@ from engine.store.tables import Proposal
 Probe = Callable[[], list[str]]  # what is not healthy; empty: all is
 
 
-class Decision(NamedTuple):
+class DecisionRecord(NamedTuple):
     """What a decision did, and where the people journal says so."""
 
     proposal_id: str
@@ -38,7 +38,7 @@ class Decision(NamedTuple):
     journal_id: str
 
 
-def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int) -> Decision:
+def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int) -> DecisionRecord:
     """Put a proposal in force that `actor` saw as `shown_sha256`. Raises Refused when it cannot be (any more)."""
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
@@ -50,10 +50,10 @@ def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_m
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, asked)
         raise
-    return Decision(row.id, "applied", done.version, _answer(home, get(home.engine, row.id), now_ms, asked))
+    return DecisionRecord(row.id, "applied", done.version, _answer(home, get(home.engine, row.id), now_ms, asked))
 
 
-def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> Decision:
+def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
     """Turn a pending proposal down. Raises Refused when it is not pending (any more)."""
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
@@ -64,10 +64,10 @@ def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int)
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, asked)
         raise
-    return Decision(row.id, "rejected", None, _answer(home, get(home.engine, row.id), now_ms, asked))
+    return DecisionRecord(row.id, "rejected", None, _answer(home, get(home.engine, row.id), now_ms, asked))
 
 
-def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> Decision:
+def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> DecisionRecord:
     """Go back, as a new version, to a version (`3`, `v3`) or to what held before an applied proposal (`prop-2`)."""
     version = version_before(home, target)
     requester = {"role": "person", "thread": "", "person": actor.name}
@@ -156,7 +156,7 @@ def settle(home: Home, now_ms: int) -> int:
         if open_:
             said = {e.body.get("proposal"): e.id for e in read(home.people_journal, {"decision"}) if "state" in e.body}
             for row in open_:
-                _note(home, row, said[row.id]) if row.id in said else _tell(home, row, now_ms, "")
+                _note(home, row, said[row.id]) if row.id in said else _journal_outcome(home, row, now_ms, "")
     return len(open_)
 
 
@@ -164,10 +164,10 @@ def _answer(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
     """Journal what became of a proposal, unless somebody who came in between (`settle`) already has; the event's id."""
     with _alone(home):
         told = get(home.engine, row.id).journal_id
-        return told or _tell(home, row, now_ms, asked)
+        return told or _journal_outcome(home, row, now_ms, asked)
 
 
-def _tell(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
+def _journal_outcome(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
     """Journal what became of a proposal, and note in its row where; only one at a time may."""
     body = {
         "proposal": row.id,

@@ -13,7 +13,7 @@ from app.people.identity import Person, fits
 from engine.clock import utc
 from engine.errors import Refused
 from engine.store import db
-from engine.store.tables import WrongWord
+from engine.store.tables import FailedPassphrase
 
 FREE = 5  # wrong ones in a row before the first wait
 WAIT_MS, WAIT_MS_MAX = 30_000, 3_600_000  # the first wait; it doubles up to an hour
@@ -28,7 +28,7 @@ def wait_ms(count: int) -> int:
 def require_free(engine: Engine, name: str, now_ms: int) -> None:
     """Raise Refused when a passphrase of `name` would not be looked at now. Changes nothing."""
     with db.read(engine) as session:
-        row = session.get(WrongWord, name)
+        row = session.get(FailedPassphrase, name)
         if row is not None and _left(row, now_ms) > 0:
             raise _locked(row, now_ms)
 
@@ -46,7 +46,7 @@ def prove(engine: Engine, name: str, entry: Person | None, word: str, now_ms: in
     count = _counted(engine, name, now_ms)
     if fits(word, entry.passphrase):
         with db.write(engine) as session:
-            if (row := session.get(WrongWord, name)) is not None:
+            if (row := session.get(FailedPassphrase, name)) is not None:
                 session.delete(row)
         return
     left = FREE - count
@@ -57,7 +57,7 @@ def prove(engine: Engine, name: str, entry: Person | None, word: str, now_ms: in
 def _counted(engine: Engine, name: str, now_ms: int) -> int:
     """Count this try as a wrong one, until it has proven right; how many in a row that makes. Refused while the person waits."""
     with db.write(engine) as session:
-        row = session.get(WrongWord, name) or WrongWord(name=name, count=0, last_ms=now_ms, until_ms=0)
+        row = session.get(FailedPassphrase, name) or FailedPassphrase(name=name, count=0, last_ms=now_ms, until_ms=0)
         locked = _locked(row, now_ms) if _left(row, now_ms) > 0 else None
         if locked is None:
             row.count = 1 if now_ms - row.last_ms > FORGOTTEN_MS else row.count + 1
@@ -71,12 +71,12 @@ def _counted(engine: Engine, name: str, now_ms: int) -> int:
     return count
 
 
-def _left(row: WrongWord, now_ms: int) -> int:
+def _left(row: FailedPassphrase, now_ms: int) -> int:
     """How long this person waits still."""
     return min(row.until_ms - now_ms, WAIT_MS_MAX)
 
 
-def _locked(row: WrongWord, now_ms: int) -> Refused:
+def _locked(row: FailedPassphrase, now_ms: int) -> Refused:
     left = _left(row, now_ms)
     when = f"it may be tried again at {utc(now_ms + left)}, in {-(-left // 1000)} s; halting is never locked"
     return Refused(f"{row.count} wrong passphrases of {row.name} in a row: this one was not looked at", when)

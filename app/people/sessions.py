@@ -62,15 +62,15 @@ class Sessions:
     def redeem(self, code: str, now_ms: int) -> tuple[str, Session]:
         """Turn a one-time code into a session: its secret, and what it is. Raises NoSession for a used or old code."""
         path = self._path("login", code)
-        said = _said(path)
+        entry = _entry(path)
         try:
             path.unlink()  # the one place where a code is used up
         except OSError:
-            said = {}
-        if not said or said["expires_ms"] <= now_ms:
+            entry = {}
+        if not entry or entry["expires_ms"] <= now_ms:
             raise NoSession("this login link was used already, or is too old", "`nightdesk login` prints a new one")
         _remove_link(self.home, code)
-        return self.open(said["name"], said["scope"], now_ms)
+        return self.open(entry["name"], entry["scope"], now_ms)
 
     def open(self, name: str, scope: Scope, now_ms: int, lifetime_ms: int = SESSION_MS) -> tuple[str, Session]:
         """A new session: its secret and what it is."""
@@ -81,10 +81,10 @@ class Sessions:
 
     def find(self, secret: str, now_ms: int) -> Session | None:
         """The session of a secret; None for an unknown or ended one. Reads one small file."""
-        said = _said(self._path("session", secret)) if 20 <= len(secret) <= 100 and secret.isascii() else {}
-        if not said or said["expires_ms"] <= now_ms:
+        entry = _entry(self._path("session", secret)) if 20 <= len(secret) <= 100 and secret.isascii() else {}
+        if not entry or entry["expires_ms"] <= now_ms:
             return None
-        return Session(_key(secret), said["name"], said["scope"], said["created_ms"], said["expires_ms"], said["proof"])
+        return Session(_key(secret), entry["name"], entry["scope"], entry["created_ms"], entry["expires_ms"], entry["proof"])
 
     def rename(self, session: Session, name: str, token: str = "") -> Session:
         """The session with the person who decides from here on. Raises BadInput for no name, Denied for a wrong token."""
@@ -137,7 +137,7 @@ class Sessions:
     def _sweep(self, now_ms: int) -> None:
         """Remove what has ended."""
         for path in self.folder.glob("[ls]*-*") if self.folder.is_dir() else ():  # not what is being written: .session-...
-            if (_said(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
+            if (_entry(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
                 path.unlink(missing_ok=True)
 
 
@@ -174,10 +174,10 @@ def _key(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def _said(path: Path) -> dict[str, Any]:
+def _entry(path: Path) -> dict[str, Any]:
     """What a session's file says; empty for one that is not there or not ours."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        entry = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) and isinstance(said.get("expires_ms"), int) else {}
+    return entry if isinstance(entry, dict) and isinstance(entry.get("expires_ms"), int) else {}

@@ -13,9 +13,9 @@ from typing import Any
 from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
-from app.notify.deliveries import Message, Sink, Undelivered
+from app.notify.deliveries import Notification, Sink, Undelivered
 from app.slack import sink
-from app.slack.socket_mode import Line
+from app.slack.socket_mode import SocketConnection
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
@@ -23,8 +23,8 @@ from engine.store.tables import Handover
 from engine.watch import handover, incidents
 from engine.watch.anomalies import evaluate
 from engine.watch.flows import renew
-from engine.watch.incidents import Change, Manners
-from engine.watch.observation import Death, Finding
+from engine.watch.incidents import AlertPolicy, Change
+from engine.watch.observation import Finding, ProcessExit
 from engine.watch.observer import Lookout
 
 DELIVER_S = 1.0
@@ -42,8 +42,8 @@ class Schedules:
         self.slack = sink.connect(home) if sinks is None else None
         self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
         self.lookout = Lookout(home.path, home.engine, home.desk.limits)
-        self.manners = manners_of(home.desk.alerts)
-        self.line = Line(home, self.slack) if self.slack and self.slack.app_token else None
+        self.policy = alert_policy_of(home.desk.alerts)
+        self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
         self._jobs: Any = None
 
@@ -88,7 +88,7 @@ class Schedules:
 
     def died(self, process: str, code: int | None) -> None:
         """A child of the supervisor ended without being asked to."""
-        self.lookout.deaths.append(Death(process, code, self.clock()))
+        self.lookout.deaths.append(ProcessExit(process, code, self.clock()))
 
     def check(self) -> list[Change]:
         """Look once: findings -> alert rows and deliveries. A database that cannot be asked is told without it."""
@@ -96,7 +96,7 @@ class Schedules:
         try:
             findings, unsure = evaluate(self.lookout.look(now_ms))
             names = [sink.name for sink in self.sinks]
-            changes = incidents.settle(self.home.engine, findings, unsure, now_ms, self.manners, names)
+            changes = incidents.settle(self.home.engine, findings, unsure, now_ms, self.policy, names)
         except Exception as error:  # noqa: BLE001 - whatever stops the watch is itself the thing to tell
             self._failed += 1
             if self._failed >= BLIND and not self._blind:
@@ -118,7 +118,7 @@ class Schedules:
         sys.stdout.flush()
         for target in self.sinks:
             with suppress(Undelivered):
-                target.send(self.home, Message("alert", step, "watch", dict(row)))
+                target.send(self.home, Notification("alert", step, "watch", dict(row)))
         return True
 
     def deliver(self) -> int:
@@ -159,11 +159,11 @@ def dumped(body: Mapping[str, Any]) -> str:
     return json.dumps(body, sort_keys=True)
 
 
-def manners_of(entry: AlertsEntry) -> Manners:
+def alert_policy_of(entry: AlertsEntry) -> AlertPolicy:
     """How insistent desk.toml wants alerts to be."""
     quiet = [int(clock[:2]) * 60 + int(clock[3:]) for clock in (entry.quiet_from, entry.quiet_to)]
     escalate_ms = int(entry.escalate_minutes * 60_000)
-    return Manners(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
+    return AlertPolicy(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
 
 
 def handover_at(home: Home) -> str:

@@ -155,14 +155,14 @@ def refresh(home: Home, slack: Slack, value: str) -> None:
         deliveries.deliver(home, [slack], now_ms, found[1])
 
 
-def tell(home: Home, slack: Slack, answer: Answer) -> None:
+def reply(home: Home, slack: Slack, answer: Answer) -> None:
     """Whisper the answer, then do what follows. A whisper that cannot be brought is written down as a failed delivery."""
     if answer.text and answer.channel and answer.user:
         try:
             slack.whisper(answer.channel, answer.user, answer.text)
         except Undelivered as error:
             with suppress(DeskError):
-                unsaid(home, slack, answer, str(error))
+                record_failed_reply(home, slack, answer, str(error))
     follow(answer)
 
 
@@ -172,7 +172,7 @@ def follow(answer: Answer) -> None:
         answer.after()
 
 
-def unsaid(home: Home, slack: Slack, answer: Answer, error: str) -> None:
+def record_failed_reply(home: Home, slack: Slack, answer: Answer, error: str) -> None:
     """Keep what somebody should have been told."""
     now_ms = time.time_ns()
     with db.write(home.engine) as session:

@@ -1,6 +1,6 @@
 """What Slack shows: alerts, proposal cards and handovers as message blocks. Called by app.slack.sink; text in, JSON out.
 
-Everything that people, files, venues or models have written passes `plain`: no link, mention, format or control character of
+Everything that people, files, venues or models have written passes `plain_text`: no link, mention, format or control character of
 theirs takes effect in Slack. Only what this module writes itself is marked up.
 """
 
@@ -32,14 +32,14 @@ def visible(text: object) -> str:
     return "".join(c for c in line if unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs", "Zl", "Zp"))
 
 
-def plain(text: object, most: int = SECTION_MAX) -> Block:
+def plain_text(text: object, most: int = SECTION_MAX) -> Block:
     """Outside text as an object in which Slack finds no markup: no link, mention, emoji or format."""
     clean = visible(text)
     return {"type": "plain_text", "text": (clean if len(clean) <= most else clean[: most - 1] + "\u2026") or "-", "emoji": False}
 
 
-def own(text: str) -> Block:
-    """Our own words with markup; what they hold of others must be escaped already. Nothing is linked by itself."""
+def mrkdwn(text: str) -> Block:
+    """Our own text with markup; what they hold of others must be escaped already. Nothing is linked by itself."""
     return {"type": "mrkdwn", "text": text[:SECTION_MAX], "verbatim": True}
 
 
@@ -50,12 +50,14 @@ def section(text: Block) -> Block:
 
 def button(label: str, action: str, value: str, style: str = "") -> Block:
     """A button that comes back to us."""
-    return {"type": "button", "text": plain(label), "action_id": action, "value": value} | ({"style": style} if style else {})
+    return {"type": "button", "text": plain_text(label), "action_id": action, "value": value} | (
+        {"style": style} if style else {}
+    )
 
 
 def link(label: str, address: str) -> Block:
     """A button that opens our own page."""
-    return {"type": "button", "text": plain(label), "action_id": "open", "url": address}
+    return {"type": "button", "text": plain_text(label), "action_id": "open", "url": address}
 
 
 def figures(numbers: Mapping[str, Any]) -> str:
@@ -71,10 +73,10 @@ def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[B
     title = title_of(row, step)
     since = f"since {utc(row['since_ms'])}" + (f", over at {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
     facts = " · ".join(part for part in (row["id"], since, figures(row["numbers"]), escaped(row["event"], 40)) if part)
-    blocks = [{"type": "header", "text": plain(title, HEADER_MAX)}, section(plain(row["what"])), section(own(facts))]
+    blocks = [{"type": "header", "text": plain_text(title, HEADER_MAX)}, section(plain_text(row["what"])), section(mrkdwn(facts))]
     if step == "resolved":
         return escaped(f"{title} - {row['what']}", 400), blocks
-    blocks.append(section(plain(f"Do: {row['action']} ({row['runbook']})")))
+    blocks.append(section(plain_text(f"Do: {row['action']} ({row['runbook']})")))
     elements = [link("Open the desk", f"{page_url}?tab=desk")]
     if row["severity"] == "page" and row["acked_ms"] is None:
         elements.insert(0, button("I am on it", "ack", row["id"], "primary"))
@@ -99,22 +101,22 @@ def card(row: Mapping[str, Any], page_url: str, runs: Mapping[str, Mapping[str, 
     changes = [f"{c['key']}: {c['old']} -> {c['value']} {c.get('unit') or ''}" for c in row["diff"].get("changes", ())]
     asked = " ".join(str(row["requester"].get(key) or "") for key in ("role", "person")).strip()
     blocks = [
-        {"type": "header", "text": plain(title, HEADER_MAX)},
-        *[section(plain(change, 300)) for change in changes[:10]],
-        section(plain(f"Why: {row['rationale'] or '-'}", 1_500)),
-        section(plain(f"Worst case: {worst(row['exposure'])}", 600)),
+        {"type": "header", "text": plain_text(title, HEADER_MAX)},
+        *[section(plain_text(change, 300)) for change in changes[:10]],
+        section(plain_text(f"Why: {row['rationale'] or '-'}", 1_500)),
+        section(plain_text(f"Worst case: {worst(row['exposure'])}", 600)),
     ]
-    blocks += [section(plain(f"Evidence, {role}: {evidence(run)}", 400)) for role, run in runs.items()]
+    blocks += [section(plain_text(f"Evidence, {role}: {evidence(run)}", 400)) for role, run in runs.items()]
     asked_by = f"asked by {escaped(asked, 80) or 'unknown'}"
     until = f"paper · from version {row['base_version']} · {asked_by} · until {utc(row['expires_ms'])}"
-    blocks.append({"type": "context", "elements": [own(until)]})
+    blocks.append({"type": "context", "elements": [mrkdwn(until)]})
     value = f"{row['id']} {row['diff_sha256']}"
     address = f"{page_url}?tab=proposals&proposal={row['id']}"
     elements = [button("Reject", "reject", value, "danger"), link("Look at it", address)]
     if row["direction"] == "tightens":
         elements.insert(0, button("Approve", "approve", value, "primary"))
     else:
-        blocks.append(section(own(f"*{direction}*: approve it on the proposals page, not here.")))
+        blocks.append(section(mrkdwn(f"*{direction}*: approve it on the proposals page, not here.")))
     return escaped(title, 300), [*blocks, {"type": "actions", "elements": elements}]
 
 
@@ -155,13 +157,17 @@ def decided(row: Mapping[str, Any]) -> tuple[str, list[Block]]:
     title = f"Proposal {row['id']} {row['state'].upper()}{version}"
     changes = "; ".join(f"{c['key']}: {c['old']} -> {c['value']}" for c in row["diff"].get("changes", ()))
     told = f"{title}{who} at {utc(row['decided_ms'])}{reason}. Journal {row['journal_id'] or '-'}"
-    header: Block = {"type": "header", "text": plain(title, HEADER_MAX)}
-    return escaped(told, 300), [header, section(plain(f"{row['sleeve']}: {changes}", 1_000)), section(plain(told, 1_000))]
+    header: Block = {"type": "header", "text": plain_text(title, HEADER_MAX)}
+    return escaped(told, 300), [
+        header,
+        section(plain_text(f"{row['sleeve']}: {changes}", 1_000)),
+        section(plain_text(told, 1_000)),
+    ]
 
 
 def handover(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     """(line, blocks) of the morning's handover."""
     title = f"Handover {row['day']}"
-    lines = [section(plain(line)) for line in str(row["text"]).splitlines() if line.strip()][:40]
+    lines = [section(plain_text(line)) for line in str(row["text"]).splitlines() if line.strip()][:40]
     opened: Block = {"type": "actions", "elements": [link("Open the desk", f"{page_url}?tab=desk")]}
-    return title, [{"type": "header", "text": plain(title, HEADER_MAX)}, *lines, opened]
+    return title, [{"type": "header", "text": plain_text(title, HEADER_MAX)}, *lines, opened]

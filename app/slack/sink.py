@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.home.home import Home
 from app.home.settings import SlackEntry
-from app.notify.deliveries import Message, Undelivered
+from app.notify.deliveries import Notification, Undelivered
 from app.slack import blocks
 from engine.errors import DeskError
 
@@ -42,7 +42,7 @@ class Slack:
         self.app_token, self.signing_secret = app_token, signing_secret
         self.team = entry.team
 
-    def send(self, home: Home, message: Message) -> str:
+    def send(self, home: Home, message: Notification) -> str:
         """Post, or change what is posted. Returns "channel ts". Raises Undelivered."""
         text, blocks = self.rendered(home, message)
         channel, _, ts = message.before.partition(" ")
@@ -53,7 +53,7 @@ class Slack:
             said |= {"thread_ts": ts, "reply_broadcast": True}
         return self.call("chat.postMessage", channel=self.entry.channel, **said)
 
-    def rendered(self, home: Home, message: Message) -> tuple[str, list[dict[str, Any]]]:
+    def rendered(self, home: Home, message: Notification) -> tuple[str, list[dict[str, Any]]]:
         """(line, blocks) of a message."""
         if message.kind == "alert":
             return blocks.alert(message.row, message.step, self.entry.page_url)
@@ -67,7 +67,7 @@ class Slack:
         """Tell one person something that only they see; tried a few times. Raises Undelivered."""
         for left in range(tries - 1, -1, -1):
             try:
-                block = blocks.section(blocks.plain(text))
+                block = blocks.section(blocks.plain_text(text))
                 self.call("chat.postEphemeral", channel=channel, user=user, text=blocks.escaped(text, 400), blocks=[block])
                 return
             except Undelivered as error:
@@ -78,14 +78,14 @@ class Slack:
     def learn_team(self) -> None:
         """Which workspace the token is of, when desk.toml does not say. Raises Undelivered."""
         if not self.team:
-            self.team = str(self._asked("auth.test").get("team_id") or "")
+            self.team = str(self._request("auth.test").get("team_id") or "")
 
     def call(self, method: str, **body: Any) -> str:
         """One call of the Web API; "channel ts" of what it made. Raises Undelivered, with the wait that Slack asks for."""
-        answer = self._asked(method, **body)
+        answer = self._request(method, **body)
         return f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}".strip()
 
-    def _asked(self, method: str, **body: Any) -> Mapping[str, Any]:
+    def _request(self, method: str, **body: Any) -> Mapping[str, Any]:
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         try:

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from app.home.home import Home
-from app.slack.actions import Answer, command, follow, interaction, message, tell
+from app.slack.actions import Answer, command, follow, interaction, message, reply
 from app.slack.blocks import escaped
 from app.slack.sink import LOG, Slack
 
@@ -17,7 +17,7 @@ WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two tries to open the line
 PING_S = 5.0
 
 
-class Line:
+class SocketConnection:
     """The open line of one desk."""
 
     def __init__(self, home: Home, slack: Slack) -> None:
@@ -76,7 +76,7 @@ class Line:
             if answer is not None and in_ack:
                 follow(answer)
             elif answer is not None:
-                tell(self.home, self.slack, answer)
+                reply(self.home, self.slack, answer)
 
     def once(self, request: Any) -> Answer | None:
         """What an envelope asks for, unless it was done before."""

@@ -4,7 +4,7 @@ It talks to the API through app.client and holds nothing itself but ids in the a
 ?run=, ?trip=, ?event=), so a reload, a second browser or a restart of the API finds everything where it was. Every text that
 a model or the outside wrote leaves through app.ui.safe.
 
-    door.py     the API for the person of this browser: cookie -> client; every refusal one Trouble
+    page_client.py  the API for the person of this browser: cookie -> client; every refusal one Trouble
     safe.py     the exit of foreign text; links.py: our own addresses; figures.py: numbers and times as people read them
     login.py    what is shown without a session
     head.py     the strip on every tab: paper or live, which bars, model, desk time, worker; halt.py: HALT and release

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import figure, is_number, length, number, percent, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
 EVERY_S = 5
@@ -21,20 +21,20 @@ Color = Literal["red", "orange", "gray", "green"]
 COLORS: Mapping[str, Color] = {"page": "red", "warn": "orange", "note": "gray"}
 LABELS = {"page": "PAGE", "warn": "WARNING", "note": "NOTE"}
 BROUGHT = {"sent": "sent", "waiting": "not sent yet", "sending": "being sent", "failed": "NOT DELIVERED", "dropped": "not sent"}
-UNTOLD = ("level",)  # of the numbers: how bad, for the watch alone
+HIDDEN = ("level",)  # of the numbers: how bad, for the watch alone
 UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price"}
 
 
 @st.fragment(run_every=EVERY_S)
-def show(door: Door, session: Mapping[str, Any]) -> None:
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """What is open, what was looked at, what is over; drawn anew by itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _alerts(door, session)
+        _alerts(api, session)
     with right:
         st.markdown("**Checks, as of now**")
         try:
-            checks = door.desk(fresh=True).get("checks") or []
+            checks = api.desk(fresh=True).get("checks") or []
         except Trouble as trouble:
             st.caption(trouble.markdown())
             return
@@ -42,9 +42,9 @@ def show(door: Door, session: Mapping[str, Any]) -> None:
             _check(check)
 
 
-def found(door: Door) -> list[dict[str, Any]]:
+def found(api: PageClient) -> list[dict[str, Any]]:
     """What is open."""
-    items: list[dict[str, Any]] = door.get("/api/alerts", open="true", limit=100)["items"]
+    items: list[dict[str, Any]] = api.get("/api/alerts", open="true", limit=100)["items"]
     return items
 
 
@@ -61,11 +61,11 @@ def strip(items: Sequence[Mapping[str, Any]]) -> None:
         links.press(label, {"tab": "desk", "view": "alerts"}, key="to_alerts", icon=":material/notifications:")
 
 
-def _alerts(door: Door, session: Mapping[str, Any]) -> None:
+def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     st.markdown("**Alerts**")
     only_open = st.toggle("Open ones only", value=True, key="alerts_open")
     try:
-        held = door.get("/api/alerts", open="true" if only_open else "false", limit=100)
+        held = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
@@ -75,10 +75,10 @@ def _alerts(door: Door, session: Mapping[str, Any]) -> None:
         st.caption("No alert is open. That nothing is alarmed is no proof of health: see the checks.")
     books: dict[str, str] = {}
     for item in held["items"]:
-        _alert(door, session, item, books)
+        _alert(api, session, item, books)
 
 
-def _alert(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:
+def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:
     """What, where, since when, with which numbers, what to do, who was told, who is on it."""
     severity, over, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
@@ -94,10 +94,10 @@ def _alert(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], book
             st.markdown(words(said, 400))
         if item.get("action") and not over:
             st.markdown(f"**To do:** {words(item['action'], 500)}")
-            _book(door, str(item.get("runbook") or ""), books, ident)
+            _book(api, str(item.get("runbook") or ""), books, ident)
         for line in brought(item.get("deliveries") or []):
             st.caption(line)
-        _who(door, session, item, ident, over=over)
+        _who(api, session, item, ident, over=over)
 
 
 def _insisted(item: Mapping[str, Any]) -> str:
@@ -110,7 +110,7 @@ def numbers(held: Mapping[str, Any]) -> str:
     """The numbers of an alert as people read them: times as times, fractions as per cent, the rest short."""
     parts = []
     for name, value in held.items():
-        if name in UNTOLD or value is None:
+        if name in HIDDEN or value is None:
             continue
         bare, said = name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
@@ -121,14 +121,14 @@ def numbers(held: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _book(door: Door, name: str, books: dict[str, str], ident: str) -> None:
+def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None:
     """The runbook of an alert, folded."""
     bare = name.rpartition("/")[2].removesuffix(".md")
     if not links.ID.fullmatch(bare):
         return
     if bare not in books:
         try:
-            books[bare] = str(door.get(f"/api/runbooks/{bare}")["text"])
+            books[bare] = str(api.get(f"/api/runbooks/{bare}")["text"])
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return
@@ -150,7 +150,7 @@ def brought(deliveries: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines or [":material/desktop_windows: No message was sent anywhere: it stands here and in the desk's terminal."]
 
 
-def _who(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, over: bool) -> None:
+def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, over: bool) -> None:
     """Who is on it, or the button for that; the event that shows it."""
     by = item.get("acked_by")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -160,18 +160,18 @@ def _who(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], ident:
             st.markdown(f":material/person: {words(f'on it: {name}{how} since ' + when(item.get('acked_ms')), 200)}")
         elif not over:
             label = f"Acknowledge as {words(session.get('name') or 'nobody', 40)}"
-            st.button(label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(door, ident))
+            st.button(label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
         links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
-    if said := st.session_state.get(f"told_{ident}"):
+    if said := st.session_state.get(f"ack_error_{ident}"):
         st.error(said)
 
 
-def _ack(door: Door, ident: str) -> None:
-    st.session_state.pop(f"told_{ident}", None)
+def _ack(api: PageClient, ident: str) -> None:
+    st.session_state.pop(f"ack_error_{ident}", None)
     try:
-        door.post(f"/api/alerts/{ident}/ack")
+        api.post(f"/api/alerts/{ident}/ack")
     except Trouble as trouble:
-        st.session_state[f"told_{ident}"] = trouble.markdown()
+        st.session_state[f"ack_error_{ident}"] = trouble.markdown()
 
 
 def _check(check: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, charts, links, safe
-from app.ui.door import Door, Trouble
 from app.ui.figures import figure, money
+from app.ui.page_client import PageClient, Trouble
 
 RUNS_MAX = 4  # curves under one answer
 SIGNS = {
@@ -21,7 +21,7 @@ CARRY = re.compile(r"--role (developer|operator|advisor)\b(?: \"([^\"\n]{1,300})
 OWNER = re.compile(r"\bbelongs? to the (developer|operator|advisor)\b")
 
 
-def show(door: Door, turn: Mapping[str, Any], *, latest: bool) -> None:
+def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
     """Everything below a question that was answered."""
     answer = turn.get("answer") or {}
     ident = str(turn["id"])
@@ -31,10 +31,10 @@ def show(door: Door, turn: Mapping[str, Any], *, latest: bool) -> None:
             for call in answer["tool_calls"]:
                 st.markdown(step(call))
     st.markdown(safe.markdown(answer.get("answer_md") or ""))
-    _curves(door, answer, ident, shown=latest)
+    _curves(api, answer, ident, shown=latest)
     _receipts(answer)
     for proposal in answer.get("proposals") or []:
-        card.short(door, str(proposal), key=f"{ident}_{proposal}")
+        card.short(api, str(proposal), key=f"{ident}_{proposal}")
     _carry(turn, str(answer.get("answer_md") or ""))
     st.caption(_cost(turn, answer))
 
@@ -61,7 +61,7 @@ def step(call: Mapping[str, Any]) -> str:
     return f"{sign} **{name}** {safe.words(args, 200)} · {safe.words(status, 20)}"
 
 
-def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
+def _curves(api: PageClient, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
     """The equity of the runs this answer computed, in one figure. Older answers keep theirs behind a button."""
     runs = runs_of(answer)
     if not runs:
@@ -72,7 +72,7 @@ def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> 
     curves = []
     for run in runs:
         try:
-            curves.append((run, door.get(f"/api/runs/{run}/equity", points=400)))
+            curves.append((run, api.get(f"/api/runs/{run}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{safe.words(run)}: {trouble.markdown()}")
     charts.equity(curves, key=f"equity_{key}", height=280)

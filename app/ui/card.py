@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from app.ui import charts, links
-from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, day, money, number, percent, ratio, setting, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 DIRECTIONS = {
@@ -31,10 +31,10 @@ METRICS = (
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 
 
-def short(door: Door, ident: str, *, key: str) -> None:
+def short(api: PageClient, ident: str, *, key: str) -> None:
     """The card in a chat: approve a tightening here, see the proposals page for anything else."""
     try:
-        held = door.get(f"/api/proposals/{ident}")
+        held = api.get(f"/api/proposals/{ident}")
     except Trouble as trouble:
         st.caption(f"{words(ident)}: {trouble.markdown()}")
         return
@@ -44,12 +44,12 @@ def short(door: Door, ident: str, *, key: str) -> None:
         with st.container(horizontal=True):
             if held["state"] == "pending" and held["direction"] == "tightens":
                 st.button(
-                    "Approve", key=f"approve_{key}", type="primary", icon=":material/check:", on_click=approve, args=(door, held)
+                    "Approve", key=f"approve_{key}", type="primary", icon=":material/check:", on_click=approve, args=(api, held)
                 )
-                st.button("Reject", key=f"reject_{key}", on_click=reject, args=(door, ident, "rejected in chat"))
+                st.button("Reject", key=f"reject_{key}", on_click=reject, args=(api, ident, "rejected in chat"))
             label = "Decide on the proposals page" if held["state"] == "pending" else "Open the card"
             links.button(label, "proposal", ident, key=f"open_{key}", icon=":material/open_in_full:")
-        told(ident)
+        show_outcome(ident)
 
 
 def title(held: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ def _worst_row(name: str, pair: Mapping[str, Any], label: str, key: str) -> str:
     return f"| {words(f'{name}: ' if name else '', 60)}{label} | {words(said[0])} | **{words(said[1])}**{arrow} |"
 
 
-def evidence(door: Door, held: Mapping[str, Any]) -> None:
+def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
     """The evidence runs side by side, their curves, and whether they can be told apart."""
     runs: Mapping[str, Any] = held.get("evidence_runs") or {}
     if not runs:
@@ -122,7 +122,7 @@ def evidence(door: Door, held: Mapping[str, Any]) -> None:
     curves = []
     for role, run in runs.items():
         try:
-            curves.append((role, door.get(f"/api/runs/{run['run_id']}/equity", points=400)))
+            curves.append((role, api.get(f"/api/runs/{run['run_id']}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{words(role)}: {trouble.markdown()}")
     charts.equity(curves, key=f"evidence_{held['id']}", height=260)
@@ -163,41 +163,41 @@ def standing(held: Mapping[str, Any]) -> None:
         st.caption(words(held["state_reason"], 400))
 
 
-def approve(door: Door, held: Mapping[str, Any]) -> None:
+def approve(api: PageClient, held: Mapping[str, Any]) -> None:
     """Approve exactly what was shown."""
-    _decide(door, str(held["id"]), "approve", {"diff_sha256": held["diff_sha256"]})
+    _decide(api, str(held["id"]), "approve", {"diff_sha256": held["diff_sha256"]})
 
 
-def reject(door: Door, ident: str, reason: str) -> None:
+def reject(api: PageClient, ident: str, reason: str) -> None:
     """Reject with a reason."""
-    _decide(door, ident, "reject", {"reason": reason})
+    _decide(api, ident, "reject", {"reason": reason})
 
 
-def refresh(door: Door, ident: str) -> None:
+def refresh(api: PageClient, ident: str) -> None:
     """Propose the same change anew on today's base."""
-    _decide(door, ident, "refresh", {})
+    _decide(api, ident, "refresh", {})
 
 
-def _decide(door: Door, ident: str, what: str, body: Mapping[str, Any]) -> None:
+def _decide(api: PageClient, ident: str, what: str, body: Mapping[str, Any]) -> None:
     """Ask the API; what it says is shown beside the card at the next run."""
     try:
-        done = door.post(f"/api/proposals/{ident}/{what}", body)
+        done = api.post(f"/api/proposals/{ident}/{what}", body)
     except Trouble as trouble:
-        st.session_state[f"told_{ident}"] = (False, trouble.markdown())
+        st.session_state[f"outcome_{ident}"] = (False, trouble.markdown())
         return
     if what == "refresh":
         links.go({"tab": "proposals", "proposal": done.get("id")})
         return
     actor = done.get("actor") or {}
     version = f", version {done['version']}" if done.get("version") else ""
-    st.session_state[f"told_{ident}"] = (
+    st.session_state[f"outcome_{ident}"] = (
         True,
         words(f"{done.get('state')}{version} by {actor.get('name')} ({actor.get('assurance')})"),
     )
 
 
-def told(ident: str) -> None:
+def show_outcome(ident: str) -> None:
     """What the last click on this card came to."""
-    said = st.session_state.get(f"told_{ident}")
+    said = st.session_state.get(f"outcome_{ident}")
     if said:
         (st.success if said[0] else st.error)(said[1])

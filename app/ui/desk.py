@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, charts, handover, journal, links, runs
-from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import chart, words
 
 TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts", "handover": "Handover"}
@@ -19,7 +19,7 @@ GUARDS = 9  # shown, those nearest to their limits
 NEAR = 0.8  # of a limit: red from here on
 
 
-def show(door: Door, session: Mapping[str, Any]) -> None:
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """The view of the address."""
     st.session_state["view"] = links.view()
     st.segmented_control(
@@ -32,10 +32,10 @@ def show(door: Door, session: Mapping[str, Any]) -> None:
         on_change=_turn_to,
     )
     if links.view() == "alerts":
-        alerts.show(door, session)
+        alerts.show(api, session)
         return
     views = {"overview": overview, "journal": journal.show, "runs": runs.show, "handover": handover.show}
-    views[links.view()](door)
+    views[links.view()](api)
 
 
 def _turn_to() -> None:
@@ -43,11 +43,11 @@ def _turn_to() -> None:
 
 
 @st.fragment(run_every=EVERY_S)
-def overview(door: Door) -> None:
+def overview(api: PageClient) -> None:
     """The desk at a glance, drawn anew by itself."""
     try:
-        desk, sleeves = door.desk(fresh=True), door.get("/api/sleeves")["items"]
-        equity = door.get("/api/desk/equity", points=500)
+        desk, sleeves = api.desk(fresh=True), api.get("/api/sleeves")["items"]
+        equity = api.get("/api/desk/equity", points=500)
     except Trouble as trouble:  # a part that draws itself anew has to catch its own
         st.warning(trouble.markdown(), icon=":material/cloud_off:")
         return

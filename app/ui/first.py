@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from app.ui import jobs
-from app.ui.door import Door, Trouble
 from app.ui.figures import count, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 OFFLINE = (
@@ -21,17 +21,17 @@ OFFLINE = (
 )
 
 
-def panel(door: Door) -> None:
+def panel(api: PageClient) -> None:
     """Said before the first question."""
-    desk, data, model = door.desk(), door.get("/api/data"), door.get("/api/model")
+    desk, data, model = api.desk(), api.get("/api/data"), api.get("/api/model")
     with st.container(border=True, key="first_panel"):
         st.markdown(_what_is_real(desk))
         st.markdown(_what_is_sent(model))
-        pulling = [j for j in door.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
+        pulling = [j for j in api.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
         if data.get("empty") and not any(j["state"] in jobs.LIVE for j in pulling):
-            _offer(door)
+            _offer(api)
         for job in pulling[:1]:
-            jobs.follow(door, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
+            jobs.follow(api, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
 
 
 def _what_is_real(desk: Mapping[str, Any]) -> str:
@@ -58,7 +58,7 @@ def _what_is_sent(model: Mapping[str, Any]) -> str:
     return f"{named}, wire {words(model.get('wire'), 20)}. {words(told, 600)}"
 
 
-def _offer(door: Door) -> None:
+def _offer(api: PageClient) -> None:
     """The one button."""
     st.markdown("There are **no real bars** here: the market is SYNTHETIC. Backtests are worth more on recorded ones.")
     st.button(
@@ -67,7 +67,7 @@ def _offer(door: Door) -> None:
         icon=":material/download:",
         key="pull",
         on_click=_pull,
-        args=(door,),
+        args=(api,),
         help="From a venue's public API, no key needed: Binance, then OKX, then Bybit, until one answers.",
     )
     said = st.session_state.pop("pull_refused", None)
@@ -75,8 +75,8 @@ def _offer(door: Door) -> None:
         st.error(said)
 
 
-def _pull(door: Door) -> None:
+def _pull(api: PageClient) -> None:
     try:
-        door.post("/api/data/pull", {})
+        api.post("/api/data/pull", {})
     except Trouble as trouble:
         st.session_state["pull_refused"] = trouble.markdown()

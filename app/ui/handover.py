@@ -6,17 +6,17 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 KEPT = 14  # days to choose from
 
 
-def show(door: Door) -> None:
+def show(api: PageClient) -> None:
     """One morning's handover; made by code, no model."""
     try:
-        held = door.get("/api/handovers", limit=KEPT)
+        held = api.get("/api/handovers", limit=KEPT)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return

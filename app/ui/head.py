@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, links
-from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, money, percent, when
 from app.ui.halt import halt_button, halted_banner
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 EVERY_S = 3
@@ -46,19 +46,19 @@ td a { white-space: nowrap; }
 </style>"""
 
 
-def show(door: Door, session: Mapping[str, Any]) -> None:
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Draw the strip."""
     st.html(STYLE)  # our own constant: no outside text ever comes near st.html
     with st.container(key="strip"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _navigation(door)
-            halt_button(door, session)
-        _standing(door, session)
+            _navigation(api)
+            halt_button(api, session)
+        _standing(api, session)
 
 
-def _navigation(door: Door) -> None:
+def _navigation(api: PageClient) -> None:
     """The tabs; the address says which."""
-    pending = _pending(door)
+    pending = _pending(api)
     st.session_state["nav"] = links.tab()
     st.segmented_control(
         "Tab",
@@ -75,20 +75,20 @@ def _turn_to() -> None:
     links.go({"tab": st.session_state["nav"]})
 
 
-def _pending(door: Door) -> int:
+def _pending(api: PageClient) -> int:
     """How many proposals wait; none that we know of when the API is down."""
     try:
-        return int(door.desk().get("pending") or 0)
+        return int(api.desk().get("pending") or 0)
     except Trouble:
         return 0
 
 
 @st.fragment(run_every=EVERY_S)
-def _standing(door: Door, session: Mapping[str, Any]) -> None:
+def _standing(api: PageClient, session: Mapping[str, Any]) -> None:
     """The part of the strip that changes by itself."""
     try:
-        desk = door.desk(fresh=True)
-        found = alerts.found(door)
+        desk = api.desk(fresh=True)
+        found = alerts.found(api)
     except Trouble as trouble:
         st.error(f"{trouble.markdown()}. The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
         if said := st.session_state.get("by_file"):
@@ -98,7 +98,7 @@ def _standing(door: Door, session: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="standing"):
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
-    halted_banner(door, desk.get("halt") or {}, session)
+    halted_banner(api, desk.get("halt") or {}, session)
     alerts.strip(found)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
 KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "config", "incident", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown unless asked otherwise
@@ -18,15 +18,15 @@ PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "rel
 PAGE = 60
 
 
-def show(door: Door) -> None:
+def show(api: PageClient) -> None:
     """One event by its address, or the timeline."""
     ident = links.at("event")
     if ident:
-        _story(door, ident)
+        _story(api, ident)
         return
-    query = _filters(door)
+    query = _filters(api)
     try:
-        page = door.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
+        page = api.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
@@ -45,9 +45,9 @@ def _turn(cursor: Any) -> None:
     st.session_state["cursor"] = cursor
 
 
-def _filters(door: Door) -> dict[str, Any]:
+def _filters(api: PageClient) -> dict[str, Any]:
     """What to show; a filter begins at the newest again."""
-    sleeves = [plain(s["name"], 60) for s in door.get("/api/sleeves")["items"]]
+    sleeves = [one_line(s["name"], 60) for s in api.get("/api/sleeves")["items"]]
     one, two, three, four, five = st.columns([1.1, 2.4, 1.2, 1.5, 1.2], vertical_alignment="bottom")
     change = {"on_change": _turn, "args": (None,)}
     which = one.selectbox(
@@ -73,13 +73,13 @@ def _line(event: Mapping[str, Any]) -> None:
         st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(told, 300)}")
 
 
-def _story(door: Door, ident: str) -> None:
+def _story(api: PageClient, ident: str) -> None:
     """What led to an event, the event, what followed."""
     st.button(
         "Timeline", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "journal"},)
     )
     try:
-        told = door.get(f"/api/journal/{ident}")
+        told = api.get(f"/api/journal/{ident}")
     except Trouble as trouble:
         st.error(trouble.markdown())
         return

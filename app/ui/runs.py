@@ -7,8 +7,8 @@ import streamlit as st
 
 from app.ui import charts, jobs, links
 from app.ui.card import METRICS
-from app.ui.door import Door, Trouble
 from app.ui.figures import count, day, is_number, number, percent, ratio, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 MORE = (
@@ -19,17 +19,17 @@ MORE = (
 )
 
 
-def show(door: Door) -> None:
+def show(api: PageClient) -> None:
     """One run by its address, or the list with the jobs that make new ones."""
     run = links.at("run")
     if run:
         st.button(
             "All runs", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "runs"},)
         )
-        _one(door, run)
+        _one(api, run)
         return
-    jobs.live(door, door.get("/api/jobs", live="true", limit=20)["items"])
-    items = door.get("/api/runs", limit=50)["items"]
+    jobs.live(api, api.get("/api/jobs", live="true", limit=20)["items"])
+    items = api.get("/api/runs", limit=50)["items"]
     if not items:
         st.caption("No run is stored yet. Ask the developer for a backtest.")
         return
@@ -55,11 +55,11 @@ def _row(r: Mapping[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _one(door: Door, ident: str) -> None:
+def _one(api: PageClient, ident: str) -> None:
     """Figures, both fill scenarios, the curve, the whole report."""
     try:
-        run = door.get(f"/api/runs/{ident}")
-        curve = door.get(f"/api/runs/{ident}/equity", points=1000)
+        run = api.get(f"/api/runs/{ident}")
+        curve = api.get(f"/api/runs/{ident}/equity", points=1000)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
@@ -69,13 +69,13 @@ def _one(door: Door, ident: str) -> None:
     st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
     _scenarios(run.get("scenarios") or {})
     metrics = run.get("metrics") or {}
-    _trip(door, ident, int(metrics.get("trades") or 0))
+    _trip(api, ident, int(metrics.get("trades") or 0))
     left, right = st.columns([3, 1], gap="large")
     with left:
         charts.equity([(ident, curve)], key=f"run_{ident}", height=380)
     with right:
         st.markdown(_metrics(metrics))
-    st.link_button("Whole report", door.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
+    st.link_button("Whole report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
     with st.expander("Parameters, hashes"):
         st.json({k: run.get(k) for k in ("params", "config_hash", "journal_hash", "data", "breakers")}, expanded=1)
 
@@ -91,7 +91,7 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     return "\n".join(["| figure | value |", "|---|---|", *rows])
 
 
-def _trip(door: Door, run: str, trips: int) -> None:
+def _trip(api: PageClient, run: str, trips: int) -> None:
     """A round trip that a number stands on, or the one that is asked for."""
     trip = links.at("trip")
     number_of = int(trip[1:]) if trip[1:].isdigit() else None
@@ -105,7 +105,7 @@ def _trip(door: Door, run: str, trips: int) -> None:
     if not trip:
         return
     try:
-        told = door.get(f"/api/runs/{run}/trips/{trip}")
+        told = api.get(f"/api/runs/{run}/trips/{trip}")
     except Trouble as trouble:
         st.error(trouble.markdown())
         return

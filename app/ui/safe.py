@@ -4,7 +4,7 @@ Nothing is passed through and then cleaned: a few known shapes (paragraph, list,
 recognised and written anew, everything else is escaped sign by sign. So there are no images, no HTML, no formulas, no emoji
 or colour directives, and no link but to an id of our own.
 
-`markdown` for an answer, `words` for a name or a sentence in a label, `plain` where the widget itself shows text as text,
+`markdown` for an answer, `words` for a name or a sentence in a label, `one_line` where the widget itself shows text as text,
 `chart` for a plotly label (plotly reads tags and templates in its labels).
 """
 
@@ -33,7 +33,7 @@ _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
-def plain(text: object, length: int = 300) -> str:
+def one_line(text: object, length: int = 300) -> str:
     """Outside text as one line of text, for what shows text as it is: options, cells, captions of charts."""
     bare = _CONTROL.sub("", " ".join(str("" if text is None else text)[: 4 * length].split()))
     return bare if len(bare) <= length else bare[: length - 1] + "…"
@@ -41,12 +41,12 @@ def plain(text: object, length: int = 300) -> str:
 
 def words(text: object, length: int = 300) -> str:
     """Outside text as one line inside a markdown label: seen as it was written, doing nothing."""
-    return _escaped(plain(text, length))
+    return _escaped(one_line(text, length))
 
 
 def chart(text: object) -> str:
     """Outside text for a plotly label: without the signs plotly reads as tags, entities and templates."""
-    return re.sub(r"[<>&%{}$]", " ", plain(text, 80))
+    return re.sub(r"[<>&%{}$]", " ", one_line(text, 80))
 
 
 def markdown(text: str) -> str:

@@ -10,33 +10,33 @@ from typing import Any
 import streamlit as st
 
 from app.ui import answer
-from app.ui.door import Door, Trouble
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
 EVERY_S = 0.5
 ENDED = ("done", "failed", "cancelled")
-SAID = ("understood", "sentence", "retrying", "notice")
+TEXT_KINDS = ("understood", "sentence", "retrying", "notice")
 
 
 @st.fragment(run_every=EVERY_S)
-def follow(door: Door, ident: str) -> None:
+def follow(api: PageClient, ident: str) -> None:
     """Draw the running turn; once it has ended, draw the whole page anew."""
     try:
-        held = door.get(f"/api/turns/{ident}")
-        events = door.get(f"/api/turns/{ident}/events.json", after=0)["items"]
+        held = api.get(f"/api/turns/{ident}")
+        events = api.get(f"/api/turns/{ident}/events.json", after=0)["items"]
     except Trouble as trouble:
         st.warning(f"{trouble.markdown()} The turn is the API's; it is looked for again.", icon=":material/cloud_off:")
         return
     if held["state"] in ENDED:
         st.rerun()
     show(held, events)
-    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(door, ident))
+    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(api, ident))
 
 
 def show(held: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
     """What happened so far, in its order; nothing is kept between two looks."""
     steps = {str(step["id"]): step for step in steps_of(events)}
-    for kind, said in told(events):
+    for kind, said in visible_events(events):
         if kind == "tool_started":
             st.markdown(answer.step(steps[said]))
         elif kind == "understood":
@@ -50,13 +50,13 @@ def show(held: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
     _progress(held, list(steps.values()))
 
 
-def told(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def visible_events(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """(kind, text; for a tool its call's id) of what is still true: sentences of an attempt that failed are void, a retry is
     told until something comes of it."""
     found: list[tuple[str, str]] = []
     for event in events:
         kind, text = str(event["kind"]), str(event.get("text") or "")
-        if kind not in (*SAID, "tool_started"):
+        if kind not in (*TEXT_KINDS, "tool_started"):
             continue
         if found and found[-1][0] == "retrying":
             found.pop()
@@ -96,8 +96,8 @@ def _progress(held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> No
         st.caption(f":material/progress_activity: {'working' if steps else 'thinking'}, {seconds:.0f} s")
 
 
-def _cancel(door: Door, ident: str) -> None:
+def _cancel(api: PageClient, ident: str) -> None:
     try:
-        door.post(f"/api/turns/{ident}/cancel")
+        api.post(f"/api/turns/{ident}/cancel")
     except Trouble as trouble:
         st.toast(trouble.markdown())

@@ -6,16 +6,16 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 
-def show(door: Door) -> None:
+def show(api: PageClient) -> None:
     """The list; each older version has its button."""
     st.subheader("Versions", anchor=False)
     try:
-        items = door.get("/api/versions", limit=20)["items"]
+        items = api.get("/api/versions", limit=20)["items"]
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
@@ -23,10 +23,10 @@ def show(door: Door) -> None:
     if said:
         (st.success if said[0] else st.error)(said[1])
     for held in items:
-        _one(door, held)
+        _one(api, held)
 
 
-def _one(door: Door, held: Mapping[str, Any]) -> None:
+def _one(api: PageClient, held: Mapping[str, Any]) -> None:
     version = int(held["version"])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         made = held.get("made_by")
@@ -41,12 +41,12 @@ def _one(door: Door, held: Mapping[str, Any]) -> None:
             return
         with st.popover("Roll back …", key=f"back_{version}"):
             st.markdown(f"A new version equal to v{version} becomes active; nothing is erased.")
-            st.button("Roll back", key=f"back_yes_{version}", type="primary", on_click=_roll_back, args=(door, version))
+            st.button("Roll back", key=f"back_yes_{version}", type="primary", on_click=_roll_back, args=(api, version))
 
 
-def _roll_back(door: Door, version: int) -> None:
+def _roll_back(api: PageClient, version: int) -> None:
     try:
-        done = door.post("/api/proposals/rollback", {"target": str(version)})
+        done = api.post("/api/proposals/rollback", {"target": str(version)})
     except Trouble as trouble:
         st.session_state["rolled_back"] = (False, trouble.markdown())
         return

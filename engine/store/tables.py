@@ -206,7 +206,7 @@ class Verified(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
-class WrongWord(SQLModel, table=True):
+class FailedPassphrase(SQLModel, table=True):
     """Wrong passphrases of one person in a row, and until when the next is not looked at."""
 
     __tablename__ = "wrong_words"

@@ -11,8 +11,8 @@ from engine.clock import utc
 from engine.store.chain import Event
 from engine.watch.health import naked
 from engine.watch.observation import (
-    Death,
     Finding,
+    ProcessExit,
     Scene,
     Severity,
     blind,
@@ -123,7 +123,7 @@ def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def how_of(death: Death) -> str:
+def how_of(death: ProcessExit) -> str:
     """How a process ended."""
     if death.code is None:
         return "how is not known"

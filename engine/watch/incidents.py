@@ -24,7 +24,7 @@ REPEAT_MS = 5_000  # how often a repetition is written down
 DAY_MINUTES = 1_440
 
 
-class Manners(NamedTuple):
+class AlertPolicy(NamedTuple):
     """How insistent alerts are: after how long an unanswered page is sent again, how often, when notes are kept back."""
 
     escalate_ms: int = 15 * MINUTE_MS
@@ -42,19 +42,19 @@ class Change(NamedTuple):
 
 
 def settle(
-    engine: Engine, findings: Sequence[Finding], unsure: Collection[str], now_ms: int, manners: Manners, sinks: Sequence[str]
+    engine: Engine, findings: Sequence[Finding], unsure: Collection[str], now_ms: int, policy: AlertPolicy, sinks: Sequence[str]
 ) -> list[Change]:
     """Hold the findings of a check against the open alerts; returns what changed. `unsure` kinds are not resolved.
 
     Reads first: a check that changes nothing takes no writer's lock.
     """
     with db.read(engine) as session:
-        if not _plan(_open(session), findings, unsure, now_ms, manners):
+        if not _plan(_open(session), findings, unsure, now_ms, policy):
             return []
     changes = []
     with db.write(engine) as session:
         rows = _open(session)
-        for step, row, finding in _plan(rows, findings, unsure, now_ms, manners):
+        for step, row, finding in _plan(rows, findings, unsure, now_ms, policy):
             alert = _opened(session, finding, now_ms) if row is None and finding is not None else row
             if alert is None:
                 continue
@@ -62,7 +62,7 @@ def settle(
             session.add(alert)
             if step != "seen":
                 changes.append(Change(alert.id, step))
-                _owe(session, alert, step, now_ms, manners, sinks)
+                _owe(session, alert, step, now_ms, policy, sinks)
     return changes
 
 
@@ -74,7 +74,9 @@ def _open(session: Session) -> dict[str, Alert]:
     return {row.fingerprint: row for row in session.exec(select(Alert).where(Alert.state == "open")).all()}
 
 
-def _plan(rows: Mapping[str, Alert], findings: Sequence[Finding], unsure: Collection[str], now_ms: int, m: Manners) -> list[Step]:
+def _plan(
+    rows: Mapping[str, Alert], findings: Sequence[Finding], unsure: Collection[str], now_ms: int, m: AlertPolicy
+) -> list[Step]:
     """What has to be done, in order."""
     found = {finding.fingerprint: finding for finding in findings}
     plan: list[Step] = [("opened", None, finding) for print_, finding in found.items() if print_ not in rows]
@@ -102,7 +104,7 @@ def level_of(row: Alert) -> int:
     return int(json.loads(row.numbers).get("level", 0))
 
 
-def _unanswered(row: Alert, now_ms: int, m: Manners) -> bool:
+def _unanswered(row: Alert, now_ms: int, m: AlertPolicy) -> bool:
     """A page that nobody has acknowledged for too long."""
     waits = row.severity == "page" and row.acked_ms is None and row.escalations < m.escalations_max
     return waits and now_ms - (row.escalated_ms or row.opened_ms) >= m.escalate_ms
@@ -146,7 +148,7 @@ def _moved(row: Alert, step: str, finding: Finding | None, now_ms: int) -> None:
         row.state, row.resolved_ms = "resolved", now_ms
 
 
-def _owe(session: Session, row: Alert, step: str, now_ms: int, m: Manners, sinks: Sequence[str]) -> None:
+def _owe(session: Session, row: Alert, step: str, now_ms: int, m: AlertPolicy, sinks: Sequence[str]) -> None:
     """Write down what each sink has to bring. What failed to be delivered is not told through what failed."""
     name = f"raised-{row.repeats}" if step == "raised" else step
     if step == "resolved" and row.severity == "note":
@@ -167,7 +169,7 @@ def _drop(session: Session, row: Alert) -> None:
     session.exec(waiting.values(state="dropped"))
 
 
-def quiet_until(now_ms: int, m: Manners) -> int:
+def quiet_until(now_ms: int, m: AlertPolicy) -> int:
     """`now_ms`, or the end of the quiet hours when it lies in them."""
     minute = now_ms // MINUTE_MS % DAY_MINUTES
     length = (m.quiet_to - m.quiet_from) % DAY_MINUTES

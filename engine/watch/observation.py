@@ -30,7 +30,7 @@ RUNBOOKS = {
 PASSING = ("proposal", "incident")  # kinds that happen and are over by themselves: no recovery is told
 
 
-class Death(NamedTuple):
+class ProcessExit(NamedTuple):
     """A child of the supervisor that ended without being asked to: `code` as subprocess gives it, None: not known."""
 
     process: str
@@ -69,7 +69,7 @@ class Scene(NamedTuple):
     pid: int | None  # who holds the worker's place
     absent_ms: int | None  # since when nobody does
     phase_ms: int  # since when the worker has been in its phase
-    deaths: tuple[Death, ...]
+    deaths: tuple[ProcessExit, ...]
     limits: HardLimits
     recent: tuple[Event, ...] = ()  # decisions and orders of the last bars
     tripped: tuple[Event, ...] = ()  # breakers whose pause or block may still stand

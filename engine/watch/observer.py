@@ -23,7 +23,7 @@ from engine.store.tables import Delivery, Proposal
 from engine.watch import health
 from engine.watch.anomalies import REFUSED_ROW
 from engine.watch.heartbeat import heartbeat_of
-from engine.watch.observation import Death, Scene
+from engine.watch.observation import ProcessExit, Scene
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
 INCIDENT_MS = 600_000  # how long an incident of the journal stands as an alert
@@ -38,7 +38,7 @@ class Lookout:
 
     def __init__(self, home: Path, engine: Engine, limits: HardLimits) -> None:
         self.home, self.engine, self.limits = home, engine, limits
-        self.deaths: deque[Death] = deque(maxlen=50)
+        self.deaths: deque[ProcessExit] = deque(maxlen=50)
         self.verified: health.Check | None = None  # the last walk along both whole journals
         self._whole_ms = -DAY_MS  # when they were last walked from end to end
         self._absent_ms: int | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from engine.store import db as database
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
-from engine.watch.incidents import Manners, acknowledge, settle
+from engine.watch.incidents import AlertPolicy, acknowledge, settle
 from engine.watch.observation import RUNBOOKS, Finding
 from tests.tools.conftest import NOW_MS
 from tools import alerts
@@ -32,11 +32,11 @@ def found(kind: str, at_ms: int, what: str = "something", severity: str = "page"
 def ctx(make_ctx: Callable[..., ToolContext], db: Engine) -> ToolContext:
     """A desk with one alert over since two hours, one open and acknowledged, one open with nobody on it; an old one."""
     old, early, late = NOW_MS - 72 * HOUR_MS, NOW_MS - 3 * HOUR_MS, NOW_MS - HOUR_MS
-    settle(db, [found("disk", old)], (), old, Manners(), [])
-    settle(db, [], (), old + HOUR_MS, Manners(), [])
-    settle(db, [found("bars", early, "No bar for 45 s")], (), early, Manners(), ["slack"])
-    settle(db, [found("worker", late, "No worker is trading", event="d-7")], (), late, Manners(), ["slack"])
-    settle(db, [found("worker", late), found("journal", late)], (), late + 1, Manners(), [])
+    settle(db, [found("disk", old)], (), old, AlertPolicy(), [])
+    settle(db, [], (), old + HOUR_MS, AlertPolicy(), [])
+    settle(db, [found("bars", early, "No bar for 45 s")], (), early, AlertPolicy(), ["slack"])
+    settle(db, [found("worker", late, "No worker is trading", event="d-7")], (), late, AlertPolicy(), ["slack"])
+    settle(db, [found("worker", late), found("journal", late)], (), late + 1, AlertPolicy(), [])
     acknowledge(db, "al-3", ANN, late + 60_000)
     with database.write(db) as session:
         session.add(
@@ -100,7 +100,7 @@ def test_no_alert_is_no_proof_of_health(make_ctx: Callable[..., ToolContext]) ->
 def test_what_an_alert_says_is_data(ctx: ToolContext, db: Engine) -> None:
     """A strategy's or a venue's words in an alert carry no control characters and are cut."""
     hostile = "\x1b[31m\u202eapprove" + "x" * 900
-    settle(db, [found("incident", NOW_MS, hostile, "warn")], ("worker", "journal"), NOW_MS, Manners(), [])
+    settle(db, [found("incident", NOW_MS, hostile, "warn")], ("worker", "journal"), NOW_MS, AlertPolicy(), [])
     result = call(ctx, "alerts", {"alert_id": "al-5"})
     assert "\x1b" not in result.text
     assert "\u202e" not in result.text

@@ -11,7 +11,7 @@ from app.home.home import Home
 from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch import incidents
-from engine.watch.incidents import Manners
+from engine.watch.incidents import AlertPolicy
 from engine.watch.observation import Finding
 
 NOW_MS = 1_760_000_000_000
@@ -22,7 +22,7 @@ Client = Callable[..., httpx.Client]
 def opened(home: Home) -> str:
     """A page about missing bars, owed to Slack, which did not take it; its id."""
     finding = Finding("bars", "bars", "page", "No bar for 3 minutes", "binance:BTC-USDT:perp", NOW_MS, "look", {"age_s": 180})
-    (change,) = incidents.settle(home.engine, [finding], (), NOW_MS, Manners(), ["slack"])
+    (change,) = incidents.settle(home.engine, [finding], (), NOW_MS, AlertPolicy(), ["slack"])
     with db.write(home.engine) as session:
         row = session.get(Delivery, 1)
         assert row is not None

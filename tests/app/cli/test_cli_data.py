@@ -278,7 +278,7 @@ def test_a_killed_pull_keeps_what_it_saved(own_home: Path) -> None:
     it = Venue(START, 8000)
     it.holds_after = 22
     asked = "'okx', 'BTC-USDT', '15m', 'perp', '2025-01-01', None, False, False, sys.argv[1]"
-    code = f"import sys; from app.market_data.pulling import Asked, pull; pull(Asked({asked}))"
+    code = f"import sys; from app.market_data.pulling import PullRequest, pull; pull(PullRequest({asked}))"
     with serving(it) as url:
         process = subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         try:

@@ -63,7 +63,7 @@ def _thread(fake: Fake) -> dict[str, Any]:
     }
 
 
-def _asked(fake: Fake, body: Any) -> tuple[int, Any]:
+def _begin_turn(fake: Fake, body: Any) -> tuple[int, Any]:
     ident = f"u-{len(fake.turns) + 1}"
     fake.turns[ident] = turn(ident, "running", body["text"])
     return 202, {"turn": ident, "thread": "t-1", "role": body["role"]}
@@ -161,7 +161,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/roles"): lambda f, q, b: {"items": ROLES},
     ("GET", "/api/threads"): lambda f, q, b: {"items": _threads(f)},
     ("GET", r"/api/threads/t-1"): lambda f, q, b: _thread(f),
-    ("POST", "/api/turns"): lambda f, q, b: _asked(f, b),
+    ("POST", "/api/turns"): lambda f, q, b: _begin_turn(f, b),
     ("GET", r"/api/turns/([\w-]+)"): lambda f, q, b, i: f.turns[i],
     ("GET", r"/api/turns/([\w-]+)/events.json"): lambda f, q, b, i: {"items": f.turn_events, "state": f.turns[i]["state"]},
     ("POST", r"/api/turns/([\w-]+)/cancel"): lambda f, q, b, i: _cancelled(f, i),

@@ -10,7 +10,7 @@ from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.anomalies import RULES, evaluate
 from engine.watch.health import Check
-from engine.watch.observation import RUNBOOKS, Death, Finding, Scene
+from engine.watch.observation import RUNBOOKS, Finding, ProcessExit, Scene
 
 NOW, DESK_MS = 1_760_000_000_000, 1_735_689_600_000
 INSTRUMENT = "binance:BTC-USDT:perp"
@@ -69,9 +69,9 @@ def test_a_calm_desk_is_silent() -> None:
 
 PLANTED = {
     "worker dead": {"pid": None, "absent_ms": NOW - 11_000},
-    "worker killed and back": {"deaths": (Death("worker", -9, NOW - 2_000),)},
+    "worker killed and back": {"deaths": (ProcessExit("worker", -9, NOW - 2_000),)},
     "worker keeps dying": {
-        "deaths": tuple(Death("worker", 1, NOW - n * 20_000) for n in (3, 2, 1)),
+        "deaths": tuple(ProcessExit("worker", 1, NOW - n * 20_000) for n in (3, 2, 1)),
         "pid": None,
         "absent_ms": NOW,
     },
@@ -106,7 +106,7 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
         ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "warn"),
         ({"silent": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
         ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
-        ({"deaths": (Death("api", -11, NOW - 1_000),)}, "worker", "warn"),
+        ({"deaths": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
         ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
         ({"incidents": (Event("incident", 0, {"what": "odd"}, t_recv_ms=NOW, id="d-4"),)}, "incident", "warn"),
         ({"undelivered": {"sink": "slack", "failed": 2, "since_ms": NOW, "error": "x"}}, "delivery", "warn"),

@@ -9,13 +9,13 @@ from sqlmodel import select
 from engine.errors import BadInput, Refused
 from engine.store import db as database
 from engine.store.tables import Delivery
-from engine.watch.incidents import Manners, acknowledge, deliveries_of, get, listed, quiet_until, settle, view
+from engine.watch.incidents import AlertPolicy, acknowledge, deliveries_of, get, listed, quiet_until, settle, view
 from engine.watch.observation import Finding
 
 NOON = 1_760_011_200_000  # 2025-10-09 12:00Z
 MINUTE = 60_000
 ANN = {"name": "ann", "assurance": "session"}
-M = Manners()
+M = AlertPolicy()
 
 
 def found(severity: str = "page", level: int = 0, fingerprint: str = "bars", kind: str = "bars") -> Finding:

@@ -36,7 +36,7 @@ class Trouble(Exception):
         return words(self.what, 400) + (f" – {words(self.hint, 300)}" if self.hint else "")
 
 
-class Door:
+class PageClient:
     """The routes of app/api, as this browser's person."""
 
     def __init__(self, client: Client, *, known: bool) -> None:
@@ -97,8 +97,8 @@ def _client(url: str, session: str) -> Client:
     return Client(url, session)
 
 
-def open_door() -> Door:
-    """The door for this browser's cookie; `known` when it has one."""
+def open_client() -> PageClient:
+    """The client for this browser's cookie; `known` when it has one."""
     url = api_url().rstrip("/")
     session = str(st.context.cookies.get(cookie_of(url)) or "")
-    return Door(_client(url, session), known=bool(session))
+    return PageClient(_client(url, session), known=bool(session))

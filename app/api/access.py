@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
-from app.api.context import Desk, now_ms
+from app.api.context import ApiContext, now_ms
 from app.people.sessions import Session, cookie_name
 
 Scope = MutableMapping[str, Any]
@@ -47,10 +47,10 @@ class Fault(NamedTuple):
         return json.dumps({"error": {"kind": self.kind, "what": self.what, "hint": self.hint}}).encode()
 
 
-class Door:
+class AccessMiddleware:
     """Stands before `app`; lets a request in with its session in the scope, or answers it."""
 
-    def __init__(self, app: Any, desk: Desk) -> None:
+    def __init__(self, app: Any, desk: ApiContext) -> None:
         self.app, self.desk = app, desk
         self.cookie = cookie_name(desk.address.port)
 
