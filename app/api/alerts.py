@@ -1,5 +1,4 @@
-"""Routes of what the supervisor's watch has found: alerts with what became of their messages, a person who takes one upon
-themselves, the page that says what to do, and the morning's handovers."""
+"""Routes of alerts with their deliveries, acknowledgements, runbooks and morning handovers. Registered by app.api.factory."""
 
 import json
 import os
@@ -21,12 +20,12 @@ from engine.watch.incidents import view
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
-ALONE = "no watch runs with this API: it was started by itself. `nightdesk up` starts both"
-BROUGHT = ("sink", "state", "attempts", "sent_ms", "error")
+ALONE = "this API was started alone, without the watch that raises alerts; `nightdesk up` starts both"
+DELIVERY_FIELDS = ("sink", "state", "attempts", "sent_ms", "error")
 
 
 class HandoverView(m.ApiModel):
-    """One morning's handover; `deliveries` says what became of its messages."""
+    """One morning's handover, with the deliveries of its messages."""
 
     day: str
     created_ms: int
@@ -36,7 +35,7 @@ class HandoverView(m.ApiModel):
 
 
 class Handovers(m.ApiModel):
-    """The newest first; `at` is when the next is made, UTC."""
+    """Newest first; `at`: time of day of the next one, UTC."""
 
     items: list[HandoverView]
     at: str
@@ -53,7 +52,7 @@ class RunbookPage(m.ApiModel):
 def alerts(
     at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
 ) -> m.AlertList:
-    """What is wrong now (or also what was), the last opened first; `reason` when nobody may have looked."""
+    """Open alerts (or all), newest first; `reason` says why alerts may be missing."""
     query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         rows = session.exec(query.where(Alert.state == "open") if open_only else query).all()
@@ -63,7 +62,7 @@ def alerts(
 
 @router.post("/alerts/{alert_id}/ack")
 def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
-    """Take an alert upon yourself: it is not sent again."""
+    """Acknowledge an alert: it is not sent again."""
     try:
         row = acknowledge(at.home, alert_id, actor, now_ms())
     except BadInput as error:
@@ -73,16 +72,16 @@ def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r
 
 @router.get("/runbooks/{name}")
 def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
-    """What to do about an alert, step by step: the page its `runbook` names, without folder and ending."""
+    """The runbook that an alert names, by its file name without folder and suffix."""
     path = RUNBOOKS / f"{name}.md"
     if not path.is_file():
-        raise NotFound(f"there is no runbook {name!r}", "see docs/runbooks")
+        raise NotFound(f"unknown runbook {name!r}", "see docs/runbooks")
     return RunbookPage(name=name, text=path.read_text(encoding="utf-8"))
 
 
 @router.get("/handovers")
 def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
-    """The last mornings' handovers: yesterday's result, what is refused, what waits for a person."""
+    """The latest morning handovers: yesterday's result, refusals, what waits for a person."""
     from app.processes.scheduler import handover_at
 
     with db.read(at.engine) as session:
@@ -94,7 +93,7 @@ def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
             created_ms=row.created_ms,
             text=row.text,
             body=json.loads(row.body or "{}"),
-            deliveries=[{name: getattr(d, name) for name in BROUGHT} for d in brought[f"handover {row.day}"]],
+            deliveries=[{name: getattr(d, name) for name in DELIVERY_FIELDS} for d in brought[f"handover {row.day}"]],
         )
         for row in rows
     ]
@@ -102,7 +101,7 @@ def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
 
 
 def brought_of(at: ApiContext, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
-    """What was brought, waits or was given up of each subject, oldest first."""
+    """Each subject's deliveries, oldest first."""
     found: dict[str, list[Delivery]] = {subject: [] for subject in subjects}
     with db.read(at.engine) as session:
         for row in session.exec(select(Delivery).where(col(Delivery.subject).in_(found)).order_by(col(Delivery.id))):
@@ -111,8 +110,8 @@ def brought_of(at: ApiContext, subjects: Iterable[str]) -> dict[str, list[Delive
 
 
 def watched() -> bool:
-    """Whether the supervisor, in which the watch runs, is this process' parent."""
+    """Whether this process' parent is the supervisor, which runs the watch."""
     try:
         return b"app.processes.supervisor" in File(f"/proc/{os.getppid()}/cmdline").read_bytes()
     except OSError:
-        return True  # not to be told here; the page shows what there is
+        return True  # unknown without /proc: show the alerts without a warning

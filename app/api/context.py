@@ -1,6 +1,6 @@
-"""What every route of one API process stands on: the opened home, its sessions, its running turns. Made by app.api.factory.
+"""The shared state of an API process: the opened home, its sessions, its running turns. Made by app.api.factory.
 
-`ApiContext` hangs on the application; `at` and `who` are the two things a route asks for: the desk, and who is at the door.
+`ApiContext` is stored on the application; routes ask for `At` (the context), `Who` (the session), `Channel` and `Deciding`.
 """
 
 import time
@@ -17,12 +17,12 @@ from engine.errors import BadInput
 
 
 class NotFound(BadInput):
-    """An id that nobody has."""
+    """An unknown id."""
 
 
 @dataclass
 class Address:
-    """Where the API and the page are reached. `names`: what a Host header may say, without a port."""
+    """Where the API and the page listen. `names`: the Host headers that are accepted, without a port."""
 
     host: str = "127.0.0.1"
     port: int = 8420
@@ -31,7 +31,7 @@ class Address:
 
     @property
     def page(self) -> str:
-        """Where the browser goes after the login; the host stays the one that the cookie was set for."""
+        """Where the browser goes after login; the host stays the one that the cookie was set for."""
         return f"http://{{host}}:{self.page_port}/"
 
 
@@ -51,7 +51,7 @@ class ApiContext:
 
     @property
     def home(self) -> Home:
-        """The home; its catalog looks again once a file was added to the data of the home."""
+        """The home; its catalog is read again after a file was added to the home's data."""
         stamps = _stamps(self.opened)
         if stamps != self._seen:
             self._seen, self.opened = stamps, replace(self.opened)
@@ -69,7 +69,7 @@ class ApiContext:
 
 
 def _stamps(home: Home) -> tuple[tuple[str, int], ...]:
-    """When something last changed in the home's data folders."""
+    """Modification times of the home's data folders."""
     top = home.path / "data"
     folders = [top, *(p for p in top.iterdir() if p.is_dir())] if top.is_dir() else []
     return tuple((str(p), p.stat().st_mtime_ns) for p in sorted(folders))
@@ -81,22 +81,22 @@ def now_ms() -> int:
 
 
 async def at(request: Request) -> ApiContext:
-    """The desk behind this API. Not a plain function: those wait for a thread."""
+    """The context of this API. Async, because sync dependencies wait for a thread."""
     return request.app.state.desk  # type: ignore[no-any-return]  # set by the factory
 
 
 async def who(request: Request) -> Session:
-    """The session that the door (app.api.access) has let in."""
-    return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by the door
+    """The session that app.api.access accepted."""
+    return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by app.api.access
 
 
 async def channel(request: Request) -> str:
-    """How somebody came in: page (the cookie) or api (a bearer token)."""
+    """The request's channel: page (cookie) or api (bearer token)."""
     return str(request.scope["nightdesk.channel"])
 
 
 def deciding(request: Request) -> Actor:
-    """The person who decides here. Denied where the session may not; reads people.toml."""
+    """The person who decides. Raises Denied when the session may not; reads people.toml."""
     desk: ApiContext = request.app.state.desk
     return desk.sessions.actor(request.scope["nightdesk.session"], request.scope["nightdesk.channel"])
 

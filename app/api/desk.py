@@ -1,4 +1,4 @@
-"""Routes about the desk as it is now: health, desk, its equity, sleeves, alerts, model, data. Thin: read, shape, answer."""
+"""Routes about the desk now: health, desk, equity, sleeves, model, data. Registered by app.api.factory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,20 +22,20 @@ from engine.watch.window import journal_of, mark_at
 
 router = APIRouter(prefix="/api", tags=["desk"])
 VERSION = "0.1.0"
-PULL_S = 3600.0  # the longest a pull may take
+PULL_S = 3600.0  # time limit of a pull
 SENDS = ["your question and this thread's last turns", "the desk's state", "memory pages", "what tools find"]
 OFFLINE = "Answers come from the offline model: fixed intents, no language model. Nothing leaves this machine."
 
 
 @router.get("/health")
 async def health() -> m.Health:
-    """Whether the API answers. Open to everybody, and says nothing of the desk."""
+    """Whether the API answers. Public, and reveals nothing about the desk."""
     return m.Health(ok=True, name="nightdesk", version=VERSION)
 
 
 @router.get("/desk")
 def desk(at: At, _: Who) -> m.DeskStatus:
-    """Everything the first panel shows: data, time, halt, worker, money, guards, model, health."""
+    """Everything the first panel shows: data, time, halt, worker, equity, guards, model, health."""
     now, home = now_ms(), at.home
     state, beat, hard = state_of(home), heartbeat_of(home.path), limits_of(home.path)
     pid, journal = holder(home.path / "journal" / "desk.lock"), journal_of(home.path)
@@ -68,12 +68,12 @@ def desk(at: At, _: Who) -> m.DeskStatus:
 
 
 def latch_view(latch: halt.Latch) -> m.LatchView:
-    """The halt as the API tells it."""
+    """The API's view of the halt latch."""
     return m.LatchView(**{**{k: getattr(latch, k) for k in m.LatchView.model_fields}, "where": list(latch.where)})
 
 
 def worker_view(beat: Mapping[str, Any], pid: int | None) -> m.WorkerView:
-    """The worker as it last told of itself; what it told while it lived is not told of a dead one."""
+    """The API's view of the worker: its last heartbeat; a dead worker has no phase and no pace."""
     alive = pid is not None
     return m.WorkerView(
         running=alive,
@@ -88,7 +88,7 @@ def worker_view(beat: Mapping[str, Any], pid: int | None) -> m.WorkerView:
 
 @router.get("/desk/equity")
 def equity(at: At, _: Who, points: int = Query(500, ge=2, le=2000), since_ms: int = Query(0, ge=0, le=1 << 52)) -> m.Curve:
-    """The desk's equity at its marks, evenly over desk time; reads so many marks, not the whole journal."""
+    """The desk's equity at `points` marks, evenly over desk time; reads only those marks, not the whole journal."""
     from app.api.pages import curve_of
 
     return m.Curve(**curve_of(journal_of(at.path), points, since_ms))
@@ -96,7 +96,7 @@ def equity(at: At, _: Who, points: int = Query(500, ge=2, le=2000), since_ms: in
 
 @router.get("/sleeves")
 def sleeves(at: At, _: Who) -> m.Sleeves:
-    """Every sleeve: what it is set to, and how it stands."""
+    """Every sleeve: its configuration and its state at the last mark."""
     version, config = active(at.engine)
     mark = mark_at(journal_of(at.path))
     held = mark.body["sleeves"] if mark is not None else {}
@@ -117,12 +117,12 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
 
 @router.get("/model")
 def model(at: At, _: Who) -> m.ModelView:
-    """Which model answers, at which host, and what it is sent."""
+    """Which model answers, at which host, and what is sent to it."""
     return model_view(at)
 
 
 def model_view(at: ApiContext) -> m.ModelView:
-    """The model that the next turn would ask. A fault in its configuration is told, not raised: the desk is shown anyway."""
+    """The model that the next turn would ask. A configuration error is reported, not raised: the desk is shown anyway."""
     from app.wiring import model_of
 
     chosen: Any = model_of(at.home)
@@ -136,7 +136,7 @@ def model_view(at: ApiContext) -> m.ModelView:
 
 @router.get("/data")
 def data(at: At, _: Who) -> m.DataView:
-    """Which market data there is, and which the desk walks."""
+    """The available market data, and what the desk trades on."""
     home = at.home
     found = home.catalog.series()
     items = [m.SeriesView(**{k: getattr(s, k) for k in m.SeriesView.model_fields}) for s in found]
@@ -148,7 +148,7 @@ def data(at: At, _: Who) -> m.DataView:
 
 @router.post("/data/pull", status_code=202)
 def pull(at: At, session: Who, body: PullBody) -> m.JobStatus:
-    """Fetch bars from a venue's public data, in a process of its own. Nothing is ever fetched unasked."""
+    """Fetch bars from a venue's public data, in a separate process. Nothing is ever fetched without this request."""
     from app.api.jobs import job_status
     from app.jobs.queue import JobQueue
 

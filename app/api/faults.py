@@ -1,4 +1,5 @@
-"""Every error of the API as one JSON object: {"error": {"kind", "what", "hint"}} with a status that fits, never a traceback."""
+"""Exceptions -> the API's error JSON {"error": {"kind", "what", "hint"}} with its status, never a traceback. Called by
+app.api.factory."""
 
 import traceback
 from typing import Any
@@ -12,7 +13,7 @@ from app.api.context import NotFound, now_ms
 from app.people.sessions import Denied, NoSession
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
-# the first that fits; what a rule of the desk refuses is a conflict with its state
+# first match wins; a refusal by one of the desk's rules is a conflict with its state
 STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (NotFound, 404),
     (BadInput, 400),
@@ -25,11 +26,11 @@ STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (JournalBroken, 503),
 )
 KINDS = {"NotFound": "BadInput", "Denied": "Refused"}
-WORDS = {404: ("BadInput", "there is no such route"), 405: ("BadInput", "this route does not take that method")}
+WORDS = {404: ("BadInput", "unknown route"), 405: ("BadInput", "this route does not support that method")}
 
 
 def add_faults(app: FastAPI) -> None:
-    """Answer every exception of a route."""
+    """Register a response for every exception of a route."""
     app.add_exception_handler(DeskError, _of_the_desk)
     app.add_exception_handler(RequestValidationError, _of_the_body)
     app.add_exception_handler(HTTPException, _of_the_route)
@@ -42,7 +43,7 @@ def status_of(error: DeskError) -> int:
 
 
 def error_response(kind: str, what: str, hint: str, status: int) -> JSONResponse:
-    """The one shape."""
+    """The one error shape."""
     return JSONResponse({"error": {"kind": kind, "what": what, "hint": hint}}, status_code=status)
 
 
@@ -63,12 +64,12 @@ async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:
-    """Our own mistake: one line for the caller, the traceback into the home's logs."""
+    """Our own bug: one line for the caller, the traceback into the home's logs."""
     folder = request.app.state.desk.path / "logs"
     path = folder / f"api-bug-{now_ms()}.txt"
     try:
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         where = f"details in logs/{path.name}"
     except OSError:
-        where = "its details could not be written"
-    return error_response("Bug", f"this is our bug: {type(error).__name__}", where, 500)
+        where = "the details could not be written"
+    return error_response("Bug", f"internal error (our bug): {type(error).__name__}", where, 500)

@@ -1,4 +1,4 @@
-"""Routes of jobs: work in processes of their own, seen and cancelled."""
+"""Routes of jobs: list, show, cancel. Registered by app.api.factory."""
 
 import json
 
@@ -18,7 +18,7 @@ JobId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["j-20261120-0a1b2c3d"
 
 @router.get("")
 def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=500)) -> m.JobList:
-    """Jobs, newest first; `live` leaves out what has ended."""
+    """Jobs, newest first; `live`: only those queued or running."""
     query = select(Job.id).order_by(col(Job.created_ms).desc(), col(Job.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         found = list(session.exec(query.where(col(Job.state).in_(LIVE)) if live else query))
@@ -27,28 +27,28 @@ def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=
 
 @router.get("/{job_id}")
 def one(at: At, _: Who, job_id: str = JobId) -> m.JobStatus:
-    """One job as it is now."""
+    """One job's current state."""
     return job_status(at, job_id)
 
 
 @router.post("/{job_id}/cancel")
 def cancel(at: At, _: Who, body: EmptyBody, job_id: str = JobId) -> m.JobStatus:  # noqa: ARG001 - an empty body is checked too
-    """End a job: its process is killed, what it was writing never becomes a run."""
+    """Cancel a job: its process is killed, and what it was writing never becomes a run."""
     job_status(at, job_id)
     JobQueue(at.home).cancel(job_id)
     return job_status(at, job_id)
 
 
 def job_status(at: ApiContext, job_id: str) -> m.JobStatus:
-    """A job as the API tells it; one whose process died without a word is found out here."""
+    """The API's view of a job; a dead process is detected here."""
     with db.read(at.engine) as session:
         row = session.get(Job, job_id)
     if row is None:
-        raise NotFound(f"there is no job {job_id!r}", "see /api/jobs")
+        raise NotFound(f"unknown job {job_id!r}", "see /api/jobs")
     if row.state in LIVE:
         JobQueue(at.home).view(job_id)
         with db.read(at.engine) as session:
             row = session.get(Job, job_id) or row
-    plain = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in ("args", "result", "progress")}
+    columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in ("args", "result", "progress")}
     progress = min(max(row.progress, 0.0), 1.0)
-    return m.JobStatus(**plain, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)
+    return m.JobStatus(**columns, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)

@@ -1,4 +1,5 @@
-"""`/metrics` for Prometheus: the API's own counts and times, and the desk as it stands when it is looked at."""
+"""`/metrics` for Prometheus: the API's request counts and times, and gauges of the desk read at each scrape. Registered by
+app.api.factory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,7 @@ router = APIRouter(tags=["metrics"])
 
 
 class Meters:
-    """What one API process counts."""
+    """The metrics of one API process."""
 
     def __init__(self, desk: ApiContext) -> None:
         self.registry = CollectorRegistry()
@@ -39,7 +40,7 @@ class Meters:
 
 
 class _DeskGauges:
-    """Gauges that are read when Prometheus asks."""
+    """Gauges read at each scrape."""
 
     def __init__(self, desk: ApiContext) -> None:
         self.desk = desk
@@ -67,7 +68,7 @@ class _DeskGauges:
         return {
             "halted": (int(halt.read(home.path, home.engine).halted), "1 while the desk is halted."),
             "worker_up": (int(holder(home.path / "journal" / "desk.lock") is not None), "1 while a worker holds the desk."),
-            "worker_silent_seconds": (silent, "Since the worker last said something about itself."),
+            "worker_silent_seconds": (silent, "Since the worker's last heartbeat."),
             "desk_time_seconds": (mark.t_event_ms / 1000 if mark is not None else None, "Desk time, as Unix time."),
             "equity": (equity, "Equity of the desk."),
             "drawdown_frac": (1 - equity / peak if equity is not None and peak else None, "Below the peak."),
@@ -81,5 +82,5 @@ class _DeskGauges:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(at: At, _: Who) -> PlainTextResponse:
-    """The text format of Prometheus."""
+    """Metrics in Prometheus' text format."""
     return PlainTextResponse(generate_latest(at.meters.registry).decode(), media_type="text/plain; version=0.0.4")

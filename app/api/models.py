@@ -1,6 +1,6 @@
-"""What the API says about the desk, its journal, runs, data and jobs: response models, and so the schema of /openapi.json.
+"""Response models of the desk, its journal, runs, data and jobs, and so the schema of /openapi.json. Used by app.api's routes.
 
-Times are UTC milliseconds, fractions are of equity, money is in the quote currency; null is "not known" with a reason beside it.
+Times are UTC milliseconds, fractions are of equity, money is in the quote currency; null means unknown, with a reason beside it.
 """
 
 from typing import Any, Literal
@@ -18,7 +18,7 @@ class ApiModel(BaseModel):
 
 
 class Error(ApiModel):
-    """Why something did not work, and what to do."""
+    """Why a request failed, and what to do."""
 
     kind: str
     what: str
@@ -26,7 +26,7 @@ class Error(ApiModel):
 
 
 class Failure(ApiModel):
-    """The body of every answer from 400 on."""
+    """The body of every response from status 400 on."""
 
     error: Error
 
@@ -40,13 +40,13 @@ class Health(ApiModel):
 
 
 class Ok(ApiModel):
-    """It is done."""
+    """Done."""
 
     ok: bool = True
 
 
 class LatchView(ApiModel):
-    """The halt as it is latched."""
+    """The halt latch."""
 
     halted: bool
     reason: str
@@ -57,7 +57,7 @@ class LatchView(ApiModel):
 
 
 class CheckView(ApiModel):
-    """One thing the health probe looked at."""
+    """One health check."""
 
     name: str
     state: Literal["ok", "warning", "bad", "unknown"]
@@ -66,7 +66,7 @@ class CheckView(ApiModel):
 
 
 class GuardView(ApiModel):
-    """How near a limit is: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
+    """How much of a limit is used: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
 
     name: str
     value: Number
@@ -79,7 +79,7 @@ Guard = GuardView  # the name that app.api.guards uses
 
 
 class ModelView(ApiModel):
-    """Who answers, where, and what it is sent."""
+    """The model that answers, its host, and what is sent to it."""
 
     name: str
     wire: str
@@ -90,7 +90,7 @@ class ModelView(ApiModel):
 
 
 class WorkerView(ApiModel):
-    """The trading process as it last told of itself."""
+    """The trading process at its last heartbeat."""
 
     running: bool
     pid: int | None
@@ -133,7 +133,7 @@ class DeskStatus(ApiModel):
 
 
 class Curve(ApiModel):
-    """A line to draw; the lists are equally long."""
+    """An equity curve; the lists have equal length."""
 
     close_ms: list[int]
     equity: list[Number]
@@ -141,7 +141,7 @@ class Curve(ApiModel):
 
 
 class SleeveView(ApiModel):
-    """One sleeve: what it is set to, and how it stands at the desk's last mark (null before the first)."""
+    """One sleeve: its configuration, and its state at the desk's last mark (null before the first)."""
 
     name: str
     strategy: str
@@ -168,7 +168,7 @@ class SleeveView(ApiModel):
 
 
 class Sleeves(ApiModel):
-    """All sleeves of the configuration in force."""
+    """All sleeves of the active configuration."""
 
     items: list[SleeveView]
     version: int
@@ -176,7 +176,7 @@ class Sleeves(ApiModel):
 
 
 class EventView(ApiModel):
-    """One journal event; `told` is it in one line."""
+    """One journal event; `told`: the event as one line of text."""
 
     id: str
     seq: int
@@ -192,14 +192,14 @@ class EventView(ApiModel):
 
 
 class Events(ApiModel):
-    """Events, newest first; `next` is where the next page begins."""
+    """Events, newest first; `next`: the cursor of the next page."""
 
     items: list[EventView]
     next: str | None
 
 
 class StoryView(ApiModel):
-    """An event, what led to it, what followed from it."""
+    """An event with its causes and consequences."""
 
     event: EventView
     before: list[EventView]
@@ -207,7 +207,7 @@ class StoryView(ApiModel):
 
 
 class RunLine(ApiModel):
-    """A stored run in a line."""
+    """A stored run, in a list."""
 
     id: str
     created_ms: int
@@ -223,27 +223,27 @@ class RunLine(ApiModel):
 
 
 class RunLines(ApiModel):
-    """The newest runs first."""
+    """Stored runs, newest first."""
 
     items: list[RunLine]
 
 
 class RunCurve(Curve):
-    """A run's equity; `optimistic` is that of the other fill scenario."""
+    """A run's equity; `optimistic`: under the optimistic fill scenario."""
 
     run_id: str
     optimistic: list[Number]
 
 
 class TripView(ApiModel):
-    """One round trip of a run, told and as figures."""
+    """One round trip of a run, as text and as figures."""
 
     text: str
     trip: dict[str, Any]
 
 
 class JobStatus(ApiModel):
-    """Work in a process of its own."""
+    """A job: work in a separate process."""
 
     id: str
     kind: str
@@ -268,7 +268,7 @@ class JobList(ApiModel):
 
 
 class AlertList(ApiModel):
-    """What is or was wrong, newest first; `reason` says why there may be none to read."""
+    """Alerts, newest first; `reason` says why some may be missing."""
 
     items: list[dict[str, Any]]
     reason: str | None
@@ -289,7 +289,7 @@ class SeriesView(ApiModel):
 
 
 class DataView(ApiModel):
-    """Which market data there is."""
+    """The available market data."""
 
     items: list[SeriesView]
     unknown: Texts

@@ -1,4 +1,4 @@
-"""What the API says and is told about people, proposals, threads and turns: models of requests and responses."""
+"""Request and response models of people, proposals, threads and turns. Used by app.api's routes."""
 
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ class EmptyBody(RequestBody):
 
 
 class SessionView(ApiModel):
-    """Who is in this session. `proof_needed`: people.toml has entries, and this name is not proven."""
+    """Whose session this is. `proof_needed`: people.toml has entries, and this name is not proven."""
 
     name: str
     assurance: Literal["claimed", "session"]
@@ -31,27 +31,27 @@ class SessionView(ApiModel):
 
 
 class NameBody(RequestBody):
-    """Who decides from here on; the token once people.toml has entries."""
+    """The session's person; the token once people.toml has entries."""
 
     name: str = Field(min_length=1, max_length=60)
     token: str = Field("", max_length=200)
 
 
 class HaltBody(RequestBody):
-    """Why the desk should stop."""
+    """Why to halt the desk."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
 
 
 class ReleaseBody(RequestBody):
-    """What was found and mended; the passphrase once people.toml has entries."""
+    """What was found and fixed; the passphrase once people.toml has entries."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
     passphrase: str | None = Field(None, max_length=200)
 
 
 class ActorView(ApiModel):
-    """The named person behind a decision, and how sure the desk is of the name."""
+    """The named person behind a decision, and how the name was established."""
 
     name: str
     assurance: Literal["claimed", "session", "slack"]
@@ -60,15 +60,15 @@ class ActorView(ApiModel):
 
 
 class Released(ApiModel):
-    """The halt that was taken back, and by whom."""
+    """The halt that was released, and by whom."""
 
     released: LatchView
     actor: ActorView
 
 
 class Adoption(ApiModel):
-    """How far an applied change has come: the desk follows `desk_version`; `event` adopted it; `waiting` are sleeves that keep
-    their own version until they are flat."""
+    """Adoption of an applied change: the desk runs `desk_version`, adopted at `event`; `waiting`: sleeves that keep their old
+    version until they are flat."""
 
     active_version: int
     desk_version: int | None
@@ -78,7 +78,7 @@ class Adoption(ApiModel):
 
 
 class CardView(ApiModel):
-    """A proposal, with everything a person needs before deciding."""
+    """A proposal with everything needed to decide."""
 
     id: str
     kind: str
@@ -114,25 +114,25 @@ class Cards(ApiModel):
 
 
 class ApprovalBody(RequestBody):
-    """The whole hash of the diff that the person was shown."""
+    """The full hash of the diff that the person was shown."""
 
     diff_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class RejectionBody(RequestBody):
-    """Why not; the next one who asks will read it."""
+    """Why it is rejected; kept with the proposal."""
 
     reason: str = Field("", max_length=1000)
 
 
 class RollbackBody(RequestBody):
-    """What to go back to: a version (`3`, `v3`), or what held before an applied proposal (`prop-2`)."""
+    """The rollback's target: a version (`3`, `v3`), or the one before an applied proposal (`prop-2`)."""
 
     target: str = Field(min_length=1, max_length=40)
 
 
 class DecisionView(ApiModel):
-    """What a decision did, and where the people journal says so."""
+    """The outcome of a decision, and its event in the people journal."""
 
     proposal: str
     state: str
@@ -161,7 +161,7 @@ class VersionLines(ApiModel):
 
 
 class RoleView(ApiModel):
-    """One of the three who answer."""
+    """One of the three roles."""
 
     name: Role
     about: str
@@ -170,19 +170,19 @@ class RoleView(ApiModel):
 
 
 class Roles(ApiModel):
-    """Who answers."""
+    """The roles."""
 
     items: list[RoleView]
 
 
 class ThreadBody(RequestBody):
-    """Whose thread to begin."""
+    """The role of a new thread."""
 
     role: Role
 
 
 class ThreadLine(ApiModel):
-    """A conversation in a line; `title` is its first question, `running` the turn that is being answered."""
+    """A thread, in a list; `title`: its first question, `running`: the turn being answered."""
 
     id: str
     role: str
@@ -195,7 +195,7 @@ class ThreadLine(ApiModel):
 
 
 class ThreadLines(ApiModel):
-    """Threads, the last used first."""
+    """Threads, last used first."""
 
     items: list[ThreadLine]
 
@@ -209,7 +209,7 @@ class TurnBody(RequestBody):
 
 
 class TurnBegun(ApiModel):
-    """The turn runs; follow it at /api/turns/{turn}/events."""
+    """The turn started; follow it at /api/turns/{turn}/events."""
 
     turn: str
     thread: str
@@ -217,7 +217,7 @@ class TurnBegun(ApiModel):
 
 
 class PendingAnswerView(ApiModel):
-    """An answer that code posts as turn `id` when these jobs have ended: of the call of `tool` that question `turn` made."""
+    """An answer that code posts as turn `id` when these jobs end: the result of `tool`, called by question `turn`."""
 
     id: str
     turn: str
@@ -226,7 +226,7 @@ class PendingAnswerView(ApiModel):
 
 
 class TurnView(ApiModel):
-    """One question and its answer; `last_n` is its last stored event, `progress` the running tool's share done."""
+    """One question and its answer; `last_n`: its last stored event, `progress`: the running tool's share done."""
 
     id: str
     thread: str
@@ -243,7 +243,7 @@ class TurnView(ApiModel):
 
 
 class ThreadView(ApiModel):
-    """A conversation: its turns, oldest first, the jobs that were started in it, and the answers that wait for them."""
+    """A thread: its turns, oldest first, the jobs started in it, and the pending answers."""
 
     id: str
     role: str
@@ -255,14 +255,14 @@ class ThreadView(ApiModel):
 
 
 class TurnEvents(ApiModel):
-    """Stored events of a turn, in order, and the state it is in."""
+    """Stored events of a turn, in order, and its state."""
 
     items: list[dict[str, Any]]
     state: str
 
 
 class PullBody(RequestBody):
-    """Which bars to fetch; venues are tried in this order."""
+    """Bars to fetch; venues are tried in this order."""
 
     venues: list[Literal["binance", "okx", "bybit"]] = Field(default=["binance", "okx", "bybit"], min_length=1, max_length=3)
     symbols: list[str] = Field(default=["BTC-USDT", "ETH-USDT", "SOL-USDT"], min_length=1, max_length=10)

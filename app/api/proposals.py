@@ -1,7 +1,5 @@
-"""Routes of proposals and versions: cards, and a named person's decision through app.people.approvals.
-
-Nothing is decided in here.
-"""
+"""Routes of proposals and versions: cards, and a named person's decisions through app.people.approvals. Registered by
+app.api.factory."""
 
 import json
 from typing import Any, Literal
@@ -33,13 +31,13 @@ def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=
 
 @router.post("/proposals/rollback")
 def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
-    """Go back to a version, or to what held before an applied proposal: a new version equal to the old one."""
+    """Roll back to a version, or to the one before an applied proposal: a new version equal to the old one."""
     return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
 
 
 @router.get("/proposals/{proposal_id}")
 def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardView:
-    """One proposal, whole."""
+    """One proposal's full card."""
     now = now_ms()
     proposals.expire_due(at.engine, now)
     return card_view(at, row_of(at, proposal_id), now)
@@ -47,31 +45,31 @@ def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardView:
 
 @router.post("/proposals/{proposal_id}/approve")
 def approve(at: At, actor: Deciding, body: m.ApprovalBody, proposal_id: str = ProposalId) -> m.DecisionView:
-    """Put a proposal in force exactly as it was shown; 409 when it is another one by now, or late."""
+    """Apply a proposal exactly as shown; 409 when its diff differs or it is no longer pending."""
     row = row_of(at, proposal_id)
     return decision_view(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/reject")
 def reject(at: At, actor: Deciding, body: m.RejectionBody, proposal_id: str = ProposalId) -> m.DecisionView:
-    """Turn a proposal down."""
+    """Reject a proposal."""
     row = row_of(at, proposal_id)
     return decision_view(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/refresh")
 def refresh(at: At, actor: Deciding, body: m.EmptyBody, proposal_id: str = ProposalId) -> m.CardView:  # noqa: ARG001 - checked to be empty
-    """Propose the same change anew, on the configuration in force now; its evidence must still be of that."""
+    """Propose the same change again, on the active configuration; its evidence must still match that."""
     row = row_of(at, proposal_id)
     if row.state not in ("stale", "expired", "superseded"):
-        raise Refused(f"{row.id} is {row.state}: there is nothing to refresh", "decide it, or ask for another one")
+        raise Refused(f"{row.id} is {row.state}: nothing to refresh", "decide it, or ask for another proposal")
     made = _again(at, row, actor)
     approvals.record(at.home, "proposal", {"proposal": made.id, "refreshed": row.id, "actor": actor.as_json()}, now_ms())
     return card_view(at, made, now_ms())
 
 
 def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
-    """A new pending proposal that says what an old one said."""
+    """A new pending proposal with an old one's change."""
     requester = {"role": "person", "thread": json.loads(row.requester).get("thread", ""), "person": actor.name}
     if row.kind == "rollback" and row.rollback_of is not None:
         return proposals.create_rollback(at.engine, at.path, row.rollback_of, requester=requester, now_ms=now_ms())
@@ -90,8 +88,8 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
             apply_to_open=bool(diff.get("apply_to_open")),
         )
     except Refused as error:
-        told = ", ".join(f"{c['key']} {c['value']}" for c in changes)
-        hint = f"ask the developer for new evidence: propose {told} for {row.sleeve}"
+        wanted = ", ".join(f"{c['key']} {c['value']}" for c in changes)
+        hint = f"ask the developer for new evidence: propose {wanted} for {row.sleeve}"
         raise Refused(f"{row.id} cannot be refreshed: {error.what}", hint) from error
 
 
@@ -99,9 +97,9 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
 def version_list(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.VersionLines:
     """Configuration versions, newest first."""
     now = active_version(at.engine)
-    plain = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
+    columns = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
     found = [
-        m.VersionLine(**{k: getattr(row, k) for k in plain}, made_by=json.loads(row.made_by), active=row.version == now)
+        m.VersionLine(**{k: getattr(row, k) for k in columns}, made_by=json.loads(row.made_by), active=row.version == now)
         for row in reversed(versions(at.engine)[-limit:])
     ]
     return m.VersionLines(items=found)
@@ -116,13 +114,13 @@ def row_of(at: ApiContext, proposal_id: str) -> Proposal:
 
 
 def card_view(at: ApiContext, row: Proposal, now: int) -> m.CardView:
-    """A proposal's card, with how far its adoption has come."""
+    """A proposal's card, with its adoption."""
     value = card(at.home, row, now)
     return m.CardView(**{k: v for k, v in value.items() if k in m.CardView.model_fields}, adoption=adoption(at, row))
 
 
 def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
-    """How far an applied proposal has come, by the desk's journal; None for one that was not applied."""
+    """An applied proposal's adoption, from the desk journal; None when it was not applied."""
     if row.applied_version is None:
         return None
     mark = mark_at(journal_of(at.path))
@@ -140,7 +138,7 @@ def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
 
 
 def decision_view(at: ApiContext, done: approvals.DecisionRecord, actor: Actor) -> m.DecisionView:
-    """A decision as the API tells it."""
+    """The API's view of a decision."""
     row = row_of(at, done.proposal_id)
     who = m.ActorView.model_validate(actor.as_json())
     return m.DecisionView(

@@ -1,6 +1,6 @@
-"""The route of Slack's signed requests (HTTP instead of Socket Mode).
+"""The route of Slack's signed requests (HTTP instead of Socket Mode). Registered by app.api.factory.
 
-It adds nothing: app.slack.signed_http checks and answers.
+It adds nothing: app.slack.signed_http verifies and answers.
 """
 
 from fastapi import APIRouter, Request
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api/slack", tags=["slack"])
 
 @router.post("/events", include_in_schema=False)
 async def events(at: At, request: Request) -> Response:
-    """A button, a command or an event of Slack: a form or JSON body with a signature instead of a session."""
+    """A button, command or event from Slack: a form or JSON body with a signature instead of a session."""
     body = await request.body()
     return await run_in_threadpool(_handle, at, body, dict(request.headers))
 

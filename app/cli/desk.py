@@ -1,4 +1,5 @@
-"""The desk itself: up, worker, doctor, status. Everything but `up` and `worker` only reads, whether the desk runs or not."""
+"""`nightdesk up | worker | doctor | status`. All but `up` and `worker` only read, whether the desk runs or not. Called by
+app/cli/main.py."""
 
 import os
 import sys
@@ -24,11 +25,11 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; desk.toml says 1")
+RATE = typer.Option(None, "--bars-per-second", help="replay pace after the full-speed part; default: desk.toml")
 
 
 def up(bars_per_second: float = RATE) -> None:
-    """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    """Start the paper desk: worker, API and page. Ctrl-C stops it; the next start resumes."""
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED
@@ -37,7 +38,7 @@ def up(bars_per_second: float = RATE) -> None:
     home = open_home()
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
-        raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
+        raise Busy(f"a worker already runs on {home.path}{holder}", "stop it first, or set NIGHTDESK_HOME to another home")
     free_ports(home.path)
     new_link(home.path)
     command = [
@@ -54,7 +55,7 @@ def up(bars_per_second: float = RATE) -> None:
 
 
 def answers(home: "Home") -> str:
-    """Who answers in the chat, in a sentence."""
+    """Which model answers in the chat, in a sentence."""
     from agents.endpoints import choose
 
     entries = {name: entry.model_dump() for name, entry in home.desk.models.items()}
@@ -65,7 +66,7 @@ def answers(home: "Home") -> str:
 
 
 def worker(bars_per_second: float = RATE) -> None:
-    """The trading process alone, in the foreground; `up` starts it for you."""
+    """Run only the trading process, in the foreground; `up` starts it for you."""
     from app.processes.children import allowed, worker_command
 
     command = worker_command(words_of(bars_per_second))
@@ -73,21 +74,21 @@ def worker(bars_per_second: float = RATE) -> None:
 
 
 def free_ports(home: Path) -> None:
-    """Raises Busy for a port of API or page that somebody else listens on, with how to choose another."""
+    """Raises Busy when the port of the API or the page is taken, with how to choose another."""
     from app.processes.children import ports, taken
 
     for name, table, port in zip(("API", "page"), ("api", "ui"), ports(home), strict=True):
         if taken(port):
             hint = f"choose another: [{table}] port in desk.toml, or NIGHTDESK_{table.upper()}_PORT=..."
-            raise Busy(f"port {port} for the {name} is taken by another program", hint)
+            raise Busy(f"port {port} for the {name} is in use by another program", hint)
 
 
 def words_of(bars_per_second: float | None) -> list[str]:
-    """The worker's options. Raises BadInput for a pace it cannot keep."""
+    """The worker's options. Raises BadInput for an invalid pace."""
     if bars_per_second is None:
         return []
     if not 0 < bars_per_second <= 100_000:
-        raise BadInput(f"--bars-per-second {bars_per_second:g} is out of bounds", "above 0, up to 100000")
+        raise BadInput(f"--bars-per-second {bars_per_second:g} is out of range", "use a value above 0, at most 100000")
     return ["--bars-per-second", f"{bars_per_second:g}"]
 
 
@@ -95,7 +96,7 @@ def words_of(bars_per_second: float | None) -> list[str]:
 
 
 class DoctorCheck(NamedTuple):
-    """One thing that was looked at: ok, warning, bad or unknown."""
+    """One check: ok, warning, bad or unknown."""
 
     name: str
     state: str
@@ -106,7 +107,7 @@ def doctor(
     model: str = typer.Option(None, "--model", metavar="NAME", help="try a model of desk.toml"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """What is configured, reachable, fresh, writable. Exit code 1 if the desk could not trade safely."""
+    """Check configuration, data, model and health. Exit code 1 if the desk cannot trade safely."""
     from app.home.home import open_home
 
     if model is not None:
@@ -138,7 +139,7 @@ def home_checks(home: Any) -> list[DoctorCheck]:
 
 
 def answering(home: Any) -> DoctorCheck:
-    """Which model answers questions. That a configured one cannot be used is no danger to the desk: it trades without."""
+    """Which model answers questions. A model that cannot be used is only a warning: the desk trades without one."""
     from agents.endpoints import choose, key_of, privacy_sentence
 
     try:
@@ -152,13 +153,13 @@ def answering(home: Any) -> DoctorCheck:
 
 
 def bars(home: Any, config: Any) -> DoctorCheck:
-    """Whether the sleeves' bars and settlements are there, and how far they go."""
+    """Whether the sleeves' bars and funding exist, and where they end."""
     from engine.live import config_event
     from engine.live.feed import end_of, series_of
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
-        return DoctorCheck("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
+        return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
     try:
         series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
         end = end_of(series, config_event.clock_ms(config))
@@ -166,16 +167,16 @@ def bars(home: Any, config: Any) -> DoctorCheck:
         return DoctorCheck("data", "bad", str(error))
     lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
     if lacking:
-        return DoctorCheck("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
+        return DoctorCheck("data", "bad", f"no funding rates for {', '.join(lacking)}; run: nightdesk data pull")
     text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {utc(end)}"
     at = desk_ms(home.path)
     if at is not None and at >= end:
-        return DoctorCheck("data", "warning", f"{text}: the desk has walked all of them and waits")
+        return DoctorCheck("data", "warning", f"{text}: the desk has processed all of them and waits for more")
     return DoctorCheck("data", "ok", text)
 
 
 def health_checks(home: Any) -> list[DoctorCheck]:
-    """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
+    """The health checks that the operator's tool runs too. A stopped desk is only a warning while it is flat."""
     from engine.watch.health import checks
     from engine.watch.heartbeat import heartbeat_of
     from engine.watch.window import journal_of, mark_at
@@ -189,17 +190,17 @@ def health_checks(home: Any) -> list[DoctorCheck]:
     for finding in found:
         state, text = finding.state, finding.text
         if finding.name == "worker" and state == "bad" and rests and not holds:
-            state, text = "warning", "no worker is running, and nothing is open: start it with nightdesk up"
+            state, text = "warning", "no worker is running and no position is open: start it with nightdesk up"
         if finding.name == "bars" and not begun:
-            state, text = "warning", "the desk has not begun: start it with nightdesk up"
+            state, text = "warning", "the desk has not started yet: start it with nightdesk up"
         out_of.append(finding._replace(state=state, text=text))
     return out_of
 
 
 def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
-    """The findings as lines."""
+    """The checks as lines, the verdict last."""
     lines = [f"{f.state:<8} {f.name}: {f.text}" for f in found]
-    end = "The desk can trade safely." if safe else "The desk could NOT trade safely: see the lines marked bad."
+    end = "The desk can trade safely." if safe else "The desk can NOT trade safely: see the lines marked bad or unknown."
     return "\n".join([*lines, end])
 
 
@@ -207,7 +208,7 @@ def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
 
 
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
-    """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
+    """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import open_home
     from app.views.desk_status import state_of
 

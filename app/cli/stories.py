@@ -1,4 +1,4 @@
-"""How journal records and explanations read in a terminal. Called by app/cli/journal.py; turns its JSON into lines."""
+"""Journal records and explanations as text. Called by app/cli/journal.py; turns its JSON into lines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def event_line(event: Mapping[str, Any]) -> str:
 
 
 def format_value(value: Any, key: str = "") -> str:
-    """A value of a body, short; a time as people read it, what is missing as unknown."""
+    """A body's value, short; times in UTC, missing values as `unknown`."""
     if value is None:
         return "unknown"
     if key.endswith("_ms") and isinstance(value, int):
@@ -36,19 +36,19 @@ def format_value(value: Any, key: str = "") -> str:
 def replay_text(found: Mapping[str, Any]) -> str:
     """The end of a replay as lines."""
     lines = [
-        f"{found['bars']:,} bars to {utc(found['desk_ms'])} work out to what was journaled, row for row",
+        f"{found['bars']:,} bars to {utc(found['desk_ms'])} replay to exactly what was journaled, row by row",
         f"equity {found['equity']:,.2f}, configuration {found['version']}" + (", HALTED" if found["halted"] else ""),
     ]
     for name, s in found["sleeves"].items():
-        held = f"{s['lots']:+,} lots" if s["lots"] else "flat"
+        position = f"{s['lots']:+,} lots" if s["lots"] else "flat"
         lines.append(
-            f"  {name:16} {held:>12}, equity {s['equity']:,.2f}, {s['round_trips']:,} round trips, fees {s['fees']:,.2f}"
+            f"  {name:16} {position:>12}, equity {s['equity']:,.2f}, {s['round_trips']:,} round trips, fees {s['fees']:,.2f}"
         )
     return "\n".join([*lines, f"journal hash {found['journal_hash']}"])
 
 
 def desk_text(found: Mapping[str, Any]) -> str:
-    """A story or a close of the desk as lines."""
+    """A story or a bar close of the desk as lines."""
     if "event" in found:
         lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
         lines.append("=> " + event_block(found["event"]))
@@ -58,12 +58,12 @@ def desk_text(found: Mapping[str, Any]) -> str:
     lines.append(f"signal {side}, strength {format_value(found['signal']['strength'])} (bar {found['bar']})")
     lines += [event_block(e) for e in found["events"]]
     if found.get("sized_at"):
-        lines += ["the refusal began, with its size and caps, at", event_block(found["sized_at"])]
+        lines += ["the refusals began, with size and caps, at", event_block(found["sized_at"])]
     return "\n".join(lines)
 
 
 def event_block(event: Mapping[str, Any]) -> str:
-    """An event with its whole body, a line a field."""
+    """An event with its full body, one line per field."""
     lines = [f"{event['id']} {event['kind']} at {utc(event['t_event_ms'])} (configuration {event['config_version']})"]
     for key, value in event["body"].items():
         if isinstance(value, Mapping):
@@ -74,14 +74,14 @@ def event_block(event: Mapping[str, Any]) -> str:
 
 
 def trip_text(found: Mapping[str, Any]) -> str:
-    """A round trip as a page of text."""
+    """A round trip as text."""
     t, run = found["trip"], found["run"]
     lines = [
         f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
         f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
     ]
     if run["leaks"] and not run["leaks"]["clean"]:
-        lines.append(f"LOOKS AHEAD: {run['leaks']['text']}")
+        lines.append(f"LOOK-AHEAD BIAS: {run['leaks']['text']}")
     for part, steps in (("entry", found["entries"]), ("exit", found["exits"])):
         for n, step in enumerate(steps, 1):
             lines += ["", f"{part} {n}", *step_lines(step, part)]
@@ -139,7 +139,7 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
 
 
 def close_text(found: Mapping[str, Any]) -> str:
-    """One close of a run as lines."""
+    """One bar close of a run as lines."""
     d = found["decision"]
     run = found["run"]
     lines = [
@@ -148,12 +148,12 @@ def close_text(found: Mapping[str, Any]) -> str:
         *decision_lines(d),
     ]
     if d.get("sized_at"):
-        lines += ["the refusal began, with its size and caps, at:", *decision_lines(d["sized_at"])]
+        lines += ["the refusals began, with size and caps, at:", *decision_lines(d["sized_at"])]
     return "\n".join(lines)
 
 
 def turn_text(found: dict[str, Any]) -> str:
-    """A turn as lines: what was asked and answered, then every request and reply of a real model in full."""
+    """A turn as lines: question, answer, then every request to a real model in full."""
     import json
 
     from tools.common.contract import clean
@@ -167,4 +167,4 @@ def turn_text(found: dict[str, Any]) -> str:
     lines.append(f"{spend['calls']} calls, {spend['tokens']:,} tokens, {cost}")
     for part in found["sent"]:
         lines += [f"---- {part['file']}, {part['bytes']:,} bytes", json.dumps(part["body"], indent=1, ensure_ascii=False)]
-    return clean("\n".join(lines), 50_000_000)  # what came from outside steers no terminal
+    return clean("\n".join(lines), 50_000_000)  # outside text must not control the terminal

@@ -1,7 +1,7 @@
-"""What Slack shows: alerts, proposal cards and handovers as message blocks. Called by app.slack.sink; text in, JSON out.
+"""Slack message blocks for alerts, proposal cards and handovers. Called by app.slack.sink; text in, JSON out.
 
-Everything that people, files, venues or models have written passes `plain_text`: no link, mention, format or control character of
-theirs takes effect in Slack. Only what this module writes itself is marked up.
+Everything written by people, files, venues or models passes `plain_text`, so that none of its links, mentions, formats or
+control characters take effect in Slack. Only this module's own text carries markup.
 """
 
 import unicodedata
@@ -20,7 +20,7 @@ Block = dict[str, Any]
 
 
 def escaped(text: object, most: int = SECTION_MAX) -> str:
-    """Outside text for Slack's markup: its three control characters escaped (docs.slack.dev, Formatting text), one line."""
+    """Outside text inside Slack markup: one line, the three control characters escaped (docs.slack.dev, Formatting text)."""
     clean = visible(text)
     clean = clean if len(clean) <= most else clean[: most - 1] + "\u2026"
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -33,13 +33,13 @@ def visible(text: object) -> str:
 
 
 def plain_text(text: object, most: int = SECTION_MAX) -> Block:
-    """Outside text as an object in which Slack finds no markup: no link, mention, emoji or format."""
+    """Outside text as an object in which Slack interprets nothing: no link, mention, emoji or format."""
     clean = visible(text)
     return {"type": "plain_text", "text": (clean if len(clean) <= most else clean[: most - 1] + "\u2026") or "-", "emoji": False}
 
 
 def mrkdwn(text: str) -> Block:
-    """Our own text with markup; what they hold of others must be escaped already. Nothing is linked by itself."""
+    """Our own text with markup; outside text in it must be escaped. Nothing is linked automatically."""
     return {"type": "mrkdwn", "text": text[:SECTION_MAX], "verbatim": True}
 
 
@@ -49,7 +49,7 @@ def section(text: Block) -> Block:
 
 
 def button(label: str, action: str, value: str, style: str = "") -> Block:
-    """A button that comes back to us."""
+    """A button that sends an action."""
     return {"type": "button", "text": plain_text(label), "action_id": action, "value": value} | (
         {"style": style} if style else {}
     )
@@ -62,16 +62,16 @@ def link(label: str, address: str) -> Block:
 
 def figures(numbers: Mapping[str, Any]) -> str:
     """Numbers as `name value`, escaped."""
-    told = [
+    parts = [
         f"{escaped(key, 40)} {value:g}" for key, value in numbers.items() if isinstance(value, int | float) and key != "level"
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[Block]]:
     """(line for the notification, blocks) of an alert's step."""
     title = title_of(row, step)
-    since = f"since {utc(row['since_ms'])}" + (f", over at {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
+    since = f"since {utc(row['since_ms'])}" + (f", resolved {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
     facts = " · ".join(part for part in (row["id"], since, figures(row["numbers"]), escaped(row["event"], 40)) if part)
     blocks = [{"type": "header", "text": plain_text(title, HEADER_MAX)}, section(plain_text(row["what"])), section(mrkdwn(facts))]
     if step == "resolved":
@@ -85,12 +85,12 @@ def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[B
 
 
 def title_of(row: Mapping[str, Any], step: str) -> str:
-    """The first line."""
+    """The title of an alert's message."""
     sign = SIGNS[row["severity"]].partition(" ")[2]
     if step == "resolved":
-        return f"OVER: {sign} {row['id']}, {row['place']}"
+        return f"RESOLVED: {sign} {row['id']}, {row['place']}"
     if step.startswith("escalated"):
-        return f"{sign}, UNANSWERED ({step.rpartition('-')[2]}): {row['place']}"
+        return f"{sign}, UNACKNOWLEDGED ({step.rpartition('-')[2]}): {row['place']}"
     return f"{'WORSE: ' if step.startswith('raised') else ''}{sign}: {row['place']}"
 
 

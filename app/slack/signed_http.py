@@ -1,7 +1,7 @@
 """Slack's signed requests: body and headers -> a response. Called by the API's Slack callback route, which adds nothing.
 
-A request counts when its signature and timestamp are right (Slack's v0 scheme, five minutes), it is a form or an event, and it
-was not taken before: its digest, or the event's id, is stored. A halt is latched even when the database cannot say whether the
+A request is accepted if its signature and timestamp are valid (Slack's v0 scheme, five minutes), it is a form or an event, and
+it is not a replay: its digest, or the event's id, is stored. A halt is latched even when the database cannot tell whether the
 request is a replay.
 """
 
@@ -27,18 +27,18 @@ BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
 KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
 FORM, EVENT = "application/x-www-form-urlencoded", "application/json"
 CHALLENGE_MAX = 500
-AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # what follows an answer: Slack waits three seconds for us
+AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # work after the answer: Slack waits three seconds
 
 
 class SlackResponse(NamedTuple):
-    """What the route answers: HTTP status, and JSON (empty: an empty body)."""
+    """The route's response: HTTP status, and JSON (empty: an empty body)."""
 
     status: int
     body: dict[str, Any]
 
 
 def verify(secret: str, body: bytes, headers: Mapping[str, str], now_s: float) -> bool:
-    """Whether Slack has signed this body, lately."""
+    """Whether Slack signed this body within the last five minutes."""
     from slack_sdk.signature import Clock, SignatureVerifier
 
     class Now(Clock):
@@ -58,33 +58,33 @@ def verify(secret: str, body: bytes, headers: Mapping[str, str], now_s: float) -
 
 
 def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, str]) -> SlackResponse:
-    """One request of Slack's callback. 401: not Slack's, or taken before; 413, 415: not what Slack sends; 404: Slack is off."""
+    """One request to Slack's callback. 401: not Slack's, or a replay; 413, 415: not what Slack sends; 404: Slack is off."""
     if slack is None or not slack.signing_secret:
         return SlackResponse(404, {"error": "Slack is not configured"})
     if len(body) > BODY_MAX:
         return SlackResponse(413, {"error": "too large"})
     if not verify(slack.signing_secret, body, headers, time.time()):
-        return SlackResponse(401, {"error": "not signed by Slack, or too long ago"})
+        return SlackResponse(401, {"error": "signature missing, invalid or expired"})
     kind = next((value for key, value in headers.items() if key.lower() == "content-type"), "")
     kind = kind.partition(";")[0].strip().lower()
     if kind == EVENT:
         return event(home, slack, as_json(body.decode("utf-8", "replace")))
     if kind != FORM:
-        return SlackResponse(415, {"error": f"only {FORM} and {EVENT}"})
+        return SlackResponse(415, {"error": f"accepted types: {FORM}, {EVENT}"})
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
     return handle_form(home, slack, form, body, headers)
 
 
 def handle_form(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> SlackResponse:
-    """A genuine request: once."""
+    """Handle a verified form, once."""
     halts = form.get("command") == "/halt"
     signature = next(value for key, value in headers.items() if key.lower() == "x-slack-signature")
     try:
         if not first_time(home, sha256(signature.encode() + body).hexdigest(), time.time_ns() // 1_000_000):
-            return SlackResponse(401, {"error": "this request was taken before"})
+            return SlackResponse(401, {"error": "replayed request"})
     except DeskError:
         if not halts:
-            return SlackResponse(503, {"error": "the desk's database is busy or away; try again"})
+            return SlackResponse(503, {"error": "the desk's database is unavailable; try again"})
     if "command" in form:
         return command_response(command(home, slack, form))
     payload = as_json(form.get("payload", ""))
@@ -95,9 +95,9 @@ def handle_form(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, 
 
 
 def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> SlackResponse:
-    """A genuine event of the Events API: the proof of this address, or a message to the app; `/halt REASON` in one halts, once.
+    """A verified event of the Events API: the URL challenge, or a message to the app, where `/halt REASON` halts once.
 
-    Slack sends an event again when the answer was slow, and tells a mention twice (message and app_mention): neither halts twice.
+    Slack resends an event when the answer was slow, and sends a mention twice (message and app_mention): neither halts twice.
     """
     if payload.get("type") == "url_verification":
         return SlackResponse(200, {"challenge": str(payload.get("challenge") or "")[:CHALLENGE_MAX]})
@@ -105,7 +105,7 @@ def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> SlackResponse
     if payload.get("type") != "event_callback" or not isinstance(inner, Mapping) or not event_id:
         return SlackResponse(400, {"error": "no event"})
     if HALT.fullmatch(str(inner.get("text") or "")) is None:
-        return SlackResponse(200, {})  # none of ours: nothing is read, nothing is kept
+        return SlackResponse(200, {})  # not for us: nothing is read or stored
     now_ms = time.time_ns() // 1_000_000
     keys = [f"event {event_id}", *([f"message {inner.get('channel')} {inner['ts']}"] if inner.get("ts") else [])]
     with suppress(DeskError):  # whether it is a replay is unknown: halting is the safe direction
@@ -118,7 +118,7 @@ def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> SlackResponse
 
 
 def command_response(answer: Answer) -> SlackResponse:
-    """A command's answer goes back in the response itself, for its sender alone."""
+    """A command's answer, returned in the response, visible to its sender only."""
     AFTER.submit(follow, answer)
     return SlackResponse(200, {"response_type": "ephemeral", "text": escaped_text(answer.text)})
 
@@ -131,7 +131,7 @@ def escaped_text(text: str) -> str:
 
 
 def first_time(home: Home, digest: str, now_ms: int) -> bool:
-    """Whether this request was not taken before; it is now. Raises DeskError when the database cannot say."""
+    """Record a request's digest; False when it was recorded before. Raises DeskError when the database is unavailable."""
     try:
         with db.write(home.engine) as session:
             session.exec(delete(SlackRequest).where(col(SlackRequest.seen_ms) < now_ms - KEPT_MS))
