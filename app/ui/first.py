@@ -1,8 +1,6 @@
-"""The first panel: what is real on this desk, what a question sends where, and the one button that fetches data.
+"""The first panel: what is real on this desk, what a question sends where, and the button that pulls data. Called by chat.py.
 
-Called by chat.py.
-
-Nothing is fetched unasked; the pull is a job of the API.
+Nothing is fetched without a click; the pull is a job of the API.
 """
 
 from collections.abc import Mapping
@@ -16,13 +14,13 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 OFFLINE = (
-    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. `OPENAI_API_KEY` in the "
-    "environment of the desk makes it a language model."
+    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. Set `OPENAI_API_KEY` in the "
+    "desk's environment to use a language model."
 )
 
 
 def panel(api: PageClient) -> None:
-    """Said before the first question."""
+    """Shown before the first question."""
     desk, data, model = api.desk(), api.get("/api/data"), api.get("/api/model")
     with st.container(border=True, key="first_panel"):
         st.markdown(_what_is_real(desk))
@@ -35,32 +33,32 @@ def panel(api: PageClient) -> None:
 
 
 def _what_is_real(desk: Mapping[str, Any]) -> str:
-    """Paper or live, which bars, desk time, worker."""
+    """Paper or live, bars, desk time, worker."""
     mode = "**Paper**: no real order leaves this desk." if desk.get("mode") == "paper" else "**LIVE**: real orders."
     worker = desk.get("worker") or {}
     health = f"The worker is {worker.get('phase') or 'running'}" if worker.get("running") else "**The worker is not running**"
     bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]
-    checks = "all checks fine" if not bad else "; ".join(str(c.get("text")) for c in bad)
+    checks = "all checks passed" if not bad else "; ".join(str(c.get("text")) for c in bad)
     replayed = ", REPLAYED" if desk.get("stamp") == "REPLAYED" else ""
-    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not decided on a bar yet"
-    said = f"It walks {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
-    return f"{mode} {words(said, 400)} {health}: {words(checks, 500)}."
+    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "no bar has been processed yet"
+    market = f"It trades {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
+    return f"{mode} {words(market, 400)} {health}: {words(checks, 500)}."
 
 
 def _what_is_sent(model: Mapping[str, Any]) -> str:
-    """Host, model and what leaves the machine, before anything is asked."""
+    """Host, model and what leaves the machine, before the first question."""
     if model.get("offline", True):
         return OFFLINE
     name, host = str(model.get("name") or ""), str(model.get("host") or "an unnamed host")
     named = f"**A model at {words(host, 80)}**" if name == host else f"**Model {words(name, 60)} at {words(host, 80)}**"
     sends = ", ".join(str(x) for x in model.get("sends") or [])
-    told = str(model.get("privacy") or f"Sent with each question: {sends}.")
-    return f"{named}, wire {words(model.get('wire'), 20)}. {words(told, 600)}"
+    privacy = str(model.get("privacy") or f"Sent with each question: {sends}.")
+    return f"{named}, wire {words(model.get('wire'), 20)}. {words(privacy, 600)}"
 
 
 def _offer(api: PageClient) -> None:
-    """The one button."""
-    st.markdown("There are **no real bars** here: the market is SYNTHETIC. Backtests are worth more on recorded ones.")
+    """The button that pulls data."""
+    st.markdown("**No real bars** yet: the market is SYNTHETIC. Pull recorded bars for meaningful backtests.")
     st.button(
         "Pull two years of BTC, ETH and SOL 15m bars",
         type="primary",
@@ -70,9 +68,9 @@ def _offer(api: PageClient) -> None:
         args=(api,),
         help="From a venue's public API, no key needed: Binance, then OKX, then Bybit, until one answers.",
     )
-    said = st.session_state.pop("pull_refused", None)
-    if said:
-        st.error(said)
+    refusal = st.session_state.pop("pull_refused", None)
+    if refusal:
+        st.error(refusal)
 
 
 def _pull(api: PageClient) -> None:

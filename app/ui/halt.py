@@ -1,4 +1,4 @@
-"""HALT and release, on every tab. Called by app.ui.head; HALT works with the API down, through the latch file (app.client)."""
+"""HALT and release, on every tab. Called by app.ui.head. HALT works with the API down too, by the latch file (app.client)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,12 @@ NO_REASON = "halted from the page, no reason given"
 
 
 def halt_button(api: PageClient, session: Mapping[str, Any]) -> None:
-    """The button that is always there: asks why, then latches; another halt begins with a closed form."""
+    """The HALT button, always visible: asks why, then latches; the form closes afterwards."""
     n = st.session_state.setdefault("halts", 0)
     with st.popover("HALT", type="primary", icon=":material/front_hand:", key=f"halt_open_{n}"):
         st.markdown(
-            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays until a person releases it."
+            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays halted until a person "
+            "releases it."
         )
         with st.form(f"halt_form_{n}", border=False):
             st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
@@ -30,7 +31,7 @@ def halt_button(api: PageClient, session: Mapping[str, Any]) -> None:
 
 
 def _halt(api: PageClient, n: int, session: Mapping[str, Any]) -> None:
-    """Latch, before anything else of the page is drawn or asked for; how it went is shown when it is drawn."""
+    """Latch before anything else of the page is drawn or requested; the outcome is shown when the page is drawn."""
     st.session_state.pop("halt_failed", None)
     reason = one_line(st.session_state.get(f"halt_reason_{n}")) or NO_REASON
     try:
@@ -44,10 +45,10 @@ def _halt(api: PageClient, n: int, session: Mapping[str, Any]) -> None:
 
 
 def halted_banner(api: PageClient, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
-    """Why the desk stands still, and the way back."""
+    """Why the desk is halted, and the release form."""
     if not latch.get("halted"):
         return
-    by = words(latch.get("by") or "somebody", 60)
+    by = words(latch.get("by") or "unknown", 60)
     since = when(latch.get("since_ms"))
     with st.container(horizontal=True, vertical_alignment="center", key="halted"):
         st.error(
@@ -59,9 +60,9 @@ def halted_banner(api: PageClient, latch: Mapping[str, Any], session: Mapping[st
 
 
 def _release_form(api: PageClient, session: Mapping[str, Any]) -> None:
-    """A reason, a passphrase where people have one; what is not healthy is answered."""
-    who = f"{session.get('name') or 'nobody'} ({session.get('assurance') or 'claimed'})"
-    st.markdown(f"**Let the desk trade again**, as {words(who, 80)}.")
+    """A reason, and a passphrase if people.toml has entries; refused while the desk is unhealthy."""
+    who = f"{session.get('name') or 'unknown'} ({session.get('assurance') or 'claimed'})"
+    st.markdown(f"**Release the halt** as {words(who, 80)}.")
     with st.form("release_form", border=False):
         reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
         passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""
@@ -70,7 +71,7 @@ def _release_form(api: PageClient, session: Mapping[str, Any]) -> None:
 
 
 def _release(api: PageClient, reason: str, passphrase: str) -> None:
-    """Ask the API; show what it says."""
+    """Ask the API to release; show a refusal."""
     if not reason:
         st.warning("A release needs a reason.")
         return

@@ -1,4 +1,4 @@
-"""Jobs on the page: how far, cancel, what came of it. Called by chat.py, first.py and runs.py."""
+"""Jobs on the page: progress, cancel, outcome. Called by chat.py, first.py and runs.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ LIVE = ("queued", "running")
 
 
 def live(api: PageClient, items: Sequence[Mapping[str, Any]]) -> None:
-    """The jobs that still run, each followed by itself."""
+    """The running jobs, each with its own progress."""
     for job in items:
         if job.get("state") in LIVE:
             follow(api, str(job["id"]))
@@ -21,7 +21,7 @@ def live(api: PageClient, items: Sequence[Mapping[str, Any]]) -> None:
 
 @st.fragment(run_every=1)
 def follow(api: PageClient, ident: str) -> None:
-    """One job until it ends; then the page is drawn anew, once."""
+    """One job until it ends; then redraw the page once."""
     try:
         job = api.get(f"/api/jobs/{ident}")
     except Trouble as trouble:
@@ -41,20 +41,20 @@ def follow(api: PageClient, ident: str) -> None:
 
 @st.fragment(run_every=1)
 def awaited(api: PageClient, ident: str) -> None:
-    """An answer that code posts when its jobs have ended; then the page is drawn anew, with it."""
+    """A pending answer that code posts when its jobs end; then redraw the page."""
     try:
-        held = api.get(f"/api/turns/{ident}")
+        pending = api.get(f"/api/turns/{ident}")
     except Trouble as trouble:
         if trouble.down:
             st.caption(trouble.markdown())
         return  # else the thread has its answer already
-    if held["state"] != "owed":
+    if pending["state"] != "owed":
         st.rerun()
-    st.caption(":material/schedule: The answer is posted here when its job ends. You may ask on, or leave the page.")
+    st.caption(":material/schedule: The answer is posted here when its job ends. You can keep asking, or leave the page.")
 
 
 def show(job: Mapping[str, Any]) -> None:
-    """A job that has ended, in one line."""
+    """An ended job in one line."""
     kind = words(job.get("kind"), 40)
     if job["state"] == "done":
         st.success(f"{kind} done. {words(outcome(job.get('result') or {}), 500)}")
@@ -64,7 +64,7 @@ def show(job: Mapping[str, Any]) -> None:
 
 
 def outcome(result: Any) -> str:
-    """What a pull brought, and which venues refused; the same for any other job as far as it says."""
+    """What a pull fetched and which venues refused; empty for other jobs."""
     if not isinstance(result, Mapping) or "venue" not in result:
         return ""
     refused = "; ".join(

@@ -1,4 +1,4 @@
-"""The proposals tab: what waits for a person, what became of the rest, versions and the way back. Called by streamlit_app.py."""
+"""The proposals tab: pending proposals, decided ones, versions and rollback. Called by streamlit_app.py."""
 
 import time
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from app.ui.figures import clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
-AGAIN = ("stale", "expired")  # states from which the same change can be proposed anew
+AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
-    """One open card, or the list; versions below."""
+    """The card in the URL, or the lists with the versions."""
     ident = links.at("proposal")
     if ident:
         st.button("All proposals", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "proposals"},))
@@ -30,19 +30,21 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
 
 
 def _pending(api: PageClient, session: Mapping[str, Any]) -> None:
-    """All that waits, whole: nobody decides on a summary."""
+    """Pending proposals as full cards: nobody decides on a summary."""
     st.subheader("Waiting for a person", anchor=False)
     items = api.get("/api/proposals", state="pending", limit=50)["items"]
     if not items:
-        st.caption("Nothing waits. Ask the developer for a change, or the operator for a tightening: they propose, you decide.")
+        st.caption(
+            "No pending proposals. Ask the developer for a change, or the operator for a tightening: they propose, you decide."
+        )
     for held in items:
         with st.container(border=True):
             _card(api, session, held)
 
 
 def _decided(api: PageClient) -> None:
-    """The latest that are no longer pending, one line each."""
-    st.subheader("Decided or gone", anchor=False)
+    """The latest proposals that are no longer pending, one line each."""
+    st.subheader("Decided or expired", anchor=False)
     items = [p for p in api.get("/api/proposals", limit=50)["items"] if p.get("state") != "pending"]
     if not items:
         st.caption("None yet.")
@@ -55,7 +57,7 @@ def _decided(api: PageClient) -> None:
 
 
 def _open(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
-    """One card by its address."""
+    """The card of one proposal."""
     try:
         held = api.get(f"/api/proposals/{ident}")
     except Trouble as trouble:
@@ -86,24 +88,24 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
 
 @st.fragment(run_every=2)
 def _countdown(api: PageClient, ident: str, created_ms: int, expires_ms: int) -> None:
-    """Time left, counted down; whoever decides it elsewhere, or its end, is noticed here."""
+    """Time left, counted down; redraws when the proposal is decided elsewhere or expires."""
     left, whole = expires_ms - _now_ms(), max(1, expires_ms - created_ms)
     st.progress(min(1.0, max(0.0, left / whole)), text=f"{clock(left / 1000)} left to decide" if left > 0 else "expired")
     try:
         state = api.get(f"/api/proposals/{ident}").get("state")
-    except Trouble:  # the strip says so
+    except Trouble:  # shown in the strip
         return
     if state != "pending":
         st.rerun()
 
 
 def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
-    """Approve, reject, refresh: under the person's own name."""
+    """Approve, reject, propose again: under the person's own name."""
     ident, state = str(held["id"]), held.get("state")
-    name = words(session.get("name") or "nobody", 40)
+    name = words(session.get("name") or "unknown", 40)
     if state in AGAIN:
         st.button(
-            "Propose it anew on today's version",
+            "Propose again on the current version",
             key=f"refresh_{ident}",
             icon=":material/refresh:",
             on_click=card.refresh,
@@ -123,23 +125,21 @@ def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any
             )
         else:
             with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:"):
-                st.markdown("This change **loosens** what holds the desk back, or code cannot show that it does not.")
-                st.button(
-                    "I have seen that; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(api, held)
-                )
+                st.markdown("This change **loosens** the desk's limits, or code cannot rule that out.")
+                st.button("I understand; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(api, held))
         with st.popover("Reject …", key=f"no_{ident}"), st.form(f"reject_form_{ident}", border=False):
             st.text_input("Why not", max_chars=200, key=f"why_{ident}")
             st.form_submit_button("Reject", on_click=_rejected, args=(api, ident))
 
 
 def _rejected(api: PageClient, ident: str) -> None:
-    """The form's text is read when it is sent."""
+    """Reject with the form's text, read on submit."""
     card.reject(api, ident, one_line(st.session_state.get(f"why_{ident}")) or "no reason given")
 
 
 @st.fragment(run_every=2)
 def _adoption(api: PageClient, ident: str) -> None:
-    """Ticks until the journal says that every sleeve trades by the new version."""
+    """Follow the adoption until every sleeve trades the new version."""
     try:
         adoption = api.get(f"/api/proposals/{ident}").get("adoption") or {}
     except Trouble as trouble:
@@ -150,7 +150,7 @@ def _adoption(api: PageClient, ident: str) -> None:
     elif adoption.get("adopted"):
         waiting = ", ".join(map(str, adoption["waiting"]))
         st.info(
-            f"Adopted; with their open position, the old version stays until it closes: {words(waiting)}", icon=":material/check:"
+            f"Adopted; these keep the old version until their open position closes: {words(waiting)}", icon=":material/check:"
         )
     else:
         st.info("Approved; the worker adopts it at its next bar …", icon=":material/progress_activity:")

@@ -1,4 +1,4 @@
-"""Configuration versions, newest first, and the way back to an older one. Called by app.ui.proposals."""
+"""Configuration versions, newest first, and rollback to an older one. Called by app.ui.proposals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,35 +12,35 @@ from app.ui.safe import words
 
 
 def show(api: PageClient) -> None:
-    """The list; each older version has its button."""
+    """The list; each older version has a rollback button."""
     st.subheader("Versions", anchor=False)
     try:
         items = api.get("/api/versions", limit=20)["items"]
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
-    said = st.session_state.pop("rolled_back", None)
-    if said:
-        (st.success if said[0] else st.error)(said[1])
-    for held in items:
-        _one(api, held)
+    outcome = st.session_state.pop("rolled_back", None)
+    if outcome:
+        (st.success if outcome[0] else st.error)(outcome[1])
+    for row in items:
+        _one(api, row)
 
 
-def _one(api: PageClient, held: Mapping[str, Any]) -> None:
-    version = int(held["version"])
+def _one(api: PageClient, row: Mapping[str, Any]) -> None:
+    version = int(row["version"])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        made = held.get("made_by")
+        made = row.get("made_by")
         who = made.get("name") if isinstance(made, Mapping) else made
-        said = f"{when(held.get('created_ms'))} · {who or 'desk.toml'} · {held.get('reason') or 'no reason recorded'}"
+        text = f"{when(row.get('created_ms'))} · {who or 'desk.toml'} · {row.get('reason') or 'no reason recorded'}"
         st.markdown(f"**v{version}**")
-        st.caption(words(said, 200))
+        st.caption(words(text, 200))
         if links.at("version").removeprefix("v") == str(version):
-            st.badge("the answer stands on this one", color="blue")
-        if held.get("active"):
+            st.badge("cited by the answer", color="blue")
+        if row.get("active"):
             st.badge("active", color="green")
             return
         with st.popover("Roll back …", key=f"back_{version}"):
-            st.markdown(f"A new version equal to v{version} becomes active; nothing is erased.")
+            st.markdown(f"A new version equal to v{version} becomes active; no version is deleted.")
             st.button("Roll back", key=f"back_yes_{version}", type="primary", on_click=_roll_back, args=(api, version))
 
 

@@ -56,7 +56,7 @@ def test_list_tells_what_and_what_to_do_with_every_character_harmless(home: Home
 def test_acknowledging_is_under_a_name_and_journaled(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Believed while nobody is listed; afterwards the name needs its token."""
     assert invoke("ack", "al-1", "--as", "ann").exit_code == 0
-    assert "on it: ann" in invoke("list").stdout
+    assert "acknowledged by ann" in invoke("list").stdout
     assert [e.body["actor"]["name"] for e in read(home.people_journal, {"ack"})] == ["ann"]
     token = add_person(home.path, "bob")
     assert isinstance(invoke("ack", "al-2", "--as", "bob").exception, Refused)

@@ -258,7 +258,7 @@ def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
     assert "trend on BTC-USDT 15m" in texts_of(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
     assert "Round trip t12" in texts_of(page(tab="desk", view="runs", run="r-1", trip="t12"))
     assert "What led to it" in texts_of(page(tab="desk", view="journal", event="d-1"))
-    assert texts_of(page(tab="proposals", version="v2")).count("stands on this one") == 1
+    assert texts_of(page(tab="proposals", version="v2")).count("cited by the answer") == 1
 
 
 @pytest.mark.parametrize(
@@ -351,5 +351,5 @@ def test_no_place_breaks_when_the_api_dies(fake: Fake, monkeypatch: pytest.Monke
     )
     at.run()
     assert not at.exception
-    assert "It is looked for every two seconds" in texts_of(at)
+    assert "Retrying every two seconds" in texts_of(at)
     assert "halt_now" in [b.key for b in at.button]
