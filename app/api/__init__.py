@@ -55,8 +55,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "high", "unit"}], ...}, "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
                         {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
                         "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
-                        "requester", "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by",
-                        "decided_ms", "applied_version", "rollback_of", "journal_id",
+                        "rows": [{"label", "cells": [..], "kind"}] (the facts every screen shows), "requester",
+                        "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by", "decided_ms",
+                        "applied_version", "rollback_of", "journal_id",
                         "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision

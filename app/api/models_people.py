@@ -77,6 +77,14 @@ class Adoption(ApiModel):
     event: str | None
 
 
+class CardRowView(ApiModel):
+    """One fact of a card; of a table's kind (diff, worst, evidence) the first row is the head."""
+
+    label: str
+    cells: list[str]
+    kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision"]
+
+
 class CardView(ApiModel):
     """A proposal with everything needed to decide."""
 
@@ -93,6 +101,7 @@ class CardView(ApiModel):
     evidence_runs: dict[str, dict[str, Any]]
     told_apart: bool | None
     warnings: list[str]
+    rows: list[CardRowView]
     requester: dict[str, Any]
     created_ms: int
     expires_ms: int

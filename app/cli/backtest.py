@@ -171,7 +171,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:
-        clean, verdict = run["leaks"]["clean"], "LOOK-AHEAD BIAS, the figures below are not reliable: "
+        clean, verdict = run["leaks"]["clean"], "LOOKS AHEAD, the figures below are not reliable: "
         lines.append(Text(("" if clean else verdict) + run["leaks"]["text"], style="" if clean else "bold red"))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"

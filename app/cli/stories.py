@@ -81,7 +81,7 @@ def trip_text(found: Mapping[str, Any]) -> str:
         f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
     ]
     if run["leaks"] and not run["leaks"]["clean"]:
-        lines.append(f"LOOK-AHEAD BIAS: {run['leaks']['text']}")
+        lines.append(f"LOOKS AHEAD: {run['leaks']['text']}")
     for part, steps in (("entry", found["entries"]), ("exit", found["exits"])):
         for n, step in enumerate(steps, 1):
             lines += ["", f"{part} {n}", *step_lines(step, part)]

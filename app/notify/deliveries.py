@@ -14,9 +14,9 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.approvals import record
 from app.people.identity import Actor
+from app.views.proposal_card import card
 from engine.control.proposals import get as proposal_of
 from engine.control.proposals import listed as proposals_listed
-from engine.control.proposals import view as proposal_view
 from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover, Proposal
@@ -52,7 +52,7 @@ class Sink(Protocol):
 
     name: str
 
-    def send(self, home: Home, message: Notification) -> str:
+    def send(self, message: Notification) -> str:
         """Send it; returns its ref at the sink. Raises Undelivered."""
         ...
 
@@ -101,7 +101,7 @@ def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
     """Send one message and record the outcome."""
     done: dict[str, Any]
     try:
-        ref = sink.send(home, message_of(home, row))
+        ref = sink.send(message_of(home, row, at_ms))
         done = {"state": "sent", "sent_ms": at_ms, "ref": ref, "error": ""}
     except Undelivered as error:
         wait_s = WAITS_S[min(row.attempts, len(WAITS_S) - 1)]
@@ -117,7 +117,7 @@ def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
     return done["state"] == "sent"
 
 
-def message_of(home: Home, row: Delivery) -> Notification:
+def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
     """The notification for a delivery, from the current rows. Raises BadInput when its subject is gone."""
     before = first_ref(home, row)
     if row.subject.startswith("al-"):
@@ -128,7 +128,7 @@ def message_of(home: Home, row: Delivery) -> Notification:
         if found is None:
             raise BadInput(f"{row.subject} does not exist")
         return Notification("handover", row.step, row.subject, found.model_dump(), before)
-    return Notification("card", row.step, row.subject, proposal_view(proposal_of(home.engine, row.subject)), before)
+    return Notification("card", row.step, row.subject, card(home, proposal_of(home.engine, row.subject), at_ms), before)
 
 
 def first_ref(home: Home, row: Delivery) -> str:

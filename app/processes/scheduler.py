@@ -118,7 +118,7 @@ class Schedules:
         sys.stdout.flush()
         for target in self.sinks:
             with suppress(Undelivered):
-                target.send(self.home, Notification("alert", step, "watch", dict(row)))
+                target.send(Notification("alert", step, "watch", dict(row)))
         return True
 
     def deliver(self) -> int:

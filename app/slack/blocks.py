@@ -5,15 +5,17 @@ control characters take effect in Slack. Only this module's own text carries mar
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
+from app.views.proposal_card import TABLES, line_of
 from engine.clock import utc
 
 SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
 SIGNS = {"page": ":rotating_light: PAGE", "warn": ":warning: Warning", "note": ":memo: Note"}
-DIRECTIONS = {"tightens": "TIGHTENS", "loosens": "LOOSENS", "neutral": "NEUTRAL", "unknown": "UNKNOWN, counts as loosening"}
+LINE_MAX = 1_000  # of one row of a card
 BLANK = dict.fromkeys([*range(32), 127], " ")
 
 Block = dict[str, Any]
@@ -36,6 +38,16 @@ def plain_text(text: object, most: int = SECTION_MAX) -> Block:
     """Outside text as an object in which Slack interprets nothing: no link, mention, emoji or format."""
     clean = visible(text)
     return {"type": "plain_text", "text": (clean if len(clean) <= most else clean[: most - 1] + "\u2026") or "-", "emoji": False}
+
+
+def plain_lines(lines: Sequence[str]) -> Block:
+    """Lines of outside text as one object without markup; a line break inside a line does not survive."""
+    text = "\n".join(visible(line)[:LINE_MAX] for line in lines)
+    return {
+        "type": "plain_text",
+        "text": text if len(text) <= SECTION_MAX else text[: SECTION_MAX - 1] + "\u2026",
+        "emoji": False,
+    }
 
 
 def mrkdwn(text: str) -> Block:
@@ -94,75 +106,34 @@ def title_of(row: Mapping[str, Any], step: str) -> str:
     return f"{'WORSE: ' if step.startswith('raised') else ''}{sign}: {row['place']}"
 
 
-def card(row: Mapping[str, Any], page_url: str, runs: Mapping[str, Mapping[str, Any]]) -> tuple[str, list[Block]]:
-    """(line, blocks) of a proposal: a tightening can be approved here, anything else is decided on the page."""
-    direction = DIRECTIONS.get(row["direction"], DIRECTIONS["unknown"])
-    title = f"Proposal {row['id']} {direction}: {visible(row['sleeve'])}"
-    changes = [f"{c['key']}: {c['old']} -> {c['value']} {c.get('unit') or ''}" for c in row["diff"].get("changes", ())]
-    asked = " ".join(str(row["requester"].get(key) or "") for key in ("role", "person")).strip()
-    blocks = [
-        {"type": "header", "text": plain_text(title, HEADER_MAX)},
-        *[section(plain_text(change, 300)) for change in changes[:10]],
-        section(plain_text(f"Why: {row['rationale'] or '-'}", 1_500)),
-        section(plain_text(f"Worst case: {worst(row['exposure'])}", 600)),
-    ]
-    blocks += [section(plain_text(f"Evidence, {role}: {evidence(run)}", 400)) for role, run in runs.items()]
-    asked_by = f"asked by {escaped(asked, 80) or 'unknown'}"
-    until = f"paper · from version {row['base_version']} · {asked_by} · until {utc(row['expires_ms'])}"
-    blocks.append({"type": "context", "elements": [mrkdwn(until)]})
+def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
+    """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening can be approved here."""
+    verdict = row["direction"].upper() if row["state"] == "pending" else row["state"].upper()
+    title = f"Proposal {row['id']} {verdict}: {visible(row['sleeve'])}"
+    blocks: list[Block] = [{"type": "header", "text": plain_text(title, HEADER_MAX)}]
+    for kind, group in groupby(row["rows"], key=lambda one: one["kind"]):
+        rows = list(group)
+        blocks.append(
+            section(plain_lines(_table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]))
+        )
+    if row["state"] != "pending":
+        return escaped(f"{title} - {row['rows'][-1]['cells'][0]}", 300), blocks
     value = f"{row['id']} {row['diff_sha256']}"
-    address = f"{page_url}?tab=proposals&proposal={row['id']}"
-    elements = [button("Reject", "reject", value, "danger"), link("Look at it", address)]
+    elements = [
+        button("Reject", "reject", value, "danger"),
+        link("Open the card", f"{page_url}?tab=proposals&proposal={row['id']}"),
+    ]
     if row["direction"] == "tightens":
         elements.insert(0, button("Approve", "approve", value, "primary"))
     else:
-        blocks.append(section(mrkdwn(f"*{direction}*: approve it on the proposals page, not here.")))
+        blocks.append(section(mrkdwn(f"*{verdict}*: approve it on the proposals page, not here.")))
     return escaped(title, 300), [*blocks, {"type": "actions", "elements": elements}]
 
 
-def worst(exposure: Mapping[str, Any]) -> str:
-    """Worst case before and after, in words of the card."""
-    if "before" not in exposure:
-        return str(exposure.get("why") or "not known")
-    told = [
-        f"{label} {number(exposure['before'].get(key))} -> {number(exposure['after'].get(key))}"
-        for label, key in (("risk at the stop", "risk_frac"), ("gross", "gross_frac"), ("leverage", "leverage"))
-    ]
-    return ", ".join(told)
-
-
-def evidence(run: Mapping[str, Any]) -> str:
-    """A run in one line."""
-    metrics = run.get("metrics") or {}
-    names = (
-        ("return", "total_return_frac"),
-        ("Sharpe", "sharpe"),
-        ("max drawdown", "max_drawdown_frac"),
-        ("round trips", "trades"),
-    )
-    return f"{run.get('run_id', '-')}: " + ", ".join(f"{label} {number(metrics.get(key))}" for label, key in names)
-
-
-def number(value: Any) -> str:
-    """A figure, or that there is none."""
-    return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else "not known"
-
-
-def decided(row: Mapping[str, Any]) -> tuple[str, list[Block]]:
-    """(line, blocks) of a card whose proposal waits no more: no buttons."""
-    by = row["decided_by"] or {}
-    who = f" by {by.get('name')} ({by.get('assurance')}, {by.get('channel')})" if by else ""
-    version = f" as version {row['applied_version']}" if row["applied_version"] else ""
-    reason = f": {row['state_reason']}" if row["state_reason"] else ""
-    title = f"Proposal {row['id']} {row['state'].upper()}{version}"
-    changes = "; ".join(f"{c['key']}: {c['old']} -> {c['value']}" for c in row["diff"].get("changes", ()))
-    told = f"{title}{who} at {utc(row['decided_ms'])}{reason}. Journal {row['journal_id'] or '-'}"
-    header: Block = {"type": "header", "text": plain_text(title, HEADER_MAX)}
-    return escaped(told, 300), [
-        header,
-        section(plain_text(f"{row['sleeve']}: {changes}", 1_000)),
-        section(plain_text(told, 1_000)),
-    ]
+def _table_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table's rows as lines, each cell named by its column: Slack has no tables."""
+    head, *body = rows
+    return [f"{head['label']}:", *(line_of(head["cells"], row) for row in body)]
 
 
 def handover(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:

@@ -16,7 +16,6 @@ from app.home.home import Home
 from app.home.settings import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.slack import blocks
-from engine.errors import DeskError
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -42,9 +41,9 @@ class Slack:
         self.app_token, self.signing_secret = app_token, signing_secret
         self.team = entry.team
 
-    def send(self, home: Home, message: Notification) -> str:
+    def send(self, message: Notification) -> str:
         """Post a message, or update the one posted. Returns "channel ts". Raises Undelivered."""
-        text, blocks = self.rendered(home, message)
+        text, blocks = self.rendered(message)
         channel, _, ts = message.before.partition(" ")
         body = {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
         if message.kind == "card" and message.step == "decided" and ts:
@@ -53,15 +52,13 @@ class Slack:
             body |= {"thread_ts": ts, "reply_broadcast": True}
         return self.call("chat.postMessage", channel=self.entry.channel, **body)
 
-    def rendered(self, home: Home, message: Notification) -> tuple[str, list[dict[str, Any]]]:
+    def rendered(self, message: Notification) -> tuple[str, list[dict[str, Any]]]:
         """(notification line, blocks) of a message."""
         if message.kind == "alert":
             return blocks.alert(message.row, message.step, self.entry.page_url)
         if message.kind == "handover":
             return blocks.handover(message.row, self.entry.page_url)
-        if message.step == "decided" or message.row["state"] != "pending":
-            return blocks.decided(message.row)
-        return blocks.card(message.row, self.entry.page_url, runs_of(home, message.row))
+        return blocks.card(message.row, self.entry.page_url)
 
     def whisper(self, channel: str, user: str, text: str, tries: int = 4) -> None:
         """Send an ephemeral message to one person, with a few attempts. Raises Undelivered."""
@@ -103,20 +100,6 @@ def seconds(word: Any) -> float | None:
     """A Retry-After header in seconds; it may be a list."""
     text = str(word[0] if isinstance(word, list) and word else word or "")
     return float(text) if text.isascii() and text.isdigit() else None
-
-
-def runs_of(home: Home, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The evidence runs of a proposal: role -> run."""
-    from engine.store.runs import Runs
-
-    found: dict[str, dict[str, Any]] = {}
-    for item in row["evidence"]:
-        if {"role", "run_id"} <= set(item) and len(found) < 4:
-            try:
-                found[str(item["role"])] = dict(Runs(home.runs).load(str(item["run_id"])))
-            except DeskError:
-                found[str(item["role"])] = {"run_id": item["run_id"]}
-    return found
 
 
 def connect(home: Home, environment: Mapping[str, str] | None = None) -> Slack | None:

@@ -48,7 +48,7 @@ def setting(value: Any) -> str:
 
 
 def when(ms: Any) -> str:
-    """UTC to the minute: 2025-03-04 05:15Z."""
+    """UTC: 2025-03-04 05:15Z, with seconds unless they are zero."""
     return utc(ms) if is_number(ms) else NONE
 
 

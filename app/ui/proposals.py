@@ -11,6 +11,7 @@ from app.ui.figures import clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
+LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision")  # kinds of rows beside the evidence
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
 
 
@@ -49,11 +50,10 @@ def _decided(api: PageClient) -> None:
     if not items:
         st.caption("None yet.")
     for held in items[:20]:
-        label, _ = card.DIRECTIONS.get(str(held.get("direction")), card.DIRECTIONS["unknown"])
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             links.button(words(held["id"], 40), "proposal", str(held["id"]), key=f"decided_{held['id']}")
             at = when(held.get("decided_ms") or held.get("created_ms"))
-            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {label.lower()} · {at}", 200))
+            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {held.get('direction')} · {at}", 200))
 
 
 def _open(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
@@ -73,9 +73,7 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
     card.title(held)
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.markdown(card.diff_table(held))
-        card.worst_case(held)
-        card.standing(held)
+        card.paint(held, *LEFT)
         if held.get("state") == "pending":
             _countdown(api, ident, int(held["created_ms"]), int(held["expires_ms"]))
         _buttons(api, session, held)
@@ -83,6 +81,7 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
         if held.get("state") == "applied":
             _adoption(api, ident)
     with right:
+        card.paint(held, "evidence", "finding")
         card.evidence(api, held)
 
 

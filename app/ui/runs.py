@@ -6,12 +6,18 @@ from typing import Any
 import streamlit as st
 
 from app.ui import charts, jobs, links
-from app.ui.card import METRICS
-from app.ui.figures import count, day, is_number, number, percent, ratio, when
+from app.ui.figures import count, day, is_number, money, number, percent, ratio, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
-MORE = (
+METRICS = (
+    ("return", "total_return_frac", percent),
+    ("Sharpe", "sharpe", ratio),
+    ("drawdown", "max_drawdown_frac", percent),
+    ("round trips", "trades", count),
+    ("win rate", "win_rate", percent),
+    ("fees", "fees", money),
+    ("funding", "funding", money),
     ("Sortino", "sortino", ratio),
     ("Calmar", "calmar", ratio),
     ("exposure", "exposure_frac", percent),
@@ -87,7 +93,7 @@ def _scenarios(scenarios: Mapping[str, Any]) -> None:
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
-    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in (*METRICS, *MORE)]
+    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in METRICS]
     return "\n".join(["| figure | value |", "|---|---|", *rows])
 
 

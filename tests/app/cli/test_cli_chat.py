@@ -117,7 +117,7 @@ def test_halt_in_a_chat_works_with_a_broken_database(home: Home) -> None:
 
 def test_halt_where_there_is_no_desk_is_one_line(own_home: Path) -> None:
     """Nothing is made, and it does not look like a halt."""
-    with pytest.raises(BadInput, match="there is no desk"):
+    with pytest.raises(BadInput, match="no desk exists"):
         chat("--role", "operator", "/halt now")
     assert not own_home.exists()
 

@@ -113,7 +113,7 @@ def test_killed_in_mid_run_the_row_tells_and_the_next_job_runs(home, jobs):
     os.killpg(row(home, first).pid, signal.SIGKILL)
     view = jobs.wait(first, WAIT_S)
     assert view.state == "failed"
-    assert "ended without a word" in view.error
+    assert "its process died" in view.error
     done = jobs.wait(second, WAIT_S)
     assert done.state == "done"
     assert [p.name for p in home.runs.iterdir()] == [done.run_id]
@@ -127,7 +127,7 @@ def test_a_strategy_that_never_ends_is_ended(home):
         view = jobs.wait(jobs.submit("backtest", {**ASK, "strategy": name}), WAIT_S)
         assert view.state == "failed"
         assert f"the backtest of {name} did not end within 1 s" in view.error
-        assert "loop without an end" in view.error
+        assert "endless loop" in view.error
 
 
 def test_one_runs_three_wait_the_fifth_is_refused(home, jobs):

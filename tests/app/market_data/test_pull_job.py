@@ -47,4 +47,4 @@ def test_a_pull_runs_as_a_job_of_its_own(own_home: Path) -> None:
     job = jobs.submit("pull", {"venues": ["nowhere"], "days": 1})
     ended = jobs.wait(job, 60)
     assert ended.state == "failed"
-    assert "no venue gave its bars" in (ended.error or "")
+    assert "every venue refused" in (ended.error or "")

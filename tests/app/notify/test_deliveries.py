@@ -69,7 +69,7 @@ class Kept:
         self.got: list[deliveries.Notification] = []
         self.fault: deliveries.Undelivered | None = None
 
-    def send(self, home: Home, message: deliveries.Notification) -> str:
+    def send(self, message: deliveries.Notification) -> str:
         """Take it, unless told not to."""
         if self.fault is not None:
             raise self.fault

@@ -64,7 +64,7 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     assert '"reject"' in pause
     assert '"approve"' not in looser
     assert "tab=proposals&proposal=prop-2" in looser
-    for words in ("leverage_max: 3.0 -> 4.0", "Worst case", "Evidence, base", "Sharpe 1.5", "LOOSENS"):
+    for words in ("leverage_max: now 3, proposed 4", "worst case", "Sharpe: base 1.5", "LOOSENS"):
         assert words in looser
     deliveries.cards(home, ["slack"], now_ms())
     assert deliveries.deliver(home, [slack], now_ms()) == 0
@@ -80,7 +80,7 @@ def test_a_click_through_socket_mode_decides_and_changes_the_card(
     server.send("interactive", server.click(ANN, "approve", value_of(row)), "e-1")
     server.wait_ack("e-1")
     changed = server.wait("chat.update")[0]
-    assert "APPLIED as version 2" in json.dumps(changed["blocks"])
+    assert "applied as version 2" in json.dumps(changed["blocks"])
     assert "actions" not in {block["type"] for block in changed["blocks"]}
     (told,) = server.wait("chat.postEphemeral")
     assert (told["user"], "applied" in told["text"]) == (ANN, True)
@@ -171,7 +171,7 @@ def test_forged_stale_and_replayed_requests_are_refused(home: Home, slack: Slack
     assert handle(home, slack, body, headers).status == 200
     assert get(home.engine, row.id).state == "applied"
     again = handle(home, slack, body, headers)
-    assert (again.status, again.body) == (401, {"error": "this request was taken before"})
+    assert (again.status, again.body) == (401, {"error": "replayed request"})
     lower = {key.lower(): value for key, value in headers.items()}
     assert handle(home, slack, body, lower).status == 401
 
