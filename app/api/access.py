@@ -107,7 +107,7 @@ class AccessMiddleware:
         secret, channel = secret_of(headers, self.cookie)
         session: Session | None = self.desk.sessions.find(secret, now_ms()) if secret else None
         if session is None:
-            what = "this session has expired" if secret else "not logged in"
+            what = "this session has ended" if secret else "not logged in"
             return Fault(401, "NoSession", what, "`nightdesk login` prints a one-time link")
         if session.scope != "all" and scope["method"] not in SAFE:
             return Fault(403, "Refused", "this token is read-only", "log in: `nightdesk login`")

@@ -1,6 +1,5 @@
 """Routes about the desk now: health, desk, equity, sleeves, model, data. Registered by app.api.factory."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Query
@@ -10,15 +9,15 @@ from app.api import models as m
 from app.api.context import ApiContext, At, Who, now_ms
 from app.api.guards import guards
 from app.api.models_people import PullBody
-from app.views.desk_status import state_of, walks_on
+from app.views.desk_status import walks_on
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
-from engine.watch.health import checks, holder
-from engine.watch.heartbeat import heartbeat_of
-from engine.watch.window import journal_of, mark_at
+from engine.watch.desk_view import desk_view
+from engine.watch.health import checks
+from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["desk"])
 VERSION = "0.1.0"
@@ -37,53 +36,34 @@ async def health() -> m.Health:
 def desk(at: At, _: Who) -> m.DeskStatus:
     """Everything the first panel shows: data, time, halt, worker, equity, guards, model, health."""
     now, home = now_ms(), at.home
-    state, beat, hard = state_of(home), heartbeat_of(home.path), limits_of(home.path)
-    pid, journal = holder(home.path / "journal" / "desk.lock"), journal_of(home.path)
+    view, hard = desk_view(home.path, home.engine), limits_of(home.path)
+    version, config = active(home.engine)
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
         turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
         jobs = session.exec(select(func.count()).where(col(Job.state).in_(("queued", "running")))).one()
-    equity, peak, gross = state["equity"], state["peak"], state["gross"]
-    drawdown = 1 - equity / peak if equity is not None and peak else None
-    gross_frac = gross / equity if gross is not None and equity else None
     return m.DeskStatus(
-        stamp=beat.get("stamp") if pid is not None else None,
-        source=state["source"] or home.feed.get("source"),
+        source=view.source or home.feed.get("source"),
         walks=walks_on(home),
-        halt=latch_view(halt.read(home.path, home.engine)),
-        worker=worker_view(beat, pid),
-        drawdown_frac=drawdown,
-        gross_frac=gross_frac,
+        halt=latch_view(view.halt),
+        worker=view.worker,
         limits={k: float(v) for k, v in hard.model_dump().items()},
-        guards=guards(journal, mark_at(journal), hard, active(home.engine)[1].sleeves),
+        guards=guards(journal_of(home.path), view.mark, hard, config.sleeves),
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
         running_turns=turns,
         live_jobs=jobs,
         now_ms=now,
-        **{k: state[k] for k in ("desk_ms", "event", "state", "equity", "peak", "gross", "breakers", "bars")},
-        **{k: state[k] for k in ("version", "active_version")},
+        active_version=version,
+        **{k: getattr(view, k) for k in ("stamp", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
+        **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version")},
     )
 
 
 def latch_view(latch: halt.Latch) -> m.LatchView:
     """The API's view of the halt latch."""
     return m.LatchView(**{**{k: getattr(latch, k) for k in m.LatchView.model_fields}, "where": list(latch.where)})
-
-
-def worker_view(beat: Mapping[str, Any], pid: int | None) -> m.WorkerView:
-    """The API's view of the worker: its last heartbeat; a dead worker has no phase and no pace."""
-    alive = pid is not None
-    return m.WorkerView(
-        running=alive,
-        pid=pid or None,
-        phase=beat.get("phase") if alive else "not running",
-        note=str(beat.get("note") or ""),
-        beat_ms=beat.get("wall_ms"),
-        bars_per_second=beat.get("bars_per_second") if alive else None,
-        replay_until_ms=beat.get("replay_until_ms") if alive else None,
-    )
 
 
 @router.get("/desk/equity")
@@ -98,21 +78,19 @@ def equity(at: At, _: Who, points: int = Query(500, ge=2, le=2000), since_ms: in
 def sleeves(at: At, _: Who) -> m.Sleeves:
     """Every sleeve: its configuration and its state at the last mark."""
     version, config = active(at.engine)
-    mark = mark_at(journal_of(at.path))
-    held = mark.body["sleeves"] if mark is not None else {}
-    items = []
+    view, items = desk_view(at.path, at.engine), []
     for s in config.sleeves:
-        now = {k: v for k, v in held.get(s.name, {}).items() if k in m.SleeveView.model_fields}
-        plain = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
+        now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
+        names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         items.append(
             m.SleeveView(
-                **{k: getattr(s, k) for k in plain},
+                **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
                 params=dict(s.params),
                 **{**now, "paused": s.paused or bool(now.get("paused"))},
             )
         )
-    return m.Sleeves(items=items, version=version, desk_ms=mark.t_event_ms if mark is not None else None)
+    return m.Sleeves(items=items, version=version, desk_ms=view.desk_ms)
 
 
 @router.get("/model")
@@ -140,7 +118,7 @@ def data(at: At, _: Who) -> m.DataView:
     home = at.home
     found = home.catalog.series()
     items = [m.SeriesView(**{k: getattr(s, k) for k in m.SeriesView.model_fields}) for s in found]
-    source = state_of(home)["source"] or home.feed.get("source")
+    source = desk_view(home.path, home.engine).source or home.feed.get("source")
     unknown = [path.name for path in home.catalog.unknown()]
     empty = all(s.venue == "synthetic" for s in found)
     return m.DataView(items=items, unknown=unknown, source=source, walks=walks_on(home), empty=empty)

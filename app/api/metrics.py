@@ -11,12 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import col, func, select
 
 from app.api.context import ApiContext, At, Who, now_ms
-from engine.control import halt
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
-from engine.watch.health import holder
-from engine.watch.heartbeat import heartbeat_of
-from engine.watch.window import journal_of, mark_at
+from engine.watch.desk_view import desk_view
 
 router = APIRouter(tags=["metrics"])
 
@@ -57,23 +54,21 @@ class _DeskGauges:
 
     def _gauges(self) -> dict[str, tuple[Any, str]]:
         home = self.desk.home
-        mark, beat = mark_at(journal_of(home.path)), heartbeat_of(home.path)
-        body = mark.body if mark is not None else {}
-        equity, peak, gross = body.get("equity"), body.get("peak"), body.get("gross")
+        view = desk_view(home.path, home.engine)
         with db.read(home.engine) as session:
             pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
             turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
             jobs = session.exec(select(func.count()).where(col(Job.state).in_(("queued", "running")))).one()
-        silent = (now_ms() - beat["wall_ms"]) / 1000 if isinstance(beat.get("wall_ms"), int) else None
+        beat_ms = view.worker.beat_ms
         return {
-            "halted": (int(halt.read(home.path, home.engine).halted), "1 while the desk is halted."),
-            "worker_up": (int(holder(home.path / "journal" / "desk.lock") is not None), "1 while a worker holds the desk."),
-            "worker_silent_seconds": (silent, "Since the worker's last heartbeat."),
-            "desk_time_seconds": (mark.t_event_ms / 1000 if mark is not None else None, "Desk time, as Unix time."),
-            "equity": (equity, "Equity of the desk."),
-            "drawdown_frac": (1 - equity / peak if equity is not None and peak else None, "Below the peak."),
-            "gross_frac": (gross / equity if gross is not None and equity else None, "Open notional, times equity."),
-            "bars": (body.get("bars"), "Bars decided on."),
+            "halted": (int(view.halt.halted), "1 while the desk is halted."),
+            "worker_up": (int(view.worker.running), "1 while a worker holds the desk."),
+            "worker_silent_seconds": ((now_ms() - beat_ms) / 1000 if beat_ms else None, "Since the worker's last heartbeat."),
+            "desk_time_seconds": (view.desk_ms / 1000 if view.desk_ms else None, "Desk time, as Unix time."),
+            "equity": (view.equity, "Equity of the desk."),
+            "drawdown_frac": (view.drawdown_frac, "Below the peak."),
+            "gross_frac": (view.gross_frac, "Open notional, times equity."),
+            "bars": (view.bars if view.mark else None, "Bars decided on."),
             "proposals_pending": (pending, "Proposals that wait for a person."),
             "turns_running": (turns, "Turns that run."),
             "jobs_live": (jobs, "Jobs that run or wait."),

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.watch.desk_view import WorkerState
+
 Texts = list[str]
 Number = float | None
 
@@ -89,18 +91,6 @@ class ModelView(ApiModel):
     sends: Texts
 
 
-class WorkerView(ApiModel):
-    """The trading process at its last heartbeat."""
-
-    running: bool
-    pid: int | None
-    phase: str | None
-    note: str
-    beat_ms: int | None
-    bars_per_second: Number
-    replay_until_ms: int | None
-
-
 class DeskStatus(ApiModel):
     """The desk now."""
 
@@ -112,7 +102,7 @@ class DeskStatus(ApiModel):
     event: str | None
     state: str | None
     halt: LatchView
-    worker: WorkerView
+    worker: WorkerState
     equity: Number
     peak: Number
     drawdown_frac: Number

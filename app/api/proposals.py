@@ -2,7 +2,7 @@
 app.api.factory."""
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Path, Query
 
@@ -15,7 +15,7 @@ from engine.control import proposals
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
 from engine.store.tables import Proposal
-from engine.watch.window import journal_of, mark_at
+from engine.watch.desk_view import desk_view
 
 router = APIRouter(prefix="/api", tags=["proposals"])
 ProposalId = Path(pattern=r"^(prop-)?\d{1,9}$", examples=["prop-3"])
@@ -123,17 +123,15 @@ def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
     """An applied proposal's adoption, from the desk journal; None when it was not applied."""
     if row.applied_version is None:
         return None
-    mark = mark_at(journal_of(at.path))
-    body: dict[str, Any] = dict(mark.body) if mark is not None else {}
-    follows = body.get("version")
-    waiting = [name for name, s in body.get("sleeves", {}).items() if s.get("waiting_version") == row.applied_version]
-    adopted = follows is not None and follows >= row.applied_version
+    view = desk_view(at.path, at.engine)
+    waiting = [name for name, s in view.sleeves.items() if s.get("waiting_version") == row.applied_version]
+    adopted = view.version is not None and view.version >= row.applied_version
     return m.Adoption(
         active_version=active_version(at.engine),
-        desk_version=follows,
+        desk_version=view.version,
         adopted=adopted,
         waiting=waiting,
-        event=mark.id if mark is not None and adopted else None,
+        event=view.event if adopted else None,
     )
 
 

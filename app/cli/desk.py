@@ -177,15 +177,15 @@ def bars(home: Any, config: Any) -> DoctorCheck:
 
 def health_checks(home: Any) -> list[DoctorCheck]:
     """The health checks that the operator's tool runs too. A stopped desk is only a warning while it is flat."""
+    from engine.watch.desk_view import desk_view
     from engine.watch.health import checks
     from engine.watch.heartbeat import heartbeat_of
-    from engine.watch.window import journal_of, mark_at
 
-    mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
+    view, beat, now_ms = desk_view(home.path, home.engine), heartbeat_of(home.path), time.time_ns() // 1_000_000
     found = [DoctorCheck(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, whole=True)]
-    begun = mark is not None
+    begun = view.mark is not None
     rests = not begun or beat.get("phase") == "stopped"
-    holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())
+    holds = any(sleeve.get("position") for sleeve in view.sleeves.values())
     out_of = []
     for finding in found:
         state, text = finding.state, finding.text
@@ -210,9 +210,14 @@ def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import open_home
-    from app.views.desk_status import state_of
+    from engine.control.config import active_version
+    from engine.watch.desk_view import desk_view
 
-    value = state_of(open_home())
+    home = open_home()
+    view = desk_view(home.path, home.engine)
+    value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
+    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
+    del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text(value))
 
 
