@@ -175,7 +175,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
         lines.append(Text(("" if clean else verdict) + run["leaks"]["text"], style="" if clean else "bold red"))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
-    lines.append(Text(f"fill scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}"))
+    lines.append(Text(f"two scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}"))
     if run["breakers"]:
         lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
     if run["refused"]:

@@ -109,7 +109,8 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
     yield CardRow("run", tuple(str(run["run_id"]) for run in runs.values()), "evidence")
     for label, key, unit in FIGURES:
         yield CardRow(label, tuple(_figure((run.get("metrics") or {}).get(key), unit) for run in runs.values()), "evidence")
-    yield CardRow("data", tuple(_data(run) for run in runs.values()), "evidence")
+    for label, n in (("data", 0), ("range", 1), ("bars", 2)):
+        yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
     for e in value["evidence"]:
         if e.get("role") == "comparison" and (text := _comparison(e)):
             yield CardRow("comparison", (text,), "finding")
@@ -117,12 +118,12 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         yield CardRow("verdict", ("THE TWO CANNOT BE TOLD APART on this evidence",), "finding")
 
 
-def _data(run: Mapping[str, Any]) -> str:
-    """What a run's figures are based on, or why they cannot be read."""
+def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(source, range, bars) behind a run's figures; why they cannot be read in place of the source."""
     if run.get("error"):
-        return str(run["error"])
+        return str(run["error"]), NONE, NONE
     span = f"{utc(run.get('first_ms'))[:10]} to {utc(run.get('last_ms'))[:10]}"
-    return f"{str(run.get('source') or 'unknown source').upper()}, {span}, {run.get('bars') or NONE} bars"
+    return str(run.get("source") or "unknown source").upper(), span, _figure(run.get("bars"), "count")
 
 
 def _comparison(e: Mapping[str, Any]) -> str:

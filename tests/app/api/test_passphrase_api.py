@@ -13,7 +13,7 @@ def test_too_many_wrong_passphrases_say_when_it_may_be_tried_again(served: Any) 
         assert ann.post("/api/halt", json={"reason": "stop"}).status_code == 200
         for _ in range(5):
             answer = ann.request("DELETE", "/api/halt", json={"reason": "mended", "passphrase": "wrong"})
-            assert (answer.status_code, answer.json()["error"]["what"]) == (409, "the wrong passphrase")
+            assert (answer.status_code, answer.json()["error"]["what"]) == (409, "wrong passphrase")
         served.stop()
         served.start()
         answer = ann.request("DELETE", "/api/halt", json={"reason": "mended", "passphrase": "open sesame"})
