@@ -21,5 +21,5 @@ def test_too_many_wrong_passphrases_say_when_it_may_be_tried_again(served: Any) 
         assert answer.status_code == 409
         assert said["kind"] == "Refused"
         assert said["what"] == "5 wrong passphrases in a row for ann: this one was not checked"
-        assert "it may be tried again at 20" in said["hint"]
+        assert "next attempt at 20" in said["hint"]
         assert ann.post("/api/halt", json={"reason": "stop again"}).json()["halted"] is True

@@ -8,7 +8,7 @@ from engine.control import halt
 from engine.watch.desk_view import desk_view
 from engine.watch.heartbeat import FILE
 from engine.watch.window import mark_at
-from tests.fakes.papers import WALL_MS, feed_of, furnished, loop_of, walked
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 BEAT = {"phase": "replaying", "note": "catching up", "wall_ms": WALL_MS, "bars_per_second": 40.0, "stamp": "REPLAYED"}
 
@@ -26,7 +26,7 @@ def test_it_says_what_the_last_mark_the_latch_and_the_heartbeat_say(own_home: Pa
     """Figures of the mark with their ratios; a halt at once; of a dead worker the note and its time, but no pace and no stamp."""
     furnished(own_home)
     home = open_home(WALL_MS)
-    loop = walked(loop_of(home, feed_of(home)), 300)
+    loop = advanced(loop_of(home, feed_of(home)), 300)
     loop.journal.close()
     halt.set(home.path, "smoke", {"name": "ann", "channel": "cli"}, WALL_MS)
     (home.path / FILE).write_text(json.dumps(BEAT))
