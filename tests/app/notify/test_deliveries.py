@@ -331,8 +331,8 @@ def test_the_handover_is_made_once_a_day_and_anchors_both_journals(bench: Bench,
     bench.pass_time(200)
     proposed(bench.home)
     bench.loop.journal.sync()
-    assert bench.watch.submit_pending()
-    assert not bench.watch.submit_pending()
+    assert bench.watch.hand_over()
+    assert not bench.watch.hand_over()
     with db.read(bench.home.engine) as session:
         (row,) = session.exec(select(Handover)).all()
     body = json.loads(row.body)
