@@ -222,9 +222,9 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
 
 
 def status_text(value: dict[str, Any]) -> str:
-    """The same as lines."""
+    """The status as lines."""
     if value["desk_ms"] is None:
-        return f"{value['home']}: this desk has not begun. Start it with: nightdesk up"
+        return f"{value['home']}: this desk has not started yet. Start it with: nightdesk up"
     head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(
@@ -232,29 +232,31 @@ def status_text(value: dict[str, Any]) -> str:
     )
     if value["halt"]["halted"]:
         by = value["halt"]["by"] or "unknown"
-        follows = "the worker follows it before its next bar" if value["worker"]["running"] else "followed when the worker runs"
-        stands = follows if value["state"] == "running" else f"the desk is {value['state']}"
-        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {stands}")
+        follows = (
+            "the worker acts on it before its next bar" if value["worker"]["running"] else "takes effect when the worker runs"
+        )
+        state = follows if value["state"] == "running" else f"the desk is {value['state']}"
+        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {state}")
     if value["breakers"]:
-        lines.append(f"Breakers that stand: {', '.join(value['breakers'])}")
+        lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
-        lines.append(f"Version {value['active_version']} was approved; the desk follows {value['version']} until its next bar")
+        lines.append(f"Version {value['active_version']} was approved; the desk runs {value['version']} until its next bar")
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
 
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
-    """One sleeve: money, position, each layer's levels, what holds it back."""
+    """One sleeve: money, position, each layer's levels, its pauses."""
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
     pauses = "".join(
         text
-        for key, text in (("paused", ", PAUSED by people"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
+        for key, text in (("paused", ", PAUSED by a person"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
         if sleeve.get(key)
     )
     position = sleeve.get("position")
-    held = f"{position['side']} {position['quantity']:g}" if position else "flat"
-    lines = [f"  {name:<16} {held:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
+    exposure = f"{position['side']} {position['quantity']:g}" if position else "flat"
+    lines = [f"  {name:<16} {exposure:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
     for layer in position["layers"] if position else []:
         target = f", target {layer['target']:g}" if layer["target"] is not None else ""
-        due = f", leaving at the next open ({layer['due']})" if layer["due"] else ""
+        due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
         lines.append(f"    entry {layer['entry']:g}, {layer['protective_kind']} at {layer['protective']:g}{target}{due}")
     return lines
