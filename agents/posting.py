@@ -18,7 +18,7 @@ from agents.offline.steps import told as words_of
 from agents.owed import CODE, Owed
 from agents.render import one_line, safe
 from agents.state import Done
-from agents.turns import Office, Told, answer_of, close, hand_off, stamp_of
+from agents.turns import AgentRuntime, Told, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Proposal
@@ -38,7 +38,7 @@ class Code:
         raise AssertionError("a posting asks no model")
 
 
-def post(office: Office, owed: Owed) -> bool:
+def post(office: AgentRuntime, owed: Owed) -> bool:
     """Post one answer whose jobs have ended; True when it is there.
 
     False: the thread is busy, somebody else posts it, it was answered meanwhile, or a job of it still has to end. What it
@@ -67,14 +67,14 @@ def post(office: Office, owed: Owed) -> bool:
     return True
 
 
-def _broken(office: Office, owed: Owed, error: Exception) -> None:
+def _broken(office: AgentRuntime, owed: Owed, error: Exception) -> None:
     """The end of what no code of ours can post."""
     text = f"**Posted by code:** {safe(owed.tool)} has ended, but its answer could not be made: this is our bug"
     answer = answer_of(office, owed.thread, owed.id, "", f"{text} ({type(error).__name__}).")
     threads.end(office.engine, owed.id, "failed", answer, [], office.now_ms())
 
 
-def _context(office: Office, owed: Owed, held: threads.Open) -> ToolContext:
+def _context(office: AgentRuntime, owed: Owed, held: threads.Open) -> ToolContext:
     """As the call had it: the same role, person and desk time; its jobs count as what it asked for."""
     return office.context(
         role=held.role,
@@ -105,7 +105,7 @@ def _newer(ctx: ToolContext, owed: Owed) -> str | None:
         return session.exec(made.order_by(col(Proposal.created_ms).desc())).first()
 
 
-def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> None:
+def _tell(office: AgentRuntime, owed: Owed, ctx: ToolContext, result: ToolResult) -> None:
     """Close the claimed row with its answer, told and journaled like any other."""
     done = Done(Call("p1", owed.tool, owed.args), result)
     told = Told(office, owed.id)
@@ -117,7 +117,7 @@ def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> N
     hand_off(office)
 
 
-def _text(office: Office, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:
+def _text(office: AgentRuntime, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:
     """The answer in markdown, and what was struck from it."""
     result = done.result
     what = f'{safe(owed.tool)} for "{safe(one_line(owed.asked))}"'

@@ -32,7 +32,7 @@ QUESTION_MAX = 4000
 Event = dict[str, Any]
 
 
-class Office(Protocol):
+class AgentRuntime(Protocol):
     """What a turn needs from the process around it; app/wiring.py is it."""
 
     engine: Any
@@ -61,7 +61,7 @@ class Office(Protocol):
         """Latch the halt; what to say of it."""
 
 
-def ask(office: Office, role: str, text: str, person: str, thread: str | None = None) -> Generator[Event, None, Event]:
+def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | None = None) -> Generator[Event, None, Event]:
     """Ask `role` in `thread` (None: the latest fresh one of this person and role, `new`, `last`, or an id).
 
     Yields events {"n", "kind", ...}: begun, understood, tool_started, tool_progress, tool_finished, answer (last, with
@@ -84,7 +84,7 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
 
 
 def _answered(
-    office: Office, told: "Told", thread: str, role: str, question: str, person: str, begun: Event
+    office: AgentRuntime, told: "Told", thread: str, role: str, question: str, person: str, begun: Event
 ) -> Generator[Event, None, Event]:
     """Every event but the last, which is stored when this returns."""
     calls: list[Done] = []
@@ -137,7 +137,7 @@ def safe_question(text: str) -> str:
 class Told:
     """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
 
-    def __init__(self, office: Office, turn: str, n: int = 0) -> None:
+    def __init__(self, office: AgentRuntime, turn: str, n: int = 0) -> None:
         self.office, self.turn, self.n = office, turn, n
 
     def event(self, kind: str, body: Mapping[str, Any]) -> Event:
@@ -148,7 +148,7 @@ class Told:
         return {"n": self.n, "kind": kind, **body}
 
 
-def _work(office: Office, role: str, question: str, person: str, held: threads.Open, turn: str) -> Work:
+def _work(office: AgentRuntime, role: str, question: str, person: str, held: threads.Open, turn: str) -> Work:
     """Everything the nodes work with, made for this turn."""
     desk_ms = office.desk_ms()
     who, words = role_of(role), office.words(desk_ms)
@@ -181,7 +181,7 @@ def _past(earlier: Earlier) -> Past:
     return Past("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
 
 
-def stamp_of(office: Office, desk_ms: int | None) -> str:
+def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
     """The last line of an answer that speaks of the desk; the model's name is added to it."""
     when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     source = office.source.upper() if office.source == "synthetic" else office.source
@@ -215,7 +215,7 @@ def _model(model: Model) -> dict[str, Any]:
 
 
 def answer_of(
-    office: Office,
+    office: AgentRuntime,
     thread: str,
     turn: str,
     role: str,
@@ -273,7 +273,7 @@ def _proposed(entry: Done) -> list[Any]:
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def close(office: Office, told: Told, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
+def close(office: AgentRuntime, told: Told, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
     """End the turn's row with its last event and journal it, also when the reader went away in the middle.
 
     Calls whose jobs still run are owed.
@@ -295,7 +295,7 @@ def close(office: Office, told: Told, answer: Event | None, calls: Sequence[Done
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
 
 
-def hand_off(office: Office) -> None:
+def hand_off(office: AgentRuntime) -> None:
     """Renew memory's handoff page. It is a convenience: the answer stands without it."""
     with suppress(ShelfError, OSError):
         write_handoff(office.engine, office.home)

@@ -1,9 +1,9 @@
-"""The API from outside: used by the page (`call`, `halt`) and by programs (`ask`, `follow`). Turns refusals into ApiError.
+"""HTTP client of the API: used by the page (`call`, `halt`) and by programs (`ask`, `follow`). Turns refusals into ApiError.
 
-Routes and what they answer: app/api/__init__.py, /openapi.json.
+Routes and responses: app/api/__init__.py, /openapi.json.
 
-It knows HTTP alone; nothing of engine, agents or tools is reached from here but one thing: when the API does not answer within
-a second, `halt` writes the desk's latch file itself, because a halt must not need a server.
+HTTP only, with one exception: when the API does not answer within a second, `halt` writes the latch file itself, because a
+halt must not depend on a server.
 """
 
 import getpass
@@ -23,13 +23,13 @@ PORT, PAGE_PORT = 8420, 8421
 URL_VARIABLE, PORT_VARIABLE = "NIGHTDESK_API_URL", "NIGHTDESK_API_PORT"
 HALT_S = 1.0  # how long a halt waits for the API
 TIMEOUT_S = 15.0
-RETRY_S = 0.5  # between two tries to follow a turn
+RETRY_S = 0.5  # between two attempts to follow a turn
 RETRIES = 20
 Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """What the API refused, or that it does not answer (status 0)."""
+    """The API refused, or did not answer (status 0)."""
 
     def __init__(self, status: int, kind: str, what: str, hint: str = "") -> None:
         super().__init__(f"{what} - {hint}" if hint else what)
@@ -37,80 +37,80 @@ class ApiError(Exception):
 
     @property
     def down(self) -> bool:
-        """Nobody answered."""
+        """Whether the API did not answer."""
         return self.status == 0
 
 
 def api_url() -> str:
-    """Where the API is, as the environment says."""
+    """The API's address from the environment."""
     return os.environ.get(URL_VARIABLE) or f"http://127.0.0.1:{os.environ.get(PORT_VARIABLE) or PORT}"
 
 
 def cookie_of(url: str) -> str:
-    """The name of the session's cookie of an API: cookies know no ports, so the name does."""
+    """The name of an API's session cookie. Cookies are not separated by port, so the name contains it."""
     return f"nightdesk_{urlsplit(url).port or 80}"
 
 
 class Client:
-    """One person's way to the API. `session`: the cookie's value, or a token. `home`: where a halt is written when it is down."""
+    """One person's client. `session`: the cookie's value, or a token. `home`: where a halt is written when the API is down."""
 
     def __init__(self, url: str = "", session: str = "", home: Path | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self.url = (url or api_url()).rstrip("/")
         self.home = home or Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
         cookies = {cookie_of(self.url): session} if session else {}
-        # no proxy of the environment: the session goes to the desk's own address and nowhere else
+        # no proxy from the environment: the session goes to the desk's own address only
         self.http = httpx.Client(base_url=self.url, cookies=cookies, timeout=timeout_s, trust_env=False)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self.http.close()
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, wait_s: float | None = None, **query: Any
     ) -> Json:
-        """The JSON of an answer; ApiError for a refusal, and when nobody answers (in `wait_s`). A query of None is left out."""
+        """The JSON of a response; ApiError for a refusal or no answer within `wait_s`. Query values of None are left out."""
         params = {key: value for key, value in query.items() if value is not None}
         wait: Json = {} if wait_s is None else {"timeout": wait_s}
         try:
             answer = self.http.request(method, path, params=params, json=body, **wait)
         except httpx.HTTPError as error:
             raise ApiError(0, "Down", f"the API at {self.url} does not answer", "start the desk: nightdesk up") from error
-        return said(answer)
+        return json_of(answer)
 
     def health(self) -> Json:
         """Whether the API answers."""
         return self.call("GET", "/api/health")
 
     def halt(self, reason: str, name: str = "", wait_s: float = HALT_S) -> Json:
-        """Latch the halt: through the API, or by its file when that does not answer in time or refuses (`by_file`).
+        """Latch the halt through the API, or by file when the API is late or refuses (`by_file`).
 
-        Raises ApiError only when neither worked.
+        Raises ApiError only when both fail.
         """
         why = " ".join(reason.split())[:300] or "no reason given"
         try:
             answer = self.http.post("/api/halt", json={"reason": why}, timeout=wait_s)
-            return {**said(answer), "by_file": False}
+            return {**json_of(answer), "by_file": False}
         except (httpx.HTTPError, ApiError) as error:
             return self._by_file(why, name, error)
 
     def _by_file(self, why: str, name: str, error: Exception) -> Json:
-        """The file's half of the latch; the worker reads it at every bar."""
+        """Write the latch file; the worker reads it before every bar."""
         if not self.home.is_dir():
-            raise ApiError(0, "Down", f"NOT halted: {error}; and there is no desk at {self.home}") from error
+            raise ApiError(0, "Down", f"NOT halted: {error}; and no desk exists at {self.home}") from error
         account = getpass.getuser()
         by = {"name": name or account, "assurance": "claimed", "os_user": account, "channel": "page"}
         try:
             seen = latch.set(self.home, why, by, time.time_ns() // 1_000_000)
         except Exception as broken:
-            raise ApiError(0, "Down", f"NOT halted: {broken}", "stop the worker by hand, now") from broken
+            raise ApiError(0, "Down", f"NOT halted: {broken}", "stop the worker by hand now") from broken
         return {**{k: getattr(seen, k) for k in ("halted", "reason", "by", "since_ms", "unreadable")}, "by_file": True}
 
     def ask(self, role: str, text: str, thread: str | None = None) -> Json:
-        """Begin a turn: its id and its thread's."""
+        """Start a turn; returns its id and its thread's."""
         return self.call("POST", "/api/turns", {"role": role, "text": text, "thread": thread})
 
     def follow(self, turn_id: str, after: int = 0) -> Iterator[Json]:
-        """Events of a turn as they come ({"n", "kind", ...}; tool_progress and end have no n); attaches again when cut off."""
+        """Events of a turn as they arrive ({"n", "kind", ...}; tool_progress and end have no n); reconnects when cut off."""
         tries = 0
         while True:
             try:
@@ -121,17 +121,17 @@ class Client:
                         return
             except httpx.HTTPError as error:
                 if tries >= RETRIES:
-                    raise ApiError(0, "Down", f"the API at {self.url} does not answer", "the turn goes on without you") from error
+                    raise ApiError(0, "Down", f"the API at {self.url} does not answer", "the turn keeps running") from error
             tries += 1
             time.sleep(RETRY_S)
 
     def _events(self, turn_id: str, after: int) -> Iterator[Json]:
-        """One connection's worth of them."""
+        """The events of one connection."""
         headers = {"last-event-id": str(after)}
         with self.http.stream("GET", f"/api/turns/{_part(turn_id)}/events", headers=headers, timeout=60) as answer:
             if not answer.is_success:
                 answer.read()
-                said(answer)
+                json_of(answer)
             kind = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):
@@ -140,8 +140,8 @@ class Client:
                     yield {**json.loads(line[6:]), "kind": kind}
 
 
-def said(answer: httpx.Response) -> Json:
-    """An answer's JSON; ApiError for one that refuses or is no JSON object."""
+def json_of(answer: httpx.Response) -> Json:
+    """A response's JSON; ApiError for a refusal or a body that is not a JSON object."""
     try:
         body = answer.json()
     except ValueError:
@@ -150,12 +150,12 @@ def said(answer: httpx.Response) -> Json:
         return body
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
-        raise ApiError(answer.status_code, "Bug", f"the API answered {answer.status_code} and no JSON")
+        raise ApiError(answer.status_code, "Bug", f"the API answered {answer.status_code} without JSON")
     raise ApiError(answer.status_code, str(error.get("kind")), str(error.get("what")), str(error.get("hint") or ""))
 
 
 def _part(text: str) -> str:
-    """An id as a part of an address: nothing in it can lead elsewhere."""
+    """An id quoted as one path segment, so that it cannot lead elsewhere."""
     from urllib.parse import quote
 
     return quote(text, safe="") or "-"

@@ -1,7 +1,7 @@
-"""The composition root of whoever talks to agents: an opened home becomes the Office that agents.turns asks in.
+"""The composition root for agents: turns an opened home into the AgentRuntime that agents.turns needs.
 
-Called by app/cli/chat.py (and by the API). Here the model is chosen, the vocabulary read, tool contexts and the people journal
-made. No key of a venue and no private venue is reachable from here.
+Called by app/cli/chat.py, app/cli/tool.py and the API. Chooses the model, reads the vocabulary, makes tool contexts and opens
+the people journal. No venue key and no private venue can be reached from here.
 """
 
 import os
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from tools.common.contract import ToolContext
 
 
-WAIT_S = 20.0  # what takes longer is told to have started, and posted when it ends
+WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
 
 
 class Wiring:
-    """The Office of one process. `wait_s`: how long a COMPUTE call waits for its job; None where a person watches it.
+    """The AgentRuntime of one process. `wait_s`: how long a COMPUTE call waits for its job; None waits until it ends.
 
-    `model`: who answers; None for the one that environment or desk.toml name.
+    `model`: the model to ask; None takes the one that the environment or desk.toml names.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Wiring:
 
     @cached_property
     def source(self) -> str:
-        """What kind of bars the desk walks: as its journal says, else as the home was opened with."""
+        """Source of the desk's bars: from its journal, else as noted at the first start."""
         source = window.start_of(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
         return str(source or "no")
 
@@ -54,8 +54,8 @@ class Wiring:
     def stamp(self) -> str:
         """PAPER, or REPLAYED and PAPER while the desk replays."""
         mark = window.mark_at(window.journal_of(self.home))
-        said = str(mark.body.get("stamp") or "") if mark is not None else ""
-        return "PAPER" if said in ("", "PAPER") else f"{said} \u00b7 PAPER"
+        stamp = str(mark.body.get("stamp") or "") if mark is not None else ""
+        return "PAPER" if stamp in ("", "PAPER") else f"{stamp} \u00b7 PAPER"
 
     @property
     def endpoint(self) -> "Endpoint | None":
@@ -81,7 +81,7 @@ class Wiring:
         return Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)
 
     def _strategies(self) -> dict[str, tuple[Param, ...]]:
-        """Shipped strategies with their parameters; a person's own by name alone, as their files are not run here."""
+        """Shipped strategies with their parameters; a person's own by name only, because their files are never executed here."""
         from engine.strategies.base import own_names
 
         found = dict(_shipped())
@@ -99,7 +99,7 @@ class Wiring:
 
     def context(self, **of_the_turn: Any) -> "ToolContext":
         """A tool context for one turn."""
-        from app.jobs.queue import Jobs
+        from app.jobs.queue import JobQueue
         from memory.shelf import Shelf
         from tools.common.contract import ToolContext
 
@@ -108,7 +108,7 @@ class Wiring:
             engine=self.engine,
             home=self.home,
             catalog=self._home.catalog,
-            jobs=Jobs(self._home, self.person),
+            jobs=JobQueue(self._home, self.person),
             record=self.record,
             wait_s=self.wait_s,
             **of_the_turn,
@@ -121,7 +121,7 @@ class Wiring:
         return Journal(self._home.people_journal, self.channel)
 
     def close(self) -> None:
-        """Let go of the journal, if it was opened; for a process that makes an office a turn."""
+        """Close the people journal if it was opened; for a process that makes one runtime per turn."""
         if "_people" in vars(self):
             self._people.close()
 
@@ -131,25 +131,25 @@ class Wiring:
         from engine.store.journal import Event
 
         head = self._people.append([Event(kind, self.now_ms(), dict(body))])[0]
-        if kind == "answer":  # once a turn is often enough for the anchor
+        if kind == "answer":  # anchoring the head once a turn is enough
             note_head(self.engine, "people", head, self.now_ms())
         return head.id
 
     def halt(self, reason: str, person: str) -> str:
-        """Latch the halt, file first, then the database and the journal; what to tell the person. DataError: not latched."""
+        """Latch the halt: file, then database, then journal. Returns the text for the person; DataError means not latched."""
         by = Actor(person, "claimed", os_user(), self.channel).as_json()
         latch = halt.read(self.home)
-        if latch.halted and latch.reason == reason:  # the command line has written the file before it opened anything
+        if latch.halted and latch.reason == reason:  # the command line wrote the file before it opened anything
             halt.set_row(self.engine, reason, by, self.now_ms())
         else:
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
-        return told(latch)
+        return halt_answer(latch)
 
 
 @cache
 def _shipped() -> "Mapping[str, tuple[Param, ...]]":
-    """Shipped strategies with their parameters: they change with the code alone."""
+    """Shipped strategies with their parameters; they change only with the code."""
     from engine.strategies.base import SHIPPED, load_strategy, params_table
 
     found: dict[str, tuple[Param, ...]] = {}
@@ -160,7 +160,7 @@ def _shipped() -> "Mapping[str, tuple[Param, ...]]":
 
 
 def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
-    """The model that environment or desk.toml name, else the offline one. What is off is told by its answers."""
+    """The model that the environment or desk.toml names, else the offline one. A fault in its configuration is its answer."""
     from agents.endpoints import choose, key_of
     from agents.formats.model import NoModel
 
@@ -173,23 +173,23 @@ def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
 
 @lru_cache(maxsize=8)
 def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
-    """One model an endpoint and process: its connections and what it learned outlive the office of a turn."""
+    """One model per endpoint and process: its connections and what it learned outlive a turn."""
     from agents.formats.model import WireModel
 
     return WireModel(endpoint, key)
 
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:
-    """Write the halt's file before anything else is opened or loaded; None where there is no desk yet."""
+    """Write the halt file before anything else is opened or loaded; None where no desk exists yet."""
     if not home.is_dir():
         return None
     by = Actor(person, "claimed", os_user(), channel).as_json()
     return halt.set(home, reason, by, time.time_ns() // 1_000_000)
 
 
-def told(latch: halt.Latch) -> str:
-    """What a person reads after a halt."""
+def halt_answer(latch: halt.Latch) -> str:
+    """The chat's answer to a halt."""
     return (
         f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. The worker cancels entries and flattens at "
-        'the next open; nothing enters until a person releases it: `nightdesk release --reason "..." --as NAME`.'
+        'the next open. No new entries until a person releases the halt: `nightdesk release --reason "..." --as NAME`.'
     )

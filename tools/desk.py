@@ -47,40 +47,38 @@ class WindowArgs(Args):
 @tool("desk", Effect.READ)
 def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """The desk now: desk time, equity, drawdown, exposure, positions, limits, halt, configuration version, source."""
-    from engine.control import halt
     from engine.control.limits import limits_of
+    from engine.watch.desk_view import desk_view
 
-    mark = last_mark(ctx)
+    view, hard = desk_view(ctx.home, ctx.engine), limits_of(ctx.home)
+    mark = view.mark
     if mark is None:
         return no_data(NEVER_RAN)
-    body, latch = mark.body, halt.read(ctx.home, ctx.engine)
-    hard = limits_of(ctx.home)
-    equity, peak = body["equity"], body["peak"]
     values: dict[str, tuple[Value, str]] = {
         "desk_time": (mark.t_event_ms, "ms"),
-        "equity": (equity, "usd"),
-        "peak": (peak, "usd"),
-        "drawdown_frac": (1 - equity / peak if peak else None, "frac"),
+        "equity": (view.equity, "usd"),
+        "peak": (view.peak, "usd"),
+        "drawdown_frac": (view.drawdown_frac, "frac"),
         "drawdown_frac_max": (hard.drawdown_frac_max, "frac"),
-        "gross": (body["gross"], "usd"),
-        "gross_frac": (body["gross"] / equity if equity else None, "ratio"),
+        "gross": (view.gross, "usd"),
+        "gross_frac": (view.gross_frac, "ratio"),
         "gross_frac_max": (hard.gross_frac_max, "ratio"),
-        "bars": (body["bars"], "bars"),
-        "version": (body["version"], "count"),
-        "open_positions": (sum("position" in s for s in body["sleeves"].values()), "count"),
+        "bars": (view.bars, "bars"),
+        "version": (view.version, "count"),
+        "open_positions": (sum("position" in s for s in view.sleeves.values()), "count"),
     }
     facts = numbered(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
     h = facts[0].ref.partition(".")[0]
-    state = f"HALTED ({clean(latch.reason, 120)}), {body['state']}" if latch.halted else body["state"]
+    state = f"HALTED ({clean(view.halt.reason, 120)}), {view.state}" if view.halt.halted else view.state
     text = (
         f"Desk time {{{h}.desk_time}}{stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
         f"under its peak (the halt comes at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
-    if body["tripped"]:
-        text += f" Tripped: {', '.join(body['tripped'])}."
+    if view.breakers:
+        text += f" Tripped: {', '.join(view.breakers)}."
     table, more = sleeve_table(ctx, mark)
-    data = {"state": body["state"], "halted": latch.halted, "stamp": body.get("stamp"), "desk_ms": mark.t_event_ms}
+    data = {"state": view.state, "halted": view.halt.halted, "stamp": mark.body.get("stamp"), "desk_ms": view.desk_ms}
     return ToolResult("ok", text, facts + more, (Evidence("event", mark.id),), table, data)
 
 

@@ -1,16 +1,16 @@
-"""The desk over HTTP: started by `nightdesk api` (app/cli/api.py), read by app/client.py for the page and the command line.
+"""The desk over HTTP: started by `nightdesk up` and `nightdesk api`, used by app/client.py for the page and for programs.
 
-One process beside the worker. It reads the database, the journals' ends and the files of the home; turns of the agents run in
-its worker threads; nothing here trades. `app.api.factory.create(home)` makes the FastAPI application; /openapi.json says the
-same as this page, model by model (app/api/models*.py). Default address 127.0.0.1:8420, the page's 127.0.0.1:8421
+One process beside the worker. It reads the database, the journals' ends and the files of the home; agents' turns run in its
+worker threads; nothing here trades. `app.api.factory.create(home)` makes the FastAPI application; /openapi.json describes the
+same, model by model (app/api/models*.py). Default address 127.0.0.1:8420, the page's 127.0.0.1:8421
 ([api] port, [ui] port in desk.toml; NIGHTDESK_API_PORT, NIGHTDESK_UI_PORT).
 
 Conventions: times are UTC ms (`*_ms`); undefined values are null; lists are {"items": [...]}; bodies are JSON; an error is
-{"error": {"kind", "what", "hint"}}, with 400 BadInput, 401 NoSession, 403 Refused (authority, Origin), 404 BadInput for an id
-nobody has, 409 Busy or Refused (state, stale, halted), 413 and 415 for a body, 422 BadInput for a body of the wrong shape,
+{"error": {"kind", "what", "hint"}}, with 400 BadInput, 401 NoSession, 403 Refused (authority, Origin), 404 BadInput for an
+unknown id, 409 Busy or Refused (state, stale, halted), 413 and 415 for a body, 422 BadInput for a body of the wrong shape,
 503 DataError, 500 Bug (one line, never a traceback).
 
-Session: every route but /api/health, /api/login and /api/slack/* wants the cookie `nightdesk_<API port>` (HttpOnly,
+Session: every route but /api/health, /api/login and /api/slack/* needs the cookie `nightdesk_<API port>` (HttpOnly,
 SameSite=Strict, Path=/; a page on another port of the same host reads it server-side in st.context.cookies) or
 `Authorization: Bearer <the same value>`. Without one: 401. app.client.Client(url, session) passes it on.
 
@@ -55,12 +55,13 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "high", "unit"}], ...}, "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
                         {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
                         "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
-                        "requester", "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by",
-                        "decided_ms", "applied_version", "rollback_of", "journal_id",
+                        "rows": [{"label", "cells": [..], "kind"}] (the facts every screen shows), "requester",
+                        "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by", "decided_ms",
+                        "applied_version", "rollback_of", "journal_id",
                         "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
-  POST   /api/proposals/{id}/refresh   {} -> Card: the same change proposed anew on today's base (a stale or expired one)
+  POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base
   POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2"}                  -> Decision
          Decision {"proposal", "state", "version", "direction", "actor": {"name", "assurance", "os_user", "channel"},
                         "journal_id"}
@@ -71,22 +72,22 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "running": turn id|null}]}
   POST   /api/threads           {"role"} -> 201 {"id", "role", ...}
   GET    /api/threads/{id}      {"id", "role", "person", "created_ms", "turns": [Turn, oldest first], "jobs": [Job],
-                        "owed": [{"id", "turn", "tool", "jobs"}]: turns `id` that code will post when those jobs have ended}
+                        "owed": [{"id", "turn", "tool", "jobs"}]: turns `id` that code will post when those jobs end}
   POST   /api/turns             {"role", "text", "thread": id|"new"|"last"|null} -> 202 {"turn", "thread", "role"}; 409 Busy while
                         the thread's turn runs; "/halt REASON" latches before anything else
   GET    /api/turns/{id}        Turn = {"id", "thread", "role", "state": running|done|failed|cancelled, "text", "model",
                         "answer": {answer_md, facts, struck, tool_calls, jobs, proposals, usage, ...}|null, "created_ms",
                         "ended_ms", "last_n", "progress": {"id", "tool", "share"}|null, "posts": null|as in `owed`, for a turn
-                        of code: the answer to an earlier question. `state` is `owed` until then}
+                        posted by code: the answer to an earlier question. `state` is `owed` until then}
   GET    /api/turns/{id}/events?after=0    text/event-stream. Each stored event once, in order: `id: <n>`, `event: <kind>`, `data:
                         {"n", "kind", ...}`; kinds begun {.., privacy}, understood {text}, tool_started {id, tool, args},
                         tool_finished {id, tool, status, job}, sentence {text: checked, may hold references to ids},
-                        retrying {text, attempt: n of the attempt that failed, 0 while it is waited for; sentences since
-                        the last other event are void}, notice {text, fallback: the offline model answers instead},
+                        retrying {text, attempt: n of the failed attempt, 0 while waiting; sentences since the last other
+                        event are void}, notice {text, fallback: the offline model answers instead},
                         answer {keys of `chat --json`}, interrupted; without an id (not stored):
                         tool_progress {id, tool, share}; last `event: end`, `data: {"state"}`. Last-Event-ID re-attaches.
   GET    /api/turns/{id}/events.json?after=0         {"items": [..], "state"}           the same without a stream
-  POST   /api/turns/{id}/cancel        {} -> Turn (its jobs are cancelled too; an ended turn stays as it is)
+  POST   /api/turns/{id}/cancel        {} -> Turn (its jobs are cancelled too; an ended turn is unchanged)
 
   GET    /api/jobs?live=true&limit=50  {"items": [Job]}
   GET    /api/jobs/{id}         Job = {"id", "kind", "args", "state": queued|running|done|failed|cancelled, "progress" 0..1,
@@ -94,21 +95,21 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/jobs/{id}/cancel  {} -> Job
   GET    /api/halt              Latch
   POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
-  DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is not healthy
-  GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why nobody may have looked}
+  DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
+  GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing}
          Alert = {"id", "kind", "severity": page|warn|note, "state": open|resolved, "what", "place", "action", "runbook",
                         "event", "numbers": {..}, "since_ms", "opened_ms", "seen_ms", "resolved_ms", "repeats", "escalations",
                         "acked_by": actor|null, "acked_ms", "deliveries": [{"step", "sink", "state":
                         waiting|sending|sent|failed|dropped, "attempts", "sent_ms", "error"}]}
-  POST   /api/alerts/{id}/ack   {} -> the alert: a person has taken it, it is not sent again
+  POST   /api/alerts/{id}/ack   {} -> the alert: acknowledged, it is not sent again
   GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names
   GET    /api/handovers?limit=7 {"items": [{"day", "created_ms", "text", "body", "deliveries"}], "at": "06:00" UTC}
   GET /api/model Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
                         the first call), "sends": [..]}
   GET /api/data {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],
-                        "unknown": [file names], "source", "walks", "empty": no bars but synthetic ones}
+                        "unknown": [file names], "source", "walks", "empty": only synthetic bars}
   POST /api/data/pull {"venues"?: ["binance", "okx", "bybit"], "symbols"?, "timeframe"?: "15m", "days"?: 730} -> 202 Job;
-                        one venue refusing, the next is tried; Job.result = {"venue", "refused": [{"venue", "why"}], "files"}
+                        if one venue refuses, the next is tried; Job.result = {"venue", "refused": [{"venue", "why"}], "files"}
   GET    /metrics               Prometheus text (a read-only token: nightdesk token --read-only)
   POST   /api/slack/events     Slack's signed requests (form body, no session): app.slack.signed_http.handle
 """

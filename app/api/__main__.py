@@ -10,7 +10,7 @@ from engine.errors import BadInput, Busy, DeskError
 
 
 def main(words: list[str]) -> int:
-    """Open the home, listen, serve; the exit code."""
+    """Open the home and serve; returns the exit code."""
     try:
         serve(open_home(), int(words[0]) if words else None)
     except DeskError as error:
@@ -20,17 +20,17 @@ def main(words: list[str]) -> int:
 
 
 def serve(home: Home, port: int | None = None) -> None:
-    """Serve a home. Raises Busy for a port that is taken, BadInput for an address that needs people.toml first."""
+    """Serve a home. Raises Busy when the port is in use, BadInput for an address that needs people.toml first."""
     from app.api.context import Address
 
     entry = home.desk.api
     mine = port or home.settings.api_port or entry.port
     if not is_loopback(entry.host) and not read_people(home.path):
-        what = f"the API would listen on {entry.host}, where any name would be believed"
-        raise BadInput(what, "first: nightdesk people add NAME; or leave [api] host at 127.0.0.1")
+        what = f"[api] host is {entry.host}, but people.toml is empty: anyone on the network could decide under any name"
+        raise BadInput(what, "add people first (nightdesk people add NAME), or set [api] host to 127.0.0.1")
     if taken(mine, entry.host):
         hint = "choose another: [api] port in desk.toml, or NIGHTDESK_API_PORT=..."
-        raise Busy(f"port {mine} of {entry.host} is taken by another program", hint)
+        raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
     import uvicorn
 
     from app.api.factory import create
@@ -52,7 +52,7 @@ def serve(home: Home, port: int | None = None) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is this machine itself."""
+    """Whether a host is a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

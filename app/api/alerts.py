@@ -1,5 +1,4 @@
-"""Routes of what the supervisor's watch has found: alerts with what became of their messages, a person who takes one upon
-themselves, the page that says what to do, and the morning's handovers."""
+"""Routes of alerts with their deliveries, acknowledgements, runbooks and morning handovers. Registered by app.api.factory."""
 
 import json
 import os
@@ -11,8 +10,8 @@ from fastapi import APIRouter, Path, Query
 from sqlmodel import col, select
 
 from app.api import models as m
-from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
-from app.api.models_people import Nothing
+from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
+from app.api.models_people import EmptyBody
 from app.notify.deliveries import acknowledge
 from engine.errors import BadInput
 from engine.store import db
@@ -21,12 +20,12 @@ from engine.watch.alert_rows import view
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
-ALONE = "no watch runs with this API: it was started by itself. `nightdesk up` starts both"
-BROUGHT = ("sink", "state", "attempts", "sent_ms", "error")
+ALONE = "this API was started alone, without the watch that raises alerts; `nightdesk up` starts both"
+DELIVERY_FIELDS = ("sink", "state", "attempts", "sent_ms", "error")
 
 
-class HandoverSaid(m.Said):
-    """One morning's handover; `deliveries` says what became of its messages."""
+class HandoverView(m.ApiModel):
+    """One morning's handover, with the deliveries of its messages."""
 
     day: str
     created_ms: int
@@ -35,14 +34,14 @@ class HandoverSaid(m.Said):
     deliveries: list[dict[str, Any]]
 
 
-class Handovers(m.Said):
-    """The newest first; `at` is when the next is made, UTC."""
+class Handovers(m.ApiModel):
+    """Newest first; `at`: time of day of the next one, UTC."""
 
-    items: list[HandoverSaid]
+    items: list[HandoverView]
     at: str
 
 
-class RunbookSaid(m.Said):
+class RunbookPage(m.ApiModel):
     """A page of docs/runbooks, markdown."""
 
     name: str
@@ -52,57 +51,57 @@ class RunbookSaid(m.Said):
 @router.get("/alerts")
 def alerts(
     at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
-) -> m.AlertsSaid:
-    """What is wrong now (or also what was), the last opened first; `reason` when nobody may have looked."""
+) -> m.AlertList:
+    """Open alerts (or all), newest first; `reason` says why alerts may be missing."""
     query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         rows = session.exec(query.where(Alert.state == "open") if open_only else query).all()
     brought = brought_of(at, [row.id for row in rows])
-    return m.AlertsSaid(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
+    return m.AlertList(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
 
 
 @router.post("/alerts/{alert_id}/ack")
-def ack(at: At, actor: Deciding, body: Nothing, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
-    """Take an alert upon yourself: it is not sent again."""
+def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
+    """Acknowledge an alert: it is not sent again."""
     try:
         row = acknowledge(at.home, alert_id, actor, now_ms())
     except BadInput as error:
-        raise NotThere(error.what, "see /api/alerts") from None
+        raise NotFound(error.what, "see /api/alerts") from None
     return view(row, brought_of(at, [row.id])[row.id])
 
 
 @router.get("/runbooks/{name}")
-def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookSaid:
-    """What to do about an alert, step by step: the page its `runbook` names, without folder and ending."""
+def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
+    """The runbook that an alert names, by its file name without folder and suffix."""
     path = RUNBOOKS / f"{name}.md"
     if not path.is_file():
-        raise NotThere(f"there is no runbook {name!r}", "see docs/runbooks")
-    return RunbookSaid(name=name, text=path.read_text(encoding="utf-8"))
+        raise NotFound(f"unknown runbook {name!r}", "see docs/runbooks")
+    return RunbookPage(name=name, text=path.read_text(encoding="utf-8"))
 
 
 @router.get("/handovers")
 def handovers(at: At, _: Who, limit: int = Query(7, ge=1, le=100)) -> Handovers:
-    """The last mornings' handovers: yesterday's result, what is refused, what waits for a person."""
+    """The latest morning handovers: yesterday's result, refusals, what waits for a person."""
     from app.processes.scheduler import handover_at
 
     with db.read(at.engine) as session:
         rows = session.exec(select(Handover).order_by(col(Handover.day).desc()).limit(limit)).all()
     brought = brought_of(at, [f"handover {row.day}" for row in rows])
     items = [
-        HandoverSaid(
+        HandoverView(
             day=row.day,
             created_ms=row.created_ms,
             text=row.text,
             body=json.loads(row.body or "{}"),
-            deliveries=[{name: getattr(d, name) for name in BROUGHT} for d in brought[f"handover {row.day}"]],
+            deliveries=[{name: getattr(d, name) for name in DELIVERY_FIELDS} for d in brought[f"handover {row.day}"]],
         )
         for row in rows
     ]
     return Handovers(items=items, at=handover_at(at.home))
 
 
-def brought_of(at: Desk, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
-    """What was brought, waits or was given up of each subject, oldest first."""
+def brought_of(at: ApiContext, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
+    """Each subject's deliveries, oldest first."""
     found: dict[str, list[Delivery]] = {subject: [] for subject in subjects}
     with db.read(at.engine) as session:
         for row in session.exec(select(Delivery).where(col(Delivery.subject).in_(found)).order_by(col(Delivery.id))):
@@ -111,8 +110,8 @@ def brought_of(at: Desk, subjects: Iterable[str]) -> dict[str, list[Delivery]]:
 
 
 def watched() -> bool:
-    """Whether the supervisor, in which the watch runs, is this process' parent."""
+    """Whether this process' parent is the supervisor, which runs the watch."""
     try:
         return b"app.processes.supervisor" in File(f"/proc/{os.getppid()}/cmdline").read_bytes()
     except OSError:
-        return True  # not to be told here; the page shows what there is
+        return True  # unknown without /proc: show the alerts without a warning

@@ -1,6 +1,6 @@
-"""What every route of one API process stands on: the opened home, its sessions, its running turns. Made by app.api.factory.
+"""The shared state of an API process: the opened home, its sessions, its running turns. Made by app.api.factory.
 
-`Desk` hangs on the application; `at` and `who` are the two things a route asks for: the desk, and who is at the door.
+`ApiContext` is stored on the application; routes ask for `At` (the context), `Who` (the session), `Channel` and `Deciding`.
 """
 
 import time
@@ -16,13 +16,13 @@ from app.people.sessions import Session, Sessions
 from engine.errors import BadInput
 
 
-class NotThere(BadInput):
-    """An id that nobody has."""
+class NotFound(BadInput):
+    """An unknown id."""
 
 
 @dataclass
 class Address:
-    """Where the API and the page are reached. `names`: what a Host header may say, without a port."""
+    """Where the API and the page listen. `names`: the Host headers that are accepted, without a port."""
 
     host: str = "127.0.0.1"
     port: int = 8420
@@ -31,17 +31,17 @@ class Address:
 
     @property
     def page(self) -> str:
-        """Where the browser goes after the login; the host stays the one that the cookie was set for."""
+        """Where the browser goes after login; the host stays the one that the cookie was set for."""
         return f"http://{{host}}:{self.page_port}/"
 
 
 @dataclass
-class Desk:
+class ApiContext:
     """One home behind one API process."""
 
     opened: Home
     address: Address = field(default_factory=Address)
-    running: Any = None  # app.api.running.Running, set by the factory
+    running: Any = None  # app.api.running.RunningTurns, set by the factory
     meters: Any = None  # app.api.metrics.Meters, set by the factory
     _seen: tuple[tuple[str, int], ...] = ()
 
@@ -51,7 +51,7 @@ class Desk:
 
     @property
     def home(self) -> Home:
-        """The home; its catalog looks again once a file was added to the data of the home."""
+        """The home; its catalog is read again after a file was added to the home's data."""
         stamps = _stamps(self.opened)
         if stamps != self._seen:
             self._seen, self.opened = stamps, replace(self.opened)
@@ -69,7 +69,7 @@ class Desk:
 
 
 def _stamps(home: Home) -> tuple[tuple[str, int], ...]:
-    """When something last changed in the home's data folders."""
+    """Modification times of the home's data folders."""
     top = home.path / "data"
     folders = [top, *(p for p in top.iterdir() if p.is_dir())] if top.is_dir() else []
     return tuple((str(p), p.stat().st_mtime_ns) for p in sorted(folders))
@@ -80,28 +80,28 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def at(request: Request) -> Desk:
-    """The desk behind this API. Not a plain function: those wait for a thread."""
+async def at(request: Request) -> ApiContext:
+    """The context of this API. Async, because sync dependencies wait for a thread."""
     return request.app.state.desk  # type: ignore[no-any-return]  # set by the factory
 
 
 async def who(request: Request) -> Session:
-    """The session that the door (app.api.door) has let in."""
-    return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by the door
+    """The session that app.api.access accepted."""
+    return request.scope["nightdesk.session"]  # type: ignore[no-any-return]  # set by app.api.access
 
 
 async def channel(request: Request) -> str:
-    """How somebody came in: page (the cookie) or api (a bearer token)."""
+    """The request's channel: page (cookie) or api (bearer token)."""
     return str(request.scope["nightdesk.channel"])
 
 
 def deciding(request: Request) -> Actor:
-    """The person who decides here. Denied where the session may not; reads people.toml."""
-    desk: Desk = request.app.state.desk
+    """The person who decides. Raises Denied when the session may not; reads people.toml."""
+    desk: ApiContext = request.app.state.desk
     return desk.sessions.actor(request.scope["nightdesk.session"], request.scope["nightdesk.channel"])
 
 
-At = Annotated[Desk, Depends(at)]
+At = Annotated[ApiContext, Depends(at)]
 Who = Annotated[Session, Depends(who)]
 Channel = Annotated[str, Depends(channel)]
 Deciding = Annotated[Actor, Depends(deciding)]

@@ -1,6 +1,6 @@
-"""`create`: an opened home becomes the API's ASGI application. Called by app/cli/api.py and by tests.
+"""`create`: turns an opened home into the API's ASGI application. Called by app/api/__main__.py and by tests.
 
-The door (app.api.door) stands before everything; behind it thin routers, one exception shape, and the turns of this process.
+AccessMiddleware (app.api.access) wraps everything; behind it thin routers, one error shape, and the turns of this process.
 """
 
 import gc
@@ -18,20 +18,20 @@ from fastapi.responses import JSONResponse
 from agents.threads import close_dead
 from app.api import alerts, halt, jobs, journal, login, metrics, proposals, runs, slack, turns
 from app.api import desk as desk_routes
-from app.api.context import Address, Desk, now_ms
-from app.api.door import Door
+from app.api.access import AccessMiddleware
+from app.api.context import Address, ApiContext, now_ms
 from app.api.faults import add_faults
 from app.api.models import Failure
-from app.api.running import Running
+from app.api.running import RunningTurns
 from app.home.home import Home
 
 ROUTERS = (desk_routes, halt, login, journal, runs, proposals, turns, jobs, alerts, metrics, slack)
-SWITCH_S = 0.0005  # a busy turn hands the interpreter over so often: what a halt waits for (5 ms is usual)
+SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
-class Plain(JSONResponse):
-    """JSON in which what is no number is null."""
+class FiniteJson(JSONResponse):
+    """JSON with null for NaN and infinities."""
 
     def render(self, content: Any) -> bytes:
         """As JSON text."""
@@ -50,46 +50,46 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value  # noqa: PLR0124 - NaN alone differs from itself
 
 
-def create(home: Home, address: Address | None = None) -> Door:
-    """The application of one home, with its door; `.app` is the FastAPI application inside."""
-    desk = Desk(home, address or Address())
+def create(home: Home, address: Address | None = None) -> AccessMiddleware:
+    """The application of one home behind its access control; `.app` is the FastAPI application inside."""
+    desk = ApiContext(home, address or Address())
     desk.meters = metrics.Meters(desk)
-    desk.running = Running(desk, lambda seconds, how: desk.meters.turns.labels(how).observe(seconds))
+    desk.running = RunningTurns(desk, lambda seconds, how: desk.meters.turns.labels(how).observe(seconds))
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
         desk.running.posting.start()
-        threading.Thread(target=_warmed, name="warm", daemon=True).start()
+        threading.Thread(target=_preload, name="warm", daemon=True).start()
         yield
         desk.running.close()
 
     app = FastAPI(
         title="Nightdesk",
         version=desk_routes.VERSION,
-        description="The desk over HTTP: what it is, what happened, what is proposed, and a person's decisions.",
+        description="The desk over HTTP: its state, its journal, proposals, and people's decisions.",
         lifespan=life,
-        docs_url=None,  # its pages would load scripts from elsewhere
+        docs_url=None,  # its pages load scripts from a CDN
         redoc_url=None,
-        default_response_class=Plain,
-        responses={status: {"model": Failure, "description": "What did not work, and what to do."} for status in FAILURES},
+        default_response_class=FiniteJson,
+        responses={status: {"model": Failure, "description": "What failed, and what to do."} for status in FAILURES},
     )
     app.state.desk = desk
     add_faults(app)
     for module in ROUTERS:
         app.include_router(module.router)
-    return Door(app, desk)
+    return AccessMiddleware(app, desk)
 
 
-def _warmed() -> None:
-    """Load what the first turn needs, so that it takes no longer than the second."""
+def _preload() -> None:
+    """Load what the first turn needs, so that it is as fast as the second."""
     from agents import graph
-    from app.jobs.queue import Jobs
+    from app.jobs.queue import JobQueue
     from memory.shelf import Shelf
 
     graph.no_tracing()
     importlib.import_module("langgraph.graph")
-    del Jobs, Shelf
+    del JobQueue, Shelf
     gc.collect()
-    gc.freeze()  # what is loaded by now stays for good: a collection in mid-turn need not walk it (a tenth of a turn's time)
+    gc.freeze()  # modules loaded by now stay forever: collections need not scan them (a tenth of a turn's time)

@@ -1,4 +1,5 @@
-"""Every error of the API as one JSON object: {"error": {"kind", "what", "hint"}} with a status that fits, never a traceback."""
+"""Exceptions -> the API's error JSON {"error": {"kind", "what", "hint"}} with its status, never a traceback. Called by
+app.api.factory."""
 
 import traceback
 from typing import Any
@@ -8,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.api.context import NotThere, now_ms
+from app.api.context import NotFound, now_ms
 from app.people.sessions import Denied, NoSession
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
-# the first that fits; what a rule of the desk refuses is a conflict with its state
+# first match wins; a refusal by one of the desk's rules is a conflict with its state
 STATUS: tuple[tuple[type[DeskError], int], ...] = (
-    (NotThere, 404),
+    (NotFound, 404),
     (BadInput, 400),
     (StrategyError, 400),
     (NoSession, 401),
@@ -24,12 +25,12 @@ STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (DataError, 503),
     (JournalBroken, 503),
 )
-KINDS = {"NotThere": "BadInput", "Denied": "Refused"}
-WORDS = {404: ("BadInput", "there is no such route"), 405: ("BadInput", "this route does not take that method")}
+KINDS = {"NotFound": "BadInput", "Denied": "Refused"}
+WORDS = {404: ("BadInput", "unknown route"), 405: ("BadInput", "this route does not support that method")}
 
 
 def add_faults(app: FastAPI) -> None:
-    """Answer every exception of a route."""
+    """Register a response for every exception of a route."""
     app.add_exception_handler(DeskError, _of_the_desk)
     app.add_exception_handler(RequestValidationError, _of_the_body)
     app.add_exception_handler(HTTPException, _of_the_route)
@@ -41,34 +42,34 @@ def status_of(error: DeskError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 503)
 
 
-def told(kind: str, what: str, hint: str, status: int) -> JSONResponse:
-    """The one shape."""
+def error_response(kind: str, what: str, hint: str, status: int) -> JSONResponse:
+    """The one error shape."""
     return JSONResponse({"error": {"kind": kind, "what": what, "hint": hint}}, status_code=status)
 
 
 async def _of_the_desk(_request: Request, error: Any) -> JSONResponse:
     name = type(error).__name__
-    return told(KINDS.get(name, name), error.what, error.hint, status_of(error))
+    return error_response(KINDS.get(name, name), error.what, error.hint, status_of(error))
 
 
 async def _of_the_body(_request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:120]
-    return told("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
+    return error_response("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
 
 
 async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
     kind, what = WORDS.get(error.status_code, ("BadInput", str(error.detail)[:200]))
-    return told(kind, what, "see /openapi.json", error.status_code)
+    return error_response(kind, what, "see /openapi.json", error.status_code)
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:
-    """Our own mistake: one line for the caller, the traceback into the home's logs."""
+    """Our own bug: one line for the caller, the traceback into the home's logs."""
     folder = request.app.state.desk.path / "logs"
     path = folder / f"api-bug-{now_ms()}.txt"
     try:
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         where = f"details in logs/{path.name}"
     except OSError:
-        where = "its details could not be written"
-    return told("Bug", f"this is our bug: {type(error).__name__}", where, 500)
+        where = "the details could not be written"
+    return error_response("Bug", f"internal error (our bug): {type(error).__name__}", where, 500)

@@ -1,5 +1,5 @@
-"""Routes of the kill switch. The latch's file is written on the event loop itself, before anything is waited for: a turn in
-every worker thread, a busy database or a slow disk of the journal delays no halt."""
+"""Routes of the kill switch. The latch file is written on the event loop itself, before anything blocks: busy worker threads,
+a busy database or a slow disk do not delay a halt. Registered by app.api.factory."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from fastapi import APIRouter
 
 from app.api import models as m
 from app.api import models_people as p
-from app.api.context import At, Channel, Deciding, Desk, Who, now_ms
-from app.api.desk import latch_said
+from app.api.context import ApiContext, At, Channel, Deciding, Who, now_ms
+from app.api.desk import latch_view
 from app.people import approvals
 from app.people.identity import Actor, os_user
 from app.people.release_checks import healthy
@@ -19,27 +19,27 @@ from engine.control import halt
 from engine.errors import DeskError
 
 router = APIRouter(prefix="/api/halt", tags=["halt"])
-_AFTER = ThreadPoolExecutor(1, "halt")  # a thread that nothing else may keep busy
+_AFTER = ThreadPoolExecutor(1, "halt")  # a thread reserved for halts
 
 
 @router.get("")
-def latch(at: At, _: Who) -> m.Latch:
-    """Whether the desk is halted: by file, database, or something that cannot be read."""
-    return latch_said(halt.read(at.path, at.engine))
+def latch(at: At, _: Who) -> m.LatchView:
+    """Whether the desk is halted: by file, by database, or because either cannot be read."""
+    return latch_view(halt.read(at.path, at.engine))
 
 
 @router.post("")
-async def set_halt(at: At, session: Who, channel: Channel, body: p.HaltAsked) -> m.Latch:
-    """Stop the desk now. Any session that is not read-only may; whose name is not proven is noted as claimed."""
+async def set_halt(at: At, session: Who, channel: Channel, body: p.HaltBody) -> m.LatchView:
+    """Halt the desk now. Any session that is not read-only may; an unproven name is recorded as claimed."""
     reason = " ".join(body.reason.split())
     by = Actor(session.name or os_user(), "claimed", os_user(), channel).as_json()
-    seen = halt.set(at.path, reason, by, now_ms())  # the file alone, durably; row and journal follow in a thread of their own
+    seen = halt.set(at.path, reason, by, now_ms())  # the file only, durably; row and journal follow in their own thread
     asyncio.get_running_loop().run_in_executor(_AFTER, _spread, at, reason, by)
-    return latch_said(seen)
+    return latch_view(seen)
 
 
-def _spread(at: Desk, reason: str, by: dict[str, str]) -> None:
-    """The database and the people journal. The file holds whatever becomes of them."""
+def _spread(at: ApiContext, reason: str, by: dict[str, str]) -> None:
+    """Record the halt in the database and the people journal. The file holds even if both fail."""
     with contextlib.suppress(DeskError):
         halt.set_row(at.engine, reason, by, now_ms())
     with contextlib.suppress(DeskError):
@@ -47,9 +47,9 @@ def _spread(at: Desk, reason: str, by: dict[str, str]) -> None:
 
 
 @router.delete("")
-def release(at: At, actor: Deciding, body: p.ReleaseAsked) -> p.Released:
-    """Let the desk trade again, after the whole health probe; 409 with what is not healthy."""
-    _AFTER.submit(int).result()  # a halt of a moment ago has its row by now, and is released with its file
+def release(at: At, actor: Deciding, body: p.ReleaseBody) -> p.Released:
+    """Release the halt, if the health checks pass; 409 with what is unhealthy."""
+    _AFTER.submit(int).result()  # wait until a halt of a moment ago has its row, so that both are released
     seen = approvals.release(at.home, actor, body.reason, lambda: healthy(at.home), now_ms(), body.passphrase)
-    who: Any = p.ActorSaid.model_validate(actor.as_json())
-    return p.Released(released=latch_said(seen), actor=who)
+    who: Any = p.ActorView.model_validate(actor.as_json())
+    return p.Released(released=latch_view(seen), actor=who)

@@ -1,4 +1,4 @@
-"""Routes of jobs: work in processes of their own, seen and cancelled."""
+"""Routes of jobs: list, show, cancel. Registered by app.api.factory."""
 
 import json
 
@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path, Query
 from sqlmodel import col, select
 
 from app.api import models as m
-from app.api.context import At, Desk, NotThere, Who
-from app.api.models_people import Nothing
-from app.jobs.queue import LIVE, Jobs
+from app.api.context import ApiContext, At, NotFound, Who
+from app.api.models_people import EmptyBody
+from app.jobs.queue import LIVE, JobQueue
 from engine.store import db
 from engine.store.tables import Job
 
@@ -17,38 +17,38 @@ JobId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["j-20261120-0a1b2c3d"
 
 
 @router.get("")
-def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=500)) -> m.JobsSaid:
-    """Jobs, newest first; `live` leaves out what has ended."""
+def jobs(at: At, _: Who, *, live: bool = False, limit: int = Query(50, ge=1, le=500)) -> m.JobList:
+    """Jobs, newest first; `live`: only those queued or running."""
     query = select(Job.id).order_by(col(Job.created_ms).desc(), col(Job.id).desc()).limit(limit)
     with db.read(at.engine) as session:
         found = list(session.exec(query.where(col(Job.state).in_(LIVE)) if live else query))
-    return m.JobsSaid(items=[job_said(at, job) for job in found])
+    return m.JobList(items=[job_status(at, job) for job in found])
 
 
 @router.get("/{job_id}")
-def one(at: At, _: Who, job_id: str = JobId) -> m.JobSaid:
-    """One job as it is now."""
-    return job_said(at, job_id)
+def one(at: At, _: Who, job_id: str = JobId) -> m.JobStatus:
+    """One job's current state."""
+    return job_status(at, job_id)
 
 
 @router.post("/{job_id}/cancel")
-def cancel(at: At, _: Who, body: Nothing, job_id: str = JobId) -> m.JobSaid:  # noqa: ARG001 - an empty body is checked too
-    """End a job: its process is killed, what it was writing never becomes a run."""
-    job_said(at, job_id)
-    Jobs(at.home).cancel(job_id)
-    return job_said(at, job_id)
+def cancel(at: At, _: Who, body: EmptyBody, job_id: str = JobId) -> m.JobStatus:  # noqa: ARG001 - an empty body is checked too
+    """Cancel a job: its process is killed, and what it was writing never becomes a run."""
+    job_status(at, job_id)
+    JobQueue(at.home).cancel(job_id)
+    return job_status(at, job_id)
 
 
-def job_said(at: Desk, job_id: str) -> m.JobSaid:
-    """A job as the API tells it; one whose process died without a word is found out here."""
+def job_status(at: ApiContext, job_id: str) -> m.JobStatus:
+    """The API's view of a job; a dead process is detected here."""
     with db.read(at.engine) as session:
         row = session.get(Job, job_id)
     if row is None:
-        raise NotThere(f"there is no job {job_id!r}", "see /api/jobs")
+        raise NotFound(f"unknown job {job_id!r}", "see /api/jobs")
     if row.state in LIVE:
-        Jobs(at.home).view(job_id)
+        JobQueue(at.home).view(job_id)
         with db.read(at.engine) as session:
             row = session.get(Job, job_id) or row
-    plain = {k: getattr(row, k) for k in m.JobSaid.model_fields if k not in ("args", "result", "progress")}
+    columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in ("args", "result", "progress")}
     progress = min(max(row.progress, 0.0), 1.0)
-    return m.JobSaid(**plain, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)
+    return m.JobStatus(**columns, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)

@@ -1,4 +1,5 @@
-"""Routes over the two journals: events newest first with filters, and one event's story. Reads from the end, in bounded pages."""
+"""Routes of the two journals: events newest first with filters, and one event with causes and consequences. Reads bounded pages
+from the end. Registered by app.api.factory."""
 
 from typing import Literal
 
@@ -6,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from app.api import models as m
 from app.api import pages
-from app.api.context import At, NotThere, Who
+from app.api.context import At, NotFound, Who
 from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
@@ -29,34 +30,34 @@ def events(
     cursor: str = Query("", max_length=20),
     limit: int = Query(50, ge=1, le=500),
 ) -> m.Events:
-    """Events, newest first. A page may hold fewer than `limit` although `next` is there: it looked at enough bytes."""
+    """Events, newest first. A page may hold fewer than `limit` events although `next` is set: its read limit was reached."""
     path = at.home.desk_journal if journal == "desk" else at.home.people_journal
     names = [name.strip() for name in kinds.split(",") if name.strip()]
-    wanted = pages.Wanted(names, sleeve, text, since_ms, until_ms, limit)
+    wanted = pages.EventFilter(names, sleeve, text, since_ms, until_ms, limit)
     before = pages.cursor_of(cursor)
     found = pages.page(path, wanted, pages.start_of(path, until_ms) if before is None else before)
-    return m.Events(items=[event_said(e) for e in found.events], next=None if found.before is None else str(found.before))
+    return m.Events(items=[event_view(e) for e in found.events], next=None if found.before is None else str(found.before))
 
 
 @router.get("/{event_id}")
-def one(at: At, _: Who, event_id: str = EventId) -> m.StorySaid:
+def one(at: At, _: Who, event_id: str = EventId) -> m.StoryView:
     """One event, what led to it and what followed."""
     path = at.home.people_journal if event_id.startswith("p-") else at.home.desk_journal
     event = find(path, event_id)
     if event is None:
-        raise NotThere(f"there is no event {event_id} in {path.name}", "see /api/journal")
-    whole = story(path, event)
-    near = {name: [event_said(Event(**_event(e))) for e in whole[name]] for name in ("before", "followed")}
-    return m.StorySaid(event=event_said(event), **near)
+        raise NotFound(f"unknown event {event_id} in {path.name}", "see /api/journal")
+    found = story(path, event)
+    near = {name: [event_view(Event(**_event(e))) for e in found[name]] for name in ("before", "followed")}
+    return m.StoryView(event=event_view(event), **near)
 
 
 def _event(shown: dict[str, object]) -> dict[str, object]:
-    """What a story shows of an event, as the event's own fields."""
+    """A story's event JSON as the event's own fields."""
     return {key: value for key, value in shown.items() if key in Event._fields}
 
 
-def event_said(e: Event) -> m.EventSaid:
-    """An event as the API tells it: its envelope without the chain, and one line."""
+def event_view(e: Event) -> m.EventView:
+    """The API's view of an event: its fields without the hash chain, and one line of text."""
     line = told_people(e) if e.id.startswith("p-") else told(e)
-    kept = {name: getattr(e, name) for name in m.EventSaid.model_fields if name not in ("told", "body")}
-    return m.EventSaid(**kept, body=dict(e.body), told=line)
+    kept = {name: getattr(e, name) for name in m.EventView.model_fields if name not in ("told", "body")}
+    return m.EventView(**kept, body=dict(e.body), told=line)

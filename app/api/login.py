@@ -1,10 +1,10 @@
-"""Routes of the door: the one-time login link, and who is in a session."""
+"""Routes of the one-time login link and the session. Registered by app.api.factory."""
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.api import models_people as m
-from app.api.context import At, Desk, Who, now_ms
+from app.api.context import ApiContext, At, Who, now_ms
 from app.api.models import Ok
 from app.people.identity import passphrase_needed
 from app.people.sessions import SESSION_MS, Session, cookie_name
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api", tags=["session"])
 
 @router.get("/login", status_code=303, response_class=RedirectResponse)
 def login(at: At, request: Request, code: str = Query("", max_length=100)) -> Response:
-    """Use the one-time link: a session in a cookie that no script can read, and on to the page."""
+    """Use the one-time link: sets the session cookie (HttpOnly) and redirects to the page."""
     secret, _ = at.sessions.redeem(code, now_ms())
     host = (request.url.hostname or at.address.host).lower()
     page = at.address.page.format(host=f"[{host}]" if ":" in host else host)
@@ -32,29 +32,29 @@ def login(at: At, request: Request, code: str = Query("", max_length=100)) -> Re
 
 
 @router.get("/session")
-def session(at: At, who: Who) -> m.SessionSaid:
-    """Who is in this session."""
-    return said(at, who)
+def session(at: At, who: Who) -> m.SessionView:
+    """Whose session this is."""
+    return session_view(at, who)
 
 
 @router.post("/session")
-def rename(at: At, who: Who, body: m.Name) -> m.SessionSaid:
-    """Say, and once people.toml has entries prove, who decides from here on."""
-    return said(at, at.sessions.rename(who, body.name, body.token))
+def rename(at: At, who: Who, body: m.NameBody) -> m.SessionView:
+    """Set the session's person; once people.toml has entries, prove it with the token."""
+    return session_view(at, at.sessions.rename(who, body.name, body.token))
 
 
 @router.delete("/session")
 def logout(at: At, who: Who) -> Ok:
-    """End this session."""
+    """Log out."""
     at.sessions.close(who)
     return Ok()
 
 
-def said(at: Desk, who: Session) -> m.SessionSaid:
-    """A session as the API tells it."""
+def session_view(at: ApiContext, who: Session) -> m.SessionView:
+    """The API's view of a session."""
     unproven = at.sessions.unproven(who)
     assurance = "session" if who.proof and not unproven else "claimed"
-    return m.SessionSaid(
+    return m.SessionView(
         name=who.name,
         assurance=assurance,  # type: ignore[arg-type]  # one of the two words
         scope=who.scope,

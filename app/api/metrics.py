@@ -1,4 +1,5 @@
-"""`/metrics` for Prometheus: the API's own counts and times, and the desk as it stands when it is looked at."""
+"""`/metrics` for Prometheus: the API's request counts and times, and gauges of the desk read at each scrape. Registered by
+app.api.factory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,28 +10,25 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlmodel import col, func, select
 
-from app.api.context import At, Desk, Who, now_ms
-from engine.control import halt
+from app.api.context import ApiContext, At, Who, now_ms
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
-from engine.watch.health import holder
-from engine.watch.heartbeat import heartbeat_of
-from engine.watch.window import journal_of, mark_at
+from engine.watch.desk_view import desk_view
 
 router = APIRouter(tags=["metrics"])
 
 
 class Meters:
-    """What one API process counts."""
+    """The metrics of one API process."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         self.registry = CollectorRegistry()
         names = ("method", "route", "status")
         self.requests = Counter("nightdesk_http_requests", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram("nightdesk_http_seconds", "Time to an answer.", ["route"], registry=self.registry)
         spans = (0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.turns = Histogram("nightdesk_turn_seconds", "Length of a turn.", ["how"], buckets=spans, registry=self.registry)
-        self.registry.register(_Standing(desk))
+        self.registry.register(_DeskGauges(desk))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -38,41 +36,39 @@ class Meters:
         self.seconds.labels(route).observe(seconds)
 
 
-class _Standing:
-    """Gauges that are read when Prometheus asks."""
+class _DeskGauges:
+    """Gauges read at each scrape."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiContext) -> None:
         self.desk = desk
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        for name, (value, text) in self._read().items():
+        for name, (value, text) in self._gauges().items():
             if value is not None:
                 gauge = GaugeMetricFamily(f"nightdesk_{name}", text)
                 gauge.add_metric([], float(value))
                 yield gauge
 
-    def _read(self) -> dict[str, tuple[Any, str]]:
+    def _gauges(self) -> dict[str, tuple[Any, str]]:
         home = self.desk.home
-        mark, beat = mark_at(journal_of(home.path)), heartbeat_of(home.path)
-        body = mark.body if mark is not None else {}
-        equity, peak, gross = body.get("equity"), body.get("peak"), body.get("gross")
+        view = desk_view(home.path, home.engine)
         with db.read(home.engine) as session:
             pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
             turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
             jobs = session.exec(select(func.count()).where(col(Job.state).in_(("queued", "running")))).one()
-        silent = (now_ms() - beat["wall_ms"]) / 1000 if isinstance(beat.get("wall_ms"), int) else None
+        beat_ms = view.worker.beat_ms
         return {
-            "halted": (int(halt.read(home.path, home.engine).halted), "1 while the desk is halted."),
-            "worker_up": (int(holder(home.path / "journal" / "desk.lock") is not None), "1 while a worker holds the desk."),
-            "worker_silent_seconds": (silent, "Since the worker last said something about itself."),
-            "desk_time_seconds": (mark.t_event_ms / 1000 if mark is not None else None, "Desk time, as Unix time."),
-            "equity": (equity, "Equity of the desk."),
-            "drawdown_frac": (1 - equity / peak if equity is not None and peak else None, "Below the peak."),
-            "gross_frac": (gross / equity if gross is not None and equity else None, "Open notional, times equity."),
-            "bars": (body.get("bars"), "Bars decided on."),
+            "halted": (int(view.halt.halted), "1 while the desk is halted."),
+            "worker_up": (int(view.worker.running), "1 while a worker holds the desk."),
+            "worker_silent_seconds": ((now_ms() - beat_ms) / 1000 if beat_ms else None, "Since the worker's last heartbeat."),
+            "desk_time_seconds": (view.desk_ms / 1000 if view.desk_ms else None, "Desk time, as Unix time."),
+            "equity": (view.equity, "Equity of the desk."),
+            "drawdown_frac": (view.drawdown_frac, "Below the peak."),
+            "gross_frac": (view.gross_frac, "Open notional, times equity."),
+            "bars": (view.bars if view.mark else None, "Bars decided on."),
             "proposals_pending": (pending, "Proposals that wait for a person."),
             "turns_running": (turns, "Turns that run."),
             "jobs_live": (jobs, "Jobs that run or wait."),
@@ -81,5 +77,5 @@ class _Standing:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(at: At, _: Who) -> PlainTextResponse:
-    """The text format of Prometheus."""
+    """Metrics in Prometheus' text format."""
     return PlainTextResponse(generate_latest(at.meters.registry).decode(), media_type="text/plain; version=0.0.4")

@@ -1,37 +1,39 @@
-"""What the API says about the desk, its journal, runs, data and jobs: response models, and so the schema of /openapi.json.
+"""Response models of the desk, its journal, runs, data and jobs, and so the schema of /openapi.json. Used by app.api's routes.
 
-Times are UTC milliseconds, fractions are of equity, money is in the quote currency; null is "not known" with a reason beside it.
+Times are UTC milliseconds, fractions are of equity, money is in the quote currency; null means unknown, with a reason beside it.
 """
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.watch.desk_view import WorkerState
+
 Texts = list[str]
 Number = float | None
 
 
-class Said(BaseModel):
+class ApiModel(BaseModel):
     """A response: exactly these keys."""
 
     model_config = ConfigDict(protected_namespaces=(), ser_json_inf_nan="null")
 
 
-class Error(Said):
-    """Why something did not work, and what to do."""
+class Error(ApiModel):
+    """Why a request failed, and what to do."""
 
     kind: str
     what: str
     hint: str
 
 
-class Failure(Said):
-    """The body of every answer from 400 on."""
+class Failure(ApiModel):
+    """The body of every response from status 400 on."""
 
     error: Error
 
 
-class Health(Said):
+class Health(ApiModel):
     """The API answers."""
 
     ok: bool
@@ -39,14 +41,14 @@ class Health(Said):
     version: str
 
 
-class Ok(Said):
-    """It is done."""
+class Ok(ApiModel):
+    """Done."""
 
     ok: bool = True
 
 
-class Latch(Said):
-    """The halt as it is latched."""
+class LatchView(ApiModel):
+    """The halt latch."""
 
     halted: bool
     reason: str
@@ -56,8 +58,8 @@ class Latch(Said):
     unreadable: str
 
 
-class Check(Said):
-    """One thing the health probe looked at."""
+class CheckView(ApiModel):
+    """One health check."""
 
     name: str
     state: Literal["ok", "warning", "bad", "unknown"]
@@ -65,8 +67,8 @@ class Check(Said):
     event: str
 
 
-class Guard(Said):
-    """How near a limit is: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
+class GuardView(ApiModel):
+    """How much of a limit is used: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
 
     name: str
     value: Number
@@ -75,8 +77,11 @@ class Guard(Said):
     unit: str
 
 
-class ModelSaid(Said):
-    """Who answers, where, and what it is sent."""
+Guard = GuardView  # the name that app.api.guards uses
+
+
+class ModelView(ApiModel):
+    """The model that answers, its host, and what is sent to it."""
 
     name: str
     wire: str
@@ -86,19 +91,7 @@ class ModelSaid(Said):
     sends: Texts
 
 
-class Worker(Said):
-    """The trading process as it last told of itself."""
-
-    running: bool
-    pid: int | None
-    phase: str | None
-    note: str
-    beat_ms: int | None
-    bars_per_second: Number
-    replay_until_ms: int | None
-
-
-class DeskSaid(Said):
+class DeskStatus(ApiModel):
     """The desk now."""
 
     mode: Literal["paper"] = "paper"
@@ -108,8 +101,8 @@ class DeskSaid(Said):
     desk_ms: int | None
     event: str | None
     state: str | None
-    halt: Latch
-    worker: Worker
+    halt: LatchView
+    worker: WorkerState
     equity: Number
     peak: Number
     drawdown_frac: Number
@@ -120,25 +113,25 @@ class DeskSaid(Said):
     version: int | None
     active_version: int
     limits: dict[str, float]
-    guards: list[Guard]
-    model: ModelSaid
-    checks: list[Check]
+    guards: list[GuardView]
+    model: ModelView
+    checks: list[CheckView]
     pending: int
     running_turns: int
     live_jobs: int
     now_ms: int
 
 
-class Curve(Said):
-    """A line to draw; the lists are equally long."""
+class Curve(ApiModel):
+    """An equity curve; the lists have equal length."""
 
     close_ms: list[int]
     equity: list[Number]
     drawdown_frac: list[Number]
 
 
-class SleeveSaid(Said):
-    """One sleeve: what it is set to, and how it stands at the desk's last mark (null before the first)."""
+class SleeveView(ApiModel):
+    """One sleeve: its configuration, and its state at the desk's last mark (null before the first)."""
 
     name: str
     strategy: str
@@ -164,16 +157,16 @@ class SleeveSaid(Said):
     paused_until_ms: int | None = None
 
 
-class Sleeves(Said):
-    """All sleeves of the configuration in force."""
+class Sleeves(ApiModel):
+    """All sleeves of the active configuration."""
 
-    items: list[SleeveSaid]
+    items: list[SleeveView]
     version: int
     desk_ms: int | None
 
 
-class EventSaid(Said):
-    """One journal event; `told` is it in one line."""
+class EventView(ApiModel):
+    """One journal event; `told`: the event as one line of text."""
 
     id: str
     seq: int
@@ -188,23 +181,23 @@ class EventSaid(Said):
     told: str
 
 
-class Events(Said):
-    """Events, newest first; `next` is where the next page begins."""
+class Events(ApiModel):
+    """Events, newest first; `next`: the cursor of the next page."""
 
-    items: list[EventSaid]
+    items: list[EventView]
     next: str | None
 
 
-class StorySaid(Said):
-    """An event, what led to it, what followed from it."""
+class StoryView(ApiModel):
+    """An event with its causes and consequences."""
 
-    event: EventSaid
-    before: list[EventSaid]
-    followed: list[EventSaid]
+    event: EventView
+    before: list[EventView]
+    followed: list[EventView]
 
 
-class RunLine(Said):
-    """A stored run in a line."""
+class RunLine(ApiModel):
+    """A stored run, in a list."""
 
     id: str
     created_ms: int
@@ -219,28 +212,28 @@ class RunLine(Said):
     trades: int | None = None
 
 
-class RunLines(Said):
-    """The newest runs first."""
+class RunLines(ApiModel):
+    """Stored runs, newest first."""
 
     items: list[RunLine]
 
 
 class RunCurve(Curve):
-    """A run's equity; `optimistic` is that of the other fill scenario."""
+    """A run's equity; `optimistic`: under the optimistic fill scenario."""
 
     run_id: str
     optimistic: list[Number]
 
 
-class TripSaid(Said):
-    """One round trip of a run, told and as figures."""
+class TripView(ApiModel):
+    """One round trip of a run, as text and as figures."""
 
     text: str
     trip: dict[str, Any]
 
 
-class JobSaid(Said):
-    """Work in a process of its own."""
+class JobStatus(ApiModel):
+    """A job: work in a separate process."""
 
     id: str
     kind: str
@@ -258,20 +251,20 @@ class JobSaid(Said):
     result: dict[str, Any] | None
 
 
-class JobsSaid(Said):
+class JobList(ApiModel):
     """Jobs, newest first."""
 
-    items: list[JobSaid]
+    items: list[JobStatus]
 
 
-class AlertsSaid(Said):
-    """What is or was wrong, newest first; `reason` says why there may be none to read."""
+class AlertList(ApiModel):
+    """Alerts, newest first; `reason` says why some may be missing."""
 
     items: list[dict[str, Any]]
     reason: str | None
 
 
-class SeriesSaid(Said):
+class SeriesView(ApiModel):
     """One file of market data."""
 
     venue: str
@@ -285,10 +278,10 @@ class SeriesSaid(Said):
     last_ms: int
 
 
-class DataSaid(Said):
-    """Which market data there is."""
+class DataView(ApiModel):
+    """The available market data."""
 
-    items: list[SeriesSaid]
+    items: list[SeriesView]
     unknown: Texts
     source: str | None
     walks: str

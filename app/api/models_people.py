@@ -1,26 +1,26 @@
-"""What the API says and is told about people, proposals, threads and turns: models of requests and responses."""
+"""Request and response models of people, proposals, threads and turns. Used by app.api's routes."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.models import JobSaid, Latch, Said
+from app.api.models import ApiModel, JobStatus, LatchView
 
 Role = Literal["developer", "operator", "advisor"]
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """A request's body: no key but these."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Nothing(Asked):
+class EmptyBody(RequestBody):
     """An empty body."""
 
 
-class SessionSaid(Said):
-    """Who is in this session. `proof_needed`: people.toml has entries, and this name is not proven."""
+class SessionView(ApiModel):
+    """Whose session this is. `proof_needed`: people.toml has entries, and this name is not proven."""
 
     name: str
     assurance: Literal["claimed", "session"]
@@ -30,28 +30,28 @@ class SessionSaid(Said):
     passphrase_needed: bool
 
 
-class Name(Asked):
-    """Who decides from here on; the token once people.toml has entries."""
+class NameBody(RequestBody):
+    """The session's person; the token once people.toml has entries."""
 
     name: str = Field(min_length=1, max_length=60)
     token: str = Field("", max_length=200)
 
 
-class HaltAsked(Asked):
-    """Why the desk should stop."""
+class HaltBody(RequestBody):
+    """Why to halt the desk."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
 
 
-class ReleaseAsked(Asked):
-    """What was found and mended; the passphrase once people.toml has entries."""
+class ReleaseBody(RequestBody):
+    """What was found and fixed; the passphrase once people.toml has entries."""
 
     reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
     passphrase: str | None = Field(None, max_length=200)
 
 
-class ActorSaid(Said):
-    """The named person behind a decision, and how sure the desk is of the name."""
+class ActorView(ApiModel):
+    """The named person behind a decision, and how the name was established."""
 
     name: str
     assurance: Literal["claimed", "session", "slack"]
@@ -59,16 +59,16 @@ class ActorSaid(Said):
     channel: str
 
 
-class Released(Said):
-    """The halt that was taken back, and by whom."""
+class Released(ApiModel):
+    """The halt that was released, and by whom."""
 
-    released: Latch
-    actor: ActorSaid
+    released: LatchView
+    actor: ActorView
 
 
-class Adoption(Said):
-    """How far an applied change has come: the desk follows `desk_version`; `event` adopted it; `waiting` are sleeves that keep
-    their own version until they are flat."""
+class Adoption(ApiModel):
+    """Adoption of an applied change: the desk runs `desk_version`, adopted at `event`; `waiting`: sleeves that keep their old
+    version until they are flat."""
 
     active_version: int
     desk_version: int | None
@@ -77,8 +77,16 @@ class Adoption(Said):
     event: str | None
 
 
-class CardSaid(Said):
-    """A proposal, with everything a person needs before deciding."""
+class CardRowView(ApiModel):
+    """One fact of a card; of a table's kind (diff, worst, evidence) the first row is the head."""
+
+    label: str
+    cells: list[str]
+    kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision"]
+
+
+class CardView(ApiModel):
+    """A proposal with everything needed to decide."""
 
     id: str
     kind: str
@@ -93,6 +101,7 @@ class CardSaid(Said):
     evidence_runs: dict[str, dict[str, Any]]
     told_apart: bool | None
     warnings: list[str]
+    rows: list[CardRowView]
     requester: dict[str, Any]
     created_ms: int
     expires_ms: int
@@ -107,42 +116,42 @@ class CardSaid(Said):
     adoption: Adoption | None
 
 
-class Cards(Said):
+class Cards(ApiModel):
     """Proposals, newest first."""
 
-    items: list[CardSaid]
+    items: list[CardView]
 
 
-class Approval(Asked):
-    """The whole hash of the diff that the person was shown."""
+class ApprovalBody(RequestBody):
+    """The full hash of the diff that the person was shown."""
 
     diff_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Rejection(Asked):
-    """Why not; the next one who asks will read it."""
+class RejectionBody(RequestBody):
+    """Why it is rejected; kept with the proposal."""
 
     reason: str = Field("", max_length=1000)
 
 
-class Back(Asked):
-    """What to go back to: a version (`3`, `v3`), or what held before an applied proposal (`prop-2`)."""
+class RollbackBody(RequestBody):
+    """The rollback's target: a version (`3`, `v3`), or the one before an applied proposal (`prop-2`)."""
 
     target: str = Field(min_length=1, max_length=40)
 
 
-class DecisionSaid(Said):
-    """What a decision did, and where the people journal says so."""
+class DecisionView(ApiModel):
+    """The outcome of a decision, and its event in the people journal."""
 
     proposal: str
     state: str
     version: int | None
     direction: str
-    actor: ActorSaid
+    actor: ActorView
     journal_id: str
 
 
-class VersionLine(Said):
+class VersionLine(ApiModel):
     """One configuration version."""
 
     version: int
@@ -154,14 +163,14 @@ class VersionLine(Said):
     active: bool
 
 
-class VersionLines(Said):
+class VersionLines(ApiModel):
     """Versions, newest first."""
 
     items: list[VersionLine]
 
 
-class RoleSaid(Said):
-    """One of the three who answer."""
+class RoleView(ApiModel):
+    """One of the three roles."""
 
     name: Role
     about: str
@@ -169,20 +178,20 @@ class RoleSaid(Said):
     examples: list[str]
 
 
-class Roles(Said):
-    """Who answers."""
+class Roles(ApiModel):
+    """The roles."""
 
-    items: list[RoleSaid]
+    items: list[RoleView]
 
 
-class ThreadAsked(Asked):
-    """Whose thread to begin."""
+class ThreadBody(RequestBody):
+    """The role of a new thread."""
 
     role: Role
 
 
-class ThreadLine(Said):
-    """A conversation in a line; `title` is its first question, `running` the turn that is being answered."""
+class ThreadLine(ApiModel):
+    """A thread, in a list; `title`: its first question, `running`: the turn being answered."""
 
     id: str
     role: str
@@ -194,13 +203,13 @@ class ThreadLine(Said):
     running: str | None
 
 
-class ThreadLines(Said):
-    """Threads, the last used first."""
+class ThreadLines(ApiModel):
+    """Threads, last used first."""
 
     items: list[ThreadLine]
 
 
-class TurnAsked(Asked):
+class TurnBody(RequestBody):
     """A question. `thread`: an id, `new`, `last`, or null for the role's latest fresh one."""
 
     role: Role
@@ -208,16 +217,16 @@ class TurnAsked(Asked):
     thread: str | None = Field(None, max_length=60)
 
 
-class TurnBegun(Said):
-    """The turn runs; follow it at /api/turns/{turn}/events."""
+class TurnBegun(ApiModel):
+    """The turn started; follow it at /api/turns/{turn}/events."""
 
     turn: str
     thread: str
     role: str
 
 
-class Owed(Said):
-    """An answer that code posts as turn `id` when these jobs have ended: of the call of `tool` that question `turn` made."""
+class PendingAnswerView(ApiModel):
+    """An answer that code posts as turn `id` when these jobs end: the result of `tool`, called by question `turn`."""
 
     id: str
     turn: str
@@ -225,8 +234,8 @@ class Owed(Said):
     jobs: list[str]
 
 
-class TurnSaid(Said):
-    """One question and its answer; `last_n` is its last stored event, `progress` the running tool's share done."""
+class TurnView(ApiModel):
+    """One question and its answer; `last_n`: its last stored event, `progress`: the running tool's share done."""
 
     id: str
     thread: str
@@ -239,30 +248,30 @@ class TurnSaid(Said):
     ended_ms: int | None
     last_n: int
     progress: dict[str, Any] | None
-    posts: Owed | None
+    posts: PendingAnswerView | None
 
 
-class ThreadSaid(Said):
-    """A conversation: its turns, oldest first, the jobs that were started in it, and the answers that wait for them."""
+class ThreadView(ApiModel):
+    """A thread: its turns, oldest first, the jobs started in it, and the pending answers."""
 
     id: str
     role: str
     person: str
     created_ms: int
-    turns: list[TurnSaid]
-    jobs: list[JobSaid]
-    owed: list[Owed]
+    turns: list[TurnView]
+    jobs: list[JobStatus]
+    owed: list[PendingAnswerView]
 
 
-class TurnEvents(Said):
-    """Stored events of a turn, in order, and the state it is in."""
+class TurnEvents(ApiModel):
+    """Stored events of a turn, in order, and its state."""
 
     items: list[dict[str, Any]]
     state: str
 
 
-class PullAsked(Asked):
-    """Which bars to fetch; venues are tried in this order."""
+class PullBody(RequestBody):
+    """Bars to fetch; venues are tried in this order."""
 
     venues: list[Literal["binance", "okx", "bybit"]] = Field(default=["binance", "okx", "bybit"], min_length=1, max_length=3)
     symbols: list[str] = Field(default=["BTC-USDT", "ETH-USDT", "SOL-USDT"], min_length=1, max_length=10)

@@ -1,15 +1,13 @@
-"""Routes of proposals and versions: cards, and a named person's decision through app.people.approvals.
-
-Nothing is decided in here.
-"""
+"""Routes of proposals and versions: cards, and a named person's decisions through app.people.approvals. Registered by
+app.api.factory."""
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Path, Query
 
 from app.api import models_people as m
-from app.api.context import At, Deciding, Desk, NotThere, Who, now_ms
+from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
 from app.people.identity import Actor
 from app.views.proposal_card import card
@@ -17,7 +15,7 @@ from engine.control import proposals
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
 from engine.store.tables import Proposal
-from engine.watch.window import journal_of, mark_at
+from engine.watch.desk_view import desk_view
 
 router = APIRouter(prefix="/api", tags=["proposals"])
 ProposalId = Path(pattern=r"^(prop-)?\d{1,9}$", examples=["prop-3"])
@@ -28,50 +26,50 @@ State = Literal["pending", "applied", "rejected", "expired", "stale", "supersede
 def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=1, le=200)) -> m.Cards:
     """Proposals as cards, newest first."""
     now = now_ms()
-    return m.Cards(items=[said(at, row, now) for row in proposals.list_proposals(at.engine, now, state, limit)])
+    return m.Cards(items=[card_view(at, row, now) for row in proposals.list_proposals(at.engine, now, state, limit)])
 
 
 @router.post("/proposals/rollback")
-def rollback(at: At, actor: Deciding, body: m.Back) -> m.DecisionSaid:
-    """Go back to a version, or to what held before an applied proposal: a new version equal to the old one."""
-    return decided(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
+def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
+    """Roll back to a version, or to the one before an applied proposal: a new version equal to the old one."""
+    return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
 
 
 @router.get("/proposals/{proposal_id}")
-def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardSaid:
-    """One proposal, whole."""
+def one(at: At, _: Who, proposal_id: str = ProposalId) -> m.CardView:
+    """One proposal's full card."""
     now = now_ms()
     proposals.expire_due(at.engine, now)
-    return said(at, row_of(at, proposal_id), now)
+    return card_view(at, row_of(at, proposal_id), now)
 
 
 @router.post("/proposals/{proposal_id}/approve")
-def approve(at: At, actor: Deciding, body: m.Approval, proposal_id: str = ProposalId) -> m.DecisionSaid:
-    """Put a proposal in force exactly as it was shown; 409 when it is another one by now, or late."""
+def approve(at: At, actor: Deciding, body: m.ApprovalBody, proposal_id: str = ProposalId) -> m.DecisionView:
+    """Apply a proposal exactly as shown; 409 when its diff differs or it is no longer pending."""
     row = row_of(at, proposal_id)
-    return decided(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
+    return decision_view(at, approvals.approve(at.home, row.id, body.diff_sha256, actor, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/reject")
-def reject(at: At, actor: Deciding, body: m.Rejection, proposal_id: str = ProposalId) -> m.DecisionSaid:
-    """Turn a proposal down."""
+def reject(at: At, actor: Deciding, body: m.RejectionBody, proposal_id: str = ProposalId) -> m.DecisionView:
+    """Reject a proposal."""
     row = row_of(at, proposal_id)
-    return decided(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
+    return decision_view(at, approvals.reject(at.home, row.id, actor, body.reason, now_ms()), actor)
 
 
 @router.post("/proposals/{proposal_id}/refresh")
-def refresh(at: At, actor: Deciding, body: m.Nothing, proposal_id: str = ProposalId) -> m.CardSaid:  # noqa: ARG001 - checked to be empty
-    """Propose the same change anew, on the configuration in force now; its evidence must still be of that."""
+def refresh(at: At, actor: Deciding, body: m.EmptyBody, proposal_id: str = ProposalId) -> m.CardView:  # noqa: ARG001 - checked to be empty
+    """Propose the same change again, on the active configuration; its evidence must still match that."""
     row = row_of(at, proposal_id)
     if row.state not in ("stale", "expired", "superseded"):
-        raise Refused(f"{row.id} is {row.state}: there is nothing to refresh", "decide it, or ask for another one")
+        raise Refused(f"{row.id} is {row.state}: nothing to refresh", "decide it, or ask for another proposal")
     made = _again(at, row, actor)
     approvals.record(at.home, "proposal", {"proposal": made.id, "refreshed": row.id, "actor": actor.as_json()}, now_ms())
-    return said(at, made, now_ms())
+    return card_view(at, made, now_ms())
 
 
-def _again(at: Desk, row: Proposal, actor: Actor) -> Proposal:
-    """A new pending proposal that says what an old one said."""
+def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
+    """A new pending proposal with an old one's change."""
     requester = {"role": "person", "thread": json.loads(row.requester).get("thread", ""), "person": actor.name}
     if row.kind == "rollback" and row.rollback_of is not None:
         return proposals.create_rollback(at.engine, at.path, row.rollback_of, requester=requester, now_ms=now_ms())
@@ -90,8 +88,8 @@ def _again(at: Desk, row: Proposal, actor: Actor) -> Proposal:
             apply_to_open=bool(diff.get("apply_to_open")),
         )
     except Refused as error:
-        told = ", ".join(f"{c['key']} {c['value']}" for c in changes)
-        hint = f"ask the developer for new evidence: propose {told} for {row.sleeve}"
+        wanted = ", ".join(f"{c['key']} {c['value']}" for c in changes)
+        hint = f"ask the developer for new evidence: propose {wanted} for {row.sleeve}"
         raise Refused(f"{row.id} cannot be refreshed: {error.what}", hint) from error
 
 
@@ -99,50 +97,48 @@ def _again(at: Desk, row: Proposal, actor: Actor) -> Proposal:
 def version_list(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.VersionLines:
     """Configuration versions, newest first."""
     now = active_version(at.engine)
-    plain = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
+    columns = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
     found = [
-        m.VersionLine(**{k: getattr(row, k) for k in plain}, made_by=json.loads(row.made_by), active=row.version == now)
+        m.VersionLine(**{k: getattr(row, k) for k in columns}, made_by=json.loads(row.made_by), active=row.version == now)
         for row in reversed(versions(at.engine)[-limit:])
     ]
     return m.VersionLines(items=found)
 
 
-def row_of(at: Desk, proposal_id: str) -> Proposal:
-    """The proposal of that id. Raises NotThere."""
+def row_of(at: ApiContext, proposal_id: str) -> Proposal:
+    """The proposal of that id. Raises NotFound."""
     try:
         return proposals.get(at.engine, proposal_id)
     except BadInput as error:
-        raise NotThere(error.what, "see /api/proposals") from None
+        raise NotFound(error.what, "see /api/proposals") from None
 
 
-def said(at: Desk, row: Proposal, now: int) -> m.CardSaid:
-    """A proposal's card, with how far its adoption has come."""
+def card_view(at: ApiContext, row: Proposal, now: int) -> m.CardView:
+    """A proposal's card, with its adoption."""
     value = card(at.home, row, now)
-    return m.CardSaid(**{k: v for k, v in value.items() if k in m.CardSaid.model_fields}, adoption=adoption(at, row))
+    return m.CardView(**{k: v for k, v in value.items() if k in m.CardView.model_fields}, adoption=adoption(at, row))
 
 
-def adoption(at: Desk, row: Proposal) -> m.Adoption | None:
-    """How far an applied proposal has come, by the desk's journal; None for one that was not applied."""
+def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
+    """An applied proposal's adoption, from the desk journal; None when it was not applied."""
     if row.applied_version is None:
         return None
-    mark = mark_at(journal_of(at.path))
-    body: dict[str, Any] = dict(mark.body) if mark is not None else {}
-    follows = body.get("version")
-    waiting = [name for name, s in body.get("sleeves", {}).items() if s.get("waiting_version") == row.applied_version]
-    adopted = follows is not None and follows >= row.applied_version
+    view = desk_view(at.path, at.engine)
+    waiting = [name for name, s in view.sleeves.items() if s.get("waiting_version") == row.applied_version]
+    adopted = view.version is not None and view.version >= row.applied_version
     return m.Adoption(
         active_version=active_version(at.engine),
-        desk_version=follows,
+        desk_version=view.version,
         adopted=adopted,
         waiting=waiting,
-        event=mark.id if mark is not None and adopted else None,
+        event=view.event if adopted else None,
     )
 
 
-def decided(at: Desk, done: approvals.Decision, actor: Actor) -> m.DecisionSaid:
-    """A decision as the API tells it."""
+def decision_view(at: ApiContext, done: approvals.DecisionRecord, actor: Actor) -> m.DecisionView:
+    """The API's view of a decision."""
     row = row_of(at, done.proposal_id)
-    who = m.ActorSaid.model_validate(actor.as_json())
-    return m.DecisionSaid(
+    who = m.ActorView.model_validate(actor.as_json())
+    return m.DecisionView(
         proposal=row.id, state=done.state, version=done.version, direction=row.direction, actor=who, journal_id=done.journal_id
     )

@@ -1,7 +1,7 @@
-"""Turns that run in this process: each in a worker thread of its own, followed by whoever wants to. Called by app.api.turns.
+"""Turns running in this process, each in its own worker thread, followed by any number of readers. Called by app.api.turns.
 
-agents.turns.ask makes every event a row before it tells it; a thread here drains it, so a turn goes on whether anybody
-reads or not. While it runs, its readers are told from here what is in its rows; progress of a tool is here alone, it is no row.
+agents.turns.ask stores every event before yielding it; a thread here drains it, so a turn runs whether anyone reads or not.
+While it runs, readers get its stored events from memory; a tool's progress exists only here, it is not stored.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any
 from sqlmodel import col, update
 
 from agents.owed import forgive, posting_in
-from app.api.context import Desk, now_ms
+from app.api.context import ApiContext, now_ms
 from app.api.posting import Posting
 from app.wiring import WAIT_S, Wiring
 from engine.errors import Busy, DeskError
@@ -25,33 +25,33 @@ from engine.store import db
 from engine.store.tables import Turn
 
 Event = dict[str, Any]
-TURNS_MAX = 32  # that run at once; more wait for a thread
-POSTING_S = 5.0  # a question waits so long for an answer that is just being posted in its thread
-STOP_S = 3.0  # for turns to end when the API stops; what does not is closed by the next start
+TURNS_MAX = 32  # concurrent turns; more wait for a thread
+POSTING_S = 5.0  # how long a question waits while code posts an answer into its thread
+STOP_S = 3.0  # grace for turns when the API stops; the rest are closed at the next start
 
 
-class Live:
-    """A turn that runs here."""
+class LiveTurn:
+    """A turn running in this process."""
 
     def __init__(self, turn: str, thread: str) -> None:
         self.turn, self.thread = turn, thread
         self.stop, self.ended = threading.Event(), threading.Event()
         self.progress: Event | None = None
-        self.told: list[Event] = []  # what is in its rows so far; grows only
-        self.left = False  # its rows say more than `told`: it has ended, or was cancelled
+        self.events: list[Event] = []  # its stored events so far; only grows
+        self.left = False  # it has ended or was cancelled: the rows may hold more than `events`
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._mutex = threading.Lock()
 
     def notice(self) -> None:
-        """Wake whoever follows this turn; called from the turn's thread."""
+        """Wake this turn's followers; called from the turn's thread."""
         with self._mutex:
             for loop, event in self._waiting:
-                with contextlib.suppress(RuntimeError):  # a loop that was closed has no readers
+                with contextlib.suppress(RuntimeError):  # a closed loop has no readers
                     loop.call_soon_threadsafe(event.set)
 
     @contextlib.contextmanager
     def followed(self) -> Generator[asyncio.Event, None, None]:
-        """An asyncio event that is set whenever something is new; the reader clears it."""
+        """An asyncio event, set on every new event; the reader clears it."""
         mine = (asyncio.get_running_loop(), asyncio.Event())
         with self._mutex:
             self._waiting.add(mine)
@@ -62,39 +62,39 @@ class Live:
                 self._waiting.discard(mine)
 
 
-class Running:
-    """The turns of one API process."""
+class RunningTurns:
+    """The running turns of one API process."""
 
-    def __init__(self, desk: Desk, told: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
-        self.desk, self.told = desk, told
-        self.wait_s = WAIT_S  # for a job, before a turn goes on without it
+    def __init__(self, desk: ApiContext, on_end: Callable[[float, str], None] = lambda _seconds, _state: None) -> None:
+        self.desk, self.on_end = desk, on_end
+        self.wait_s = WAIT_S  # how long a turn waits for a job before going on without it
         self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
-        self.live: dict[str, Live] = {}
+        self.live: dict[str, LiveTurn] = {}
 
     def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
-        """Begin a turn and let it run; its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""
+        """Start a turn in the background; returns its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""
         from agents.turns import ask
 
-        office = Wiring(self.desk.home, person, channel, self.wait_s)
+        runtime = Wiring(self.desk.home, person, channel, self.wait_s)
         try:
-            events, begun = self._begun(lambda: ask(office, role, text, person, thread), thread)
+            events, begun = self._begun(lambda: ask(runtime, role, text, person, thread), thread)
         except BaseException:
-            office.close()
+            runtime.close()
             raise
-        live = self.live[begun["turn"]] = Live(begun["turn"], begun["thread"])
-        live.told.append(begun)
+        live = self.live[begun["turn"]] = LiveTurn(begun["turn"], begun["thread"])
+        live.events.append(begun)
         try:
-            self.pool.submit(self._drain, live, events, office)
-        except RuntimeError:  # the API is stopping: nobody will run it
+            self.pool.submit(self._drain, live, events, runtime)
+        except RuntimeError:  # the API is stopping: the turn would never run
             self.live.pop(live.turn)
             events.close()
-            office.close()
+            runtime.close()
             raise DeskError("the API is stopping", "ask again in a moment") from None
         return begun
 
     def _begun(self, asking: Callable[[], Generator[Event, None, Any]], thread: str | None) -> tuple[Any, Event]:
-        """The turn and its first event. What code posts into the thread right now is waited for: it takes a moment."""
+        """The turn and its first event; waits while code is posting into the same thread."""
         until = time.monotonic() + POSTING_S
         while True:
             events = asking()
@@ -105,14 +105,14 @@ class Running:
                     raise
                 time.sleep(POSTING_S / 100)
 
-    def _drain(self, live: Live, events: Generator[Event, None, Any], office: Any) -> None:
-        """Run a turn to its end, or until it is told to stop. Its row says how it ended, whatever happened."""
+    def _drain(self, live: LiveTurn, events: Generator[Event, None, Any], runtime: Any) -> None:
+        """Run a turn until it ends or is stopped. Its row records how it ended in every case."""
         began = time.monotonic()
         try:
             for event in events:
                 live.progress = event if event["kind"] == "tool_progress" else None
                 if live.progress is None:
-                    live.told.append(event)
+                    live.events.append(event)
                 live.notice()
                 if live.stop.is_set():
                     break
@@ -122,38 +122,38 @@ class Running:
             with contextlib.suppress(Exception):
                 events.close()
             with contextlib.suppress(Exception):
-                office.close()
+                runtime.close()
             self.live.pop(live.turn, None)
             live.left = True
             live.ended.set()
             live.notice()
             self.posting.wake()
-            self.told(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
+            self.on_end(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
 
-    def _note(self, live: Live, error: Exception) -> None:
-        """Our own mistake: the traceback into the logs, and a row that says so instead of `cancelled`."""
+    def _note(self, live: LiveTurn, error: Exception) -> None:
+        """Our own bug: the traceback into the logs, and `failed` instead of `cancelled` in the row."""
         path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
         with contextlib.suppress(OSError):
             path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         if live.stop.is_set():
-            return  # it was cancelled, and is told so already
-        text = f"That did not work: this is our bug ({type(error).__name__}); details in logs/{path.name}."
+            return  # it was cancelled, and its row says so already
+        text = f"That failed: internal error (our bug), {type(error).__name__}; details in logs/{path.name}."
         with contextlib.suppress(DeskError), db.write(self.desk.engine) as session:
             values = {"state": "failed", "ended_ms": now_ms(), "answer": json.dumps({"answer_md": text})}
             session.exec(update(Turn).where(col(Turn.id) == live.turn, Turn.state != "done").values(**values))
 
     def cancel(self, turn: str, wait_s: float = 2.0) -> None:
-        """End a turn: its jobs first, then the turn itself. One that waits for a model is closed; its answer is dropped.
+        """Cancel a turn: its jobs first, then the turn. A turn waiting for a model is closed and its answer dropped.
 
-        Nothing is owed of it, also when its answer was just on its way.
+        It leaves no pending answer, even if one was about to be posted.
         """
         from agents import threads
-        from app.jobs.queue import Jobs
+        from app.jobs.queue import JobQueue
 
         live = self.live.get(turn)
         if live is not None:
             live.stop.set()
-        jobs = Jobs(self.desk.home)
+        jobs = JobQueue(self.desk.home)
         for job in threads.jobs_of(self.desk.engine, turn):
             jobs.cancel(job)
         if live is None or live.ended.wait(wait_s):
@@ -164,7 +164,7 @@ class Running:
         live.notice()
 
     def close(self) -> None:
-        """Stop every turn, as far as that goes."""
+        """Stop every turn, within STOP_S."""
         self.posting.close()
         for live in list(self.live.values()):
             live.stop.set()

@@ -1,4 +1,4 @@
-"""Routes of stored runs: the list, one run's JSON, its page under a sandbox policy, its equity, one of its round trips."""
+"""Routes of stored runs: list, JSON, report page under a sandbox policy, equity, round trips. Registered by app.api.factory."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
 from app.api import models as m
-from app.api.context import At, Desk, NotThere, Who
+from app.api.context import ApiContext, At, NotFound, Who
 from engine.errors import BadInput
 from engine.store.runs import Runs
 
@@ -18,25 +18,25 @@ LINE = ("source", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 
 @router.get("")
 def runs(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.RunLines:
-    """The newest runs, in a line each."""
-    plain = ("id", "created_ms", "strategy", "symbol", "timeframe", "state")
+    """Stored runs, newest first."""
+    columns = ("id", "created_ms", "strategy", "symbol", "timeframe", "state")
     found = store(at).latest(limit)
-    return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in (*plain, *LINE)}) for run in found])
+    return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in (*columns, *LINE)}) for run in found])
 
 
 @router.get("/{run_id}")
 def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
-    """A run's whole report as it is stored; the keys of `backtest --json`."""
-    found = there(at, run_id).load(run_id)
+    """A run's stored report; the keys of `backtest --json`."""
+    found = store_with(at, run_id).load(run_id)
     return {key: value for key, value in found.items() if key != "folder"}
 
 
 @router.get("/{run_id}/report", response_class=HTMLResponse)
 def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
-    """A run's page: one file that loads nothing, kept from doing more by a sandbox."""
-    path = there(at, run_id).path(run_id) / "report.html"
+    """A run's report page: one self-contained file under a sandbox policy."""
+    path = store_with(at, run_id).path(run_id) / "report.html"
     if not path.is_file():
-        raise NotThere(f"run {run_id} has no page", "run the backtest again")
+        raise NotFound(f"run {run_id} has no report page", "run the backtest again")
     page = " ".join(f"http://{name}:{at.address.page_port}" for name in at.address.names)
     policy = f"{SANDBOX}; frame-ancestors {page}"
     return HTMLResponse(path.read_text(encoding="utf-8"), headers={"content-security-policy": policy})
@@ -44,8 +44,8 @@ def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
 
 @router.get("/{run_id}/equity")
 def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, le=5000)) -> m.RunCurve:
-    """A run's equity, of both fill scenarios; every n-th close and the last."""
-    frame = there(at, run_id).frame(run_id, "equity")
+    """A run's equity under both fill scenarios; every n-th close and the last."""
+    frame = store_with(at, run_id).frame(run_id, "equity")
     every = max(-(-frame.height // points), 1)
     peak = frame["equity"].cum_max()
     frame = frame.with_columns((1 - frame["equity"] / peak).alias("drawdown_frac"))
@@ -58,31 +58,31 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
 
 
 @router.get("/{run_id}/trips/{trip}")
-def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripSaid:
-    """One round trip: decisions, sizes, caps, fills, costs and the rule that closed it."""
+def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripView:
+    """One round trip: decisions, sizes, caps, fills, costs and the closing rule."""
     from engine.sim import explain
 
-    found = explain.trip(there(at, run_id), run_id, trip)
-    return m.TripSaid(text=found["closing_rule"]["text"], trip=found)
+    found = explain.trip(store_with(at, run_id), run_id, trip)
+    return m.TripView(text=found["closing_rule"]["text"], trip=found)
 
 
-def store(at: Desk) -> Runs:
+def store(at: ApiContext) -> Runs:
     """The run store."""
     return Runs(at.home.runs, at.engine)
 
 
-def there(at: Desk, run_id: str) -> Runs:
-    """The run store, when it has that run. Raises NotThere."""
+def store_with(at: ApiContext, run_id: str) -> Runs:
+    """The run store, if it has that run. Raises NotFound."""
     found = store(at)
     try:
         found.path(run_id)
     except BadInput as error:
-        raise NotThere(error.what, error.hint) from None
+        raise NotFound(error.what, error.hint) from None
     return found
 
 
 def _finite(values: list[Any]) -> list[float | None]:
-    """Numbers that JSON can hold; what is none is null."""
+    """The numbers, with null for NaN, infinities and missing values."""
     import math
 
     return [v if isinstance(v, int | float) and math.isfinite(v) else None for v in values]

@@ -1,4 +1,5 @@
-"""Routes of roles, threads and turns. A turn is a row: it is begun here, runs in app.api.running, and is followed by its rows."""
+"""Routes of roles, threads and turns. A turn is a row: started here, run by app.api.running, followed by its stored events.
+Registered by app.api.factory."""
 
 import asyncio
 import json
@@ -18,8 +19,8 @@ from agents.owed import CODE, OWED
 from agents.roster import role as role_of
 from agents.turns import halt_reason
 from app.api import models_people as m
-from app.api.context import At, Channel, Desk, NotThere, Who, now_ms
-from app.api.jobs import job_said
+from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
+from app.api.jobs import job_status
 from app.wiring import halt_first
 from engine.errors import BadInput, Busy
 from engine.store import db
@@ -29,29 +30,29 @@ from tools.common.contract import ROLES
 router = APIRouter(prefix="/api", tags=["turns"])
 TurnId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["u-20261120-0a1b2c3d"])
 ThreadId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["t-20261120-0a1b2c3d"])
-POLL_S = 0.5  # a turn that runs in another process (nightdesk chat) is looked at so often
-ALIVE_S = 15.0  # a comment line, so that nobody in between closes a silent stream
-GRACE_S = 2.0  # between the end of a turn's row and its answer event
+POLL_S = 0.5  # how often a turn of another process (nightdesk chat) is polled
+ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
+GRACE_S = 2.0  # from the end of a turn's row to its answer event
 LAST = ("answer", "interrupted")
 
 
 @router.get("/roles")
 def roles(_: Who) -> m.Roles:
-    """The three who answer, what they may call, and questions they understand without any model."""
+    """The three roles, their tools, and example questions that need no model."""
     from agents.offline.intents import INTENTS
 
     items = []
     for name in ROLES:
         one = role_of(name)
         own = {tool.name for tool in one.tools}
-        asked = [i.examples[0] for i in INTENTS if i.examples and i.tools and set(i.tools) <= own]
-        items.append(m.RoleSaid(name=name, about=one.about, tools=sorted(own), examples=asked[:12]))
+        examples = [i.examples[0] for i in INTENTS if i.examples and i.tools and set(i.tools) <= own]
+        items.append(m.RoleView(name=name, about=one.about, tools=sorted(own), examples=examples[:12]))
     return m.Roles(items=items)
 
 
 @router.get("/threads")
 def thread_list(at: At, _: Who, role: m.Role | None = None, limit: int = Query(50, ge=1, le=200)) -> m.ThreadLines:
-    """Conversations, the last used first."""
+    """Threads, last used first."""
     touched = func.max(Turn.created_ms)
     mine = and_(col(Turn.thread) == col(Thread.id), col(Turn.state) != OWED)
     query = select(Thread, touched, func.count(col(Turn.id))).outerjoin(Turn, mine)
@@ -66,39 +67,39 @@ def _line(session: Session, row: Thread, touched: int | None, turns: int) -> m.T
     mine = select(Turn.text).where(Turn.thread == row.id).order_by(col(Turn.created_ms)).limit(1)
     running = session.exec(select(Turn.id).where(Turn.thread == row.id, Turn.state == "running").limit(1)).first()
     title = (session.exec(mine).first() or "")[:120]
-    plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
-    return m.ThreadLine(**plain, touched_ms=touched or row.created_ms, turns=turns, title=title, running=running)
+    columns = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
+    return m.ThreadLine(**columns, touched_ms=touched or row.created_ms, turns=turns, title=title, running=running)
 
 
 @router.post("/threads", status_code=201)
-def begin_thread(at: At, who: Who, body: m.ThreadAsked) -> m.ThreadLine:
-    """Begin an empty conversation."""
+def begin_thread(at: At, who: Who, body: m.ThreadBody) -> m.ThreadLine:
+    """Start an empty thread."""
     identity = threads.find(at.engine, body.role, who.name, "new", now_ms())
     with db.read(at.engine) as session:
         row = session.get(Thread, identity)
-        assert row is not None  # noqa: S101 - it was made a line above, and rows are never deleted
+        assert row is not None  # noqa: S101 - it was created a line above, and rows are never deleted
         return _line(session, row, None, 0)
 
 
 @router.get("/threads/{thread_id}")
-def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadSaid:
-    """A conversation whole: as it was before the page was loaded anew."""
+def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadView:
+    """A whole thread, to restore the page after a reload."""
     with db.read(at.engine) as session:
         row = session.get(Thread, thread_id)
         if row is None:
-            raise NotThere(f"there is no thread {thread_id!r}", "see /api/threads")
+            raise NotFound(f"unknown thread {thread_id!r}", "see /api/threads")
         mine = select(Turn).where(Turn.thread == thread_id).order_by(col(Turn.created_ms))
         rows = session.exec(mine).all()
-        turns = [_said(at, session, turn) for turn in rows if turn.state != OWED]
-        owed = [_owed(turn) for turn in rows if turn.state == OWED]
+        turns = [_turn_view(at, session, turn) for turn in rows if turn.state != OWED]
+        owed = [_pending_answer(turn) for turn in rows if turn.state == OWED]
         jobs = list(session.exec(select(Job.id).where(Job.thread == thread_id).order_by(col(Job.created_ms))))
-    plain = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
-    return m.ThreadSaid(**plain, turns=turns, jobs=[job_said(at, job) for job in jobs], owed=owed)
+    columns = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
+    return m.ThreadView(**columns, turns=turns, jobs=[job_status(at, job) for job in jobs], owed=owed)
 
 
 @router.post("/turns", status_code=202)
-async def ask(at: At, who: Who, channel: Channel, body: m.TurnAsked) -> m.TurnBegun:
-    """Ask a role; the turn runs on whether anybody follows it or not. `/halt REASON` is latched before anything else."""
+async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody) -> m.TurnBegun:
+    """Ask a role; the turn runs whether anyone follows it or not. `/halt REASON` is latched before anything else."""
     if (reason := halt_reason(body.text)) is not None:
         halt_first(at.path, reason, who.name, channel)
     begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
@@ -112,23 +113,23 @@ async def ask(at: At, who: Who, channel: Channel, body: m.TurnAsked) -> m.TurnBe
 
 
 @router.get("/turns/{turn_id}")
-def one(at: At, _: Who, turn_id: str = TurnId) -> m.TurnSaid:
-    """A turn as it is now."""
-    return turn_said(at, turn_id)
+def one(at: At, _: Who, turn_id: str = TurnId) -> m.TurnView:
+    """One turn's current state."""
+    return turn_view(at, turn_id)
 
 
 @router.post("/turns/{turn_id}/cancel")
-def cancel(at: At, _: Who, body: m.Nothing, turn_id: str = TurnId) -> m.TurnSaid:  # noqa: ARG001 - an empty body is checked too
-    """End a turn and its jobs; an ended one stays as it is."""
-    if turn_said(at, turn_id).state == "running":
+def cancel(at: At, _: Who, body: m.EmptyBody, turn_id: str = TurnId) -> m.TurnView:  # noqa: ARG001 - an empty body is checked too
+    """Cancel a turn and its jobs; an ended turn is unchanged."""
+    if turn_view(at, turn_id).state == "running":
         at.running.cancel(turn_id)
-    return turn_said(at, turn_id)
+    return turn_view(at, turn_id)
 
 
 @router.get("/turns/{turn_id}/events.json")
 def stored(at: At, _: Who, turn_id: str = TurnId, after: int = Query(0, ge=0, le=1 << 31)) -> m.TurnEvents:
-    """The stored events past number `after`."""
-    state = turn_said(at, turn_id).state
+    """The stored events after number `after`."""
+    state = turn_view(at, turn_id).state
     return m.TurnEvents(items=list(threads.events(at.engine, turn_id, after)), state=state)
 
 
@@ -140,14 +141,14 @@ async def followed(
     after: int = Query(0, ge=0, le=1 << 31),
     last_event_id: str | None = Header(None, max_length=20),
 ) -> StreamingResponse:
-    """Each stored event once, in order, from where the reader left; progress in between; `end` when the turn is over."""
-    await run_in_threadpool(turn_said, at, turn_id)
-    said = last_event_id or ""
-    begin = int(said) if said.isascii() and said.isdigit() else after
+    """Each stored event once, in order, from the reader's position; progress in between; `end` when the turn is over."""
+    await run_in_threadpool(turn_view, at, turn_id)
+    last = last_event_id or ""
+    begin = int(last) if last.isascii() and last.isdigit() else after
     return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream")
 
 
-async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
+async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
     """The lines of the stream."""
     live = at.running.live.get(turn)
     ended_at, silent_since, progress = None, time.monotonic(), None
@@ -155,7 +156,7 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
         while True:
             news.clear()
             if live is not None and not live.left:
-                state, rows = "running", [event for event in live.told if event["n"] > after]
+                state, rows = "running", [event for event in live.events if event["n"] > after]
             else:
                 state, rows = await run_in_threadpool(_rows, at, turn, after)
             for row in rows:
@@ -164,18 +165,18 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
             if rows and rows[-1]["kind"] in LAST:
                 break
             if state == "cancelled" and not rows:
-                break  # its thread may still wait for a model; nobody has to
+                break  # its thread may still wait for a model; readers need not
             if state != "running" and not rows and turn not in at.running.live:
                 ended_at = ended_at or time.monotonic()
                 if live is not None or time.monotonic() - ended_at > GRACE_S:
                     break
             if live is not None and live.progress is not None and live.progress is not progress:
                 progress, silent_since = live.progress, time.monotonic()
-                said = {k: v for k, v in progress.items() if k not in ("n", "kind")}
-                yield f"event: tool_progress\ndata: {json.dumps(said)}\n\n"
+                shown = {k: v for k, v in progress.items() if k not in ("n", "kind")}
+                yield f"event: tool_progress\ndata: {json.dumps(shown)}\n\n"
             if time.monotonic() - silent_since > ALIVE_S:
                 silent_since = time.monotonic()
-                yield ": the turn runs\n\n"
+                yield ": the turn is running\n\n"
             try:
                 await asyncio.wait_for(news.wait(), POLL_S)
             except TimeoutError:
@@ -184,38 +185,38 @@ async def _stream(at: Desk, turn: str, after: int) -> AsyncIterator[str]:
     yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
 
 
-def _rows(at: Desk, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
-    """State first, then rows: a turn that ends in between has its rows looked at once more."""
+def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
+    """State first, then rows: if the turn ends in between, its rows are read once more."""
     with db.read(at.engine) as session:
         state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
     return state, list(threads.events(at.engine, turn, after))
 
 
-def turn_said(at: Desk, turn_id: str) -> m.TurnSaid:
-    """A turn as the API tells it. Raises NotThere. One whose process died without a word is closed here."""
+def turn_view(at: ApiContext, turn_id: str) -> m.TurnView:
+    """The API's view of a turn; one whose process died is closed here. Raises NotFound."""
     with db.read(at.engine) as session:
         row = session.get(Turn, turn_id)
         if row is None:
-            raise NotThere(f"there is no turn {turn_id!r}", "see /api/threads")
+            raise NotFound(f"unknown turn {turn_id!r}", "see /api/threads")
         if row.state != "running" or threads.alive(json.loads(row.body)):
-            return _said(at, session, row)
+            return _turn_view(at, session, row)
     threads.close_dead(at.engine, now_ms())
     with db.read(at.engine) as session:
-        return _said(at, session, session.get(Turn, turn_id) or row)
+        return _turn_view(at, session, session.get(Turn, turn_id) or row)
 
 
-def _said(at: Desk, session: Session, row: Turn) -> m.TurnSaid:
+def _turn_view(at: ApiContext, session: Session, row: Turn) -> m.TurnView:
     live = at.running.live.get(row.id)
     last = session.exec(select(func.max(TurnEvent.n)).where(TurnEvent.turn == row.id)).one() or 0
     answer = json.loads(row.answer) or None
     progress = live.progress if live is not None and row.state == "running" else None
     share = {k: progress[k] for k in ("id", "tool", "share") if k in progress} if progress else None
-    plain = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
-    posts = _owed(row) if row.model == CODE and f'"{OWED}"' in row.body else None
-    return m.TurnSaid(**plain, answer=answer, last_n=last, progress=share, posts=posts)
+    columns = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
+    posts = _pending_answer(row) if row.model == CODE and f'"{OWED}"' in row.body else None
+    return m.TurnView(**columns, answer=answer, last_n=last, progress=share, posts=posts)
 
 
-def _owed(row: Turn) -> m.Owed:
-    """What a turn of code posts, or is going to post."""
+def _pending_answer(row: Turn) -> m.PendingAnswerView:
+    """What a turn posted by code posts, or will post."""
     body = json.loads(row.body)[OWED]
-    return m.Owed(id=row.id, turn=body["question"], tool=body["tool"], jobs=body["jobs"])
+    return m.PendingAnswerView(id=row.id, turn=body["question"], tool=body["tool"], jobs=body["jobs"])

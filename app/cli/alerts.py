@@ -1,4 +1,4 @@
-"""`nightdesk alerts ...`: what is or was wrong, who is on it, and whose Slack account is whose."""
+"""`nightdesk alerts ...`: list and acknowledge alerts, link Slack accounts to people. Called by app/cli/main.py."""
 
 import time
 
@@ -14,7 +14,7 @@ AS = typer.Option("", "--as", metavar="NAME", help="who you are (default: your O
 
 def register(app: typer.Typer) -> None:
     """Add `alerts`."""
-    group = typer.Typer(no_args_is_help=True, help="What is wrong, or was: list, acknowledge; Slack accounts of people.")
+    group = typer.Typer(no_args_is_help=True, help="Alerts: list, acknowledge; link Slack accounts to people.")
     group.command("list")(list_alerts)
     group.command("ack")(ack)
     group.command("slack")(slack)
@@ -22,17 +22,17 @@ def register(app: typer.Typer) -> None:
 
 
 def list_alerts(
-    state: str = typer.Option("", "--state", help="open or resolved; without it both"),
+    state: str = typer.Option("", "--state", help="open or resolved; default: both"),
     limit: int = typer.Option(30, "--limit", min=1, max=1000),
     as_json: bool = JSON,
 ) -> None:
-    """Alerts, newest first, with what became of their messages."""
+    """List alerts, newest first, with failed deliveries."""
     from app.home.home import open_home
     from engine.errors import BadInput
     from engine.watch.alert_rows import STATES, deliveries_of, list_alerts, view
 
     if state and state not in STATES:
-        raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
+        raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
     home = open_home()
     items = [view(row, deliveries_of(home.engine, row.id)) for row in list_alerts(home.engine, state or None, limit)]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)) or "No alerts.")
@@ -41,15 +41,16 @@ def list_alerts(
 def line(item: dict) -> str:
     """An alert as two or three lines."""
     by = (item["acked_by"] or {}).get("name")
-    standing = f"over at {utc(item['resolved_ms'])}" if item["state"] == "resolved" else f"on it: {shown(by)}" if by else "OPEN"
-    head = f"{item['id']:<7}{item['severity']:<5} since {utc(item['since_ms'])}  {standing}  {shown(item['what'])}"
+    resolved = item["state"] == "resolved"
+    state = f"resolved {utc(item['resolved_ms'])}" if resolved else f"acknowledged by {shown(by)}" if by else "OPEN"
+    head = f"{item['id']:<7}{item['severity']:<5} since {utc(item['since_ms'])}  {state}  {shown(item['what'])}"
     lost = [f"{d['step']} to {d['sink']}: {d['state']}, {shown(d['error'])}" for d in item["deliveries"] if d["error"]]
-    do = [] if item["state"] == "resolved" else [f"       do: {shown(item['action'])} ({item['runbook']})"]
+    do = [] if resolved else [f"       do: {shown(item['action'])} ({item['runbook']})"]
     return "\n".join([head, *do, *(f"       not delivered, {text}" for text in lost)])
 
 
 def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as_json: bool = JSON) -> None:
-    """Take an alert upon yourself: it is not sent again."""
+    """Acknowledge an alert: it is not sent again."""
     from app.home.home import open_home
     from app.notify.deliveries import acknowledge
     from app.people.identity import identify, os_user
@@ -58,7 +59,7 @@ def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as
     home = open_home()
     actor = identify(home.path, as_name or os_user(), "cli")
     row = acknowledge(home, alert_id, actor, time.time_ns() // 1_000_000)
-    out.emit(view(row), as_json=as_json, text=lambda: f"{row.id} is yours, {actor.name}: it will not be sent again.")
+    out.emit(view(row), as_json=as_json, text=lambda: f"{row.id} acknowledged by {actor.name}: it will not be sent again.")
 
 
 def slack(
@@ -73,4 +74,4 @@ def slack(
     home = open_home()
     identify(home.path, name, "cli")
     link_slack(home.path, name.strip(), team, user)
-    typer.echo(f"{name} decides in Slack as {team}/{user}.")
+    typer.echo(f"{name} can now decide in Slack as {team}/{user}.")

@@ -1,4 +1,4 @@
-"""`nightdesk api`, `nightdesk login`, `nightdesk token`: the API by itself, and ways into it for browsers and programs."""
+"""`nightdesk api`, `nightdesk login`, `nightdesk token`: run the API alone; log in a browser or a program."""
 
 import os
 import time
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def api(port: int = typer.Option(None, "--port", min=1, max=65535, help="default: [api] port of desk.toml, 8420")) -> None:
-    """Serve the API until Ctrl-C; `nightdesk up` starts it with everything else. It sees no venue key."""
+    """Serve the API until Ctrl-C (`nightdesk up` starts it too). It has no venue key."""
     from app.processes.children import allowed_api, api_command
 
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
@@ -32,17 +32,17 @@ def login(
 ) -> None:
     """Print a one-time link that logs a browser in."""
     from app.home.home import open_home
-    from app.people.identity import NAME
+    from app.people.identity import NAME, NAME_HINT
     from engine.errors import BadInput
 
     if as_name and NAME.fullmatch(as_name.strip()) is None:
-        raise BadInput(f"{as_name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+        raise BadInput(f"{as_name[:60]!r} is not a valid name", NAME_HINT)
     link = new_link(open_home().path, as_name.strip())
-    out.emit({"url": link}, as_json=as_json, text=lambda: f"{link}\nIt works once, for twelve hours.")
+    out.emit({"url": link}, as_json=as_json, text=lambda: f"{link}\nIt works once and expires in twelve hours.")
 
 
 def new_link(home: Path, name: str = "") -> str:
-    """A one-time login link for a home's API, also kept in its file login-link."""
+    """A one-time login link for a home's API, also written to its file login-link."""
     from app.people.sessions import Sessions, write_link
     from app.processes.children import LOOPBACK, ports
 
@@ -53,21 +53,21 @@ def new_link(home: Path, name: str = "") -> str:
 
 
 def token(
-    name: str = typer.Option(..., "--name", help="what will use it: prometheus, backup"),
-    read_only: bool = typer.Option(False, "--read-only", help="it can look, and neither halt nor ask nor decide"),
+    name: str = typer.Option(..., "--name", help="the program that uses it: prometheus, backup"),
+    read_only: bool = typer.Option(False, "--read-only", help="the token can read, but not halt, ask or decide"),
     days: int = typer.Option(365, "--days", min=1, max=3650),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Make a token for a program: `Authorization: Bearer TOKEN`. It is shown once; deciding still needs a person's name."""
+    """Create a token for a program (`Authorization: Bearer TOKEN`), shown once. Decisions still need a person's name."""
     from app.home.home import open_home
-    from app.people.identity import NAME
+    from app.people.identity import NAME, NAME_HINT
     from app.people.sessions import Sessions
     from engine.errors import BadInput
 
     if NAME.fullmatch(name) is None:
-        raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+        raise BadInput(f"{name[:60]!r} is not a valid name", NAME_HINT)
     now_ms = time.time_ns() // 1_000_000
     secret, made = Sessions(open_home().path).open(name, "read" if read_only else "all", now_ms, days * 86_400_000)
     value = {"token": secret, "name": name, "scope": made.scope, "expires_ms": made.expires_ms}
-    out.say(f"{name}: {'read-only' if read_only else 'a whole session'} until {utc(made.expires_ms)}. Shown once:")
+    out.say(f"{name}: {'read-only' if read_only else 'full access'} until {utc(made.expires_ms)}. Shown once:")
     out.emit(value, as_json=as_json, text=lambda: secret)

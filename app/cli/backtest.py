@@ -1,6 +1,6 @@
-"""`nightdesk backtest | leaks | rerun | runs`: questions about the past, answered in this process with a progress bar.
+"""`nightdesk backtest | leaks | rerun | runs`: backtests and stored runs, computed in this process with a progress bar.
 
-Called by app/cli/main.py. Words of the command line become the arguments of app/jobs/kinds.py; its JSON becomes a page of text.
+Called by app/cli/main.py. Turns command-line options into arguments of app/jobs/kinds.py, and its JSON into text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from engine.errors import BadInput
 
 SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
 TIMEFRAME = typer.Option("15m", "--timeframe", help="1m, 5m, 15m or 1h")
-VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: where the bars are")
+VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: the venue that has the bars")
 MARKET = typer.Option("perp", "--market", help="perp or spot")
 FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")
-TO = typer.Option(None, "--to", help="the day after the last one (excluded)")
-SET = typer.Option([], "--set", metavar="KEY=VALUE", help="a parameter; as often as needed")
-LIMIT = typer.Option(120.0, "--time-limit", help="seconds after which it is stopped")
+TO = typer.Option(None, "--to", help="end day, exclusive; default: the last bar")
+SET = typer.Option([], "--set", metavar="KEY=VALUE", help="set a parameter; repeatable")
+LIMIT = typer.Option(120.0, "--time-limit", help="stop after this many seconds")
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 
 
@@ -45,13 +45,13 @@ def backtest(
     settings: list[str] = SET,
     side: str = typer.Option("both", "--side", help="both, long or short"),
     fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
-    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (8 hours)"),
-    cash: float = typer.Option(10_000.0, "--cash", help="quote units to start with"),
-    fresh: bool = typer.Option(False, "--fresh", help="simulate even when the same run is stored"),
+    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
+    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
-    """Run a strategy over recorded bars: figures under two fill scenarios, round trips, a report page."""
+    """Backtest a strategy on recorded bars: metrics under two fill scenarios, round trips, a report page."""
     from app.home.home import open_home
     from app.jobs import kinds
 
@@ -77,7 +77,7 @@ def backtest(
 
 def leaks(
     strategy: str = typer.Argument(..., help="the strategy to check"),
-    symbol: str = typer.Option("BTC-USDT", "--symbol", help="bars to check it on"),
+    symbol: str = typer.Option("BTC-USDT", "--symbol", help="instrument to check it on"),
     timeframe: str = TIMEFRAME,
     venue: str | None = VENUE,
     market: str = MARKET,
@@ -87,7 +87,7 @@ def leaks(
     time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
-    """Does a strategy look ahead? 200 prefixes of the bars must say what the whole history says. Exit code 1 when it does."""
+    """Check for look-ahead bias: signals on 200 prefixes of the bars must equal those on the full history. Exit 1 on a leak."""
     from app.home.home import open_home
     from app.jobs import kinds
 
@@ -107,7 +107,7 @@ def rerun(
     time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
-    """Simulate a stored run again from its configuration: are journal, data and code the same? Exit code 1 when not equal."""
+    """Simulate a stored run again and compare journal, data and code. Exit code 1 when not equal."""
     from app.home.home import open_home
     from app.jobs import kinds
 
@@ -120,7 +120,7 @@ def rerun(
 
 
 def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
-    """The newest stored runs."""
+    """List stored runs, newest first."""
     from app.home.home import open_home
     from engine.store.runs import Runs
 
@@ -130,7 +130,7 @@ def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json
 
 
 def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
-    """A stored run as the backtest showed it."""
+    """Show a stored run as `backtest` printed it."""
     from app.home.home import open_home
     from engine.store.runs import Runs
 
@@ -139,12 +139,12 @@ def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_j
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as a mapping. Raises BadInput for one without a value, or a key given twice."""
+    """`key=value` options as a mapping. Raises BadInput for a missing value or a repeated key."""
     found: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise BadInput(f"--set {pair!r} is not KEY=VALUE", "as in --set stop_atr=3")
+            raise BadInput(f"--set {pair!r} is not KEY=VALUE", "example: --set stop_atr=3")
         if key.strip() in found:
             raise BadInput(f"--set gives {key.strip()} twice", "give each key once")
         found[key.strip()] = value.strip()
@@ -152,13 +152,13 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def show(run: Mapping[str, Any], as_json: bool) -> None:
-    """Print a run; a verdict on look-ahead comes before the first number."""
+    """Print a run; the look-ahead verdict comes before the first number."""
     shown = {**run, "report": f"{run['folder']}/report.html"}
     out.emit(shown, as_json=as_json, text=lambda: text_of(shown))
 
 
 def text_of(run: Mapping[str, Any]) -> Any:
-    """A run as a person reads it in a terminal."""
+    """A run as text for a terminal."""
     from rich.console import Group
     from rich.text import Text
 
@@ -171,13 +171,11 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:
-        clean, verdict = run["leaks"]["clean"], "LOOKS AHEAD, the figures below cannot be believed: "
+        clean, verdict = run["leaks"]["clean"], "LOOKS AHEAD, the figures below are not reliable: "
         lines.append(Text(("" if clean else verdict) + run["leaks"]["text"], style="" if clean else "bold red"))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
-    lines.append(
-        Text(f"two scenarios, not a point: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}")
-    )
+    lines.append(Text(f"two scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}"))
     if run["breakers"]:
         lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
     if run["refused"]:
@@ -186,7 +184,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     if undefined:
         lines.append(Text("undefined: " + "; ".join(f"{k}: {v}" for k, v in undefined.items()), style="dim"))
     lines += [Text(f"note: {note}", style="dim") for note in run["notes"] if not note.startswith("LEAKS")]
-    again = " (stored before; --fresh simulates again)" if run.get("cached") else ""
+    again = " (from the run store; --fresh simulates again)" if run.get("cached") else ""
     lines += [
         Text(""),
         Text(f"run {run['run_id']}{again}, journal {run['journal_hash'][:16]}"),
@@ -202,12 +200,12 @@ def pct(value: float | None) -> str:
 
 
 def num(value: float | None) -> str:
-    """Two digits; a dash when undefined."""
+    """Two decimals; a dash when undefined."""
     return "-" if value is None else f"{value:,.2f}"
 
 
 def figures(run: Mapping[str, Any]) -> Any:
-    """The metrics as a compact table of two pairs a line."""
+    """The metrics as a compact table, two pairs per line."""
     from rich.table import Table
 
     m = run["metrics"]
@@ -240,7 +238,7 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
     from rich.table import Table
 
     if not found:
-        return "no run is stored yet; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
+        return "no stored runs; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name, side in (("run", "left"), ("made", "left"), ("strategy", "left"), ("symbol", "left"), ("tf", "left")):
         table.add_column(name, justify=side)  # type: ignore[arg-type]  # a literal of rich
@@ -255,7 +253,7 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def rerun_text(found: Mapping[str, Any]) -> str:
-    """What a rerun found, a line a comparison."""
+    """The result of a rerun, one line per comparison."""
     lines = [f"run {found['run_id']}: the journal is {'EQUAL' if found['equal'] else 'NOT equal'}"]
     for name in ("journal_hash", "data_sha256", "code_hash", "config_hash"):
         pair = found[name]

@@ -1,7 +1,7 @@
-"""`nightdesk chat`: a question to one of the roles, its steps on stderr as they happen, the answer on stdout.
+"""`nightdesk chat`: asks a role a question; steps go to stderr as they happen, the answer to stdout. Called by app/cli/main.py.
 
-Without --thread it goes on with the role's latest thread (of the last twelve hours), so that "propose the better one" typed after
-a comparison means that comparison; --thread new begins one. `/halt REASON` is done before anything else is loaded.
+Without --thread it continues the role's latest thread (of the last twelve hours), so that "propose the better one" after a
+comparison means that comparison; --thread new starts one. `/halt REASON` is handled before anything else is loaded.
 """
 
 import html
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHANNEL = "cli"
 HALTS = ("/halt", "/halt:", "/halt!", "/stop")
-OPEN, SHUT = "\ue000", "\ue001"  # stand for the mark of a struck number while markdown is read
+OPEN, SHUT = "\ue000", "\ue001"  # placeholders for strike-through marks while markdown is parsed
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         as_name: str = typer.Option("", "--as", metavar="NAME", help="who asks (default: your OS account)"),
         as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     ) -> None:
-        """Ask a role: backtests and changes (developer), what happened (operator), where the money goes (advisor)."""
+        """Ask a role: backtests and changes (developer), what happened (operator), P&L attribution (advisor)."""
         from app.people.identity import os_user
 
         person = as_name.strip() or os_user()
@@ -45,61 +45,61 @@ def register(app: typer.Typer) -> None:
         if halting:
             _halt_first(text, person)
         try:
-            answer = _asked(role, text, person, thread)
+            answer = _answer(role, text, person, thread)
         except DeskError as error:
             if not halting:
                 raise
-            out.say(f"nightdesk: the desk is HALTED by file; the chat itself did not work: {error}")
+            out.say(f"nightdesk: the desk is HALTED by file; the chat itself failed: {error}")
             return
         out.emit(answer, as_json=as_json, text=lambda: shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]]))
 
 
 def _halt_first(text: str, person: str) -> None:
-    """The file, before the database, the model or anything heavy."""
+    """Write the halt file before loading the database, the model or anything heavy."""
     from time import time_ns
 
     from engine.control import halt
 
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
     if not home.is_dir():
-        raise BadInput(f"there is no desk at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+        raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
     words = text.strip().split(maxsplit=1)
     reason = " ".join(words[1].split())[:300] if len(words) > 1 else "halted from a chat, no reason given"
     halt.set(home, reason, {"name": person, "channel": CHANNEL}, time_ns() // 1_000_000)
     out.say(f"HALTED: {utc(time_ns() // 1_000_000)}")
 
 
-def _asked(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:
-    """Ask, showing every step on stderr; returns the answer."""
+def _answer(role: str, text: str, person: str, thread: str | None) -> dict[str, Any]:
+    """Ask, printing every step on stderr; returns the answer."""
     from agents.roster import role as role_of
     from agents.turns import ask
     from app.home.home import open_home
     from app.wiring import Wiring
 
-    role_of(role)  # a bad role is told before anything is made
-    office = Wiring(open_home(), person, CHANNEL, wait_s=None)
+    role_of(role)  # fail on an unknown role before creating anything
+    runtime = Wiring(open_home(), person, CHANNEL, wait_s=None)
     answer: dict[str, Any] = {}
-    for event in _with_bars(ask(office, role, text, person, thread)):
+    for event in _with_bars(ask(runtime, role, text, person, thread)):
         if event["kind"] == "answer":
             answer = {key: value for key, value in event.items() if key not in ("n", "kind")}
     return answer
 
 
 def _with_bars(events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[str, Any]]:
-    """The events, each told on stderr; a running tool has a progress bar."""
+    """The events, each printed on stderr; a running tool gets a progress bar."""
     try:
         for event in events:
             if event["kind"] == "tool_started":
                 yield from _one_tool(event, events)
             else:
-                _tell(event)
+                _print_event(event)
                 yield event
     finally:
         events.close()
 
 
 def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[str, Any]]:
-    """A tool from its start to its end, under one bar."""
+    """One tool call from start to end, with its progress bar."""
     from agents.render import one_line
 
     name = one_line(started["tool"], 40)
@@ -115,8 +115,8 @@ def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, 
     out.say(f"  {name}: {event['status']}")
 
 
-def _tell(event: dict[str, Any]) -> None:
-    """One line for what is not a tool."""
+def _print_event(event: dict[str, Any]) -> None:
+    """Print one line for an event that is not a tool call."""
     from agents.render import one_line
 
     if event["kind"] == "begun":
@@ -125,7 +125,7 @@ def _tell(event: dict[str, Any]) -> None:
         if event.get("privacy"):
             out.say(f"  {one_line(event['privacy'], 800)}")
     elif event["kind"] in ("retrying", "notice"):
-        out.say(f"  {one_line(html.unescape(event['text']))}")  # they are written as markdown
+        out.say(f"  {one_line(html.unescape(event['text']))}")  # these are markdown
     elif event["kind"] == "understood":
         out.say(f"  understood: {one_line(event['text'])}")
 
@@ -134,45 +134,45 @@ def _tell(event: dict[str, Any]) -> None:
 
 
 def shown(markdown: str, struck: Sequence[str] = ()) -> Any:
-    """The answer for a terminal: prose as it is, tables with the room they need, evidence listed at the end.
+    """The answer for a terminal: prose, tables fitted to the width, evidence ids at the end.
 
-    `struck`: the numbers that were struck, as typed. Not every terminal can strike, a pipe cannot, and what is copied is not:
-    each says in words that it is struck, and the last line how many there are.
+    `struck`: the numbers that were struck out, as typed. Terminals, pipes and copies may lose strike-through, so each is marked
+    in words and the last line counts them.
     """
     from rich.console import Console, Group
     from rich.text import Text
 
     from agents.render import unlinked
 
-    plain, named = unlinked(marked(markdown, struck))
+    text, named = unlinked(marked(markdown, struck))
     width = Console().width if os.isatty(1) else 120
     parts: list[Any] = []
-    for is_table, block in _blocks(plain):
+    for is_table, block in _blocks(text):
         parts.append(_table(block, width) if is_table else _prose(block))
         parts.append(Text(""))
     if named:
         parts.append(Text(f"evidence: {', '.join(named)}"))
     if struck:
-        count = "1 number is" if len(struck) == 1 else f"{len(struck)} numbers are"
-        parts.append(Text(f"{count} struck: no fact of this thread stands behind {'it' if len(struck) == 1 else 'them'}."))
+        count = "1 unsupported number was" if len(struck) == 1 else f"{len(struck)} unsupported numbers were"
+        parts.append(Text(f"{count} struck out: no tool result in this thread contains {'it' if len(struck) == 1 else 'them'}."))
     return Group(*parts)
 
 
 def marked(markdown: str, struck: Sequence[str] = ()) -> str:
-    """`~~98,765.43~~` between private signs, which no markdown reader loses; what is known to be struck before anything else."""
+    """Replace `~~98,765.43~~` by private-use placeholders that markdown parsing keeps; known struck numbers come first."""
     text = out.bare(markdown).replace(OPEN, "").replace(SHUT, "")
-    for known in sorted(set(struck), key=len, reverse=True):
-        text = text.replace(f"~~{known}~~", f"{OPEN}{known}{SHUT}")
+    for number in sorted(set(struck), key=len, reverse=True):
+        text = text.replace(f"~~{number}~~", f"{OPEN}{number}{SHUT}")
     return re.sub(r"~~([^\n]+?)~~", rf"{OPEN}\1{SHUT}", text)
 
 
 def in_words(text: str) -> str:
-    """The private signs as people read them: `[struck: 98,765.43]`."""
+    """The placeholders as readable text: `[struck: 98,765.43]`."""
     return out.bare(text.replace(OPEN, "[struck: ").replace(SHUT, "]"))
 
 
 def _prose(block: str) -> Any:
-    """Markdown that is no table. The marks are written once it has been read: no sign beside one makes a link of it."""
+    """Markdown without tables. Struck numbers are written after parsing, so that no adjacent character makes one a link."""
     from rich.markdown import Markdown
 
     made = Markdown(block, hyperlinks=False)
@@ -184,21 +184,21 @@ def _prose(block: str) -> Any:
 
 def _blocks(markdown: str) -> Iterator[tuple[bool, str]]:
     """Runs of table rows and of other lines, in order."""
-    held: list[str] = []
+    block: list[str] = []
     in_table = False
     for line in [*markdown.splitlines(), None]:
         is_row = line is not None and line.lstrip().startswith("|")
-        if held and (line is None or is_row != in_table):
-            text = "\n".join(held)
+        if block and (line is None or is_row != in_table):
+            text = "\n".join(block)
             if text.strip():
                 yield in_table, text
-            held = []
+            block = []
         in_table = is_row
-        held.append(line or "")
+        block.append(line or "")
 
 
 def _table(block: str, width: int) -> Any:
-    """A markdown table; turned on its side when its columns do not fit into the terminal."""
+    """A markdown table; transposed when its columns do not fit the terminal."""
     from rich.table import Table
     from rich.text import Text
 

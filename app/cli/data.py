@@ -1,7 +1,7 @@
-"""`nightdesk data list | check | import | pull`: what market data there is, whether it is clean, and getting more of it.
+"""`nightdesk data list | check | import | pull`: lists market data, checks its quality, imports and fetches more.
 
-Called by app/cli/main.py. Reads through engine/data/files.py, judges with engine/data/checks.py, writes into the home's
-data folder only. It needs no database: a fresh machine can look at its data before anything else.
+Called by app/cli/main.py. Reads through engine/data/files.py, checks with engine/data/checks.py, writes only into the home's
+data folder. It needs no database, so a new machine can inspect its data first.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @group.command("list")
 def list_data(as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout.")) -> None:
-    """Every series in NIGHTDESK_DATA and in the home, with its span and where it comes from."""
+    """List every series in NIGHTDESK_DATA and the home, with its range and source."""
     catalog = _catalog()
     items = [_item(s) for s in catalog.series()]
     body = {
@@ -39,7 +39,7 @@ def list_data(as_json: bool = typer.Option(False, "--json", help="One JSON objec
     }
     out.emit(body, as_json=as_json, text=lambda: _table(body))
     for a, b in catalog.shadowed():
-        out.say(f"{a} is hidden by {b} (the same name in the home)")
+        out.say(f"{a} is overridden by {b} (same name in the home)")
 
 
 @group.command("check")
@@ -48,7 +48,7 @@ def check_file(
     against: str | None = typer.Option(None, "--against", help="A second source of the same instrument."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
-    """Look for dirt. Errors make the exit code 1; warnings (a crash, a short outage) do not. Nothing is changed."""
+    """Check data quality without changing anything. Errors exit with 1; warnings (a crash, a short outage) do not."""
     from engine.data.files import read_any
     from engine.data.issues import as_json as findings_json
 
@@ -71,7 +71,7 @@ def check_file(
     }
     out.emit(body, as_json=as_json, text=lambda: _report(body))
     if bad:
-        out.say(f"nightdesk: {raw.path.name} is not clean: {bad} error{'s' if bad > 1 else ''}")
+        out.say(f"nightdesk: {raw.path.name} has {bad} error{'s' if bad > 1 else ''}")
         raise typer.Exit(1)
 
 
@@ -81,15 +81,15 @@ def import_path(
     venue: str | None = typer.Option(None, help="binance, okx, ...; default: from the name."),
     symbol: str | None = typer.Option(None, help="BTC-USDT; default: from the name."),
     market: str | None = typer.Option(None, help="perp or spot; default: from the name."),
-    timeframe: str | None = typer.Option(None, help="15m; default: from the name or the steps."),
-    tag: str | None = typer.Option(None, help="Keep it apart from the untagged series."),
-    replace: bool = typer.Option(False, "--replace", help="Overwrite what was imported under that name."),
+    timeframe: str | None = typer.Option(None, help="15m; default: from the name or the spacing of the rows."),
+    tag: str | None = typer.Option(None, help="Store it separately from the untagged series."),
+    replace: bool = typer.Option(False, "--replace", help="Overwrite an earlier import of the same name."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
-    """Check a file and, if it has no error, store it in the home. Nothing is mended; what is read how is said."""
-    from app.market_data.importing import Wanted, files_under, import_file
+    """Check a file and, if it has no errors, store it in the home. Nothing is repaired; notes say how it was read."""
+    from app.market_data.importing import ImportOptions, files_under, import_file
 
-    wanted = Wanted(venue, symbol, market, timeframe, tag, replace)
+    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace)
     items = [import_file(file, wanted, _judge) for file in files_under(path)]
     refused = [item for item in items if not item["imported"]]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_imported(item) for item in items))
@@ -104,22 +104,24 @@ def pull_data(
     symbol: str = typer.Option("BTC-USDT", help="BTC-USDT"),
     timeframe: str = typer.Option("15m", help="1m, 5m, 15m, 1h"),
     market: str = typer.Option("perp", help="perp or spot"),
-    start: str | None = typer.Option(None, "--from", help="First day; default: one year ago, or where the file ends."),
-    end: str | None = typer.Option(None, "--to", help="Day after the last; default: now."),
-    funding: bool = typer.Option(False, "--funding", help="Also the funding rates."),
-    marks: bool = typer.Option(False, "--marks", help="Also hourly mark prices."),
-    mirror: str = typer.Option("", "--mirror", envvar="NIGHTDESK_MIRROR", help="Another address that speaks the venue's REST."),
+    start: str | None = typer.Option(None, "--from", help="First day; default: one year ago, or the end of the file."),
+    end: str | None = typer.Option(None, "--to", help="End day, exclusive; default: now."),
+    funding: bool = typer.Option(False, "--funding", help="Also fetch funding rates."),
+    marks: bool = typer.Option(False, "--marks", help="Also fetch hourly mark prices."),
+    mirror: str = typer.Option(
+        "", "--mirror", envvar="NIGHTDESK_MIRROR", help="Another base URL that serves the venue's REST API."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
-    """Fetch public market data. Stopped half-way, the same command goes on where it stopped."""
-    from app.market_data.pulling import Asked, pull
+    """Fetch public market data. If interrupted, the same command resumes."""
+    from app.market_data.pulling import PullRequest, pull
 
-    asked = Asked(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
-    items = pull(asked, out.progress)
+    request = PullRequest(venue, symbol, timeframe, market, start, end, funding, marks, mirror)
+    items = pull(request, out.progress)
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_pulled(item) for item in items))
     bad = [item for item in items if item["errors"]]
     if bad:
-        out.say(f"nightdesk: {bad[0]['path']} is stored but not clean: see nightdesk data check")
+        out.say(f"nightdesk: {bad[0]['path']} is stored but has errors: see nightdesk data check")
         raise typer.Exit(1)
 
 
@@ -139,12 +141,12 @@ def _path(text: str) -> Path:
         return path
     found = [p for folder, _ in _catalog().roots if folder.is_dir() for p in folder.rglob(text)]
     if len(found) > 1:
-        raise BadInput(f"{text} is {len(found)} files: {', '.join(map(str, found[:3]))}", "give the whole path")
+        raise BadInput(f"{text} matches {len(found)} files: {', '.join(map(str, found[:3]))}", "give the full path")
     return found[0] if found else path
 
 
 def _judge(raw: "RawFile") -> list["DataIssue"]:
-    """Findings of one file, by its kind; a table of several coins coin by coin, with rows of the whole table."""
+    """Findings of one file, by its kind; a table of several coins is checked coin by coin, with row numbers of the full table."""
     import polars as pl
 
     from engine.data.issues import DataIssue
@@ -158,7 +160,7 @@ def _judge(raw: "RawFile") -> list["DataIssue"]:
         for f in _judge_one(raw, part.drop("row", raw.group)):
             found.append(DataIssue(f.rule, f.severity, tuple(rows[r] for r in f.rows), f"{coin}: {f.text}"))
     if not found and raw.frame.select(pl.len()).item() == 0:
-        raise BadInput(f"{raw.path} has no rows", "get it again")
+        raise BadInput(f"{raw.path} has no rows", "download it again")
     return found
 
 
@@ -172,22 +174,22 @@ def _judge_one(raw: "RawFile", frame: Any) -> list["DataIssue"]:
         return check_funding(frame)
     if not raw.timeframe_ms:
         raise BadInput(
-            f"{raw.path} has no regular clock (columns {', '.join(raw.frame.columns)})",
-            "bars, marks, funding and other series on a clock can be checked",
+            f"{raw.path} has no regular timeframe (columns {', '.join(raw.frame.columns)})",
+            "only bars, marks, funding and other regularly spaced series can be checked",
         )
-    if raw.kind == "series":  # indices rest at weekends, statistics begin late: only time itself is judged hard
+    if raw.kind == "series":  # indices pause at weekends, statistics start late: only timestamps can be errors
         found = check_series(frame, raw.timeframe_ms)
         return [f if f.rule in ("unsorted", "duplicate") else f._replace(severity="warning") for f in found]
     return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000)
 
 
 def _compare(raw: "RawFile", other: "RawFile") -> list["DataIssue"]:
-    """Findings of two sources: bars with bars (or marks); whether both claim one market is read from their names."""
+    """Findings from comparing two sources of bars (or marks); their names say whether both are of the same market."""
     from engine.data.compare_sources import compare_sources
 
     for one in (raw, other):
         if one.kind not in ("bars", "marks") or not one.timeframe_ms or one.group:
-            raise BadInput(f"{one.path} holds {one.kind}, and --against compares bars", "give two files of bars")
+            raise BadInput(f"{one.path} contains {one.kind}; --against compares bars", "give two files of bars")
     mine, theirs = raw.named, other.named
     same = raw.kind == other.kind and all(not a or not b or a == b for a, b in zip(mine[:3], theirs[:3], strict=True))
     return compare_sources(raw.frame, other.frame, same, (raw.timeframe_ms, other.timeframe_ms))
@@ -210,7 +212,7 @@ def _item(s: Any) -> dict[str, Any]:
 
 
 def _table(body: dict[str, Any]) -> Any:
-    """The list for a person."""
+    """The list as a table."""
     from rich.table import Table
 
     if not body["items"]:
@@ -221,12 +223,12 @@ def _table(body: dict[str, Any]) -> Any:
         names = (i["venue"], i["symbol"], i["market"], i["series"], i["tag"] or "", i["source"])
         table.add_row(*names, f"{i['rows']:,}", utc(i["first_ms"]), utc(i["last_ms"]))
     if body["unknown"]:
-        table.caption = f"and {len(body['unknown'])} files that are no series (see --json)"
+        table.caption = f"and {len(body['unknown'])} files that are not series (see --json)"
     return table
 
 
 def _report(body: dict[str, Any]) -> str:
-    """A check for a person: one line a finding, errors first."""
+    """A check as text: one line per finding, errors first."""
     span = f"{utc(body['first_ms'])} .. {utc(body['last_ms'])}"
     head = f"{body['file']}: {body['rows']:,} rows of {body['kind']}, {span}"
     lines = [f"  note     {note}" for note in body["notes"]]
@@ -236,15 +238,15 @@ def _report(body: dict[str, Any]) -> str:
 
 
 def _imported(item: dict[str, Any]) -> str:
-    """One import for a person."""
-    said = [f"  note     {note}" for note in item["notes"]]
-    said += [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]]
+    """One import as text."""
+    lines = [f"  note     {note}" for note in item["notes"]]
+    lines += [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]]
     head = f"{item['file']} -> {item['path']}" if item["imported"] else f"{item['file']}: not imported: {item['why']}"
-    return "\n".join([head, *said])
+    return "\n".join([head, *lines])
 
 
 def _pulled(item: dict[str, Any]) -> str:
-    """One pulled series for a person."""
+    """One pulled series as text."""
     span = f"{utc(item['first_ms'])} .. {utc(item['last_ms'])}"
     lines = [f"{item['path']}: {item['new']:,} new, {item['rows']:,} rows, {span}"]
     return "\n".join(lines + [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]])

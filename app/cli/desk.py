@@ -1,4 +1,5 @@
-"""The desk itself: up, worker, doctor, status. Everything but `up` and `worker` only reads, whether the desk runs or not."""
+"""`nightdesk up | worker | doctor | status`. All but `up` and `worker` only read, whether the desk runs or not. Called by
+app/cli/main.py."""
 
 import os
 import sys
@@ -24,11 +25,11 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
-RATE = typer.Option(None, "--bars-per-second", help="pace behind the replay; desk.toml says 1")
+RATE = typer.Option(None, "--bars-per-second", help="replay pace after the full-speed part; default: desk.toml")
 
 
 def up(bars_per_second: float = RATE) -> None:
-    """Start the desk: worker, API and page, on paper. Ctrl-C stops it; a next start goes on where it was."""
+    """Start the paper desk: worker, API and page. Ctrl-C stops it; the next start resumes."""
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED
@@ -37,7 +38,7 @@ def up(bars_per_second: float = RATE) -> None:
     home = open_home()
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
-        raise Busy(f"a worker already runs on {home.path}{holder}", "one a home: stop it first, or set NIGHTDESK_HOME")
+        raise Busy(f"a worker already runs on {home.path}{holder}", "stop it first, or set NIGHTDESK_HOME to another home")
     free_ports(home.path)
     new_link(home.path)
     command = [
@@ -54,7 +55,7 @@ def up(bars_per_second: float = RATE) -> None:
 
 
 def answers(home: "Home") -> str:
-    """Who answers in the chat, in a sentence."""
+    """Which model answers in the chat, in a sentence."""
     from agents.endpoints import choose
 
     entries = {name: entry.model_dump() for name, entry in home.desk.models.items()}
@@ -65,7 +66,7 @@ def answers(home: "Home") -> str:
 
 
 def worker(bars_per_second: float = RATE) -> None:
-    """The trading process alone, in the foreground; `up` starts it for you."""
+    """Run only the trading process, in the foreground; `up` starts it for you."""
     from app.processes.children import allowed, worker_command
 
     command = worker_command(words_of(bars_per_second))
@@ -73,29 +74,29 @@ def worker(bars_per_second: float = RATE) -> None:
 
 
 def free_ports(home: Path) -> None:
-    """Raises Busy for a port of API or page that somebody else listens on, with how to choose another."""
+    """Raises Busy when the port of the API or the page is taken, with how to choose another."""
     from app.processes.children import ports, taken
 
     for name, table, port in zip(("API", "page"), ("api", "ui"), ports(home), strict=True):
         if taken(port):
             hint = f"choose another: [{table}] port in desk.toml, or NIGHTDESK_{table.upper()}_PORT=..."
-            raise Busy(f"port {port} for the {name} is taken by another program", hint)
+            raise Busy(f"port {port} for the {name} is in use by another program", hint)
 
 
 def words_of(bars_per_second: float | None) -> list[str]:
-    """The worker's options. Raises BadInput for a pace it cannot keep."""
+    """The worker's options. Raises BadInput for an invalid pace."""
     if bars_per_second is None:
         return []
     if not 0 < bars_per_second <= 100_000:
-        raise BadInput(f"--bars-per-second {bars_per_second:g} is out of bounds", "above 0, up to 100000")
+        raise BadInput(f"--bars-per-second {bars_per_second:g} is out of range", "use a value above 0, at most 100000")
     return ["--bars-per-second", f"{bars_per_second:g}"]
 
 
 # ---- doctor ------------------------------------------------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at: ok, warning, bad or unknown."""
+class DoctorCheck(NamedTuple):
+    """One check: ok, warning, bad or unknown."""
 
     name: str
     state: str
@@ -106,7 +107,7 @@ def doctor(
     model: str = typer.Option(None, "--model", metavar="NAME", help="try a model of desk.toml"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """What is configured, reachable, fresh, writable. Exit code 1 if the desk could not trade safely."""
+    """Check configuration, data, model and health. Exit code 1 if the desk cannot trade safely."""
     from app.home.home import open_home
 
     if model is not None:
@@ -115,93 +116,93 @@ def doctor(
         check(model, as_json=as_json)
         return
     home = open_home()
-    found = [*looks(home), *of_health(home)]
+    found = [*home_checks(home), *health_checks(home)]
     safe = not any(f.state in {"bad", "unknown"} for f in found)
     value = {"ok": safe, "home": home.path, "items": [f._asdict() for f in found]}
-    out.emit(value, as_json=as_json, text=lambda: told(found, safe=safe))
+    out.emit(value, as_json=as_json, text=lambda: doctor_text(found, safe=safe))
     if not safe:
         raise typer.Exit(1)
 
 
-def looks(home: Any) -> list[Finding]:
+def home_checks(home: Any) -> list[DoctorCheck]:
     """Home, database, configuration and bars."""
     from engine.control.config import active
     from engine.control.limits import retired_in
 
     version, config = active(home.engine)
     return [
-        Finding("home", "ok", f"{home.path} is writable"),  # opening it has written
-        Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
-        Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
-        *[Finding("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
+        DoctorCheck("home", "ok", f"{home.path} is writable"),  # opening it has written
+        DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
+        DoctorCheck("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        *[DoctorCheck("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
         bars(home, config),
         answering(home),
     ]
 
 
-def answering(home: Any) -> Finding:
-    """Which model answers questions. That a configured one cannot be used is no danger to the desk: it trades without."""
+def answering(home: Any) -> DoctorCheck:
+    """Which model answers questions. A model that cannot be used is only a warning: the desk trades without one."""
     from agents.endpoints import choose, key_of, privacy_sentence
 
     try:
         endpoint = choose({name: entry.model_dump() for name, entry in home.desk.models.items()}, os.environ)
         if endpoint is None:
-            return Finding("model", "ok", "offline model: deterministic, no key, nothing leaves this machine")
+            return DoctorCheck("model", "ok", "offline model: deterministic, no key, nothing leaves this machine")
         key_of(endpoint, os.environ)
     except DeskError as error:
-        return Finding("model", "warning", f"{error}; the offline model answers")
-    return Finding("model", "ok", f"{privacy_sentence(endpoint)} Try it: nightdesk doctor --model {endpoint.name}")
+        return DoctorCheck("model", "warning", f"{error}; the offline model answers")
+    return DoctorCheck("model", "ok", f"{privacy_sentence(endpoint)} Try it: nightdesk doctor --model {endpoint.name}")
 
 
-def bars(home: Any, config: Any) -> Finding:
-    """Whether the sleeves' bars and settlements are there, and how far they go."""
+def bars(home: Any, config: Any) -> DoctorCheck:
+    """Whether the sleeves' bars and funding exist, and where they end."""
     from engine.live import config_event
     from engine.live.feed import end_of, series_of
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
-        return Finding("data", "ok", "a SYNTHETIC market: made at the first start, no real prices")
+        return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
     try:
         series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
         end = end_of(series, config_event.clock_ms(config))
     except DeskError as error:
-        return Finding("data", "bad", str(error))
+        return DoctorCheck("data", "bad", str(error))
     lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
     if lacking:
-        return Finding("data", "bad", f"no funding rates for {', '.join(lacking)}: nightdesk data pull")
+        return DoctorCheck("data", "bad", f"no funding rates for {', '.join(lacking)}; run: nightdesk data pull")
     text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {utc(end)}"
     at = desk_ms(home.path)
     if at is not None and at >= end:
-        return Finding("data", "warning", f"{text}: the desk has walked all of them and waits")
-    return Finding("data", "ok", text)
+        return DoctorCheck("data", "warning", f"{text}: the desk has processed all of them and waits for more")
+    return DoctorCheck("data", "ok", text)
 
 
-def of_health(home: Any) -> list[Finding]:
-    """The checks that the operator's tool makes too. A desk that is not running is no fault while it holds nothing."""
+def health_checks(home: Any) -> list[DoctorCheck]:
+    """The health checks that the operator's tool runs too. A stopped desk is only a warning while it is flat."""
+    from engine.watch.desk_view import desk_view
     from engine.watch.health import checks
     from engine.watch.heartbeat import heartbeat_of
-    from engine.watch.window import journal_of, mark_at
 
-    mark, beat, now_ms = mark_at(journal_of(home.path)), heartbeat_of(home.path), time.time_ns() // 1_000_000
-    found = [Finding(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, full=True)]
-    begun = mark is not None
+    view, beat, now_ms = desk_view(home.path, home.engine), heartbeat_of(home.path), time.time_ns() // 1_000_000
+    found = [DoctorCheck(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, full=True)]
+    begun = view.mark is not None
     rests = not begun or beat.get("phase") == "stopped"
-    holds = begun and any(sleeve.get("position") for sleeve in mark.body["sleeves"].values())
+    holds = any(sleeve.get("position") for sleeve in view.sleeves.values())
     out_of = []
     for finding in found:
         state, text = finding.state, finding.text
         if finding.name == "worker" and state == "bad" and rests and not holds:
-            state, text = "warning", "no worker is running, and nothing is open: start it with nightdesk up"
+            state, text = "warning", "no worker is running and no position is open: start it with nightdesk up"
         if finding.name == "bars" and not begun:
-            state, text = "warning", "the desk has not begun: start it with nightdesk up"
+            state, text = "warning", "the desk has not started yet: start it with nightdesk up"
         out_of.append(finding._replace(state=state, text=text))
     return out_of
 
 
-def told(found: list[Finding], *, safe: bool) -> str:
-    """The findings as lines."""
+def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
+    """The checks as lines, the verdict last."""
     lines = [f"{f.state:<8} {f.name}: {f.text}" for f in found]
-    end = "The desk can trade safely." if safe else "The desk could NOT trade safely: see the lines marked bad."
+    end = "The desk can trade safely." if safe else "The desk can NOT trade safely: see the lines marked bad or unknown."
     return "\n".join([*lines, end])
 
 
@@ -209,18 +210,23 @@ def told(found: list[Finding], *, safe: bool) -> str:
 
 
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
-    """The desk now: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
+    """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import open_home
-    from app.views.desk_status import state_of
+    from engine.control.config import active_version
+    from engine.watch.desk_view import desk_view
 
-    value = state_of(open_home())
-    out.emit(value, as_json=as_json, text=lambda: shown(value))
+    home = open_home()
+    view = desk_view(home.path, home.engine)
+    value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
+    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
+    del value["mark"]
+    out.emit(value, as_json=as_json, text=lambda: status_text(value))
 
 
-def shown(value: dict[str, Any]) -> str:
-    """The same as lines."""
+def status_text(value: dict[str, Any]) -> str:
+    """The status as lines."""
     if value["desk_ms"] is None:
-        return f"{value['home']}: this desk has not begun. Start it with: nightdesk up"
+        return f"{value['home']}: this desk has not started yet. Start it with: nightdesk up"
     head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(
@@ -228,29 +234,31 @@ def shown(value: dict[str, Any]) -> str:
     )
     if value["halt"]["halted"]:
         by = value["halt"]["by"] or "unknown"
-        follows = "the worker follows it before its next bar" if value["worker"]["running"] else "followed when the worker runs"
-        stands = follows if value["state"] == "running" else f"the desk is {value['state']}"
-        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {stands}")
+        follows = (
+            "the worker acts on it before its next bar" if value["worker"]["running"] else "takes effect when the worker runs"
+        )
+        state = follows if value["state"] == "running" else f"the desk is {value['state']}"
+        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {state}")
     if value["breakers"]:
-        lines.append(f"Breakers that stand: {', '.join(value['breakers'])}")
+        lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
-        lines.append(f"Version {value['active_version']} was approved; the desk follows {value['version']} until its next bar")
+        lines.append(f"Version {value['active_version']} was approved; the desk runs {value['version']} until its next bar")
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
 
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
-    """One sleeve: money, position, each layer's levels, what holds it back."""
+    """One sleeve: money, position, each layer's levels, its pauses."""
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
     pauses = "".join(
         text
-        for key, text in (("paused", ", PAUSED by people"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
+        for key, text in (("paused", ", PAUSED by a person"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
         if sleeve.get(key)
     )
     position = sleeve.get("position")
-    held = f"{position['side']} {position['quantity']:g}" if position else "flat"
-    lines = [f"  {name:<16} {held:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
+    exposure = f"{position['side']} {position['quantity']:g}" if position else "flat"
+    lines = [f"  {name:<16} {exposure:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
     for layer in position["layers"] if position else []:
         target = f", target {layer['target']:g}" if layer["target"] is not None else ""
-        due = f", leaving at the next open ({layer['due']})" if layer["due"] else ""
+        due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
         lines.append(f"    entry {layer['entry']:g}, {layer['protective_kind']} at {layer['protective']:g}{target}{due}")
     return lines

@@ -1,5 +1,5 @@
-"""`nightdesk halt` and `nightdesk release`: the kill switch by hand. The file is written before anything heavy is loaded,
-so that a halt works with the database, the worker and every model down."""
+"""`nightdesk halt` and `nightdesk release`: the kill switch. The file is written before anything heavy is loaded, so a halt
+works with the database, the worker and every model down. Called by app/cli/main.py."""
 
 import os
 import time
@@ -24,26 +24,26 @@ def register(app: typer.Typer) -> None:
 
 
 def halt_desk(
-    reason: str = typer.Option(..., "--reason", help="why; it is shown wherever the halt is"),
+    reason: str = typer.Option(..., "--reason", help="why; shown wherever the halt is shown"),
     as_name: str = typer.Option("", "--as", metavar="NAME", help="who you are (default: your OS account)"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Stop the desk now: no new entries, positions flattened, latched until released. Works with everything else down."""
+    """Halt the desk now: no new entries, positions flattened, latched until released. Works with everything else down."""
     now_ms = _now_ms()
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
     if not reason.strip():
         raise BadInput("a halt needs a reason", "--reason WHY")
     if not home.is_dir():
-        raise BadInput(f"there is no desk at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+        raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
     by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()
     latch = halt.set(home, reason.strip(), by, now_ms)
     notes = _spread(reason.strip(), by, now_ms)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}
-    out.emit(value, as_json=as_json, text=lambda: "\n".join([_told(latch), *notes]))
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch), *notes]))
 
 
 def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
-    """The latch is set; now the database and the people journal. What fails is said, and changes nothing about the halt."""
+    """Record a latched halt in the database and the people journal. Failures are reported and do not affect the halt."""
     try:
         from app.home.home import open_home
         from app.people.approvals import record
@@ -53,26 +53,26 @@ def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
         record(home, "halt", {"reason": reason, "actor": by}, now_ms)
     except DeskError as error:
         return [f"halted by file alone: {error}"]
-    except Exception as error:  # noqa: BLE001 - the halt holds; a database in any state must not look like a failed halt
+    except Exception as error:  # noqa: BLE001 - the halt is latched; no database error may look like a failed halt
         return [f"halted by file alone: {type(error).__name__}: {error}"]
     return []
 
 
-def _told(latch: halt.Latch) -> str:
+def _halt_text(latch: halt.Latch) -> str:
     since = utc(latch.since_ms)
     return (
         f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)}\n"
-        "The worker cancels entries and flattens at the next open; nothing enters until:\n"
+        "The worker cancels entries and flattens at the next open. No new entries until:\n"
         "  nightdesk release --reason WHY --as NAME"
     )
 
 
 def release_desk(
-    reason: str = typer.Option(..., "--reason", help="what was found and mended"),
+    reason: str = typer.Option(..., "--reason", help="what was found and fixed"),
     as_name: str = typer.Option(..., "--as", metavar="NAME", help="who releases"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Let the desk trade again, after the health probe passes. Needs a name and a reason."""
+    """Release the halt, if the health checks pass. Needs a name and a reason."""
     from app.home.home import open_home
     from app.people.approvals import before_passphrase, release
     from app.people.identity import passphrase_needed
@@ -82,13 +82,15 @@ def release_desk(
     actor = identify(home.path, as_name, CHANNEL)
     word = None
     if passphrase_needed(home.path):
-        before_passphrase(home, actor, _now_ms())  # nobody types a passphrase that is not looked at
+        before_passphrase(home, actor, _now_ms())  # do not ask for a passphrase during a lockout
         word = typer.prompt("passphrase", hide_input=True, err=True)
     seen = release(home, actor, reason, lambda: healthy(home), _now_ms(), word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
-    out.emit(value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may enter again.")
+    out.emit(
+        value, as_json=as_json, text=lambda: f"Released by {actor.name} ({actor.assurance}). The desk may open positions again."
+    )
 
 
 def _now_ms() -> int:
-    """Wall time: this is the door that reads the clock."""
+    """Wall time."""
     return time.time_ns() // 1_000_000

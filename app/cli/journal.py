@@ -1,7 +1,7 @@
 """`nightdesk journal verify | tail | replay | explain`: what was seen, decided and done, and why.
 
-Called by app/cli/main.py. Reads the two journals of the home and the folders of stored runs; `verify` notes in
-the database how far both were whole, nothing else is written.
+Called by app/cli/main.py. Reads the home's two journals and the stored runs; the only write is `verify` recording in the
+database how far both chains are intact.
 """
 
 import re
@@ -21,8 +21,8 @@ TRIP = re.compile(r"(r-\d{8}-[0-9a-f]{8}(?:-\d+)?)/(t\d+)")
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{8}(?:-\d+)?")
 TURN = re.compile(r"u-\d{8}-[0-9a-f]{8}")
 EVENT = re.compile(r"[dp]-\d+")
-QUIET = ("bar", "mark", "snapshot")  # kinds that tail leaves out unless asked
-LOOK_BACK_MS = 3 * 86_400_000  # how far the beginning of a refusal is looked for
+QUIET = ("bar", "mark", "snapshot")  # kinds that `tail` hides by default
+LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the start of a refusal
 
 
 def register(app: typer.Typer) -> None:
@@ -36,8 +36,8 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(as_json: bool = JSON) -> None:
-    """Walk both hash chains from their first record and hold them against each other, the database and the daily handovers.
-    Exit code 1 when one does not verify."""
+    """Verify both hash chains from the first record, against each other, the database and the daily handovers. Exit code 1
+    when one is broken."""
     from app.home.home import open_home
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash
@@ -57,11 +57,11 @@ def verify(as_json: bool = JSON) -> None:
 
 def tail(
     count: int = typer.Option(20, "--count", min=1, max=100_000, help="how many records"),
-    people: bool = typer.Option(False, "--people", help="the journal of asks, tool calls, proposals and decisions"),
-    bars: bool = typer.Option(False, "--bars", help="bars, marks and snapshots too"),
+    people: bool = typer.Option(False, "--people", help="the journal of questions, tool calls, proposals and decisions"),
+    bars: bool = typer.Option(False, "--bars", help="include bars, marks and snapshots"),
     as_json: bool = JSON,
 ) -> None:
-    """The last records of a journal, oldest first."""
+    """Show the last records of a journal, oldest first."""
     from app.home.home import open_home
 
     home = open_home()
@@ -72,7 +72,7 @@ def tail(
 
 
 def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
-    """The last `count` events, looking further back when the kinds that nobody asked for stand between them."""
+    """The last `count` events, reading further back when hidden kinds lie between them."""
     from engine.store.journal import tail as read_tail
 
     wanted = count
@@ -85,7 +85,7 @@ def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
 
 
 def replay(as_json: bool = JSON) -> None:
-    """Work every bar of the desk journal out again through the core: what it makes must be what was journaled."""
+    """Replay every bar of the desk journal through the core and compare the result with what was journaled."""
     from app.home.home import open_home
     from engine.book.replay import fold
     from engine.store.journal import journal_hash
@@ -98,7 +98,7 @@ def replay(as_json: bool = JSON) -> None:
 
 
 def replayed(path: Path, book: Any) -> dict[str, Any]:
-    """What the journal stands for at its end."""
+    """The state at the journal's end."""
     from engine.core.ledger import open_lots
     from engine.store.journal import journal_hash
 
@@ -133,7 +133,7 @@ def explain(
     at: str | None = typer.Option(None, "--at", help="UTC time: 2025-03-04T05:15; the first close at or after it"),
     as_json: bool = JSON,
 ) -> None:
-    """Why a round trip, an event or a close is what it is: features, position, order, fill assumption, costs, rule."""
+    """Explain a round trip, an event or a bar close: features, position, order, fill assumption, costs, rule."""
     from app.home.home import open_home
 
     home = open_home()
@@ -141,8 +141,8 @@ def explain(
         found = explain_trip(home, *match.groups())
         out.emit(found, as_json=as_json, text=lambda: stories.trip_text(found))
     elif what and TURN.fullmatch(what):
-        asked = explain_turn(home, what)
-        out.emit(asked, as_json=as_json, text=lambda: stories.turn_text(asked))
+        turn = explain_turn(home, what)
+        out.emit(turn, as_json=as_json, text=lambda: stories.turn_text(turn))
     elif what and RUN.fullmatch(what):
         found = explain_close(home, what, sleeve, at)
         out.emit(found, as_json=as_json, text=lambda: stories.close_text(found))
@@ -150,7 +150,7 @@ def explain(
         found = explain_desk(home, what, sleeve, at)
         out.emit(found, as_json=as_json, text=lambda: stories.desk_text(found))
     else:
-        raise BadInput(f"{what!r} is no id", "give RUN_ID/t12, d-123, p-7, a run id with --at, or --sleeve S --at T")
+        raise BadInput(f"{what!r} is not a valid id", "give RUN_ID/t12, d-123, p-7, a run id with --at, or --sleeve S --at T")
 
 
 def explain_trip(home: Any, run_id: str, name: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def explain_trip(home: Any, run_id: str, name: str) -> dict[str, Any]:
 
 
 def explain_turn(home: Any, turn: str) -> dict[str, Any]:
-    """A question with its answer, what it cost, and every request to a real model, exactly as it was sent (never with a key)."""
+    """A question with its answer, its cost, and every request to a real model exactly as sent (never with a key)."""
     import json
 
     from agents.caller import kept
@@ -173,7 +173,7 @@ def explain_turn(home: Any, turn: str) -> dict[str, Any]:
     with read(home.engine) as session:
         row = session.get(Turn, turn)
         if row is None:
-            raise BadInput(f"there is no turn {turn}", "a turn's id is in the answer of nightdesk chat --json")
+            raise BadInput(f"unknown turn {turn}", "the output of `nightdesk chat --json` contains a turn's id")
         answer = json.loads(row.answer)
         found = {"turn": turn, "thread": row.thread, "role": row.role, "state": row.state, "asked": row.text, "model": row.model}
         cost = spend_of(row.body)._asdict()
@@ -188,12 +188,12 @@ def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) ->
 
     when = moment(at)
     if when is None:
-        raise BadInput(f"when in run {run_id}?", f"add --at 2025-03-04T05:15, or name a round trip: {run_id}/t1")
+        raise BadInput(f"a time in run {run_id} is missing", f"add --at 2025-03-04T05:15, or name a round trip: {run_id}/t1")
     return explaining.at(Runs(home.runs, home.engine), run_id, sleeve, when, home.catalog, home.strategies)
 
 
 def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | None) -> dict[str, Any]:
-    """An event of the desk's or the people's journal with what led to it and what followed; or a sleeve's close."""
+    """An event of either journal with its causes and consequences; or one bar close of a sleeve."""
     from engine.sim.request import moment
     from engine.store.journal import find
 
@@ -201,16 +201,16 @@ def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | 
         path = home.people_journal if event_id.startswith("p-") else home.desk_journal
         event = find(path, event_id)
         if event is None:
-            raise BadInput(f"there is no event {event_id} in {path.name}", "see nightdesk journal tail")
+            raise BadInput(f"unknown event {event_id} in {path.name}", "see nightdesk journal tail")
         return story(path, event)
     when = moment(at)
     if sleeve is None or when is None:
-        raise BadInput("name an event, or a sleeve and a time", "as in --sleeve btc-trend --at 2025-03-04T05:15")
+        raise BadInput("name an event, or a sleeve and a time", "example: --sleeve btc-trend --at 2025-03-04T05:15")
     return close_of_desk(home.desk_journal, sleeve, when)
 
 
 def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
-    """What the desk's journal holds about a sleeve at the first close at or after `when_ms`; of a refusal its size and caps."""
+    """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
     from engine.watch.window import FAR_MS, between
 
     bar = next(between(path, when_ms - 1, FAR_MS, {"bar"}), None)
@@ -218,7 +218,7 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
         raise BadInput(f"the desk has seen no bar at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
     signals = bar.body.get("signals", {})
     if sleeve not in signals:
-        raise BadInput(f"the desk had no sleeve {sleeve!r} then", f"it had {', '.join(signals) or 'none'}")
+        raise BadInput(f"the desk had no sleeve {sleeve!r} at that time", f"available: {', '.join(signals) or 'none'}")
     here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
     decision = next((e for e in here if e.kind == "decision"), None)
     side, strength = signals[sleeve][:2]
@@ -234,7 +234,7 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
 
 
 def sized_refusal(path: Path, sleeve: str, rule: str, close_ms: int) -> dict[str, Any] | None:
-    """The decision at which a lasting refusal began, with its size and caps: the rows after it repeat neither."""
+    """The decision that started a run of refusals, with size and caps; the rows after it repeat neither."""
     from engine.watch.window import between
 
     earlier = list(between(path, close_ms - LOOK_BACK_MS, close_ms - 1, {"decision"}))

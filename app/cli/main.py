@@ -1,6 +1,6 @@
-"""The `nightdesk` command: one module a group of commands, each importing what it needs when it is called.
+"""The `nightdesk` command: one module per group of commands, each importing what it needs when called.
 
-`run` is the console entry. Exit codes: 0 done, 1 failed or refused, 2 usage (typer's own).
+`run` is the console entry point. Exit codes: 0 done, 1 failed or refused, 2 usage (typer's own).
 """
 
 import importlib
@@ -13,7 +13,7 @@ import typer
 from app.cli import out
 from engine.errors import DeskError
 
-# one line a module: each has register(app), which adds its commands
+# each module has register(app), which adds its commands
 GROUPS = ("data", "backtest", "chat", "proposals", "halt", "journal", "desk", "tool", "api", "ui", "notes", "alerts")
 
 app = typer.Typer(
@@ -26,13 +26,13 @@ app = typer.Typer(
 
 
 def load_groups() -> None:
-    """Let every group add its commands; a command's heavy imports stay inside the command."""
+    """Register every group's commands; heavy imports stay inside the commands."""
     for name in GROUPS:
         importlib.import_module(f"app.cli.{name}").register(app)
 
 
 def run() -> None:
-    """Run the command line; every outcome is an exit code and at most one line of complaint."""
+    """Run the command line; every outcome is an exit code and at most one error line."""
     load_groups()
     as_json = "--json" in sys.argv
     try:
@@ -44,12 +44,12 @@ def run() -> None:
     except (KeyboardInterrupt, typer.Abort):
         out.say("nightdesk: stopped")
         code = 130
-    except Exception as error:  # noqa: BLE001 - the last door: no traceback reaches a user
+    except Exception as error:  # noqa: BLE001 - last resort: no traceback reaches a user
         code = out.click_exit(error) if hasattr(error, "exit_code") else out.bug(error, home())
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def home() -> Path | None:
-    """The home folder, if it is there: a place for the details of a bug."""
+    """The home folder, if it exists, to store the details of a bug."""
     path = Path(os.environ.get("NIGHTDESK_HOME", "var"))
     return path if path.is_dir() else None

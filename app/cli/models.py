@@ -1,4 +1,4 @@
-"""`nightdesk doctor --model NAME`: whether a configured model works, and over which wire. Called by app/cli/desk.py."""
+"""`nightdesk doctor --model NAME`: tests whether a configured model works, and over which wire. Called by app/cli/desk.py."""
 
 import os
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ OTHERWISE = "set NIGHTDESK_MODEL=offline, or use another model"
 
 
 def check(name: str, *, as_json: bool) -> None:
-    """Try the model NAME out and tell what it can do. Exit code 1 when no wire works."""
+    """Test the model NAME and print what it can do. Exit code 1 when no wire works."""
     from agents.endpoints import endpoints, key_of, named
     from agents.probe import probe, works
     from app.home.home import open_home
 
     home = open_home()
-    found = endpoints({known: entry.model_dump() for known, entry in home.desk.models.items()}, os.environ)
+    found = endpoints({key: entry.model_dump() for key, entry in home.desk.models.items()}, os.environ)
     endpoint = named(found, name)
     key = key_of(endpoint, os.environ)
     if endpoint.key_env and not key:
-        out.say(f"no key in {endpoint.key_env}: trying without one")
-    asked = endpoint.model or "the first model listed"
-    out.say(f"asking {asked} at {endpoint.host} about made-up prices; nothing of the desk is sent")
+        out.say(f"{endpoint.key_env} is not set: trying without a key")
+    target = endpoint.model or "the first model listed"
+    out.say(f"asking {target} at {endpoint.host} about made-up prices; no desk data is sent")
     checks = []
     for made in probe(endpoint, key):
         checks.append(made)
@@ -51,15 +51,15 @@ def verdict(value: dict[str, Any]) -> str:
 
 
 def failing(checks: Sequence[dict[str, Any]], wire: str) -> str:
-    """What questions come to over `wire`, the configured one, where no wire calls a tool and reads its result."""
+    """What happens over `wire`, the configured one, when no wire both calls a tool and uses its result."""
     spoke = {check["wire"] for check in checks if check["answered"]}
     called = {check["wire"] for check in checks if (check["name"], check["state"]) == ("one call", "ok")}
     if wire in called:
-        return f"calls tools over {wire}, but makes nothing of their results: {OTHERWISE}."
+        return f"calls tools over {wire}, but does not use their results: {OTHERWISE}."
     if wire in spoke:
-        lacking = "it cannot call the desk's tools: nothing is looked up, and numbers it makes up are struck"
+        lacking = "it cannot call the desk's tools: nothing is looked up, and invented numbers are struck out"
         return f"answers over {wire}, but {lacking}. So {OTHERWISE}."
-    silent = f"does not answer over {wire}: questions are answered by the offline model, with a notice"
+    silent = f"does not answer over {wire}: the offline model answers instead, with a notice"
     if spoke:
         return f"{silent}. Over {' and '.join(sorted(spoke))} it answers, but cannot use the desk's tools either: {OTHERWISE}."
     return f"{silent}, until it does."

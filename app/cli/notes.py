@@ -1,6 +1,6 @@
-"""`nightdesk notes list | promote`: what agents wrote into the inbox, and a person's way to make it part of the memory.
+"""`nightdesk notes list | promote`: agents' notes in the inbox, and promoting one into the memory. Called by app/cli/main.py.
 
-Nothing in the inbox is read as truth. Promoting appends a note's words to a page, by name; the note stays where it is.
+Nothing in the inbox is treated as fact. Promoting appends a note's text to a page under a person's name; the note stays.
 """
 
 import time
@@ -14,14 +14,14 @@ from engine.errors import BadInput
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    notes = typer.Typer(no_args_is_help=True, help="Notes that agents left: list, and promote to a page of the memory.")
-    notes.command("list")(listed)
+    notes = typer.Typer(no_args_is_help=True, help="Agents' notes: list, promote to a memory page.")
+    notes.command("list")(list_notes)
     notes.command()(promote)
     app.add_typer(notes, name="notes")
 
 
-def listed(as_json: bool = typer.Option(False, "--json")) -> None:
-    """The inbox, oldest first."""
+def list_notes(as_json: bool = typer.Option(False, "--json")) -> None:
+    """List the inbox, oldest first."""
     from app.home.home import open_home
     from memory.note import split
     from memory.shelf import INBOX, Shelf
@@ -44,7 +44,7 @@ def promote(
     by: str = typer.Option(..., "--as", metavar="NAME", help="who vouches for it"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Append a note's words to a page, in your name."""
+    """Append a note's text to a memory page, in your name."""
     from app.home.home import open_home
     from app.people.approvals import record
     from app.people.identity import identify
@@ -59,4 +59,4 @@ def promote(
         raise BadInput(str(error), "see `nightdesk notes list`") from None
     journal_id = record(home, "promote", {"note": note, "page": to, "actor": actor.as_json()}, round(time.time() * 1000))
     done = {"note": note, "page": to, "actor": actor.as_json(), "journal_id": journal_id}
-    out.emit(done, as_json=as_json, text=lambda: f"{note} stands on the page {to} now, by {actor.name} ({journal_id})")
+    out.emit(done, as_json=as_json, text=lambda: f"{note} was added to the page {to} by {actor.name} ({journal_id})")

@@ -1,6 +1,6 @@
-"""What every command says: one JSON object on stdout with --json, else text; progress and errors on stderr.
+"""Output of every command: one JSON object on stdout with --json, else text; progress and errors on stderr.
 
-Called by every module of app/cli. A DeskError becomes one line and exit code 1; anything else is our bug, and says so.
+Called by every module of app/cli. A DeskError becomes one line and exit code 1; anything else is reported as our bug.
 """
 
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.segment import Segment
 
-# what moves a cursor, sets a title, hides or turns words round: whoever wrote it, none of it reaches a terminal
+# control, invisible and direction-changing characters: none reaches a terminal, whoever wrote them
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -31,7 +31,7 @@ def bare(text: str) -> str:
 
 
 class _Bare:
-    """Anything rich can show, its text `bare` and without links: what a terminal acts on comes from rich alone."""
+    """A rich renderable with its text `bare` and without links: only rich itself emits control sequences."""
 
     def __init__(self, made: Any) -> None:
         self.made = made
@@ -44,14 +44,14 @@ class _Bare:
             yield part if part.control else Segment(bare(part.text), style)
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NaN and infinite become null, never text and never a number that lies."""
+def json_ready(value: Any) -> Any:
+    """`value` as JSON values; NaN and infinities become null."""
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): json_ready(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
+        return [json_ready(v) for v in value]
     if hasattr(value, "item") and not isinstance(value, str | bytes):
-        return plain(value.item())
+        return json_ready(value.item())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Path | datetime):
@@ -62,7 +62,7 @@ def plain(value: Any) -> Any:
 def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) -> None:
     """Print `value` as one JSON object, or what `text` returns (a string or anything rich can show)."""
     if as_json:
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(json_ready(value), ensure_ascii=False, allow_nan=False) + "\n")
         return
     shown = text()
     if isinstance(shown, str):
@@ -74,13 +74,13 @@ def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) ->
 
 
 def say(line: str) -> None:
-    """A remark for a person, on stderr: it never mixes with a result."""
+    """Print a line on stderr, where it cannot mix with a result."""
     sys.stderr.write(bare(line) + "\n")
 
 
 @contextmanager
 def progress(label: str, total: float | None) -> Iterator[Callable[[float], None]]:
-    """A progress bar on stderr; yields advance-to(done). Without a terminal it stays silent."""
+    """A progress bar on stderr; yields advance-to(done). Silent without a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done: None
         return
@@ -94,28 +94,28 @@ def progress(label: str, total: float | None) -> Iterator[Callable[[float], None
 
 
 def fail(error: DeskError, *, as_json: bool) -> int:
-    """Say one clear line (and the same as JSON); returns the exit code."""
+    """Print the error as one line (and as JSON); returns the exit code."""
     if as_json:
         body = {"error": {"kind": type(error).__name__, "what": error.what, "hint": error.hint}}
-        sys.stdout.write(json.dumps(plain(body), ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(json_ready(body), ensure_ascii=False) + "\n")
     say(f"nightdesk: {error}")
     return 1
 
 
 def bug(error: BaseException, home: Path | None) -> int:
-    """Our own mistake: one line for the person, the traceback into a file of the home where there is one."""
+    """Report our own bug: one line on stderr, the traceback in a file of the home if there is one."""
     where = ""
     if home is not None and os.access(home, os.W_OK):
         path = home / "logs" / f"bug-{os.getpid()}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(traceback.format_exception(error)))
         where = f"; details in {path}"
-    say(f"nightdesk: this is our bug, nothing was changed by it: {type(error).__name__}: {error}{where}")
+    say(f"nightdesk: internal error (our bug): {type(error).__name__}: {error}{where}")
     return 1
 
 
 def click_exit(error: Exception) -> int:
-    """A usage error of the command line itself, shown the way the parser shows it; returns its exit code (2)."""
+    """A usage error, printed as the parser prints it; returns its exit code (2)."""
     show = getattr(error, "show", None)
     if show is not None:
         show()

@@ -1,6 +1,6 @@
-"""`nightdesk proposals ...`: what waits for a person, shown whole, and the person's decision. Also `nightdesk people add`.
+"""`nightdesk proposals ...`: proposals and a person's decision. Also `nightdesk people add`. Called by app/cli/main.py.
 
-What models and files have written is shown with every control character spelled out, so that no text can redraw the card.
+Text from models and files is shown with every control character escaped, so that it cannot redraw the card.
 """
 
 import time
@@ -18,7 +18,7 @@ JSON = typer.Option(False, "--json")
 
 def register(app: typer.Typer) -> None:
     """Add `proposals` and `people`."""
-    group = typer.Typer(no_args_is_help=True, help="Changes that wait for a person: show, approve, reject, roll back.")
+    group = typer.Typer(no_args_is_help=True, help="Proposed changes: list, show, approve, reject, roll back.")
     for name, command in (
         ("list", list_proposals),
         ("show", show),
@@ -28,34 +28,34 @@ def register(app: typer.Typer) -> None:
     ):
         group.command(name)(command)
     app.add_typer(group, name="proposals")
-    people = typer.Typer(no_args_is_help=True, help="Who may decide, once names should be proven.")
+    people = typer.Typer(no_args_is_help=True, help="Who may decide, with verified names.")
     people.command("add")(people_add)
     people.callback()(lambda: None)
     app.add_typer(people, name="people")
 
 
 def now() -> int:
-    """Wall time: this is the door that reads the clock."""
+    """Wall time."""
     return time.time_ns() // 1_000_000
 
 
 def list_proposals(
     state: str = typer.Option("", "--state", help="pending, applied, rejected, expired, stale, superseded"), as_json: bool = JSON
 ) -> None:
-    """All proposals, newest first."""
+    """List proposals, newest first."""
     from app.home.home import open_home
     from engine.control.proposals import STATES, list_proposals, view
     from engine.errors import BadInput
 
     if state and state not in STATES:
-        raise BadInput(f"there is no state {state!r}", f"use one of {', '.join(STATES)}")
+        raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
     home, now_ms = open_home(), now()
     items = [view(row) for row in list_proposals(home.engine, now_ms, state or None)]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
 
 
 def _table(items: list[dict[str, Any]], now_ms: int) -> str:
-    """One line a proposal."""
+    """One line per proposal."""
     from app.views.proposal_card import left
 
     if not items:
@@ -74,7 +74,7 @@ def _change(change: dict[str, Any]) -> str:
 
 
 def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
-    """The whole card: diff, bounds, direction, worst case, evidence, who asked, when it expires."""
+    """Show the full card: diff, bounds, direction, worst case, evidence, requester, expiry."""
     from app.cli.card import card_text
     from app.home.home import open_home
     from app.views.proposal_card import card
@@ -89,10 +89,10 @@ def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = J
 def approve(
     proposal_id: str = typer.Argument(..., metavar="ID"),
     as_name: str = AS,
-    sha: str = typer.Option("", "--sha", help="first digits of the diff you were shown; another diff is refused"),
+    sha: str = typer.Option("", "--sha", help="first digits of the diff you saw; any other diff is refused"),
     as_json: bool = JSON,
 ) -> None:
-    """Put a proposal in force, exactly as it was shown. The worker adopts it within one bar."""
+    """Apply a proposal exactly as shown. The worker adopts it within one bar."""
     from app.home.home import open_home
     from app.people import approvals
     from engine.control.proposals import get
@@ -101,7 +101,7 @@ def approve(
     home, now_ms = open_home(), now()
     row = get(home.engine, proposal_id)
     if sha and not (len(sha) >= 6 and row.diff_sha256.startswith(sha.lower())):
-        raise Refused(f"{row.id} is not what you were shown: its diff is {row.diff_sha256[:12]}", "look at it again")
+        raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
     actor = _who(home, as_name)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
     text = f"{row.id} applied as version {done.version} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
@@ -110,11 +110,11 @@ def approve(
 
 def reject(
     proposal_id: str = typer.Argument(..., metavar="ID"),
-    reason: str = typer.Option("", "--reason", help="why; the next one who asks will read it"),
+    reason: str = typer.Option("", "--reason", help="why; kept with the proposal"),
     as_name: str = AS,
     as_json: bool = JSON,
 ) -> None:
-    """Turn a proposal down."""
+    """Reject a proposal."""
     from app.home.home import open_home
     from app.people import approvals
     from engine.control.proposals import get
@@ -130,7 +130,7 @@ def rollback(
     as_name: str = AS,
     as_json: bool = JSON,
 ) -> None:
-    """Go back: a new version equal to an old one, by your name."""
+    """Roll back: a new version equal to an old one, in your name."""
     from app.home.home import open_home
     from app.people import approvals
     from engine.control.proposals import get
@@ -140,7 +140,7 @@ def rollback(
     version = approvals.version_before(home, target)
     done = approvals.rollback(home, target, actor, now())
     row = get(home.engine, done.proposal_id)
-    text = f"Back to version {version}, as version {done.version} ({row.direction.upper()}), by {actor.name}"
+    text = f"Rolled back to version {version}, as version {done.version} ({row.direction.upper()}), by {actor.name}"
     _decided(done, actor, row.direction, f"{text} ({actor.assurance}).", as_json)
 
 
@@ -151,7 +151,7 @@ def _who(home: Any, name: str) -> Any:
 
 
 def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) -> None:
-    """Say what a decision did."""
+    """Print the outcome of a decision."""
     value = {
         "proposal": done.proposal_id,
         "state": done.state,
@@ -165,9 +165,9 @@ def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) ->
 
 def people_add(
     name: str = typer.Argument(..., metavar="NAME"),
-    passphrase: bool = typer.Option(False, "--passphrase", help="also set the passphrase that a release needs"),
+    passphrase: bool = typer.Option(False, "--passphrase", help="also set the passphrase needed to release a halt"),
 ) -> None:
-    """Give NAME a token; from then on every name needs its own. The token is shown once and kept nowhere."""
+    """Issue a token for NAME; from then on every name needs its own. The token is shown once and stored nowhere."""
     from app.home.home import open_home
     from app.people.identity import TOKEN_VARIABLE, add_person, identify, read_people
 
@@ -178,5 +178,5 @@ def people_add(
         identify(home.path, name, "cli")
     word = typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
     token = add_person(home.path, name, word)
-    out.say(f"{name} is in {home.path / 'people.toml'}. Set {TOKEN_VARIABLE} in your shell to this, now:")
+    out.say(f"{name} is now in {home.path / 'people.toml'}. Set {TOKEN_VARIABLE} to this token; it is not shown again:")
     typer.echo(token)

@@ -1,4 +1,4 @@
-"""How journal records and explanations read in a terminal. Called by app/cli/journal.py; turns its JSON into lines."""
+"""Journal records and explanations as text. Called by app/cli/journal.py; turns its JSON into lines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ def verify_line(name: str, report: Mapping[str, Any]) -> str:
 
 def event_line(event: Mapping[str, Any]) -> str:
     """An event as one line."""
-    body = ", ".join(f"{key} {said(value, key)}" for key, value in list(event["body"].items())[:12])
+    body = ", ".join(f"{key} {format_value(value, key)}" for key, value in list(event["body"].items())[:12])
     return f"{event['id']:>8}  {utc(event['t_event_ms'])}  {event['kind']:<9} {body}"
 
 
-def said(value: Any, key: str = "") -> str:
-    """A value of a body, short; a time as people read it, what is missing as unknown."""
+def format_value(value: Any, key: str = "") -> str:
+    """A body's value, short; times in UTC, missing values as `unknown`."""
     if value is None:
         return "unknown"
     if key.endswith("_ms") and isinstance(value, int):
@@ -36,45 +36,45 @@ def said(value: Any, key: str = "") -> str:
 def replay_text(found: Mapping[str, Any]) -> str:
     """The end of a replay as lines."""
     lines = [
-        f"{found['bars']:,} bars to {utc(found['desk_ms'])} work out to what was journaled, row for row",
+        f"{found['bars']:,} bars to {utc(found['desk_ms'])} replay to exactly what was journaled, row by row",
         f"equity {found['equity']:,.2f}, configuration {found['version']}" + (", HALTED" if found["halted"] else ""),
     ]
     for name, s in found["sleeves"].items():
-        held = f"{s['lots']:+,} lots" if s["lots"] else "flat"
+        position = f"{s['lots']:+,} lots" if s["lots"] else "flat"
         lines.append(
-            f"  {name:16} {held:>12}, equity {s['equity']:,.2f}, {s['round_trips']:,} round trips, fees {s['fees']:,.2f}"
+            f"  {name:16} {position:>12}, equity {s['equity']:,.2f}, {s['round_trips']:,} round trips, fees {s['fees']:,.2f}"
         )
     return "\n".join([*lines, f"journal hash {found['journal_hash']}"])
 
 
 def desk_text(found: Mapping[str, Any]) -> str:
-    """A story or a close of the desk as lines."""
+    """A story or a bar close of the desk as lines."""
     if "event" in found:
-        lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else whole(e) for e in found["before"]]
-        lines.append("=> " + whole(found["event"]))
+        lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
+        lines.append("=> " + event_block(found["event"]))
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
     lines = [f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}"]
-    lines.append(f"signal {side}, strength {said(found['signal']['strength'])} (bar {found['bar']})")
-    lines += [whole(e) for e in found["events"]]
+    lines.append(f"signal {side}, strength {format_value(found['signal']['strength'])} (bar {found['bar']})")
+    lines += [event_block(e) for e in found["events"]]
     if found.get("sized_at"):
-        lines += ["the refusal began, with its size and caps, at", whole(found["sized_at"])]
+        lines += ["the refusals began, with size and caps, at", event_block(found["sized_at"])]
     return "\n".join(lines)
 
 
-def whole(event: Mapping[str, Any]) -> str:
-    """An event with its whole body, a line a field."""
+def event_block(event: Mapping[str, Any]) -> str:
+    """An event with its full body, one line per field."""
     lines = [f"{event['id']} {event['kind']} at {utc(event['t_event_ms'])} (configuration {event['config_version']})"]
     for key, value in event["body"].items():
         if isinstance(value, Mapping):
-            lines.append(f"  {key}: " + ", ".join(f"{k} {said(v, k)}" for k, v in value.items()))
+            lines.append(f"  {key}: " + ", ".join(f"{k} {format_value(v, k)}" for k, v in value.items()))
         else:
-            lines.append(f"  {key}: {said(value, key)}")
+            lines.append(f"  {key}: {format_value(value, key)}")
     return "\n".join(lines)
 
 
 def trip_text(found: Mapping[str, Any]) -> str:
-    """A round trip as a page of text."""
+    """A round trip as text."""
     t, run = found["trip"], found["run"]
     lines = [
         f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
@@ -122,10 +122,10 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
     """Signal, features, position before, size and caps of a decision."""
     signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
     lines = [
-        f"decided     close of {utc(d['close_ms'])} at {said(d['close'])}: {d['action']}"
+        f"decided     close of {utc(d['close_ms'])} at {format_value(d['close'])}: {d['action']}"
         + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
         f"signal      {signal}, strength {d['signal']['strength']:.4f}",
-        "features    " + (", ".join(f"{k} {'-' if v is None else said(v)}" for k, v in d["features"].items()) or "none"),
+        "features    " + (", ".join(f"{k} {'-' if v is None else format_value(v)}" for k, v in d["features"].items()) or "none"),
         f"before      {d['position_before']['lots']:+,} lots"
         + (f", sleeve equity {d['equity']:,.2f}" if d.get("equity") is not None else ""),
     ]
@@ -139,7 +139,7 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
 
 
 def close_text(found: Mapping[str, Any]) -> str:
-    """One close of a run as lines."""
+    """One bar close of a run as lines."""
     d = found["decision"]
     run = found["run"]
     lines = [
@@ -148,12 +148,12 @@ def close_text(found: Mapping[str, Any]) -> str:
         *decision_lines(d),
     ]
     if d.get("sized_at"):
-        lines += ["the refusal began, with its size and caps, at:", *decision_lines(d["sized_at"])]
+        lines += ["the refusals began, with size and caps, at:", *decision_lines(d["sized_at"])]
     return "\n".join(lines)
 
 
 def turn_text(found: dict[str, Any]) -> str:
-    """A turn as lines: what was asked and answered, then every request and reply of a real model in full."""
+    """A turn as lines: question, answer, then every request to a real model in full."""
     import json
 
     from tools.common.contract import clean
@@ -167,4 +167,4 @@ def turn_text(found: dict[str, Any]) -> str:
     lines.append(f"{spend['calls']} calls, {spend['tokens']:,} tokens, {cost}")
     for part in found["sent"]:
         lines += [f"---- {part['file']}, {part['bytes']:,} bytes", json.dumps(part["body"], indent=1, ensure_ascii=False)]
-    return clean("\n".join(lines), 50_000_000)  # what came from outside steers no terminal
+    return clean("\n".join(lines), 50_000_000)  # outside text must not control the terminal

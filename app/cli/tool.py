@@ -1,7 +1,7 @@
-"""`nightdesk tool`: the list of tools, or one of them called as a role would call it. What a role may not do is one line.
+"""`nightdesk tool`: lists the tools, or calls one as a role would; a call the role may not make is refused in one line.
 
-Arguments are `--arg name=value`: text as it is, numbers and lists as JSON, `null` for nothing. A list may be given item by
-item (`--arg evidence=d-12 --arg evidence=d-13`), changes as `--arg changes=stop_atr=3`, a variant likewise.
+Called by app/cli/main.py. Arguments are `--arg name=value`: text as is, numbers and lists as JSON, `null` for no value. A list
+may be given item by item (`--arg evidence=d-12 --arg evidence=d-13`), changes as `--arg changes=stop_atr=3`, variants likewise.
 """
 
 import json
@@ -23,12 +23,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command("tool")
     def tool(
-        name: str = typer.Argument(None, help="The tool's name; none: the list."),
-        arg: list[str] = typer.Option([], "--arg", help="name=value; may be given several times."),
-        role: str = typer.Option(None, "--role", help="developer, operator or advisor; default: the first that may."),
+        name: str = typer.Argument(None, help="The tool's name; without it, list the tools."),
+        arg: list[str] = typer.Option([], "--arg", help="name=value; repeatable."),
+        role: str = typer.Option(None, "--role", help="developer, operator or advisor; default: the first allowed role."),
         as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     ) -> None:
-        """List what a role may call, or call one tool as that role."""
+        """List the tools of a role, or call one tool as that role."""
         if name is None:
             listing(role, as_json=as_json)
         else:
@@ -36,11 +36,11 @@ def register(app: typer.Typer) -> None:
 
 
 def listing(role: str | None, *, as_json: bool) -> None:
-    """Every tool with effect, roles and what it does; with a role, only its own."""
+    """List every tool with effect, roles and description; with a role, only its tools."""
     from tools.catalog import LINES
 
     if role is not None:
-        known_role(role)
+        check_role(role)
     shown = [line for line in LINES if role is None or role in line.roles]
     items = [
         {
@@ -70,12 +70,12 @@ def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> 
     from app.home.home import open_home
     from tools.catalog import TOOLS, call, roles_of
 
-    known = TOOLS.get(name)
+    line = TOOLS.get(name)
     if role is not None:
-        known_role(role)
-    if known is None:
-        raise BadInput(f"there is no tool {name[:60]!r}", f"there are {', '.join(TOOLS)}")
-    args = arguments(known.tool, words)
+        check_role(role)
+    if line is None:
+        raise BadInput(f"unknown tool {name[:60]!r}", f"available: {', '.join(TOOLS)}")
+    args = arguments(line.tool, words)
     home = open_home()
     with out.progress(name, 1.0) as advance:
         ctx = context(home, role or roles_of(name)[0], advance)
@@ -88,16 +88,16 @@ def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> 
         raise typer.Exit(1)
 
 
-def known_role(role: str) -> None:
-    """BadInput for a role that there is not."""
+def check_role(role: str) -> None:
+    """Raises BadInput for an unknown role."""
     from tools.common.contract import ROLES
 
     if role not in ROLES:
-        raise BadInput(f"there is no role {role[:40]!r}", f"there are {', '.join(ROLES)}")
+        raise BadInput(f"unknown role {role[:40]!r}", f"available: {', '.join(ROLES)}")
 
 
 def context(home: "Home", role: str, advance: Any) -> "ToolContext":
-    """What a call from the command line may reach; a person waits in front of the progress bar."""
+    """The tool context of a call from the command line; it waits for jobs, with a progress bar."""
     from app.people.identity import os_user
     from app.wiring import Wiring
 
@@ -114,7 +114,7 @@ def context(home: "Home", role: str, advance: Any) -> "ToolContext":
 
 
 def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
-    """`name=value` words as the tool's arguments; BadInput for a word without `=` or an unknown name."""
+    """`name=value` options as the tool's arguments; BadInput for a missing `=` or an unknown name."""
     fields = tool.schema()["properties"]
     found: dict[str, Any] = {}
     for word in words:
@@ -122,7 +122,7 @@ def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
         if not sign:
             raise BadInput(f"--arg {word[:60]!r} has no value", "write --arg name=value")
         if name not in fields:
-            raise BadInput(f"{tool.name} has no argument {name[:60]!r}", f"it has {', '.join(fields) or 'none'}")
+            raise BadInput(f"{tool.name} has no argument {name[:60]!r}", f"available: {', '.join(fields) or 'none'}")
         value = value_of(fields[name], text)
         several = isinstance(value, list) and isinstance(found.get(name), list)
         if name in found and not several:
@@ -132,7 +132,7 @@ def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
 
 
 def value_of(schema: Mapping[str, Any], text: str) -> Any:
-    """The text as what the schema wants: text where text is allowed, else JSON; a list also item by item."""
+    """The text converted for the schema: text where allowed, else JSON; a list also item by item."""
     options = schema.get("anyOf", [schema])
     if text == "null" and any(option.get("type") == "null" for option in options):
         return None
@@ -144,7 +144,7 @@ def value_of(schema: Mapping[str, Any], text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return text  # the schema check says what is wrong with it
+        return text  # the schema validation reports the error
 
 
 def _number(options: Sequence[Mapping[str, Any]], text: str) -> bool:
@@ -183,7 +183,7 @@ def shown(ctx: "ToolContext", result: "ToolResult") -> Any:
 
 
 def _rendered(ctx: "ToolContext", text: str) -> str:
-    """`{r1.sharpe}` as value and unit; a number that an earlier answer struck, as struck."""
+    """`{r1.sharpe}` as value and unit; numbers struck out by an earlier answer stay struck."""
     import html
     import re
 

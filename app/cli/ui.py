@@ -1,4 +1,5 @@
-"""`nightdesk ui`: the page, as a Streamlit process of its own. `nightdesk up` starts it; the page talks to the API alone."""
+"""`nightdesk ui`: serves the page as a Streamlit process. `nightdesk up` starts it too; the page talks only to the API. Called by
+app/cli/main.py."""
 
 import os
 import sys
@@ -9,7 +10,7 @@ import typer
 from engine.errors import Busy
 
 HOST = "127.0.0.1"
-# what Streamlit is told, whatever folder it is started from
+# Streamlit's settings, whatever folder it is started from
 OPTIONS = {
     "server.address": HOST,
     "server.headless": "true",
@@ -32,7 +33,7 @@ OPTIONS = {
     "theme.baseRadius": "small",
     "logger.level": "warning",
 }
-HOSTS = ("127.0.0.1", "localhost")  # a foreign name that resolves to this machine is no way in
+HOSTS = ("127.0.0.1", "localhost")  # a foreign name that resolves to this machine is refused
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def ui(
     port: int = typer.Option(None, "--port", min=1, max=65535, help="default: [ui] port of desk.toml, 8421"),
-    api: str = typer.Option("", "--api", metavar="URL", help="where the API is; default: this machine, [api] port"),
+    api: str = typer.Option("", "--api", metavar="URL", help="address of the API; default: this machine, [api] port"),
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C; it needs the API (`nightdesk api`, or `nightdesk up` for everything)."""
     from app.processes.children import LOOPBACK, allowed_ui, ports, taken
@@ -51,7 +52,7 @@ def ui(
     of_api, mine = ports(home)
     mine = port or mine
     if taken(mine):
-        raise Busy(f"port {mine} is taken", "another page may run there; choose one: NIGHTDESK_UI_PORT, [ui] port, or --port")
+        raise Busy(f"port {mine} is in use", "choose another: NIGHTDESK_UI_PORT, [ui] port in desk.toml, or --port")
     where = {
         "NIGHTDESK_HOME": str(home),
         "NIGHTDESK_API_URL": api or os.environ.get("NIGHTDESK_API_URL") or f"http://{LOOPBACK}:{of_api}",
@@ -67,6 +68,6 @@ def command_of(port: int) -> list[str]:
 
 
 def flags() -> list[str]:
-    """Streamlit's settings as its command line takes them."""
-    said = [*OPTIONS.items(), *(("server.allowedHosts", host) for host in HOSTS)]
-    return [word for name, value in said for word in (f"--{name}", value)]
+    """Streamlit's settings as command-line options."""
+    settings = [*OPTIONS.items(), *(("server.allowedHosts", host) for host in HOSTS)]
+    return [word for name, value in settings for word in (f"--{name}", value)]

@@ -1,7 +1,7 @@
-"""Opens the home of a desk: the one folder that holds all its state. Called by every command and process first.
+"""Opens a desk's home, the one folder that holds all its state. Called first by every command and process.
 
-Turns settings into a Home: folders made, desk.toml written at the first start, database migrated, configuration
-version 1 stored - each only if it is not there yet, under a lock, so that whichever command comes first does it.
+Turns settings into a Home: makes folders, writes desk.toml at the first start, migrates the database, stores configuration
+version 1 - each only if missing, under a lock, so that whichever command runs first does it.
 """
 
 import fcntl
@@ -24,17 +24,17 @@ from engine.errors import BadInput, Busy, DeskError
 from engine.store.db import migrate, open_db
 
 FOLDERS = ("journal", "data", "runs", "memory", "strategies", "logs")
-LOCK_S_MAX = 30.0  # a first start migrates; others wait for it
+LOCK_S_MAX = 30.0  # a first start migrates the database; others wait for it
 
 
 @dataclass(frozen=True)
 class Home:
-    """An opened home: what was set, what desk.toml says, the database, and where everything lies."""
+    """An opened home: settings, desk.toml, the database, and the paths of everything in it."""
 
     settings: Settings
     desk: DeskToml
     engine: Engine
-    feed: dict[str, str] = field(default_factory=dict)  # what data it was first opened with: venue, source, folder
+    feed: dict[str, str] = field(default_factory=dict)  # the data found at the first start: venue, source, folder
 
     @property
     def path(self) -> Path:
@@ -43,7 +43,7 @@ class Home:
 
     @property
     def roots(self) -> list[tuple[Path, str]]:
-        """Data folders and their source, the home's own last: where both hold a file, it wins."""
+        """Data folders and their source; the home's own is last and wins where both have a file."""
         return data_roots(self.settings)
 
     @property
@@ -58,7 +58,7 @@ class Home:
 
     @property
     def people_journal(self) -> Path:
-        """The journal of what people and models asked, proposed and decided."""
+        """The journal of questions, tool calls, proposals and decisions."""
         return self.journal / "people.jsonl"
 
     @property
@@ -73,26 +73,26 @@ class Home:
 
     @property
     def strategies(self) -> Path:
-        """Folder of the person's own strategy files."""
+        """Folder of the user's own strategy files."""
         return self.path / "strategies"
 
     @cached_property
     def catalog(self) -> Catalog:
-        """What market data there is, looked at once."""
+        """The market data catalog, read once."""
         return Catalog(self.roots)
 
 
 def data_roots(settings: Settings) -> list[tuple[Path, str]]:
-    """Folders that may hold market data, with the source of what lies in them."""
+    """Folders that may hold market data, with the source of their files."""
     recorded = [(settings.data, "recorded")] if settings.data else []
     return [*recorded, (settings.home / "data", "pulled")]
 
 
 def open_home(now_ms: int | None = None) -> Home:
-    """Open the home that NIGHTDESK_HOME names, making what is missing; as often as you like.
+    """Open the home that NIGHTDESK_HOME names, creating what is missing; idempotent.
 
-    `now_ms`: wall time stamped on what is made (the clock's when not given). Raises BadInput, one line, for a home
-    that cannot be written or a desk.toml with a fault; Busy when another process holds the home's lock too long.
+    `now_ms`: wall time recorded on what is created (default: now). Raises BadInput, one line, for a home that cannot be
+    written or an invalid desk.toml; Busy when another process holds the home's lock too long.
     """
     settings = read_settings()
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
@@ -104,7 +104,7 @@ def open_home(now_ms: int | None = None) -> Home:
             return _prepared(settings, now)
     except OSError as error:
         what = f"the home {settings.home} cannot be written: {error.strerror or error}"
-        raise BadInput(what, "set NIGHTDESK_HOME to a folder of yours, or free its disk") from error
+        raise BadInput(what, "set NIGHTDESK_HOME to a writable folder, or free disk space") from error
 
 
 def _prepared(settings: Settings, now_ms: int) -> Home:
@@ -112,8 +112,8 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     feed_file = settings.home / "feed.json"
     if not settings.desk_toml.exists():
         feed = feed_of(settings)
-        _write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
-        _write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
+        _write_atomic(feed_file, json.dumps(feed, indent=1) + "\n")
+        _write_atomic(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
     engine = open_db(settings.database())
     if migrate(engine) or _unconfigured(engine):
@@ -122,11 +122,11 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
         except DeskError as error:
             raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
         write_first(engine, config, now_ms, "desk.toml at the first start")
-    return Home(settings, desk, engine, _feed_read(feed_file))
+    return Home(settings, desk, engine, _read_feed(feed_file))
 
 
 def feed_of(settings: Settings) -> dict[str, str]:
-    """What a new desk trades on: the recorded bars when all its series are there, else the synthetic market."""
+    """The data a new desk trades on: recorded bars if all its series exist, else the synthetic market."""
     catalog = Catalog(data_roots(settings))
     symbols = {start.symbol for start in desk_template.SLEEVES}
     found = [
@@ -140,23 +140,23 @@ def feed_of(settings: Settings) -> dict[str, str]:
 
 
 def sentence(feed: dict[str, str]) -> str:
-    """What a new desk runs on, in words."""
+    """The data a new desk runs on, in a sentence."""
     if feed["source"] == "synthetic":
-        return "No bars of its instruments were found at the first start: this desk walks a SYNTHETIC market."
+        return "No bars of its instruments were found at the first start: this desk trades a SYNTHETIC market."
     return f"At the first start {feed['source']} {feed['venue']} bars were found in {feed['folder']}."
 
 
-def _feed_read(path: Path) -> dict[str, str]:
-    """What was noted at the first start; empty when a person wrote desk.toml first."""
+def _read_feed(path: Path) -> dict[str, str]:
+    """The feed stored at the first start; empty when the user wrote desk.toml first."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        feed = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(key): str(value) for key, value in said.items()} if isinstance(said, dict) else {}
+    return {str(key): str(value) for key, value in feed.items()} if isinstance(feed, dict) else {}
 
 
 def _unconfigured(engine: Engine) -> bool:
-    """True after a first start that ended between the tables and version 1."""
+    """True after a first start that was interrupted between the tables and version 1."""
     from sqlmodel import select
 
     from engine.store.db import read
@@ -166,8 +166,8 @@ def _unconfigured(engine: Engine) -> bool:
         return session.exec(select(Active.version)).first() is None
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+def _write_atomic(path: Path, text: str) -> None:
+    """Write a file atomically."""
     draft = path.with_name(f".{path.name}.new")
     with draft.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -178,7 +178,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the home's lock; released by the system whatever happens to us."""
+    """Hold the home's lock; the OS releases it if the process dies."""
     deadline = time.monotonic() + LOCK_S_MAX
     with path.open("a") as file:
         while True:
@@ -187,6 +187,6 @@ def _locked(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise Busy(f"{path.parent} is being opened by another process", "try again in a moment") from None
+                    raise Busy(f"another process is opening {path.parent}", "try again in a moment") from None
                 time.sleep(0.01)
         yield

@@ -1,6 +1,6 @@
-"""What a desk is told from outside: environment variables (NIGHTDESK_*) and desk.toml -> Settings. Called by app.home.home.
+"""Configuration: environment variables (NIGHTDESK_*) and desk.toml -> Settings and DeskToml. Called by app.home.home.
 
-The environment says where things are, desk.toml what the desk is. A fault in desk.toml is one line that names its line and key.
+The environment says where things are, desk.toml what the desk is. An error in desk.toml is one line with its line and key.
 """
 
 import re
@@ -21,23 +21,23 @@ VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 
 
 class ModelEntry(BaseModel):
-    """One model that agents may use: [models.NAME]. Its key is read from the environment variable `key_env`, never from here."""
+    """One model that agents may use: [models.NAME]. Its key comes from the environment variable `key_env`, never from here."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
     base_url: str
-    model: str = ""  # empty: the first that the address lists
+    model: str = ""  # empty: the first model that the address lists
     wire: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
     key_env: str = ""
     context_tokens: int = Field(32_000, ge=1_000)
     input_per_million: float | None = Field(None, ge=0)  # US dollars; unknown: only tokens are counted
     output_per_million: float | None = Field(None, ge=0)
-    patience_s: float = Field(20.0, ge=1, le=600)  # of silence, after which the offline model answers
+    patience_s: float = Field(20.0, ge=1, le=600)  # timeout: fall back to the offline model after this much silence
     stream: bool = True
 
 
 class BudgetEntry(BaseModel):
-    """The most that real models may use: a turn, a person's UTC day, everybody's UTC day. Past it the offline model answers."""
+    """Limits on model use: per turn, per person and UTC day, per UTC day. Beyond them the offline model answers."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -49,8 +49,8 @@ class BudgetEntry(BaseModel):
     day_usd: float = Field(25.0, ge=0)
 
 
-class Figures(BaseModel):
-    """What one instrument is and costs, where the shipped table is not right: [instruments."venue:SYMBOL:market"]."""
+class InstrumentEntry(BaseModel):
+    """Overrides of the shipped instrument table: [instruments."venue:SYMBOL:market"]."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -66,7 +66,7 @@ class Figures(BaseModel):
 
 
 class WorkerEntry(BaseModel):
-    """How the paper desk walks through recorded or synthetic bars."""
+    """Paper replay: `replay_days` at full speed, then `bars_per_second`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -77,40 +77,40 @@ class WorkerEntry(BaseModel):
 
 
 class AlertsEntry(BaseModel):
-    """How watchful the desk is, and whom it lets sleep: [alerts]. Times of day are UTC."""
+    """Alerting: check intervals, escalation, quiet hours: [alerts]. Times of day are UTC."""
 
     model_config = ConfigDict(extra="forbid")
 
-    check_s: float = Field(3.0, ge=0.2, le=60)  # between two looks at the desk
-    verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # between two looks at both journals; once a day from end to end
-    escalate_minutes: float = Field(15.0, ge=0.05, le=24 * 60)  # a page nobody acknowledged is sent again after so long
+    check_s: float = Field(3.0, ge=0.2, le=60)  # seconds between health checks
+    verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # minutes between journal verifications; a full one once a day
+    escalate_minutes: float = Field(15.0, ge=0.05, le=24 * 60)  # an unacknowledged page is sent again after this time
     escalations_max: int = Field(4, ge=0, le=100)
-    quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until the quiet hours are over; pages never do
+    quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until quiet hours end; pages never wait
     quiet_to: str = Field("06:00", pattern=CLOCK)
 
 
 class SlackEntry(BaseModel):
-    """Where Slack is, for alerts and decisions: [slack]. Tokens are read from the environment, never from here."""
+    """Slack for alerts and decisions: [slack]. Tokens are read from the environment, never from the file."""
 
     model_config = ConfigDict(extra="forbid")
 
     channel: str = Field(pattern=r"^[A-Z0-9]{3,30}$")  # the id of the channel, C0123ABCD
-    team: str = Field("", pattern=r"^[A-Z0-9]{0,30}$")  # the workspace's id, T0123ABCD; empty: as the bot's token says
+    team: str = Field("", pattern=r"^[A-Z0-9]{0,30}$")  # the workspace's id, T0123ABCD; empty: taken from the bot's token
     bot_token_env: str = Field("SLACK_BOT_TOKEN", pattern=VARIABLE)
     app_token_env: str = Field("SLACK_APP_TOKEN", pattern=VARIABLE)  # Socket Mode, for a desk behind a router
     signing_secret_env: str = Field("SLACK_SIGNING_SECRET", pattern=VARIABLE)  # signed HTTP, for a desk that can be reached
     base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
-    page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # where messages link to
+    page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # the page that messages link to
 
 
 class ApiEntry(BaseModel):
-    """Where the API listens: [api]. Anything but this machine itself needs people.toml."""
+    """Where the API listens: [api]. Any host but loopback needs people.toml."""
 
     model_config = ConfigDict(extra="forbid")
 
     host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:-]{1,100}$")
     port: int = Field(8420, ge=1, le=65535)
-    names: tuple[str, ...] = ()  # further names that a browser may use for it, without a port
+    names: tuple[str, ...] = ()  # more host names a browser may use, without a port
 
 
 class UiEntry(BaseModel):
@@ -122,13 +122,13 @@ class UiEntry(BaseModel):
 
 
 class DeskToml(BaseModel):
-    """desk.toml as it is read."""
+    """The content of desk.toml."""
 
     model_config = ConfigDict(extra="forbid")
 
     sleeves: tuple[SleeveConfig, ...]
     limits: HardLimits = HardLimits()
-    instruments: dict[str, Figures] = Field(default_factory=dict)
+    instruments: dict[str, InstrumentEntry] = Field(default_factory=dict)
     models: dict[str, ModelEntry] = Field(default_factory=dict)
     budgets: BudgetEntry = BudgetEntry()
     worker: WorkerEntry = WorkerEntry()
@@ -140,12 +140,12 @@ class DeskToml(BaseModel):
 
     @field_validator("sleeves")
     @classmethod
-    def live_together(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
-        """The rules of a whole desk, checked here so that the fault is told with its line."""
+    def check_desk(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
+        """Check the rules of a whole desk here, so that an error carries its line."""
         return DeskConfig(sleeves=sleeves).sleeves
 
     def overrides(self) -> dict[str, dict[str, Any]]:
-        """Instrument figures as engine.venues.instruments takes them."""
+        """Instrument overrides as engine.venues.instruments takes them."""
         return {key: figures.model_dump(exclude_none=True) for key, figures in self.instruments.items()}
 
 
@@ -166,12 +166,12 @@ class Settings(BaseSettings):
         return self.home / "desk.toml"
 
     def database(self) -> str:
-        """URL of the database: the one that was set, else SQLite inside the home."""
+        """URL of the database: NIGHTDESK_DATABASE_URL, else SQLite inside the home."""
         return self.database_url or f"sqlite:///{(self.home / 'desk.db').absolute()}"
 
 
 def read_settings() -> Settings:
-    """The settings of this process' environment; paths made absolute. Raises BadInput for a data folder that is not there."""
+    """Settings from this process' environment, paths made absolute. Raises BadInput for a missing data folder."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -185,7 +185,7 @@ def read_settings() -> Settings:
 
 
 def read_desk_toml(path: Path) -> DeskToml:
-    """desk.toml, checked. Raises BadInput, one line with file, line and key, for the first fault."""
+    """desk.toml, validated. Raises BadInput, one line with file, line and key, for the first error."""
     try:
         text = path.read_text(encoding="utf-8")
         return DeskToml.model_validate(tomllib.loads(text))
@@ -203,19 +203,19 @@ def read_desk_toml(path: Path) -> DeskToml:
 
 
 def _fault(path: Path, text: str, error: Any) -> BadInput:
-    """pydantic's first complaint as one line with the place in the file."""
+    """pydantic's first error as one line with its place in the file."""
     where = tuple(error["loc"])
     line, key = line_of(text, where), ".".join(str(part) for part in where)
-    said = error["msg"].removeprefix("Value error, ")
+    reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        said = "unknown key"
+        reason = "unknown key"
     elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):
-        said = f"{error['input']!r}: {said}"
-    return BadInput(f"{path} line {line}: {key}: {said}", "correct the line, or move the file away for a fresh one")
+        reason = f"{error['input']!r}: {reason}"
+    return BadInput(f"{path} line {line}: {key}: {reason}", "correct the line, or move the file away for a fresh one")
 
 
 def line_of(text: str, where: Sequence[str | int]) -> int:
-    """The line (from 1) of a TOML text that comes nearest to the key path `where`, as pydantic gives it."""
+    """The line (from 1) of a TOML text closest to the key path `where`, as pydantic gives it."""
     best, depth, table, counts = 1, 0, list[str | int](), dict[str, int]()
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$", line):
@@ -250,7 +250,7 @@ def _path(words: str) -> list[str | int]:
 
 
 def _common(one: Sequence[str | int], other: Sequence[str | int]) -> int:
-    """How many first parts two paths share."""
+    """Length of the common prefix of two paths."""
     n = 0
     while n < min(len(one), len(other)) and one[n] == other[n]:
         n += 1

@@ -1,8 +1,8 @@
-"""What a job does, one function a kind: backtest, leaks, rerun. Called by app/jobs/queue.py in a process of its own, and by the
-command line in its own process, where a person sits in front of the progress bar.
+"""What a job does, one function per kind: backtest, leaks, rerun. Called by app/jobs/queue.py in the job's own process, and by
+the command line in its process, with a progress bar.
 
-Each takes the opened home, arguments as JSON values, and a callback for the share done; it returns plain JSON values.
-A strategy that never ends is ended by `limited`, also one that swallows every exception.
+Each takes the opened home, arguments as JSON values and a progress callback, and returns JSON values. `limited` stops a
+strategy that never ends, even one that swallows every exception.
 """
 
 import os
@@ -22,7 +22,7 @@ from engine.store.runs import Runs
 
 Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
-GRACE_S = 5.0  # between the polite end and the end of the process
+GRACE_S = 5.0  # from the exception to the end of the process
 ARGS = (
     "strategy",
     "symbol",
@@ -41,13 +41,13 @@ ARGS = (
 
 
 def silent(_done: float) -> None:
-    """Progress that nobody watches."""
+    """A progress callback that does nothing."""
 
 
 def request_from(home: Home, args: Mapping[str, Any]) -> Request:
-    """A request from plain words. `sleeves` (a list of Spec fields) replaces strategy, symbol, ... of a single one."""
+    """A request from JSON arguments. `sleeves` (a list of Spec fields) replaces strategy, symbol, ... of a single sleeve."""
     if unknown := sorted(set(args) - set(ARGS)):
-        raise BadInput(f"unknown argument {unknown[0]!r}", f"there are {', '.join(ARGS)}")
+        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
     given = {key: value for key, value in args.items() if value is not None}
     timeframe = given.get("timeframe", "15m")
     sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
@@ -66,18 +66,16 @@ def request_from(home: Home, args: Mapping[str, Any]) -> Request:
 
 
 def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveRequest:
-    """One sleeve from plain words; a venue that is not named is the one that has the bars."""
+    """One sleeve from JSON arguments; without a venue, the one that has the bars."""
     for needed in ("strategy", "symbol"):
         if not given.get(needed):
-            raise BadInput(f"no {needed}", f"name a {needed}")
+            raise BadInput(f"the {needed} is missing", f"name a {needed}")
     try:
         spec = SleeveRequest(
             **{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))}
         )
     except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"a sleeve of the request cannot be read: {error}", f"it has {', '.join(SleeveRequest._fields)}"
-        ) from error
+        raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
     venue = spec.venue or venue_of(home, spec, timeframe)
     if venue == "synthetic":
         from app.home.synthetic import ensure_market
@@ -87,7 +85,7 @@ def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveReque
 
 
 def venue_of(home: Home, spec: SleeveRequest, timeframe: str) -> str:
-    """binance where its bars are there, else the only venue that has them, else the one this desk was opened with."""
+    """binance if it has the bars, else the only venue that does, else the venue of the first start."""
     found = {
         s.venue
         for s in home.catalog.series()
@@ -102,22 +100,22 @@ def venue_of(home: Home, spec: SleeveRequest, timeframe: str) -> str:
 
 
 def planned(home: Home, args: Mapping[str, Any]) -> Plan:
-    """The request of `args` with everything found: names, data, hashes."""
+    """The request of `args` resolved: strategies, data files, hashes."""
     return plan(request_from(home, args), home.catalog, home.strategies, home.desk.overrides())
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
-    """Run and keep a backtest, or find the same one in the store: the run's JSON with `cached`."""
+    """Run and store a backtest, or return the stored run of the same key: the run's JSON with `cached`."""
     return run_plan(home, planned(home, args), progress, fresh=fresh)
 
 
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
-    """The run of a plan: a stored one of the same key unless `fresh`, else simulated and kept."""
+    """The run of a plan: the stored one of the same key unless `fresh`, else simulated and stored."""
     runs = Runs(home.runs, home.engine)
-    known = None if fresh else runs.cached(found.cache_key)
-    if known is not None:
+    stored = None if fresh else runs.cached(found.cache_key)
+    if stored is not None:
         progress(1.0)
-        return known | {"cached": True}
+        return stored | {"cached": True}
     from engine.sim.backtest import simulate
 
     done = simulate(found, lambda share: progress(0.9 * share))
@@ -125,13 +123,13 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         kept = runs.keep(done.report, done.frames(), done.page, time.time_ns() // 1_000_000)
     except OSError as error:
         what = f"the run cannot be stored in {home.runs}: {error.strerror or error}"
-        raise DataError(what, "free its disk, or set NIGHTDESK_HOME to a folder of yours") from error
+        raise DataError(what, "free disk space, or set NIGHTDESK_HOME to a writable folder") from error
     progress(1.0)
     return kept | {"cached": False}
 
 
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
-    """Does a strategy look ahead, on the bars of the request? The check's report with what it was run on."""
+    """Check a strategy for look-ahead bias on the request's bars: the report, with the data it ran on."""
     from engine.sim.backtest import frame_of, load
     from engine.sim.leaks import check
 
@@ -144,7 +142,7 @@ def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> d
 
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
-    """Simulate a stored run's configuration again and say what is equal: journal, data, code, configuration."""
+    """Simulate a stored run's configuration again and compare journal, data, code and configuration."""
     from engine.sim.backtest import simulate
 
     then = Runs(home.runs, home.engine).load(run_id)
@@ -166,37 +164,37 @@ def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any
 
 
 def differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names whose value is not the same on both sides."""
+    """Names whose values differ."""
     return sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
 
 
-class _TooLong(BaseException):
-    """Raised into work that outlived its limit; no `except Exception` of a strategy stops it."""
+class _TimedOut(BaseException):
+    """Raised into work that exceeded its time limit; a strategy's `except Exception` does not catch it."""
 
 
 @contextmanager
 def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambda _text: None) -> Iterator[None]:
-    """Let the block run for so many seconds of wall time; then StrategyError. Main thread only.
+    """Let the block run for `seconds` of wall time, then raise StrategyError. Main thread only.
 
-    Work that swallows even that ends with its whole process GRACE_S later, after `last_words` were told why.
+    If the work swallows even that, the whole process exits GRACE_S later, after calling `last_words` with the reason.
     """
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise _TooLong
+        raise _TimedOut
 
-    told = StrategyError(
+    late = StrategyError(
         f"{what} did not end within {seconds:g} s and was stopped",
-        "look for a loop without an end in the strategy, or give it more time with --time-limit",
+        "check the strategy for an endless loop, or raise --time-limit",
     )
-    hard = threading.Timer(seconds + GRACE_S, _end_process, [str(told), last_words])
+    hard = threading.Timer(seconds + GRACE_S, _end_process, [str(late), last_words])
     hard.daemon = True
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     hard.start()
     try:
         yield
-    except _TooLong:
-        raise told from None
+    except _TimedOut:
+        raise late from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
@@ -204,7 +202,7 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
 
 
 def _end_process(line: str, last_words: Callable[[str], None]) -> None:
-    """The last resort: say why, and leave without asking anybody."""
+    """The last resort: print the reason and exit at once."""
     try:
         last_words(line)
         sys.stderr.write(f"nightdesk: {line}\n")

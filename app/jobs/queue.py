@@ -1,8 +1,8 @@
-"""Jobs: work in processes of their own - killable, niced, with an allow-listed environment - and their rows.
+"""The job queue: work in separate processes - killable, niced, with an allow-listed environment - and their database rows.
 
-Asked by the tool layer (through the port tools.common.contract.Jobs), the API and the command line; `python -m app.jobs.queue
-ID` is a job's process. One runs, three wait at most; each waiting process starts by itself when its turn comes, so nobody has
-to stay alive for it: the row says what became of a job, also when its asker or the job's process was killed.
+Used by the tool layer (through the port tools.common.contract.Jobs), the API and the command line; `python -m app.jobs.queue
+ID` is a job's process. At most one runs and three wait. A waiting process starts by itself when its turn comes, so the caller
+need not stay alive: the row holds the outcome even if the caller or the job's process is killed.
 """
 
 import json
@@ -34,68 +34,68 @@ KINDS: Mapping[str, Kind] = {
     "backtest": kinds.backtest,
     "leaks": kinds.leaks,
 }
-PROGRAMS = {"pull": "app.market_data.pull_job"}  # kinds whose process needs what this module must not reach: a venue's client
+PROGRAMS = {"pull": "app.market_data.pull_job"}  # kinds whose process needs a venue's client, which this module must not import
 LIVE = ("queued", "running")
 WAITING_MAX = 3
 NICE = 10
 POLL_S = 0.05
-TURN_S = 0.1  # how often a waiting process looks whether it is its turn
-TOLD_S = 0.2  # progress is written at most this often
-UNBORN_MS = 30_000  # a queued job without a process by then never got one
+TURN_S = 0.1  # how often a waiting process checks whether it may start
+PROGRESS_S = 0.2  # minimum time between two progress updates
+SPAWN_MS_MAX = 30_000  # a queued job without a process after this never got one
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR")
 PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
 
 
-class Jobs:
-    """The queue of one home; any process may hold one. `time_limit_s` is what a job gets once it runs."""
+class JobQueue:
+    """The queue of one home; any process may open it. `time_limit_s`: how long a job may run."""
 
     def __init__(self, home: Home, person: str = "", time_limit_s: float = kinds.TIME_LIMIT_S) -> None:
         self.home, self.person, self.time_limit_s = home, person, time_limit_s
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None = None, turn: str | None = None) -> str:
-        """Queue a job; returns its id. Words that are off raise BadInput here; a run that is stored is done at once.
+        """Queue a job; returns its id. Invalid arguments raise BadInput; a run that is already stored ends at once.
 
-        Raises Refused when one runs and WAITING_MAX wait already.
+        Raises Refused when one job runs and WAITING_MAX wait.
         """
         if kind not in (*KINDS, *PROGRAMS):
-            raise BadInput(f"unknown kind of job {kind!r}", f"there are {', '.join((*KINDS, *PROGRAMS))}")
-        known = self._known(kind, args)
+            raise BadInput(f"unknown kind of job {kind!r}", f"available: {', '.join((*KINDS, *PROGRAMS))}")
+        stored = self._stored_result(kind, args)
         now = now_ms()
         job = Job(
             id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
             kind=kind,
             args=json.dumps(dict(args), allow_nan=False),
-            state="done" if known else "queued",
-            progress=1.0 if known else 0.0,
+            state="done" if stored else "queued",
+            progress=1.0 if stored else 0.0,
             thread=thread,
             turn=turn,
             person=self.person or None,
-            run_id=known["run_id"] if known else None,
+            run_id=stored["run_id"] if stored else None,
             created_ms=now,
-            ended_ms=now if known else None,
-            body=json.dumps({"result": known} if known else {"time_limit_s": self.time_limit_s}),
+            ended_ms=now if stored else None,
+            body=json.dumps({"result": stored} if stored else {"time_limit_s": self.time_limit_s}),
         )
         with write(self.home.engine) as session:
-            if not known:
-                refuse_a_crowd(session, now)
+            if not stored:
+                refuse_when_full(session, now)
             session.add(job)
             job_id = job.id
-        if not known:
+        if not stored:
             self._spawn(job_id)
         return job_id
 
-    def _known(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The result of a backtest that is in the store. A person's strategy file is never run in this process to find out."""
+    def _stored_result(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The result of a backtest that is already stored. A person's strategy file is never executed in this process."""
         strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *SHIPPED}
         for name in strategies - set(own_names(self.home.strategies)):
-            load_strategy(str(name), self.home.strategies)  # there is no such file: this only says so
+            load_strategy(str(name), self.home.strategies)  # no such file: raises the right error
         if kind != "backtest" or strategies:
             return None
         run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
 
     def _spawn(self, job_id: str) -> None:
-        """Start the job's process, a session of its own: it outlives this one, and can be killed whole."""
+        """Start the job's process in its own session: it outlives this one and can be killed as a group."""
         kind, logs = self._row(job_id).kind, self.home.path / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / f"{job_id}.log").open("ab") as log:
@@ -108,16 +108,16 @@ class Jobs:
                 stderr=log,
                 start_new_session=True,
             )
-        _CHILDREN[child.pid] = child  # before its number is in the row: an older child's number may be this one
+        _CHILDREN[child.pid] = child  # before its pid is in the row: an older child may have had the same pid
         with write(self.home.engine) as session:
             session.exec(update(Job).where(col(Job.id) == job_id, col(Job.pid).is_(None)).values(pid=child.pid))
 
     def view(self, job_id: str) -> JobView:
-        """The job as it is now. A process that died without a word is found here. BadInput for an unknown id."""
+        """The job as it is now; a process that died is detected here. BadInput for an unknown id."""
         job = self._row(job_id)
-        if job.state in LIVE and gone(job, now_ms()):
+        if job.state in LIVE and why_dead(job, now_ms()):
             with write(self.home.engine) as session:
-                bury(session, now_ms())
+                fail_dead(session, now_ms())
             job = self._row(job_id)
         result = json.loads(job.body).get("result")
         return JobView(job.id, job.state, job.progress, job.run_id, job.error, result)  # type: ignore[arg-type]  # a word of LIVE or an end
@@ -127,7 +127,7 @@ class Jobs:
         with read(self.home.engine) as session:
             job = session.get(Job, job_id)
         if job is None:
-            raise BadInput(f"there is no job {job_id!r}", "its id was printed when it was started")
+            raise BadInput(f"unknown job {job_id!r}", "its id was printed when it started")
         return job
 
     def wait(self, job_id: str, timeout_s: float | None = None, progress: kinds.Progress = kinds.silent) -> JobView:
@@ -141,10 +141,10 @@ class Jobs:
             time.sleep(POLL_S)
 
     def cancel(self, job_id: str) -> None:
-        """End it: the row first, then the process. What it was writing never becomes a run. An ended job stays as it is."""
+        """Cancel a job: the row first, then the process. What it was writing never becomes a run. An ended job is unchanged."""
         with write(self.home.engine) as session:
             pid = session.exec(select(Job.pid).where(Job.id == job_id)).first()
-            if not settle(session, job_id, "cancelled", error="cancelled"):
+            if not finish(session, job_id, "cancelled", error="cancelled"):
                 return
         if pid is not None and is_job(pid, job_id):
             end(pid)
@@ -156,7 +156,7 @@ class Jobs:
         return [self.view(job_id) for job_id in ids]
 
 
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # our own children: asked whether they ended, or they stay as zombies
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # our own children, polled so that they do not stay zombies
 
 
 def now_ms() -> int:
@@ -165,64 +165,64 @@ def now_ms() -> int:
 
 
 def brief(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a job's row keeps of a result: a run is in the store, its id is enough."""
+    """The part of a result kept in the job's row: a run is in the store, so its id is enough."""
     return {name: run[name] for name in ("run_id", "cached", "metrics", "scenarios")} if "run_id" in run else dict(run)
 
 
 def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
-    """What a job's process sees: no key, no token, nothing that is not listed."""
+    """The environment of a job's process: listed variables only, no key, no token."""
     passed = {name: os.environ[name] for name in (*PASSED_ON, *more) if name in os.environ}
     if home.settings.data is not None:
         passed["NIGHTDESK_DATA"] = str(home.settings.data)
     return passed | {"NIGHTDESK_HOME": str(home.path)}
 
 
-def refuse_a_crowd(session: Session, now: int) -> None:
+def refuse_when_full(session: Session, now: int) -> None:
     """Refused when one job runs (or is about to) and WAITING_MAX wait."""
-    bury(session, now)
+    fail_dead(session, now)
     live = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE))))
     if len(live) > WAITING_MAX:
-        raise Refused(f"one job runs and {WAITING_MAX} wait already: {', '.join(live)}", "wait for one, or cancel it")
+        raise Refused(f"the queue is full: one job runs and {WAITING_MAX} wait ({', '.join(live)})", "wait, or cancel one")
 
 
-def bury(session: Session, now: int) -> None:
-    """Jobs whose process is gone are failed, with the reason; nothing waits for them any longer."""
+def fail_dead(session: Session, now: int) -> None:
+    """Mark jobs whose process is gone as failed, with the reason."""
     for job in session.exec(select(Job).where(col(Job.state).in_(LIVE))):
-        if why := gone(job, now):
-            settle(session, job.id, "failed", error=why)
+        if why := why_dead(job, now):
+            finish(session, job.id, "failed", error=why)
 
 
-def gone(job: Job, now: int) -> str:
-    """Why a live job will never end by itself; empty while its process lives or may still come."""
+def why_dead(job: Job, now: int) -> str:
+    """Why a live job will never end by itself; empty while its process lives or may still start."""
     if job.pid is None:
-        return "its process was never started: the asker died first" if now - job.created_ms > UNBORN_MS else ""
+        return "its process never started: the caller died first" if now - job.created_ms > SPAWN_MS_MAX else ""
     if is_job(job.pid, job.id):
         return ""
-    return f"its process ended without a word: killed, or out of memory; see logs/{job.id}.log"
+    return f"its process died (killed, or out of memory); see logs/{job.id}.log"
 
 
-def settle(session: Session, job_id: str, state: str, **values: Any) -> bool:
-    """Give a live job its end; False when it had one already. The one place where a job ends."""
+def finish(session: Session, job_id: str, state: str, **values: Any) -> bool:
+    """End a live job; False when it had already ended. The only place where a job ends."""
     claim = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(LIVE))
     return session.exec(claim.values(state=state, ended_ms=now_ms(), **values)).rowcount == 1
 
 
 def is_job(pid: int, job_id: str) -> bool:
-    """True while process `pid` lives and is this job's: numbers of processes are given out again."""
+    """True while process `pid` lives and is this job's: pids are reused."""
     child = _CHILDREN.get(pid)
     if child is not None and child.poll() is None:
         return True
     try:
         text = Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
-        return not Path("/proc/self").exists() and _signalled(pid)
+        return not Path("/proc/self").exists() and _can_signal(pid)
     except OSError:
         return False
-    return job_id.encode() in text if text else _becoming(pid)
+    return job_id.encode() in text if text else _is_starting(pid)
 
 
-def _becoming(pid: int) -> bool:
-    """True for a process without words that is not dead: between fork and its first instruction it has none yet."""
+def _is_starting(pid: int) -> bool:
+    """True for a live process without a command line: between fork and exec it has none yet."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -230,8 +230,8 @@ def _becoming(pid: int) -> bool:
     return state not in "ZX"
 
 
-def _signalled(pid: int) -> bool:
-    """True when a process of that number can be signalled; for systems without /proc."""
+def _can_signal(pid: int) -> bool:
+    """True when that pid can be signalled; for systems without /proc."""
     try:
         os.kill(pid, 0)
     except OSError:
@@ -240,7 +240,7 @@ def _signalled(pid: int) -> bool:
 
 
 def end(pid: int) -> None:
-    """Kill the process and whatever it started."""
+    """Kill the process and its children."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -251,14 +251,14 @@ def end(pid: int) -> None:
 
 
 def my_turn(home: Home, job_id: str) -> bool | None:
-    """Claim the one running place: True now, False not yet, None when the job was cancelled meanwhile."""
-    with read(home.engine) as session:  # looking costs no lock; only who may go takes one
+    """Claim the single running slot: True when claimed, False when not yet, None when the job was cancelled."""
+    with read(home.engine) as session:  # reading takes no lock; only the next job takes one
         first = next_up(session)
-        if first is not None and first.id != job_id and not gone(first, now_ms()):
+        if first is not None and first.id != job_id and not why_dead(first, now_ms()):
             mine = session.get(Job, job_id)
             return False if mine is not None and mine.state == "queued" else None
     with write(home.engine) as session:
-        bury(session, now_ms())
+        fail_dead(session, now_ms())
         job, first = session.get(Job, job_id), next_up(session)
         if job is None or job.state != "queued":
             return None
@@ -270,25 +270,25 @@ def my_turn(home: Home, job_id: str) -> bool | None:
 
 
 def next_up(session: Session) -> Job | None:
-    """The job that runs, else the one that waits longest."""
+    """The running job, else the one that has waited longest."""
     live = select(Job).where(col(Job.state).in_(LIVE))
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 
-def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> None:
-    """The whole life of a job's process."""
+def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
+    """Run one job: wait for its turn, do the work, record the outcome. The body of a job's process."""
     while (turn := my_turn(home, job_id)) is False:
         time.sleep(TURN_S)
     if turn is None:
         return
     with read(home.engine) as session:
         job = session.get(Job, job_id)
-        assert job is not None  # noqa: S101 - it was there a moment ago, and rows are never deleted
+        assert job is not None  # noqa: S101 - it existed a moment ago, and rows are never deleted
         kind, args, limit_s = job.kind, json.loads(job.args), json.loads(job.body).get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
-            result = brief((only or KINDS)[kind](home, args, teller(home, job_id)))
+            result = brief(work[kind](home, args, progress_writer(home, job_id)))
     except DeskError as error:
         fail(home, job_id, str(error))
         return
@@ -297,34 +297,34 @@ def attend(home: Home, job_id: str, only: Mapping[str, Kind] | None = None) -> N
         raise
     with write(home.engine) as session:
         body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
-        settle(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
+        finish(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
 
 
 def fail(home: Home, job_id: str, text: str) -> None:
-    """Note why a job failed."""
+    """Record why a job failed."""
     with write(home.engine) as session:
-        settle(session, job_id, "failed", error=text)
+        finish(session, job_id, "failed", error=text)
 
 
-def teller(home: Home, job_id: str) -> kinds.Progress:
-    """A progress callback that writes to the job's row, seldom enough to cost nothing."""
+def progress_writer(home: Home, job_id: str) -> kinds.Progress:
+    """A progress callback that updates the job's row at most every PROGRESS_S."""
     last = [0.0]
 
-    def tell(share: float) -> None:
-        if time.monotonic() - last[0] < TOLD_S:
+    def write_progress(share: float) -> None:
+        if time.monotonic() - last[0] < PROGRESS_S:
             return
         last[0] = time.monotonic()
         with write(home.engine) as session:
             claim = update(Job).where(col(Job.id) == job_id, col(Job.state) == "running")
             session.exec(claim.values(progress=min(max(share, 0.0), 1.0)))
 
-    return tell
+    return write_progress
 
 
 def main() -> None:
     """`python -m app.jobs.queue ID`"""
     os.nice(NICE)
-    attend(open_home(), sys.argv[1])
+    run_job(open_home(), sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""One file -> one checked parquet in the home's data folder, or a refusal that changes nothing.
+"""Imports one file: checks it and writes a parquet into the home's data folder, or refuses and changes nothing.
 
-Called by `nightdesk data import`. Rows that run backwards are turned, and that is said; whatever is wrong beyond that
-refuses. The footer keeps where the file came from, its hash, and what was said about it.
+Called by `nightdesk data import`. Rows in reverse order are sorted, with a note; any other error refuses the file. The
+parquet footer keeps the file's origin, hash and notes.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from engine.data.issues import DataIssue
 
 
-class Wanted(NamedTuple):
-    """What the person said about the file; None: take it from the name."""
+class ImportOptions(NamedTuple):
+    """What the command line says about the file; None takes it from the file's name."""
 
     venue: str | None
     symbol: str | None
@@ -27,19 +27,19 @@ class Wanted(NamedTuple):
 
 
 def files_under(path: Path) -> list[Path]:
-    """The file itself, or every readable kind of file in a folder. BadInput when there is none."""
+    """The file itself, or every supported file in a folder. BadInput when the folder has none."""
     from engine.data.files import SUFFIXES
 
     if not path.is_dir():
         return [path]
     found = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(SUFFIXES))
     if not found:
-        raise BadInput(f"{path} holds no market data", f"files end in {', '.join(SUFFIXES)}")
+        raise BadInput(f"{path} contains no market data", f"supported files: {', '.join(SUFFIXES)}")
     return found
 
 
-def import_file(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataIssue"]]) -> dict[str, Any]:
-    """Import one file; the outcome as JSON: imported, path or why, findings, notes."""
+def import_file(file: Path, wanted: ImportOptions, judge: Callable[["RawFile"], list["DataIssue"]]) -> dict[str, Any]:
+    """Import one file; the outcome as JSON: imported, path, why, findings, notes."""
     item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
     try:
         _import(file, wanted, judge, item)
@@ -48,8 +48,8 @@ def import_file(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["D
     return item
 
 
-def _import(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataIssue"]], item: dict[str, Any]) -> None:
-    """Read, place, check, write; fills `item` on the way, so that a refusal still shows what was found."""
+def _import(file: Path, wanted: ImportOptions, judge: Callable[["RawFile"], list["DataIssue"]], item: dict[str, Any]) -> None:
+    """Read, name, check, write; fills `item` step by step, so that a refusal still shows its findings."""
     from app.home.home import data_roots
     from app.home.settings import read_settings
     from engine.data.catalog import sha256_of
@@ -69,11 +69,11 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataI
     bad = [f for f in found if f.severity == "error"]
     if bad:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise BadInput(f"{file.name} is not clean: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
+        raise BadInput(f"{file.name} has errors: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
     if target.exists() and not wanted.replace:
-        raise BadInput(f"{target} is there already", "use --replace, or --tag to keep both")
+        raise BadInput(f"{target} already exists", "use --replace, or --tag to keep both")
     item["notes"] += [
-        f"hides {other} of the same name"
+        f"overrides {other} of the same name"
         for folder, _ in data_roots(settings)[:-1]
         for other in sorted(folder.rglob(target.name))
     ]
@@ -82,8 +82,8 @@ def _import(file: Path, wanted: Wanted, judge: Callable[["RawFile"], list["DataI
     item.update(imported=True, path=str(target))
 
 
-def _names(raw: "RawFile", wanted: Wanted) -> tuple[str, str, str, str, str, int]:
-    """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what nobody said."""
+def _names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, str, int]:
+    """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what neither name nor options give."""
     from engine.clock import timeframe_ms
     from engine.data.catalog import NAME
 
@@ -95,15 +95,15 @@ def _names(raw: "RawFile", wanted: Wanted) -> tuple[str, str, str, str, str, int
     market = wanted.market or named.market or ("perp" if raw.kind == "funding" else "")
     for key, value, example in (("venue", venue, "binance"), ("symbol", symbol, "BTC-USDT"), ("market", market, "perp")):
         if not value:
-            raise BadInput(f"the {key} of {raw.path.name} is not in its name", f"say it: --{key} {example}")
+            raise BadInput(f"the file name {raw.path.name} does not contain the {key}", f"add --{key} {example}")
     tag = named.tag if wanted.tag is None else wanted.tag
     step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
     if raw.kind != "funding" and not step:
-        raise BadInput(f"{raw.path.name} has no regular step", "say it: --timeframe 15m")
+        raise BadInput(f"{raw.path.name} has no regular timeframe", "add --timeframe 15m")
     series = "funding" if raw.kind == "funding" else ("mark_" if raw.kind == "marks" else "") + _timeframe(step)
     name = "_".join(part for part in (venue, symbol, market, series, tag) if part) + ".parquet"
     if NAME.fullmatch(name) is None:
-        raise BadInput(f"{name} is no name for a series", "venue in lower case, symbol like BTC-USDT, market perp or spot")
+        raise BadInput(f"{name} is not a valid series name", "venue in lower case, symbol like BTC-USDT, market perp or spot")
     return venue, symbol, market, series, tag, step
 
 
@@ -112,13 +112,13 @@ def _timeframe(step_ms: int) -> str:
     for unit, letter in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
         if step_ms % unit == 0:
             return f"{step_ms // unit}{letter}"
-    raise BadInput(f"a step of {step_ms} ms is no timeframe", "use 1m, 5m, 15m or 1h")
+    raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
 
 
 def _in_order(raw: "RawFile") -> tuple["RawFile", list[str]]:
-    """Rows in time order, and what was done about it. Equal times stay, for the check to find."""
+    """Rows in time order, with a note when they were not. Equal times stay, for the check to find."""
     steps = raw.frame["ts"].diff()
     if not (steps < 0).any():
         return raw, []
-    said = "rows ran from newest to oldest: turned" if not (steps > 0).any() else "rows were out of order: sorted by time"
-    return raw._replace(frame=raw.frame.sort("ts", maintain_order=True)), [said]
+    note = "rows ran from newest to oldest: reversed" if not (steps > 0).any() else "rows were out of order: sorted by time"
+    return raw._replace(frame=raw.frame.sort("ts", maintain_order=True)), [note]

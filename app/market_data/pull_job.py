@@ -1,8 +1,8 @@
-"""A pull as a job: bars of several symbols from the first venue that gives them, asked for by a person on the page.
+"""A pull as a job: bars of several symbols from the first venue that serves them, started from the page.
 
-`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it): the one place beside `nightdesk data
-pull` that reaches a venue's public data. It sees no key. What was fetched before a venue refused stays; the next venue is told
-with the reason.
+`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it). Besides `nightdesk data pull` it is the
+only place that reaches a venue's public data. It sees no key. Files fetched before a venue refused are kept, and the result
+lists each refusal with its reason.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 from app.home.home import Home, open_home
 from app.jobs import kinds
-from app.jobs.queue import attend
+from app.jobs.queue import run_job
 from engine.errors import DataError, DeskError
 
 VENUES = ("binance", "okx", "bybit")
@@ -22,11 +22,11 @@ Fetch = Callable[[str, str, str, str], list[dict[str, Any]]]
 
 
 def fetch(venue: str, symbol: str, timeframe: str, start: str) -> list[dict[str, Any]]:
-    """One symbol's bars and funding of one venue, into the home's data folder."""
-    from app.market_data.pulling import Asked
+    """Fetch one symbol's bars and funding from one venue into the home's data folder."""
+    from app.market_data.pulling import PullRequest
     from app.market_data.pulling import pull as pull_one
 
-    return pull_one(Asked(venue, symbol, timeframe, "perp", start, None, True, False, ""))
+    return pull_one(PullRequest(venue, symbol, timeframe, "perp", start, None, True, False, ""))
 
 
 def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched: Fetch = fetch) -> dict[str, Any]:
@@ -43,10 +43,10 @@ def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched
             return {"venue": venue, "refused": refused, "files": files}
         except DeskError as error:
             refused.append({"venue": venue, "why": str(error)})
-    told = "; ".join(f"{r['venue']}: {r['why']}" for r in refused)
-    raise DataError(f"no venue gave its bars ({told})", "look at the network, or import files: nightdesk data import")
+    reasons = "; ".join(f"{r['venue']}: {r['why']}" for r in refused)
+    raise DataError(f"every venue refused ({reasons})", "check the network, or import files: nightdesk data import")
 
 
 if __name__ == "__main__":
     os.nice(10)
-    attend(open_home(), sys.argv[1], {"pull": pull})
+    run_job(open_home(), sys.argv[1], {"pull": pull})

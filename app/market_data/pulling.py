@@ -1,7 +1,7 @@
-"""A venue's public data -> parquet in the home's data folder: fetched page by page, resumed, checked.
+"""A venue's public data -> parquet in the home's data folder: fetched page by page, resumable, checked.
 
-Called by `nightdesk data pull`. The file on disk is complete from its first bar to its last at every moment, so the same
-command goes on at its end after whatever stopped it. What the venue says is stored as it is; the check speaks afterwards.
+Called by `nightdesk data pull` and app.market_data.pull_job. The file on disk has no gap between its first bar and its last at
+any moment, so the same command resumes at its end. Data is stored as the venue sends it and checked afterwards.
 """
 
 import fcntl
@@ -15,10 +15,10 @@ from engine.errors import BadInput, Busy, DataError
 
 YEAR_MS = 365 * 86_400_000
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]  # (label, total) -> advance-to(done)
-SAVE_PAGES = 20  # pages between two saves: a cut loses at most so many
+SAVE_PAGES = 20  # pages between two saves: an interruption loses at most these
 
 
-class Asked(NamedTuple):
+class PullRequest(NamedTuple):
     """The command's arguments as typed."""
 
     venue: str
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """One series to fetch: its name in the catalog, its step, and how to ask for a span."""
+    """One series to fetch: its catalog name, its step, and how to request a time range."""
 
     series: str
     step_ms: int
@@ -41,58 +41,58 @@ class _Kind(NamedTuple):
 
 
 def silent(_label: str, _total: float) -> AbstractContextManager[Callable[[float], None]]:
-    """Progress that nobody watches."""
+    """A progress callback that does nothing."""
     return nullcontext(lambda _done: None)
 
 
-def pull(asked: Asked, progress: Progress = silent) -> list[dict[str, Any]]:
-    """Fetch everything that was asked for; one item a series. Raises BadInput and DataError, one line each."""
+def pull(request: PullRequest, progress: Progress = silent) -> list[dict[str, Any]]:
+    """Fetch the requested series; one item per series. Raises BadInput and DataError, one line each."""
     from engine.clock import timeframe_ms
     from engine.sim.request import moment
     from engine.venues import ccxt_data
 
-    if asked.market not in ("perp", "spot"):
-        raise BadInput(f"unknown market {asked.market!r}", "use perp or spot")
-    if asked.market == "spot" and (asked.funding or asked.marks):
-        raise BadInput("spot has no funding and no mark price", "leave out --funding and --marks")
-    step, start, end = timeframe_ms(asked.timeframe), moment(asked.start), moment(asked.end)
+    if request.market not in ("perp", "spot"):
+        raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
+    if request.market == "spot" and (request.funding or request.marks):
+        raise BadInput("spot has neither funding nor mark prices", "leave out --funding and --marks")
+    step, start, end = timeframe_ms(request.timeframe), moment(request.start), moment(request.end)
     if start is not None and end is not None and start >= end:
-        raise BadInput(f"the span ends before it begins: from {asked.start} to {asked.end}", "swap the two dates")
-    with _alone(asked):
-        source = ccxt_data.open_venue(asked.venue, asked.market, asked.mirror)
-        name = ccxt_data.market_symbol(source, asked.symbol, asked.market)
+        raise BadInput(f"--to {request.end} is not after --from {request.start}", "swap the two dates")
+    with _alone(request):
+        source = ccxt_data.open_venue(request.venue, request.market, request.mirror)
+        name = ccxt_data.market_symbol(source, request.symbol, request.market)
         now = ccxt_data.server_ms(source)
-        kinds = [_Kind(asked.timeframe, step, lambda a, b: ccxt_data.bars(source, name, asked.timeframe, a, b, now))]
-        if asked.funding:
+        kinds = [_Kind(request.timeframe, step, lambda a, b: ccxt_data.bars(source, name, request.timeframe, a, b, now))]
+        if request.funding:
             kinds.append(_Kind("funding", 0, lambda a, b: ccxt_data.funding(source, name, a, b, now)))
-        if asked.marks:
+        if request.marks:
             hour = 3_600_000
             ask = lambda a, b: ccxt_data.bars(source, name, "1h", a, b, now, "mark")  # noqa: E731 - as the others
             kinds.append(_Kind("mark_1h", hour, ask))
-        return [_pull_one(asked, kind, start, min(end or now, now), progress) for kind in kinds]
+        return [_pull_one(request, kind, start, min(end or now, now), progress) for kind in kinds]
 
 
-def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
-    """Fetch what one series lacks, store it, check it."""
+def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
+    """Fetch the missing part of one series, store it, check it."""
     from app.home.settings import read_settings
     from engine.data.checks import check, check_funding, check_series
     from engine.data.issues import as_json
     from engine.data.writer import file_name
 
-    path = read_settings().home / "data" / file_name(asked.venue, asked.symbol, asked.market, kind.series)
+    path = read_settings().home / "data" / file_name(request.venue, request.symbol, request.market, kind.series)
     have = _stored(path)
     grid = kind.step_ms or 1
     first = end - YEAR_MS if start is None else start
     first = -(-first // grid) * grid
     before = have.height if have is not None else 0
     try:
-        have = _fetch(path, have, kind, first, end, start is None, asked, progress)
+        have = _fetch(path, have, kind, first, end, start is None, request, progress)
     except (DataError, BadInput) as error:
         stored = _stored(path)
         until = f"{stored.height:,} rows up to {utc(stored['ts'][-1])} are stored" if stored is not None else "nothing stored yet"
         raise type(error)(error.what, f"{until}; {error.hint}") from error
     if have is None or not have.height:
-        raise DataError(f"{asked.venue} has no {kind.series} of {asked.symbol} in that span", "ask for another span")
+        raise DataError(f"{request.venue} has no {kind.series} data for {request.symbol} in this range", "choose another range")
     if kind.series == "funding":
         found = check_funding(have)
     elif "volume" in have.columns:
@@ -101,9 +101,9 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: 
         found = check_series(have, kind.step_ms)
     return {
         "path": str(path),
-        "venue": asked.venue,
-        "symbol": asked.symbol,
-        "market": asked.market,
+        "venue": request.venue,
+        "symbol": request.symbol,
+        "market": request.market,
         "series": kind.series,
         "source": "pulled",
         "new": have.height - before,
@@ -115,16 +115,18 @@ def _pull_one(asked: Asked, kind: _Kind, start: int | None, end: int, progress: 
     }
 
 
-def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, asked: Asked, progress: Progress) -> Any:
-    """The stored frame with what was fetched before and after it; saved on the way forward, and at the end."""
-    label = f"{asked.venue} {asked.symbol} {kind.series}"
+def _fetch(
+    path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool, request: PullRequest, progress: Progress
+) -> Any:
+    """The stored frame plus what was fetched before and after it; saved along the way and at the end."""
+    label = f"{request.venue} {request.symbol} {kind.series}"
     if have is not None and not go_on and first < have["ts"][0]:
         older = _collect(kind.ask(first, int(have["ts"][0])), label, first, int(have["ts"][0]), progress)
         have = _joined([older, have])
-        _save(path, have, asked)
+        _save(path, have, request)
     start = first if have is None else int(have["ts"][-1]) + max(kind.step_ms, 1)
     if have is None and start >= end:
-        raise BadInput("that span has no closed bar yet", "ask for an earlier one")
+        raise BadInput("no closed bar in this range yet", "choose an earlier range")
     pages, unsaved = ([] if have is None else [have]), 0
     try:
         with progress(label, end - start) as advance:
@@ -133,15 +135,15 @@ def _fetch(path: Path, have: Any, kind: _Kind, first: int, end: int, go_on: bool
                 unsaved += 1
                 advance(reached - start)
                 if unsaved >= SAVE_PAGES:
-                    pages, unsaved = [_save(path, _joined(pages), asked)], 0
-    finally:  # also when the venue stops answering or a person stops it: what is whole is kept
+                    pages, unsaved = [_save(path, _joined(pages), request)], 0
+    finally:  # also when the venue stops answering or a person interrupts: complete pages are kept
         if unsaved and any(p.height for p in pages):
-            pages = [_save(path, _joined(pages), asked)]
+            pages = [_save(path, _joined(pages), request)]
     return _joined(pages) if pages else None
 
 
 def _collect(pages: Iterator[tuple[int, Any]], label: str, start: int, end: int, progress: Progress) -> Any:
-    """All pages of a span as one frame."""
+    """All pages of a range as one frame."""
     frames = []
     with progress(label, end - start) as advance:
         for reached, page in pages:
@@ -151,24 +153,24 @@ def _collect(pages: Iterator[tuple[int, Any]], label: str, start: int, end: int,
 
 
 def _joined(frames: list[Any]) -> Any:
-    """Frames that follow one another in time, as one; a time that stands twice keeps its first value."""
+    """Consecutive frames as one; a duplicate time keeps its first row."""
     import polars as pl
 
     return pl.concat(frames, how="diagonal").unique("ts", keep="first", maintain_order=True).sort("ts")
 
 
-def _save(path: Path, frame: Any, asked: Asked) -> Any:
-    """Write the file anew, whole; returns the frame. Mark prices have no volume: the column goes."""
+def _save(path: Path, frame: Any, request: PullRequest) -> Any:
+    """Rewrite the file; returns the frame. Mark prices have no volume, so that column is dropped."""
     from engine.data.writer import write_series
 
     kept = frame.drop("volume") if "_mark_" in path.name else frame
     if kept.height:
-        write_series(path, kept, "pulled", {"venue": asked.venue, "mirror": asked.mirror})
+        write_series(path, kept, "pulled", {"venue": request.venue, "mirror": request.mirror})
     return kept
 
 
 def _stored(path: Path) -> Any:
-    """What an earlier pull stored, ts as Int64 ms; None when there is none. Refuses to touch a file of another origin."""
+    """What an earlier pull stored, ts as Int64 ms; None without a file. Refuses to touch a file of another origin."""
     import polars as pl
     import pyarrow.parquet as pq
 
@@ -177,26 +179,26 @@ def _stored(path: Path) -> Any:
     try:
         footer = pq.read_metadata(path).metadata or {}
         if footer.get(b"nightdesk_source") != b"pulled":
-            raise BadInput(f"{path} was not pulled", "move it away: a pull writes to that name")
+            raise BadInput(f"{path} was not written by a pull", "move it away: a pull writes to that name")
         return pl.read_parquet(path).with_columns(pl.col("ts").dt.epoch("ms"))
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} cannot be read ({type(error).__name__})", "move it away and pull again") from error
 
 
 @contextmanager
-def _alone(asked: Asked) -> Iterator[None]:
-    """One pull of a series at a time: two would write one file."""
+def _alone(request: PullRequest) -> Iterator[None]:
+    """One pull per instrument at a time: two would write the same file."""
     from app.home.settings import read_settings
 
     folder = read_settings().home / "data"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / f".{asked.venue}_{asked.symbol}_{asked.market}.pull.lock").open("w")
+        lock = (folder / f".{request.venue}_{request.symbol}_{request.market}.pull.lock").open("w")
     except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}", "set NIGHTDESK_HOME to a folder of yours") from error
+        raise BadInput(f"{folder} cannot be written: {error.strerror}", "set NIGHTDESK_HOME to a writable folder") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(f"{asked.venue} {asked.symbol} is being pulled already", "wait for that one to end") from None
+            raise Busy(f"another pull of {request.venue} {request.symbol} is running", "wait until it ends") from None
         yield

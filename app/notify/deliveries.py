@@ -1,8 +1,8 @@
-"""Brings to people what they should know: deliveries that are due -> a sink (Slack), with what became of each in its row.
+"""Delivers alerts, proposal cards and handovers: due delivery rows -> a sink (Slack), with the outcome in each row.
 
-Called by app.processes.scheduler on a thread of its own and by app.slack.sink after a decision; acknowledgements come from
-command line, API and Slack. The rows themselves stand on the page whatever a sink does. A delivery is claimed by one thread of
-one process, tried a bounded number of times, and given up visibly. No model is near this.
+Called by app.processes.scheduler on its own thread and by app.slack.actions after a decision; acknowledgements come from the
+command line, API and Slack. The page shows the rows whatever a sink does. One thread of one process claims a delivery, tries it
+a bounded number of times and then marks it failed. No model is involved.
 """
 
 import time
@@ -14,31 +14,31 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.approvals import record
 from app.people.identity import Actor
+from app.views.proposal_card import card
 from engine.control.proposals import get as proposal_of
 from engine.control.proposals import list_proposals as proposals_listed
-from engine.control.proposals import view as proposal_view
 from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover, Proposal
 from engine.watch import alert_rows
 
-WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)  # after the first, second ... failure; then it is given up
+WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)  # backoff after the first, second ... failure; then it has failed
 RETRY_AFTER_S_MAX = 900.0
-SENDING_MS_MAX = 120_000  # a claim older than that was left by a process that died
+SENDING_MS_MAX = 120_000  # an older claim belongs to a process that died
 AT_ONCE = 20
-CARDS_MS = 7 * 86_400_000  # cards of proposals older than that are left as they are
+CARDS_MS = 7 * 86_400_000  # cards of older proposals are not updated
 
 
 class Undelivered(Exception):
-    """A sink did not take a message. `wait_s`: what it asked us to wait; `final`: asking again cannot help."""
+    """A sink did not accept a message. `wait_s`: the wait it asked for; `final`: retrying cannot help."""
 
     def __init__(self, why: str, wait_s: float | None = None, *, final: bool = False) -> None:
         super().__init__(why)
         self.wait_s, self.final = wait_s, final
 
 
-class Message(NamedTuple):
-    """What is to be brought: `kind` alert | card | handover, its row as plain JSON, the step, and where it lies already."""
+class Notification(NamedTuple):
+    """One message to deliver: `kind` alert | card | handover, the step, its row as JSON, and the ref of an earlier message."""
 
     kind: str
     step: str
@@ -48,12 +48,12 @@ class Message(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where messages go."""
+    """Where notifications go."""
 
     name: str
 
-    def send(self, home: Home, message: Message) -> str:
-        """Bring it; returns where it lies there. Raises Undelivered."""
+    def send(self, message: Notification) -> str:
+        """Send it; returns its ref at the sink. Raises Undelivered."""
         ...
 
 
@@ -63,7 +63,7 @@ def now_ms() -> int:
 
 
 def deliver(home: Home, sinks: Sequence[Sink], at_ms: int, subject: str | None = None) -> int:
-    """Bring what is due, oldest first (of one subject, or all); how many were brought. Never raises for what a sink does."""
+    """Send what is due, oldest first (of one subject, or all); returns how many were sent. Never raises for a sink's failure."""
     sent = 0
     for sink in sinks:
         for delivery_id in _due(home, sink.name, at_ms, subject):
@@ -74,7 +74,7 @@ def deliver(home: Home, sinks: Sequence[Sink], at_ms: int, subject: str | None =
 
 
 def _due(home: Home, sink: str, at_ms: int, subject: str | None) -> list[int]:
-    """Ids of what is due, and of claims that nobody will finish."""
+    """Ids of due deliveries and of abandoned claims."""
     mine = [Delivery.sink == sink, col(Delivery.due_ms) <= at_ms, *([Delivery.subject == subject] if subject else [])]
     lost = (col(Delivery.state) == "sending") & (col(Delivery.due_ms) <= at_ms - SENDING_MS_MAX)
     query = select(Delivery.id).where(*mine, (col(Delivery.state) == "waiting") | lost).order_by(col(Delivery.id)).limit(AT_ONCE)
@@ -83,7 +83,7 @@ def _due(home: Home, sink: str, at_ms: int, subject: str | None) -> list[int]:
 
 
 def _claim(home: Home, delivery_id: int, at_ms: int) -> Delivery | None:
-    """The row, when it is ours to bring now: one thread of one process gets it."""
+    """Claim a delivery; the row if we got it: only one thread of one process does."""
     free = (col(Delivery.state) == "waiting") | (
         (col(Delivery.state) == "sending") & (col(Delivery.due_ms) <= at_ms - SENDING_MS_MAX)
     )
@@ -98,10 +98,10 @@ def _claim(home: Home, delivery_id: int, at_ms: int) -> Delivery | None:
 
 
 def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
-    """Send one message and write down what happened."""
+    """Send one message and record the outcome."""
     done: dict[str, Any]
     try:
-        ref = sink.send(home, message_of(home, row))
+        ref = sink.send(message_of(home, row, at_ms))
         done = {"state": "sent", "sent_ms": at_ms, "ref": ref, "error": ""}
     except Undelivered as error:
         wait_s = WAITS_S[min(row.attempts, len(WAITS_S) - 1)]
@@ -117,29 +117,29 @@ def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
     return done["state"] == "sent"
 
 
-def message_of(home: Home, row: Delivery) -> Message:
-    """The message a delivery stands for, as things are now. Raises BadInput when its subject is gone."""
+def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
+    """The notification for a delivery, from the current rows. Raises BadInput when its subject is gone."""
     before = first_ref(home, row)
     if row.subject.startswith("al-"):
-        return Message("alert", row.step, row.subject, alert_rows.view(alert_rows.get(home.engine, row.subject)), before)
+        return Notification("alert", row.step, row.subject, alert_rows.view(alert_rows.get(home.engine, row.subject)), before)
     if row.subject.startswith("handover "):
         with db.read(home.engine) as session:
             found = session.get(Handover, row.subject.partition(" ")[2])
         if found is None:
-            raise BadInput(f"there is no {row.subject}")
-        return Message("handover", row.step, row.subject, found.model_dump(), before)
-    return Message("card", row.step, row.subject, proposal_view(proposal_of(home.engine, row.subject)), before)
+            raise BadInput(f"{row.subject} does not exist")
+        return Notification("handover", row.step, row.subject, found.model_dump(), before)
+    return Notification("card", row.step, row.subject, card(home, proposal_of(home.engine, row.subject), at_ms), before)
 
 
 def first_ref(home: Home, row: Delivery) -> str:
-    """Where the first message about the same subject lies at the sink; empty when none was brought."""
+    """Ref of the first message about the same subject at the sink; empty when none was sent."""
     same = (Delivery.subject == row.subject, Delivery.sink == row.sink, col(Delivery.state) == "sent", col(Delivery.ref) != "")
     with db.read(home.engine) as session:
         return session.exec(select(Delivery.ref).where(*same).order_by(col(Delivery.id)).limit(1)).first() or ""
 
 
 def owe(home: Home, subject: str, step: str, sinks: Sequence[str], at_ms: int) -> None:
-    """Write down that every sink has to bring a step; once, however often this is called."""
+    """Queue one step of a subject for every sink; idempotent."""
     for sink in sinks:
         with db.write(home.engine) as session:
             same = (Delivery.subject == subject, Delivery.step == step, Delivery.sink == sink)
@@ -148,27 +148,27 @@ def owe(home: Home, subject: str, step: str, sinks: Sequence[str], at_ms: int) -
 
 
 def cards(home: Home, sinks: Sequence[str], at_ms: int) -> None:
-    """Owe a card for each pending proposal, and its end for each card whose proposal was decided, wherever that was."""
+    """Queue a card for each pending proposal, and an update for each card whose proposal was decided, wherever that was."""
     if not sinks:
         return
     rows = [row for row in proposals_listed(home.engine, at_ms) if row.created_ms > at_ms - CARDS_MS]
     with db.read(home.engine) as session:
-        known = set(session.exec(select(Delivery.subject, Delivery.step).where(col(Delivery.subject).like("prop-%"))).all())
+        queued = set(session.exec(select(Delivery.subject, Delivery.step).where(col(Delivery.subject).like("prop-%"))).all())
     for row in rows:
-        step = step_of(row, known)
+        step = step_of(row, queued)
         if step:
             owe(home, row.id, step, sinks, at_ms)
 
 
-def step_of(row: Proposal, known: set[tuple[str, str]]) -> str:
-    """What a proposal's card lacks: `card`, `decided`, or nothing."""
+def step_of(row: Proposal, queued: set[tuple[str, str]]) -> str:
+    """The step a proposal's card still needs: `card`, `decided`, or none."""
     if row.state == "pending":
-        return "" if (row.id, "card") in known else "card"
-    return "decided" if (row.id, "card") in known and (row.id, "decided") not in known else ""
+        return "" if (row.id, "card") in queued else "card"
+    return "decided" if (row.id, "card") in queued and (row.id, "decided") not in queued else ""
 
 
 def acknowledge(home: Home, alert_id: str, actor: Actor, at_ms: int) -> Alert:
-    """A person takes an alert upon themselves; journaled under their name. Raises BadInput, Refused."""
+    """Acknowledge an alert; journaled under the person's name. Raises BadInput, Refused."""
     row = alert_rows.acknowledge(home.engine, alert_id, actor.as_json(), at_ms)
     record(home, "ack", {"alert": row.id, "what": row.what, "actor": actor.as_json()}, at_ms)
     return row

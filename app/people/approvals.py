@@ -1,8 +1,7 @@
-"""Where a named person decides: approve, reject, roll back, release a halt. The sole importer of engine.control.apply.
+"""Decisions by named people: approve, reject, roll back, release a halt. The sole importer of engine.control.apply.
 
-Called by the command line, page, API and Slack; works with every model down. Each decision is asked in the people journal
-before anything changes and answered there afterwards, with ids of both; a decision whose answer a crash swallowed is
-answered by the next one to come (`settle`).
+Called by the command line, API and Slack; works with every model down. Each decision is journaled twice: the request before
+anything changes, the outcome afterwards. If a crash loses the outcome, the next decision journals it (`settle`).
 """
 
 import fcntl
@@ -26,11 +25,11 @@ from engine.store.anchors import note_head
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
 
-Probe = Callable[[], list[str]]  # what is not healthy; empty: all is
+Probe = Callable[[], list[str]]  # what is unhealthy; empty when all is well
 
 
-class Decision(NamedTuple):
-    """What a decision did, and where the people journal says so."""
+class DecisionRecord(NamedTuple):
+    """The outcome of a decision and its event in the people journal."""
 
     proposal_id: str
     state: str
@@ -38,37 +37,37 @@ class Decision(NamedTuple):
     journal_id: str
 
 
-def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int) -> Decision:
-    """Put a proposal in force that `actor` saw as `shown_sha256`. Raises Refused when it cannot be (any more)."""
+def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int) -> DecisionRecord:
+    """Apply a proposal whose diff `actor` was shown as `shown_sha256`. Raises Refused when it can no longer be applied."""
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
-    asked = record(home, "approve", {"proposal": row.id, "diff_sha256": shown_sha256, "actor": actor.as_json()}, now_ms)
+    request_id = record(home, "approve", {"proposal": row.id, "diff_sha256": shown_sha256, "actor": actor.as_json()}, now_ms)
     try:
         _no_halt_since(home, row)
         done = apply(home.engine, home.path, row.id, shown_sha256, actor.as_json(), now_ms)
     except DeskError as error:
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
-        record(home, "decision", body, now_ms, asked)
+        record(home, "decision", body, now_ms, request_id)
         raise
-    return Decision(row.id, "applied", done.version, _answer(home, get(home.engine, row.id), now_ms, asked))
+    return DecisionRecord(row.id, "applied", done.version, _answer(home, get(home.engine, row.id), now_ms, request_id))
 
 
-def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> Decision:
-    """Turn a pending proposal down. Raises Refused when it is not pending (any more)."""
+def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
+    """Reject a pending proposal. Raises Refused when it is no longer pending."""
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
-    asked = record(home, "reject", {"proposal": row.id, "actor": actor.as_json(), "reason": reason}, now_ms)
+    request_id = record(home, "reject", {"proposal": row.id, "actor": actor.as_json(), "reason": reason}, now_ms)
     try:
         reject_row(home.engine, row.id, actor.as_json(), reason, now_ms)
     except DeskError as error:
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
-        record(home, "decision", body, now_ms, asked)
+        record(home, "decision", body, now_ms, request_id)
         raise
-    return Decision(row.id, "rejected", None, _answer(home, get(home.engine, row.id), now_ms, asked))
+    return DecisionRecord(row.id, "rejected", None, _answer(home, get(home.engine, row.id), now_ms, request_id))
 
 
-def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> Decision:
-    """Go back, as a new version, to a version (`3`, `v3`) or to what held before an applied proposal (`prop-2`)."""
+def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> DecisionRecord:
+    """Roll back, as a new version, to a version (`3`, `v3`) or to the one before an applied proposal (`prop-2`)."""
     version = version_before(home, target)
     requester = {"role": "person", "thread": "", "person": actor.name}
     row = proposals.create_rollback(home.engine, home.path, version, requester=requester, now_ms=now_ms)
@@ -77,21 +76,21 @@ def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> Decision:
 
 
 def version_before(home: Home, target: str) -> int:
-    """The version that `target` means to go back to. Raises BadInput when it names none."""
+    """The version that `target` names. Raises BadInput when it names none."""
     bare = target.strip().removeprefix("v")
     if bare.isascii() and bare.isdigit():
         return int(bare)
     row = get(home.engine, target)
     if row.applied_version is None:
-        raise BadInput(f"{row.id} was never applied: it is {row.state}", "name a version or an applied proposal")
+        raise BadInput(f"{row.id} was never applied (state: {row.state})", "name a version or an applied proposal")
     return row.base_version
 
 
 def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, passphrase: str | None = None) -> halt.Latch:
-    """Take the halt back, when the desk is healthy. Returns what was released.
+    """Release the halt if the desk is healthy. Returns the latch that was released.
 
-    `probe` lists what is not healthy; `passphrase` is needed once people.toml has entries. Raises Refused when something
-    is not healthy, without a reason or a halt, for a wrong passphrase or one too many, and when somebody halted again meanwhile.
+    `probe` lists what is unhealthy; `passphrase` is needed once people.toml has entries. Raises Refused for an unhealthy desk,
+    a missing reason, a desk that is not halted, a wrong or locked passphrase, and a new halt in the meantime.
     """
     people = read_people(home.path)
     if people:
@@ -102,32 +101,32 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     if not seen.halted:
         raise Refused("the desk is not halted")
     body = {"actor": actor.as_json(), "reason": reason, "halt": {"reason": seen.reason, "since_ms": seen.since_ms}}
-    asked = record(home, "release", body, now_ms)
+    request_id = record(home, "release", body, now_ms)
     if sick := probe():
-        record(home, "decision", {"outcome": "refused", "reason": "; ".join(sick)}, now_ms, asked)
-        raise Refused(f"the desk is not healthy: {'; '.join(sick)}", "mend it first; the halt stays")
+        record(home, "decision", {"outcome": "refused", "reason": "; ".join(sick)}, now_ms, request_id)
+        raise Refused(f"the desk is not healthy: {'; '.join(sick)}", "fix this first; the halt stays")
     left = halt.release(home.path, home.engine, seen, actor.as_json(), reason, now_ms)
-    record(home, "decision", {"outcome": "still halted" if left.halted else "released"}, now_ms, asked)
+    record(home, "decision", {"outcome": "still halted" if left.halted else "released"}, now_ms, request_id)
     if left.halted:
-        raise Refused(f"the desk is still halted: {left.reason}", "look again, then release again")
+        raise Refused(f"the desk is still halted: {left.reason}", "check the new halt, then release again")
     return seen
 
 
 def before_passphrase(home: Home, actor: Actor, now_ms: int) -> None:
-    """Whoever waits after wrong passphrases need not type one: raises Refused, journaled, naming when it may be tried again."""
+    """Check the lockout before asking for a passphrase: raises Refused, journaled, with the time of the next attempt."""
     with _refusals(home, actor, now_ms):
         require_free(home.engine, actor.name, now_ms)
 
 
 def _prove(home: Home, entry: Person | None, actor: Actor, word: str, now_ms: int) -> None:
-    """The person's passphrase, or a journaled refusal (never with the word)."""
+    """Verify the person's passphrase; a refusal is journaled, never with the passphrase."""
     with _refusals(home, actor, now_ms):
         prove(home.engine, actor.name, entry, word, now_ms)
 
 
 @contextmanager
 def _refusals(home: Home, actor: Actor, now_ms: int) -> Iterator[None]:
-    """Journal that a passphrase was refused, and why."""
+    """Journal every refused passphrase with its reason."""
     try:
         yield
     except Refused as error:
@@ -137,7 +136,7 @@ def _refusals(home: Home, actor: Actor, now_ms: int) -> Iterator[None]:
 
 
 def record(home: Home, kind: str, body: Mapping[str, Any], now_ms: int, cause_id: str = "") -> str:
-    """Append to the people journal, durably, and note its head in the database; returns the event's id."""
+    """Append durably to the people journal and anchor its head in the database; returns the event's id."""
     journal = Journal(home.people_journal, "approvals")
     try:
         head = journal.append([Event(kind, now_ms, body, cause_id=cause_id)])[0]
@@ -148,27 +147,26 @@ def record(home: Home, kind: str, body: Mapping[str, Any], now_ms: int, cause_id
 
 
 def settle(home: Home, now_ms: int) -> int:
-    """Journal the decisions that are in the database but not yet in the journal (a crash came between); returns how many."""
+    """Journal decisions that are in the database but, after a crash, not in the journal; returns how many."""
     decided = col(Proposal.state).in_(("applied", "rejected"))
     with _alone(home):
         with db.read(home.engine) as session:
             open_ = list(session.exec(select(Proposal).where(decided, col(Proposal.journal_id).is_(None))).all())
         if open_:
-            said = {e.body.get("proposal"): e.id for e in read(home.people_journal, {"decision"}) if "state" in e.body}
+            journaled = {e.body.get("proposal"): e.id for e in read(home.people_journal, {"decision"}) if "state" in e.body}
             for row in open_:
-                _note(home, row, said[row.id]) if row.id in said else _tell(home, row, now_ms, "")
+                _note(home, row, journaled[row.id]) if row.id in journaled else _journal_outcome(home, row, now_ms, "")
     return len(open_)
 
 
-def _answer(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
-    """Journal what became of a proposal, unless somebody who came in between (`settle`) already has; the event's id."""
+def _answer(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
+    """Journal a proposal's outcome unless a concurrent `settle` already did; the event's id."""
     with _alone(home):
-        told = get(home.engine, row.id).journal_id
-        return told or _tell(home, row, now_ms, asked)
+        return get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
 
 
-def _tell(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
-    """Journal what became of a proposal, and note in its row where; only one at a time may."""
+def _journal_outcome(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
+    """Journal a proposal's outcome and store the event's id in its row. The caller holds the lock."""
     body = {
         "proposal": row.id,
         "state": row.state,
@@ -180,14 +178,14 @@ def _tell(home: Home, row: Proposal, now_ms: int, asked: str) -> str:
         "actor": json.loads(row.decided_by or "{}"),
         "reason": row.state_reason,
     }
-    id_ = record(home, "decision", body, now_ms, asked)
+    id_ = record(home, "decision", body, now_ms, request_id)
     _note(home, row, id_)
     return id_
 
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """One process and thread at a time: a decision is answered in the journal once."""
+    """One process and thread at a time, so that an outcome is journaled once."""
     with (home.people_journal.parent / "decisions.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -199,9 +197,9 @@ def _note(home: Home, row: Proposal, journal_id: str) -> None:
 
 
 def _no_halt_since(home: Home, row: Proposal) -> None:
-    """Refuse what a halt has overtaken; the file may know of one that the database does not."""
+    """Refuse a proposal older than the halt; the file may hold a halt that the database does not."""
     latch = halt.read(home.path, home.engine)
     if latch.unreadable:
-        raise DataError(latch.unreadable, "mend it first: until then the desk counts as halted")
+        raise DataError(latch.unreadable, "fix this first: until then the desk counts as halted")
     if latch.halted and (latch.since_ms is None or latch.since_ms >= row.created_ms):
-        raise Refused(f"{row.id} is stale: a halt began after it was proposed ({latch.reason})", "release, then ask anew")
+        raise Refused(f"{row.id} is stale: a halt began after it was proposed ({latch.reason})", "release, then propose again")

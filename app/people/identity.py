@@ -1,7 +1,7 @@
-"""Who decides: a name as it was claimed, or proven by the person's token. Called by app.people.approvals and the command line.
+"""Who decides: a claimed name, or one proven by the person's token. Called by app.people.approvals and the command line.
 
-people.toml of the home lists people once there are any: a salted hash of each one's token and passphrase, never the
-words themselves. While it has no entry, `--as NAME` is believed and recorded as a claim.
+The home's people.toml holds a salted hash of each person's token and passphrase, never the secrets. While it has no entries,
+`--as NAME` is accepted and recorded as a claim.
 """
 
 import getpass
@@ -19,12 +19,13 @@ from engine.errors import BadInput, Refused
 FILE = "people.toml"
 TOKEN_VARIABLE = "NIGHTDESK_TOKEN"  # noqa: S105 - the name of a variable, not a token
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,59}")
+NAME_HINT = "use letters, digits, space, . _ @ -"
 SLACK = re.compile(r"[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}")
 HASH = re.compile(r"scrypt\$([0-9a-f]{32})\$([0-9a-f]{64})")
 
 
 class Actor(NamedTuple):
-    """The named person behind a decision, and how sure the desk is of the name."""
+    """The named person behind a decision, and how the name was established."""
 
     name: str
     assurance: Literal["claimed", "session", "slack"]
@@ -45,58 +46,58 @@ class Person(NamedTuple):
 
 
 def identify(home: Path, name: str, channel: str, token: str | None = None) -> Actor:
-    """The actor called `name`. Raises BadInput for what is no name, Refused when people.toml wants another token.
+    """The actor called `name`. Raises BadInput for an invalid name, Refused when the token is not the one in people.toml.
 
-    `token`: what the person gave; None reads NIGHTDESK_TOKEN.
+    `token`: the token the person gave; None reads NIGHTDESK_TOKEN.
     """
     bare = name.strip()
     if NAME.fullmatch(bare) is None:
-        raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ - ; say who you are: --as NAME")
+        raise BadInput(f"{name[:60]!r} is not a valid name", f"{NAME_HINT}; name yourself with --as NAME")
     people = read_people(home)
     if not people:
         return Actor(bare, "claimed", os_user(), channel)
     entry = people.get(bare)
     given = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
     if entry is None or not fits(given, entry.token):
-        raise Refused(f"{bare} was not recognised", f"set {TOKEN_VARIABLE} to the token that {FILE} was given for this name")
+        raise Refused(f"{bare} was not recognised", f"set {TOKEN_VARIABLE} to the token issued for this name")
     return Actor(bare, "session", os_user(), channel)
 
 
 def passphrase_needed(home: Path) -> bool:
-    """Whether a release must be sealed with a passphrase: once people.toml has entries."""
+    """Whether a release needs a passphrase: once people.toml has entries."""
     return bool(read_people(home))
 
 
 def read_people(home: Path) -> dict[str, Person]:
-    """The entries of people.toml by name; none without the file. Raises BadInput for a file that cannot be understood.
+    """The entries of people.toml by name; none without the file. Raises BadInput for an invalid file.
 
-    A file that is there but broken lets nobody in: it must not turn a desk with people back into one that believes any name.
+    A broken file lets nobody in: it must not turn a desk with listed people back into one that accepts any name.
     """
     path = home / FILE
     try:
         text = path.read_text(encoding="utf-8")
         entries = tomllib.loads(text)
-        words = {name: (entry["token"], entry.get("passphrase", ""), entry.get("slack", "")) for name, entry in entries.items()}
-        people = {name: Person(*map(str, said)) for name, said in words.items()}
+        fields = {name: (entry["token"], entry.get("passphrase", ""), entry.get("slack", "")) for name, entry in entries.items()}
+        people = {name: Person(*map(str, values)) for name, values in fields.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadInput(f"{path} cannot be understood ({error})", "mend it or restore it; until then nobody can decide") from error
+        raise BadInput(f"{path} is invalid ({error})", "fix or restore it; until then nobody can decide") from error
     for name, person in people.items():
         if not HASH.fullmatch(person.token) or not (person.passphrase == "" or HASH.fullmatch(person.passphrase)):
-            raise BadInput(f"{path}: {name} has no valid token hash", "make it anew: nightdesk people add NAME")
+            raise BadInput(f"{path}: the token hash of {name} is invalid", "issue a new one: nightdesk people add NAME")
         if person.slack and not SLACK.fullmatch(person.slack):
-            raise BadInput(f"{path}: {name} has no valid Slack ids", "slack = TEAM/USER, as T0123ABCD/U0123ABCD")
-    listed = [person.slack for person in people.values() if person.slack]
-    if len(listed) != len(set(listed)):
-        raise BadInput(f"{path}: two people have the same Slack ids", "one Slack account is one person")
+            raise BadInput(f"{path}: the Slack ids of {name} are invalid", "slack = TEAM/USER, as T0123ABCD/U0123ABCD")
+    accounts = [person.slack for person in people.values() if person.slack]
+    if len(accounts) != len(set(accounts)):
+        raise BadInput(f"{path}: two people share one Slack account", "give each person their own Slack ids")
     return people
 
 
 def add_person(home: Path, name: str, passphrase: str = "") -> str:
-    """Give `name` an entry, or a new token if it has one; returns the token, which is kept nowhere."""
+    """Add an entry for `name`, or replace its token; returns the token, which is stored nowhere."""
     if NAME.fullmatch(name) is None:
-        raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+        raise BadInput(f"{name[:60]!r} is not a valid name", NAME_HINT)
     token = secrets.token_urlsafe(24)
     people = read_people(home)
     slack = people[name].slack if name in people else ""
@@ -105,20 +106,20 @@ def add_person(home: Path, name: str, passphrase: str = "") -> str:
 
 
 def link_slack(home: Path, name: str, team: str, user: str) -> None:
-    """Let the Slack account `team`/`user` decide as `name`, who is listed already. Raises BadInput."""
+    """Let the Slack account `team`/`user` decide as `name`, who must be in people.toml. Raises BadInput."""
     people, account = read_people(home), f"{team}/{user}"
     if name not in people:
-        raise BadInput(f"{name[:60]!r} is not in {FILE}", "first: nightdesk people add NAME")
+        raise BadInput(f"{name[:60]!r} is not in {FILE}", "add the person first: nightdesk people add NAME")
     if not SLACK.fullmatch(account):
-        raise BadInput(f"{account[:80]!r} are no Slack ids", "a team's begins with T (or E), a user's with U (or W)")
+        raise BadInput(f"{account[:80]!r} is not a valid Slack account", "team ids begin with T or E, user ids with U or W")
     for other, person in people.items():
         if person.slack == account and other != name:
-            raise BadInput(f"that Slack account is {other}'s already", "one Slack account is one person")
+            raise BadInput(f"that Slack account already belongs to {other}", "link each account to one person")
     _write(home, people | {name: people[name]._replace(slack=account)})
 
 
 def by_slack(home: Path, team: str, user: str) -> Actor | None:
-    """The listed person behind a Slack account; None when nobody listed has it. The caller has checked that Slack says so."""
+    """The person linked to a Slack account; None when nobody is. The caller has verified that the request is Slack's."""
     for name, person in read_people(home).items():
         if person.slack and person.slack == f"{team}/{user}":
             return Actor(name, "slack", os_user(), "slack")
@@ -126,11 +127,11 @@ def by_slack(home: Path, team: str, user: str) -> Actor | None:
 
 
 def _write(home: Path, people: dict[str, Person]) -> None:
-    """The whole list, replaced at once."""
+    """Replace the file atomically."""
     lines = ["# Who may decide. Made by `nightdesk people add`; holds hashes, no tokens.\n"]
-    for known, person in people.items():
+    for name, person in people.items():
         slack = f'slack = "{person.slack}"\n' if person.slack else ""
-        lines.append(f'\n["{known}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n{slack}')
+        lines.append(f'\n["{name}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n{slack}')
     draft = home / f".{FILE}.new"
     draft.touch(mode=0o600)
     draft.write_text("".join(lines), encoding="utf-8")
@@ -138,13 +139,13 @@ def _write(home: Path, people: dict[str, Person]) -> None:
 
 
 def hashed(word: str) -> str:
-    """A word as it may be stored: scrypt (RFC 7914) with a salt of its own."""
+    """A secret's storable hash: scrypt (RFC 7914) with its own salt."""
     salt = secrets.token_bytes(16)
     return f"scrypt${salt.hex()}${_scrypt(word, salt)}"
 
 
 def fits(word: str, stored: str) -> bool:
-    """Whether `word` is the one that was hashed; takes equally long either way."""
+    """Whether `word` matches the stored hash, in constant time."""
     found = HASH.fullmatch(stored)
     return bool(word) and found is not None and hmac.compare_digest(_scrypt(word, bytes.fromhex(found[1])), found[2])
 
@@ -154,7 +155,7 @@ def _scrypt(word: str, salt: bytes) -> str:
 
 
 def os_user() -> str:
-    """The account this process runs under."""
+    """The OS account this process runs under."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

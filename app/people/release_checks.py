@@ -1,4 +1,4 @@
-"""What stands against releasing a halt. Called by `nightdesk release`, the API and Slack before app.people.approvals.release."""
+"""Health checks before a release. Called by `nightdesk release` and the API, handed to app.people.approvals.release."""
 
 from app.home.home import Home
 from engine.control.config import active, validated
@@ -7,7 +7,7 @@ from engine.watch import health
 
 
 def healthy(home: Home) -> list[str]:
-    """What stands against a release: the configuration, the journals, the state they fold to, a naked position, the disk."""
+    """What blocks a release: configuration, journals, the state they fold to, an unprotected position, the disk."""
     found = []
     try:
         validated(active(home.engine)[1], home.strategies)

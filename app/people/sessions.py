@@ -1,8 +1,8 @@
-"""Who is at the API's door: one-time login links, sessions, tokens. Called by app.api, `nightdesk login` and `nightdesk up`.
+"""API authentication: one-time login links, sessions, tokens. Called by app.api, `nightdesk login` and `nightdesk up`.
 
-A secret (cookie or bearer token) is known to its owner alone; the home keeps, under sessions/, a file named by its SHA-256 for
-each (mode 0600) that says whose it is and until when. A login code is such a file too, and using it is removing it: of
-two who come with one code, one gets in. Nothing is held in memory, so sessions outlive the API.
+Only its owner holds a secret (cookie or bearer token); under sessions/ the home keeps one file per secret (mode 0600), named
+by its SHA-256, with owner and expiry. A login code is such a file too, and using it removes it: of two requests with one code,
+one succeeds. Nothing is kept in memory, so sessions survive a restart of the API.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app.home.files import LINK
-from app.people.identity import NAME, Actor, Person, fits, os_user, read_people
+from app.people.identity import NAME, NAME_HINT, Actor, Person, fits, os_user, read_people
 from engine.clock import HOUR_MS
 from engine.errors import BadInput, Refused
 
@@ -25,11 +25,11 @@ Scope = Literal["all", "read"]
 
 
 class Denied(Refused):
-    """Not this person, or not from there: nothing about the desk's state would change that."""
+    """Not authorised, whatever the desk's state."""
 
 
 class NoSession(Refused):
-    """Nobody known is at the door."""
+    """Not logged in."""
 
 
 class Session(NamedTuple):
@@ -44,7 +44,7 @@ class Session(NamedTuple):
 
 
 def cookie_name(port: int) -> str:
-    """Cookies know no ports: two desks on one machine must not share one."""
+    """Cookies are not separated by port, and two desks on one machine must not share one."""
     return f"nightdesk_{port}"
 
 
@@ -55,47 +55,47 @@ class Sessions:
         self.home, self.folder = home, home / FOLDER
 
     def login_code(self, now_ms: int, name: str = "", scope: Scope = "all") -> str:
-        """A new one-time code; `name` is who comes with it (the OS account's when not given)."""
+        """A new one-time login code for `name` (default: the OS account)."""
         self._sweep(now_ms)
         return self._write("login", {"name": name or os_user(), "scope": scope, "expires_ms": now_ms + LOGIN_MS})
 
     def redeem(self, code: str, now_ms: int) -> tuple[str, Session]:
-        """Turn a one-time code into a session: its secret, and what it is. Raises NoSession for a used or old code."""
+        """Exchange a one-time code for a session; returns (secret, session). Raises NoSession for a used or expired code."""
         path = self._path("login", code)
-        said = _said(path)
+        entry = _entry(path)
         try:
-            path.unlink()  # the one place where a code is used up
+            path.unlink()  # the only place where a code is used
         except OSError:
-            said = {}
-        if not said or said["expires_ms"] <= now_ms:
-            raise NoSession("this login link was used already, or is too old", "`nightdesk login` prints a new one")
+            entry = {}
+        if not entry or entry["expires_ms"] <= now_ms:
+            raise NoSession("this login link is used or expired", "`nightdesk login` prints a new one")
         _remove_link(self.home, code)
-        return self.open(said["name"], said["scope"], now_ms)
+        return self.open(entry["name"], entry["scope"], now_ms)
 
     def open(self, name: str, scope: Scope, now_ms: int, lifetime_ms: int = SESSION_MS) -> tuple[str, Session]:
-        """A new session: its secret and what it is."""
+        """Open a session; returns (secret, session)."""
         self._sweep(now_ms)
         body = {"name": name, "scope": scope, "created_ms": now_ms, "expires_ms": now_ms + lifetime_ms, "proof": ""}
         secret = self._write("session", body)
         return secret, Session(_key(secret), **body)
 
     def find(self, secret: str, now_ms: int) -> Session | None:
-        """The session of a secret; None for an unknown or ended one. Reads one small file."""
-        said = _said(self._path("session", secret)) if 20 <= len(secret) <= 100 and secret.isascii() else {}
-        if not said or said["expires_ms"] <= now_ms:
+        """The session of a secret; None if unknown or expired. Reads one small file."""
+        entry = _entry(self._path("session", secret)) if 20 <= len(secret) <= 100 and secret.isascii() else {}
+        if not entry or entry["expires_ms"] <= now_ms:
             return None
-        return Session(_key(secret), said["name"], said["scope"], said["created_ms"], said["expires_ms"], said["proof"])
+        return Session(_key(secret), entry["name"], entry["scope"], entry["created_ms"], entry["expires_ms"], entry["proof"])
 
     def rename(self, session: Session, name: str, token: str = "") -> Session:
-        """The session with the person who decides from here on. Raises BadInput for no name, Denied for a wrong token."""
+        """The session under another person's name. Raises BadInput for an invalid name, Denied for a wrong token."""
         bare = name.strip()
         if NAME.fullmatch(bare) is None:
-            raise BadInput(f"{name[:60]!r} is no name", "letters, digits, space, . _ @ -")
+            raise BadInput(f"{name[:60]!r} is not a valid name", NAME_HINT)
         people, proof = read_people(self.home), ""
         if people:
             entry = people.get(bare)
             if entry is None or not fits(token, entry.token):
-                raise Denied(f"{bare} was not recognised", "give the token that `nightdesk people add` showed for this name")
+                raise Denied(f"{bare} was not recognised", "enter the token that `nightdesk people add` printed for this name")
             proof = proof_of(entry)
         changed = session._replace(name=bare, proof=proof)
         self._store(self.folder / f"session-{session.key}", {k: v for k, v in changed._asdict().items() if k != "key"})
@@ -106,16 +106,16 @@ class Sessions:
         (self.folder / f"session-{session.key}").unlink(missing_ok=True)
 
     def actor(self, session: Session, channel: str) -> Actor:
-        """Who decides in this session, and how sure that is. Denied for a read-only token, or a name that is unproven
-        although people.toml has entries."""
+        """The person who decides in this session. Denied for a read-only token, or for an unproven name once people.toml has
+        entries."""
         if session.scope != "all":
-            raise Denied("this token may only read", "decide with a session of your own: nightdesk login")
+            raise Denied("this token is read-only", "log in to decide: nightdesk login")
         if self.unproven(session):
-            raise Denied(f"{session.name} is not proven in this session", "give your name and token (people.toml has entries)")
+            raise Denied(f"{session.name} is not verified in this session", "enter your name and token")
         return Actor(session.name, "session" if session.proof else "claimed", os_user(), channel)
 
     def unproven(self, session: Session) -> bool:
-        """Whether people.toml has entries and this session's name does not stand on one of them (any more)."""
+        """Whether people.toml has entries and none of them (still) proves this session's name."""
         people = read_people(self.home)
         entry = people.get(session.name)
         return bool(people) and (entry is None or session.proof != proof_of(entry))
@@ -135,19 +135,19 @@ class Sessions:
         draft.replace(path)
 
     def _sweep(self, now_ms: int) -> None:
-        """Remove what has ended."""
+        """Remove expired files."""
         for path in self.folder.glob("[ls]*-*") if self.folder.is_dir() else ():  # not what is being written: .session-...
-            if (_said(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
+            if (_entry(path) or {"expires_ms": 0})["expires_ms"] <= now_ms:
                 path.unlink(missing_ok=True)
 
 
 def proof_of(entry: Person) -> str:
-    """What a proven session remembers of a person's entry: another token, another proof."""
+    """A session's proof of identity: derived from the person's token, so a new token invalidates it."""
     return sha256(entry.token.encode()).hexdigest()
 
 
 def write_link(home: Path, url: str) -> Path:
-    """Keep a printed login link where its owner finds it again; returns the file."""
+    """Store the printed login link in the home; returns the file."""
     path = home / LINK
     path.unlink(missing_ok=True)
     write_private(path, url + "\n")
@@ -155,13 +155,13 @@ def write_link(home: Path, url: str) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a new file that nobody else can read."""
+    """Write a new file with mode 0600."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def _remove_link(home: Path, code: str) -> None:
-    """Take the printed link away once its code is used."""
+    """Remove the stored link once its code is used."""
     path = home / LINK
     try:
         if code in path.read_text(encoding="utf-8"):
@@ -174,10 +174,10 @@ def _key(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def _said(path: Path) -> dict[str, Any]:
-    """What a session's file says; empty for one that is not there or not ours."""
+def _entry(path: Path) -> dict[str, Any]:
+    """The content of a session file; empty when missing or not ours."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        entry = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) and isinstance(said.get("expires_ms"), int) else {}
+    return entry if isinstance(entry, dict) and isinstance(entry.get("expires_ms"), int) else {}

@@ -13,9 +13,9 @@ from typing import Any
 from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
-from app.notify.deliveries import Message, Sink, Undelivered
+from app.notify.deliveries import Notification, Sink, Undelivered
 from app.slack import sink
-from app.slack.socket_mode import Line
+from app.slack.socket_mode import SocketConnection
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
@@ -43,7 +43,7 @@ class Schedules:
         self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
         self.observer = Observer(home.path, home.engine, home.desk.limits)
         self.alert_policy = alert_policy_of(home.desk.alerts)
-        self.line = Line(home, self.slack) if self.slack and self.slack.app_token else None
+        self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
         self._jobs: Any = None
 
@@ -118,7 +118,7 @@ class Schedules:
         sys.stdout.flush()
         for target in self.sinks:
             with suppress(Undelivered):
-                target.send(self.home, Message("alert", step, "watch", dict(row)))
+                target.send(Notification("alert", step, "watch", dict(row)))
         return True
 
     def deliver(self) -> int:

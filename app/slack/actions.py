@@ -1,8 +1,8 @@
-"""What comes back from Slack - commands, clicks, messages - is decided here: payload -> answer, and what is done afterwards.
+"""Commands, clicks and messages from Slack: payload -> answer, and what to do afterwards.
 
-Called by app.slack.signed_http (signed requests) and app.slack.socket_mode (Socket Mode); both have made sure that it is Slack
-who speaks. A halt is latched before anything else is looked at. A click decides through app.people.approvals under the person
-whom people.toml gives that Slack account; whoever is not listed is told so. No model reads any of this.
+Called by app.slack.signed_http (signed requests) and app.slack.socket_mode (Socket Mode); both have verified that the sender
+is Slack. A halt is latched before anything else is checked. A click decides through app.people.approvals as the person linked
+to that Slack account in people.toml; unlisted accounts are refused. No model reads any of this.
 """
 
 import re
@@ -28,11 +28,11 @@ ALERT = re.compile(r"al-\d{1,9}")
 HALT = re.compile(r"\s*(?:<@[A-Z0-9]+>\s*)?/halt\b[ \t]*(.*)", re.DOTALL)
 ID = re.compile(r"[A-Z0-9]{1,30}")
 REASON_MAX = 500
-NOT_LISTED = "You are not in people.toml with this Slack account, so nothing was done. Ask whoever runs the desk to add you."
+NOT_LISTED = "This Slack account is not linked to anyone in people.toml, so nothing was done. Ask the desk's operator to add you."
 
 
 class Answer(NamedTuple):
-    """What to say to the one who clicked or typed (shown to them alone), and what to do once that is on its way."""
+    """The reply to the person who clicked or typed (visible to them only), and what to do after sending it."""
 
     text: str
     channel: str = ""
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
 
 class Who(NamedTuple):
-    """A Slack account as the payload names it."""
+    """A Slack account as named in the payload."""
 
     team: str
     user: str
@@ -49,27 +49,27 @@ class Who(NamedTuple):
 
 
 def command(home: Home, slack: Slack, form: Mapping[str, str]) -> Answer:
-    """A slash command: /halt at once; there is no other."""
+    """A slash command. /halt, the only one, is latched at once."""
     who = Who(form.get("team_id", ""), form.get("user_id", ""), form.get("channel_id", ""))
     if form.get("command") == "/halt":
         return halt_now(home, slack, who, form.get("text", ""))
-    return Answer("There is one command: /halt REASON", who.channel, who.user)
+    return Answer("Available command: /halt REASON", who.channel, who.user)
 
 
 def message(home: Home, slack: Slack, event: Mapping[str, Any], team: str) -> Answer | None:
-    """A message in the channel: `/halt REASON` at once; everything else is none of ours. Bots are not heard."""
-    said = HALT.fullmatch(str(event.get("text") or ""))
-    if said is None or event.get("type") not in ("message", "app_mention") or event.get("bot_id") or event.get("subtype"):
+    """A message in the channel: `/halt REASON` halts at once; anything else, and any bot, is ignored."""
+    found = HALT.fullmatch(str(event.get("text") or ""))
+    if found is None or event.get("type") not in ("message", "app_mention") or event.get("bot_id") or event.get("subtype"):
         return None
     who = Who(str(event.get("team") or team), str(event.get("user") or ""), str(event.get("channel") or ""))
-    return halt_now(home, slack, who, said[1])
+    return halt_now(home, slack, who, found[1])
 
 
-def halt_now(home: Home, slack: Slack, who: Who, text: str) -> Answer:
-    """Latch first. Anybody of our own workspace may stop the desk, listed or not; nobody can start it from here."""
+def halt_now(home: Home, slack: Slack, who: Who, why: str) -> Answer:
+    """Latch first. Anyone in the desk's own workspace may halt it, listed or not; nobody can release it from here."""
     if slack.team and who.team != slack.team:
-        return Answer("Only people of this desk's own workspace can halt it here.", who.channel, who.user)
-    now_ms, reason = time.time_ns() // 1_000_000, text.strip()[:REASON_MAX] or "halted from Slack, no reason given"
+        return Answer("Only members of this desk's own workspace can halt it here.", who.channel, who.user)
+    now_ms, reason = time.time_ns() // 1_000_000, why.strip()[:REASON_MAX] or "halted from Slack, no reason given"
     by = Actor(f"slack {who.user}"[:60], "claimed", os_user(), "slack")
     with suppress(DeskError):
         by = by_slack(home.path, who.team, who.user) or by
@@ -77,13 +77,13 @@ def halt_now(home: Home, slack: Slack, who: Who, text: str) -> Answer:
         latch = halt.set(home.path, reason, by.as_json(), now_ms)
     except DeskError as error:
         return Answer(f"NOT HALTED: {error}", who.channel, who.user)
-    told = f"HALTED by {latch.by}: {latch.reason}. The worker cancels entries and flattens at the next open; nothing enters until"
-    told += " a person releases it at a terminal."
-    return Answer(told, who.channel, who.user, lambda: spread(home, reason, by, now_ms))
+    text = f"HALTED by {latch.by}: {latch.reason}. The worker cancels entries and flattens at the next open. No new entries until"
+    text += " a person releases the halt at a terminal."
+    return Answer(text, who.channel, who.user, lambda: spread(home, reason, by, now_ms))
 
 
 def spread(home: Home, reason: str, by: Actor, now_ms: int) -> None:
-    """The latch is set; now the database and the people journal, as far as they can be reached."""
+    """Record a latched halt in the database and the people journal, as far as they are reachable."""
     with suppress(Exception):
         halt.set_row(home.engine, reason, by.as_json(), now_ms)
     with suppress(Exception):
@@ -91,7 +91,7 @@ def spread(home: Home, reason: str, by: Actor, now_ms: int) -> None:
 
 
 def interaction(home: Home, slack: Slack, payload: Mapping[str, Any]) -> Answer | None:
-    """A click on a button of ours; None for what needs no answer (a link)."""
+    """A click on one of our buttons; None when no answer is needed (a link)."""
     team, user = part(payload, "team", "id"), part(payload, "user", "id")
     who = Who(part(payload, "user", "team_id") or team, user, part(payload, "channel", "id") or slack.entry.channel)
     actions = payload.get("actions")
@@ -106,46 +106,46 @@ def interaction(home: Home, slack: Slack, payload: Mapping[str, Any]) -> Answer 
         text, after = decide(home, slack, action, value, actor)
     except DeskError as error:
         return Answer(f"Nothing was done: {error}", who.channel, who.user, lambda: refresh(home, slack, value))
-    except Exception as error:  # noqa: BLE001 - a click is never met with silence
+    except Exception as error:  # noqa: BLE001 - a click always gets an answer
         return Answer(
-            f"This went wrong ({type(error).__name__}): look at the proposals page before you click again", who.channel, who.user
+            f"This failed ({type(error).__name__}): check the proposals page before you click again", who.channel, who.user
         )
     return Answer(text, who.channel, who.user, after)
 
 
 def part(payload: Mapping[str, Any], key: str, inner: str) -> str:
-    """A text of a nested object; empty when it is not there or is no id."""
+    """An id from a nested object; empty when missing or invalid."""
     found = payload.get(key)
     text = str(found.get(inner) or "") if isinstance(found, Mapping) else ""
     return text if ID.fullmatch(text) else ""
 
 
 def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> tuple[str, Callable[[], None]]:
-    """Carry out a person's click; (what to tell them, what follows). Raises DeskError."""
+    """Carry out a person's click; returns (reply, what follows). Raises DeskError."""
     now_ms = time.time_ns() // 1_000_000
     if action == "ack" and ALERT.fullmatch(value):
         row = deliveries.acknowledge(home, value, actor, now_ms)
-        return f"{row.id} is yours, {actor.name}: it will not be sent again.", lambda: None
+        return f"{row.id} acknowledged by {actor.name}: it will not be sent again.", lambda: None
     found = CARD.fullmatch(value)
     if found is None or action not in ("approve", "reject"):
-        raise Refused("this button is not one of this desk's", "decide on the proposals page")
+        raise Refused("this button does not belong to this desk", "decide on the proposals page")
     proposal, sha256 = found[1], found[2]
     row = get(home.engine, proposal)
     if row.diff_sha256 != sha256:
-        raise Refused(f"{proposal} is not what this card shows", "look at it on the proposals page")
+        raise Refused(f"this card is out of date: {proposal} has another diff", "see the proposals page")
     if action == "reject":
         done = approvals.reject(home, proposal, actor, "rejected in Slack", now_ms)
     else:
         if row.direction != "tightens":
             where = f"{slack.entry.page_url}?tab=proposals&proposal={proposal}"
-            raise Refused(f"{proposal} does not only tighten ({row.direction}): it cannot be approved in Slack", where)
+            raise Refused(f"{proposal} is not a tightening ({row.direction}): it cannot be approved in Slack", where)
         done = approvals.approve(home, proposal, sha256, actor, now_ms)
     version = f" as version {done.version}: the worker adopts it within one bar" if done.version else ""
     return f"{proposal} {done.state}{version}. Journal {done.journal_id}.", lambda: refresh(home, slack, value)
 
 
 def refresh(home: Home, slack: Slack, value: str) -> None:
-    """Make the card show how its proposal stands; what cannot be brought now is brought later."""
+    """Update the card to its proposal's state; what cannot be sent now is sent later."""
     found = CARD.fullmatch(value)
     if found is None:
         return
@@ -155,25 +155,25 @@ def refresh(home: Home, slack: Slack, value: str) -> None:
         deliveries.deliver(home, [slack], now_ms, found[1])
 
 
-def tell(home: Home, slack: Slack, answer: Answer) -> None:
-    """Whisper the answer, then do what follows. A whisper that cannot be brought is written down as a failed delivery."""
+def reply(home: Home, slack: Slack, answer: Answer) -> None:
+    """Send the answer as an ephemeral message, then do what follows. A failed reply is recorded as a failed delivery."""
     if answer.text and answer.channel and answer.user:
         try:
             slack.whisper(answer.channel, answer.user, answer.text)
         except Undelivered as error:
             with suppress(DeskError):
-                unsaid(home, slack, answer, str(error))
+                record_failed_reply(home, slack, answer, str(error))
     follow(answer)
 
 
 def follow(answer: Answer) -> None:
-    """Do what follows an answer."""
+    """Do what follows the answer."""
     if answer.after is not None:
         answer.after()
 
 
-def unsaid(home: Home, slack: Slack, answer: Answer, error: str) -> None:
-    """Keep what somebody should have been told."""
+def record_failed_reply(home: Home, slack: Slack, answer: Answer, error: str) -> None:
+    """Record a reply that could not be delivered."""
     now_ms = time.time_ns()
     with db.write(home.engine) as session:
         failed = {"state": "failed", "error": error[:300], "created_ms": now_ms // 1_000_000, "due_ms": now_ms // 1_000_000}

@@ -1,7 +1,7 @@
 """Slack's signed requests: body and headers -> a response. Called by the API's Slack callback route, which adds nothing.
 
-A request counts when its signature and timestamp are right (Slack's v0 scheme, five minutes), it is a form or an event, and it
-was not taken before: its digest, or the event's id, is stored. A halt is latched even when the database cannot say whether the
+A request is accepted if its signature and timestamp are valid (Slack's v0 scheme, five minutes), it is a form or an event, and
+it is not a replay: its digest, or the event's id, is stored. A halt is latched even when the database cannot tell whether the
 request is a replay.
 """
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete
 
 from app.home.home import Home
-from app.slack.actions import HALT, Answer, command, follow, interaction, message, tell
+from app.slack.actions import HALT, Answer, command, follow, interaction, message, reply
 from app.slack.sink import Slack, as_json
 from engine.errors import DeskError
 from engine.store import db
@@ -27,18 +27,18 @@ BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
 KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
 FORM, EVENT = "application/x-www-form-urlencoded", "application/json"
 CHALLENGE_MAX = 500
-AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # what follows an answer: Slack waits three seconds for us
+AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # work after the answer: Slack waits three seconds
 
 
-class Response(NamedTuple):
-    """What the route answers: HTTP status, and JSON (empty: an empty body)."""
+class SlackResponse(NamedTuple):
+    """The route's response: HTTP status, and JSON (empty: an empty body)."""
 
     status: int
     body: dict[str, Any]
 
 
 def verify(secret: str, body: bytes, headers: Mapping[str, str], now_s: float) -> bool:
-    """Whether Slack has signed this body, lately."""
+    """Whether Slack signed this body within the last five minutes."""
     from slack_sdk.signature import Clock, SignatureVerifier
 
     class Now(Clock):
@@ -57,70 +57,70 @@ def verify(secret: str, body: bytes, headers: Mapping[str, str], now_s: float) -
         return False
 
 
-def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, str]) -> Response:
-    """One request of Slack's callback. 401: not Slack's, or taken before; 413, 415: not what Slack sends; 404: Slack is off."""
+def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, str]) -> SlackResponse:
+    """One request to Slack's callback. 401: not Slack's, or a replay; 413, 415: not what Slack sends; 404: Slack is off."""
     if slack is None or not slack.signing_secret:
-        return Response(404, {"error": "Slack is not configured"})
+        return SlackResponse(404, {"error": "Slack is not configured"})
     if len(body) > BODY_MAX:
-        return Response(413, {"error": "too large"})
+        return SlackResponse(413, {"error": "too large"})
     if not verify(slack.signing_secret, body, headers, time.time()):
-        return Response(401, {"error": "not signed by Slack, or too long ago"})
+        return SlackResponse(401, {"error": "signature missing, invalid or expired"})
     kind = next((value for key, value in headers.items() if key.lower() == "content-type"), "")
     kind = kind.partition(";")[0].strip().lower()
     if kind == EVENT:
         return event(home, slack, as_json(body.decode("utf-8", "replace")))
     if kind != FORM:
-        return Response(415, {"error": f"only {FORM} and {EVENT}"})
+        return SlackResponse(415, {"error": f"accepted types: {FORM}, {EVENT}"})
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
-    return taken(home, slack, form, body, headers)
+    return handle_form(home, slack, form, body, headers)
 
 
-def taken(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> Response:
-    """A genuine request: once."""
+def handle_form(home: Home, slack: Slack, form: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> SlackResponse:
+    """Handle a verified form, once."""
     halts = form.get("command") == "/halt"
     signature = next(value for key, value in headers.items() if key.lower() == "x-slack-signature")
     try:
         if not first_time(home, sha256(signature.encode() + body).hexdigest(), time.time_ns() // 1_000_000):
-            return Response(401, {"error": "this request was taken before"})
+            return SlackResponse(401, {"error": "replayed request"})
     except DeskError:
         if not halts:
-            return Response(503, {"error": "the desk's database is busy or away; try again"})
+            return SlackResponse(503, {"error": "the desk's database is unavailable; try again"})
     if "command" in form:
-        return said(command(home, slack, form))
+        return command_response(command(home, slack, form))
     payload = as_json(form.get("payload", ""))
     answer = interaction(home, slack, payload) if payload else None
     if answer is not None:
-        AFTER.submit(tell, home, slack, answer)
-    return Response(200, {}) if payload else Response(400, {"error": "no payload"})
+        AFTER.submit(reply, home, slack, answer)
+    return SlackResponse(200, {}) if payload else SlackResponse(400, {"error": "no payload"})
 
 
-def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> Response:
-    """A genuine event of the Events API: the proof of this address, or a message to the app; `/halt REASON` in one halts, once.
+def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> SlackResponse:
+    """A verified event of the Events API: the URL challenge, or a message to the app, where `/halt REASON` halts once.
 
-    Slack sends an event again when the answer was slow, and tells a mention twice (message and app_mention): neither halts twice.
+    Slack resends an event when the answer was slow, and sends a mention twice (message and app_mention): neither halts twice.
     """
     if payload.get("type") == "url_verification":
-        return Response(200, {"challenge": str(payload.get("challenge") or "")[:CHALLENGE_MAX]})
-    told, event_id = payload.get("event"), str(payload.get("event_id") or "")
-    if payload.get("type") != "event_callback" or not isinstance(told, Mapping) or not event_id:
-        return Response(400, {"error": "no event"})
-    if HALT.fullmatch(str(told.get("text") or "")) is None:
-        return Response(200, {})  # none of ours: nothing is read, nothing is kept
+        return SlackResponse(200, {"challenge": str(payload.get("challenge") or "")[:CHALLENGE_MAX]})
+    inner, event_id = payload.get("event"), str(payload.get("event_id") or "")
+    if payload.get("type") != "event_callback" or not isinstance(inner, Mapping) or not event_id:
+        return SlackResponse(400, {"error": "no event"})
+    if HALT.fullmatch(str(inner.get("text") or "")) is None:
+        return SlackResponse(200, {})  # not for us: nothing is read or stored
     now_ms = time.time_ns() // 1_000_000
-    keys = [f"event {event_id}", *([f"message {told.get('channel')} {told['ts']}"] if told.get("ts") else [])]
-    with suppress(DeskError):  # whether it is a replay cannot be told: halting is the safe direction
+    keys = [f"event {event_id}", *([f"message {inner.get('channel')} {inner['ts']}"] if inner.get("ts") else [])]
+    with suppress(DeskError):  # whether it is a replay is unknown: halting is the safe direction
         if not all(first_time(home, sha256(key.encode()).hexdigest(), now_ms) for key in keys):
-            return Response(200, {})
-    answer = message(home, slack, told, str(payload.get("team_id") or ""))
+            return SlackResponse(200, {})
+    answer = message(home, slack, inner, str(payload.get("team_id") or ""))
     if answer is not None:
-        AFTER.submit(tell, home, slack, answer)
-    return Response(200, {})
+        AFTER.submit(reply, home, slack, answer)
+    return SlackResponse(200, {})
 
 
-def said(answer: Answer) -> Response:
-    """A command's answer goes back in the response itself, for its sender alone."""
+def command_response(answer: Answer) -> SlackResponse:
+    """A command's answer, returned in the response, visible to its sender only."""
     AFTER.submit(follow, answer)
-    return Response(200, {"response_type": "ephemeral", "text": escaped_text(answer.text)})
+    return SlackResponse(200, {"response_type": "ephemeral", "text": escaped_text(answer.text)})
 
 
 def escaped_text(text: str) -> str:
@@ -131,7 +131,7 @@ def escaped_text(text: str) -> str:
 
 
 def first_time(home: Home, digest: str, now_ms: int) -> bool:
-    """Whether this request was not taken before; it is now. Raises DeskError when the database cannot say."""
+    """Record a request's digest; False when it was recorded before. Raises DeskError when the database is unavailable."""
     try:
         with db.write(home.engine) as session:
             session.exec(delete(SlackRequest).where(col(SlackRequest.seen_ms) < now_ms - KEPT_MS))

@@ -1,8 +1,8 @@
-"""Slack as a sink of alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
+"""Slack as a sink for alerts and cards, over its Web API; off unless desk.toml has [slack] and the environment a token.
 
 Called by app.processes.scheduler (supervisor) and, for the signed callback, by the API. Tokens come from the environment
-variables that desk.toml names, live in these two processes only, and stand in no log, row or message. app.slack.actions decides
-what comes back.
+variables named in desk.toml, exist in these two processes only, and never reach a log, row or message. app.slack.actions
+handles what comes back.
 """
 
 import json
@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.home.home import Home
 from app.home.settings import SlackEntry
-from app.notify.deliveries import Message, Undelivered
+from app.notify.deliveries import Notification, Undelivered
 from app.slack import blocks
-from engine.errors import DeskError
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -26,14 +25,14 @@ SECRET_MIN = 8
 FATAL = frozenset(
     {"invalid_auth", "account_inactive", "token_revoked", "not_authed", "channel_not_found", "is_archived", "not_in_channel"}
 )
-LOG = logging.getLogger("nightdesk.slack")  # what the library says may hold addresses and bodies: it goes nowhere
+LOG = logging.getLogger("nightdesk.slack")  # the library's messages may contain addresses and bodies: they are discarded
 LOG.addHandler(logging.NullHandler())
 LOG.propagate = False
 LOG.setLevel(logging.CRITICAL)
 
 
 class Slack:
-    """One workspace's channel. `name` is the sink's."""
+    """One channel of one workspace. `name`: the sink's name."""
 
     name = "slack"
 
@@ -42,32 +41,30 @@ class Slack:
         self.app_token, self.signing_secret = app_token, signing_secret
         self.team = entry.team
 
-    def send(self, home: Home, message: Message) -> str:
-        """Post, or change what is posted. Returns "channel ts". Raises Undelivered."""
-        text, blocks = self.rendered(home, message)
+    def send(self, message: Notification) -> str:
+        """Post a message, or update the one posted. Returns "channel ts". Raises Undelivered."""
+        text, blocks = self.rendered(message)
         channel, _, ts = message.before.partition(" ")
-        said = {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+        body = {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
         if message.kind == "card" and message.step == "decided" and ts:
-            return self.call("chat.update", channel=channel, ts=ts, **said)
+            return self.call("chat.update", channel=channel, ts=ts, **body)
         if ts:
-            said |= {"thread_ts": ts, "reply_broadcast": True}
-        return self.call("chat.postMessage", channel=self.entry.channel, **said)
+            body |= {"thread_ts": ts, "reply_broadcast": True}
+        return self.call("chat.postMessage", channel=self.entry.channel, **body)
 
-    def rendered(self, home: Home, message: Message) -> tuple[str, list[dict[str, Any]]]:
-        """(line, blocks) of a message."""
+    def rendered(self, message: Notification) -> tuple[str, list[dict[str, Any]]]:
+        """(notification line, blocks) of a message."""
         if message.kind == "alert":
             return blocks.alert(message.row, message.step, self.entry.page_url)
         if message.kind == "handover":
             return blocks.handover(message.row, self.entry.page_url)
-        if message.step == "decided" or message.row["state"] != "pending":
-            return blocks.decided(message.row)
-        return blocks.card(message.row, self.entry.page_url, runs_of(home, message.row))
+        return blocks.card(message.row, self.entry.page_url)
 
     def whisper(self, channel: str, user: str, text: str, tries: int = 4) -> None:
-        """Tell one person something that only they see; tried a few times. Raises Undelivered."""
+        """Send an ephemeral message to one person, with a few attempts. Raises Undelivered."""
         for left in range(tries - 1, -1, -1):
             try:
-                block = blocks.section(blocks.plain(text))
+                block = blocks.section(blocks.plain_text(text))
                 self.call("chat.postEphemeral", channel=channel, user=user, text=blocks.escaped(text, 400), blocks=[block])
                 return
             except Undelivered as error:
@@ -76,51 +73,37 @@ class Slack:
                 time.sleep(min(error.wait_s or 0.5, 5.0))
 
     def learn_team(self) -> None:
-        """Which workspace the token is of, when desk.toml does not say. Raises Undelivered."""
+        """Learn the token's workspace when desk.toml does not name it. Raises Undelivered."""
         if not self.team:
-            self.team = str(self._asked("auth.test").get("team_id") or "")
+            self.team = str(self._request("auth.test").get("team_id") or "")
 
     def call(self, method: str, **body: Any) -> str:
-        """One call of the Web API; "channel ts" of what it made. Raises Undelivered, with the wait that Slack asks for."""
-        answer = self._asked(method, **body)
+        """One Web API call; "channel ts" of the message. Raises Undelivered, with the wait that Slack asks for."""
+        answer = self._request(method, **body)
         return f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}".strip()
 
-    def _asked(self, method: str, **body: Any) -> Mapping[str, Any]:
+    def _request(self, method: str, **body: Any) -> Mapping[str, Any]:
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         try:
             answer = self.client.api_call(method, json=body)
         except SlackApiError as error:
-            said = str(error.response.get("error") or error.response.status_code) if error.response is not None else "no answer"
+            reason = str(error.response.get("error") or error.response.status_code) if error.response is not None else "no answer"
             wait = error.response.headers.get("Retry-After") if error.response is not None else None
-            raise Undelivered(f"{method}: {said}", seconds(wait), final=said in FATAL) from None
+            raise Undelivered(f"{method}: {reason}", seconds(wait), final=reason in FATAL) from None
         except (SlackClientError, OSError, ValueError) as error:
             raise Undelivered(f"{method}: {type(error).__name__}") from None
         return answer.data if isinstance(answer.data, dict) else {}
 
 
 def seconds(word: Any) -> float | None:
-    """A Retry-After header as seconds; it may come as a list."""
+    """A Retry-After header in seconds; it may be a list."""
     text = str(word[0] if isinstance(word, list) and word else word or "")
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def runs_of(home: Home, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The evidence runs of a proposal: role -> run."""
-    from engine.store.runs import Runs
-
-    found: dict[str, dict[str, Any]] = {}
-    for item in row["evidence"]:
-        if {"role", "run_id"} <= set(item) and len(found) < 4:
-            try:
-                found[str(item["role"])] = dict(Runs(home.runs).load(str(item["run_id"])))
-            except DeskError:
-                found[str(item["role"])] = {"run_id": item["run_id"]}
-    return found
-
-
 def connect(home: Home, environment: Mapping[str, str] | None = None) -> Slack | None:
-    """The desk's Slack; None while desk.toml has no [slack] or the environment no bot token. Nothing is sent yet."""
+    """The desk's Slack, without sending anything; None if desk.toml has no [slack] or the environment no bot token."""
     entry = home.desk.slack
     seen = os.environ if environment is None else environment
     token = seen.get(entry.bot_token_env, "") if entry is not None else ""
@@ -134,9 +117,9 @@ def connect(home: Home, environment: Mapping[str, str] | None = None) -> Slack |
 
 
 def as_json(text: str) -> dict[str, Any]:
-    """A JSON object; empty when it is none."""
+    """A JSON object; empty for anything else."""
     try:
-        said = json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return value if isinstance(value, dict) else {}

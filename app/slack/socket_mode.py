@@ -1,7 +1,7 @@
-"""Socket Mode: what Slack sends down a websocket that this desk has opened itself, so that no port of its own is open.
+"""Socket Mode: Slack's requests over a websocket that the desk opens itself, so that no inbound port is needed.
 
-Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack.actions; a command is answered in the
-acknowledgement, a click by a whisper. The library (slack_sdk, its built-in client) keeps the line up.
+Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack.actions; a command is answered in
+the acknowledgement, a click by an ephemeral message. slack_sdk's built-in client keeps the connection up.
 """
 
 import threading
@@ -9,38 +9,38 @@ from collections import deque
 from typing import Any
 
 from app.home.home import Home
-from app.slack.actions import Answer, command, follow, interaction, message, tell
+from app.slack.actions import Answer, command, follow, interaction, message, reply
 from app.slack.blocks import escaped
 from app.slack.sink import LOG, Slack
 
-WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two tries to open the line
+WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two attempts to connect
 PING_S = 5.0
 
 
-class Line:
-    """The open line of one desk."""
+class SocketConnection:
+    """The websocket connection of one desk."""
 
     def __init__(self, home: Home, slack: Slack) -> None:
         self.home, self.slack = home, slack
         self.error = ""  # why it is not open
         self._ended = threading.Event()
         self._client: Any = None
-        self._seen: deque[str] = deque(maxlen=500)  # envelopes: Slack sends one again when we were slow
+        self._seen: deque[str] = deque(maxlen=500)  # envelope ids: Slack resends when we are slow
         self._mutex = threading.Lock()
 
     def start(self) -> None:
-        """Open it, trying until it is open or we are closed; returns at once."""
+        """Connect in the background, retrying until connected or closed; returns at once."""
         threading.Thread(target=self._open, name="slack-line", daemon=True).start()
 
     def close(self) -> None:
-        """Hang up."""
+        """Disconnect."""
         self._ended.set()
         if self._client is not None:
             self._client.close()
 
     @property
     def is_open(self) -> bool:
-        """Whether Slack can reach us now."""
+        """Whether Slack can reach us."""
         return self._client is not None and bool(self._client.is_connected())
 
     def _open(self) -> None:
@@ -52,7 +52,7 @@ class Line:
             client.socket_mode_request_listeners.append(self.take)
             try:
                 client.connect()
-            except Exception as error:  # noqa: BLE001 - whatever keeps the line shut, it is tried again
+            except Exception as error:  # noqa: BLE001 - whatever the failure, it is retried
                 self.error = type(error).__name__
                 client.close()
             else:
@@ -64,7 +64,7 @@ class Line:
             tries += 1
 
     def take(self, client: Any, request: Any) -> None:
-        """One envelope: done once, then acknowledged; what follows comes last."""
+        """Handle one envelope: act once, acknowledge, then do what follows."""
         from slack_sdk.socket_mode.response import SocketModeResponse
 
         answer = self.once(request)
@@ -76,10 +76,10 @@ class Line:
             if answer is not None and in_ack:
                 follow(answer)
             elif answer is not None:
-                tell(self.home, self.slack, answer)
+                reply(self.home, self.slack, answer)
 
     def once(self, request: Any) -> Answer | None:
-        """What an envelope asks for, unless it was done before."""
+        """Act on an envelope, unless it was handled before."""
         with self._mutex:
             if request.envelope_id in self._seen:
                 return None

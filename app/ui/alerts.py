@@ -1,4 +1,4 @@
-"""Alerts with what to do about them, and the health checks; the line of them on every tab. Called by app.ui.desk and head."""
+"""Alerts with their runbooks, and the health checks; the alert line on every tab. Called by app.ui.desk, head and handover."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -6,8 +6,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import figure, is_number, length, number, percent, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
 EVERY_S = 5
@@ -20,21 +20,27 @@ SIGNS = {
 Color = Literal["red", "orange", "gray", "green"]
 COLORS: Mapping[str, Color] = {"page": "red", "warn": "orange", "note": "gray"}
 LABELS = {"page": "PAGE", "warn": "WARNING", "note": "NOTE"}
-BROUGHT = {"sent": "sent", "waiting": "not sent yet", "sending": "being sent", "failed": "NOT DELIVERED", "dropped": "not sent"}
-UNTOLD = ("level",)  # of the numbers: how bad, for the watch alone
+DELIVERIES = {
+    "sent": "sent",
+    "waiting": "not sent yet",
+    "sending": "being sent",
+    "failed": "NOT DELIVERED",
+    "dropped": "not sent",
+}
+HIDDEN = ("level",)  # numbers that only the watch needs
 UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price"}
 
 
 @st.fragment(run_every=EVERY_S)
-def show(door: Door, session: Mapping[str, Any]) -> None:
-    """What is open, what was looked at, what is over; drawn anew by itself."""
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
+    """Alerts and health checks; refreshes itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _alerts(door, session)
+        _alerts(api, session)
     with right:
-        st.markdown("**Checks, as of now**")
+        st.markdown("**Health checks**")
         try:
-            checks = door.desk(fresh=True).get("checks") or []
+            checks = api.desk(fresh=True).get("checks") or []
         except Trouble as trouble:
             st.caption(trouble.markdown())
             return
@@ -42,14 +48,14 @@ def show(door: Door, session: Mapping[str, Any]) -> None:
             _check(check)
 
 
-def found(door: Door) -> list[dict[str, Any]]:
-    """What is open."""
-    items: list[dict[str, Any]] = door.get("/api/alerts", open="true", limit=100)["items"]
+def found(api: PageClient) -> list[dict[str, Any]]:
+    """The open alerts."""
+    items: list[dict[str, Any]] = api.get("/api/alerts", open="true", limit=100)["items"]
     return items
 
 
 def strip(items: Sequence[Mapping[str, Any]]) -> None:
-    """On every tab: the pages nobody has answered, and how much else is open."""
+    """The line on every tab: unacknowledged pages, and the number of open alerts."""
     waiting = [item for item in items if item.get("severity") == "page" and not item.get("acked_by")]
     if not items:
         return
@@ -61,74 +67,76 @@ def strip(items: Sequence[Mapping[str, Any]]) -> None:
         links.press(label, {"tab": "desk", "view": "alerts"}, key="to_alerts", icon=":material/notifications:")
 
 
-def _alerts(door: Door, session: Mapping[str, Any]) -> None:
+def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     st.markdown("**Alerts**")
-    only_open = st.toggle("Open ones only", value=True, key="alerts_open")
+    only_open = st.toggle("Open only", value=True, key="alerts_open")
     try:
-        held = door.get("/api/alerts", open="true" if only_open else "false", limit=100)
+        answer = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
-    if held.get("reason"):
-        st.warning(markdown(str(held["reason"])))
-    if not held["items"]:
-        st.caption("No alert is open. That nothing is alarmed is no proof of health: see the checks.")
+    if answer.get("reason"):
+        st.warning(markdown(str(answer["reason"])))
+    if not answer["items"]:
+        st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
     books: dict[str, str] = {}
-    for item in held["items"]:
-        _alert(door, session, item, books)
+    for item in answer["items"]:
+        _alert(api, session, item, books)
 
 
-def _alert(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:
-    """What, where, since when, with which numbers, what to do, who was told, who is on it."""
-    severity, over, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
+def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:
+    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement."""
+    severity, resolved, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(LABELS.get(severity, words(severity, 20)), color="gray" if over else COLORS.get(severity, "orange"))
-            if over:
-                st.badge("OVER", color="green")
+            st.badge(LABELS.get(severity, words(severity, 20)), color="gray" if resolved else COLORS.get(severity, "orange"))
+            if resolved:
+                st.badge("RESOLVED", color="green")
             st.caption(words(f"{ident} · {item.get('kind')}" + (f" · {item['place']}" if item.get("place") else ""), 200))
         st.markdown(f"**{words(item.get('what'), 400)}**")
         since, ended = item.get("since_ms"), item.get("resolved_ms")
-        st.caption(words(f"since {when(since)}, " + (f"over {when(ended)}" if over else "still so") + _insisted(item), 300))
-        if said := numbers(item.get("numbers") or {}):
-            st.markdown(words(said, 400))
-        if item.get("action") and not over:
+        st.caption(
+            words(f"since {when(since)}, " + (f"resolved {when(ended)}" if resolved else "ongoing") + _escalated(item), 300)
+        )
+        if text := numbers(item.get("numbers") or {}):
+            st.markdown(words(text, 400))
+        if item.get("action") and not resolved:
             st.markdown(f"**To do:** {words(item['action'], 500)}")
-            _book(door, str(item.get("runbook") or ""), books, ident)
-        for line in brought(item.get("deliveries") or []):
+            _book(api, str(item.get("runbook") or ""), books, ident)
+        for line in delivery_lines(item.get("deliveries") or []):
             st.caption(line)
-        _who(door, session, item, ident, over=over)
+        _who(api, session, item, ident, resolved=resolved)
 
 
-def _insisted(item: Mapping[str, Any]) -> str:
-    """How often it was found and sent again."""
+def _escalated(item: Mapping[str, Any]) -> str:
+    """How often it was escalated."""
     times = int(item.get("escalations") or 0)
     return f" · escalated {times} time{'s' if times != 1 else ''}" if times else ""
 
 
-def numbers(held: Mapping[str, Any]) -> str:
-    """The numbers of an alert as people read them: times as times, fractions as per cent, the rest short."""
+def numbers(figures: Mapping[str, Any]) -> str:
+    """The numbers of an alert: times in UTC, fractions as percent, the rest short."""
     parts = []
-    for name, value in held.items():
-        if name in UNTOLD or value is None:
+    for name, value in figures.items():
+        if name in HIDDEN or value is None:
             continue
-        bare, said = name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
+        label, text = name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
             kinds = {"_ms": when, "_frac": percent, "_s": length}
             form = next((form for end, form in kinds.items() if name.endswith(end)), number)
-            said = figure(value, UNITS[name]) if name in UNITS else form(value)
-        parts.append(f"{bare.replace('_', ' ')} {said}")
+            text = figure(value, UNITS[name]) if name in UNITS else form(value)
+        parts.append(f"{label.replace('_', ' ')} {text}")
     return ", ".join(parts)
 
 
-def _book(door: Door, name: str, books: dict[str, str], ident: str) -> None:
-    """The runbook of an alert, folded."""
+def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None:
+    """The runbook of an alert, collapsed."""
     bare = name.rpartition("/")[2].removesuffix(".md")
     if not links.ID.fullmatch(bare):
         return
     if bare not in books:
         try:
-            books[bare] = str(door.get(f"/api/runbooks/{bare}")["text"])
+            books[bare] = str(api.get(f"/api/runbooks/{bare}")["text"])
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return
@@ -136,42 +144,42 @@ def _book(door: Door, name: str, books: dict[str, str], ident: str) -> None:
         st.markdown(markdown(books[bare]))
 
 
-def brought(deliveries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each message: where to, what became of it, why not."""
+def delivery_lines(deliveries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line per message: sink, state, error."""
     lines = []
     for d in deliveries:
         state = str(d.get("state"))
         at = f" {when(d['sent_ms'])}" if d.get("sent_ms") else ""
         tries = f" after {d['attempts']} tries" if state != "sent" and (d.get("attempts") or 0) > 1 else ""
         why = f": {words(d['error'], 300)}" if d.get("error") else ""
-        loud = f"**{BROUGHT[state]}**" if state == "failed" else BROUGHT.get(state, words(state, 20))
+        loud = f"**{DELIVERIES[state]}**" if state == "failed" else DELIVERIES.get(state, words(state, 20))
         step = f" ({words(d['step'], 30)})" if d.get("step") else ""
         lines.append(f":material/send: {words(d.get('sink'), 20)}{step}: {loud}{words(at)}{tries}{why}")
-    return lines or [":material/desktop_windows: No message was sent anywhere: it stands here and in the desk's terminal."]
+    return lines or [":material/desktop_windows: No message was sent: it is shown here and in the desk's terminal."]
 
 
-def _who(door: Door, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, over: bool) -> None:
-    """Who is on it, or the button for that; the event that shows it."""
+def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, resolved: bool) -> None:
+    """Who acknowledged it, or the button to do so; the event behind it."""
     by = item.get("acked_by")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if by:
             name = by.get("name") if isinstance(by, Mapping) else by
             how = f" ({by.get('assurance')}, {by.get('channel')})" if isinstance(by, Mapping) else ""
-            st.markdown(f":material/person: {words(f'on it: {name}{how} since ' + when(item.get('acked_ms')), 200)}")
-        elif not over:
-            label = f"Acknowledge as {words(session.get('name') or 'nobody', 40)}"
-            st.button(label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(door, ident))
+            st.markdown(f":material/person: {words(f'acknowledged by {name}{how} at ' + when(item.get('acked_ms')), 200)}")
+        elif not resolved:
+            label = f"Acknowledge as {words(session.get('name') or 'unknown', 40)}"
+            st.button(label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
         links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
-    if said := st.session_state.get(f"told_{ident}"):
-        st.error(said)
+    if error := st.session_state.get(f"ack_error_{ident}"):
+        st.error(error)
 
 
-def _ack(door: Door, ident: str) -> None:
-    st.session_state.pop(f"told_{ident}", None)
+def _ack(api: PageClient, ident: str) -> None:
+    st.session_state.pop(f"ack_error_{ident}", None)
     try:
-        door.post(f"/api/alerts/{ident}/ack")
+        api.post(f"/api/alerts/{ident}/ack")
     except Trouble as trouble:
-        st.session_state[f"told_{ident}"] = trouble.markdown()
+        st.session_state[f"ack_error_{ident}"] = trouble.markdown()
 
 
 def _check(check: Mapping[str, Any]) -> None:

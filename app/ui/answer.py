@@ -1,4 +1,4 @@
-"""A finished turn: steps, answer, curves of its runs, receipts, proposals, the way to another role. Called by app.ui.chat."""
+"""A finished turn: steps, answer, equity curves, receipts, proposals, hand-over to another role. Called by app.ui.chat."""
 
 import re
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, charts, links, safe
-from app.ui.door import Door, Trouble
 from app.ui.figures import figure, money
+from app.ui.page_client import PageClient, Trouble
 
 RUNS_MAX = 4  # curves under one answer
 SIGNS = {
@@ -21,8 +21,8 @@ CARRY = re.compile(r"--role (developer|operator|advisor)\b(?: \"([^\"\n]{1,300})
 OWNER = re.compile(r"\bbelongs? to the (developer|operator|advisor)\b")
 
 
-def show(door: Door, turn: Mapping[str, Any], *, latest: bool) -> None:
-    """Everything below a question that was answered."""
+def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
+    """The answer to a question, with everything that belongs to it."""
     answer = turn.get("answer") or {}
     ident = str(turn["id"])
     _state(turn)
@@ -31,20 +31,20 @@ def show(door: Door, turn: Mapping[str, Any], *, latest: bool) -> None:
             for call in answer["tool_calls"]:
                 st.markdown(step(call))
     st.markdown(safe.markdown(answer.get("answer_md") or ""))
-    _curves(door, answer, ident, shown=latest)
+    _curves(api, answer, ident, shown=latest)
     _receipts(answer)
     for proposal in answer.get("proposals") or []:
-        card.short(door, str(proposal), key=f"{ident}_{proposal}")
+        card.short(api, str(proposal), key=f"{ident}_{proposal}")
     _carry(turn, str(answer.get("answer_md") or ""))
     st.caption(_cost(turn, answer))
 
 
 def _state(turn: Mapping[str, Any]) -> None:
-    """A turn that did not end well says so first."""
+    """Warn first when a turn was cancelled or failed."""
     if turn.get("state") == "cancelled":
         st.warning("Cancelled before the answer.", icon=":material/cancel:")
     elif turn.get("state") == "failed":
-        st.error("This turn failed; what it had found stands below.", icon=":material/error:")
+        st.error("This turn failed; what it found is below.", icon=":material/error:")
 
 
 def _steps_title(calls: list[Mapping[str, Any]]) -> str:
@@ -53,7 +53,7 @@ def _steps_title(calls: list[Mapping[str, Any]]) -> str:
 
 
 def step(call: Mapping[str, Any]) -> str:
-    """A tool call as one line: name, arguments, how it ended."""
+    """A tool call as one line: name, arguments, status."""
     args = ", ".join(f"{k} {v}" for k, v in (call.get("args") or {}).items() if v not in (None, [], {}, ""))
     status = str(call.get("status") or "running")
     sign = SIGNS.get(status, ":material/progress_activity:" if status == "running" else ":material/error:")
@@ -61,8 +61,8 @@ def step(call: Mapping[str, Any]) -> str:
     return f"{sign} **{name}** {safe.words(args, 200)} · {safe.words(status, 20)}"
 
 
-def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
-    """The equity of the runs this answer computed, in one figure. Older answers keep theirs behind a button."""
+def _curves(api: PageClient, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
+    """The equity of this answer's runs in one figure; collapsed in older answers."""
     runs = runs_of(answer)
     if not runs:
         return
@@ -72,7 +72,7 @@ def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> 
     curves = []
     for run in runs:
         try:
-            curves.append((run, door.get(f"/api/runs/{run}/equity", points=400)))
+            curves.append((run, api.get(f"/api/runs/{run}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{safe.words(run)}: {trouble.markdown()}")
     charts.equity(curves, key=f"equity_{key}", height=280)
@@ -82,7 +82,7 @@ def _curves(door: Door, answer: Mapping[str, Any], key: str, *, shown: bool) -> 
 
 
 def runs_of(answer: Mapping[str, Any]) -> list[str]:
-    """Runs that a computing tool of this turn made or compared, in the order they were found."""
+    """Runs made or compared by this turn's tools, in order."""
     computed = {"backtest", "compare", "sweep", "walkforward", "run", "rerun"}
     if not any(call.get("name") in computed for call in answer.get("tool_calls") or []):
         return []
@@ -91,7 +91,7 @@ def runs_of(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _receipts(answer: Mapping[str, Any]) -> None:
-    """What was struck out, and every fact the answer could draw on with the run or event behind it: the ones it links first."""
+    """The numbers struck out, and every fact available to the answer with its run or event; linked facts first."""
     facts, struck = answer.get("facts") or [], answer.get("struck") or []
     if not facts and not struck:
         return
@@ -100,48 +100,48 @@ def _receipts(answer: Mapping[str, Any]) -> None:
     label = f"Receipts: {len(facts)} facts" if facts else "Receipts"
     with st.expander(label + (f" · {len(struck)} struck out" if struck else "")):
         for entry in struck:
-            st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no fact stands behind it')}")
+            st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no tool result contains it')}")
         lines = [_receipt(fact) for fact in facts[:200]]
-        st.markdown("\n".join(["| what | value | stands on |", "|---|---|---|", *lines]) if lines else "")
+        st.markdown("\n".join(["| what | value | evidence |", "|---|---|---|", *lines]) if lines else "")
 
 
 def _receipt(fact: Mapping[str, Any]) -> str:
     evidence = fact.get("evidence") or {}
     kind, ident = str(evidence.get("kind")), str(evidence.get("id"))
     target = links.href(kind, ident)
-    said = safe.words(f"{kind} {ident}", 80)
-    where = f"[{said}]({target})" if target else said
+    label = safe.words(f"{kind} {ident}", 80)
+    where = f"[{label}]({target})" if target else label
     value = safe.words(figure(fact.get("value"), str(fact.get("unit"))), 80)
     return f"| {safe.words(fact.get('subject'), 80)}: {safe.words(fact.get('metric'), 60)} | {value} | {where} |"
 
 
 def _carry(turn: Mapping[str, Any], text: str) -> None:
-    """A button for the role that the request belongs to, when the answer names one."""
+    """A button to pass the question to the role that the answer names."""
     found = CARRY.search(text)
     owner = found[1] if found else (named[1] if (named := OWNER.search(text)) else "")
     if not owner or owner == turn.get("role"):
         return
     question = (found[2] if found and found[2] else turn.get("text")) or ""
-    label = f"Carry it to the {owner}"
+    label = f"Ask the {owner}"
     st.button(label, key=f"carry_{turn['id']}", icon=":material/forward:", on_click=_carried, args=(owner, question))
 
 
 def _carried(owner: str, question: str) -> None:
-    """The other role's new thread, with the question ready to be sent."""
+    """Open the other role's new thread with the question ready to send."""
     st.session_state["carried"] = question
     st.query_params.from_dict({"tab": "chat", "role": owner})
 
 
 def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
-    """Which model answered, and what it cost: also the one that was asked before the offline model had to answer."""
+    """Which model answered, and the cost, including a model that failed before the offline model answered."""
     model, usage = answer.get("model") or {}, answer.get("usage") or {}
     who = "posted by code, no model" if turn.get("posts") else "OFFLINE model"
     parts = [who if model.get("offline", True) else f"model {model.get('name')}"]
-    asked = int(usage.get("model_calls") or 0)
-    if asked:
+    calls = int(usage.get("model_calls") or 0)
+    if calls:
         offline = model.get("offline", True)  # its own tokens cost nothing
         tokens = 0 if offline else (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
-        parts.append(f"{asked} model call{'s' if asked != 1 else ''}" + (f", {tokens:,} tokens" if tokens else ""))
+        parts.append(f"{calls} model call{'s' if calls != 1 else ''}" + (f", {tokens:,} tokens" if tokens else ""))
         cost = usage.get("cost_usd")
         parts.append("price unknown" if cost is None else f"{money(cost, 4)} USD")
     if turn.get("ended_ms") and turn.get("created_ms"):

@@ -1,203 +1,128 @@
-"""A proposal as a person decides on it: diff, direction, worst case, evidence side by side. Called by proposals.py and answer.py.
+"""A proposal's card on the page: paints its rows, with the evidence's equity curves and the buttons that decide it.
 
-What is approved is what was shown: the approval carries the card's whole diff_sha256, and the API refuses any other.
+Called by proposals.py and answer.py. The API builds the rows (app/views/proposal_card.py). What is approved is what was shown:
+the approval carries the card's full diff_sha256, and the API refuses any other.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
 
 from app.ui import charts, links
-from app.ui.door import Door, Trouble
-from app.ui.figures import NONE, count, day, money, number, percent, ratio, setting, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
-DIRECTIONS = {
-    "tightens": ("TIGHTENS", "green"),
-    "neutral": ("NEUTRAL", "gray"),
-    "loosens": ("LOOSENS", "red"),
-    "unknown": ("UNKNOWN, treated as loosening", "red"),
-}
-METRICS = (
-    ("return", "total_return_frac", percent),
-    ("Sharpe", "sharpe", ratio),
-    ("drawdown", "max_drawdown_frac", percent),
-    ("round trips", "trades", count),
-    ("win rate", "win_rate", percent),
-    ("fees", "fees", money),
-    ("funding", "funding", money),
-)
-WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
+COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
+TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
+CELL_MAX = 1_000
+RUN = re.compile(r"r-[\w-]{1,60}")
 
 
-def short(door: Door, ident: str, *, key: str) -> None:
-    """The card in a chat: approve a tightening here, see the proposals page for anything else."""
+def short(api: PageClient, ident: str, *, key: str) -> None:
+    """The card in a chat: its diff; a tightening can be approved here, anything else on the proposals page."""
     try:
-        held = door.get(f"/api/proposals/{ident}")
+        held = api.get(f"/api/proposals/{ident}")
     except Trouble as trouble:
         st.caption(f"{words(ident)}: {trouble.markdown()}")
         return
+    pending = held["state"] == "pending"
     with st.container(border=True):
         title(held)
-        st.markdown(diff_table(held))
+        paint(held, "diff")
         with st.container(horizontal=True):
-            if held["state"] == "pending" and held["direction"] == "tightens":
+            if pending and held["direction"] == "tightens":
                 st.button(
-                    "Approve", key=f"approve_{key}", type="primary", icon=":material/check:", on_click=approve, args=(door, held)
+                    "Approve", key=f"approve_{key}", type="primary", icon=":material/check:", on_click=approve, args=(api, held)
                 )
-                st.button("Reject", key=f"reject_{key}", on_click=reject, args=(door, ident, "rejected in chat"))
-            label = "Decide on the proposals page" if held["state"] == "pending" else "Open the card"
+                st.button("Reject", key=f"reject_{key}", on_click=reject, args=(api, ident, "rejected in chat"))
+            label = "Decide on the proposals page" if pending else "Open the card"
             links.button(label, "proposal", ident, key=f"open_{key}", icon=":material/open_in_full:")
-        told(ident)
+        show_outcome(ident)
 
 
 def title(held: Mapping[str, Any]) -> None:
-    """Name, direction, sleeve, state."""
-    label, color = DIRECTIONS.get(str(held.get("direction")), DIRECTIONS["unknown"])
+    """Id, sleeve, direction, state."""
+    state, direction = str(held.get("state")), str(held.get("direction"))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = f"{held.get('sleeve') or 'whole desk'} · from version {held.get('base_version')}"
-        st.markdown(f"**{words(held['id'], 40)}** · {words(said, 100)}")
-        st.badge(words(label), color=color)
-        st.badge(
-            words(str(held.get("state")).upper(), 20),
-            color={"pending": "blue", "applied": "green"}.get(str(held.get("state")), "gray"),
-        )
+        st.markdown(f"**{words(held['id'], 40)}** · {words(held.get('sleeve') or 'whole desk', 100)}")
+        st.badge(words(direction.upper(), 20), color=COLORS.get(direction, "red"))
+        st.badge(words(state.upper(), 20), color={"pending": "blue", "applied": "green"}.get(state, "gray"))
 
 
-def diff_table(held: Mapping[str, Any]) -> str:
-    """What would change, key by key, with bounds and how each moves risk."""
-    changes = (held.get("diff") or {}).get("changes") or []
-    if not changes:
-        return f"{words(held.get('kind'), 40)}: {words(what_else(held.get('diff') or {}), 300)}"
-    moves = (held.get("exposure") or {}).get("keys") or {}
-    lines = [
-        f"| {words(c.get('key'), 60)} | {words(setting(c.get('old')), 60)} | **{words(setting(c.get('value')), 60)}** "
-        f"| {words(bounds(c), 60)} | {words(moves.get(c.get('key')) or NONE, 40)} |"
-        for c in changes
-    ]
-    return "\n".join(["| parameter | now | proposed | bounds | moves risk |", "|---|---|---|---|---|", *lines])
+def paint(held: Mapping[str, Any], *kinds: str) -> None:
+    """The card's rows of these kinds (none given: all), in their order: tables, warnings, lines."""
+    rows = [row for row in held.get("rows") or [] if not kinds or row["kind"] in kinds]
+    for kind, group in groupby(rows, key=lambda row: row["kind"]):
+        found = list(group)
+        if kind in TABLES:
+            st.markdown("\n".join(_table(found)))
+            continue
+        lines = [f"**{words(row['label'], 80)}:** {_cell(row['cells'][0])}" for row in found]
+        (st.warning if kind in ("warning", "finding") else st.markdown)("  \n".join(lines))
 
 
-def bounds(change: Mapping[str, Any]) -> str:
-    """Between what and what, in which unit."""
-    if change.get("low") is None and change.get("high") is None:
-        return NONE
-    return f"{setting(change.get('low'))} to {setting(change.get('high'))} {change.get('unit') or ''}"
+def _table(rows: list[Mapping[str, Any]]) -> list[str]:
+    """Rows as a markdown table; the first is its head."""
+    lines = ["| " + " | ".join([words(row["label"], 80), *map(_cell, row["cells"])]) + " |" for row in rows]
+    return [lines[0], "|---" * (1 + len(rows[0]["cells"])) + "|", *lines[1:]]
 
 
-def what_else(diff: Mapping[str, Any]) -> str:
-    """A diff without parameters: a pause, a rollback."""
-    return ", ".join(f"{k} {v}" for k, v in diff.items() if k != "changes" and v not in (None, "", [])) or "no parameter changes"
+def _cell(text: str) -> str:
+    """A cell's text, escaped; the id of a run leads to it."""
+    target = links.href("run", text) if RUN.fullmatch(text) else ""
+    return f"[{words(text, 60)}]({target})" if target else words(text, CELL_MAX)
 
 
-def worst_case(held: Mapping[str, Any]) -> None:
-    """Worst case before and after: risk at the stop, gross exposure, leverage."""
-    exposure = held.get("exposure") or {}
-    pairs = exposure.get("sleeves") or ({"": exposure} if "before" in exposure else {})
-    if exposure.get("why"):
-        st.markdown(f"Computed by code: {words(exposure['why'], 400)}")
-    rows = [_worst_row(name, pair, label, key) for name, pair in pairs.items() for label, key in WORST]
-    if rows:
-        head = ["| worst case, in multiples of the sleeve's equity | before | after |", "|---|---|---|"]
-        st.markdown("\n".join([*head, *rows]))
-
-
-def _worst_row(name: str, pair: Mapping[str, Any], label: str, key: str) -> str:
-    before, after = (pair.get("before") or {}).get(key), (pair.get("after") or {}).get(key)
-    said = [("not known" if x is None else number(x)) for x in (before, after)]
-    arrow = "" if None in (before, after) or before == after else " ↑" if after > before else " ↓"
-    return f"| {words(f'{name}: ' if name else '', 60)}{label} | {words(said[0])} | **{words(said[1])}**{arrow} |"
-
-
-def evidence(door: Door, held: Mapping[str, Any]) -> None:
-    """The evidence runs side by side, their curves, and whether they can be told apart."""
-    runs: Mapping[str, Any] = held.get("evidence_runs") or {}
-    if not runs:
-        st.caption("Evidence: none is needed for this kind.")
-        return
-    if held.get("told_apart") is False:
-        st.warning("**The two cannot be told apart** on this evidence.", icon=":material/balance:")
-    st.markdown(_evidence_table(runs))
+def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
+    """The equity curves of the evidence runs."""
     curves = []
-    for role, run in runs.items():
+    for role, run in (held.get("evidence_runs") or {}).items():
         try:
-            curves.append((role, door.get(f"/api/runs/{run['run_id']}/equity", points=400)))
+            curves.append((role, api.get(f"/api/runs/{run['run_id']}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{words(role)}: {trouble.markdown()}")
-    charts.equity(curves, key=f"evidence_{held['id']}", height=260)
+    if curves:
+        charts.equity(curves, key=f"evidence_{held['id']}", height=260)
 
 
-def _evidence_table(runs: Mapping[str, Any]) -> str:
-    """Metrics as rows, the runs as columns, each linked."""
-    head = "| | " + " | ".join(f"{words(role, 30)}" for role in runs) + " |"
-    named = [f"[{words(run['run_id'], 40)}]({links.href('run', str(run['run_id']))})" for run in runs.values()]
-    lines = [head, "|---|" + "---|" * len(runs), "| run | " + " | ".join(named) + " |"]
-    for label, key, form in METRICS:
-        lines.append(
-            f"| {label} | " + " | ".join(words(form((run.get("metrics") or {}).get(key))) for run in runs.values()) + " |"
-        )
-    spans = [
-        f"{day(run.get('first_ms'))} to {day(run.get('last_ms'))}, {run.get('source') or 'source not known'}"
-        for run in runs.values()
-    ]
-    lines.append("| bars | " + " | ".join(words(span, 80) for span in spans) + " |")
-    lines += [f"| {words(role)} | {words(run['error'])} |" for role, run in runs.items() if run.get("error")]
-    return "\n".join(lines)
-
-
-def standing(held: Mapping[str, Any]) -> None:
-    """Who asked and why; or who decided, and what became of it."""
-    asked = held.get("requester") or {}
-    who = " ".join(str(asked[k]) for k in ("role", "person") if asked.get(k)) or "unknown"
-    st.markdown(f"Why: {words(held.get('rationale') or NONE, 1000)}")
-    st.caption(words(f"asked by {who} at {when(held.get('created_ms'))}, diff {str(held.get('diff_sha256'))[:12]}", 200))
-    for warning in held.get("warnings") or []:
-        st.warning(words(warning, 400))
-    by = held.get("decided_by") or {}
-    if by and held.get("state") != "pending":
-        version = f" as version {held['applied_version']}" if held.get("applied_version") else ""
-        who = f"{by.get('name')} ({by.get('assurance')}, {by.get('channel')})"
-        st.markdown(words(f"{held['state']}{version} by {who} at {when(held.get('decided_ms'))}", 300))
-    if held.get("state_reason"):
-        st.caption(words(held["state_reason"], 400))
-
-
-def approve(door: Door, held: Mapping[str, Any]) -> None:
+def approve(api: PageClient, held: Mapping[str, Any]) -> None:
     """Approve exactly what was shown."""
-    _decide(door, str(held["id"]), "approve", {"diff_sha256": held["diff_sha256"]})
+    _decide(api, str(held["id"]), "approve", {"diff_sha256": held["diff_sha256"]})
 
 
-def reject(door: Door, ident: str, reason: str) -> None:
+def reject(api: PageClient, ident: str, reason: str) -> None:
     """Reject with a reason."""
-    _decide(door, ident, "reject", {"reason": reason})
+    _decide(api, ident, "reject", {"reason": reason})
 
 
-def refresh(door: Door, ident: str) -> None:
-    """Propose the same change anew on today's base."""
-    _decide(door, ident, "refresh", {})
+def refresh(api: PageClient, ident: str) -> None:
+    """Propose the same change again on the current version."""
+    _decide(api, ident, "refresh", {})
 
 
-def _decide(door: Door, ident: str, what: str, body: Mapping[str, Any]) -> None:
-    """Ask the API; what it says is shown beside the card at the next run."""
+def _decide(api: PageClient, ident: str, what: str, body: Mapping[str, Any]) -> None:
+    """Ask the API; the outcome is shown beside the card at the next run."""
     try:
-        done = door.post(f"/api/proposals/{ident}/{what}", body)
+        done = api.post(f"/api/proposals/{ident}/{what}", body)
     except Trouble as trouble:
-        st.session_state[f"told_{ident}"] = (False, trouble.markdown())
+        st.session_state[f"outcome_{ident}"] = (False, trouble.markdown())
         return
     if what == "refresh":
         links.go({"tab": "proposals", "proposal": done.get("id")})
         return
     actor = done.get("actor") or {}
     version = f", version {done['version']}" if done.get("version") else ""
-    st.session_state[f"told_{ident}"] = (
+    st.session_state[f"outcome_{ident}"] = (
         True,
         words(f"{done.get('state')}{version} by {actor.get('name')} ({actor.get('assurance')})"),
     )
 
 
-def told(ident: str) -> None:
-    """What the last click on this card came to."""
-    said = st.session_state.get(f"told_{ident}")
-    if said:
-        (st.success if said[0] else st.error)(said[1])
+def show_outcome(ident: str) -> None:
+    """The outcome of the last click on this card."""
+    outcome = st.session_state.get(f"outcome_{ident}")
+    if outcome:
+        (st.success if outcome[0] else st.error)(outcome[1])

@@ -1,6 +1,6 @@
-"""Plotly figures: equity with drawdown below it, several runs beside each other. Called by chat, proposals, desk and runs.
+"""Plotly figures: equity with drawdown below, several runs compared. Called by app.ui.answer, card, desk and runs.
 
-Plotly reads tags in labels, so every name goes through safe.chart.
+Plotly interprets tags in labels, so every name passes safe.chart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,17 @@ Curve = Mapping[str, Any]  # close_ms, equity, optimistic?, drawdown_frac
 
 
 def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300, relative: bool | None = None) -> None:
-    """Equity above, drawdown below; several curves start at 100 so that they can be compared."""
-    held = [(name, curve) for name, curve in curves if curve.get("close_ms")]
-    if not held:
-        st.caption("There is no equity curve yet.")
+    """Equity above, drawdown below; several curves are indexed to 100 for comparison."""
+    drawn = [(name, curve) for name, curve in curves if curve.get("close_ms")]
+    if not drawn:
+        st.caption("No equity curve yet.")
         return
-    compared = len(held) > 1 if relative is None else relative
-    st.plotly_chart(_figure(held, compared, height), key=key, config=CONFIG, width="stretch")
+    compared = len(drawn) > 1 if relative is None else relative
+    st.plotly_chart(_figure(drawn, compared, height), key=key, config=CONFIG, width="stretch")
 
 
 def _figure(curves: Sequence[tuple[str, Curve]], compared: bool, height: int) -> Any:
-    """The figure itself: two rows on one time axis."""
+    """Two rows on one time axis."""
     from plotly.subplots import make_subplots
 
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.05)
@@ -46,7 +46,7 @@ def _figure(curves: Sequence[tuple[str, Curve]], compared: bool, height: int) ->
 
 
 def _add(figure: Any, name: str, curve: Curve, color: str, compared: bool) -> None:
-    """One curve: pessimistic as a line, optimistic dotted where there is one, drawdown filled below."""
+    """One curve: pessimistic as a line, optimistic dotted if present, drawdown filled below."""
     import plotly.graph_objects as go
 
     when = times(curve["close_ms"])
@@ -72,6 +72,6 @@ def times(ms: Sequence[int]) -> list[str]:
 
 
 def scaled(values: Sequence[float | None], compared: bool) -> list[float | None]:
-    """The values, or the values with their first at 100; what is missing stays missing."""
+    """The values, or indexed to 100 at the first; missing values stay missing."""
     first = next((v for v in values if v), None)
     return [None if v is None or not first else v / first * 100 for v in values] if compared else list(values)

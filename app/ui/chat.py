@@ -1,6 +1,6 @@
 """The chat tab: one thread of one role. Called by streamlit_app.py.
 
-Thread, turns and jobs are rows of the API; the address holds the thread's id and the page nothing.
+Thread, turns and jobs are rows of the API; the page only holds the thread's id, in the URL.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any
 import streamlit as st
 
 from app.ui import answer, first, jobs, links, safe, side, turn
-from app.ui.door import Door, Trouble
+from app.ui.page_client import PageClient, Trouble
 
-SHOWN = 12  # turns; what is older stands behind a button
+SHOWN = 12  # turns; older ones are behind a toggle
 QUESTION_MAX = 4000
-STARTERS = {  # what people ask first
+STARTERS = {  # example first questions
     "developer": (
         "Backtest trend on BTC-USDT 15m, and compare a 2 ATR with a 3 ATR stop",
         "Propose the better one for the BTC trend sleeve",
@@ -24,80 +24,80 @@ STARTERS = {  # what people ask first
 }
 
 
-def show(door: Door, role: str) -> None:
-    """The thread, or an empty one with something to begin with; the input below."""
-    thread = _thread(door, role)
+def show(api: PageClient, role: str) -> None:
+    """The thread, or a welcome with example questions; the input below."""
+    thread = _thread(api, role)
     if thread is None or not thread["turns"]:
-        _welcome(door, role)
+        _welcome(api, role)
     else:
-        _turns(door, thread["turns"])
+        _turns(api, thread["turns"])
     if thread is not None:
-        followed = {str(held["id"]) for held in thread["turns"] if held["state"] not in turn.ENDED}  # these show their own
-        jobs.live(door, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
+        followed = {str(one["id"]) for one in thread["turns"] if one["state"] not in turn.ENDED}  # these show their own jobs
+        jobs.live(api, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
         for owed in thread.get("owed") or []:
-            jobs.awaited(door, str(owed["id"]))
-    # inside the page while nothing was asked: a field at the foot would keep the page scrolled past the first panel
+            jobs.awaited(api, str(owed["id"]))
+    # inside the page before the first question: an input at the bottom would scroll the page past the first panel
     with st.container() if thread is None or not thread["turns"] else nullcontext():
-        _input(door, role, str(thread["id"]) if thread else "new")
+        _input(api, role, str(thread["id"]) if thread else "new")
 
 
-def _thread(door: Door, role: str) -> dict[str, Any] | None:
-    """The thread of the address, if there is one and it is this role's."""
+def _thread(api: PageClient, role: str) -> dict[str, Any] | None:
+    """The thread in the URL, if it exists and belongs to this role."""
     ident = links.at("thread")
     if not ident:
         return None
     try:
-        held: dict[str, Any] = door.get(f"/api/threads/{ident}")
+        thread: dict[str, Any] = api.get(f"/api/threads/{ident}")
     except Trouble as trouble:
         if trouble.down:
             raise
         st.warning(trouble.markdown())
         return None
-    if held.get("role") != role:
-        links.go({"tab": "chat", "role": held.get("role"), "thread": ident})
+    if thread.get("role") != role:
+        links.go({"tab": "chat", "role": thread.get("role"), "thread": ident})
         st.rerun()
-    return held
+    return thread
 
 
-def _turns(door: Door, turns: Sequence[Mapping[str, Any]]) -> None:
-    """Question and answer, oldest first."""
+def _turns(api: PageClient, turns: Sequence[Mapping[str, Any]]) -> None:
+    """Questions and answers, oldest first."""
     hidden = len(turns) - SHOWN
     if hidden > 0 and not st.toggle(f"Show {hidden} earlier questions", key="earlier"):
         turns = turns[hidden:]
-    for held in turns:
-        if not held.get("posts"):  # else nobody asked: code answers an earlier question
+    for one in turns:
+        if not one.get("posts"):  # else no question: code posts the answer to an earlier one
             with st.chat_message("user", avatar=":material/person:"):
-                st.markdown(safe.words(held.get("text"), QUESTION_MAX))
+                st.markdown(safe.words(one.get("text"), QUESTION_MAX))
         with st.chat_message("assistant", avatar=":material/nightlight:"):
-            if held["state"] in turn.ENDED:
-                answer.show(door, held, latest=held is turns[-1])
+            if one["state"] in turn.ENDED:
+                answer.show(api, one, latest=one is turns[-1])
             else:
-                turn.follow(door, str(held["id"]))
+                turn.follow(api, str(one["id"]))
 
 
-def _welcome(door: Door, role: str) -> None:
-    """The first panel, who answers, and questions to begin with."""
-    first.panel(door)
-    roles = {r["name"]: r for r in door.get("/api/roles")["items"]}
-    held = roles.get(role) or {}
-    st.markdown(f"**{role.capitalize()}**: {safe.words(held.get('about') or side.ABOUT[role], 400)}")
-    examples = dict.fromkeys([*STARTERS[role], *(held.get("examples") or [])])
+def _welcome(api: PageClient, role: str) -> None:
+    """The first panel, the role, and example questions."""
+    first.panel(api)
+    roles = {r["name"]: r for r in api.get("/api/roles")["items"]}
+    chosen = roles.get(role) or {}
+    st.markdown(f"**{role.capitalize()}**: {safe.words(chosen.get('about') or side.ABOUT[role], 400)}")
+    examples = dict.fromkeys([*STARTERS[role], *(chosen.get("examples") or [])])
     with st.container(horizontal=True):
         for n, example in enumerate(list(examples)[:8]):
-            st.button(safe.words(example, 120), key=f"example_{n}", on_click=_send, args=(door, role, str(example), "new"))
+            st.button(safe.words(example, 120), key=f"example_{n}", on_click=_send, args=(api, role, str(example), "new"))
 
 
-def _input(door: Door, role: str, thread: str) -> None:
-    """Where one types; a carried question waits above it until it is sent."""
+def _input(api: PageClient, role: str, thread: str) -> None:
+    """The input; a question carried over from another role waits above it."""
     carried = st.session_state.get("carried")
     if carried:
         with st.container(border=True):
             st.markdown(f"For the {role}: {safe.words(carried, QUESTION_MAX)}")
             with st.container(horizontal=True):
                 st.button(
-                    f"Ask the {role}", type="primary", key="send_carried", on_click=_send, args=(door, role, carried, thread)
+                    f"Ask the {role}", type="primary", key="send_carried", on_click=_send, args=(api, role, carried, thread)
                 )
-                st.button("Drop it", key="drop_carried", on_click=st.session_state.pop, args=("carried", None))
+                st.button("Discard", key="drop_carried", on_click=st.session_state.pop, args=("carried", None))
     unsent = st.session_state.get("unsent")
     if unsent:
         st.error(unsent[0])
@@ -105,15 +105,15 @@ def _input(door: Door, role: str, thread: str) -> None:
     placeholder = f"Ask the {role} ...   /halt REASON stops the desk at once"
     text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX)
     if text:
-        _send(door, role, text, thread)
+        _send(api, role, text, thread)
         st.rerun()
 
 
-def _send(door: Door, role: str, text: str, thread: str) -> None:
-    """Ask. What was not taken is kept to be seen and copied: nothing that was typed is lost."""
+def _send(api: PageClient, role: str, text: str, thread: str) -> None:
+    """Ask. A question that was refused stays visible and can be copied."""
     st.session_state.pop("unsent", None)
     try:
-        made = door.post("/api/turns", {"role": role, "text": text, "thread": thread})
+        made = api.post("/api/turns", {"role": role, "text": text, "thread": thread})
     except Trouble as trouble:
         st.session_state["unsent"] = (trouble.markdown(), text)
         return

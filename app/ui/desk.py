@@ -1,6 +1,6 @@
-"""The desk tab: how it stands now. Called by streamlit_app.py; its other views: journal.py, runs.py, alerts.py, handover.py.
+"""The desk tab: its state now. Called by streamlit_app.py; its other views: journal.py, runs.py, alerts.py, handover.py.
 
-Sleeves, positions with their protective orders, equity and drawdown, how near each guardrail is, breakers and checks.
+Sleeves, positions with their protective orders, equity and drawdown, guardrail usage, breakers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,18 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, charts, handover, journal, links, runs
-from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import chart, words
 
 TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts", "handover": "Handover"}
 EVERY_S = 5
-GUARDS = 9  # shown, those nearest to their limits
-NEAR = 0.8  # of a limit: red from here on
+GUARDS = 9  # guardrails shown: those closest to their limits
+NEAR = 0.8  # share of a limit from which a bar is red
 
 
-def show(door: Door, session: Mapping[str, Any]) -> None:
-    """The view of the address."""
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The view in the URL."""
     st.session_state["view"] = links.view()
     st.segmented_control(
         "View",
@@ -32,10 +32,10 @@ def show(door: Door, session: Mapping[str, Any]) -> None:
         on_change=_turn_to,
     )
     if links.view() == "alerts":
-        alerts.show(door, session)
+        alerts.show(api, session)
         return
     views = {"overview": overview, "journal": journal.show, "runs": runs.show, "handover": handover.show}
-    views[links.view()](door)
+    views[links.view()](api)
 
 
 def _turn_to() -> None:
@@ -43,12 +43,12 @@ def _turn_to() -> None:
 
 
 @st.fragment(run_every=EVERY_S)
-def overview(door: Door) -> None:
-    """The desk at a glance, drawn anew by itself."""
+def overview(api: PageClient) -> None:
+    """The desk at a glance; refreshes itself."""
     try:
-        desk, sleeves = door.desk(fresh=True), door.get("/api/sleeves")["items"]
-        equity = door.get("/api/desk/equity", points=500)
-    except Trouble as trouble:  # a part that draws itself anew has to catch its own
+        desk, sleeves = api.desk(fresh=True), api.get("/api/sleeves")["items"]
+        equity = api.get("/api/desk/equity", points=500)
+    except Trouble as trouble:  # a fragment must handle its own errors
         st.warning(trouble.markdown(), icon=":material/cloud_off:")
         return
     _figures(desk)
@@ -66,9 +66,9 @@ def overview(door: Door) -> None:
 
 
 def _figures(desk: Mapping[str, Any]) -> None:
-    """Four numbers and what is tripped."""
+    """Four figures and the tripped breakers."""
     halts = percent((desk.get("limits") or {}).get("drawdown_frac_max"))
-    peak = f"below {money(desk.get('peak'))}, the highest since the desk began or was last released; halts at {halts}"
+    peak = f"below {money(desk.get('peak'))}, the peak since the start or the last release; the desk halts at {halts}"
     figures = (
         ("Equity, USDT", money(desk.get("equity")), "all sleeves, marked at the last close"),
         ("Drawdown since start or release", percent(desk.get("drawdown_frac")), peak),
@@ -85,34 +85,34 @@ def _figures(desk: Mapping[str, Any]) -> None:
 
 
 def _guards(guards: Sequence[Mapping[str, Any]]) -> None:
-    """A bar for each limit; 100 % is the limit."""
+    """One bar per limit; 100 % is the limit."""
     import plotly.graph_objects as go
 
-    known = [g for g in guards if is_number(g.get("used_frac"))]
-    if not known:
-        st.caption("No limit has been measured against yet.")
+    measured = [g for g in guards if is_number(g.get("used_frac"))]
+    if not measured:
+        st.caption("No limit has been measured yet.")
         return
-    known = sorted(known, key=lambda g: float(g["used_frac"]))
-    less, known = known[:-GUARDS], known[-GUARDS:]
-    used = [min(1.0, max(0.0, float(g["used_frac"]))) for g in known]
+    measured = sorted(measured, key=lambda g: float(g["used_frac"]))
+    less, measured = measured[:-GUARDS], measured[-GUARDS:]
+    used = [min(1.0, max(0.0, float(g["used_frac"]))) for g in measured]
     colors = ["#d9655f" if u >= NEAR else "#e8c547" if u >= 0.5 else "#5aa9e6" for u in used]
-    drawn = go.Figure(go.Bar(x=used, y=list(range(len(known))), orientation="h", marker={"color": colors}, hoverinfo="skip"))
-    for n, g in enumerate(known):
-        said = f"{chart(g.get('name')).replace('_', ' ')}: {_short(g, 'value')} of {_short(g, 'limit')}"
-        drawn.add_annotation(x=0, y=n, yshift=15, text=said, xanchor="left", showarrow=False)
+    drawn = go.Figure(go.Bar(x=used, y=list(range(len(measured))), orientation="h", marker={"color": colors}, hoverinfo="skip"))
+    for n, g in enumerate(measured):
+        label = f"{chart(g.get('name')).replace('_', ' ')}: {_short(g, 'value')} of {_short(g, 'limit')}"
+        drawn.add_annotation(x=0, y=n, yshift=15, text=label, xanchor="left", showarrow=False)
     drawn.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, NEAR, 1])
-    drawn.update_yaxes(visible=False, range=[-0.6, len(known) - 0.2])
-    drawn.update_layout(height=50 + 38 * len(known), margin={"l": 8, "r": 20, "t": 4, "b": 8}, bargap=0.72)
+    drawn.update_yaxes(visible=False, range=[-0.6, len(measured) - 0.2])
+    drawn.update_layout(height=50 + 38 * len(measured), margin={"l": 8, "r": 20, "t": 4, "b": 8}, bargap=0.72)
     st.plotly_chart(drawn, key="guards", config=charts.CONFIG, width="stretch")
     if less:
-        st.caption(f"{len(less)} more limits, each used {percent(less[-1]['used_frac'], 0)} or less")
+        st.caption(f"{len(less)} more limits, each at {percent(less[-1]['used_frac'], 0)} or less")
     unknown = [str(g.get("name")) for g in guards if not is_number(g.get("used_frac"))]
     if unknown:
         st.caption(f"Not measured yet: {words(', '.join(unknown), 300)}")
 
 
 def _short(guard: Mapping[str, Any], key: str) -> str:
-    """A guard's number, no longer than it is good for."""
+    """A guardrail's number, rounded."""
     value, unit = guard.get(key), str(guard.get("unit"))
     if not is_number(value):
         return NONE
@@ -120,13 +120,13 @@ def _short(guard: Mapping[str, Any], key: str) -> str:
 
 
 def _positions(sleeves: Sequence[Mapping[str, Any]]) -> None:
-    """Every open layer with what protects it; one without protection is said first and loud."""
+    """Every open layer with its protective order; unprotected ones are flagged first."""
     rows = [row for sleeve in sleeves for row in _layers(sleeve)]
     bare = [s["name"] for s in sleeves for layer in (s.get("position") or {}).get("layers") or [] if not layer.get("protective")]
     if bare:
         st.error(f"No protective order known for {words(', '.join(dict.fromkeys(bare)), 200)}", icon=":material/shield:")
     if not rows:
-        st.caption("Flat: no position is open.")
+        st.caption("Flat: no open position.")
         return
     head = ["| sleeve | side | size | entry | protective | away | target | open since |", "|---|---|---|---|---|---|---|---|"]
     st.markdown("\n".join([*head, *rows]))
@@ -157,12 +157,12 @@ def _layers(sleeve: Mapping[str, Any]) -> list[str]:
 
 
 def _away(mark: float | None, level: Any) -> str:
-    """How far the last mark is from the protective level."""
+    """Distance from the last mark to the protective level."""
     return percent(abs(mark - level) / mark) if mark and is_number(level) else NONE
 
 
 def sleeve_table(sleeves: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each sleeve: what it runs, how it stands, what holds it."""
+    """One line per sleeve: what it runs, its result, its state."""
     head = ["| sleeve | runs | equity | P&L | round trips | costs | version | state |", "|---|---|---|---|---|---|---|---|"]
     return "\n".join([*head, *(_sleeve(s) for s in sleeves)]) if sleeves else "No sleeve is configured."
 
@@ -186,10 +186,10 @@ def _sleeve(s: Mapping[str, Any]) -> str:
 
 
 def state_of(s: Mapping[str, Any]) -> str:
-    """What a sleeve does now, in few words."""
+    """A sleeve's state in a few words."""
     position, order = s.get("position") or {}, s.get("order") or {}
     parts = ["paused by a person" if s.get("paused") else ""]
     parts += [f"no entries until {when(s['blocked_until_ms'])}" if s.get("blocked_until_ms") else ""]
     parts += [f"pause until {when(s['paused_until_ms'])}" if s.get("paused_until_ms") else ""]
-    parts += [str(position.get("side") or "flat"), f"order {order.get('side')} waits" if order else ""]
+    parts += [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]
     return ", ".join(part for part in parts if part)

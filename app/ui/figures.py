@@ -1,4 +1,4 @@
-"""Numbers and times as people read them. Called by the pages; what is not known is a dash, never a zero."""
+"""Formats of numbers and times. Called by the pages; unknown values are a dash, never a zero."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ NONE = "–"
 
 
 def is_number(value: Any) -> bool:
-    """Whether there is a number to show."""
+    """Whether `value` is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -23,17 +23,17 @@ def money(value: Any, digits: int = 2) -> str:
 
 
 def number(value: Any) -> str:
-    """A pure number, as short as it may be."""
+    """A pure number, six significant digits."""
     return f"{value:,.6g}" if is_number(value) else NONE
 
 
 def ratio(value: Any) -> str:
-    """A pure number that two digits are enough for: a Sharpe."""
+    """A pure number with two decimals, such as a Sharpe ratio."""
     return f"{value:,.2f}" if is_number(value) else NONE
 
 
 def price(value: Any) -> str:
-    """A price: two digits when it is large."""
+    """A price: two decimals from 100 on, else six significant digits."""
     return (f"{value:,.2f}" if abs(value) >= 100 else f"{value:.6g}") if is_number(value) else NONE
 
 
@@ -48,7 +48,7 @@ def setting(value: Any) -> str:
 
 
 def when(ms: Any) -> str:
-    """UTC to the minute: 2025-03-04 05:15Z."""
+    """UTC: 2025-03-04 05:15Z, with seconds unless they are zero."""
     return utc(ms) if is_number(ms) else NONE
 
 
@@ -58,7 +58,7 @@ def day(ms: Any) -> str:
 
 
 def length(seconds: Any) -> str:
-    """A length of time in its two largest units: 2 h 15 min."""
+    """A duration in its two largest units: 2 h 15 min."""
     if not is_number(seconds):
         return NONE
     left, parts = abs(float(seconds)), []
@@ -70,13 +70,13 @@ def length(seconds: Any) -> str:
 
 
 def clock(seconds: float) -> str:
-    """What is left, to the second: 23:59:58."""
+    """Time left, to the second: 23:59:58."""
     left = max(0, int(seconds))
     return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
 
 
 def figure(value: Any, unit: str) -> str:
-    """A value in its unit, as guards and facts carry it."""
+    """A value formatted by its unit, as in guards and facts."""
     forms = {"frac": percent, "usd": money, "price": price, "count": count, "bars": count, "ms": when}
     if unit == "duration_ms":
         return length(value / 1000) if is_number(value) else NONE

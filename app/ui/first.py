@@ -1,8 +1,6 @@
-"""The first panel: what is real on this desk, what a question sends where, and the one button that fetches data.
+"""The first panel: what is real on this desk, what a question sends where, and the button that pulls data. Called by chat.py.
 
-Called by chat.py.
-
-Nothing is fetched unasked; the pull is a job of the API.
+Nothing is fetched without a click; the pull is a job of the API.
 """
 
 from collections.abc import Mapping
@@ -11,72 +9,72 @@ from typing import Any
 import streamlit as st
 
 from app.ui import jobs
-from app.ui.door import Door, Trouble
 from app.ui.figures import count, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 OFFLINE = (
-    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. `OPENAI_API_KEY` in the "
-    "environment of the desk makes it a language model."
+    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. Set `OPENAI_API_KEY` in the "
+    "desk's environment to use a language model."
 )
 
 
-def panel(door: Door) -> None:
-    """Said before the first question."""
-    desk, data, model = door.desk(), door.get("/api/data"), door.get("/api/model")
+def panel(api: PageClient) -> None:
+    """Shown before the first question."""
+    desk, data, model = api.desk(), api.get("/api/data"), api.get("/api/model")
     with st.container(border=True, key="first_panel"):
         st.markdown(_what_is_real(desk))
         st.markdown(_what_is_sent(model))
-        pulling = [j for j in door.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
+        pulling = [j for j in api.get("/api/jobs", limit=20)["items"] if j.get("kind") == "pull"]
         if data.get("empty") and not any(j["state"] in jobs.LIVE for j in pulling):
-            _offer(door)
+            _offer(api)
         for job in pulling[:1]:
-            jobs.follow(door, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
+            jobs.follow(api, str(job["id"])) if job["state"] in jobs.LIVE else jobs.show(job)
 
 
 def _what_is_real(desk: Mapping[str, Any]) -> str:
-    """Paper or live, which bars, desk time, worker."""
+    """Paper or live, bars, desk time, worker."""
     mode = "**Paper**: no real order leaves this desk." if desk.get("mode") == "paper" else "**LIVE**: real orders."
     worker = desk.get("worker") or {}
     health = f"The worker is {worker.get('phase') or 'running'}" if worker.get("running") else "**The worker is not running**"
     bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]
-    checks = "all checks fine" if not bad else "; ".join(str(c.get("text")) for c in bad)
+    checks = "all checks passed" if not bad else "; ".join(str(c.get("text")) for c in bad)
     replayed = ", REPLAYED" if desk.get("stamp") == "REPLAYED" else ""
-    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not decided on a bar yet"
-    said = f"It walks {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
-    return f"{mode} {words(said, 400)} {health}: {words(checks, 500)}."
+    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "no bar has been processed yet"
+    market = f"It trades {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
+    return f"{mode} {words(market, 400)} {health}: {words(checks, 500)}."
 
 
 def _what_is_sent(model: Mapping[str, Any]) -> str:
-    """Host, model and what leaves the machine, before anything is asked."""
+    """Host, model and what leaves the machine, before the first question."""
     if model.get("offline", True):
         return OFFLINE
     name, host = str(model.get("name") or ""), str(model.get("host") or "an unnamed host")
     named = f"**A model at {words(host, 80)}**" if name == host else f"**Model {words(name, 60)} at {words(host, 80)}**"
     sends = ", ".join(str(x) for x in model.get("sends") or [])
-    told = str(model.get("privacy") or f"Sent with each question: {sends}.")
-    return f"{named}, wire {words(model.get('wire'), 20)}. {words(told, 600)}"
+    privacy = str(model.get("privacy") or f"Sent with each question: {sends}.")
+    return f"{named}, wire {words(model.get('wire'), 20)}. {words(privacy, 600)}"
 
 
-def _offer(door: Door) -> None:
-    """The one button."""
-    st.markdown("There are **no real bars** here: the market is SYNTHETIC. Backtests are worth more on recorded ones.")
+def _offer(api: PageClient) -> None:
+    """The button that pulls data."""
+    st.markdown("**No real bars** yet: the market is SYNTHETIC. Pull recorded bars for meaningful backtests.")
     st.button(
         "Pull two years of BTC, ETH and SOL 15m bars",
         type="primary",
         icon=":material/download:",
         key="pull",
         on_click=_pull,
-        args=(door,),
+        args=(api,),
         help="From a venue's public API, no key needed: Binance, then OKX, then Bybit, until one answers.",
     )
-    said = st.session_state.pop("pull_refused", None)
-    if said:
-        st.error(said)
+    refusal = st.session_state.pop("pull_refused", None)
+    if refusal:
+        st.error(refusal)
 
 
-def _pull(door: Door) -> None:
+def _pull(api: PageClient) -> None:
     try:
-        door.post("/api/data/pull", {})
+        api.post("/api/data/pull", {})
     except Trouble as trouble:
         st.session_state["pull_refused"] = trouble.markdown()

@@ -1,40 +1,41 @@
-"""HALT and release, on every tab. Called by app.ui.head; HALT works with the API down, through the latch file (app.client)."""
+"""HALT and release, on every tab. Called by app.ui.head. HALT works with the API down too, by the latch file (app.client)."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
 IN_A_TERMINAL = "In a terminal: `nightdesk halt --reason WHY`"
 NO_REASON = "halted from the page, no reason given"
 
 
-def halt_button(door: Door, session: Mapping[str, Any]) -> None:
-    """The button that is always there: asks why, then latches; another halt begins with a closed form."""
+def halt_button(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The HALT button, always visible: asks why, then latches; the form closes afterwards."""
     n = st.session_state.setdefault("halts", 0)
     with st.popover("HALT", type="primary", icon=":material/front_hand:", key=f"halt_open_{n}"):
         st.markdown(
-            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays until a person releases it."
+            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays halted until a person "
+            "releases it."
         )
         with st.form(f"halt_form_{n}", border=False):
             st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
             st.form_submit_button(
-                "Halt now", type="primary", width="stretch", key="halt_now", on_click=_halt, args=(door, n, session)
+                "Halt now", type="primary", width="stretch", key="halt_now", on_click=_halt, args=(api, n, session)
             )
     if failed := st.session_state.get("halt_failed"):
         st.error(failed, icon=":material/error:")
 
 
-def _halt(door: Door, n: int, session: Mapping[str, Any]) -> None:
-    """Latch, before anything else of the page is drawn or asked for; how it went is shown when it is drawn."""
+def _halt(api: PageClient, n: int, session: Mapping[str, Any]) -> None:
+    """Latch before anything else of the page is drawn or requested; the outcome is shown when the page is drawn."""
     st.session_state.pop("halt_failed", None)
-    reason = plain(st.session_state.get(f"halt_reason_{n}")) or NO_REASON
+    reason = one_line(st.session_state.get(f"halt_reason_{n}")) or NO_REASON
     try:
-        latch = door.halt(reason, str(session.get("name") or ""))
+        latch = api.halt(reason, str(session.get("name") or ""))
     except Trouble as trouble:
         st.session_state["halt_failed"] = f"The halt was **not** latched: {words(trouble.what)}. {IN_A_TERMINAL}"
         return
@@ -43,11 +44,11 @@ def _halt(door: Door, n: int, session: Mapping[str, Any]) -> None:
     st.session_state["halts"] += 1
 
 
-def halted_banner(door: Door, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
-    """Why the desk stands still, and the way back."""
+def halted_banner(api: PageClient, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
+    """Why the desk is halted, and the release form."""
     if not latch.get("halted"):
         return
-    by = words(latch.get("by") or "somebody", 60)
+    by = words(latch.get("by") or "unknown", 60)
     since = when(latch.get("since_ms"))
     with st.container(horizontal=True, vertical_alignment="center", key="halted"):
         st.error(
@@ -55,27 +56,27 @@ def halted_banner(door: Door, latch: Mapping[str, Any], session: Mapping[str, An
             icon=":material/front_hand:",
         )
         with st.popover("Release", key="release_open"):
-            _release_form(door, session)
+            _release_form(api, session)
 
 
-def _release_form(door: Door, session: Mapping[str, Any]) -> None:
-    """A reason, a passphrase where people have one; what is not healthy is answered."""
-    who = f"{session.get('name') or 'nobody'} ({session.get('assurance') or 'claimed'})"
-    st.markdown(f"**Let the desk trade again**, as {words(who, 80)}.")
+def _release_form(api: PageClient, session: Mapping[str, Any]) -> None:
+    """A reason, and a passphrase if people.toml has entries; refused while the desk is unhealthy."""
+    who = f"{session.get('name') or 'unknown'} ({session.get('assurance') or 'claimed'})"
+    st.markdown(f"**Release the halt** as {words(who, 80)}.")
     with st.form("release_form", border=False):
         reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
         passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""
         if st.form_submit_button("Release", width="stretch", key="release_now"):
-            _release(door, plain(reason), passphrase)
+            _release(api, one_line(reason), passphrase)
 
 
-def _release(door: Door, reason: str, passphrase: str) -> None:
-    """Ask the API; show what it says."""
+def _release(api: PageClient, reason: str, passphrase: str) -> None:
+    """Ask the API to release; show a refusal."""
     if not reason:
         st.warning("A release needs a reason.")
         return
     try:
-        door.delete("/api/halt", {"reason": reason} | ({"passphrase": passphrase} if passphrase else {}))
+        api.delete("/api/halt", {"reason": reason} | ({"passphrase": passphrase} if passphrase else {}))
     except Trouble as trouble:
         st.error(trouble.markdown())
         return

@@ -1,4 +1,4 @@
-"""The morning's handovers, as Slack gets them too: the newest whole, older ones by day. Called by app.ui.desk."""
+"""The morning handovers, as sent to Slack: the newest, older ones by day. Called by app.ui.desk."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,28 +6,28 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 KEPT = 14  # days to choose from
 
 
-def show(door: Door) -> None:
-    """One morning's handover; made by code, no model."""
+def show(api: PageClient) -> None:
+    """One morning's handover, written by code, without a model."""
     try:
-        held = door.get("/api/handovers", limit=KEPT)
+        answer = api.get("/api/handovers", limit=KEPT)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
-    at = words(held.get("at"), 10)
-    items = {str(item["day"]): item for item in held["items"]}
+    at = words(answer.get("at"), 10)
+    items = {str(item["day"]): item for item in answer["items"]}
     if not items:
-        st.caption(f"No handover was made yet. One is made each day at {at} UTC, by code, while the desk runs.")
+        st.caption(f"No handover yet. One is written every day at {at} UTC, by code, while the desk runs.")
         return
     day = st.selectbox("Morning of", list(items), key="handover_day", width=220)
     _handover(items[day])
-    st.caption(f"Made each day at {at} UTC by code, no model; anchored: its journal heads prove what stood in the journals then.")
+    st.caption(f"Written every day at {at} UTC by code, without a model. Its journal heads anchor what the journals held then.")
 
 
 def _handover(item: Mapping[str, Any]) -> None:
@@ -36,5 +36,5 @@ def _handover(item: Mapping[str, Any]) -> None:
         for line in str(item.get("text") or "").splitlines():
             if line.strip():
                 st.markdown(words(line, 1000))
-        for line in alerts.brought(item.get("deliveries") or []):
+        for line in alerts.delivery_lines(item.get("deliveries") or []):
             st.caption(line)

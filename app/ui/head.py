@@ -1,7 +1,7 @@
-"""The strip on every tab: what is real here, how the desk stands, where to go, HALT. Called by streamlit_app.py.
+"""The strip on every tab: navigation, the desk's state, HALT. Called by streamlit_app.py.
 
-Paper or live, which bars, which model, desk time and the worker's health are read anew every few seconds; with the API
-down the strip says so and HALT stays.
+Paper or live, bars, model, desk time and the worker's health refresh every few seconds; with the API down the strip says so and
+HALT stays.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, links
-from app.ui.door import Door, Trouble
 from app.ui.figures import NONE, money, percent, when
 from app.ui.halt import halt_button, halted_banner
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 EVERY_S = 3
@@ -46,19 +46,19 @@ td a { white-space: nowrap; }
 </style>"""
 
 
-def show(door: Door, session: Mapping[str, Any]) -> None:
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Draw the strip."""
-    st.html(STYLE)  # our own constant: no outside text ever comes near st.html
+    st.html(STYLE)  # our own constant: no outside text ever reaches st.html
     with st.container(key="strip"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _navigation(door)
-            halt_button(door, session)
-        _standing(door, session)
+            _navigation(api)
+            halt_button(api, session)
+        _standing(api, session)
 
 
-def _navigation(door: Door) -> None:
-    """The tabs; the address says which."""
-    pending = _pending(door)
+def _navigation(api: PageClient) -> None:
+    """The tabs; the URL says which."""
+    pending = _pending(api)
     st.session_state["nav"] = links.tab()
     st.segmented_control(
         "Tab",
@@ -75,35 +75,37 @@ def _turn_to() -> None:
     links.go({"tab": st.session_state["nav"]})
 
 
-def _pending(door: Door) -> int:
-    """How many proposals wait; none that we know of when the API is down."""
+def _pending(api: PageClient) -> int:
+    """The number of pending proposals; 0 when the API is down."""
     try:
-        return int(door.desk().get("pending") or 0)
+        return int(api.desk().get("pending") or 0)
     except Trouble:
         return 0
 
 
 @st.fragment(run_every=EVERY_S)
-def _standing(door: Door, session: Mapping[str, Any]) -> None:
-    """The part of the strip that changes by itself."""
+def _standing(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The part of the strip that refreshes itself."""
     try:
-        desk = door.desk(fresh=True)
-        found = alerts.found(door)
+        desk = api.desk(fresh=True)
+        found = alerts.found(api)
     except Trouble as trouble:
-        st.error(f"{trouble.markdown()}. The desk trades on without this page; HALT works by file.", icon=":material/cloud_off:")
-        if said := st.session_state.get("by_file"):
-            st.error(said, icon=":material/front_hand:")
+        st.error(
+            f"{trouble.markdown()}. The desk keeps trading without this page; HALT works by file.", icon=":material/cloud_off:"
+        )
+        if halted := st.session_state.get("by_file"):
+            st.error(halted, icon=":material/front_hand:")
         return
     st.session_state.pop("by_file", None)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="standing"):
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
-    halted_banner(door, desk.get("halt") or {}, session)
+    halted_banner(api, desk.get("halt") or {}, session)
     alerts.strip(found)
 
 
 def badges(desk: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
-    """What every screen says: (label, color, explanation)."""
+    """The badges on every screen: (label, color, explanation)."""
     return [_mode(desk), _bars(desk), _time(desk), _worker(desk), _money(desk), _model(desk.get("model") or {})]
 
 
@@ -123,13 +125,13 @@ def _bars(desk: Mapping[str, Any]) -> tuple[str, str, str]:
     return (
         words(f"{replayed}{shown} bars", 40),
         "violet" if source == "synthetic" or replayed else "gray",
-        f"The desk walks {words(desk.get('walks') or NONE)}.",
+        f"The desk trades {words(desk.get('walks') or NONE)}.",
     )
 
 
 def _time(desk: Mapping[str, Any]) -> tuple[str, str, str]:
-    told = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not run yet"
-    return told.replace(":", "\\:"), "gray", "The close of the last bar the desk has decided on, UTC. Answers speak of this time."
+    label = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not run yet"
+    return label.replace(":", "\\:"), "gray", "Close of the last bar the desk decided on, UTC. Answers refer to this time."
 
 
 def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -143,12 +145,12 @@ def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
         if found:
             names = words(", ".join(str(c.get("name")) for c in found), 60)
             return f"{phase} · {state}\\: {names}", color, words("; ".join(str(c.get("text")) for c in found))
-    return phase, "green", note or "It answers, and its checks are fine."
+    return phase, "green", note or "It runs, and its checks pass."
 
 
 def _money(desk: Mapping[str, Any]) -> tuple[str, str, str]:
     drawdown = f" · drawdown {percent(desk.get('drawdown_frac'))}" if desk.get("drawdown_frac") else ""
-    return f"equity {money(desk.get('equity'), 0)}{drawdown}", "gray", "Of all sleeves, at the last close, in USDT."
+    return f"equity {money(desk.get('equity'), 0)}{drawdown}", "gray", "All sleeves, at the last close, in USDT."
 
 
 def _model(model: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Jobs on the page: how far, cancel, what came of it. Called by chat.py, first.py and runs.py."""
+"""Jobs on the page: progress, cancel, outcome. Called by chat.py, first.py and runs.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
 LIVE = ("queued", "running")
 
 
-def live(door: Door, items: Sequence[Mapping[str, Any]]) -> None:
-    """The jobs that still run, each followed by itself."""
+def live(api: PageClient, items: Sequence[Mapping[str, Any]]) -> None:
+    """The running jobs, each with its own progress."""
     for job in items:
         if job.get("state") in LIVE:
-            follow(door, str(job["id"]))
+            follow(api, str(job["id"]))
 
 
 @st.fragment(run_every=1)
-def follow(door: Door, ident: str) -> None:
-    """One job until it ends; then the page is drawn anew, once."""
+def follow(api: PageClient, ident: str) -> None:
+    """One job until it ends; then redraw the page once."""
     try:
-        job = door.get(f"/api/jobs/{ident}")
+        job = api.get(f"/api/jobs/{ident}")
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
@@ -36,25 +36,25 @@ def follow(door: Door, ident: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         share = min(1.0, max(0.0, float(job.get("progress") or 0)))
         st.progress(share, text=words(f"{job.get('kind')} {job['state']} {share:.0%}", 80))
-        st.button("Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(door, ident))
+        st.button("Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(api, ident))
 
 
 @st.fragment(run_every=1)
-def awaited(door: Door, ident: str) -> None:
-    """An answer that code posts when its jobs have ended; then the page is drawn anew, with it."""
+def awaited(api: PageClient, ident: str) -> None:
+    """A pending answer that code posts when its jobs end; then redraw the page."""
     try:
-        held = door.get(f"/api/turns/{ident}")
+        pending = api.get(f"/api/turns/{ident}")
     except Trouble as trouble:
         if trouble.down:
             st.caption(trouble.markdown())
         return  # else the thread has its answer already
-    if held["state"] != "owed":
+    if pending["state"] != "owed":
         st.rerun()
-    st.caption(":material/schedule: The answer is posted here when its job ends. You may ask on, or leave the page.")
+    st.caption(":material/schedule: The answer is posted here when its job ends. You can keep asking, or leave the page.")
 
 
 def show(job: Mapping[str, Any]) -> None:
-    """A job that has ended, in one line."""
+    """An ended job in one line."""
     kind = words(job.get("kind"), 40)
     if job["state"] == "done":
         st.success(f"{kind} done. {words(outcome(job.get('result') or {}), 500)}")
@@ -64,17 +64,19 @@ def show(job: Mapping[str, Any]) -> None:
 
 
 def outcome(result: Any) -> str:
-    """What a pull brought, and which venues refused; the same for any other job as far as it says."""
+    """What a pull fetched and which venues refused; empty for other jobs."""
     if not isinstance(result, Mapping) or "venue" not in result:
         return ""
-    refused = "; ".join(f"{plain(r.get('venue'), 20)} refused: {plain(r.get('why'), 120)}" for r in result.get("refused") or [])
+    refused = "; ".join(
+        f"{one_line(r.get('venue'), 20)} refused: {one_line(r.get('why'), 120)}" for r in result.get("refused") or []
+    )
     return f"{len(result.get('files') or [])} files from {result['venue']}; backtests can use them now." + (
         f" {refused}." if refused else ""
     )
 
 
-def _cancel(door: Door, ident: str) -> None:
+def _cancel(api: PageClient, ident: str) -> None:
     try:
-        door.post(f"/api/jobs/{ident}/cancel")
+        api.post(f"/api/jobs/{ident}/cancel")
     except Trouble as trouble:
         st.toast(trouble.markdown())

@@ -1,4 +1,4 @@
-"""The journal as a timeline with filters, and one event with its causes and consequences. Called by app.ui.desk."""
+"""The journal as a timeline with filters, and one event with causes and consequences. Called by app.ui.desk."""
 
 import json
 from collections.abc import Mapping
@@ -8,30 +8,30 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
 KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "config", "incident", "snapshot", "mark", "bar")
-QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown unless asked otherwise
+QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 
 
-def show(door: Door) -> None:
-    """One event by its address, or the timeline."""
+def show(api: PageClient) -> None:
+    """The event in the URL, or the timeline."""
     ident = links.at("event")
     if ident:
-        _story(door, ident)
+        _story(api, ident)
         return
-    query = _filters(door)
+    query = _filters(api)
     try:
-        page = door.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
+        page = api.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     if not page["items"]:
-        st.caption("Nothing was journaled that fits these filters.")
+        st.caption("No event matches these filters.")
     for event in page["items"]:
         _line(event)
     with st.container(horizontal=True):
@@ -45,9 +45,9 @@ def _turn(cursor: Any) -> None:
     st.session_state["cursor"] = cursor
 
 
-def _filters(door: Door) -> dict[str, Any]:
-    """What to show; a filter begins at the newest again."""
-    sleeves = [plain(s["name"], 60) for s in door.get("/api/sleeves")["items"]]
+def _filters(api: PageClient) -> dict[str, Any]:
+    """The filters as a query; changing one returns to the newest page."""
+    sleeves = [one_line(s["name"], 60) for s in api.get("/api/sleeves")["items"]]
     one, two, three, four, five = st.columns([1.1, 2.4, 1.2, 1.5, 1.2], vertical_alignment="bottom")
     change = {"on_change": _turn, "args": (None,)}
     which = one.selectbox(
@@ -55,7 +55,7 @@ def _filters(door: Door) -> dict[str, Any]:
     )
     kinds: list[str] = []
     if which == "desk":
-        chosen = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="what changed something", **change)
+        chosen = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="changes only", **change)
         kinds = chosen or QUIET
     sleeve = three.selectbox("Sleeve", ["", *sleeves], format_func=lambda name: name or "all", key="j_sleeve", **change)
     text = four.text_input("Contains", key="j_text", max_chars=80, **change)
@@ -65,35 +65,35 @@ def _filters(door: Door) -> dict[str, Any]:
 
 
 def _line(event: Mapping[str, Any]) -> None:
-    """An event: when, what, and the way to its story."""
+    """One event: time, kind, text, link to its story."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{event['id']}"):
         links.button(words(event["id"], 20), "event", str(event["id"]), key=f"go_{event['id']}")
         sleeve = (event.get("body") or {}).get("sleeve")
-        told = f"{sleeve}: {event.get('told')}" if sleeve and str(sleeve) not in str(event.get("told")) else event.get("told")
-        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(told, 300)}")
+        text = f"{sleeve}: {event.get('told')}" if sleeve and str(sleeve) not in str(event.get("told")) else event.get("told")
+        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(text, 300)}")
 
 
-def _story(door: Door, ident: str) -> None:
-    """What led to an event, the event, what followed."""
+def _story(api: PageClient, ident: str) -> None:
+    """An event with its causes and consequences."""
     st.button(
         "Timeline", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "journal"},)
     )
     try:
-        told = door.get(f"/api/journal/{ident}")
+        story = api.get(f"/api/journal/{ident}")
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     for name, title in (("before", "What led to it"), ("followed", "What followed")):
         if name == "followed":
-            _event(told["event"])
-        if told.get(name):
+            _event(story["event"])
+        if story.get(name):
             st.markdown(f"**{title}**")
-        for event in told.get(name) or []:
+        for event in story.get(name) or []:
             _line(event)
 
 
 def _event(event: Mapping[str, Any]) -> None:
-    """The event itself, whole."""
+    """The event with its full body."""
     with st.container(border=True):
         st.markdown(
             f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · `{when(event.get('t_event_ms'))}` desk time"

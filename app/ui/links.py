@@ -1,4 +1,4 @@
-"""Addresses of our own: what an id leads to, and going there. Called by the pages and by app.ui.safe."""
+"""Our own URLs: where an id leads, and navigation. Called by the pages and by app.ui.safe."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ VIEWS = ("overview", "journal", "runs", "alerts", "handover")
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
-IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # all that an address may hold
+IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # every parameter a URL may hold
 
 
 def place(kind: str, ident: str) -> dict[str, str] | None:
-    """Where evidence is shown; None for what no page shows or what is no id."""
+    """The page that shows an id; None for an invalid id or one that no page shows."""
     if kind in ("run", "trip") and (found := TRIP.fullmatch(ident)):
         return {"tab": "desk", "view": "runs", "run": found[1], "trip": found[2]}
     if not ID.fullmatch(ident):
@@ -33,45 +33,45 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
 
 
 def href(kind: str, ident: str) -> str:
-    """The same as an address within this page; empty when there is none."""
+    """The same as a relative URL; empty when there is none."""
     where = place(kind, ident)
     return "?" + urlencode(where) if where else ""
 
 
 def at(name: str) -> str:
-    """A part of the address of this page, if it is an id; empty otherwise."""
-    said = str(st.query_params.get(name, ""))
-    return said if name in IDS and ID.fullmatch(said) else ""
+    """A parameter of this page's URL, if it is a valid id; empty otherwise."""
+    value = str(st.query_params.get(name, ""))
+    return value if name in IDS and ID.fullmatch(value) else ""
 
 
 def tab() -> str:
-    """The tab of the address; chat unless it names another."""
-    said = at("tab")
-    return said if said in TABS else TABS[0]
+    """The tab in the URL; default: chat."""
+    name = at("tab")
+    return name if name in TABS else TABS[0]
 
 
 def view() -> str:
-    """The view of the desk tab."""
-    said = at("view")
-    return said if said in VIEWS else VIEWS[0]
+    """The view of the desk tab in the URL; default: overview."""
+    name = at("view")
+    return name if name in VIEWS else VIEWS[0]
 
 
 def go(where: Mapping[str, Any]) -> None:
-    """Be there from the next run on: role and thread are kept, other ids only when `where` names them."""
+    """Navigate from the next run on: role and thread are kept, other ids only if `where` names them."""
     kept = {name: at(name) for name in ("role", "thread") if at(name)}
     wanted = {**kept, **{name: str(value) for name, value in where.items() if value}}
     st.query_params.from_dict({name: wanted[name] for name in IDS if wanted.get(name)})
 
 
 def button(label: str, kind: str, ident: str, *, key: str, icon: str | None = None) -> None:
-    """A button that goes where `ident` is shown, in this same browser tab."""
+    """A button that opens the page of `ident` in the same browser tab."""
     where = place(kind, ident)
     if where:
         press(label, where, key=key, icon=icon, look="tertiary")
 
 
 def press(label: str, where: Mapping[str, Any], *, key: str, icon: str | None = None, look: Look = "secondary") -> None:
-    """A button that goes somewhere; also out of a part of the page that draws itself anew, which a callback would not leave."""
+    """A navigation button; it also works inside a fragment, which a callback would not leave."""
     if st.button(label, key=key, icon=icon, type=look):
         go(where)
         st.rerun()

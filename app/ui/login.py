@@ -1,23 +1,23 @@
-"""What is shown without a session, or without an API: how to get one, and that it is waited for. Called by streamlit_app.py."""
+"""Shown without a session or without an API: how to get one, and a retry loop. Called by streamlit_app.py."""
 
 import streamlit as st
 
-from app.ui.door import Door, Trouble
+from app.ui.page_client import PageClient, Trouble
 
 AGAIN_S = 2
 HALT = 'Without this page, `nightdesk halt --reason "..."` in a terminal stops the desk at any time.'
 
 
-def show(door: Door, trouble: Trouble) -> None:
-    """Say what is missing, and the one command that helps."""
+def show(api: PageClient, trouble: Trouble) -> None:
+    """What is missing, and the command that helps."""
     st.title("Nightdesk")
     if trouble.down:
         st.error(trouble.markdown(), icon=":material/cloud_off:")
         st.markdown("Start the desk with `make run` (or `nightdesk up`), then open the login link it prints.")
         st.markdown(HALT)
-        until_back(door)
+        until_back(api)
         return
-    st.markdown("**You are not logged in here.** Only people with a login link of this desk see it, also on this machine.")
+    st.markdown("**You are not logged in.** This desk needs a login link, even on its own machine.")
     st.markdown(
         "1. In a terminal on the desk's machine: `nightdesk login`\n2. Open the link it prints, in this browser. It works once."
     )
@@ -25,21 +25,21 @@ def show(door: Door, trouble: Trouble) -> None:
     st.button("I am logged in, try again", icon=":material/refresh:")
 
 
-def stopped(door: Door, trouble: Trouble) -> None:
-    """A tab that could not be drawn to its end: why; once the API is back it is drawn again by itself."""
+def stopped(api: PageClient, trouble: Trouble) -> None:
+    """Why a tab could not be drawn completely; it is redrawn once the API is back."""
     if trouble.down:
-        until_back(door)  # the strip above says who does not answer
+        until_back(api)  # the strip above names the API that does not answer
     else:
         st.error(trouble.markdown(), icon=":material/error:")
         st.button("Try again", icon=":material/refresh:")
 
 
 @st.fragment(run_every=AGAIN_S)
-def until_back(door: Door) -> None:
-    """Look for the API until it answers, then draw the whole page."""
+def until_back(api: PageClient) -> None:
+    """Poll the API until it answers, then redraw the page."""
     try:
-        door.get("/api/health")
+        api.get("/api/health")
     except Trouble:
-        st.caption(":material/progress_activity: It is looked for every two seconds; nothing has to be done here.")
+        st.caption(":material/progress_activity: Retrying every two seconds; you need not do anything here.")
         return
     st.rerun()

@@ -1,4 +1,4 @@
-"""The proposals tab: what waits for a person, what became of the rest, versions and the way back. Called by streamlit_app.py."""
+"""The proposals tab: pending proposals, decided ones, versions and rollback. Called by streamlit_app.py."""
 
 import time
 from collections.abc import Mapping
@@ -7,107 +7,108 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, links, versions
-from app.ui.door import Door, Trouble
 from app.ui.figures import clock, when
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
-AGAIN = ("stale", "expired")  # states from which the same change can be proposed anew
+LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision")  # kinds of rows beside the evidence
+AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
 
 
-def show(door: Door, session: Mapping[str, Any]) -> None:
-    """One open card, or the list; versions below."""
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The card in the URL, or the lists with the versions."""
     ident = links.at("proposal")
     if ident:
         st.button("All proposals", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "proposals"},))
-        _open(door, session, ident)
+        _open(api, session, ident)
         return
-    _pending(door, session)
+    _pending(api, session)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _decided(door)
+        _decided(api)
     with right:
-        versions.show(door)
+        versions.show(api)
 
 
-def _pending(door: Door, session: Mapping[str, Any]) -> None:
-    """All that waits, whole: nobody decides on a summary."""
+def _pending(api: PageClient, session: Mapping[str, Any]) -> None:
+    """Pending proposals as full cards: nobody decides on a summary."""
     st.subheader("Waiting for a person", anchor=False)
-    items = door.get("/api/proposals", state="pending", limit=50)["items"]
+    items = api.get("/api/proposals", state="pending", limit=50)["items"]
     if not items:
-        st.caption("Nothing waits. Ask the developer for a change, or the operator for a tightening: they propose, you decide.")
+        st.caption(
+            "No pending proposals. Ask the developer for a change, or the operator for a tightening: they propose, you decide."
+        )
     for held in items:
         with st.container(border=True):
-            _card(door, session, held)
+            _card(api, session, held)
 
 
-def _decided(door: Door) -> None:
-    """The latest that are no longer pending, one line each."""
-    st.subheader("Decided or gone", anchor=False)
-    items = [p for p in door.get("/api/proposals", limit=50)["items"] if p.get("state") != "pending"]
+def _decided(api: PageClient) -> None:
+    """The latest proposals that are no longer pending, one line each."""
+    st.subheader("Decided or expired", anchor=False)
+    items = [p for p in api.get("/api/proposals", limit=50)["items"] if p.get("state") != "pending"]
     if not items:
         st.caption("None yet.")
     for held in items[:20]:
-        label, _ = card.DIRECTIONS.get(str(held.get("direction")), card.DIRECTIONS["unknown"])
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             links.button(words(held["id"], 40), "proposal", str(held["id"]), key=f"decided_{held['id']}")
             at = when(held.get("decided_ms") or held.get("created_ms"))
-            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {label.lower()} · {at}", 200))
+            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {held.get('direction')} · {at}", 200))
 
 
-def _open(door: Door, session: Mapping[str, Any], ident: str) -> None:
-    """One card by its address."""
+def _open(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
+    """The card of one proposal."""
     try:
-        held = door.get(f"/api/proposals/{ident}")
+        held = api.get(f"/api/proposals/{ident}")
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     with st.container(border=True):
-        _card(door, session, held)
+        _card(api, session, held)
 
 
-def _card(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
     """The whole card and what can be done with it."""
     ident = str(held["id"])
     card.title(held)
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.markdown(card.diff_table(held))
-        card.worst_case(held)
-        card.standing(held)
+        card.paint(held, *LEFT)
         if held.get("state") == "pending":
-            _countdown(door, ident, int(held["created_ms"]), int(held["expires_ms"]))
-        _buttons(door, session, held)
-        card.told(ident)
+            _countdown(api, ident, int(held["created_ms"]), int(held["expires_ms"]))
+        _buttons(api, session, held)
+        card.show_outcome(ident)
         if held.get("state") == "applied":
-            _adoption(door, ident)
+            _adoption(api, ident)
     with right:
-        card.evidence(door, held)
+        card.paint(held, "evidence", "finding")
+        card.evidence(api, held)
 
 
 @st.fragment(run_every=2)
-def _countdown(door: Door, ident: str, created_ms: int, expires_ms: int) -> None:
-    """Time left, counted down; whoever decides it elsewhere, or its end, is noticed here."""
+def _countdown(api: PageClient, ident: str, created_ms: int, expires_ms: int) -> None:
+    """Time left, counted down; redraws when the proposal is decided elsewhere or expires."""
     left, whole = expires_ms - _now_ms(), max(1, expires_ms - created_ms)
     st.progress(min(1.0, max(0.0, left / whole)), text=f"{clock(left / 1000)} left to decide" if left > 0 else "expired")
     try:
-        state = door.get(f"/api/proposals/{ident}").get("state")
-    except Trouble:  # the strip says so
+        state = api.get(f"/api/proposals/{ident}").get("state")
+    except Trouble:  # shown in the strip
         return
     if state != "pending":
         st.rerun()
 
 
-def _buttons(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
-    """Approve, reject, refresh: under the person's own name."""
+def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """Approve, reject, propose again: under the person's own name."""
     ident, state = str(held["id"]), held.get("state")
-    name = words(session.get("name") or "nobody", 40)
+    name = words(session.get("name") or "unknown", 40)
     if state in AGAIN:
         st.button(
-            "Propose it anew on today's version",
+            "Propose again on the current version",
             key=f"refresh_{ident}",
             icon=":material/refresh:",
             on_click=card.refresh,
-            args=(door, ident),
+            args=(api, ident),
         )
     if state != "pending":
         return
@@ -119,29 +120,27 @@ def _buttons(door: Door, session: Mapping[str, Any], held: Mapping[str, Any]) ->
                 type="primary",
                 icon=":material/check:",
                 on_click=card.approve,
-                args=(door, held),
+                args=(api, held),
             )
         else:
             with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:"):
-                st.markdown("This change **loosens** what holds the desk back, or code cannot show that it does not.")
-                st.button(
-                    "I have seen that; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(door, held)
-                )
+                st.markdown("This change **loosens** the desk's limits, or code cannot rule that out.")
+                st.button("I understand; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(api, held))
         with st.popover("Reject …", key=f"no_{ident}"), st.form(f"reject_form_{ident}", border=False):
             st.text_input("Why not", max_chars=200, key=f"why_{ident}")
-            st.form_submit_button("Reject", on_click=_rejected, args=(door, ident))
+            st.form_submit_button("Reject", on_click=_rejected, args=(api, ident))
 
 
-def _rejected(door: Door, ident: str) -> None:
-    """The form's text is read when it is sent."""
-    card.reject(door, ident, plain(st.session_state.get(f"why_{ident}")) or "no reason given")
+def _rejected(api: PageClient, ident: str) -> None:
+    """Reject with the form's text, read on submit."""
+    card.reject(api, ident, one_line(st.session_state.get(f"why_{ident}")) or "no reason given")
 
 
 @st.fragment(run_every=2)
-def _adoption(door: Door, ident: str) -> None:
-    """Ticks until the journal says that every sleeve trades by the new version."""
+def _adoption(api: PageClient, ident: str) -> None:
+    """Follow the adoption until every sleeve trades the new version."""
     try:
-        adoption = door.get(f"/api/proposals/{ident}").get("adoption") or {}
+        adoption = api.get(f"/api/proposals/{ident}").get("adoption") or {}
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
@@ -150,7 +149,7 @@ def _adoption(door: Door, ident: str) -> None:
     elif adoption.get("adopted"):
         waiting = ", ".join(map(str, adoption["waiting"]))
         st.info(
-            f"Adopted; with their open position, the old version stays until it closes: {words(waiting)}", icon=":material/check:"
+            f"Adopted; these keep the old version until their open position closes: {words(waiting)}", icon=":material/check:"
         )
     else:
         st.info("Approved; the worker adopts it at its next bar …", icon=":material/progress_activity:")

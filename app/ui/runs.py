@@ -1,4 +1,4 @@
-"""Stored runs: the list, one run with its curve and report, one round trip. Called by app.ui.desk."""
+"""Stored runs: list, one run with curve and report, one round trip. Called by app.ui.desk."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,18 @@ from typing import Any
 import streamlit as st
 
 from app.ui import charts, jobs, links
-from app.ui.card import METRICS
-from app.ui.door import Door, Trouble
-from app.ui.figures import count, day, is_number, number, percent, ratio, when
+from app.ui.figures import count, day, is_number, money, number, percent, ratio, when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
-MORE = (
+METRICS = (
+    ("return", "total_return_frac", percent),
+    ("Sharpe", "sharpe", ratio),
+    ("drawdown", "max_drawdown_frac", percent),
+    ("round trips", "trades", count),
+    ("win rate", "win_rate", percent),
+    ("fees", "fees", money),
+    ("funding", "funding", money),
     ("Sortino", "sortino", ratio),
     ("Calmar", "calmar", ratio),
     ("exposure", "exposure_frac", percent),
@@ -19,19 +25,19 @@ MORE = (
 )
 
 
-def show(door: Door) -> None:
-    """One run by its address, or the list with the jobs that make new ones."""
+def show(api: PageClient) -> None:
+    """The run in the URL, or the list with the running jobs."""
     run = links.at("run")
     if run:
         st.button(
             "All runs", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "runs"},)
         )
-        _one(door, run)
+        _one(api, run)
         return
-    jobs.live(door, door.get("/api/jobs", live="true", limit=20)["items"])
-    items = door.get("/api/runs", limit=50)["items"]
+    jobs.live(api, api.get("/api/jobs", live="true", limit=20)["items"])
+    items = api.get("/api/runs", limit=50)["items"]
     if not items:
-        st.caption("No run is stored yet. Ask the developer for a backtest.")
+        st.caption("No stored runs yet. Ask the developer for a backtest.")
         return
     head = [
         "| run | made | strategy | instrument | bars | return | Sharpe | drawdown | round trips |",
@@ -55,80 +61,80 @@ def _row(r: Mapping[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _one(door: Door, ident: str) -> None:
-    """Figures, both fill scenarios, the curve, the whole report."""
+def _one(api: PageClient, ident: str) -> None:
+    """Metrics, both fill scenarios, the curve, the full report."""
     try:
-        run = door.get(f"/api/runs/{ident}")
-        curve = door.get(f"/api/runs/{ident}/equity", points=1000)
+        run = api.get(f"/api/runs/{ident}")
+        curve = api.get(f"/api/runs/{ident}/equity", points=1000)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     data = run.get("data") or {}
     st.subheader(words(f"{run.get('strategy')} on {run.get('symbol') or ''} {run.get('timeframe') or ''}", 100), anchor=False)
-    span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} of them"
+    span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} in total"
     st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
     _scenarios(run.get("scenarios") or {})
     metrics = run.get("metrics") or {}
-    _trip(door, ident, int(metrics.get("trades") or 0))
+    _trip(api, ident, int(metrics.get("trades") or 0))
     left, right = st.columns([3, 1], gap="large")
     with left:
         charts.equity([(ident, curve)], key=f"run_{ident}", height=380)
     with right:
         st.markdown(_metrics(metrics))
-    st.link_button("Whole report", door.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
+    st.link_button("Whole report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
     with st.expander("Parameters, hashes"):
         st.json({k: run.get(k) for k in ("params", "config_hash", "journal_hash", "data", "breakers")}, expanded=1)
 
 
 def _scenarios(scenarios: Mapping[str, Any]) -> None:
-    """Two scenarios, not a point."""
+    """The return under both fill scenarios."""
     both = f"pessimistic {percent(scenarios.get('pessimistic'))}, optimistic {percent(scenarios.get('optimistic'))}"
-    st.markdown(words(f"Return under both fill rules: {both}; {count(scenarios.get('ambiguous_bars'))} ambiguous bars", 200))
+    st.markdown(words(f"Return under both fill scenarios: {both}; {count(scenarios.get('ambiguous_bars'))} ambiguous bars", 200))
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
-    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in (*METRICS, *MORE)]
+    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in METRICS]
     return "\n".join(["| figure | value |", "|---|---|", *rows])
 
 
-def _trip(door: Door, run: str, trips: int) -> None:
-    """A round trip that a number stands on, or the one that is asked for."""
+def _trip(api: PageClient, run: str, trips: int) -> None:
+    """The round trip in the URL, and an input to choose one."""
     trip = links.at("trip")
     number_of = int(trip[1:]) if trip[1:].isdigit() else None
     if trips > 0:
-        asked = st.number_input(
-            "Round trip", 1, max(trips, number_of or 1), number_of, placeholder="look at one", key=f"trip_{run}", width=160
+        chosen = st.number_input(
+            "Round trip", 1, max(trips, number_of or 1), number_of, placeholder="number", key=f"trip_{run}", width=160
         )
-        if asked and asked != number_of:
-            links.go({"tab": "desk", "view": "runs", "run": run, "trip": f"t{asked}"})
+        if chosen and chosen != number_of:
+            links.go({"tab": "desk", "view": "runs", "run": run, "trip": f"t{chosen}"})
             st.rerun()
     if not trip:
         return
     try:
-        told = door.get(f"/api/runs/{run}/trips/{trip}")
+        answer = api.get(f"/api/runs/{run}/trips/{trip}")
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     with st.container(border=True):
-        st.markdown(f"**Round trip {words(trip)}**: {words(told.get('text'), 1000)}")
-        held = told.get("trip") or {}
-        costs = held.get("costs") or {}
+        st.markdown(f"**Round trip {words(trip)}**: {words(answer.get('text'), 1000)}")
+        found = answer.get("trip") or {}
+        costs = found.get("costs") or {}
         about = {
-            k: v for k, v in (held.get("trip") or {}).items() if k not in costs and k not in ("trip", "layers", "lots", "sleeve")
+            k: v for k, v in (found.get("trip") or {}).items() if k not in costs and k not in ("trip", "layers", "lots", "sleeve")
         }
         st.markdown(_scalars("what", about))
         st.markdown(_scalars("money, USDT", costs))
-        with st.expander("Every decision, size, cap and fill of it"):
-            st.json(held, expanded=2)
+        with st.expander("All decisions, sizes, caps and fills"):
+            st.json(found, expanded=2)
 
 
-def _scalars(name: str, held: Any) -> str:
-    """What a part of a round trip says in single values, as a table of one row."""
-    said = (
-        {k: v for k, v in held.items() if not isinstance(v, dict | list) and v is not None} if isinstance(held, Mapping) else {}
+def _scalars(name: str, part: Any) -> str:
+    """The scalar values of a part of a round trip, as a table of one row."""
+    values = (
+        {k: v for k, v in part.items() if not isinstance(v, dict | list) and v is not None} if isinstance(part, Mapping) else {}
     )
-    if not said:
+    if not values:
         return ""
-    forms = [when(v) if k.endswith("_ms") else number(v) if is_number(v) else str(v) for k, v in said.items()]
-    head = " | ".join(words(k.removesuffix("_ms").replace("_", " "), 40) for k in said)
-    return f"**{name}**\n\n| {head} |\n{'|---' * len(said)}|\n| {' | '.join(words(form, 60) for form in forms)} |"
+    forms = [when(v) if k.endswith("_ms") else number(v) if is_number(v) else str(v) for k, v in values.items()]
+    head = " | ".join(words(k.removesuffix("_ms").replace("_", " "), 40) for k in values)
+    return f"**{name}**\n\n| {head} |\n{'|---' * len(values)}|\n| {' | '.join(words(form, 60) for form in forms)} |"

@@ -1,11 +1,11 @@
-"""The one exit of text that a model or the outside wrote. Called by every page of app.ui.
+"""Escapes text from models and the outside; the only way it reaches the page. Called by every page of app.ui.
 
-Nothing is passed through and then cleaned: a few known shapes (paragraph, list, table, bold, struck out, code, own link) are
-recognised and written anew, everything else is escaped sign by sign. So there are no images, no HTML, no formulas, no emoji
-or colour directives, and no link but to an id of our own.
+An allow-list, not a filter: a few known shapes (paragraph, list, table, bold, struck out, code, own link) are recognised and
+rewritten, everything else is escaped character by character. So no images, HTML, formulas, emoji or colour directives, and only
+links to our own ids.
 
-`markdown` for an answer, `words` for a name or a sentence in a label, `plain` where the widget itself shows text as text,
-`chart` for a plotly label (plotly reads tags and templates in its labels).
+`markdown` for an answer, `words` for a name or sentence in a label, `one_line` where the widget shows plain text, `chart` for a
+plotly label (plotly interprets tags and templates in its labels).
 """
 
 import html
@@ -13,7 +13,7 @@ import re
 
 from app.ui.links import href
 
-JOIN = "\u2060"  # a word joiner: not seen, and no address, e-mail or directive is recognised across it
+JOIN = "\u2060"  # a word joiner: invisible, and no URL, e-mail or directive is recognised across it
 TEXT_MAX = 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^&=\"'])")
@@ -26,31 +26,31 @@ _INLINE = re.compile(
     r"|~~(?P<struck>[^\n]+?)~~"
     r"|(?<![\w*])\*(?P<soft>[^*\s][^*\n]*?)\*(?![\w*])"
 )
-OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # ids in plain sight lead where links to them lead
+OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # bare ids become links
 _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
 _QUOTE = re.compile(r"^(?:>\s?)+(?=\S)(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
-def plain(text: object, length: int = 300) -> str:
-    """Outside text as one line of text, for what shows text as it is: options, cells, captions of charts."""
+def one_line(text: object, length: int = 300) -> str:
+    """Outside text as one plain line, for widgets that interpret nothing: options, cells, chart captions."""
     bare = _CONTROL.sub("", " ".join(str("" if text is None else text)[: 4 * length].split()))
     return bare if len(bare) <= length else bare[: length - 1] + "…"
 
 
 def words(text: object, length: int = 300) -> str:
-    """Outside text as one line inside a markdown label: seen as it was written, doing nothing."""
-    return _escaped(plain(text, length))
+    """Outside text as one line inside a markdown label: shown as written, without effect."""
+    return _escaped(one_line(text, length))
 
 
 def chart(text: object) -> str:
-    """Outside text for a plotly label: without the signs plotly reads as tags, entities and templates."""
-    return re.sub(r"[<>&%{}$]", " ", plain(text, 80))
+    """Outside text for a plotly label, without the characters plotly reads as tags, entities and templates."""
+    return re.sub(r"[<>&%{}$]", " ", one_line(text, 80))
 
 
 def markdown(text: str) -> str:
-    """A model's answer as markdown that only formats: no images, no HTML, own links only."""
+    """A model's answer as formatting-only markdown: no images, no HTML, own links only."""
     clean = _CONTROL.sub("", html.unescape(str(text)[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")))
     parts: list[str] = []
     table: list[str] = []
@@ -66,7 +66,7 @@ def markdown(text: str) -> str:
 
 
 def _line(line: str) -> str:
-    """One line that is no table's."""
+    """One line outside a table."""
     if found := _HEADING.match(line):
         return f"**{_inline(found[1].strip('#* '))}**" if found[1].strip("#* ") else ""
     if found := _QUOTE.match(line):
@@ -77,7 +77,7 @@ def _line(line: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """Known shapes written anew, the rest escaped."""
+    """Known shapes rewritten, the rest escaped."""
     parts, at = [], 0
     for found in _INLINE.finditer(text):
         parts.append(_escaped(text[at : found.start()]))
@@ -102,7 +102,7 @@ def _shape(found: re.Match[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which no sign means anything to a markdown reader."""
+    """Text in which no character has a meaning in markdown."""
     bare = _UNESCAPED.sub(r"\1", text)
     bare = re.sub(r":(?=[^\s\d])", ":" + JOIN, bare)
     bare = re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + JOIN + ".", bare).replace("@", "@" + JOIN)
@@ -110,7 +110,7 @@ def _escaped(text: str) -> str:
 
 
 def _table(lines: list[str]) -> list[str]:
-    """A markdown table; on its side when it is wider than it is long."""
+    """A markdown table; transposed when it has many columns and few rows."""
     rows = [[part.strip() for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in lines if not _RULE.match(line)]
     wide = max((len(row) for row in rows), default=0)
     if not wide:

@@ -1,4 +1,4 @@
-"""The side of the page: which role answers, its threads, who decides here. Called by streamlit_app.py."""
+"""The sidebar: role, its threads, who decides here. Called by streamlit_app.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
-from app.ui.safe import plain, words
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import one_line, words
 
 ROLES = ("developer", "operator", "advisor")
 ABOUT = {
     "developer": "backtests, compares, proposes changes",
-    "operator": "tells what happened and whether anything is wrong",
-    "advisor": "tells where the money comes from",
+    "operator": "reports what happened and what is wrong",
+    "advisor": "explains where the P&L comes from",
 }
 THREADS = 12
 
 
 def role() -> str:
-    """The role of the address; the operator when it names none."""
-    said = links.at("role")
-    return said if said in ROLES else "operator"
+    """The role in the URL; default: operator."""
+    name = links.at("role")
+    return name if name in ROLES else "operator"
 
 
 def choose_role() -> str:
@@ -39,15 +39,15 @@ def choose_role() -> str:
 
 
 def _ask_another() -> None:
-    """Another role: its own thread, in the chat."""
+    """Switch to another role's chat."""
     st.query_params.from_dict({"tab": "chat", "role": st.session_state["role"]})
 
 
-def threads(door: Door, of_role: str) -> None:
-    """The role's latest threads; the one that is open is marked, a running one too."""
+def threads(api: PageClient, of_role: str) -> None:
+    """The role's latest threads; the open one and running ones are marked."""
     st.button("New thread", icon=":material/add:", key="new_thread", width="stretch", on_click=_open, args=(of_role, ""))
     try:
-        items = door.get("/api/threads", role=of_role, limit=THREADS)["items"]
+        items = api.get("/api/threads", role=of_role, limit=THREADS)["items"]
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
@@ -58,7 +58,7 @@ def threads(door: Door, of_role: str) -> None:
 def _thread(item: Mapping[str, Any], of_role: str) -> None:
     ident = str(item["id"])
     st.button(
-        words(plain(item.get("title") or "no question yet", 60)),
+        words(one_line(item.get("title") or "no question yet", 60)),
         key=f"thread_{ident}",
         type="primary" if ident == links.at("thread") else "tertiary",
         icon=":material/progress_activity:" if item.get("running") else None,
@@ -73,32 +73,32 @@ def _open(of_role: str, thread: str) -> None:
     st.query_params.from_dict({"tab": "chat", "role": of_role} | ({"thread": thread} if thread else {}))
 
 
-def who(door: Door, session: Mapping[str, Any]) -> None:
-    """The person whose name stands under every decision made here, and how to be somebody else."""
+def who(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The person who decides in this session, and a form to change it."""
     st.divider()
-    proven = "proven by token" if session.get("assurance") == "session" else "claimed name"
-    st.caption(f"You decide as **{words(session.get('name') or 'nobody', 60)}** ({proven})")
+    proven = "verified by token" if session.get("assurance") == "session" else "claimed name"
+    st.caption(f"You decide as **{words(session.get('name') or 'unknown', 60)}** ({proven})")
     if session.get("proof_needed"):
-        st.warning("This desk lists its people: give your name and token before deciding.")
-    with st.popover("That is not me", width="stretch", key="who_open"), st.form("who_form", border=False):
-        name = st.text_input("Name", value=plain(session.get("name"), 60), max_chars=60)
-        token = st.text_input("Token", type="password", help="Only once people.toml has entries.")
-        if st.form_submit_button("It is me"):
-            _rename(door, name, token)
-    st.button("Log out", type="tertiary", on_click=_leave, args=(door,))
+        st.warning("This desk verifies names: enter your name and token before deciding.")
+    with st.popover("Not you?", width="stretch", key="who_open"), st.form("who_form", border=False):
+        name = st.text_input("Name", value=one_line(session.get("name"), 60), max_chars=60)
+        token = st.text_input("Token", type="password", help="Needed once people.toml has entries.")
+        if st.form_submit_button("Use this name"):
+            _rename(api, name, token)
+    st.button("Log out", type="tertiary", on_click=_leave, args=(api,))
 
 
-def _rename(door: Door, name: str, token: str) -> None:
+def _rename(api: PageClient, name: str, token: str) -> None:
     try:
-        door.post("/api/session", {"name": name} | ({"token": token} if token else {}))
+        api.post("/api/session", {"name": name} | ({"token": token} if token else {}))
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
     st.rerun()
 
 
-def _leave(door: Door) -> None:
+def _leave(api: PageClient) -> None:
     try:
-        door.delete("/api/session")
+        api.delete("/api/session")
     except Trouble as trouble:
         st.toast(trouble.markdown())

@@ -1,6 +1,6 @@
-"""A turn while it runs: what was understood, tools as they begin and end, progress, cancel. Called by app.ui.chat.
+"""A running turn: what was understood, tool calls, progress, cancel. Called by app.ui.chat.
 
-The turn is a row of the API; this only looks, twice a second, so it does not matter who else looks or whether nobody does.
+The turn runs in the API; this only polls its events twice a second.
 """
 
 import time
@@ -10,53 +10,53 @@ from typing import Any
 import streamlit as st
 
 from app.ui import answer
-from app.ui.door import Door, Trouble
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
 EVERY_S = 0.5
 ENDED = ("done", "failed", "cancelled")
-SAID = ("understood", "sentence", "retrying", "notice")
+TEXT_KINDS = ("understood", "sentence", "retrying", "notice")
 
 
 @st.fragment(run_every=EVERY_S)
-def follow(door: Door, ident: str) -> None:
-    """Draw the running turn; once it has ended, draw the whole page anew."""
+def follow(api: PageClient, ident: str) -> None:
+    """Draw the running turn; once it has ended, redraw the page."""
     try:
-        held = door.get(f"/api/turns/{ident}")
-        events = door.get(f"/api/turns/{ident}/events.json", after=0)["items"]
+        turn = api.get(f"/api/turns/{ident}")
+        events = api.get(f"/api/turns/{ident}/events.json", after=0)["items"]
     except Trouble as trouble:
-        st.warning(f"{trouble.markdown()} The turn is the API's; it is looked for again.", icon=":material/cloud_off:")
+        st.warning(f"{trouble.markdown()}. The turn runs in the API; retrying.", icon=":material/cloud_off:")
         return
-    if held["state"] in ENDED:
+    if turn["state"] in ENDED:
         st.rerun()
-    show(held, events)
-    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(door, ident))
+    show(turn, events)
+    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(api, ident))
 
 
-def show(held: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
-    """What happened so far, in its order; nothing is kept between two looks."""
+def show(turn: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:
+    """The events so far, in order; nothing is kept between two polls."""
     steps = {str(step["id"]): step for step in steps_of(events)}
-    for kind, said in told(events):
+    for kind, text in visible_events(events):
         if kind == "tool_started":
-            st.markdown(answer.step(steps[said]))
+            st.markdown(answer.step(steps[text]))
         elif kind == "understood":
-            st.markdown(f"*understood:* {words(said, 400)}")
+            st.markdown(f"*understood:* {words(text, 400)}")
         elif kind == "sentence":
-            st.markdown(markdown(said))
+            st.markdown(markdown(text))
         elif kind == "retrying":
-            st.info(words(said, 400), icon=":material/hourglass_top:")
+            st.info(words(text, 400), icon=":material/hourglass_top:")
         else:
-            st.warning(words(said, 600), icon=":material/swap_horiz:")
-    _progress(held, list(steps.values()))
+            st.warning(words(text, 600), icon=":material/swap_horiz:")
+    _progress(turn, list(steps.values()))
 
 
-def told(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """(kind, text; for a tool its call's id) of what is still true: sentences of an attempt that failed are void, a retry is
-    told until something comes of it."""
+def visible_events(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(kind, text; for a tool its call's id) of what still holds: sentences of a failed attempt are dropped, and a retry is shown
+    until something follows it."""
     found: list[tuple[str, str]] = []
     for event in events:
         kind, text = str(event["kind"]), str(event.get("text") or "")
-        if kind not in (*SAID, "tool_started"):
+        if kind not in (*TEXT_KINDS, "tool_started"):
             continue
         if found and found[-1][0] == "retrying":
             found.pop()
@@ -68,7 +68,7 @@ def told(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def steps_of(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Tool calls in the order they began, each with how it ended."""
+    """Tool calls in the order they started, each with its status."""
     found: dict[str, dict[str, Any]] = {}
     for event in events:
         if event["kind"] == "tool_started":
@@ -83,10 +83,10 @@ def steps_of(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _progress(held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
-    """How far the running tool is; without a share, for how long it has been at it."""
-    progress = held.get("progress") or {}
-    seconds = max(0, time.time() - held["created_ms"] / 1000)
+def _progress(turn: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
+    """The running tool's progress; without a share, the elapsed time."""
+    progress = turn.get("progress") or {}
+    seconds = max(0, time.time() - turn["created_ms"] / 1000)
     if progress.get("share") is not None:
         st.progress(
             min(1.0, max(0.0, float(progress["share"]))),
@@ -96,8 +96,8 @@ def _progress(held: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> No
         st.caption(f":material/progress_activity: {'working' if steps else 'thinking'}, {seconds:.0f} s")
 
 
-def _cancel(door: Door, ident: str) -> None:
+def _cancel(api: PageClient, ident: str) -> None:
     try:
-        door.post(f"/api/turns/{ident}/cancel")
+        api.post(f"/api/turns/{ident}/cancel")
     except Trouble as trouble:
         st.toast(trouble.markdown())

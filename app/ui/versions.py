@@ -1,4 +1,4 @@
-"""Configuration versions, newest first, and the way back to an older one. Called by app.ui.proposals."""
+"""Configuration versions, newest first, and rollback to an older one. Called by app.ui.proposals."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,47 +6,47 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links
-from app.ui.door import Door, Trouble
 from app.ui.figures import when
+from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 
-def show(door: Door) -> None:
-    """The list; each older version has its button."""
+def show(api: PageClient) -> None:
+    """The list; each older version has a rollback button."""
     st.subheader("Versions", anchor=False)
     try:
-        items = door.get("/api/versions", limit=20)["items"]
+        items = api.get("/api/versions", limit=20)["items"]
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return
-    said = st.session_state.pop("rolled_back", None)
-    if said:
-        (st.success if said[0] else st.error)(said[1])
-    for held in items:
-        _one(door, held)
+    outcome = st.session_state.pop("rolled_back", None)
+    if outcome:
+        (st.success if outcome[0] else st.error)(outcome[1])
+    for row in items:
+        _one(api, row)
 
 
-def _one(door: Door, held: Mapping[str, Any]) -> None:
-    version = int(held["version"])
+def _one(api: PageClient, row: Mapping[str, Any]) -> None:
+    version = int(row["version"])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        made = held.get("made_by")
+        made = row.get("made_by")
         who = made.get("name") if isinstance(made, Mapping) else made
-        said = f"{when(held.get('created_ms'))} · {who or 'desk.toml'} · {held.get('reason') or 'no reason recorded'}"
+        text = f"{when(row.get('created_ms'))} · {who or 'desk.toml'} · {row.get('reason') or 'no reason recorded'}"
         st.markdown(f"**v{version}**")
-        st.caption(words(said, 200))
+        st.caption(words(text, 200))
         if links.at("version").removeprefix("v") == str(version):
-            st.badge("the answer stands on this one", color="blue")
-        if held.get("active"):
+            st.badge("cited by the answer", color="blue")
+        if row.get("active"):
             st.badge("active", color="green")
             return
         with st.popover("Roll back …", key=f"back_{version}"):
-            st.markdown(f"A new version equal to v{version} becomes active; nothing is erased.")
-            st.button("Roll back", key=f"back_yes_{version}", type="primary", on_click=_roll_back, args=(door, version))
+            st.markdown(f"A new version equal to v{version} becomes active; no version is deleted.")
+            st.button("Roll back", key=f"back_yes_{version}", type="primary", on_click=_roll_back, args=(api, version))
 
 
-def _roll_back(door: Door, version: int) -> None:
+def _roll_back(api: PageClient, version: int) -> None:
     try:
-        done = door.post("/api/proposals/rollback", {"target": str(version)})
+        done = api.post("/api/proposals/rollback", {"target": str(version)})
     except Trouble as trouble:
         st.session_state["rolled_back"] = (False, trouble.markdown())
         return

@@ -1,21 +1,21 @@
-"""The story of one journal event: what led to it and what followed. Called by `journal explain`, `journal tail` and the API."""
+"""One journal event with its causes and consequences. Called by `journal explain`, `journal tail` and the API."""
 
 from pathlib import Path
 from typing import Any
 
 CAUSES_MAX = 20
-FOLLOWED_MAX = 500  # events behind one that are looked at for what it caused
-LOOK_BACK_MS = 3 * 86_400_000  # how far the decision before an exit is looked for
+FOLLOWED_MAX = 500  # later events searched for consequences
+LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the decision before an exit
 
 
 def event_json(event: Any) -> dict[str, Any]:
-    """An event without what only the chain needs."""
+    """An event without its hash-chain fields."""
     shown = ("seq", "id", "kind", "t_event_ms", "body", "run_id", "config_version", "cause_id", "writer")
     return {name: getattr(event, name) for name in shown}
 
 
 def story(path: Path, event: Any) -> dict[str, Any]:
-    """The event; what led to it, oldest first: its causes, and of a fill the decision and the order; what followed."""
+    """The event, what led to it (causes; for a fill, decision and order; oldest first), and what followed."""
     from engine.store.journal import find
 
     before: dict[int, Any] = {}
@@ -32,7 +32,7 @@ def story(path: Path, event: Any) -> dict[str, Any]:
 
 
 def decided_by(path: Path, event: Any) -> list[Any]:
-    """The decision and the intent that a fill or an order goes back to, or the last decision before an exit."""
+    """The decision and intent behind a fill or an order, or the last decision before an exit."""
     from engine.watch.window import between
 
     sleeve, decided_ms = event.body.get("sleeve"), event.body.get("decided_ms")
@@ -46,7 +46,7 @@ def decided_by(path: Path, event: Any) -> list[Any]:
 
 
 def next_events(path: Path, event: Any) -> list[Any]:
-    """The events that stand behind this one, as far as a story goes."""
+    """The next FOLLOWED_MAX events after this one."""
     from itertools import islice
 
     from engine.store.journal import read

@@ -1,12 +1,15 @@
-"""A proposal's card as plain JSON: everything a person needs before deciding. Called by the command line, the API and Slack.
+"""A proposal's card: everything a person needs before deciding, as JSON with a list of labelled rows.
 
-The row, its evidence runs read from the store, and the warnings that refuse nothing.
+Called by the command line, the API and Slack. The rows are built here, once, from the proposal, its stored evidence runs and
+warnings; app/cli/card.py, app/ui/card.py and app/slack/blocks.py only paint them. Rows of one kind follow each other; of a
+table (TABLES), the first row is the head.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from app.home.home import Home
+from engine.clock import utc
 from engine.control.config import version_of
 from engine.control.proposals import view
 from engine.errors import DeskError
@@ -22,15 +25,26 @@ FIGURES = (
     ("fees", "fees", "number"),
     ("funding", "funding", "number"),
 )
+WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
+TABLES = ("diff", "worst", "evidence")
+NONE = "-"
+
+
+class CardRow(NamedTuple):
+    """One fact of a card. `kind`: text | direction | diff | worst | evidence | finding | warning | expiry | decision."""
+
+    label: str
+    cells: tuple[str, ...]
+    kind: str = "text"
 
 
 def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
-    """The proposal with its evidence read and its warnings, as plain JSON."""
+    """The proposal as JSON, with its evidence runs, its warnings and `rows`, the facts to show."""
     value = view(row)
     runs = {str(e["role"]): _run(home, str(e["run_id"])) for e in value["evidence"] if {"role", "run_id"} <= set(e)}
     alike = any(e.get("told_apart") is False or "cannot be told apart" in str(e) for e in value["evidence"])
-    return {
+    found = {
         **value,
         "expires_in_s": max(0, row.expires_ms - now_ms) / 1000 if row.state == "pending" else None,
         "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
@@ -38,10 +52,130 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "told_apart": False if alike else None,
         "warnings": [str(e.get("text")) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
+    return {**found, "rows": [made._asdict() for made in rows_of(found)]}
+
+
+def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
+    """The card's facts in the order they are shown."""
+    why = str(value["exposure"].get("why") or "")
+    verdict = value["direction"].upper() + (", treated as loosening" if value["direction"] == "unknown" else "")
+    return [
+        CardRow("proposal", (f"{value['id']}, {value['state']}, PAPER",)),
+        CardRow("sleeve", (f"{value['sleeve'] or 'whole desk'}, from version {value['base_version']}",)),
+        CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction"),
+        *_diff(value),
+        *_worst(value["exposure"]),
+        *_evidence(value),
+        *(CardRow("warning", (warning,), "warning") for warning in value["warnings"]),
+        CardRow("why", (value["rationale"] or NONE,)),
+        CardRow("requested by", (f"{_requester(value['requester'])} at {utc(value['created_ms'])}",)),
+        CardRow("diff", (value["diff_sha256"][:12],)),
+        _standing(value),
+    ]
+
+
+def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
+    """Each changed parameter: now, proposed, bounds, and how it moves risk."""
+    diff, moves = value["diff"], value["exposure"].get("keys") or {}
+    changes = diff.get("changes") or []
+    if changes:
+        yield CardRow("parameter", ("now", "proposed", "bounds", "moves risk"), "diff")
+    for c in changes:
+        bounds = NONE if c.get("low") is None else f"{number(c['low'])} to {number(c['high'])} {c.get('unit') or ''}".strip()
+        yield CardRow(str(c["key"]), (number(c["old"]), number(c["value"]), bounds, moves.get(c["key"]) or NONE), "diff")
+    others = ", ".join(f"{k} {v}" for k, v in diff.items() if k != "changes" and v not in (None, "", []))
+    if others or not changes:
+        yield CardRow(value["kind"], (others or "no parameter changes",))
+
+
+def _worst(exposure: Mapping[str, Any]) -> Iterator[CardRow]:
+    """Worst case before and after, for each sleeve that changes."""
+    pairs = exposure.get("sleeves") or ({"": exposure} if "before" in exposure else {})
+    if pairs:
+        yield CardRow("worst case, in multiples of the sleeve's equity", ("before", "after"), "worst")
+    for sleeve, pair in pairs.items():
+        for label, key in WORST:
+            cells = tuple(number(pair[side].get(key), "not known") for side in ("before", "after"))
+            yield CardRow(f"{sleeve}: {label}" if sleeve else label, cells, "worst")
+
+
+def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
+    """The evidence runs side by side, their data, and what the comparison says."""
+    runs = value["evidence_runs"]
+    if not runs:
+        yield CardRow("evidence", ("none is needed for this kind of proposal",))
+        return
+    yield CardRow("evidence", tuple(runs), "evidence")
+    yield CardRow("run", tuple(str(run["run_id"]) for run in runs.values()), "evidence")
+    for label, key, unit in FIGURES:
+        yield CardRow(label, tuple(_figure((run.get("metrics") or {}).get(key), unit) for run in runs.values()), "evidence")
+    for label, n in (("data", 0), ("range", 1), ("bars", 2)):
+        yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
+    for e in value["evidence"]:
+        if e.get("role") == "comparison" and (text := _comparison(e)):
+            yield CardRow("comparison", (text,), "finding")
+    if value["told_apart"] is False:
+        yield CardRow("verdict", ("THE TWO CANNOT BE TOLD APART on this evidence",), "finding")
+
+
+def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(source, range, bars) behind a run's figures; why they cannot be read in place of the source."""
+    if run.get("error"):
+        return str(run["error"]), NONE, NONE
+    span = f"{utc(run.get('first_ms'))[:10]} to {utc(run.get('last_ms'))[:10]}"
+    return str(run.get("source") or "unknown source").upper(), span, _figure(run.get("bars"), "count")
+
+
+def _comparison(e: Mapping[str, Any]) -> str:
+    """The comparison in words, with its interval if one was computed."""
+    numbers = [e.get(name) for name in ("difference_frac", "low_frac", "high_frac", "level", "days")]
+    if not all(isinstance(x, int | float) for x in numbers):
+        return str(e.get("text") or "")
+    mean, low, high, level, days = numbers
+    bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
+    return f"changed minus base, mean daily return: {bps}, {level * 100:g} % interval over {days} days"
+
+
+def _standing(value: Mapping[str, Any]) -> CardRow:
+    """When it expires; or how it was decided, by whom, and why."""
+    if value["state"] == "pending":
+        return CardRow("expires", (f"{utc(value['expires_ms'])}",), "expiry")
+    by = value["decided_by"] or {}
+    who = f" by {by.get('name')} ({by.get('assurance')}, {by.get('os_user')}, {by.get('channel')})" if by else ""
+    version = f" as version {value['applied_version']}" if value["applied_version"] else ""
+    reason = f": {value['state_reason']}" if value["state_reason"] else ""
+    when = f" at {utc(value['decided_ms'])}" if value["decided_ms"] else ""
+    journal = f"; journal {value['journal_id']}" if value["journal_id"] else ""
+    return CardRow("decision", (f"{value['state']}{version}{who}{when}{reason}{journal}",), "decision")
+
+
+def number(value: Any, none: str = NONE) -> str:
+    """A parameter's value or a multiple, short."""
+    if value is None:
+        return none
+    return f"{value:,.6g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _figure(value: Any, unit: str) -> str:
+    """A metric in its unit."""
+    if not isinstance(value, int | float):
+        return NONE
+    return f"{value * 100:.2f} %" if unit == "frac" else f"{value:,.0f}" if unit == "count" else f"{value:,.2f}"
+
+
+def _requester(requester: Mapping[str, Any]) -> str:
+    """Role, person and thread that proposed it."""
+    parts = ((requester.get("role"), "{}"), (requester.get("person"), "for {}"), (requester.get("thread"), "in {}"))
+    return " ".join(form.format(name) for name, form in parts if name) or "unknown"
+
+
+def line_of(head: Sequence[str], row: Mapping[str, Any]) -> str:
+    """A table's row as one line, for a painter without columns: `stop_atr: now 2, proposed 3, ...`."""
+    return f"{row['label']}: " + ", ".join(f"{name} {cell}" for name, cell in zip(head, row["cells"], strict=False))
 
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:
-    """A run's figures, span and stamp; or why it cannot be read."""
+    """A run's metrics, range and source; or why it cannot be read."""
     try:
         run = Runs(home.runs).load(run_id)
     except DeskError as error:
@@ -52,7 +186,7 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
 
 
 def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
-    """What a person should have seen, though it refuses nothing."""
+    """Warnings to show before a decision; they refuse nothing."""
     if value["kind"] != "change":
         return []
     try:
@@ -61,8 +195,8 @@ def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     params |= {c["key"]: c["value"] for c in value["diff"]["changes"]}
     stop, target = params.get("stop_atr"), params.get("target_atr")
-    plain = not params.get("stop_frac") and not params.get("target_frac")
-    if plain and stop and target and target / stop < REWARD_MIN:
+    absolute = not params.get("stop_frac") and not params.get("target_frac")
+    if absolute and stop and target and target / stop < REWARD_MIN:
         return [f"reward to risk is {target / stop:.2f}: the target is {target:g} ATR away, the stop {stop:g}"]
     return []
 

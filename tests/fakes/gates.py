@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from app.home.home import open_home
-from app.jobs.queue import Jobs
+from app.jobs.queue import JobQueue
 from tests.fakes import recordings
 
 WAIT_S = 90.0
@@ -37,7 +37,7 @@ def gated(own_home: Path) -> Iterator[Path]:
     path = own_home.parent / "gate"
     recordings.strategy(home.strategies, "slow", recordings.LEAKING.replace("    later =", GATED.format(gate=str(path))))
     yield path
-    jobs = Jobs(home)
+    jobs = JobQueue(home)
     for view in jobs.live():
         jobs.cancel(view.id)
 

@@ -38,9 +38,9 @@ class Play:
             return self._backtest(read)
         if not read:
             return Say("I look at the desk first.", calls=[("desk", {}), ("sleeves", {})], pace_s=self.pace_s)
-        return self._told(read)
+        return self._equity_answer(read)
 
-    def _told(self, read: Sequence[str]) -> Step:
+    def _equity_answer(self, read: Sequence[str]) -> Step:
         equity = named(read, "equity")
         text = SENTENCES.replace("EQUITY", equity) if equity else SENTENCES.replace("{EQUITY}", "a place nobody knows yet")
         return Say(text, pieces=24, pace_s=self.pace_s)

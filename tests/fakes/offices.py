@@ -57,7 +57,7 @@ class NoJobs:
 
 
 class FakeOffice:
-    """agents.turns.Office over a temporary home."""
+    """agents.turns.AgentRuntime over a temporary home."""
 
     source, stamp = "synthetic", "PAPER"
     limits = Limits()

@@ -35,7 +35,7 @@ def ctx(make_ctx: Callable[..., ToolContext], db: Engine) -> ToolContext:
     apply_findings(db, [found("disk", old)], (), old, AlertPolicy(), [])
     apply_findings(db, [], (), old + HOUR_MS, AlertPolicy(), [])
     apply_findings(db, [found("bars", early, "No bar for 45 s")], (), early, AlertPolicy(), ["slack"])
-    apply_findings(db, [found("worker", late, "No worker is running", event="d-7")], (), late, AlertPolicy(), ["slack"])
+    apply_findings(db, [found("worker", late, "No worker is trading", event="d-7")], (), late, AlertPolicy(), ["slack"])
     apply_findings(db, [found("worker", late), found("journal", late)], (), late + 1, AlertPolicy(), [])
     acknowledge(db, "al-3", ANN, late + 60_000)
     with database.write(db) as session:

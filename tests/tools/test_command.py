@@ -66,8 +66,8 @@ def test_a_role_without_authority_is_one_line(run: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("approve",), "no tool"),
-        (("desk", "--role", "boss"), "no role"),
+        (("approve",), "unknown tool"),
+        (("desk", "--role", "boss"), "unknown role"),
         (("backtest", "--arg", "strategy"), "has no value"),
         (("backtest", "--arg", "strateg=trend"), "no argument"),
         (("backtest", "--arg", "strategy=trend", "--arg", "strategy=reversion"), "twice"),

@@ -106,9 +106,9 @@ def test_doctor_says_which_wire_works(own_home: Any, monkeypatch: pytest.MonkeyP
     ("answers", "said"),
     [
         (Say("BTC is at 1."), "answers over chat, but it cannot call the desk's tools"),
-        (Fail(401), "does not answer over chat: questions are answered by the offline model"),
-        (wordy, "does not answer over chat: questions are answered by the offline model, with a notice. Over responses"),
-        (forgetful, "calls tools over chat, but makes nothing of their results"),
+        (Fail(401), "does not answer over chat: the offline model answers instead"),
+        (wordy, "does not answer over chat: the offline model answers instead, with a notice. Over responses"),
+        (forgetful, "calls tools over chat, but does not use their results"),
     ],
     ids=["prose", "rejected", "prose elsewhere", "results unread"],
 )

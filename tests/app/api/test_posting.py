@@ -28,7 +28,7 @@ def gate(own_home: Path) -> Iterator[Path]:
         yield path
 
 
-def asked(*wanted: tuple[str, dict[str, Any]]) -> ScriptedModel:
+def model_calling(*wanted: tuple[str, dict[str, Any]]) -> ScriptedModel:
     """A model that makes these calls at once and then says that they run."""
     return ScriptedModel(calls(*wanted), Reply("It runs."), Reply("All is well."))
 
@@ -39,7 +39,7 @@ SLOW = ("backtest", {"strategy": "slow", "symbol": "BTC-USDT"})
 def begin(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *wanted: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     """A turn whose calls were answered `started`, as the API tells it."""
     served.desk.running.wait_s = 0.0
-    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(*(wanted or (SLOW,))))
+    monkeypatch.setattr(wiring, "model_of", lambda *_: model_calling(*(wanted or (SLOW,))))
     begun = api.post("/api/turns", json={"role": "developer", "text": "Backtest slow on BTC-USDT", "thread": "new"}).json()
     return done(api, begun["turn"])
 
@@ -189,7 +189,7 @@ def test_a_late_proposal_pushes_no_newer_one_aside(
     served.desk.running.posting.close()
     first = begin(served, api, monkeypatch, PROPOSED)
     pause = ("propose_pause", {"sleeve": "btc-trend", "rationale": "a test"})
-    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(pause))
+    monkeypatch.setattr(wiring, "model_of", lambda *_: model_calling(pause))
     body = {"role": "operator", "text": "pause it", "thread": "new"}
     (newer,) = done(api, api.post("/api/turns", json=body).json()["turn"])["answer"]["proposals"]
     served.stop()
@@ -237,7 +237,7 @@ def test_asked_again_and_answered_nothing_is_posted_twice(
     gate.touch()
     served.desk.running.wait_s = WAIT_S
     body = {"role": "developer", "text": "Backtest slow on BTC-USDT", "thread": first["thread"]}
-    monkeypatch.setattr(wiring, "model_of", lambda *_: asked(SLOW))
+    monkeypatch.setattr(wiring, "model_of", lambda *_: model_calling(SLOW))
     again = done(api, api.post("/api/turns", json=body).json()["turn"])
     assert [call["status"] for call in again["answer"]["tool_calls"]] == ["ok"]
     served.stop()

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from agents import owed, threads
 from app.home.home import Home, open_home
-from app.jobs.queue import Jobs
+from app.jobs.queue import JobQueue
 from app.people.sessions import Sessions
 from engine.store import db
 from engine.store.journal import read, verify
@@ -102,7 +102,7 @@ def test_killed_in_between_the_next_api_posts_it(own_home: Path, gate: Path) -> 
 
 def ended(home: Home, job: str) -> None:
     """Wait until the job is done."""
-    until(lambda: Jobs(home).view(job).state == "done", "the job did not end")
+    until(lambda: JobQueue(home).view(job).state == "done", "the job did not end")
 
 
 def dead_claim(home: Home, turn: str) -> None:

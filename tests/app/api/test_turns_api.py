@@ -161,7 +161,7 @@ def test_our_own_mistake_is_a_failed_turn_with_one_line(api: httpx.Client, monke
     turn = api.post("/api/turns", json=ASKED).json()["turn"]
     assert events(api, turn)[-1]["data"] == {"state": "failed"}
     said = api.get(f"/api/turns/{turn}").json()["answer"]["answer_md"]
-    assert "our bug (RuntimeError)" in said
+    assert "internal error (our bug), RuntimeError" in said
     assert "boom" not in said
 
 

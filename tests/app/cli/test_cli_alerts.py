@@ -32,7 +32,7 @@ def home(own_home: Path) -> Home:
     return found
 
 
-def said(*words: str) -> Any:
+def invoke(*words: str) -> Any:
     """What the command does."""
     import typer
 
@@ -43,33 +43,33 @@ def said(*words: str) -> Any:
 
 def test_list_tells_what_and_what_to_do_with_every_character_harmless(home: Home) -> None:
     """Text and JSON; control characters are spelled out."""
-    text = said("list").stdout
+    text = invoke("list").stdout
     assert "al-1" in text
     assert "do: look (docs/runbooks/bars-stale.md)" in text
     assert "\x1b" not in text
     assert "\u202e" not in text
-    items = json.loads(said("list", "--state", "open", "--json").stdout)["items"]
+    items = json.loads(invoke("list", "--state", "open", "--json").stdout)["items"]
     assert {item["id"]: item["deliveries"][0]["state"] for item in items} == {"al-1": "waiting", "al-2": "waiting"}
-    assert isinstance(said("list", "--state", "odd").exception, BadInput)
+    assert isinstance(invoke("list", "--state", "odd").exception, BadInput)
 
 
 def test_acknowledging_is_under_a_name_and_journaled(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Believed while nobody is listed; afterwards the name needs its token."""
-    assert said("ack", "al-1", "--as", "ann").exit_code == 0
-    assert "on it: ann" in said("list").stdout
+    assert invoke("ack", "al-1", "--as", "ann").exit_code == 0
+    assert "acknowledged by ann" in invoke("list").stdout
     assert [e.body["actor"]["name"] for e in read(home.people_journal, {"ack"})] == ["ann"]
     token = add_person(home.path, "bob")
-    assert isinstance(said("ack", "al-2", "--as", "bob").exception, Refused)
+    assert isinstance(invoke("ack", "al-2", "--as", "bob").exception, Refused)
     monkeypatch.setenv("NIGHTDESK_TOKEN", token)
-    assert said("ack", "al-2", "--as", "bob").exit_code == 0
+    assert invoke("ack", "al-2", "--as", "bob").exit_code == 0
 
 
 def test_a_slack_account_is_tied_by_its_person_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It needs that person's token."""
     token = add_person(home.path, "ann")
     words = ("slack", "ann", "--team", "T0DESK", "--user", "U0ANN")
-    assert isinstance(said(*words).exception, Refused)
+    assert isinstance(invoke(*words).exception, Refused)
     monkeypatch.setenv("NIGHTDESK_TOKEN", token)
-    assert said(*words).exit_code == 0
+    assert invoke(*words).exit_code == 0
     assert by_slack(home.path, "T0DESK", "U0ANN") is not None
     assert os.stat(home.path / "people.toml").st_mode & 0o077 == 0

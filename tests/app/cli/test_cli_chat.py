@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from agents import owed
 from app.cli import chat as command
 from app.home.home import Home, open_home
-from app.jobs.queue import Jobs
+from app.jobs.queue import JobQueue
 from engine.control import halt
 from engine.errors import BadInput
 from engine.store.journal import read
@@ -117,7 +117,7 @@ def test_halt_in_a_chat_works_with_a_broken_database(home: Home) -> None:
 
 def test_halt_where_there_is_no_desk_is_one_line(own_home: Path) -> None:
     """Nothing is made, and it does not look like a halt."""
-    with pytest.raises(BadInput, match="there is no desk"):
+    with pytest.raises(BadInput, match="no desk exists"):
         chat("--role", "operator", "/halt now")
     assert not own_home.exists()
 
@@ -163,13 +163,13 @@ def test_from_the_command_line_it_exits_as_promised(own_home: Path) -> None:
 def test_a_person_in_front_of_it_waits_as_long_as_it_takes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call of the command ends with `started`: its job is waited for without a limit, under a bar."""
     limits = []
-    waits = Jobs.wait
+    waits = JobQueue.wait
 
-    def wait(self: Jobs, job_id: str, timeout_s: float | None = None, progress: Any = None) -> Any:
+    def wait(self: JobQueue, job_id: str, timeout_s: float | None = None, progress: Any = None) -> Any:
         limits.append(timeout_s)
         return waits(self, job_id, timeout_s, progress)
 
-    monkeypatch.setattr(Jobs, "wait", wait)
+    monkeypatch.setattr(JobQueue, "wait", wait)
     answer = as_json("--role", "developer", "Backtest trend on BTC-USDT 15m")
     assert [call["status"] for call in answer["tool_calls"]] == ["ok"]
     assert limits == [None]

@@ -173,7 +173,7 @@ def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path) -> None:
         done = nightdesk(own_home, "chat", "--role", "developer", "what is the equity?", OPENAI_BASE_URL=server.url)
     assert "The equity is [struck: 98,765.43" in done.stdout
     assert "[struck: 2.71]" in done.stdout
-    assert "2 numbers are struck: no fact of this thread stands behind them." in done.stdout
+    assert "2 unsupported numbers were struck out: no tool result in this thread contains them." in done.stdout
 
 
 def test_what_a_server_says_is_plain_words_in_a_terminal(own_home: Path) -> None:

@@ -99,7 +99,7 @@ def test_check_of_a_dirty_file_is_exit_1_with_rows_and_one_line(nightdesk, files
     assert said.code == 1
     (finding,) = (f for f in said.json["findings"] if f["severity"] == "error")
     assert (finding["rule"], finding["rows"][:2]) == ("stride", [49, 98])
-    assert "is not clean: 1 error" in said.err
+    assert "has 1 error" in said.err
 
 
 def test_check_against_a_second_source(nightdesk, files: Path) -> None:
@@ -130,7 +130,7 @@ def test_check_of_nonsense_is_one_line(nightdesk, tmp_path: Path, content: bytes
 def test_check_of_ticks_says_what_can_be_checked(nightdesk, tmp_path: Path) -> None:
     """A book or a tape has no clock."""
     pl.DataFrame({"ts": [START, START + 7, START + 11], "bid": [1.0, 2.0, 3.0]}).write_parquet(tmp_path / "x.parquet")
-    assert "no regular clock" in nightdesk("check", tmp_path / "x.parquet").err
+    assert "no regular timeframe" in nightdesk("check", tmp_path / "x.parquet").err
 
 
 def test_a_table_of_several_coins_is_checked_coin_by_coin(nightdesk, tmp_path: Path) -> None:
@@ -172,14 +172,14 @@ def test_import_turns_newest_first_and_says_so(nightdesk, tmp_path: Path) -> Non
     CLEAN.reverse().write_csv(tmp_path / "okx_BTC-USDT_perp_15m.csv")
     said = nightdesk("import", tmp_path / "okx_BTC-USDT_perp_15m.csv", "--json")
     assert said.code == 0
-    assert "rows ran from newest to oldest: turned" in said.json["items"][0]["notes"]
+    assert "rows ran from newest to oldest: reversed" in said.json["items"][0]["notes"]
 
 
 def test_import_takes_no_name_twice_unless_told(nightdesk, files: Path) -> None:
     """What is there stays there."""
     file = files / "okx_BTC-USDT_perp_15m.csv"
     assert nightdesk("import", file).code == 0
-    assert "is there already" in nightdesk("import", file).err
+    assert "already exists" in nightdesk("import", file).err
     assert nightdesk("import", file, "--replace").code == 0
     assert nightdesk("import", file, "--tag", "second").code == 0
 
@@ -191,7 +191,7 @@ def test_import_asks_for_what_the_name_does_not_say(nightdesk, tmp_path: Path, o
     assert nightdesk("import", tmp_path / "download.csv", "--venue", "okx", "--symbol", "BTC-USDT", "--market", "spot").code == 0
     assert (own_home / "data" / "okx_BTC-USDT_spot_15m.parquet").exists()
     odd = nightdesk("import", tmp_path / "download.csv", "--venue", "OKX", "--symbol", "BTC/USDT", "--market", "spot")
-    assert "is no name for a series" in odd.err
+    assert "is not a valid series name" in odd.err
 
 
 def test_import_of_a_folder_tells_each_file(nightdesk, files: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_killed_pull_keeps_what_it_saved(own_home: Path) -> None:
     it = Venue(START, 8000)
     it.holds_after = 22
     asked = "'okx', 'BTC-USDT', '15m', 'perp', '2025-01-01', None, False, False, sys.argv[1]"
-    code = f"import sys; from app.market_data.pulling import Asked, pull; pull(Asked({asked}))"
+    code = f"import sys; from app.market_data.pulling import PullRequest, pull; pull(PullRequest({asked}))"
     with serving(it) as url:
         process = subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         try:
@@ -302,7 +302,7 @@ def test_a_pull_never_overwrites_a_file_of_another_origin(nightdesk, venue: Venu
     nightdesk("import", files / "okx_BTC-USDT_perp_15m.csv")
     said = nightdesk(*PULL)
     assert said.code == 1
-    assert "was not pulled" in said.err
+    assert "was not written by a pull" in said.err
 
 
 def test_a_hole_of_the_venue_is_told_after_the_pull(nightdesk, venue: Venue) -> None:
@@ -319,12 +319,12 @@ def test_a_hole_of_the_venue_is_told_after_the_pull(nightdesk, venue: Venue) -> 
     [
         (("--symbol", "FOO-USDT"), "has no perp FOO-USDT"),
         (("--timeframe", "7x"), "unknown timeframe"),
-        (("--to", "2024-01-01"), "ends before it begins"),
-        (("--from", "soon"), "not a valid date"),
+        (("--to", "2024-01-01"), "is not after --from"),
+        (("--from", "soon"), "is no date"),
         (("--market", "option"), "unknown market"),
-        (("--market", "spot", "--funding"), "spot has no funding"),
+        (("--market", "spot", "--funding"), "spot has neither funding"),
         (("--venue", "mtgox"), "unknown venue"),
-        (("--from", "2030-01-01"), "no closed bar yet"),
+        (("--from", "2030-01-01"), "no closed bar in this range"),
     ],
 )
 def test_a_slip_in_a_pull_is_one_line(nightdesk, venue: Venue, args: tuple[str, ...], said: str) -> None:

@@ -112,7 +112,7 @@ def test_replay_works_the_journal_out_again(cli, home):
     assert found["equity"] == mark_at(home / "journal" / "desk.jsonl").body["equity"]
     assert found["desk_ms"] == LAST_MS
     assert len(found["journal_hash"]) == 64
-    assert "row for row" in cli("replay")[1]
+    assert "row by row" in cli("replay")[1]
 
 
 def test_tail_leaves_out_what_only_ticks(cli, home):
@@ -164,7 +164,7 @@ def test_explain_a_close_with_and_without_a_row(cli, home):
         (("explain", "--sleeve", "nobody", "--at", "2025-01-25"), "btc-trend"),
         (("explain", "--sleeve", "btc-trend", "--at", "2029"), "no bar at or after"),
         (("explain",), "--sleeve btc-trend --at"),
-        (("explain", "what"), "is no id"),
+        (("explain", "what"), "is not a valid id"),
     ],
 )
 def test_what_is_not_there_is_one_line(cli, words, hint):

@@ -26,7 +26,7 @@ def desk(own_home: Path) -> Path:
     return own_home
 
 
-def asked(*words: str) -> dict:
+def json_of(*words: str) -> dict:
     """A command's JSON."""
     done = CliRunner().invoke(main.app, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
     return json.loads(done.stdout)
@@ -34,8 +34,8 @@ def asked(*words: str) -> dict:
 
 def test_a_note_is_listed_and_promoted_by_name(desk: Path) -> None:
     """The page then holds the words and who vouched for them, the people journal the decision, and the note stays."""
-    assert [item["note"] for item in asked("notes", "list")["items"]] == ["n-1-1-fees"]
-    done = asked("notes", "promote", "n-1-1-fees", "--to", "strategies/trend", "--as", "ada")
+    assert [item["note"] for item in json_of("notes", "list")["items"]] == ["n-1-1-fees"]
+    done = json_of("notes", "promote", "n-1-1-fees", "--to", "strategies/trend", "--as", "ada")
     text = (desk / "memory" / "strategies" / "trend.md").read_text()
     assert "Fees eat the edge of btc-trend." in text
     assert "promoted by ada" in text
@@ -46,4 +46,4 @@ def test_a_note_is_listed_and_promoted_by_name(desk: Path) -> None:
 def test_a_note_that_is_not_there_is_refused(desk: Path) -> None:
     """One clear line, and no page is touched."""
     with pytest.raises(BadInput, match="there is no note"):
-        asked("notes", "promote", "n-9-9-none", "--to", "desk", "--as", "ada")
+        json_of("notes", "promote", "n-9-9-none", "--to", "desk", "--as", "ada")

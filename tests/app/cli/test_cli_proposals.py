@@ -94,17 +94,21 @@ def test_show_prints_the_whole_card(home: Home) -> None:
     _propose(home, {"stop_atr": 3.0, "leverage_max": 4.0})
     text = _call("proposals", "show", "1")
     for words in (
-        "prop-1  PENDING  PAPER  sleeve btc-trend, from version 1",
+        "proposal: prop-1, pending, PAPER",
+        "sleeve: btc-trend, from version 1",
         "direction: LOOSENS - worst-case leverage rises from 3 to 4",
         "0 to 20 ATR",
-        "risk at the stop 0.02 -> 0.02, gross exposure 1.5 -> 1.5, leverage 3 -> 4",
-        "r-20231114-00000000     r-20231114-00000001",
-        "3.12 %                  2.12 %",
-        "RECORDED data, 2025-01-01 00:00Z to 2025-12-31 23:45Z, 35040 bars",
+        "worst case, in multiples of the sleeve's equity  before  after",
+        "leverage                                              3      4",
+        "r-20231114-00000000",
+        "3.12 %",
+        "RECORDED",
+        "2025-01-01 to 2025-12-31",
+        "35,040",
         "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over 365 days",
         "THE TWO CANNOT BE TOLD APART",
         "warning: reward to risk is 1.33",
-        "asked by developer for ann in t-1",
+        "requested by: developer for ann in t-1",
         "expires in 23 h 59 min",
         "nightdesk proposals approve prop-1 --sha",
     ):
@@ -131,7 +135,7 @@ def test_approve_reject_rollback_by_name(home: Home) -> None:
     items = _json("proposals", "list")["items"]
     assert [(i["id"], i["state"]) for i in items] == [("prop-3", "applied"), ("prop-2", "rejected"), ("prop-1", "applied")]
     assert [i["id"] for i in _json("proposals", "list", "--state", "rejected")["items"]] == ["prop-2"]
-    with pytest.raises(BadInput, match="no state 'maybe'"):
+    with pytest.raises(BadInput, match="unknown state 'maybe'"):
         _call("proposals", "list", "--state", "maybe")
     assert "applied as version 2 by ann (claimed" in _call("proposals", "show", "1")
     assert "rejected by bob" in _call("proposals", "show", "2")
@@ -149,7 +153,7 @@ def test_another_diff_than_shown_is_refused(home: Home) -> None:
     _propose(home)
     sha = proposals.get(home.engine, "prop-1").diff_sha256
     for wrong in ("deadbeef", sha[:3]):
-        with pytest.raises(Refused, match="not what you were shown"):
+        with pytest.raises(Refused, match="not the diff you saw"):
             _call("proposals", "approve", "1", "--sha", wrong)
 
 
@@ -209,7 +213,7 @@ def test_halt_works_with_a_broken_desk(own_home: Path) -> None:
 
 def test_halting_where_no_desk_is_says_so(own_home: Path) -> None:
     """A halt of the wrong home would look like safety."""
-    with pytest.raises(BadInput, match="no desk at"):
+    with pytest.raises(BadInput, match="no desk exists at"):
         _call("halt", "--reason", "x")
     with pytest.raises(BadInput, match="needs a reason"):
         _call("halt", "--reason", " ")
@@ -235,7 +239,7 @@ def test_with_people_listed_names_are_proven_and_a_release_is_sealed(home: Home,
         _call("proposals", "approve", "1", "--as", "ann")
     _call("halt", "--reason", "x", "--as", "anybody")
     monkeypatch.setenv("NIGHTDESK_TOKEN", token)
-    with pytest.raises(Refused, match="passphrase is not right"):
+    with pytest.raises(Refused, match="wrong passphrase"):
         _call("release", "--reason", "x", "--as", "ann", typed="sesame\n")
     _call("release", "--reason", "x", "--as", "ann", typed="open sesame\n")
     _propose(home, now_ms=time.time_ns() // 1_000_000 + 10)

@@ -30,7 +30,7 @@ ANSWER = """The equity is ~~98,765.43~~ USDT, up ~~41.7 %~~(this year), x~~-777~
 SHOW = "import json, sys; from app.cli import chat, out; a = json.load(open(sys.argv[1])); {do}"
 EMIT = "out.emit({}, as_json=False, text=lambda: chat.shown(a['text'], a['struck']))"
 WORDS = "from rich.text import Text; out.emit({}, as_json=False, text=lambda: Text(a['text']))"
-TELL = "chat._tell({'kind': 'notice', 'text': a['text']})"
+TELL = "chat._print_event({'kind': 'notice', 'text': a['text']})"
 
 
 def run(folder: Path, text: str, struck: list[str], do: str = EMIT, *, terminal: bool) -> str:
@@ -46,14 +46,14 @@ def run(folder: Path, text: str, struck: list[str], do: str = EMIT, *, terminal:
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         found = b""
-        while part := _read(ours):
+        while part := _read_terminal(ours):
             found += part
     os.close(ours)
     assert process.returncode == 0, found
     return found.decode()
 
 
-def _read(terminal: int) -> bytes:
+def _read_terminal(terminal: int) -> bytes:
     """The next piece; empty once nobody writes to it any more."""
     try:
         return os.read(terminal, 65_536)
@@ -69,12 +69,14 @@ def test_every_struck_number_says_so(tmp_path: Path, terminal: bool) -> None:
         assert f"[struck: {number}]" in shown
         assert shown.count(f"[struck: {number}]") == shown.count(number)
     assert "~~" not in shown
-    assert shown.strip().endswith("7 numbers are struck: no fact of this thread stands behind them.")
+    assert shown.strip().endswith("7 unsupported numbers were struck out: no tool result in this thread contains them.")
 
 
 def test_one_struck_number_is_counted_as_one(tmp_path: Path) -> None:
     """And an answer without any says nothing of it."""
-    assert "1 number is struck: no fact of this thread stands behind it." in run(tmp_path, "It is ~~5~~.", ["5"], terminal=False)
+    assert "1 unsupported number was struck out: no tool result in this thread contains it." in run(
+        tmp_path, "It is ~~5~~.", ["5"], terminal=False
+    )
     assert "struck" not in run(tmp_path, "All is well.", [], terminal=False)
 
 
@@ -126,7 +128,7 @@ def test_notices_are_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
     text = safe("127.0.0.1 failed (502): <html><b>Bad & gone</b>\x1b[2J")
     assert "&lt;" in text
     for kind in ("notice", "retrying"):
-        chat._tell({"kind": kind, "text": text})
+        chat._print_event({"kind": kind, "text": text})
         assert capsys.readouterr().err == "  127.0.0.1 failed (502): <html><b>Bad & gone</b>[2J\n"
 
 

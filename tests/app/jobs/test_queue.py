@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from app.home.home import open_home
 from app.jobs import queue
-from app.jobs.queue import Jobs, environment
+from app.jobs.queue import JobQueue, environment
 from engine.errors import BadInput, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs
@@ -35,7 +35,7 @@ def home(own_home):
 @pytest.fixture
 def jobs(home):
     """Its queue; what is left of it is killed at the end."""
-    found = Jobs(home, "mara")
+    found = JobQueue(home, "mara")
     yield found
     for view in found.live():
         found.cancel(view.id)
@@ -113,7 +113,7 @@ def test_killed_in_mid_run_the_row_tells_and_the_next_job_runs(home, jobs):
     os.killpg(row(home, first).pid, signal.SIGKILL)
     view = jobs.wait(first, WAIT_S)
     assert view.state == "failed"
-    assert "ended without a word" in view.error
+    assert "its process died" in view.error
     done = jobs.wait(second, WAIT_S)
     assert done.state == "done"
     assert [p.name for p in home.runs.iterdir()] == [done.run_id]
@@ -123,11 +123,11 @@ def test_a_strategy_that_never_ends_is_ended(home):
     """A loop that swallows every exception dies at the limit; the row says which strategy and what to do."""
     for name, body in (("loop", "pass"), ("deaf", "try:\n            while True: pass\n        except: pass")):
         recordings.strategy(home.strategies, name, recordings.ENDLESS.replace("{body}", body))
-        jobs = Jobs(home, time_limit_s=1.0)
+        jobs = JobQueue(home, time_limit_s=1.0)
         view = jobs.wait(jobs.submit("backtest", {**ASK, "strategy": name}), WAIT_S)
         assert view.state == "failed"
         assert f"the backtest of {name} did not end within 1 s" in view.error
-        assert "loop without an end" in view.error
+        assert "endless loop" in view.error
 
 
 def test_one_runs_three_wait_the_fifth_is_refused(home, jobs):
@@ -144,7 +144,7 @@ def test_one_runs_three_wait_the_fifth_is_refused(home, jobs):
 
 def test_a_job_survives_its_asker(home, jobs):
     """The queue object that asked is forgotten; another one finds the job done."""
-    asker = Jobs(home)
+    asker = JobQueue(home)
     job_id = asker.submit("backtest", ASK)
     del asker
     queue._CHILDREN.clear()  # as a process that never started it would see it
@@ -153,12 +153,12 @@ def test_a_job_survives_its_asker(home, jobs):
 
 def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs, monkeypatch):
     """Queued, no process, half a minute old: failed, and out of the way."""
-    monkeypatch.setattr(Jobs, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
     assert jobs.view(job_id).state == "queued"
     with write(home.engine) as session:
         found = session.get(Job, job_id)
-        found.created_ms -= queue.UNBORN_MS + 1
+        found.created_ms -= queue.SPAWN_MS_MAX + 1
         session.add(found)
     assert jobs.view(job_id).state == "failed"
     assert "never started" in jobs.view(job_id).error
@@ -178,7 +178,7 @@ def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
 
 def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypatch):
     """Another program with the row's pid does not keep a dead job alive, and is not killed by cancel."""
-    monkeypatch.setattr(Jobs, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         with write(home.engine) as session:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
-from app.jobs.queue import Jobs
+from app.jobs.queue import JobQueue
 from app.market_data.pull_job import pull
 from engine.errors import DataError
 
@@ -43,8 +43,8 @@ def test_when_all_refuse_each_reason_is_told(own_home: Path) -> None:
 
 def test_a_pull_runs_as_a_job_of_its_own(own_home: Path) -> None:
     """A process of its own; a venue that there is none of makes it fail with a line, not hang."""
-    jobs = Jobs(open_home(), "ann", 60)
+    jobs = JobQueue(open_home(), "ann", 60)
     job = jobs.submit("pull", {"venues": ["nowhere"], "days": 1})
     ended = jobs.wait(job, 60)
     assert ended.state == "failed"
-    assert "no venue gave its bars" in (ended.error or "")
+    assert "every venue refused" in (ended.error or "")

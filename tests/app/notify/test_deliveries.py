@@ -66,10 +66,10 @@ class Kept:
     name = "slack"
 
     def __init__(self) -> None:
-        self.got: list[deliveries.Message] = []
+        self.got: list[deliveries.Notification] = []
         self.fault: deliveries.Undelivered | None = None
 
-    def send(self, home: Home, message: deliveries.Message) -> str:
+    def send(self, message: deliveries.Notification) -> str:
         """Take it, unless told not to."""
         if self.fault is not None:
             raise self.fault
@@ -93,7 +93,7 @@ def bench(own_home: Path, sink: Kept) -> Iterator[Bench]:
     found.loop.journal.close()
 
 
-def held(bench: Bench) -> tuple[str, Event]:
+def until_position(bench: Bench) -> tuple[str, Event]:
     """Walk until a sleeve holds something; (its name, the mark)."""
     advanced_until(bench.loop, lambda book: any(s.position.open_layers for s in book.sleeves))
     bench.loop.journal.sync()
@@ -117,7 +117,7 @@ def pages(found: list[tuple[str, str]]) -> list[str]:
     return [step for severity, step in found if severity == "page"]
 
 
-def told(bench: Bench, mark: Event, **changes: Any) -> None:
+def journal_mark(bench: Bench, mark: Event, **changes: Any) -> None:
     """Journal a mark in which the desk is another: a fault that the paper venue cannot play."""
     body = json.loads(json.dumps(mark.body)) | changes
     bench.loop.journal.append([Event("mark", mark.t_event_ms, body, t_recv_ms=bench.now_ms)])
@@ -157,7 +157,7 @@ def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_dat
 
 def test_bars_that_stop_are_one_page_and_one_recovery(bench: Bench, sink: Kept) -> None:
     """Silent feed for two minutes, then bars again."""
-    held(bench)
+    until_position(bench)
     assert pages(bench.pass_time(120, bars=False)) == ["opened"]
     assert pages(bench.pass_time(30)) == ["resolved"]
     opened, over = (message.row for message in sink.got if message.row["kind"] == "bars")
@@ -181,7 +181,7 @@ def test_a_worker_that_hangs_is_one_page_and_one_recovery(bench: Bench) -> None:
 
 def test_a_dead_worker_is_one_page_however_it_ends(bench: Bench, sink: Kept) -> None:
     """Reported by the supervisor, away for a while, back and steady: one page that got worse once, one recovery."""
-    name, mark = held(bench)
+    name, mark = until_position(bench)
     size = f"{mark.body['sleeves'][name]['position']['quantity']:g}"
     bench.watch.died("worker", -9)
     assert pages(bench.pass_time(3, bars=False, beats=False)) == ["opened"]
@@ -192,10 +192,10 @@ def test_a_dead_worker_is_one_page_however_it_ends(bench: Bench, sink: Kept) -> 
 
 def test_a_missing_protective_order_is_paged_at_the_next_look(bench: Bench, sink: Kept) -> None:
     """One page with sleeve, side, size, level and what to do; over when it works again (F8)."""
-    name, mark = held(bench)
+    name, mark = until_position(bench)
     sleeves = json.loads(json.dumps(mark.body["sleeves"]))
     sleeves[name]["position"]["layers"][0]["protective_state"] = "rejected"
-    told(bench, mark, sleeves=sleeves)
+    journal_mark(bench, mark, sleeves=sleeves)
     assert pages(bench.pass_time(4, bars=False)) == ["opened"]
     page = sink.got[-1].row
     quantity = mark.body["sleeves"][name]["position"]["quantity"]
@@ -203,19 +203,19 @@ def test_a_missing_protective_order_is_paged_at_the_next_look(bench: Bench, sink
         assert words in page["what"]
     assert str(mark.body["sleeves"][name]["position"]["layers"][0]["protective"]) in page["action"]
     assert page["runbook"] == "docs/runbooks/protective-missing.md"
-    told(bench, mark)
+    journal_mark(bench, mark)
     assert pages(bench.pass_time(20, bars=False)) == ["resolved"]
 
 
 def test_drawdown_near_its_limit_then_past_it_is_one_alert(bench: Bench) -> None:
     """Opened at 80 %, worse at the limit, over when it has passed."""
-    _, mark = held(bench)
+    _, mark = until_position(bench)
     near, past = mark.body["peak"] * 0.87, mark.body["peak"] * 0.84
-    told(bench, mark, equity=near)
+    journal_mark(bench, mark, equity=near)
     assert pages(bench.pass_time(4, bars=False)) == ["opened"]
-    told(bench, mark, equity=past, tripped=["desk drawdown"])
+    journal_mark(bench, mark, equity=past, tripped=["desk drawdown"])
     assert pages(bench.pass_time(4, bars=False)) == ["raised"]
-    told(bench, mark)
+    journal_mark(bench, mark)
     assert pages(bench.pass_time(20, bars=False)) == ["resolved"]
 
 

@@ -41,7 +41,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def whole(home: Path, **more: str) -> str:
+def run_to_end(home: Path, **more: str) -> str:
     """Walk to the end of the market in one go; the journal's hash."""
     code, said = ended(started(home, "--bars-per-second", "100000", "--stop-at-end", **more))
     assert (code, said) == (0, "")
@@ -70,7 +70,7 @@ def furnished_home(own_home: Path) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The hash of a run that nobody disturbed."""
-    return whole(furnished(tmp_path_factory.mktemp("undisturbed"), DAYS))
+    return run_to_end(furnished(tmp_path_factory.mktemp("undisturbed"), DAYS))
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 30))])
@@ -86,14 +86,14 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
         process.kill()
         ended(process)
         assert verify(path).ok
-    assert whole(furnished_home) == undisturbed
+    assert run_to_end(furnished_home) == undisturbed
     assert verify(path).ok
     assert to_json(fold(path, whole=True)) == to_json(fold(path))
 
 
 def test_one_hash_whatever_the_hash_seed(furnished_home: Path, undisturbed: str) -> None:
     """PYTHONHASHSEED moves nothing."""
-    assert whole(furnished_home, PYTHONHASHSEED="4242") == undisturbed
+    assert run_to_end(furnished_home, PYTHONHASHSEED="4242") == undisturbed
 
 
 def test_a_second_worker_is_refused_in_one_line(furnished_home: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
 
 def test_a_journal_that_lost_its_end_is_not_gone_on_with(furnished_home: Path) -> None:
     """Whole records dropped at the end pass the chain; the database has seen more, and the start says so."""
-    whole(furnished_home)
+    run_to_end(furnished_home)
     path = furnished_home / "journal" / "desk.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     groups = [n for n, line in enumerate(lines) if b'"left":0' in line]

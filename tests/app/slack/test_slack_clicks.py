@@ -15,7 +15,7 @@ from app.notify import deliveries
 from app.slack.actions import NOT_LISTED
 from app.slack.signed_http import handle
 from app.slack.sink import Slack, connect
-from app.slack.socket_mode import Line
+from app.slack.socket_mode import SocketConnection
 from engine.control import halt
 from engine.control.config import active_version
 from engine.control.proposals import get
@@ -26,9 +26,9 @@ from tests.fakes.slack_server import APP, BOT, CHANNEL, SECRET, TEAM, SlackServe
 
 
 @pytest.fixture
-def line(home: Home, slack: Slack, server: SlackServer) -> Iterator[Line]:
+def line(home: Home, slack: Slack, server: SlackServer) -> Iterator[SocketConnection]:
     """Its open Socket Mode line."""
-    found = Line(home, slack)
+    found = SocketConnection(home, slack)
     found.start()
     server.wait_line()
     yield found
@@ -64,14 +64,14 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     assert '"reject"' in pause
     assert '"approve"' not in looser
     assert "tab=proposals&proposal=prop-2" in looser
-    for words in ("leverage_max: 3.0 -> 4.0", "Worst case", "Evidence, base", "Sharpe 1.5", "LOOSENS"):
+    for words in ("leverage_max: now 3, proposed 4", "worst case", "Sharpe: base 1.5", "LOOSENS"):
         assert words in looser
     deliveries.cards(home, ["slack"], now_ms())
     assert deliveries.deliver(home, [slack], now_ms()) == 0
 
 
 def test_a_click_through_socket_mode_decides_and_changes_the_card(
-    home: Home, slack: Slack, server: SlackServer, line: Line
+    home: Home, slack: Slack, server: SlackServer, line: SocketConnection
 ) -> None:
     """Approved under the listed person with assurance slack; acknowledged; the card loses its buttons."""
     row = proposed(home)
@@ -80,7 +80,7 @@ def test_a_click_through_socket_mode_decides_and_changes_the_card(
     server.send("interactive", server.click(ANN, "approve", value_of(row)), "e-1")
     server.wait_ack("e-1")
     changed = server.wait("chat.update")[0]
-    assert "APPLIED as version 2" in json.dumps(changed["blocks"])
+    assert "applied as version 2" in json.dumps(changed["blocks"])
     assert "actions" not in {block["type"] for block in changed["blocks"]}
     (told,) = server.wait("chat.postEphemeral")
     assert (told["user"], "applied" in told["text"]) == (ANN, True)
@@ -171,7 +171,7 @@ def test_forged_stale_and_replayed_requests_are_refused(home: Home, slack: Slack
     assert handle(home, slack, body, headers).status == 200
     assert get(home.engine, row.id).state == "applied"
     again = handle(home, slack, body, headers)
-    assert (again.status, again.body) == (401, {"error": "this request was taken before"})
+    assert (again.status, again.body) == (401, {"error": "replayed request"})
     lower = {key.lower(): value for key, value in headers.items()}
     assert handle(home, slack, body, lower).status == 401
 
@@ -220,7 +220,9 @@ def test_halt_of_another_workspace_is_refused(home: Home, slack: Slack, server: 
     assert not halt.read(home.path).halted
 
 
-def test_halt_by_message_and_by_command_through_socket_mode(home: Home, slack: Slack, server: SlackServer, line: Line) -> None:
+def test_halt_by_message_and_by_command_through_socket_mode(
+    home: Home, slack: Slack, server: SlackServer, line: SocketConnection
+) -> None:
     """A message that begins with /halt, mention or not; talk about halting, and bots, are not heard."""
     said = {"type": "message", "user": ANN, "channel": CHANNEL, "team": TEAM}
     for n, (text, more) in enumerate((("why not /halt it", {}), ("halt", {}), ("/halted", {}), ("/halt x", {"bot_id": "B1"}))):
@@ -235,7 +237,7 @@ def test_halt_by_message_and_by_command_through_socket_mode(home: Home, slack: S
     assert "HALTED" in server.wait_ack("c-1")["text"]
 
 
-def test_the_line_comes_back_when_slack_hangs_up(home: Home, slack: Slack, server: SlackServer, line: Line) -> None:
+def test_the_line_comes_back_when_slack_hangs_up(home: Home, slack: Slack, server: SlackServer, line: SocketConnection) -> None:
     """Slack closes lines now and then; clicks arrive on the next one."""
     row = proposed(home)
     server.cut()
@@ -261,7 +263,7 @@ def test_a_click_while_slack_is_down_decides_and_the_answer_is_kept(home: Home, 
     assert decided.state in ("failed", "waiting", "sending")
 
 
-def test_every_one_of_thirty_clicks_is_answered(home: Home, slack: Slack, server: SlackServer, line: Line) -> None:
+def test_every_one_of_thirty_clicks_is_answered(home: Home, slack: Slack, server: SlackServer, line: SocketConnection) -> None:
     """Through the line, from the envelope to the acknowledgement and the answer; none is lost, none is answered twice."""
     for n in range(30):
         row = proposed(home)

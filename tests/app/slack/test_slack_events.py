@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.home.home import Home
-from app.slack.signed_http import Response, handle
+from app.slack.signed_http import SlackResponse, handle
 from app.slack.sink import Slack
 from engine.control import halt
 from engine.errors import Busy
@@ -27,7 +27,7 @@ def signed(payload: Any, key: str = SECRET, age_s: int = 0) -> tuple[bytes, dict
     return body, headers | {"X-Slack-Signature": f"v0={digest}"}
 
 
-def told(text: str, n: int = 1, user: str = ANN, team: str = TEAM, **more: Any) -> dict[str, Any]:
+def direct_message(text: str, n: int = 1, user: str = ANN, team: str = TEAM, **more: Any) -> dict[str, Any]:
     """A direct message to the app."""
     said = {
         "type": "message",
@@ -41,7 +41,7 @@ def told(text: str, n: int = 1, user: str = ANN, team: str = TEAM, **more: Any) 
     return {"type": "event_callback", "team_id": team, "event_id": f"Ev{n}", "event": {**said, **more}}
 
 
-def send(home: Home, slack: Slack, payload: Any, **how: Any) -> Response:
+def send(home: Home, slack: Slack, payload: Any, **how: Any) -> SlackResponse:
     """Take one event."""
     return handle(home, slack, *signed(payload, **how))
 
@@ -68,7 +68,7 @@ def test_a_message_that_begins_with_halt_halts(
     home: Home, slack: Slack, server: SlackServer, text: str, more: dict[str, str]
 ) -> None:
     """A direct message or a mention; under the listed person's name; its sender is told, and the people journal knows."""
-    assert send(home, slack, told(text, **more)) == (200, {})
+    assert send(home, slack, direct_message(text, **more)) == (200, {})
     (line,) = halts(home)
     assert (line["reason"], line["by"]["name"], line["by"]["assurance"]) == ("venue is odd", "ann", "slack")
     (whisper,) = server.wait("chat.postEphemeral")
@@ -83,27 +83,27 @@ def test_a_message_that_begins_with_halt_halts(
 
 def test_an_event_that_comes_again_halts_once(home: Home, slack: Slack) -> None:
     """Slack sends it again with a new signature, and a mention as two events: a release in between is not undone."""
-    assert send(home, slack, told("/halt once")).status == 200
+    assert send(home, slack, direct_message("/halt once")).status == 200
     seen = halt.read(home.path, home.engine)
     halt.release(home.path, home.engine, seen, {"name": "bob"}, "mended", 1)
     assert not halts(home)
-    again = [told("/halt once"), told("/halt once", type="app_mention") | {"event_id": "Ev2"}]
+    again = [direct_message("/halt once"), direct_message("/halt once", type="app_mention") | {"event_id": "Ev2"}]
     assert [send(home, slack, payload, age_s=1) for payload in again] == [(200, {})] * 2
     assert not halts(home)
-    assert send(home, slack, told("/halt twice", 3)).status == 200
+    assert send(home, slack, direct_message("/halt twice", 3)).status == 200
     assert [line["reason"] for line in halts(home)] == ["twice"]
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        told("why not /halt it"),
-        told("/halted"),
-        told("halt"),
-        told("/halt x", bot_id="B1"),
-        told("/halt x", subtype="message_changed"),
-        told("/halt x", type="reaction_added"),
-        told("/halt x", team="T0ELSE"),
+        direct_message("why not /halt it"),
+        direct_message("/halted"),
+        direct_message("halt"),
+        direct_message("/halt x", bot_id="B1"),
+        direct_message("/halt x", subtype="message_changed"),
+        direct_message("/halt x", type="reaction_added"),
+        direct_message("/halt x", team="T0ELSE"),
     ],
 )
 def test_talk_bots_and_other_workspaces_do_not_halt(home: Home, slack: Slack, payload: Any) -> None:
@@ -114,17 +114,17 @@ def test_talk_bots_and_other_workspaces_do_not_halt(home: Home, slack: Slack, pa
 
 def test_forged_stale_and_shapeless_events_do_not_halt(home: Home, slack: Slack) -> None:
     """Another secret, ten minutes old, no signature, no JSON object, no id."""
-    assert send(home, slack, told("/halt x"), key="another secret").status == 401
-    assert send(home, slack, told("/halt x"), age_s=600).status == 401
-    assert handle(home, slack, json.dumps(told("/halt x")).encode(), {"Content-Type": "application/json"}).status == 401
-    for payload in ([], "x", None, {}, {"type": "event_callback", "event": 3}, told("/halt x") | {"event_id": None}):
+    assert send(home, slack, direct_message("/halt x"), key="another secret").status == 401
+    assert send(home, slack, direct_message("/halt x"), age_s=600).status == 401
+    assert handle(home, slack, json.dumps(direct_message("/halt x")).encode(), {"Content-Type": "application/json"}).status == 401
+    for payload in ([], "x", None, {}, {"type": "event_callback", "event": 3}, direct_message("/halt x") | {"event_id": None}):
         assert send(home, slack, payload).status == 400
     assert not halts(home)
 
 
 def test_whoever_is_not_listed_may_halt_as_a_claim(home: Home, slack: Slack) -> None:
     """Anybody of our own workspace, as with the command; a mention of a reason is not needed."""
-    assert send(home, slack, told("/halt", user=EVE)).status == 200
+    assert send(home, slack, direct_message("/halt", user=EVE)).status == 200
     (line,) = halts(home)
     assert (line["by"]["assurance"], line["by"]["name"]) == ("claimed", f"slack {EVE}")
 
@@ -136,7 +136,7 @@ def test_a_halt_does_not_wait_for_the_database(home: Home, slack: Slack, monkeyp
         raise Busy("the database is busy")
 
     monkeypatch.setattr("app.slack.signed_http.first_time", busy)
-    assert send(home, slack, told("/halt now")).status == 200
+    assert send(home, slack, direct_message("/halt now")).status == 200
     assert [line["reason"] for line in halts(home)] == ["now"]
 
 
@@ -153,7 +153,7 @@ def test_over_the_api_it_needs_no_session(home: Home, slack: Slack, server: Slac
         body, headers = signed({"type": "url_verification", "challenge": "abc"})
         answer: httpx.Response = client.post("/api/slack/events", content=body, headers=headers)
         assert (answer.status_code, answer.json()) == (200, {"challenge": "abc"})
-        body, headers = signed(told("/halt from afar"))
+        body, headers = signed(direct_message("/halt from afar"))
         assert client.post("/api/slack/events", content=body, headers={**headers, "X-Slack-Signature": "v0=0"}).status_code == 401
         assert client.post("/api/slack/events", content=body, headers=headers).status_code == 200
     assert [line["reason"] for line in halts(home)] == ["from afar"]

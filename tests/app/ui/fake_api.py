@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from app.views.proposal_card import rows_of
 from tests.app.ui.fake_shapes import NOW_MS, answer, card, curve, desk, event, model, run, sleeve, turn
 
 
@@ -63,10 +64,15 @@ def _thread(fake: Fake) -> dict[str, Any]:
     }
 
 
-def _asked(fake: Fake, body: Any) -> tuple[int, Any]:
+def _begin_turn(fake: Fake, body: Any) -> tuple[int, Any]:
     ident = f"u-{len(fake.turns) + 1}"
     fake.turns[ident] = turn(ident, "running", body["text"])
     return 202, {"turn": ident, "thread": "t-1", "role": body["role"]}
+
+
+def with_rows(card: dict[str, Any]) -> dict[str, Any]:
+    """A card with the rows that the API builds from it."""
+    return card | {"rows": [row._asdict() for row in rows_of(card)]}
 
 
 def _decided(fake: Fake, ident: str, what: str) -> dict[str, Any]:
@@ -152,16 +158,16 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/runs/([\w-]+)/equity"): lambda f, q, b, i: {"run_id": i, **curve()},
     ("GET", r"/api/runs/([\w-]+)/trips/(t\d+)"): lambda f, q, b, i, t: {"text": "entered, left", "trip": {"net": 1.0}},
     ("GET", "/api/proposals"): lambda f, q, b: {
-        "items": [p for p in f.proposals.values() if q.get("state") in (None, p["state"])]
+        "items": [with_rows(p) for p in f.proposals.values() if q.get("state") in (None, p["state"])]
     },
-    ("GET", r"/api/proposals/([\w-]+)"): lambda f, q, b, i: f.proposals[i],
+    ("GET", r"/api/proposals/([\w-]+)"): lambda f, q, b, i: with_rows(f.proposals[i]),
     ("POST", r"/api/proposals/([\w-]+)/(approve|reject)"): lambda f, q, b, i, w: _decided(f, i, w),
     ("POST", "/api/proposals/rollback"): lambda f, q, b: {"proposal": "prop-3", "state": "applied", "version": 3, "actor": {}},
     ("GET", "/api/versions"): lambda f, q, b: {"items": VERSIONS},
     ("GET", "/api/roles"): lambda f, q, b: {"items": ROLES},
     ("GET", "/api/threads"): lambda f, q, b: {"items": _threads(f)},
     ("GET", r"/api/threads/t-1"): lambda f, q, b: _thread(f),
-    ("POST", "/api/turns"): lambda f, q, b: _asked(f, b),
+    ("POST", "/api/turns"): lambda f, q, b: _begin_turn(f, b),
     ("GET", r"/api/turns/([\w-]+)"): lambda f, q, b, i: f.turns[i],
     ("GET", r"/api/turns/([\w-]+)/events.json"): lambda f, q, b, i: {"items": f.turn_events, "state": f.turns[i]["state"]},
     ("POST", r"/api/turns/([\w-]+)/cancel"): lambda f, q, b, i: _cancelled(f, i),

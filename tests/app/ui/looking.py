@@ -18,7 +18,7 @@ def page(**where: str) -> AppTest:
     return made
 
 
-def said(at: AppTest) -> str:
+def texts_of(at: AppTest) -> str:
     """All the text of a page, as it was given to the browser."""
     kinds = ("markdown", "caption", "error", "warning", "info", "success", "subheader", "code", "badge")
     parts = [str(e.value) for kind in kinds for e in at.get(kind) if hasattr(e, "value")]

@@ -8,7 +8,7 @@ import pytest
 from engine.control import halt
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_shapes import alert, answer, card, turn
-from tests.app.ui.looking import page, said
+from tests.app.ui.looking import page, texts_of
 
 EVIL = "x](http://evil.example/a)<img src=http://evil.example/b>![c](http://evil.example/c)<script>d()</script> www.evil.example"
 
@@ -16,7 +16,7 @@ EVIL = "x](http://evil.example/a)<img src=http://evil.example/b>![c](http://evil
 def test_every_tab_says_what_is_real(fake: Fake) -> None:
     """Paper or live, which bars, desk time, worker and model stand on each tab."""
     for tab in ("chat", "proposals", "desk"):
-        text = said(page(tab=tab))
+        text = texts_of(page(tab=tab))
         for word in ("PAPER", "REPLAYED recorded bars", "desk time", "worker live", "OFFLINE model"):
             assert word in text.replace("\\", ""), (tab, word)
 
@@ -24,13 +24,13 @@ def test_every_tab_says_what_is_real(fake: Fake) -> None:
 def test_a_dead_worker_is_red_on_every_tab(fake: Fake) -> None:
     """A worker that does not run is never shown as health."""
     fake.desk["worker"] |= {"running": False, "phase": "not running"}
-    assert "worker not running" in said(page(tab="desk"))
+    assert "worker not running" in texts_of(page(tab="desk"))
 
 
 def test_without_a_session_it_says_how_to_get_one(fake: Fake) -> None:
     """No data of the desk, and the command that prints a link."""
     fake.session = None
-    text = said(page())
+    text = texts_of(page())
     assert "nightdesk login" in text
     assert "btc-trend" not in text
 
@@ -60,7 +60,7 @@ def test_a_question_becomes_a_turn_and_the_address_keeps_the_thread(fake: Fake) 
     at.chat_input[0].set_value("Backtest trend").run()
     assert fake.asked == [("POST", "/api/turns", {"role": "developer", "text": "Backtest trend", "thread": "new"})]
     assert at.query_params["thread"] in ("t-1", ["t-1"])
-    assert "**backtest** symbol BTC\\-USDT · running" in said(at)
+    assert "**backtest** symbol BTC\\-USDT · running" in texts_of(at)
     at.button(key="cancel_u-1").click().run()
     assert fake.turns["u-1"]["state"] == "cancelled"
 
@@ -69,7 +69,7 @@ def test_a_reload_finds_the_running_turn(fake: Fake) -> None:
     """Another browser at the same address sees the same thread, question and turn."""
     fake.turns["u-1"] = turn("u-1", "running", "Sweep it")
     at = page(tab="chat", role="developer", thread="t-1")
-    assert "Sweep it" in said(at)
+    assert "Sweep it" in texts_of(at)
     assert "cancel_u-1" in [b.key for b in at.button]
 
 
@@ -85,18 +85,18 @@ def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
         {"kind": "retrying", "text": "api.example failed (503): trying again in 0.5 s", "attempt": 1},
     ]
     fake.turn_events = [{"n": n, **event} for n, event in enumerate(events, 1)]
-    text = said(page(tab="chat", role="developer", thread="t-1")).replace("\\", "").replace("\u2060", "")
+    text = texts_of(page(tab="chat", role="developer", thread="t-1")).replace("\\", "").replace("\u2060", "")
     assert text.count("I look at it.") == 1
     assert "Cut off" not in text
     assert "trying again in 0.5 s" in text
     fake.turn_events += [{"n": 7, "kind": "sentence", "text": "It stands at ~~41.7 %~~ 29,541.99 USDT."}]
     at = page(tab="chat", role="developer", thread="t-1")
-    text = said(at).replace("\\", "")
+    text = texts_of(at).replace("\\", "")
     assert "trying again" not in text
     shown = [str(m.value) for m in at.markdown]
     assert next(n for n, m in enumerate(shown) if "**desk**" in m) < next(n for n, m in enumerate(shown) if "~~41" in m)
     fake.turn_events += [{"n": 8, "kind": "notice", "text": "The model did not answer. The offline model answers instead"}]
-    text = said(page(tab="chat", role="developer", thread="t-1")).replace("\\", "")
+    text = texts_of(page(tab="chat", role="developer", thread="t-1")).replace("\\", "")
     assert "The offline model answers instead" in text
     assert "It stands at" not in text
 
@@ -129,7 +129,7 @@ def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake,
     told = {"name": "small", "wire": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
     told["privacy"] = "Sent to it: your question."
     monkeypatch.setitem(shapes.ROUTES, ("GET", "/api/model"), lambda f, q, b: told)
-    text = said(page(tab="chat")).replace("\\", "")
+    text = texts_of(page(tab="chat")).replace("\\", "")
     assert "Model small at api.example.com" in text
     assert "Sent to it" in text
     assert text.count("your question") == 1
@@ -144,8 +144,8 @@ def test_a_refused_question_is_kept_to_be_seen(fake: Fake, monkeypatch: pytest.M
     monkeypatch.setitem(shapes.ROUTES, ("POST", "/api/turns"), lambda f, q, b: busy)
     at = page(tab="chat", role="developer", thread="t-1")
     at.chat_input[0].set_value("and one more").run()
-    assert "this thread answers a question already" in said(at)
-    assert "and one more" in said(at)
+    assert "this thread answers a question already" in texts_of(at)
+    assert "and one more" in texts_of(at)
 
 
 def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fake) -> None:
@@ -158,7 +158,7 @@ def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fak
     assert "open_u-1_prop-2" in keys
     at.button(key="approve_u-1_prop-1").click().run()
     assert ("POST", "/api/proposals/prop-1/approve", {"diff_sha256": "ab" * 32}) in fake.asked
-    assert "applied, version 2 by vera" in said(at).replace("\\", "")
+    assert "applied, version 2 by vera" in texts_of(at).replace("\\", "")
 
 
 def test_a_question_is_carried_to_the_role_it_belongs_to(fake: Fake) -> None:
@@ -176,11 +176,11 @@ def test_a_question_is_carried_to_the_role_it_belongs_to(fake: Fake) -> None:
 def test_a_loosening_needs_a_second_click_and_then_shows_its_adoption(fake: Fake) -> None:
     """The card says LOOSENS; after the approval the adoption ticks to done with the journal's event."""
     at = page(tab="proposals", proposal="prop-2")
-    assert "LOOSENS" in said(at)
+    assert "LOOSENS" in texts_of(at)
     assert "Approve as vera" not in [b.label for b in at.button]
     at.button(key="yes_prop-2").click().run()
     assert ("POST", "/api/proposals/prop-2/approve", {"diff_sha256": "ab" * 32}) in fake.asked
-    assert "Adopted: the desk runs version 2" in said(at)
+    assert "Adopted: the desk runs version 2" in texts_of(at)
 
 
 def test_the_time_left_to_decide_counts_in_seconds(fake: Fake) -> None:
@@ -215,7 +215,7 @@ def test_halt_asks_why_and_release_too(fake: Fake) -> None:
     at.button(key="halt_now").click().run()
     assert ("POST", "/api/halt", {"reason": "fills look wrong"}) in fake.asked
     at = page(tab="chat")
-    assert "fills look wrong" in said(at)
+    assert "fills look wrong" in texts_of(at)
     release = next(b for b in at.button if b.label == "Release")
     release.click().run()
     assert not [a for a in fake.asked if a[0] == "DELETE"]
@@ -226,35 +226,39 @@ def test_halt_asks_why_and_release_too(fake: Fake) -> None:
 
 def test_halt_works_with_the_api_down(fake: Fake, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is open, then the API dies: HALT is still there, writes the latch file itself, and the page says so."""
-    from app.ui import door
+    from app.ui import page_client
 
     own_home.mkdir()
     at = page(tab="desk")
     monkeypatch.setenv("NIGHTDESK_API_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(door, "open_door", lambda: door.Door(door.Client("http://127.0.0.1:9", "", own_home), known=True))
+    monkeypatch.setattr(
+        page_client,
+        "open_client",
+        lambda: page_client.PageClient(page_client.Client("http://127.0.0.1:9", "", own_home), known=True),
+    )
     at.run()
-    assert "does not answer" in said(at)
+    assert "does not answer" in texts_of(at)
     at.text_input(key="halt_reason_0").set_value("the API is gone")
     at.button(key="halt_now").click().run()
     assert halt.read(own_home).reason == "the API is gone"
-    assert "HALTED by file" in said(at)
+    assert "HALTED by file" in texts_of(at)
 
 
 def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
     """Protective level, kind and distance; a layer without one is said loudly."""
-    text = said(page(tab="desk")).replace("\\", "")
+    text = texts_of(page(tab="desk")).replace("\\", "")
     assert "62,900.00" in text
     assert "2.48 %" in text
     fake.sleeves[0]["position"]["layers"][0]["protective"] = None
-    assert "No protective order known for btc-trend" in said(page(tab="desk")).replace("\\", "")
+    assert "No protective order known for btc-trend" in texts_of(page(tab="desk")).replace("\\", "")
 
 
 def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
     """Addresses of evidence open what they name."""
-    assert "trend on BTC-USDT 15m" in said(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
-    assert "Round trip t12" in said(page(tab="desk", view="runs", run="r-1", trip="t12"))
-    assert "What led to it" in said(page(tab="desk", view="journal", event="d-1"))
-    assert said(page(tab="proposals", version="v2")).count("stands on this one") == 1
+    assert "trend on BTC-USDT 15m" in texts_of(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
+    assert "Round trip t12" in texts_of(page(tab="desk", view="runs", run="r-1", trip="t12"))
+    assert "What led to it" in texts_of(page(tab="desk", view="journal", event="d-1"))
+    assert texts_of(page(tab="proposals", version="v2")).count("cited by the answer") == 1
 
 
 @pytest.mark.parametrize(
@@ -262,7 +266,7 @@ def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
 )
 def test_an_address_that_makes_no_sense_is_the_usual_page(fake: Fake, where: dict[str, str]) -> None:
     """Ids from the address are ids or nothing."""
-    assert "PAPER" in said(page(**where))
+    assert "PAPER" in texts_of(page(**where))
 
 
 def hostile(fake: Fake) -> None:
@@ -340,10 +344,12 @@ def test_no_place_breaks_when_the_api_dies(fake: Fake, monkeypatch: pytest.Monke
     """The page says that nobody answers, keeps HALT, and looks for the API again."""
     at = page(**where)
     monkeypatch.setenv("NIGHTDESK_API_URL", "http://127.0.0.1:9")
-    from app.ui import door
+    from app.ui import page_client
 
-    monkeypatch.setattr(door, "open_door", lambda: door.Door(door.Client("http://127.0.0.1:9"), known=True))
+    monkeypatch.setattr(
+        page_client, "open_client", lambda: page_client.PageClient(page_client.Client("http://127.0.0.1:9"), known=True)
+    )
     at.run()
     assert not at.exception
-    assert "It is looked for every two seconds" in said(at)
+    assert "Retrying every two seconds" in texts_of(at)
     assert "halt_now" in [b.key for b in at.button]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_shapes import NOW_MS, alert
-from tests.app.ui.looking import page, said
+from tests.app.ui.looking import page, texts_of
 
 
 def bare(text: str) -> str:
@@ -15,12 +15,12 @@ def bare(text: str) -> str:
 def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(fake: Fake) -> None:
     """Times and fractions as people read them, the runbook's own text, the delivery that failed and why."""
     fake.alerts = [alert("al-7")]
-    text = bare(said(page(tab="desk", view="alerts")))
+    text = bare(texts_of(page(tab="desk", view="alerts")))
     for part in (
         "No bar for 3 minutes",
         "al-7 · bars · binance:BTC-USDT:perp",
-        "since 2026-09-21 14:13Z, still so · escalated 1 time",
-        "age 3 min, desk 2026-09-21 14:13Z, drawdown 3.45 %, equity 9,916.77",
+        "since 2026-09-21 14:13:20Z, ongoing · escalated 1 time",
+        "age 3 min, desk 2026-09-21 14:13:20Z, drawdown 3.45 %, equity 9,916.77",
         "look at the venue's status page",
         "Look at `nightdesk status`",
         "slack (opened): **NOT DELIVERED** after 8 tries: channel_not_found",
@@ -32,7 +32,7 @@ def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(f
 def test_an_alert_that_went_nowhere_says_so(fake: Fake) -> None:
     """Without Slack it stands on the page, and the page says that it stands nowhere else."""
     fake.alerts = [alert("al-7") | {"deliveries": []}]
-    assert "No message was sent anywhere" in said(page(tab="desk", view="alerts"))
+    assert "No message was sent" in texts_of(page(tab="desk", view="alerts"))
 
 
 def test_a_person_takes_an_alert_under_their_name(fake: Fake) -> None:
@@ -43,7 +43,7 @@ def test_a_person_takes_an_alert_under_their_name(fake: Fake) -> None:
     assert button.label == "Acknowledge as vera"
     button.click().run()
     assert fake.asked == [("POST", "/api/alerts/al-7/ack", {})]
-    assert "on it: vera (claimed, page)" in bare(said(at))
+    assert "acknowledged by vera (claimed, page)" in bare(texts_of(at))
     assert "ack_al-7" not in [b.key for b in at.button]
 
 
@@ -56,15 +56,15 @@ def test_a_refused_acknowledgement_is_told_at_its_alert(fake: Fake, monkeypatch:
     fake.alerts = [alert("al-7")]
     at = page(tab="desk", view="alerts")
     at.button(key="ack_al-7").click().run()
-    assert "al-7 is already resolved" in bare(said(at))
+    assert "al-7 is over already" in bare(texts_of(at))
 
 
 def test_recovery_is_shown(fake: Fake) -> None:
     """What is over says since when, wants nothing more and has no button."""
     fake.alerts = [alert("al-7") | {"state": "resolved", "resolved_ms": NOW_MS + 60_000}]
     at = page(tab="desk", view="alerts")
-    text = bare(said(at))
-    assert "over 2026-09-21 14:14Z" in text
+    text = bare(texts_of(at))
+    assert "resolved 2026-09-21 14:14:20Z" in text
     assert "To do" not in text
     assert "ack_al-7" not in [b.key for b in at.button]
 
@@ -74,18 +74,18 @@ def test_a_page_that_nobody_answered_stands_on_every_tab(fake: Fake) -> None:
     fake.alerts = [alert("al-7"), alert("al-8", "warn")]
     for tab in ("chat", "proposals", "desk"):
         at = page(tab=tab)
-        assert "**PAGE** No bar for 3 minutes" in bare(said(at))
+        assert "**PAGE** No bar for 3 minutes" in bare(texts_of(at))
         assert at.button(key="to_alerts").label == "2 open alerts"
     fake.alerts[0]["acked_by"] = {"name": "ann"}
     at = page(tab="chat")
-    assert "**PAGE**" not in said(at)
+    assert "**PAGE**" not in texts_of(at)
     at.button(key="to_alerts").click().run()
-    assert "on it: ann" in bare(said(at))
+    assert "acknowledged by ann" in bare(texts_of(at))
 
 
 def test_the_morning_handover_stands_on_the_page(fake: Fake) -> None:
     """The newest whole, older ones by day; before the first, when it will be made."""
-    assert "06:00 UTC" in bare(said(page(tab="desk", view="handover")))
+    assert "06:00 UTC" in bare(texts_of(page(tab="desk", view="handover")))
     fake.handovers = [
         {
             "day": f"2026-11-{d}",
@@ -97,6 +97,6 @@ def test_the_morning_handover_stands_on_the_page(fake: Fake) -> None:
         for d in (20, 19)
     ]
     at = page(tab="desk", view="handover")
-    assert "P&L of 20: +3.00" in bare(said(at))
+    assert "P&L of 20: +3.00" in bare(texts_of(at))
     at.selectbox(key="handover_day").set_value("2026-11-19").run()
-    assert "P&L of 19: +3.00" in bare(said(at))
+    assert "P&L of 19: +3.00" in bare(texts_of(at))

@@ -86,7 +86,7 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
 def test_a_question_of_another_role_is_carried_there(page: Any, desk: Place) -> None:
     """Two clicks, and the advisor answers it."""
     ask(page, desk, "operator", "Where does the P&L come from?")
-    page.get_by_role("button", name="Carry it to the advisor").click()
+    page.get_by_role("button", name="Ask the advisor").click()
     page.get_by_role("button", name="Ask the advisor").click()
     page.get_by_text("OFFLINE model ·").last.wait_for()
     assert "role=advisor" in page.url
@@ -114,7 +114,7 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) ->
         page.get_by_text(words).first.wait_for()
     page.locator(".js-plotly-plot").first.wait_for()
     page.get_by_role("button", name="Approve as vera").click()
-    page.get_by_role("button", name="I have seen that; approve").click()
+    page.get_by_role("button", name="I understand; approve").click()
     page.get_by_text("Adopted").first.wait_for()
     page.goto(f"{desk.page}?tab=proposals")
     page.locator(".st-key-back_2 button").first.click()
@@ -199,7 +199,7 @@ def test_a_session_that_ends_says_so_and_a_new_link_goes_on(page: Any, desk: Pla
         held.unlink()
     page.get_by_text("this session has ended").first.wait_for()
     page.reload()
-    page.get_by_text("You are not logged in here").wait_for()
+    page.get_by_text("You are not logged in").wait_for()
     assert page.get_by_text("btc-trend").count() == 0
     page.goto(desk.command("login", "--as", "vera")["url"])
     page.locator(".st-key-strip").wait_for()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.ui.safe import JOIN, chart, markdown, plain, words
+from app.ui.safe import JOIN, chart, markdown, one_line, words
 
 ROOT = Path(__file__).resolve().parents[3]
 ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u202e\x00", max_size=120)
@@ -91,9 +91,9 @@ def check_own(shown: str) -> None:
 
 def test_plain_text_is_one_clean_line() -> None:
     """No control or direction-changing signs, no line ends, not longer than wanted."""
-    assert plain("a\x00b\u202ec\nd") == "abc d"
-    assert len(plain("x" * 1000, 50)) == 50
-    assert plain(None) == ""
+    assert one_line("a\x00b\u202ec\nd") == "abc d"
+    assert len(one_line("x" * 1000, 50)) == 50
+    assert one_line(None) == ""
 
 
 def test_plotly_gets_no_tags() -> None:

@@ -12,7 +12,7 @@ from engine.core.memory import Memory
 from engine.core.state import TRIPS_KEPT, Limits, Row, Rules, Sleeve, start, start_desk
 from engine.data.catalog import Catalog
 from engine.sim.backtest import load, signals_in_span
-from engine.sim.request import Request, Spec, plan
+from engine.sim.request import Request, SleeveRequest, plan
 from engine.strategies.rules import rules_of
 from tests.fakes.desks import LOOSE, hostile, hostile_rules
 
@@ -64,9 +64,9 @@ def test_long_sleeps_leave_the_same_bytes(seed: int) -> None:
 def test_a_recorded_desk_leaves_the_same_bytes(market_data: Path, fills: str) -> None:
     """Three sleeves, layers and fade, over all recorded 15-minute bars: 2025 whole, with its settlements."""
     specs = (
-        Spec("trend", "BTC-USDT", params={"layers_max": 3, "fade_below": 0.1}, name="a"),
-        Spec("trend", "ETH-USDT", name="b"),
-        Spec("reversion", "SOL-USDT", name="c"),
+        SleeveRequest("trend", "BTC-USDT", params={"layers_max": 3, "fade_below": 0.1}, name="a"),
+        SleeveRequest("trend", "ETH-USDT", name="b"),
+        SleeveRequest("reversion", "SOL-USDT", name="c"),
     )
     planned = plan(Request(specs, "15m", None, None, fills, "recorded"), Catalog([(market_data, "recorded")]))
     loaded = load(planned)

@@ -1,6 +1,6 @@
-"""The door of the API: who may come in, from where, with how much. An ASGI application around the real one (app.api.factory).
+"""Access control of the API: an ASGI middleware around the application (app.api.factory) that accepts or refuses each request.
 
-Looked at in this order: Host (a foreign name that resolves to this machine), Origin (a page of somebody else), session, method
+Checked in this order: Host (a foreign name that resolves to this machine), Origin (another site's page), session, method
 against the session's scope, size and type of the body. Nothing here waits for a thread or the database.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
-from app.api.context import Desk, now_ms
+from app.api.context import ApiContext, now_ms
 from app.people.sessions import Session, cookie_name
 
 Scope = MutableMapping[str, Any]
@@ -21,9 +21,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_MAX = 64 * 1024  # bytes
 SLACK_MAX = 200_000  # of one of Slack's requests
-BODY_S_MAX = 10.0  # to send them in
+BODY_S_MAX = 10.0  # time to receive a body
 OPEN = ("/api/health", "/api/login")
-SLACK = "/api/slack/"  # its requests carry a signature instead, and a form body
+SLACK = "/api/slack/"  # its requests carry a signature instead of a session, and a form body
 SAFE = ("GET", "HEAD")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -35,7 +35,7 @@ POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'non
 
 
 class Fault(NamedTuple):
-    """Why somebody is not let in."""
+    """Why a request is refused."""
 
     status: int
     kind: str
@@ -43,14 +43,14 @@ class Fault(NamedTuple):
     hint: str = ""
 
     def body(self) -> bytes:
-        """As every error of the API reads."""
+        """The API's error JSON."""
         return json.dumps({"error": {"kind": self.kind, "what": self.what, "hint": self.hint}}).encode()
 
 
-class Door:
-    """Stands before `app`; lets a request in with its session in the scope, or answers it."""
+class AccessMiddleware:
+    """Wraps `app`: passes a request on with its session in the scope, or answers it with an error."""
 
-    def __init__(self, app: Any, desk: Desk) -> None:
+    def __init__(self, app: Any, desk: ApiContext) -> None:
         self.app, self.desk = app, desk
         self.cookie = cookie_name(desk.address.port)
 
@@ -74,49 +74,49 @@ class Door:
         await self.app(scope, receive, self.dressed(scope, send))
 
     def dressed(self, scope: Scope, send: Send) -> Send:
-        """Answers leave with the headers that keep a browser from doing more with them than we meant, and are counted."""
+        """Add security headers to the response and count it."""
         began = time.monotonic()
 
         async def out(message: Message) -> None:
             if message["type"] == "http.response.start":
                 have = {key.lower() for key, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(h for h in (*HEADERS, POLICY) if h[0] not in have)]
-                route = getattr(scope.get("route"), "path", "other")  # not the address: ids would make a series each
+                route = getattr(scope.get("route"), "path", "other")  # not the path: each id would become a time series
                 self.desk.meters.answered(scope["method"], route, message["status"], time.monotonic() - began)
             await send(message)
 
         return out
 
     def not_from_here(self, scope: Scope, headers: dict[str, str]) -> Fault | None:
-        """A Host that is not ours, or an Origin that is another page's."""
+        """Refuse a foreign Host or another site's Origin."""
         host = headers.get("host", "")
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() and not host.endswith("]") else host
         if name.lower() not in self.desk.address.names:
-            return Fault(400, "BadInput", f"this API is not called {name[:80]!r}", "use the address that `nightdesk up` printed")
+            return Fault(400, "BadInput", f"unknown Host {name[:80]!r}", "use the address that `nightdesk up` printed")
         origin, fetched = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is not None and origin.partition("://")[2].lower() != host.lower():
-            return Fault(403, "Refused", f"a page of {origin[:120]} may not use this API", "use the desk's own page")
+            return Fault(403, "Refused", f"pages from {origin[:120]} may not use this API", "use the desk's own page")
         if scope["method"] not in SAFE and fetched not in (None, "same-origin", "none"):
-            return Fault(403, "Refused", "a page of another origin may not use this API", "use the desk's own page")
+            return Fault(403, "Refused", "pages from another origin may not use this API", "use the desk's own page")
         return None
 
     def not_known(self, scope: Scope, headers: dict[str, str]) -> Fault | None:
-        """No session; a read-only one that wants to write. Puts the session into the scope."""
+        """Refuse a missing session, or a read-only one that writes. Puts the session into the scope."""
         if scope["path"] in OPEN or scope["path"].startswith(SLACK):
             return None
         secret, channel = secret_of(headers, self.cookie)
         session: Session | None = self.desk.sessions.find(secret, now_ms()) if secret else None
         if session is None:
-            what = "this session has ended" if secret else "there is no session"
+            what = "this session has ended" if secret else "not logged in"
             return Fault(401, "NoSession", what, "`nightdesk login` prints a one-time link")
         if session.scope != "all" and scope["method"] not in SAFE:
-            return Fault(403, "Refused", "this token may only read", "use a session: `nightdesk login`")
+            return Fault(403, "Refused", "this token is read-only", "log in: `nightdesk login`")
         scope["nightdesk.session"], scope["nightdesk.channel"] = session, channel
         return None
 
 
 def secret_of(headers: dict[str, str], cookie: str) -> tuple[str, str]:
-    """What somebody shows at the door, and the channel it means: a bearer token (api) or the cookie (page)."""
+    """The request's secret and its channel: a bearer token (api) or the cookie (page)."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip(), "api"
@@ -128,7 +128,7 @@ def secret_of(headers: dict[str, str], cookie: str) -> tuple[str, str]:
 
 
 def wrong_body(scope: Scope, headers: dict[str, str]) -> Fault | None:
-    """A body that says itself that it is too long, or no JSON."""
+    """Refuse a body whose headers say that it is too long or not JSON."""
     length = headers.get("content-length", "0")
     if scope["method"] in SAFE:
         return None
@@ -137,12 +137,12 @@ def wrong_body(scope: Scope, headers: dict[str, str]) -> Fault | None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and kind != "application/json" and not scope["path"].startswith(SLACK):
-        return Fault(415, "BadInput", f"a body of type {kind[:60] or 'none'!r} is not read", "send application/json")
+        return Fault(415, "BadInput", f"unsupported body type {kind[:60] or 'none'!r}", "send application/json")
     return None
 
 
 async def whole_body(receive: Receive, limit: int) -> bytes | Fault:
-    """The body, read before anything looks at it; a Fault when it is too long or never ends."""
+    """Read the whole body first; a Fault when it is too long or does not arrive in time."""
     parts: list[bytes] = []
     size = 0
     try:
@@ -161,7 +161,7 @@ async def whole_body(receive: Receive, limit: int) -> bytes | Fault:
 
 
 def most(scope: Scope) -> int:
-    """How many bytes a body may have."""
+    """The size limit of a body, in bytes."""
     return SLACK_MAX if scope["path"].startswith(SLACK) else BODY_MAX
 
 
@@ -170,7 +170,7 @@ def _too_long(limit: int) -> Fault:
 
 
 def _given(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives the body that was read already, then whatever comes."""
+    """A receive that replays the body already read, then passes on."""
     left = [body]
 
     async def again() -> Message:

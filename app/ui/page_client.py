@@ -1,7 +1,7 @@
-"""The API for the person of this browser: the login cookie goes along, every refusal comes back as one Trouble.
+"""The API client of this browser's person: sends the login cookie, turns every refusal into a Trouble.
 
-Called by streamlit_app.py at every run and handed to every page; app.client speaks HTTP and writes the latch file when
-the API does not answer. `nightdesk ui` says in the environment where the API is.
+Created by streamlit_app.py at every run and passed to every page; app.client does the HTTP, and writes the latch file when the
+API does not answer. `nightdesk ui` puts the API's address into the environment.
 """
 
 import time
@@ -14,13 +14,13 @@ import streamlit as st
 from app.client import ApiError, Client, api_url, cookie_of
 from app.ui.safe import words
 
-READ_S = 5.0  # how long a reading of the page waits: a HALT that is clicked meanwhile waits as long
-SILENT_S = 1.5  # after nobody answered: other readings do not wait for the same silence
-FRESH_S = 1.0  # the desk is read once for a page, not once for each part of it
+READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
+SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
+FRESH_S = 1.0  # the desk is read once per page, not once per part
 
 
 class Trouble(Exception):
-    """What did not work, in words; `down` when nobody answered, else the HTTP status."""
+    """A failed request: text, hint, HTTP status; `down` when the API did not answer."""
 
     def __init__(self, what: str, hint: str = "", status: int = 0) -> None:
         super().__init__(what)
@@ -28,7 +28,7 @@ class Trouble(Exception):
 
     @property
     def down(self) -> bool:
-        """Nobody answered."""
+        """Whether the API did not answer."""
         return self.status == 0
 
     def markdown(self) -> str:
@@ -36,7 +36,7 @@ class Trouble(Exception):
         return words(self.what, 400) + (f" – {words(self.hint, 300)}" if self.hint else "")
 
 
-class Door:
+class PageClient:
     """The routes of app/api, as this browser's person."""
 
     def __init__(self, client: Client, *, known: bool) -> None:
@@ -45,19 +45,19 @@ class Door:
         self._desk_at = 0.0
 
     def get(self, path: str, **query: Any) -> Any:
-        """Read; parameters that are None or empty are left out."""
+        """GET; empty query parameters are left out."""
         return self._call("GET", path, query={k: v for k, v in query.items() if v not in (None, "")})
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask for something."""
+        """POST."""
         return self._call("POST", path, body=dict(body or {}))
 
     def delete(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """End something: the halt, the session."""
+        """DELETE."""
         return self._call("DELETE", path, body=dict(body or {}))
 
     def desk(self, *, fresh: bool = False) -> dict[str, Any]:
-        """/api/desk; within one drawing of the page it is asked for once."""
+        """/api/desk, requested once per drawing of the page."""
         if fresh or not self._desk or time.monotonic() - self._desk_at > FRESH_S:
             self._desk, self._desk_at = self.get("/api/desk"), time.monotonic()
         return self._desk
@@ -70,7 +70,7 @@ class Door:
             raise Trouble(error.what, error.hint, error.status) from error
 
     def browser_url(self, path: str) -> str:
-        """Where this browser itself finds a path of the API: the same host as the page's, the API's port."""
+        """An API path as this browser reaches it: the page's host, the API's port."""
         here, there = urlsplit(str(st.context.url or "")), urlsplit(self.client.url)
         host = here.hostname or there.hostname or "127.0.0.1"
         shown = f"[{host}]" if ":" in host else host
@@ -88,17 +88,17 @@ class Door:
             raise Trouble(error.what, error.hint, error.status) from error
 
 
-_SILENT: dict[str, float] = {}  # until when nobody is asked again, by address: for all tabs of this page
+_SILENT: dict[str, float] = {}  # by API address: until when reads fail at once, for all tabs of this page
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
 def _client(url: str, session: str) -> Client:
-    """One set of connections a session, whatever number of browser tabs."""
+    """One set of connections per session, whatever the number of browser tabs."""
     return Client(url, session)
 
 
-def open_door() -> Door:
-    """The door for this browser's cookie; `known` when it has one."""
+def open_client() -> PageClient:
+    """The client for this browser's cookie; `known` when it has one."""
     url = api_url().rstrip("/")
     session = str(st.context.cookies.get(cookie_of(url)) or "")
-    return Door(_client(url, session), known=bool(session))
+    return PageClient(_client(url, session), known=bool(session))

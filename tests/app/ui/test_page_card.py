@@ -1,0 +1,49 @@
+"""A proposal's card is one list of rows: the command, the page and Slack show the same facts."""
+
+import re
+from typing import Any
+
+import pytest
+
+from app.cli.card import card_text
+from app.slack import blocks
+from app.ui.safe import JOIN
+from tests.app.ui.fake_api import Fake, with_rows
+from tests.app.ui.looking import page, texts_of
+
+COMPARISON = {"role": "comparison", "difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
+DECIDED = {"state": "rejected", "decided_ms": 1_790_000_000_000, "state_reason": "not now", "journal_id": "p-9"}
+
+
+def on_page(fake: Fake) -> str:
+    """The open card's text without markup."""
+    text = texts_of(page(tab="proposals", proposal="prop-2")).replace("\\", "").replace(JOIN, "")
+    return re.sub(r"\[([^\]]+)\]\(\?[^)]*\)", r"\1", text)
+
+
+def in_slack(card: dict[str, Any]) -> str:
+    """The message's text, without buttons."""
+    _, made = blocks.card(card, "http://127.0.0.1:8421/")
+    return "\n".join(block["text"]["text"] for block in made if "text" in block)
+
+
+@pytest.mark.parametrize("change", [{}, DECIDED], ids=["pending", "decided"])
+def test_the_three_paintings_show_the_same_labels_and_values(fake: Fake, change: dict[str, Any]) -> None:
+    """Every label and every cell of the rows is in the command's text, on the page and in the Slack message."""
+    by = {"name": "vera", "assurance": "claimed", "os_user": "vera", "channel": "page"} if change else None
+    fake.proposals["prop-2"] |= {"evidence": [COMPARISON], "warnings": ["reward to risk is 1.33"], "decided_by": by, **change}
+    card = with_rows(fake.proposals["prop-2"]) | {"expires": "expires in 19 h 59 min"}
+    paintings = {"command": card_text(card), "page": on_page(fake), "Slack": in_slack(card)}
+    assert {row["kind"] for row in card["rows"]} >= {"direction", "diff", "worst", "evidence", "finding", "warning"}
+    for where, text in paintings.items():
+        missing = [part for row in card["rows"] for part in (row["label"], *row["cells"]) if part not in text]
+        assert not missing, (where, missing, text)
+
+
+def test_a_slack_card_has_its_buttons_only_while_it_is_pending(fake: Fake) -> None:
+    """Pending: reject, open, and approve for a tightening; decided: none."""
+    tightening, loosening = (with_rows(fake.proposals[name]) for name in ("prop-1", "prop-2"))
+    actions = [[e["action_id"] for e in blocks.card(c, "http://h/")[1][-1]["elements"]] for c in (tightening, loosening)]
+    assert actions == [["approve", "reject", "open"], ["reject", "open"]]
+    decided = with_rows(fake.proposals["prop-1"] | DECIDED)
+    assert all(block["type"] != "actions" for block in blocks.card(decided, "http://h/")[1])
