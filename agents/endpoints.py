@@ -18,7 +18,7 @@ OPENAI_MODEL = "gpt-5-mini"  # when OPENAI_MODEL names none
 FROM_ENVIRONMENT = "openai"  # the name of the endpoint that OPENAI_API_KEY and OPENAI_BASE_URL describe
 OFFLINE = "offline"
 PATIENCE_S = 20.0
-WireName = Literal["responses", "chat", "json"]
+ApiFormat = Literal["responses", "chat", "json"]
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -28,7 +28,7 @@ class Endpoint(NamedTuple):
     name: str
     base_url: str
     model: str
-    wire: WireName
+    api_format: ApiFormat
     key_env: str = ""
     context_tokens: int = 32_000
     prices: Prices = Prices()
@@ -47,8 +47,8 @@ class Endpoint(NamedTuple):
 
     @property
     def at(self) -> str:
-        """Where a provider's message may be replayed: same wire, same address, same model."""
-        return f"{self.wire} {self.base_url} {self.model}"
+        """Where a provider's message may be replayed: same API format, same address, same model."""
+        return f"{self.api_format} {self.base_url} {self.model}"
 
 
 def is_local(host: str) -> bool:
@@ -115,12 +115,12 @@ def privacy_sentence(endpoint: Endpoint) -> str:
 def _of_entry(name: str, entry: Mapping[str, Any]) -> Endpoint:
     base_url = _address(name, str(entry["base_url"]))
     openai = urlsplit(base_url).hostname == urlsplit(OPENAI_URL).hostname
-    wire = entry.get("wire") or ("responses" if openai else "chat")
+    api_format = entry.get("api_format") or ("responses" if openai else "chat")
     return Endpoint(
         name,
         base_url,
         str(entry.get("model") or (OPENAI_MODEL if openai else "")),
-        cast("WireName", wire),
+        cast("ApiFormat", api_format),
         str(entry.get("key_env") or ""),
         int(entry.get("context_tokens") or 32_000),
         Prices(entry.get("input_per_million"), entry.get("output_per_million")),

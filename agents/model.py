@@ -21,7 +21,7 @@ class Call(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """A provider's own message, unknown keys and signatures included. `at` names wire, address and model it came from."""
+    """A provider's own message, unknown keys and signatures included. `at`: the API format, address and model it came from."""
 
     at: str
     said: Any
@@ -82,7 +82,7 @@ class Prices(NamedTuple):
 
 
 class Caller:
-    """Who asks, as a wire sees it. This one keeps nothing; agents/caller.py has the one of a turn."""
+    """Who asks, as a format sees it. This one keeps nothing; agents/caller.py has the one of a turn."""
 
     def tell(self, kind: str, body: Mapping[str, Any]) -> None:
         """What happens meanwhile: `text` {delta} of an answer, `retrying` {text, attempt}."""
@@ -110,10 +110,10 @@ ALONE = Caller()
 
 
 class Model(Protocol):
-    """A model behind a wire. `complete` may raise DeskError: the offline model then answers instead, and says so."""
+    """Something that answers messages. `complete` may raise DeskError: the offline model then answers instead, and says so."""
 
     name: str
-    wire: str
+    api_format: str
     offline: bool
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:

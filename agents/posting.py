@@ -31,7 +31,7 @@ TRIES_MAX = 5  # calls again that only started something new (the configuration 
 class Code:
     """Stands where a model would: the office of a posting has no other."""
 
-    name, wire, offline = CODE, "none", True
+    name, api_format, offline = CODE, "none", True
 
     def complete(self, *_messages: Any, **_more: Any) -> Reply:
         """Never asked."""
@@ -109,7 +109,7 @@ def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> N
     """Close the claimed row with its answer, told and journaled like any other."""
     done = Done(Call("p1", owed.tool, owed.args), result)
     told = Told(office, owed.id)
-    model = {"name": CODE, "wire": "none", "offline": True}
+    model = {"name": CODE, "api_format": "none", "offline": True}
     told.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
     text, struck = _text(office, owed, ctx, done)
     answer = answer_of(office, owed.thread, owed.id, ctx.role, text, None, [done], struck)

@@ -211,7 +211,7 @@ def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Ma
 
 
 def _model(model: Model) -> dict[str, Any]:
-    return {"name": model.name, "wire": model.wire, "offline": model.offline}
+    return {"name": model.name, "api_format": model.api_format, "offline": model.offline}
 
 
 def answer_of(

@@ -174,9 +174,9 @@ def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
 @lru_cache(maxsize=8)
 def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
     """One model an endpoint and process: its connections and what it learned outlive the office of a turn."""
-    from agents.formats.model import WireModel
+    from agents.formats.model import EndpointModel
 
-    return WireModel(endpoint, key)
+    return EndpointModel(endpoint, key)
 
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:

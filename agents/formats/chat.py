@@ -1,4 +1,4 @@
-"""The wire to `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini's and others' twins.
+"""The API format of `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini and look-alikes.
 
 Called by agents/formats/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
 without an index, an empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.formats.exchange import Exchange
-from agents.formats.faults import WireFault, words_of
+from agents.formats.faults import EndpointFault, words_of
 from agents.formats.text import Visible, arguments_of, circling, readable, visible
 from agents.model import Call, Message, Raw, Reply, Usage
 from tools.common.contract import Tool
@@ -18,7 +18,7 @@ _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every
 
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
-    """One reply: text, calls or both. Raises WireFault."""
+    """One reply: text, calls or both. Raises EndpointFault."""
     at, host = exchange.endpoint.at, exchange.endpoint.host
     taken = {call.id for message in messages for call in message.calls}
     body: dict[str, Any] = {"messages": spoken(messages, at)}
@@ -28,12 +28,12 @@ def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) 
 
 
 def declared(tool: Tool) -> dict[str, Any]:
-    """A tool as this wire names it."""
+    """A tool as this format declares it."""
     return {"type": "function", "function": {"name": tool.name, "description": tool.about, "parameters": tool.schema()}}
 
 
 def spoken(messages: Sequence[Message], at: str) -> list[dict[str, Any]]:
-    """The conversation as this wire says it; system messages joined into the first, as some servers take only one."""
+    """The conversation in this format; system messages are joined into one, since some servers accept only one."""
     system = "\n\n".join(m.text for m in messages if m.role == "system")
     lines = [{"role": "system", "content": system}] if system else []
     return lines + [_said(m, at) for m in messages if m.role != "system"]
@@ -70,7 +70,7 @@ class Chat:
     def add(self, event: Mapping[str, Any]) -> str:
         """Take a chunk, or a whole completion, in; the visible text it brings."""
         if event.get("error"):
-            raise WireFault(f"{self.host} reported an error in place of an answer: {words_of(event['error'])}", again=True)
+            raise EndpointFault(f"{self.host} reported an error in place of an answer: {words_of(event['error'])}", again=True)
         self.usage = usage_of(event.get("usage")) or self.usage
         choices = event.get("choices") or []
         if not choices or not isinstance(choices[0], Mapping):
@@ -87,7 +87,7 @@ class Chat:
                 self.message[key] = joined(key, self.message.get(key), value)
         content = str(self.message.get("content") or "")
         if len(content) > before and circling(content):
-            raise WireFault(f"{self.host} says the same again and again and comes to no end", again=True)
+            raise EndpointFault(f"{self.host} says the same again and again and comes to no end", again=True)
         return self._shown.add(content[before:])
 
     def _whole_call(self, call: Mapping[str, Any]) -> None:
@@ -129,24 +129,24 @@ class Chat:
         return bool(function.get("name") and call["function"]["name"] and readable(call["function"]["arguments"] or "{}"))
 
     def reply(self) -> Reply:
-        """The answer. Raises WireFault for none, a cut one, or a filtered one."""
+        """The answer. Raises EndpointFault for none, a cut one, or a filtered one."""
         if self._reply is None:
             self._reply = self._whole()
         return self._reply
 
     def _whole(self) -> Reply:
         if self.finish is None:
-            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} ended in the middle of its answer", again=True)
         calls = tuple(self._numbered(n, call) for n, call in enumerate(self.calls) if call["function"]["name"])
         text = visible(str(self.message.get("content") or ""))
         if self.finish == "length" and not text:
-            raise WireFault(f"{self.host} ran out of tokens before it had said anything whole", again=False)
+            raise EndpointFault(f"{self.host} ran out of tokens before it had said anything whole", again=False)
         if self.finish == "length" and calls:
-            raise WireFault(f"{self.host} ran out of tokens in the middle of a tool call", again=False)
+            raise EndpointFault(f"{self.host} ran out of tokens in the middle of a tool call", again=False)
         if not calls and not text:
             if self.finish == "content_filter":
-                raise WireFault(f"{self.host} withheld its answer (content filter)", again=False)
-            raise WireFault(f"{self.host} gave an empty answer", again=True)
+                raise EndpointFault(f"{self.host} withheld its answer (content filter)", again=False)
+            raise EndpointFault(f"{self.host} gave an empty answer", again=True)
         text += "\n\n[cut here: the model reached its output limit]" if self.finish == "length" else ""
         said = {"content": None} | self.message | ({"tool_calls": self.calls} if calls else {})
         return Reply(text, calls, self.usage or Usage(), Raw(self.at, said))
@@ -174,7 +174,7 @@ def joined(key: str, held: Any, value: Any) -> Any:
 
 
 def usage_of(said: Any) -> Usage | None:
-    """Tokens as reported, in either wire's words; None where nothing was."""
+    """Token counts as reported, under either format's keys; None when not reported."""
     if not isinstance(said, Mapping):
         return None
     taken = said.get("prompt_tokens", said.get("input_tokens"))

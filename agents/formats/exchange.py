@@ -1,4 +1,4 @@
-"""One call of a wire to its endpoint: reserved, kept, sent, read, tried again, settled. Called by the wires.
+"""One call to an endpoint: budget reserved, request kept, sent, read, retried, settled. Called by chat, responses and json_steps.
 
 Trouble lasts at most the endpoint's patience (20 s): whatever fails until then is tried again up to three times, told to the
 person each time; after it the call fails and the offline model answers. What an endpoint turns down once for a reason known
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from agents.endpoints import Endpoint
-from agents.formats.faults import WireFault
+from agents.formats.faults import EndpointFault
 from agents.formats.transport import Transport
 from agents.model import Caller, Reply, Usage
 
@@ -27,7 +27,7 @@ Body = dict[str, Any]
 
 
 class Reading(Protocol):
-    """What a wire makes of the events of one answer."""
+    """What a format makes of the events of one answer."""
 
     usage: Usage | None
 
@@ -35,7 +35,7 @@ class Reading(Protocol):
         """Take an event in; the text of it that may be shown."""
 
     def reply(self) -> Reply:
-        """The whole answer. Raises WireFault when it is none."""
+        """The whole answer. Raises EndpointFault when it is none."""
 
 
 R = TypeVar("R", bound=Reading)
@@ -93,7 +93,7 @@ class Exchange:
     usage: Usage = field(default_factory=Usage)
 
     def send(self, path: str, body: Body, made: Callable[[], R]) -> R:
-        """Send `body`, read the answer into a fresh `made()` at each attempt; returns the one that holds. Raises WireFault."""
+        """Send `body`, read each attempt into a fresh `made()`; return the one that succeeded. Raises EndpointFault."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
         began = time.monotonic()
@@ -114,7 +114,7 @@ class Exchange:
             self.caller.tell("retrying", {"text": text, "attempt": state.attempt_number})
 
         again = Retrying(
-            retry=retry_if_exception(lambda e: isinstance(e, WireFault) and e.again),
+            retry=retry_if_exception(lambda e: isinstance(e, EndpointFault) and e.again),
             stop=useless,
             wait=pause_s,
             before_sleep=tell,
@@ -128,7 +128,7 @@ class Exchange:
         while True:
             try:
                 return self._attempt(path, self._shaped(path, body), made(), left())
-            except WireFault as fault:
+            except EndpointFault as fault:
                 known = {name for name, (words, _) in QUIRKS.items() if words.search(fault.said)} - self.learned.left_out
                 if fault.status not in TURNED_DOWN or not known or left() <= 0:
                     raise
@@ -178,14 +178,16 @@ class Exchange:
         return reading
 
     def _weigh(self, estimate: int, spoken: int, reported: int) -> None:
-        """Correct the estimate by what was reported. Raises WireFault when most of the request was not read.
+        """Correct the estimate by what was reported. Raises EndpointFault when most of the request was not read.
 
         `spoken`: of the estimate, the messages alone. Some gateways count without the tools: that is no cut.
         """
         at_an_edge = any(size - 64 <= reported <= size for size in CUT_SIZES) and estimate * self.learned.ratio > 1.3 * reported
         if estimate > min(CUT_SIZES) and (spoken > 2.5 * reported or at_an_edge):
             what = f"{self.endpoint.host} read only {reported:,} of about {estimate:,} tokens: its context is cut off silently"
-            raise WireFault(f"{what}; give it a larger one (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False)
+            raise EndpointFault(
+                f"{what}; give it a larger one (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False
+            )
         self.learned.ratio = max(0.6, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))
 
 

@@ -21,9 +21,9 @@ _SMALL = re.compile(r"context.{0,12}(length|window|size)|too many tokens|exceed\
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 
 
-class WireFault(ModelDown):
+class EndpointFault(ModelDown):
     """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words.
-    `lasts`: no other wire to the same endpoint will do better (a rejected key, an address that is dead).
+    `lasts`: no other API format at the same endpoint will do better (a rejected key, a dead address).
     """
 
     lasts = False
@@ -32,7 +32,7 @@ class WireFault(ModelDown):
         super().__init__(what)
         self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
 
-    def lasting(self) -> "WireFault":
+    def lasting(self) -> "EndpointFault":
         """The same, known to last."""
         self.lasts = True
         return self
@@ -63,42 +63,44 @@ def words_of(error: Any) -> str:
     return told(error.get("message") or error if isinstance(error, Mapping) else error, "")
 
 
-def fault_of(error: BaseException, host: str, key: str) -> WireFault:
-    """Any error of the client as a WireFault."""
+def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
+    """Any error of the client as an EndpointFault."""
     import openai
 
-    if isinstance(error, WireFault):
+    if isinstance(error, EndpointFault):
         return error
     if isinstance(error, openai.APITimeoutError):
-        return WireFault(f"{host} did not answer in time", again=True).lasting()
+        return EndpointFault(f"{host} did not answer in time", again=True).lasting()
     if isinstance(error, openai.APIResponseValidationError):
-        return WireFault(f"{host} answered with something that is no JSON", again=True)
+        return EndpointFault(f"{host} answered with something that is no JSON", again=True)
     if isinstance(error, openai.APIConnectionError):
-        return WireFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
+        return EndpointFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, host, key)
     if isinstance(error, openai.APIError):  # an error object inside a stream that began well
         said = told(error.message, key)
-        return WireFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
+        return EndpointFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
     if isinstance(error, ValueError):  # also a JSON fault
-        return WireFault(f"{host} answered with something that is no JSON", again=True)
-    return WireFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=told(error, key))
+        return EndpointFault(f"{host} answered with something that is no JSON", again=True)
+    return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=told(error, key))
 
 
-def _of_status(error: Any, host: str, key: str) -> WireFault:
+def _of_status(error: Any, host: str, key: str) -> EndpointFault:
     status, said = error.status_code, told(_message(error), key)
     if status in (401, 403) or (status == 400 and _KEY.search(said)):
-        return WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
+        return EndpointFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
     if status == 404:
-        return WireFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
+        return EndpointFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
     if 300 <= status < 400:
-        return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status).lasting()
+        return EndpointFault(
+            f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status
+        ).lasting()
     if status in (400, 413) and _SMALL.search(said):
         what = f"{host} takes less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to what it takes"
-        return WireFault(what, again=False, status=status, said=said)
+        return EndpointFault(what, again=False, status=status, said=said)
     wait_s = _retry_after_s(error.response.headers) if status in _AGAIN else 0.0
     what = "is busy or past a limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
-    return WireFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
+    return EndpointFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
 
 
 def _message(error: Any) -> str:

@@ -1,4 +1,4 @@
-"""The wire for models that fail at native tool calls: a JSON schema step chooses a tool, a second one fills its arguments.
+"""The API format for models that fail at native tool calls: a JSON schema step chooses a tool, a second one fills its arguments.
 
 Called by agents/formats/model.py; speaks `/v1/chat/completions` with `response_format`. The tools and what they said travel as
 plain text. A small model that found 0 of 20 tools natively chose 19 of 20 right this way.
@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.formats.chat import Chat
 from agents.formats.exchange import Exchange
-from agents.formats.faults import WireFault
+from agents.formats.faults import EndpointFault
 from agents.formats.text import object_in
 from agents.model import Call, Message, Reply, Usage
 from tools.common.contract import Tool
@@ -21,7 +21,7 @@ Write JSON only when you are asked to choose or to fill in arguments; write plai
 
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
-    """One reply: one call, or the text. Raises WireFault."""
+    """One reply: one call, or the text. Raises EndpointFault."""
     lines = spoken(messages, tools)
     if tools:
         name = _chosen(exchange, lines, [tool.name for tool in tools])
@@ -106,15 +106,15 @@ class Step(Chat):
         return ""
 
     def value(self) -> dict[str, Any]:
-        """The object. Raises WireFault when there is none, or one that was not asked for."""
+        """The object. Raises EndpointFault when there is none, or one that was not asked for."""
         found = object_in(str(self.message.get("content") or ""))
         if found is None or any(found.get(key) not in values for key, values in self.allowed.items()):
-            raise WireFault(f"{self.host} was asked for a JSON object and gave something else", again=True)
+            raise EndpointFault(f"{self.host} was asked for a JSON object and gave something else", again=True)
         return found
 
     def reply(self) -> Reply:
         """The whole answer; its object is checked too, so that a bad one is asked for again."""
         if self.finish is None:
-            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} ended in the middle of its answer", again=True)
         self.value()
         return Reply("", usage=self.usage or Usage())

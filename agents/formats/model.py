@@ -1,4 +1,4 @@
-"""A model behind an endpoint: the Model port over one of the three wires. Made by app/wiring.py; called by agents/nodes.py.
+"""A model behind an endpoint: the Model port over one of the three API formats. Made by app/wiring.py; called by agents/nodes.py.
 
 The openai library is loaded with the first question, not with the process. A model may be asked by many turns at once.
 """
@@ -14,20 +14,20 @@ from agents.formats.transport import Transport
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
 from tools.common.contract import Tool
 
-WIRES: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
+API_FORMATS: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
     "responses": responses.ask,
     "chat": chat.ask,
     "json": json_steps.ask,
 }
 
 
-class WireModel:
+class EndpointModel:
     """The model of one endpoint."""
 
     offline = False
 
     def __init__(self, endpoint: Endpoint, key: str) -> None:
-        self.endpoint, self.wire = endpoint, endpoint.wire
+        self.endpoint, self.api_format = endpoint, endpoint.api_format
         self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
 
     @property
@@ -47,14 +47,14 @@ class WireModel:
 
     def __repr__(self) -> str:
         """Without the key."""
-        return f"WireModel({self.endpoint.name}, {self.endpoint.host}, {self.wire})"
+        return f"EndpointModel({self.endpoint.name}, {self.endpoint.host}, {self.api_format})"
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply. Raises ModelDown when the endpoint gave none within its patience, OverBudget before it is asked."""
         room = self.endpoint.context_tokens - min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
         kept = fitted(messages, tools, room / self._learned.ratio)
         exchange = Exchange(self.endpoint, self._transport, caller, self._learned)
-        reply = WIRES[self.wire](exchange, kept, tools)._replace(usage=exchange.usage)
+        reply = API_FORMATS[self.api_format](exchange, kept, tools)._replace(usage=exchange.usage)
         if reply.raw is not None:
             caller.received(without_key(reply.raw.said, self._key))
         return self._clean(reply)
@@ -75,8 +75,8 @@ class NoModel:
 
     offline = False
 
-    def __init__(self, name: str, wire: str, why: str) -> None:
-        self.name, self.wire, self.why = name, wire, why
+    def __init__(self, name: str, api_format: str, why: str) -> None:
+        self.name, self.api_format, self.why = name, api_format, why
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
         """Always ModelDown."""

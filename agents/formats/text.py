@@ -1,4 +1,4 @@
-"""Text of a model made fit to read: its thinking left out, JSON found where it should be. Used by the wires.
+"""Text of a model made fit to read: its thinking left out, JSON found where it should be. Used by the formats.
 
 What a model writes is untrusted: nothing here is run, and what is no JSON object is none.
 """

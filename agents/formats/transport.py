@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.endpoints import Endpoint
-from agents.formats.faults import WireFault, fault_of, without_key
+from agents.formats.faults import EndpointFault, fault_of, without_key
 from agents.model import Caller
 
 CONNECT_S = 5.0
@@ -36,14 +36,16 @@ class Transport:
         self._local = threading.local()
 
     def events(self, path: str, body: Mapping[str, Any], caller: Caller, patience_s: float) -> Iterator[dict[str, Any]]:
-        """The events of one answer as plain JSON values (one, when `stream` is not asked for). Raises WireFault.
+        """The events of one answer as plain JSON values (one, when `stream` is not asked for). Raises EndpointFault.
 
         `patience_s`: how long nothing may come at first; between events the endpoint's own patience holds.
         """
         self.client()  # the first one takes a moment: our time, not the endpoint's
         feed: queue.SimpleQueue[Any] = queue.SimpleQueue()
         left = threading.Event()
-        work = threading.Thread(target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="wire")
+        work = threading.Thread(
+            target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="model-request"
+        )
         work.start()
         began = last = time.monotonic()
         first, told, count = True, False, 0
@@ -57,7 +59,7 @@ class Transport:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
                         what = f"{self.endpoint.host} said nothing for {now - last:.0f} s (patience_s in desk.toml)"
-                        raise WireFault(what, again=True).lasting() from None
+                        raise EndpointFault(what, again=True).lasting() from None
                     told = True
                     text = (
                         f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"
@@ -70,19 +72,19 @@ class Transport:
                     raise fault_of(item, self.endpoint.host, self.key) from None
                 last, first, count = time.monotonic(), False, count + 1
                 if count > EVENTS_MAX:
-                    raise WireFault(f"{self.endpoint.host} does not come to an end", again=False)
+                    raise EndpointFault(f"{self.endpoint.host} does not come to an end", again=False)
                 yield without_key(item, self.key)
         finally:
             left.set()
 
     def first_model(self) -> str:
-        """The first model that the endpoint lists. Raises WireFault."""
+        """The first model that the endpoint lists. Raises EndpointFault."""
         if listed := self.models():
             return listed[0]
-        raise WireFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
+        raise EndpointFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
 
     def models(self) -> list[str]:
-        """The models that the endpoint lists, in its order. Raises WireFault."""
+        """The models that the endpoint lists, in its order. Raises EndpointFault."""
         try:
             return [str(model.id) for model in self.client().with_options(timeout=CONNECT_S).models.list()]
         except Exception as error:  # noqa: BLE001 - whatever a client raises becomes one kind of fault

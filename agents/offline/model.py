@@ -102,7 +102,7 @@ class OfflineModel:
     """A model without a model: deterministic, quick, and honest about it."""
 
     name = "offline"
-    wire = "none"
+    api_format = "none"
     offline = True
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's

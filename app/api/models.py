@@ -79,7 +79,7 @@ class ModelSaid(Said):
     """Who answers, where, and what it is sent."""
 
     name: str
-    wire: str
+    api_format: str
     offline: bool
     host: str | None
     privacy: str

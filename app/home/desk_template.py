@@ -70,14 +70,14 @@ seed = 20250101                  # of the synthetic market, where there are no r
 
 # ---- Models for the three roles; none is needed, the offline planner answers without --------------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough for a first one. A key is named here by the variable
-# that holds it, never written here, and only ever sent to this base_url. wire: responses | chat | json (for models that
+# that holds it, never written here, and only ever sent to this base_url. api_format: responses | chat | json (for models that
 # fail at tool calls); `nightdesk doctor --model NAME` says which one works. The first model whose key is there answers, or the
 # one that NIGHTDESK_MODEL names (NIGHTDESK_MODEL=offline: none). Without prices only tokens are counted.
 #
 # [models.local]
 # base_url = "http://127.0.0.1:11434/v1"
 # model = "qwen2.5-coder:7b"
-# wire = "json"
+# api_format = "json"
 # key_env = ""
 # context_tokens = 32000
 # input_per_million = 0.0

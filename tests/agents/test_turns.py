@@ -28,7 +28,7 @@ def test_an_answer_has_exactly_the_keys_of_the_contract(office: FakeOffice) -> N
     """The last event is the answer, with the keys of `chat --json` and nothing else."""
     answer = ask(office, "list the data")
     assert [key for key in answer if key not in ("n", "kind")] == KEYS
-    assert answer["model"] == {"name": "offline", "wire": "none", "offline": True}
+    assert answer["model"] == {"name": "offline", "api_format": "none", "offline": True}
 
 
 def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> None:
@@ -174,7 +174,7 @@ def test_a_halt_that_is_not_latched_is_never_an_answer(office: FakeOffice) -> No
 
 
 def test_a_model_that_does_not_answer_ends_in_plain_words(office: FakeOffice) -> None:
-    """A DeskError of the wire is an answer that says so."""
+    """A DeskError of the model is an answer that says so."""
     office.model = ScriptedModel(DeskError("timeout at host", "try again"))
     assert "did not answer: timeout at host" in ask(office, "hello there")["answer_md"]
 

@@ -21,7 +21,7 @@ DESK_MS = 1_764_652_500_000  # 2025-12-02 05:15Z
 class ScriptedModel:
     """Says its replies one after the other, whatever it is asked; keeps what it was shown."""
 
-    name, wire, offline = "scripted", "test", False
+    name, api_format, offline = "scripted", "test", False
 
     def __init__(self, *replies: Reply | Exception | Callable[[Sequence[Message]], Reply]) -> None:
         self.replies, self.seen = list(replies), list[Sequence[Message]]()

@@ -235,7 +235,7 @@ _DROPPED = (
     "minItems",
     "minimum",
     "maximum",
-)  # enforced by pydantic; some wires reject them
+)  # enforced by pydantic; some formats reject them
 
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any]:

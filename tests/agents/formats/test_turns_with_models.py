@@ -1,4 +1,4 @@
-"""Whole turns over real wires: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
+"""Whole turns over real connections: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from agents import spending, turns
 from agents.caller import TurnCaller, kept
 from agents.endpoints import Endpoint
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
 from agents.model import OverBudget, Prices
 from agents.spending import Limits
 from engine.store import db
@@ -20,10 +20,10 @@ from tests.fakes.offices import NOW_MS, FakeOffice
 PRICES = Prices(1.0, 2.0)
 
 
-def use(office: FakeOffice, server: ModelServer, wire: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
+def use(office: FakeOffice, server: ModelServer, api_format: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
     """Let the office's model be the one at `server`."""
     known: dict[str, Any] = {"context_tokens": 100_000, "patience_s": 3.0, "prices": prices, **fields}
-    office.model = WireModel(Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a wire's name
+    office.model = EndpointModel(Endpoint("test", server.url, "small", api_format=api_format, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a api_format's name
 
 
 def asked(office: FakeOffice, text: str = "what parameters does trend have?", role: str = "developer") -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ def asked(office: FakeOffice, text: str = "what parameters does trend have?", ro
 
 
 def by_json(body: dict[str, Any]) -> Step:
-    """The model of the json wire: one look at the strategies, then the answer."""
+    """The model of the json format: one look at the strategies, then the answer."""
     wanted = (body.get("response_format") or {}).get("json_schema", {}).get("name")
     if wanted == "choice":
         looked = "Result of list_strategies" in json.dumps(body["messages"])
@@ -40,20 +40,20 @@ def by_json(body: dict[str, Any]) -> Step:
     return Say('{"strategy": "trend"}') if wanted else Say("The stop is {p1.stop_atr}. The Sharpe is 2.71.")
 
 
-@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-def test_a_turn_over_each_wire_is_grounded(office: FakeOffice, wire: str, stream: bool) -> None:
+def test_a_turn_over_each_format_is_grounded(office: FakeOffice, api_format: str, stream: bool) -> None:
     """A tool is called, its fact rendered, the invented number struck; the model and its cost are named."""
     steps = [
         Say(calls=[("list_strategies", {"strategy": "trend"})], signed=True),
         Say("The stop is {p1.stop_atr}. The Sharpe is 2.71."),
     ]
-    with ModelServer(*([by_json] if wire == "json" else steps), key=KEY) as server:
-        use(office, server, wire, stream=stream)
+    with ModelServer(*([by_json] if api_format == "json" else steps), key=KEY) as server:
+        use(office, server, api_format, stream=stream)
         answer = asked(office)[-1]
     assert answer["answer_md"].startswith("The stop is 2.00. The Sharpe is ~~2.71~~.")
     assert answer["answer_md"].endswith("model small*")
-    assert answer["model"] == {"name": "small", "wire": wire, "offline": False}
+    assert answer["model"] == {"name": "small", "api_format": api_format, "offline": False}
     assert [call["name"] for call in answer["tool_calls"]] == ["list_strategies"]
     assert answer["usage"]["model_calls"] == len(server.posts)
     assert answer["usage"]["cost_usd"] > 0
@@ -88,7 +88,7 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     ]
 
 
-@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -102,10 +102,10 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     ],
     ids=str,
 )
-def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, wire: str, trouble: Step) -> None:
+def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, api_format: str, trouble: Step) -> None:
     """A notice first, then what was asked; `retrying` before it where something is tried again."""
     with ModelServer(trouble) as server:
-        use(office, server, wire, patience_s=2.0)
+        use(office, server, api_format, patience_s=2.0)
         events = asked(office)
     answer, told = events[-1], [event["kind"] for event in events]
     assert answer["answer_md"].startswith("> The model small did not answer:")

@@ -62,7 +62,7 @@ def test_a_slow_backtest_is_posted_when_it_ends(
     assert (turn["id"], turn["state"], turn["model"]) == (whole["owed"][0]["id"], "done", "code")
     assert turn["posts"] == whole["owed"][0]
     assert list(answer) == KEYS
-    assert answer["model"] == {"name": "code", "wire": "none", "offline": True}
+    assert answer["model"] == {"name": "code", "api_format": "none", "offline": True}
     assert answer["usage"] == {"input_tokens": 0, "output_tokens": 0, "tool_calls": 1}
     assert [(c["name"], c["args"], c["status"]) for c in answer["tool_calls"]] == [(*SLOW, "ok")]
     text = answer["answer_md"]

@@ -63,7 +63,7 @@ def events(client: httpx.Client, turn: str, headers: dict[str, str] | None = Non
 class Waiting:
     """A model that answers when it is let."""
 
-    name, wire, offline = "waiting", "test", False
+    name, api_format, offline = "waiting", "test", False
 
     def __init__(self) -> None:
         self.go, self.asked = threading.Event(), threading.Event()
@@ -181,7 +181,7 @@ def test_a_halt_waits_for_no_turn(served: Any, api: httpx.Client, monkeypatch: p
     stop = threading.Event()
 
     class Busy:
-        name, wire, offline = "busy", "test", False
+        name, api_format, offline = "busy", "test", False
 
         def complete(self, *_: Any, **_more: Any) -> Reply:
             while not stop.is_set():

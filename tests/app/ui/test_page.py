@@ -116,7 +116,7 @@ def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
 )
 def test_the_cost_of_a_turn_is_told(fake: Fake, usage: dict[str, float | None], offline: bool, line: str) -> None:
     """Tokens and dollars of a real model, `price unknown` where none is configured, also after a fall to the offline model."""
-    model = {"name": "small", "wire": "chat", "offline": offline}
+    model = {"name": "small", "api_format": "chat", "offline": offline}
     fake.turns["u-1"] = turn("u-1", "done", "q", answer("It stands.", usage=usage, model=model))
     captions = [str(c.value).replace("\\", "") for c in page(tab="chat", role="developer", thread="t-1").caption]
     assert any(line in caption for caption in captions), captions
@@ -126,7 +126,7 @@ def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake,
     """With a model configured, the first panel says it before anything is asked."""
     import tests.app.ui.fake_api as shapes
 
-    told = {"name": "small", "wire": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
+    told = {"name": "small", "api_format": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
     told["privacy"] = "Sent to it: your question."
     monkeypatch.setitem(shapes.ROUTES, ("GET", "/api/model"), lambda f, q, b: told)
     text = said(page(tab="chat")).replace("\\", "")

@@ -1,4 +1,4 @@
-"""The page with a real wire in a real browser: `nightdesk up` pointed at a scripted model on loopback (model_plays.py).
+"""The page with a real model in a real browser: `nightdesk up` pointed at a scripted model on loopback (model_plays.py).
 
 What a person sees of a model: who it is before it is asked, sentences and tools as they come, a retry, a fall to the offline
 model, struck numbers, links, the cost. Skipped where there is no Chromium.

@@ -1,4 +1,4 @@
-"""The contract: schemas a strict wire accepts, outside text as data, one handle a thing."""
+"""The contract: schemas a strict format accepts, outside text as data, one handle a thing."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def objects(node: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.tool.name)
 def test_every_schema_is_strict_safe(line: Any) -> None:
-    """No free-form object, every property required, no reference: what strict wires demand."""
+    """No free-form object, every property required, no reference: what strict formats demand."""
     schema = line.tool.schema()
     for found in objects(schema):
         assert found["additionalProperties"] is False

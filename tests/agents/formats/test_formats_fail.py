@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
 from agents.model import Message, ModelDown, OverBudget
 from agents.roster import role
 from tests.agents.formats.conftest import KEY, Kept
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 
-Making = Callable[..., WireModel]
+Making = Callable[..., EndpointModel]
 TOOLS_OF = role("operator").tools
 QUESTION = [Message("system", "You are the operator."), Message("user", "how are we doing?")]
-BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
+BOTH = pytest.mark.parametrize("api_format", ["chat", "responses"])
 
 
 @BOTH
@@ -37,13 +37,13 @@ BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
     ],
     ids=str,
 )
-def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept: Kept, api_format: str, trouble: Step) -> None:
     """The second attempt answers; `retrying` came before it and says why."""
     posts: list[int] = []
     with ModelServer(trouble, Say("All is well.")) as server:
         tell = kept.tell
         kept.tell = lambda kind, body: (posts.append(len(server.posts)) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
-        assert model_at(server, wire).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
+        assert model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
     assert len(server.posts) == 2
     assert posts == [1]  # before it was tried again, not after
     assert "trying again" in str(kept.kinds("retrying")[0]["text"])
@@ -52,10 +52,10 @@ def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept:
 
 @BOTH
 @pytest.mark.parametrize("trouble", [Fail(500, "oops"), Raw(b"{nonsense"), Say("")], ids=str)
-def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, api_format: str, trouble: Step) -> None:
     """ModelDown, in words, after a bounded number of calls."""
     with ModelServer(trouble) as server, pytest.raises(ModelDown):
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 3
 
 
@@ -64,10 +64,12 @@ def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept,
     ("status", "words"),
     [(401, "rejected the key"), (403, "rejected the key"), (404, "no such model"), (400, "rejected the request")],
 )
-def test_what_cannot_get_better_is_not_tried_again(model_at: Making, kept: Kept, wire: str, status: int, words: str) -> None:
+def test_what_cannot_get_better_is_not_tried_again(
+    model_at: Making, kept: Kept, api_format: str, status: int, words: str
+) -> None:
     """One call, one line that names the host and the status."""
     with ModelServer(Fail(status, "no")) as server, pytest.raises(ModelDown, match=words):
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 1
 
 
@@ -82,12 +84,12 @@ def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> N
 
 @BOTH
 @pytest.mark.parametrize("silence", [Hang(30), Hang(30, comments=True), Say("half an ans", stall_s=30)], ids=str)
-def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, wire: str, silence: Step) -> None:
+def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, api_format: str, silence: Step) -> None:
     """A hanging server, one that drips comments, one that stalls in the middle; the person is told that we wait."""
     with ModelServer(silence) as server:
         began = time.monotonic()
         with pytest.raises(ModelDown, match=r"said nothing|did not answer in time"):
-            model_at(server, wire, patience_s=2.2).complete(QUESTION, TOOLS_OF, kept)
+            model_at(server, api_format, patience_s=2.2).complete(QUESTION, TOOLS_OF, kept)
         assert time.monotonic() - began < 20  # nor the server's half minute
     assert "waiting" in str(kept.kinds("retrying")[0]["text"])
 
@@ -164,12 +166,14 @@ def test_the_key_goes_to_its_host_and_nowhere_else(model_at: Making, kept: Kept,
 
 
 @BOTH
-def test_the_key_shows_nowhere(model_at: Making, wire: str, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
+def test_the_key_shows_nowhere(model_at: Making, api_format: str, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
     """Not in errors, logs, told events, kept bodies or answers, not even when the endpoint repeats it."""
     caplog.set_level(logging.DEBUG)
     kept = Kept()
     said: list[str] = []
-    echo = Say(f"your key is {KEY}", calls=[("run", {"run_id": KEY})], extra={"reasoning_content": KEY} if wire == "chat" else {})
+    echo = Say(
+        f"your key is {KEY}", calls=[("run", {"run_id": KEY})], extra={"reasoning_content": KEY} if api_format == "chat" else {}
+    )
     prompt = [*QUESTION, Message("user", f"I pasted my key {KEY} here")]
     for step in (
         echo,
@@ -180,7 +184,7 @@ def test_the_key_shows_nowhere(model_at: Making, wire: str, caplog: pytest.LogCa
     ):
         with ModelServer(step) as server:
             try:
-                said.append(repr(model_at(server, wire).complete(prompt, TOOLS_OF, kept)))
+                said.append(repr(model_at(server, api_format).complete(prompt, TOOLS_OF, kept)))
             except ModelDown as error:
                 said += [str(error), repr(error), repr(error.__dict__), repr(error.__cause__)]
     said += [caplog.text, *capfd.readouterr(), repr(kept.told), repr(kept.raws), repr(kept.bodies)]
@@ -200,9 +204,9 @@ def test_a_key_that_no_header_can_carry_is_not_repeated() -> None:
 
 
 @BOTH
-def test_a_body_is_kept_exactly_as_it_is_sent(model_at: Making, kept: Kept, wire: str) -> None:
+def test_a_body_is_kept_exactly_as_it_is_sent(model_at: Making, kept: Kept, api_format: str) -> None:
     """Byte for byte what the server got."""
     with ModelServer(Say("Fine.")) as server:
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert kept.bodies == [server.posts[0].raw]
     assert json.loads(kept.bodies[0])["model"] == "small"
