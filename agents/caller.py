@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from agents import spending
 from agents.model import Caller, Prices, Usage
-from agents.spending import Limits, Spend
+from agents.spending import Spend, SpendLimits
 from engine.errors import DataError
 from tools.common.limits import redacted
 
@@ -27,7 +27,7 @@ _END = re.compile(r"[.!?](?=\s)|\n(?=\n|[-*#])|:(?=\s*\n)")
 class TurnCaller(Caller):
     """The caller of one turn. `emit` tells an event; `checked` grounds a piece of text."""
 
-    def __init__(self, engine: Engine, home: Path, turn: str, limits: Limits, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, home: Path, turn: str, limits: SpendLimits, now_ms: Callable[[], int]) -> None:
         self.engine, self.turn, self.limits, self.now_ms = engine, turn, limits, now_ms
         self.folder = home / FOLDER / turn
         self.emit: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _body: None
@@ -35,7 +35,7 @@ class TurnCaller(Caller):
         self._n, self._text = 0, ""
         self._held: tuple[int, float | None] = (0, 0.0)
 
-    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+    def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
         """Tell through `emit`, show what `checked` makes of it."""
         self.emit, self.checked, self._text = emit, checked, ""
 
@@ -44,7 +44,7 @@ class TurnCaller(Caller):
         """What the turn has cost so far."""
         return spending.of_turn(self.engine, self.turn)
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
         """Text leaves sentence by sentence, checked; what was said before another attempt is void. Attempt 0 only waits: the
         sentence that has begun goes on.
         """
@@ -97,7 +97,7 @@ class TurnCaller(Caller):
         self._held = (0, 0.0)
 
 
-def kept(home: Path, turn: str) -> list[dict[str, Any]]:
+def kept_requests(home: Path, turn: str) -> list[dict[str, Any]]:
     """Every request of a turn and the provider's message to it, as they were: [{"file", "bytes", "body"}]."""
     found = []
     for path in sorted((home / FOLDER / turn).glob("*.json.gz")):

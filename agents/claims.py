@@ -66,7 +66,7 @@ _NUMBER = re.compile(
 )
 
 
-class Claim(NamedTuple):
+class NumberClaim(NamedTuple):
     """A number as typed. `value` in units of `factor` of `dimension` ('' when no unit is typed)."""
 
     start: int
@@ -79,7 +79,7 @@ class Claim(NamedTuple):
     factor: float
 
 
-def _made(found: re.Match[str], text: str) -> Claim:
+def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
     """The claim of one number, its unit read from what follows."""
     digits = re.sub(r"[^\d]", "", found["digits"] or "0")
     part = found["part"] or ""
@@ -97,10 +97,10 @@ def _made(found: re.Match[str], text: str) -> Claim:
     meant = (digits + part[1:]).lstrip("0")
     step = size * 10.0 ** -max(len(part) - 1, 0)
     start = found.start()
-    return Claim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
+    return NumberClaim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
 
 
-def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[Claim]:
+def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[NumberClaim]:
     """The claims of one line, in order. `names` matches literal ids and names of the thread: none of them is one."""
     numbered = _LIST_NUMBER.match(line)
     at = numbered.end() if numbered else 0
@@ -113,7 +113,7 @@ def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[Claim]:
             continue
         found = _NUMBER.match(line, at)
         if found and (found["digits"] or found["part"]):
-            claim = _made(found, line)
+            claim = _claim_of(found, line)
             yield claim
             at = max(claim.end, at + 1)
         else:

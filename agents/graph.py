@@ -25,7 +25,7 @@ def build(work: Work) -> "CompiledStateGraph[Any, Any, Any, Any]":
     shape.add_node("reply", partial(nodes.reply, work))
     shape.add_edge(START, "recall")
     shape.add_edge("recall", "think")
-    shape.add_conditional_edges("think", nodes.wants, {"act": "act", "ground": "ground"})
+    shape.add_conditional_edges("think", nodes.next_step, {"act": "act", "ground": "ground"})
     shape.add_edge("act", "think")
     shape.add_edge("ground", "reply")
     shape.add_edge("reply", END)

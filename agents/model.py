@@ -20,7 +20,7 @@ class Call(NamedTuple):
     args: Mapping[str, Any]
 
 
-class Raw(NamedTuple):
+class ProviderMessage(NamedTuple):
     """A provider's own message, unknown keys and signatures included. `at`: the API format, address and model it came from."""
 
     at: str
@@ -35,7 +35,7 @@ class Message(NamedTuple):
     calls: tuple[Call, ...] = ()
     call_id: str | None = None
     data: Any = None
-    raw: Raw | None = None
+    raw: ProviderMessage | None = None
 
 
 class Usage(NamedTuple):
@@ -55,7 +55,7 @@ class Reply(NamedTuple):
     text: str
     calls: tuple[Call, ...] = ()
     usage: Usage = Usage()
-    raw: Raw | None = None
+    raw: ProviderMessage | None = None
 
 
 class ModelDown(DeskError):
@@ -84,7 +84,7 @@ class Prices(NamedTuple):
 class Caller:
     """Who asks, as a format sees it. This one keeps nothing; agents/caller.py has the one of a turn."""
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
         """What happens meanwhile: `text` {delta} of an answer, `retrying` {text, attempt}."""
 
     def sent(self, body: bytes) -> None:
@@ -96,7 +96,7 @@ class Caller:
     def reserve(self, most: Usage, prices: Prices) -> None:
         """Set `most` aside for one call, or raise OverBudget."""
 
-    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+    def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
         """Before a call: where to tell what happens, and what makes a piece of text fit to show."""
 
     def flush(self) -> None:

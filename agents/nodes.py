@@ -9,10 +9,9 @@ from typing import Any
 
 from agents.grounding import Ground, ground
 from agents.model import Call, Message, OverBudget, Reply
-from agents.offline.steps import Result
-from agents.render import safe
-from agents.render import table as markdown_table
-from agents.state import Done, Earlier, TurnState, Work
+from agents.offline.steps import CallResult
+from agents.render import markdown_table, safe
+from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolResult, clean, refused
@@ -38,10 +37,10 @@ def emitter() -> Emit:
 
 def recall(work: Work, _state: TurnState) -> dict[str, Any]:
     """The conversation so far: the system message with its context blocks, earlier turns, the question."""
-    return {"messages": [work.system, *folded(work.earlier), Message("user", work.question)]}
+    return {"messages": [work.system, *folded_turns(work.earlier), Message("user", work.question)]}
 
 
-def folded(earlier: Sequence[Earlier]) -> list[Message]:
+def folded_turns(earlier: Sequence[EarlierTurn]) -> list[Message]:
     """Earlier turns: the last ones with their answers, the older ones one line each."""
     older, last = earlier[:-LAST_WHOLE], earlier[-LAST_WHOLE:]
     messages = []
@@ -62,24 +61,24 @@ def think(work: Work, state: TurnState) -> dict[str, Any]:
     """Ask the model for the next calls or the draft; a spent budget or a silent model ends in plain words."""
     reason = work.budget.spent()
     if reason:
-        return {"draft": plain(f"I stopped here: the budget of {reason} a turn is used up.", state["done"])}
+        return {"draft": answer_without_model(f"I stopped here: the budget of {reason} a turn is used up.", state["done"])}
     try:
-        reply = asked(work, state)
+        reply = model_reply(work, state)
     except DeskError as error:
-        return {"draft": plain(f"The model {work.model.name} did not answer: {error}", state["done"])}
+        return {"draft": answer_without_model(f"The model {work.model.name} did not answer: {error}", state["done"])}
     work.budget.usage = work.budget.usage.plus(reply.usage)
     if not reply.calls:
-        return {"draft": with_found(work, reply.text, state["done"]), "messages": [Message("assistant", reply.text)]}
+        return {"draft": with_earlier_findings(work, reply.text, state["done"]), "messages": [Message("assistant", reply.text)]}
     if reply.text:
         emitter()("understood", {"text": clean(reply.text, 500)})
     return {"messages": [Message("assistant", reply.text, own_ids(reply.calls, len(state["done"])), raw=reply.raw)]}
 
 
-def asked(work: Work, state: TurnState) -> Reply:
+def model_reply(work: Work, state: TurnState) -> Reply:
     """The model's reply; from the offline model, with a notice, when a real one gives none."""
     if not work.model.offline:
-        emit, stand = emitter(), cache(lambda: grounded_on(work, state["done"]))
-        work.caller.attend(emit, lambda text: ground(text, stand()).text)
+        emit, stand = emitter(), cache(lambda: ground_of(work, state["done"]))
+        work.caller.begin_call(emit, lambda text: ground(text, stand()).text)
         try:
             return work.model.complete(state["messages"], work.role.tools, work.caller)
         except DeskError as error:
@@ -93,10 +92,10 @@ def asked(work: Work, state: TurnState) -> Reply:
             emit("notice", {"text": notice, "fallback": True})
         finally:
             work.caller.flush()
-    return work.model.complete(heard(work, state["messages"]), work.role.tools)
+    return work.model.complete(messages_for_model(work, state["messages"]), work.role.tools)
 
 
-def heard(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
+def messages_for_model(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
     """What the model that answers now has said and heard: a spare one begins at the question."""
     if not work.notice:
         return messages
@@ -104,10 +103,10 @@ def heard(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
     return [*messages[: question + 1], *messages[work.fell_at[0] :]]
 
 
-def with_found(work: Work, text: str, done: Sequence[Done]) -> str:
+def with_earlier_findings(work: Work, text: str, done: Sequence[AnsweredCall]) -> str:
     """An answer; after a fall, with what had been found until then."""
     before = [entry for entry in done[: work.fell_at[1]] if entry.result.text not in text]
-    return plain(f"{text}\n\nFound before that:", before) if any(e.result.status == "ok" for e in before) else text
+    return answer_without_model(f"{text}\n\nFound before that:", before) if any(e.result.status == "ok" for e in before) else text
 
 
 def own_ids(calls: Sequence[Call], before: int) -> tuple[Call, ...]:
@@ -121,7 +120,7 @@ def own_ids(calls: Sequence[Call], before: int) -> tuple[Call, ...]:
     return tuple(kept)
 
 
-def plain(sentence: str, done: Sequence[Done]) -> str:
+def answer_without_model(sentence: str, done: Sequence[AnsweredCall]) -> str:
     """An answer without a model: a sentence, and what the tools said until then."""
     said = [
         text for entry in done if entry.result.status == "ok" for text in (entry.result.text, shown_table(entry.result)) if text
@@ -134,7 +133,7 @@ def shown_table(result: ToolResult) -> str:
     return markdown_table(result.table) if result.table and result.table.rows else ""
 
 
-def wants(state: TurnState) -> str:
+def next_step(state: TurnState) -> str:
     """Where think leads: to act while there are calls to answer, else to ground."""
     return "act" if not state.get("draft") and state["messages"][-1].calls else "ground"
 
@@ -149,8 +148,8 @@ def act(work: Work, state: TurnState) -> dict[str, Any]:
     work.budget.rounds += 1
     results: dict[str, ToolResult] = {}
     for asked in sorted(calls, key=_rank):
-        results[asked.id] = _answered(work, asked, emit)
-    done = [Done(asked, results[asked.id]) for asked in calls]
+        results[asked.id] = _result_of(work, asked, emit)
+    done = [AnsweredCall(asked, results[asked.id]) for asked in calls]
     return {"done": done, "messages": [_message(entry) for entry in done]}
 
 
@@ -159,7 +158,7 @@ def _rank(asked: Call) -> int:
     return _ORDER[line.effect] if line else 0
 
 
-def _answered(work: Work, asked: Call, emit: Emit) -> ToolResult:
+def _result_of(work: Work, asked: Call, emit: Emit) -> ToolResult:
     """Run one call, its start, progress and end told."""
     shown = {"id": asked.id, "tool": clean(asked.name, 60)}
     emit("tool_started", {**shown, "args": _jsonable(asked.args)})
@@ -184,28 +183,28 @@ def _jsonable(args: Mapping[str, Any]) -> Any:
         return {"unreadable": clean(repr(args), 200)}
 
 
-def _message(entry: Done) -> Message:
+def _message(entry: AnsweredCall) -> Message:
     """A tool's answer as a model reads it, and whole, as code knows it."""
     result = entry.result
     text = json.dumps(result.as_json(), ensure_ascii=False, default=str)
     return Message("tool", clean(text, RESULT_CHARACTERS), call_id=entry.call.id, data=result_of(entry))
 
 
-def result_of(entry: Done) -> Result:
+def result_of(entry: AnsweredCall) -> CallResult:
     """A call's answer as the offline model knows it."""
     r = entry.result
     ids = tuple(dict.fromkeys(e.id for e in r.evidence))
-    return Result(entry.call.name, entry.call.args, r.status, r.text, r.table, r.data, ids)
+    return CallResult(entry.call.name, entry.call.args, r.status, r.text, r.table, r.data, ids)
 
 
 def ground_draft(work: Work, state: TurnState) -> dict[str, Any]:
     """Render the draft's references and strike what stands on no fact."""
-    done = grounded_on(work, state["done"])
+    done = ground_of(work, state["done"])
     made = ground(state["draft"], done)
     return {"answer": made.text, "struck": list(made.struck)}
 
 
-def grounded_on(work: Work, done: Sequence[Done]) -> Ground:
+def ground_of(work: Work, done: Sequence[AnsweredCall]) -> Ground:
     """What this turn's numbers may stand on."""
     asked = [turn.asked for turn in work.earlier] + [work.question]
     arguments = [c["args"] for turn in work.earlier for c in turn.calls] + [d.call.args for d in done] + list(work.settings)
@@ -213,7 +212,7 @@ def grounded_on(work: Work, done: Sequence[Done]) -> Ground:
     return Ground(work.facts, asked, arguments, work.names, quotes)
 
 
-def _quotable(entry: Done) -> list[str]:
+def _quotable(entry: AnsweredCall) -> list[str]:
     """What an answer may repeat whole: a tool's words and table; memory only as a quotation, line by line."""
     text, shown = entry.result.text, shown_table(entry.result)
     if entry.call.name == "memory" and not entry.result.table:

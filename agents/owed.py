@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, delete, select, update
 
 from agents import threads
-from agents.state import Done, Earlier
+from agents.state import AnsweredCall, EarlierTurn
 from engine.store import db
 from engine.store.tables import Thread, Turn, TurnEvent
 
@@ -22,7 +22,7 @@ OWED = "owed"  # the state of such a row, and what its body keeps it under
 QUESTION_SHOWN = 200
 
 
-class Owed(NamedTuple):
+class PendingAnswer(NamedTuple):
     """One answer that is owed. `jobs`: those that have to end first; `desk_ms`: the desk's time when it was asked."""
 
     id: str
@@ -38,7 +38,7 @@ class Owed(NamedTuple):
     tries: int = 0
 
 
-def owed_by(turn: str, calls: Sequence[Done], jobs: Sequence[str], desk_ms: int | None) -> list[dict[str, Any]]:
+def pending_of(turn: str, calls: Sequence[AnsweredCall], jobs: Sequence[str], desk_ms: int | None) -> list[dict[str, Any]]:
     """Calls of a turn that were answered `started` and not answered later in it, as the bodies of rows.
 
     `jobs` are the turn's, oldest first. A call starts its jobs together and names the first that has not ended: the ones up to
@@ -58,7 +58,7 @@ def owed_by(turn: str, calls: Sequence[Done], jobs: Sequence[str], desk_ms: int 
     return found
 
 
-def rows(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[Turn]:
+def rows_of(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[Turn]:
     """The rows to be written when `turn` ends."""
     shown = turn.text if len(turn.text) <= QUESTION_SHOWN else turn.text[: QUESTION_SHOWN - 1] + "…"
     return [
@@ -76,19 +76,19 @@ def rows(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[T
     ]
 
 
-def everything(engine: Engine) -> list[Owed]:
+def all_pending(engine: Engine) -> list[PendingAnswer]:
     """What is owed now, in the order it was asked for."""
     query = select(Turn.id, Turn.thread, Turn.body, Thread.person).join(Thread, col(Thread.id) == col(Turn.thread))
     with db.read(engine) as session:
         found = session.exec(query.where(Turn.state == OWED).order_by(col(Turn.created_ms), col(Turn.id))).all()
     return [
-        Owed(id=identity, thread=thread, person=person, **{**body, "jobs": tuple(body["jobs"])})
+        PendingAnswer(id=identity, thread=thread, person=person, **{**body, "jobs": tuple(body["jobs"])})
         for identity, thread, text, person in found
         for body in [json.loads(text)[OWED]]
     ]
 
 
-def claim(engine: Engine, owed: Owed, now_ms: int) -> bool:
+def claim(engine: Engine, owed: PendingAnswer, now_ms: int) -> bool:
     """Begin to post it: True for one caller only, and for none while a turn of the thread runs."""
     with db.write(engine) as session:
         going = session.exec(select(Turn.body).where(Turn.thread == owed.thread, Turn.state == "running")).all()
@@ -105,14 +105,14 @@ def claim(engine: Engine, owed: Owed, now_ms: int) -> bool:
         return mine
 
 
-def put_back(engine: Engine, owed: Owed) -> None:
+def put_back(engine: Engine, owed: PendingAnswer) -> None:
     """Owe it further; it was claimed, and is not answered yet."""
     with db.write(engine) as session:
         claimed = update(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == "running")
         session.exec(claimed.values(state=OWED, body=_body(owed, running=False)))
 
 
-def drop(engine: Engine, owed: Owed) -> None:
+def drop(engine: Engine, owed: PendingAnswer) -> None:
     """Owe it no longer, without a word: it was claimed, and the thread has its answer."""
     with db.write(engine) as session:
         session.exec(delete(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == "running"))
@@ -125,12 +125,12 @@ def forgive(engine: Engine, turn: str) -> None:
         session.exec(delete(Turn).where(mine, col(Turn.state) == OWED))
 
 
-def _body(owed: Owed, *, running: bool) -> str:
+def _body(owed: PendingAnswer, *, running: bool) -> str:
     kept = {name: value for name, value in owed._asdict().items() if name not in ("id", "thread", "person")}
     return json.dumps({OWED: kept} | (threads.own_process() if running else {}), ensure_ascii=False)
 
 
-def answered_since(earlier: Sequence[Earlier], owed: Owed) -> bool:
+def answered_since(earlier: Sequence[EarlierTurn], owed: PendingAnswer) -> bool:
     """Whether the same call was answered in the thread after it was asked: somebody asked again."""
     ids = [turn.id for turn in earlier]
     later = earlier[ids.index(owed.question) + 1 :] if owed.question in ids else earlier

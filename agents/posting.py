@@ -14,11 +14,11 @@ from agents import threads
 from agents.grounding import Ground, ground
 from agents.model import Call, Reply
 from agents.nodes import result_of, shown_table
-from agents.offline.steps import told as words_of
-from agents.owed import CODE, Owed
+from agents.offline.steps import result_text as words_of
+from agents.owed import CODE, PendingAnswer
 from agents.render import one_line, safe
-from agents.state import Done
-from agents.turns import Office, Told, answer_of, close, hand_off, stamp_of
+from agents.state import AnsweredCall
+from agents.turns import EventLog, Office, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Proposal
@@ -28,7 +28,7 @@ from tools.common.contract import Effect, ToolContext, ToolResult
 TRIES_MAX = 5  # calls again that only started something new (the configuration moved meanwhile, say); then it is told
 
 
-class Code:
+class CodeModel:
     """Stands where a model would: the office of a posting has no other."""
 
     name, api_format, offline = CODE, "none", True
@@ -38,7 +38,7 @@ class Code:
         raise AssertionError("a posting asks no model")
 
 
-def post(office: Office, owed: Owed) -> bool:
+def post(office: Office, owed: PendingAnswer) -> bool:
     """Post one answer whose jobs have ended; True when it is there.
 
     False: the thread is busy, somebody else posts it, it was answered meanwhile, or a job of it still has to end. What it
@@ -58,7 +58,7 @@ def post(office: Office, owed: Owed) -> bool:
                 rows.put_back(office.engine, owed._replace(jobs=(result.job,), tries=owed.tries + 1))
                 return False
             result = ToolResult("failed", "what it stands on changed each time it was made again. Ask again")
-        _tell(office, owed, ctx, result)
+        _post_answer(office, owed, ctx, result)
     except DeskError:
         rows.put_back(office.engine, owed)  # nothing when it was closed already
         raise
@@ -67,14 +67,14 @@ def post(office: Office, owed: Owed) -> bool:
     return True
 
 
-def _broken(office: Office, owed: Owed, error: Exception) -> None:
+def _broken(office: Office, owed: PendingAnswer, error: Exception) -> None:
     """The end of what no code of ours can post."""
     text = f"**Posted by code:** {safe(owed.tool)} has ended, but its answer could not be made: this is our bug"
     answer = answer_of(office, owed.thread, owed.id, "", f"{text} ({type(error).__name__}).")
     threads.end(office.engine, owed.id, "failed", answer, [], office.now_ms())
 
 
-def _context(office: Office, owed: Owed, held: threads.Open) -> ToolContext:
+def _context(office: Office, owed: PendingAnswer, held: threads.OpenThread) -> ToolContext:
     """As the call had it: the same role, person and desk time; its jobs count as what it asked for."""
     return office.context(
         role=held.role,
@@ -90,7 +90,7 @@ def _context(office: Office, owed: Owed, held: threads.Open) -> ToolContext:
     )
 
 
-def _result(ctx: ToolContext, owed: Owed) -> ToolResult:
+def _result(ctx: ToolContext, owed: PendingAnswer) -> ToolResult:
     """What the call gives now. A proposal that would push aside one made since is not made."""
     line = TOOLS.get(owed.tool)
     if line is not None and line.effect is Effect.PROPOSE and (newer := _newer(ctx, owed)):
@@ -98,17 +98,17 @@ def _result(ctx: ToolContext, owed: Owed) -> ToolResult:
     return call(ctx, owed.tool, owed.args)
 
 
-def _newer(ctx: ToolContext, owed: Owed) -> str | None:
+def _newer(ctx: ToolContext, owed: PendingAnswer) -> str | None:
     """A proposal of the same sleeve made after the question."""
     made = select(Proposal.id).where(Proposal.sleeve == str(owed.args.get("sleeve")), col(Proposal.created_ms) > owed.asked_ms)
     with db.read(ctx.engine) as session:
         return session.exec(made.order_by(col(Proposal.created_ms).desc())).first()
 
 
-def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> None:
+def _post_answer(office: Office, owed: PendingAnswer, ctx: ToolContext, result: ToolResult) -> None:
     """Close the claimed row with its answer, told and journaled like any other."""
-    done = Done(Call("p1", owed.tool, owed.args), result)
-    told = Told(office, owed.id)
+    done = AnsweredCall(Call("p1", owed.tool, owed.args), result)
+    told = EventLog(office, owed.id)
     model = {"name": CODE, "api_format": "none", "offline": True}
     told.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
     text, struck = _text(office, owed, ctx, done)
@@ -117,7 +117,7 @@ def _tell(office: Office, owed: Owed, ctx: ToolContext, result: ToolResult) -> N
     hand_off(office)
 
 
-def _text(office: Office, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:
+def _text(office: Office, owed: PendingAnswer, ctx: ToolContext, done: AnsweredCall) -> tuple[str, list[Mapping[str, Any]]]:
     """The answer in markdown, and what was struck from it."""
     result = done.result
     what = f'{safe(owed.tool)} for "{safe(one_line(owed.asked))}"'

@@ -30,7 +30,7 @@ PRICE_OF = Tool("price_of", Effect.READ, PriceArgs, "The last price of a symbol.
 RULES = Message("system", "You answer questions about prices. You know none by heart: call price_of for each one you need.")
 
 
-class Check(NamedTuple):
+class ProbeCheck(NamedTuple):
     """One thing that was tried over one API format: ok, warning or bad. `answered`: whether the model said anything at all.
 
     `model`: the one that was asked, as far as it is known.
@@ -44,25 +44,25 @@ class Check(NamedTuple):
     model: str = ""
 
 
-def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
+def probe(endpoint: Endpoint, key: str) -> Iterator[ProbeCheck]:
     """Try every API format, the configured one first, yielding each check. A bad key, dead address or unknown model ends it."""
     first = [endpoint.api_format, *(api_format for api_format in API_FORMATS if api_format != endpoint.api_format)]
     for api_format in first:
         model = EndpointModel(endpoint._replace(api_format=cast("ApiFormat", api_format)), key)
         try:
             for check in _checks_of(api_format, model):
-                yield check._replace(model=model.asked)
+                yield check._replace(model=model.model_id)
         except ModelDown as error:
-            yield Check(api_format, "one call", "bad", str(error), answered=False, model=model.asked)
+            yield ProbeCheck(api_format, "one call", "bad", str(error), answered=False, model=model.model_id)
             if not isinstance(error, EndpointFault) or error.lasts:
                 return
             if error.status in (400, 404) and (others := _others(model)):
                 what = f"{endpoint.model} is not among the models it lists: {others}"
-                yield Check(api_format, "model", "bad", what, answered=False, model=model.asked)
+                yield ProbeCheck(api_format, "model", "bad", what, answered=False, model=model.model_id)
                 return
 
 
-def works(checks: Sequence[Check]) -> str | None:
+def works(checks: Sequence[ProbeCheck]) -> str | None:
     """The first API format that called a tool and read its result; None when none did."""
     good = {(check.api_format, check.name) for check in checks if check.state == "ok"}
     formats = dict.fromkeys(check.api_format for check in checks)
@@ -72,7 +72,7 @@ def works(checks: Sequence[Check]) -> str | None:
 def _others(model: EndpointModel) -> str:
     """The models that the endpoint lists, when ours is not one of them; else, or when it lists none, nothing."""
     try:
-        listed = model.listed()
+        listed = model.list_models()
     except ModelDown:
         return ""
     name = model.endpoint.model
@@ -81,26 +81,26 @@ def _others(model: EndpointModel) -> str:
     return clean(", ".join(listed[:LISTED_MAX]) + (", ..." if len(listed) > LISTED_MAX else ""), 400)
 
 
-def _checks_of(api_format: str, model: EndpointModel) -> Iterator[Check]:
+def _checks_of(api_format: str, model: EndpointModel) -> Iterator[ProbeCheck]:
     """The four checks on one format. Raises ModelDown when not even the first call gets an answer."""
     question = [RULES, Message("user", "What is the price of BTC? Call price_of.")]
     reply = model.complete(question, [PRICE_OF])
     right = [call for call in reply.calls if call.name == "price_of" and call.args.get("symbol") == "BTC"]
     if not right:
-        yield Check(api_format, "one call", "bad", f"no tool call came, but: {_said(reply)}")
+        yield ProbeCheck(api_format, "one call", "bad", f"no tool call came, but: {_reply_text(reply)}")
         return
-    yield Check(api_format, "one call", "ok", "the tool was called with the right argument")
-    yield _tried(api_format, "result", lambda: _result(model, question, reply))
-    yield _tried(api_format, "two calls", lambda: _two(model))
-    yield _tried(api_format, "context", lambda: _context(model))
+    yield ProbeCheck(api_format, "one call", "ok", "the tool was called with the right argument")
+    yield _run_check(api_format, "result", lambda: _result(model, question, reply))
+    yield _run_check(api_format, "two calls", lambda: _two(model))
+    yield _run_check(api_format, "context", lambda: _context(model))
 
 
-def _tried(api_format: str, name: str, check: Callable[[], tuple[str, str]]) -> Check:
+def _run_check(api_format: str, name: str, check: Callable[[], tuple[str, str]]) -> ProbeCheck:
     try:
         state, text = check()
     except ModelDown as error:
-        return Check(api_format, name, "bad", str(error), answered=False)
-    return Check(api_format, name, state, text)
+        return ProbeCheck(api_format, name, "bad", str(error), answered=False)
+    return ProbeCheck(api_format, name, state, text)
 
 
 def _result(model: EndpointModel, question: Sequence[Message], reply: Reply) -> tuple[str, str]:
@@ -128,8 +128,8 @@ def _context(model: EndpointModel) -> tuple[str, str]:
     reply = model.complete([hidden, Message("user", f"{filler}\nWhat is the code word? Answer with that word alone.")], [])
     if CODE_WORD in reply.text.upper():
         return "ok", f"about {tokens:,} tokens are read whole"
-    return "bad", f"of about {tokens:,} tokens the beginning was not read, or not followed: {_said(reply)}"
+    return "bad", f"of about {tokens:,} tokens the beginning was not read, or not followed: {_reply_text(reply)}"
 
 
-def _said(reply: Reply) -> str:
+def _reply_text(reply: Reply) -> str:
     return repr(" ".join(reply.text.split())[:80]) if not reply.calls else f"a call of {reply.calls[0].name[:40]}"

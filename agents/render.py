@@ -76,7 +76,7 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
-def length(ms: float) -> str:
+def duration(ms: float) -> str:
     """A length of time in its two largest units: `2 h 15 min`."""
     left, parts = abs(ms), []
     for size, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min"), (1000, "s")):
@@ -97,11 +97,11 @@ _UNIT_TEXT: Mapping[str, Callable[[float], str]] = {
     "base": lambda value: f"{value:.8g}",
     "days": lambda value: f"{value:,.4g} days",
     "ms": utc,
-    "duration_ms": length,
+    "duration_ms": duration,
 }
 
 
-def shown(fact: Fact) -> str:
+def value_text(fact: Fact) -> str:
     """A fact's value and unit; `n/a` where there is no value; words cleaned."""
     if fact.value is None:
         return "n/a"
@@ -117,9 +117,9 @@ def link(words: str, evidence: Evidence) -> str:
     return f"[{words}]({evidence.kind}:{evidence.id})" if evidence.kind in OWN else words
 
 
-def linked(fact: Fact) -> str:
+def linked_value(fact: Fact) -> str:
     """A fact as prose shows it: value, unit, link."""
-    return link(shown(fact), fact.evidence)
+    return link(value_text(fact), fact.evidence)
 
 
 def _cell_text(value: Value) -> str:
@@ -128,7 +128,7 @@ def _cell_text(value: Value) -> str:
     return cell(value) if isinstance(value, str) else str(value)
 
 
-def table(made: Table) -> str:
+def markdown_table(made: Table) -> str:
     """A tool's table as markdown; references in its cells stay references for grounding to render."""
     head = "| " + " | ".join(cell(name) for name in made.columns) + " |"
     rule = "|" + "---|" * len(made.columns)

@@ -30,10 +30,10 @@ def role(name: str) -> Role:
     """The role of that name. BadInput, one line, for a name that is none."""
     if name not in ROLES:
         raise BadInput(f"unknown role {name[:40]!r}", f"there are {', '.join(ROLES)}")
-    return read(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    return role_of_text(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
 
 
-def read(name: RoleName, text: str) -> Role:
+def role_of_text(name: RoleName, text: str) -> Role:
     """A role from its file's text. Raises ValueError when the front matter is off or names a tool the catalog refuses it."""
     _, head, prompt = text.split("---\n", 2)
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in head.splitlines() if line)}

@@ -16,7 +16,7 @@ from engine.store import db
 from engine.store.tables import Thread, Turn
 
 
-class Limits(NamedTuple):
+class SpendLimits(NamedTuple):
     """The most that a turn, a person's day and everybody's day (UTC) may use, in tokens and US dollars."""
 
     turn_tokens: int = 400_000
@@ -38,7 +38,7 @@ class Spend(NamedTuple):
     priced: bool = True
 
 
-def reserve(engine: Engine, turn: str, limits: Limits, tokens: int, usd: float | None, now_ms: int) -> None:
+def reserve(engine: Engine, turn: str, limits: SpendLimits, tokens: int, usd: float | None, now_ms: int) -> None:
     """Set `tokens` and `usd` (None: unknown, only tokens count) aside for one call of `turn`. OverBudget names the limit."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, TypedDict
 
 from agents.budget import Budget
-from agents.grounding import Struck
+from agents.grounding import StruckNumber
 from agents.model import ALONE, Call, Caller, Message, Model
 from agents.roster import Role
 from tools.common.contract import Fact, ToolContext, ToolResult
 
 
-class Done(NamedTuple):
+class AnsweredCall(NamedTuple):
     """A call with its answer."""
 
     call: Call
@@ -23,13 +23,13 @@ class TurnState(TypedDict):
     """What the nodes hand on. `messages` and `done` grow; the rest is set once."""
 
     messages: Annotated[list[Message], operator.add]
-    done: Annotated[list[Done], operator.add]
+    done: Annotated[list[AnsweredCall], operator.add]
     draft: str
     answer: str
-    struck: list[Struck]
+    struck: list[StruckNumber]
 
 
-class Earlier(NamedTuple):
+class EarlierTurn(NamedTuple):
     """A turn that has ended, folded by code: what was asked and answered, what its calls were and left behind."""
 
     id: str
@@ -50,7 +50,7 @@ class Work:
     ctx: ToolContext
     model: Model
     system: Message
-    earlier: Sequence[Earlier] = ()
+    earlier: Sequence[EarlierTurn] = ()
     settings: Sequence[Mapping[str, Any]] = ()  # live parameters: numbers of configuration that an answer may name
     names: Sequence[str] = ()
     stamp: str = ""  # desk time, paper, source: code's own last line of an answer with numbers of the desk

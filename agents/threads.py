@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
-from agents.state import Earlier
+from agents.state import EarlierTurn
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
@@ -28,14 +28,14 @@ FACTS_KEPT = 4000  # of a thread; the oldest go first
 EARLIER_KEPT = 40
 
 
-class Open(NamedTuple):
+class OpenThread(NamedTuple):
     """A thread as a turn finds it: what was given out and shown in it, and its ended turns, oldest first."""
 
     id: str
     role: str
     handles: dict[str, str]
     facts: dict[str, Fact]
-    earlier: tuple[Earlier, ...]
+    earlier: tuple[EarlierTurn, ...]
 
 
 def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int) -> str:
@@ -91,7 +91,7 @@ def running(engine: Engine, thread: str) -> bool:
     return any(alive(json.loads(body)) for body in rows)
 
 
-def load(engine: Engine, thread: str) -> Open:
+def load(engine: Engine, thread: str) -> OpenThread:
     """A thread with what it holds."""
     with db.read(engine) as session:
         row = session.get(Thread, thread)
@@ -104,7 +104,7 @@ def load(engine: Engine, thread: str) -> Open:
         ).all()
         body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
-    return Open(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
+    return OpenThread(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
 
 
 def _fact(stored: Sequence[Any]) -> Fact:
@@ -112,12 +112,12 @@ def _fact(stored: Sequence[Any]) -> Fact:
     return Fact(ref, subject, metric, value, unit, Evidence(*evidence))
 
 
-def _earlier(turn: Turn) -> Earlier:
+def _earlier(turn: Turn) -> EarlierTurn:
     answer, body = orjson.loads(turn.answer), orjson.loads(turn.body)
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
     made = tuple(answer.get("proposals", ()))
-    return Earlier(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
+    return EarlierTurn(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
 
 
 # --------------------------------------------------------------------------- a turn
@@ -192,7 +192,7 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
     session.add(row)
 
 
-def tell(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
+def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
     """Store event `n` of a turn."""
     with db.write(engine) as session:
         session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=_json(body)))

@@ -13,13 +13,13 @@ from agents import graph, nodes, owed, prompt, threads
 from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
-from agents.offline.model import Known, OfflineModel
-from agents.offline.steps import Past, Result
+from agents.offline.model import OfflineContext, OfflineModel
+from agents.offline.steps import CallResult, PastTurn
 from agents.offline.words import Words
 from agents.render import one_line, safe
 from agents.roster import role as role_of
-from agents.spending import Limits
-from agents.state import Done, Earlier, Work
+from agents.spending import SpendLimits
+from agents.state import AnsweredCall, EarlierTurn, Work
 from engine.clock import utc
 from engine.errors import BadInput, DeskError
 from memory.shelf import ShelfError
@@ -38,7 +38,7 @@ class Office(Protocol):
     engine: Any
     home: Path
     model: Model
-    limits: Limits  # of tokens and dollars
+    limits: SpendLimits  # of tokens and dollars
     source: str  # recorded | pulled | synthetic: the bars the desk walks
     stamp: str  # PAPER, REPLAYED
 
@@ -74,20 +74,20 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
     privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
     begun = {"model": _model(office.model)} | ({"privacy": privacy} if privacy else {})
     turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms, begun)
-    told = Told(office, turn, 1)
+    told = EventLog(office, turn, 1)
     try:
-        answer = yield from _answered(office, told, where, who.name, question, person, begun)
+        answer = yield from _turn_events(office, told, where, who.name, question, person, begun)
         yield {"n": told.n, "kind": "answer", **answer}
     finally:
         hand_off(office)  # after the answer: nobody waits for it
     return answer
 
 
-def _answered(
-    office: Office, told: "Told", thread: str, role: str, question: str, person: str, begun: Event
+def _turn_events(
+    office: Office, told: "EventLog", thread: str, role: str, question: str, person: str, begun: Event
 ) -> Generator[Event, None, Event]:
     """Every event but the last, which is stored when this returns."""
-    calls: list[Done] = []
+    calls: list[AnsweredCall] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
     try:
@@ -100,7 +100,7 @@ def _answered(
             held = threads.load(office.engine, thread)
             work = _work(office, role, question, person, held, told.turn)
             ctx = work.ctx
-            state = yield from _run(work, told, calls)
+            state = yield from _run_graph(work, told, calls)
             struck = [s._asdict() for s in state["struck"]]
             answer = answer_of(office, thread, told.turn, role, state["answer"], work, calls, struck)
     except DeskError as error:
@@ -134,7 +134,7 @@ def safe_question(text: str) -> str:
     return redacted(one_line(text, QUESTION_MAX))
 
 
-class Told:
+class EventLog:
     """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
 
     def __init__(self, office: Office, turn: str, n: int = 0) -> None:
@@ -144,11 +144,11 @@ class Told:
         if kind == "tool_progress":
             return {"n": self.n, "kind": kind, **body}
         self.n += 1
-        threads.tell(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
+        threads.store_event(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
         return {"n": self.n, "kind": kind, **body}
 
 
-def _work(office: Office, role: str, question: str, person: str, held: threads.Open, turn: str) -> Work:
+def _work(office: Office, role: str, question: str, person: str, held: threads.OpenThread, turn: str) -> Work:
     """Everything the nodes work with, made for this turn."""
     desk_ms = office.desk_ms()
     who, words = role_of(role), office.words(desk_ms)
@@ -164,7 +164,7 @@ def _work(office: Office, role: str, question: str, person: str, held: threads.O
         facts=held.facts,
     )
     past = [_past(earlier) for earlier in held.earlier]
-    known = Known(who.name, words, past, ctx.handles)
+    known = OfflineContext(who.name, words, past, ctx.handles)
     blocks = [] if office.model.offline else prompt.blocks_of(ctx, words)
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
@@ -174,11 +174,11 @@ def _work(office: Office, role: str, question: str, person: str, held: threads.O
     return work
 
 
-def _past(earlier: Earlier) -> Past:
+def _past(earlier: EarlierTurn) -> PastTurn:
     results = tuple(
-        Result(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
+        CallResult(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
     )
-    return Past("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
+    return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
 
 
 def stamp_of(office: Office, desk_ms: int | None) -> str:
@@ -188,7 +188,7 @@ def stamp_of(office: Office, desk_ms: int | None) -> str:
     return f"{when} · {office.stamp} · {source} data"
 
 
-def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
+def _run_graph(work: Work, told: EventLog, calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
     """Run the graph, telling its events as they happen; `calls` grows with it. Returns the last state."""
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
@@ -204,7 +204,7 @@ def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Ma
                 body = {key: value for key, value in part.items() if key != "kind"}
                 yield told.event(part["kind"], body)
     except GraphRecursionError:
-        state["draft"] = nodes.plain("I stopped here: the step limit of a turn is reached.", state["done"])
+        state["draft"] = nodes.answer_without_model("I stopped here: the step limit of a turn is reached.", state["done"])
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
         state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
     return state
@@ -221,7 +221,7 @@ def answer_of(
     role: str,
     text: str,
     work: Work | None = None,
-    calls: Sequence[Done] = (),
+    calls: Sequence[AnsweredCall] = (),
     struck: Sequence[Mapping[str, str]] = (),
 ) -> Event:
     """The answer with exactly the keys of `chat --json`."""
@@ -262,18 +262,18 @@ def _fact_json(fact: Fact) -> dict[str, Any]:
     return {**fact._asdict(), "evidence": fact.evidence._asdict()}
 
 
-def _call_json(entry: Done) -> dict[str, Any]:
+def _call_json(entry: AnsweredCall) -> dict[str, Any]:
     return {"id": entry.call.id, "name": entry.call.name, "args": dict(entry.call.args), "status": entry.result.status}
 
 
-def _proposed(entry: Done) -> list[Any]:
+def _proposed(entry: AnsweredCall) -> list[Any]:
     """Evidence of proposals that this call made (not of those it read)."""
     line = TOOLS.get(entry.call.name)
     made = line is not None and line.effect is Effect.PROPOSE and entry.result.status == "ok"
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def close(office: Office, told: Told, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
+def close(office: Office, told: EventLog, answer: Event | None, calls: Sequence[AnsweredCall], ctx: ToolContext | None) -> None:
     """End the turn's row with its last event and journal it, also when the reader went away in the middle.
 
     Calls whose jobs still run are owed.
@@ -286,10 +286,10 @@ def close(office: Office, told: Told, answer: Event | None, calls: Sequence[Done
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:
-        waits = owed.owed_by(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
+        waits = owed.pending_of(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
     told.n += answer is not None
     listed, n = [_kept_call(entry) for entry in calls], told.n if answer is not None else None
-    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows(row, waits, now_ms), n)
+    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows_of(row, waits, now_ms), n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
@@ -301,7 +301,7 @@ def hand_off(office: Office) -> None:
         write_handoff(office.engine, office.home)
 
 
-def _kept_call(entry: Done) -> dict[str, Any]:
+def _kept_call(entry: AnsweredCall) -> dict[str, Any]:
     """A call as later turns of the thread know it."""
     r = nodes.result_of(entry)
     return {

@@ -29,7 +29,7 @@ class ShelfError(ValueError):
     """A topic that is none, a page that is not there, or one that a person changed meanwhile."""
 
 
-class Page(NamedTuple):
+class MemoryPage(NamedTuple):
     """A page as it lies there; `changed_ms` is the file's time (UTC ms)."""
 
     topic: str
@@ -59,19 +59,19 @@ class Shelf:
     def topics(self) -> list[str]:
         """Every page's topic, the inbox last."""
         found = [path.relative_to(self.root).with_suffix("").as_posix() for path in self.root.rglob("*.md")]
-        kept = [t for t in found if not t.startswith(".") and _known(t)]
+        kept = [t for t in found if not t.startswith(".") and _is_topic(t)]
         return sorted(kept, key=lambda t: (t.startswith(f"{INBOX}/"), t))
 
     def path(self, topic: str) -> Path:
         """Where the page `topic` lies; ShelfError for a name that is no topic or would leave the shelf."""
-        if not _known(topic):
+        if not _is_topic(topic):
             raise ShelfError(f"{topic[:80]!r} is no topic: a slug, or one in {', '.join(FOLDERS)}")
         path = self.root / f"{topic}.md"
         if not path.resolve().is_relative_to(self.root.resolve()):
             raise ShelfError(f"the page {topic} lies outside the memory folder")
         return path
 
-    def read(self, topic: str) -> Page | None:
+    def read(self, topic: str) -> MemoryPage | None:
         """The page, or None when there is none. What is not UTF-8 is shown with replacement signs, not hidden."""
         path = self.path(topic)
         try:
@@ -80,7 +80,7 @@ class Shelf:
                 changed_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
         except FileNotFoundError:
             return None
-        return Page(topic, raw.decode("utf-8", "replace"), changed_ms)
+        return MemoryPage(topic, raw.decode("utf-8", "replace"), changed_ms)
 
     def add(self, topic: str, text: str) -> None:
         """A new page; ShelfError when the topic is taken."""
@@ -89,7 +89,7 @@ class Shelf:
                 raise ShelfError(f"the page {topic} exists")
             _put(self.path(topic), text)
 
-    def replace(self, was: Page, text: str) -> None:
+    def replace(self, was: MemoryPage, text: str) -> None:
         """Put `text` in the place of the page that was read; ShelfError when somebody changed it since."""
         with self._alone():
             self._replace(was, text)
@@ -106,7 +106,7 @@ class Shelf:
             if was is None:
                 _put(self.path(topic), block)
                 return
-            whole = _renewed(was.text, block)
+            whole = _renew_block(was.text, block)
             if whole != was.text:
                 # code's own words are made anew each time: only a page whose other words change leaves a version
                 self._replace(was, whole, keep=_around(was.text) != _around(whole))
@@ -115,7 +115,7 @@ class Shelf:
         """The kept earlier versions of a page, oldest first."""
         return sorted((self.root / ".versions" / topic).glob("*.md"))
 
-    def _replace(self, was: Page, text: str, *, keep: bool = True) -> None:
+    def _replace(self, was: MemoryPage, text: str, *, keep: bool = True) -> None:
         """Keep the version that lies there (unless `keep` is False), then put `text`; the shelf's lock is held."""
         path = self.path(was.topic)
         if path.exists() and path.stat().st_size > PAGE_BYTES_MAX:
@@ -138,13 +138,13 @@ class Shelf:
             yield
 
 
-def _known(topic: str) -> bool:
+def _is_topic(topic: str) -> bool:
     """Whether `topic` can be a page: README, a slug, or a slug in one of the folders."""
     folder, _, name = topic.rpartition("/")
     return topic == "README" or (folder in ("", *FOLDERS) and _SLUG.fullmatch(name) is not None)
 
 
-def _renewed(text: str, block: str) -> str:
+def _renew_block(text: str, block: str) -> str:
     """`text` with code's own block replaced by `block`; an edited block becomes plain text, a missing one is appended."""
     parts, end, placed = [], 0, False
     for found in _BLOCK.finditer(text):

@@ -23,8 +23,8 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
 from tools.common.time_words import instant
@@ -82,17 +82,17 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
         of = "Asked for"
     else:
         found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
-        low, high = stretch(args, ctx.now_ms)
+        low, high = window_of(args, ctx.now_ms)
         rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
         of = f"Alerts between {utc(low)} and {utc(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
     open_ = sum(row.state == "open" for row in rows)
     values: dict[str, tuple[Value, str]] = {"open": (open_, "count"), "resolved": (len(rows) - open_, "count")}
     values["unanswered"] = (sum(row.state == "open" and row.acked_ms is None for row in rows), "count")
     h = ctx.handle("o", f"alerts {args.alert_id} {args.state} {args.since} {args.until}")
-    facts: tuple[Fact, ...] = numbered(h, "alerts", Evidence("desk", "alerts"), values)
+    facts: tuple[Fact, ...] = make_facts(h, "alerts", Evidence("desk", "alerts"), values)
     shown = [view(row, deliveries_of(ctx.engine, row.id)) for row in rows[: args.limit]]
     lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
-    if taken := [f"{item['id']} by {by_whom(item)}" for item in shown if by_whom(item)]:
+    if taken := [f"{item['id']} by {acknowledged_by(item)}" for item in shown if acknowledged_by(item)]:
         lines.append(f"Acknowledged: {', '.join(taken)}.")
     if len(rows) > len(shown):
         lines.append("The ones told here are the newest of each; name one, or a window, for others.")
@@ -100,7 +100,7 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
         lines.append("That no alert is open is no proof of health: ask for the health checks.")
     table_rows = []
     for item in shown:
-        made = told_facts(ctx, item)
+        made = alert_facts(ctx, item)
         facts += made
         lines.append(sentence(item, made[0].ref.partition(".")[0]))
         table_rows.append(row_of(item, made[0].ref.partition(".")[0]))
@@ -110,7 +110,7 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     return ToolResult("ok", "\n\n".join(lines), facts, evidence, table if table_rows else None, data)
 
 
-def stretch(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
+def window_of(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
     """[from, to) in wall time. Without a window: the last day, or all there is when a state was named."""
     low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
     high = moment(args.until, now_ms) if args.until else now_ms + 1
@@ -126,7 +126,7 @@ def moment(text: str, now_ms: int) -> int:
     return instant(text, now_ms)
 
 
-def told_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
+def alert_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
     """The figures of one alert, its numbers included."""
     messages = [d["state"] for d in item["deliveries"]]
     end = item["resolved_ms"] or ctx.now_ms
@@ -141,13 +141,13 @@ def told_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
         "messages_sent": (messages.count("sent"), "count"),
         "messages_failed": (messages.count("failed"), "count"),
         "messages_waiting": (messages.count("waiting") + messages.count("sending"), "count"),
-        "acknowledged_by": (by_whom(item), "text"),
+        "acknowledged_by": (acknowledged_by(item), "text"),
     }
     for key, value in item["numbers"].items():
         if key != "level" and isinstance(value, int | float) and not isinstance(value, bool):
             values[re.sub(r"\W", "_", key)] = with_unit(key, value)
     subject = f"alert {item['id']}, {clean(item['place'], 60)}"
-    return numbered(ctx.handle("w", item["id"]), subject, Evidence("alert", item["id"]), values)
+    return make_facts(ctx.handle("w", item["id"]), subject, Evidence("alert", item["id"]), values)
 
 
 def with_unit(key: str, value: float) -> tuple[Value, str]:
@@ -163,17 +163,17 @@ def with_unit(key: str, value: float) -> tuple[Value, str]:
 
 def sentence(item: Mapping[str, Any], h: str) -> str:
     """One alert in words; what it says comes partly from outside and is cleaned."""
-    name = by_whom(item)
+    name = acknowledged_by(item)
     on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "nobody has acknowledged it"
     state = "open" if item["state"] == "open" else f"over at {{{h}.resolved}}"
     parts = [f"{item['id']} {item['severity'].upper()} ({item['kind']}, {clean(item['place'], 80)}): {clean(item['what'], 400)}"]
-    parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {brought(item['deliveries'])}")
+    parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {deliveries_text(item['deliveries'])}")
     if item["state"] == "open":
         parts.append(f"To do: {clean(item['action'], 300)} (runbook {page_of(item['kind'])})")
     return ". ".join(part.rstrip(".") for part in parts) + "."
 
 
-def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
+def deliveries_text(deliveries: Sequence[Mapping[str, Any]]) -> str:
     """What became of an alert's messages."""
     told = []
     for d in deliveries:
@@ -185,7 +185,7 @@ def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
 def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
     """One alert as a row."""
     state = "open" if item["state"] == "open" else "over"
-    name = by_whom(item)
+    name = acknowledged_by(item)
     return (
         item["id"],
         item["severity"],
@@ -196,7 +196,7 @@ def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
     )
 
 
-def by_whom(item: Mapping[str, Any]) -> str | None:
+def acknowledged_by(item: Mapping[str, Any]) -> str | None:
     """The name of whoever acknowledged an alert; None when nobody has."""
     by = item["acked_by"] or {}
     return clean(by.get("name") or "unknown", 60) if by else None
@@ -222,10 +222,10 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
     head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
-    return ToolResult("ok", f"{head}\n\n{plainly(text)}", evidence=evidence, data={"runbook": name})
+    return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 
 
-def plainly(text: str) -> str:
+def with_bold_title(text: str) -> str:
     """The page with its title as a bold line: it stands inside an answer."""
     title, _, rest = text.partition("\n")
     return f"**{title.lstrip('# ')}**\n{rest}"

@@ -5,8 +5,19 @@ from typing import Literal
 from pydantic import Field
 
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, numbered, tool
-from tools.setups import Change, Timeframe, asked, label_of, named_setup, runs_of, span_of, unfinished, values_of, wait_all
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, tool
+from tools.setups import (
+    ParamChange,
+    Timeframe,
+    label_of,
+    named_setup,
+    runs_of,
+    span_of,
+    submit_jobs,
+    unfinished,
+    values_of,
+    wait_all,
+)
 
 
 class BacktestArgs(Args):
@@ -18,7 +29,7 @@ class BacktestArgs(Args):
     venue: str | None = Field(None, max_length=20)
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
-    changes: list[Change] = Field(default_factory=list, max_length=30)
+    changes: list[ParamChange] = Field(default_factory=list, max_length=30)
     fills: Literal["pessimistic", "optimistic"] | None = None
     funding: str | None = Field(None, max_length=20)
 
@@ -56,13 +67,13 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
     """Tell whether a strategy looks ahead: its values, recomputed on prefixes of the bars, must not differ in a bit."""
     setup = named_setup(args.strategy, args.symbol or "BTC-USDT", args.timeframe, args.venue)
-    (job,) = asked(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
+    (job,) = submit_jobs(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
     (view,) = wait_all(ctx, [job])
     if view.state != "done":
         return unfinished(view)
     found = dict(view.result or {})
     values = {"checked": (found.get("checked"), "count"), "bar": (found.get("bar") if not found.get("clean") else None, "bars")}
     subject = f"look-ahead check of {args.strategy}"
-    facts = numbered(ctx.handle("k", job), subject, Evidence("job", job), values)
+    facts = make_facts(ctx.handle("k", job), subject, Evidence("job", job), values)
     text = f"{args.strategy}: {clean(found.get('text', 'no report'), 300)}."
     return ToolResult("ok", text, facts, (Evidence("job", job),), data={"clean": bool(found.get("clean")), "job": job})

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from engine.errors import DeskError, Refused
 from tools import alerts, backtests, calc, compare, desk, journal, market, notes, proposals, runs
 from tools.common import limits
-from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
+from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
 ALL = ROLES
 
 
-class Line(NamedTuple):
+class CatalogEntry(NamedTuple):
     """One line of the list."""
 
     tool: Tool
@@ -26,39 +26,39 @@ class Line(NamedTuple):
     roles: tuple[Role, ...]
 
 
-LINES: tuple[Line, ...] = (
-    Line(desk.desk, Effect.READ, ALL),
-    Line(desk.sleeves, Effect.READ, ALL),
-    Line(desk.health, Effect.READ, ALL),
-    Line(alerts.alerts, Effect.READ, ALL),
-    Line(alerts.runbook, Effect.READ, ALL),
-    Line(market.list_data, Effect.READ, ALL),
-    Line(market.list_strategies, Effect.READ, ALL),
-    Line(runs.run, Effect.READ, ALL),
-    Line(runs.round_trip, Effect.READ, ALL),
-    Line(journal.journal_search, Effect.READ, ALL),
-    Line(journal.explain_event, Effect.READ, ALL),
-    Line(proposals.proposals, Effect.READ, ALL),
-    Line(notes.memory, Effect.READ, ALL),
-    Line(calc.calc, Effect.READ, ALL),
-    Line(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
-    Line(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
-    Line(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
-    Line(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
-    Line(desk.probe, Effect.COMPUTE, (OPERATOR,)),
-    Line(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
-    Line(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
-    Line(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
-    Line(notes.note, Effect.PROPOSE, ALL),
+ENTRIES: tuple[CatalogEntry, ...] = (
+    CatalogEntry(desk.desk, Effect.READ, ALL),
+    CatalogEntry(desk.sleeves, Effect.READ, ALL),
+    CatalogEntry(desk.health, Effect.READ, ALL),
+    CatalogEntry(alerts.alerts, Effect.READ, ALL),
+    CatalogEntry(alerts.runbook, Effect.READ, ALL),
+    CatalogEntry(market.list_data, Effect.READ, ALL),
+    CatalogEntry(market.list_strategies, Effect.READ, ALL),
+    CatalogEntry(runs.run, Effect.READ, ALL),
+    CatalogEntry(runs.round_trip, Effect.READ, ALL),
+    CatalogEntry(journal.journal_search, Effect.READ, ALL),
+    CatalogEntry(journal.explain_event, Effect.READ, ALL),
+    CatalogEntry(proposals.proposals, Effect.READ, ALL),
+    CatalogEntry(notes.memory, Effect.READ, ALL),
+    CatalogEntry(calc.calc, Effect.READ, ALL),
+    CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
+    CatalogEntry(desk.probe, Effect.COMPUTE, (OPERATOR,)),
+    CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
+    CatalogEntry(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(notes.note, Effect.PROPOSE, ALL),
 )
-TOOLS: dict[str, Line] = {line.tool.name: line for line in LINES}
-assert len(TOOLS) == len(LINES), "two tools share a name"  # noqa: S101 - a programmer's error
-assert all(line.effect is line.tool.effect for line in LINES), "effects disagree"  # noqa: S101 - the same
+TOOLS: dict[str, CatalogEntry] = {line.tool.name: line for line in ENTRIES}
+assert len(TOOLS) == len(ENTRIES), "two tools share a name"  # noqa: S101 - a programmer's error
+assert all(line.effect is line.tool.effect for line in ENTRIES), "effects disagree"  # noqa: S101 - the same
 
 
 def tools_of(role: Role) -> list[Tool]:
     """What `role` may call, in the order of the list."""
-    return [line.tool for line in LINES if role in line.roles]
+    return [line.tool for line in ENTRIES if role in line.roles]
 
 
 def roles_of(name: str) -> tuple[Role, ...]:
@@ -74,7 +74,7 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and outcome,
     also when it was refused or failed; a PROPOSE also before it acts. What cannot be journaled gives no facts.
     """
-    result = shortened(_outcome(ctx, name, args))
+    result = cap_text(_outcome(ctx, name, args))
     try:
         ctx.record("tool", _entry(ctx, name, args, result))
     except DeskError as error:

@@ -11,8 +11,19 @@ from pydantic import Field
 from engine.errors import BadInput
 from engine.sim import bootstrap
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
-from tools.setups import Change, Setup, Timeframe, full_params, label_of, live_setup, named_setup, runs_of, span_of, values_of
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
+from tools.setups import (
+    ParamChange,
+    Setup,
+    Timeframe,
+    full_params,
+    label_of,
+    live_setup,
+    named_setup,
+    runs_of,
+    span_of,
+    values_of,
+)
 
 VARIANTS_MAX = 3
 
@@ -20,7 +31,7 @@ VARIANTS_MAX = 3
 class Variant(Args):
     """What differs from the live configuration."""
 
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
 
 
 class CompareArgs(Args):
@@ -45,7 +56,7 @@ def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     done = runs_of(ctx, [base, *setups], span_of(ctx, args.start, args.end), {})
     if done.instead:
         return done.instead
-    return compared(ctx, [base, *setups], done.runs, sleeve, same)
+    return comparison_result(ctx, [base, *setups], done.runs, sleeve, same)
 
 
 def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
@@ -81,7 +92,7 @@ def variants_of(base: Setup, variants: Sequence[Variant]) -> tuple[list[Setup], 
     return kept, same
 
 
-def compared(
+def comparison_result(
     ctx: ToolContext, setups: Sequence[Setup], found: Sequence[Mapping[str, Any]], sleeve: str | None, same: Sequence[str]
 ) -> ToolResult:
     """The table of a comparison, row 0 first, with each variant's difference and what can be said of it."""
@@ -126,7 +137,7 @@ def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference)
 
     ends = {"difference_bps": gap.mean, "low_bps": gap.low, "high_bps": gap.high}
     values: dict[str, Any] = {name: (bps(value), "bps") for name, value in ends.items()}
-    return numbered(handle, subject, Evidence("run", run_id), values | {"compared_days": (gap.days, "count")})
+    return make_facts(handle, subject, Evidence("run", run_id), values | {"compared_days": (gap.days, "count")})
 
 
 def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequence[str]) -> list[str]:

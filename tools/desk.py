@@ -21,8 +21,8 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
 from tools.common.time_words import window
@@ -69,11 +69,11 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
         "version": (body["version"], "count"),
         "open_positions": (sum("position" in s for s in body["sleeves"].values()), "count"),
     }
-    facts = numbered(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
+    facts = make_facts(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
     h = facts[0].ref.partition(".")[0]
     state = f"HALTED ({clean(latch.reason, 120)}), {body['state']}" if latch.halted else body["state"]
     text = (
-        f"Desk time {{{h}.desk_time}}{stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
+        f"Desk time {{{h}.desk_time}}{data_stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
         f"under its peak (the halt comes at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
@@ -91,7 +91,7 @@ def last_mark(ctx: ToolContext) -> Event | None:
     return mark_at(journal_of(ctx.home))
 
 
-def stamp(ctx: ToolContext, mark: Event) -> str:
+def data_stamp(ctx: ToolContext, mark: Event) -> str:
     """What kind of data the desk walks: ` (REPLAYED, recorded bars)`."""
     from engine.watch.window import beginning, journal_of
 
@@ -117,7 +117,7 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
             values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
             values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
             values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
-        facts += numbered(h, f"sleeve {name}", Evidence("event", mark.id), values)
+        facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
         held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
         level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
         figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
@@ -152,7 +152,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     for s in chosen:
         values = {k: (v, "ratio") for k, v in s.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
         evidence = Evidence("config", f"v{version}")
-        facts += numbered(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
+        facts += make_facts(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
     mark = last_mark(ctx)
     data = {"version": version, "sleeves": [s.model_dump(mode="json") for s in chosen]}
     text = f"Configuration version {version}. {about}."
@@ -168,7 +168,7 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
     """Is anything wrong: worker, freshness of bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
 
-    return _looked(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
+    return _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
 
 
 @tool("probe", Effect.COMPUTE)
@@ -178,10 +178,10 @@ def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every
     from engine.watch.health import checks, folded, looked_at
 
     found = checks(ctx.home, ctx.engine, ctx.now_ms, whole=True)
-    return _looked(ctx, [*found, looked_at("fold", lambda: folded(ctx.home))], "h")
+    return _checks_result(ctx, [*found, looked_at("fold", lambda: folded(ctx.home))], "h")
 
 
-def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
+def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     """Checks as an answer: what is wrong first."""
     order = {"bad": 0, "unknown": 1, "warning": 2, "ok": 3}
     found = sorted(found, key=lambda check: order[check.state])
@@ -190,7 +190,7 @@ def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     counts: dict[str, tuple[Value, str]] = {"wrong": (len(wrong), "count"), "warnings": (len(warned), "count")}
     counts["desk_time"] = (ctx.desk_ms, "ms")
     handle = ctx.handle(letter, "health")
-    facts = numbered(handle, "health of the desk", Evidence("desk", "health"), counts)
+    facts = make_facts(handle, "health of the desk", Evidence("desk", "health"), counts)
     told = [f"{check.name}: {clean(check.text, 200)}" for check in (*wrong, *warned)]
     head = (
         f"Something is wrong: {'; '.join(told)}."
@@ -233,12 +233,12 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         if share is made.desk:
             values |= {"equity_before": (span.start.body["equity"], "usd"), "equity_after": (span.end.body["equity"], "usd")}
             values |= {"fills": (span.fills, "count"), "from": (span.start.t_event_ms, "ms"), "to": (span.end.t_event_ms, "ms")}
-        facts += numbered(h, f"P&L of {name}", Evidence("event", span.end.id), values)
+        facts += make_facts(h, f"P&L of {name}", Evidence("event", span.end.id), values)
         columns = ("price_pnl", "slippage", "fees", "funding", "unexplained", "change")
         rows.append((name, *(f"{{{h}.{column}}}" for column in columns)))
     d = h  # the desk's is the last one
     text = (
-        f"From {{{d}.from}} to {{{d}.to}} of desk time{stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
+        f"From {{{d}.from}} to {{{d}.to}} of desk time{data_stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
         f"price P&L {{{d}.price_pnl}}, slippage {{{d}.slippage}}, fees {{{d}.fees}}, funding {{{d}.funding}}, over {{{d}.fills}} "
         f"fills (events {span.start.id} to {span.end.id}). "
     )

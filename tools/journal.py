@@ -23,12 +23,12 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
-from tools.common.event_text import because, flat_values, told, told_people, words_of
-from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
+from tools.common.event_text import event_line, flat_values, people_event_line, reason_text, words_of
+from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
 from tools.common.time_words import window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
@@ -77,8 +77,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
-    worth, found = worth_reading(wanted), list[Stretch]()
-    for stretch in stretches(lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
+    worth, found = worth_reading(wanted), list[RefusalRun]()
+    for stretch in refusal_runs(lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
         found.append(stretch)
         if len(found) > READ_MAX:
             raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
@@ -95,12 +95,14 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     pnls = [stretch.first.body.get("round_trip_pnl") for stretch in found if stretch.kind == "fill"]
     closed = [pnl for pnl in pnls if pnl is not None]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
-    facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
+    facts = make_facts(
+        handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values
+    )
     shown = chosen(found, args.limit)
     rows = [
-        (utc(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.told()) for s in shown
+        (utc(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.line()) for s in shown
     ]
-    rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
+    rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", people_event_line(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
         text += f" People's acts meanwhile: {len(people)} (by wall time)."
@@ -110,14 +112,14 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     return ToolResult("ok", text, facts, evidence, table, data)
 
 
-def chosen(found: Sequence[Stretch], limit: int) -> list[Stretch]:
+def chosen(found: Sequence[RefusalRun], limit: int) -> list[RefusalRun]:
     """At most `limit` of them, the telling kinds before the many, in the order of time."""
     rank = {kind: n for n, kind in enumerate(MATTERS)}
     best = sorted(found, key=lambda s: (rank.get(s.kind, len(rank)), -s.first.seq))[:limit]
     return sorted(best, key=lambda s: s.first.seq)
 
 
-def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], closed: int, equity: bool) -> str:
+def sentence(handle: str, counts: Mapping[str, int], found: Sequence[RefusalRun], closed: int, equity: bool) -> str:
     """The window in words; the telling events with their ids."""
     parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
     parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
@@ -130,7 +132,7 @@ def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], c
     lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
         events = [stretch.first for stretch in found if stretch.kind == kind][-4:]
-        lines += [f"{told(e)} ({e.id}, {utc(e.t_event_ms)})." for e in events]
+        lines += [f"{event_line(e)} ({e.id}, {utc(e.t_event_ms)})." for e in events]
     rules = Counter[str]()
     for stretch in found:
         if stretch.kind == "refused":
@@ -169,7 +171,7 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
         event = find(ctx.home / "journal" / f"{name}.jsonl", args.event_id)
         if event is None:
             return no_data(f"there is no event {clean(args.event_id, 40)}")
-        return explained(ctx, [event])
+        return explanation_of(ctx, [event])
     if not (args.sleeve and args.at):
         raise BadInput("explain_event needs an event's id, or a sleeve and an instant", "event_id=d-123, or sleeve=... at=...")
     return at_instant(ctx, journal_of(ctx.home), args.sleeve, instant(args.at, ctx.desk_ms))
@@ -189,7 +191,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
     if own:
-        return explained(ctx, own)
+        return explanation_of(ctx, own)
     held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
     spoke = "" if signal is None else " The strategy gave no signal."
@@ -197,16 +199,17 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 
-def explained(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
+def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
     """Events with every number they hold as a fact."""
     facts: list[Fact] = []
     lines, rows = [], []
     for e in events:
         handle = ctx.handle("e", e.id)
         values = flat_values(e.body)
-        made = numbered(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
+        made = make_facts(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
         facts += made
-        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {told_people(e) if e.id.startswith('p-') else told(e)}{because(e, handle)}.")
+        line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
+        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {line}{reason_text(e, handle)}.")
         rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
         rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e.body).items()]
     evidence = tuple(Evidence("event", e.id) for e in events)

@@ -13,9 +13,9 @@ from engine.clock import utc
 from engine.errors import Refused
 from engine.sim import bootstrap
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 from tools.compare import gap_facts, gap_of
-from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of
+from tools.setups import ParamChange, RunsOutcome, label_of, live_setup, runs_of, span_of, values_of
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
 
@@ -31,7 +31,7 @@ class ProposeConfigArgs(Args):
     """`changes` of the sleeve's live configuration; `rationale` for the person; the window of the evidence runs."""
 
     sleeve: str = Field(max_length=60)
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
@@ -42,7 +42,7 @@ class ProposeTighteningArgs(Args):
     """`changes` that lower risk; `rationale` for the person."""
 
     sleeve: str = Field(max_length=60)
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
     apply_to_open: bool | None = None
 
@@ -72,7 +72,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     counts: dict[str, tuple[int, str]] = {}
     for p in found:
         counts[p["state"]] = (counts.get(p["state"], (0, ""))[0] + 1, "count")
-    facts = numbered(ctx.handle("q", "all"), "proposals", Evidence("desk", "proposals"), dict(counts))
+    facts = make_facts(ctx.handle("q", "all"), "proposals", Evidence("desk", "proposals"), dict(counts))
     evidence = tuple(Evidence("proposal", p["id"]) for p in found)
     text = f"{len(found)} proposals, the newest first; {sum(p['state'] == 'pending' for p in found)} pending."
     data = {"proposals": [p["id"] for p in found], "pending": [p["id"] for p in found if p["state"] == "pending"]}
@@ -83,7 +83,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change of a sleeve's configuration. Runs the evidence (live configuration and changed one, same bars
     and costs) and makes a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return _proposed(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
+    return _propose_change(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
 
 
 @tool("propose_tightening", Effect.PROPOSE)
@@ -97,19 +97,19 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     if made.direction.label != "tightens":
         what = f"this change {_reads(made.direction.label)}, so it is no tightening: {made.direction.why}"
         raise Refused(what, "the developer may propose it with propose_config")
-    return _proposed(ctx, args.sleeve, changes, args, (None, None))
+    return _propose_change(ctx, args.sleeve, changes, args, (None, None))
 
 
 @tool("propose_pause", Effect.PROPOSE)
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
     """Propose to pause a sleeve's entries. Must be the last call of a turn."""
-    return _stored(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
+    return _store_proposal(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
 
 
 # --------------------------------------------------------------------------- making one
 
 
-def _proposed(
+def _propose_change(
     ctx: ToolContext, sleeve: str, changes: Mapping[str, Any], args: Any, span: tuple[int | None, int | None]
 ) -> ToolResult:
     """Check the change, run what evidence is missing, store the proposal."""
@@ -118,7 +118,7 @@ def _proposed(
     to_open = bool(args.apply_to_open)
     made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=to_open)
     if [(c["key"], c["value"]) for c in made.changes] == [("paused", True)]:
-        return _stored(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
+        return _store_proposal(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
     base = live_setup(made.old, made.base_version)
     label = label_of({c["key"]: c["value"] for c in made.changes})
     done = runs_of(ctx, [base, base.having(label, made.new.params)], span, {})
@@ -129,11 +129,11 @@ def _proposed(
         raise Refused(f"{made.old.strategy} looks ahead ({clean(leaky['leaks'].get('text', ''), 160)}): no evidence counts")
     gap, facts = _gap(ctx, done, label)
     evidence = _evidence(done, gap, made.new.params)
-    result = _stored(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
+    result = _store_proposal(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
 
-def _gap(ctx: ToolContext, done: Done, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
+def _gap(ctx: ToolContext, done: RunsOutcome, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
     """The changed run's difference from the base, and the facts of both runs."""
     base, changed = done.runs
     gap = gap_of(runs.daily_returns(ctx, base), runs.daily_returns(ctx, changed), 1)
@@ -143,7 +143,7 @@ def _gap(ctx: ToolContext, done: Done, label: str) -> tuple[bootstrap.Difference
     return gap, facts + gap_facts(x, f"{label} against the live configuration", changed["run_id"], gap)
 
 
-def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _evidence(done: RunsOutcome, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the card shows: both runs with their figures, what can be said of the difference, and warnings."""
     found: list[dict[str, Any]] = []
     for role, run in zip(("base", "changed"), done.runs, strict=True):
@@ -164,7 +164,7 @@ def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) 
     return found
 
 
-def _stored(
+def _store_proposal(
     ctx: ToolContext,
     sleeve: str,
     changes: Mapping[str, Any],
@@ -204,7 +204,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
         for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
             if name in worst:
                 values[f"{name}_{when}"] = (worst[name], unit)
-    facts = numbered(handle, subject, Evidence("proposal", p["id"]), values)
+    facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
     own = p["exposure"].get("keys") or {}
     rows = tuple(
         (c["key"], _cell(c["old"]), _cell(c["value"]), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))

@@ -21,8 +21,8 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
 
@@ -98,7 +98,7 @@ def facts_of(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     values["bars"] = (data["bars"], "bars")
     values["first"] = (data["first_ms"], "ms")
     values["last"] = (data["last_ms"], "ms")
-    return numbered(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
+    return make_facts(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
 
 
 def handle_of(ctx: ToolContext, run: Mapping[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _latest(ctx: ToolContext) -> ToolResult:
         handle = ctx.handle("r", row["id"])
         subject = clean(f"{row['strategy']} on {row['symbol']} {row['timeframe']}", 120)
         kept = {name: (row[name], METRICS[name]) for name in METRICS if name in row}
-        facts += numbered(handle, subject, Evidence("run", row["id"]), kept)
+        facts += make_facts(handle, subject, Evidence("run", row["id"]), kept)
         rows.append((row["id"], subject, utc(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
     columns = ("run", "about", "made", *(name for name in METRICS if name in found[0]))
     evidence = tuple(Evidence("run", row["id"]) for row in found)
@@ -201,7 +201,7 @@ def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
     identity = f"{args.run_id}/{row['trip']}"
     handle = ctx.handle("t", identity)
     subject = f"round trip {row['trip']} of {row['sleeve']}, {row['side']}"
-    facts = numbered(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
+    facts = make_facts(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
     text = (
         f"{subject}: entered {{{handle}.entry_ms}} at {{{handle}.entry_price}}, left {{{handle}.exit_ms}} at "
         f"{{{handle}.exit_price}} by {row['reason']}; {{{handle}.gross}} before costs, slippage {{{handle}.slippage}}, fees "

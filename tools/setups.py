@@ -20,7 +20,7 @@ from tools.common.time_words import instant
 Timeframe = Literal["1m", "5m", "15m", "1h"]
 
 
-class Change(Args):
+class ParamChange(Args):
     """One parameter: its key and its new value."""
 
     key: str = Field(max_length=60)
@@ -39,7 +39,7 @@ class Setup(NamedTuple):
         return Setup(label, {**self.sleeve, "params": dict(params)}, self.timeframe)
 
 
-class Done(NamedTuple):
+class RunsOutcome(NamedTuple):
     """What came of some jobs: the stored runs in order, or the result to hand on instead."""
 
     runs: tuple[dict[str, Any], ...]
@@ -74,7 +74,7 @@ def full_params(sleeve: Mapping[str, Any]) -> Any:
     return parse_params(load_strategy(sleeve["strategy"]), sleeve["params"])
 
 
-def values_of(changes: Sequence[Change]) -> dict[str, Any]:
+def values_of(changes: Sequence[ParamChange]) -> dict[str, Any]:
     """Changes as a mapping; BadInput when a key stands twice."""
     found: dict[str, Any] = {}
     for change in changes:
@@ -100,27 +100,29 @@ def span_of(ctx: ToolContext, start: str | None, end: str | None) -> tuple[int |
     return first, last
 
 
-def runs_of(ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, int | None], more: Mapping[str, Any]) -> Done:
+def runs_of(
+    ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, int | None], more: Mapping[str, Any]
+) -> RunsOutcome:
     """One stored run a setup, all over the same span with the same costs; or `started`, `failed` when there is not."""
     common = {"start": span[0], "end": span[1], "fills": "pessimistic", "funding": "recorded", **more}
     wanted = [{"sleeves": [dict(setup.sleeve)], "timeframe": setup.timeframe, **common} for setup in setups]
-    jobs = asked(ctx, "backtest", wanted)
+    jobs = submit_jobs(ctx, "backtest", wanted)
     views = wait_all(ctx, jobs)
     broken = [view for view in views if view.state != "done"]
     if broken:
         worst = next((v for v in broken if v.state in ("failed", "cancelled")), broken[0])
         for view in broken if worst.state in ("failed", "cancelled") else ():
             ctx.jobs.cancel(view.id)
-        return Done((), unfinished(worst, len(broken)))
+        return RunsOutcome((), unfinished(worst, len(broken)))
     if any(view.run_id is None for view in views):
         raise DataError("a finished backtest job names no run", "run it again")
     found = tuple(runs.store(ctx).load(view.run_id) for view in views)
     if len({run["data"]["sha256"] for run in found}) > 1 or len({run["code"]["core"] for run in found if "code" in run}) > 1:
         raise DataError("data or code changed between the runs, so they cannot be compared", "ask again")
-    return Done(found, None)
+    return RunsOutcome(found, None)
 
 
-def asked(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+def submit_jobs(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
     """One job for each of `wanted`: this call's earlier one or an open one of the very same arguments, else a new one.
 
     Refused without room for the new ones.

@@ -26,7 +26,7 @@ UNCOUNTED = 256  # fewer reported tokens than this, for a request of many more, 
 Body = dict[str, Any]
 
 
-class Reading(Protocol):
+class AnswerReader(Protocol):
     """What a format makes of the events of one answer."""
 
     usage: Usage | None
@@ -38,11 +38,11 @@ class Reading(Protocol):
         """The whole answer. Raises EndpointFault when it is none."""
 
 
-R = TypeVar("R", bound=Reading)
+R = TypeVar("R", bound=AnswerReader)
 
 
 @dataclass
-class Learned:
+class EndpointQuirks:
     """What was found out about an endpoint while it was used; shared by its calls."""
 
     left_out: set[str] = field(default_factory=set)  # names of QUIRKS
@@ -59,7 +59,7 @@ def _other_limit(body: Body) -> Body:
     return body | ({"max_completion_tokens": most} if most else {})
 
 
-def _whole(body: Body) -> Body:
+def _not_streamed(body: Body) -> Body:
     return {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
 
 
@@ -78,7 +78,7 @@ QUIRKS: Mapping[str, tuple[re.Pattern[str], Callable[[Body], Body]]] = {
     "stream_options": (re.compile(r"stream_options", re.I), _without("stream_options")),
     "include": (re.compile(r"encrypted[ _.]content|'include'", re.I), _without("include")),
     "json_schema": (re.compile(r"response_format|json_schema", re.I), _any_object),
-    "stream": (re.compile(r"\bstream(ing)?\b.{0,40}(not|un)[ -]?support", re.I), _whole),
+    "stream": (re.compile(r"\bstream(ing)?\b.{0,40}(not|un)[ -]?support", re.I), _not_streamed),
 }
 
 
@@ -89,7 +89,7 @@ class Exchange:
     endpoint: Endpoint
     transport: Transport
     caller: Caller
-    learned: Learned
+    learned: EndpointQuirks
     usage: Usage = field(default_factory=Usage)
 
     def send(self, path: str, body: Body, made: Callable[[], R]) -> R:
@@ -108,33 +108,33 @@ class Exchange:
         def useless(state: Any) -> bool:
             return stop_after_attempt(ATTEMPTS_MAX)(state) or pause_s(state) >= left()
 
-        def tell(state: Any) -> None:
+        def report_retry(state: Any) -> None:
             fault = state.outcome.exception()
             text = f"{fault}: trying again in {pause_s(state):.1f} s"
-            self.caller.tell("retrying", {"text": text, "attempt": state.attempt_number})
+            self.caller.report("retrying", {"text": text, "attempt": state.attempt_number})
 
         again = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, EndpointFault) and e.again),
             stop=useless,
             wait=pause_s,
-            before_sleep=tell,
+            before_sleep=report_retry,
             reraise=True,
         )
-        reading: R = again(lambda: self._fitting(path, body, made, left))
+        reading: R = again(lambda: self._attempt_with_quirks(path, body, made, left))
         return reading
 
-    def _fitting(self, path: str, body: Body, made: Callable[[], R], left: Callable[[], float]) -> R:
+    def _attempt_with_quirks(self, path: str, body: Body, made: Callable[[], R], left: Callable[[], float]) -> R:
         """One attempt; what the endpoint turns down for a known reason is left out and sent again at once."""
         while True:
             try:
-                return self._attempt(path, self._shaped(path, body), made(), left())
+                return self._attempt(path, self._request_body(path, body), made(), left())
             except EndpointFault as fault:
                 known = {name for name, (words, _) in QUIRKS.items() if words.search(fault.said)} - self.learned.left_out
                 if fault.status not in TURNED_DOWN or not known or left() <= 0:
                     raise
                 self.learned.left_out.add(sorted(known)[0])
 
-    def _shaped(self, path: str, body: Body) -> Body:
+    def _request_body(self, path: str, body: Body) -> Body:
         shaped = {"model": self.endpoint.model or self._first_model(), **body}
         if self.endpoint.stream:
             shaped["stream"] = True
@@ -161,10 +161,10 @@ class Exchange:
                 answered = True
                 if text := reading.add(event):
                     written += len(text)
-                    self.caller.tell("text", {"delta": text})
+                    self.caller.report("text", {"delta": text})
             if not answered and body.get("stream"):  # asked for a stream, and something else came
                 self.learned.left_out.add("stream")
-            if reading.usage is not None and reading.usage.input_tokens < min(UNCOUNTED, _spoken(body) / 10):
+            if reading.usage is not None and reading.usage.input_tokens < min(UNCOUNTED, _message_tokens(body) / 10):
                 reading.usage = None
             used = reading.usage or Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
             reading.reply()
@@ -174,7 +174,7 @@ class Exchange:
             self.usage = self.usage.plus(used)
             self.caller.settle(used, self.endpoint.prices)
         if reading.usage is not None:
-            self._weigh(estimate, _spoken(body), reading.usage.input_tokens)
+            self._weigh(estimate, _message_tokens(body), reading.usage.input_tokens)
         return reading
 
     def _weigh(self, estimate: int, spoken: int, reported: int) -> None:
@@ -191,7 +191,7 @@ class Exchange:
         self.learned.ratio = max(0.6, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))
 
 
-def _spoken(body: Mapping[str, Any]) -> int:
+def _message_tokens(body: Mapping[str, Any]) -> int:
     """Estimated tokens of the messages of a request, without tools and schemas."""
     said = [body.get(key) for key in ("messages", "instructions", "input") if body.get(key)]
     return int(len(json.dumps(said, ensure_ascii=False)) / CHARACTERS_A_TOKEN)

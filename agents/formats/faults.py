@@ -49,7 +49,7 @@ def without_key(value: Any, key: str) -> Any:
     return value
 
 
-def told(text: object, key: str) -> str:
+def error_line(text: object, key: str) -> str:
     """An endpoint's words for a person: short, on one line, without the key or anything that looks like one."""
     bare = without_key(" ".join(str(text).split()), key)
     if len(key) >= 12:  # a key that the endpoint repeats in part
@@ -58,9 +58,9 @@ def told(text: object, key: str) -> str:
     return redacted(clean(bare, SAID_MAX))
 
 
-def words_of(error: Any) -> str:
+def error_text(error: Any) -> str:
     """What an error object inside an answer says; the key is out of it already."""
-    return told(error.get("message") or error if isinstance(error, Mapping) else error, "")
+    return error_line(error.get("message") or error if isinstance(error, Mapping) else error, "")
 
 
 def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
@@ -78,15 +78,15 @@ def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, host, key)
     if isinstance(error, openai.APIError):  # an error object inside a stream that began well
-        said = told(error.message, key)
+        said = error_line(error.message, key)
         return EndpointFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
     if isinstance(error, ValueError):  # also a JSON fault
         return EndpointFault(f"{host} answered with something that is no JSON", again=True)
-    return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=told(error, key))
+    return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=error_line(error, key))
 
 
 def _of_status(error: Any, host: str, key: str) -> EndpointFault:
-    status, said = error.status_code, told(_message(error), key)
+    status, said = error.status_code, error_line(_message(error), key)
     if status in (401, 403) or (status == 400 and _KEY.search(said)):
         return EndpointFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
     if status == 404:
@@ -145,4 +145,4 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
 
 def _cause(error: BaseException, key: str) -> str:
     cause = error.__cause__
-    return told(f"{type(cause).__name__}: {cause}" if cause is not None else error, key)
+    return error_line(f"{type(cause).__name__}: {cause}" if cause is not None else error, key)

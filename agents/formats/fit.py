@@ -14,7 +14,7 @@ A_MESSAGE = 16  # tokens around each
 SHORTEST = 1_500  # characters that a shortened result keeps
 
 
-def fitted(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: float) -> list[Message]:
+def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: float) -> list[Message]:
     """`messages` within `room_tokens`, tools counted. Raises ModelDown when not even the question with its results fits."""
     kept = list(messages)
     room = room_tokens - sum(len(json.dumps(tool.schema())) + len(tool.about) + 60 for tool in tools) / CHARACTERS_A_TOKEN

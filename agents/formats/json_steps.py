@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.formats.chat import Chat
+from agents.formats.chat import ChatReader
 from agents.formats.exchange import Exchange
 from agents.formats.faults import EndpointFault
 from agents.formats.text import object_in
@@ -22,7 +22,7 @@ Write JSON only when you are asked to choose or to fill in arguments; write plai
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
     """One reply: one call, or the text. Raises EndpointFault."""
-    lines = spoken(messages, tools)
+    lines = plain_messages(messages, tools)
     if tools:
         name = _chosen(exchange, lines, [tool.name for tool in tools])
         tool = next((t for t in tools if t.name == name), None)
@@ -31,11 +31,13 @@ def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) 
             number = sum(len(m.calls) for m in messages) + 1
             return Reply("", (Call(f"step-{number}", tool.name, args),), exchange.usage)
     final = _asking(lines, "Now write the answer for the person, as plain text.")
-    said = exchange.send("chat", {"messages": final}, lambda: Chat(exchange.endpoint.at, exchange.endpoint.host, set())).reply()
+    said = exchange.send(
+        "chat", {"messages": final}, lambda: ChatReader(exchange.endpoint.at, exchange.endpoint.host, set())
+    ).reply()
     return Reply(said.text, (), exchange.usage)
 
 
-def spoken(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str, str]]:
+def plain_messages(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str, str]]:
     """The conversation in plain text: the tools in the instructions, calls and results as what was written and told."""
     listed = "\n".join(f"- {tool.name}: {tool.about}" for tool in tools)
     system = "\n\n".join([*(m.text for m in messages if m.role == "system"), HOW, f"Tools:\n{listed}"])
@@ -77,7 +79,7 @@ def _step(
     """One JSON object; a value outside `allowed` counts as none."""
     wanted = {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
     body = {"messages": lines, "response_format": wanted}
-    return exchange.send("chat", body, lambda: Step(exchange.endpoint.at, exchange.endpoint.host, allowed)).value()
+    return exchange.send("chat", body, lambda: StepReader(exchange.endpoint.at, exchange.endpoint.host, allowed)).value()
 
 
 def _asking(lines: Sequence[Mapping[str, str]], text: str) -> list[dict[str, str]]:
@@ -93,7 +95,7 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict(properties), "required": list(properties), "additionalProperties": False}
 
 
-class Step(Chat):
+class StepReader(ChatReader):
     """Reads an answer that is to be one JSON object; nothing of it is shown."""
 
     def __init__(self, at: str, host: str, allowed: Mapping[str, set[str]]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agents.endpoints import Endpoint, privacy_sentence
 from agents.formats import chat, json_steps, responses
-from agents.formats.exchange import OUTPUT_TOKENS, Exchange, Learned
+from agents.formats.exchange import OUTPUT_TOKENS, EndpointQuirks, Exchange
 from agents.formats.faults import without_key
-from agents.formats.fit import fitted
+from agents.formats.fit import fit_to_context
 from agents.formats.transport import Transport
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
 from tools.common.contract import Tool
@@ -28,22 +28,22 @@ class EndpointModel:
 
     def __init__(self, endpoint: Endpoint, key: str) -> None:
         self.endpoint, self.api_format = endpoint, endpoint.api_format
-        self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
+        self._transport, self._learned, self._key = Transport(endpoint, key), EndpointQuirks(), key
 
     @property
     def name(self) -> str:
         """The model's name; the address while it is not known."""
-        return self.asked or self.endpoint.host
+        return self.model_id or self.endpoint.host
 
     @property
-    def asked(self) -> str:
+    def model_id(self) -> str:
         """The configured model, else the one its address listed first; empty before that one is known."""
         return self.endpoint.model or self._learned.model
 
     @property
     def privacy(self) -> str:
         """What is sent where, in words."""
-        return privacy_sentence(self.endpoint._replace(model=self.asked))
+        return privacy_sentence(self.endpoint._replace(model=self.model_id))
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -52,14 +52,14 @@ class EndpointModel:
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply. Raises ModelDown when the endpoint gave none within its patience, OverBudget before it is asked."""
         room = self.endpoint.context_tokens - min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
-        kept = fitted(messages, tools, room / self._learned.ratio)
+        kept = fit_to_context(messages, tools, room / self._learned.ratio)
         exchange = Exchange(self.endpoint, self._transport, caller, self._learned)
         reply = API_FORMATS[self.api_format](exchange, kept, tools)._replace(usage=exchange.usage)
         if reply.raw is not None:
             caller.received(without_key(reply.raw.said, self._key))
         return self._clean(reply)
 
-    def listed(self) -> list[str]:
+    def list_models(self) -> list[str]:
         """The models that the endpoint says it has. Raises ModelDown."""
         return self._transport.models()
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from agents.formats.chat import usage_of
 from agents.formats.exchange import Exchange
-from agents.formats.faults import EndpointFault, words_of
-from agents.formats.text import Visible, arguments_of, circling, visible
-from agents.model import Call, Message, Raw, Reply, Usage
+from agents.formats.faults import EndpointFault, error_text
+from agents.formats.text import VisibleText, arguments_of, circling, visible
+from agents.model import Call, Message, ProviderMessage, Reply, Usage
 from tools.common.contract import Tool
 
 
@@ -26,11 +26,11 @@ def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) 
         "include": ["reasoning.encrypted_content"],
     }
     if tools:
-        body["tools"] = [declared(tool) for tool in tools]
-    return exchange.send("responses", body, lambda: Response(at, host)).reply()
+        body["tools"] = [tool_declaration(tool) for tool in tools]
+    return exchange.send("responses", body, lambda: ResponsesReader(at, host)).reply()
 
 
-def declared(tool: Tool) -> dict[str, Any]:
+def tool_declaration(tool: Tool) -> dict[str, Any]:
     """A tool as this format declares it; its schema is strict."""
     return {"type": "function", "name": tool.name, "description": tool.about, "parameters": tool.schema(), "strict": True}
 
@@ -48,7 +48,7 @@ def items_of(message: Message, at: str) -> list[dict[str, Any]]:
     ]
 
 
-class Response:
+class ResponsesReader:
     """Reads one answer, streamed or whole."""
 
     def __init__(self, at: str, host: str) -> None:
@@ -57,35 +57,35 @@ class Response:
         self.usage: Usage | None = None
         self.ended: str | None = None  # completed | incomplete
         self.why = ""
-        self._shown, self._said = Visible(), ""
+        self._shown, self._said = VisibleText(), ""
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event, or a whole response, in; the visible text it brings."""
         kind = str(event.get("type") or "")
         if kind == "error" or event.get("error"):
-            raise EndpointFault(f"{self.host} reported an error: {words_of(event.get('error') or event)}", again=True)
+            raise EndpointFault(f"{self.host} reported an error: {error_text(event.get('error') or event)}", again=True)
         if event.get("object") == "response":
-            return self._whole(event)
+            return self._take_response(event)
         if kind == "response.output_text.delta":
-            self._said = self._sane(self._said + str(event.get("delta") or ""))
+            self._said = self._checked(self._said + str(event.get("delta") or ""))
             return self._shown.add(str(event.get("delta") or ""))
         if kind == "response.output_item.done":
             self.items.append(dict(event["item"]))
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
-            self._whole(event.get("response") or {})
+            self._take_response(event.get("response") or {})
         return ""
 
-    def _whole(self, response: Mapping[str, Any]) -> str:
+    def _take_response(self, response: Mapping[str, Any]) -> str:
         """The finished response: its items are the ones that count."""
         if response.get("status") == "failed" or response.get("error"):
-            raise EndpointFault(f"{self.host} failed: {words_of(response.get('error') or 'no reason given')}", again=True)
+            raise EndpointFault(f"{self.host} failed: {error_text(response.get('error') or 'no reason given')}", again=True)
         self.ended = str(response.get("status") or "completed")
         self.why = str((response.get("incomplete_details") or {}).get("reason") or "")
         self.usage = usage_of(response.get("usage"))
         self.items = [dict(item) for item in response.get("output") or []] or self.items
-        return self._sane(self._text())
+        return self._checked(self._text())
 
-    def _sane(self, text: str) -> str:
+    def _checked(self, text: str) -> str:
         if circling(text):
             raise EndpointFault(f"{self.host} says the same again and again and comes to no end", again=True)
         return text
@@ -112,4 +112,4 @@ class Response:
         if not calls and not text:
             raise EndpointFault(f"{self.host} gave an empty answer", again=True)
         text += "\n\n[cut here: the model reached its output limit]" if self.ended == "incomplete" else ""
-        return Reply(text, calls, self.usage or Usage(), Raw(self.at, self.items))
+        return Reply(text, calls, self.usage or Usage(), ProviderMessage(self.at, self.items))

@@ -18,7 +18,7 @@ def visible(text: str) -> str:
     return _UNOPENED.sub("", _THOUGHT.sub("", text)).strip()
 
 
-class Visible:
+class VisibleText:
     """The same for text that arrives in pieces: `add` returns what may be shown of it so far."""
 
     def __init__(self) -> None:

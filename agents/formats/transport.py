@@ -64,7 +64,7 @@ class Transport:
                     text = (
                         f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"
                     )
-                    caller.tell("retrying", {"text": text, "attempt": 0})
+                    caller.report("retrying", {"text": text, "attempt": 0})
                     continue
                 if item is _END:
                     return
@@ -94,22 +94,22 @@ class Transport:
         """In the thread: send, and hand on each event until the end, an error, or until nobody listens."""
         self._local.sent = sent
         try:
-            answer = self._asked(path, body)
+            answer = self._create(path, body)
             if isinstance(answer, str | bytes) or answer is None:
                 raise ValueError("no JSON")
             if not body.get("stream"):
-                feed.put(_plain(answer))
+                feed.put(_json_value(answer))
             else:
                 with answer:
                     for event in answer:
                         if left.is_set():
                             return
-                        feed.put(_plain(event))
+                        feed.put(_json_value(event))
             feed.put(_END)
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
             feed.put(error)
 
-    def _asked(self, path: str, body: dict[str, Any]) -> Any:
+    def _create(self, path: str, body: dict[str, Any]) -> Any:
         resource = self.client().chat.completions if path == "chat" else self.client().responses
         needed: dict[str, Any] = (
             {"messages": []} if path == "chat" else {}
@@ -120,10 +120,10 @@ class Transport:
         """The openai client, with nothing of the environment in it."""
         with self._making:
             if self._client is None:
-                self._client = self._made()
+                self._client = self._new_client()
         return self._client
 
-    def _made(self) -> Any:
+    def _new_client(self) -> Any:
         import httpx2
         import openai
 
@@ -161,7 +161,7 @@ class Transport:
             sent(content.replace(self.key.encode(), b"[key]") if self.key else content)
 
 
-def _plain(event: Any) -> dict[str, Any]:
+def _json_value(event: Any) -> dict[str, Any]:
     """An event of the client as the JSON values it was read from, unknown keys included."""
     value = event.to_dict(mode="json", warnings=False) if hasattr(event, "to_dict") else event
     if not isinstance(value, dict):

@@ -13,7 +13,7 @@ from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
 from agents.offline import advisor, developer, operator, slots, watch
 from agents.offline.dates import NO_SPAN
 from agents.offline.intents import BY_NAME, INTENTS, LEAST, Intent, nearest, scores
-from agents.offline.steps import Ask, Past, Plan, PlanOf, Question, Result
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedCall, PlanOf, Question
 from agents.offline.words import Words
 from agents.render import one_line
 from tools.catalog import roles_of
@@ -80,12 +80,12 @@ _FOLLOWS = re.compile(r"^(?:and|what about|how about|same|now|also|again|with|fo
 
 
 @dataclass(frozen=True)
-class Known:
+class OfflineContext:
     """What code tells the offline model with the system message: the desk's words and what the thread already holds."""
 
     role: str
     words: Words = field(default_factory=Words)
-    past: Sequence[Past] = ()
+    past: Sequence[PastTurn] = ()
     handles: Mapping[str, str] = field(default_factory=dict)  # `r:ID` -> r1, alive during the turn
     read: dict[str, list["Part"]] = field(default_factory=dict, repr=False, compare=False)  # questions already understood
 
@@ -107,18 +107,18 @@ class OfflineModel:
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
         """The next calls of the plan, or its answer when their results are all among `messages`."""
-        known = next((m.data for m in messages if isinstance(m.data, Known)), None) or Known("developer")
+        known = next((m.data for m in messages if isinstance(m.data, OfflineContext)), None) or OfflineContext("developer")
         at = max(i for i, m in enumerate(messages) if m.role == "user")
         question = messages[at].text
-        results = [m.data for m in messages[at:] if m.role == "tool" and isinstance(m.data, Result)]
-        reply = replay(whole(question, known, frozenset(t.name for t in tools), results), results)
+        results = [m.data for m in messages[at:] if m.role == "tool" and isinstance(m.data, CallResult)]
+        reply = replay(plan_of(question, known, frozenset(t.name for t in tools), results), results)
         if reply.calls and not results:  # said before the first tool runs; the answer repeats it with its slots
-            reply = reply._replace(text="; ".join(part.intent.about for part in understood(question, known)))
+            reply = reply._replace(text="; ".join(part.intent.about for part in understand(question, known)))
         usage = Usage(sum(tokens_of(m.text) for m in messages), tokens_of(reply.text))
         return reply._replace(usage=usage)
 
 
-def replay(plan: Plan, results: Sequence[Result]) -> Reply:
+def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
     """Feed a plan what its calls gave so far; what it wants next, or its answer."""
     used = 0
     try:
@@ -133,11 +133,11 @@ def replay(plan: Plan, results: Sequence[Result]) -> Reply:
     return Reply("", calls)
 
 
-def whole(question: str, known: Known, tools: frozenset[str], results: Sequence[Result]) -> Plan:
+def plan_of(question: str, known: OfflineContext, tools: frozenset[str], results: Sequence[CallResult]) -> Plan:
     """The plan of a whole question: its parts one after the other, their answers joined."""
-    parts = understood(question, known)
+    parts = understand(question, known)
     if not parts:
-        return (yield from lost(question, tools))
+        return (yield from not_understood(question, tools))
     answers: list[str] = []
     used = 0
     for part in parts:
@@ -168,7 +168,7 @@ def _plan_of(part: Part, q: Question) -> Plan:
     instead = set(_INSTEAD.get(name, ()))
     if needed <= q.tools or (instead and instead <= q.tools):
         return PLANS[name](q)
-    return _nothing(whose(part, q))
+    return _nothing(owner_sentence(part, q))
 
 
 def _nothing(text: str) -> Plan:
@@ -176,7 +176,7 @@ def _nothing(text: str) -> Plan:
     return text
 
 
-def whose(part: Part, q: Question) -> str:
+def owner_sentence(part: Part, q: Question) -> str:
     """One sentence: whose the request is, and the command that carries it there."""
     missing = next((tool for tool in part.intent.tools if tool not in q.tools), "")
     owners = roles_of(missing)
@@ -199,7 +199,7 @@ def help_text(role: str, tools: frozenset[str]) -> str:
     )
 
 
-def lost(question: str, tools: frozenset[str]) -> Plan:
+def not_understood(question: str, tools: frozenset[str]) -> Plan:
     """Not understood: the three nearest examples of what this role answers."""
     yield from ()
     examples = nearest(question, [intent for intent in INTENTS if _may(intent, tools)])
@@ -218,7 +218,7 @@ def _may(intent: Intent, tools: frozenset[str]) -> bool:
 # --------------------------------------------------------------------------- what a question wants
 
 
-def understood(question: str, known: Known) -> list[Part]:
+def understand(question: str, known: OfflineContext) -> list[Part]:
     """The parts of a question with their intents and slots; empty when nothing is understood."""
     if question in known.read:
         return known.read[question]
@@ -235,11 +235,11 @@ def parts_of(question: str, words: Words, before: Sequence[Part] = ()) -> list[P
     """One question's parts; `before` are those of the question before it in the thread."""
     parts: list[Part] = []
     for text in _segments(question, words):
-        own = slots.read(text, words)
+        own = slots.read_slots(text, words)
         parts.append(Part(scores(own)[0].intent, text, own.over(parts[-1].slots) if parts else own))
     if not parts or (len(parts) == 1 and scores(parts[0].slots)[0].score < LEAST):
         return _elliptic(question, words, before)
-    return [_continued(part, before) if i == 0 else part for i, part in enumerate(_swallowed(parts, words))]
+    return [_continue_part(part, before) if i == 0 else part for i, part in enumerate(_merge_parts(parts, words))]
 
 
 def _segments(question: str, words: Words) -> Iterator[str]:
@@ -247,7 +247,11 @@ def _segments(question: str, words: Words) -> Iterator[str]:
     held = ""
     for sentence in (part.strip() for part in _SENTENCE.split(question) if part.strip()):
         for clause in _clauses(sentence, words):
-            if held and scores(slots.read(clause, words))[0].score >= LEAST and scores(slots.read(held, words))[0].score >= LEAST:
+            if (
+                held
+                and scores(slots.read_slots(clause, words))[0].score >= LEAST
+                and scores(slots.read_slots(held, words))[0].score >= LEAST
+            ):
                 yield held
                 held = clause
             else:
@@ -260,9 +264,9 @@ def _clauses(sentence: str, words: Words) -> list[str]:
     """A sentence cut at `and check ...`, where both sides want different things."""
     clauses: list[str] = []
     for piece in _CLAUSE.split(sentence):
-        here = scores(slots.read(piece, words))[0]
+        here = scores(slots.read_slots(piece, words))[0]
         if clauses:
-            there = scores(slots.read(clauses[-1], words))[0]
+            there = scores(slots.read_slots(clauses[-1], words))[0]
             if here.score < LEAST or there.score < LEAST or here.intent.name == there.intent.name:
                 clauses[-1] = f"{clauses[-1]} and {piece}"
                 continue
@@ -270,23 +274,23 @@ def _clauses(sentence: str, words: Words) -> list[str]:
     return clauses
 
 
-def _swallowed(parts: Sequence[Part], words: Words) -> list[Part]:
+def _merge_parts(parts: Sequence[Part], words: Words) -> list[Part]:
     """Parts that say one thing together become one: `backtest ..., and compare ...` is a comparison."""
     kept: list[Part] = []
     for part in parts:
         last = kept[-1] if kept else None
         if last and last.intent.name == part.intent.name:
-            kept[-1] = Part(last.intent, f"{last.text} {part.text}", slots.read(f"{last.text} {part.text}", words))
+            kept[-1] = Part(last.intent, f"{last.text} {part.text}", slots.read_slots(f"{last.text} {part.text}", words))
         elif last and (part.intent.name, last.intent.name) in _SWALLOWS:
-            kept[-1] = Part(part.intent, f"{last.text} and {part.text}", slots.read(f"{last.text} and {part.text}", words))
+            kept[-1] = Part(part.intent, f"{last.text} and {part.text}", slots.read_slots(f"{last.text} and {part.text}", words))
         elif last and (last.intent.name, part.intent.name) in _SWALLOWS:
-            kept[-1] = Part(last.intent, f"{last.text} and {part.text}", slots.read(f"{last.text} and {part.text}", words))
+            kept[-1] = Part(last.intent, f"{last.text} and {part.text}", slots.read_slots(f"{last.text} and {part.text}", words))
         else:
             kept.append(part)
     return kept
 
 
-def _continued(part: Part, before: Sequence[Part]) -> Part:
+def _continue_part(part: Part, before: Sequence[Part]) -> Part:
     """A question that names no instrument goes on with that of the one before it."""
     s = part.slots
     if part.intent.name not in _CONTINUES or not before or s.strategies or s.symbols or s.sleeves or s.ids:
@@ -306,7 +310,7 @@ def _continued(part: Part, before: Sequence[Part]) -> Part:
 
 def _elliptic(question: str, words: Words, before: Sequence[Part]) -> list[Part]:
     """`And for ETH?`, `what about 2024`, or the answer to a question of ours: the last question with new slots."""
-    read = slots.read(question, words)
+    read = slots.read_slots(question, words)
     names = bool(read.strategies or read.symbols or read.sleeves or read.common or read.variants or read.unclear)
     times = read.span != NO_SPAN or read.timeframe is not None
     short = len(read.text.split()) <= 8
@@ -321,7 +325,7 @@ def _keyed_by_last(read: slots.Slots, last: Part, words: Words) -> slots.Slots:
     """`and 4 ATR?`: a number without a name takes the one parameter that the last question was about."""
     if not read.unclear or read.common or read.variants:
         return read
-    together = slots.read(f"{last.text} {read.text}", words)  # "tighten the ETH stop" + "1.5 ATR"
+    together = slots.read_slots(f"{last.text} {read.text}", words)  # "tighten the ETH stop" + "1.5 ATR"
     keys = {key for variant in last.slots.variants for key in variant} or set(last.slots.common)
     if not keys and not together.unclear:
         return replace(read, common=together.common, variants=together.variants, unclear=())
@@ -335,4 +339,4 @@ def _keyed_by_last(read: slots.Slots, last: Part, words: Words) -> slots.Slots:
     return replace(read, variants=tuple({key: value} for value in values), unclear=())
 
 
-__all__ = ["BY_NAME", "Ask", "Known", "OfflineModel", "Part", "lost", "understood", "whole"]
+__all__ = ["BY_NAME", "OfflineContext", "OfflineModel", "Part", "PlannedCall", "not_understood", "plan_of", "understand"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from agents import render
-from agents.offline.dates import Span
+from agents.offline.dates import TimeSpan
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
 from tools.common.contract import Table
@@ -17,14 +17,14 @@ from tools.common.contract import Table
 MAX_VARIANTS = 3
 
 
-class Ask(NamedTuple):
+class PlannedCall(NamedTuple):
     """A call a plan wants."""
 
     name: str
     args: Mapping[str, Any]
 
 
-class Result(NamedTuple):
+class CallResult(NamedTuple):
     """A tool's answer, as the thread keeps it."""
 
     name: str
@@ -36,11 +36,11 @@ class Result(NamedTuple):
     evidence: tuple[str, ...]  # ids
 
 
-class Past(NamedTuple):
+class PastTurn(NamedTuple):
     """An earlier turn of the thread: what was asked, and what its calls gave."""
 
     asked: str
-    results: tuple[Result, ...]
+    results: tuple[CallResult, ...]
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Question:
     words: Words
     role: str
     tools: frozenset[str]
-    past: Sequence[Past] = ()
-    done: Sequence[Result] = ()  # of this turn, earlier parts included
+    past: Sequence[PastTurn] = ()
+    done: Sequence[CallResult] = ()  # of this turn, earlier parts included
     handles: Mapping[str, str] | None = None  # r1 -> run id
 
     def sleeve(self) -> SleeveName | None:
@@ -61,13 +61,13 @@ class Question:
         named = [s for s in self.words.sleeves if s.name in self.slots.sleeves]
         return named[0] if len(named) == 1 else None
 
-    def last(self, *names: str) -> Result | None:
+    def last(self, *names: str) -> CallResult | None:
         """The latest successful result of one of the tools `names`, in this turn or the thread."""
         everything = [r for past in self.past for r in past.results] + list(self.done)
         return next((r for r in reversed(everything) if r.name in names and r.status == "ok"), None)
 
 
-Plan = Generator[list[Ask], list[Result], str]
+Plan = Generator[list[PlannedCall], list[CallResult], str]
 PlanOf = Callable[[Question], Plan]
 
 
@@ -84,24 +84,24 @@ def asks_back(understood: str, question: str) -> str:
     return answer(understood, question)
 
 
-def told(result: Result, *, table: bool = True) -> str:
+def result_text(result: CallResult, *, table: bool = True) -> str:
     """What a tool said, with its table; a refusal or a failure says so."""
     lead = {"refused": "Refused: ", "failed": "That did not work: "}.get(result.status, "")
-    shown = render.table(result.table) if table and result.table and result.table.rows else ""
+    shown = render.markdown_table(result.table) if table and result.table and result.table.rows else ""
     return f"{lead}{result.text}" + (f"\n\n{shown}" if shown else "")
 
 
-def listed(names: Sequence[str], last: str = "and") -> str:
+def name_list(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
 
 
-def said_changes(changes: Mapping[str, Any]) -> str:
+def changes_text(changes: Mapping[str, Any]) -> str:
     """`stop_atr=2, fast_bars=20`."""
     return ", ".join(f"{key}={value}" for key, value in changes.items())
 
 
-def said_span(span: Span) -> str:
+def span_text(span: TimeSpan) -> str:
     """The window in words, its end named as exclusive."""
     if span.at:
         return f"at {span.at}"
@@ -112,7 +112,7 @@ def said_span(span: Span) -> str:
     return f"until {span.end}" if span.end else ""
 
 
-def joined(*parts: str) -> str:
+def join_parts(*parts: str) -> str:
     """Parts of an `I understood` line, empty ones left out."""
     return ", ".join(part for part in parts if part)
 
@@ -134,7 +134,7 @@ def which_sleeve(q: Question) -> str:
     """Ask for a sleeve."""
     several = list(q.slots.sleeves)
     names = several if len(several) > 1 else [s.name for s in q.words.sleeves]
-    return f"Which sleeve? There are {listed(names)}." if names else "Which sleeve? The desk has none yet."
+    return f"Which sleeve? There are {name_list(names)}." if names else "Which sleeve? The desk has none yet."
 
 
 def sleeve_line(sleeve: SleeveName) -> str:

@@ -5,7 +5,7 @@ Alerts stand in wall time, so words of time are handed on as they were typed: th
 
 import re
 
-from agents.offline.steps import Ask, Plan, Question, answer, joined, told
+from agents.offline.steps import Plan, PlannedCall, Question, answer, join_parts, result_text
 
 ACK = "To take it upon yourself: `nightdesk alerts ack ID --as NAME`, the page or the button in Slack. No chat can do it for you."
 _WHEN = re.compile(
@@ -26,18 +26,18 @@ def alerts(q: Question) -> Plan:
     text = q.slots.text
     how = ACK if re.match(r"^(?:please |can you |could you |i want to |let's )?(?:acknowledge|ack)\b", text) else ""
     if named:
-        (result,) = yield [Ask("alerts", {"alert_id": named})]
-        return answer(f"show alert {named}", told(result), how)
+        (result,) = yield [PlannedCall("alerts", {"alert_id": named})]
+        return answer(f"show alert {named}", result_text(result), how)
     args: dict[str, object] = {}
     since = wall_since(q)
     if since:
         args["since"] = since
     if since is None and (_OPEN.search(text) or _OVER.search(text)):
         args["state"] = "open" if _OPEN.search(text) else "resolved"
-    (result,) = yield [Ask("alerts", args)]
+    (result,) = yield [PlannedCall("alerts", args)]
     which = f"{args['state']} alerts" if "state" in args else "alerts and who is on them"
     span = f"since {since} (wall time)" if since else "" if args else "open now, and over in the last day"
-    return answer(joined(f"list {which}", span), told(result), how)
+    return answer(join_parts(f"list {which}", span), result_text(result), how)
 
 
 def wall_since(q: Question) -> str | None:
@@ -56,5 +56,5 @@ def runbook(q: Question) -> Plan:
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
     words = _ASKING.sub(" ", q.slots.text)
     about = ids[0] if ids else " ".join(re.findall(r"[a-z][a-z-]*", words))[:200]
-    (result,) = yield [Ask("runbook", {"about": about} if about else {})]
-    return answer(f"show the runbook for {about}" if about else "list the runbooks", told(result))
+    (result,) = yield [PlannedCall("runbook", {"about": about} if about else {})]
+    return answer(f"show the runbook for {about}" if about else "list the runbooks", result_text(result))

@@ -51,7 +51,7 @@ class Words:
         return {param.key: param for listed in self.strategies.values() for param in listed}
 
     @cached_property
-    def known(self) -> frozenset[str]:
+    def vocabulary(self) -> frozenset[str]:
         """Every single word that has a meaning here; typing errors are mended towards them."""
         words = set(_MEANT) | {name for name in COINS if " " not in name}
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
@@ -87,7 +87,7 @@ def tidy(text: str, words: Words) -> str:
     """The question lower-cased, dashes and quotes unified, typing errors mended; same order of words."""
     low = text.lower().translate(_SIGNS)
     low = re.sub(r"\s+", " ", low).strip()
-    return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _mended(found[0], words), low)
+    return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words), low)
 
 
 _SIGNS = str.maketrans(
@@ -95,21 +95,21 @@ _SIGNS = str.maketrans(
 )
 
 
-def _mended(word: str, words: Words) -> str:
+def _corrected(word: str, words: Words) -> str:
     """`word`, or the one known word that it is a slip of: at least five letters, about one slip in five letters."""
-    if len(word) < 5 or word in _COMMON or word in words.known or _stem(word) in words.known or _stem(word) in _COMMON:
+    if len(word) < 5 or word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON:
         return word
 
     def begins_alike(other: str) -> bool:
         return other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])
 
-    near = difflib.get_close_matches(word, sorted(filter(begins_alike, words.known)), n=1, cutoff=0.8)
+    near = difflib.get_close_matches(word, sorted(filter(begins_alike, words.vocabulary)), n=1, cutoff=0.8)
     return near[0] if near else word
 
 
 def is_common(word: str, words: Words) -> bool:
     """Is it an ordinary word or one with a meaning here, rather than a name somebody made up?"""
-    return word in _COMMON or word in words.known or _stem(word) in words.known or _stem(word) in _COMMON
+    return word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON
 
 
 def _stem(word: str) -> str:

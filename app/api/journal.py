@@ -10,7 +10,7 @@ from app.api.context import At, NotThere, Who
 from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
-from tools.common.event_text import told, told_people
+from tools.common.event_text import event_line, people_event_line
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])
@@ -57,6 +57,6 @@ def _event(shown: dict[str, object]) -> dict[str, object]:
 
 def event_said(e: Event) -> m.EventSaid:
     """An event as the API tells it: its envelope without the chain, and one line."""
-    line = told_people(e) if e.id.startswith("p-") else told(e)
+    line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
     kept = {name: getattr(e, name) for name in m.EventSaid.model_fields if name not in ("told", "body")}
     return m.EventSaid(**kept, body=dict(e.body), told=line)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
-from agents.spending import Limits
+from agents.spending import SpendLimits
 from engine.store.journal import Event, Journal, read
 from memory.shelf import Shelf
 from tools.common.contract import JobView, Tool, ToolContext
@@ -60,7 +60,7 @@ class FakeOffice:
     """agents.turns.Office over a temporary home."""
 
     source, stamp = "synthetic", "PAPER"
-    limits = Limits()
+    limits = SpendLimits()
 
     def __init__(self, home: Path, engine: Engine, words: Words) -> None:
         self.home, self.engine, self._words = home, engine, words

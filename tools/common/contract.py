@@ -124,7 +124,7 @@ class JobView(NamedTuple):
     result: Mapping[str, Any] | None = None
 
 
-class Jobs(Protocol):
+class JobQueue(Protocol):
     """The port to the job queue (app/jobs/queue.py). Kinds used here: `backtest` (-> run_id), `leaks` (-> result)."""
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
@@ -153,7 +153,7 @@ class ToolContext:
     engine: Any  # sqlalchemy.Engine
     home: Path
     catalog: Any  # engine.data.catalog.Catalog
-    jobs: Jobs
+    jobs: JobQueue
     record: Callable[[str, Mapping[str, Any]], str]
     role: Role
     thread: str
@@ -267,14 +267,14 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def numbered(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
+def make_facts(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
     """Facts of one thing: metric -> (value, unit). A unit not in UNITS is a programmer's error."""
     for metric, (_, unit) in values.items():
         assert unit in UNITS, f"{metric}: unknown unit {unit}"  # noqa: S101 - a programmer's error
     return tuple(Fact(f"{handle}.{m}", subject, m, v, unit, evidence) for m, (v, unit) in values.items())
 
 
-def shortened(result: ToolResult) -> ToolResult:
+def cap_text(result: ToolResult) -> ToolResult:
     """The result with its text cleaned and capped: the last step before anybody reads it."""
     return result._replace(text=clean(result.text, RESULT_TEXT_MAX))
 
@@ -286,8 +286,8 @@ __all__ = [
     "Effect",
     "Evidence",
     "Fact",
+    "JobQueue",
     "JobView",
-    "Jobs",
     "NoArgs",
     "Role",
     "Status",
@@ -295,11 +295,11 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolResult",
+    "cap_text",
     "clean",
+    "make_facts",
     "no_data",
-    "numbered",
     "refused",
-    "shortened",
     "strict",
     "tool",
 ]

@@ -18,12 +18,12 @@ def kind_of(event: Event) -> str:
     return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
 
 
-def told(e: Event) -> str:
+def event_line(e: Event) -> str:
     """One desk event in one line, whatever version of this desk has written it."""
     try:
         return clean(_words(e), TOLD_MAX)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return clean(_plain(e.body), TOLD_MAX)
+        return clean(_first_values(e.body), TOLD_MAX)
 
 
 def _words(e: Event) -> str:
@@ -55,11 +55,11 @@ def _words(e: Event) -> str:
         case "breaker" | "halt" | "config" as kind:
             words = _of_desk(kind, b)
         case _:
-            words = _plain(b)
+            words = _first_values(b)
     return words
 
 
-def _plain(body: Mapping[str, Any]) -> str:
+def _first_values(body: Mapping[str, Any]) -> str:
     """The first plain values of a body."""
     return ", ".join(f"{key} {value}" for key, value in list(body.items())[:6] if not isinstance(value, dict | list))
 
@@ -83,7 +83,7 @@ def _without_price(bars: Mapping[str, Any]) -> str:
     return f"; no price of {', '.join(silent)}" if silent else ""
 
 
-def told_people(e: Event) -> str:
+def people_event_line(e: Event) -> str:
     """One event of the people journal in words."""
     b = e.body
     actor = b.get("actor") or {}
@@ -92,7 +92,7 @@ def told_people(e: Event) -> str:
     return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
 
 
-def because(e: Event, handle: str) -> str:
+def reason_text(e: Event, handle: str) -> str:
     """What stood behind a decision or a fill."""
     b = e.body
     if e.kind == "fill":

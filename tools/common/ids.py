@@ -16,11 +16,11 @@ _EVENT = re.compile(r"([dp])-(\d{1,12})")
 def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
     """Raise Refused for the first id that names nothing of this desk."""
     for found in ids:
-        if not known(ctx, found):
+        if not exists(ctx, found):
             raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job, alert or configuration of this desk")
 
 
-def known(ctx: ToolContext, found: str) -> bool:
+def exists(ctx: ToolContext, found: str) -> bool:
     """Whether `found` names something of this desk."""
     from engine.store.db import read
     from engine.store.tables import Alert, ConfigVersion, Job, Proposal, Run

@@ -30,12 +30,12 @@ def redacted(text: str) -> str:
 
 def recordable(args: Any) -> Any:
     """Arguments as the journal keeps them: plain JSON of bounded depth, width and length, text cleaned, keys masked."""
-    kept = _plain(args, 0)
+    kept = _recordable_value(args, 0)
     text = json.dumps(kept, ensure_ascii=False)
     return kept if len(text) <= RECORD_MAX else {"cut": clean(text, RECORD_MAX)}
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _recordable_value(value: Any, depth: int) -> Any:
     """One value of the arguments; what is too deep, too wide or not JSON is told as text."""
     if isinstance(value, str):
         return redacted(clean(value))
@@ -44,9 +44,9 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if depth < DEPTH_MAX and isinstance(value, Mapping):
-        return {redacted(clean(k, 80)): _plain(v, depth + 1) for k, v in list(value.items())[:WIDTH_MAX]}
+        return {redacted(clean(k, 80)): _recordable_value(v, depth + 1) for k, v in list(value.items())[:WIDTH_MAX]}
     if depth < DEPTH_MAX and isinstance(value, list | tuple):
-        return [_plain(v, depth + 1) for v in value[:WIDTH_MAX]]
+        return [_recordable_value(v, depth + 1) for v in value[:WIDTH_MAX]]
     return redacted(clean(type(value).__name__ if isinstance(value, Mapping | list | tuple) else value))
 
 

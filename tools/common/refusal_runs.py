@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.clock import utc
 from engine.store.chain import Event
 from engine.watch.window import Line
-from tools.common.event_text import kind_of, told
+from tools.common.event_text import event_line, kind_of
 
 # keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
 _REFUSAL = re.compile(
@@ -21,7 +21,7 @@ _REFUSAL = re.compile(
 
 
 @dataclass
-class Stretch:
+class RefusalRun:
     """One event, or the same refusal of a sleeve at `count` bars, the last of them `last`."""
 
     first: Event
@@ -33,11 +33,11 @@ class Stretch:
         """The word people search by."""
         return kind_of(self.first)
 
-    def told(self) -> str:
+    def line(self) -> str:
         """In words."""
         if self.count == 1:
-            return told(self.first)
-        return f"{told(self.first)} (at {self.count} bars, the last {utc(self.last.t_event_ms)}, d-{self.last.seq})"
+            return event_line(self.first)
+        return f"{event_line(self.first)} (at {self.count} bars, the last {utc(self.last.t_event_ms)}, d-{self.last.seq})"
 
 
 def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
@@ -51,12 +51,12 @@ def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
     return worth
 
 
-def stretches(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[Stretch]:
+def refusal_runs(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[RefusalRun]:
     """What of `lines` is of the wanted kinds, of the sleeve (None: of any) and has the text in it (None: any), oldest first.
 
     A stretch is complete only when all of them have been read.
     """
-    last: dict[bytes, tuple[tuple[bytes, ...], Stretch]] = {}  # of a sleeve: what its newest stretch says
+    last: dict[bytes, tuple[tuple[bytes, ...], RefusalRun]] = {}  # of a sleeve: what its newest stretch says
     for line in lines:
         says = _refusal(line) if "refused" in wanted and text is None else ()
         if says and (before := last.get(says[-1])) is not None and before[0] == says:
@@ -66,7 +66,7 @@ def stretches(lines: Iterable[Line], wanted: Sequence[str], sleeve: str | None, 
         event = line.event()
         if event is None or kind_of(event) not in wanted or not fits(event, sleeve, text):
             continue
-        stretch = Stretch(event, line)
+        stretch = RefusalRun(event, line)
         last[says[-1] if says else json.dumps(event.body.get("sleeve")).encode("ascii")] = says, stretch
         yield stretch
 

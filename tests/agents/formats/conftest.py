@@ -33,7 +33,7 @@ class Kept(Caller):
         """What was told of one kind."""
         return [body for told, body in self.told if told == kind]
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
         """Keep it."""
         self.told.append((kind, body))
 
@@ -73,6 +73,6 @@ def model_at() -> Callable[..., EndpointModel]:
     return made
 
 
-def asked(text: str = "how are we doing?") -> list[Message]:
+def question(text: str = "how are we doing?") -> list[Message]:
     """A conversation of one question."""
     return [Message("system", "You are the operator."), Message("user", text)]

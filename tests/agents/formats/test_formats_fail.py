@@ -41,8 +41,8 @@ def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept:
     """The second attempt answers; `retrying` came before it and says why."""
     posts: list[int] = []
     with ModelServer(trouble, Say("All is well.")) as server:
-        tell = kept.tell
-        kept.tell = lambda kind, body: (posts.append(len(server.posts)) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
+        tell = kept.report
+        kept.report = lambda kind, body: (posts.append(len(server.posts)) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
         assert model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
     assert len(server.posts) == 2
     assert posts == [1]  # before it was tried again, not after

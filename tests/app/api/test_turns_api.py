@@ -205,7 +205,7 @@ def test_a_restart_answers_every_open_call(served: Any, monkeypatch: pytest.Monk
     engine, now = served.home.engine, 1_800_000_000_000
     thread = threads.find(engine, "operator", "ann", "new", now)
     turn = threads.begin(engine, thread, "operator", "what happened?", "test", now)
-    threads.tell(engine, turn, 2, "tool_started", {"id": "c1", "tool": "health", "args": {}}, now)
+    threads.store_event(engine, turn, 2, "tool_started", {"id": "c1", "tool": "health", "args": {}}, now)
     dead = subprocess.Popen(["true"])
     dead.wait()
     with db.write(engine) as session:
