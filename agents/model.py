@@ -1,8 +1,8 @@
-"""The one port to a language model. Called by agents/nodes.py; agents/offline and agents/formats implement it.
+"""The port to a language model. Called by agents/nodes.py; agents/offline and agents/formats implement it.
 
 Messages in, a Reply out: text, tool calls, or both. `Message.data` is what code knows about a message (the desk's
-vocabulary, a tool's whole result); it is read by the offline model and never leaves the process. `Message.raw` is what a
-provider said, word for word; it goes back to the same endpoint and model as it came, and nowhere else.
+vocabulary, a tool's whole result); the offline model reads it, and it never leaves the process. `Message.raw` is a
+provider's message, verbatim; it is replayed to the same endpoint and model only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from tools.common.contract import Tool
 
 
 class Call(NamedTuple):
-    """A tool call: its id is answered exactly once."""
+    """A tool call. Its id is answered exactly once."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class Message(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What a completion cost, in tokens; estimated where the endpoint does not say."""
+    """Tokens used by a completion; estimated when the endpoint does not report them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -50,7 +50,7 @@ class Usage(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a model says: calls to make before it goes on, or, without calls, its draft of the answer."""
+    """A model's reply: tool calls to make first, or, without calls, a draft of the answer."""
 
     text: str
     calls: tuple[Call, ...] = ()
@@ -59,17 +59,17 @@ class Reply(NamedTuple):
 
 
 class ModelDown(DeskError):
-    """A model that did not answer, or not usably: the offline model takes over for the rest of the turn."""
+    """The model failed or gave no usable answer: the offline model takes over for the rest of the turn."""
 
     recoverable = True
 
 
 class OverBudget(ModelDown):
-    """A call that would cost more than a turn, a person or a day may use."""
+    """The call would exceed the budget of the turn, the person or the day."""
 
 
 class Prices(NamedTuple):
-    """US dollars for a million tokens; None where nobody has said."""
+    """US dollars per million tokens; None when not configured."""
 
     input_per_million: float | None = None
     output_per_million: float | None = None
@@ -82,28 +82,28 @@ class Prices(NamedTuple):
 
 
 class Caller:
-    """Who asks, as a format sees it. This one keeps nothing; agents/caller.py has the one of a turn."""
+    """The caller, as an API format sees it. This one does nothing; agents/caller.py has the one used in a turn."""
 
     def report(self, kind: str, body: Mapping[str, Any]) -> None:
-        """What happens meanwhile: `text` {delta} of an answer, `retrying` {text, attempt}."""
+        """Report progress: `text` {delta} of an answer, or `retrying` {text, attempt}."""
 
     def sent(self, body: bytes) -> None:
-        """A request's exact body, key-free, before it leaves; what this raises keeps it from leaving."""
+        """A request's exact body, without the key, before it is sent; an exception here stops the request."""
 
     def received(self, said: Any) -> None:
         """A provider's whole message."""
 
     def reserve(self, most: Usage, prices: Prices) -> None:
-        """Set `most` aside for one call, or raise OverBudget."""
+        """Reserve `most` for one call, or raise OverBudget."""
 
     def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
-        """Before a call: where to tell what happens, and what makes a piece of text fit to show."""
+        """Before a call: where to report events, and how to check text before it is shown."""
 
     def flush(self) -> None:
-        """After it: the last of the text."""
+        """After it: report the rest of the text."""
 
     def settle(self, used: Usage, prices: Prices) -> None:
-        """The call is over and took `used`; what was set aside for it is free again."""
+        """The call has ended and used `used`; its reservation is released."""
 
 
 ALONE = Caller()
@@ -121,5 +121,5 @@ class Model(Protocol):
 
 
 def tokens_of(text: str) -> int:
-    """Estimated tokens of a text: characters / 3.5, until an endpoint reports better."""
+    """Estimated tokens of a text: characters / 3.5, until an endpoint reports real counts."""
     return int(len(text) / 3.5) + 1

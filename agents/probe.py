@@ -1,4 +1,4 @@
-"""What a model can do, tried out: one call, two at once, a result read back, the size of its context. For `doctor --model`.
+"""Tests what a model can do: one call, two at once, reading a result, context size. For `doctor --model`.
 
 Called by app/cli/models.py. It asks about made-up prices: no desk data is sent. Each API format is tried, the configured one
 first; the first that calls a tool and reads its result is the one to name in desk.toml.
@@ -31,9 +31,9 @@ RULES = Message("system", "You answer questions about prices. You know none by h
 
 
 class ProbeCheck(NamedTuple):
-    """One thing that was tried over one API format: ok, warning or bad. `answered`: whether the model said anything at all.
+    """One test over one API format: ok, warning or bad. `answered`: whether the model replied at all.
 
-    `model`: the one that was asked, as far as it is known.
+    `model`: the one that was called, if known.
     """
 
     api_format: str
@@ -63,14 +63,14 @@ def probe(endpoint: Endpoint, key: str) -> Iterator[ProbeCheck]:
 
 
 def works(checks: Sequence[ProbeCheck]) -> str | None:
-    """The first API format that called a tool and read its result; None when none did."""
+    """The first API format over which a tool was called and its result read; None if there is none."""
     good = {(check.api_format, check.name) for check in checks if check.state == "ok"}
     formats = dict.fromkeys(check.api_format for check in checks)
     return next((api_format for api_format in formats if {(api_format, "one call"), (api_format, "result")} <= good), None)
 
 
 def _others(model: EndpointModel) -> str:
-    """The models that the endpoint lists, when ours is not one of them; else, or when it lists none, nothing."""
+    """The models the endpoint lists, when ours is not one of them; else empty."""
     try:
         listed = model.list_models()
     except ModelDown:
@@ -82,12 +82,12 @@ def _others(model: EndpointModel) -> str:
 
 
 def _checks_of(api_format: str, model: EndpointModel) -> Iterator[ProbeCheck]:
-    """The four checks on one format. Raises ModelDown when not even the first call gets an answer."""
+    """The four checks over one API format. Raises ModelDown when not even the first call is answered."""
     question = [RULES, Message("user", "What is the price of BTC? Call price_of.")]
     reply = model.complete(question, [PRICE_OF])
     right = [call for call in reply.calls if call.name == "price_of" and call.args.get("symbol") == "BTC"]
     if not right:
-        yield ProbeCheck(api_format, "one call", "bad", f"no tool call came, but: {_reply_text(reply)}")
+        yield ProbeCheck(api_format, "one call", "bad", f"no tool call, but: {_reply_text(reply)}")
         return
     yield ProbeCheck(api_format, "one call", "ok", "the tool was called with the right argument")
     yield _run_check(api_format, "result", lambda: _result(model, question, reply))
@@ -110,7 +110,11 @@ def _result(model: EndpointModel, question: Sequence[Message], reply: Reply) -> 
         *(Message("tool", f'{{"price": {PRICE}}}', call_id=call.id) for call in reply.calls),
     ]
     text = model.complete(heard, [PRICE_OF]).text.replace(",", "").replace(" ", "")
-    return ("ok", "the result was read and told") if PRICE in text else ("bad", f"the result was not told, but: {text[:80]!r}")
+    return (
+        ("ok", "the result was read and reported")
+        if PRICE in text
+        else ("bad", f"the result was not reported, but: {text[:80]!r}")
+    )
 
 
 def _two(model: EndpointModel) -> tuple[str, str]:
@@ -118,7 +122,7 @@ def _two(model: EndpointModel) -> tuple[str, str]:
     reply = model.complete([RULES, asking], [PRICE_OF])
     if len({str(call.args.get("symbol")) for call in reply.calls} & {"BTC", "ETH"}) == 2:
         return "ok", "two calls in one step"
-    return "warning", f"{len(reply.calls)} call in a step: slower, not wrong"
+    return "warning", f"{len(reply.calls)} call per step: slower, not wrong"
 
 
 def _context(model: EndpointModel) -> tuple[str, str]:
@@ -127,8 +131,8 @@ def _context(model: EndpointModel) -> tuple[str, str]:
     hidden = Message("system", f"The code word is {CODE_WORD}. Say it when you are asked for it.")
     reply = model.complete([hidden, Message("user", f"{filler}\nWhat is the code word? Answer with that word alone.")], [])
     if CODE_WORD in reply.text.upper():
-        return "ok", f"about {tokens:,} tokens are read whole"
-    return "bad", f"of about {tokens:,} tokens the beginning was not read, or not followed: {_reply_text(reply)}"
+        return "ok", f"reads at least {tokens:,} tokens"
+    return "bad", f"the start of about {tokens:,} tokens was not read, or not followed: {_reply_text(reply)}"
 
 
 def _reply_text(reply: Reply) -> str:

@@ -1,8 +1,8 @@
-"""The exit of everything a model or the outside wrote, and how a fact reads. Called by grounding, nodes and app/cli/chat.
+"""Makes untrusted text safe to show, and formats facts. Called by grounding, nodes and app/cli/chat.
 
-`safe` turns foreign markdown into markdown that fetches nothing and leads nowhere: no images, no raw HTML, no address
+`safe` turns untrusted markdown into markdown that fetches nothing and links nowhere else: no images, no raw HTML, no address
 that a page would make a link, links to ids of this thread only, no control or direction-changing characters.
-`shown` turns a fact into value and unit; `linked` adds the link to its evidence; `table` renders a tool's table.
+`value_text` turns a fact into value and unit; `linked_value` adds the link to its evidence; `markdown_table` renders a table.
 """
 
 import re
@@ -21,7 +21,7 @@ ANSWER_MAX = 20_000  # characters of one answer
 
 
 def safe(text: str, own_ids: Collection[str] = ()) -> str:
-    """Foreign markdown made harmless; a link survives only as `[words](kind:id)` with an id of `own_ids`."""
+    """Untrusted markdown made harmless; a link survives only as `[words](kind:id)` with an id of `own_ids`."""
     text = _PRIVATE.sub("", clean(_LINE_ENDS.sub("\n", text), ANSWER_MAX))
     kept: list[str] = []
 
@@ -102,7 +102,7 @@ _UNIT_TEXT: Mapping[str, Callable[[float], str]] = {
 
 
 def value_text(fact: Fact) -> str:
-    """A fact's value and unit; `n/a` where there is no value; words cleaned."""
+    """A fact's value and unit; `n/a` without a value; words cleaned."""
     if fact.value is None:
         return "n/a"
     if isinstance(fact.value, bool):
@@ -113,7 +113,7 @@ def value_text(fact: Fact) -> str:
 
 
 def link(words: str, evidence: Evidence) -> str:
-    """`words` as a link to evidence of our own; plain words for what no page shows (a calculation, the desk)."""
+    """`words` as a link to our own evidence; plain words for what no page shows (a calculation, the desk)."""
     return f"[{words}]({evidence.kind}:{evidence.id})" if evidence.kind in OWN else words
 
 

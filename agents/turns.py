@@ -1,7 +1,7 @@
 """The one entry to the agents: `ask` turns a question in a thread into numbered events, the last of them the answer.
 
-Called by app/cli/chat.py (and by the API). Every event is a row before it is told. `/halt REASON` is done before any model
-reads anything. A turn that ends badly is closed with a plain answer; nothing it found is lost.
+Called by app/cli/chat.py (and by the API). Every event is stored before it is yielded. `/halt REASON` is executed before any
+model reads anything. A turn that fails is closed with a plain answer; nothing it found is lost.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -33,13 +33,13 @@ Event = dict[str, Any]
 
 
 class Office(Protocol):
-    """What a turn needs from the process around it; app/wiring.py is it."""
+    """What a turn needs from the process around it. Implemented by app/wiring.py."""
 
     engine: Any
     home: Path
     model: Model
     limits: SpendLimits  # of tokens and dollars
-    source: str  # recorded | pulled | synthetic: the bars the desk walks
+    source: str  # recorded | pulled | synthetic: the data the desk trades on
     stamp: str  # PAPER, REPLAYED
 
     def now_ms(self) -> int:
@@ -58,11 +58,11 @@ class Office(Protocol):
         """Append to the people journal."""
 
     def halt(self, reason: str, person: str) -> str:
-        """Latch the halt; what to say of it."""
+        """Latch the halt; returns the text to show."""
 
 
 def ask(office: Office, role: str, text: str, person: str, thread: str | None = None) -> Generator[Event, None, Event]:
-    """Ask `role` in `thread` (None: the latest fresh one of this person and role, `new`, `last`, or an id).
+    """Ask `role` in `thread` (None: this person and role's latest recent one; `new`, `last`, or an id).
 
     Yields events {"n", "kind", ...}: begun, understood, tool_started, tool_progress, tool_finished, answer (last, with
     the keys of `chat --json`); returns that answer. BadInput for a bad role, thread or empty question; Busy while the
@@ -71,49 +71,49 @@ def ask(office: Office, role: str, text: str, person: str, thread: str | None = 
     who, question = role_of(role), _question(text)
     now_ms = office.now_ms()
     where = threads.find(office.engine, who.name, person, thread, now_ms)
-    privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
+    privacy = getattr(office.model, "privacy", "")  # what is sent where, for a remote model
     begun = {"model": _model(office.model)} | ({"privacy": privacy} if privacy else {})
     turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms, begun)
-    told = EventLog(office, turn, 1)
+    log = EventLog(office, turn, 1)
     try:
-        answer = yield from _turn_events(office, told, where, who.name, question, person, begun)
-        yield {"n": told.n, "kind": "answer", **answer}
+        answer = yield from _turn_events(office, log, where, who.name, question, person, begun)
+        yield {"n": log.n, "kind": "answer", **answer}
     finally:
-        hand_off(office)  # after the answer: nobody waits for it
+        hand_off(office)  # after the answer, so that no reader waits for it
     return answer
 
 
 def _turn_events(
-    office: Office, told: "EventLog", thread: str, role: str, question: str, person: str, begun: Event
+    office: Office, log: "EventLog", thread: str, role: str, question: str, person: str, begun: Event
 ) -> Generator[Event, None, Event]:
     """Every event but the last, which is stored when this returns."""
     calls: list[AnsweredCall] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
     try:
-        yield {"n": 1, "kind": "begun", "thread": thread, "turn": told.turn, "role": role, **begun}
-        asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": told.turn, "text": question}
+        yield {"n": 1, "kind": "begun", "thread": thread, "turn": log.turn, "role": role, **begun}
+        asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": log.turn, "text": question}
         office.record("ask", asked)
         if (reason := halt_reason(question)) is not None:
-            answer = answer_of(office, thread, told.turn, role, office.halt(reason, person))
+            answer = answer_of(office, thread, log.turn, role, office.halt(reason, person))
         else:
             held = threads.load(office.engine, thread)
-            work = _work(office, role, question, person, held, told.turn)
+            work = _work(office, role, question, person, held, log.turn)
             ctx = work.ctx
-            state = yield from _run_graph(work, told, calls)
+            state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
-            answer = answer_of(office, thread, told.turn, role, state["answer"], work, calls, struck)
+            answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
-        answer = answer_of(office, thread, told.turn, role, f"That did not work: {safe(str(error))}")
+        answer = answer_of(office, thread, log.turn, role, f"That did not work: {safe(str(error))}")
     finally:
-        close(office, told, answer, calls, ctx)
+        close(office, log, answer, calls, ctx)
     return answer
 
 
 def halt_reason(text: str) -> str | None:
-    """The reason of `/halt REASON`; None when the text is no halt. A halt without a reason still halts."""
+    """The reason of `/halt REASON`; None for any other text. A halt without a reason still halts."""
     words = text.strip().split(maxsplit=1)
     if not words or words[0].lower() not in ("/halt", "/halt:", "/halt!", "/stop"):
         return None
@@ -123,19 +123,19 @@ def halt_reason(text: str) -> str | None:
 def _question(text: str) -> str:
     bare = text.strip()
     if not bare:
-        raise BadInput("there is no question", 'write it in quotes: nightdesk chat --role operator "is anything wrong?"')
+        raise BadInput("the question is empty", 'write it in quotes: nightdesk chat --role operator "is anything wrong?"')
     if len(bare) > QUESTION_MAX:
-        raise BadInput(f"the question has {len(bare)} characters", f"at most {QUESTION_MAX}")
+        raise BadInput(f"the question has {len(bare)} characters", f"shorten it to {QUESTION_MAX}")
     return safe_question(bare)
 
 
 def safe_question(text: str) -> str:
-    """The person's words as they are kept: no control characters, lines joined, what looks like a key masked."""
+    """The person's question as stored: control characters removed, lines joined, anything like a key masked."""
     return redacted(one_line(text, QUESTION_MAX))
 
 
 class EventLog:
-    """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
+    """Numbers the events of a turn and stores each before it is reported; progress is reported only."""
 
     def __init__(self, office: Office, turn: str, n: int = 0) -> None:
         self.office, self.turn, self.n = office, turn, n
@@ -178,18 +178,18 @@ def _past(earlier: EarlierTurn) -> PastTurn:
     results = tuple(
         CallResult(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
     )
-    return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
+    return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" continues what a person asked
 
 
 def stamp_of(office: Office, desk_ms: int | None) -> str:
-    """The last line of an answer that speaks of the desk; the model's name is added to it."""
+    """The last line of an answer about the desk; the model's name is appended."""
     when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     source = office.source.upper() if office.source == "synthetic" else office.source
     return f"{when} · {office.stamp} · {source} data"
 
 
-def _run_graph(work: Work, told: EventLog, calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
-    """Run the graph, telling its events as they happen; `calls` grows with it. Returns the last state."""
+def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
+    """Run the graph and yield its events as they happen; `calls` grows with it. Returns the last state."""
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
 
@@ -202,9 +202,9 @@ def _run_graph(work: Work, told: EventLog, calls: list[AnsweredCall]) -> Generat
                 calls[:] = part["done"]
             else:
                 body = {key: value for key, value in part.items() if key != "kind"}
-                yield told.event(part["kind"], body)
+                yield log.event(part["kind"], body)
     except GraphRecursionError:
-        state["draft"] = nodes.answer_without_model("I stopped here: the step limit of a turn is reached.", state["done"])
+        state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
         state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
     return state
@@ -249,7 +249,7 @@ def answer_of(
 
 
 def _cost(work: Work | None, model: Model) -> dict[str, Any]:
-    """What a real model's calls cost in this turn; null where no price is known."""
+    """The cost of a real model's calls in this turn; null when no price is configured."""
     if work is None or model.offline or not isinstance(work.caller, TurnCaller):
         return {}
     spend = work.caller.spend
@@ -273,12 +273,12 @@ def _proposed(entry: AnsweredCall) -> list[Any]:
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def close(office: Office, told: EventLog, answer: Event | None, calls: Sequence[AnsweredCall], ctx: ToolContext | None) -> None:
-    """End the turn's row with its last event and journal it, also when the reader went away in the middle.
+def close(office: Office, log: "EventLog", answer: Event | None, calls: Sequence[AnsweredCall], ctx: ToolContext | None) -> None:
+    """End the turn's row with its last event and journal it, also when the reader has disconnected.
 
-    Calls whose jobs still run are owed.
+    Calls whose jobs still run become pending answers.
     """
-    state, turn = "done" if answer is not None else "cancelled", told.turn
+    state, turn = "done" if answer is not None else "cancelled", log.turn
     if answer is None and ctx is not None:
         for job in threads.jobs_of(office.engine, turn):
             ctx.jobs.cancel(job)
@@ -287,8 +287,8 @@ def close(office: Office, told: EventLog, answer: Event | None, calls: Sequence[
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:
         waits = owed.pending_of(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
-    told.n += answer is not None
-    listed, n = [_kept_call(entry) for entry in calls], told.n if answer is not None else None
+    log.n += answer is not None
+    listed, n = [_kept_call(entry) for entry in calls], log.n if answer is not None else None
     threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows_of(row, waits, now_ms), n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
@@ -296,13 +296,13 @@ def close(office: Office, told: EventLog, answer: Event | None, calls: Sequence[
 
 
 def hand_off(office: Office) -> None:
-    """Renew memory's handoff page. It is a convenience: the answer stands without it."""
+    """Update memory's handoff page. A convenience: the answer does not depend on it."""
     with suppress(ShelfError, OSError):
         write_handoff(office.engine, office.home)
 
 
 def _kept_call(entry: AnsweredCall) -> dict[str, Any]:
-    """A call as later turns of the thread know it."""
+    """A call as stored for later turns of the thread."""
     r = nodes.result_of(entry)
     return {
         "name": r.name,

@@ -1,7 +1,7 @@
-"""What a role remembers at the start of a turn, and what it finds when it looks: pages -> labelled, budgeted blocks.
+"""What a role reads from memory at the start of a turn, and what a search finds: pages -> labelled, budgeted blocks.
 
 Called by agents/ (every turn: desk, the role's page, handoff) and by tools/notes.py (by topic and by words). A block says
-who wrote it, how old it is and whether a person stands behind it; it is background, never an instruction.
+who wrote it, how old it is and whether a person confirmed it; it is background, never an instruction.
 """
 
 import math
@@ -19,8 +19,8 @@ ALWAYS_SHARE = {"desk": 0.4, "role": 0.3, "handoff": 0.3}  # of the budget; what
 Trust = Literal["people", "code", "unconfirmed"]
 _WHO = {
     "people": "written by people",
-    "code": "made by code from the last threads",
-    "unconfirmed": "a model's note that no person has confirmed",
+    "code": "written by code from recent turns",
+    "unconfirmed": "a model's note, not confirmed by a person",
 }
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]*[a-z0-9]|[a-z0-9]")
 
@@ -51,7 +51,7 @@ def recall(shelf: Shelf, role: str, now_ms: int, tokens: int = 1500) -> list[Blo
 
 
 def by_topic(shelf: Shelf, topic: str, now_ms: int, tokens: int = 800) -> Block | None:
-    """One page, labelled and cut to `tokens`; None when there is none. ShelfError for a name that is no topic."""
+    """One page, labelled and cut to `tokens`; None if absent. ShelfError for an invalid topic."""
     page = shelf.read(topic)
     return None if page is None else label_page(page, now_ms, tokens)
 
@@ -88,7 +88,7 @@ def label_page(page: MemoryPage, now_ms: int, tokens: float) -> Block:
 
 
 def trust_of(topic: str) -> Trust:
-    """Who stands behind a page."""
+    """Who vouches for a page."""
     if topic.startswith(f"{INBOX}/"):
         return "unconfirmed"
     return "code" if topic == "handoff" else "people"

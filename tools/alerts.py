@@ -1,7 +1,7 @@
-"""What is, or was, wrong, and what to do about it: alerts and runbook. Called by the catalog.
+"""What is or was wrong and what to do about it: alerts and runbook. Called by the catalog.
 
-Alerts are rows that the supervisor's watch makes without any model; they are told by wall time, like everything that people act
-on. A runbook is a page of docs/runbooks, text of ours. It is read from the repository, as app/cli/ui.py finds the page there.
+Alerts are rows that the supervisor's watch writes without any model; they use wall time, like everything people act on. A
+runbook is our own page in docs/runbooks, read from the repository, as app/cli/ui.py finds the page there.
 """
 
 import re
@@ -30,9 +30,9 @@ from tools.common.contract import (
 from tools.common.time_words import instant
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
-LOOKED_AT = 500  # alerts of one state that are looked through
+LOOKED_AT = 500  # alerts of one state that are searched
 EVENING_MS = 6 * 3_600_000  # last night began at 18:00 UTC
-# what people say -> kind of alert; the first that fits, so what is worse or more certain comes first
+# what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
     ("rejected", r"\breject"),
@@ -53,8 +53,8 @@ _UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price
 
 
 class AlertsArgs(Args):
-    """One alert by id (al-3); or a state, and a window of wall time (last night, 24h, 2025-03-04T05:15). All null: what is
-    open, and what was over in the last day."""
+    """One alert by id (al-3); or a state, and a window of wall time (last night, 24h, 2025-03-04T05:15). All null: open
+    alerts, and those resolved in the last day."""
 
     alert_id: str | None = Field(None, max_length=20)
     state: Literal["open", "resolved"] | None = None
@@ -64,22 +64,22 @@ class AlertsArgs(Args):
 
 
 class RunbookArgs(Args):
-    """An alert's id (al-3) or kind (bars, worker), a journal event, a page's name, or words such as `dead worker`; null:
-    the list of pages."""
+    """An alert id (al-3) or kind (bars, worker), a journal event, a page name, or words such as `dead worker`; null: the
+    list of pages."""
 
     about: str | None = Field(None, max_length=200)
 
 
 @tool("alerts", Effect.READ)
 def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
-    """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, what became of
-    its messages, which runbook."""
+    """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, delivery of its
+    messages, runbook."""
     from engine.watch.incidents import deliveries_of, get, listed, view
 
     if args.alert_id:
         bare = args.alert_id.strip().lower()
         rows = [get(ctx.engine, f"al-{bare}" if bare.isdigit() else bare)]
-        of = "Asked for"
+        of = "Requested"
     else:
         found = [listed(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
         low, high = window_of(args, ctx.now_ms)
@@ -91,13 +91,13 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     h = ctx.handle("o", f"alerts {args.alert_id} {args.state} {args.since} {args.until}")
     facts: tuple[Fact, ...] = make_facts(h, "alerts", Evidence("desk", "alerts"), values)
     shown = [view(row, deliveries_of(ctx.engine, row.id)) for row in rows[: args.limit]]
-    lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
+    lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} unacknowledged), {{{h}.resolved}} resolved."]
     if taken := [f"{item['id']} by {acknowledged_by(item)}" for item in shown if acknowledged_by(item)]:
         lines.append(f"Acknowledged: {', '.join(taken)}.")
     if len(rows) > len(shown):
-        lines.append("The ones told here are the newest of each; name one, or a window, for others.")
+        lines.append("Only the newest of each state are shown; name an alert or a window for others.")
     if not open_ and args.state != "resolved" and not args.alert_id:
-        lines.append("That no alert is open is no proof of health: ask for the health checks.")
+        lines.append("No open alert is not proof of health: ask for the health checks.")
     table_rows = []
     for item in shown:
         made = alert_facts(ctx, item)
@@ -111,7 +111,7 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
 
 
 def window_of(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
-    """[from, to) in wall time. Without a window: the last day, or all there is when a state was named."""
+    """[from, to) in wall time. Without a window: the last day, or everything when a state was named."""
     low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
     high = moment(args.until, now_ms) if args.until else now_ms + 1
     if high <= low:
@@ -151,7 +151,7 @@ def alert_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 
 def with_unit(key: str, value: float) -> tuple[Value, str]:
-    """A number of an alert with the unit that its name ends in."""
+    """A number of an alert with the unit its name implies."""
     if key.endswith("_s"):
         return value * 1000, "duration_ms"
     if key.endswith("_ms"):
@@ -162,10 +162,10 @@ def with_unit(key: str, value: float) -> tuple[Value, str]:
 
 
 def sentence(item: Mapping[str, Any], h: str) -> str:
-    """One alert in words; what it says comes partly from outside and is cleaned."""
+    """One alert in words; text from outside is cleaned."""
     name = acknowledged_by(item)
-    on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "nobody has acknowledged it"
-    state = "open" if item["state"] == "open" else f"over at {{{h}.resolved}}"
+    on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "not acknowledged"
+    state = "open" if item["state"] == "open" else f"resolved at {{{h}.resolved}}"
     parts = [f"{item['id']} {item['severity'].upper()} ({item['kind']}, {clean(item['place'], 80)}): {clean(item['what'], 400)}"]
     parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {deliveries_text(item['deliveries'])}")
     if item["state"] == "open":
@@ -174,17 +174,17 @@ def sentence(item: Mapping[str, Any], h: str) -> str:
 
 
 def deliveries_text(deliveries: Sequence[Mapping[str, Any]]) -> str:
-    """What became of an alert's messages."""
+    """The delivery states of an alert's messages."""
     told = []
     for d in deliveries:
         how = f"{d['state']} {utc(d['sent_ms'])}" if d["sent_ms"] else d["state"]
         told.append(f"{d['step']} to {d['sink']} {how}" + (f" ({clean(d['error'], 80)})" if d["error"] else ""))
-    return ", ".join(told[-6:]) or "none, it stands on the page alone"
+    return ", ".join(told[-6:]) or "none (shown on the page only)"
 
 
 def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
     """One alert as a row."""
-    state = "open" if item["state"] == "open" else "over"
+    state = "open" if item["state"] == "open" else "resolved"
     name = acknowledged_by(item)
     return (
         item["id"],
@@ -197,25 +197,25 @@ def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
 
 
 def acknowledged_by(item: Mapping[str, Any]) -> str | None:
-    """The name of whoever acknowledged an alert; None when nobody has."""
+    """Who acknowledged an alert; None when unacknowledged."""
     by = item["acked_by"] or {}
     return clean(by.get("name") or "unknown", 60) if by else None
 
 
 def evidence_of(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
-    """The alert itself, and the journal event that shows it where there is one."""
+    """The alert itself, and its journal event if it has one."""
     return (Evidence("alert", item["id"]), *([Evidence("event", item["event"])] if item["event"] else []))
 
 
 @tool("runbook", Effect.READ)
 def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
-    """What to do about an alert or incident: the desk's own page for it, written by people, steps in order."""
+    """What to do about an alert or incident: the desk's own page, written by people, steps in order."""
     pages = titles()
     if not pages:
-        return no_data(f"there are no runbooks at {FOLDER}: this installation lacks the folder docs of the repository")
+        return no_data(f"no runbooks found in {FOLDER}: this installation lacks the repository's docs folder")
     name = page_for(ctx, args.about) if args.about else ""
     if name is None:
-        return no_data(f"no runbook fits {clean(args.about, 80)!r}; there are: {', '.join(pages)}")
+        return no_data(f"no runbook matches {clean(args.about, 80)!r}; available: {', '.join(pages)}")
     if not name:
         rows = tuple((page, title) for page, title in pages.items())
         return ToolResult("ok", f"Runbooks: {', '.join(pages)}.", table=Table(("runbook", "when"), rows))
@@ -226,7 +226,7 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
 
 
 def with_bold_title(text: str) -> str:
-    """The page with its title as a bold line: it stands inside an answer."""
+    """The page with its title as a bold line, for use inside an answer."""
     title, _, rest = text.partition("\n")
     return f"**{title.lstrip('# ')}**\n{rest}"
 
@@ -244,7 +244,7 @@ def page_of(kind: str) -> str:
 
 
 def page_for(ctx: ToolContext, about: str) -> str | None:
-    """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing fits."""
+    """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing matches."""
     from engine.watch.incidents import get
     from engine.watch.observation import RUNBOOKS
 
@@ -261,7 +261,7 @@ def page_for(ctx: ToolContext, about: str) -> str | None:
 
 
 def of_event(ctx: ToolContext, event_id: str) -> str | None:
-    """The page for a journal event: of the alert that names it, else of its kind. BadInput for no such event."""
+    """The page for a journal event: of the alert that names it, else of its kind. BadInput for an unknown event."""
     from engine.store.journal import find
     from engine.watch.incidents import listed
 
@@ -270,7 +270,7 @@ def of_event(ctx: ToolContext, event_id: str) -> str | None:
         return page_of(named.kind)
     event = find(ctx.home / "journal" / f"{'people' if event_id.startswith('p-') else 'desk'}.jsonl", event_id)
     if event is None:
-        raise BadInput(f"there is no event {event_id}", "see journal_search")
+        raise BadInput(f"unknown event {event_id}", "find its id with journal_search")
     if event.kind == "decision" and event.body.get("action") == "refused":
         return page_of("refused")
     if event.kind == "order" and event.body.get("state") == "rejected":

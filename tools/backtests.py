@@ -1,4 +1,4 @@
-"""Questions about one strategy's past, answered by jobs: backtest, leaks (COMPUTE). Called by the catalog."""
+"""Backtests of one strategy, run as jobs: backtest, leaks (COMPUTE). Called by the catalog."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ from tools.setups import (
 
 
 class BacktestArgs(Args):
-    """`start` and `end` (exclusive) as 2025, 2025-03 or 2025-03-04; null: all there is. `changes` set parameters."""
+    """`start` and `end` (exclusive) as 2025, 2025-03 or 2025-03-04; null: all available bars. `changes` set parameters."""
 
     strategy: str = Field(max_length=60)
     symbol: str = Field(max_length=30)
@@ -46,7 +46,7 @@ class LeaksArgs(Args):
 @tool("backtest", Effect.COMPUTE)
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     """Run a strategy over recorded bars and report its metrics, with the optimistic scenario beside the pessimistic one
-    and, for a person's own strategy, whether it looks ahead."""
+    and, for a person's own strategy, the look-ahead check."""
     setup = named_setup(args.strategy, args.symbol, args.timeframe, args.venue)
     params = values_of(args.changes)
     setup = setup.having(label_of(params) or "defaults", params)
@@ -65,7 +65,7 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
 
 @tool("leaks", Effect.COMPUTE)
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
-    """Tell whether a strategy looks ahead: its values, recomputed on prefixes of the bars, must not differ in a bit."""
+    """Check a strategy for look-ahead bias: its values, recomputed on prefixes of the bars, must be bit-identical."""
     setup = named_setup(args.strategy, args.symbol or "BTC-USDT", args.timeframe, args.venue)
     (job,) = submit_jobs(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
     (view,) = wait_all(ctx, [job])

@@ -1,4 +1,4 @@
-"""Derived numbers with a receipt: `calc` evaluates a small expression over facts shown in this thread. All roles.
+"""Derived numbers with a receipt: `calc` evaluates a small expression over facts shown in this thread.
 
 Turns `r2.sharpe - r1.sharpe` into a fact of its own whose subject names what went in. No eval: the expression is parsed
 to a tree of which a dozen node kinds are known. Units propagate or the expression is refused.
@@ -15,7 +15,7 @@ from engine.errors import Refused
 from tools.common.contract import Args, Effect, Evidence, Fact, ToolContext, ToolResult, make_facts, no_data, tool
 
 EXPRESSION_MAX = 300
-# numbers that change a unit's scale; anything else has to be a fact, or an invented number would get a receipt
+# scale factors; anything else must be a fact, or an invented number would get a receipt
 CONSTANTS = (2, 10, 12, 24, 30, 60, 100, 365, 1000, 10_000, 0.5)
 PLAIN = ""  # the unit of a constant
 
@@ -46,9 +46,9 @@ def calc(ctx: ToolContext, args: CalcArgs) -> ToolResult:
     try:
         number = evaluate(tree, ctx.facts, used)
     except UndefinedFact as missing:
-        return no_data(f"{missing} has no value, so the expression has none")
+        return no_data(f"{missing} has no value, so the expression is undefined")
     if not used:
-        raise Refused("the expression uses no fact", "write references such as r1.sharpe")
+        raise Refused("the expression uses no fact", "use references such as r1.sharpe")
     text = ast.unparse(tree)
     handle = ctx.handle("c", text)
     subject = "; ".join(dict.fromkeys(fact.subject for fact in used.values()))
@@ -63,7 +63,7 @@ def parse(expression: str) -> ast.expr:
     try:
         return ast.parse(bare, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused("this is not an expression", "facts, + - * /, min max abs change share") from None
+        raise Refused("not a valid expression", "use facts, + - * /, min, max, abs, change, share") from None
 
 
 def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -> Quantity:
@@ -73,7 +73,7 @@ def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -
             return _fact(f"{handle}.{metric}", facts, used)
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             if value not in CONSTANTS:
-                raise Refused(f"{value} is not a fact", f"only facts and {', '.join(map(str, CONSTANTS))} can go in")
+                raise Refused(f"{value} is not a fact", f"use facts, or the constants {', '.join(map(str, CONSTANTS))}")
             return Quantity(float(value), PLAIN)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             number = evaluate(inner, facts, used)
@@ -83,15 +83,15 @@ def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in _FUNCTIONS:
             arity, apply = _FUNCTIONS[name]
             if len(parts) != arity:
-                raise Refused(f"{name} takes {arity} values")
+                raise Refused(f"{name} takes {arity} argument{'' if arity == 1 else 's'}")
             return _finite(apply(*(evaluate(part, facts, used) for part in parts)))
-    raise Refused(f"{ast.unparse(node)[:60]!r} is not known here", "facts, + - * /, min max abs change share")
+    raise Refused(f"{ast.unparse(node)[:60]!r} is not supported", "use facts, + - * /, min, max, abs, change, share")
 
 
 def _fact(ref: str, facts: Mapping[str, Fact], used: dict[str, Fact]) -> Quantity:
     fact = facts.get(ref)
     if fact is None:
-        raise Refused(f"no fact {ref} was shown in this thread", "call the tool that gives it first")
+        raise Refused(f"no fact {ref} was shown in this thread", "first call the tool that returns it")
     used[ref] = fact
     if fact.value is None:
         raise UndefinedFact(ref)

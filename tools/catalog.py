@@ -1,6 +1,6 @@
-"""Which tools there are, who may call them, and the one way to call one. Called by agents/, app/cli/tool.py and MCP.
+"""The tools, who may call them, and the one way to call one. Called by agents/, app/cli/tool.py and MCP.
 
-The list below is the authority: a role that does not stand in a tool's line cannot call it, whatever a prompt says.
+The list below is the authority: a role that is not listed for a tool cannot call it, whatever a prompt says.
 `call` checks role, schema and the limits of the effect, runs the tool, and journals the call with its outcome.
 """
 
@@ -19,7 +19,7 @@ ALL = ROLES
 
 
 class CatalogEntry(NamedTuple):
-    """One line of the list."""
+    """One tool with its effect and the roles that may call it."""
 
     tool: Tool
     effect: Effect
@@ -62,17 +62,17 @@ def tools_of(role: Role) -> list[Tool]:
 
 
 def roles_of(name: str) -> tuple[Role, ...]:
-    """Who may call the tool `name`; nobody, when there is no such tool."""
+    """Who may call the tool `name`; empty for an unknown tool."""
     line = TOOLS.get(name)
     return line.roles if line else ()
 
 
 def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
-    """Call a tool for `ctx.role`. Never raises for what a model can do wrong: every outcome is a ToolResult.
+    """Call a tool for `ctx.role`. Never raises for a model's mistake: every outcome is a ToolResult.
 
     Order: the tool exists, the role may, the arguments fit the schema, the effect's limits hold; then it runs. Facts
     of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and outcome,
-    also when it was refused or failed; a PROPOSE also before it acts. What cannot be journaled gives no facts.
+    also when it was refused or failed; a PROPOSE also before it acts. A call that cannot be journaled returns no facts.
     """
     result = cap_text(_outcome(ctx, name, args))
     try:
@@ -86,7 +86,7 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
 def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     line = TOOLS.get(name)
     if line is None:
-        return refused(f"there is no tool {clean(name, 40)!r}; {ctx.role} has: {', '.join(_names(ctx.role))}")
+        return refused(f"unknown tool {clean(name, 40)!r}; available to the {ctx.role}: {', '.join(_names(ctx.role))}")
     if ctx.role not in line.roles:
         owners = " or ".join(line.roles)
         return refused(f"{name} belongs to the {owners}, not to the {ctx.role}: ask there (--role {line.roles[0]})")
@@ -108,7 +108,7 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
     except DeskError as error:
         return ToolResult("failed", f"{name}: {error}")
     except Exception as error:  # noqa: BLE001 - a model reads the outcome: no traceback, no text that may hold a secret
-        return ToolResult("failed", f"{name} broke ({type(error).__name__}): our bug; it changed nothing")
+        return ToolResult("failed", f"{name} failed ({type(error).__name__}): this is our bug; nothing was changed")
     if line.effect is Effect.PROPOSE and result.status in ("ok", "started"):
         ctx.proposed = True
     return result
@@ -126,7 +126,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _entry(ctx: ToolContext, name: str, args: Mapping[str, Any], result: ToolResult) -> dict[str, Any]:
-    """What the people journal keeps of a call."""
+    """The people journal's record of a call."""
     return {
         "tool": clean(name, 40),
         "args": limits.recordable(args),

@@ -1,6 +1,6 @@
-"""What the desk is and how it is doing: desk, sleeves, health, probe, attribution. Called by the catalog.
+"""The state of the desk: desk, sleeves, health, probe, attribution. Called by the catalog.
 
-All of it is read from the desk journal's marks (the last event of every group), so an answer names the event it stands on.
+All of it is read from the desk journal's marks (the last event of every group), so an answer cites its event.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from tools.common.contract import (
 from tools.common.time_words import window
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
-NEVER_RAN = "the desk has decided on no bar yet; start it with: nightdesk up"
+NEVER_RAN = "the desk has not processed a bar yet; start it with: nightdesk up"
 
 
 class SleevesArgs(Args):
@@ -74,7 +74,7 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
     state = f"HALTED ({clean(latch.reason, 120)}), {body['state']}" if latch.halted else body["state"]
     text = (
         f"Desk time {{{h}.desk_time}}{data_stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
-        f"under its peak (the halt comes at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
+        f"below its peak (halt at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
     if body["tripped"]:
@@ -85,14 +85,14 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
 
 
 def last_mark(ctx: ToolContext) -> Event | None:
-    """The desk as its journal last told it."""
+    """The latest mark in the desk journal."""
     from engine.watch.window import journal_of, mark_at
 
     return mark_at(journal_of(ctx.home))
 
 
 def data_stamp(ctx: ToolContext, mark: Event) -> str:
-    """What kind of data the desk walks: ` (REPLAYED, recorded bars)`."""
+    """The data the desk trades on: ` (REPLAYED, recorded bars)`."""
     from engine.watch.window import beginning, journal_of
 
     source = beginning(journal_of(ctx.home)).get("source")
@@ -102,7 +102,7 @@ def data_stamp(ctx: ToolContext, mark: Event) -> str:
 
 
 def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
-    """One row a sleeve, with its figures as facts of the handle l1, l2, ..."""
+    """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
     facts: list[Fact] = []
     rows = []
     for name, s in mark.body["sleeves"].items():
@@ -127,7 +127,7 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
 
 
 def entries(sleeve: Mapping[str, Any]) -> str:
-    """Whether the sleeve may enter now, and what waits."""
+    """Whether the sleeve may enter now, and which version is waiting."""
     if sleeve.get("paused"):
         found = "paused"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
@@ -157,7 +157,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     data = {"version": version, "sleeves": [s.model_dump(mode="json") for s in chosen]}
     text = f"Configuration version {version}. {about}."
     if mark is None:
-        return ToolResult("ok", f"{text} No bar was decided on yet.", facts, (Evidence("config", f"v{version}"),), None, data)
+        return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (Evidence("config", f"v{version}"),), None, data)
     table, more = sleeve_table(ctx, mark, args.sleeve)
     evidence = (Evidence("config", f"v{version}"), Evidence("event", mark.id))
     return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
@@ -165,7 +165,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
 
 @tool("health", Effect.READ)
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
-    """Is anything wrong: worker, freshness of bars, halt, breakers, journals, disk."""
+    """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
 
     return _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
@@ -173,8 +173,7 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
 
 @tool("probe", Effect.COMPUTE)
 def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
-    """Check everything that must hold before a halt can be released: both journals verified from end to end, state
-    rebuilt from them, worker alive."""
+    """Run the release checks of a halt: both journals verified from end to end, state rebuilt from them, worker alive."""
     from engine.watch.health import checks, folded, looked_at
 
     found = checks(ctx.home, ctx.engine, ctx.now_ms, whole=True)
@@ -182,7 +181,7 @@ def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every
 
 
 def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
-    """Checks as an answer: what is wrong first."""
+    """Checks as a result, failures first."""
     order = {"bad": 0, "unknown": 1, "warning": 2, "ok": 3}
     found = sorted(found, key=lambda check: order[check.state])
     wrong = [check for check in found if check.state in ("bad", "unknown")]
@@ -195,7 +194,7 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     head = (
         f"Something is wrong: {'; '.join(told)}."
         if wrong
-        else f"Nothing is broken; {'; '.join(told)}."
+        else f"Nothing is broken, with warnings: {'; '.join(told)}."
         if warned
         else "Nothing is wrong."
     )
@@ -208,8 +207,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
 
 @tool("attribution", Effect.COMPUTE)
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
-    """Where the P&L comes from: by sleeve, split in price P&L, fees, funding and slippage, summing to the equity change
-    to the cent."""
+    """Where the P&L comes from: by sleeve, split into price P&L, fees, funding and slippage, summing to the change in
+    equity to the cent."""
     from engine.watch.attribution import PARTS, of_window
     from engine.watch.window import first_mark, journal_of
 
@@ -219,7 +218,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
     span = of_window(ctx.home, low, high)
     if span is None:
-        return no_data(f"no bar was decided on between {utc(low)} and {utc(high)}")
+        return no_data(f"no bar was processed between {utc(low)} and {utc(high)}")
     made, evidence = span.made, (Evidence("event", span.start.id), Evidence("event", span.end.id))
     facts: list[Fact] = []
     rows = []
@@ -243,7 +242,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         f"fills (events {span.start.id} to {span.end.id}). "
     )
     odd = any(share.unexplained for share in made.shares)
-    follows = "follows from no fill and no payment: look at the journal."
+    follows = "matches no fill and no payment: check the journal."
     text += f"UNEXPLAINED: {{{d}.unexplained}} of it {follows}" if odd else "The parts sum to the change to the cent."
     table = Table(("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"), tuple(rows))
     data = {

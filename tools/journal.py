@@ -1,7 +1,7 @@
-"""What happened: journal_search and explain_event, over both journals. Called by the catalog.
+"""Reads both journals: journal_search and explain_event. Called by the catalog.
 
-A window is one of desk time. People's acts are journaled by the wall clock, so they are shown for windows that reach to now,
-as long before now as the window is long, with their own time beside them.
+A window is in desk time. People's actions are journaled in wall time, so they are shown only for windows that reach up to now,
+over the same length of wall time, with their own time beside them.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_read
 from tools.common.time_words import window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
-MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
+MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
 SINGULAR = {
@@ -48,7 +48,7 @@ READ_MAX = 200_000  # events of one window
 
 
 class SearchArgs(Args):
-    """A window of desk time (`since` null: yesterday), kinds (null: what matters), a sleeve, a word in the event."""
+    """A window of desk time (`since` null: yesterday), kinds (null: the important ones), a sleeve, a word in the event."""
 
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
@@ -73,7 +73,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     from engine.watch.window import journal_of, lines, mark_at
 
     if ctx.desk_ms is None:
-        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+        return no_data("the desk has not processed a bar yet; start it with: nightdesk up")
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
@@ -105,7 +105,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", people_event_line(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
-        text += f" People's acts meanwhile: {len(people)} (by wall time)."
+        text += f" Actions by people meanwhile: {len(people)} (wall time)."
     evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
@@ -113,19 +113,18 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
 
 
 def chosen(found: Sequence[RefusalRun], limit: int) -> list[RefusalRun]:
-    """At most `limit` of them, the telling kinds before the many, in the order of time."""
+    """At most `limit` of them, important kinds first, in time order."""
     rank = {kind: n for n, kind in enumerate(MATTERS)}
     best = sorted(found, key=lambda s: (rank.get(s.kind, len(rank)), -s.first.seq))[:limit]
     return sorted(best, key=lambda s: s.first.seq)
 
 
 def sentence(handle: str, counts: Mapping[str, int], found: Sequence[RefusalRun], closed: int, equity: bool) -> str:
-    """The window in words; the telling events with their ids."""
-    parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
-    parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
-    lines = [", ".join(parts) + "."]
+    """The window in words; important events with their ids."""
+    span = f"{{{handle}.from}} to {{{handle}.to}} of desk time"
+    lines = [f"From {span}, equity changed by {{{handle}.equity_change}}." if equity else f"Journal from {span}."]
     if not found:
-        return f"{lines[0]} Nothing of what was asked for happened."
+        return f"{lines[0]} No matching events."
     told_kinds = (
         f"{{{handle}.{kind}s}} {SINGULAR.get(kind, kind) if n == 1 else PLURAL.get(kind, kind)}" for kind, n in counts.items()
     )
@@ -145,7 +144,7 @@ def sentence(handle: str, counts: Mapping[str, int], found: Sequence[RefusalRun]
 
 
 def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> list[Event]:
-    """What people did in a window that reaches to now, moved onto the wall clock; none for a window that ended before."""
+    """People's actions in a window that reaches up to now, shifted to wall time; none for an earlier window."""
     from engine.store.journal import tail
 
     kinds = [kind for kind in args.kinds or PEOPLE if kind not in ("fill", "refused", "breaker", "config", "funding", "incident")]
@@ -160,7 +159,7 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
 
 @tool("explain_event", Effect.READ)
 def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
-    """Explain one journal event, or why a sleeve did what it did at an instant: signal, features, caps, the rule that
+    """Explain one journal event, or what a sleeve did at an instant and why: signal, features, caps, the rule that
     refused, costs."""
     from engine.store.journal import find
     from engine.watch.window import journal_of
@@ -170,10 +169,10 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
         name = "people" if args.event_id.startswith("p-") else "desk"
         event = find(ctx.home / "journal" / f"{name}.jsonl", args.event_id)
         if event is None:
-            return no_data(f"there is no event {clean(args.event_id, 40)}")
+            return no_data(f"unknown event {clean(args.event_id, 40)}")
         return explanation_of(ctx, [event])
     if not (args.sleeve and args.at):
-        raise BadInput("explain_event needs an event's id, or a sleeve and an instant", "event_id=d-123, or sleeve=... at=...")
+        raise BadInput("explain_event needs an event id, or a sleeve and an instant", "use event_id=d-123, or sleeve=... at=...")
     return at_instant(ctx, journal_of(ctx.home), args.sleeve, instant(args.at, ctx.desk_ms))
 
 
@@ -183,11 +182,11 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
     if mark is None:
-        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+        return no_data("the desk has not processed a bar yet; start it with: nightdesk up")
     if sleeve not in mark.body["sleeves"]:
-        raise BadInput(f"no sleeve {sleeve!r}", f"there are {', '.join(mark.body['sleeves'])}")
+        raise BadInput(f"unknown sleeve {sleeve!r}", f"available: {', '.join(mark.body['sleeves'])}")
     if mark.t_event_ms < ms:
-        return no_data(f"the desk has not come to {utc(ms)} yet: its time is {utc(mark.t_event_ms)}")
+        return no_data(f"the desk has not reached {utc(ms)} yet: desk time is {utc(mark.t_event_ms)}")
     of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
     if own:
@@ -195,12 +194,12 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
     spoke = "" if signal is None else " The strategy gave no signal."
-    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; nothing was decided, filled or refused.{spoke} (event {mark.id})"
+    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; no decision, fill or refusal.{spoke} (event {mark.id})"
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 
 def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
-    """Events with every number they hold as a fact."""
+    """Events in words, with every number in them as a fact."""
     facts: list[Fact] = []
     lines, rows = [], []
     for e in events:

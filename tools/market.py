@@ -1,4 +1,4 @@
-"""What there is to work with: list_data, list_strategies. Called by the catalog."""
+"""The available data and strategies: list_data, list_strategies. Called by the catalog."""
 
 import ast
 from pathlib import Path
@@ -21,17 +21,17 @@ class ListDataArgs(Args):
 
 
 class ListStrategiesArgs(Args):
-    """One strategy by name, with its parameters; null: all, without."""
+    """One strategy by name, with its parameters; null: all, without parameters."""
 
     strategy: str | None = Field(None, max_length=60)
 
 
 @tool("list_data", Effect.READ)
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
-    """The bars and other series there are: venue, symbol, timeframe, span; recorded, pulled or synthetic."""
+    """The available bars and other series: venue, symbol, timeframe, range; recorded, pulled or synthetic."""
     found = [s for s in ctx.catalog.series() if _wanted(s, args)]
     if not found:
-        return no_data(f"no series of {_filter_text(args)}; there are {len(ctx.catalog.series())} in all (nightdesk data list)")
+        return no_data(f"no series of {_filter_text(args)}; {len(ctx.catalog.series())} series in all (nightdesk data list)")
     rows, facts = [], []
     for s in found[:ROWS_MAX]:
         name = " ".join(part for part in (s.venue, s.symbol, s.market, s.series, s.tag) if part)
@@ -58,7 +58,7 @@ def _filter_text(args: ListDataArgs) -> str:
 
 @tool("list_strategies", Effect.READ)
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
-    """The strategies there are, shipped and a person's own; with a name, its parameters, defaults, bounds and units."""
+    """The available strategies, shipped and the person's own; with a name, its parameters, defaults, bounds and units."""
     from engine.strategies.base import SHIPPED
 
     own = own_strategies(ctx.home)
@@ -72,13 +72,13 @@ def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     if args.strategy in SHIPPED:
         return _parameters(ctx, args.strategy)
     if args.strategy in own:
-        text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. It is run by a backtest only."
+        text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. Only a backtest runs it."
         return ToolResult("ok", clean(text, 400))
-    raise BadInput(f"unknown strategy {args.strategy!r}", f"there are {', '.join([*SHIPPED, *own])}")
+    raise BadInput(f"unknown strategy {args.strategy!r}", f"available: {', '.join([*SHIPPED, *own])}")
 
 
 def own_strategies(home: Path) -> dict[str, str]:
-    """A person's strategy files by name, with the first line of their docstring. They are read, never run, here."""
+    """A person's strategy files by name, with the first line of their docstring. They are parsed here, never run."""
     found = {}
     for path in sorted((home / "strategies").glob("*.py")):
         if path.stem.startswith("_"):

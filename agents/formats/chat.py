@@ -1,7 +1,7 @@
 """The API format of `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini and look-alikes.
 
-Called by agents/formats/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
-without an index, an empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
+Called by agents/formats/model.py. Endpoints of this kind deviate in many ways, all handled here: deltas without an index, an
+empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
 """
 
 import json
@@ -68,7 +68,7 @@ class ChatReader:
         self._reply: Reply | None = None
 
     def add(self, event: Mapping[str, Any]) -> str:
-        """Take a chunk, or a whole completion, in; the visible text it brings."""
+        """Take a chunk or a whole completion; returns its visible text."""
         if event.get("error"):
             raise EndpointFault(f"{self.host} reported an error in place of an answer: {error_text(event['error'])}", again=True)
         self.usage = usage_of(event.get("usage")) or self.usage
@@ -87,7 +87,7 @@ class ChatReader:
                 self.message[key] = merge_pieces(key, self.message.get(key), value)
         content = str(self.message.get("content") or "")
         if len(content) > before and circling(content):
-            raise EndpointFault(f"{self.host} says the same again and again and comes to no end", again=True)
+            raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
         return self._shown.add(content[before:])
 
     def _take_whole_call(self, call: Mapping[str, Any]) -> None:
@@ -129,20 +129,20 @@ class ChatReader:
         return bool(function.get("name") and call["function"]["name"] and readable(call["function"]["arguments"] or "{}"))
 
     def reply(self) -> Reply:
-        """The answer. Raises EndpointFault for none, a cut one, or a filtered one."""
+        """The reply. Raises EndpointFault for a missing, truncated or filtered one."""
         if self._reply is None:
             self._reply = self._build_reply()
         return self._reply
 
     def _build_reply(self) -> Reply:
         if self.finish is None:
-            raise EndpointFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} stopped in the middle of its answer", again=True)
         calls = tuple(self._with_unique_id(n, call) for n, call in enumerate(self.calls) if call["function"]["name"])
         text = visible(str(self.message.get("content") or ""))
         if self.finish == "length" and not text:
-            raise EndpointFault(f"{self.host} ran out of tokens before it had said anything whole", again=False)
+            raise EndpointFault(f"{self.host} ran out of output tokens before it answered", again=False)
         if self.finish == "length" and calls:
-            raise EndpointFault(f"{self.host} ran out of tokens in the middle of a tool call", again=False)
+            raise EndpointFault(f"{self.host} ran out of output tokens in the middle of a tool call", again=False)
         if not calls and not text:
             if self.finish == "content_filter":
                 raise EndpointFault(f"{self.host} withheld its answer (content filter)", again=False)
@@ -152,18 +152,18 @@ class ChatReader:
         return Reply(text, calls, self.usage or Usage(), ProviderMessage(self.at, said))
 
     def _with_unique_id(self, n: int, call: dict[str, Any]) -> Call:
-        """The call with an id that is its own in the whole conversation, in the raw message too: servers count again from 0."""
+        """The call with an id unique in the conversation, in the raw message too: some servers restart at 0."""
         if not call["id"] or call["id"] in self.taken:
             call["id"] = f"call_{len(self.taken)}_{n}"
         self.taken.add(call["id"])
         args = arguments_of(call["function"]["arguments"])
-        if not readable(call["function"]["arguments"]):  # what a server could not read back
+        if not readable(call["function"]["arguments"]):  # a server could not read it back
             call["function"]["arguments"] = json.dumps(args)
         return Call(call["id"], call["function"]["name"], args)
 
 
 def merge_pieces(key: str, held: Any, value: Any) -> Any:
-    """Two pieces of one key: text that arrives in pieces put together, lists one after the other, objects key by key."""
+    """Merge two pieces of one key: text concatenated, lists appended, objects merged key by key."""
     if isinstance(held, str) and isinstance(value, str) and (key in _JOINED or "reason" in key or "think" in key):
         return held + value
     if isinstance(held, list) and isinstance(value, list):
@@ -183,4 +183,4 @@ def usage_of(said: Any) -> Usage | None:
         return None
     cached = [said.get(key) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
     beside = sum(n for n in cached if isinstance(n, int))
-    return Usage(taken + beside if beside > taken else taken, given)  # more than the whole: it is counted beside it
+    return Usage(taken + beside if beside > taken else taken, given)  # more than the total: counted separately

@@ -1,8 +1,8 @@
 """One call to an endpoint: budget reserved, request kept, sent, read, retried, settled. Called by chat, responses and json_steps.
 
-Trouble lasts at most the endpoint's patience (20 s): whatever fails until then is tried again up to three times, told to the
-person each time; after it the call fails and the offline model answers. What an endpoint turns down once for a reason known
-here (an option it does not know) is left out from then on.
+A call may take at most the endpoint's timeout (patience_s, 20 s): within it a failure is retried up to three times, each retry
+reported to the person; then the call fails and the offline model answers. An option that an endpoint rejects for a reason listed
+here is omitted from then on.
 """
 
 import json
@@ -22,7 +22,7 @@ OUTPUT_TOKENS = 8_192  # at most, of one answer
 CHARACTERS_A_TOKEN = 3.5
 CUT_SIZES = (2_048, 4_096, 8_192, 16_384)  # contexts that local servers start with unless told otherwise
 TURNED_DOWN = (400, 422, 500, 501)  # some servers say 500 to an option that they do not know
-UNCOUNTED = 256  # fewer reported tokens than this, for a request of many more, are no count
+UNCOUNTED = 256  # fewer reported tokens than this, for a much larger request, are not a real count
 Body = dict[str, Any]
 
 
@@ -43,7 +43,7 @@ R = TypeVar("R", bound=AnswerReader)
 
 @dataclass
 class EndpointQuirks:
-    """What was found out about an endpoint while it was used; shared by its calls."""
+    """What has been learned about an endpoint; shared by its calls."""
 
     left_out: set[str] = field(default_factory=set)  # names of QUIRKS
     ratio: float = 1.0  # reported tokens for each one that was estimated
@@ -71,7 +71,7 @@ def _without(name: str) -> Callable[[Body], Body]:
     return lambda body: {key: value for key, value in body.items() if key != name}
 
 
-# what an endpoint says when it turns an option down (400), and what is sent instead
+# an endpoint's message when it rejects an option (400), and what is sent instead
 QUIRKS: Mapping[str, tuple[re.Pattern[str], Callable[[Body], Body]]] = {
     "reasoning_effort": (re.compile(r"reasoning_effort", re.I), _no_effort),
     "max_tokens": (re.compile(r"max_completion_tokens", re.I), _other_limit),
@@ -110,7 +110,7 @@ class Exchange:
 
         def report_retry(state: Any) -> None:
             fault = state.outcome.exception()
-            text = f"{fault}: trying again in {pause_s(state):.1f} s"
+            text = f"{fault}: retrying in {pause_s(state):.1f} s"
             self.caller.report("retrying", {"text": text, "attempt": state.attempt_number})
 
         again = Retrying(
@@ -124,7 +124,7 @@ class Exchange:
         return reading
 
     def _attempt_with_quirks(self, path: str, body: Body, made: Callable[[], R], left: Callable[[], float]) -> R:
-        """One attempt; what the endpoint turns down for a known reason is left out and sent again at once."""
+        """One attempt; an option rejected for a known reason is omitted and the request resent at once."""
         while True:
             try:
                 return self._attempt(path, self._request_body(path, body), made(), left())
@@ -178,15 +178,15 @@ class Exchange:
         return reading
 
     def _weigh(self, estimate: int, spoken: int, reported: int) -> None:
-        """Correct the estimate by what was reported. Raises EndpointFault when most of the request was not read.
+        """Correct the estimate by the reported count. Raises EndpointFault when most of the request was not read.
 
-        `spoken`: of the estimate, the messages alone. Some gateways count without the tools: that is no cut.
+        `spoken`: of the estimate, the messages alone. Some gateways count without the tools, which is not a truncation.
         """
         at_an_edge = any(size - 64 <= reported <= size for size in CUT_SIZES) and estimate * self.learned.ratio > 1.3 * reported
         if estimate > min(CUT_SIZES) and (spoken > 2.5 * reported or at_an_edge):
-            what = f"{self.endpoint.host} read only {reported:,} of about {estimate:,} tokens: its context is cut off silently"
+            what = f"{self.endpoint.host} read only {reported:,} of about {estimate:,} tokens: it truncates its context silently"
             raise EndpointFault(
-                f"{what}; give it a larger one (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False
+                f"{what}; raise its context size (Ollama: num_ctx), or lower context_tokens in desk.toml", again=False
             )
         self.learned.ratio = max(0.6, min(2.0, 0.5 * self.learned.ratio + 0.5 * reported / max(1, estimate)))
 

@@ -1,6 +1,6 @@
-"""What can go wrong between us and an endpoint, as one kind of error that says whether to try again. Used by agents/formats.
+"""Everything that can fail at an endpoint, as one kind of error that says whether to retry. Used by agents/formats.
 
-Nothing an endpoint says reaches a person, a log or a journal before the key is taken out of it.
+The key is removed from whatever an endpoint says before it reaches a person, a log or a journal.
 """
 
 import json
@@ -13,7 +13,7 @@ from tools.common.contract import clean
 from tools.common.limits import redacted
 
 SAID_MAX = 240
-# how endpoints say 400 and mean the key: Google's, and a proxy that looks keys up in a database it has not
+# 400 responses that mean a bad key: Google's, and a proxy without its key database
 _KEY = re.compile(
     r"api[ _-]?key.{0,20}(not valid|invalid|incorrect|expired)|(invalid|incorrect).{0,12}api[ _-]?key|no connected db", re.I
 )
@@ -22,7 +22,7 @@ _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 
 
 class EndpointFault(ModelDown):
-    """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words.
+    """One failed attempt. `again`: a retry may work, after `wait_s` seconds. `said`: the endpoint's words.
     `lasts`: no other API format at the same endpoint will do better (a rejected key, a dead address).
     """
 
@@ -33,13 +33,13 @@ class EndpointFault(ModelDown):
         self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
 
     def lasting(self) -> "EndpointFault":
-        """The same, known to last."""
+        """The same, marked as lasting."""
         self.lasts = True
         return self
 
 
 def without_key(value: Any, key: str) -> Any:
-    """`value` (text, or JSON values) with the key replaced wherever it stands."""
+    """`value` (text, or JSON values) with every occurrence of the key replaced."""
     if isinstance(value, str):
         return value.replace(key, "[key]") if key and key in value else value
     if isinstance(value, Mapping):
@@ -52,14 +52,14 @@ def without_key(value: Any, key: str) -> Any:
 def error_line(text: object, key: str) -> str:
     """An endpoint's words for a person: short, on one line, without the key or anything that looks like one."""
     bare = without_key(" ".join(str(text).split()), key)
-    if len(key) >= 12:  # a key that the endpoint repeats in part
+    if len(key) >= 12:  # the endpoint may repeat part of a key
         bare = re.sub(rf"{re.escape(key[:8])}\S*", "[key]", bare)
         bare = re.sub(rf"\S*{re.escape(key[-8:])}", "[key]", bare)
     return redacted(clean(bare, SAID_MAX))
 
 
 def error_text(error: Any) -> str:
-    """What an error object inside an answer says; the key is out of it already."""
+    """The text of an error object inside an answer; the key has been removed already."""
     return error_line(error.get("message") or error if isinstance(error, Mapping) else error, "")
 
 
@@ -72,7 +72,7 @@ def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
     if isinstance(error, openai.APITimeoutError):
         return EndpointFault(f"{host} did not answer in time", again=True).lasting()
     if isinstance(error, openai.APIResponseValidationError):
-        return EndpointFault(f"{host} answered with something that is no JSON", again=True)
+        return EndpointFault(f"{host} answered with something that is not JSON", again=True)
     if isinstance(error, openai.APIConnectionError):
         return EndpointFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
     if isinstance(error, openai.APIStatusError):
@@ -81,7 +81,7 @@ def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
         said = error_line(error.message, key)
         return EndpointFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
     if isinstance(error, ValueError):  # also a JSON fault
-        return EndpointFault(f"{host} answered with something that is no JSON", again=True)
+        return EndpointFault(f"{host} answered with something that is not JSON", again=True)
     return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=error_line(error, key))
 
 
@@ -90,16 +90,16 @@ def _of_status(error: Any, host: str, key: str) -> EndpointFault:
     if status in (401, 403) or (status == 400 and _KEY.search(said)):
         return EndpointFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
     if status == 404:
-        return EndpointFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
+        return EndpointFault(f"{host} does not know this model or route (404): {said}", again=False, status=status, said=said)
     if 300 <= status < 400:
         return EndpointFault(
-            f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status
+            f"{host} redirects ({status}): the key is not sent to another address", again=False, status=status
         ).lasting()
     if status in (400, 413) and _SMALL.search(said):
-        what = f"{host} takes less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to what it takes"
+        what = f"{host} accepts less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to its limit"
         return EndpointFault(what, again=False, status=status, said=said)
     wait_s = _retry_after_s(error.response.headers) if status in _AGAIN else 0.0
-    what = "is busy or past a limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
+    what = "is busy or over a rate limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
     return EndpointFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
 
 
@@ -132,7 +132,7 @@ def _of_field(entry: Any) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds of a Retry-After header (or its milliseconds twin); 0 where there is none. A date is not waited for."""
+    """Seconds of a Retry-After header (or its milliseconds twin); 0 without one. A date is ignored."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             wait_s = float(headers.get(name, "")) / scale

@@ -1,6 +1,6 @@
-"""A conversation made to fit a context: the oldest turns go first, then long results are shortened; never the instructions.
+"""Fits a conversation into a context: drops the oldest turns, then shortens long results; never the instructions.
 
-Called by agents/formats/model.py. A server that cuts the front off by itself would cut the instructions first.
+Called by agents/formats/model.py. A server that truncates by itself would drop the instructions first.
 """
 
 import json
@@ -32,7 +32,7 @@ def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_toke
         if message.role == "tool" and len(message.text) > SHORTEST:
             kept[i] = message._replace(text=f"{message.text[:SHORTEST]} [cut here to fit the model's context]")
     if _tokens(kept) > room:
-        raise ModelDown(f"the question with its context needs about {_tokens(kept):,} tokens, the model takes {room:,.0f}")
+        raise ModelDown(f"the question with its context needs about {_tokens(kept):,} tokens; the model accepts {room:,.0f}")
     return kept
 
 

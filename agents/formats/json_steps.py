@@ -1,7 +1,7 @@
 """The API format for models that fail at native tool calls: a JSON schema step chooses a tool, a second one fills its arguments.
 
-Called by agents/formats/model.py; speaks `/v1/chat/completions` with `response_format`. The tools and what they said travel as
-plain text. A small model that found 0 of 20 tools natively chose 19 of 20 right this way.
+Called by agents/formats/model.py; speaks `/v1/chat/completions` with `response_format`. Tools and their results are sent as
+plain text. Measured: a small model that called 0 of 20 tools natively chose 19 of 20 correctly this way.
 """
 
 import json
@@ -76,7 +76,7 @@ def _filled(exchange: Exchange, lines: Sequence[Mapping[str, str]], tool: Tool) 
 def _step(
     exchange: Exchange, lines: list[dict[str, str]], name: str, schema: Mapping[str, Any], allowed: Mapping[str, set[str]]
 ) -> dict[str, Any]:
-    """One JSON object; a value outside `allowed` counts as none."""
+    """One JSON object; a value outside `allowed` is rejected."""
     wanted = {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
     body = {"messages": lines, "response_format": wanted}
     return exchange.send("chat", body, lambda: StepReader(exchange.endpoint.at, exchange.endpoint.host, allowed)).value()
@@ -108,15 +108,15 @@ class StepReader(ChatReader):
         return ""
 
     def value(self) -> dict[str, Any]:
-        """The object. Raises EndpointFault when there is none, or one that was not asked for."""
+        """The object. Raises EndpointFault when it is missing or has a value that was not offered."""
         found = object_in(str(self.message.get("content") or ""))
         if found is None or any(found.get(key) not in values for key, values in self.allowed.items()):
-            raise EndpointFault(f"{self.host} was asked for a JSON object and gave something else", again=True)
+            raise EndpointFault(f"{self.host} did not return the JSON object it was asked for", again=True)
         return found
 
     def reply(self) -> Reply:
         """The whole answer; its object is checked too, so that a bad one is asked for again."""
         if self.finish is None:
-            raise EndpointFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} stopped in the middle of its answer", again=True)
         self.value()
         return Reply("", usage=self.usage or Usage())

@@ -32,12 +32,12 @@ class EndpointModel:
 
     @property
     def name(self) -> str:
-        """The model's name; the address while it is not known."""
+        """The model's name; the host while it is unknown."""
         return self.model_id or self.endpoint.host
 
     @property
     def model_id(self) -> str:
-        """The configured model, else the one its address listed first; empty before that one is known."""
+        """The configured model, else the first one its address listed; empty before that is known."""
         return self.endpoint.model or self._learned.model
 
     @property
@@ -71,7 +71,7 @@ class EndpointModel:
 
 
 class NoModel:
-    """A model that is configured but cannot be used: says why, so that the offline model answers with that notice."""
+    """A configured model that cannot be used: raises the reason, so that the offline model answers with that notice."""
 
     offline = False
 

@@ -1,7 +1,7 @@
 """The API format of `/v1/responses`: OpenAI's own, with function tools. Called by agents/formats/model.py.
 
-Nothing is kept at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - go
-back word for word in the next round of the same turn.
+Nothing is stored at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - are
+sent back verbatim in the next round of the same turn.
 """
 
 import json
@@ -76,7 +76,7 @@ class ResponsesReader:
         return ""
 
     def _take_response(self, response: Mapping[str, Any]) -> str:
-        """The finished response: its items are the ones that count."""
+        """Take the finished response: its items replace the streamed ones."""
         if response.get("status") == "failed" or response.get("error"):
             raise EndpointFault(f"{self.host} failed: {error_text(response.get('error') or 'no reason given')}", again=True)
         self.ended = str(response.get("status") or "completed")
@@ -87,7 +87,7 @@ class ResponsesReader:
 
     def _checked(self, text: str) -> str:
         if circling(text):
-            raise EndpointFault(f"{self.host} says the same again and again and comes to no end", again=True)
+            raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
         return text
 
     def _text(self) -> str:
@@ -95,9 +95,9 @@ class ResponsesReader:
         return "".join(str(p.get("text") or p.get("refusal") or "") for p in parts if isinstance(p, Mapping))
 
     def reply(self) -> Reply:
-        """The answer. Raises EndpointFault for none or a cut one."""
+        """The reply. Raises EndpointFault for a missing or truncated one."""
         if self.ended is None:
-            raise EndpointFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} stopped in the middle of its answer", again=True)
         for n, item in enumerate(self.items):
             if item.get("type") == "function_call" and not item.get("call_id"):
                 item["call_id"] = f"call_{item.get('id') or n}"
@@ -108,7 +108,9 @@ class ResponsesReader:
         )
         text = visible(self._text())
         if self.ended == "incomplete" and (calls or not text):
-            raise EndpointFault(f"{self.host} stopped before its answer was whole ({self.why or 'no reason given'})", again=False)
+            raise EndpointFault(
+                f"{self.host} stopped before its answer was complete ({self.why or 'no reason given'})", again=False
+            )
         if not calls and not text:
             raise EndpointFault(f"{self.host} gave an empty answer", again=True)
         text += "\n\n[cut here: the model reached its output limit]" if self.ended == "incomplete" else ""

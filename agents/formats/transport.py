@@ -1,6 +1,6 @@
 """One request over the real openai client, read event by event. Called by agents/formats/exchange.py.
 
-The client runs in a thread of its own, so that silence is noticed whatever the endpoint does meanwhile: drip keep-alive
+The client runs in a thread of its own, so that the timeout holds whatever the endpoint does: drip keep-alive
 comments, accept and never answer, stall in the middle. No redirect is followed; what goes out is the body and the few
 headers listed here - no account header of the environment, no machine description, no key to another host.
 """
@@ -18,9 +18,9 @@ from agents.formats.faults import EndpointFault, fault_of, without_key
 from agents.model import Caller
 
 CONNECT_S = 5.0
-ATTEMPT_S_MAX = 600.0  # an answer that is still coming after this long is none
+ATTEMPT_S_MAX = 600.0  # an answer that takes longer is abandoned
 EVENTS_MAX = 200_000  # of one answer
-QUIET_S = 1.5  # silence after which the person is told that we wait
+QUIET_S = 1.5  # silence after which the person is told that we are waiting
 HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type", "authorization", "user-agent"}
 Paths = {"chat": "/chat/completions", "responses": "/responses"}
 _END = object()
@@ -58,7 +58,7 @@ class Transport:
                 except queue.Empty:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
-                        what = f"{self.endpoint.host} said nothing for {now - last:.0f} s (patience_s in desk.toml)"
+                        what = f"{self.endpoint.host} sent nothing for {now - last:.0f} s (patience_s in desk.toml)"
                         raise EndpointFault(what, again=True).lasting() from None
                     told = True
                     text = (
@@ -72,7 +72,7 @@ class Transport:
                     raise fault_of(item, self.endpoint.host, self.key) from None
                 last, first, count = time.monotonic(), False, count + 1
                 if count > EVENTS_MAX:
-                    raise EndpointFault(f"{self.endpoint.host} does not come to an end", again=False)
+                    raise EndpointFault(f"{self.endpoint.host} sent too many events", again=False)
                 yield without_key(item, self.key)
         finally:
             left.set()
@@ -81,7 +81,7 @@ class Transport:
         """The first model that the endpoint lists. Raises EndpointFault."""
         if listed := self.models():
             return listed[0]
-        raise EndpointFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
+        raise EndpointFault(f"{self.endpoint.host} lists no models: set OPENAI_MODEL, or model in desk.toml", again=False)
 
     def models(self) -> list[str]:
         """The models that the endpoint lists, in its order. Raises EndpointFault."""

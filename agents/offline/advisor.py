@@ -25,15 +25,15 @@ def by_sleeve(q: Question) -> Plan:
 
 def compare_sleeves(q: Question) -> Plan:
     """Sleeves beside each other."""
-    return (yield from _sleeves(q, "compare the sleeves by what they earned and cost"))
+    return (yield from _sleeves(q, "compare the sleeves by P&L and costs"))
 
 
 def _sleeves(q: Question, what: str) -> Plan:
-    """By attribution where the role has it, else by what the sleeves are worth now."""
+    """By attribution when the role has it, else by the sleeves' current equity."""
     if "attribution" in q.tools:
         return (yield from _by_attribution(q, what))
     (result,) = yield [PlannedCall("sleeves", {})]
-    return answer(what, result_text(result), "What they earned in a window, and by what, is attributed by the advisor.")
+    return answer(what, result_text(result), "The advisor attributes their P&L over a window.")
 
 
 def _by_attribution(q: Question, what: str) -> Plan:

@@ -32,7 +32,7 @@ def backtest(q: Question) -> Plan:
     if q.slots.variants:
         return (yield from compare(q))
     strategies, symbols = _what_on_what(q)
-    settings = join_parts(_on(q), span_text(q.slots.span) or "all bars there are", changes_text(q.slots.common), _assumed(q))
+    settings = join_parts(_on(q), span_text(q.slots.span) or "all available bars", changes_text(q.slots.common), _assumed(q))
     if not strategies:
         return asks_back(join_parts("backtest", name_list(symbols) if symbols else "", settings), _which_strategy(q))
     if not symbols:
@@ -89,11 +89,13 @@ def _arguments(q: Question, strategy: str, symbol: str) -> dict[str, Any]:
 
 
 def _which_strategy(q: Question) -> str:
-    return f"Which strategy? There are {name_list(list(q.words.strategies))}; your own go into the home's strategies folder."
+    return (
+        f"Which strategy? Available: {name_list(list(q.words.strategies))}; your own go into the strategies folder of the home."
+    )
 
 
 def _which_symbol(q: Question) -> str:
-    return f"On which symbol? There are bars of {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
+    return f"On which symbol? Bars are available for {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
 
 
 def _unclear(q: Question) -> str:
@@ -104,7 +106,7 @@ def _unclear(q: Question) -> str:
 
 
 def _next_step(q: Question) -> str:
-    return "" if q.role != "developer" else "Next: compare it with a variant, such as `compare a 2 ATR with a 3 ATR stop`."
+    return "" if q.role != "developer" else "Next: compare it with a variant, for example `compare a 2 ATR with a 3 ATR stop`."
 
 
 def compare(q: Question) -> Plan:
@@ -123,16 +125,16 @@ def compare(q: Question) -> Plan:
         else join_parts(name_list(strategies) if strategies else "", name_list(symbols) if symbols else "")
     )
     rows = "; ".join(changes_text(v) for v in variants)
-    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or "all bars there are")
+    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or "all available bars")
     understood += f"; variants {rows}; against the live configuration" if variants else ""
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
     if not variants:
         return asks_back(
-            understood, "Which values? Such as `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`."
+            understood, "Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`."
         )
     if len(variants) > MAX_VARIANTS:
-        return asks_back(understood, "That is more than one comparison holds; name at most three variants.")
+        return asks_back(understood, "Too many variants for one comparison; name at most three.")
     if sleeve is None and not (strategies and symbols):
         return asks_back(understood, which_sleeve(q))
     where = {"sleeve": sleeve.name} if sleeve else {"strategy": strategies[0], "symbol": symbols[0]}
@@ -183,12 +185,12 @@ def leaks(q: Question) -> Plan:
 
 
 def propose_better(q: Question) -> Plan:
-    """The better variant of the thread's last comparison, or the one that the question picks from it."""
+    """Propose the better variant of the thread's last comparison, or the one the question picks."""
     last = q.last("compare")
     if last is None:
         return asks_back(
             "propose the better variant",
-            "There is no comparison in this thread yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`.",
+            "This thread has no comparison yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`.",
         )
     wrong = _other_sleeve(q, last.data.get("sleeve"))
     if wrong:
@@ -197,8 +199,8 @@ def propose_better(q: Question) -> Plan:
     if not row["changes"]:
         return answer(
             f"propose the better variant for {last.data.get('sleeve')}",
-            f"The live configuration did best of what was compared (run {row['run_id']}): there is nothing to propose. "
-            "To put one of the others forward all the same, name it: `propose the first one`.",
+            f"The live configuration did best in the comparison (run {row['run_id']}): nothing to propose. "
+            "To propose a variant anyway, name it: `propose the first one`.",
         )
     changes = {change["key"]: change["value"] for change in row["changes"]}
     told_apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"
@@ -207,9 +209,9 @@ def propose_better(q: Question) -> Plan:
 
 
 def _other_sleeve(q: Question, compared: Any) -> str:
-    """Why the last comparison does not fit; empty when it does."""
+    """Why the last comparison does not apply; empty when it does."""
     if not compared:
-        return "The last comparison is of no live sleeve, so there is nothing to change. Compare a sleeve: " + which_sleeve(q)
+        return "The last comparison was not of a live sleeve, so nothing can be changed. Compare a sleeve: " + which_sleeve(q)
     named = q.slots.sleeves
     if named and compared not in named:
         return f"This thread's last comparison was of {compared}, not {name_list(list(named), 'or')}. Compare that one first."
@@ -245,7 +247,7 @@ def propose_change(q: Question) -> Plan:
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
     if q.slots.variants:
-        return asks_back(understood, "Several values are named for one parameter; a proposal sets one. Which?")
+        return asks_back(understood, "You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(understood, which_sleeve(q))
     if not changes:
@@ -268,7 +270,7 @@ def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:
 
 
 def _propose(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: str, span: Mapping[str, Any]) -> Plan:
-    """Call the proposing tool that the role has; what it refuses as not tightening belongs to the developer."""
+    """Call the role's proposing tool; what it refuses as not tightening is referred to the developer."""
     understood = f"propose {changes_text(changes)} for {sleeve}"
     args: dict[str, Any] = {"sleeve": sleeve, "changes": changes_of(changes), "rationale": rationale}
     if "propose_config" in q.tools:
@@ -278,7 +280,7 @@ def _propose(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: st
     (result,) = yield [PlannedCall("propose_tightening", args)]
     if result.status == "refused" and ("tighten" in result.text or "loosen" in result.text):
         carry = f"nightdesk chat --role developer {_quoted(f'propose {changes_text(changes)} for {sleeve}')}"
-        return answer(understood, result_text(result), f"What does not tighten is proposed by the developer: `{carry}`")
+        return answer(understood, result_text(result), f"A change that does not tighten is proposed by the developer: `{carry}`")
     return answer(understood, result_text(result))
 
 
@@ -294,7 +296,7 @@ def show_run(q: Question) -> Plan:
     run_id = run_of(q)
     if run_id is None:
         (result,) = yield [PlannedCall("run", {})]
-        return answer("show a run (none is named, so the latest are listed)", result_text(result))
+        return answer("show a run (none is named: listing the latest)", result_text(result))
     (result,) = yield [PlannedCall("run", {"run_id": run_id})]
     return answer(f"show run {run_id}", result_text(result))
 
@@ -320,7 +322,7 @@ def round_trip(q: Question) -> Plan:
 
 
 def strategies(q: Question) -> Plan:
-    """The strategies there are, or one with its parameters."""
+    """The available strategies, or one with its parameters."""
     name = q.slots.strategy
     if name is None and (sleeve := q.sleeve()) is not None:
         name = sleeve.strategy
@@ -332,7 +334,7 @@ def strategies(q: Question) -> Plan:
 
 
 def data(q: Question) -> Plan:
-    """The data there is."""
+    """The available data."""
     given = {"venue": q.slots.venue, "symbol": q.slots.symbol, "series": q.slots.timeframe}
     args = {key: value for key, value in given.items() if value}
     (result,) = yield [PlannedCall("list_data", args)]

@@ -1,6 +1,6 @@
-"""What a question wants: named intents, told apart by weighed cues. Called by the offline model.
+"""What a question wants: named intents, distinguished by weighted cues. Called by the offline model.
 
-intents.toml lists them: words that speak for one or against it, and which kinds of slots do. The best score wins; below
+intents.toml lists them: words that count for or against each one, and which kinds of slots do. The best score wins; below
 LEAST nothing is understood and the nearest examples are shown. Whether a role may is decided by tools/catalog.py.
 """
 

@@ -1,7 +1,7 @@
 """The offline model: the Model port answered by fixed intents and plans, without any key. Called by agents/nodes.py.
 
-It reads the question (slots.py), tells what is wanted (intents.py), runs the plan of each part and repeats what it
-understood before any number. It keeps nothing: the same messages give the same reply. It is no language model, and says so.
+It reads the question (slots.py), finds its intents (intents.py), runs the plan of each part and repeats what it
+understood before any number. It is stateless: the same messages give the same reply. It is not a language model, and says so.
 """
 
 import re
@@ -59,16 +59,16 @@ PLANS: Mapping[str, PlanOf] = {
     "look_at": advisor.look_at,
     "desk": advisor.desk,
 }
-# what a role may use instead of an intent's own tools
+# tools a role may use instead of an intent's own
 _INSTEAD: Mapping[str, tuple[str, ...]] = {"tighten": ("propose_config",), "propose_change": ("propose_tightening",)}
-# two parts of a question of which the first name says it all
+# pairs of parts where the first intent covers both
 _SWALLOWS = {
     ("compare", "backtest"),
     ("propose_change", "tighten"),
     ("propose_better", "propose_change"),
     ("tighten", "propose_change"),
 }
-# an elliptic question of these takes instrument and window from the one before
+# an elliptic question of these intents takes instrument and window from the one before
 _CONTINUES = ("backtest", "compare", "leaks", "propose_change", "tighten", "pause", "why_not", "explain")
 _SENTENCE = re.compile(r"(?<=[?!;])\s+|(?<=[a-z0-9%)]\.)\s+(?=[A-Z])|\n+")
 _CLAUSE = re.compile(
@@ -81,7 +81,7 @@ _FOLLOWS = re.compile(r"^(?:and|what about|how about|same|now|also|again|with|fo
 
 @dataclass(frozen=True)
 class OfflineContext:
-    """What code tells the offline model with the system message: the desk's words and what the thread already holds."""
+    """What code passes to the offline model with the system message: the desk's vocabulary and the thread so far."""
 
     role: str
     words: Words = field(default_factory=Words)
@@ -99,7 +99,7 @@ class Part(NamedTuple):
 
 
 class OfflineModel:
-    """A model without a model: deterministic, quick, and honest about it."""
+    """The Model port without a language model: deterministic and fast."""
 
     name = "offline"
     api_format = "none"
@@ -107,19 +107,19 @@ class OfflineModel:
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
         """The next calls of the plan, or its answer when their results are all among `messages`."""
-        known = next((m.data for m in messages if isinstance(m.data, OfflineContext)), None) or OfflineContext("developer")
+        context = next((m.data for m in messages if isinstance(m.data, OfflineContext)), None) or OfflineContext("developer")
         at = max(i for i, m in enumerate(messages) if m.role == "user")
         question = messages[at].text
         results = [m.data for m in messages[at:] if m.role == "tool" and isinstance(m.data, CallResult)]
-        reply = replay(plan_of(question, known, frozenset(t.name for t in tools), results), results)
+        reply = replay(plan_of(question, context, frozenset(t.name for t in tools), results), results)
         if reply.calls and not results:  # said before the first tool runs; the answer repeats it with its slots
-            reply = reply._replace(text="; ".join(part.intent.about for part in understand(question, known)))
+            reply = reply._replace(text="; ".join(part.intent.about for part in understand(question, context)))
         usage = Usage(sum(tokens_of(m.text) for m in messages), tokens_of(reply.text))
         return reply._replace(usage=usage)
 
 
 def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
-    """Feed a plan what its calls gave so far; what it wants next, or its answer."""
+    """Feed a plan its results so far; returns its next calls, or its answer."""
     used = 0
     try:
         asks = next(plan)
@@ -133,15 +133,17 @@ def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
     return Reply("", calls)
 
 
-def plan_of(question: str, known: OfflineContext, tools: frozenset[str], results: Sequence[CallResult]) -> Plan:
+def plan_of(question: str, context: OfflineContext, tools: frozenset[str], results: Sequence[CallResult]) -> Plan:
     """The plan of a whole question: its parts one after the other, their answers joined."""
-    parts = understand(question, known)
+    parts = understand(question, context)
     if not parts:
         return (yield from not_understood(question, tools))
     answers: list[str] = []
     used = 0
     for part in parts:
-        q = Question(part.text, part.slots, known.words, known.role, tools, known.past, results[:used], _by_handle(known.handles))
+        q = Question(
+            part.text, part.slots, context.words, context.role, tools, context.past, results[:used], _by_handle(context.handles)
+        )
         plan = _plan_of(part, q)
         try:
             asks = next(plan)
@@ -160,7 +162,7 @@ def _by_handle(handles: Mapping[str, str]) -> dict[str, str]:
 
 
 def _plan_of(part: Part, q: Question) -> Plan:
-    """The plan of one part, or the sentence that says whose it is."""
+    """The plan of one part, or the sentence that names the role it belongs to."""
     name = part.intent.name
     if name == "help":
         return _nothing(help_text(q.role, q.tools))
@@ -177,14 +179,14 @@ def _nothing(text: str) -> Plan:
 
 
 def owner_sentence(part: Part, q: Question) -> str:
-    """One sentence: whose the request is, and the command that carries it there."""
+    """One sentence: which role the request belongs to, and the command to ask it."""
     missing = next((tool for tool in part.intent.tools if tool not in q.tools), "")
     owners = roles_of(missing)
     if not owners:
-        return f"You asked for {part.intent.about}: no role of this desk can do that yet."
+        return f"You asked for {part.intent.about}: no role can do that yet."
     said = re.sub(r"[`$\"\\]", "'", one_line(part.text, 300))
     return (
-        f"You asked for {part.intent.about}, which belongs to the {owners[0]}, not to the {q.role}; carry it there: "
+        f"You asked for {part.intent.about}, which belongs to the {owners[0]}, not to the {q.role}; ask there: "
         f'`nightdesk chat --role {owners[0]} "{said}"`'
     )
 
@@ -194,19 +196,19 @@ def help_text(role: str, tools: frozenset[str]) -> str:
     may = [i for i in INTENTS if i.examples and set(i.tools) <= tools and i.name != "help"]
     lines = "\n".join(f"- {intent.examples[0]}" for intent in may)
     return (
-        f"I am the {role}, answered by the offline model: a planner with fixed intents, no language model. I can read, compute "
+        f"I am the {role}, played by the offline model: a planner with fixed intents, not a language model. I can read, compute "
         f"and propose; only a named person applies anything. Try:\n\n{lines}"
     )
 
 
 def not_understood(question: str, tools: frozenset[str]) -> Plan:
-    """Not understood: the three nearest examples of what this role answers."""
+    """Not understood: the three closest examples of what this role answers."""
     yield from ()
     examples = nearest(question, [intent for intent in INTENTS if _may(intent, tools)])
     lines = "\n".join(f"- {example}" for example in examples)
     return (
-        "I did not understand that: the offline model knows fixed intents and is no language model. "
-        f"The nearest I can do:\n\n{lines}"
+        "I did not understand that: the offline model knows fixed intents and is not a language model. "
+        f"The closest I can do:\n\n{lines}"
     )
 
 
@@ -218,17 +220,17 @@ def _may(intent: Intent, tools: frozenset[str]) -> bool:
 # --------------------------------------------------------------------------- what a question wants
 
 
-def understand(question: str, known: OfflineContext) -> list[Part]:
+def understand(question: str, context: OfflineContext) -> list[Part]:
     """The parts of a question with their intents and slots; empty when nothing is understood."""
-    if question in known.read:
-        return known.read[question]
+    if question in context.read:
+        return context.read[question]
     before: list[Part] = []
-    for past in known.past[-6:]:
-        parts = parts_of(past.asked, known.words, before)
+    for past in context.past[-6:]:
+        parts = parts_of(past.asked, context.words, before)
         proposed = any(r.name.startswith("propose") and r.status == "ok" for r in past.results)
         before = parts if parts and not proposed else before  # "and for ETH?" goes on with what was looked at
-    known.read[question] = parts_of(question, known.words, before)
-    return known.read[question]
+    context.read[question] = parts_of(question, context.words, before)
+    return context.read[question]
 
 
 def parts_of(question: str, words: Words, before: Sequence[Part] = ()) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Plans about the running desk: what happened, health, refusals, positions, pauses, proposals, halts, notes, help."""
+"""Plans about the running desk: events, health, refusals, positions, pauses, proposals, halts, notes."""
 
 import re
 
@@ -41,7 +41,7 @@ def happened(q: Question) -> Plan:
     if sleeve:
         args["sleeve"] = sleeve.name
     (result,) = yield [PlannedCall("journal_search", args)]
-    what = f"list {name_list(kinds)} events" if kinds else "tell what happened"
+    what = f"list {name_list(kinds)} events" if kinds else "report what happened"
     return answer(
         join_parts(what, sleeve.name if sleeve else "", span_text(q.slots.span) or "since yesterday"), result_text(result)
     )
@@ -60,7 +60,9 @@ def refused(q: Question) -> Plan:
     if sleeve:
         args["sleeve"] = sleeve.name
     (found,) = yield [PlannedCall("journal_search", args)]
-    understood = join_parts("tell what was refused", sleeve.name if sleeve else "", span_text(q.slots.span) or "since yesterday")
+    understood = join_parts(
+        "report what was refused", sleeve.name if sleeve else "", span_text(q.slots.span) or "since yesterday"
+    )
     events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
     if found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", q.slots.text):
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
@@ -97,7 +99,7 @@ def why_not(q: Question) -> Plan:
     if sleeve is None:
         return asks_back(f"explain what a sleeve did {when}", which_sleeve(q))
     if at is None and q.words.desk_ms is None:
-        return asks_back(f"explain what {sleeve.name} did", "The desk has decided on no bar yet; start it with: nightdesk up")
+        return asks_back(f"explain what {sleeve.name} did", "The desk has not processed a bar yet; start it with: nightdesk up")
     args = {"sleeve": sleeve.name, "at": at or utc(q.words.desk_ms or 0).removesuffix("Z").replace(" ", "T")}
     (result,) = yield [PlannedCall("explain_event", args)]
     return answer(f"explain what {sleeve.name} did, or why it did nothing, {when}", result_text(result))
@@ -122,7 +124,8 @@ def changes(q: Question) -> Plan:
     args = {"kinds": ["config", "proposal"], **(window(q.slots) or {"since": "30d"})}
     (result,) = yield [PlannedCall("journal_search", args)]
     return answer(
-        join_parts("tell what changed in the configuration", span_text(q.slots.span) or "in the last month"), result_text(result)
+        join_parts("report what changed in the configuration", span_text(q.slots.span) or "in the last month"),
+        result_text(result),
     )
 
 
@@ -158,7 +161,7 @@ def proposals(q: Question) -> Plan:
 def halted(_q: Question) -> Plan:
     """Is the desk halted, and by whom?"""
     results = yield [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
-    return answer("tell whether the desk is halted", result_text(results[0]), result_text(results[1]))
+    return answer("report whether the desk is halted", result_text(results[0]), result_text(results[1]))
 
 
 def probe(_q: Question) -> Plan:
@@ -168,18 +171,18 @@ def probe(_q: Question) -> Plan:
 
 
 HALT_GUIDE = """\
-To halt, now: write `/halt REASON` in any chat (it is done before any model reads it), or type `nightdesk halt --reason "..."`.
-It latches, also over a restart: no new entries, open orders cancelled, positions flattened; it needs no model.
+To halt now: write `/halt REASON` in any chat (it takes effect before any model reads it), or run `nightdesk halt --reason "..."`.
+It latches and survives a restart: no new entries, open orders cancelled, positions flattened. No model is involved.
 
-To go on, a person:
+To resume, a person:
 
 - looks at what happened: `nightdesk chat --role operator "what happened since yesterday?"`
-- has the desk checked: `nightdesk chat --role operator "can the halt be released safely?"`
-- releases it by name, with a reason: `nightdesk release --reason "..." --as NAME`"""
+- runs the release checks: `nightdesk chat --role operator "can the halt be released safely?"`
+- releases the halt by name, with a reason: `nightdesk release --reason "..." --as NAME`"""
 
 
 def halt_help(_q: Question) -> Plan:
-    """How to halt and how to go on: words of ours, no tool, no model."""
+    """How to halt and how to resume: our own text, no tool, no model."""
     yield from ()
     return answer("how to halt the desk, and how to release a halt", HALT_GUIDE)
 
@@ -193,17 +196,17 @@ PERSON_ONLY = (
     ),
     (
         r"\b(?:limits?|guard-?rails?|breakers?|kill switch|checks?|daily loss)\b",
-        "Hard limits and guardrails stand in desk.toml; no role can propose to change or switch them off. A person edits "
-        "the file with the desk stopped.",
+        "Hard limits and guardrails are set in desk.toml; no role can propose to change or disable them. A person edits "
+        "the file while the desk is stopped.",
     ),
     (
         r"\b(?:keys?|password|credentials?|withdraw\w*|transfer)\b",
-        "No role holds keys, and none can move funds. Keys live in the worker's environment only.",
+        "No role holds keys or can move funds. Keys exist only in the worker's environment.",
     ),
-    (r"\bgo live\b", "Going live is a person's decision that no chat can take."),
+    (r"\bgo live\b", "Going live is a person's decision; no chat can make it."),
     (
         r"",
-        "No role can place, change or close an order: the engine trades, inside its guardrails. To be flat now: `/halt REASON`. "
+        "No role can place, change or close an order: the engine trades, inside its guardrails. To go flat now: `/halt REASON`. "
         "To stop one sleeve's entries, ask the operator to pause it.",
     ),
 )
@@ -242,7 +245,7 @@ def note(q: Question) -> Plan:
         ids = list(last.evidence[:3])
     if not ids:
         return asks_back(
-            "leave a note", "Which run, event or proposal shows it? Name its id, such as `note that d-12 was an outage`."
+            "leave a note", "Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`."
         )
     words = re.sub(
         r"(?i)^\W*(?:please\s+)?(?:note|remember|write down|leave a note|make a note|take a note|record|jot down|keep in mind)"

@@ -1,8 +1,8 @@
 """Numbers of a question that set parameters. Called by slots.py: tidy text in, one dict of values a variant out.
 
 `stop_atr=3`, `stop_atr 2 vs 3`, `a 2 ATR with a 3 ATR stop`, `fast 20 slow 100 against fast 40 slow 200`, `risk 0.5 %`.
-A number takes the key whose words stand beside it and whose unit it carries; one without words of its own takes the key
-of its neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
+A number takes the key whose words are next to it and whose unit it carries; one without words takes the key of its
+neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
 """
 
 import re
@@ -34,7 +34,7 @@ _UNIT_SAID: Mapping[str, str] = {
     "days": r"-?\s*days?\b",
     "bps": r"bps?\b",
 }
-# a number that is no part of a word, a clock or a version; its sign only where no number stands before it
+# a number that is not part of a word, a clock or a version; its sign only where no number stands before it
 _NUMBER = re.compile(
     r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"
 )
@@ -56,7 +56,7 @@ class ParamNumber(NamedTuple):
 
 
 class ParamReading(NamedTuple):
-    """What the numbers say: values common to all, variants, and numbers whose key cannot be told."""
+    """The numbers read: values common to all, variants, and numbers whose key is ambiguous."""
 
     common: dict[str, float | int | bool]
     variants: list[dict[str, float | int | bool]]

@@ -1,7 +1,7 @@
-"""What each intent does: a plan asks for tool calls and turns their results into an answer. Called by offline/model.py.
+"""Plans: what each intent does. A plan makes tool calls and turns their results into an answer. Called by offline/model.py.
 
-A plan is a generator: it yields the calls it wants next, is sent their results, and returns the answer's draft - what was
-understood first, then what the tools said, numbers as references. Replayed with the same results it says the same.
+A plan is a generator: it yields the calls it wants next, is sent their results, and returns the draft: what was understood
+first, then the tools' texts, numbers as references. Replayed with the same results it returns the same draft.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,14 +18,14 @@ MAX_VARIANTS = 3
 
 
 class PlannedCall(NamedTuple):
-    """A call a plan wants."""
+    """A tool call that a plan makes."""
 
     name: str
     args: Mapping[str, Any]
 
 
 class CallResult(NamedTuple):
-    """A tool's answer, as the thread keeps it."""
+    """A tool result, as stored with the thread."""
 
     name: str
     args: Mapping[str, Any]
@@ -37,7 +37,7 @@ class CallResult(NamedTuple):
 
 
 class PastTurn(NamedTuple):
-    """An earlier turn of the thread: what was asked, and what its calls gave."""
+    """An earlier turn of the thread: its question and its results."""
 
     asked: str
     results: tuple[CallResult, ...]
@@ -80,12 +80,12 @@ def answer(understood: str, *parts: str) -> str:
 
 
 def asks_back(understood: str, question: str) -> str:
-    """A slot is missing: say what was understood and ask for it."""
+    """A slot is missing: repeat what was understood and ask for it."""
     return answer(understood, question)
 
 
 def result_text(result: CallResult, *, table: bool = True) -> str:
-    """What a tool said, with its table; a refusal or a failure says so."""
+    """A tool's text, with its table; a refusal or failure is marked."""
     lead = {"refused": "Refused: ", "failed": "That did not work: "}.get(result.status, "")
     shown = render.markdown_table(result.table) if table and result.table and result.table.rows else ""
     return f"{lead}{result.text}" + (f"\n\n{shown}" if shown else "")
@@ -134,7 +134,7 @@ def which_sleeve(q: Question) -> str:
     """Ask for a sleeve."""
     several = list(q.slots.sleeves)
     names = several if len(several) > 1 else [s.name for s in q.words.sleeves]
-    return f"Which sleeve? There are {name_list(names)}." if names else "Which sleeve? The desk has none yet."
+    return f"Which sleeve? Available: {name_list(names)}." if names else "Which sleeve? The desk has none yet."
 
 
 def sleeve_line(sleeve: SleeveName) -> str:

@@ -91,17 +91,17 @@ def test_without_a_name_the_latest_fresh_thread_of_role_and_person_goes_on(offic
 def test_a_named_thread_must_be_there_and_of_the_role(office: FakeOffice) -> None:
     """One clear line for a thread that is none, and for one of another role."""
     first = ask(office, "list the data")["thread"]
-    with pytest.raises(BadInput, match="there is no thread"):
+    with pytest.raises(BadInput, match="unknown thread"):
         ask(office, "list the data", thread="t-nothing")
-    with pytest.raises(BadInput, match="developer's"):
+    with pytest.raises(BadInput, match="belongs to the developer"):
         ask(office, "list the data", role="operator", thread=first)
 
 
 def test_bad_role_and_empty_question_are_one_line(office: FakeOffice) -> None:
     """Nothing is made for them."""
-    with pytest.raises(BadInput, match="unknown role 'boss' - there are developer, operator, advisor"):
+    with pytest.raises(BadInput, match="unknown role 'boss' - available: developer, operator, advisor"):
         ask(office, "hello", role="boss")
-    with pytest.raises(BadInput, match="no question"):
+    with pytest.raises(BadInput, match="question is empty"):
         ask(office, "   ")
     with db.read(office.engine) as session:
         assert session.exec(select(Thread)).all() == []

@@ -50,7 +50,7 @@ def test_each_role_calls_exactly_its_tools(make_ctx: Any, role: str, name: str) 
     """Every pair of role and name: listed ones get past the door, all others are refused there and journaled."""
     ctx = make_ctx(role)
     result = call(ctx, name, {"nonsense": 1})
-    stopped_at_door = "belongs to" in result.text or "there is no tool" in result.text
+    stopped_at_door = "belongs to" in result.text or "unknown tool" in result.text
     assert stopped_at_door == (name not in AUTHORITY[role])
     assert result.status == "refused"
     (event,) = journal_of(ctx)

@@ -1,6 +1,6 @@
 """Journal events in words and numbers a person reads. Called by tools/journal.py and the page's timeline (app/api/journal.py).
 
-What comes from outside is cleaned; a kind that has no words of its own is told by its first plain values.
+Text from outside is cleaned; a kind without its own wording shows its first plain values.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ TOLD_MAX = 240
 
 
 def kind_of(event: Event) -> str:
-    """The word people search by: a decision that was refused is `refused`."""
+    """The kind people search by: a refused decision is `refused`."""
     return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
 
 
 def event_line(e: Event) -> str:
-    """One desk event in one line, whatever version of this desk has written it."""
+    """One desk event in one line, whichever version of Nightdesk wrote it."""
     try:
         return clean(_words(e), TOLD_MAX)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -65,7 +65,7 @@ def _first_values(body: Mapping[str, Any]) -> str:
 
 
 def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
-    """What concerns more than an order: breakers, halts, configurations."""
+    """Events above single orders: breakers, halts, configurations."""
     name = b.get("sleeve") or "the desk"
     if kind == "breaker":
         until = f" until {utc(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
@@ -93,7 +93,7 @@ def people_event_line(e: Event) -> str:
 
 
 def reason_text(e: Event, handle: str) -> str:
-    """What stood behind a decision or a fill."""
+    """The costs of a fill, or the size of a decision."""
     b = e.body
     if e.kind == "fill":
         costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
@@ -145,5 +145,5 @@ def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Va
 
 
 def words_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Every word of an event's body."""
+    """Every string in an event's body."""
     return {key: value for key, value in body.items() if isinstance(value, str)}

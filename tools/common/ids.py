@@ -1,4 +1,4 @@
-"""Is an id real? Called by tools that keep ids a model gave: a forged one is refused, not stored.
+"""Checks that ids exist. Called by tools that store ids a model gave: a forged one is refused.
 
 An id is a run's, a proposal's, a job's, an alert's (`al-3`), a configuration version (`v3`), or an event's of either journal
 (`d-12`, `p-7`).
@@ -17,7 +17,9 @@ def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
     """Raise Refused for the first id that names nothing of this desk."""
     for found in ids:
         if not exists(ctx, found):
-            raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job, alert or configuration of this desk")
+            raise Refused(
+                f"evidence {clean(found, 60)!r} is not a run, event, proposal, job, alert or configuration of this desk"
+            )
 
 
 def exists(ctx: ToolContext, found: str) -> bool:
@@ -35,7 +37,7 @@ def exists(ctx: ToolContext, found: str) -> bool:
 
 
 def last_seq(ctx: ToolContext, journal: str) -> int:
-    """The number of a journal's last whole record; 0 when there is none."""
+    """The sequence number of a journal's last whole record; 0 for an empty one."""
     import os
 
     from engine.errors import JournalBroken

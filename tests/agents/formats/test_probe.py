@@ -77,7 +77,7 @@ def test_a_small_context_is_found_out() -> None:
     with ModelServer(able, context=4_096) as server:
         checks = list(probe(at(server), ""))
     said = next(c for c in checks if (c.api_format, c.name) == ("chat", "context"))
-    assert (said.state, "cut off silently" in said.text) == ("bad", True)
+    assert (said.state, "truncates its context silently" in said.text) == ("bad", True)
 
 
 def test_a_wrong_key_ends_the_probe() -> None:

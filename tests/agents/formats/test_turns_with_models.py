@@ -127,7 +127,7 @@ def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> Non
         use(office, server, patience_s=1.0)
         answer = events_of(office, "backtest trend on BTC-USDT for 2025")[-1]
     assert [(c["name"], c["status"]) for c in answer["tool_calls"]] == [("list_strategies", "ok"), ("backtest", "refused")]
-    assert "the offline model only reads in it" in answer["answer_md"]
+    assert "the offline model only reads" in answer["answer_md"]
     assert "Found before that:" in answer["answer_md"]
     assert answer["proposals"] == answer["jobs"] == []
     named = [(kind, body["model"]) for kind, body in office.journaled() if "model" in body]
@@ -194,7 +194,7 @@ def test_past_a_budget_the_offline_model_answers(office: FakeOffice, limits: Spe
     with ModelServer(Say("Fine.")) as server:
         use(office, server)
         answer = events_of(office)[-1]
-    assert f"is not asked: the budget of {name}" in answer["answer_md"]
+    assert f"was not called: the budget of {name}" in answer["answer_md"]
     assert answer["model"]["offline"]
     assert server.posts == []
 

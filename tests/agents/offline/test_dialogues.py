@@ -100,7 +100,7 @@ def test_the_comparison_of_another_sleeve_is_not_taken(words: Words) -> None:
 
 def test_without_a_comparison_it_says_how_to_begin(words: Words) -> None:
     """No comparison in the thread: no proposal, but the way to one."""
-    assert "There is no comparison in this thread yet" in Desk("developer", words).ask("propose the better one")
+    assert "This thread has no comparison yet" in Desk("developer", words).ask("propose the better one")
 
 
 def test_compare_and_propose_in_one_breath(words: Words) -> None:
@@ -121,7 +121,7 @@ def test_a_question_of_two_parts_is_answered_in_two_parts(words: Words) -> None:
 def test_a_missing_slot_is_asked_for_and_its_answer_taken(words: Words) -> None:
     """Which sleeve? `eth` - and the question goes on."""
     desk = Desk("operator", words)
-    assert "Which sleeve? There are btc-trend and eth-trend." in desk.ask("reduce leverage to 2")
+    assert "Which sleeve? Available: btc-trend and eth-trend." in desk.ask("reduce leverage to 2")
     assert desk.called == []
     desk.ask("eth")
     assert desk.called[0][0] == "propose_tightening"
@@ -175,7 +175,9 @@ def test_what_belongs_to_another_role_is_one_sentence_with_the_way_there(words: 
 
 def test_what_does_not_tighten_is_handed_to_the_developer(words: Words) -> None:
     """The tool computes the direction; the operator's answer says whose it is."""
-    no = CallResult("propose_tightening", {}, "refused", "this change loosens, so it is no tightening", None, {}, ())
+    no = CallResult(
+        "propose_tightening", {}, "refused", "this change loosens, so it does not count as a tightening", None, {}, ()
+    )
     said = Desk("operator", words, propose_tightening=no).ask("set the stop of btc-trend to 3 ATR")
     assert "nightdesk chat --role developer" in said
 
@@ -200,7 +202,7 @@ def test_help_says_what_answers_here(words: Words) -> None:
     """Honest about what it is."""
     said = Desk("advisor", words).ask("what can you do?")
     assert "offline model" in said
-    assert "no language model" in said
+    assert "not a language model" in said
 
 
 def test_the_reason_of_a_refusal_is_looked_up(words: Words) -> None:

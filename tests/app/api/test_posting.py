@@ -198,7 +198,7 @@ def test_a_late_proposal_pushes_no_newer_one_aside(
         (turn,) = posted(client, first["thread"])
         assert client.get(f"/api/proposals/{newer}").json()["state"] == "pending"
     assert turn["answer"]["proposals"] == []
-    assert f"{newer} was proposed for the same sleeve meanwhile" in turn["answer"]["answer_md"]
+    assert f"{newer} has since been proposed for the same sleeve" in turn["answer"]["answer_md"]
 
 
 def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

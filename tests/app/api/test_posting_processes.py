@@ -76,7 +76,7 @@ def ask_slow(one: Process) -> dict[str, Any]:
     body = {"role": "developer", "text": "Backtest slow on BTC-USDT 15m", "thread": "new"}
     first = done(one.client, one.client.post("/api/turns", json=body).json()["turn"])
     assert [call["status"] for call in first["answer"]["tool_calls"]] == ["started"], first["answer"]["answer_md"]
-    assert "is posted in this thread when it ends" in first["answer"]["answer_md"]
+    assert "will be posted in this thread when it ends" in first["answer"]["answer_md"]
     return first
 
 

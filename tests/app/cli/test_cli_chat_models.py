@@ -82,8 +82,8 @@ def test_halt_asks_no_model(own_home: Path) -> None:
 @pytest.mark.parametrize(
     ("base_url", "why"),
     [
-        ("ftp://x/v1", "no http or https URL"),
-        ("http://me:secret@127.0.0.1/v1", "holds a password"),
+        ("ftp://x/v1", "not an http or https URL"),
+        ("http://me:secret@127.0.0.1/v1", "contains a password"),
         ("http://127.0.0.1:1/v1", "connection"),
     ],
 )
@@ -160,7 +160,7 @@ def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
     good = nightdesk(own_home, "doctor", OPENAI_API_KEY=KEY)
     assert "gpt-5-mini at api.openai.com, another machine" in " ".join(good.stdout.split())
     bad = nightdesk(own_home, "doctor", OPENAI_BASE_URL="ftp://x")
-    assert "warning  model: the address of model openai is no http or https URL" in bad.stdout
+    assert "warning  model: base_url of model openai is not an http or https URL" in bad.stdout
     assert "the offline model answers" in bad.stdout
     assert "offline model: deterministic" in nightdesk(own_home, "doctor").stdout
     assert "canary" not in good.stdout + good.stderr

@@ -82,17 +82,17 @@ def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
         {"kind": "tool_started", "id": "c1", "tool": "desk", "args": {}},
         {"kind": "tool_finished", "id": "c1", "tool": "desk", "status": "ok"},
         {"kind": "sentence", "text": "Cut off in the middle of"},
-        {"kind": "retrying", "text": "api.example failed (503): trying again in 0.5 s", "attempt": 1},
+        {"kind": "retrying", "text": "api.example failed (503): retrying in 0.5 s", "attempt": 1},
     ]
     fake.turn_events = [{"n": n, **event} for n, event in enumerate(events, 1)]
     text = said(page(tab="chat", role="developer", thread="t-1")).replace("\\", "").replace("\u2060", "")
     assert text.count("I look at it.") == 1
     assert "Cut off" not in text
-    assert "trying again in 0.5 s" in text
+    assert "retrying in 0.5 s" in text
     fake.turn_events += [{"n": 7, "kind": "sentence", "text": "It stands at ~~41.7 %~~ 29,541.99 USDT."}]
     at = page(tab="chat", role="developer", thread="t-1")
     text = said(at).replace("\\", "")
-    assert "trying again" not in text
+    assert "retrying in" not in text
     shown = [str(m.value) for m in at.markdown]
     assert next(n for n, m in enumerate(shown) if "**desk**" in m) < next(n for n, m in enumerate(shown) if "~~41" in m)
     fake.turn_events += [{"n": 8, "kind": "notice", "text": "The model did not answer. The offline model answers instead"}]
@@ -163,7 +163,7 @@ def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fak
 
 def test_a_question_is_carried_to_the_role_it_belongs_to(fake: Fake) -> None:
     """One click: the other role, with the question ready; a second one asks it."""
-    text = 'That belongs to the advisor; carry it there: `nightdesk chat --role advisor "where from"`'
+    text = 'That belongs to the advisor; ask there: `nightdesk chat --role advisor "where from"`'
     fake.turns["u-1"] = turn("u-1", "done", "where from", answer(text))
     at = page(tab="chat", role="developer", thread="t-1")
     at.button(key="carry_u-1").click().run()
