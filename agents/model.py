@@ -11,6 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 from engine.errors import DeskError
 from tools.common.contract import Tool
 
+CHARACTERS_A_TOKEN = 3.5  # an estimate, for text of any model
+
 
 class Call(NamedTuple):
     """A tool call. Its id is answered exactly once."""
@@ -121,5 +123,5 @@ class Model(Protocol):
 
 
 def tokens_of(text: str) -> int:
-    """Estimated tokens of a text: characters / 3.5, until an endpoint reports real counts."""
-    return int(len(text) / 3.5) + 1
+    """Estimated tokens of a text: characters / CHARACTERS_A_TOKEN, until an endpoint reports real counts."""
+    return int(len(text) / CHARACTERS_A_TOKEN) + 1

@@ -7,6 +7,7 @@ never an instruction). Blocks use the same functions as tools, so their numbers 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from agents.model import CHARACTERS_A_TOKEN
 from agents.offline.words import Words
 from agents.roster import Role
 from engine.errors import DeskError
@@ -15,7 +16,6 @@ from memory.shelf import Shelf
 from tools import desk, proposals
 from tools.common.contract import NoArgs, ToolContext, ToolResult, clean
 
-CHARACTERS_A_TOKEN = 3.5
 MEMORY_TOKENS = 1500
 
 

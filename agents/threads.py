@@ -17,12 +17,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from agents.state import EarlierTurn
+from engine.clock import HOUR_MS
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.common.contract import Evidence, Fact
 
-FRESH_MS = 12 * 3_600_000  # wall time after which a thread is continued only when it is named
+FRESH_MS = 12 * HOUR_MS  # wall time after which a thread is continued only when it is named
 NOTHING: Mapping[str, Any] = {}
 FACTS_KEPT = 4000  # per thread; the oldest are dropped first
 EARLIER_KEPT = 40

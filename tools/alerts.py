@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -27,11 +27,12 @@ from tools.common.contract import (
     no_data,
     tool,
 )
+from tools.common.ids import find_event
 from tools.common.time_words import instant
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
 LOOKED_AT = 500  # alerts of one state that are searched
-EVENING_MS = 6 * 3_600_000  # last night began at 18:00 UTC
+EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 # what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
@@ -262,13 +263,12 @@ def page_for(ctx: ToolContext, about: str) -> str | None:
 
 def of_event(ctx: ToolContext, event_id: str) -> str | None:
     """The page for a journal event: of the alert that names it, else of its kind. BadInput for an unknown event."""
-    from engine.store.journal import find
     from engine.watch.incidents import listed
 
     named = next((row for row in listed(ctx.engine, None, LOOKED_AT) if row.event == event_id), None)
     if named is not None:
         return page_of(named.kind)
-    event = find(ctx.home / "journal" / f"{'people' if event_id.startswith('p-') else 'desk'}.jsonl", event_id)
+    event = find_event(ctx, event_id)
     if event is None:
         raise BadInput(f"unknown event {event_id}", "find its id with journal_search")
     if event.kind == "decision" and event.body.get("action") == "refused":

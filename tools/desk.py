@@ -25,10 +25,9 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.common.time_words import window
+from tools.common.time_words import NEVER_RAN, window
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
-NEVER_RAN = "the desk has not processed a bar yet; start it with: nightdesk up"
 
 
 class SleevesArgs(Args):

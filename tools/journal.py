@@ -28,8 +28,9 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.event_text import event_line, flat_values, people_event_line, reason_text, words_of
+from tools.common.ids import find_event
 from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
-from tools.common.time_words import window
+from tools.common.time_words import NEVER_RAN, instant, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
@@ -73,7 +74,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     from engine.watch.window import journal_of, lines, mark_at
 
     if ctx.desk_ms is None:
-        return no_data("the desk has not processed a bar yet; start it with: nightdesk up")
+        return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
@@ -161,13 +162,10 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
 def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
     """Explain one journal event, or what a sleeve did at an instant and why: signal, features, caps, the rule that
     refused, costs."""
-    from engine.store.journal import find
     from engine.watch.window import journal_of
-    from tools.common.time_words import instant
 
     if args.event_id:
-        name = "people" if args.event_id.startswith("p-") else "desk"
-        event = find(ctx.home / "journal" / f"{name}.jsonl", args.event_id)
+        event = find_event(ctx, args.event_id)
         if event is None:
             return no_data(f"unknown event {clean(args.event_id, 40)}")
         return explanation_of(ctx, [event])
@@ -182,7 +180,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
     if mark is None:
-        return no_data("the desk has not processed a bar yet; start it with: nightdesk up")
+        return no_data(NEVER_RAN)
     if sleeve not in mark.body["sleeves"]:
         raise BadInput(f"unknown sleeve {sleeve!r}", f"available: {', '.join(mark.body['sleeves'])}")
     if mark.t_event_ms < ms:

@@ -15,11 +15,10 @@ from typing import Any, Protocol, TypeVar
 from agents.endpoints import Endpoint
 from agents.formats.faults import EndpointFault
 from agents.formats.transport import Transport
-from agents.model import Caller, Reply, Usage
+from agents.model import CHARACTERS_A_TOKEN, Caller, Reply, Usage
 
 ATTEMPTS_MAX = 3
 OUTPUT_TOKENS = 8_192  # at most, of one answer
-CHARACTERS_A_TOKEN = 3.5
 CUT_SIZES = (2_048, 4_096, 8_192, 16_384)  # contexts that local servers start with unless told otherwise
 TURNED_DOWN = (400, 422, 500, 501)  # some servers say 500 to an option that they do not know
 UNCOUNTED = 256  # fewer reported tokens than this, for a much larger request, are not a real count
@@ -96,6 +95,7 @@ class Exchange:
         """Send `body`, read each attempt into a fresh `made()`; return the one that succeeded. Raises EndpointFault."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
+        self.transport.client()  # loading it takes a moment: our time, not the endpoint's
         began = time.monotonic()
 
         def left() -> float:

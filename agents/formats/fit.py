@@ -6,10 +6,9 @@ Called by agents/formats/model.py. A server that truncates by itself would drop 
 import json
 from collections.abc import Sequence
 
-from agents.model import Message, ModelDown
+from agents.model import CHARACTERS_A_TOKEN, Message, ModelDown
 from tools.common.contract import Tool
 
-CHARACTERS_A_TOKEN = 3.5
 A_MESSAGE = 16  # tokens around each
 SHORTEST = 1_500  # characters that a shortened result keeps
 

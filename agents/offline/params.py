@@ -61,18 +61,17 @@ class ParamReading(NamedTuple):
     common: dict[str, float | int | bool]
     variants: list[dict[str, float | int | bool]]
     unclear: tuple[str, ...]
-    unknown_keys: tuple[str, ...]
 
 
 def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     """Parameters of a tidy text from which dates, ids and names have been blanked out."""
-    assigned, unknown, rest = _assignments(text, params)
+    assigned, rest = _assignments(text, params)
     numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
     numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
     keyed = sorted((*assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
     common, variants = _group_variants(keyed)
-    return ParamReading(common, variants, unclear, tuple(unknown))
+    return ParamReading(common, variants, unclear)
 
 
 def _value(text: str, percent: bool, key: str) -> float | int | bool:
@@ -82,16 +81,14 @@ def _value(text: str, percent: bool, key: str) -> float | int | bool:
     return int(number) if number.is_integer() and "." not in text else round(number, 12)
 
 
-def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], list[str], str]:
-    """`k=v` pairs, the keys among them that no strategy has, and the text with the pairs blanked."""
-    found_all, unknown = [], []
+def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
+    """`k=v` pairs, and the text with the pairs blanked."""
+    found_all = []
     for found in _ASSIGN.finditer(text):
         key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
-        if key not in params:
-            unknown.append(key)
         value = _value(found[2], bool(found[3]), key)
         found_all.append(ParamNumber(*found.span(), value, "", key))
-    return found_all, unknown, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
+    return found_all, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
 
 
 def _key_of(word: str, params: Mapping[str, Param]) -> str | None:

@@ -7,10 +7,11 @@ the first moment that is outside: all of 2025 is start 2025, end 2026.
 import re
 from datetime import UTC, datetime
 
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from engine.errors import BadInput
 
-_SPAN_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+NEVER_RAN = "the desk has not processed a bar yet; start it with: nightdesk up"
+_SPAN_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agents.formats.model import EndpointModel
+from agents.formats.transport import Transport
 from agents.model import Message, ModelDown, OverBudget
 from agents.roster import role
 from tests.agents.formats.conftest import KEY, Kept
@@ -57,6 +58,15 @@ def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept,
     with ModelServer(trouble) as server, pytest.raises(ModelDown):
         model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 3
+
+
+def test_loading_the_client_takes_nothing_off_the_timeout(model_at: Making, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client library that loads slower than the endpoint may take: a failure is still retried."""
+    load = Transport._new_client
+    monkeypatch.setattr(Transport, "_new_client", lambda self: (time.sleep(1.5), load(self))[1])
+    with ModelServer(Fail(500, "oops"), Say("All is well.")) as server:
+        model = model_at(server, patience_s=1.5)
+        assert model.complete(QUESTION, TOOLS_OF, kept).text == "All is well."
 
 
 @BOTH
