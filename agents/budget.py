@@ -1,6 +1,6 @@
-"""How much a turn may use: rounds, calls, seconds. Called by agents/nodes.py; past it the turn ends in plain words.
+"""How much a turn may use: rounds, calls, seconds. Called by agents/nodes.py; above it the turn ends in plain words.
 
-Tokens and dollars of real models are agents/spending.py's: past them the offline model answers.
+Tokens and dollars of real models are counted in agents/spending.py: above them the offline model answers.
 """
 
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from agents.model import Usage
 
-# recall, think, (act, think) for each round, ground, reply: the graph's step limit of 24 is never what ends a turn
+# recall, think, (act, think) for each round, ground, reply: the budget ends a turn before the graph's step limit of 24 does
 STEPS = 24
 ROUNDS_MAX = 9
 
@@ -25,7 +25,7 @@ class Budget:
     started_s: float = field(default_factory=time.monotonic)
 
     def spent(self) -> str:
-        """Which part of the budget is used up; empty while there is some of each."""
+        """Which part of the budget is used up; empty while none is."""
         if self.rounds >= ROUNDS_MAX:
             return f"{ROUNDS_MAX} rounds of tool calls"
         if self.calls >= self.calls_max:
@@ -35,7 +35,7 @@ class Budget:
         return ""
 
     def may_call(self) -> bool:
-        """Count one tool call; False when it is one too many."""
+        """Count one tool call; False when it exceeds the budget."""
         if self.calls >= self.calls_max:
             return False
         self.calls += 1

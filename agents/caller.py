@@ -1,7 +1,7 @@
-"""Who asks a real model in a turn: pays through agents/spending.py, keeps what left and came, tells whole checked sentences.
+"""The caller of a real model in one turn: reserves budget, stores requests and responses, streams checked sentences.
 
-Made by agents/turns.py, used by agents/nodes.py. Every request's exact body is a file under `$NIGHTDESK_HOME/turns/TURN/` before
-it leaves; `nightdesk journal explain TURN` shows it. The key is in none of them.
+Made by agents/turns.py, used by agents/nodes.py. Every request's exact body is stored under `$NIGHTDESK_HOME/turns/TURN/` before
+it is sent; `nightdesk journal explain TURN` shows it. None of them contains the key.
 """
 
 import gzip
@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from agents import spending
 from agents.model import Caller, Prices, Usage
-from agents.spending import Limits, Spend
+from agents.spending import Spend, SpendLimits
 from engine.errors import DataError
 from tools.common.limits import redacted
 
@@ -25,9 +25,9 @@ _END = re.compile(r"[.!?](?=\s)|\n(?=\n|[-*#])|:(?=\s*\n)")
 
 
 class TurnCaller(Caller):
-    """The caller of one turn. `emit` tells an event; `checked` grounds a piece of text."""
+    """The caller of one turn. `emit` reports an event; `checked` grounds a piece of text."""
 
-    def __init__(self, engine: Engine, home: Path, turn: str, limits: Limits, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, home: Path, turn: str, limits: SpendLimits, now_ms: Callable[[], int]) -> None:
         self.engine, self.turn, self.limits, self.now_ms = engine, turn, limits, now_ms
         self.folder = home / FOLDER / turn
         self.emit: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _body: None
@@ -35,8 +35,8 @@ class TurnCaller(Caller):
         self._n, self._text = 0, ""
         self._held: tuple[int, float | None] = (0, 0.0)
 
-    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
-        """Tell through `emit`, show what `checked` makes of it."""
+    def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+        """Report through `emit`; show text as `checked` returns it."""
         self.emit, self.checked, self._text = emit, checked, ""
 
     @property
@@ -44,9 +44,9 @@ class TurnCaller(Caller):
         """What the turn has cost so far."""
         return spending.of_turn(self.engine, self.turn)
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Text leaves sentence by sentence, checked; what was said before another attempt is void. Attempt 0 only waits: the
-        sentence that has begun goes on.
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Report text sentence by sentence, checked. A retry discards the sentence in progress; attempt 0 is only a wait, so the
+        sentence continues.
         """
         if kind != "text":
             if kind != "retrying" or body.get("attempt"):
@@ -62,18 +62,18 @@ class TurnCaller(Caller):
                 self.emit("sentence", {"text": redacted(self.checked(whole))})
 
     def flush(self) -> None:
-        """The last sentence, which nothing follows."""
+        """Report the last sentence."""
         if self._text.strip():
             self.emit("sentence", {"text": redacted(self.checked(self._text))})
         self._text = ""
 
     def sent(self, body: bytes) -> None:
-        """Keep a request. DataError when it cannot be kept: it is not sent then."""
+        """Store a request. DataError when it cannot be stored: it is not sent then."""
         self._n += 1
         self._keep(f"{self._n:03d}-request.json.gz", body)
 
     def received(self, said: Any) -> None:
-        """Keep the provider's message, word for word."""
+        """Store the provider's message verbatim."""
         self._keep(f"{self._n:03d}-response.json.gz", json.dumps(said, ensure_ascii=False, default=str).encode())
 
     def _keep(self, name: str, content: bytes) -> None:
@@ -82,23 +82,23 @@ class TurnCaller(Caller):
             (self.folder / name).write_bytes(gzip.compress(content, 6, mtime=0))
         except OSError as error:
             raise DataError(
-                f"{self.folder} cannot be written: {error.strerror}", "free its disk: nothing is sent unkept"
+                f"{self.folder} cannot be written: {error.strerror}", "free disk space: no request is sent before it is stored"
             ) from error
 
     def reserve(self, most: Usage, prices: Prices) -> None:
-        """Set the most that a call can cost aside, or raise OverBudget."""
+        """Reserve the most that a call can cost, or raise OverBudget."""
         tokens, usd = most.input_tokens + most.output_tokens, prices.cost_usd(most)
         spending.reserve(self.engine, self.turn, self.limits, tokens, usd, self.now_ms())
         self._held = (tokens, usd)
 
     def settle(self, used: Usage, prices: Prices) -> None:
-        """What it did cost."""
+        """Replace the reservation by the actual cost."""
         spending.settle(self.engine, self.turn, self._held, (used.input_tokens + used.output_tokens, prices.cost_usd(used)))
         self._held = (0, 0.0)
 
 
-def kept(home: Path, turn: str) -> list[dict[str, Any]]:
-    """Every request of a turn and the provider's message to it, as they were: [{"file", "bytes", "body"}]."""
+def kept_requests(home: Path, turn: str) -> list[dict[str, Any]]:
+    """Every request of a turn and the provider's response, as stored: [{"file", "bytes", "body"}]."""
     found = []
     for path in sorted((home / FOLDER / turn).glob("*.json.gz")):
         content = gzip.decompress(path.read_bytes())

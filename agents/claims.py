@@ -1,7 +1,7 @@
-"""Which numbers of a text are claims. Called by agents/grounding.py; turns a text into Claims with place, value, unit.
+"""Which numbers in a text are claims. Called by agents/grounding.py; turns text into claims with position, value and unit.
 
-Not a claim, on purpose: dates, times and years in a date's place; ids, hashes, names with digits, timeframes, feature
-labels such as `sma(40)`; the number of a list item, a step, a row, a layer, an ordinal. Everything else that is
+Not a claim, on purpose: dates, times and years in a date's position; ids, hashes, names with digits, timeframes, feature
+labels such as `sma(40)`; the number of a list item, a step, a row, a layer, an ordinal. Everything else
 written in digits is one, in code spans and tables too.
 """
 
@@ -16,7 +16,7 @@ _MONTH = (
 _NOUN = r"(?:trades?|bars?|round|trips?|entries|orders?|fills?|events?|runs?|usdt?|usd|dollars?|percent|bps|%)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?(?:z|utc|am|pm)\b)?"
 
-# what looks like a number and is none; the first alternative that fits at a place wins
+# looks like a number but is not a claim; the first alternative that matches wins
 _NOT_CLAIMS = re.compile(
     "|".join(
         (
@@ -66,7 +66,7 @@ _NUMBER = re.compile(
 )
 
 
-class Claim(NamedTuple):
+class NumberClaim(NamedTuple):
     """A number as typed. `value` in units of `factor` of `dimension` ('' when no unit is typed)."""
 
     start: int
@@ -79,7 +79,7 @@ class Claim(NamedTuple):
     factor: float
 
 
-def _made(found: re.Match[str], text: str) -> Claim:
+def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
     """The claim of one number, its unit read from what follows."""
     digits = re.sub(r"[^\d]", "", found["digits"] or "0")
     part = found["part"] or ""
@@ -97,11 +97,11 @@ def _made(found: re.Match[str], text: str) -> Claim:
     meant = (digits + part[1:]).lstrip("0")
     step = size * 10.0 ** -max(len(part) - 1, 0)
     start = found.start()
-    return Claim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
+    return NumberClaim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
 
 
-def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[Claim]:
-    """The claims of one line, in order. `names` matches literal ids and names of the thread: none of them is one."""
+def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[NumberClaim]:
+    """The claims of one line, in order. `names` matches the thread's literal ids and names, which are never claims."""
     numbered = _LIST_NUMBER.match(line)
     at = numbered.end() if numbered else 0
     while at < len(line):
@@ -113,7 +113,7 @@ def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[Claim]:
             continue
         found = _NUMBER.match(line, at)
         if found and (found["digits"] or found["part"]):
-            claim = _made(found, line)
+            claim = _claim_of(found, line)
             yield claim
             at = max(claim.end, at + 1)
         else:

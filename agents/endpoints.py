@@ -1,7 +1,7 @@
 """Which model answers: environment and [models.NAME] of desk.toml -> an Endpoint, its key, its privacy sentence.
 
 Called by app/wiring.py and by `nightdesk doctor --model`. OPENAI_API_KEY or OPENAI_BASE_URL are enough to start. A key is
-named by the variable that holds it and is only ever sent to the address it is configured with.
+named by its environment variable and sent only to the address it is configured with.
 """
 
 import ipaddress
@@ -18,26 +18,26 @@ OPENAI_MODEL = "gpt-5-mini"  # when OPENAI_MODEL names none
 FROM_ENVIRONMENT = "openai"  # the name of the endpoint that OPENAI_API_KEY and OPENAI_BASE_URL describe
 OFFLINE = "offline"
 PATIENCE_S = 20.0
-WireName = Literal["responses", "chat", "json"]
+ApiFormat = Literal["responses", "chat", "json"]
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class Endpoint(NamedTuple):
-    """One model at one address. An empty `model` is the first that the address lists."""
+    """One model at one address. An empty `model` means the first one the address lists."""
 
     name: str
     base_url: str
     model: str
-    wire: WireName
+    api_format: ApiFormat
     key_env: str = ""
     context_tokens: int = 32_000
     prices: Prices = Prices()
-    patience_s: float = PATIENCE_S  # how long nothing may come before the offline model answers
+    patience_s: float = PATIENCE_S  # silence after which the offline model answers
     stream: bool = True
 
     @property
     def host(self) -> str:
-        """Host, and port where one is written: all of the address that is told to people."""
+        """Host and port: the part of the address shown to people."""
         return urlsplit(self.base_url).netloc
 
     @property
@@ -47,8 +47,8 @@ class Endpoint(NamedTuple):
 
     @property
     def at(self) -> str:
-        """Where a provider's message may be replayed: same wire, same address, same model."""
-        return f"{self.wire} {self.base_url} {self.model}"
+        """Where a provider's message may be replayed: same API format, same address, same model."""
+        return f"{self.api_format} {self.base_url} {self.model}"
 
 
 def is_local(host: str) -> bool:
@@ -85,23 +85,23 @@ def choose(entries: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str])
 
 
 def named(found: Mapping[str, Endpoint], name: str) -> Endpoint:
-    """The endpoint of that name. BadInput with the names there are."""
+    """The endpoint of that name. BadInput with the available names."""
     if name not in found:
         known = ", ".join([*found, OFFLINE])
-        raise BadInput(f"no model {name[:60]!r} is configured", f"there are: {known}; see [models.NAME] in desk.toml")
+        raise BadInput(f"no model {name[:60]!r} is configured", f"available: {known}; see [models.NAME] in desk.toml")
     return found[name]
 
 
 def key_of(endpoint: Endpoint, environ: Mapping[str, str]) -> str:
-    """The endpoint's key; empty when it has none. BadInput, without the key, for one that no header can carry."""
+    """The endpoint's key; empty when none is set. BadInput, without the key in it, for one that a header cannot carry."""
     key = environ.get(endpoint.key_env, "").strip() if endpoint.key_env else ""
     if key and not _KEY.fullmatch(key):
-        raise BadInput(f"the key in {endpoint.key_env} holds spaces or characters that no key has", "copy it again")
+        raise BadInput(f"the key in {endpoint.key_env} contains spaces or invalid characters", "copy it again")
     return key
 
 
 def privacy_sentence(endpoint: Endpoint) -> str:
-    """What leaves, and where to, in words; shown before the first call."""
+    """What is sent and where, in words; shown before the first call."""
     model = endpoint.model or "(the first it lists)"
     where = "a process on this machine" if endpoint.local else "another machine"
     return (
@@ -115,12 +115,12 @@ def privacy_sentence(endpoint: Endpoint) -> str:
 def _of_entry(name: str, entry: Mapping[str, Any]) -> Endpoint:
     base_url = _address(name, str(entry["base_url"]))
     openai = urlsplit(base_url).hostname == urlsplit(OPENAI_URL).hostname
-    wire = entry.get("wire") or ("responses" if openai else "chat")
+    api_format = entry.get("api_format") or ("responses" if openai else "chat")
     return Endpoint(
         name,
         base_url,
         str(entry.get("model") or (OPENAI_MODEL if openai else "")),
-        cast("WireName", wire),
+        cast("ApiFormat", api_format),
         str(entry.get("key_env") or ""),
         int(entry.get("context_tokens") or 32_000),
         Prices(entry.get("input_per_million"), entry.get("output_per_million")),
@@ -130,14 +130,16 @@ def _of_entry(name: str, entry: Mapping[str, Any]) -> Endpoint:
 
 
 def _address(name: str, base_url: str) -> str:
-    """A base URL, checked. BadInput for one that is none, or that holds a password or a query."""
+    """A base URL, checked. BadInput for an invalid one, or one with a password or a query."""
     try:
         parts = urlsplit(base_url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
     if not good:
-        raise BadInput(f"the address of model {name} is no http or https URL", "as in https://api.openai.com/v1")
+        raise BadInput(f"base_url of model {name} is not an http or https URL", "for example https://api.openai.com/v1")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise BadInput(f"the address of model {name} holds a password or a query", "a key goes into the variable of key_env")
+        raise BadInput(
+            f"base_url of model {name} contains a password or a query", "put the key into the variable that key_env names"
+        )
     return base_url.rstrip("/")

@@ -1,6 +1,6 @@
-"""A turn's shape: recall -> think <-> act -> ground -> reply. Built anew for each turn by agents/turns.py; holds no logic.
+"""The graph of a turn: recall -> think <-> act -> ground -> reply. Built anew for each turn by agents/turns.py; holds no logic.
 
-No checkpointer: a thread lives in our tables, and nothing waits in the graph for a person (docs/decisions tell why).
+No checkpointer: a thread lives in our tables, and nothing waits in the graph for a person (see docs/decisions).
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ def build(work: Work) -> "CompiledStateGraph[Any, Any, Any, Any]":
     shape.add_node("reply", partial(nodes.reply, work))
     shape.add_edge(START, "recall")
     shape.add_edge("recall", "think")
-    shape.add_conditional_edges("think", nodes.wants, {"act": "act", "ground": "ground"})
+    shape.add_conditional_edges("think", nodes.next_step, {"act": "act", "ground": "ground"})
     shape.add_edge("act", "think")
     shape.add_edge("ground", "reply")
     shape.add_edge("reply", END)
@@ -33,7 +33,7 @@ def build(work: Work) -> "CompiledStateGraph[Any, Any, Any, Any]":
 
 
 def no_tracing() -> None:
-    """Switch off every tracing of the libraries below, whatever the environment says: nothing of a turn is uploaded."""
+    """Disable LangChain tracing, whatever the environment says: no part of a turn is uploaded."""
     import os
 
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING", "LANGSMITH_TRACING_V2"):

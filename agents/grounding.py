@@ -1,9 +1,9 @@
-"""Every number of an answer resolves to a fact, or it is struck out. Called by agents/nodes.py with a model's draft.
+"""Every number in an answer resolves to a fact, or is struck out. Called by agents/nodes.py with a model's draft.
 
-A reference `{r1.sharpe}` is rendered by code: value, unit, link. A number typed by hand stands when a fact of this
-thread has that value in that unit and the sentence names its metric or its subject; when it is an argument the turn
+A reference `{r1.sharpe}` is rendered by code: value, unit, link. A number typed by the model is kept when a fact of
+this thread has that value in that unit and the sentence names its metric or its subject; when it is an argument the turn
 used, named with its word ("a 2 ATR stop"); or when the person typed it first and the answer only repeats it. Anything
-else becomes `~~0.31~~` with an entry in `struck`; the rest of the answer stands. What is no claim: agents/claims.py.
+else becomes `~~0.31~~` with an entry in `struck`; the rest of the answer is kept. What is not a claim: agents/claims.py.
 """
 
 import re
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agents import render
-from agents.claims import Claim, claims
+from agents.claims import NumberClaim, claims
 from tools.common.contract import Fact
 
-MARK = 0xE000  # the first of the private characters that hold the place of a reference
+MARK = 0xE000  # the first private-use character that stands for a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")
-CROWD = 8  # a metric with more facts than this in a thread needs its one subject named too
+CROWD = 8  # a metric with more facts than this in a thread needs its subject named too
 
-# dimension and factor of a fact's unit; instants and words are never numbers typed by hand
+# dimension and factor of a fact's unit; instants and words are never typed numbers
 _FACT_UNITS = {
     "frac": ("frac", 1.0),
     "bps": ("frac", 1e-4),
@@ -66,31 +66,31 @@ _REPEATING = re.compile(r"(?i)\b(you (?:asked|said|typed|wrote|named|gave|want)|
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9*_`{(\[~\ue000-\uf8ff])")
 
 
-class Struck(NamedTuple):
-    """A number that stood on nothing: as typed, its sentence, and why it was struck."""
+class StruckNumber(NamedTuple):
+    """An unsupported number: as typed, its sentence, and why it was struck."""
 
     text: str
     sentence: str
     why: str
 
 
-class Grounded(NamedTuple):
-    """What leaves: the answer, and what was struck from it."""
+class GroundedText(NamedTuple):
+    """The grounded answer, and what was struck from it."""
 
     text: str
-    struck: tuple[Struck, ...]
+    struck: tuple[StruckNumber, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a number may stand on: the thread's facts by reference, what the person typed, the calls' arguments."""
+    """What can support a number: the thread's facts by reference, what the person typed, the calls' arguments."""
 
     facts: Mapping[str, Fact]
     asked: Sequence[str] = ()
     arguments: Sequence[Mapping[str, Any]] = ()
-    names: Sequence[str] = ()  # ids and names of the thread: digits inside them are no claims
-    quotes: Sequence[str] = ()  # what tools said in this turn: a sentence or a row of it, repeated whole, needs no fact
-    typed: tuple[Claim, ...] = field(init=False)
+    names: Sequence[str] = ()  # ids and names of the thread: digits inside them are not claims
+    quotes: Sequence[str] = ()  # tool texts of this turn: a sentence or row repeated verbatim needs no fact
+    typed: tuple[NumberClaim, ...] = field(init=False)
     settings: tuple[tuple[str, float], ...] = field(init=False)
     quoted: frozenset[str] = field(init=False)
 
@@ -104,7 +104,7 @@ class Ground:
 
 
 def _settings(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
-    """Every number among arguments with the key it stands under; `{"key": k, "value": v}` counts as k."""
+    """Every number among the arguments with its key; `{"key": k, "value": v}` counts as k."""
     if isinstance(value, Mapping):
         if isinstance(value.get("key"), str) and "value" in value:
             yield from _settings(value["value"], value["key"])
@@ -121,15 +121,15 @@ def _settings(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _whole_parts(text: str) -> Iterator[str]:
-    """The lines and sentences of what a tool said, as they are recognised when an answer repeats them."""
+    """The lines and sentences of a tool's text, for recognising verbatim repeats."""
     for line in text.splitlines():
         yield line.strip()
         for start, end, _ in _sentences(line):
             yield line[start:end].strip()
 
 
-def ground(draft: str, stand: Ground) -> Grounded:
-    """Render the references of `draft`, strike what stands on nothing. `draft` is foreign text; the result is safe."""
+def ground(draft: str, stand: Ground) -> GroundedText:
+    """Render the references of `draft` and strike unsupported numbers. `draft` is untrusted text; the result is safe."""
     known = {fact.evidence.id for fact in stand.facts.values()} | set(stand.names)
     marked, marks, struck = _mark(render.safe(draft, known), stand)
     names = _names(stand, known)
@@ -140,18 +140,18 @@ def ground(draft: str, stand: Ground) -> Grounded:
         header = (header or _cells(line)) if is_row else []
         parts = _row_parts(line, header) if is_row else _sentences(line)
         lines.append(_line(line, parts, marks, stand, names, struck))
-    return Grounded(_unmark("\n".join(lines), marks), tuple(struck))
+    return GroundedText(_unmark("\n".join(lines), marks), tuple(struck))
 
 
-def _mark(text: str, stand: Ground) -> tuple[str, list[Fact], list[Struck]]:
+def _mark(text: str, stand: Ground) -> tuple[str, list[Fact], list[StruckNumber]]:
     """Known references become one private character each; unknown ones are struck at once."""
     marks: list[Fact] = []
-    struck: list[Struck] = []
+    struck: list[StruckNumber] = []
 
     def replace(found: re.Match[str]) -> str:
         fact = stand.facts.get(found[1])
         if fact is None:
-            struck.append(Struck(found[0], found[0], "no fact of this thread has this reference"))
+            struck.append(StruckNumber(found[0], found[0], "no fact in this thread has this reference"))
             return f"~~{found[0]}~~"
         marks.append(fact)
         return chr(MARK + len(marks) - 1)
@@ -167,7 +167,7 @@ def _unmark(text: str, marks: Sequence[Fact]) -> str:
         shown = line
         for found in reversed(list(re.finditer(r"([\ue000-\uf8ff])(\s?(?:%|bps\b|USDT?\b|bars\b))?", line))):
             fact = marks[ord(found[1]) - MARK]
-            words = render.shown(fact)
+            words = render.value_text(fact)
             typed = (found[2] or "").strip()
             rest = "" if typed and words.endswith(typed) else (found[2] or "")
             value = words if in_table else render.link(words, fact.evidence)
@@ -177,7 +177,7 @@ def _unmark(text: str, marks: Sequence[Fact]) -> str:
 
 
 def _names(stand: Ground, known: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for the literal ids and names in which digits are no claims, longest first."""
+    """One pattern for the literal ids and names whose digits are not claims, longest first."""
     subjects = {fact.subject for fact in stand.facts.values()}
     words = sorted({w for w in (*known, *subjects) if re.search(r"[A-Za-z]", w)}, key=len, reverse=True)
     return re.compile("|".join(rf"(?<!\w){re.escape(w)}(?!\w)" for w in words), re.IGNORECASE) if words else None
@@ -217,39 +217,39 @@ def _line(
     marks: Sequence[Fact],
     stand: Ground,
     names: re.Pattern[str] | None,
-    struck: list[Struck],
+    struck: list[StruckNumber],
 ) -> str:
-    """The line with each claim that stands on nothing struck out."""
+    """The line with each unsupported claim struck out."""
     out = line
-    if _quoted(line, marks, stand):
+    if _is_quote(line, marks, stand):
         return line
     for claim in reversed(list(claims(line, names))):
         start, end, sentence = next((part for part in parts if part[0] <= claim.start < part[1]), (0, len(line), line))
-        if _quoted(line[start:end], marks, stand) or _stands(claim, sentence, stand):
+        if _is_quote(line[start:end], marks, stand) or _stands(claim, sentence, stand):
             continue
         readable = _unmark(sentence, marks) if marks else sentence
-        why = "no fact of this thread has this value, in this unit, for what the sentence names"
-        struck.append(Struck(claim.text, readable.strip()[:300], why))
+        why = "no fact in this thread has this value, in this unit, for what the sentence names"
+        struck.append(StruckNumber(claim.text, readable.strip()[:300], why))
         out = f"{out[: claim.start]}~~{claim.text}~~{out[claim.start + len(claim.text) :]}"
     return out
 
 
-def _quoted(text: str, marks: Sequence[Fact], stand: Ground) -> bool:
-    """Does the text repeat, whole, a sentence or a row that a tool of this turn said? A lead-in before it is allowed."""
+def _is_quote(text: str, marks: Sequence[Fact], stand: Ground) -> bool:
+    """Does the text repeat verbatim a sentence or row from a tool of this turn? A lead-in before it is allowed."""
     if not stand.quoted:
         return False
     said = re.sub(r"[\ue000-\uf8ff]", lambda found: f"{{{marks[ord(found[0]) - MARK].ref}}}", text).strip()
     return said in stand.quoted or re.sub(r"^(?:\*\*[^*]+\*\*|[A-Z][^.:{}|0-9]{0,60}:)\s+", "", said) in stand.quoted
 
 
-# --------------------------------------------------------------------------- does it stand?
+# --------------------------------------------------------------------------- is it supported?
 
 
-def _stands(claim: Claim, sentence: str, stand: Ground) -> bool:
+def _stands(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     return _is_setting(claim, sentence, stand) or _is_fact(claim, sentence, stand) or _is_echo(claim, sentence, stand)
 
 
-def _is_setting(claim: Claim, sentence: str, stand: Ground) -> bool:
+def _is_setting(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """An argument of this thread's calls, said with a word of its key: `stop_atr=2`, "a 2 ATR stop", "fast 20"."""
     for key, value in stand.settings:
         same = claim.value == value or (claim.dimension == "frac" and abs(claim.value * claim.factor - value) < 1e-12)
@@ -262,7 +262,7 @@ def _key_words(key: str) -> list[str]:
     return [word for word in key.lower().split("_") if len(word) > 2 and word not in ("frac", "max", "min")]
 
 
-def _is_fact(claim: Claim, sentence: str, stand: Ground) -> bool:
+def _is_fact(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """A fact has this value in this unit, and the sentence names its metric or, where it names no metric, its subject."""
     facts = [fact for fact in stand.facts.values() if fact.unit in _FACT_UNITS and _numeric(fact)]
     by_metric = [fact for fact in facts if names_metric(sentence, fact.metric)]
@@ -281,7 +281,7 @@ def _numeric(fact: Fact) -> bool:
     return isinstance(fact.value, int | float) and not isinstance(fact.value, bool)
 
 
-def _same(claim: Claim, fact: Fact, sentence: str, *, strict: bool = False) -> bool:
+def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False) -> bool:
     """Is the typed number this fact's value, rounded to the digits typed? `strict`: the unit must be typed as well."""
     assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by _numeric before
     dimension, factor = _FACT_UNITS[fact.unit]
@@ -347,7 +347,7 @@ def names_one(sentence: str, fact: Fact, others: Sequence[Fact]) -> bool:
     return any(sum(word in other for other in subjects) <= CROWD for word in words)
 
 
-def _is_echo(claim: Claim, sentence: str, stand: Ground) -> bool:
+def _is_echo(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """The person typed it first. Said of a metric that has facts it is a statement, unless it says who said it."""
     typed = any(
         (claim.value == other.value and claim.dimension in ("", other.dimension)) or _equal(claim, other) for other in stand.typed
@@ -359,7 +359,7 @@ def _is_echo(claim: Claim, sentence: str, stand: Ground) -> bool:
     return not any(names_metric(sentence, fact.metric) for fact in stand.facts.values() if _numeric(fact))
 
 
-def _equal(claim: Claim, other: Claim) -> bool:
+def _equal(claim: NumberClaim, other: NumberClaim) -> bool:
     """The same quantity in another unit of the same dimension: 2 % and 200 bps."""
     if not claim.dimension or claim.dimension != other.dimension:
         return False

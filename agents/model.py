@@ -1,8 +1,8 @@
-"""The one port to a language model. Called by agents/nodes.py; agents/offline and agents/formats implement it.
+"""The port to a language model. Called by agents/nodes.py; agents/offline and agents/formats implement it.
 
 Messages in, a Reply out: text, tool calls, or both. `Message.data` is what code knows about a message (the desk's
-vocabulary, a tool's whole result); it is read by the offline model and never leaves the process. `Message.raw` is what a
-provider said, word for word; it goes back to the same endpoint and model as it came, and nowhere else.
+vocabulary, a tool's whole result); the offline model reads it, and it never leaves the process. `Message.raw` is a
+provider's message, verbatim; it is replayed to the same endpoint and model only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,17 +11,19 @@ from typing import Any, Literal, NamedTuple, Protocol
 from engine.errors import DeskError
 from tools.common.contract import Tool
 
+CHARACTERS_A_TOKEN = 3.5  # an estimate, for text of any model
+
 
 class Call(NamedTuple):
-    """A tool call: its id is answered exactly once."""
+    """A tool call. Its id is answered exactly once."""
 
     id: str
     name: str
     args: Mapping[str, Any]
 
 
-class Raw(NamedTuple):
-    """A provider's own message, unknown keys and signatures included. `at` names wire, address and model it came from."""
+class ProviderMessage(NamedTuple):
+    """A provider's own message, unknown keys and signatures included. `at`: the API format, address and model it came from."""
 
     at: str
     said: Any
@@ -35,11 +37,11 @@ class Message(NamedTuple):
     calls: tuple[Call, ...] = ()
     call_id: str | None = None
     data: Any = None
-    raw: Raw | None = None
+    raw: ProviderMessage | None = None
 
 
 class Usage(NamedTuple):
-    """What a completion cost, in tokens; estimated where the endpoint does not say."""
+    """Tokens used by a completion; estimated when the endpoint does not report them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -50,26 +52,26 @@ class Usage(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a model says: calls to make before it goes on, or, without calls, its draft of the answer."""
+    """A model's reply: tool calls to make first, or, without calls, a draft of the answer."""
 
     text: str
     calls: tuple[Call, ...] = ()
     usage: Usage = Usage()
-    raw: Raw | None = None
+    raw: ProviderMessage | None = None
 
 
 class ModelDown(DeskError):
-    """A model that did not answer, or not usably: the offline model takes over for the rest of the turn."""
+    """The model failed or gave no usable answer: the offline model takes over for the rest of the turn."""
 
     recoverable = True
 
 
 class OverBudget(ModelDown):
-    """A call that would cost more than a turn, a person or a day may use."""
+    """The call would exceed the budget of the turn, the person or the day."""
 
 
 class Prices(NamedTuple):
-    """US dollars for a million tokens; None where nobody has said."""
+    """US dollars per million tokens; None when not configured."""
 
     input_per_million: float | None = None
     output_per_million: float | None = None
@@ -82,38 +84,38 @@ class Prices(NamedTuple):
 
 
 class Caller:
-    """Who asks, as a wire sees it. This one keeps nothing; agents/caller.py has the one of a turn."""
+    """The caller, as an API format sees it. This one does nothing; agents/caller.py has the one used in a turn."""
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
-        """What happens meanwhile: `text` {delta} of an answer, `retrying` {text, attempt}."""
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Report progress: `text` {delta} of an answer, or `retrying` {text, attempt}."""
 
     def sent(self, body: bytes) -> None:
-        """A request's exact body, key-free, before it leaves; what this raises keeps it from leaving."""
+        """A request's exact body, without the key, before it is sent; an exception here stops the request."""
 
     def received(self, said: Any) -> None:
         """A provider's whole message."""
 
     def reserve(self, most: Usage, prices: Prices) -> None:
-        """Set `most` aside for one call, or raise OverBudget."""
+        """Reserve `most` for one call, or raise OverBudget."""
 
-    def attend(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
-        """Before a call: where to tell what happens, and what makes a piece of text fit to show."""
+    def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
+        """Before a call: where to report events, and how to check text before it is shown."""
 
     def flush(self) -> None:
-        """After it: the last of the text."""
+        """After it: report the rest of the text."""
 
     def settle(self, used: Usage, prices: Prices) -> None:
-        """The call is over and took `used`; what was set aside for it is free again."""
+        """The call has ended and used `used`; its reservation is released."""
 
 
 ALONE = Caller()
 
 
 class Model(Protocol):
-    """A model behind a wire. `complete` may raise DeskError: the offline model then answers instead, and says so."""
+    """Something that answers messages. `complete` may raise DeskError: the offline model then answers instead, and says so."""
 
     name: str
-    wire: str
+    api_format: str
     offline: bool
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
@@ -121,5 +123,5 @@ class Model(Protocol):
 
 
 def tokens_of(text: str) -> int:
-    """Estimated tokens of a text: characters / 3.5, until an endpoint reports better."""
-    return int(len(text) / 3.5) + 1
+    """Estimated tokens of a text: characters / CHARACTERS_A_TOKEN, until an endpoint reports real counts."""
+    return int(len(text) / CHARACTERS_A_TOKEN) + 1

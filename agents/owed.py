@@ -1,8 +1,8 @@
-"""What code owes a thread: calls that were answered `started`, to be answered when their jobs end. Called by turns and posting.
+"""Pending answers: calls that were answered `started`, to be answered when their jobs end. Called by turns and posting.
 
-An owed answer is a row of `turns` in the state `owed`, written in the transaction that ends the turn that asked. Whoever posts it
-claims it (`owed` to `running`, while no other turn of the thread runs); it ends like any turn. A claim whose process is gone is
-owed again (threads.close_dead). So it is posted once, by whichever process is there.
+A pending answer is a row of `turns` in the state `owed`, written in the transaction that ends the turn that asked. A process
+claims it (`owed` to `running`, while no other turn of the thread runs) and posts it; it ends like any turn. The claim of a dead
+process is released (threads.close_dead). So it is posted exactly once.
 """
 
 import json
@@ -13,17 +13,17 @@ from sqlalchemy import Engine
 from sqlmodel import col, delete, select, update
 
 from agents import threads
-from agents.state import Done, Earlier
+from agents.state import AnsweredCall, EarlierTurn
 from engine.store import db
 from engine.store.tables import Thread, Turn, TurnEvent
 
-CODE = "code"  # who answers, where a model would be named
-OWED = "owed"  # the state of such a row, and what its body keeps it under
+CODE = "code"  # the answerer's name, in place of a model's
+OWED = "owed"  # the state of such a row, and the key of its body
 QUESTION_SHOWN = 200
 
 
-class Owed(NamedTuple):
-    """One answer that is owed. `jobs`: those that have to end first; `desk_ms`: the desk's time when it was asked."""
+class PendingAnswer(NamedTuple):
+    """One pending answer. `jobs` must end first; `desk_ms` is the desk's time of the question."""
 
     id: str
     thread: str
@@ -38,11 +38,11 @@ class Owed(NamedTuple):
     tries: int = 0
 
 
-def owed_by(turn: str, calls: Sequence[Done], jobs: Sequence[str], desk_ms: int | None) -> list[dict[str, Any]]:
-    """Calls of a turn that were answered `started` and not answered later in it, as the bodies of rows.
+def pending_of(turn: str, calls: Sequence[AnsweredCall], jobs: Sequence[str], desk_ms: int | None) -> list[dict[str, Any]]:
+    """Calls of a turn that were answered `started` and not completed later in it, as row bodies.
 
-    `jobs` are the turn's, oldest first. A call starts its jobs together and names the first that has not ended: the ones up to
-    the job that the next call names are its own.
+    `jobs` are the turn's, oldest first. A call starts its jobs together and names the first unfinished one: its own
+    jobs are those up to the job that the next call names.
     """
     last = {(c.call.name, json.dumps(dict(c.call.args), sort_keys=True, default=str)): c for c in calls}
     open_calls = [entry for entry in last.values() if entry.result.status == "started" and entry.result.job]
@@ -58,8 +58,8 @@ def owed_by(turn: str, calls: Sequence[Done], jobs: Sequence[str], desk_ms: int 
     return found
 
 
-def rows(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[Turn]:
-    """The rows to be written when `turn` ends."""
+def rows_of(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[Turn]:
+    """The rows to write when `turn` ends."""
     shown = turn.text if len(turn.text) <= QUESTION_SHOWN else turn.text[: QUESTION_SHOWN - 1] + "…"
     return [
         Turn(
@@ -76,20 +76,20 @@ def rows(turn: Turn, bodies: Sequence[Mapping[str, Any]], now_ms: int) -> list[T
     ]
 
 
-def everything(engine: Engine) -> list[Owed]:
-    """What is owed now, in the order it was asked for."""
+def all_pending(engine: Engine) -> list[PendingAnswer]:
+    """All pending answers, in the order they were asked for."""
     query = select(Turn.id, Turn.thread, Turn.body, Thread.person).join(Thread, col(Thread.id) == col(Turn.thread))
     with db.read(engine) as session:
         found = session.exec(query.where(Turn.state == OWED).order_by(col(Turn.created_ms), col(Turn.id))).all()
     return [
-        Owed(id=identity, thread=thread, person=person, **{**body, "jobs": tuple(body["jobs"])})
+        PendingAnswer(id=identity, thread=thread, person=person, **{**body, "jobs": tuple(body["jobs"])})
         for identity, thread, text, person in found
         for body in [json.loads(text)[OWED]]
     ]
 
 
-def claim(engine: Engine, owed: Owed, now_ms: int) -> bool:
-    """Begin to post it: True for one caller only, and for none while a turn of the thread runs."""
+def claim(engine: Engine, owed: PendingAnswer, now_ms: int) -> bool:
+    """Claim it for posting: True for one caller only, and for none while a turn of the thread runs."""
     with db.write(engine) as session:
         going = session.exec(select(Turn.body).where(Turn.thread == owed.thread, Turn.state == "running")).all()
         if any(threads.alive(json.loads(body)) for body in going):
@@ -100,38 +100,38 @@ def claim(engine: Engine, owed: Owed, now_ms: int) -> bool:
             "body": _body(owed, running=True),
         }
         mine = session.exec(update(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == OWED).values(**values)).rowcount == 1
-        if mine:  # what an interrupted try has told
+        if mine:  # events of an interrupted attempt
             session.exec(delete(TurnEvent).where(col(TurnEvent.turn) == owed.id))
         return mine
 
 
-def put_back(engine: Engine, owed: Owed) -> None:
-    """Owe it further; it was claimed, and is not answered yet."""
+def put_back(engine: Engine, owed: PendingAnswer) -> None:
+    """Return a claimed answer to pending."""
     with db.write(engine) as session:
         claimed = update(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == "running")
         session.exec(claimed.values(state=OWED, body=_body(owed, running=False)))
 
 
-def drop(engine: Engine, owed: Owed) -> None:
-    """Owe it no longer, without a word: it was claimed, and the thread has its answer."""
+def drop(engine: Engine, owed: PendingAnswer) -> None:
+    """Delete a claimed answer silently: the thread already has it."""
     with db.write(engine) as session:
         session.exec(delete(Turn).where(col(Turn.id) == owed.id, col(Turn.state) == "running"))
 
 
 def forgive(engine: Engine, turn: str) -> None:
-    """Owe nothing of a turn that a person cancelled while it was ending."""
+    """Delete the pending answers of a turn that a person cancelled while it was ending."""
     with db.write(engine) as session:
         mine = col(Turn.id).startswith(f"{turn}-p", autoescape=True)
         session.exec(delete(Turn).where(mine, col(Turn.state) == OWED))
 
 
-def _body(owed: Owed, *, running: bool) -> str:
+def _body(owed: PendingAnswer, *, running: bool) -> str:
     kept = {name: value for name, value in owed._asdict().items() if name not in ("id", "thread", "person")}
     return json.dumps({OWED: kept} | (threads.own_process() if running else {}), ensure_ascii=False)
 
 
-def answered_since(earlier: Sequence[Earlier], owed: Owed) -> bool:
-    """Whether the same call was answered in the thread after it was asked: somebody asked again."""
+def answered_since(earlier: Sequence[EarlierTurn], owed: PendingAnswer) -> bool:
+    """Whether the same call was answered later in the thread, because a person asked again."""
     ids = [turn.id for turn in earlier]
     later = earlier[ids.index(owed.question) + 1 :] if owed.question in ids else earlier
     calls = (call for turn in later for call in turn.calls)
@@ -139,7 +139,7 @@ def answered_since(earlier: Sequence[Earlier], owed: Owed) -> bool:
 
 
 def posting_in(engine: Engine, thread: str) -> bool:
-    """Whether the turn that runs in the thread is code's: it ends by itself within a moment."""
+    """Whether the thread's running turn is a posting by code, which ends within a moment."""
     with db.read(engine) as session:
         bodies = session.exec(select(Turn.body).where(Turn.thread == thread, Turn.state == "running")).all()
     return any(OWED in json.loads(body) for body in bodies)

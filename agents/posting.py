@@ -1,7 +1,7 @@
-"""What is owed becomes an answer: the call that was `started` is made again by code, and its result is a turn of the thread.
+"""Posts pending answers: code repeats the call that was `started`, and its result becomes a turn of the thread.
 
-Called by app/api/posting.py once the jobs of an owed call have ended (agents/owed.py). No model is asked: the same tool with the
-same arguments finds what the jobs left behind, and the offline model's words tell it. A job without a result is one line.
+Called by app/api/posting.py when the jobs of a pending call have ended (agents/owed.py). No model is called: the same tool with
+the same arguments finds the jobs' results, and the offline model's text reports them. A job without a result is one line.
 """
 
 from collections.abc import Mapping
@@ -14,35 +14,35 @@ from agents import threads
 from agents.grounding import Ground, ground
 from agents.model import Call, Reply
 from agents.nodes import result_of, shown_table
-from agents.offline.steps import told as words_of
-from agents.owed import CODE, Owed
+from agents.offline.steps import result_text as words_of
+from agents.owed import CODE, PendingAnswer
 from agents.render import one_line, safe
-from agents.state import Done
-from agents.turns import AgentRuntime, Told, answer_of, close, hand_off, stamp_of
+from agents.state import AnsweredCall
+from agents.turns import AgentRuntime, EventLog, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Proposal
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolContext, ToolResult
 
-TRIES_MAX = 5  # calls again that only started something new (the configuration moved meanwhile, say); then it is told
+TRIES_MAX = 5  # repeats that only started new jobs (the configuration changed, say); then it is reported as failed
 
 
-class Code:
-    """Stands where a model would: the office of a posting has no other."""
+class CodeModel:
+    """Takes the place of a model: a posting has no other."""
 
-    name, wire, offline = CODE, "none", True
+    name, api_format, offline = CODE, "none", True
 
     def complete(self, *_messages: Any, **_more: Any) -> Reply:
-        """Never asked."""
-        raise AssertionError("a posting asks no model")
+        """Never called."""
+        raise AssertionError("a posting calls no model")
 
 
-def post(office: AgentRuntime, owed: Owed) -> bool:
-    """Post one answer whose jobs have ended; True when it is there.
+def post(office: AgentRuntime, owed: PendingAnswer) -> bool:
+    """Post one answer whose jobs have ended; True when it was posted.
 
-    False: the thread is busy, somebody else posts it, it was answered meanwhile, or a job of it still has to end. What it
-    cannot do is a line in the thread; a fault of the database leaves it owed.
+    False: the thread is busy, another process posts it, it has been answered meanwhile, or one of its jobs still runs. A
+    failure is reported in the thread; a database error leaves it pending.
     """
     if not rows.claim(office.engine, owed, office.now_ms()):
         return False
@@ -57,25 +57,25 @@ def post(office: AgentRuntime, owed: Owed) -> bool:
             if owed.tries + 1 < TRIES_MAX:
                 rows.put_back(office.engine, owed._replace(jobs=(result.job,), tries=owed.tries + 1))
                 return False
-            result = ToolResult("failed", "what it stands on changed each time it was made again. Ask again")
-        _tell(office, owed, ctx, result)
+            result = ToolResult("failed", "its inputs changed each time it was repeated. Ask again")
+        _post_answer(office, owed, ctx, result)
     except DeskError:
-        rows.put_back(office.engine, owed)  # nothing when it was closed already
+        rows.put_back(office.engine, owed)  # no-op when it is closed already
         raise
-    except Exception as error:  # noqa: BLE001 - our bug is told in the thread instead of being tried for ever
+    except Exception as error:  # noqa: BLE001 - our bug is reported in the thread instead of being retried for ever
         _broken(office, owed, error)
     return True
 
 
-def _broken(office: AgentRuntime, owed: Owed, error: Exception) -> None:
-    """The end of what no code of ours can post."""
-    text = f"**Posted by code:** {safe(owed.tool)} has ended, but its answer could not be made: this is our bug"
+def _broken(office: AgentRuntime, owed: PendingAnswer, error: Exception) -> None:
+    """Close an answer that our code failed to produce."""
+    text = f"**Posted by code:** {safe(owed.tool)} has ended, but its answer could not be produced: this is our bug"
     answer = answer_of(office, owed.thread, owed.id, "", f"{text} ({type(error).__name__}).")
     threads.end(office.engine, owed.id, "failed", answer, [], office.now_ms())
 
 
-def _context(office: AgentRuntime, owed: Owed, held: threads.Open) -> ToolContext:
-    """As the call had it: the same role, person and desk time; its jobs count as what it asked for."""
+def _context(office: AgentRuntime, owed: PendingAnswer, held: threads.OpenThread) -> ToolContext:
+    """The context of the original call: same role, person and desk time; its jobs count as its own."""
     return office.context(
         role=held.role,
         thread=owed.thread,
@@ -90,34 +90,34 @@ def _context(office: AgentRuntime, owed: Owed, held: threads.Open) -> ToolContex
     )
 
 
-def _result(ctx: ToolContext, owed: Owed) -> ToolResult:
-    """What the call gives now. A proposal that would push aside one made since is not made."""
+def _result(ctx: ToolContext, owed: PendingAnswer) -> ToolResult:
+    """The result of the call now. A proposal that would replace a newer one is not made."""
     line = TOOLS.get(owed.tool)
     if line is not None and line.effect is Effect.PROPOSE and (newer := _newer(ctx, owed)):
-        return ToolResult("refused", f"{newer} was proposed for the same sleeve meanwhile. Ask again to replace it")
+        return ToolResult("refused", f"{newer} has since been proposed for the same sleeve. Ask again to replace it")
     return call(ctx, owed.tool, owed.args)
 
 
-def _newer(ctx: ToolContext, owed: Owed) -> str | None:
+def _newer(ctx: ToolContext, owed: PendingAnswer) -> str | None:
     """A proposal of the same sleeve made after the question."""
     made = select(Proposal.id).where(Proposal.sleeve == str(owed.args.get("sleeve")), col(Proposal.created_ms) > owed.asked_ms)
     with db.read(ctx.engine) as session:
         return session.exec(made.order_by(col(Proposal.created_ms).desc())).first()
 
 
-def _tell(office: AgentRuntime, owed: Owed, ctx: ToolContext, result: ToolResult) -> None:
-    """Close the claimed row with its answer, told and journaled like any other."""
-    done = Done(Call("p1", owed.tool, owed.args), result)
-    told = Told(office, owed.id)
-    model = {"name": CODE, "wire": "none", "offline": True}
-    told.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
+def _post_answer(office: AgentRuntime, owed: PendingAnswer, ctx: ToolContext, result: ToolResult) -> None:
+    """Close the claimed row with its answer, stored and journaled like any other."""
+    done = AnsweredCall(Call("p1", owed.tool, owed.args), result)
+    log = EventLog(office, owed.id)
+    model = {"name": CODE, "api_format": "none", "offline": True}
+    log.event("begun", {"thread": owed.thread, "turn": owed.id, "role": ctx.role, "model": model, "posts": owed.question})
     text, struck = _text(office, owed, ctx, done)
     answer = answer_of(office, owed.thread, owed.id, ctx.role, text, None, [done], struck)
-    close(office, told, answer, [done], ctx)
+    close(office, log, answer, [done], ctx)
     hand_off(office)
 
 
-def _text(office: AgentRuntime, owed: Owed, ctx: ToolContext, done: Done) -> tuple[str, list[Mapping[str, Any]]]:
+def _text(office: AgentRuntime, owed: PendingAnswer, ctx: ToolContext, done: AnsweredCall) -> tuple[str, list[Mapping[str, Any]]]:
     """The answer in markdown, and what was struck from it."""
     result = done.result
     what = f'{safe(owed.tool)} for "{safe(one_line(owed.asked))}"'

@@ -1,15 +1,15 @@
-"""What a model can do, tried out: one call, two at once, a result read back, the size of its context. For `doctor --model`.
+"""Tests what a model can do: one call, two at once, reading a result, context size. For `doctor --model`.
 
-Called by app/cli/models.py. It asks about made-up prices: nothing of the desk is sent. Each wire is tried, the configured one
+Called by app/cli/models.py. It asks about made-up prices: no desk data is sent. Each API format is tried, the configured one
 first; the first that calls a tool and reads its result is the one to name in desk.toml.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, cast
 
-from agents.endpoints import Endpoint, WireName
-from agents.formats.faults import WireFault
-from agents.formats.model import WIRES, WireModel
+from agents.endpoints import ApiFormat, Endpoint
+from agents.formats.faults import EndpointFault
+from agents.formats.model import API_FORMATS, EndpointModel
 from agents.model import Message, ModelDown, Reply
 from tools.common.contract import Args, Effect, Tool, clean, refused
 
@@ -30,13 +30,13 @@ PRICE_OF = Tool("price_of", Effect.READ, PriceArgs, "The last price of a symbol.
 RULES = Message("system", "You answer questions about prices. You know none by heart: call price_of for each one you need.")
 
 
-class Check(NamedTuple):
-    """One thing that was tried on one wire: ok, warning or bad. `answered`: whether the model said anything at all.
+class ProbeCheck(NamedTuple):
+    """One test over one API format: ok, warning or bad. `answered`: whether the model replied at all.
 
-    `model`: the one that was asked, as far as it is known.
+    `model`: the one that was called, if known.
     """
 
-    wire: str
+    api_format: str
     name: str
     state: str
     text: str
@@ -44,35 +44,35 @@ class Check(NamedTuple):
     model: str = ""
 
 
-def probe(endpoint: Endpoint, key: str) -> Iterator[Check]:
-    """Try every wire, the configured one first; told as it goes. A rejected key, a dead address or an unknown model ends it."""
-    first = [endpoint.wire, *(wire for wire in WIRES if wire != endpoint.wire)]
-    for wire in first:
-        model = WireModel(endpoint._replace(wire=cast("WireName", wire)), key)
+def probe(endpoint: Endpoint, key: str) -> Iterator[ProbeCheck]:
+    """Try every API format, the configured one first, yielding each check. A bad key, dead address or unknown model ends it."""
+    first = [endpoint.api_format, *(api_format for api_format in API_FORMATS if api_format != endpoint.api_format)]
+    for api_format in first:
+        model = EndpointModel(endpoint._replace(api_format=cast("ApiFormat", api_format)), key)
         try:
-            for check in _of_wire(wire, model):
-                yield check._replace(model=model.asked)
+            for check in _checks_of(api_format, model):
+                yield check._replace(model=model.model_id)
         except ModelDown as error:
-            yield Check(wire, "one call", "bad", str(error), answered=False, model=model.asked)
-            if not isinstance(error, WireFault) or error.lasts:
+            yield ProbeCheck(api_format, "one call", "bad", str(error), answered=False, model=model.model_id)
+            if not isinstance(error, EndpointFault) or error.lasts:
                 return
             if error.status in (400, 404) and (others := _others(model)):
                 what = f"{endpoint.model} is not among the models it lists: {others}"
-                yield Check(wire, "model", "bad", what, answered=False, model=model.asked)
+                yield ProbeCheck(api_format, "model", "bad", what, answered=False, model=model.model_id)
                 return
 
 
-def works(checks: Sequence[Check]) -> str | None:
-    """The first wire that called a tool and read its result; None when none did."""
-    good = {(check.wire, check.name) for check in checks if check.state == "ok"}
-    wires = dict.fromkeys(check.wire for check in checks)
-    return next((wire for wire in wires if {(wire, "one call"), (wire, "result")} <= good), None)
+def works(checks: Sequence[ProbeCheck]) -> str | None:
+    """The first API format over which a tool was called and its result read; None if there is none."""
+    good = {(check.api_format, check.name) for check in checks if check.state == "ok"}
+    formats = dict.fromkeys(check.api_format for check in checks)
+    return next((api_format for api_format in formats if {(api_format, "one call"), (api_format, "result")} <= good), None)
 
 
-def _others(model: WireModel) -> str:
-    """The models that the endpoint lists, when ours is not one of them; else, or when it lists none, nothing."""
+def _others(model: EndpointModel) -> str:
+    """The models the endpoint lists, when ours is not one of them; else empty."""
     try:
-        listed = model.listed()
+        listed = model.list_models()
     except ModelDown:
         return ""
     name = model.endpoint.model
@@ -81,55 +81,59 @@ def _others(model: WireModel) -> str:
     return clean(", ".join(listed[:LISTED_MAX]) + (", ..." if len(listed) > LISTED_MAX else ""), 400)
 
 
-def _of_wire(wire: str, model: WireModel) -> Iterator[Check]:
-    """The four checks on one wire. Raises ModelDown when not even the first call gets an answer."""
+def _checks_of(api_format: str, model: EndpointModel) -> Iterator[ProbeCheck]:
+    """The four checks over one API format. Raises ModelDown when not even the first call is answered."""
     question = [RULES, Message("user", "What is the price of BTC? Call price_of.")]
     reply = model.complete(question, [PRICE_OF])
     right = [call for call in reply.calls if call.name == "price_of" and call.args.get("symbol") == "BTC"]
     if not right:
-        yield Check(wire, "one call", "bad", f"no tool call came, but: {_said(reply)}")
+        yield ProbeCheck(api_format, "one call", "bad", f"no tool call, but: {_reply_text(reply)}")
         return
-    yield Check(wire, "one call", "ok", "the tool was called with the right argument")
-    yield _tried(wire, "result", lambda: _result(model, question, reply))
-    yield _tried(wire, "two calls", lambda: _two(model))
-    yield _tried(wire, "context", lambda: _context(model))
+    yield ProbeCheck(api_format, "one call", "ok", "the tool was called with the right argument")
+    yield _run_check(api_format, "result", lambda: _result(model, question, reply))
+    yield _run_check(api_format, "two calls", lambda: _two(model))
+    yield _run_check(api_format, "context", lambda: _context(model))
 
 
-def _tried(wire: str, name: str, check: Callable[[], tuple[str, str]]) -> Check:
+def _run_check(api_format: str, name: str, check: Callable[[], tuple[str, str]]) -> ProbeCheck:
     try:
         state, text = check()
     except ModelDown as error:
-        return Check(wire, name, "bad", str(error), answered=False)
-    return Check(wire, name, state, text)
+        return ProbeCheck(api_format, name, "bad", str(error), answered=False)
+    return ProbeCheck(api_format, name, state, text)
 
 
-def _result(model: WireModel, question: Sequence[Message], reply: Reply) -> tuple[str, str]:
+def _result(model: EndpointModel, question: Sequence[Message], reply: Reply) -> tuple[str, str]:
     heard = [
         *question,
         Message("assistant", reply.text, reply.calls, raw=reply.raw),
         *(Message("tool", f'{{"price": {PRICE}}}', call_id=call.id) for call in reply.calls),
     ]
     text = model.complete(heard, [PRICE_OF]).text.replace(",", "").replace(" ", "")
-    return ("ok", "the result was read and told") if PRICE in text else ("bad", f"the result was not told, but: {text[:80]!r}")
+    return (
+        ("ok", "the result was read and reported")
+        if PRICE in text
+        else ("bad", f"the result was not reported, but: {text[:80]!r}")
+    )
 
 
-def _two(model: WireModel) -> tuple[str, str]:
+def _two(model: EndpointModel) -> tuple[str, str]:
     asking = Message("user", "What are the prices of BTC and of ETH? Call price_of for both in the same step.")
     reply = model.complete([RULES, asking], [PRICE_OF])
     if len({str(call.args.get("symbol")) for call in reply.calls} & {"BTC", "ETH"}) == 2:
         return "ok", "two calls in one step"
-    return "warning", f"{len(reply.calls)} call in a step: slower, not wrong"
+    return "warning", f"{len(reply.calls)} call per step: slower, not wrong"
 
 
-def _context(model: WireModel) -> tuple[str, str]:
+def _context(model: EndpointModel) -> tuple[str, str]:
     tokens = min(CONTEXT_TOKENS, int(model.endpoint.context_tokens * 0.7))
     filler = FILLER * int(tokens * 3.5 / len(FILLER))
     hidden = Message("system", f"The code word is {CODE_WORD}. Say it when you are asked for it.")
     reply = model.complete([hidden, Message("user", f"{filler}\nWhat is the code word? Answer with that word alone.")], [])
     if CODE_WORD in reply.text.upper():
-        return "ok", f"about {tokens:,} tokens are read whole"
-    return "bad", f"of about {tokens:,} tokens the beginning was not read, or not followed: {_said(reply)}"
+        return "ok", f"reads at least {tokens:,} tokens"
+    return "bad", f"the start of about {tokens:,} tokens was not read, or not followed: {_reply_text(reply)}"
 
 
-def _said(reply: Reply) -> str:
+def _reply_text(reply: Reply) -> str:
     return repr(" ".join(reply.text.split())[:80]) if not reply.calls else f"a call of {reply.calls[0].name[:40]}"

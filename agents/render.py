@@ -1,8 +1,8 @@
-"""The exit of everything a model or the outside wrote, and how a fact reads. Called by grounding, nodes and app/cli/chat.
+"""Makes untrusted text safe to show, and formats facts. Called by grounding, nodes and app/cli/chat.
 
-`safe` turns foreign markdown into markdown that fetches nothing and leads nowhere: no images, no raw HTML, no address
+`safe` turns untrusted markdown into markdown that fetches nothing and links nowhere else: no images, no raw HTML, no address
 that a page would make a link, links to ids of this thread only, no control or direction-changing characters.
-`shown` turns a fact into value and unit; `linked` adds the link to its evidence; `table` renders a tool's table.
+`value_text` turns a fact into value and unit; `linked_value` adds the link to its evidence; `markdown_table` renders a table.
 """
 
 import re
@@ -21,7 +21,7 @@ ANSWER_MAX = 20_000  # characters of one answer
 
 
 def safe(text: str, own_ids: Collection[str] = ()) -> str:
-    """Foreign markdown made harmless; a link survives only as `[words](kind:id)` with an id of `own_ids`."""
+    """Untrusted markdown made harmless; a link survives only as `[words](kind:id)` with an id of `own_ids`."""
     text = _PRIVATE.sub("", clean(_LINE_ENDS.sub("\n", text), ANSWER_MAX))
     kept: list[str] = []
 
@@ -76,7 +76,7 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
-def length(ms: float) -> str:
+def duration(ms: float) -> str:
     """A length of time in its two largest units: `2 h 15 min`."""
     left, parts = abs(ms), []
     for size, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min"), (1000, "s")):
@@ -97,12 +97,12 @@ _UNIT_TEXT: Mapping[str, Callable[[float], str]] = {
     "base": lambda value: f"{value:.8g}",
     "days": lambda value: f"{value:,.4g} days",
     "ms": utc,
-    "duration_ms": length,
+    "duration_ms": duration,
 }
 
 
-def shown(fact: Fact) -> str:
-    """A fact's value and unit; `n/a` where there is no value; words cleaned."""
+def value_text(fact: Fact) -> str:
+    """A fact's value and unit; `n/a` without a value; words cleaned."""
     if fact.value is None:
         return "n/a"
     if isinstance(fact.value, bool):
@@ -113,13 +113,13 @@ def shown(fact: Fact) -> str:
 
 
 def link(words: str, evidence: Evidence) -> str:
-    """`words` as a link to evidence of our own; plain words for what no page shows (a calculation, the desk)."""
+    """`words` as a link to our own evidence; plain words for what no page shows (a calculation, the desk)."""
     return f"[{words}]({evidence.kind}:{evidence.id})" if evidence.kind in OWN else words
 
 
-def linked(fact: Fact) -> str:
+def linked_value(fact: Fact) -> str:
     """A fact as prose shows it: value, unit, link."""
-    return link(shown(fact), fact.evidence)
+    return link(value_text(fact), fact.evidence)
 
 
 def _cell_text(value: Value) -> str:
@@ -128,7 +128,7 @@ def _cell_text(value: Value) -> str:
     return cell(value) if isinstance(value, str) else str(value)
 
 
-def table(made: Table) -> str:
+def markdown_table(made: Table) -> str:
     """A tool's table as markdown; references in its cells stay references for grounding to render."""
     head = "| " + " | ".join(cell(name) for name in made.columns) + " |"
     rule = "|" + "---|" * len(made.columns)

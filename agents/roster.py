@@ -1,7 +1,6 @@
 """Who answers: the roles of roles/*.md, prompt and tools. Called by agents/turns.py and tools of the command line.
 
-A role's front matter may only narrow what tools/catalog.py allows it: a tool that the catalog does not give it is an error at
-load, not a tool more.
+A role's front matter can only narrow what tools/catalog.py grants: naming any other tool is an error at load.
 """
 
 from functools import cache
@@ -17,7 +16,7 @@ FOLDER = Path(__file__).parent / "roles"
 
 
 class Role(NamedTuple):
-    """One role: its name, what it is for in a line, its prompt, and the tools it may call."""
+    """One role: its name, its purpose in a line, its prompt, and the tools it may call."""
 
     name: RoleName
     about: str
@@ -27,21 +26,21 @@ class Role(NamedTuple):
 
 @cache
 def role(name: str) -> Role:
-    """The role of that name. BadInput, one line, for a name that is none."""
+    """The role of that name. BadInput, one line, for an unknown name."""
     if name not in ROLES:
-        raise BadInput(f"unknown role {name[:40]!r}", f"there are {', '.join(ROLES)}")
-    return read(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+        raise BadInput(f"unknown role {name[:40]!r}", f"available: {', '.join(ROLES)}")
+    return role_of_text(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
 
 
-def read(name: RoleName, text: str) -> Role:
-    """A role from its file's text. Raises ValueError when the front matter is off or names a tool the catalog refuses it."""
+def role_of_text(name: RoleName, text: str) -> Role:
+    """A role from its file's text. Raises ValueError for bad front matter, or a tool that the catalog does not grant."""
     _, head, prompt = text.split("---\n", 2)
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in head.splitlines() if line)}
     if fields.get("role") != name:
-        raise ValueError(f"{name}.md says it is the role {fields.get('role')!r}")
+        raise ValueError(f"{name}.md declares the role {fields.get('role')!r}")
     allowed = {tool.name: tool for tool in tools_of(name)}
     wanted = [part.strip() for part in fields.get("tools", "").split(",") if part.strip()]
     beyond = [tool for tool in wanted if tool not in allowed]
     if beyond:
-        raise ValueError(f"{name}.md lists {', '.join(beyond)}, which the catalog does not give the {name}")
+        raise ValueError(f"{name}.md lists {', '.join(beyond)}, which the catalog does not grant to the {name}")
     return Role(name, fields.get("about", ""), prompt.strip(), tuple(allowed[tool] for tool in wanted))

@@ -1,7 +1,7 @@
-"""What real models may cost: a call's most is set aside before it leaves, and settled after it by what was reported.
+"""Budgets of real models: the most a call can cost is reserved before it is sent, then settled by what was reported.
 
-Called by agents/caller.py. The sums live in the turns' rows: every process of the desk sees what the others have set aside, and
-a restart forgets nothing. What a turn set aside and never settled, because its process died, counts as spent.
+Called by agents/caller.py. The sums are stored in the turns' rows, so all processes share them and a restart forgets nothing.
+A reservation that was never settled, because its process died, counts as spent.
 """
 
 import json
@@ -16,7 +16,7 @@ from engine.store import db
 from engine.store.tables import Thread, Turn
 
 
-class Limits(NamedTuple):
+class SpendLimits(NamedTuple):
     """The most that a turn, a person's day and everybody's day (UTC) may use, in tokens and US dollars."""
 
     turn_tokens: int = 400_000
@@ -28,7 +28,7 @@ class Limits(NamedTuple):
 
 
 class Spend(NamedTuple):
-    """What a turn has used and set aside. Dollars count where a price is known; `priced` is false when it was not."""
+    """What a turn has used and reserved. Dollars count when a price is configured; `priced` is false when it was not."""
 
     tokens: int = 0
     usd: float = 0.0
@@ -38,12 +38,12 @@ class Spend(NamedTuple):
     priced: bool = True
 
 
-def reserve(engine: Engine, turn: str, limits: Limits, tokens: int, usd: float | None, now_ms: int) -> None:
-    """Set `tokens` and `usd` (None: unknown, only tokens count) aside for one call of `turn`. OverBudget names the limit."""
+def reserve(engine: Engine, turn: str, limits: SpendLimits, tokens: int, usd: float | None, now_ms: int) -> None:
+    """Reserve `tokens` and `usd` (None: unknown, only tokens count) for one call of `turn`. OverBudget names the limit."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None:
-            raise OverBudget(f"the turn {turn} is not known")
+            raise OverBudget(f"unknown turn {turn}")
         thread = session.get(Thread, row.thread)
         rows = _today(session, turn, now_ms)
         mine = [spend for _, person, spend in rows if thread is not None and person == thread.person]
@@ -54,15 +54,15 @@ def reserve(engine: Engine, turn: str, limits: Limits, tokens: int, usd: float |
             ("the desk's day", [spend for _, _, spend in rows], limits.day_tokens, limits.day_usd),
         ):
             if sum(s.tokens + s.held_tokens for s in spends) + tokens > most_tokens:
-                raise OverBudget(f"the budget of {name} ({most_tokens:,} tokens) does not allow another call")
+                raise OverBudget(f"the budget of {name} ({most_tokens:,} tokens) is used up")
             if usd is not None and sum(s.usd + s.held_usd for s in spends) + usd > most_usd:
-                raise OverBudget(f"the budget of {name} ({most_usd:,.2f} USD) does not allow another call")
+                raise OverBudget(f"the budget of {name} ({most_usd:,.2f} USD) is used up")
         held = own._replace(held_tokens=own.held_tokens + tokens, held_usd=own.held_usd + (usd or 0.0), calls=own.calls + 1)
         _write(session, row, held._replace(priced=own.priced and usd is not None))
 
 
 def settle(engine: Engine, turn: str, held: tuple[int, float | None], used: tuple[int, float | None]) -> None:
-    """Put what a call used in the place of what was set aside for it."""
+    """Replace a call's reservation by what it used."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None:
@@ -78,7 +78,7 @@ def settle(engine: Engine, turn: str, held: tuple[int, float | None], used: tupl
 
 
 def spend_of(body: str) -> Spend:
-    """What a turn's row says of its spending; nothing where no real model was asked."""
+    """The spending stored in a turn's row; zero when no real model was called."""
     said = json.loads(body).get("spend", {})
     return Spend(**{key: said[key] for key in Spend._fields if key in said})
 

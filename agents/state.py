@@ -1,4 +1,4 @@
-"""What a turn knows: the values that pass through the graph, and the things its nodes work with. Read by graph and nodes."""
+"""The state of a turn: the values that pass through the graph, and what its nodes work with. Used by graph and nodes."""
 
 import operator
 from collections.abc import Mapping, Sequence
@@ -6,31 +6,31 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, TypedDict
 
 from agents.budget import Budget
-from agents.grounding import Struck
+from agents.grounding import StruckNumber
 from agents.model import ALONE, Call, Caller, Message, Model
 from agents.roster import Role
 from tools.common.contract import Fact, ToolContext, ToolResult
 
 
-class Done(NamedTuple):
-    """A call with its answer."""
+class AnsweredCall(NamedTuple):
+    """A tool call with its result."""
 
     call: Call
     result: ToolResult
 
 
 class TurnState(TypedDict):
-    """What the nodes hand on. `messages` and `done` grow; the rest is set once."""
+    """What the nodes pass on. `messages` and `done` grow; the rest is set once."""
 
     messages: Annotated[list[Message], operator.add]
-    done: Annotated[list[Done], operator.add]
+    done: Annotated[list[AnsweredCall], operator.add]
     draft: str
     answer: str
-    struck: list[Struck]
+    struck: list[StruckNumber]
 
 
-class Earlier(NamedTuple):
-    """A turn that has ended, folded by code: what was asked and answered, what its calls were and left behind."""
+class EarlierTurn(NamedTuple):
+    """An ended turn, summarised by code: question, answer, calls, runs and proposals."""
 
     id: str
     asked: str
@@ -38,30 +38,30 @@ class Earlier(NamedTuple):
     calls: tuple[Mapping[str, Any], ...]  # name, args, status, text, data, evidence (ids)
     runs: tuple[str, ...]
     proposals: tuple[str, ...]
-    posted: bool = False  # by code, when the jobs of an earlier question had ended: nobody asked it
+    posted: bool = False  # by code, when the jobs of an earlier question ended: no person asked it
 
 
 @dataclass
 class Work:
-    """One turn's tools of the trade, made by agents/turns.py; nodes read it, only the context's facts and handles grow."""
+    """What the nodes of one turn work with. Made by agents/turns.py; only the context's facts and handles grow."""
 
     question: str
     role: Role
     ctx: ToolContext
     model: Model
     system: Message
-    earlier: Sequence[Earlier] = ()
-    settings: Sequence[Mapping[str, Any]] = ()  # live parameters: numbers of configuration that an answer may name
+    earlier: Sequence[EarlierTurn] = ()
+    settings: Sequence[Mapping[str, Any]] = ()  # live parameters: configuration numbers that an answer may state
     names: Sequence[str] = ()
-    stamp: str = ""  # desk time, paper, source: code's own last line of an answer with numbers of the desk
-    caller: Caller = ALONE  # who pays for, keeps and tells what a real model is asked
-    spare: Model | None = None  # answers when `model` does not
-    notice: str = ""  # why it does; empty while `model` answers
-    fell_at: tuple[int, int] = (0, 0)  # how many messages and answered calls there were by then
+    stamp: str = ""  # desk time, PAPER, data source: the last line that code adds to an answer about the desk
+    caller: Caller = ALONE  # reserves budget for, stores and reports the calls of a real model
+    spare: Model | None = None  # answers when `model` fails
+    notice: str = ""  # why the spare answers; empty while `model` does
+    fell_at: tuple[int, int] = (0, 0)  # counts of messages and answered calls at the fallback
     budget: Budget = field(default_factory=Budget)
 
     def fall(self, notice: str, messages: int, calls: int) -> bool:
-        """Let the spare model answer from here on; False when it already does, or there is none."""
+        """Switch to the spare model; False when it already answers, or none is set."""
         if self.spare is None or self.model.offline:
             return False
         self.model, self.notice, self.fell_at = self.spare, notice, (messages, calls)

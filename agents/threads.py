@@ -1,7 +1,7 @@
-"""Threads and turns in the desk's tables: opened, begun, told event by event, ended, read back. Called by agents/turns.py.
+"""Threads and turns in the database: created, started, stored event by event, ended, read back. Called by agents/turns.py.
 
-A turn is a row, not a connection: what happened in it is there for whoever comes later, and a thread goes on after a restart.
-One turn of a thread runs at a time; a running turn whose process is gone is closed as interrupted by whoever comes next.
+A turn is a row, not a connection: its events can be read later, and a thread continues after a restart. One turn of a thread
+runs at a time; a running turn whose process has died is closed as interrupted by the next caller.
 """
 
 import json
@@ -16,40 +16,41 @@ import orjson
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
-from agents.state import Earlier
+from agents.state import EarlierTurn
+from engine.clock import HOUR_MS
 from engine.errors import BadInput, Busy
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.common.contract import Evidence, Fact
 
-FRESH_MS = 12 * 3_600_000  # wall time after which a thread is not picked up again unless it is named
+FRESH_MS = 12 * HOUR_MS  # wall time after which a thread is continued only when it is named
 NOTHING: Mapping[str, Any] = {}
-FACTS_KEPT = 4000  # of a thread; the oldest go first
+FACTS_KEPT = 4000  # per thread; the oldest are dropped first
 EARLIER_KEPT = 40
 
 
-class Open(NamedTuple):
-    """A thread as a turn finds it: what was given out and shown in it, and its ended turns, oldest first."""
+class OpenThread(NamedTuple):
+    """A thread as a turn finds it: its handles and facts so far, and its ended turns, oldest first."""
 
     id: str
     role: str
     handles: dict[str, str]
     facts: dict[str, Fact]
-    earlier: tuple[Earlier, ...]
+    earlier: tuple[EarlierTurn, ...]
 
 
 def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int) -> str:
-    """The id of the thread to use: `wanted` (`new` makes one, `last` or an id finds one), else the role's latest fresh one.
+    """The id of the thread to use: `wanted` (`new`, `last` or an id), else the role's latest recent one.
 
-    BadInput for an id that is none or belongs to another role.
+    BadInput for an unknown id, or one of another role.
     """
     if wanted and wanted not in ("new", "last"):
         with db.read(engine) as session:
             row = session.get(Thread, wanted)
         if row is None:
-            raise BadInput(f"there is no thread {wanted[:60]!r}", "leave --thread out for the latest one, or --thread new")
+            raise BadInput(f"unknown thread {wanted[:60]!r}", "omit --thread for the latest one, or use --thread new")
         if row.role != role:
-            raise BadInput(f"thread {row.id} is the {row.role}'s", f"ask with --role {row.role}, or --thread new")
+            raise BadInput(f"thread {row.id} belongs to the {row.role}", f"use --role {row.role}, or --thread new")
         return row.id
     latest = None if wanted == "new" else _latest(engine, role, person)
     if latest is not None and (
@@ -57,7 +58,7 @@ def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int
     ):
         return latest
     if wanted == "last":
-        raise BadInput(f"the {role} has no thread yet", "leave --thread out to begin one")
+        raise BadInput(f"the {role} has no thread yet", "omit --thread to start one")
     return _new(engine, role, person, now_ms)
 
 
@@ -85,14 +86,14 @@ def _identity(letter: str, now_ms: int) -> str:
 
 
 def running(engine: Engine, thread: str) -> bool:
-    """Whether a turn of the thread runs in a process that lives."""
+    """Whether a live process is running a turn of the thread."""
     with db.read(engine) as session:
         rows = session.exec(select(Turn.body).where(Turn.thread == thread, Turn.state == "running")).all()
     return any(alive(json.loads(body)) for body in rows)
 
 
-def load(engine: Engine, thread: str) -> Open:
-    """A thread with what it holds."""
+def load(engine: Engine, thread: str) -> OpenThread:
+    """A thread with its handles, facts and ended turns."""
     with db.read(engine) as session:
         row = session.get(Thread, thread)
         assert row is not None, thread  # noqa: S101 - find() gave this id
@@ -104,7 +105,7 @@ def load(engine: Engine, thread: str) -> Open:
         ).all()
         body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
-    return Open(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
+    return OpenThread(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
 
 
 def _fact(stored: Sequence[Any]) -> Fact:
@@ -112,27 +113,27 @@ def _fact(stored: Sequence[Any]) -> Fact:
     return Fact(ref, subject, metric, value, unit, Evidence(*evidence))
 
 
-def _earlier(turn: Turn) -> Earlier:
+def _earlier(turn: Turn) -> EarlierTurn:
     answer, body = orjson.loads(turn.answer), orjson.loads(turn.body)
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
     made = tuple(answer.get("proposals", ()))
-    return Earlier(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
+    return EarlierTurn(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
 
 
 # --------------------------------------------------------------------------- a turn
 
 
 def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms: int, begun: Mapping[str, Any] = NOTHING) -> str:
-    """Write the running turn and its first event, `begun` (what else it says: `begun`); the turn's id.
+    """Store a running turn and its first event, `begun` (with the extra keys `begun`); returns the turn's id.
 
-    Busy when the thread has one that runs; a dead one is closed as interrupted.
+    Busy while another turn of the thread runs; one of a dead process is closed as interrupted.
     """
     identity = _identity("u", now_ms)
     with db.write(engine) as session:
         for row in session.exec(select(Turn).where(Turn.thread == thread, Turn.state == "running")).all():
             if alive(json.loads(row.body)):
-                raise Busy(f"thread {thread} is answering another question", "wait for it, or use --thread new")
+                raise Busy(f"thread {thread} is answering another question", "wait, or use --thread new")
             _interrupt(session, row, now_ms)
         body = json.dumps(own_process())
         session.add(
@@ -152,14 +153,14 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
 
 
 def after(session: Session, thread: str, now_ms: int) -> int:
-    """`now_ms`, or just after the thread's last turn: turns keep their order when the clock was set back."""
+    """`now_ms`, or just after the thread's last turn, so that turns keep their order if the clock is set back."""
     last = session.exec(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).one()
     return max(now_ms, (last or 0) + 1)
 
 
 def close_dead(engine: Engine, now_ms: int) -> list[str]:
-    """Close every running turn whose process is gone, and answer its open calls; ids of what was closed."""
-    with db.read(engine) as session:  # most of the time there is none, and looking costs no lock
+    """Close every running turn whose process has died and answer its open calls; returns the closed ids."""
+    with db.read(engine) as session:  # usually empty, and a read takes no lock
         running = session.exec(select(Turn.id, Turn.body).where(Turn.state == "running")).all()
     dead = [identity for identity, body in running if not alive(json.loads(body))]
     if not dead:
@@ -172,13 +173,13 @@ def close_dead(engine: Engine, now_ms: int) -> list[str]:
 
 
 def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
-    """End a turn whose process is gone. Every call that it had begun is answered, as interrupted. What code owes stays owed."""
+    """End a turn whose process has died. Its open calls are answered as interrupted; a pending answer stays pending."""
     if "owed" in json.loads(row.body):
         row.state = "owed"
         session.add(row)
         return
     row.state, row.ended_ms = "failed", now_ms
-    row.answer = json.dumps({"answer_md": "Interrupted: the process that answered is gone. Ask again."})
+    row.answer = json.dumps({"answer_md": "Interrupted: the answering process died. Ask again."})
     told = session.exec(select(TurnEvent).where(TurnEvent.turn == row.id).order_by(col(TurnEvent.n))).all()
     last = told[-1].n if told else 0
     bodies = [(event.kind, json.loads(event.body)) for event in told]
@@ -192,14 +193,14 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
     session.add(row)
 
 
-def tell(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
+def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
     """Store event `n` of a turn."""
     with db.write(engine) as session:
         session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=_json(body)))
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
-    """The stored events of a turn past number `after`, in order: where a reader attaches again."""
+    """The stored events of a turn after number `after`, in order: how a reader reattaches."""
     with db.read(engine) as session:
         rows = session.exec(
             select(TurnEvent).where(TurnEvent.turn == turn, col(TurnEvent.n) > after).order_by(col(TurnEvent.n))
@@ -219,8 +220,8 @@ def end(
     owed: Callable[[Turn], Sequence[Turn]] = lambda _row: (),
     n: int | None = None,
 ) -> None:
-    """Close a turn with its answer; in the same transaction its thread's handles and facts (`kept`), what is `owed`, and the
-    answer as event `n` (None: it is no event). A turn that has ended already stays as it is."""
+    """Close a turn with its answer and store, in the same transaction, its thread's handles and facts (`kept`), the pending
+    answers (`owed`) and the answer as event `n` (None: no event). A turn that has already ended is left alone."""
     with db.write(engine) as session:
         row = session.get(Turn, turn)
         if row is None or row.state != "running":
@@ -251,16 +252,16 @@ def jobs_of(engine: Engine, turn: str) -> list[str]:
         return list(session.exec(select(Job.id).where(Job.turn == turn).order_by(col(Job.created_ms), col(Job.id))))
 
 
-# --------------------------------------------------------------------------- whose turn is it?
+# --------------------------------------------------------------------------- which process runs a turn
 
 
 def own_process() -> dict[str, Any]:
-    """This process, told apart from a later one with the same number."""
+    """This process, distinguishable from a later one with the same pid."""
     return {"pid": os.getpid(), "born": _born(os.getpid())}
 
 
 def alive(body: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote a running turn still lives."""
+    """Whether the process that wrote a running turn is still alive."""
     pid = body.get("pid")
     if not isinstance(pid, int) or pid <= 0:
         return False
@@ -274,7 +275,7 @@ def alive(body: Mapping[str, Any]) -> bool:
 
 
 def _born(pid: int) -> str | None:
-    """When the process began, as the kernel counts; None where that is not told."""
+    """The process's start time from the kernel; None where it is not available."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):

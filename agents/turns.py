@@ -1,7 +1,7 @@
 """The one entry to the agents: `ask` turns a question in a thread into numbered events, the last of them the answer.
 
-Called by app/cli/chat.py (and by the API). Every event is a row before it is told. `/halt REASON` is done before any model
-reads anything. A turn that ends badly is closed with a plain answer; nothing it found is lost.
+Called by app/cli/chat.py (and by the API). Every event is stored before it is yielded. `/halt REASON` is executed before any
+model reads anything. A turn that fails is closed with a plain answer; nothing it found is lost.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -13,13 +13,13 @@ from agents import graph, nodes, owed, prompt, threads
 from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
-from agents.offline.model import Known, OfflineModel
-from agents.offline.steps import Past, Result
+from agents.offline.model import OfflineContext, OfflineModel
+from agents.offline.steps import CallResult, PastTurn
 from agents.offline.words import Words
 from agents.render import one_line, safe
 from agents.roster import role as role_of
-from agents.spending import Limits
-from agents.state import Done, Earlier, Work
+from agents.spending import SpendLimits
+from agents.state import AnsweredCall, EarlierTurn, Work
 from engine.clock import utc
 from engine.errors import BadInput, DeskError
 from memory.shelf import ShelfError
@@ -33,13 +33,13 @@ Event = dict[str, Any]
 
 
 class AgentRuntime(Protocol):
-    """What a turn needs from the process around it; app/wiring.py is it."""
+    """What a turn needs from the process around it. Implemented by app/wiring.py."""
 
     engine: Any
     home: Path
     model: Model
-    limits: Limits  # of tokens and dollars
-    source: str  # recorded | pulled | synthetic: the bars the desk walks
+    limits: SpendLimits  # of tokens and dollars
+    source: str  # recorded | pulled | synthetic: the data the desk trades on
     stamp: str  # PAPER, REPLAYED
 
     def now_ms(self) -> int:
@@ -58,11 +58,11 @@ class AgentRuntime(Protocol):
         """Append to the people journal."""
 
     def halt(self, reason: str, person: str) -> str:
-        """Latch the halt; what to say of it."""
+        """Latch the halt; returns the text to show."""
 
 
 def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | None = None) -> Generator[Event, None, Event]:
-    """Ask `role` in `thread` (None: the latest fresh one of this person and role, `new`, `last`, or an id).
+    """Ask `role` in `thread` (None: this person and role's latest recent one; `new`, `last`, or an id).
 
     Yields events {"n", "kind", ...}: begun, understood, tool_started, tool_progress, tool_finished, answer (last, with
     the keys of `chat --json`); returns that answer. BadInput for a bad role, thread or empty question; Busy while the
@@ -71,49 +71,49 @@ def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | N
     who, question = role_of(role), _question(text)
     now_ms = office.now_ms()
     where = threads.find(office.engine, who.name, person, thread, now_ms)
-    privacy = getattr(office.model, "privacy", "")  # what is sent where, for a model that is somewhere else
+    privacy = getattr(office.model, "privacy", "")  # what is sent where, for a remote model
     begun = {"model": _model(office.model)} | ({"privacy": privacy} if privacy else {})
     turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms, begun)
-    told = Told(office, turn, 1)
+    log = EventLog(office, turn, 1)
     try:
-        answer = yield from _answered(office, told, where, who.name, question, person, begun)
-        yield {"n": told.n, "kind": "answer", **answer}
+        answer = yield from _turn_events(office, log, where, who.name, question, person, begun)
+        yield {"n": log.n, "kind": "answer", **answer}
     finally:
-        hand_off(office)  # after the answer: nobody waits for it
+        hand_off(office)  # after the answer, so that no reader waits for it
     return answer
 
 
-def _answered(
-    office: AgentRuntime, told: "Told", thread: str, role: str, question: str, person: str, begun: Event
+def _turn_events(
+    office: AgentRuntime, log: "EventLog", thread: str, role: str, question: str, person: str, begun: Event
 ) -> Generator[Event, None, Event]:
     """Every event but the last, which is stored when this returns."""
-    calls: list[Done] = []
+    calls: list[AnsweredCall] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
     try:
-        yield {"n": 1, "kind": "begun", "thread": thread, "turn": told.turn, "role": role, **begun}
-        asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": told.turn, "text": question}
+        yield {"n": 1, "kind": "begun", "thread": thread, "turn": log.turn, "role": role, **begun}
+        asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": log.turn, "text": question}
         office.record("ask", asked)
         if (reason := halt_reason(question)) is not None:
-            answer = answer_of(office, thread, told.turn, role, office.halt(reason, person))
+            answer = answer_of(office, thread, log.turn, role, office.halt(reason, person))
         else:
             held = threads.load(office.engine, thread)
-            work = _work(office, role, question, person, held, told.turn)
+            work = _work(office, role, question, person, held, log.turn)
             ctx = work.ctx
-            state = yield from _run(work, told, calls)
+            state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
-            answer = answer_of(office, thread, told.turn, role, state["answer"], work, calls, struck)
+            answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
-        answer = answer_of(office, thread, told.turn, role, f"That did not work: {safe(str(error))}")
+        answer = answer_of(office, thread, log.turn, role, f"That did not work: {safe(str(error))}")
     finally:
-        close(office, told, answer, calls, ctx)
+        close(office, log, answer, calls, ctx)
     return answer
 
 
 def halt_reason(text: str) -> str | None:
-    """The reason of `/halt REASON`; None when the text is no halt. A halt without a reason still halts."""
+    """The reason of `/halt REASON`; None for any other text. A halt without a reason still halts."""
     words = text.strip().split(maxsplit=1)
     if not words or words[0].lower() not in ("/halt", "/halt:", "/halt!", "/stop"):
         return None
@@ -123,19 +123,19 @@ def halt_reason(text: str) -> str | None:
 def _question(text: str) -> str:
     bare = text.strip()
     if not bare:
-        raise BadInput("there is no question", 'write it in quotes: nightdesk chat --role operator "is anything wrong?"')
+        raise BadInput("the question is empty", 'write it in quotes: nightdesk chat --role operator "is anything wrong?"')
     if len(bare) > QUESTION_MAX:
-        raise BadInput(f"the question has {len(bare)} characters", f"at most {QUESTION_MAX}")
+        raise BadInput(f"the question has {len(bare)} characters", f"shorten it to {QUESTION_MAX}")
     return safe_question(bare)
 
 
 def safe_question(text: str) -> str:
-    """The person's words as they are kept: no control characters, lines joined, what looks like a key masked."""
+    """The person's question as stored: control characters removed, lines joined, anything like a key masked."""
     return redacted(one_line(text, QUESTION_MAX))
 
 
-class Told:
-    """Numbers the events of a turn and stores each before it is told; progress is told, not stored."""
+class EventLog:
+    """Numbers the events of a turn and stores each before it is reported; progress is reported only."""
 
     def __init__(self, office: AgentRuntime, turn: str, n: int = 0) -> None:
         self.office, self.turn, self.n = office, turn, n
@@ -144,11 +144,11 @@ class Told:
         if kind == "tool_progress":
             return {"n": self.n, "kind": kind, **body}
         self.n += 1
-        threads.tell(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
+        threads.store_event(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
         return {"n": self.n, "kind": kind, **body}
 
 
-def _work(office: AgentRuntime, role: str, question: str, person: str, held: threads.Open, turn: str) -> Work:
+def _work(office: AgentRuntime, role: str, question: str, person: str, held: threads.OpenThread, turn: str) -> Work:
     """Everything the nodes work with, made for this turn."""
     desk_ms = office.desk_ms()
     who, words = role_of(role), office.words(desk_ms)
@@ -164,7 +164,7 @@ def _work(office: AgentRuntime, role: str, question: str, person: str, held: thr
         facts=held.facts,
     )
     past = [_past(earlier) for earlier in held.earlier]
-    known = Known(who.name, words, past, ctx.handles)
+    known = OfflineContext(who.name, words, past, ctx.handles)
     blocks = [] if office.model.offline else prompt.blocks_of(ctx, words)
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
@@ -174,22 +174,22 @@ def _work(office: AgentRuntime, role: str, question: str, person: str, held: thr
     return work
 
 
-def _past(earlier: Earlier) -> Past:
+def _past(earlier: EarlierTurn) -> PastTurn:
     results = tuple(
-        Result(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
+        CallResult(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
     )
-    return Past("" if earlier.posted else earlier.asked, results)  # "and for ETH?" goes on with what a person asked
+    return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" continues what a person asked
 
 
 def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
-    """The last line of an answer that speaks of the desk; the model's name is added to it."""
+    """The last line of an answer about the desk; the model's name is appended."""
     when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
     source = office.source.upper() if office.source == "synthetic" else office.source
     return f"{when} · {office.stamp} · {source} data"
 
 
-def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Mapping[str, Any]]:
-    """Run the graph, telling its events as they happen; `calls` grows with it. Returns the last state."""
+def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
+    """Run the graph and yield its events as they happen; `calls` grows with it. Returns the last state."""
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
 
@@ -202,16 +202,16 @@ def _run(work: Work, told: Told, calls: list[Done]) -> Generator[Event, None, Ma
                 calls[:] = part["done"]
             else:
                 body = {key: value for key, value in part.items() if key != "kind"}
-                yield told.event(part["kind"], body)
+                yield log.event(part["kind"], body)
     except GraphRecursionError:
-        state["draft"] = nodes.plain("I stopped here: the step limit of a turn is reached.", state["done"])
+        state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
         state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
     return state
 
 
 def _model(model: Model) -> dict[str, Any]:
-    return {"name": model.name, "wire": model.wire, "offline": model.offline}
+    return {"name": model.name, "api_format": model.api_format, "offline": model.offline}
 
 
 def answer_of(
@@ -221,7 +221,7 @@ def answer_of(
     role: str,
     text: str,
     work: Work | None = None,
-    calls: Sequence[Done] = (),
+    calls: Sequence[AnsweredCall] = (),
     struck: Sequence[Mapping[str, str]] = (),
 ) -> Event:
     """The answer with exactly the keys of `chat --json`."""
@@ -249,7 +249,7 @@ def answer_of(
 
 
 def _cost(work: Work | None, model: Model) -> dict[str, Any]:
-    """What a real model's calls cost in this turn; null where no price is known."""
+    """The cost of a real model's calls in this turn; null when no price is configured."""
     if work is None or model.offline or not isinstance(work.caller, TurnCaller):
         return {}
     spend = work.caller.spend
@@ -262,23 +262,25 @@ def _fact_json(fact: Fact) -> dict[str, Any]:
     return {**fact._asdict(), "evidence": fact.evidence._asdict()}
 
 
-def _call_json(entry: Done) -> dict[str, Any]:
+def _call_json(entry: AnsweredCall) -> dict[str, Any]:
     return {"id": entry.call.id, "name": entry.call.name, "args": dict(entry.call.args), "status": entry.result.status}
 
 
-def _proposed(entry: Done) -> list[Any]:
+def _proposed(entry: AnsweredCall) -> list[Any]:
     """Evidence of proposals that this call made (not of those it read)."""
     line = TOOLS.get(entry.call.name)
     made = line is not None and line.effect is Effect.PROPOSE and entry.result.status == "ok"
     return [e for e in entry.result.evidence if e.kind == "proposal"] if made else []
 
 
-def close(office: AgentRuntime, told: Told, answer: Event | None, calls: Sequence[Done], ctx: ToolContext | None) -> None:
-    """End the turn's row with its last event and journal it, also when the reader went away in the middle.
+def close(
+    office: AgentRuntime, log: "EventLog", answer: Event | None, calls: Sequence[AnsweredCall], ctx: ToolContext | None
+) -> None:
+    """End the turn's row with its last event and journal it, also when the reader has disconnected.
 
-    Calls whose jobs still run are owed.
+    Calls whose jobs still run become pending answers.
     """
-    state, turn = "done" if answer is not None else "cancelled", told.turn
+    state, turn = "done" if answer is not None else "cancelled", log.turn
     if answer is None and ctx is not None:
         for job in threads.jobs_of(office.engine, turn):
             ctx.jobs.cancel(job)
@@ -286,23 +288,23 @@ def close(office: AgentRuntime, told: Told, answer: Event | None, calls: Sequenc
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:
-        waits = owed.owed_by(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
-    told.n += answer is not None
-    listed, n = [_kept_call(entry) for entry in calls], told.n if answer is not None else None
-    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows(row, waits, now_ms), n)
+        waits = owed.pending_of(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
+    log.n += answer is not None
+    listed, n = [_kept_call(entry) for entry in calls], log.n if answer is not None else None
+    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows_of(row, waits, now_ms), n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
 
 
 def hand_off(office: AgentRuntime) -> None:
-    """Renew memory's handoff page. It is a convenience: the answer stands without it."""
+    """Update memory's handoff page. A convenience: the answer does not depend on it."""
     with suppress(ShelfError, OSError):
         write_handoff(office.engine, office.home)
 
 
-def _kept_call(entry: Done) -> dict[str, Any]:
-    """A call as later turns of the thread know it."""
+def _kept_call(entry: AnsweredCall) -> dict[str, Any]:
+    """A call as stored for later turns of the thread."""
     r = nodes.result_of(entry)
     return {
         "name": r.name,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
-from agents.spending import Limits
+from agents.spending import SpendLimits
 from app.home.home import Home
 from app.people.identity import Actor, os_user
 from engine.control import halt
@@ -42,7 +42,7 @@ class Wiring:
         self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
         self.engine, self.home = home.engine, home.path
         self.model: Model = model or model_of(home)
-        self.limits = Limits(**home.desk.budgets.model_dump())
+        self.limits = SpendLimits(**home.desk.budgets.model_dump())
 
     @cached_property
     def source(self) -> str:
@@ -174,9 +174,9 @@ def model_of(home: Home, environ: Mapping[str, str] = os.environ) -> "Model":
 @lru_cache(maxsize=8)
 def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
     """One model per endpoint and process: its connections and what it learned outlive a turn."""
-    from agents.formats.model import WireModel
+    from agents.formats.model import EndpointModel
 
-    return WireModel(endpoint, key)
+    return EndpointModel(endpoint, key)
 
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:

@@ -1,4 +1,4 @@
-"""The handoff page: what the last threads asked, ran and proposed and what is pending. Made by code, read every turn.
+"""The handoff page: what recent turns asked, ran and proposed, and what is pending. Written by code, read every turn.
 
 Called when a turn ends (agents/turns.py, through tools/handoff.py, which reads the tables).
 """
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
 def text_of(entries: Sequence[Entry], pending: Sequence[str], open_jobs: Sequence[str]) -> str:
     """The page's block: pending first, then the last turns, one line each."""
     lines = ["# Handoff", ""]
-    lines += [f"- pending proposal {line}" for line in pending] or ["- no proposal is pending"]
+    lines += [f"- pending proposal {line}" for line in pending] or ["- no pending proposals"]
     lines += [f"- job {line}" for line in open_jobs]
     lines += ["", "## Last turns", ""]
     for entry in entries[:ENTRIES_MAX]:
@@ -38,5 +38,5 @@ def text_of(entries: Sequence[Entry], pending: Sequence[str], open_jobs: Sequenc
 
 
 def write(shelf: Shelf, entries: Sequence[Entry], pending: Sequence[str], open_jobs: Sequence[str]) -> None:
-    """Renew the block of handoff.md; a person's own lines around it stay."""
+    """Update the block of handoff.md; a person's own lines around it are kept."""
     shelf.write_block(TOPIC, text_of(entries, pending, open_jobs))

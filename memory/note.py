@@ -1,7 +1,7 @@
-"""A note: one thing worth remembering, with who said it, when, and what shows it. Markdown with a small head.
+"""A note: one thing worth remembering, with its author, time and evidence. Markdown with a small header.
 
 Made by tools/notes.py, kept by shelf.py, read by recall.py and by people in any editor. Text from a model is data: it
-is kept as it came (cleaned, cut by the tool), and its head says that nobody has confirmed it.
+is stored as received (cleaned and cut by the tool), and its header says that it is unconfirmed.
 """
 
 import re
@@ -13,7 +13,7 @@ HEAD = "---"
 _LINE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-class Note(NamedTuple):
+class InboxNote(NamedTuple):
     """One note of the inbox. `created_ms` is wall time, `desk_ms` the desk's time it is about (both UTC ms)."""
 
     id: str
@@ -32,7 +32,7 @@ def note_id(created_ms: int, topic: str, number: int) -> str:
     return slug(f"n-{created_ms}-{number}-{topic}"[:60])
 
 
-def render(note: Note) -> str:
+def render(note: InboxNote) -> str:
     """The note as a page: one `key: value` line each, then the text."""
     head = {
         "note": note.id,
@@ -59,15 +59,15 @@ def split(page: str) -> tuple[dict[str, str], str]:
 
 
 def promote(shelf: Shelf, note_topic: str, page_topic: str, person: str) -> None:
-    """Append an inbox note's text to a page, in the name of `person`. For doors of people only: no tool calls it.
+    """Append an inbox note's text to a page, in the name of `person`. For people's commands only: no tool calls it.
 
     The note stays in the inbox. ShelfError: no such note, no name, or the page was changed meanwhile.
     """
     note = shelf.read(note_topic) if note_topic.startswith(f"{INBOX}/") else None
     if note is None:
-        raise ShelfError(f"there is no note {note_topic}")
+        raise ShelfError(f"unknown note {note_topic}")
     if not person.strip():
-        raise ShelfError("a promotion needs a person's name")
+        raise ShelfError("promoting a note needs a person's name")
     words = f"{split(note.text)[1]}\n\n(promoted by {_LINE.sub(' ', person)} from {note_topic})\n"
     page = shelf.read(page_topic)
     if page is None:

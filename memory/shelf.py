@@ -1,8 +1,8 @@
 """The shelf: markdown pages under $NIGHTDESK_HOME/memory. Read by recall.py, written by tools/notes.py and by people.
 
-Writes are atomic and nothing is ever deleted: each version that code replaces stays under `.versions/`. A topic is a
-slug, alone or in one of FOLDERS, so that no name leaves the shelf. A person's edit wins: code replaces a page only when
-it is what it read, and touches only its own block of a page (`write_block`).
+Writes are atomic and nothing is ever deleted: each version that code replaces is kept under `.versions/`. A topic is a
+slug, alone or in one of FOLDERS, so no name can leave the shelf. A person's edit wins: code replaces a page only if it is
+unchanged since it was read, and touches only its own block of a page (`write_block`).
 """
 
 import fcntl
@@ -26,11 +26,11 @@ _BLOCK = re.compile(re.escape(_BLOCK_HEAD).replace(r"\{\}", "([0-9a-f]{12})") + 
 
 
 class ShelfError(ValueError):
-    """A topic that is none, a page that is not there, or one that a person changed meanwhile."""
+    """An invalid topic, a missing page, or one that a person changed meanwhile."""
 
 
-class Page(NamedTuple):
-    """A page as it lies there; `changed_ms` is the file's time (UTC ms)."""
+class MemoryPage(NamedTuple):
+    """A page as stored; `changed_ms` is the file's time (UTC ms)."""
 
     topic: str
     text: str
@@ -49,7 +49,7 @@ class Shelf:
         self.root = Path(root)
 
     def stock(self) -> None:
-        """Put the shipped starting pages there; a page that exists is left alone."""
+        """Copy the shipped pages there; an existing page is left alone."""
         for source in sorted(SHIPPED.rglob("*.md")):
             goal = self.root / source.relative_to(SHIPPED)
             if not goal.exists():
@@ -59,20 +59,20 @@ class Shelf:
     def topics(self) -> list[str]:
         """Every page's topic, the inbox last."""
         found = [path.relative_to(self.root).with_suffix("").as_posix() for path in self.root.rglob("*.md")]
-        kept = [t for t in found if not t.startswith(".") and _known(t)]
+        kept = [t for t in found if not t.startswith(".") and _is_topic(t)]
         return sorted(kept, key=lambda t: (t.startswith(f"{INBOX}/"), t))
 
     def path(self, topic: str) -> Path:
-        """Where the page `topic` lies; ShelfError for a name that is no topic or would leave the shelf."""
-        if not _known(topic):
-            raise ShelfError(f"{topic[:80]!r} is no topic: a slug, or one in {', '.join(FOLDERS)}")
+        """The path of the page `topic`; ShelfError for an invalid topic or one that would leave the shelf."""
+        if not _is_topic(topic):
+            raise ShelfError(f"{topic[:80]!r} is not a valid topic: use a slug, alone or in {', '.join(FOLDERS)}")
         path = self.root / f"{topic}.md"
         if not path.resolve().is_relative_to(self.root.resolve()):
-            raise ShelfError(f"the page {topic} lies outside the memory folder")
+            raise ShelfError(f"the page {topic} is outside the memory folder")
         return path
 
-    def read(self, topic: str) -> Page | None:
-        """The page, or None when there is none. What is not UTF-8 is shown with replacement signs, not hidden."""
+    def read(self, topic: str) -> MemoryPage | None:
+        """The page, or None if absent. Invalid UTF-8 is shown as replacement characters, not hidden."""
         path = self.path(topic)
         try:
             with path.open("rb") as file:
@@ -80,22 +80,22 @@ class Shelf:
                 changed_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
         except FileNotFoundError:
             return None
-        return Page(topic, raw.decode("utf-8", "replace"), changed_ms)
+        return MemoryPage(topic, raw.decode("utf-8", "replace"), changed_ms)
 
     def add(self, topic: str, text: str) -> None:
         """A new page; ShelfError when the topic is taken."""
         with self._alone():
             if self.path(topic).exists():
-                raise ShelfError(f"the page {topic} exists")
+                raise ShelfError(f"the page {topic} already exists")
             _put(self.path(topic), text)
 
-    def replace(self, was: Page, text: str) -> None:
-        """Put `text` in the place of the page that was read; ShelfError when somebody changed it since."""
+    def replace(self, was: MemoryPage, text: str) -> None:
+        """Replace the page that was read by `text`; ShelfError when it has changed since."""
         with self._alone():
             self._replace(was, text)
 
     def write_block(self, topic: str, text: str) -> None:
-        """Renew the block that code keeps on the page `topic`; what stands around it stays as it is.
+        """Update code's own block on the page `topic`; the text around it is left alone.
 
         A block that a person edited becomes the person's text (its markers go), and the new block follows it.
         """
@@ -106,7 +106,7 @@ class Shelf:
             if was is None:
                 _put(self.path(topic), block)
                 return
-            whole = _renewed(was.text, block)
+            whole = _renew_block(was.text, block)
             if whole != was.text:
                 # code's own words are made anew each time: only a page whose other words change leaves a version
                 self._replace(was, whole, keep=_around(was.text) != _around(whole))
@@ -115,36 +115,36 @@ class Shelf:
         """The kept earlier versions of a page, oldest first."""
         return sorted((self.root / ".versions" / topic).glob("*.md"))
 
-    def _replace(self, was: Page, text: str, *, keep: bool = True) -> None:
-        """Keep the version that lies there (unless `keep` is False), then put `text`; the shelf's lock is held."""
+    def _replace(self, was: MemoryPage, text: str, *, keep: bool = True) -> None:
+        """Keep the present version (unless `keep` is False), then write `text`; the shelf's lock is held."""
         path = self.path(was.topic)
         if path.exists() and path.stat().st_size > PAGE_BYTES_MAX:
-            raise ShelfError(f"the page {was.topic} is over {PAGE_BYTES_MAX} bytes: a person should shorten it")
+            raise ShelfError(f"the page {was.topic} is over {PAGE_BYTES_MAX} bytes: a person must shorten it")
         if keep:
             folder = self.root / ".versions" / was.topic
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, folder / f"{len(list(folder.glob('*.md'))) + 1:06d}.md")
         now = self.read(was.topic)
         if now is None or now.text != was.text:
-            raise ShelfError(f"somebody changed {was.topic} meanwhile; their words stay, nothing was written")
+            raise ShelfError(f"{was.topic} was changed meanwhile; that edit is kept and nothing was written")
         _put(path, text)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One writer of code at a time; a person's editor is not asked."""
+        """One code writer at a time; a person's editor is not locked out."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
-def _known(topic: str) -> bool:
+def _is_topic(topic: str) -> bool:
     """Whether `topic` can be a page: README, a slug, or a slug in one of the folders."""
     folder, _, name = topic.rpartition("/")
     return topic == "README" or (folder in ("", *FOLDERS) and _SLUG.fullmatch(name) is not None)
 
 
-def _renewed(text: str, block: str) -> str:
+def _renew_block(text: str, block: str) -> str:
     """`text` with code's own block replaced by `block`; an edited block becomes plain text, a missing one is appended."""
     parts, end, placed = [], 0, False
     for found in _BLOCK.finditer(text):
@@ -163,12 +163,12 @@ def _renewed(text: str, block: str) -> str:
 
 
 def _around(text: str) -> str:
-    """What of a page is not code's own unedited block."""
+    """The page without code's own unedited block."""
     return _BLOCK.sub(lambda found: "" if _mark(found[2]) == found[1] else found[0], text)
 
 
 def _put(path: Path, text: str) -> None:
-    """Write the whole page or nothing of it."""
+    """Write the page atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     with draft.open("w", encoding="utf-8", errors="replace") as file:
@@ -179,5 +179,5 @@ def _put(path: Path, text: str) -> None:
 
 
 def _mark(body: str) -> str:
-    """What tells code's own block from an edited one."""
+    """The hash that distinguishes code's own block from an edited one."""
     return hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,7 +1,7 @@
-"""What is, or was, wrong, and what to do about it: alerts and runbook. Called by the catalog.
+"""What is or was wrong and what to do about it: alerts and runbook. Called by the catalog.
 
-Alerts are rows that the supervisor's watch makes without any model; they are told by wall time, like everything that people act
-on. A runbook is a page of docs/runbooks, text of ours. It is read from the repository, as app/cli/ui.py finds the page there.
+Alerts are rows that the supervisor's watch writes without any model; they use wall time, like everything people act on. A
+runbook is our own page in docs/runbooks, read from the repository, as app/cli/ui.py finds the page there.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -23,16 +23,17 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
+from tools.common.ids import find_event
 from tools.common.time_words import instant
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
-LOOKED_AT = 500  # alerts of one state that are looked through
-EVENING_MS = 6 * 3_600_000  # last night began at 18:00 UTC
-# what people say -> kind of alert; the first that fits, so what is worse or more certain comes first
+LOOKED_AT = 500  # alerts of one state that are searched
+EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
+# what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
     ("rejected", r"\breject"),
@@ -53,8 +54,8 @@ _UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price
 
 
 class AlertsArgs(Args):
-    """One alert by id (al-3); or a state, and a window of wall time (last night, 24h, 2025-03-04T05:15). All null: what is
-    open, and what was over in the last day."""
+    """One alert by id (al-3); or a state, and a window of wall time (last night, 24h, 2025-03-04T05:15). All null: open
+    alerts, and those resolved in the last day."""
 
     alert_id: str | None = Field(None, max_length=20)
     state: Literal["open", "resolved"] | None = None
@@ -64,43 +65,43 @@ class AlertsArgs(Args):
 
 
 class RunbookArgs(Args):
-    """An alert's id (al-3) or kind (bars, worker), a journal event, a page's name, or words such as `dead worker`; null:
-    the list of pages."""
+    """An alert id (al-3) or kind (bars, worker), a journal event, a page name, or words such as `dead worker`; null: the
+    list of pages."""
 
     about: str | None = Field(None, max_length=200)
 
 
 @tool("alerts", Effect.READ)
 def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
-    """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, what became of
-    its messages, which runbook."""
+    """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, delivery of its
+    messages, runbook."""
     from engine.watch.alert_rows import deliveries_of, get, list_alerts, view
 
     if args.alert_id:
         bare = args.alert_id.strip().lower()
         rows = [get(ctx.engine, f"al-{bare}" if bare.isdigit() else bare)]
-        of = "Asked for"
+        of = "Requested"
     else:
         found = [list_alerts(ctx.engine, s, LOOKED_AT) for s in (("open", "resolved") if args.state is None else (args.state,))]
-        low, high = stretch(args, ctx.now_ms)
+        low, high = window_of(args, ctx.now_ms)
         rows = [row for part in found for row in part if row.opened_ms < high and (row.resolved_ms or high) >= low]
         of = f"Alerts between {utc(low)} and {utc(min(high, ctx.now_ms))} of wall time" if low else "Alerts"
     open_ = sum(row.state == "open" for row in rows)
     values: dict[str, tuple[Value, str]] = {"open": (open_, "count"), "resolved": (len(rows) - open_, "count")}
     values["unanswered"] = (sum(row.state == "open" and row.acked_ms is None for row in rows), "count")
     h = ctx.handle("o", f"alerts {args.alert_id} {args.state} {args.since} {args.until}")
-    facts: tuple[Fact, ...] = numbered(h, "alerts", Evidence("desk", "alerts"), values)
+    facts: tuple[Fact, ...] = make_facts(h, "alerts", Evidence("desk", "alerts"), values)
     shown = [view(row, deliveries_of(ctx.engine, row.id)) for row in rows[: args.limit]]
-    lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} with nobody on it), {{{h}.resolved}} over."]
-    if taken := [f"{item['id']} by {by_whom(item)}" for item in shown if by_whom(item)]:
+    lines = [f"{of}: {{{h}.open}} open ({{{h}.unanswered}} unacknowledged), {{{h}.resolved}} resolved."]
+    if taken := [f"{item['id']} by {acknowledged_by(item)}" for item in shown if acknowledged_by(item)]:
         lines.append(f"Acknowledged: {', '.join(taken)}.")
     if len(rows) > len(shown):
-        lines.append("The ones told here are the newest of each; name one, or a window, for others.")
+        lines.append("Only the newest of each state are shown; name an alert or a window for others.")
     if not open_ and args.state != "resolved" and not args.alert_id:
-        lines.append("That no alert is open is no proof of health: ask for the health checks.")
+        lines.append("No open alert is not proof of health: ask for the health checks.")
     table_rows = []
     for item in shown:
-        made = told_facts(ctx, item)
+        made = alert_facts(ctx, item)
         facts += made
         lines.append(sentence(item, made[0].ref.partition(".")[0]))
         table_rows.append(row_of(item, made[0].ref.partition(".")[0]))
@@ -110,8 +111,8 @@ def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     return ToolResult("ok", "\n\n".join(lines), facts, evidence, table if table_rows else None, data)
 
 
-def stretch(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
-    """[from, to) in wall time. Without a window: the last day, or all there is when a state was named."""
+def window_of(args: AlertsArgs, now_ms: int) -> tuple[int, int]:
+    """[from, to) in wall time. Without a window: the last day, or everything when a state was named."""
     low = moment(args.since, now_ms) if args.since else 0 if args.state else now_ms - DAY_MS
     high = moment(args.until, now_ms) if args.until else now_ms + 1
     if high <= low:
@@ -126,7 +127,7 @@ def moment(text: str, now_ms: int) -> int:
     return instant(text, now_ms)
 
 
-def told_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
+def alert_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
     """The figures of one alert, its numbers included."""
     messages = [d["state"] for d in item["deliveries"]]
     end = item["resolved_ms"] or ctx.now_ms
@@ -141,17 +142,17 @@ def told_facts(ctx: ToolContext, item: Mapping[str, Any]) -> tuple[Fact, ...]:
         "messages_sent": (messages.count("sent"), "count"),
         "messages_failed": (messages.count("failed"), "count"),
         "messages_waiting": (messages.count("waiting") + messages.count("sending"), "count"),
-        "acknowledged_by": (by_whom(item), "text"),
+        "acknowledged_by": (acknowledged_by(item), "text"),
     }
     for key, value in item["numbers"].items():
         if key != "level" and isinstance(value, int | float) and not isinstance(value, bool):
             values[re.sub(r"\W", "_", key)] = with_unit(key, value)
     subject = f"alert {item['id']}, {clean(item['place'], 60)}"
-    return numbered(ctx.handle("w", item["id"]), subject, Evidence("alert", item["id"]), values)
+    return make_facts(ctx.handle("w", item["id"]), subject, Evidence("alert", item["id"]), values)
 
 
 def with_unit(key: str, value: float) -> tuple[Value, str]:
-    """A number of an alert with the unit that its name ends in."""
+    """A number of an alert with the unit its name implies."""
     if key.endswith("_s"):
         return value * 1000, "duration_ms"
     if key.endswith("_ms"):
@@ -162,30 +163,30 @@ def with_unit(key: str, value: float) -> tuple[Value, str]:
 
 
 def sentence(item: Mapping[str, Any], h: str) -> str:
-    """One alert in words; what it says comes partly from outside and is cleaned."""
-    name = by_whom(item)
-    on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "nobody has acknowledged it"
-    state = "open" if item["state"] == "open" else f"over at {{{h}.resolved}}"
+    """One alert in words; text from outside is cleaned."""
+    name = acknowledged_by(item)
+    on_it = f"acknowledged by {name} at {{{h}.acknowledged}}" if name else "not acknowledged"
+    state = "open" if item["state"] == "open" else f"resolved at {{{h}.resolved}}"
     parts = [f"{item['id']} {item['severity'].upper()} ({item['kind']}, {clean(item['place'], 80)}): {clean(item['what'], 400)}"]
-    parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {brought(item['deliveries'])}")
+    parts.append(f"Since {{{h}.since}}, {state}; {on_it}; messages: {deliveries_text(item['deliveries'])}")
     if item["state"] == "open":
         parts.append(f"To do: {clean(item['action'], 300)} (runbook {page_of(item['kind'])})")
     return ". ".join(part.rstrip(".") for part in parts) + "."
 
 
-def brought(deliveries: Sequence[Mapping[str, Any]]) -> str:
-    """What became of an alert's messages."""
+def deliveries_text(deliveries: Sequence[Mapping[str, Any]]) -> str:
+    """The delivery states of an alert's messages."""
     told = []
     for d in deliveries:
         how = f"{d['state']} {utc(d['sent_ms'])}" if d["sent_ms"] else d["state"]
         told.append(f"{d['step']} to {d['sink']} {how}" + (f" ({clean(d['error'], 80)})" if d["error"] else ""))
-    return ", ".join(told[-6:]) or "none, it stands on the page alone"
+    return ", ".join(told[-6:]) or "none (shown on the page only)"
 
 
 def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
     """One alert as a row."""
-    state = "open" if item["state"] == "open" else "over"
-    name = by_whom(item)
+    state = "open" if item["state"] == "open" else "resolved"
+    name = acknowledged_by(item)
     return (
         item["id"],
         item["severity"],
@@ -196,37 +197,37 @@ def row_of(item: Mapping[str, Any], h: str) -> tuple[Value, ...]:
     )
 
 
-def by_whom(item: Mapping[str, Any]) -> str | None:
-    """The name of whoever acknowledged an alert; None when nobody has."""
+def acknowledged_by(item: Mapping[str, Any]) -> str | None:
+    """Who acknowledged an alert; None when unacknowledged."""
     by = item["acked_by"] or {}
     return clean(by.get("name") or "unknown", 60) if by else None
 
 
 def evidence_of(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
-    """The alert itself, and the journal event that shows it where there is one."""
+    """The alert itself, and its journal event if it has one."""
     return (Evidence("alert", item["id"]), *([Evidence("event", item["event"])] if item["event"] else []))
 
 
 @tool("runbook", Effect.READ)
 def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
-    """What to do about an alert or incident: the desk's own page for it, written by people, steps in order."""
+    """What to do about an alert or incident: the desk's own page, written by people, steps in order."""
     pages = titles()
     if not pages:
-        return no_data(f"there are no runbooks at {FOLDER}: this installation lacks the folder docs of the repository")
+        return no_data(f"no runbooks found in {FOLDER}: this installation lacks the repository's docs folder")
     name = page_for(ctx, args.about) if args.about else ""
     if name is None:
-        return no_data(f"no runbook fits {clean(args.about, 80)!r}; there are: {', '.join(pages)}")
+        return no_data(f"no runbook matches {clean(args.about, 80)!r}; available: {', '.join(pages)}")
     if not name:
         rows = tuple((page, title) for page, title in pages.items())
         return ToolResult("ok", f"Runbooks: {', '.join(pages)}.", table=Table(("runbook", "when"), rows))
     evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
     head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
-    return ToolResult("ok", f"{head}\n\n{plainly(text)}", evidence=evidence, data={"runbook": name})
+    return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 
 
-def plainly(text: str) -> str:
-    """The page with its title as a bold line: it stands inside an answer."""
+def with_bold_title(text: str) -> str:
+    """The page with its title as a bold line, for use inside an answer."""
     title, _, rest = text.partition("\n")
     return f"**{title.lstrip('# ')}**\n{rest}"
 
@@ -244,7 +245,7 @@ def page_of(kind: str) -> str:
 
 
 def page_for(ctx: ToolContext, about: str) -> str | None:
-    """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing fits."""
+    """The page that `about` means: an alert, an event, a page's own name, a kind, or words; None when nothing matches."""
     from engine.watch.alert_rows import get
     from engine.watch.observation import RUNBOOKS
 
@@ -261,16 +262,15 @@ def page_for(ctx: ToolContext, about: str) -> str | None:
 
 
 def of_event(ctx: ToolContext, event_id: str) -> str | None:
-    """The page for a journal event: of the alert that names it, else of its kind. BadInput for no such event."""
-    from engine.store.journal import find
+    """The page for a journal event: of the alert that names it, else of its kind. BadInput for an unknown event."""
     from engine.watch.alert_rows import list_alerts
 
     named = next((row for row in list_alerts(ctx.engine, None, LOOKED_AT) if row.event == event_id), None)
     if named is not None:
         return page_of(named.kind)
-    event = find(ctx.home / "journal" / f"{'people' if event_id.startswith('p-') else 'desk'}.jsonl", event_id)
+    event = find_event(ctx, event_id)
     if event is None:
-        raise BadInput(f"there is no event {event_id}", "see journal_search")
+        raise BadInput(f"unknown event {event_id}", "find its id with journal_search")
     if event.kind == "decision" and event.body.get("action") == "refused":
         return page_of("refused")
     if event.kind == "order" and event.body.get("state") == "rejected":

@@ -1,16 +1,27 @@
-"""Questions about one strategy's past, answered by jobs: backtest, leaks (COMPUTE). Called by the catalog."""
+"""Backtests of one strategy, run as jobs: backtest, leaks (COMPUTE). Called by the catalog."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, numbered, tool
-from tools.setups import Change, Timeframe, asked, label_of, named_setup, runs_of, span_of, unfinished, values_of, wait_all
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, tool
+from tools.setups import (
+    ParamChange,
+    Timeframe,
+    label_of,
+    named_setup,
+    runs_of,
+    span_of,
+    submit_jobs,
+    unfinished,
+    values_of,
+    wait_all,
+)
 
 
 class BacktestArgs(Args):
-    """`start` and `end` (exclusive) as 2025, 2025-03 or 2025-03-04; null: all there is. `changes` set parameters."""
+    """`start` and `end` (exclusive) as 2025, 2025-03 or 2025-03-04; null: all available bars. `changes` set parameters."""
 
     strategy: str = Field(max_length=60)
     symbol: str = Field(max_length=30)
@@ -18,7 +29,7 @@ class BacktestArgs(Args):
     venue: str | None = Field(None, max_length=20)
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
-    changes: list[Change] = Field(default_factory=list, max_length=30)
+    changes: list[ParamChange] = Field(default_factory=list, max_length=30)
     fills: Literal["pessimistic", "optimistic"] | None = None
     funding: str | None = Field(None, max_length=20)
 
@@ -35,7 +46,7 @@ class LeaksArgs(Args):
 @tool("backtest", Effect.COMPUTE)
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     """Run a strategy over recorded bars and report its metrics, with the optimistic scenario beside the pessimistic one
-    and, for a person's own strategy, whether it looks ahead."""
+    and, for a person's own strategy, the look-ahead check."""
     setup = named_setup(args.strategy, args.symbol, args.timeframe, args.venue)
     params = values_of(args.changes)
     setup = setup.having(label_of(params) or "defaults", params)
@@ -54,15 +65,15 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
 
 @tool("leaks", Effect.COMPUTE)
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
-    """Tell whether a strategy looks ahead: its values, recomputed on prefixes of the bars, must not differ in a bit."""
+    """Check a strategy for look-ahead bias: its values, recomputed on prefixes of the bars, must be bit-identical."""
     setup = named_setup(args.strategy, args.symbol or "BTC-USDT", args.timeframe, args.venue)
-    (job,) = asked(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
+    (job,) = submit_jobs(ctx, "leaks", [{**setup.sleeve, "timeframe": setup.timeframe}])
     (view,) = wait_all(ctx, [job])
     if view.state != "done":
         return unfinished(view)
     found = dict(view.result or {})
     values = {"checked": (found.get("checked"), "count"), "bar": (found.get("bar") if not found.get("clean") else None, "bars")}
     subject = f"look-ahead check of {args.strategy}"
-    facts = numbered(ctx.handle("k", job), subject, Evidence("job", job), values)
+    facts = make_facts(ctx.handle("k", job), subject, Evidence("job", job), values)
     text = f"{args.strategy}: {clean(found.get('text', 'no report'), 300)}."
     return ToolResult("ok", text, facts, (Evidence("job", job),), data={"clean": bool(found.get("clean")), "job": job})

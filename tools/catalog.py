@@ -1,6 +1,6 @@
-"""Which tools there are, who may call them, and the one way to call one. Called by agents/, app/cli/tool.py and MCP.
+"""The tools, who may call them, and the one way to call one. Called by agents/, app/cli/tool.py and MCP.
 
-The list below is the authority: a role that does not stand in a tool's line cannot call it, whatever a prompt says.
+The list below is the authority: a role that is not listed for a tool cannot call it, whatever a prompt says.
 `call` checks role, schema and the limits of the effect, runs the tool, and journals the call with its outcome.
 """
 
@@ -12,69 +12,69 @@ from pydantic import ValidationError
 from engine.errors import DeskError, Refused
 from tools import alerts, backtests, calc, compare, desk, journal, market, notes, proposals, runs
 from tools.common import limits
-from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, clean, refused, shortened
+from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
 ALL = ROLES
 
 
-class Line(NamedTuple):
-    """One line of the list."""
+class CatalogEntry(NamedTuple):
+    """One tool with its effect and the roles that may call it."""
 
     tool: Tool
     effect: Effect
     roles: tuple[Role, ...]
 
 
-LINES: tuple[Line, ...] = (
-    Line(desk.desk, Effect.READ, ALL),
-    Line(desk.sleeves, Effect.READ, ALL),
-    Line(desk.health, Effect.READ, ALL),
-    Line(alerts.alerts, Effect.READ, ALL),
-    Line(alerts.runbook, Effect.READ, ALL),
-    Line(market.list_data, Effect.READ, ALL),
-    Line(market.list_strategies, Effect.READ, ALL),
-    Line(runs.run, Effect.READ, ALL),
-    Line(runs.round_trip, Effect.READ, ALL),
-    Line(journal.journal_search, Effect.READ, ALL),
-    Line(journal.explain_event, Effect.READ, ALL),
-    Line(proposals.proposals, Effect.READ, ALL),
-    Line(notes.memory, Effect.READ, ALL),
-    Line(calc.calc, Effect.READ, ALL),
-    Line(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
-    Line(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
-    Line(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
-    Line(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
-    Line(desk.probe, Effect.COMPUTE, (OPERATOR,)),
-    Line(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
-    Line(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
-    Line(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
-    Line(notes.note, Effect.PROPOSE, ALL),
+ENTRIES: tuple[CatalogEntry, ...] = (
+    CatalogEntry(desk.desk, Effect.READ, ALL),
+    CatalogEntry(desk.sleeves, Effect.READ, ALL),
+    CatalogEntry(desk.health, Effect.READ, ALL),
+    CatalogEntry(alerts.alerts, Effect.READ, ALL),
+    CatalogEntry(alerts.runbook, Effect.READ, ALL),
+    CatalogEntry(market.list_data, Effect.READ, ALL),
+    CatalogEntry(market.list_strategies, Effect.READ, ALL),
+    CatalogEntry(runs.run, Effect.READ, ALL),
+    CatalogEntry(runs.round_trip, Effect.READ, ALL),
+    CatalogEntry(journal.journal_search, Effect.READ, ALL),
+    CatalogEntry(journal.explain_event, Effect.READ, ALL),
+    CatalogEntry(proposals.proposals, Effect.READ, ALL),
+    CatalogEntry(notes.memory, Effect.READ, ALL),
+    CatalogEntry(calc.calc, Effect.READ, ALL),
+    CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(desk.attribution, Effect.COMPUTE, (ADVISOR,)),
+    CatalogEntry(desk.probe, Effect.COMPUTE, (OPERATOR,)),
+    CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
+    CatalogEntry(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(notes.note, Effect.PROPOSE, ALL),
 )
-TOOLS: dict[str, Line] = {line.tool.name: line for line in LINES}
-assert len(TOOLS) == len(LINES), "two tools share a name"  # noqa: S101 - a programmer's error
-assert all(line.effect is line.tool.effect for line in LINES), "effects disagree"  # noqa: S101 - the same
+TOOLS: dict[str, CatalogEntry] = {line.tool.name: line for line in ENTRIES}
+assert len(TOOLS) == len(ENTRIES), "two tools share a name"  # noqa: S101 - a programmer's error
+assert all(line.effect is line.tool.effect for line in ENTRIES), "effects disagree"  # noqa: S101 - the same
 
 
 def tools_of(role: Role) -> list[Tool]:
     """What `role` may call, in the order of the list."""
-    return [line.tool for line in LINES if role in line.roles]
+    return [line.tool for line in ENTRIES if role in line.roles]
 
 
 def roles_of(name: str) -> tuple[Role, ...]:
-    """Who may call the tool `name`; nobody, when there is no such tool."""
+    """Who may call the tool `name`; empty for an unknown tool."""
     line = TOOLS.get(name)
     return line.roles if line else ()
 
 
 def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
-    """Call a tool for `ctx.role`. Never raises for what a model can do wrong: every outcome is a ToolResult.
+    """Call a tool for `ctx.role`. Never raises for a model's mistake: every outcome is a ToolResult.
 
     Order: the tool exists, the role may, the arguments fit the schema, the effect's limits hold; then it runs. Facts
     of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and outcome,
-    also when it was refused or failed; a PROPOSE also before it acts. What cannot be journaled gives no facts.
+    also when it was refused or failed; a PROPOSE also before it acts. A call that cannot be journaled returns no facts.
     """
-    result = shortened(_outcome(ctx, name, args))
+    result = cap_text(_outcome(ctx, name, args))
     try:
         ctx.record("tool", _entry(ctx, name, args, result))
     except DeskError as error:
@@ -86,7 +86,7 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
 def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     line = TOOLS.get(name)
     if line is None:
-        return refused(f"there is no tool {clean(name, 40)!r}; {ctx.role} has: {', '.join(_names(ctx.role))}")
+        return refused(f"unknown tool {clean(name, 40)!r}; available to the {ctx.role}: {', '.join(_names(ctx.role))}")
     if ctx.role not in line.roles:
         owners = " or ".join(line.roles)
         return refused(f"{name} belongs to the {owners}, not to the {ctx.role}: ask there (--role {line.roles[0]})")
@@ -108,7 +108,7 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
     except DeskError as error:
         return ToolResult("failed", f"{name}: {error}")
     except Exception as error:  # noqa: BLE001 - a model reads the outcome: no traceback, no text that may hold a secret
-        return ToolResult("failed", f"{name} broke ({type(error).__name__}): our bug; it changed nothing")
+        return ToolResult("failed", f"{name} failed ({type(error).__name__}): this is our bug; nothing was changed")
     if line.effect is Effect.PROPOSE and result.status in ("ok", "started"):
         ctx.proposed = True
     return result
@@ -126,7 +126,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _entry(ctx: ToolContext, name: str, args: Mapping[str, Any], result: ToolResult) -> dict[str, Any]:
-    """What the people journal keeps of a call."""
+    """The people journal's record of a call."""
     return {
         "tool": clean(name, 40),
         "args": limits.recordable(args),

@@ -1,6 +1,6 @@
-"""Is a variant better than what runs? compare (COMPUTE): the live configuration as row 0, variants below. Called by the catalog.
+"""Is a variant better than the live configuration? compare (COMPUTE): row 0 is live, variants below. Called by the catalog.
 
-Each variant is held against row 0 by the difference of mean daily returns on the same days (bootstrap.py).
+Each variant is compared with row 0 by the difference of mean daily returns on the same days (bootstrap.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,19 @@ from pydantic import Field
 from engine.errors import BadInput
 from engine.sim import bootstrap
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, numbered, tool
-from tools.setups import Change, Setup, Timeframe, full_params, label_of, live_setup, named_setup, runs_of, span_of, values_of
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
+from tools.setups import (
+    ParamChange,
+    Setup,
+    Timeframe,
+    full_params,
+    label_of,
+    live_setup,
+    named_setup,
+    runs_of,
+    span_of,
+    values_of,
+)
 
 VARIANTS_MAX = 3
 
@@ -20,7 +31,7 @@ VARIANTS_MAX = 3
 class Variant(Args):
     """What differs from the live configuration."""
 
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
 
 
 class CompareArgs(Args):
@@ -45,7 +56,7 @@ def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     done = runs_of(ctx, [base, *setups], span_of(ctx, args.start, args.end), {})
     if done.instead:
         return done.instead
-    return compared(ctx, [base, *setups], done.runs, sleeve, same)
+    return comparison_result(ctx, [base, *setups], done.runs, sleeve, same)
 
 
 def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
@@ -81,10 +92,10 @@ def variants_of(base: Setup, variants: Sequence[Variant]) -> tuple[list[Setup], 
     return kept, same
 
 
-def compared(
+def comparison_result(
     ctx: ToolContext, setups: Sequence[Setup], found: Sequence[Mapping[str, Any]], sleeve: str | None, same: Sequence[str]
 ) -> ToolResult:
-    """The table of a comparison, row 0 first, with each variant's difference and what can be said of it."""
+    """The table of a comparison, row 0 first, with each variant's difference and verdict."""
     base_days = runs.daily_returns(ctx, found[0])
     facts: list[Fact] = []
     rows, told = [], []
@@ -126,17 +137,17 @@ def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference)
 
     ends = {"difference_bps": gap.mean, "low_bps": gap.low, "high_bps": gap.high}
     values: dict[str, Any] = {name: (bps(value), "bps") for name, value in ends.items()}
-    return numbered(handle, subject, Evidence("run", run_id), values | {"compared_days": (gap.days, "count")})
+    return make_facts(handle, subject, Evidence("run", run_id), values | {"compared_days": (gap.days, "count")})
 
 
 def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequence[str]) -> list[str]:
-    """What the table says, in words: row 0 first, then each variant."""
+    """The table in words: row 0 first, then each variant."""
     said = [runs.headline(ctx, found[0], f"Row 0 is {runs.subject_of(found[0])}, {setups[0].label}")]
     for gap, setup, run, x in told:
         h = runs.handle_of(ctx, run)
         what = f"{setup.label}: return {{{h}.total_return_frac}}, Sharpe {{{h}.sharpe}}"
         if gap.low is None:
-            said.append(f"{what}; with {{{x}.compared_days}} days there is no interval: cannot be told apart from row 0.")
+            said.append(f"{what}; {{{x}.compared_days}} days are too few for an interval: cannot be told apart from row 0.")
         elif gap.verdict == "the same":
             said.append(f"{what}; the same as row 0 on every day.")
         else:
@@ -144,21 +155,21 @@ def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequen
             word = f"{gap.verdict} than row 0" if gap.verdict in ("better", "worse") else f"{gap.verdict} from row 0"
             said.append(f"{what}; {word}: {span}.")
     if same:
-        said.append(f"Left out, since row 0 or another row says the same already: {'; '.join(same)}.")
+        said.append(f"Left out as identical to row 0 or another row: {'; '.join(same)}.")
     return said
 
 
 def method(told: Sequence[Any]) -> str:
     """How the interval was made."""
     if not told:
-        return "There is nothing to compare."
+        return "Nothing to compare."
     gap = told[0][0]
     note = ", widened because several variants are compared" if len(told) > 1 else ""
     return f"Interval: {percent(gap.level)}{note}, stationary bootstrap of the paired differences of daily returns, fixed seed."
 
 
 def summary(setups: Any, found: Any, told: Any, sleeve: str | None) -> dict[str, Any]:
-    """The comparison as data: what a next step (a proposal of the better one) needs."""
+    """The comparison as data, for a next step such as proposing the better variant."""
     base_params = setups[0].sleeve["params"]
     rows = [{"row": 0, "label": setups[0].label, "run_id": found[0]["run_id"], "changes": []}]
     for n, (gap, setup, run, _) in enumerate(told, start=1):

@@ -1,6 +1,6 @@
-"""What the desk is and how it is doing: desk, sleeves, health, probe, attribution. Called by the catalog.
+"""The state of the desk: desk, sleeves, health, probe, attribution. Called by the catalog.
 
-All of it is read from the desk journal's marks (the last event of every group), so an answer names the event it stands on.
+All of it is read from the desk journal's marks (the last event of every group), so an answer cites its event.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,13 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
-from tools.common.time_words import window
+from tools.common.time_words import NEVER_RAN, window
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
-NEVER_RAN = "the desk has decided on no bar yet; start it with: nightdesk up"
 
 
 class SleevesArgs(Args):
@@ -67,12 +66,12 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
         "version": (view.version, "count"),
         "open_positions": (sum("position" in s for s in view.sleeves.values()), "count"),
     }
-    facts = numbered(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
+    facts = make_facts(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
     h = facts[0].ref.partition(".")[0]
     state = f"HALTED ({clean(view.halt.reason, 120)}), {view.state}" if view.halt.halted else view.state
     text = (
-        f"Desk time {{{h}.desk_time}}{stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
-        f"under its peak (the halt comes at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
+        f"Desk time {{{h}.desk_time}}{data_stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
+        f"below its peak (halt at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
     if view.breakers:
@@ -83,14 +82,14 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
 
 
 def last_mark(ctx: ToolContext) -> Event | None:
-    """The desk as its journal last told it."""
+    """The latest mark in the desk journal."""
     from engine.watch.window import journal_of, mark_at
 
     return mark_at(journal_of(ctx.home))
 
 
-def stamp(ctx: ToolContext, mark: Event) -> str:
-    """What kind of data the desk walks: ` (REPLAYED, recorded bars)`."""
+def data_stamp(ctx: ToolContext, mark: Event) -> str:
+    """The data the desk trades on: ` (REPLAYED, recorded bars)`."""
     from engine.watch.window import journal_of, start_of
 
     source = start_of(journal_of(ctx.home)).get("source")
@@ -100,7 +99,7 @@ def stamp(ctx: ToolContext, mark: Event) -> str:
 
 
 def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
-    """One row a sleeve, with its figures as facts of the handle l1, l2, ..."""
+    """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
     facts: list[Fact] = []
     rows = []
     for name, s in mark.body["sleeves"].items():
@@ -115,7 +114,7 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
             values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
             values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
             values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
-        facts += numbered(h, f"sleeve {name}", Evidence("event", mark.id), values)
+        facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
         held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
         level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
         figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
@@ -125,7 +124,7 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
 
 
 def entries(sleeve: Mapping[str, Any]) -> str:
-    """Whether the sleeve may enter now, and what waits."""
+    """Whether the sleeve may enter now, and which version is waiting."""
     if sleeve.get("paused"):
         found = "paused"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
@@ -150,12 +149,12 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     for s in chosen:
         values = {k: (v, "ratio") for k, v in s.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
         evidence = Evidence("config", f"v{version}")
-        facts += numbered(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
+        facts += make_facts(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
     mark = last_mark(ctx)
     data = {"version": version, "sleeves": [s.model_dump(mode="json") for s in chosen]}
     text = f"Configuration version {version}. {about}."
     if mark is None:
-        return ToolResult("ok", f"{text} No bar was decided on yet.", facts, (Evidence("config", f"v{version}"),), None, data)
+        return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (Evidence("config", f"v{version}"),), None, data)
     table, more = sleeve_table(ctx, mark, args.sleeve)
     evidence = (Evidence("config", f"v{version}"), Evidence("event", mark.id))
     return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
@@ -163,24 +162,23 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
 
 @tool("health", Effect.READ)
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
-    """Is anything wrong: worker, freshness of bars, halt, breakers, journals, disk."""
+    """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
 
-    return _looked(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
+    return _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
 
 
 @tool("probe", Effect.COMPUTE)
 def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
-    """Check everything that must hold before a halt can be released: both journals verified from end to end, state
-    rebuilt from them, worker alive."""
+    """Run the release checks of a halt: both journals verified from end to end, state rebuilt from them, worker alive."""
     from engine.watch.health import checks, journal_fold, run_check
 
     found = checks(ctx.home, ctx.engine, ctx.now_ms, full=True)
-    return _looked(ctx, [*found, run_check("fold", lambda: journal_fold(ctx.home))], "h")
+    return _checks_result(ctx, [*found, run_check("fold", lambda: journal_fold(ctx.home))], "h")
 
 
-def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
-    """Checks as an answer: what is wrong first."""
+def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
+    """Checks as a result, failures first."""
     order = {"bad": 0, "unknown": 1, "warning": 2, "ok": 3}
     found = sorted(found, key=lambda check: order[check.state])
     wrong = [check for check in found if check.state in ("bad", "unknown")]
@@ -188,12 +186,12 @@ def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     counts: dict[str, tuple[Value, str]] = {"wrong": (len(wrong), "count"), "warnings": (len(warned), "count")}
     counts["desk_time"] = (ctx.desk_ms, "ms")
     handle = ctx.handle(letter, "health")
-    facts = numbered(handle, "health of the desk", Evidence("desk", "health"), counts)
+    facts = make_facts(handle, "health of the desk", Evidence("desk", "health"), counts)
     told = [f"{check.name}: {clean(check.text, 200)}" for check in (*wrong, *warned)]
     head = (
         f"Something is wrong: {'; '.join(told)}."
         if wrong
-        else f"Nothing is broken; {'; '.join(told)}."
+        else f"Nothing is broken, with warnings: {'; '.join(told)}."
         if warned
         else "Nothing is wrong."
     )
@@ -206,8 +204,8 @@ def _looked(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
 
 @tool("attribution", Effect.COMPUTE)
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
-    """Where the P&L comes from: by sleeve, split in price P&L, fees, funding and slippage, summing to the equity change
-    to the cent."""
+    """Where the P&L comes from: by sleeve, split into price P&L, fees, funding and slippage, summing to the change in
+    equity to the cent."""
     from engine.watch.attribution import PARTS, pnl_of_window
     from engine.watch.window import first_mark, journal_of
 
@@ -217,7 +215,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
     span = pnl_of_window(ctx.home, low, high)
     if span is None:
-        return no_data(f"no bar was decided on between {utc(low)} and {utc(high)}")
+        return no_data(f"no bar was processed between {utc(low)} and {utc(high)}")
     made, evidence = span.attribution, (Evidence("event", span.start.id), Evidence("event", span.end.id))
     facts: list[Fact] = []
     rows = []
@@ -231,17 +229,17 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         if share is made.desk:
             values |= {"equity_before": (span.start.body["equity"], "usd"), "equity_after": (span.end.body["equity"], "usd")}
             values |= {"fills": (span.fills, "count"), "from": (span.start.t_event_ms, "ms"), "to": (span.end.t_event_ms, "ms")}
-        facts += numbered(h, f"P&L of {name}", Evidence("event", span.end.id), values)
+        facts += make_facts(h, f"P&L of {name}", Evidence("event", span.end.id), values)
         columns = ("price_pnl", "slippage", "fees", "funding", "unexplained", "change")
         rows.append((name, *(f"{{{h}.{column}}}" for column in columns)))
     d = h  # the desk's is the last one
     text = (
-        f"From {{{d}.from}} to {{{d}.to}} of desk time{stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
+        f"From {{{d}.from}} to {{{d}.to}} of desk time{data_stamp(ctx, span.end)} equity changed by {{{d}.change}}: "
         f"price P&L {{{d}.price_pnl}}, slippage {{{d}.slippage}}, fees {{{d}.fees}}, funding {{{d}.funding}}, over {{{d}.fills}} "
         f"fills (events {span.start.id} to {span.end.id}). "
     )
     odd = any(share.unexplained for share in made.shares)
-    follows = "follows from no fill and no payment: look at the journal."
+    follows = "matches no fill and no payment: check the journal."
     text += f"UNEXPLAINED: {{{d}.unexplained}} of it {follows}" if odd else "The parts sum to the change to the cent."
     table = Table(("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"), tuple(rows))
     data = {

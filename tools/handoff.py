@@ -1,4 +1,4 @@
-"""Renews memory's handoff page from the tables: called by agents/turns.py when a turn has ended, never by a model."""
+"""Updates memory's handoff page from the database. Called by agents/turns.py when a turn has ended, never by a model."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tools.common.contract import clean
 def write_handoff(engine: Any, home: Path) -> None:
     """Write what the last turns asked, ran and proposed, and what is pending, into memory/handoff.md.
 
-    ShelfError when the page cannot be written: the caller says so and goes on.
+    ShelfError when the page cannot be written: the caller ignores it.
     """
     from sqlmodel import col, select
 
@@ -21,7 +21,7 @@ def write_handoff(engine: Any, home: Path) -> None:
     from engine.store.tables import Job, Proposal, Thread, Turn
 
     with read(engine) as session:
-        asked = select(Turn).where(col(Turn.model) != "code")  # what code posts answers a question that stands here already
+        asked = select(Turn).where(col(Turn.model) != "code")  # a posting answers a question that is listed already
         turns = session.exec(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
         ids = [turn.id for turn in turns]
         jobs = session.exec(select(Job).where(col(Job.turn).in_(ids))).all()
@@ -32,7 +32,7 @@ def write_handoff(engine: Any, home: Path) -> None:
             handoff.Entry(
                 utc(turn.created_ms),
                 turn.role,
-                clean(people.get(turn.thread) or "somebody", 40),
+                clean(people.get(turn.thread) or "someone", 40),
                 clean(turn.text, 160),
                 tuple(dict.fromkeys(job.run_id for job in jobs if job.turn == turn.id and job.run_id)),
                 tuple(_proposed(turn.answer)),

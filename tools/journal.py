@@ -1,7 +1,7 @@
-"""What happened: journal_search and explain_event, over both journals. Called by the catalog.
+"""Reads both journals: journal_search and explain_event. Called by the catalog.
 
-A window is one of desk time. People's acts are journaled by the wall clock, so they are shown for windows that reach to now,
-as long before now as the window is long, with their own time beside them.
+A window is in desk time. People's actions are journaled in wall time, so they are shown only for windows that reach up to now,
+over the same length of wall time, with their own time beside them.
 """
 
 from collections import Counter
@@ -23,16 +23,17 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
-from tools.common.event_text import because, flat_values, told, told_people, words_of
-from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
-from tools.common.time_words import window
+from tools.common.event_text import event_line, flat_values, people_event_line, reason_text, words_of
+from tools.common.ids import find_event
+from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
+from tools.common.time_words import NEVER_RAN, instant, window
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
-MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most telling first
+MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
 SINGULAR = {
@@ -48,7 +49,7 @@ READ_MAX = 200_000  # events of one window
 
 
 class SearchArgs(Args):
-    """A window of desk time (`since` null: yesterday), kinds (null: what matters), a sleeve, a word in the event."""
+    """A window of desk time (`since` null: yesterday), kinds (null: the important ones), a sleeve, a word in the event."""
 
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
@@ -73,12 +74,12 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     from engine.watch.window import journal_of, mark_at, raw_lines
 
     if ctx.desk_ms is None:
-        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+        return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
-    worth, found = worth_reading(wanted), list[Stretch]()
-    for stretch in stretches(raw_lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
+    worth, found = worth_reading(wanted), list[RefusalRun]()
+    for stretch in refusal_runs(raw_lines(path, low, high, set(DESK_KINDS), worth), wanted, args.sleeve, args.text):
         found.append(stretch)
         if len(found) > READ_MAX:
             raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
@@ -95,42 +96,43 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     pnls = [stretch.first.body.get("round_trip_pnl") for stretch in found if stretch.kind == "fill"]
     closed = [pnl for pnl in pnls if pnl is not None]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
-    facts = numbered(handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values)
+    facts = make_facts(
+        handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values
+    )
     shown = chosen(found, args.limit)
     rows = [
-        (utc(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.told()) for s in shown
+        (utc(s.first.t_event_ms), s.first.id, s.kind, clean(s.first.body.get("sleeve") or "desk", 60), s.line()) for s in shown
     ]
-    rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", told_people(e)) for e in people[-args.limit :]]
+    rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", people_event_line(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
     if people:
-        text += f" People's acts meanwhile: {len(people)} (by wall time)."
+        text += f" Actions by people meanwhile: {len(people)} (wall time)."
     evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
     return ToolResult("ok", text, facts, evidence, table, data)
 
 
-def chosen(found: Sequence[Stretch], limit: int) -> list[Stretch]:
-    """At most `limit` of them, the telling kinds before the many, in the order of time."""
+def chosen(found: Sequence[RefusalRun], limit: int) -> list[RefusalRun]:
+    """At most `limit` of them, important kinds first, in time order."""
     rank = {kind: n for n, kind in enumerate(MATTERS)}
     best = sorted(found, key=lambda s: (rank.get(s.kind, len(rank)), -s.first.seq))[:limit]
     return sorted(best, key=lambda s: s.first.seq)
 
 
-def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], closed: int, equity: bool) -> str:
-    """The window in words; the telling events with their ids."""
-    parts = [f"From {{{handle}.from}} to {{{handle}.to}} of desk time"]
-    parts.append(f"equity changed by {{{handle}.equity_change}}" if equity else "this was journaled")
-    lines = [", ".join(parts) + "."]
+def sentence(handle: str, counts: Mapping[str, int], found: Sequence[RefusalRun], closed: int, equity: bool) -> str:
+    """The window in words; important events with their ids."""
+    span = f"{{{handle}.from}} to {{{handle}.to}} of desk time"
+    lines = [f"From {span}, equity changed by {{{handle}.equity_change}}." if equity else f"Journal from {span}."]
     if not found:
-        return f"{lines[0]} Nothing of what was asked for happened."
+        return f"{lines[0]} No matching events."
     told_kinds = (
         f"{{{handle}.{kind}s}} {SINGULAR.get(kind, kind) if n == 1 else PLURAL.get(kind, kind)}" for kind, n in counts.items()
     )
     lines.append("; ".join(told_kinds) + ".")
     for kind in ("incident", "halt", "breaker", "config"):
         events = [stretch.first for stretch in found if stretch.kind == kind][-4:]
-        lines += [f"{told(e)} ({e.id}, {utc(e.t_event_ms)})." for e in events]
+        lines += [f"{event_line(e)} ({e.id}, {utc(e.t_event_ms)})." for e in events]
     rules = Counter[str]()
     for stretch in found:
         if stretch.kind == "refused":
@@ -143,7 +145,7 @@ def sentence(handle: str, counts: Mapping[str, int], found: Sequence[Stretch], c
 
 
 def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> list[Event]:
-    """What people did in a window that reaches to now, moved onto the wall clock; none for a window that ended before."""
+    """People's actions in a window that reaches up to now, shifted to wall time; none for an earlier window."""
     from engine.store.journal import tail
 
     kinds = [kind for kind in args.kinds or PEOPLE if kind not in ("fill", "refused", "breaker", "config", "funding", "incident")]
@@ -158,20 +160,17 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
 
 @tool("explain_event", Effect.READ)
 def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
-    """Explain one journal event, or why a sleeve did what it did at an instant: signal, features, caps, the rule that
+    """Explain one journal event, or what a sleeve did at an instant and why: signal, features, caps, the rule that
     refused, costs."""
-    from engine.store.journal import find
     from engine.watch.window import journal_of
-    from tools.common.time_words import instant
 
     if args.event_id:
-        name = "people" if args.event_id.startswith("p-") else "desk"
-        event = find(ctx.home / "journal" / f"{name}.jsonl", args.event_id)
+        event = find_event(ctx, args.event_id)
         if event is None:
-            return no_data(f"there is no event {clean(args.event_id, 40)}")
-        return explained(ctx, [event])
+            return no_data(f"unknown event {clean(args.event_id, 40)}")
+        return explanation_of(ctx, [event])
     if not (args.sleeve and args.at):
-        raise BadInput("explain_event needs an event's id, or a sleeve and an instant", "event_id=d-123, or sleeve=... at=...")
+        raise BadInput("explain_event needs an event id, or a sleeve and an instant", "use event_id=d-123, or sleeve=... at=...")
     return at_instant(ctx, journal_of(ctx.home), args.sleeve, instant(args.at, ctx.desk_ms))
 
 
@@ -181,32 +180,33 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
     if mark is None:
-        return no_data("the desk has decided on no bar yet; start it with: nightdesk up")
+        return no_data(NEVER_RAN)
     if sleeve not in mark.body["sleeves"]:
-        raise BadInput(f"no sleeve {sleeve!r}", f"there are {', '.join(mark.body['sleeves'])}")
+        raise BadInput(f"unknown sleeve {sleeve!r}", f"available: {', '.join(mark.body['sleeves'])}")
     if mark.t_event_ms < ms:
-        return no_data(f"the desk has not come to {utc(ms)} yet: its time is {utc(mark.t_event_ms)}")
+        return no_data(f"the desk has not reached {utc(ms)} yet: desk time is {utc(mark.t_event_ms)}")
     of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
     if own:
-        return explained(ctx, own)
+        return explanation_of(ctx, own)
     held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
     spoke = "" if signal is None else " The strategy gave no signal."
-    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; nothing was decided, filled or refused.{spoke} (event {mark.id})"
+    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; no decision, fill or refusal.{spoke} (event {mark.id})"
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 
-def explained(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
-    """Events with every number they hold as a fact."""
+def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
+    """Events in words, with every number in them as a fact."""
     facts: list[Fact] = []
     lines, rows = [], []
     for e in events:
         handle = ctx.handle("e", e.id)
         values = flat_values(e.body)
-        made = numbered(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
+        made = make_facts(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
         facts += made
-        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {told_people(e) if e.id.startswith('p-') else told(e)}{because(e, handle)}.")
+        line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
+        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {line}{reason_text(e, handle)}.")
         rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
         rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e.body).items()]
     evidence = tuple(Evidence("event", e.id) for e in events)

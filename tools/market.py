@@ -1,4 +1,4 @@
-"""What there is to work with: list_data, list_strategies. Called by the catalog."""
+"""The available data and strategies: list_data, list_strategies. Called by the catalog."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 
 ROWS_MAX = 40
 
@@ -21,28 +21,28 @@ class ListDataArgs(Args):
 
 
 class ListStrategiesArgs(Args):
-    """One strategy by name, with its parameters; null: all, without."""
+    """One strategy by name, with its parameters; null: all, without parameters."""
 
     strategy: str | None = Field(None, max_length=60)
 
 
 @tool("list_data", Effect.READ)
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
-    """The bars and other series there are: venue, symbol, timeframe, span; recorded, pulled or synthetic."""
+    """The available bars and other series: venue, symbol, timeframe, range; recorded, pulled or synthetic."""
     found = [s for s in ctx.catalog.series() if _wanted(s, args)]
     if not found:
-        return no_data(f"no series of {_said(args)}; there are {len(ctx.catalog.series())} in all (nightdesk data list)")
+        return no_data(f"no series of {_filter_text(args)}; {len(ctx.catalog.series())} series in all (nightdesk data list)")
     rows, facts = [], []
     for s in found[:ROWS_MAX]:
         name = " ".join(part for part in (s.venue, s.symbol, s.market, s.series, s.tag) if part)
         handle = ctx.handle("s", name)
         evidence = Evidence("data", s.path.name)
         values = {"rows": (s.rows, "count"), "first": (s.first_ms, "ms"), "last": (s.last_ms, "ms")}
-        facts += numbered(handle, name, evidence, values)
+        facts += make_facts(handle, name, evidence, values)
         rows.append((s.venue, s.symbol, s.market, s.series, s.tag or "-", s.source, *(f"{{{handle}.{m}}}" for m in values)))
     columns = ("venue", "symbol", "market", "series", "tag", "source", "rows", "first", "last")
     more = "" if len(found) <= ROWS_MAX else f" The first {ROWS_MAX} are shown; name a venue, symbol or series."
-    text = f"{len(found)} series of {_said(args)}.{more}"
+    text = f"{len(found)} series of {_filter_text(args)}.{more}"
     data = {"count": len(found), "sources": sorted({s.source for s in found})}
     return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
 
@@ -52,13 +52,13 @@ def _wanted(series: Any, args: ListDataArgs) -> bool:
     return all(wanted is None or wanted.lower() == has.lower() for wanted, has in pairs)
 
 
-def _said(args: ListDataArgs) -> str:
+def _filter_text(args: ListDataArgs) -> str:
     return " ".join(part for part in (args.venue, args.symbol, args.series) if part) or "any kind"
 
 
 @tool("list_strategies", Effect.READ)
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
-    """The strategies there are, shipped and a person's own; with a name, its parameters, defaults, bounds and units."""
+    """The available strategies, shipped and the person's own; with a name, its parameters, defaults, bounds and units."""
     from engine.strategies.base import SHIPPED
 
     own = own_strategies(ctx.home)
@@ -72,13 +72,13 @@ def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     if args.strategy in SHIPPED:
         return _parameters(ctx, args.strategy)
     if args.strategy in own:
-        text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. It is run by a backtest only."
+        text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. Only a backtest runs it."
         return ToolResult("ok", clean(text, 400))
-    raise BadInput(f"unknown strategy {args.strategy!r}", f"there are {', '.join([*SHIPPED, *own])}")
+    raise BadInput(f"unknown strategy {args.strategy!r}", f"available: {', '.join([*SHIPPED, *own])}")
 
 
 def own_strategies(home: Path) -> dict[str, str]:
-    """A person's strategy files by name, with the first line of their docstring. They are read, never run, here."""
+    """A person's strategy files by name, with the first line of their docstring. They are parsed here, never run."""
     found = {}
     for path in sorted((home / "strategies").glob("*.py")):
         if path.stem.startswith("_"):
@@ -99,7 +99,7 @@ def _parameters(ctx: ToolContext, name: str) -> ToolResult:
     table = params_table(module)
     handle = ctx.handle("p", name)
     values = {row["key"]: (row["default"], "ratio") for row in table if isinstance(row["default"], int | float)}
-    facts = numbered(handle, f"defaults of {name}", Evidence("desk", f"strategy {name}"), values)
+    facts = make_facts(handle, f"defaults of {name}", Evidence("desk", f"strategy {name}"), values)
     rows = tuple((row["key"], row["default"], row["low"], row["high"], row["unit"], row["about"]) for row in table)
     text = f"{name}: {' '.join((module.__doc__ or '').split())}"
     return ToolResult("ok", text, facts, table=Table(("parameter", "default", "low", "high", "unit", "about"), rows))

@@ -1,7 +1,7 @@
 """Changes that a person may approve: proposals (READ), propose_config, propose_tightening, propose_pause (PROPOSE).
 
-Called by the catalog. Turns a wished change into its evidence (a run of what is in force and one of the changed sleeve) and
-hands both to engine.control.proposals, which makes the row or refuses; nothing here can apply one.
+Called by the catalog. Turns a requested change into its evidence (a run of the live configuration and one of the changed sleeve)
+and passes both to engine.control.proposals, which creates the row or refuses; nothing here can apply one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from engine.clock import utc
 from engine.errors import Refused
 from engine.sim import bootstrap
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, no_data, numbered, tool
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 from tools.compare import gap_facts, gap_of
-from tools.setups import Change, Done, label_of, live_setup, runs_of, span_of, values_of
+from tools.setups import ParamChange, RunsOutcome, label_of, live_setup, runs_of, span_of, values_of
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
 
@@ -31,7 +31,7 @@ class ProposeConfigArgs(Args):
     """`changes` of the sleeve's live configuration; `rationale` for the person; the window of the evidence runs."""
 
     sleeve: str = Field(max_length=60)
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
@@ -42,7 +42,7 @@ class ProposeTighteningArgs(Args):
     """`changes` that lower risk; `rationale` for the person."""
 
     sleeve: str = Field(max_length=60)
-    changes: list[Change] = Field(min_length=1, max_length=30)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
     apply_to_open: bool | None = None
 
@@ -63,7 +63,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
         return _card(ctx, view(get(ctx.engine, args.proposal_id)))
     found = [view(row) for row in list_proposals(ctx.engine, ctx.now_ms, args.state, limit=20)]
     if not found:
-        return no_data(f"there is no {args.state or ''} proposal".replace("  ", " "))
+        return no_data(f"no {args.state or ''} proposals".replace("  ", " "))
     rows = tuple(
         (p["id"], p["sleeve"], _diff_text(p), p["direction"], p["state"], utc(p["created_ms"]), utc(p["expires_ms"]))
         for p in found
@@ -72,7 +72,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     counts: dict[str, tuple[int, str]] = {}
     for p in found:
         counts[p["state"]] = (counts.get(p["state"], (0, ""))[0] + 1, "count")
-    facts = numbered(ctx.handle("q", "all"), "proposals", Evidence("desk", "proposals"), dict(counts))
+    facts = make_facts(ctx.handle("q", "all"), "proposals", Evidence("desk", "proposals"), dict(counts))
     evidence = tuple(Evidence("proposal", p["id"]) for p in found)
     text = f"{len(found)} proposals, the newest first; {sum(p['state'] == 'pending' for p in found)} pending."
     data = {"proposals": [p["id"] for p in found], "pending": [p["id"] for p in found if p["state"] == "pending"]}
@@ -81,9 +81,9 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
 
 @tool("propose_config", Effect.PROPOSE)
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
-    """Propose a change of a sleeve's configuration. Runs the evidence (live configuration and changed one, same bars
-    and costs) and makes a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return _proposed(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
+    """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
+    and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
+    return _propose_change(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
 
 
 @tool("propose_tightening", Effect.PROPOSE)
@@ -95,21 +95,21 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     changes = values_of(args.changes)
     made = draft(ctx.engine, ctx.home, args.sleeve, changes, apply_to_open=bool(args.apply_to_open))
     if made.direction.label != "tightens":
-        what = f"this change {_reads(made.direction.label)}, so it is no tightening: {made.direction.why}"
+        what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
         raise Refused(what, "the developer may propose it with propose_config")
-    return _proposed(ctx, args.sleeve, changes, args, (None, None))
+    return _propose_change(ctx, args.sleeve, changes, args, (None, None))
 
 
 @tool("propose_pause", Effect.PROPOSE)
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
     """Propose to pause a sleeve's entries. Must be the last call of a turn."""
-    return _stored(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
+    return _store_proposal(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
 
 
 # --------------------------------------------------------------------------- making one
 
 
-def _proposed(
+def _propose_change(
     ctx: ToolContext, sleeve: str, changes: Mapping[str, Any], args: Any, span: tuple[int | None, int | None]
 ) -> ToolResult:
     """Check the change, run what evidence is missing, store the proposal."""
@@ -118,22 +118,24 @@ def _proposed(
     to_open = bool(args.apply_to_open)
     made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=to_open)
     if [(c["key"], c["value"]) for c in made.changes] == [("paused", True)]:
-        return _stored(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
+        return _store_proposal(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
     base = live_setup(made.old, made.base_version)
     label = label_of({c["key"]: c["value"] for c in made.changes})
     done = runs_of(ctx, [base, base.having(label, made.new.params)], span, {})
     if done.instead:
-        return done.instead._replace(text=f"The evidence is not there yet. {done.instead.text}")
+        return done.instead._replace(text=f"The evidence is not ready yet. {done.instead.text}")
     leaky = next((run for run in done.runs if run.get("leaks") and not run["leaks"].get("clean")), None)
     if leaky is not None:
-        raise Refused(f"{made.old.strategy} looks ahead ({clean(leaky['leaks'].get('text', ''), 160)}): no evidence counts")
+        raise Refused(
+            f"{made.old.strategy} looks ahead ({clean(leaky['leaks'].get('text', ''), 160)}): its runs are not evidence"
+        )
     gap, facts = _gap(ctx, done, label)
     evidence = _evidence(done, gap, made.new.params)
-    result = _stored(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
+    result = _store_proposal(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
 
-def _gap(ctx: ToolContext, done: Done, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
+def _gap(ctx: ToolContext, done: RunsOutcome, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
     """The changed run's difference from the base, and the facts of both runs."""
     base, changed = done.runs
     gap = gap_of(runs.daily_returns(ctx, base), runs.daily_returns(ctx, changed), 1)
@@ -143,8 +145,8 @@ def _gap(ctx: ToolContext, done: Done, label: str) -> tuple[bootstrap.Difference
     return gap, facts + gap_facts(x, f"{label} against the live configuration", changed["run_id"], gap)
 
 
-def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the card shows: both runs with their figures, what can be said of the difference, and warnings."""
+def _evidence(done: RunsOutcome, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the card shows: both runs with their figures, the verdict on the difference, and warnings."""
     found: list[dict[str, Any]] = []
     for role, run in zip(("base", "changed"), done.runs, strict=True):
         figures = {name: run["metrics"].get(name) for name in ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")}
@@ -152,7 +154,13 @@ def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) 
         place = {"source": data["source"], "first_ms": data["first_ms"], "last_ms": data["last_ms"]}
         found.append({"role": role, "run_id": run["run_id"], **figures, **place})
     told = gap.verdict in ("better", "worse")
-    text = f"{gap.verdict} than what runs" if told else gap.verdict if gap.verdict == "the same" else "cannot be told apart"
+    text = (
+        f"{gap.verdict} than the live configuration"
+        if told
+        else gap.verdict
+        if gap.verdict == "the same"
+        else "cannot be told apart"
+    )
     numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
     found.append({"role": "comparison", "text": text, "told_apart": told, "verdict": gap.verdict, **numbers})
     stop, target = params.get("stop_atr"), params.get("target_atr")
@@ -160,11 +168,11 @@ def _evidence(done: Done, gap: bootstrap.Difference, params: Mapping[str, Any]) 
     if isinstance(stop, int | float) and isinstance(target, int | float) and stop > 0 < target and plain:
         ratio = target / stop
         if ratio < REWARD_RISK_MIN:
-            found.append({"role": "warning", "text": f"reward to risk is {ratio:.2f}, under {REWARD_RISK_MIN}"})
+            found.append({"role": "warning", "text": f"reward to risk is {ratio:.2f}, below {REWARD_RISK_MIN}"})
     return found
 
 
-def _stored(
+def _store_proposal(
     ctx: ToolContext,
     sleeve: str,
     changes: Mapping[str, Any],
@@ -173,7 +181,7 @@ def _stored(
     *,
     apply_to_open: bool,
 ) -> ToolResult:
-    """Make the row and show its card."""
+    """Create the row and return its card."""
     from engine.control.proposals import create, view
 
     row = create(
@@ -195,7 +203,7 @@ def _stored(
 
 
 def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
-    """A proposal as a person decides on it: diff with bounds, direction, worst case, evidence, expiry."""
+    """A proposal as a person sees it: diff with bounds, direction, worst case, evidence, expiry."""
     handle = ctx.handle("q", p["id"])
     subject = f"proposal {p['id']} for {p['sleeve']}"
     values: dict[str, tuple[Any, str]] = {"expires": (p["expires_ms"], "ms"), "created": (p["created_ms"], "ms")}
@@ -204,16 +212,19 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
         for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
             if name in worst:
                 values[f"{name}_{when}"] = (worst[name], unit)
-    facts = numbered(handle, subject, Evidence("proposal", p["id"]), values)
+    facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
     own = p["exposure"].get("keys") or {}
     rows = tuple(
         (c["key"], _cell(c["old"]), _cell(c["value"]), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
         for c in p["diff"]["changes"]
     )
     compared = next((e for e in p["evidence"] if e.get("role") == "comparison"), None)
-    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. By code, it {_reads(p['direction'])}: {p['exposure'].get('why', '')}."]
+    why = p["exposure"].get("why", "")
+    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {_reads(p['direction'])}: {why}."]
     if compared:
-        lines.append(f"On the evidence the change is {compared['text']}.".replace("is cannot", "and what runs cannot"))
+        lines.append(
+            f"On the evidence the change is {compared['text']}.".replace("is cannot", "and the live configuration cannot")
+        )
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]
@@ -229,7 +240,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
 
 def _reads(label: str) -> str:
     """A direction as a verb."""
-    return {"neutral": "leaves risk as it is", "unknown": "moves risk in a way nobody can say"}.get(label, label)
+    return {"neutral": "leaves risk as it is", "unknown": "has an effect on risk that cannot be computed"}.get(label, label)
 
 
 def _diff_text(p: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Stored runs as named facts: run and round_trip (READ), and what backtests.py and proposals.py say about a run.
 
-A run's folder is engine.store.runs' business; here its JSON becomes facts, its daily equity daily returns, and a trip of
-it a sentence. Called by the catalog, tools/backtests.py and tools/proposals.py.
+engine.store.runs owns a run's folder; here its JSON becomes facts, its daily equity daily returns, and a round trip a
+sentence. Called by the catalog, tools/backtests.py and tools/proposals.py.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from tools.common.contract import (
     ToolResult,
     Value,
     clean,
+    make_facts,
     no_data,
-    numbered,
     tool,
 )
 
-# metric of a run's JSON -> unit of its fact; what a run does not have is left out
+# metric of a run's JSON -> unit of its fact; metrics missing from a run are left out
 METRICS = {
     "total_return_frac": "frac",
     "net_profit": "usd",
@@ -98,7 +98,7 @@ def facts_of(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     values["bars"] = (data["bars"], "bars")
     values["first"] = (data["first_ms"], "ms")
     values["last"] = (data["last_ms"], "ms")
-    return numbered(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
+    return make_facts(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
 
 
 def handle_of(ctx: ToolContext, run: Mapping[str, Any]) -> str:
@@ -114,7 +114,7 @@ def subject_of(run: Mapping[str, Any]) -> str:
 
 
 def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> str:
-    """The run in two sentences, numbers as references; whether it looks ahead comes before the first of them."""
+    """The run in two sentences, numbers as references; the look-ahead verdict comes first."""
     h = handle_of(ctx, run)
     about, data = subject or subject_of(run), run["data"]
     lines = [
@@ -131,12 +131,12 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
 
 
 def looks_ahead(run: Mapping[str, Any]) -> str:
-    """The verdict of the prefix check, if it was made: a run that leaks is no evidence of anything."""
+    """The verdict of the look-ahead check, if it was run: a run that looks ahead is not evidence."""
     found = run.get("leaks")
     if not found:
         return ""
     text = clean(found.get("text", ""), 200)
-    return f"No look-ahead found: {text}. " if found.get("clean") else f"IT LOOKS AHEAD, {text}: the figures mean nothing. "
+    return f"No look-ahead found: {text}. " if found.get("clean") else f"IT LOOKS AHEAD, {text}: the figures are meaningless. "
 
 
 def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:
@@ -169,17 +169,17 @@ def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
 
 
 def _latest(ctx: ToolContext) -> ToolResult:
-    """The newest runs, one line each."""
+    """The latest runs, one row each."""
     found = store(ctx).latest(LATEST)
     if not found:
-        return no_data("no run is stored yet; the developer's backtest makes one")
+        return no_data("no runs are stored yet; the developer's backtest creates one")
     facts: list[Fact] = []
     rows = []
     for row in found:
         handle = ctx.handle("r", row["id"])
         subject = clean(f"{row['strategy']} on {row['symbol']} {row['timeframe']}", 120)
         kept = {name: (row[name], METRICS[name]) for name in METRICS if name in row}
-        facts += numbered(handle, subject, Evidence("run", row["id"]), kept)
+        facts += make_facts(handle, subject, Evidence("run", row["id"]), kept)
         rows.append((row["id"], subject, utc(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
     columns = ("run", "about", "made", *(name for name in METRICS if name in found[0]))
     evidence = tuple(Evidence("run", row["id"]) for row in found)
@@ -191,21 +191,21 @@ def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
     """Read one round trip of a stored run: entry, exit, costs, the rule that closed it."""
     trips = store(ctx).frame(args.run_id, "trips")
     if trips.is_empty():
-        return no_data(f"run {args.run_id} has no round trip")
+        return no_data(f"run {args.run_id} has no round trips")
     if isinstance(args.number, int):
         if not 1 <= args.number <= len(trips):
-            raise BadInput(f"run {args.run_id} has no round trip {args.number}", f"it has 1 to {len(trips)}")
+            raise BadInput(f"run {args.run_id} has no round trip {args.number}", f"choose 1 to {len(trips)}")
         row = trips.row(args.number - 1, named=True)
     else:
         row = trips.sort("net", descending=args.number == "best", nulls_last=True).row(0, named=True)
     identity = f"{args.run_id}/{row['trip']}"
     handle = ctx.handle("t", identity)
     subject = f"round trip {row['trip']} of {row['sleeve']}, {row['side']}"
-    facts = numbered(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
+    facts = make_facts(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
     text = (
-        f"{subject}: entered {{{handle}.entry_ms}} at {{{handle}.entry_price}}, left {{{handle}.exit_ms}} at "
+        f"{subject}: entered {{{handle}.entry_ms}} at {{{handle}.entry_price}}, exited {{{handle}.exit_ms}} at "
         f"{{{handle}.exit_price}} by {row['reason']}; {{{handle}.gross}} before costs, slippage {{{handle}.slippage}}, fees "
-        f"{{{handle}.fees}}, funding {{{handle}.funding}}, net {{{handle}.net}}. All of it: nightdesk journal explain {identity}"
+        f"{{{handle}.fees}}, funding {{{handle}.funding}}, net {{{handle}.net}}. Details: nightdesk journal explain {identity}"
     )
     rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)
     return ToolResult("ok", text, facts, (Evidence("run", args.run_id),), Table(("what", "value"), rows), {"trip": identity})

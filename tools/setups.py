@@ -1,7 +1,7 @@
-"""What runs are made of and how they are got: a Setup -> a job -> a stored run. Called by backtests, compare and proposals.
+"""What a run is of and how to get it: a Setup -> a job -> a stored run. Called by backtests, compare and proposals.
 
-A job is waited for as long as the context allows; what is not done by then is `started`, and the same question later finds the
-run by its cache key. All runs of one question are over the same span with the same costs, data and code.
+A job is awaited as long as the context allows; an unfinished one is `started`, and the same question later finds the run by
+its cache key. All runs of one question use the same span, costs, data and code.
 """
 
 import json
@@ -20,7 +20,7 @@ from tools.common.time_words import instant
 Timeframe = Literal["1m", "5m", "15m", "1h"]
 
 
-class Change(Args):
+class ParamChange(Args):
     """One parameter: its key and its new value."""
 
     key: str = Field(max_length=60)
@@ -39,8 +39,8 @@ class Setup(NamedTuple):
         return Setup(label, {**self.sleeve, "params": dict(params)}, self.timeframe)
 
 
-class Done(NamedTuple):
-    """What came of some jobs: the stored runs in order, or the result to hand on instead."""
+class RunsOutcome(NamedTuple):
+    """The outcome of some jobs: the stored runs in order, or the result to return instead."""
 
     runs: tuple[dict[str, Any], ...]
     instead: ToolResult | None
@@ -74,8 +74,8 @@ def full_params(sleeve: Mapping[str, Any]) -> Any:
     return parse_params(load_strategy(sleeve["strategy"]), sleeve["params"])
 
 
-def values_of(changes: Sequence[Change]) -> dict[str, Any]:
-    """Changes as a mapping; BadInput when a key stands twice."""
+def values_of(changes: Sequence[ParamChange]) -> dict[str, Any]:
+    """Changes as a mapping; BadInput for a repeated key."""
     found: dict[str, Any] = {}
     for change in changes:
         if change.key in found:
@@ -96,32 +96,34 @@ def span_of(ctx: ToolContext, start: str | None, end: str | None) -> tuple[int |
     first = instant(start, ctx.desk_ms) if start else None
     last = instant(end, ctx.desk_ms) if end else None
     if first is not None and last is not None and last <= first:
-        raise BadInput(f"the span is empty or reversed: {start} to {end}", "end is exclusive and comes after start")
+        raise BadInput(f"the span is empty or reversed: {start} to {end}", "end is exclusive and must come after start")
     return first, last
 
 
-def runs_of(ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, int | None], more: Mapping[str, Any]) -> Done:
-    """One stored run a setup, all over the same span with the same costs; or `started`, `failed` when there is not."""
+def runs_of(
+    ctx: ToolContext, setups: Sequence[Setup], span: tuple[int | None, int | None], more: Mapping[str, Any]
+) -> RunsOutcome:
+    """One stored run per setup, all over the same span with the same costs; or the `started` or `failed` result."""
     common = {"start": span[0], "end": span[1], "fills": "pessimistic", "funding": "recorded", **more}
     wanted = [{"sleeves": [dict(setup.sleeve)], "timeframe": setup.timeframe, **common} for setup in setups]
-    jobs = asked(ctx, "backtest", wanted)
+    jobs = submit_jobs(ctx, "backtest", wanted)
     views = wait_all(ctx, jobs)
     broken = [view for view in views if view.state != "done"]
     if broken:
         worst = next((v for v in broken if v.state in ("failed", "cancelled")), broken[0])
         for view in broken if worst.state in ("failed", "cancelled") else ():
             ctx.jobs.cancel(view.id)
-        return Done((), unfinished(worst, len(broken)))
+        return RunsOutcome((), unfinished(worst, len(broken)))
     if any(view.run_id is None for view in views):
-        raise DataError("a finished backtest job names no run", "run it again")
+        raise DataError("a finished backtest job has no run id", "run it again")
     found = tuple(runs.store(ctx).load(view.run_id) for view in views)
     if len({run["data"]["sha256"] for run in found}) > 1 or len({run["code"]["core"] for run in found if "code" in run}) > 1:
         raise DataError("data or code changed between the runs, so they cannot be compared", "ask again")
-    return Done(found, None)
+    return RunsOutcome(found, None)
 
 
-def asked(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One job for each of `wanted`: this call's earlier one or an open one of the very same arguments, else a new one.
+def submit_jobs(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One job for each of `wanted`: this call's earlier job, or an open one with the same arguments, else a new one.
 
     Refused without room for the new ones.
     """
@@ -175,10 +177,10 @@ def wait_all(ctx: ToolContext, jobs: Sequence[str]) -> list[JobView]:
 
 
 def unfinished(view: JobView, count: int = 1) -> ToolResult:
-    """What to say of a job that has no result yet, or never will."""
+    """The result for a job that is unfinished, or failed."""
     evidence = (Evidence("job", view.id),)
     if view.state in ("failed", "cancelled"):
         return ToolResult("failed", f"{clean(view.error or f'the job was {view.state}', 400)}", evidence=evidence)
     jobs = "A job is" if count == 1 else f"{count} jobs are"
-    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). Its answer is posted in this thread when it ends."
+    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). The answer will be posted in this thread when it ends."
     return ToolResult("started", text, evidence=evidence, job=view.id)

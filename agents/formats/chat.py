@@ -1,7 +1,7 @@
-"""The wire to `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini's and others' twins.
+"""The API format of `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini and look-alikes.
 
-Called by agents/formats/model.py. Endpoints of this kind differ in what they leave out; the reading takes each of it: deltas
-without an index, an empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
+Called by agents/formats/model.py. Endpoints of this kind deviate in many ways, all handled here: deltas without an index, an
+empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
 """
 
 import json
@@ -9,37 +9,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.formats.exchange import Exchange
-from agents.formats.faults import WireFault, words_of
-from agents.formats.text import Visible, arguments_of, circling, readable, visible
-from agents.model import Call, Message, Raw, Reply, Usage
+from agents.formats.faults import EndpointFault, error_text
+from agents.formats.text import VisibleText, arguments_of, circling, readable, visible
+from agents.model import Call, Message, ProviderMessage, Reply, Usage
 from tools.common.contract import Tool
 
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
 
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
-    """One reply: text, calls or both. Raises WireFault."""
+    """One reply: text, calls or both. Raises EndpointFault."""
     at, host = exchange.endpoint.at, exchange.endpoint.host
     taken = {call.id for message in messages for call in message.calls}
-    body: dict[str, Any] = {"messages": spoken(messages, at)}
+    body: dict[str, Any] = {"messages": chat_messages(messages, at)}
     if tools:
-        body["tools"] = [declared(tool) for tool in tools]
-    return exchange.send("chat", body, lambda: Chat(at, host, taken)).reply()
+        body["tools"] = [tool_declaration(tool) for tool in tools]
+    return exchange.send("chat", body, lambda: ChatReader(at, host, taken)).reply()
 
 
-def declared(tool: Tool) -> dict[str, Any]:
-    """A tool as this wire names it."""
+def tool_declaration(tool: Tool) -> dict[str, Any]:
+    """A tool as this format declares it."""
     return {"type": "function", "function": {"name": tool.name, "description": tool.about, "parameters": tool.schema()}}
 
 
-def spoken(messages: Sequence[Message], at: str) -> list[dict[str, Any]]:
-    """The conversation as this wire says it; system messages joined into the first, as some servers take only one."""
+def chat_messages(messages: Sequence[Message], at: str) -> list[dict[str, Any]]:
+    """The conversation in this format; system messages are joined into one, since some servers accept only one."""
     system = "\n\n".join(m.text for m in messages if m.role == "system")
     lines = [{"role": "system", "content": system}] if system else []
-    return lines + [_said(m, at) for m in messages if m.role != "system"]
+    return lines + [_chat_message(m, at) for m in messages if m.role != "system"]
 
 
-def _said(message: Message, at: str) -> dict[str, Any]:
+def _chat_message(message: Message, at: str) -> dict[str, Any]:
     if message.raw is not None and message.raw.at == at:
         said: dict[str, Any] = message.raw.said
         return said
@@ -54,7 +54,7 @@ def _said(message: Message, at: str) -> dict[str, Any]:
     return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
 
 
-class Chat:
+class ChatReader:
     """Reads one answer, streamed or whole."""
 
     def __init__(self, at: str, host: str, taken: set[str]) -> None:
@@ -64,13 +64,13 @@ class Chat:
         self.usage: Usage | None = None
         self.finish: str | None = None
         self._places: dict[Any, int] = {}
-        self._shown = Visible()
+        self._shown = VisibleText()
         self._reply: Reply | None = None
 
     def add(self, event: Mapping[str, Any]) -> str:
-        """Take a chunk, or a whole completion, in; the visible text it brings."""
+        """Take a chunk or a whole completion; returns its visible text."""
         if event.get("error"):
-            raise WireFault(f"{self.host} reported an error in place of an answer: {words_of(event['error'])}", again=True)
+            raise EndpointFault(f"{self.host} reported an error in place of an answer: {error_text(event['error'])}", again=True)
         self.usage = usage_of(event.get("usage")) or self.usage
         choices = event.get("choices") or []
         if not choices or not isinstance(choices[0], Mapping):
@@ -82,22 +82,22 @@ class Chat:
         for key, value in part.items():
             if key == "tool_calls":
                 for call in value or []:
-                    self._call(call) if "delta" in choice else self._whole_call(call)
+                    self._take_call(call) if "delta" in choice else self._take_whole_call(call)
             elif key != "role" and value is not None:
-                self.message[key] = joined(key, self.message.get(key), value)
+                self.message[key] = merge_pieces(key, self.message.get(key), value)
         content = str(self.message.get("content") or "")
         if len(content) > before and circling(content):
-            raise WireFault(f"{self.host} says the same again and again and comes to no end", again=True)
+            raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
         return self._shown.add(content[before:])
 
-    def _whole_call(self, call: Mapping[str, Any]) -> None:
+    def _take_whole_call(self, call: Mapping[str, Any]) -> None:
         """A tool call of an answer that came in one piece."""
         function = {"name": "", "arguments": ""} | dict(call.get("function") or {})
         if isinstance(function["arguments"], Mapping):
             function["arguments"] = json.dumps(function["arguments"])
         self.calls.append({"type": "function"} | dict(call) | {"id": call.get("id") or "", "function": function})
 
-    def _call(self, delta: Mapping[str, Any]) -> None:
+    def _take_call(self, delta: Mapping[str, Any]) -> None:
         """A tool call, or a piece of one: joined to the call it belongs to."""
         index, identity = delta.get("index"), delta.get("id") or ""
         function = dict(delta.get("function") or {})
@@ -119,7 +119,7 @@ class Chat:
                 call["function"][key] = value
         for key, value in delta.items():
             if key not in ("index", "id", "function") and value is not None:
-                call[key] = joined(key, call.get(key), value)
+                call[key] = merge_pieces(key, call.get(key), value)
 
     @staticmethod
     def _another(call: Mapping[str, Any], identity: str, function: Mapping[str, Any]) -> bool:
@@ -129,52 +129,52 @@ class Chat:
         return bool(function.get("name") and call["function"]["name"] and readable(call["function"]["arguments"] or "{}"))
 
     def reply(self) -> Reply:
-        """The answer. Raises WireFault for none, a cut one, or a filtered one."""
+        """The reply. Raises EndpointFault for a missing, truncated or filtered one."""
         if self._reply is None:
-            self._reply = self._whole()
+            self._reply = self._build_reply()
         return self._reply
 
-    def _whole(self) -> Reply:
+    def _build_reply(self) -> Reply:
         if self.finish is None:
-            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
-        calls = tuple(self._numbered(n, call) for n, call in enumerate(self.calls) if call["function"]["name"])
+            raise EndpointFault(f"{self.host} stopped in the middle of its answer", again=True)
+        calls = tuple(self._with_unique_id(n, call) for n, call in enumerate(self.calls) if call["function"]["name"])
         text = visible(str(self.message.get("content") or ""))
         if self.finish == "length" and not text:
-            raise WireFault(f"{self.host} ran out of tokens before it had said anything whole", again=False)
+            raise EndpointFault(f"{self.host} ran out of output tokens before it answered", again=False)
         if self.finish == "length" and calls:
-            raise WireFault(f"{self.host} ran out of tokens in the middle of a tool call", again=False)
+            raise EndpointFault(f"{self.host} ran out of output tokens in the middle of a tool call", again=False)
         if not calls and not text:
             if self.finish == "content_filter":
-                raise WireFault(f"{self.host} withheld its answer (content filter)", again=False)
-            raise WireFault(f"{self.host} gave an empty answer", again=True)
+                raise EndpointFault(f"{self.host} withheld its answer (content filter)", again=False)
+            raise EndpointFault(f"{self.host} gave an empty answer", again=True)
         text += "\n\n[cut here: the model reached its output limit]" if self.finish == "length" else ""
         said = {"content": None} | self.message | ({"tool_calls": self.calls} if calls else {})
-        return Reply(text, calls, self.usage or Usage(), Raw(self.at, said))
+        return Reply(text, calls, self.usage or Usage(), ProviderMessage(self.at, said))
 
-    def _numbered(self, n: int, call: dict[str, Any]) -> Call:
-        """The call with an id that is its own in the whole conversation, in the raw message too: servers count again from 0."""
+    def _with_unique_id(self, n: int, call: dict[str, Any]) -> Call:
+        """The call with an id unique in the conversation, in the raw message too: some servers restart at 0."""
         if not call["id"] or call["id"] in self.taken:
             call["id"] = f"call_{len(self.taken)}_{n}"
         self.taken.add(call["id"])
         args = arguments_of(call["function"]["arguments"])
-        if not readable(call["function"]["arguments"]):  # what a server could not read back
+        if not readable(call["function"]["arguments"]):  # a server could not read it back
             call["function"]["arguments"] = json.dumps(args)
         return Call(call["id"], call["function"]["name"], args)
 
 
-def joined(key: str, held: Any, value: Any) -> Any:
-    """Two pieces of one key: text that arrives in pieces put together, lists one after the other, objects key by key."""
+def merge_pieces(key: str, held: Any, value: Any) -> Any:
+    """Merge two pieces of one key: text concatenated, lists appended, objects merged key by key."""
     if isinstance(held, str) and isinstance(value, str) and (key in _JOINED or "reason" in key or "think" in key):
         return held + value
     if isinstance(held, list) and isinstance(value, list):
         return held + value
     if isinstance(held, dict) and isinstance(value, Mapping):
-        return held | {k: joined(k, held.get(k), v) for k, v in value.items()}
+        return held | {k: merge_pieces(k, held.get(k), v) for k, v in value.items()}
     return value
 
 
 def usage_of(said: Any) -> Usage | None:
-    """Tokens as reported, in either wire's words; None where nothing was."""
+    """Token counts as reported, under either format's keys; None when not reported."""
     if not isinstance(said, Mapping):
         return None
     taken = said.get("prompt_tokens", said.get("input_tokens"))
@@ -183,4 +183,4 @@ def usage_of(said: Any) -> Usage | None:
         return None
     cached = [said.get(key) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
     beside = sum(n for n in cached if isinstance(n, int))
-    return Usage(taken + beside if beside > taken else taken, given)  # more than the whole: it is counted beside it
+    return Usage(taken + beside if beside > taken else taken, given)  # more than the total: counted separately

@@ -1,6 +1,6 @@
-"""What can go wrong between us and an endpoint, as one kind of error that says whether to try again. Used by agents/formats.
+"""Everything that can fail at an endpoint, as one kind of error that says whether to retry. Used by agents/formats.
 
-Nothing an endpoint says reaches a person, a log or a journal before the key is taken out of it.
+The key is removed from whatever an endpoint says before it reaches a person, a log or a journal.
 """
 
 import json
@@ -13,7 +13,7 @@ from tools.common.contract import clean
 from tools.common.limits import redacted
 
 SAID_MAX = 240
-# how endpoints say 400 and mean the key: Google's, and a proxy that looks keys up in a database it has not
+# 400 responses that mean a bad key: Google's, and a proxy without its key database
 _KEY = re.compile(
     r"api[ _-]?key.{0,20}(not valid|invalid|incorrect|expired)|(invalid|incorrect).{0,12}api[ _-]?key|no connected db", re.I
 )
@@ -21,9 +21,9 @@ _SMALL = re.compile(r"context.{0,12}(length|window|size)|too many tokens|exceed\
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 
 
-class WireFault(ModelDown):
-    """One failed attempt. `again`: another may work, not before `wait_s` seconds. `said`: the endpoint's words.
-    `lasts`: no other wire to the same endpoint will do better (a rejected key, an address that is dead).
+class EndpointFault(ModelDown):
+    """One failed attempt. `again`: a retry may work, after `wait_s` seconds. `said`: the endpoint's words.
+    `lasts`: no other API format at the same endpoint will do better (a rejected key, a dead address).
     """
 
     lasts = False
@@ -32,14 +32,14 @@ class WireFault(ModelDown):
         super().__init__(what)
         self.again, self.wait_s, self.status, self.said = again, wait_s, status, said
 
-    def lasting(self) -> "WireFault":
-        """The same, known to last."""
+    def lasting(self) -> "EndpointFault":
+        """The same, marked as lasting."""
         self.lasts = True
         return self
 
 
 def without_key(value: Any, key: str) -> Any:
-    """`value` (text, or JSON values) with the key replaced wherever it stands."""
+    """`value` (text, or JSON values) with every occurrence of the key replaced."""
     if isinstance(value, str):
         return value.replace(key, "[key]") if key and key in value else value
     if isinstance(value, Mapping):
@@ -49,56 +49,58 @@ def without_key(value: Any, key: str) -> Any:
     return value
 
 
-def told(text: object, key: str) -> str:
+def error_line(text: object, key: str) -> str:
     """An endpoint's words for a person: short, on one line, without the key or anything that looks like one."""
     bare = without_key(" ".join(str(text).split()), key)
-    if len(key) >= 12:  # a key that the endpoint repeats in part
+    if len(key) >= 12:  # the endpoint may repeat part of a key
         bare = re.sub(rf"{re.escape(key[:8])}\S*", "[key]", bare)
         bare = re.sub(rf"\S*{re.escape(key[-8:])}", "[key]", bare)
     return redacted(clean(bare, SAID_MAX))
 
 
-def words_of(error: Any) -> str:
-    """What an error object inside an answer says; the key is out of it already."""
-    return told(error.get("message") or error if isinstance(error, Mapping) else error, "")
+def error_text(error: Any) -> str:
+    """The text of an error object inside an answer; the key has been removed already."""
+    return error_line(error.get("message") or error if isinstance(error, Mapping) else error, "")
 
 
-def fault_of(error: BaseException, host: str, key: str) -> WireFault:
-    """Any error of the client as a WireFault."""
+def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
+    """Any error of the client as an EndpointFault."""
     import openai
 
-    if isinstance(error, WireFault):
+    if isinstance(error, EndpointFault):
         return error
     if isinstance(error, openai.APITimeoutError):
-        return WireFault(f"{host} did not answer in time", again=True).lasting()
+        return EndpointFault(f"{host} did not answer in time", again=True).lasting()
     if isinstance(error, openai.APIResponseValidationError):
-        return WireFault(f"{host} answered with something that is no JSON", again=True)
+        return EndpointFault(f"{host} answered with something that is not JSON", again=True)
     if isinstance(error, openai.APIConnectionError):
-        return WireFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
+        return EndpointFault(f"the connection to {host} failed or was cut ({_cause(error, key)})", again=True).lasting()
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, host, key)
     if isinstance(error, openai.APIError):  # an error object inside a stream that began well
-        said = told(error.message, key)
-        return WireFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
+        said = error_line(error.message, key)
+        return EndpointFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
     if isinstance(error, ValueError):  # also a JSON fault
-        return WireFault(f"{host} answered with something that is no JSON", again=True)
-    return WireFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=told(error, key))
+        return EndpointFault(f"{host} answered with something that is not JSON", again=True)
+    return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=error_line(error, key))
 
 
-def _of_status(error: Any, host: str, key: str) -> WireFault:
-    status, said = error.status_code, told(_message(error), key)
+def _of_status(error: Any, host: str, key: str) -> EndpointFault:
+    status, said = error.status_code, error_line(_message(error), key)
     if status in (401, 403) or (status == 400 and _KEY.search(said)):
-        return WireFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
+        return EndpointFault(f"{host} rejected the key ({status}): {said}", again=False, status=status, said=said).lasting()
     if status == 404:
-        return WireFault(f"{host} has no such model or route (404): {said}", again=False, status=status, said=said)
+        return EndpointFault(f"{host} does not know this model or route (404): {said}", again=False, status=status, said=said)
     if 300 <= status < 400:
-        return WireFault(f"{host} sends elsewhere ({status}): a key is not carried there", again=False, status=status).lasting()
+        return EndpointFault(
+            f"{host} redirects ({status}): the key is not sent to another address", again=False, status=status
+        ).lasting()
     if status in (400, 413) and _SMALL.search(said):
-        what = f"{host} takes less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to what it takes"
-        return WireFault(what, again=False, status=status, said=said)
+        what = f"{host} accepts less than was sent ({status}): {said.rstrip('.')}; set context_tokens in desk.toml to its limit"
+        return EndpointFault(what, again=False, status=status, said=said)
     wait_s = _retry_after_s(error.response.headers) if status in _AGAIN else 0.0
-    what = "is busy or past a limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
-    return WireFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
+    what = "is busy or over a rate limit" if status == 429 else "failed" if status >= 500 else "rejected the request"
+    return EndpointFault(f"{host} {what} ({status}): {said}", again=status in _AGAIN, wait_s=wait_s, status=status, said=said)
 
 
 def _message(error: Any) -> str:
@@ -130,7 +132,7 @@ def _of_field(entry: Any) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds of a Retry-After header (or its milliseconds twin); 0 where there is none. A date is not waited for."""
+    """Seconds of a Retry-After header (or its milliseconds twin); 0 without one. A date is ignored."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             wait_s = float(headers.get(name, "")) / scale
@@ -143,4 +145,4 @@ def _retry_after_s(headers: Mapping[str, str]) -> float:
 
 def _cause(error: BaseException, key: str) -> str:
     cause = error.__cause__
-    return told(f"{type(cause).__name__}: {cause}" if cause is not None else error, key)
+    return error_line(f"{type(cause).__name__}: {cause}" if cause is not None else error, key)

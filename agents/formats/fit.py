@@ -1,20 +1,19 @@
-"""A conversation made to fit a context: the oldest turns go first, then long results are shortened; never the instructions.
+"""Fits a conversation into a context: drops the oldest turns, then shortens long results; never the instructions.
 
-Called by agents/formats/model.py. A server that cuts the front off by itself would cut the instructions first.
+Called by agents/formats/model.py. A server that truncates by itself would drop the instructions first.
 """
 
 import json
 from collections.abc import Sequence
 
-from agents.model import Message, ModelDown
+from agents.model import CHARACTERS_A_TOKEN, Message, ModelDown
 from tools.common.contract import Tool
 
-CHARACTERS_A_TOKEN = 3.5
 A_MESSAGE = 16  # tokens around each
 SHORTEST = 1_500  # characters that a shortened result keeps
 
 
-def fitted(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: float) -> list[Message]:
+def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: float) -> list[Message]:
     """`messages` within `room_tokens`, tools counted. Raises ModelDown when not even the question with its results fits."""
     kept = list(messages)
     room = room_tokens - sum(len(json.dumps(tool.schema())) + len(tool.about) + 60 for tool in tools) / CHARACTERS_A_TOKEN
@@ -32,7 +31,7 @@ def fitted(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: floa
         if message.role == "tool" and len(message.text) > SHORTEST:
             kept[i] = message._replace(text=f"{message.text[:SHORTEST]} [cut here to fit the model's context]")
     if _tokens(kept) > room:
-        raise ModelDown(f"the question with its context needs about {_tokens(kept):,} tokens, the model takes {room:,.0f}")
+        raise ModelDown(f"the question with its context needs about {_tokens(kept):,} tokens; the model accepts {room:,.0f}")
     return kept
 
 

@@ -1,4 +1,4 @@
-"""A model behind an endpoint: the Model port over one of the three wires. Made by app/wiring.py; called by agents/nodes.py.
+"""A model behind an endpoint: the Model port over one of the three API formats. Made by app/wiring.py; called by agents/nodes.py.
 
 The openai library is loaded with the first question, not with the process. A model may be asked by many turns at once.
 """
@@ -7,59 +7,59 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agents.endpoints import Endpoint, privacy_sentence
 from agents.formats import chat, json_steps, responses
-from agents.formats.exchange import OUTPUT_TOKENS, Exchange, Learned
+from agents.formats.exchange import OUTPUT_TOKENS, EndpointQuirks, Exchange
 from agents.formats.faults import without_key
-from agents.formats.fit import fitted
+from agents.formats.fit import fit_to_context
 from agents.formats.transport import Transport
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
 from tools.common.contract import Tool
 
-WIRES: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
+API_FORMATS: Mapping[str, Callable[[Exchange, Sequence[Message], Sequence[Tool]], Reply]] = {
     "responses": responses.ask,
     "chat": chat.ask,
     "json": json_steps.ask,
 }
 
 
-class WireModel:
+class EndpointModel:
     """The model of one endpoint."""
 
     offline = False
 
     def __init__(self, endpoint: Endpoint, key: str) -> None:
-        self.endpoint, self.wire = endpoint, endpoint.wire
-        self._transport, self._learned, self._key = Transport(endpoint, key), Learned(), key
+        self.endpoint, self.api_format = endpoint, endpoint.api_format
+        self._transport, self._learned, self._key = Transport(endpoint, key), EndpointQuirks(), key
 
     @property
     def name(self) -> str:
-        """The model's name; the address while it is not known."""
-        return self.asked or self.endpoint.host
+        """The model's name; the host while it is unknown."""
+        return self.model_id or self.endpoint.host
 
     @property
-    def asked(self) -> str:
-        """The configured model, else the one its address listed first; empty before that one is known."""
+    def model_id(self) -> str:
+        """The configured model, else the first one its address listed; empty before that is known."""
         return self.endpoint.model or self._learned.model
 
     @property
     def privacy(self) -> str:
         """What is sent where, in words."""
-        return privacy_sentence(self.endpoint._replace(model=self.asked))
+        return privacy_sentence(self.endpoint._replace(model=self.model_id))
 
     def __repr__(self) -> str:
         """Without the key."""
-        return f"WireModel({self.endpoint.name}, {self.endpoint.host}, {self.wire})"
+        return f"EndpointModel({self.endpoint.name}, {self.endpoint.host}, {self.api_format})"
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply. Raises ModelDown when the endpoint gave none within its patience, OverBudget before it is asked."""
         room = self.endpoint.context_tokens - min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
-        kept = fitted(messages, tools, room / self._learned.ratio)
+        kept = fit_to_context(messages, tools, room / self._learned.ratio)
         exchange = Exchange(self.endpoint, self._transport, caller, self._learned)
-        reply = WIRES[self.wire](exchange, kept, tools)._replace(usage=exchange.usage)
+        reply = API_FORMATS[self.api_format](exchange, kept, tools)._replace(usage=exchange.usage)
         if reply.raw is not None:
             caller.received(without_key(reply.raw.said, self._key))
         return self._clean(reply)
 
-    def listed(self) -> list[str]:
+    def list_models(self) -> list[str]:
         """The models that the endpoint says it has. Raises ModelDown."""
         return self._transport.models()
 
@@ -71,12 +71,12 @@ class WireModel:
 
 
 class NoModel:
-    """A model that is configured but cannot be used: says why, so that the offline model answers with that notice."""
+    """A configured model that cannot be used: raises the reason, so that the offline model answers with that notice."""
 
     offline = False
 
-    def __init__(self, name: str, wire: str, why: str) -> None:
-        self.name, self.wire, self.why = name, wire, why
+    def __init__(self, name: str, api_format: str, why: str) -> None:
+        self.name, self.api_format, self.why = name, api_format, why
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:  # noqa: ARG002 - the port's
         """Always ModelDown."""

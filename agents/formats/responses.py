@@ -1,7 +1,7 @@
-"""The wire to `/v1/responses`: OpenAI's own, with function tools. Called by agents/formats/model.py.
+"""The API format of `/v1/responses`: OpenAI's own, with function tools. Called by agents/formats/model.py.
 
-Nothing is kept at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - go
-back word for word in the next round of the same turn.
+Nothing is stored at the provider (`store: false`): its output items - reasoning with its encrypted content, calls, text - are
+sent back verbatim in the next round of the same turn.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any
 
 from agents.formats.chat import usage_of
 from agents.formats.exchange import Exchange
-from agents.formats.faults import WireFault, words_of
-from agents.formats.text import Visible, arguments_of, circling, visible
-from agents.model import Call, Message, Raw, Reply, Usage
+from agents.formats.faults import EndpointFault, error_text
+from agents.formats.text import VisibleText, arguments_of, circling, visible
+from agents.model import Call, Message, ProviderMessage, Reply, Usage
 from tools.common.contract import Tool
 
 
 def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) -> Reply:
-    """One reply: text, calls or both. Raises WireFault."""
+    """One reply: text, calls or both. Raises EndpointFault."""
     at, host = exchange.endpoint.at, exchange.endpoint.host
     body: dict[str, Any] = {
         "instructions": "\n\n".join(m.text for m in messages if m.role == "system"),
@@ -26,12 +26,12 @@ def ask(exchange: Exchange, messages: Sequence[Message], tools: Sequence[Tool]) 
         "include": ["reasoning.encrypted_content"],
     }
     if tools:
-        body["tools"] = [declared(tool) for tool in tools]
-    return exchange.send("responses", body, lambda: Response(at, host)).reply()
+        body["tools"] = [tool_declaration(tool) for tool in tools]
+    return exchange.send("responses", body, lambda: ResponsesReader(at, host)).reply()
 
 
-def declared(tool: Tool) -> dict[str, Any]:
-    """A tool as this wire names it; its schema is strict."""
+def tool_declaration(tool: Tool) -> dict[str, Any]:
+    """A tool as this format declares it; its schema is strict."""
     return {"type": "function", "name": tool.name, "description": tool.about, "parameters": tool.schema(), "strict": True}
 
 
@@ -48,7 +48,7 @@ def items_of(message: Message, at: str) -> list[dict[str, Any]]:
     ]
 
 
-class Response:
+class ResponsesReader:
     """Reads one answer, streamed or whole."""
 
     def __init__(self, at: str, host: str) -> None:
@@ -57,37 +57,37 @@ class Response:
         self.usage: Usage | None = None
         self.ended: str | None = None  # completed | incomplete
         self.why = ""
-        self._shown, self._said = Visible(), ""
+        self._shown, self._said = VisibleText(), ""
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take an event, or a whole response, in; the visible text it brings."""
         kind = str(event.get("type") or "")
         if kind == "error" or event.get("error"):
-            raise WireFault(f"{self.host} reported an error: {words_of(event.get('error') or event)}", again=True)
+            raise EndpointFault(f"{self.host} reported an error: {error_text(event.get('error') or event)}", again=True)
         if event.get("object") == "response":
-            return self._whole(event)
+            return self._take_response(event)
         if kind == "response.output_text.delta":
-            self._said = self._sane(self._said + str(event.get("delta") or ""))
+            self._said = self._checked(self._said + str(event.get("delta") or ""))
             return self._shown.add(str(event.get("delta") or ""))
         if kind == "response.output_item.done":
             self.items.append(dict(event["item"]))
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
-            self._whole(event.get("response") or {})
+            self._take_response(event.get("response") or {})
         return ""
 
-    def _whole(self, response: Mapping[str, Any]) -> str:
-        """The finished response: its items are the ones that count."""
+    def _take_response(self, response: Mapping[str, Any]) -> str:
+        """Take the finished response: its items replace the streamed ones."""
         if response.get("status") == "failed" or response.get("error"):
-            raise WireFault(f"{self.host} failed: {words_of(response.get('error') or 'no reason given')}", again=True)
+            raise EndpointFault(f"{self.host} failed: {error_text(response.get('error') or 'no reason given')}", again=True)
         self.ended = str(response.get("status") or "completed")
         self.why = str((response.get("incomplete_details") or {}).get("reason") or "")
         self.usage = usage_of(response.get("usage"))
         self.items = [dict(item) for item in response.get("output") or []] or self.items
-        return self._sane(self._text())
+        return self._checked(self._text())
 
-    def _sane(self, text: str) -> str:
+    def _checked(self, text: str) -> str:
         if circling(text):
-            raise WireFault(f"{self.host} says the same again and again and comes to no end", again=True)
+            raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
         return text
 
     def _text(self) -> str:
@@ -95,9 +95,9 @@ class Response:
         return "".join(str(p.get("text") or p.get("refusal") or "") for p in parts if isinstance(p, Mapping))
 
     def reply(self) -> Reply:
-        """The answer. Raises WireFault for none or a cut one."""
+        """The reply. Raises EndpointFault for a missing or truncated one."""
         if self.ended is None:
-            raise WireFault(f"{self.host} ended in the middle of its answer", again=True)
+            raise EndpointFault(f"{self.host} stopped in the middle of its answer", again=True)
         for n, item in enumerate(self.items):
             if item.get("type") == "function_call" and not item.get("call_id"):
                 item["call_id"] = f"call_{item.get('id') or n}"
@@ -108,8 +108,10 @@ class Response:
         )
         text = visible(self._text())
         if self.ended == "incomplete" and (calls or not text):
-            raise WireFault(f"{self.host} stopped before its answer was whole ({self.why or 'no reason given'})", again=False)
+            raise EndpointFault(
+                f"{self.host} stopped before its answer was complete ({self.why or 'no reason given'})", again=False
+            )
         if not calls and not text:
-            raise WireFault(f"{self.host} gave an empty answer", again=True)
+            raise EndpointFault(f"{self.host} gave an empty answer", again=True)
         text += "\n\n[cut here: the model reached its output limit]" if self.ended == "incomplete" else ""
-        return Reply(text, calls, self.usage or Usage(), Raw(self.at, self.items))
+        return Reply(text, calls, self.usage or Usage(), ProviderMessage(self.at, self.items))

@@ -1,6 +1,6 @@
-"""Text of a model made fit to read: its thinking left out, JSON found where it should be. Used by the wires.
+"""Cleans a model's text: removes its thinking, extracts JSON. Used by the API formats.
 
-What a model writes is untrusted: nothing here is run, and what is no JSON object is none.
+What a model writes is untrusted: nothing is executed, and only a JSON object counts as one.
 """
 
 import json
@@ -14,12 +14,12 @@ _FENCE = re.compile(r"```[\w-]*\s*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 def visible(text: str) -> str:
-    """`text` without what the model only thought; an end without a beginning hides all before it."""
+    """`text` without the model's thinking; an end tag without a start hides everything before it."""
     return _UNOPENED.sub("", _THOUGHT.sub("", text)).strip()
 
 
-class Visible:
-    """The same for text that arrives in pieces: `add` returns what may be shown of it so far."""
+class VisibleText:
+    """The same for streamed text: `add` returns what may be shown so far."""
 
     def __init__(self) -> None:
         self._held, self._thinking = "", False
@@ -52,9 +52,9 @@ def _tail(text: str, marks: tuple[str, ...]) -> int:
 
 
 def circling(text: str) -> bool:
-    """Whether a text has come to say one thing again and again: the same 1 to 80 characters, 40 times and more to its end.
+    """Whether a text has started to loop: its last 1 to 80 characters repeated 40 times or more.
 
-    A line of dashes is no such thing: what is repeated holds a letter or a digit.
+    A line of dashes does not count: the repeated part must contain a letter or a digit.
     """
     units = (text[-n:] for n in range(1, 81))
     return len(text) >= 200 and any(
@@ -81,7 +81,7 @@ def readable(said: Any) -> bool:
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, or that stands in it: fenced, or between prose. None when there is none."""
+    """The JSON object in a text: alone, fenced, or between prose. None if absent."""
     bare = visible(text)
     for part in (bare, *(found[1] for found in _FENCE.finditer(bare)), bare[bare.find("{") :] if "{" in bare else ""):
         try:

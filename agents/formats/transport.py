@@ -1,6 +1,6 @@
 """One request over the real openai client, read event by event. Called by agents/formats/exchange.py.
 
-The client runs in a thread of its own, so that silence is noticed whatever the endpoint does meanwhile: drip keep-alive
+The client runs in a thread of its own, so that the timeout holds whatever the endpoint does: drip keep-alive
 comments, accept and never answer, stall in the middle. No redirect is followed; what goes out is the body and the few
 headers listed here - no account header of the environment, no machine description, no key to another host.
 """
@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.endpoints import Endpoint
-from agents.formats.faults import WireFault, fault_of, without_key
+from agents.formats.faults import EndpointFault, fault_of, without_key
 from agents.model import Caller
 
 CONNECT_S = 5.0
-ATTEMPT_S_MAX = 600.0  # an answer that is still coming after this long is none
+ATTEMPT_S_MAX = 600.0  # an answer that takes longer is abandoned
 EVENTS_MAX = 200_000  # of one answer
-QUIET_S = 1.5  # silence after which the person is told that we wait
+QUIET_S = 1.5  # silence after which the person is told that we are waiting
 HEADERS = {"host", "accept", "accept-encoding", "connection", "content-length", "content-type", "authorization", "user-agent"}
 Paths = {"chat": "/chat/completions", "responses": "/responses"}
 _END = object()
@@ -36,14 +36,16 @@ class Transport:
         self._local = threading.local()
 
     def events(self, path: str, body: Mapping[str, Any], caller: Caller, patience_s: float) -> Iterator[dict[str, Any]]:
-        """The events of one answer as plain JSON values (one, when `stream` is not asked for). Raises WireFault.
+        """The events of one answer as plain JSON values (one, when `stream` is not asked for). Raises EndpointFault.
 
         `patience_s`: how long nothing may come at first; between events the endpoint's own patience holds.
         """
         self.client()  # the first one takes a moment: our time, not the endpoint's
         feed: queue.SimpleQueue[Any] = queue.SimpleQueue()
         left = threading.Event()
-        work = threading.Thread(target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="wire")
+        work = threading.Thread(
+            target=self._pump, args=(path, dict(body), caller.sent, feed, left), daemon=True, name="model-request"
+        )
         work.start()
         began = last = time.monotonic()
         first, told, count = True, False, 0
@@ -56,13 +58,13 @@ class Transport:
                 except queue.Empty:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
-                        what = f"{self.endpoint.host} said nothing for {now - last:.0f} s (patience_s in desk.toml)"
-                        raise WireFault(what, again=True).lasting() from None
+                        what = f"{self.endpoint.host} sent nothing for {now - last:.0f} s (patience_s in desk.toml)"
+                        raise EndpointFault(what, again=True).lasting() from None
                     told = True
                     text = (
                         f"no answer yet from {self.endpoint.host}: waiting up to {silent_s:.0f} s, then the offline model answers"
                     )
-                    caller.tell("retrying", {"text": text, "attempt": 0})
+                    caller.report("retrying", {"text": text, "attempt": 0})
                     continue
                 if item is _END:
                     return
@@ -70,19 +72,19 @@ class Transport:
                     raise fault_of(item, self.endpoint.host, self.key) from None
                 last, first, count = time.monotonic(), False, count + 1
                 if count > EVENTS_MAX:
-                    raise WireFault(f"{self.endpoint.host} does not come to an end", again=False)
+                    raise EndpointFault(f"{self.endpoint.host} sent too many events", again=False)
                 yield without_key(item, self.key)
         finally:
             left.set()
 
     def first_model(self) -> str:
-        """The first model that the endpoint lists. Raises WireFault."""
+        """The first model that the endpoint lists. Raises EndpointFault."""
         if listed := self.models():
             return listed[0]
-        raise WireFault(f"{self.endpoint.host} lists no model: name one (OPENAI_MODEL, or model in desk.toml)", again=False)
+        raise EndpointFault(f"{self.endpoint.host} lists no models: set OPENAI_MODEL, or model in desk.toml", again=False)
 
     def models(self) -> list[str]:
-        """The models that the endpoint lists, in its order. Raises WireFault."""
+        """The models that the endpoint lists, in its order. Raises EndpointFault."""
         try:
             return [str(model.id) for model in self.client().with_options(timeout=CONNECT_S).models.list()]
         except Exception as error:  # noqa: BLE001 - whatever a client raises becomes one kind of fault
@@ -92,22 +94,22 @@ class Transport:
         """In the thread: send, and hand on each event until the end, an error, or until nobody listens."""
         self._local.sent = sent
         try:
-            answer = self._asked(path, body)
+            answer = self._create(path, body)
             if isinstance(answer, str | bytes) or answer is None:
                 raise ValueError("no JSON")
             if not body.get("stream"):
-                feed.put(_plain(answer))
+                feed.put(_json_value(answer))
             else:
                 with answer:
                     for event in answer:
                         if left.is_set():
                             return
-                        feed.put(_plain(event))
+                        feed.put(_json_value(event))
             feed.put(_END)
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is awaited
             feed.put(error)
 
-    def _asked(self, path: str, body: dict[str, Any]) -> Any:
+    def _create(self, path: str, body: dict[str, Any]) -> Any:
         resource = self.client().chat.completions if path == "chat" else self.client().responses
         needed: dict[str, Any] = (
             {"messages": []} if path == "chat" else {}
@@ -118,10 +120,10 @@ class Transport:
         """The openai client, with nothing of the environment in it."""
         with self._making:
             if self._client is None:
-                self._client = self._made()
+                self._client = self._new_client()
         return self._client
 
-    def _made(self) -> Any:
+    def _new_client(self) -> Any:
         import httpx2
         import openai
 
@@ -159,7 +161,7 @@ class Transport:
             sent(content.replace(self.key.encode(), b"[key]") if self.key else content)
 
 
-def _plain(event: Any) -> dict[str, Any]:
+def _json_value(event: Any) -> dict[str, Any]:
     """An event of the client as the JSON values it was read from, unknown keys included."""
     value = event.to_dict(mode="json", warnings=False) if hasattr(event, "to_dict") else event
     if not isinstance(value, dict):

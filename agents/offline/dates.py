@@ -23,7 +23,7 @@ _NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)}
 _NUMBER_WORDS |= {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """A window of time as text that a tool reads (`2025-01-01`, `2025-03-04T05:15`), or one instant."""
 
     start: str | None = None
@@ -31,7 +31,7 @@ class Span(NamedTuple):
     at: str | None = None
 
 
-NO_SPAN = Span()
+NO_SPAN = TimeSpan()
 
 
 class _Point(NamedTuple):
@@ -76,22 +76,22 @@ _BACK = re.compile(
 _BETWEEN = re.compile(r"\s*(?:to|until|till|til|up to|through|thru|and|-+|\.\.+|/|,)\s*(?:the\s+)?(?:end\s+of\s+)?")
 
 
-def read(text: str, desk_ms: int | None) -> tuple[Span, list[tuple[int, int]]]:
+def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """The window or instant a tidy question names, and the places it used. An empty Span when it names none."""
     desk = None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)
     back = _BACK.search(text)
-    if back and desk is not None and not _whole(back[0]):
+    if back and desk is not None and not _is_calendar_period(back[0]):
         return _back(back, text, desk)
     impossible = [found.span("iso") for found in _POINT.finditer(text) if found["iso"] and not _exists(found)]
     if impossible:  # 2025-02-31: handed on as typed, the tool says what is wrong with it
-        return Span(start=text[slice(*impossible[0])]), impossible
+        return TimeSpan(start=text[slice(*impossible[0])]), impossible
     points = list(_points(text, desk))
     if not points:
-        return (Span(start=_spare(back)), [back.span()]) if back else (Span(), [])
+        return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
     return _meant(text, points)
 
 
-def _whole(words: str) -> bool:
+def _is_calendar_period(words: str) -> bool:
     """`last month` is the calendar's; `last 3 months` and `past month` count back."""
     return re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", words) is not None
 
@@ -101,7 +101,7 @@ def _spare(back: re.Match[str]) -> str:
     return f"{back['n'] or back['n2'] or 1}{(back['unit'] or back['unit2'])[0]}"
 
 
-def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[Span, list[tuple[int, int]]]:
+def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """A window that counts back from desk time; `3 days ago` is an instant's day, `since 3 days ago` a start."""
     words = found["n"] or found["n2"] or "1"
     number = int(words) if words.isdigit() else _NUMBER_WORDS[words]
@@ -109,8 +109,8 @@ def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[Span, list[t
     start = _minus(desk, number, unit)
     if found["n2"] and not re.search(r"\b(since|from|after)\s*$", text[: found.start()]):
         day = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        return Span(_text(day), _text(day + timedelta(days=1))), [found.span()]
-    return Span(_text(start.replace(second=0, microsecond=0)), None), [found.span()]
+        return TimeSpan(_text(day), _text(day + timedelta(days=1))), [found.span()]
+    return TimeSpan(_text(start.replace(second=0, microsecond=0)), None), [found.span()]
 
 
 def _minus(desk: datetime, number: int, unit: str) -> datetime:
@@ -247,7 +247,7 @@ def _text(when: datetime) -> str:
 # --------------------------------------------------------------------------- what is meant
 
 
-def _meant(text: str, points: list[_Point]) -> tuple[Span, list[tuple[int, int]]]:
+def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
     points = _with_clock(text, points)
     used = [(point.start, point.stop) for point in points]
@@ -261,14 +261,14 @@ def _meant(text: str, points: list[_Point]) -> tuple[Span, list[tuple[int, int]]
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):
         if point.size == "clock":
-            return Span(_text(point.first), None), used
+            return TimeSpan(_text(point.first), None), used
         later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)
-        return Span(_text(point.first), _end(text, later) if later else None), used
+        return TimeSpan(_text(point.first), _end(text, later) if later else None), used
     if re.search(r"\b(?:until|till|before|up to|through|by)\s+(?:the\s+)?$", before):
-        return Span(None, _end(text, point)), used
+        return TimeSpan(None, _end(text, point)), used
     if point.size in ("minute", "clock"):
-        return Span(at=_text(point.first)), used
-    return Span(_text(point.first), _text(point.last)), used
+        return TimeSpan(at=_text(point.first)), used
+    return TimeSpan(_text(point.first), _text(point.last)), used
 
 
 def _with_clock(text: str, points: list[_Point]) -> list[_Point]:
@@ -282,12 +282,12 @@ def _with_clock(text: str, points: list[_Point]) -> list[_Point]:
     return points
 
 
-def _window(text: str, a: _Point, b: _Point, joined: str) -> Span:
+def _window(text: str, a: _Point, b: _Point, joined: str) -> TimeSpan:
     if not a.said_year and b.said_year and a.first.year != b.first.year:  # January to March 2025
         shift = b.first.year - a.first.year
         a = a._replace(first=a.first.replace(year=a.first.year + shift))
     whole = b.size in ("month", "year") or "through" in joined or "thru" in joined or "inclusive" in text
-    return Span(_text(a.first), _text(b.last if whole else b.first))
+    return TimeSpan(_text(a.first), _text(b.last if whole else b.first))
 
 
 def _end(text: str, point: _Point) -> str:

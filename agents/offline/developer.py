@@ -7,19 +7,19 @@ from typing import Any
 from agents import render
 from agents.offline.steps import (
     MAX_VARIANTS,
-    Ask,
     Plan,
+    PlannedCall,
     Question,
     answer,
     asks_back,
     changes_of,
-    joined,
-    listed,
+    changes_text,
+    join_parts,
+    name_list,
+    result_text,
     run_of,
-    said_changes,
-    said_span,
     sleeve_line,
-    told,
+    span_text,
     which_sleeve,
 )
 from tools.common.contract import Table
@@ -32,19 +32,19 @@ def backtest(q: Question) -> Plan:
     if q.slots.variants:
         return (yield from compare(q))
     strategies, symbols = _what_on_what(q)
-    settings = joined(_on(q), said_span(q.slots.span) or "all bars there are", said_changes(q.slots.common), _assumed(q))
+    settings = join_parts(_on(q), span_text(q.slots.span) or "all available bars", changes_text(q.slots.common), _assumed(q))
     if not strategies:
-        return asks_back(joined("backtest", listed(symbols) if symbols else "", settings), _which_strategy(q))
+        return asks_back(join_parts("backtest", name_list(symbols) if symbols else "", settings), _which_strategy(q))
     if not symbols:
-        return asks_back(joined(f"backtest {listed(strategies)}", settings), _which_symbol(q))
+        return asks_back(join_parts(f"backtest {name_list(strategies)}", settings), _which_symbol(q))
     if q.slots.unclear:
-        return asks_back(joined(f"backtest {listed(strategies)} on {listed(symbols)}", settings), _unclear(q))
-    wanted = [Ask("backtest", _arguments(q, s, y)) for s, y in product(strategies, symbols)][: MAX_VARIANTS + 1]
+        return asks_back(join_parts(f"backtest {name_list(strategies)} on {name_list(symbols)}", settings), _unclear(q))
+    wanted = [PlannedCall("backtest", _arguments(q, s, y)) for s, y in product(strategies, symbols)][: MAX_VARIANTS + 1]
     results = yield wanted
-    understood = joined(f"backtest {listed(strategies)} on {listed(symbols)}", settings)
+    understood = join_parts(f"backtest {name_list(strategies)} on {name_list(symbols)}", settings)
     if len(results) == 1:
-        return answer(understood, told(results[0], table=False), _next_step(q) if results[0].status == "ok" else "")
-    return answer(understood, *(told(result, table=False) for result in results))
+        return answer(understood, result_text(results[0], table=False), _next_step(q) if results[0].status == "ok" else "")
+    return answer(understood, *(result_text(result, table=False) for result in results))
 
 
 def _what_on_what(q: Question) -> tuple[list[str], list[str]]:
@@ -57,7 +57,7 @@ def _what_on_what(q: Question) -> tuple[list[str], list[str]]:
 
 
 def _on(q: Question) -> str:
-    return joined(q.slots.timeframe or _timeframe(q) or "15m", q.slots.venue or "")
+    return join_parts(q.slots.timeframe or _timeframe(q) or "15m", q.slots.venue or "")
 
 
 def _timeframe(q: Question) -> str | None:
@@ -67,7 +67,7 @@ def _timeframe(q: Question) -> str | None:
 
 def _assumed(q: Question) -> str:
     fills = f"{q.slots.fills} fills" if q.slots.fills else ""
-    return joined(fills, f"funding {q.slots.funding}" if q.slots.funding else "")
+    return join_parts(fills, f"funding {q.slots.funding}" if q.slots.funding else "")
 
 
 def _arguments(q: Question, strategy: str, symbol: str) -> dict[str, Any]:
@@ -89,22 +89,24 @@ def _arguments(q: Question, strategy: str, symbol: str) -> dict[str, Any]:
 
 
 def _which_strategy(q: Question) -> str:
-    return f"Which strategy? There are {listed(list(q.words.strategies))}; your own go into the home's strategies folder."
+    return (
+        f"Which strategy? Available: {name_list(list(q.words.strategies))}; your own go into the strategies folder of the home."
+    )
 
 
 def _which_symbol(q: Question) -> str:
-    return f"On which symbol? There are bars of {listed(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
+    return f"On which symbol? Bars are available for {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
 
 
 def _unclear(q: Question) -> str:
     return (
-        f"Which parameter is {listed(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
+        f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
         "`what parameters does trend have` lists them."
     )
 
 
 def _next_step(q: Question) -> str:
-    return "" if q.role != "developer" else "Next: compare it with a variant, such as `compare a 2 ATR with a 3 ATR stop`."
+    return "" if q.role != "developer" else "Next: compare it with a variant, for example `compare a 2 ATR with a 3 ATR stop`."
 
 
 def compare(q: Question) -> Plan:
@@ -118,19 +120,21 @@ def compare(q: Question) -> Plan:
     sleeve = q.sleeve()
     strategies, symbols = _what_on_what(q)
     about = (
-        sleeve_line(sleeve) if sleeve else joined(listed(strategies) if strategies else "", listed(symbols) if symbols else "")
+        sleeve_line(sleeve)
+        if sleeve
+        else join_parts(name_list(strategies) if strategies else "", name_list(symbols) if symbols else "")
     )
-    rows = "; ".join(said_changes(v) for v in variants)
-    understood = joined(f"compare {about}".strip(), said_span(q.slots.span) or "all bars there are")
+    rows = "; ".join(changes_text(v) for v in variants)
+    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or "all available bars")
     understood += f"; variants {rows}; against the live configuration" if variants else ""
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
     if not variants:
         return asks_back(
-            understood, "Which values? Such as `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`."
+            understood, "Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`."
         )
     if len(variants) > MAX_VARIANTS:
-        return asks_back(understood, "That is more than one comparison holds; name at most three variants.")
+        return asks_back(understood, "Too many variants for one comparison; name at most three.")
     if sleeve is None and not (strategies and symbols):
         return asks_back(understood, which_sleeve(q))
     where = {"sleeve": sleeve.name} if sleeve else {"strategy": strategies[0], "symbol": symbols[0]}
@@ -141,9 +145,9 @@ def compare(q: Question) -> Plan:
         "end": q.slots.span.end,
     }
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
-    (result,) = yield [Ask("compare", args)]
+    (result,) = yield [PlannedCall("compare", args)]
     step = "Next: `propose the better one`." if result.status == "ok" and sleeve and "propose_config" in q.tools else ""
-    return answer(understood, told(result), step)
+    return answer(understood, result_text(result), step)
 
 
 def _variants(q: Question) -> list[Mapping[str, Any]]:
@@ -155,15 +159,15 @@ def _variants(q: Question) -> list[Mapping[str, Any]]:
 def _runs_side_by_side(q: Question) -> Plan:
     """Stored runs beside each other, their figures as references."""
     ids = [i for i in q.slots.ids if i.startswith("r-")] + [(q.handles or {}).get(h, h) for h in q.slots.handles]
-    results = yield [Ask("run", {"run_id": i}) for i in ids[:4]]
+    results = yield [PlannedCall("run", {"run_id": i}) for i in ids[:4]]
     handles = {name: handle for handle, name in (q.handles or {}).items()}
     good = [r for r in results if r.status == "ok"]
     rows = tuple(
         (metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE if len(good) > 1
     )
-    shown = render.table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if rows else ""
-    bad = [told(r, table=False) for r in results if r.status != "ok"]
-    return answer(f"compare the runs {listed(ids)}", *bad, shown)
+    shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if rows else ""
+    bad = [result_text(r, table=False) for r in results if r.status != "ok"]
+    return answer(f"compare the runs {name_list(ids)}", *bad, shown)
 
 
 def leaks(q: Question) -> Plan:
@@ -172,21 +176,21 @@ def leaks(q: Question) -> Plan:
         return asks_back("check a strategy for look-ahead", _which_strategy(q))
     given = {"symbol": q.slots.symbol, "timeframe": q.slots.timeframe, "venue": q.slots.venue}
     args = {"strategy": q.slots.strategy, **{k: v for k, v in given.items() if v}}
-    (result,) = yield [Ask("leaks", args)]
+    (result,) = yield [PlannedCall("leaks", args)]
     on = f" on {q.slots.symbol}" if q.slots.symbol else ""
-    return answer(f"check whether {q.slots.strategy} looks ahead{on}", told(result))
+    return answer(f"check whether {q.slots.strategy} looks ahead{on}", result_text(result))
 
 
 # --------------------------------------------------------------------------- changes
 
 
 def propose_better(q: Question) -> Plan:
-    """The better variant of the thread's last comparison, or the one that the question picks from it."""
+    """Propose the better variant of the thread's last comparison, or the one the question picks."""
     last = q.last("compare")
     if last is None:
         return asks_back(
             "propose the better variant",
-            "There is no comparison in this thread yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`.",
+            "This thread has no comparison yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`.",
         )
     wrong = _other_sleeve(q, last.data.get("sleeve"))
     if wrong:
@@ -195,8 +199,8 @@ def propose_better(q: Question) -> Plan:
     if not row["changes"]:
         return answer(
             f"propose the better variant for {last.data.get('sleeve')}",
-            f"The live configuration did best of what was compared (run {row['run_id']}): there is nothing to propose. "
-            "To put one of the others forward all the same, name it: `propose the first one`.",
+            f"The live configuration did best in the comparison (run {row['run_id']}): nothing to propose. "
+            "To propose a variant anyway, name it: `propose the first one`.",
         )
     changes = {change["key"]: change["value"] for change in row["changes"]}
     told_apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"
@@ -205,14 +209,12 @@ def propose_better(q: Question) -> Plan:
 
 
 def _other_sleeve(q: Question, compared: Any) -> str:
-    """Why the last comparison does not fit; empty when it does."""
+    """Why the last comparison does not apply; empty when it does."""
     if not compared:
-        return "The last comparison is of no live sleeve, so there is nothing to change. Compare a sleeve: " + which_sleeve(q)
+        return "The last comparison was not of a live sleeve, so nothing can be changed. Compare a sleeve: " + which_sleeve(q)
     named = q.slots.sleeves
     if named and compared not in named:
-        return (
-            f"The last comparison in this thread was of {compared}, not of {listed(list(named), 'or')}. Compare that one first."
-        )
+        return f"This thread's last comparison was of {compared}, not {name_list(list(named), 'or')}. Compare that one first."
     return ""
 
 
@@ -241,11 +243,11 @@ def propose_change(q: Question) -> Plan:
     changes = dict(q.slots.common)
     sleeve = q.sleeve()
     about = sleeve.name if sleeve else "a sleeve"
-    understood = f"propose {said_changes(changes) or 'a change'} for {about}"
+    understood = f"propose {changes_text(changes) or 'a change'} for {about}"
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
     if q.slots.variants:
-        return asks_back(understood, "Several values are named for one parameter; a proposal sets one. Which?")
+        return asks_back(understood, "You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(understood, which_sleeve(q))
     if not changes:
@@ -259,7 +261,7 @@ def propose_change(q: Question) -> Plan:
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:
     """Ask for a value, with the present ones of what the question seems to mean."""
     near = [key for key in params if any(part in q.slots.text for part in key.split("_") if len(part) > 3 and part != "bars")]
-    now = said_changes({key: params[key] for key in near[:4]})
+    now = changes_text({key: params[key] for key in near[:4]})
     return (
         f"To which value? Now {now}."
         if now
@@ -268,18 +270,18 @@ def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:
 
 
 def _propose(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: str, span: Mapping[str, Any]) -> Plan:
-    """Call the proposing tool that the role has; what it refuses as not tightening belongs to the developer."""
-    understood = f"propose {said_changes(changes)} for {sleeve}"
+    """Call the role's proposing tool; what it refuses as not tightening is referred to the developer."""
+    understood = f"propose {changes_text(changes)} for {sleeve}"
     args: dict[str, Any] = {"sleeve": sleeve, "changes": changes_of(changes), "rationale": rationale}
     if "propose_config" in q.tools:
         args |= {key: span[key] for key in ("start", "end") if span.get(key)}
-        (result,) = yield [Ask("propose_config", args)]
-        return answer(understood, told(result))
-    (result,) = yield [Ask("propose_tightening", args)]
+        (result,) = yield [PlannedCall("propose_config", args)]
+        return answer(understood, result_text(result))
+    (result,) = yield [PlannedCall("propose_tightening", args)]
     if result.status == "refused" and ("tighten" in result.text or "loosen" in result.text):
-        carry = f"nightdesk chat --role developer {_quoted(f'propose {said_changes(changes)} for {sleeve}')}"
-        return answer(understood, told(result), f"What does not tighten is proposed by the developer: `{carry}`")
-    return answer(understood, told(result))
+        carry = f"nightdesk chat --role developer {_quoted(f'propose {changes_text(changes)} for {sleeve}')}"
+        return answer(understood, result_text(result), f"A change that does not tighten is proposed by the developer: `{carry}`")
+    return answer(understood, result_text(result))
 
 
 def _quoted(text: str) -> str:
@@ -293,47 +295,47 @@ def show_run(q: Question) -> Plan:
     """A stored run's figures."""
     run_id = run_of(q)
     if run_id is None:
-        (result,) = yield [Ask("run", {})]
-        return answer("show a run (none is named, so the latest are listed)", told(result))
-    (result,) = yield [Ask("run", {"run_id": run_id})]
-    return answer(f"show run {run_id}", told(result))
+        (result,) = yield [PlannedCall("run", {})]
+        return answer("show a run (none is named: listing the latest)", result_text(result))
+    (result,) = yield [PlannedCall("run", {"run_id": run_id})]
+    return answer(f"show run {run_id}", result_text(result))
 
 
 def list_runs(_q: Question) -> Plan:
     """The latest runs."""
-    (result,) = yield [Ask("run", {})]
-    return answer("list the latest runs", told(result))
+    (result,) = yield [PlannedCall("run", {})]
+    return answer("list the latest runs", result_text(result))
 
 
 def round_trip(q: Question) -> Plan:
     """One round trip of a run."""
     run_id = run_of(q)
     if run_id is None:
-        latest = yield [Ask("run", {})]
+        latest = yield [PlannedCall("run", {})]
         run_id = latest[0].evidence[0] if latest[0].evidence else None
         if run_id is None:
-            return answer("explain a round trip", told(latest[0]))
+            return answer("explain a round trip", result_text(latest[0]))
     pick: int | str = q.slots.number if q.slots.number is not None else "best" if q.slots.which == "best" else "worst"
-    (result,) = yield [Ask("round_trip", {"run_id": run_id, "number": pick})]
+    (result,) = yield [PlannedCall("round_trip", {"run_id": run_id, "number": pick})]
     which = f"round trip {pick}" if isinstance(pick, int) else f"the {pick} round trip"
-    return answer(f"explain {which} of run {run_id}", told(result))
+    return answer(f"explain {which} of run {run_id}", result_text(result))
 
 
 def strategies(q: Question) -> Plan:
-    """The strategies there are, or one with its parameters."""
+    """The available strategies, or one with its parameters."""
     name = q.slots.strategy
     if name is None and (sleeve := q.sleeve()) is not None:
         name = sleeve.strategy
     wants_parameters = any(word in q.slots.text for word in ("param", "knob", "bound", "default", "tunable", "dial"))
     names = [name] if name else list(q.words.strategies) if wants_parameters else []
-    results = yield [Ask("list_strategies", {"strategy": n}) for n in names] or [Ask("list_strategies", {})]
-    about = f"describe {listed([n for n in names if n])} and its parameters" if names else "list the strategies"
-    return answer(about, *(told(result) for result in results))
+    results = yield [PlannedCall("list_strategies", {"strategy": n}) for n in names] or [PlannedCall("list_strategies", {})]
+    about = f"describe {name_list([n for n in names if n])} and its parameters" if names else "list the strategies"
+    return answer(about, *(result_text(result) for result in results))
 
 
 def data(q: Question) -> Plan:
-    """The data there is."""
+    """The available data."""
     given = {"venue": q.slots.venue, "symbol": q.slots.symbol, "series": q.slots.timeframe}
     args = {key: value for key, value in given.items() if value}
-    (result,) = yield [Ask("list_data", args)]
-    return answer(f"list the data{' of ' + ' '.join(map(str, args.values())) if args else ''}", told(result))
+    (result,) = yield [PlannedCall("list_data", args)]
+    return answer(f"list the data{' of ' + ' '.join(map(str, args.values())) if args else ''}", result_text(result))

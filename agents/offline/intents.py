@@ -1,6 +1,6 @@
-"""What a question wants: named intents, told apart by weighed cues. Called by the offline model.
+"""What a question wants: named intents, distinguished by weighted cues. Called by the offline model.
 
-intents.toml lists them: words that speak for one or against it, and which kinds of slots do. The best score wins; below
+intents.toml lists them: words that count for or against each one, and which kinds of slots do. The best score wins; below
 LEAST nothing is understood and the nearest examples are shown. Whether a role may is decided by tools/catalog.py.
 """
 
@@ -33,7 +33,7 @@ def _loaded() -> tuple[Intent, ...]:
     listed = tomllib.loads((Path(__file__).parent / "intents.toml").read_text(encoding="utf-8"))
     fragments: dict[str, str] = listed["fragments"]
 
-    def whole(pattern: str) -> str:
+    def fill_fragments(pattern: str) -> str:
         return re.sub(r"<(\w+)>", lambda found: fragments[found[1]], pattern)
 
     return tuple(
@@ -42,7 +42,7 @@ def _loaded() -> tuple[Intent, ...]:
             entry["about"],
             tuple(entry["tools"]),
             tuple(entry["examples"]),
-            tuple((float(weight), re.compile(whole(pattern))) for weight, pattern in entry["cues"]),
+            tuple((float(weight), re.compile(fill_fragments(pattern))) for weight, pattern in entry["cues"]),
             entry["slots"],
             tuple(frozenset(kinds) for kinds in entry.get("structure", ())),
         )
@@ -54,7 +54,7 @@ INTENTS = _loaded()
 BY_NAME = {intent.name: intent for intent in INTENTS}
 
 
-class Scored(NamedTuple):
+class ScoredIntent(NamedTuple):
     """An intent with its score for a question."""
 
     intent: Intent
@@ -94,10 +94,12 @@ def kind_of(identity: str) -> str:
     return "job" if identity.startswith("j-") else "proposal"
 
 
-def scores(slots: Slots) -> list[Scored]:
+def scores(slots: Slots) -> list[ScoredIntent]:
     """Every intent with its score, best first; the list's order decides between equals."""
     have = kinds(slots)
-    scored = [Scored(intent, _score(intent, cues, have)) for intent, cues in zip(INTENTS, _cues_in(slots.text), strict=True)]
+    scored = [
+        ScoredIntent(intent, _score(intent, cues, have)) for intent, cues in zip(INTENTS, _cues_in(slots.text), strict=True)
+    ]
     return sorted(scored, key=lambda s: -s.score)
 
 

@@ -1,20 +1,20 @@
-"""Plans about the running desk: what happened, health, refusals, positions, pauses, proposals, halts, notes, help."""
+"""Plans about the running desk: events, health, refusals, positions, pauses, proposals, halts, notes."""
 
 import re
 
 from agents import render
 from agents.offline.developer import propose_change
 from agents.offline.steps import (
-    Ask,
     Plan,
+    PlannedCall,
     Question,
     answer,
     asks_back,
-    joined,
-    listed,
-    said_span,
+    join_parts,
+    name_list,
+    result_text,
     sleeve_line,
-    told,
+    span_text,
     which_sleeve,
     window,
 )
@@ -40,15 +40,17 @@ def happened(q: Question) -> Plan:
         args["kinds"] = kinds
     if sleeve:
         args["sleeve"] = sleeve.name
-    (result,) = yield [Ask("journal_search", args)]
-    what = f"list {listed(kinds)} events" if kinds else "tell what happened"
-    return answer(joined(what, sleeve.name if sleeve else "", said_span(q.slots.span) or "since yesterday"), told(result))
+    (result,) = yield [PlannedCall("journal_search", args)]
+    what = f"list {name_list(kinds)} events" if kinds else "report what happened"
+    return answer(
+        join_parts(what, sleeve.name if sleeve else "", span_text(q.slots.span) or "since yesterday"), result_text(result)
+    )
 
 
 def wrong(_q: Question) -> Plan:
     """Is anything wrong?"""
-    (result,) = yield [Ask("health", {})]
-    return answer("check the desk's health", told(result))
+    (result,) = yield [PlannedCall("health", {})]
+    return answer("check the desk's health", result_text(result))
 
 
 def refused(q: Question) -> Plan:
@@ -57,34 +59,36 @@ def refused(q: Question) -> Plan:
     sleeve = q.sleeve()
     if sleeve:
         args["sleeve"] = sleeve.name
-    (found,) = yield [Ask("journal_search", args)]
-    understood = joined("tell what was refused", sleeve.name if sleeve else "", said_span(q.slots.span) or "since yesterday")
+    (found,) = yield [PlannedCall("journal_search", args)]
+    understood = join_parts(
+        "report what was refused", sleeve.name if sleeve else "", span_text(q.slots.span) or "since yesterday"
+    )
     events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
     if found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", q.slots.text):
-        (reason,) = yield [Ask("explain_event", {"event_id": events[-1]})]
-        return answer(understood, told(found), f"The last of them, {events[-1]}: {told(reason)}")
-    return answer(understood, told(found))
+        (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
+        return answer(understood, result_text(found), f"The last of them, {events[-1]}: {result_text(reason)}")
+    return answer(understood, result_text(found))
 
 
 def explain(q: Question) -> Plan:
     """One event; or what a sleeve did at an instant; or the last fill."""
     event = next((i for i in q.slots.ids if re.fullmatch(r"[dp]-\d+", i)), None)
     if event:
-        (result,) = yield [Ask("explain_event", {"event_id": event})]
-        return answer(f"explain event {event}", told(result))
+        (result,) = yield [PlannedCall("explain_event", {"event_id": event})]
+        return answer(f"explain event {event}", result_text(result))
     if q.slots.span.at:
         return (yield from why_not(q))
     sleeve = q.sleeve()
     args: dict[str, object] = {"kinds": ["fill"], **window(q.slots)}
     if sleeve:
         args["sleeve"] = sleeve.name
-    (found,) = yield [Ask("journal_search", args)]
+    (found,) = yield [PlannedCall("journal_search", args)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    about = joined("explain the last fill", sleeve.name if sleeve else "", said_span(q.slots.span))
+    about = join_parts("explain the last fill", sleeve.name if sleeve else "", span_text(q.slots.span))
     if not events:
-        return answer(about, told(found), "Name an event (`explain d-123`), or a sleeve and a time.")
-    (result,) = yield [Ask("explain_event", {"event_id": events[-1]})]
-    return answer(f"{about}: {events[-1]}", told(result))
+        return answer(about, result_text(found), "Name an event (`explain d-123`), or a sleeve and a time.")
+    (result,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
+    return answer(f"{about}: {events[-1]}", result_text(result))
 
 
 def why_not(q: Question) -> Plan:
@@ -95,31 +99,34 @@ def why_not(q: Question) -> Plan:
     if sleeve is None:
         return asks_back(f"explain what a sleeve did {when}", which_sleeve(q))
     if at is None and q.words.desk_ms is None:
-        return asks_back(f"explain what {sleeve.name} did", "The desk has decided on no bar yet; start it with: nightdesk up")
+        return asks_back(f"explain what {sleeve.name} did", "The desk has not processed a bar yet; start it with: nightdesk up")
     args = {"sleeve": sleeve.name, "at": at or utc(q.words.desk_ms or 0).removesuffix("Z").replace(" ", "T")}
-    (result,) = yield [Ask("explain_event", args)]
-    return answer(f"explain what {sleeve.name} did, or why it did nothing, {when}", told(result))
+    (result,) = yield [PlannedCall("explain_event", args)]
+    return answer(f"explain what {sleeve.name} did, or why it did nothing, {when}", result_text(result))
 
 
 def positions(q: Question) -> Plan:
     """Positions of all sleeves, or of the one named."""
     sleeve = q.sleeve()
-    (result,) = yield [Ask("sleeves", {"sleeve": sleeve.name} if sleeve else {})]
-    return answer(f"show the position of {sleeve.name}" if sleeve else "show all positions", told(result))
+    (result,) = yield [PlannedCall("sleeves", {"sleeve": sleeve.name} if sleeve else {})]
+    return answer(f"show the position of {sleeve.name}" if sleeve else "show all positions", result_text(result))
 
 
 def configuration(q: Question) -> Plan:
     """The live configuration of the sleeves, or of the one named."""
     sleeve = q.sleeve()
-    (result,) = yield [Ask("sleeves", {"sleeve": sleeve.name} if sleeve else {})]
-    return answer(f"show the live configuration of {sleeve_line(sleeve) if sleeve else 'all sleeves'}", told(result))
+    (result,) = yield [PlannedCall("sleeves", {"sleeve": sleeve.name} if sleeve else {})]
+    return answer(f"show the live configuration of {sleeve_line(sleeve) if sleeve else 'all sleeves'}", result_text(result))
 
 
 def changes(q: Question) -> Plan:
     """Which configurations were adopted and which changes decided."""
     args = {"kinds": ["config", "proposal"], **(window(q.slots) or {"since": "30d"})}
-    (result,) = yield [Ask("journal_search", args)]
-    return answer(joined("tell what changed in the configuration", said_span(q.slots.span) or "in the last month"), told(result))
+    (result,) = yield [PlannedCall("journal_search", args)]
+    return answer(
+        join_parts("report what changed in the configuration", span_text(q.slots.span) or "in the last month"),
+        result_text(result),
+    )
 
 
 def tighten(q: Question) -> Plan:
@@ -133,49 +140,49 @@ def pause(q: Question) -> Plan:
     if sleeve is None:
         return asks_back("propose to pause a sleeve", which_sleeve(q))
     rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}."
-    (result,) = yield [Ask("propose_pause", {"sleeve": sleeve.name, "rationale": rationale})]
-    return answer(f"propose to pause {sleeve_line(sleeve)}", told(result))
+    (result,) = yield [PlannedCall("propose_pause", {"sleeve": sleeve.name, "rationale": rationale})]
+    return answer(f"propose to pause {sleeve_line(sleeve)}", result_text(result))
 
 
 def proposals(q: Question) -> Plan:
     """Pending proposals, or the one named."""
     named = next((i for i in q.slots.ids if not re.match(r"(?:r|d|j)-", i) and not re.fullmatch(r"p-\d+", i)), None)
     if named:
-        (result,) = yield [Ask("proposals", {"proposal_id": named})]
-        return answer(f"show proposal {named}", told(result))
+        (result,) = yield [PlannedCall("proposals", {"proposal_id": named})]
+        return answer(f"show proposal {named}", result_text(result))
     states = ("applied", "rejected", "expired", "stale", "superseded")
     state = next((s for s in states if s in q.slots.text), None)
     everything = state is None and re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text)
     args = {} if everything else {"state": state or "pending"}
-    (result,) = yield [Ask("proposals", args)]
-    return answer(f"list {'the latest' if everything else state or 'pending'} proposals", told(result))
+    (result,) = yield [PlannedCall("proposals", args)]
+    return answer(f"list {'the latest' if everything else state or 'pending'} proposals", result_text(result))
 
 
 def halted(_q: Question) -> Plan:
     """Is the desk halted, and by whom?"""
-    results = yield [Ask("health", {}), Ask("journal_search", {"kinds": ["halt"], "since": "30d"})]
-    return answer("tell whether the desk is halted", told(results[0]), told(results[1]))
+    results = yield [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
+    return answer("report whether the desk is halted", result_text(results[0]), result_text(results[1]))
 
 
 def probe(_q: Question) -> Plan:
     """Everything that must hold before a halt can be released."""
-    (result,) = yield [Ask("probe", {})]
-    return answer("check what must hold before a halt can be released", told(result))
+    (result,) = yield [PlannedCall("probe", {})]
+    return answer("check what must hold before a halt can be released", result_text(result))
 
 
 HALT_GUIDE = """\
-To halt, now: write `/halt REASON` in any chat (it is done before any model reads it), or type `nightdesk halt --reason "..."`.
-It latches, also over a restart: no new entries, open orders cancelled, positions flattened; it needs no model.
+To halt now: write `/halt REASON` in any chat (it takes effect before any model reads it), or run `nightdesk halt --reason "..."`.
+It latches and survives a restart: no new entries, open orders cancelled, positions flattened. No model is involved.
 
-To go on, a person:
+To resume, a person:
 
 - looks at what happened: `nightdesk chat --role operator "what happened since yesterday?"`
-- has the desk checked: `nightdesk chat --role operator "can the halt be released safely?"`
-- releases it by name, with a reason: `nightdesk release --reason "..." --as NAME`"""
+- runs the release checks: `nightdesk chat --role operator "can the halt be released safely?"`
+- releases the halt by name, with a reason: `nightdesk release --reason "..." --as NAME`"""
 
 
 def halt_help(_q: Question) -> Plan:
-    """How to halt and how to go on: words of ours, no tool, no model."""
+    """How to halt and how to resume: our own text, no tool, no model."""
     yield from ()
     return answer("how to halt the desk, and how to release a halt", HALT_GUIDE)
 
@@ -189,17 +196,17 @@ PERSON_ONLY = (
     ),
     (
         r"\b(?:limits?|guard-?rails?|breakers?|kill switch|checks?|daily loss)\b",
-        "Hard limits and guardrails stand in desk.toml; no role can propose to change or switch them off. A person edits "
-        "the file with the desk stopped.",
+        "Hard limits and guardrails are set in desk.toml; no role can propose to change or disable them. A person edits "
+        "the file while the desk is stopped.",
     ),
     (
         r"\b(?:keys?|password|credentials?|withdraw\w*|transfer)\b",
-        "No role holds keys, and none can move funds. Keys live in the worker's environment only.",
+        "No role holds keys or can move funds. Keys exist only in the worker's environment.",
     ),
-    (r"\bgo live\b", "Going live is a person's decision that no chat can take."),
+    (r"\bgo live\b", "Going live is a person's decision; no chat can make it."),
     (
         r"",
-        "No role can place, change or close an order: the engine trades, inside its guardrails. To be flat now: `/halt REASON`. "
+        "No role can place, change or close an order: the engine trades, inside its guardrails. To go flat now: `/halt REASON`. "
         "To stop one sleeve's entries, ask the operator to pause it.",
     ),
 )
@@ -224,8 +231,10 @@ def memory(q: Question) -> Plan:
         args = {"query": render.one_line(" ".join([about[1].replace("\u00b7", " ") if about else "", *names]).strip(), 120)}
     else:
         args = {}
-    (result,) = yield [Ask("memory", args)]
-    quoted = "\n".join(f"> {line}" for line in result.text.splitlines()) if args and result.status == "ok" else told(result)
+    (result,) = yield [PlannedCall("memory", args)]
+    quoted = (
+        "\n".join(f"> {line}" for line in result.text.splitlines()) if args and result.status == "ok" else result_text(result)
+    )
     return answer(f"look into memory{': ' + next(iter(args.values())) if args else ''}", quoted)
 
 
@@ -236,7 +245,7 @@ def note(q: Question) -> Plan:
         ids = list(last.evidence[:3])
     if not ids:
         return asks_back(
-            "leave a note", "Which run, event or proposal shows it? Name its id, such as `note that d-12 was an outage`."
+            "leave a note", "Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`."
         )
     words = re.sub(
         r"(?i)^\W*(?:please\s+)?(?:note|remember|write down|leave a note|make a note|take a note|record|jot down|keep in mind)"
@@ -246,5 +255,5 @@ def note(q: Question) -> Plan:
     )
     topic = q.slots.symbols[0] if q.slots.symbols else q.slots.strategy or "desk"
     args = {"topic": topic, "text": render.one_line(words or q.raw, 1000), "evidence": ids[:10]}
-    (result,) = yield [Ask("note", args)]
-    return answer(f"leave a note on {topic}, shown by {listed(ids[:10])}", told(result))
+    (result,) = yield [PlannedCall("note", args)]
+    return answer(f"leave a note on {topic}, shown by {name_list(ids[:10])}", result_text(result))

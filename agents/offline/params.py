@@ -1,8 +1,8 @@
 """Numbers of a question that set parameters. Called by slots.py: tidy text in, one dict of values a variant out.
 
 `stop_atr=3`, `stop_atr 2 vs 3`, `a 2 ATR with a 3 ATR stop`, `fast 20 slow 100 against fast 40 slow 200`, `risk 0.5 %`.
-A number takes the key whose words stand beside it and whose unit it carries; one without words of its own takes the key
-of its neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
+A number takes the key whose words are next to it and whose unit it carries; one without words takes the key of its
+neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
 """
 
 import re
@@ -34,7 +34,7 @@ _UNIT_SAID: Mapping[str, str] = {
     "days": r"-?\s*days?\b",
     "bps": r"bps?\b",
 }
-# a number that is no part of a word, a clock or a version; its sign only where no number stands before it
+# a number that is not part of a word, a clock or a version; its sign only where no number stands before it
 _NUMBER = re.compile(
     r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"
 )
@@ -45,7 +45,7 @@ _LINK = re.compile(
 _ASSIGN = re.compile(r"\b([a-z][a-z0-9_]*)\s*(?:=|:=|:)\s*([-+]?\d+(?:\.\d+)?|true|false)(\s*%)?")
 
 
-class Number(NamedTuple):
+class ParamNumber(NamedTuple):
     """A number of the text with the unit typed beside it and the key it was given, if any."""
 
     start: int
@@ -55,24 +55,23 @@ class Number(NamedTuple):
     key: str | None
 
 
-class Reading(NamedTuple):
-    """What the numbers say: values common to all, variants, and numbers whose key cannot be told."""
+class ParamReading(NamedTuple):
+    """The numbers read: values common to all, variants, and numbers whose key is ambiguous."""
 
     common: dict[str, float | int | bool]
     variants: list[dict[str, float | int | bool]]
     unclear: tuple[str, ...]
-    unknown_keys: tuple[str, ...]
 
 
-def read(text: str, params: Mapping[str, Param]) -> Reading:
+def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     """Parameters of a tidy text from which dates, ids and names have been blanked out."""
-    assigned, unknown, rest = _assigned(text, params)
-    numbers = _inherit(rest, _old_values(rest, _keyed(rest, _listed(rest), params)), params)
+    assigned, rest = _assignments(text, params)
+    numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
     numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
     keyed = sorted((*assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
-    common, variants = _grouped(keyed)
-    return Reading(common, variants, unclear, tuple(unknown))
+    common, variants = _group_variants(keyed)
+    return ParamReading(common, variants, unclear)
 
 
 def _value(text: str, percent: bool, key: str) -> float | int | bool:
@@ -82,16 +81,14 @@ def _value(text: str, percent: bool, key: str) -> float | int | bool:
     return int(number) if number.is_integer() and "." not in text else round(number, 12)
 
 
-def _assigned(text: str, params: Mapping[str, Param]) -> tuple[list[Number], list[str], str]:
-    """`k=v` pairs, the keys among them that no strategy has, and the text with the pairs blanked."""
-    found_all, unknown = [], []
+def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
+    """`k=v` pairs, and the text with the pairs blanked."""
+    found_all = []
     for found in _ASSIGN.finditer(text):
         key = found[1] if found[1] in params else _key_of(found[1], params) or found[1]
-        if key not in params:
-            unknown.append(key)
         value = _value(found[2], bool(found[3]), key)
-        found_all.append(Number(*found.span(), value, "", key))
-    return found_all, unknown, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
+        found_all.append(ParamNumber(*found.span(), value, "", key))
+    return found_all, _ASSIGN.sub(lambda found: " " * len(found[0]), text)
 
 
 def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
@@ -99,7 +96,7 @@ def _key_of(word: str, params: Mapping[str, Param]) -> str | None:
     return _best(word.replace("_", " "), (0, len(word)), (len(word), len(word)), "", params, set())[0]
 
 
-def _listed(text: str) -> list[Number]:
+def _numbers_in(text: str) -> list[ParamNumber]:
     """Every number with the unit typed beside it."""
     listed = []
     for found in _NUMBER.finditer(text):
@@ -109,11 +106,11 @@ def _listed(text: str) -> list[Number]:
             if said:
                 unit, stop = name, said.end()
                 break
-        listed.append(Number(found.start(), stop, _value(found[0], unit == "frac", ""), unit, None))
+        listed.append(ParamNumber(found.start(), stop, _value(found[0], unit == "frac", ""), unit, None))
     return listed
 
 
-def _keyed(text: str, numbers: Sequence[Number], params: Mapping[str, Param]) -> list[Number]:
+def _with_keys(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Param]) -> list[ParamNumber]:
     """Each number with the key whose words stand beside it, from left to right; a word serves one number only."""
     used: set[tuple[int, int]] = set()
     done = []
@@ -202,7 +199,7 @@ def _nearest(
     return best
 
 
-def _old_values(text: str, numbers: Sequence[Number]) -> list[Number]:
+def _old_values(text: str, numbers: Sequence[ParamNumber]) -> list[ParamNumber]:
     """`from 2 to 3 ATR` and `3 instead of 2 ATR` name an old value beside the new one: the old one is dropped."""
     kept = list(numbers)
     for a, b in pairwise(numbers):
@@ -221,7 +218,7 @@ def _old_values(text: str, numbers: Sequence[Number]) -> list[Number]:
     return kept
 
 
-def _inherit(text: str, numbers: Sequence[Number], params: Mapping[str, Param]) -> list[Number]:
+def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Param]) -> list[ParamNumber]:
     """In a list (`2, 2.5 and 3 ATR stops`) a number without a key takes its right neighbour's, else its left one's."""
     done = list(numbers)
     for order in (range(len(done) - 2, -1, -1), range(1, len(done))):
@@ -234,7 +231,7 @@ def _inherit(text: str, numbers: Sequence[Number], params: Mapping[str, Param]) 
     return done
 
 
-def _adopt(number: Number, other: Number, own: str) -> Number:
+def _adopt(number: ParamNumber, other: ParamNumber, own: str) -> ParamNumber:
     """Take the neighbour's key when the unit allows it; `risk 1 or 2 %` makes percents of both."""
     if number.unit not in ("", own):
         return number
@@ -243,13 +240,13 @@ def _adopt(number: Number, other: Number, own: str) -> Number:
     return number._replace(key=other.key, value=value, unit=other.unit)
 
 
-def _before(text: str, number: Number, assigned: Sequence[Number]) -> str | None:
+def _before(text: str, number: ParamNumber, assigned: Sequence[ParamNumber]) -> str | None:
     """`stop_atr=2 or 3`: the key of the pair that stands before the number in the same list."""
     earlier = [a for a in assigned if a.start < number.start and _LINK.fullmatch(text[a.stop : number.start])]
     return earlier[-1].key if earlier else None
 
 
-def _grouped(keyed: Sequence[Number]) -> tuple[dict[str, float | int | bool], list[dict[str, float | int | bool]]]:
+def _group_variants(keyed: Sequence[ParamNumber]) -> tuple[dict[str, float | int | bool], list[dict[str, float | int | bool]]]:
     """(common, variants): keys said once are common; those said n times, in order, make n variants."""
     by_key: dict[str, list[float | int]] = {}
     for number in keyed:

@@ -32,7 +32,7 @@ class Slots:
     symbols: tuple[str, ...] = ()
     timeframe: str | None = None
     venue: str | None = None
-    span: dates.Span = dates.NO_SPAN
+    span: dates.TimeSpan = dates.NO_SPAN
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
@@ -72,7 +72,7 @@ def _keys(slots: Slots) -> set[str]:
     return {key for variant in slots.variants for key in variant} | set(slots.common)
 
 
-def read(question: str, words: Words) -> Slots:
+def read_slots(question: str, words: Words) -> Slots:
     """The slots of a question."""
     text = tidy(question, words)
     ids = tuple(dict.fromkeys(found[1] for found in _ID.finditer(text) if not _is_name(found[1], words)))
@@ -83,7 +83,7 @@ def read(question: str, words: Words) -> Slots:
     if number is not None:
         rest = _blank(rest, [found.span() for found in _NUMBER_OF.finditer(rest)])
     funding, rest = _funding(rest)
-    span, used = dates.read(rest, words.desk_ms)
+    span, used = dates.read_span(rest, words.desk_ms)
     rest = _blank(rest, used)
     timeframe, rest = _timeframe(rest)
     named, rest = _names(rest, words)
@@ -92,7 +92,7 @@ def read(question: str, words: Words) -> Slots:
     handles = tuple(dict.fromkeys(re.findall(r"(?<![\w.-])r\d{1,3}\b", rest)))
     venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if _word(v, rest)), None)
     usable = _usable(words, strategies)
-    reading = params.read(_blank(rest, [m.span() for m in re.finditer(r"(?<![\w.-])r\d{1,3}\b", rest)]), usable)
+    reading = params.read_params(_blank(rest, [m.span() for m in re.finditer(r"(?<![\w.-])r\d{1,3}\b", rest)]), usable)
     return Slots(
         text=text,
         strategy=strategies[0] if strategies else None,

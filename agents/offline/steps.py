@@ -1,7 +1,7 @@
-"""What each intent does: a plan asks for tool calls and turns their results into an answer. Called by offline/model.py.
+"""Plans: what each intent does. A plan makes tool calls and turns their results into an answer. Called by offline/model.py.
 
-A plan is a generator: it yields the calls it wants next, is sent their results, and returns the answer's draft - what was
-understood first, then what the tools said, numbers as references. Replayed with the same results it says the same.
+A plan is a generator: it yields the calls it wants next, is sent their results, and returns the draft: what was understood
+first, then the tools' texts, numbers as references. Replayed with the same results it returns the same draft.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from agents import render
-from agents.offline.dates import Span
+from agents.offline.dates import TimeSpan
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
 from tools.common.contract import Table
@@ -17,15 +17,15 @@ from tools.common.contract import Table
 MAX_VARIANTS = 3
 
 
-class Ask(NamedTuple):
-    """A call a plan wants."""
+class PlannedCall(NamedTuple):
+    """A tool call that a plan makes."""
 
     name: str
     args: Mapping[str, Any]
 
 
-class Result(NamedTuple):
-    """A tool's answer, as the thread keeps it."""
+class CallResult(NamedTuple):
+    """A tool result, as stored with the thread."""
 
     name: str
     args: Mapping[str, Any]
@@ -36,11 +36,11 @@ class Result(NamedTuple):
     evidence: tuple[str, ...]  # ids
 
 
-class Past(NamedTuple):
-    """An earlier turn of the thread: what was asked, and what its calls gave."""
+class PastTurn(NamedTuple):
+    """An earlier turn of the thread: its question and its results."""
 
     asked: str
-    results: tuple[Result, ...]
+    results: tuple[CallResult, ...]
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Question:
     words: Words
     role: str
     tools: frozenset[str]
-    past: Sequence[Past] = ()
-    done: Sequence[Result] = ()  # of this turn, earlier parts included
+    past: Sequence[PastTurn] = ()
+    done: Sequence[CallResult] = ()  # of this turn, earlier parts included
     handles: Mapping[str, str] | None = None  # r1 -> run id
 
     def sleeve(self) -> SleeveName | None:
@@ -61,13 +61,13 @@ class Question:
         named = [s for s in self.words.sleeves if s.name in self.slots.sleeves]
         return named[0] if len(named) == 1 else None
 
-    def last(self, *names: str) -> Result | None:
+    def last(self, *names: str) -> CallResult | None:
         """The latest successful result of one of the tools `names`, in this turn or the thread."""
         everything = [r for past in self.past for r in past.results] + list(self.done)
         return next((r for r in reversed(everything) if r.name in names and r.status == "ok"), None)
 
 
-Plan = Generator[list[Ask], list[Result], str]
+Plan = Generator[list[PlannedCall], list[CallResult], str]
 PlanOf = Callable[[Question], Plan]
 
 
@@ -80,28 +80,28 @@ def answer(understood: str, *parts: str) -> str:
 
 
 def asks_back(understood: str, question: str) -> str:
-    """A slot is missing: say what was understood and ask for it."""
+    """A slot is missing: repeat what was understood and ask for it."""
     return answer(understood, question)
 
 
-def told(result: Result, *, table: bool = True) -> str:
-    """What a tool said, with its table; a refusal or a failure says so."""
+def result_text(result: CallResult, *, table: bool = True) -> str:
+    """A tool's text, with its table; a refusal or failure is marked."""
     lead = {"refused": "Refused: ", "failed": "That did not work: "}.get(result.status, "")
-    shown = render.table(result.table) if table and result.table and result.table.rows else ""
+    shown = render.markdown_table(result.table) if table and result.table and result.table.rows else ""
     return f"{lead}{result.text}" + (f"\n\n{shown}" if shown else "")
 
 
-def listed(names: Sequence[str], last: str = "and") -> str:
+def name_list(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
 
 
-def said_changes(changes: Mapping[str, Any]) -> str:
+def changes_text(changes: Mapping[str, Any]) -> str:
     """`stop_atr=2, fast_bars=20`."""
     return ", ".join(f"{key}={value}" for key, value in changes.items())
 
 
-def said_span(span: Span) -> str:
+def span_text(span: TimeSpan) -> str:
     """The window in words, its end named as exclusive."""
     if span.at:
         return f"at {span.at}"
@@ -112,7 +112,7 @@ def said_span(span: Span) -> str:
     return f"until {span.end}" if span.end else ""
 
 
-def joined(*parts: str) -> str:
+def join_parts(*parts: str) -> str:
     """Parts of an `I understood` line, empty ones left out."""
     return ", ".join(part for part in parts if part)
 
@@ -134,7 +134,7 @@ def which_sleeve(q: Question) -> str:
     """Ask for a sleeve."""
     several = list(q.slots.sleeves)
     names = several if len(several) > 1 else [s.name for s in q.words.sleeves]
-    return f"Which sleeve? There are {listed(names)}." if names else "Which sleeve? The desk has none yet."
+    return f"Which sleeve? Available: {name_list(names)}." if names else "Which sleeve? The desk has none yet."
 
 
 def sleeve_line(sleeve: SleeveName) -> str:

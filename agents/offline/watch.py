@@ -1,17 +1,17 @@
-"""Plans about what is wrong and what to do: alerts with who is on them, runbooks. Called by agents/offline/model.py.
+"""Plans about what is wrong and what to do: alerts and who acknowledged them, runbooks. Called by agents/offline/model.py.
 
-Alerts stand in wall time, so words of time are handed on as they were typed: the tool counts them back from the wall clock.
+Alerts use wall time, so time phrases are passed on as typed: the tool resolves them against the wall clock.
 """
 
 import re
 
-from agents.offline.steps import Ask, Plan, Question, answer, joined, told
+from agents.offline.steps import Plan, PlannedCall, Question, answer, join_parts, result_text
 
-ACK = "To take it upon yourself: `nightdesk alerts ack ID --as NAME`, the page or the button in Slack. No chat can do it for you."
+ACK = "To acknowledge it: `nightdesk alerts ack ID --as NAME`, the page, or the button in Slack. A chat cannot do it for you."
 _WHEN = re.compile(
     r"\b(last night|overnight|yesterday|today|(?:the )?(?:last|past) \d{1,3} ?(?:hours?|h|days?|d|weeks?|minutes?))\b"
 )
-_ASKING = re.compile(  # words of the asking, which say nothing of what is wrong
+_ASKING = re.compile(  # words of the question that say nothing about the problem
     r"\b(?:runbooks?|playbooks?|procedure|steps|checklist|instructions?|show|give|tell|read|the|for|a|an|please|me|which|what|list|all|are|is"
     r"|there|of|on|about|i|we|one|you|do|does|should|can|could|must|would|shall|to|how|when|if|with|now|that|fix|deal|react|respond|mend)\b"
 )
@@ -26,22 +26,22 @@ def alerts(q: Question) -> Plan:
     text = q.slots.text
     how = ACK if re.match(r"^(?:please |can you |could you |i want to |let's )?(?:acknowledge|ack)\b", text) else ""
     if named:
-        (result,) = yield [Ask("alerts", {"alert_id": named})]
-        return answer(f"show alert {named}", told(result), how)
+        (result,) = yield [PlannedCall("alerts", {"alert_id": named})]
+        return answer(f"show alert {named}", result_text(result), how)
     args: dict[str, object] = {}
     since = wall_since(q)
     if since:
         args["since"] = since
     if since is None and (_OPEN.search(text) or _OVER.search(text)):
         args["state"] = "open" if _OPEN.search(text) else "resolved"
-    (result,) = yield [Ask("alerts", args)]
-    which = f"{args['state']} alerts" if "state" in args else "alerts and who is on them"
-    span = f"since {since} (wall time)" if since else "" if args else "open now, and over in the last day"
-    return answer(joined(f"list {which}", span), told(result), how)
+    (result,) = yield [PlannedCall("alerts", args)]
+    which = f"{args['state']} alerts" if "state" in args else "alerts and who acknowledged them"
+    span = f"since {since} (wall time)" if since else "" if args else "open now, and resolved in the last day"
+    return answer(join_parts(f"list {which}", span), result_text(result), how)
 
 
 def wall_since(q: Question) -> str | None:
-    """From when on, in words of the wall clock; None when the question names no time."""
+    """Start of the window as a wall-time phrase; None when the question names no time."""
     text = q.slots.text
     if found := _WHEN.search(text):
         return re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
@@ -56,5 +56,5 @@ def runbook(q: Question) -> Plan:
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
     words = _ASKING.sub(" ", q.slots.text)
     about = ids[0] if ids else " ".join(re.findall(r"[a-z][a-z-]*", words))[:200]
-    (result,) = yield [Ask("runbook", {"about": about} if about else {})]
-    return answer(f"show the runbook for {about}" if about else "list the runbooks", told(result))
+    (result,) = yield [PlannedCall("runbook", {"about": about} if about else {})]
+    return answer(f"show the runbook for {about}" if about else "list the runbooks", result_text(result))

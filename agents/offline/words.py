@@ -1,7 +1,7 @@
 """The desk's vocabulary, and a question in tidy words. Built by agents/prompt.py for each turn, read by the offline model.
 
 `Words` says which strategies, parameters, sleeves and symbols there are; `tidy` lowers a question's case, unifies its
-signs and mends typing errors towards known words, so that `bactest trned` reads as `backtest trend`.
+signs and corrects typing errors towards known words, so that `bactest trned` reads as `backtest trend`.
 """
 
 import difflib
@@ -51,8 +51,8 @@ class Words:
         return {param.key: param for listed in self.strategies.values() for param in listed}
 
     @cached_property
-    def known(self) -> frozenset[str]:
-        """Every single word that has a meaning here; typing errors are mended towards them."""
+    def vocabulary(self) -> frozenset[str]:
+        """Every word with a meaning here; typing errors are corrected towards them."""
         words = set(_MEANT) | {name for name in COINS if " " not in name}
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
         names += [sleeve.name for sleeve in self.sleeves]
@@ -76,7 +76,7 @@ COINS = {
 _FOLDER = Path(__file__).parent
 _LISTS = tomllib.loads((_FOLDER / "words.toml").read_text(encoding="utf-8"))
 _MEANT = frozenset(_LISTS["meant"].split())
-# ordinary words, and every word that an intent looks for: none of them is bent
+# ordinary words, and every word that an intent looks for: none of them is corrected
 _COMMON = frozenset(_LISTS["common"].split()) | frozenset(
     re.findall(r"[a-z]{4,}", (_FOLDER / "intents.toml").read_text(encoding="utf-8").lower())
 )
@@ -84,10 +84,10 @@ NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 
 
 def tidy(text: str, words: Words) -> str:
-    """The question lower-cased, dashes and quotes unified, typing errors mended; same order of words."""
+    """The question lower-cased, dashes and quotes unified, typing errors corrected; word order kept."""
     low = text.lower().translate(_SIGNS)
     low = re.sub(r"\s+", " ", low).strip()
-    return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _mended(found[0], words), low)
+    return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words), low)
 
 
 _SIGNS = str.maketrans(
@@ -95,21 +95,21 @@ _SIGNS = str.maketrans(
 )
 
 
-def _mended(word: str, words: Words) -> str:
-    """`word`, or the one known word that it is a slip of: at least five letters, about one slip in five letters."""
-    if len(word) < 5 or word in _COMMON or word in words.known or _stem(word) in words.known or _stem(word) in _COMMON:
+def _corrected(word: str, words: Words) -> str:
+    """`word`, or the known word it is a typo of: at least five letters, about one error in five."""
+    if len(word) < 5 or word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON:
         return word
 
     def begins_alike(other: str) -> bool:
         return other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])
 
-    near = difflib.get_close_matches(word, sorted(filter(begins_alike, words.known)), n=1, cutoff=0.8)
+    near = difflib.get_close_matches(word, sorted(filter(begins_alike, words.vocabulary)), n=1, cutoff=0.8)
     return near[0] if near else word
 
 
 def is_common(word: str, words: Words) -> bool:
-    """Is it an ordinary word or one with a meaning here, rather than a name somebody made up?"""
-    return word in _COMMON or word in words.known or _stem(word) in words.known or _stem(word) in _COMMON
+    """Is it an ordinary word or one with a meaning here, rather than an invented name?"""
+    return word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON
 
 
 def _stem(word: str) -> str:

@@ -104,7 +104,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/alerts/{id}/ack   {} -> the alert: acknowledged, it is not sent again
   GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names
   GET    /api/handovers?limit=7 {"items": [{"day", "created_ms", "text", "body", "deliveries"}], "at": "06:00" UTC}
-  GET /api/model Model = {"name", "wire", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
+  GET /api/model Model = {"name", "api_format", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before
                         the first call), "sends": [..]}
   GET /api/data {"items": [{"venue", "symbol", "market", "series", "tag", "source", "rows", "first_ms", "last_ms"}],
                         "unknown": [file names], "source", "walks", "empty": only synthetic bars}

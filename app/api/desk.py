@@ -108,8 +108,12 @@ def model_view(at: ApiContext) -> m.ModelView:
     if endpoint is None:
         why = getattr(chosen, "why", "")
         privacy = f"No model answers: {why}" if why else OFFLINE
-        return m.ModelView(name=chosen.name, wire=chosen.wire, offline=chosen.offline, host=None, privacy=privacy, sends=[])
-    return m.ModelView(name=chosen.name, wire=chosen.wire, offline=False, host=endpoint.host, privacy=chosen.privacy, sends=SENDS)
+        return m.ModelView(
+            name=chosen.name, api_format=chosen.api_format, offline=chosen.offline, host=None, privacy=privacy, sends=[]
+        )
+    return m.ModelView(
+        name=chosen.name, api_format=chosen.api_format, offline=False, host=endpoint.host, privacy=chosen.privacy, sends=SENDS
+    )
 
 
 @router.get("/data")

@@ -11,7 +11,7 @@ from app.api.context import At, NotFound, Who
 from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
-from tools.common.event_text import told, told_people
+from tools.common.event_text import event_line, people_event_line
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])
@@ -58,6 +58,6 @@ def _event(shown: dict[str, object]) -> dict[str, object]:
 
 def event_view(e: Event) -> m.EventView:
     """The API's view of an event: its fields without the hash chain, and one line of text."""
-    line = told_people(e) if e.id.startswith("p-") else told(e)
+    line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
     kept = {name: getattr(e, name) for name in m.EventView.model_fields if name not in ("told", "body")}
     return m.EventView(**kept, body=dict(e.body), told=line)

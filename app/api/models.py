@@ -84,7 +84,7 @@ class ModelView(ApiModel):
     """The model that answers, its host, and what is sent to it."""
 
     name: str
-    wire: str
+    api_format: str
     offline: bool
     host: str | None
     privacy: str

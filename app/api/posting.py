@@ -9,7 +9,7 @@ import threading
 
 from agents import owed as rows
 from agents import posting, threads
-from agents.owed import Owed
+from agents.owed import PendingAnswer
 from app.api.context import ApiContext, now_ms
 from app.jobs.queue import LIVE, JobQueue
 from app.wiring import Wiring
@@ -59,12 +59,12 @@ class Posting:
         """Post what is ready; True while more answers are pending."""
         threads.close_dead(self.desk.engine, now_ms())  # a dead process' claim becomes pending again
         left = False
-        for owed in rows.everything(self.desk.engine):
+        for owed in rows.all_pending(self.desk.engine):
             if self._stop.is_set() or not (self._ended(owed) and self._post(owed)):
                 left = True
         return left
 
-    def _ended(self, owed: Owed) -> bool:
+    def _ended(self, owed: PendingAnswer) -> bool:
         """Whether all its jobs have ended, or one has failed."""
         jobs, states = JobQueue(self.desk.home), []
         for job in owed.jobs:
@@ -74,9 +74,9 @@ class Posting:
                 states.append("failed")
         return all(state not in LIVE for state in states) or any(state in ("failed", "cancelled") for state in states)
 
-    def _post(self, owed: Owed) -> bool:
+    def _post(self, owed: PendingAnswer) -> bool:
         """Post one answer, with its own runtime."""
-        runtime = Wiring(self.desk.home, owed.person, CHANNEL, 0.0, posting.Code())
+        runtime = Wiring(self.desk.home, owed.person, CHANNEL, 0.0, posting.CodeModel())
         try:
             return posting.post(runtime, owed)
         finally:

@@ -165,7 +165,7 @@ def explain_turn(home: Any, turn: str) -> dict[str, Any]:
     """A question with its answer, its cost, and every request to a real model exactly as sent (never with a key)."""
     import json
 
-    from agents.caller import kept
+    from agents.caller import kept_requests
     from agents.spending import spend_of
     from engine.store.db import read
     from engine.store.tables import Turn
@@ -177,7 +177,7 @@ def explain_turn(home: Any, turn: str) -> dict[str, Any]:
         answer = json.loads(row.answer)
         found = {"turn": turn, "thread": row.thread, "role": row.role, "state": row.state, "asked": row.text, "model": row.model}
         cost = spend_of(row.body)._asdict()
-    return found | {"answer_md": answer.get("answer_md", ""), "spend": cost, "sent": kept(home.path, turn)}
+    return found | {"answer_md": answer.get("answer_md", ""), "spend": cost, "sent": kept_requests(home.path, turn)}
 
 
 def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) -> dict[str, Any]:

@@ -37,11 +37,11 @@ def register(app: typer.Typer) -> None:
 
 def listing(role: str | None, *, as_json: bool) -> None:
     """List every tool with effect, roles and description; with a role, only its tools."""
-    from tools.catalog import LINES
+    from tools.catalog import ENTRIES
 
     if role is not None:
         check_role(role)
-    shown = [line for line in LINES if role is None or role in line.roles]
+    shown = [line for line in ENTRIES if role is None or role in line.roles]
     items = [
         {
             "name": li.tool.name,
@@ -191,6 +191,6 @@ def _rendered(ctx: "ToolContext", text: str) -> str:
     from app.cli.chat import in_words, marked
 
     def value(found: re.Match[str]) -> str:
-        return html.unescape(render.shown(ctx.facts[found[1]])) if found[1] in ctx.facts else found[0]
+        return html.unescape(render.value_text(ctx.facts[found[1]])) if found[1] in ctx.facts else found[0]
 
     return re.sub(r"\{(\w+\.\w+)\}", value, in_words(marked(text)))

@@ -70,14 +70,14 @@ seed = 20250101                  # of the synthetic market, used when no recorde
 
 # ---- Models for the three roles. None is needed: without one the offline planner answers ----------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough to start. Never write a key here: key_env names the
-# variable that holds it, and the key is sent to this base_url only. API formats (wire): responses | chat | json (for models that
+# variable that holds it, and the key is sent to this base_url only. api_format: responses | chat | json (for models that
 # fail at tool calls); `nightdesk doctor --model NAME` says which one works. The first model whose key is set answers, or
 # the one that NIGHTDESK_MODEL names (NIGHTDESK_MODEL=offline: none). Without prices only tokens are counted.
 #
 # [models.local]
 # base_url = "http://127.0.0.1:11434/v1"
 # model = "qwen2.5-coder:7b"
-# wire = "json"
+# api_format = "json"
 # key_env = ""
 # context_tokens = 32000
 # input_per_million = 0.0

@@ -4,6 +4,7 @@ The environment says where things are, desk.toml what the desk is. An error in d
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.control.limits import HardLimits
 from engine.errors import BadInput
 
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
+_NOTED: set[str] = set()  # notes this process has written already: a home is opened many times
 VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 
 
@@ -27,7 +29,7 @@ class ModelEntry(BaseModel):
 
     base_url: str
     model: str = ""  # empty: the first model that the address lists
-    wire: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
+    api_format: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
     key_env: str = ""
     context_tokens: int = Field(32_000, ge=1_000)
     input_per_million: float | None = Field(None, ge=0)  # US dollars; unknown: only tokens are counted
@@ -188,7 +190,7 @@ def read_desk_toml(path: Path) -> DeskToml:
     """desk.toml, validated. Raises BadInput, one line with file, line and key, for the first error."""
     try:
         text = path.read_text(encoding="utf-8")
-        return DeskToml.model_validate(tomllib.loads(text))
+        return DeskToml.model_validate(_renamed(path, text, tomllib.loads(text)))
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
     except UnicodeDecodeError as error:
@@ -200,6 +202,20 @@ def read_desk_toml(path: Path) -> DeskToml:
         raise BadInput(f"{path} line {line}: {what}", "correct the line, or move the file away for a fresh one") from None
     except ValidationError as error:
         raise _fault(path, text, error.errors(include_url=False)[0]) from None
+
+
+def _renamed(path: Path, text: str, value: dict[str, Any]) -> dict[str, Any]:
+    """`value` with keys of earlier versions under their present names; each is noted once on stderr, with what to write."""
+    models = value.get("models")
+    for name, entry in models.items() if isinstance(models, dict) else ():
+        if isinstance(entry, dict) and "wire" in entry and "api_format" not in entry:
+            line = line_of(text, ("models", name, "wire"))
+            entry["api_format"] = entry.pop("wire")
+            note = f'{path} line {line}: models.{name}.wire is now api_format: write api_format = "{entry["api_format"]}"'
+            if note not in _NOTED:
+                _NOTED.add(note)
+                sys.stderr.write(note + "\n")
+    return value
 
 
 def _fault(path: Path, text: str, error: Any) -> BadInput:

@@ -53,7 +53,7 @@ def _what_is_sent(model: Mapping[str, Any]) -> str:
     named = f"**A model at {words(host, 80)}**" if name == host else f"**Model {words(name, 60)} at {words(host, 80)}**"
     sends = ", ".join(str(x) for x in model.get("sends") or [])
     privacy = str(model.get("privacy") or f"Sent with each question: {sends}.")
-    return f"{named}, wire {words(model.get('wire'), 20)}. {words(privacy, 600)}"
+    return f"{named}, API format {words(model.get('api_format'), 20)}. {words(privacy, 600)}"
 
 
 def _offer(api: PageClient) -> None:

@@ -89,12 +89,12 @@ def test_any_text_is_harmless(text: str) -> None:
 )
 def test_a_fact_reads_with_its_unit(value: object, unit: str, text: str) -> None:
     """Value and unit as a person reads them."""
-    assert render.shown(Fact("a.b", "s", "b", value, unit, Evidence("run", "r"))) == text  # type: ignore[arg-type]
+    assert render.value_text(Fact("a.b", "s", "b", value, unit, Evidence("run", "r"))) == text  # type: ignore[arg-type]
 
 
 def test_a_table_keeps_its_references_and_its_columns() -> None:
     """A bar inside a cell does not make a new column; references wait for grounding."""
-    made = render.table(Table(("run", "sharpe"), (("a|b", "{r1.sharpe}"), (None, 3))))
+    made = render.markdown_table(Table(("run", "sharpe"), (("a|b", "{r1.sharpe}"), (None, 3))))
     assert made.splitlines() == ["| run | sharpe |", "|---|---|", "| a\\|b | {r1.sharpe} |", "| n/a | 3 |"]
 
 

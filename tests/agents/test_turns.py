@@ -28,7 +28,7 @@ def test_an_answer_has_exactly_the_keys_of_the_contract(office: FakeOffice) -> N
     """The last event is the answer, with the keys of `chat --json` and nothing else."""
     answer = ask(office, "list the data")
     assert [key for key in answer if key not in ("n", "kind")] == KEYS
-    assert answer["model"] == {"name": "offline", "wire": "none", "offline": True}
+    assert answer["model"] == {"name": "offline", "api_format": "none", "offline": True}
 
 
 def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> None:
@@ -91,17 +91,17 @@ def test_without_a_name_the_latest_fresh_thread_of_role_and_person_goes_on(offic
 def test_a_named_thread_must_be_there_and_of_the_role(office: FakeOffice) -> None:
     """One clear line for a thread that is none, and for one of another role."""
     first = ask(office, "list the data")["thread"]
-    with pytest.raises(BadInput, match="there is no thread"):
+    with pytest.raises(BadInput, match="unknown thread"):
         ask(office, "list the data", thread="t-nothing")
-    with pytest.raises(BadInput, match="developer's"):
+    with pytest.raises(BadInput, match="belongs to the developer"):
         ask(office, "list the data", role="operator", thread=first)
 
 
 def test_bad_role_and_empty_question_are_one_line(office: FakeOffice) -> None:
     """Nothing is made for them."""
-    with pytest.raises(BadInput, match="unknown role 'boss' - there are developer, operator, advisor"):
+    with pytest.raises(BadInput, match="unknown role 'boss' - available: developer, operator, advisor"):
         ask(office, "hello", role="boss")
-    with pytest.raises(BadInput, match="no question"):
+    with pytest.raises(BadInput, match="question is empty"):
         ask(office, "   ")
     with db.read(office.engine) as session:
         assert session.exec(select(Thread)).all() == []
@@ -174,7 +174,7 @@ def test_a_halt_that_is_not_latched_is_never_an_answer(office: FakeOffice) -> No
 
 
 def test_a_model_that_does_not_answer_ends_in_plain_words(office: FakeOffice) -> None:
-    """A DeskError of the wire is an answer that says so."""
+    """A DeskError of the model is an answer that says so."""
     office.model = ScriptedModel(DeskError("timeout at host", "try again"))
     assert "did not answer: timeout at host" in ask(office, "hello there")["answer_md"]
 

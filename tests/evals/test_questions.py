@@ -8,7 +8,7 @@ import pytest
 
 from agents.offline import slots
 from agents.offline.intents import BY_NAME, INTENTS
-from agents.offline.model import PLANS, Known, understood
+from agents.offline.model import PLANS, OfflineContext, understand
 from agents.offline.words import Words
 from tools.catalog import roles_of, tools_of
 from tools.common.contract import ROLES
@@ -20,7 +20,7 @@ PAIRS = [(intent, question) for intent, listed in QUESTIONS.items() for question
 @pytest.mark.parametrize(("intent", "question"), PAIRS, ids=[question[:50] for _, question in PAIRS])
 def test_a_question_is_understood_however_it_is_put(intent: str, question: str, words: Words) -> None:
     """Each paraphrase leads to its one intent; small talk leads nowhere."""
-    parts = understood(question, Known("developer", words))
+    parts = understand(question, OfflineContext("developer", words))
     assert [part.intent.name for part in parts] == ([] if intent == "nothing" else [intent])
 
 
@@ -34,7 +34,7 @@ def test_there_are_enough_paraphrases() -> None:
 def test_each_example_that_is_shown_is_understood(intent: Any, words: Words) -> None:
     """What the model offers as an example must work."""
     for example in intent.examples:
-        assert understood(example, Known("developer", words))[0].intent.name == intent.name, example
+        assert understand(example, OfflineContext("developer", words))[0].intent.name == intent.name, example
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -46,7 +46,7 @@ def test_each_role_has_at_least_eight_intents_of_its_own_tools(role: str) -> Non
     assert all(roles_of(tool) for i in INTENTS for tool in i.tools)
 
 
-YEAR = slots.dates.Span("2025-01-01", "2026-01-01")
+YEAR = slots.dates.TimeSpan("2025-01-01", "2026-01-01")
 SLOTS: list[tuple[str, dict[str, Any]]] = [
     (
         "Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop",
@@ -113,7 +113,7 @@ SLOTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("question", "expected"), SLOTS, ids=[q[:50] for q, _ in SLOTS])
 def test_slots_are_read_whatever_the_wording(question: str, expected: dict[str, Any], words: Words) -> None:
     """Names, numbers and their parameters come out typed."""
-    found = slots.read(question, words)
+    found = slots.read_slots(question, words)
     assert {name: getattr(found, name) for name in expected} == expected
 
 
@@ -150,10 +150,10 @@ TIMES = [
 @pytest.mark.parametrize(("words_of_time", "span"), TIMES, ids=[t for t, _ in TIMES])
 def test_times_count_from_desk_time(words_of_time: str, span: tuple[str | None, ...], words: Words) -> None:
     """Dates and spans in words become windows of UTC; an impossible date is handed on for the tool to complain about."""
-    assert tuple(slots.read(f"what happened {words_of_time}", words).span) == span
+    assert tuple(slots.read_slots(f"what happened {words_of_time}", words).span) == span
 
 
 def test_without_desk_time_relative_words_are_left_to_the_tools() -> None:
     """A desk that has not run has no yesterday: nothing is invented."""
-    assert slots.read("what happened since yesterday?", Words()).span == slots.dates.NO_SPAN
-    assert slots.read("backtest trend over the last 30 days", Words()).span.start == "30d"
+    assert slots.read_slots("what happened since yesterday?", Words()).span == slots.dates.NO_SPAN
+    assert slots.read_slots("backtest trend over the last 30 days", Words()).span.start == "30d"

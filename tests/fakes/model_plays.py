@@ -28,7 +28,7 @@ class Play:
 
     def __call__(self, body: Json) -> Step:
         """The next step of the play that the last question asks for."""
-        question, read = heard(body)
+        question, read = question_and_results(body)
         if "lost" in question:
             return Fail(503, "the model is being moved")
         if "busy" in question and question not in self._turned_away:
@@ -38,9 +38,9 @@ class Play:
             return self._backtest(read)
         if not read:
             return Say("I look at the desk first.", calls=[("desk", {}), ("sleeves", {})], pace_s=self.pace_s)
-        return self._equity_answer(read)
+        return self._answer_from(read)
 
-    def _equity_answer(self, read: Sequence[str]) -> Step:
+    def _answer_from(self, read: Sequence[str]) -> Step:
         equity = named(read, "equity")
         text = SENTENCES.replace("EQUITY", equity) if equity else SENTENCES.replace("{EQUITY}", "a place nobody knows yet")
         return Say(text, pieces=24, pace_s=self.pace_s)
@@ -52,7 +52,7 @@ class Play:
         return Say(f"The Sharpe is {{{sharpe}}}, the largest drawdown {{{drawdown}}}. Next year it will be 3.14.", pieces=12)
 
 
-def heard(body: Json) -> tuple[str, list[str]]:
+def question_and_results(body: Json) -> tuple[str, list[str]]:
     """The last question of a request, and what tools have said since."""
     items: list[Any] = body.get("messages") or body.get("input") or []
     asked = max((n for n, item in enumerate(items) if item.get("role") == "user"), default=-1)

@@ -303,36 +303,34 @@ class _Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._note(b"")
         listed = [{"id": name, "object": "model", "created": 1, "owned_by": "test"} for name in self.model.models]
-        self._send_whole(200, json.dumps({"object": "list", "data": listed}).encode())
+        self._send(200, json.dumps({"object": "list", "data": listed}).encode())
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         body = self._note(raw).body
         chat = self.path.endswith("/chat/completions")
         if not chat and not self.path.endswith("/responses"):
-            self._send_whole(404, json.dumps(rules.error_body(404, f"Invalid URL (POST {self.path})")).encode())
+            self._send(404, json.dumps(rules.error_body(404, f"Invalid URL (POST {self.path})")).encode())
             return
         step = self.model.step(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         if isinstance(step, Fail):
-            self._send_whole(step.status, json.dumps(rules.error_body(step.status, step.message)).encode(), step.headers)
+            self._send(step.status, json.dumps(rules.error_body(step.status, step.message)).encode(), step.headers)
         elif isinstance(step, Raw):
-            self._send_whole(step.status, step.body, step.headers, step.kind)
+            self._send(step.status, step.body, step.headers, step.kind)
         elif isinstance(step, Hang):
             self._hang(step)
         elif body.get("stream"):
             self._stream(step, (chat_events if chat else response_events)(self.model, body, step))
         else:
             made = (chat_whole if chat else response_whole)(self.model, body, step)
-            self._send_whole(200, json.dumps(made).encode())
+            self._send(200, json.dumps(made).encode())
 
     def _note(self, raw: bytes) -> Seen:
         seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, raw)
         self.model.seen.append(seen)
         return seen
 
-    def _send_whole(
-        self, status: int, body: bytes, headers: Mapping[str, str] | None = None, kind: str = "application/json"
-    ) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None, kind: str = "application/json") -> None:
         self.send_response(status)
         for name, value in {"content-type": kind, "content-length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)

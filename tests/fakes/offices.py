@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
-from agents.spending import Limits
+from agents.spending import SpendLimits
 from engine.store.journal import Event, Journal, read
 from memory.shelf import Shelf
 from tools.common.contract import JobView, Tool, ToolContext
@@ -21,7 +21,7 @@ DESK_MS = 1_764_652_500_000  # 2025-12-02 05:15Z
 class ScriptedModel:
     """Says its replies one after the other, whatever it is asked; keeps what it was shown."""
 
-    name, wire, offline = "scripted", "test", False
+    name, api_format, offline = "scripted", "test", False
 
     def __init__(self, *replies: Reply | Exception | Callable[[Sequence[Message]], Reply]) -> None:
         self.replies, self.seen = list(replies), list[Sequence[Message]]()
@@ -60,7 +60,7 @@ class FakeOffice:
     """agents.turns.AgentRuntime over a temporary home."""
 
     source, stamp = "synthetic", "PAPER"
-    limits = Limits()
+    limits = SpendLimits()
 
     def __init__(self, home: Path, engine: Engine, words: Words) -> None:
         self.home, self.engine, self._words = home, engine, words

@@ -46,7 +46,7 @@ def test_a_note_of_the_inbox_is_labelled_unconfirmed(shelf: Shelf) -> None:
     shelf.add("inbox/n-1", "---\nfrom: developer\n---\n\nzebra crossings matter")
     (found,) = search(shelf, "zebra", NOW)
     assert found.trust == "unconfirmed"
-    assert "no person has confirmed" in found.label
+    assert "not confirmed by a person" in found.label
     assert "from: developer" not in found.text
 
 

@@ -86,15 +86,15 @@ def test_the_night_is_one_of_the_wall_clock(ctx: ToolContext) -> None:
     """`last night` begins at 18:00 UTC of the day before now, whatever the desk's own time is."""
     assert alerts.moment("last night", NOW_MS) == NOW_MS - NOW_MS % 86_400_000 - 6 * HOUR_MS
     assert call(ctx, "alerts", {"since": "last night"}).status == "ok"
-    assert "no time" in call(ctx, "alerts", {"since": "when it rained"}).text
+    assert "not a valid time" in call(ctx, "alerts", {"since": "when it rained"}).text
     assert "reversed" in call(ctx, "alerts", {"since": "1h", "until": "2h"}).text
 
 
 def test_no_alert_is_no_proof_of_health(make_ctx: Callable[..., ToolContext]) -> None:
     """An empty list says so; an alert that does not exist is one clear line."""
     ctx = make_ctx("advisor")
-    assert "no proof of health" in call(ctx, "alerts", {}).text
-    assert "no alert 'al-9'" in call(ctx, "alerts", {"alert_id": "al-9"}).text
+    assert "not proof of health" in call(ctx, "alerts", {}).text
+    assert "there is no alert 'al-9'" in call(ctx, "alerts", {"alert_id": "al-9"}).text
 
 
 def test_what_an_alert_says_is_data(ctx: ToolContext, db: Engine) -> None:
@@ -156,7 +156,7 @@ def test_an_event_of_the_journal_leads_to_its_page(ctx: ToolContext) -> None:
     journal.close()
     pages = [call(ctx, "runbook", {"about": f"d-{n}"}).data.get("runbook") for n in range(1, 6)]
     assert pages == ["incident", "orders-refused", "breaker-tripped", None, "orders-rejected"]
-    assert "there is no event d-99" in call(ctx, "runbook", {"about": "d-99"}).text
+    assert "unknown event d-99" in call(ctx, "runbook", {"about": "d-99"}).text
 
 
 def test_without_a_fitting_page_the_list_is_shown(ctx: ToolContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

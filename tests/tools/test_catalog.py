@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import DataError
 from tools import catalog
-from tools.catalog import LINES, Line, call, roles_of, tools_of
+from tools.catalog import ENTRIES, CatalogEntry, call, roles_of, tools_of
 from tools.common.contract import ROLES, Effect, NoArgs, ToolContext, ToolResult, tool
 
 READ = {
@@ -36,7 +36,7 @@ AUTHORITY = {
     "operator": READ | {"probe", "propose_tightening", "propose_pause", "note"},
     "advisor": READ | {"attribution", "note"},
 }
-NAMES = sorted({line.tool.name for line in LINES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})
+NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})
 
 
 def journal_of(ctx: ToolContext) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def test_each_role_calls_exactly_its_tools(make_ctx: Any, role: str, name: str) 
     """Every pair of role and name: listed ones get past the door, all others are refused there and journaled."""
     ctx = make_ctx(role)
     result = call(ctx, name, {"nonsense": 1})
-    stopped_at_door = "belongs to" in result.text or "there is no tool" in result.text
+    stopped_at_door = "belongs to" in result.text or "unknown tool" in result.text
     assert stopped_at_door == (name not in AUTHORITY[role])
     assert result.status == "refused"
     (event,) = journal_of(ctx)
@@ -64,7 +64,7 @@ def test_the_list_is_the_authority() -> None:
         assert {t.name for t in tools_of(role)} == AUTHORITY[role]
     assert roles_of("backtest") == ("developer",)
     assert roles_of("approve") == ()
-    for line in LINES:
+    for line in ENTRIES:
         assert line.effect is line.tool.effect
 
 
@@ -97,7 +97,7 @@ def fragile(ctx: ToolContext, args: NoArgs) -> ToolResult:
 @pytest.fixture
 def with_fragile(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog with a tool that breaks."""
-    monkeypatch.setitem(catalog.TOOLS, "fragile", Line(fragile, Effect.READ, ROLES))
+    monkeypatch.setitem(catalog.TOOLS, "fragile", CatalogEntry(fragile, Effect.READ, ROLES))
 
 
 @pytest.mark.usefixtures("with_fragile")

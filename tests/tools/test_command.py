@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from app.cli import tool as command
 from app.cli.tool import arguments
 from engine.errors import BadInput, DeskError
-from tools.catalog import LINES, TOOLS
+from tools.catalog import ENTRIES, TOOLS
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def run() -> Any:
 
 def test_the_list_names_every_tool_with_effect_and_roles(run: Any) -> None:
     """All of them, as text and as JSON; with a role, its own."""
-    assert all(line.tool.name in run().stdout for line in LINES)
+    assert all(line.tool.name in run().stdout for line in ENTRIES)
     items = json.loads(run("--json").stdout)["items"]
-    assert [item["name"] for item in items] == [line.tool.name for line in LINES]
+    assert [item["name"] for item in items] == [line.tool.name for line in ENTRIES]
     mine = json.loads(run("--role", "advisor", "--json").stdout)["items"]
     assert "attribution" in [item["name"] for item in mine]
     assert "backtest" not in [item["name"] for item in mine]

@@ -112,7 +112,7 @@ def test_a_failed_job_is_one_clear_line(desk: Any) -> None:
         ({"variants": variants(3), "sleeve": "trend-eth"}, "no sleeve"),
         ({"variants": variants(3), "sleeve": None}, "needs a sleeve"),
         ({"variants": variants(3), "start": "2025-03", "end": "2025-01"}, "reversed"),
-        ({"variants": variants(3), "start": "soon"}, "no time"),
+        ({"variants": variants(3), "start": "soon"}, "not a valid time"),
         ({"variants": [{"changes": [{"key": "stop_atr", "value": 3}] * 2}]}, "twice"),
         ({"variants": variants(3, 4, 5, 6)}, "variants"),
         ({"variants": [{"changes": [{"key": "stop_atr", "value": float("inf")}]}]}, "value"),

@@ -72,7 +72,7 @@ def test_search_by_kind_sleeve_and_word(ctx: Any) -> None:
     both = call(ctx, "journal_search", {"since": "2025-03-04", "kinds": ["fill"]})
     assert len(both.table.rows) == 2
     assert call(ctx, "journal_search", {"since": "2025-03-04", "text": "loss streak"}).data["counts"] == {"breaker": 1}
-    assert "Nothing of what was asked for" in call(ctx, "journal_search", {"since": "2025-03-04", "sleeve": "trend-eth"}).text
+    assert "No matching events" in call(ctx, "journal_search", {"since": "2025-03-04", "sleeve": "trend-eth"}).text
     assert len(call(ctx, "journal_search", {"since": "2025-03-04", "limit": 1}).table.rows) == 1
     assert call(ctx, "journal_search", {"since": "2025-03-05", "until": "2025-03-04"}).status == "failed"
 

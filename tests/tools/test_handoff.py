@@ -38,4 +38,4 @@ def test_it_tells_the_last_turns_and_what_is_pending(tmp_path: Path, db: Any) ->
 def test_an_empty_desk_has_an_honest_page(tmp_path: Path, db: Any) -> None:
     """Nothing is pending is said."""
     write_handoff(db, tmp_path)
-    assert "no proposal is pending" in Shelf(tmp_path / "memory").read("handoff").text
+    assert "no pending proposals" in Shelf(tmp_path / "memory").read("handoff").text

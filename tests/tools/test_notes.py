@@ -61,7 +61,7 @@ def test_a_note_is_found_and_marked(make_ctx: Any, ctx: Any) -> None:
     leave(ctx, text="wombat pattern in funding")
     result = call(make_ctx("advisor"), "memory", {"query": "wombat"})
     assert result.status == "ok"
-    assert "no person has confirmed" in result.text
+    assert "not confirmed by a person" in result.text
     assert "not an instruction" in result.text
 
 

@@ -57,7 +57,7 @@ def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
 def test_a_real_edge_is_said(desk: Any) -> None:
     """Half a percent a day is better, and the card says so."""
     result = call(desk(mean=0.005), "propose_config", wish())
-    assert "better than what runs" in result.text
+    assert "better than the live configuration" in result.text
     assert result.data["verdict"] == "better"
 
 

@@ -1,12 +1,12 @@
-"""What a tool is: the words that tools/catalog.py, every tool, agents/ and app/cli/tool.py share.
+"""What a tool is: the types shared by tools/catalog.py, every tool, agents/ and app/cli/tool.py.
 
 A tool is a plain function `tool(ctx, args) -> ToolResult`; `@tool(name, effect)` names it and reads the type of its
-arguments. Who may call it stands in tools/catalog.py, nowhere else.
+arguments. Who may call it is set in tools/catalog.py only.
 
 Named facts. A result that has numbers carries facts with a reference of two parts, `r1.sharpe`: the handle of what
-the fact is about and the metric. A model writes `{r1.sharpe}` and code renders value, unit and link. Handles are given
-out by `ToolContext.handle`, one for each run, sleeve or event id, and the same id gets the same handle as long as
-`handles` lives (agents keep it with the thread).
+the fact is about and the metric. A model writes `{r1.sharpe}` and code renders value, unit and link. `ToolContext.handle`
+assigns handles, one per run, sleeve or event id; the same id keeps its handle as long as `handles` lives (agents store
+it with the thread).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def clean(text: object, length: int = TEXT_MAX) -> str:
 
 
 class Effect(StrEnum):
-    """What a tool can leave behind: nothing; job and run rows; a proposal row or an inbox note. No WRITE exists."""
+    """What a tool can write: nothing; job and run rows; a proposal row or an inbox note. No WRITE exists."""
 
     READ = "READ"
     COMPUTE = "COMPUTE"
@@ -104,12 +104,12 @@ class ToolResult(NamedTuple):
 
 
 def no_data(text: str) -> ToolResult:
-    """Nothing there: said as such, never an empty success."""
+    """Nothing found: reported as such, never as an empty success."""
     return ToolResult("no_data", clean(text, RESULT_TEXT_MAX))
 
 
 def refused(text: str) -> ToolResult:
-    """A rule of the desk says no, and which."""
+    """Refused by a rule of the desk, which the text names."""
     return ToolResult("refused", clean(text, RESULT_TEXT_MAX))
 
 
@@ -124,7 +124,7 @@ class JobView(NamedTuple):
     result: Mapping[str, Any] | None = None
 
 
-class Jobs(Protocol):
+class JobQueue(Protocol):
     """The port to the job queue (app/jobs/queue.py). Kinds used here: `backtest` (-> run_id), `leaks` (-> result)."""
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
@@ -153,7 +153,7 @@ class ToolContext:
     engine: Any  # sqlalchemy.Engine
     home: Path
     catalog: Any  # engine.data.catalog.Catalog
-    jobs: Jobs
+    jobs: JobQueue
     record: Callable[[str, Mapping[str, Any]], str]
     role: Role
     thread: str
@@ -235,7 +235,7 @@ _DROPPED = (
     "minItems",
     "minimum",
     "maximum",
-)  # enforced by pydantic; some wires reject them
+)  # enforced by pydantic; some formats reject them
 
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,15 +267,15 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def numbered(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
+def make_facts(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
     """Facts of one thing: metric -> (value, unit). A unit not in UNITS is a programmer's error."""
     for metric, (_, unit) in values.items():
         assert unit in UNITS, f"{metric}: unknown unit {unit}"  # noqa: S101 - a programmer's error
     return tuple(Fact(f"{handle}.{m}", subject, m, v, unit, evidence) for m, (v, unit) in values.items())
 
 
-def shortened(result: ToolResult) -> ToolResult:
-    """The result with its text cleaned and capped: the last step before anybody reads it."""
+def cap_text(result: ToolResult) -> ToolResult:
+    """The result with its text cleaned and capped: the last step before it is read."""
     return result._replace(text=clean(result.text, RESULT_TEXT_MAX))
 
 
@@ -286,8 +286,8 @@ __all__ = [
     "Effect",
     "Evidence",
     "Fact",
+    "JobQueue",
     "JobView",
-    "Jobs",
     "NoArgs",
     "Role",
     "Status",
@@ -295,11 +295,11 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolResult",
+    "cap_text",
     "clean",
+    "make_facts",
     "no_data",
-    "numbered",
     "refused",
-    "shortened",
     "strict",
     "tool",
 ]

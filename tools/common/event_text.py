@@ -1,6 +1,6 @@
 """Journal events in words and numbers a person reads. Called by tools/journal.py and the page's timeline (app/api/journal.py).
 
-What comes from outside is cleaned; a kind that has no words of its own is told by its first plain values.
+Text from outside is cleaned; a kind without its own wording shows its first plain values.
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ TOLD_MAX = 240
 
 
 def kind_of(event: Event) -> str:
-    """The word people search by: a decision that was refused is `refused`."""
+    """The kind people search by: a refused decision is `refused`."""
     return "refused" if event.kind == "decision" and event.body.get("action") == "refused" else event.kind
 
 
-def told(e: Event) -> str:
-    """One desk event in one line, whatever version of this desk has written it."""
+def event_line(e: Event) -> str:
+    """One desk event in one line, whichever version of Nightdesk wrote it."""
     try:
         return clean(_words(e), TOLD_MAX)
     except (KeyError, TypeError, ValueError, AttributeError):
-        return clean(_plain(e.body), TOLD_MAX)
+        return clean(_first_values(e.body), TOLD_MAX)
 
 
 def _words(e: Event) -> str:
@@ -55,17 +55,17 @@ def _words(e: Event) -> str:
         case "breaker" | "halt" | "config" as kind:
             words = _of_desk(kind, b)
         case _:
-            words = _plain(b)
+            words = _first_values(b)
     return words
 
 
-def _plain(body: Mapping[str, Any]) -> str:
+def _first_values(body: Mapping[str, Any]) -> str:
     """The first plain values of a body."""
     return ", ".join(f"{key} {value}" for key, value in list(body.items())[:6] if not isinstance(value, dict | list))
 
 
 def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
-    """What concerns more than an order: breakers, halts, configurations."""
+    """Events above single orders: breakers, halts, configurations."""
     name = b.get("sleeve") or "the desk"
     if kind == "breaker":
         until = f" until {utc(b['until_ms'])}" if b.get("until_ms") else ", latched until a person releases it"
@@ -83,7 +83,7 @@ def _without_price(bars: Mapping[str, Any]) -> str:
     return f"; no price of {', '.join(silent)}" if silent else ""
 
 
-def told_people(e: Event) -> str:
+def people_event_line(e: Event) -> str:
     """One event of the people journal in words."""
     b = e.body
     actor = b.get("actor") or {}
@@ -92,8 +92,8 @@ def told_people(e: Event) -> str:
     return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
 
 
-def because(e: Event, handle: str) -> str:
-    """What stood behind a decision or a fill."""
+def reason_text(e: Event, handle: str) -> str:
+    """The costs of a fill, or the size of a decision."""
     b = e.body
     if e.kind == "fill":
         costs = f"slippage {{{handle}.slippage}}, fee {{{handle}.fee}} ({b['liquidity']})"
@@ -145,5 +145,5 @@ def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Va
 
 
 def words_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Every word of an event's body."""
+    """Every string in an event's body."""
     return {key: value for key, value in body.items() if isinstance(value, str)}

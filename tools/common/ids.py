@@ -1,4 +1,4 @@
-"""Is an id real? Called by tools that keep ids a model gave: a forged one is refused, not stored.
+"""Looks up ids. Called by tools that store ids a model gave (a forged one is refused) or read one event.
 
 An id is a run's, a proposal's, a job's, an alert's (`al-3`), a configuration version (`v3`), or an event's of either journal
 (`d-12`, `p-7`).
@@ -6,8 +6,10 @@ An id is a run's, a proposal's, a job's, an alert's (`al-3`), a configuration ve
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from engine.errors import Refused
+from engine.store.chain import Event
 from tools.common.contract import ToolContext, clean
 
 _EVENT = re.compile(r"([dp])-(\d{1,12})")
@@ -16,11 +18,13 @@ _EVENT = re.compile(r"([dp])-(\d{1,12})")
 def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
     """Raise Refused for the first id that names nothing of this desk."""
     for found in ids:
-        if not known(ctx, found):
-            raise Refused(f"evidence {clean(found, 60)!r} is no run, event, proposal, job, alert or configuration of this desk")
+        if not exists(ctx, found):
+            raise Refused(
+                f"evidence {clean(found, 60)!r} is not a run, event, proposal, job, alert or configuration of this desk"
+            )
 
 
-def known(ctx: ToolContext, found: str) -> bool:
+def exists(ctx: ToolContext, found: str) -> bool:
     """Whether `found` names something of this desk."""
     from engine.store.db import read
     from engine.store.tables import Alert, ConfigVersion, Job, Proposal, Run
@@ -34,14 +38,25 @@ def known(ctx: ToolContext, found: str) -> bool:
         return any(session.get(table, found) is not None for table in (Run, Proposal, Job, Alert))
 
 
+def find_event(ctx: ToolContext, event_id: str) -> Event | None:
+    """The event of either journal (`d-12`, `p-7`); None for an unknown id."""
+    from engine.store.journal import find
+
+    return find(_journal(ctx, "people" if event_id.startswith("p-") else "desk"), event_id)
+
+
+def _journal(ctx: ToolContext, name: str) -> Path:
+    return ctx.home / "journal" / f"{name}.jsonl"
+
+
 def last_seq(ctx: ToolContext, journal: str) -> int:
-    """The number of a journal's last whole record; 0 when there is none."""
+    """The sequence number of a journal's last whole record; 0 for an empty one."""
     import os
 
     from engine.errors import JournalBroken
     from engine.store.chain import end_of
 
-    path = ctx.home / "journal" / f"{journal}.jsonl"
+    path = _journal(ctx, journal)
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

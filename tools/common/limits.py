@@ -1,6 +1,6 @@
-"""How much a model may hold at once, counted in the tables: called by tools/catalog.py before a tool runs.
+"""Limits on what a model may start, counted in the database. Called by tools/catalog.py before a tool runs.
 
-One PROPOSE a turn and last; one running and three queued jobs; notes are counted by tools/notes.py where they are made.
+One PROPOSE per turn, as the last call; one running and three queued jobs; tools/notes.py counts notes.
 """
 
 import json
@@ -29,14 +29,14 @@ def redacted(text: str) -> str:
 
 
 def recordable(args: Any) -> Any:
-    """Arguments as the journal keeps them: plain JSON of bounded depth, width and length, text cleaned, keys masked."""
-    kept = _plain(args, 0)
+    """Arguments as journaled: plain JSON of bounded depth, width and length, text cleaned, keys masked."""
+    kept = _recordable_value(args, 0)
     text = json.dumps(kept, ensure_ascii=False)
     return kept if len(text) <= RECORD_MAX else {"cut": clean(text, RECORD_MAX)}
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """One value of the arguments; what is too deep, too wide or not JSON is told as text."""
+def _recordable_value(value: Any, depth: int) -> Any:
+    """One value of the arguments; what is too deep, too wide or not JSON becomes text."""
     if isinstance(value, str):
         return redacted(clean(value))
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 1 << 53):
@@ -44,15 +44,15 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if depth < DEPTH_MAX and isinstance(value, Mapping):
-        return {redacted(clean(k, 80)): _plain(v, depth + 1) for k, v in list(value.items())[:WIDTH_MAX]}
+        return {redacted(clean(k, 80)): _recordable_value(v, depth + 1) for k, v in list(value.items())[:WIDTH_MAX]}
     if depth < DEPTH_MAX and isinstance(value, list | tuple):
-        return [_plain(v, depth + 1) for v in value[:WIDTH_MAX]]
+        return [_recordable_value(v, depth + 1) for v in value[:WIDTH_MAX]]
     return redacted(clean(type(value).__name__ if isinstance(value, Mapping | list | tuple) else value))
 
 
 def reason_against(ctx: ToolContext) -> str:
     """Why any call is refused now; empty when it is not."""
-    return "this turn has already proposed or noted something: one a turn, and as the last step" if ctx.proposed else ""
+    return "this turn has already made a proposal or note: only one per turn, as the last call" if ctx.proposed else ""
 
 
 def require_room(ctx: ToolContext, wanted: int) -> None:
@@ -60,7 +60,7 @@ def require_room(ctx: ToolContext, wanted: int) -> None:
     open_now = jobs_open(ctx)
     if open_now + wanted > JOBS_MAX:
         raise Refused(
-            f"{open_now} jobs are open and this needs {wanted} more; the limit is one running and three queued",
+            f"{open_now} jobs are open and this needs {wanted} more; at most one may run and three may queue",
             "wait for one to end",
         )
 

@@ -1,7 +1,7 @@
-"""Events of a window that fit a search, equal refusals in a row as one stretch. Called by tools/journal.py.
+"""Finds the events of a window, with consecutive equal refusals merged into one run. Called by tools/journal.py.
 
-A sleeve that may not enter is refused at every bar with a signal: thousands of lines of a week say one thing. Whether a line
-says what the one before said is read off its text; only the first of a stretch is parsed.
+A sleeve that may not enter is refused at every bar with a signal: thousands of equal lines a week. Equality is decided on the
+raw text of a line; only the first of a run is parsed.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.clock import utc
 from engine.store.chain import Event
 from engine.watch.window import JournalLine
-from tools.common.event_text import kind_of, told
+from tools.common.event_text import event_line, kind_of
 
 # keys of a body stand in the order of the alphabet, and a quote inside a text is escaped: nothing in a text looks like this
 _REFUSAL = re.compile(
@@ -21,7 +21,7 @@ _REFUSAL = re.compile(
 
 
 @dataclass
-class Stretch:
+class RefusalRun:
     """One event, or the same refusal of a sleeve at `count` bars, the last of them `last`."""
 
     first: Event
@@ -33,15 +33,15 @@ class Stretch:
         """The word people search by."""
         return kind_of(self.first)
 
-    def told(self) -> str:
-        """In words."""
+    def line(self) -> str:
+        """The event or the run of refusals in one line."""
         if self.count == 1:
-            return told(self.first)
-        return f"{told(self.first)} (at {self.count} bars, the last {utc(self.last.t_event_ms)}, d-{self.last.seq})"
+            return event_line(self.first)
+        return f"{event_line(self.first)} (at {self.count} bars, the last {utc(self.last.t_event_ms)}, d-{self.last.seq})"
 
 
 def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
-    """Whether a line of the journal may be of a kind that is wanted, told by its text: most decisions are of none."""
+    """A filter on a journal line's raw text: whether it may be of a wanted kind. Most decisions are not."""
     names = {kind.encode() for kind in wanted}
     refused = b"refused" in names and b"decision" not in names
 
@@ -51,12 +51,14 @@ def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
     return worth
 
 
-def stretches(lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str | None, text: str | None) -> Iterator[Stretch]:
+def refusal_runs(
+    lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str | None, text: str | None
+) -> Iterator[RefusalRun]:
     """What of `lines` is of the wanted kinds, of the sleeve (None: of any) and has the text in it (None: any), oldest first.
 
-    A stretch is complete only when all of them have been read.
+    A run is complete only after all lines have been read.
     """
-    last: dict[bytes, tuple[tuple[bytes, ...], Stretch]] = {}  # of a sleeve: what its newest stretch says
+    last: dict[bytes, tuple[tuple[bytes, ...], RefusalRun]] = {}  # per sleeve: its latest run and what it says
     for line in lines:
         says = _refusal(line) if "refused" in wanted and text is None else ()
         if says and (before := last.get(says[-1])) is not None and before[0] == says:
@@ -66,7 +68,7 @@ def stretches(lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str |
         event = line.event()
         if event is None or kind_of(event) not in wanted or not fits(event, sleeve, text):
             continue
-        stretch = Stretch(event, line)
+        stretch = RefusalRun(event, line)
         last[says[-1] if says else json.dumps(event.body.get("sleeve")).encode("ascii")] = says, stretch
         yield stretch
 

@@ -1,4 +1,4 @@
-"""Times as people say them, turned into UTC milliseconds of desk time. Called by the tools that take a window.
+"""Parses times as people write them into UTC milliseconds of desk time. Called by the tools that take a window.
 
 `2025`, `2025-03`, `2025-03-04`, `2025-03-04T05:15`, `today`, `yesterday`, `24h`, `7d`, or milliseconds. An end names
 the first moment that is outside: all of 2025 is start 2025, end 2026.
@@ -7,10 +7,11 @@ the first moment that is outside: all of 2025 is start 2025, end 2026.
 import re
 from datetime import UTC, datetime
 
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from engine.errors import BadInput
 
-_SPAN_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
+NEVER_RAN = "the desk has not processed a bar yet; start it with: nightdesk up"
+_SPAN_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
 
@@ -22,7 +23,7 @@ def instant(text: str, desk_ms: int | None) -> int:
     span = re.fullmatch(r"(?:last |the last )?(\d{1,4}) ?(m|h|d|w)(?:ours?|ays?|eeks?|inutes?)?", bare)
     if span or bare in ("today", "yesterday"):
         if desk_ms is None:
-            raise BadInput(f"{text!r} counts from the desk's time, and the desk has decided on no bar yet")
+            raise BadInput(f"{text!r} is relative to desk time, and the desk has not processed a bar yet")
         day = desk_ms - desk_ms % DAY_MS
         if span:
             return desk_ms - int(span[1]) * _SPAN_MS[span[2]]
@@ -32,7 +33,7 @@ def instant(text: str, desk_ms: int | None) -> int:
             return int(datetime.strptime(bare, form).replace(tzinfo=UTC).timestamp() * 1000)
         except ValueError:
             continue
-    raise BadInput(f"{text!r} is no time", "write 2025-03-04, 2025-03-04T05:15, yesterday or 24h (UTC)")
+    raise BadInput(f"{text!r} is not a valid time", "write 2025-03-04, 2025-03-04T05:15, yesterday or 24h (UTC)")
 
 
 def window(since: str | None, until: str | None, desk_ms: int | None, default: str) -> tuple[int, int]:
@@ -41,7 +42,7 @@ def window(since: str | None, until: str | None, desk_ms: int | None, default: s
     if until:
         end = instant(until, desk_ms)
     elif desk_ms is None:
-        raise BadInput("the desk has decided on no bar yet", "start it with: nightdesk up")
+        raise BadInput("the desk has not processed a bar yet", "start it with: nightdesk up")
     else:
         end = desk_ms + 1
     if end <= start:

@@ -1,4 +1,4 @@
-"""What the tests of the wires share: an endpoint at a fake server, a caller that keeps what it is told."""
+"""What the tests of the formats share: an endpoint at a fake server, a caller that keeps what it is told."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agents.endpoints import Endpoint
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
 from agents.model import Caller, Message, OverBudget, Prices, Usage
 from tests.fakes.model_server import ModelServer
 
@@ -14,7 +14,7 @@ KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
 
 
 class Kept(Caller):
-    """Keeps what a wire tells, sends and pays."""
+    """Keeps what a format tells, sends and pays."""
 
     def __init__(self, most: int | None = None) -> None:
         self.told: list[tuple[str, Mapping[str, Any]]] = []
@@ -33,7 +33,7 @@ class Kept(Caller):
         """What was told of one kind."""
         return [body for told, body in self.told if told == kind]
 
-    def tell(self, kind: str, body: Mapping[str, Any]) -> None:
+    def report(self, kind: str, body: Mapping[str, Any]) -> None:
         """Keep it."""
         self.told.append((kind, body))
 
@@ -63,16 +63,16 @@ def kept() -> Kept:
 
 
 @pytest.fixture
-def model_at() -> Callable[..., WireModel]:
+def model_at() -> Callable[..., EndpointModel]:
     """Makes a model at a server; every field of its endpoint can be named."""
 
-    def made(server: ModelServer, wire: str = "chat", key: str = KEY, **fields: Any) -> WireModel:
+    def made(server: ModelServer, api_format: str = "chat", key: str = KEY, **fields: Any) -> EndpointModel:
         known: dict[str, Any] = {"model": "small", "context_tokens": 100_000, "patience_s": 5.0, **fields}
-        return WireModel(Endpoint("test", server.url, wire=wire, key_env="TEST_KEY", **known), key)
+        return EndpointModel(Endpoint("test", server.url, api_format=api_format, key_env="TEST_KEY", **known), key)
 
     return made
 
 
-def asked(text: str = "how are we doing?") -> list[Message]:
+def question(text: str = "how are we doing?") -> list[Message]:
     """A conversation of one question."""
     return [Message("system", "You are the operator."), Message("user", text)]

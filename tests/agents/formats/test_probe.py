@@ -1,4 +1,4 @@
-"""`doctor --model`: which wire works is found out by trying, and said; what a server cannot do is named."""
+"""`doctor --model`: which API format works is found by trying, and reported; what a server cannot do is named."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.fakes.model_server import Fail, ModelServer, Say, Step
 
 
 def able(body: dict[str, Any]) -> Step:
-    """A model that does as it is told, over each wire."""
+    """A model that does as it is told, over each format."""
     text = json.dumps(body.get("messages") or [body.get("instructions"), body.get("input")])
     wanted = (body.get("response_format") or {}).get("json_schema", {}).get("name")
     if "code word" in text:
@@ -37,47 +37,47 @@ def prosaic(body: dict[str, Any]) -> Step:
 
 
 def wordy(body: dict[str, Any]) -> Step:
-    """Prose on every wire but chat, which it turns down."""
+    """Prose on every format but chat, which it turns down."""
     plain = body.get("response_format") or "input" in body
     return Say("BTC is at 1.") if plain else Fail(400, "not today")
 
 
 def forgetful(body: dict[str, Any]) -> Step:
-    """Calls a tool, and has forgotten why when the result comes; has no other wire."""
+    """Calls a tool, and has forgotten why when the result comes; has no other format."""
     if "input" in body or body.get("response_format"):
         return Fail(404, "no such route")
     heard = any(message["role"] == "tool" for message in body["messages"])
     return Say("What was the question?") if heard else Say(calls=[("price_of", {"symbol": "BTC"})])
 
 
-def at(server: ModelServer, wire: str = "chat") -> Endpoint:
+def at(server: ModelServer, api_format: str = "chat") -> Endpoint:
     """The endpoint of a server."""
-    return Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", patience_s=20.0)  # type: ignore[arg-type]  # a wire's name
+    return Endpoint("test", server.url, "small", api_format=api_format, key_env="TEST_KEY", patience_s=20.0)  # type: ignore[arg-type]  # an API format's name
 
 
-def test_an_able_model_passes_on_every_wire() -> None:
-    """Four checks a wire, the configured one first; the json wire calls one at a time."""
+def test_an_able_model_passes_on_every_format() -> None:
+    """Four checks per API format, the configured one first; the json format calls one at a time."""
     with ModelServer(able, key=KEY) as server:
         checks = list(probe(at(server, "responses"), KEY))
-    assert [c.wire for c in checks] == ["responses"] * 4 + ["chat"] * 4 + ["json"] * 4
-    assert {(c.wire, c.name): c.state for c in checks if c.state != "ok"} == {("json", "two calls"): "warning"}
+    assert [c.api_format for c in checks] == ["responses"] * 4 + ["chat"] * 4 + ["json"] * 4
+    assert {(c.api_format, c.name): c.state for c in checks if c.state != "ok"} == {("json", "two calls"): "warning"}
     assert works(checks) == "responses"
 
 
-def test_a_model_that_writes_its_calls_as_text_is_led_to_the_json_wire() -> None:
+def test_a_model_that_writes_its_calls_as_text_is_led_to_the_json_format() -> None:
     """chat fails, responses is not there, json works."""
     with ModelServer(prosaic) as server:
         checks = list(probe(at(server), ""))
     assert works(checks) == "json"
-    assert {c.wire: c.state for c in checks if c.name == "one call"} == {"chat": "bad", "responses": "bad", "json": "ok"}
+    assert {c.api_format: c.state for c in checks if c.name == "one call"} == {"chat": "bad", "responses": "bad", "json": "ok"}
 
 
 def test_a_small_context_is_found_out() -> None:
     """Cut silently at 4,096 tokens."""
     with ModelServer(able, context=4_096) as server:
         checks = list(probe(at(server), ""))
-    said = next(c for c in checks if (c.wire, c.name) == ("chat", "context"))
-    assert (said.state, "cut off silently" in said.text) == ("bad", True)
+    said = next(c for c in checks if (c.api_format, c.name) == ("chat", "context"))
+    assert (said.state, "truncates its context silently" in said.text) == ("bad", True)
 
 
 def test_a_wrong_key_ends_the_probe() -> None:
@@ -89,12 +89,12 @@ def test_a_wrong_key_ends_the_probe() -> None:
     assert works(checks) is None
 
 
-def test_doctor_says_which_wire_works(own_home: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """The wire to name in desk.toml; exit code 1 when none works; an unknown name is one line."""
+def test_doctor_says_which_api_format_works(own_home: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The format to name in desk.toml; exit code 1 when none works; an unknown name is one line."""
     with ModelServer(prosaic) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         models.check("openai", as_json=False)
-        assert 'set wire = "json" under [models.openai]' in " ".join(capsys.readouterr().out.split())
+        assert 'set api_format = "json" under [models.openai]' in " ".join(capsys.readouterr().out.split())
     with ModelServer(Fail(401)) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         with pytest.raises(typer.Exit):
@@ -115,7 +115,7 @@ def test_doctor_says_which_wire_works(own_home: Any, monkeypatch: pytest.MonkeyP
 def test_doctor_says_what_becomes_of_a_question(
     own_home: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, answers: Any, said: str
 ) -> None:
-    """The offline model answers only where this one gives no answer on the configured wire; the model asked is named."""
+    """The offline model answers only where this one gives no answer on the configured format; the model asked is named."""
     with ModelServer(answers, models=("first", "second")) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         with pytest.raises(typer.Exit):
@@ -137,4 +137,4 @@ def test_the_privacy_sentence_names_host_model_and_what_is_sent() -> None:
     found = endpoints({}, {"OPENAI_API_KEY": KEY})["openai"]
     text = privacy_sentence(found)
     assert all(part in text for part in ("gpt-5-mini", "api.openai.com, another machine", "positions", "journal explain TURN"))
-    assert (found.wire, KEY in repr(found)) == ("responses", False)
+    assert (found.api_format, KEY in repr(found)) == ("responses", False)

@@ -1,4 +1,4 @@
-"""Whole turns over real wires: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
+"""Whole turns over real connections: tools called, numbers grounded, sentences told as they end, falls to offline, budgets."""
 
 import json
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from agents import spending, turns
-from agents.caller import TurnCaller, kept
+from agents.caller import TurnCaller, kept_requests
 from agents.endpoints import Endpoint
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
 from agents.model import OverBudget, Prices
-from agents.spending import Limits
+from agents.spending import SpendLimits
 from engine.store import db
 from engine.store.tables import Turn
 from tests.agents.formats.conftest import KEY
@@ -20,19 +20,21 @@ from tests.fakes.offices import NOW_MS, FakeOffice
 PRICES = Prices(1.0, 2.0)
 
 
-def use(office: FakeOffice, server: ModelServer, wire: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
+def use(office: FakeOffice, server: ModelServer, api_format: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
     """Let the office's model be the one at `server`."""
     known: dict[str, Any] = {"context_tokens": 100_000, "patience_s": 3.0, "prices": prices, **fields}
-    office.model = WireModel(Endpoint("test", server.url, "small", wire=wire, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a wire's name
+    office.model = EndpointModel(Endpoint("test", server.url, "small", api_format=api_format, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a api_format's name
 
 
-def asked(office: FakeOffice, text: str = "what parameters does trend have?", role: str = "developer") -> list[dict[str, Any]]:
+def events_of(
+    office: FakeOffice, text: str = "what parameters does trend have?", role: str = "developer"
+) -> list[dict[str, Any]]:
     """Every event of a turn."""
     return list(turns.ask(office, role, text, "mara"))
 
 
 def by_json(body: dict[str, Any]) -> Step:
-    """The model of the json wire: one look at the strategies, then the answer."""
+    """The model of the json format: one look at the strategies, then the answer."""
     wanted = (body.get("response_format") or {}).get("json_schema", {}).get("name")
     if wanted == "choice":
         looked = "Result of list_strategies" in json.dumps(body["messages"])
@@ -40,20 +42,20 @@ def by_json(body: dict[str, Any]) -> Step:
     return Say('{"strategy": "trend"}') if wanted else Say("The stop is {p1.stop_atr}. The Sharpe is 2.71.")
 
 
-@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-def test_a_turn_over_each_wire_is_grounded(office: FakeOffice, wire: str, stream: bool) -> None:
+def test_a_turn_over_each_format_is_grounded(office: FakeOffice, api_format: str, stream: bool) -> None:
     """A tool is called, its fact rendered, the invented number struck; the model and its cost are named."""
     steps = [
         Say(calls=[("list_strategies", {"strategy": "trend"})], signed=True),
         Say("The stop is {p1.stop_atr}. The Sharpe is 2.71."),
     ]
-    with ModelServer(*([by_json] if wire == "json" else steps), key=KEY) as server:
-        use(office, server, wire, stream=stream)
-        answer = asked(office)[-1]
+    with ModelServer(*([by_json] if api_format == "json" else steps), key=KEY) as server:
+        use(office, server, api_format, stream=stream)
+        answer = events_of(office)[-1]
     assert answer["answer_md"].startswith("The stop is 2.00. The Sharpe is ~~2.71~~.")
     assert answer["answer_md"].endswith("model small*")
-    assert answer["model"] == {"name": "small", "wire": wire, "offline": False}
+    assert answer["model"] == {"name": "small", "api_format": api_format, "offline": False}
     assert [call["name"] for call in answer["tool_calls"]] == ["list_strategies"]
     assert answer["usage"]["model_calls"] == len(server.posts)
     assert answer["usage"]["cost_usd"] > 0
@@ -64,7 +66,7 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
     """Each once, grounded, before the answer; what was sent is named before the first call."""
     with ModelServer(Say("All is well. The Sharpe is 2.71.", pieces=8)) as server:
         use(office, server)
-        events = asked(office)
+        events = events_of(office)
     assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == ["All is well.", "The Sharpe is ~~2.71~~."]
     assert f"small at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}, a process on this machine" in events[0]["privacy"]
 
@@ -73,12 +75,12 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     """`retrying` with attempt 0 only waits: the sentence that had begun is told whole; another attempt begins anew."""
     caller = TurnCaller(office.engine, office.home, "u-1", office.limits, office.now_ms)
     told: list[tuple[str, str]] = []
-    caller.attend(lambda kind, body: told.append((kind, str(body["text"]))), lambda text: text)
-    caller.tell("text", {"delta": "The equity is 98,"})
-    caller.tell("retrying", {"text": "waiting", "attempt": 0})
-    caller.tell("text", {"delta": "765.43 USDT. Cut off in the"})
-    caller.tell("retrying", {"text": "again", "attempt": 1})
-    caller.tell("text", {"delta": "It stands."})
+    caller.begin_call(lambda kind, body: told.append((kind, str(body["text"]))), lambda text: text)
+    caller.report("text", {"delta": "The equity is 98,"})
+    caller.report("retrying", {"text": "waiting", "attempt": 0})
+    caller.report("text", {"delta": "765.43 USDT. Cut off in the"})
+    caller.report("retrying", {"text": "again", "attempt": 1})
+    caller.report("text", {"delta": "It stands."})
     caller.flush()
     assert told == [
         ("retrying", "waiting"),
@@ -88,7 +90,7 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     ]
 
 
-@pytest.mark.parametrize("wire", ["responses", "chat", "json"])
+@pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -102,11 +104,11 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
     ],
     ids=str,
 )
-def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, wire: str, trouble: Step) -> None:
+def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, api_format: str, trouble: Step) -> None:
     """A notice first, then what was asked; `retrying` before it where something is tried again."""
     with ModelServer(trouble) as server:
-        use(office, server, wire, patience_s=2.0)
-        events = asked(office)
+        use(office, server, api_format, patience_s=2.0)
+        events = events_of(office)
     answer, told = events[-1], [event["kind"] for event in events]
     assert answer["answer_md"].startswith("> The model small did not answer:")
     assert ".. The offline model" not in answer["answer_md"]
@@ -123,9 +125,9 @@ def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> Non
     """The offline model reads on; what the model had found stays in the answer."""
     with ModelServer(Say(calls=[("list_strategies", {"strategy": "trend"})]), Fail(500)) as server:
         use(office, server, patience_s=1.0)
-        answer = asked(office, "backtest trend on BTC-USDT for 2025")[-1]
+        answer = events_of(office, "backtest trend on BTC-USDT for 2025")[-1]
     assert [(c["name"], c["status"]) for c in answer["tool_calls"]] == [("list_strategies", "ok"), ("backtest", "refused")]
-    assert "the offline model only reads in it" in answer["answer_md"]
+    assert "the offline model only reads" in answer["answer_md"]
     assert "Found before that:" in answer["answer_md"]
     assert answer["proposals"] == answer["jobs"] == []
     named = [(kind, body["model"]) for kind, body in office.journaled() if "model" in body]
@@ -136,8 +138,8 @@ def test_the_next_turn_asks_the_model_again(office: FakeOffice) -> None:
     """A fall lasts one turn."""
     with ModelServer(Fail(401), Say("Back again.")) as server:
         use(office, server)
-        assert asked(office)[-1]["model"]["offline"]
-        assert asked(office)[-1]["answer_md"].startswith("Back again.")
+        assert events_of(office)[-1]["model"]["offline"]
+        assert events_of(office)[-1]["answer_md"].startswith("Back again.")
     assert len(server.posts) == 2
 
 
@@ -150,8 +152,8 @@ def test_every_request_can_be_read_as_it_was_sent(office: FakeOffice) -> None:
         Say(calls=[("list_strategies", {"strategy": None})], extra={"new_key": "kept"}), Say("Done."), key=KEY
     ) as server:
         use(office, server)
-        answer = asked(office, f"is {KEY} my key?")[-1]
-    found = kept(office.home, answer["turn"])
+        answer = events_of(office, f"is {KEY} my key?")[-1]
+    found = kept_requests(office.home, answer["turn"])
     assert [part["file"] for part in found] == ["001-request.json", "001-response.json", "002-request.json", "002-response.json"]
     assert json.loads(server.posts[1].raw) == found[2]["body"]
     assert found[1]["body"]["new_key"] == "kept"
@@ -167,7 +169,7 @@ def test_what_cannot_be_kept_is_not_sent(office: FakeOffice) -> None:
     (office.home / "turns").write_text("in the way")
     with ModelServer(Say("Fine.")) as server:
         use(office, server, patience_s=1.0)
-        answer = asked(office)[-1]
+        answer = events_of(office)[-1]
     assert answer["model"]["offline"]
     assert server.posts == []
 
@@ -178,21 +180,21 @@ def test_what_cannot_be_kept_is_not_sent(office: FakeOffice) -> None:
 @pytest.mark.parametrize(
     ("limits", "name"),
     [
-        (Limits(turn_tokens=100), "a turn"),
-        (Limits(person_tokens=100), "a person's day"),
-        (Limits(day_tokens=100), "the desk's day"),
-        (Limits(turn_usd=1e-6), "a turn"),
-        (Limits(person_usd=1e-6), "a person's day"),
-        (Limits(day_usd=1e-6), "the desk's day"),
+        (SpendLimits(turn_tokens=100), "a turn"),
+        (SpendLimits(person_tokens=100), "a person's day"),
+        (SpendLimits(day_tokens=100), "the desk's day"),
+        (SpendLimits(turn_usd=1e-6), "a turn"),
+        (SpendLimits(person_usd=1e-6), "a person's day"),
+        (SpendLimits(day_usd=1e-6), "the desk's day"),
     ],
 )
-def test_past_a_budget_the_offline_model_answers(office: FakeOffice, limits: Limits, name: str) -> None:
+def test_past_a_budget_the_offline_model_answers(office: FakeOffice, limits: SpendLimits, name: str) -> None:
     """Before anything is sent, with the limit named."""
     office.limits = limits
     with ModelServer(Say("Fine.")) as server:
         use(office, server)
-        answer = asked(office)[-1]
-    assert f"is not asked: the budget of {name}" in answer["answer_md"]
+        answer = events_of(office)[-1]
+    assert f"was not called: the budget of {name}" in answer["answer_md"]
     assert answer["model"]["offline"]
     assert server.posts == []
 
@@ -201,24 +203,24 @@ def test_days_add_up_over_turns_and_persons(office: FakeOffice) -> None:
     """What one turn used counts for the next, for the person and for the desk; another day begins anew."""
     with ModelServer(Say("Fine.")) as server:
         use(office, server)
-        first = asked(office)[-1]
+        first = events_of(office)[-1]
         used = spending.of_turn(office.engine, first["turn"])
         assert (used.held_tokens, used.held_usd, used.calls) == (0, 0.0, 1)
-        office.limits = Limits(person_tokens=used.tokens + 11_000)
-        assert asked(office)[-1]["model"]["offline"]
+        office.limits = SpendLimits(person_tokens=used.tokens + 11_000)
+        assert events_of(office)[-1]["model"]["offline"]
         assert not list(turns.ask(office, "developer", "and you?", "noor"))[-1]["model"]["offline"]
-        office.limits = Limits(day_tokens=used.tokens + 11_000)
+        office.limits = SpendLimits(day_tokens=used.tokens + 11_000)
         assert list(turns.ask(office, "developer", "and you?", "vera"))[-1]["model"]["offline"]
         office.clock_ms += spending.DAY_MS
-        assert not asked(office)[-1]["model"]["offline"]
+        assert not events_of(office)[-1]["model"]["offline"]
 
 
 def test_without_a_price_only_tokens_count(office: FakeOffice) -> None:
     """The cost is null, not zero."""
-    office.limits = Limits(turn_usd=0.0)
+    office.limits = SpendLimits(turn_usd=0.0)
     with ModelServer(Say("Fine.")) as server:
         use(office, server, prices=Prices())
-        answer = asked(office)[-1]
+        answer = events_of(office)[-1]
     assert (answer["model"]["offline"], answer["usage"]["cost_usd"]) == (False, None)
 
 
@@ -230,7 +232,7 @@ def test_what_is_set_aside_is_seen_by_all_and_survives_a_crash(office: FakeOffic
         session.add(Thread(id="t-1", role="operator", person="mara", created_ms=NOW_MS))
         for n in (1, 2):
             session.add(Turn(id=f"u-{n}", thread="t-1", role="operator", created_ms=NOW_MS, state="failed"))
-    limits = Limits(day_tokens=1_000)
+    limits = SpendLimits(day_tokens=1_000)
     spending.reserve(office.engine, "u-1", limits, 700, 0.1, NOW_MS)
     with pytest.raises(OverBudget, match="the desk's day"):
         spending.reserve(office.engine, "u-2", limits, 700, 0.1, NOW_MS)
@@ -252,4 +254,4 @@ def test_many_turns_at_once_share_one_model(office: FakeOffice) -> None:
         answers = list(pool.map(lambda word: list(turns.ask(office, "developer", word, word))[-1], words))
     for word, answer in zip(words, answers, strict=True):
         assert f"You asked: {word}" in answer["answer_md"]
-        assert kept(office.home, answer["turn"])[0]["body"]["messages"][-1]["content"] == word
+        assert kept_requests(office.home, answer["turn"])[0]["body"]["messages"][-1]["content"] == word

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from agents.model import Message
-from agents.offline.model import Known, OfflineModel
-from agents.offline.steps import Past, Result
+from agents.offline.model import OfflineContext, OfflineModel
+from agents.offline.steps import CallResult, PastTurn
 from agents.offline.words import Words
 from tools.catalog import tools_of
 from tools.common.contract import Role
@@ -23,14 +23,14 @@ COMPARED = {"sleeve": "btc-trend", "best": 1, "told_apart": False, "rows": ROWS}
 class Desk:
     """A thread with one role: tools answer with canned results, everything asked and called is kept."""
 
-    def __init__(self, role: Role, words: Words, **answers: Result) -> None:
+    def __init__(self, role: Role, words: Words, **answers: CallResult) -> None:
         self.role, self.words, self.answers = role, words, answers
-        self.past: list[Past] = []
+        self.past: list[PastTurn] = []
         self.called: list[tuple[str, Mapping[str, Any]]] = []
 
     def ask(self, text: str) -> str:
         """Ask, answer the calls, return the draft."""
-        known = Known(self.role, self.words, self.past, {"r:r-77": "r1"})
+        known = OfflineContext(self.role, self.words, self.past, {"r:r-77": "r1"})
         messages: list[Message] = [Message("system", "", data=known), Message("user", text)]
         self.called, results = [], []
         while (reply := OfflineModel().complete(messages, tools_of(self.role))).calls:
@@ -39,14 +39,14 @@ class Desk:
                 result = self.answers.get(call.name) or ok(call.name)
                 results.append(result._replace(args=call.args))
                 messages.append(Message("tool", "", call_id=call.id, data=results[-1]))
-        self.past.append(Past(text, tuple(results)))
+        self.past.append(PastTurn(text, tuple(results)))
         return reply.text
 
 
-def ok(name: str, text: str = "", data: Mapping[str, Any] | None = None, evidence: Sequence[str] = ()) -> Result:
+def ok(name: str, text: str = "", data: Mapping[str, Any] | None = None, evidence: Sequence[str] = ()) -> CallResult:
     """A tool's good answer."""
     default = COMPARED if name == "compare" else {}
-    return Result(name, {}, "ok", text or f"<{name}>", None, data if data is not None else default, tuple(evidence))
+    return CallResult(name, {}, "ok", text or f"<{name}>", None, data if data is not None else default, tuple(evidence))
 
 
 def changes(**values: float) -> list[dict[str, Any]]:
@@ -94,13 +94,13 @@ def test_the_comparison_of_another_sleeve_is_not_taken(words: Words) -> None:
     """What was compared on BTC is not proposed for ETH."""
     desk = Desk("developer", words)
     desk.ask("compare 3 and 4 ATR stops for btc-trend")
-    assert "was of btc-trend, not of eth-trend" in desk.ask("propose the better one for the ETH trend sleeve")
+    assert "was of btc-trend, not eth-trend" in desk.ask("propose the better one for the ETH trend sleeve")
     assert desk.called == []
 
 
 def test_without_a_comparison_it_says_how_to_begin(words: Words) -> None:
     """No comparison in the thread: no proposal, but the way to one."""
-    assert "There is no comparison in this thread yet" in Desk("developer", words).ask("propose the better one")
+    assert "This thread has no comparison yet" in Desk("developer", words).ask("propose the better one")
 
 
 def test_compare_and_propose_in_one_breath(words: Words) -> None:
@@ -121,7 +121,7 @@ def test_a_question_of_two_parts_is_answered_in_two_parts(words: Words) -> None:
 def test_a_missing_slot_is_asked_for_and_its_answer_taken(words: Words) -> None:
     """Which sleeve? `eth` - and the question goes on."""
     desk = Desk("operator", words)
-    assert "Which sleeve? There are btc-trend and eth-trend." in desk.ask("reduce leverage to 2")
+    assert "Which sleeve? Available: btc-trend and eth-trend." in desk.ask("reduce leverage to 2")
     assert desk.called == []
     desk.ask("eth")
     assert desk.called[0][0] == "propose_tightening"
@@ -175,7 +175,9 @@ def test_what_belongs_to_another_role_is_one_sentence_with_the_way_there(words: 
 
 def test_what_does_not_tighten_is_handed_to_the_developer(words: Words) -> None:
     """The tool computes the direction; the operator's answer says whose it is."""
-    no = Result("propose_tightening", {}, "refused", "this change loosens, so it is no tightening", None, {}, ())
+    no = CallResult(
+        "propose_tightening", {}, "refused", "this change loosens, so it does not count as a tightening", None, {}, ()
+    )
     said = Desk("operator", words, propose_tightening=no).ask("set the stop of btc-trend to 3 ATR")
     assert "nightdesk chat --role developer" in said
 
@@ -200,7 +202,7 @@ def test_help_says_what_answers_here(words: Words) -> None:
     """Honest about what it is."""
     said = Desk("advisor", words).ask("what can you do?")
     assert "offline model" in said
-    assert "no language model" in said
+    assert "not a language model" in said
 
 
 def test_the_reason_of_a_refusal_is_looked_up(words: Words) -> None:

@@ -62,7 +62,7 @@ def test_a_slow_backtest_is_posted_when_it_ends(
     assert (turn["id"], turn["state"], turn["model"]) == (whole["owed"][0]["id"], "done", "code")
     assert turn["posts"] == whole["owed"][0]
     assert list(answer) == KEYS
-    assert answer["model"] == {"name": "code", "wire": "none", "offline": True}
+    assert answer["model"] == {"name": "code", "api_format": "none", "offline": True}
     assert answer["usage"] == {"input_tokens": 0, "output_tokens": 0, "tool_calls": 1}
     assert [(c["name"], c["args"], c["status"]) for c in answer["tool_calls"]] == [(*SLOW, "ok")]
     text = answer["answer_md"]
@@ -146,7 +146,7 @@ def test_a_cancelled_turn_owes_nothing(
     until(lambda: begun["turn"] not in served.desk.running.live, "the turn's thread never ended")
     whole = api.get(f"/api/threads/{begun['thread']}").json()
     assert [job["state"] for job in whole["jobs"]] == ["cancelled"]
-    assert (whole["owed"], owed.everything(served.home.engine)) == ([], [])
+    assert (whole["owed"], owed.all_pending(served.home.engine)) == ([], [])
     assert [turn["id"] for turn in whole["turns"]] == [begun["turn"]]
 
 
@@ -198,7 +198,7 @@ def test_a_late_proposal_pushes_no_newer_one_aside(
         (turn,) = posted(client, first["thread"])
         assert client.get(f"/api/proposals/{newer}").json()["state"] == "pending"
     assert turn["answer"]["proposals"] == []
-    assert f"{newer} was proposed for the same sleeve meanwhile" in turn["answer"]["answer_md"]
+    assert f"{newer} has since been proposed for the same sleeve" in turn["answer"]["answer_md"]
 
 
 def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +210,8 @@ def test_a_busy_thread_is_waited_for(served: Any, gate: Path, api: httpx.Client,
         gate.touch()
         job = first["answer"]["jobs"][0]
         until(lambda: api.get(f"/api/jobs/{job}").json()["state"] == "done", "the job did not end")
-        office = Wiring(served.home, "ann", "test", 0.0, posting.Code())
-        seen.extend(posting.post(office, one) for one in owed.everything(served.home.engine))
+        office = Wiring(served.home, "ann", "test", 0.0, posting.CodeModel())
+        seen.extend(posting.post(office, one) for one in owed.all_pending(served.home.engine))
         office.close()
         return Reply("All is well.")
 
@@ -243,7 +243,7 @@ def test_asked_again_and_answered_nothing_is_posted_twice(
     served.stop()
     served.start()
     with served.client() as client:
-        until(lambda: owed.everything(served.home.engine) == [], "it is still owed")
+        until(lambda: owed.all_pending(served.home.engine) == [], "it is still owed")
         assert len(client.get(f"/api/threads/{first['thread']}").json()["turns"]) == 2
 
 
@@ -251,7 +251,7 @@ def test_one_of_many_posts_it(served: Any, gate: Path, api: httpx.Client, monkey
     """Whoever claims it first is the only one; the others find nothing to do."""
     served.desk.running.posting.close()
     first = begin(served, api, monkeypatch)
-    (one,) = owed.everything(served.home.engine)
+    (one,) = owed.all_pending(served.home.engine)
     now = time.time_ns() // 1_000_000
     assert [owed.claim(served.home.engine, one, now) for _ in range(3)] == [True, False, False]
     owed.put_back(served.home.engine, one)

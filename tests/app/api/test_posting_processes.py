@@ -76,7 +76,7 @@ def ask_slow(one: Process) -> dict[str, Any]:
     body = {"role": "developer", "text": "Backtest slow on BTC-USDT 15m", "thread": "new"}
     first = done(one.client, one.client.post("/api/turns", json=body).json()["turn"])
     assert [call["status"] for call in first["answer"]["tool_calls"]] == ["started"], first["answer"]["answer_md"]
-    assert "is posted in this thread when it ends" in first["answer"]["answer_md"]
+    assert "will be posted in this thread when it ends" in first["answer"]["answer_md"]
     return first
 
 
@@ -88,7 +88,7 @@ def test_killed_in_between_the_next_api_posts_it(own_home: Path, gate: Path) -> 
     one.end()
     gate.touch()
     ended(home, first["answer"]["jobs"][0])
-    (mine,) = owed.everything(home.engine)
+    (mine,) = owed.all_pending(home.engine)
     assert owed.claim(home.engine, mine, time.time_ns() // 1_000_000)
     dead_claim(home, mine.id)
     other = Process(own_home, b)
@@ -109,7 +109,7 @@ def dead_claim(home: Home, turn: str) -> None:
     """The claim of a process that is gone, with an event that it had told."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    threads.tell(home.engine, turn, 1, "begun", {}, 1)
+    threads.store_event(home.engine, turn, 1, "begun", {}, 1)
     with db.write(home.engine) as session:
         row = session.get(Turn, turn)
         assert row is not None

@@ -63,7 +63,7 @@ def events(client: httpx.Client, turn: str, headers: dict[str, str] | None = Non
 class Waiting:
     """A model that answers when it is let."""
 
-    name, wire, offline = "waiting", "test", False
+    name, api_format, offline = "waiting", "test", False
 
     def __init__(self) -> None:
         self.go, self.asked = threading.Event(), threading.Event()
@@ -181,7 +181,7 @@ def test_a_halt_waits_for_no_turn(served: Any, api: httpx.Client, monkeypatch: p
     stop = threading.Event()
 
     class Busy:
-        name, wire, offline = "busy", "test", False
+        name, api_format, offline = "busy", "test", False
 
         def complete(self, *_: Any, **_more: Any) -> Reply:
             while not stop.is_set():
@@ -205,7 +205,7 @@ def test_a_restart_answers_every_open_call(served: Any, monkeypatch: pytest.Monk
     engine, now = served.home.engine, 1_800_000_000_000
     thread = threads.find(engine, "operator", "ann", "new", now)
     turn = threads.begin(engine, thread, "operator", "what happened?", "test", now)
-    threads.tell(engine, turn, 2, "tool_started", {"id": "c1", "tool": "health", "args": {}}, now)
+    threads.store_event(engine, turn, 2, "tool_started", {"id": "c1", "tool": "health", "args": {}}, now)
     dead = subprocess.Popen(["true"])
     dead.wait()
     with db.write(engine) as session:

@@ -173,4 +173,4 @@ def test_a_person_in_front_of_it_waits_as_long_as_it_takes(home: Home, monkeypat
     answer = as_json("--role", "developer", "Backtest trend on BTC-USDT 15m")
     assert [call["status"] for call in answer["tool_calls"]] == ["ok"]
     assert limits == [None]
-    assert owed.everything(home.engine) == []
+    assert owed.all_pending(home.engine) == []

@@ -1,4 +1,4 @@
-"""`nightdesk chat` with a real wire: OPENAI_BASE_URL is enough, tools are called, numbers grounded, keys unseen."""
+"""`nightdesk chat` with a real model: OPENAI_BASE_URL is enough, tools are called, numbers grounded, keys unseen."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.fakes.model_server import Fail, ModelServer, Say, Step
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
-OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\nwire = "{wire}"\nkey_env = "MY_KEY"\n'
+OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\napi_format = "{api_format}"\nkey_env = "MY_KEY"\n'
 
 
 def nightdesk(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def operator(body: dict[str, Any]) -> Step:
     return Say("The default stop is {p1.stop_atr}. It made 41.7 % last year.")
 
 
-def test_a_real_wire_answers_through_tools(own_home: Path) -> None:
+def test_a_real_model_answers_through_tools(own_home: Path) -> None:
     """From the environment alone: reference rendered, invented number struck, model named, request readable, key nowhere."""
     with ModelServer(operator, key=KEY) as server:
         env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "small"}
@@ -45,7 +45,7 @@ def test_a_real_wire_answers_through_tools(own_home: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["answer_md"].startswith("The default stop is [2.00](config:v1). It made ~~41.7 %~~ last year.")
     assert [s["text"] for s in answer["struck"]] == ["41.7 %"]
-    assert answer["model"] == {"name": "small", "wire": "chat", "offline": False}
+    assert answer["model"] == {"name": "small", "api_format": "chat", "offline": False}
     assert answer["tool_calls"][0]["name"] == "list_strategies"
     assert "Questions are answered by the model small at 127.0.0.1:" in done.stderr
     told = nightdesk(own_home, "journal", "explain", answer["turn"], "--json")
@@ -82,8 +82,8 @@ def test_halt_asks_no_model(own_home: Path) -> None:
 @pytest.mark.parametrize(
     ("base_url", "why"),
     [
-        ("ftp://x/v1", "no http or https URL"),
-        ("http://me:secret@127.0.0.1/v1", "holds a password"),
+        ("ftp://x/v1", "not an http or https URL"),
+        ("http://me:secret@127.0.0.1/v1", "contains a password"),
         ("http://127.0.0.1:1/v1", "connection"),
     ],
 )
@@ -111,7 +111,7 @@ def test_desk_toml_names_models_and_the_first_with_a_key_answers(own_home: Path)
     """Its key's variable decides; NIGHTDESK_MODEL names another; `offline` names none."""
     home = with_models(
         own_home,
-        OWN.format(url="http://127.0.0.1:9/v1", wire="json"),
+        OWN.format(url="http://127.0.0.1:9/v1", api_format="json"),
         '[models.free]\nbase_url="http://127.0.0.1:8/v1"\nmodel="f"\n',
     )
     chosen = {
@@ -122,7 +122,7 @@ def test_desk_toml_names_models_and_the_first_with_a_key_answers(own_home: Path)
         "offline": wiring.model_of(home, {"MY_KEY": KEY, "NIGHTDESK_MODEL": "offline"}),
         "unknown": wiring.model_of(home, {"NIGHTDESK_MODEL": "what"}),
     }
-    said = {name: (model.name, model.wire, model.offline) for name, model in chosen.items()}
+    said = {name: (model.name, model.api_format, model.offline) for name, model in chosen.items()}
     assert said["no key"] == ("f", "chat", False)
     assert said["own key"] == ("small", "json", False)
     assert said["named"] == ("f", "chat", False)
@@ -160,7 +160,7 @@ def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
     good = nightdesk(own_home, "doctor", OPENAI_API_KEY=KEY)
     assert "gpt-5-mini at api.openai.com, another machine" in " ".join(good.stdout.split())
     bad = nightdesk(own_home, "doctor", OPENAI_BASE_URL="ftp://x")
-    assert "warning  model: the address of model openai is no http or https URL" in bad.stdout
+    assert "warning  model: base_url of model openai is not an http or https URL" in bad.stdout
     assert "the offline model answers" in bad.stdout
     assert "offline model: deterministic" in nightdesk(own_home, "doctor").stdout
     assert "canary" not in good.stdout + good.stderr

@@ -138,10 +138,12 @@ def test_the_written_desk_toml_says_the_defaults(own_home: Path) -> None:
     text = desk_template.text_of("binance", "x")
     examples = [line[2:] if line.startswith("# ") and ("=" in line or "[" in line) else "" for line in text.splitlines()]
     wanted = [
-        line for line in examples if line.startswith(("[", "taker", "source", "base_url", "model", "wire", "key_env", "channel"))
+        line
+        for line in examples
+        if line.startswith(("[", "taker", "source", "base_url", "model", "api_format", "key_env", "channel"))
     ]
     found = TypeAdapter(DeskToml).validate_python({**tomllib.loads("\n".join(wanted)), "sleeves": desk.sleeves})
-    assert found.models["local"].wire == "json"
+    assert found.models["local"].api_format == "json"
     assert found.overrides() == {"binance:BTC-USDT:perp": {"taker_frac": 0.0004, "source": "my fee tier"}}
 
 
@@ -174,6 +176,21 @@ def test_a_fault_in_desk_toml_is_told_with_line_and_key(own_home: Path, old: str
     assert "\n" not in str(caught.value)
     if new and "name" not in old:
         assert f"desk.toml line {at}:" in str(caught.value)
+
+
+def test_a_desk_toml_of_an_earlier_version_is_read_with_a_note(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`wire` is read as `api_format`; one line, written once, says what to write instead. Both keys together are a fault."""
+    open_home(NOW)
+    path = own_home / "desk.toml"
+    text = path.read_text() + '\n[models.mine]\nbase_url = "http://127.0.0.1:9/v1"\nwire = "json"\n'
+    path.write_text(text)
+    assert [read_desk_toml(path).models["mine"].api_format for _ in range(2)] == ["json", "json"]
+    line = text.splitlines().index('wire = "json"') + 1
+    noted = capsys.readouterr().err
+    assert noted == f'{path} line {line}: models.mine.wire is now api_format: write api_format = "json"\n'
+    path.write_text(text + 'api_format = "chat"\n')
+    with pytest.raises(BadInput, match=r"models\.mine\.wire: unknown key"):
+        read_desk_toml(path)
 
 
 def test_an_unknown_strategy_or_parameter_in_desk_toml_names_file_and_sleeve(own_home: Path) -> None:

@@ -58,7 +58,7 @@ def desk() -> dict[str, Any]:
 
 def model() -> dict[str, Any]:
     """No language model."""
-    return {"name": "offline", "wire": "none", "offline": True, "host": None, "privacy": "Nothing leaves.", "sends": []}
+    return {"name": "offline", "api_format": "none", "offline": True, "host": None, "privacy": "Nothing leaves.", "sends": []}
 
 
 def sleeve(name: str, *, with_position: bool = False) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def turn(ident: str, state: str, text: str, answer: dict[str, Any] | None = None
 def answer(markdown: str, **more: Any) -> dict[str, Any]:
     """An answer with the keys of `chat --json`."""
     held = {"answer_md": markdown, "facts": [], "struck": [], "tool_calls": [], "jobs": [], "proposals": [], "usage": {}}
-    return {**held, "model": {"name": "offline", "wire": "none", "offline": True}, **more}
+    return {**held, "model": {"name": "offline", "api_format": "none", "offline": True}, **more}
 
 
 def curve() -> dict[str, Any]:

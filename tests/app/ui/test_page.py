@@ -82,17 +82,17 @@ def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
         {"kind": "tool_started", "id": "c1", "tool": "desk", "args": {}},
         {"kind": "tool_finished", "id": "c1", "tool": "desk", "status": "ok"},
         {"kind": "sentence", "text": "Cut off in the middle of"},
-        {"kind": "retrying", "text": "api.example failed (503): trying again in 0.5 s", "attempt": 1},
+        {"kind": "retrying", "text": "api.example failed (503): retrying in 0.5 s", "attempt": 1},
     ]
     fake.turn_events = [{"n": n, **event} for n, event in enumerate(events, 1)]
     text = texts_of(page(tab="chat", role="developer", thread="t-1")).replace("\\", "").replace("\u2060", "")
     assert text.count("I look at it.") == 1
     assert "Cut off" not in text
-    assert "trying again in 0.5 s" in text
+    assert "retrying in 0.5 s" in text
     fake.turn_events += [{"n": 7, "kind": "sentence", "text": "It stands at ~~41.7 %~~ 29,541.99 USDT."}]
     at = page(tab="chat", role="developer", thread="t-1")
     text = texts_of(at).replace("\\", "")
-    assert "trying again" not in text
+    assert "retrying in" not in text
     shown = [str(m.value) for m in at.markdown]
     assert next(n for n, m in enumerate(shown) if "**desk**" in m) < next(n for n, m in enumerate(shown) if "~~41" in m)
     fake.turn_events += [{"n": 8, "kind": "notice", "text": "The model did not answer. The offline model answers instead"}]
@@ -116,7 +116,7 @@ def test_a_running_turn_says_what_happens_in_its_order(fake: Fake) -> None:
 )
 def test_the_cost_of_a_turn_is_told(fake: Fake, usage: dict[str, float | None], offline: bool, line: str) -> None:
     """Tokens and dollars of a real model, `price unknown` where none is configured, also after a fall to the offline model."""
-    model = {"name": "small", "wire": "chat", "offline": offline}
+    model = {"name": "small", "api_format": "chat", "offline": offline}
     fake.turns["u-1"] = turn("u-1", "done", "q", answer("It stands.", usage=usage, model=model))
     captions = [str(c.value).replace("\\", "") for c in page(tab="chat", role="developer", thread="t-1").caption]
     assert any(line in caption for caption in captions), captions
@@ -126,7 +126,7 @@ def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake,
     """With a model configured, the first panel says it before anything is asked."""
     import tests.app.ui.fake_api as shapes
 
-    told = {"name": "small", "wire": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
+    told = {"name": "small", "api_format": "chat", "offline": False, "host": "api.example.com", "sends": ["your question"]}
     told["privacy"] = "Sent to it: your question."
     monkeypatch.setitem(shapes.ROUTES, ("GET", "/api/model"), lambda f, q, b: told)
     text = texts_of(page(tab="chat")).replace("\\", "")
@@ -163,7 +163,7 @@ def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fak
 
 def test_a_question_is_carried_to_the_role_it_belongs_to(fake: Fake) -> None:
     """One click: the other role, with the question ready; a second one asks it."""
-    text = 'That belongs to the advisor; carry it there: `nightdesk chat --role advisor "where from"`'
+    text = 'That belongs to the advisor; ask there: `nightdesk chat --role advisor "where from"`'
     fake.turns["u-1"] = turn("u-1", "done", "where from", answer(text))
     at = page(tab="chat", role="developer", thread="t-1")
     at.button(key="carry_u-1").click().run()

@@ -80,7 +80,7 @@ def rows_of(home: Home, run: str, now_ms: int) -> None:
         "proposals": ["prop-1"],
         "jobs": [],
         "usage": {},
-        "model": {"name": EVIL, "wire": "chat", "offline": False},
+        "model": {"name": EVIL, "api_format": "chat", "offline": False},
     }
     words = {"what": EVIL, "place": EVIL, "action": EVIL, "runbook": EVIL, "numbers": json.dumps({EVIL: EVIL})}
     times = {"since_ms": now_ms, "opened_ms": now_ms, "seen_ms": now_ms}

@@ -1,4 +1,4 @@
-"""The page with a real wire in a real browser: `nightdesk up` pointed at a scripted model on loopback (model_plays.py).
+"""The page with a real model in a real browser: `nightdesk up` pointed at a scripted model on loopback (model_plays.py).
 
 What a person sees of a model: who it is before it is asked, sentences and tools as they come, a retry, a fall to the offline
 model, struck numbers, links, the cost. Skipped where there is no Chromium.
@@ -102,9 +102,9 @@ def test_a_backtest_of_the_model_shows_its_step_its_curve_and_links_to_the_run(
 def test_a_busy_model_is_told_while_it_is_waited_for(page: Any, desk: tuple[Place, bool, ModelServer]) -> None:
     """429 with Retry-After: the line stands there during the wait, and is gone from the answer."""
     answer = ask(page, desk[0], "operator", "a busy model")
-    answer.get_by_text("trying again in 8.0 s").wait_for()
+    answer.get_by_text("retrying in 8.0 s").wait_for()
     answer.get_by_text("3 model calls").wait_for()
-    assert answer.get_by_text("trying again").count() == 0
+    assert answer.get_by_text("retrying in").count() == 0
     assert answer.get_by_text("The desk stands at").count() == 1
 
 
@@ -114,6 +114,6 @@ def test_a_lost_model_falls_to_the_offline_one_with_a_notice(page: Any, desk: tu
     notice = answer.locator("blockquote")
     notice.wait_for()
     assert "failed (503)" in notice.inner_text()
-    assert "it starts and proposes nothing in this turn" in notice.inner_text()
+    assert "in this turn it only reads" in notice.inner_text()
     answer.get_by_text("OFFLINE model · 3 model calls").wait_for()
     assert "canary" not in page.content()

@@ -18,7 +18,7 @@ def test_an_owed_answer_is_awaited_under_the_thread(fake: Fake) -> None:
 def test_a_posted_answer_is_nobodys_question(fake: Fake) -> None:
     """No question stands above it, its receipts and table do, and the last line says that no model was asked."""
     fake.turns["u-1"] = turn("u-1", "done", "Backtest slow", answer("A job is still running."))
-    made = answer("**Posted by code** now that its job has ended.", model={"name": "code", "wire": "none", "offline": True})
+    made = answer("**Posted by code** now that its job has ended.", model={"name": "code", "api_format": "none", "offline": True})
     fake.turns["u-1-p1"] = {**turn("u-1-p1", "done", "Posted by code: backtest", made), "posts": OWED}
     text = texts_of(page(tab="chat", role="developer", thread="t-1"))
     assert "**Posted by code** now that" in text

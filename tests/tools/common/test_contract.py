@@ -1,4 +1,4 @@
-"""The contract: schemas a strict wire accepts, outside text as data, one handle a thing."""
+"""The contract: schemas a strict format accepts, outside text as data, one handle a thing."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.catalog import LINES
-from tools.common.contract import UNITS, Args, Effect, Evidence, clean, numbered, strict
+from tools.catalog import ENTRIES
+from tools.common.contract import UNITS, Args, Effect, Evidence, clean, make_facts, strict
 
 
 def objects(node: Any) -> list[dict[str, Any]]:
@@ -18,9 +18,9 @@ def objects(node: Any) -> list[dict[str, Any]]:
     return [found for part in node for found in objects(part)] if isinstance(node, list) else []
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.tool.name)
+@pytest.mark.parametrize("line", ENTRIES, ids=lambda line: line.tool.name)
 def test_every_schema_is_strict_safe(line: Any) -> None:
-    """No free-form object, every property required, no reference: what strict wires demand."""
+    """No free-form object, every property required, no reference: what strict formats demand."""
     schema = line.tool.schema()
     for found in objects(schema):
         assert found["additionalProperties"] is False
@@ -52,7 +52,7 @@ def test_outside_text_loses_its_tricks(text: str) -> None:
 
 def test_numbers_carry_their_reference() -> None:
     """A fact's reference is handle and metric."""
-    (fact,) = numbered("r1", "trend BTC-USDT", Evidence("run", "run-7"), {"sharpe": (1.2, "ratio")})
+    (fact,) = make_facts("r1", "trend BTC-USDT", Evidence("run", "run-7"), {"sharpe": (1.2, "ratio")})
     assert (fact.ref, fact.value, fact.unit) == ("r1.sharpe", 1.2, "ratio")
     assert fact.unit in UNITS
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.store.chain import Event
-from tools.common.event_text import told
+from tools.common.event_text import event_line
 
 WORDS: list[tuple[str, dict[str, Any], str]] = [
     (
@@ -39,11 +39,11 @@ WORDS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("kind", "body", "said"), WORDS, ids=[said for *_, said in WORDS])
 def test_an_event_reads_like_a_sentence(kind: str, body: dict[str, Any], said: str) -> None:
     """What a person at night needs of it, with times as times and lots as lots."""
-    assert said in told(Event(kind, 1, body))
+    assert said in event_line(Event(kind, 1, body))
 
 
 @pytest.mark.parametrize("kind", [*(kind for kind, *_ in WORDS), "fill", "decision", "funding", "config"])
 @pytest.mark.parametrize("body", [{}, {"bars": 3, "lots": "x", "side": None, "sleeves": [], "quantity": {}, "close_ms": "then"}])
 def test_a_body_of_another_shape_is_told_plainly(kind: str, body: dict[str, Any]) -> None:
     """A journal of an older or newer desk can be read."""
-    assert isinstance(told(Event(kind, 1, body)), str)
+    assert isinstance(event_line(Event(kind, 1, body)), str)

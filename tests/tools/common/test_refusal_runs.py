@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.store.journal import Event, Journal, read
 from engine.watch.window import FAR_MS, journal_of, raw_lines
 from tools.common.event_text import kind_of
-from tools.common.refusal_runs import Stretch, fits, stretches, worth_reading
+from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
 
 NASTY = ["a", 'b","signal":"long', 'c"refused_by":"x', "d\\", "ü\ud83d"]
 WANTED = ["refused", "fill", "breaker"]
@@ -53,9 +53,9 @@ def one_by_one(path: Path, sleeve: str | None, text: str | None) -> list[list[Ev
     return runs
 
 
-def found(path: Path, sleeve: str | None = None, text: str | None = None) -> list[Stretch]:
+def found(path: Path, sleeve: str | None = None, text: str | None = None) -> list[RefusalRun]:
     """The stretches of the whole journal."""
-    return list(stretches(raw_lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
+    return list(refusal_runs(raw_lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
 
 
 words = st.tuples(
@@ -83,5 +83,5 @@ def test_a_long_refusal_is_one_line_to_a_reader(tmp_path: Path) -> None:
     path = write(tmp_path, [("refused", "a", "drawdown", "long", False)] * 3000)
     (stretch,) = found(path)
     assert (stretch.count, stretch.kind) == (3000, "refused")
-    assert stretch.told().startswith("long entry refused: drawdown (at 3000 bars, the last 1970-01-01")
-    assert stretch.told().endswith("d-3000)")
+    assert stretch.line().startswith("long entry refused: drawdown (at 3000 bars, the last 1970-01-01")
+    assert stretch.line().endswith("d-3000)")

@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
+from agents.formats.transport import Transport
 from agents.model import Message, ModelDown, OverBudget
 from agents.roster import role
 from tests.agents.formats.conftest import KEY, Kept
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 
-Making = Callable[..., WireModel]
+Making = Callable[..., EndpointModel]
 TOOLS_OF = role("operator").tools
 QUESTION = [Message("system", "You are the operator."), Message("user", "how are we doing?")]
-BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
+BOTH = pytest.mark.parametrize("api_format", ["chat", "responses"])
 
 
 @BOTH
@@ -37,37 +38,48 @@ BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
     ],
     ids=str,
 )
-def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+def test_passing_trouble_is_told_at_once_and_tried_again(model_at: Making, kept: Kept, api_format: str, trouble: Step) -> None:
     """The second attempt answers; `retrying` came before it and says why."""
     posts: list[int] = []
     with ModelServer(trouble, Say("All is well.")) as server:
-        tell = kept.tell
-        kept.tell = lambda kind, body: (posts.append(len(server.posts)) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
-        assert model_at(server, wire).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
+        tell = kept.report
+        kept.report = lambda kind, body: (posts.append(len(server.posts)) if kind == "retrying" else None, tell(kind, body))[1]  # type: ignore[method-assign]  # notes when
+        assert model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept).text == "All is well."
     assert len(server.posts) == 2
     assert posts == [1]  # before it was tried again, not after
-    assert "trying again" in str(kept.kinds("retrying")[0]["text"])
+    assert "retrying in" in str(kept.kinds("retrying")[0]["text"])
     assert len(kept.reserved) == len(kept.settled) == 2
 
 
 @BOTH
 @pytest.mark.parametrize("trouble", [Fail(500, "oops"), Raw(b"{nonsense"), Say("")], ids=str)
-def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, wire: str, trouble: Step) -> None:
+def test_lasting_trouble_ends_after_three_attempts(model_at: Making, kept: Kept, api_format: str, trouble: Step) -> None:
     """ModelDown, in words, after a bounded number of calls."""
     with ModelServer(trouble) as server, pytest.raises(ModelDown):
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 3
+
+
+def test_loading_the_client_takes_nothing_off_the_timeout(model_at: Making, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client library that loads slower than the endpoint may take: a failure is still retried."""
+    load = Transport._new_client
+    monkeypatch.setattr(Transport, "_new_client", lambda self: (time.sleep(1.5), load(self))[1])
+    with ModelServer(Fail(500, "oops"), Say("All is well.")) as server:
+        model = model_at(server, patience_s=1.5)
+        assert model.complete(QUESTION, TOOLS_OF, kept).text == "All is well."
 
 
 @BOTH
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "rejected the key"), (403, "rejected the key"), (404, "no such model"), (400, "rejected the request")],
+    [(401, "rejected the key"), (403, "rejected the key"), (404, "does not know this model"), (400, "rejected the request")],
 )
-def test_what_cannot_get_better_is_not_tried_again(model_at: Making, kept: Kept, wire: str, status: int, words: str) -> None:
+def test_what_cannot_get_better_is_not_tried_again(
+    model_at: Making, kept: Kept, api_format: str, status: int, words: str
+) -> None:
     """One call, one line that names the host and the status."""
     with ModelServer(Fail(status, "no")) as server, pytest.raises(ModelDown, match=words):
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 1
 
 
@@ -75,19 +87,19 @@ def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> N
     """An endpoint that wants a minute of quiet gets it; the person gets the offline model at once."""
     with ModelServer(Fail(429, "slow down", {"retry-after": "60"})) as server:
         began = time.monotonic()
-        with pytest.raises(ModelDown, match="busy or past a limit"):
+        with pytest.raises(ModelDown, match="busy or over a rate limit"):
             model_at(server, patience_s=20.0).complete(QUESTION, TOOLS_OF, kept)
     assert time.monotonic() - began < 20  # it did not wait out the minute
 
 
 @BOTH
 @pytest.mark.parametrize("silence", [Hang(30), Hang(30, comments=True), Say("half an ans", stall_s=30)], ids=str)
-def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, wire: str, silence: Step) -> None:
+def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, api_format: str, silence: Step) -> None:
     """A hanging server, one that drips comments, one that stalls in the middle; the person is told that we wait."""
     with ModelServer(silence) as server:
         began = time.monotonic()
-        with pytest.raises(ModelDown, match=r"said nothing|did not answer in time"):
-            model_at(server, wire, patience_s=2.2).complete(QUESTION, TOOLS_OF, kept)
+        with pytest.raises(ModelDown, match=r"sent nothing|did not answer in time"):
+            model_at(server, api_format, patience_s=2.2).complete(QUESTION, TOOLS_OF, kept)
         assert time.monotonic() - began < 20  # nor the server's half minute
     assert "waiting" in str(kept.kinds("retrying")[0]["text"])
 
@@ -104,7 +116,7 @@ def test_a_silent_cut_of_the_context_is_noticed(model_at: Making, kept: Kept) ->
     """A server that reads the last 4,096 tokens answers nonsense without instructions: that answer is not taken."""
     long = [*QUESTION[:1], Message("user", "word " * 8_000)]
     with ModelServer(Say("Fine."), context=4_096) as server:
-        with pytest.raises(ModelDown, match="cut off silently"):
+        with pytest.raises(ModelDown, match="truncates its context silently"):
             model_at(server).complete(long, TOOLS_OF, kept)
         assert server.read[0] != server.posts[0].body["messages"]
         assert model_at(server).complete(QUESTION, [], kept).text == "Fine."
@@ -152,7 +164,7 @@ def test_the_key_goes_to_its_host_and_nowhere_else(model_at: Making, kept: Kept,
         there = {"location": other.url + "/chat/completions"}
         for status in (301, 307, 308):
             with ModelServer(Raw(b"", status=status, headers=there), key=KEY) as server:
-                with pytest.raises(ModelDown, match="sends elsewhere"):
+                with pytest.raises(ModelDown, match="redirects"):
                     model_at(server).complete(QUESTION, TOOLS_OF, kept)
                 assert server.posts[0].headers["authorization"] == f"Bearer {KEY}"
                 assert "canary" not in str({k: v for k, v in server.posts[0].headers.items() if k != "authorization"})
@@ -164,12 +176,14 @@ def test_the_key_goes_to_its_host_and_nowhere_else(model_at: Making, kept: Kept,
 
 
 @BOTH
-def test_the_key_shows_nowhere(model_at: Making, wire: str, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
+def test_the_key_shows_nowhere(model_at: Making, api_format: str, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
     """Not in errors, logs, told events, kept bodies or answers, not even when the endpoint repeats it."""
     caplog.set_level(logging.DEBUG)
     kept = Kept()
     said: list[str] = []
-    echo = Say(f"your key is {KEY}", calls=[("run", {"run_id": KEY})], extra={"reasoning_content": KEY} if wire == "chat" else {})
+    echo = Say(
+        f"your key is {KEY}", calls=[("run", {"run_id": KEY})], extra={"reasoning_content": KEY} if api_format == "chat" else {}
+    )
     prompt = [*QUESTION, Message("user", f"I pasted my key {KEY} here")]
     for step in (
         echo,
@@ -180,7 +194,7 @@ def test_the_key_shows_nowhere(model_at: Making, wire: str, caplog: pytest.LogCa
     ):
         with ModelServer(step) as server:
             try:
-                said.append(repr(model_at(server, wire).complete(prompt, TOOLS_OF, kept)))
+                said.append(repr(model_at(server, api_format).complete(prompt, TOOLS_OF, kept)))
             except ModelDown as error:
                 said += [str(error), repr(error), repr(error.__dict__), repr(error.__cause__)]
     said += [caplog.text, *capfd.readouterr(), repr(kept.told), repr(kept.raws), repr(kept.bodies)]
@@ -200,9 +214,9 @@ def test_a_key_that_no_header_can_carry_is_not_repeated() -> None:
 
 
 @BOTH
-def test_a_body_is_kept_exactly_as_it_is_sent(model_at: Making, kept: Kept, wire: str) -> None:
+def test_a_body_is_kept_exactly_as_it_is_sent(model_at: Making, kept: Kept, api_format: str) -> None:
     """Byte for byte what the server got."""
     with ModelServer(Say("Fine.")) as server:
-        model_at(server, wire).complete(QUESTION, TOOLS_OF, kept)
+        model_at(server, api_format).complete(QUESTION, TOOLS_OF, kept)
     assert kept.bodies == [server.posts[0].raw]
     assert json.loads(kept.bodies[0])["model"] == "small"

@@ -1,4 +1,4 @@
-"""The three wires over sockets with the real client: text, calls and results, streamed and whole, odd endpoints included."""
+"""The three API formats over sockets with the real client: text, calls and results, streamed and whole, odd endpoints too."""
 
 import json
 from collections.abc import Callable
@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from agents.formats.model import WireModel
+from agents.formats.model import EndpointModel
 from agents.model import Call, Message, ModelDown, Reply
 from agents.roster import role
 from tests.fakes import model_rules
 from tests.fakes.model_server import Fail, ModelServer, Raw, Say
 from tools.catalog import TOOLS
 
-Making = Callable[..., WireModel]
+Making = Callable[..., EndpointModel]
 TOOLS_OF = role("operator").tools
 QUESTION = [Message("system", "You are the operator."), Message("user", "how are we doing?")]
-BOTH = pytest.mark.parametrize("wire", ["chat", "responses"])
+BOTH = pytest.mark.parametrize("api_format", ["chat", "responses"])
 STREAMED = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 
 
@@ -30,23 +30,23 @@ def answered(reply: Reply, text: str = "all is well") -> list[Message]:
 
 @BOTH
 @STREAMED
-def test_text_arrives_whole_and_in_pieces(model_at: Making, kept: Any, wire: str, stream: bool) -> None:
+def test_text_arrives_whole_and_in_pieces(model_at: Making, kept: Any, api_format: str, stream: bool) -> None:
     """The answer is the text; what was streamed is the same."""
     with ModelServer(Say("All is well, nothing is open.")) as server:
-        reply = model_at(server, wire, stream=stream).complete(QUESTION, TOOLS_OF, kept)
+        reply = model_at(server, api_format, stream=stream).complete(QUESTION, TOOLS_OF, kept)
     assert reply.text == kept.text == "All is well, nothing is open."
     assert not reply.calls
     assert len(kept.kinds("text")) == (3 if stream else 1)
     assert (reply.usage.input_tokens > 100, reply.usage.output_tokens > 0) == (True, True)
-    assert server.posts[0].path == {"chat": "/v1/chat/completions", "responses": "/v1/responses"}[wire]
+    assert server.posts[0].path == {"chat": "/v1/chat/completions", "responses": "/v1/responses"}[api_format]
 
 
 @BOTH
 @STREAMED
-def test_two_calls_and_their_results_make_a_round(model_at: Making, kept: Any, wire: str, stream: bool) -> None:
+def test_two_calls_and_their_results_make_a_round(model_at: Making, kept: Any, api_format: str, stream: bool) -> None:
     """Parallel calls come out with names, arguments and ids; the answers go back to the ids they belong to."""
     with ModelServer(Say(calls=[("desk", {}), ("run", {"run_id": "r-1"})]), Say("Done.")) as server:
-        model = model_at(server, wire, stream=stream)
+        model = model_at(server, api_format, stream=stream)
         first = model.complete(QUESTION, TOOLS_OF, kept)
         last = model.complete([*QUESTION, *answered(first)], TOOLS_OF, kept)
     assert [(c.name, dict(c.args)) for c in first.calls] == [("desk", {}), ("run", {"run_id": "r-1"})]
@@ -56,14 +56,14 @@ def test_two_calls_and_their_results_make_a_round(model_at: Making, kept: Any, w
 
 @BOTH
 @STREAMED
-def test_what_a_provider_signed_goes_back_as_it_came(model_at: Making, kept: Any, wire: str, stream: bool) -> None:
+def test_what_a_provider_signed_goes_back_as_it_came(model_at: Making, kept: Any, api_format: str, stream: bool) -> None:
     """extra_content, encrypted reasoning and unknown keys, in every round of the turn; without them the server rejects."""
     steps = [
         Say(calls=[("desk", {})], signed=True, extra={"reasoning_content": "hm", "new_key": [1]}),
         Say(calls=[("health", {})], signed=True),
     ]
     with ModelServer(*steps, Say("Done.")) as server:
-        model = model_at(server, wire, stream=stream)
+        model = model_at(server, api_format, stream=stream)
         messages = list(QUESTION)
         for _ in range(2):
             messages += answered(model.complete(messages, TOOLS_OF, kept))
@@ -73,7 +73,7 @@ def test_what_a_provider_signed_goes_back_as_it_came(model_at: Making, kept: Any
         with pytest.raises(ModelDown, match="rejected the request \\(400\\)"):
             model.complete(bare, TOOLS_OF, kept)
     sent = server.posts[2].body
-    if wire == "chat":
+    if api_format == "chat":
         assert sent["messages"][2]["reasoning_content"] == "hm"
         assert sent["messages"][2]["new_key"] == [1]
     else:
@@ -87,12 +87,12 @@ def test_what_a_provider_signed_goes_back_as_it_came(model_at: Making, kept: Any
 
 
 @BOTH
-def test_a_providers_message_goes_to_no_other_model(model_at: Making, kept: Any, wire: str) -> None:
+def test_a_providers_message_goes_to_no_other_model(model_at: Making, kept: Any, api_format: str) -> None:
     """Another address or model gets the call in plain words, without what was signed for the first."""
     with ModelServer(Say(calls=[("desk", {})], signed=True)) as one, ModelServer(Say("Done.")) as other:
-        first = model_at(one, wire).complete(QUESTION, TOOLS_OF, kept)
-        assert model_at(other, wire).complete([*QUESTION, *answered(first)], TOOLS_OF, kept).text == "Done."
-        assert model_at(one, wire, model="other").endpoint.at != first.raw.at  # type: ignore[union-attr]  # it has one
+        first = model_at(one, api_format).complete(QUESTION, TOOLS_OF, kept)
+        assert model_at(other, api_format).complete([*QUESTION, *answered(first)], TOOLS_OF, kept).text == "Done."
+        assert model_at(one, api_format, model="other").endpoint.at != first.raw.at  # type: ignore[union-attr]  # it has one
     assert b"sig-" not in other.posts[0].raw
     assert b"sealed" not in other.posts[0].raw
 
@@ -134,11 +134,11 @@ def test_odd_chat_endpoints_are_read_all_the_same(model_at: Making, kept: Any, o
 
 @BOTH
 def test_arguments_that_are_no_json_are_told_to_the_tool_layer_and_replayed_as_json(
-    model_at: Making, kept: Any, wire: str
+    model_at: Making, kept: Any, api_format: str
 ) -> None:
     """The call comes out with one key that no tool takes; a server that parses the replay is not upset."""
     with ModelServer(Say(calls=[("run", '{"run_id": ')]), Say("Sorry.")) as server:
-        model = model_at(server, wire)
+        model = model_at(server, api_format)
         reply = model.complete(QUESTION, TOOLS_OF, kept)
         assert list(reply.calls[0].args) == ["unreadable_arguments"]
         assert model.complete([*QUESTION, *answered(reply)], TOOLS_OF, kept).text == "Sorry."
@@ -210,7 +210,7 @@ def test_the_endpoints_first_model_is_taken_when_none_is_named(model_at: Making,
     assert server.posts[0].body["model"] == "qwen"
 
 
-# ---- the json wire -----------------------------------------------------------------------------------------------------
+# ---- the json format ----------------------------------------------------------------------------------------------
 
 
 def by_schema(body: dict[str, Any]) -> Say:
@@ -226,7 +226,7 @@ def by_schema(body: dict[str, Any]) -> Say:
 
 
 @STREAMED
-def test_the_json_wire_chooses_fills_and_answers(model_at: Making, kept: Any, stream: bool) -> None:
+def test_the_json_format_chooses_fills_and_answers(model_at: Making, kept: Any, stream: bool) -> None:
     """A tool's name, its arguments, the text: each a schema step; fenced JSON and thinking are no hindrance."""
     with ModelServer(by_schema) as server:
         model = model_at(server, "json", stream=stream)
@@ -240,7 +240,7 @@ def test_the_json_wire_chooses_fills_and_answers(model_at: Making, kept: Any, st
     assert all("tools" not in post.body for post in server.posts)
 
 
-def test_the_json_wire_asks_again_for_json_and_takes_no_unknown_tool(model_at: Making, kept: Any) -> None:
+def test_the_json_format_asks_again_for_json_and_takes_no_unknown_tool(model_at: Making, kept: Any) -> None:
     """Prose, then a tool that is none, then a good choice."""
     steps = [Say("I would look at the desk."), Say('{"tool": "rm_rf"}'), Say('{"tool": "desk"}')]
     with ModelServer(*steps) as server:
@@ -249,7 +249,7 @@ def test_the_json_wire_asks_again_for_json_and_takes_no_unknown_tool(model_at: M
     assert len(kept.kinds("retrying")) == 2
 
 
-def test_the_json_wire_lives_without_json_schema(model_at: Making, kept: Any) -> None:
+def test_the_json_format_lives_without_json_schema(model_at: Making, kept: Any) -> None:
     """An endpoint that knows json_object only gets that."""
 
     def step(body: dict[str, Any]) -> Say | Fail:
