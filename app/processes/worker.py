@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +25,7 @@ from engine.watch import heartbeat
 HEARTBEAT_S = 1.0
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
+LOG_BYTES_MAX = 5_000_000  # then the log turns over
 ANCHOR_S = 5.0  # between two notes of the journal's head in the database
 
 
@@ -67,7 +69,7 @@ class Worker:
         from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
-        self.log = log_of(home.path / "logs" / "worker.jsonl")
+        self.log = Log(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
         config = active(home.engine)[1]
@@ -287,17 +289,26 @@ def write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def log_of(path: Path) -> Any:
-    """A structured log, one JSON object a line; the file before it is kept once it has grown large."""
-    import structlog
+class Log:
+    """What the worker did and why, one JSON object a line. Written by hand: a logging library costs the process 6 MB."""
 
-    if path.exists() and path.stat().st_size > 5_000_000:
-        path.replace(path.with_suffix(".1.jsonl"))
-    steps = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    return structlog.wrap_logger(
-        structlog.WriteLogger(path.open("a", encoding="utf-8", buffering=1)),
-        processors=[*steps, structlog.processors.JSONRenderer()],
-    )
+    def __init__(self, path: Path) -> None:
+        """Append to `path`; the file before it is kept once it has grown large."""
+        if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
+            path.replace(path.with_suffix(".1.jsonl"))
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def info(self, event: str, **about: Any) -> None:
+        """What happened."""
+        self._write("info", event, about)
+
+    def warning(self, event: str, **about: Any) -> None:
+        """What a person may have to look at."""
+        self._write("warning", event, about)
+
+    def _write(self, level: str, event: str, about: dict[str, Any]) -> None:
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._file.write(json.dumps({**about, "event": event, "level": level, "timestamp": stamp}) + "\n")
 
 
 def trim_memory() -> None:

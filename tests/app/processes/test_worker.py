@@ -14,6 +14,7 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.children import allowed, worker_command
+from app.processes.worker import Log
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
@@ -260,3 +261,17 @@ def test_the_python_that_runs_it_is_ours() -> None:
     """The command line keeps the current folder off the import path."""
     assert worker_command([])[:2] == [sys.executable, "-P"]
     assert json.dumps(allowed({"OPENAI_API_KEY": "x", "PATH": "/bin"})).count("OPENAI") == 0
+
+
+def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> None:
+    """What happened with its fields, level and UTC time; the file before it is kept once it has grown large."""
+    path = tmp_path / "worker.jsonl"
+    Log(path).warning("new bars cannot be walked", why="no funding \u2013 yet")
+    line = json.loads(path.read_text(encoding="utf-8"))
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "new bars cannot be walked", "level": "warning", "why": "no funding \u2013 yet"}
+    with path.open("a") as file:
+        file.write("x" * 5_000_001)
+    Log(path).info("started", bars=0)
+    assert json.loads(path.read_text())["event"] == "started"
+    assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
