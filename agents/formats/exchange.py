@@ -96,6 +96,7 @@ class Exchange:
         """Send `body`, read the answer into a fresh `made()` at each attempt; returns the one that holds. Raises WireFault."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
+        self.transport.ready(path)
         began = time.monotonic()
 
         def left() -> float:

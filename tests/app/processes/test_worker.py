@@ -3,10 +3,10 @@
 import json
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from engine.control import halt
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
+from tests.fakes.waiting import WAIT_S, until
 
 DAYS = 45  # 15 that warm up, 15 of replay, 15 more
-WAIT_S = 60.0
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "{}"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
 
 
@@ -49,15 +49,23 @@ def whole(home: Path, **more: str) -> str:
     return journal_hash(home / "journal" / "desk.jsonl")
 
 
-def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
-    """What the worker says of itself once it is in that phase."""
-    for _ in range(int(WAIT_S / 0.05)):
+def beating(home: Path, process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]], bool], why: str) -> dict[str, Any]:
+    """What this worker says of itself once that is `wanted`; fails at once when it has ended."""
+
+    def look() -> dict[str, Any] | None:
         said = heartbeat_of(home)
-        if said.get("pid") == process.pid and said.get("phase") == wanted:
+        if said.get("pid") == process.pid and wanted(said):
             return said
         assert process.poll() is None, process.stderr.read()
-        select.select([], [], [], 0.05)
-    raise AssertionError(f"never {wanted}: {heartbeat_of(home)}")
+        return None
+
+    found: dict[str, Any] = until(look, why, lambda: heartbeat_of(home))
+    return found
+
+
+def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
+    """What the worker says of itself once it is in that phase."""
+    return beating(home, process, lambda said: said.get("phase") == wanted, f"never {wanted}")
 
 
 @pytest.fixture
@@ -131,9 +139,7 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     process = started(furnished_home, "--bars-per-second", "200")
     phase(furnished_home, process, "running")
     halt.set(furnished_home, "a test", {"name": "ann"}, WALL_MS)
-    while heartbeat_of(furnished_home).get("state") != "halted":
-        assert process.poll() is None
-        select.select([], [], [], 0.02)
+    beating(furnished_home, process, lambda said: said["state"] == "halted", "not halted")
     process.kill()
     ended(process)
     process = started(furnished_home, "--bars-per-second", "100000")
@@ -155,10 +161,8 @@ def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(furnished_home: Pa
     assert "End of the synthetic bars" in said["note"]
     if said["positions"]:
         halt.set(furnished_home, "late", {"name": "ann"}, WALL_MS)
-        while "none has come" not in heartbeat_of(furnished_home).get("note", ""):
-            assert process.poll() is None
-            select.select([], [], [], 0.02)
-        assert heartbeat_of(furnished_home)["state"] == "flattening"
+        said = beating(furnished_home, process, lambda said: "none has come" in said["note"], "it does not say what it waits for")
+        assert said["state"] == "flattening"
     process.send_signal(signal.SIGTERM)
     ended(process)
 
@@ -169,9 +173,7 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_h
     process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     reconfigured(home, "sol-reversion", stop_atr=3.5)
-    while heartbeat_of(furnished_home).get("version") != 2:
-        assert process.poll() is None
-        select.select([], [], [], 0.02)
+    beating(furnished_home, process, lambda said: said["version"] == 2, "version 2 was not adopted")
     process.send_signal(signal.SIGTERM)
     ended(process)
     adopted = next(e for e in read(home.desk_journal, {"config"}) if e.body.get("version") == 2)
@@ -187,9 +189,7 @@ def test_bars_that_come_later_are_walked_on(furnished_home: Path) -> None:
         draft = furnished_home / "data" / "synthetic" / f".{path.name}"
         draft.write_bytes(path.read_bytes())
         draft.replace(draft.with_name(path.name))
-    while heartbeat_of(furnished_home)["bars"] < bars + 96:
-        assert process.poll() is None, process.stderr.read()
-        select.select([], [], [], 0.05)
+    beating(furnished_home, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
 
