@@ -17,7 +17,7 @@ from app.wiring import Wiring
 from engine.control.config import active
 from engine.control.proposals import get
 from engine.store.journal import read
-from tests.fakes.papers import feed_of, furnished, loop_of, walked
+from tests.fakes.papers import advanced, feed_of, furnished, loop_of
 
 
 def now_ms() -> int:
@@ -48,7 +48,7 @@ def walked_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         patch.delenv("NIGHTDESK_DATA", raising=False)
         home = open_home()
         furnished(folder)
-        loop = walked(loop_of(home, feed_of(home)), 6 * 96)
+        loop = advanced(loop_of(home, feed_of(home)), 6 * 96)
         loop.journal.close()
         yield home
 

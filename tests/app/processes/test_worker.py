@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,9 +78,23 @@ def furnished_home(own_home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose worker has walked to the end of the market, undisturbed. Not to be changed: take a copy."""
+    home = furnished(tmp_path_factory.mktemp("walked"), DAYS)
+    whole(home)
+    return home
+
+
+@pytest.fixture
+def home_at_end(own_home: Path, walked: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(walked, own_home))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(walked: Path) -> str:
     """The hash of a run that nobody disturbed."""
-    return whole(furnished(tmp_path_factory.mktemp("undisturbed"), DAYS))
+    return journal_hash(walked / "journal" / "desk.jsonl")
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 30))])
@@ -154,14 +169,14 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     assert not any(s.position.open_layers or s.order.side for s in book.sleeves)
 
 
-def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(furnished_home: Path) -> None:
+def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path) -> None:
     """No next open has come: the desk says flattening, not flat."""
-    process = started(furnished_home, "--bars-per-second", "100000")
-    said = phase(furnished_home, process, "waiting")
+    process = started(home_at_end, "--bars-per-second", "100000")
+    said = phase(home_at_end, process, "waiting")
     assert "End of the synthetic bars" in said["note"]
     if said["positions"]:
-        halt.set(furnished_home, "late", {"name": "ann"}, WALL_MS)
-        said = beating(furnished_home, process, lambda said: "none has come" in said["note"], "it does not say what it waits for")
+        halt.set(home_at_end, "late", {"name": "ann"}, WALL_MS)
+        said = beating(home_at_end, process, lambda said: "none has come" in said["note"], "it does not say what it waits for")
         assert said["state"] == "flattening"
     process.send_signal(signal.SIGTERM)
     ended(process)
@@ -181,15 +196,15 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_h
     assert before[-1].t_event_ms == adopted.t_event_ms
 
 
-def test_bars_that_come_later_are_walked_on(furnished_home: Path) -> None:
+def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     """At the end it waits; a longer file of the same market is noticed, and it goes on."""
-    process = started(furnished_home, "--bars-per-second", "100000")
-    bars = phase(furnished_home, process, "waiting")["bars"]
+    process = started(home_at_end, "--bars-per-second", "100000")
+    bars = phase(home_at_end, process, "waiting")["bars"]
     for path in market(DAYS + 1).glob("*.parquet"):
-        draft = furnished_home / "data" / "synthetic" / f".{path.name}"
+        draft = home_at_end / "data" / "synthetic" / f".{path.name}"
         draft.write_bytes(path.read_bytes())
         draft.replace(draft.with_name(path.name))
-    beating(furnished_home, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
+    beating(home_at_end, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
 
@@ -213,14 +228,13 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
     ended(process)
 
 
-def test_a_journal_that_lost_its_end_is_not_gone_on_with(furnished_home: Path) -> None:
+def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> None:
     """Whole records dropped at the end pass the chain; the database has seen more, and the start says so."""
-    whole(furnished_home)
-    path = furnished_home / "journal" / "desk.jsonl"
+    path = home_at_end / "journal" / "desk.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     groups = [n for n, line in enumerate(lines) if b'"left":0' in line]
     path.write_bytes(b"".join(lines[: groups[-40] + 1]))
-    code, said = ended(started(furnished_home, "--stop-at-end"))
+    code, said = ended(started(home_at_end, "--stop-at-end"))
     assert code == 1
     assert "the database has seen" in said
     assert len(said.strip().splitlines()) == 1
