@@ -109,7 +109,7 @@ class Worker:
         self.loop.submit_pending()
         self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
-        self.log.info("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
+        self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
 
     def run(self) -> None:
         """Bars until stopped: the replay at full speed, then so many a second, then waiting at the end of the data."""
@@ -179,7 +179,7 @@ class Worker:
             return
         self.series, self.refused = series, ""
         trim_memory()
-        self.log.info("bars read anew", bars=len(feed.span.close_ms))
+        self.log.note("bars read anew", bars=len(feed.span.close_ms))
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""
@@ -193,7 +193,7 @@ class Worker:
             changed, self.phase, self.note = phase != self.phase, phase, note
             if changed:
                 trim_memory()
-                self.log.info(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
+                self.log.note(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
             self.beat(now=True)
 
     def beat(self, *, now: bool = False) -> None:
@@ -240,7 +240,7 @@ class Worker:
             self._anchoring.join(2.0)
         self.phase, self.note = "stopped", ""
         self.beat(now=True)
-        self.log.info("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
+        self.log.note("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
         self.journal.close()
 
 
@@ -298,7 +298,7 @@ class Log:
             path.replace(path.with_suffix(".1.jsonl"))
         self._file = path.open("a", encoding="utf-8", buffering=1)
 
-    def info(self, event: str, **about: Any) -> None:
+    def note(self, event: str, **about: Any) -> None:
         """What happened."""
         self._write("info", event, about)
 

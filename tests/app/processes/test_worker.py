@@ -286,6 +286,6 @@ def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> Non
     assert line == {"event": "new bars cannot be walked", "level": "warning", "why": "no funding \u2013 yet"}
     with path.open("a") as file:
         file.write("x" * 5_000_001)
-    Log(path).info("started", bars=0)
+    Log(path).note("started", bars=0)
     assert json.loads(path.read_text())["event"] == "started"
     assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
