@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup test test-all check fmt bench lock clean
+.PHONY: run setup test test-all test-anew check fmt bench lock clean
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -12,8 +12,11 @@ setup:            ## .venv from the hashed lock, the kernel compiled
 test: setup       ## the default suite
 	$(PYTEST)
 
-test-all: setup   ## the default suite and the long one
-	$(PYTEST) -m ""
+test-all: test    ## the default suite and the long one; stopped or red, it goes on with what has not passed on this source
+	$(PYTEST) -m long --go-on
+
+test-anew: test   ## the same from the beginning
+	$(PYTEST) -m long
 
 check: setup      ## what must hold before a commit
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import work
+from bench.verdicts import OVER
 from engine.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
@@ -127,6 +128,8 @@ def main(chosen: list[str]) -> None:
         raise SystemExit(f"bench: no table {unknown[0]!r}; there are {', '.join(tables)}")
     for name in chosen or tables:
         tables[name]()
+    if OVER:
+        raise SystemExit(f"bench: over its limit: {'; '.join(OVER)}")
 
 
 if __name__ == "__main__":

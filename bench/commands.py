@@ -13,15 +13,23 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+import polars as pl
 
+from bench.verdicts import Verdicts
+from bench.work import cpu_s
+from engine.data.catalog import Catalog
 from engine.errors import DataError
+from engine.features.frame import FeatureFrame
+from engine.sim import leaks
+from engine.strategies.base import SHIPPED, load_strategy
 
 NIGHTDESK = Path(sys.executable).with_name("nightdesk")
 TICK = os.sysconf("SC_CLK_TCK")
-READY_S, WATCHED_S = 90.0, 20.0
+READY_S, SETTLED_S, WATCHED_S = 90.0, 10.0, 20.0
+QUARTER_MS = 900_000
 ASKED = ("chat", "--role", "operator", "What are my positions?")
 PAST_IMPORTS = """
 import sys, time
@@ -68,14 +76,33 @@ def family(root: int) -> list[int]:
     return found
 
 
-def cost(pids: Sequence[int]) -> tuple[float, float]:
-    """(resident MB, CPU s so far) of the processes."""
-    memory = seconds = 0.0
+def spent(pids: Sequence[int]) -> float:
+    """CPU s of the processes so far."""
+    stats = (Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in pids)
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICK
+
+
+class Memory(NamedTuple):
+    """MB of processes, of pages counted one by one (smaps_rollup; the quick counters of stat and status lag behind)."""
+
+    resident: float  # a page that two of them share counts twice
+    proportional: float  # a page counts once, shared among whoever maps it, other desks of this machine too
+    own: float  # anonymous pages alone: no file behind them, the figure that no cache of the machine moves
+
+    def told(self) -> str:
+        """In words."""
+        return f"{self.resident:.0f} MB (proportional {self.proportional:.0f}, anonymous {self.own:.0f})"
+
+
+def memory(pids: Sequence[int]) -> Memory:
+    """What the processes hold together."""
+    kb = {"Rss": 0, "Pss": 0, "Anonymous": 0}
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        seconds += (int(fields[11]) + int(fields[12])) / TICK
-        memory += int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return memory, seconds
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+            name, _, rest = line.partition(":")
+            if name in kb:
+                kb[name] += int(rest.split()[0])
+    return Memory(*(1024 * kb[name] / 1e6 for name in ("Rss", "Pss", "Anonymous")))
 
 
 def engine_of(root: int) -> list[int]:
@@ -83,8 +110,8 @@ def engine_of(root: int) -> list[int]:
     return [root, *(pid for pid in family(root) if b"app.processes.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())]
 
 
-def at_rest(environment: dict[str, str], log: Path) -> tuple[float, float, float]:
-    """(s to ready, resident MB, share of a core) of supervisor and worker after their replay, at one bar a second."""
+def at_rest(environment: dict[str, str], log: Path) -> tuple[float, Memory, float]:
+    """(s to ready, memory, share of a core) of supervisor and worker after their replay, at one bar a second."""
     begun = time.perf_counter()
     with log.open("w") as out:
         desk = subprocess.Popen([str(NIGHTDESK), "up"], env=environment, stdout=out, stderr=out)
@@ -94,37 +121,53 @@ def at_rest(environment: dict[str, str], log: Path) -> tuple[float, float, float
                 raise DataError("the desk did not come up", log.read_text()[-300:])
             time.sleep(0.2)
         ready = time.perf_counter() - begun
-        time.sleep(2.0)
-        _, first = cost(engine_of(desk.pid))
+        time.sleep(SETTLED_S)
+        first, begun = spent(engine_of(desk.pid)), time.perf_counter()
         time.sleep(WATCHED_S)
-        memory, last = cost(engine_of(desk.pid))
-        return ready, memory, (last - first) / WATCHED_S
+        share = (spent(engine_of(desk.pid)) - first) / (time.perf_counter() - begun)
+        return ready, memory(engine_of(desk.pid)), share
     finally:
         desk.send_signal(signal.SIGTERM)
         desk.wait(30)
+
+
+def listing_s(folder: Path) -> float:
+    """CPU s of a look at all files under a folder, imports apart."""
+    Catalog([(folder, "recorded")])
+    return cpu_s(lambda: Catalog([(folder, "recorded")]).series())[0]
+
+
+def leaks_s(folder: Path) -> float:
+    """CPU s of the look-ahead check of the slowest shipped strategy on a recorded year."""
+    bars = pl.read_parquet(folder / "ohlcv" / "binance_SOL-USDT_perp_15m.parquet").tail(35_040)
+    columns = (bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume"))
+    frame = FeatureFrame((np.arange(len(bars)) + 1) * QUARTER_MS, *columns, QUARTER_MS)
+    modules = [load_strategy(name) for name in SHIPPED]
+    return max(cpu_s(lambda m=module: leaks.check(m, m.Params(), frame))[0] for module in modules)
 
 
 def commands() -> None:
     """Print the table."""
     folder = Path(tempfile.mkdtemp(prefix="nightdesk-bench-"))
     environment = {**os.environ, "NIGHTDESK_HOME": str(folder / "home")}
-    recorded = "recorded bars" if environment.get("NIGHTDESK_DATA") else "synthetic bars"
-    table = Table(title=f"Commands in new processes, {recorded}")
-    for name in ("what", "measured", "wanted"):
-        table.add_column(name, justify="right" if name != "what" else "left")
+    recorded = environment.get("NIGHTDESK_DATA")
+    table = Verdicts(f"Commands in new processes, {'recorded' if recorded else 'synthetic'} bars")
     try:
-        ready, memory, share = at_rest(environment, folder / "up.log")
-        span = ("--from", "2025", "--to", "2026") if environment.get("NIGHTDESK_DATA") else ()
+        ready, held, share = at_rest(environment, folder / "up.log")
+        span = ("--from", "2025", "--to", "2026") if recorded else ()
         year = ("backtest", "trend", "--symbol", "BTC-USDT", "--fresh", *span)
         timed(environment, year)  # the leaks check of files and the kernel's load are warm from here on
         cpu, wall = timed(environment, year)
-        table.add_row("backtest of a year of 15m bars", f"{cpu:.2f} s CPU, {wall:.2f} s", "4 s")
+        table.add("backtest of a year of 15m bars", cpu, "s CPU", 4, f"{cpu:.2f} s CPU, {wall:.2f} s")
         cpu, wall = timed(environment, ASKED)
-        table.add_row("offline chat answer without a backtest", f"{cpu:.2f} s CPU, {wall:.2f} s", "4 s")
-        table.add_row("the same past imports", f"{past_imports(environment):.2f} s CPU", "0.5 s")
-        table.add_row("fresh home to a replayed desk", f"{ready:.1f} s", "-")
-        table.add_row("supervisor and worker, resident", f"{memory:.0f} MB", "300 MB")
-        table.add_row("supervisor and worker, one bar a second", f"{100 * share:.1f} % of a core", "3 %")
-        Console(width=None if sys.stdout.isatty() else 130).print(table)
+        table.add("offline chat answer without a backtest", cpu, "s CPU", 4, f"{cpu:.2f} s CPU, {wall:.2f} s")
+        table.add("the same past imports", past_imports(environment), "s CPU", 0.5)
+        table.add("fresh home to a replayed desk", ready, "s")
+        table.add("supervisor and worker, resident, shared pages in both", held.resident, "MB", 300, held.told())
+        table.add("supervisor and worker, one bar a second", 100 * share, "% of a core", 3)
+        if recorded:
+            table.add("a look at all recorded files", listing_s(Path(recorded)), "s CPU", 0.3)
+            table.add("look-ahead check of a recorded year", leaks_s(Path(recorded)), "s CPU", 1.5)
+        table.show()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,14 +25,14 @@ from typing import NamedTuple
 import httpx
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from app.client import Client
 from app.home.home import Home, open_home
 from app.people import approvals
 from app.people.identity import Actor, os_user
 from app.people.sessions import Sessions
-from bench.commands import NIGHTDESK, READY_S, WATCHED_S, cost, family
+from bench.commands import NIGHTDESK, READY_S, SETTLED_S, WATCHED_S, family, memory, spent
+from bench.verdicts import Verdicts
 from engine.book.replay import groups
 from engine.control import halt
 from engine.errors import DataError
@@ -46,7 +46,6 @@ DAY_MS, A_DAY, YEAR = 86_400_000, 10_000, 3_650_000  # of a busy desk: events a 
 EVENTS = int(os.environ.get("NIGHTDESK_BENCH_EVENTS") or YEAR // 10)  # a whole year takes 4 GB
 TURNS, AT_ONCE, EACH, THINK_S = 60, 20, 4, 5.0
 HALTS, BUSY = 20, 5
-SETTLED_S = 5.0  # after a start, before a desk counts as resting
 TOKEN_S = 0.02  # the pace of a quick model
 SENTENCES = 10
 WALK_S = 180.0
@@ -79,6 +78,10 @@ class Timed(NamedTuple):
     def told(self, *shares: int) -> str:
         """Percentiles in ms."""
         return ", ".join(f"p{share} {1000 * float(np.percentile(self.seconds, share)):.0f} ms" for share in shares)
+
+    def against(self, share: int, limit_ms: float | None = None) -> tuple[float, str, float | None]:
+        """A percentile in ms with its unit and its limit, as a row of Verdicts takes them."""
+        return 1000 * float(np.percentile(self.seconds, share)), f"ms at p{share}", limit_ms
 
     def slowest(self) -> str:
         """The names with the highest median."""
@@ -322,7 +325,7 @@ def sentences(folder: Path, rounds: int = 6) -> Timed:
 # ---- the tables ------------------------------------------------------------------------------------------------------------
 
 
-def whole_desk(folder: Path, table: Table) -> None:
+def whole_desk(folder: Path, table: Verdicts) -> None:
     """`nightdesk up` on a set-up machine: ready, and at rest."""
     environment, log = environment_of(folder / "home"), folder / "up.log"
     with started(environment, ["up"], log):
@@ -335,15 +338,16 @@ def whole_desk(folder: Path, table: Table) -> None:
         until(lambda: "going on at" in log.read_text(), "the worker")
         time.sleep(SETTLED_S)
         pids = family(desk.pid)
-        _, first = cost(pids)
+        first, since = spent(pids), time.perf_counter()
         time.sleep(WATCHED_S)
-        memory, last = cost(pids)
-    table.add_row("nightdesk up on a set-up machine to API and page answering", f"{took:.1f} s", "10 s")
-    table.add_row(f"all {len(pids)} processes at rest, resident", f"{memory:.0f} MB", "900 MB")
-    table.add_row("the same at one bar a second", f"{100 * (last - first) / WATCHED_S:.1f} % of a core", "5 %")
+        share = (spent(pids) - first) / (time.perf_counter() - since)
+        held = memory(pids)
+    table.add("nightdesk up on a set-up machine to API and page answering", took, "s", 10)
+    table.add(f"all {len(pids)} processes at rest, resident", held.resident, "MB", 900, held.told())
+    table.add("the same at one bar a second", 100 * share, "% of a core", 5)
 
 
-def long_journal(folder: Path, table: Table, console: Console) -> None:
+def long_journal(folder: Path, table: Verdicts, console: Console) -> None:
     """Turns and halts on a home with a long journal."""
     environment = environment_of(folder / "home")
     os.environ["NIGHTDESK_HOME"] = environment["NIGHTDESK_HOME"]
@@ -351,39 +355,42 @@ def long_journal(folder: Path, table: Table, console: Console) -> None:
     home = open_home()
     events, size, took = grown(home, EVENTS)
     refresh_day_sums(home.path)  # as the supervisor does every hour
-    table.title = f"{table.title}; turns with {events:,} events ({size:.2f} GB, {events / YEAR:.0%} of a year at {A_DAY:,} a day)"
+    table.table.title = (
+        f"{table.table.title}; turns with {events:,} events ({size:.2f} GB, {events / YEAR:.0%} of a year at {A_DAY:,} a day)"
+    )
     console.print(f"wrote and verified that journal: {events:,} events, {size:.2f} GB, written in {took:.0f} s")
     with api(environment, folder / "api.log") as clients:
         many = [clients() for _ in range(AT_ONCE)]
         conversation(many[0], len(ASKED))  # the first turns import
         alone = conversation(many[0], TURNS)
-        table.add_row(f"an offline turn without COMPUTE, {TURNS} one by one", alone.told(50, 95), "p95 150 ms")
+        table.add(f"an offline turn without COMPUTE, {TURNS} one by one", *alone.against(95, 150), alone.told(50, 95))
         paced, pressed = at_once(many, THINK_S), at_once(many, 0.0)
-        table.add_row(f"{AT_ONCE} threads at once, a question every {THINK_S:g} s in each", paced.told(50, 95), "p95 150 ms")
-        table.add_row(f"{AT_ONCE} threads at once, question upon question", pressed.told(50, 95), "-")
-        table.add_row("halt, click to latch", halts(home, many[0]).told(95, 100), "p95 100 ms")
+        table.add(f"{AT_ONCE} threads at once, a question each every {THINK_S:g} s", *paced.against(95, 150), paced.told(50, 95))
+        table.add(f"{AT_ONCE} threads at once, question upon question", *pressed.against(95), pressed.told(50, 95))
+        quiet = halts(home, many[0])
+        table.add("halt, click to latch", *quiet.against(95, 100), quiet.told(95, 100))
         with busy(many[1 : BUSY + 1]):
-            table.add_row(f"the same while {BUSY} turns run", halts(home, many[0]).told(95, 100), "p95 100 ms")
+            loud = halts(home, many[0])
+        table.add(f"the same while {BUSY} turns run", *loud.against(95, 100), loud.told(95, 100))
         for span, text in SUMMED:
             summed = Timed([turn(many[0], "advisor", text, "new")[0] for _ in range(SUMS)], [])
-            table.add_row(f"a turn that attributes the P&L of {span} (COMPUTE)", summed.told(50, 100), "p95 150 ms")
+            table.add(f"a turn that attributes the P&L of {span} (COMPUTE)", *summed.against(95, 150), summed.told(50, 100))
     console.print(f"medians a question: {alone.slowest()}")
-    table.add_row("a sentence's last token to the sentence at the reader", sentences(folder).told(50, 95), "p95 50 ms")
+    heard = sentences(folder)
+    table.add("a sentence's last token to the sentence at the reader", *heard.against(95, 50), heard.told(50, 95))
 
 
 def office() -> None:
     """Print the table."""
     recorded = "recorded bars" if os.environ.get("NIGHTDESK_DATA") else "synthetic bars"
-    table = Table(title=f"API, turns and page over HTTP, {recorded}")
-    for name in ("what", "measured", "wanted"):
-        table.add_column(name, justify="right" if name != "what" else "left")
+    table = Verdicts(f"API, turns and page over HTTP, {recorded}")
     console = Console(width=None if sys.stdout.isatty() else 130)
     folders = [Path(tempfile.mkdtemp(prefix="nightdesk-bench-")) for _ in range(2)]
     before = os.environ.get("NIGHTDESK_HOME")
     try:
         whole_desk(folders[0], table)
         long_journal(folders[1], table, console)
-        console.print(table)
+        table.show()
     finally:
         os.environ.pop("NIGHTDESK_HOME", None)
         os.environ.update({"NIGHTDESK_HOME": before} if before is not None else {})

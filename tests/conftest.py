@@ -1,11 +1,87 @@
 """What every test stands on: a home of its own, no inherited settings, and the folder of recorded market data if there is one."""
 
+import hashlib
 import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# no test asserts a time: a busy machine draws slowly, and that is no fault of what is drawn
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--go-on`: leave out the long tests that have passed on this very source."""
+    parser.addoption("--go-on", action="store_true", help="without the long tests that have passed on this source")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note which long tests pass."""
+    config.pluginmanager.register(Passed(config), "passed")
+
+
+class Passed:
+    """The long tests that have passed on the source as it is now, a line each in pytest's cache."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.left_out = config.getoption("--go-on")
+        self.notes = not hasattr(config, "workerinput")  # with several processes the first one notes for all
+        self.folder = REPOSITORY / ".pytest_cache" / "long"
+
+    @cached_property
+    def path(self) -> Path:
+        """The notes of this source: its commit, and what was changed since."""
+        said = [subprocess.check_output(["git", *words], cwd=REPOSITORY) for words in (["rev-parse", "HEAD"], ["diff", "HEAD"])]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / hashlib.sha256(b"".join(said)).hexdigest()[:16]
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what has passed, if asked to."""
+        if not self.left_out or not self.path.exists():
+            return
+        known = set(self.path.read_text(encoding="utf-8").splitlines())
+        done = [item for item in items if item.nodeid in known]
+        items[:] = [item for item in items if item.nodeid not in known]
+        config.hook.pytest_deselected(items=done)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """When all has passed before, nothing is left to run, and that is no failure."""
+        if self.left_out and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a long test that has passed."""
+        if self.notes and report.when == "call" and report.passed and "long" in report.keywords:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(report.nodeid + "\n")
+
+
+@pytest.fixture(autouse=True)
+def bounded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A long test ends after LONG_S at the latest, with the lines it stood at."""
+    if request.node.get_closest_marker("long") is None:
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"this long test took more than {LONG_S:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, LONG_S)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

@@ -95,7 +95,7 @@ class Exchange:
         """Send `body`, read each attempt into a fresh `made()`; return the one that succeeded. Raises EndpointFault."""
         from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-        self.transport.client()  # loading it takes a moment: our time, not the endpoint's
+        self.transport.ready(path)
         began = time.monotonic()
 
         def left() -> float:

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +25,7 @@ from engine.watch import heartbeat
 HEARTBEAT_S = 1.0
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
+LOG_BYTES_MAX = 5_000_000  # then the log turns over
 ANCHOR_S = 5.0  # between two notes of the journal's head in the database
 
 
@@ -67,7 +69,7 @@ class Worker:
         from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
-        self.log = log_of(home.path / "logs" / "worker.jsonl")
+        self.log = Log(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
         config = active(home.engine)[1]
@@ -107,7 +109,7 @@ class Worker:
         self.loop.submit_pending()
         self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
-        self.log.info("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
+        self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
 
     def run(self) -> None:
         """Bars until stopped: the replay at full speed, then so many a second, then waiting at the end of the data."""
@@ -177,7 +179,7 @@ class Worker:
             return
         self.series, self.refused = series, ""
         trim_memory()
-        self.log.info("bars read anew", bars=len(feed.span.close_ms))
+        self.log.note("bars read anew", bars=len(feed.span.close_ms))
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""
@@ -191,7 +193,7 @@ class Worker:
             changed, self.phase, self.note = phase != self.phase, phase, note
             if changed:
                 trim_memory()
-                self.log.info(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
+                self.log.note(phase, desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, note=note)
             self.beat(now=True)
 
     def beat(self, *, now: bool = False) -> None:
@@ -238,7 +240,7 @@ class Worker:
             self._anchoring.join(2.0)
         self.phase, self.note = "stopped", ""
         self.beat(now=True)
-        self.log.info("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
+        self.log.note("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
         self.journal.close()
 
 
@@ -287,17 +289,26 @@ def write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def log_of(path: Path) -> Any:
-    """A structured log, one JSON object a line; the file before it is kept once it has grown large."""
-    import structlog
+class Log:
+    """What the worker did and why, one JSON object a line. Written by hand: a logging library costs the process 6 MB."""
 
-    if path.exists() and path.stat().st_size > 5_000_000:
-        path.replace(path.with_suffix(".1.jsonl"))
-    steps = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    return structlog.wrap_logger(
-        structlog.WriteLogger(path.open("a", encoding="utf-8", buffering=1)),
-        processors=[*steps, structlog.processors.JSONRenderer()],
-    )
+    def __init__(self, path: Path) -> None:
+        """Append to `path`; the file before it is kept once it has grown large."""
+        if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
+            path.replace(path.with_suffix(".1.jsonl"))
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+
+    def note(self, event: str, **about: Any) -> None:
+        """What happened."""
+        self._write("info", event, about)
+
+    def warning(self, event: str, **about: Any) -> None:
+        """What a person may have to look at."""
+        self._write("warning", event, about)
+
+    def _write(self, level: str, event: str, about: dict[str, Any]) -> None:
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._file.write(json.dumps({**about, "event": event, "level": level, "timestamp": stamp}) + "\n")
 
 
 def trim_memory() -> None:

@@ -18,7 +18,6 @@ from sqlmodel import Session, col, func, select
 from engine.errors import BadInput, DataError
 from engine.store import db
 from engine.store.tables import Active, ConfigVersion
-from engine.strategies.base import load_strategy, parse_params
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,15}-[A-Z0-9]{1,10}$")]
@@ -87,6 +86,8 @@ def validated(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
 
 def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Path | None) -> SleeveConfig:
     """The sleeve with `params` checked against its strategy's bounds, defaults filled in."""
+    from engine.strategies.base import load_strategy, parse_params  # brings numpy: 18 MB that a supervisor need not hold
+
     try:
         full = parse_params(load_strategy(sleeve.strategy, strategies), params)
     except BadInput as error:

@@ -15,7 +15,6 @@ from engine.control.config import DeskConfig, SleeveConfig, active, canonical_js
 from engine.control.direction import Direction, direction
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
-from engine.strategies.base import load_strategy
 from engine.strategies.params import bounds, extra
 
 CHANGES_MAX = 30
@@ -67,7 +66,9 @@ def draft_against(
     *,
     apply_to_open: bool = False,
 ) -> Draft:
-    """The same against a given configuration."""
+    """The same against a configuration that is already at hand."""
+    from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
+
     old, wanted = desk.sleeve(sleeve), _as_mapping(changes)
     strategy = load_strategy(old.strategy, home / "strategies")
     for key in wanted:

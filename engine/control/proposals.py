@@ -23,7 +23,6 @@ from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
-from engine.strategies.base import load_strategy
 
 STATES = ("pending", "applied", "rejected", "expired", "stale", "superseded")
 RATIONALE_MAX = 4_000  # characters
@@ -106,6 +105,8 @@ def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: M
 
 def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
     """Every difference of two desks of the same sleeves, its direction, and the worst cases a sleeve."""
+    from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
+
     if [s.name for s in now.sleeves] != [s.name for s in then.sleeves]:
         raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
     classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}

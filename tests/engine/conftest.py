@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.store.db import migrate, open_db
+from tests.fakes.waiting import WAIT_S
 
 
 def _pg_folder() -> Path | None:
@@ -39,7 +40,7 @@ def postgres_server() -> Iterator[str]:
 
     def call(command: str) -> None:
         words = ["su", "postgres", "-s", "/bin/sh", "-c", command] if root else ["/bin/sh", "-c", command]
-        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        subprocess.run(words, check=True, capture_output=True, timeout=WAIT_S)
 
     if root:
         shutil.chown(folder, "postgres")

@@ -1,7 +1,6 @@
 """A strategy that waits at a gate, and looking at a thread until code has posted into it: shared by the tests of posting."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,12 @@ import httpx
 from app.home.home import open_home
 from app.jobs.queue import JobQueue
 from tests.fakes import recordings
+from tests.fakes.waiting import until
 
-WAIT_S = 90.0
 GATED = """    import pathlib, time
     while not pathlib.Path({gate!r}).exists():
         time.sleep(0.02)
     later ="""
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(why)
 
 
 @contextmanager

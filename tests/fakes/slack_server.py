@@ -18,10 +18,11 @@ from urllib.parse import parse_qsl, urlencode
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.fakes.waiting import WAIT_S
+
 BOT, APP, SECRET = "xoxb-test-bot-token", "xapp-test-app-token", "test-signing-secret"
 TEAM, CHANNEL = "T0DESK", "C0DESK"
 METHODS = {"chat.postMessage", "chat.update", "chat.postEphemeral", "auth.test", "apps.connections.open"}
-WAIT_S = 60.0
 
 
 class SlackServer:

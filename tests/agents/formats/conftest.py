@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from agents.endpoints import Endpoint
+from agents.formats import transport
 from agents.formats.model import EndpointModel
 from agents.model import Caller, Message, OverBudget, Prices, Usage
 from tests.fakes.model_server import ModelServer
 
+PATIENCE_S = 120.0  # where silence is not what a test is about: a busy machine is no silent endpoint
 KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
 
 
@@ -67,7 +69,7 @@ def model_at() -> Callable[..., EndpointModel]:
     """Makes a model at a server; every field of its endpoint can be named."""
 
     def made(server: ModelServer, api_format: str = "chat", key: str = KEY, **fields: Any) -> EndpointModel:
-        known: dict[str, Any] = {"model": "small", "context_tokens": 100_000, "patience_s": 5.0, **fields}
+        known: dict[str, Any] = {"model": "small", "context_tokens": 100_000, "patience_s": PATIENCE_S, **fields}
         return EndpointModel(Endpoint("test", server.url, api_format=api_format, key_env="TEST_KEY", **known), key)
 
     return made
@@ -76,3 +78,9 @@ def model_at() -> Callable[..., EndpointModel]:
 def question(text: str = "how are we doing?") -> list[Message]:
     """A conversation of one question."""
     return [Message("system", "You are the operator."), Message("user", text)]
+
+
+@pytest.fixture
+def soon_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person is told at once that we wait, so that short patience is enough to test it."""
+    monkeypatch.setattr(transport, "QUIET_S", 0.05)

@@ -13,7 +13,7 @@ from agents.model import OverBudget, Prices
 from agents.spending import SpendLimits
 from engine.store import db
 from engine.store.tables import Turn
-from tests.agents.formats.conftest import KEY
+from tests.agents.formats.conftest import KEY, PATIENCE_S
 from tests.fakes.model_server import Fail, Hang, ModelServer, Raw, Say, Step
 from tests.fakes.offices import NOW_MS, FakeOffice
 
@@ -22,7 +22,7 @@ PRICES = Prices(1.0, 2.0)
 
 def use(office: FakeOffice, server: ModelServer, api_format: str = "chat", prices: Prices = PRICES, **fields: Any) -> None:
     """Let the office's model be the one at `server`."""
-    known: dict[str, Any] = {"context_tokens": 100_000, "patience_s": 3.0, "prices": prices, **fields}
+    known: dict[str, Any] = {"context_tokens": 100_000, "patience_s": PATIENCE_S, "prices": prices, **fields}
     office.model = EndpointModel(Endpoint("test", server.url, "small", api_format=api_format, key_env="TEST_KEY", **known), KEY)  # type: ignore[arg-type]  # a api_format's name
 
 
@@ -99,15 +99,16 @@ def test_a_silence_in_a_sentence_cuts_nothing_off(office: FakeOffice) -> None:
         Fail(500, "No fallback was attempted."),
         Raw(b"{nonsense"),
         Say(""),
-        Hang(30),
+        Hang(600),
         Say("x", cut=True),
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("soon_told")
 def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOffice, api_format: str, trouble: Step) -> None:
     """A notice first, then what was asked; `retrying` before it where something is tried again."""
     with ModelServer(trouble) as server:
-        use(office, server, api_format, patience_s=2.0)
+        use(office, server, api_format, patience_s=1.0 if isinstance(trouble, Hang) else 30.0)
         events = events_of(office)
     answer, told = events[-1], [event["kind"] for event in events]
     assert answer["answer_md"].startswith("> The model small did not answer:")
@@ -124,7 +125,7 @@ def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOf
 def test_after_a_fall_nothing_is_computed_or_proposed(office: FakeOffice) -> None:
     """The offline model reads on; what the model had found stays in the answer."""
     with ModelServer(Say(calls=[("list_strategies", {"strategy": "trend"})]), Fail(500)) as server:
-        use(office, server, patience_s=1.0)
+        use(office, server)
         answer = events_of(office, "backtest trend on BTC-USDT for 2025")[-1]
     assert [(c["name"], c["status"]) for c in answer["tool_calls"]] == [("list_strategies", "ok"), ("backtest", "refused")]
     assert "the offline model only reads" in answer["answer_md"]
@@ -168,7 +169,7 @@ def test_what_cannot_be_kept_is_not_sent(office: FakeOffice) -> None:
     """A full or broken disk: the offline model answers."""
     (office.home / "turns").write_text("in the way")
     with ModelServer(Say("Fine.")) as server:
-        use(office, server, patience_s=1.0)
+        use(office, server)
         answer = events_of(office)[-1]
     assert answer["model"]["offline"]
     assert server.posts == []
@@ -249,7 +250,7 @@ def test_many_turns_at_once_share_one_model(office: FakeOffice) -> None:
         return Say(f"You asked: {body['messages'][-1]['content']}", stall_s=0.1)
 
     with ModelServer(echo) as server, ThreadPoolExecutor(8) as pool:
-        use(office, server, patience_s=20.0)
+        use(office, server)
         words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
         answers = list(pool.map(lambda word: list(turns.ask(office, "developer", word, word))[-1], words))
     for word, answer in zip(words, answers, strict=True):

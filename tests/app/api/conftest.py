@@ -1,6 +1,5 @@
 """An API of a synthetic home on a real socket, and a session in it."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,13 +13,7 @@ import uvicorn
 from app.api.context import Address
 from app.api.factory import create
 from app.home.home import Home, open_home
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.fakes.waiting import WAIT_S, free_port, until
 
 
 class Served:
@@ -39,21 +32,18 @@ class Served:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        until = time.monotonic() + 20
-        while not self.server.started:
-            assert time.monotonic() < until, "the API did not start"
-            time.sleep(0.005)
+        until(lambda: self.server.started, "the API did not start")
 
     def stop(self) -> None:
         """Stop listening."""
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(WAIT_S)
 
     def client(self, name: str = "ann", scope: Any = "all", **more: Any) -> httpx.Client:
         """A client with a session of its own."""
         secret, _ = self.desk.sessions.open(name, scope, time.time_ns() // 1_000_000)
         headers = {"authorization": f"Bearer {secret}", **more.pop("headers", {})}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=20, **more)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=WAIT_S, **more)
 
 
 @pytest.fixture

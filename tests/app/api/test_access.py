@@ -193,7 +193,7 @@ def evil(served: Any) -> Iterator[str]:
     """That page's address."""
     _Evil.target = served.url
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Evil)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/"
     server.shutdown()
     server.server_close()

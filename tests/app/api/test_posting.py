@@ -15,8 +15,9 @@ from app import wiring
 from app.wiring import Wiring
 from engine.store.journal import read
 from tests.fakes import recordings
-from tests.fakes.gates import GATED, WAIT_S, done, gated, posted, until
+from tests.fakes.gates import GATED, done, gated, posted
 from tests.fakes.offices import ScriptedModel, calls
+from tests.fakes.waiting import WAIT_S, until
 
 KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 

@@ -21,7 +21,8 @@ from app.people.sessions import Sessions
 from engine.store import db
 from engine.store.journal import read, verify
 from engine.store.tables import Job, Turn
-from tests.fakes.gates import WAIT_S, done, gated, posted, until
+from tests.fakes.gates import done, gated, posted
+from tests.fakes.waiting import WAIT_S, until
 
 # an API process of its own in which a call waits for a job as good as not at all
 QUICK = "from app import wiring; wiring.WAIT_S = 0.0; from app.api import __main__ as api; raise SystemExit(api.main([]))"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,9 @@ from engine.store import db
 from engine.store.journal import read, verify
 from engine.store.tables import Turn
 from tests.fakes.offices import ScriptedModel, calls
+from tests.fakes.waiting import WAIT_S, free_port, until
 
-WAIT_S = 60.0
 ASKED = {"role": "operator", "text": "is anything wrong?"}
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        time.sleep(0.01)
-    raise AssertionError(why)
 
 
 def events(client: httpx.Client, turn: str, headers: dict[str, str] | None = None, most: int = 1000) -> list[dict[str, Any]]:
@@ -268,13 +258,6 @@ class Process:
         """End it."""
         self.process.send_signal(number)
         self.process.wait(WAIT_S)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_kill_in_mid_turn_loses_nothing(own_home: Path, silence: str) -> None:

@@ -15,6 +15,7 @@ from app.home.home import open_home
 from app.home.settings import DeskToml, read_desk_toml
 from engine.errors import BadInput
 from tests.fakes.model_server import Fail, ModelServer, Say, Step
+from tests.fakes.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
@@ -26,7 +27,7 @@ def nightdesk(home: Path, *words: str, **env: str) -> subprocess.CompletedProces
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIGHTDESK_", "OPENAI_"))}
     command = [sys.executable, "-c", "from app.cli.main import run; run()", *words]
     given = kept | {"NIGHTDESK_HOME": str(home), "COLUMNS": "200", **env}
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
 
 def operator(body: dict[str, Any]) -> Step:

@@ -17,6 +17,7 @@ from engine.data.catalog import Catalog
 from engine.data.synthetic import synthetic, write_synthetic
 from engine.errors import DeskError
 from tests.engine.venues.okx_loopback import Venue, serving
+from tests.fakes.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 STEP = 900_000
@@ -282,7 +283,7 @@ def test_a_killed_pull_keeps_what_it_saved(own_home: Path) -> None:
     with serving(it) as url:
         process = subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
         try:
-            assert it.held.wait(60)
+            assert it.held.wait(WAIT_S)
         finally:
             process.kill()
             process.wait()

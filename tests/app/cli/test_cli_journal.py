@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,11 @@ from engine.sim.request import Request, SleeveRequest, plan
 from engine.store.journal import read
 from engine.watch.window import mark_at
 from tests.fakes import recordings
+from tests.fakes.waiting import WAIT_S, until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 BARS = 2_400
 LAST_MS = recordings.FIRST_MS + BARS * recordings.BAR_MS
-WAIT_S = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +32,9 @@ def walked(tmp_path_factory):
     env = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")} | {"NIGHTDESK_HOME": str(home)}
     command = [sys.executable, "-m", "app.processes.worker", "--bars-per-second", "100000"]
     with subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) as worker:
-        until = time.monotonic() + WAIT_S
-        while at_end(home) != LAST_MS and worker.poll() is None and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: at_end(home) == LAST_MS or worker.poll() is not None, "the bars' end was not reached", lambda: at_end(home))
         worker.send_signal(signal.SIGTERM)
-        _, said = worker.communicate(timeout=30)
+        _, said = worker.communicate(timeout=WAIT_S)
     assert at_end(home) == LAST_MS, said
     return home
 

@@ -22,6 +22,7 @@ from engine.control import halt, proposals
 from engine.control.config import active
 from engine.errors import BadInput, Refused
 from engine.store.journal import Event, Journal, read
+from tests.fakes.waiting import WAIT_S
 
 PROGRAM = """
 import sys, typer
@@ -161,7 +162,7 @@ def test_two_commands_approve_at_once_one_exits_0_one_1(home: Home) -> None:
     """The loser gets one clear line and no traceback; the journal tells both stories."""
     _propose(home)
     both = [_start(home, "proposals", "approve", "prop-1", "--as", name) for name in ("ann", "bob")]
-    said = [process.communicate(timeout=120) for process in both]
+    said = [process.communicate(timeout=WAIT_S) for process in both]
     assert sorted(process.returncode for process in both) == [0, 1], said
     loser = next(err for process, (_, err) in zip(both, said, strict=True) if process.returncode == 1)
     assert loser.startswith("nightdesk: prop-1 cannot be applied: ")
@@ -175,7 +176,7 @@ def test_an_expired_proposal_exits_1_with_one_line(home: Home) -> None:
     """Expiry is wall time."""
     _propose(home, now_ms=time.time_ns() // 1_000_000 - 86_400_001)
     process = _start(home, "proposals", "approve", "prop-1", "--as", "ann", "--json")
-    output, complaint = process.communicate(timeout=120)
+    output, complaint = process.communicate(timeout=WAIT_S)
     assert process.returncode == 1
     assert complaint == "nightdesk: prop-1 is expired: not decided in time - ask for a new proposal\n"
     assert json.loads(output)["error"]["kind"] == "Refused"

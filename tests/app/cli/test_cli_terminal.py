@@ -13,6 +13,7 @@ import pytest
 
 from agents.render import safe
 from app.cli import chat, out
+from tests.fakes.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 EVIL = "a\x1b]0;title\x07b\x1b[2Jc\x1b]8;;http://foreign.example\x1b\\d\x1b]8;;\x1b\\e\x9b2Jf\u202eg"
@@ -40,7 +41,7 @@ def run(folder: Path, text: str, struck: list[str], do: str = EMIT, *, terminal:
     command = [sys.executable, "-c", SHOW.format(do=do), str(path)]
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     if not terminal:
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=WAIT_S, check=True)
         return done.stdout + done.stderr
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, cwd=ROOT, env=env, stdout=theirs, stderr=theirs) as process:

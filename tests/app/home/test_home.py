@@ -15,6 +15,7 @@ from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
 from engine.control.config import active, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
+from tests.fakes.waiting import WAIT_S
 
 NOW = 1_699_999_200_000
 
@@ -90,7 +91,7 @@ def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(WAIT_S)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert len(versions(open_home(NOW).engine)) == 1
 

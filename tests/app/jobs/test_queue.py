@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,10 @@ from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job, Run
 from tests.fakes import recordings
+from tests.fakes.waiting import WAIT_S, until
 
 ASK = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "binance"}
 SLEEPER = recordings.LEAKING.replace("    later =", "    import time\n    time.sleep(600)\n    later =")
-WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -43,9 +42,7 @@ def jobs(home):
 
 def running(jobs, job_id):
     """The job once it runs (or ended)."""
-    until = time.monotonic() + WAIT_S
-    while jobs.view(job_id).state == "queued" and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: jobs.view(job_id).state != "queued", "the job never began")
     return jobs.view(job_id)
 
 
@@ -171,9 +168,7 @@ def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
         with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "j-1"]) as child:
             assert queue.is_job(child.pid, "j-1")
             child.kill()
-            until = time.monotonic() + WAIT_S
-            while queue.is_job(child.pid, "j-1"):  # not reaped yet: its words are gone as well, and it is dead
-                assert time.monotonic() < until
+            until(lambda: not queue.is_job(child.pid, "j-1"), "not reaped yet: its words are gone as well, and it is dead")
 
 
 def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypatch):

@@ -9,6 +9,7 @@ from app.home.home import open_home
 from app.jobs.queue import JobQueue
 from app.market_data.pull_job import pull
 from engine.errors import DataError
+from tests.fakes.waiting import WAIT_S
 
 
 def fetcher(refusing: dict[str, str], asked: list[tuple[str, str]]) -> Any:
@@ -45,6 +46,6 @@ def test_a_pull_runs_as_a_job_of_its_own(own_home: Path) -> None:
     """A process of its own; a venue that there is none of makes it fail with a line, not hang."""
     jobs = JobQueue(open_home(), "ann", 60)
     job = jobs.submit("pull", {"venues": ["nowhere"], "days": 1})
-    ended = jobs.wait(job, 60)
+    ended = jobs.wait(job, WAIT_S)
     assert ended.state == "failed"
     assert "every venue refused" in (ended.error or "")

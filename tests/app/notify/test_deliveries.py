@@ -23,6 +23,7 @@ from engine.watch.window import mark_at
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 from tests.fakes.slack_desks import connected, proposed, slack_home
 from tests.fakes.slack_server import SlackServer
+from tests.fakes.waiting import WAIT_S
 
 SECOND, MINUTE = 1_000, 60_000
 
@@ -381,7 +382,7 @@ def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, 
         watch.start()
         watch.died("worker", -9)
         try:
-            assert enough.wait(60), looked
+            assert enough.wait(WAIT_S), looked
             server.down = False
             body = server.wait_for(lambda body: "PAGE" in body.get("text", ""))
             assert "killed by signal 9" in json.dumps(body)

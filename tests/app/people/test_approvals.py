@@ -22,6 +22,7 @@ from engine.store import db
 from engine.store.anchors import anchor_claims
 from engine.store.journal import Event, Journal, read, verify
 from engine.store.tables import Active, ConfigVersion, Proposal
+from tests.fakes.waiting import WAIT_S
 
 NOW = 1_700_000_000_000
 DAY = 86_400_000
@@ -325,12 +326,12 @@ def test_two_processes_approve_at_once_and_exactly_one_succeeds(home: Home) -> N
         second = _propose(home, {"stop_atr": 3.0 + n / 100}, sleeve="eth-trend") if n % 2 else first
         for queue, row in zip(jobs, (first, second), strict=True):
             queue.put((row.id, row.diff_sha256))
-        outcomes = sorted(results.get(timeout=60) for _ in range(2))
+        outcomes = sorted(results.get(timeout=WAIT_S) for _ in range(2))
         assert [o[0] for o in outcomes] == ["applied", "refused"], outcomes
         assert outcomes[0][1] == n + 2
     for queue, racer in zip(jobs, racers, strict=True):
         queue.put(None)
-        racer.join(60)
+        racer.join(WAIT_S)
     assert [v.version for v in versions(home.engine)] == list(range(1, 32))
     assert verify(home.people_journal, anchor_claims(home.engine, "people")).ok
     applied = [d["version"] for d in _decisions(home) if d["outcome"] == "applied"]
@@ -365,7 +366,7 @@ def test_killed_anywhere_an_approval_is_whole_or_absent(home: Home, at: int) -> 
     row = _propose(home, {"stop_atr": 3.0})
     victim = multiprocessing.get_context("spawn").Process(target=_victim, args=(str(home.path), row.id, row.diff_sha256, at))
     victim.start()
-    victim.join(60)
+    victim.join(WAIT_S)
     assert victim.exitcode == -signal.SIGKILL
     with db.read(home.engine) as session:
         state = session.exec(select(Proposal.state)).one()

@@ -14,6 +14,7 @@ from app.people.identity import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
 from engine.store.journal import read
+from tests.fakes.waiting import WAIT_S
 
 NOW = 1_800_000_000_000
 WORD = "open sesame"
@@ -128,7 +129,7 @@ def test_another_process_knows(home: Home) -> None:
         "from app.people.identity import read_people\n"
         f"home = open_home(); prove(home.engine, 'ann', read_people(home.path)['ann'], {WORD!r}, {NOW + 5})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=WAIT_S)
     assert "Refused: 5 wrong passphrases in a row for ann" in done.stderr
 
 

@@ -2,13 +2,10 @@
 
 import json
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +16,9 @@ from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import furnished
 from tests.fakes.slack_desks import ANN, slack_home
 from tests.fakes.slack_server import APP, BOT, SECRET, SlackServer
+from tests.fakes.waiting import WAIT_S, free_port, until
 
-WAIT_S = 60.0
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        select.select([], [], [], 0.05)
-    raise AssertionError(why)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children_of(pid: int) -> dict[int, str]:
@@ -71,7 +51,7 @@ def desk(own_home: Path, server: SlackServer, monkeypatch: pytest.MonkeyPatch) -
     environment = {**os.environ, **server.environment()}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
     up = subprocess.Popen([*NIGHTDESK, "up", "--bars-per-second", "2"], env=environment, **pipes)
-    until(lambda: heartbeat_of(own_home).get("phase") == "running", "the worker never ran")
+    until(lambda: heartbeat_of(own_home).get("phase") == "running", "the worker never ran", lambda: heartbeat_of(own_home))
     server.wait_line()
     yield up, own_home
     if up.poll() is None:
@@ -95,7 +75,7 @@ def test_a_killed_worker_is_paged_and_halt_works_while_the_api_stands_still(desk
     server.send("slash_commands", server.slash(ANN, "too odd"), "h-1")
     assert "HALTED" in server.wait_ack("h-1")["text"]
     assert halt.read(home).reason == "too odd"
-    until(lambda: heartbeat_of(home).get("halted"), "the worker did not follow")
+    until(lambda: heartbeat_of(home).get("halted"), "the worker did not follow", lambda: heartbeat_of(home))
     listed = subprocess.run([*NIGHTDESK, "alerts", "list", "--json"], capture_output=True, text=True, timeout=WAIT_S, check=True)
     worker = [item for item in json.loads(listed.stdout)["items"] if item["kind"] == "worker"]
     assert len(worker) == 1

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.children import allowed, allowed_api, allowed_ui, ports
+from tests.fakes.waiting import WAIT_S, alive, free_port, until
 
-WAIT_S = 60.0
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
 SECRETS = {
     "OPENAI_API_KEY": "sk-canary-model",
@@ -26,23 +25,6 @@ SECRETS = {
     "NIGHTDESK_TOKEN": "canary-token",
     "SLACK_APP_TOKEN": "canary-slack",
 }
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(reached, why: str):
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(why)
 
 
 def of_parent(pid: int) -> dict[str, int]:
@@ -59,14 +41,6 @@ def of_parent(pid: int) -> dict[str, int]:
     return found
 
 
-def ended(pid: int) -> bool:
-    """A process that is gone, or only waits for its parent."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 @pytest.fixture
 def up(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
     """`nightdesk up` with canaries in its environment, once all three run."""
@@ -80,7 +54,7 @@ def up(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.P
     process = subprocess.Popen(
         [*NIGHTDESK, "up"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
-    until(lambda: len(of_parent(process.pid)) == 3, "not all three were started")
+    until(lambda: len(of_parent(process.pid)) == 3, "not all three were started", lambda: of_parent(process.pid))
     until(lambda: answers(ports(own_home)[0]) and answers(ports(own_home)[1]), "API and page never listened")
     yield process
     if process.poll() is None:
@@ -115,7 +89,7 @@ def test_everything_listens_on_this_machine_alone_and_ends_with_its_parent(up, o
     up.stdout.close()
     up.kill()
     up.wait(WAIT_S)
-    until(lambda: all(ended(pid) for pid in pids.values()), f"somebody outlived the supervisor: {pids}")
+    until(lambda: not any(alive(pid) for pid in pids.values()), f"somebody outlived the supervisor: {pids}")
 
 
 def test_the_link_logs_in_and_a_dead_api_comes_back(up, own_home: Path) -> None:

@@ -3,10 +3,11 @@
 import json
 import os
 import random
-import select
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.children import allowed, worker_command
+from app.processes.worker import Log
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
+from tests.fakes.waiting import WAIT_S, until
 
 DAYS = 45  # 15 that warm up, 15 of replay, 15 more
-WAIT_S = 60.0
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "{}"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
 
 
@@ -48,15 +50,23 @@ def run_to_end(home: Path, **more: str) -> str:
     return journal_hash(home / "journal" / "desk.jsonl")
 
 
-def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
-    """What the worker says of itself once it is in that phase."""
-    for _ in range(int(WAIT_S / 0.05)):
+def beating(home: Path, process: subprocess.Popen[str], wanted: Callable[[dict[str, Any]], bool], why: str) -> dict[str, Any]:
+    """What this worker says of itself once that is `wanted`; fails at once when it has ended."""
+
+    def look() -> dict[str, Any] | None:
         said = heartbeat_of(home)
-        if said.get("pid") == process.pid and said.get("phase") == wanted:
+        if said.get("pid") == process.pid and wanted(said):
             return said
         assert process.poll() is None, process.stderr.read()
-        select.select([], [], [], 0.05)
-    raise AssertionError(f"never {wanted}: {heartbeat_of(home)}")
+        return None
+
+    found: dict[str, Any] = until(look, why, lambda: heartbeat_of(home))
+    return found
+
+
+def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, Any]:
+    """What the worker says of itself once it is in that phase."""
+    return beating(home, process, lambda said: said.get("phase") == wanted, f"never {wanted}")
 
 
 @pytest.fixture
@@ -68,9 +78,23 @@ def furnished_home(own_home: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose worker has walked to the end of the market, undisturbed. Not to be changed: take a copy."""
+    home = furnished(tmp_path_factory.mktemp("walked"), DAYS)
+    run_to_end(home)
+    return home
+
+
+@pytest.fixture
+def home_at_end(own_home: Path, walked: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(walked, own_home))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(walked: Path) -> str:
     """The hash of a run that nobody disturbed."""
-    return run_to_end(furnished(tmp_path_factory.mktemp("undisturbed"), DAYS))
+    return journal_hash(walked / "journal" / "desk.jsonl")
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 30))])
@@ -130,9 +154,7 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     process = started(furnished_home, "--bars-per-second", "200")
     phase(furnished_home, process, "running")
     halt.set(furnished_home, "a test", {"name": "ann"}, WALL_MS)
-    while heartbeat_of(furnished_home).get("state") != "halted":
-        assert process.poll() is None
-        select.select([], [], [], 0.02)
+    beating(furnished_home, process, lambda said: said["state"] == "halted", "not halted")
     process.kill()
     ended(process)
     process = started(furnished_home, "--bars-per-second", "100000")
@@ -147,17 +169,15 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     assert not any(s.position.open_layers or s.order.side for s in book.sleeves)
 
 
-def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(furnished_home: Path) -> None:
+def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path) -> None:
     """No next open has come: the desk says flattening, not flat."""
-    process = started(furnished_home, "--bars-per-second", "100000")
-    said = phase(furnished_home, process, "waiting")
+    process = started(home_at_end, "--bars-per-second", "100000")
+    said = phase(home_at_end, process, "waiting")
     assert "End of the synthetic bars" in said["note"]
     if said["positions"]:
-        halt.set(furnished_home, "late", {"name": "ann"}, WALL_MS)
-        while "none has come" not in heartbeat_of(furnished_home).get("note", ""):
-            assert process.poll() is None
-            select.select([], [], [], 0.02)
-        assert heartbeat_of(furnished_home)["state"] == "flattening"
+        halt.set(home_at_end, "late", {"name": "ann"}, WALL_MS)
+        said = beating(home_at_end, process, lambda said: "none has come" in said["note"], "it does not say what it waits for")
+        assert said["state"] == "flattening"
     process.send_signal(signal.SIGTERM)
     ended(process)
 
@@ -168,9 +188,7 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_h
     process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     reconfigured(home, "sol-reversion", stop_atr=3.5)
-    while heartbeat_of(furnished_home).get("version") != 2:
-        assert process.poll() is None
-        select.select([], [], [], 0.02)
+    beating(furnished_home, process, lambda said: said["version"] == 2, "version 2 was not adopted")
     process.send_signal(signal.SIGTERM)
     ended(process)
     adopted = next(e for e in read(home.desk_journal, {"config"}) if e.body.get("version") == 2)
@@ -178,17 +196,15 @@ def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_h
     assert before[-1].t_event_ms == adopted.t_event_ms
 
 
-def test_bars_that_come_later_are_walked_on(furnished_home: Path) -> None:
+def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     """At the end it waits; a longer file of the same market is noticed, and it goes on."""
-    process = started(furnished_home, "--bars-per-second", "100000")
-    bars = phase(furnished_home, process, "waiting")["bars"]
+    process = started(home_at_end, "--bars-per-second", "100000")
+    bars = phase(home_at_end, process, "waiting")["bars"]
     for path in market(DAYS + 1).glob("*.parquet"):
-        draft = furnished_home / "data" / "synthetic" / f".{path.name}"
+        draft = home_at_end / "data" / "synthetic" / f".{path.name}"
         draft.write_bytes(path.read_bytes())
         draft.replace(draft.with_name(path.name))
-    while heartbeat_of(furnished_home)["bars"] < bars + 96:
-        assert process.poll() is None, process.stderr.read()
-        select.select([], [], [], 0.05)
+    beating(home_at_end, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
 
@@ -212,14 +228,13 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
     ended(process)
 
 
-def test_a_journal_that_lost_its_end_is_not_gone_on_with(furnished_home: Path) -> None:
+def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> None:
     """Whole records dropped at the end pass the chain; the database has seen more, and the start says so."""
-    run_to_end(furnished_home)
-    path = furnished_home / "journal" / "desk.jsonl"
+    path = home_at_end / "journal" / "desk.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     groups = [n for n, line in enumerate(lines) if b'"left":0' in line]
     path.write_bytes(b"".join(lines[: groups[-40] + 1]))
-    code, said = ended(started(furnished_home, "--stop-at-end"))
+    code, said = ended(started(home_at_end, "--stop-at-end"))
     assert code == 1
     assert "the database recorded" in said
     assert len(said.strip().splitlines()) == 1
@@ -260,3 +275,17 @@ def test_the_python_that_runs_it_is_ours() -> None:
     """The command line keeps the current folder off the import path."""
     assert worker_command([])[:2] == [sys.executable, "-P"]
     assert json.dumps(allowed({"OPENAI_API_KEY": "x", "PATH": "/bin"})).count("OPENAI") == 0
+
+
+def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> None:
+    """What happened with its fields, level and UTC time; the file before it is kept once it has grown large."""
+    path = tmp_path / "worker.jsonl"
+    Log(path).warning("new bars cannot be walked", why="no funding \u2013 yet")
+    line = json.loads(path.read_text(encoding="utf-8"))
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "new bars cannot be walked", "level": "warning", "why": "no funding \u2013 yet"}
+    with path.open("a") as file:
+        file.write("x" * 5_000_001)
+    Log(path).note("started", bars=0)
+    assert json.loads(path.read_text())["event"] == "started"
+    assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000

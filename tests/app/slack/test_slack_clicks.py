@@ -23,6 +23,7 @@ from engine.store.journal import read
 from engine.watch.alert_rows import deliveries_of
 from tests.fakes.slack_desks import ANN, BOB, EVE, now_ms, proposed, value_of
 from tests.fakes.slack_server import APP, BOT, CHANNEL, SECRET, TEAM, SlackServer
+from tests.fakes.waiting import until
 
 
 @pytest.fixture
@@ -196,9 +197,7 @@ def test_halt_by_slash_command_is_latched_at_once(home: Home, slack: Slack, serv
     assert answer.body["response_type"] == "ephemeral"
     assert "HALTED" in answer.body["text"]
     assert "&lt;flood&gt;" in answer.body["text"]
-    end = time.monotonic() + 10
-    while not list(read(home.people_journal, {"halt"})) and time.monotonic() < end:
-        threading.Event().wait(0.01)
+    until(lambda: list(read(home.people_journal, {"halt"})), "the halt was not journaled")
     assert [e.body["actor"]["channel"] for e in read(home.people_journal, {"halt"})] == ["slack"]
 
 
@@ -255,9 +254,7 @@ def test_a_click_while_slack_is_down_decides_and_the_answer_is_kept(home: Home, 
     server.error = "invalid_auth"
     press(home, slack, server, ANN, "approve", value_of(row))
     assert get(home.engine, row.id).state == "applied"
-    end = time.monotonic() + 10
-    while len(deliveries_of(home.engine, row.id)) < 2 and time.monotonic() < end:
-        threading.Event().wait(0.01)
+    until(lambda: len(deliveries_of(home.engine, row.id)) >= 2, "no second delivery", lambda: deliveries_of(home.engine, row.id))
     server.error = ""
     (decided,) = [d for d in deliveries_of(home.engine, row.id) if d.step == "decided"]
     assert decided.state in ("failed", "waiting", "sending")

@@ -17,6 +17,7 @@ from engine.errors import Busy
 from engine.store.journal import read
 from tests.fakes.slack_desks import ANN, EVE
 from tests.fakes.slack_server import CHANNEL, SECRET, TEAM, SlackServer
+from tests.fakes.waiting import until
 
 
 def signed(payload: Any, key: str = SECRET, age_s: int = 0) -> tuple[bytes, dict[str, str]]:
@@ -74,10 +75,7 @@ def test_a_message_that_begins_with_halt_halts(
     (whisper,) = server.wait("chat.postEphemeral")
     assert whisper["user"] == ANN
     assert "HALTED by ann: venue is odd" in whisper["text"]
-    until = time.monotonic() + 30
-    while not (found := list(read(home.people_journal, {"halt"}))):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    found = until(lambda: list(read(home.people_journal, {"halt"})), "the halt was not journaled")
     assert found[0].body["reason"] == "venue is odd"
 
 

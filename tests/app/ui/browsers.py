@@ -2,19 +2,18 @@
 
 import json
 import os
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 90.0
+from tests.fakes.waiting import WAIT_S
+
 WAIT_MS = 60_000
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
@@ -64,16 +63,6 @@ def free_ports() -> tuple[int, int]:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1]), int(two.getsockname()[1])
-
-
-def until(reached: Callable[[], Any], why: str) -> Any:
-    """What `reached()` gives once it gives something."""
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if found := reached():
-            return found
-        select.select([], [], [], 0.1)
-    raise AssertionError(why)
 
 
 def answers(port: int) -> bool:

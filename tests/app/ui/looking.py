@@ -4,8 +4,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from tests.fakes.waiting import WAIT_S
+
 PAGE = str(Path(__file__).resolve().parents[3] / "streamlit_app.py")
-WAIT_S = 60
 
 
 def page(**where: str) -> AppTest:

@@ -13,8 +13,9 @@ import pytest
 
 from engine.control import halt
 from engine.watch.heartbeat import heartbeat_of
-from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
+from tests.app.ui.browsers import CHROMIUM, Place, browser, started
 from tests.fakes.papers import furnished
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.long
 COMPARE = "Backtest trend on BTC-USDT 15m, and compare a 2 ATR with a 3 ATR stop"

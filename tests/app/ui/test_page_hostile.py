@@ -20,8 +20,9 @@ from engine.store import db
 from engine.store.chain import Event
 from engine.store.runs import Runs
 from engine.store.tables import Alert, Handover, Proposal, Thread, Turn
-from tests.app.ui.browsers import CHROMIUM, Place, answers, browser, started, until
+from tests.app.ui.browsers import CHROMIUM, Place, answers, browser, started
 from tests.fakes.papers import advanced, feed_of, furnished, loop_of
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.long
 EVIL = (

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from engine.watch.heartbeat import heartbeat_of
-from tests.app.ui.browsers import CHROMIUM, Place, browser, started, until
+from tests.app.ui.browsers import CHROMIUM, Place, browser, started
 from tests.fakes.model_plays import Play
 from tests.fakes.model_server import ModelServer
 from tests.fakes.papers import furnished
+from tests.fakes.waiting import until
 
 pytestmark = pytest.mark.long
 KEY = "sk-canary-7d1c"

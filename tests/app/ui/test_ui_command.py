@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import ui
+from tests.fakes.waiting import WAIT_S
 
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
 
@@ -30,7 +31,7 @@ def test_a_taken_port_is_one_clear_line(own_home: Path, monkeypatch: pytest.Monk
         held.bind(("127.0.0.1", 0))
         held.listen()
         monkeypatch.setenv("NIGHTDESK_UI_PORT", str(held.getsockname()[1]))
-        done = subprocess.run([*NIGHTDESK, "ui"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*NIGHTDESK, "ui"], capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 1
     assert "is taken" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -15,6 +15,7 @@ from engine.control import halt
 from engine.errors import DataError, Refused
 from engine.store import db as database
 from engine.store.tables import Halt, Proposal
+from tests.fakes.waiting import WAIT_S
 
 BY = {"name": "ann", "assurance": "claimed"}
 NOW = 1_700_000_000_000
@@ -113,7 +114,7 @@ def test_a_new_process_finds_the_halt(home: Path, sqlite: Engine) -> None:
         f"latch = halt.read(Path({str(home)!r})); assert latch.halted and latch.reason == 'why'\n"
         "assert 'sqlalchemy' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
 
 

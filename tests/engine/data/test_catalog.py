@@ -1,6 +1,5 @@
 """The catalog: what is listed, what is found by name, and what is refused when it is read."""
 
-import time
 from pathlib import Path
 
 import polars as pl
@@ -213,11 +212,3 @@ def test_the_recorded_folder_just_works(market_data: Path) -> None:
     assert funding is not None
     assert funding.height == 2564 - 467
     assert catalog.bars(catalog.find("binance", "BTC-USDT", "15m")).height == 105_216
-
-
-def test_listing_the_recorded_folder_is_quick(market_data: Path) -> None:
-    """Footers only: a list of a hundred files costs no coffee (CPU seconds, imports apart)."""
-    Catalog([(market_data, "recorded")])
-    began = time.process_time()
-    Catalog([(market_data, "recorded")]).series()
-    assert time.process_time() - began < 0.3

@@ -1,6 +1,5 @@
 """F10, the leak: no clean strategy is accused; people's files, memory, chance and short histories."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,16 +122,14 @@ def test_a_clean_strategy_is_not_accused(name) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_strategies_do_not_look_ahead(name, market_data) -> None:
-    """A recorded year, the shipped parameters, and nobody waits for it."""
+    """A recorded year, the shipped parameters."""
     import polars as pl
 
     bars = pl.read_parquet(market_data / "ohlcv" / "binance_SOL-USDT_perp_15m.parquet").tail(35_040)
     close_ms = (np.arange(len(bars)) + 1) * QUARTER_MS
     module = load_strategy(name)
     frame = FeatureFrame(close_ms, *(bars[c] for c in COLUMNS), QUARTER_MS)
-    started = time.process_time()
     report = leaks.check(module, module.Params(), frame)
-    assert time.process_time() - started < 1.5  # CPU seconds; 0.1 measured
     assert report.clean, report.text
     assert "200 prefixes of 35,040 bars agree" in report.text
 

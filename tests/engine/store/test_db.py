@@ -14,6 +14,7 @@ from sqlmodel import SQLModel, select
 from engine.errors import BadInput, Busy, DataError
 from engine.store import db as database
 from engine.store import tables
+from tests.fakes.waiting import WAIT_S
 
 
 def _proposal(number: int, state: str = "pending") -> tables.Proposal:
@@ -58,7 +59,7 @@ def test_coming_back_to_a_migrated_database_imports_no_alembic(sqlite: Engine) -
         f"assert migrate(open_db({str(sqlite.url)!r})) is False\n"
         "assert 'alembic' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
 
 

@@ -17,6 +17,7 @@ from engine.errors import Busy, DataError, JournalBroken
 from engine.store import journal as journals
 from engine.store.anchors import anchor_claims, note_head, verify_home
 from engine.store.journal import Event, Journal, find, journal_hash, read, tail, verify
+from tests.fakes.waiting import WAIT_S
 
 BODY = {"close": 64012.1, "lots": 3, "why": "none", "features": {"sma(40)": 1 / 3}}
 
@@ -298,7 +299,7 @@ def test_a_group_in_the_making_does_not_show(tmp_path: Path) -> None:
 def _people(path: str, rows: int, name: str, start: Any) -> None:
     """Append in a process of its own, all at the same time."""
     journal = Journal(Path(path), name)
-    start.wait(60)
+    start.wait(WAIT_S)
     for n in range(rows):
         journal.append([Event("tool", n, {"n": n})] * (1 + n % 3))
 
@@ -312,7 +313,7 @@ def test_four_processes_write_one_chain(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(WAIT_S)
     assert [worker.exitcode for worker in workers] == [0] * 4
     report = verify(path)
     assert (report.ok, report.rows) == (True, 4 * rows * 2)
@@ -351,7 +352,7 @@ def test_equal_runs_have_one_hash_whatever_the_hash_seed(tmp_path: Path) -> None
         path = tmp_path / seed / "desk.jsonl"
         words = [sys.executable, "-c", HASH_PROGRAM, str(path), f"writer {seed}", seed]
         done = subprocess.run(
-            words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}, timeout=60
+            words, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}, timeout=WAIT_S
         )
         found.add(done.stdout.strip())
     assert len(found) == 1
