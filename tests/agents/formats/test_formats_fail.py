@@ -243,7 +243,7 @@ def test_the_library_reads_one_answer_before_the_first_question(
     """A canned one, streamed and whole, without a request to anybody: its types are built by then."""
     read: list[Any] = []
     plain = transport._json_value
-    monkeypatch.setattr(transport, "_plain", lambda event: read.append(plain(event)) or read[-1])
+    monkeypatch.setattr(transport, "_json_value", lambda event: read.append(plain(event)) or read[-1])
     transport._rehearsed.cache_clear()
     with ModelServer(Say("x")) as server:
         model_at(server, api_format)._transport.ready(api_format)
