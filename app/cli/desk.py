@@ -134,9 +134,18 @@ def looks(home: Any) -> list[Finding]:
         Finding("database", "ok", home.engine.url.render_as_string(hide_password=True)),
         Finding("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
         *[Finding("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
+        *agreeing(home),
         bars(home, config),
         answering(home),
     ]
+
+
+def agreeing(home: Any) -> list[Finding]:
+    """Every point in which journal and database contradict each other."""
+    from engine.control.agreement import differences
+
+    apart = [Finding("agreement", "bad", line) for line in differences(home.path, home.engine)]
+    return apart or [Finding("agreement", "ok", f"journal, database and folder agree (home {home.id})")]
 
 
 def answering(home: Any) -> Finding:
