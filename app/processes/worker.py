@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
 from engine.clock import utc
 from engine.watch import heartbeat
@@ -70,6 +71,8 @@ class Worker:
         self.log = log_of(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
+        self.chain = ChainCheck(home.path, home.engine, self.log)
+        self.chain.start()
         config = active(home.engine)[1]
         self.bar_ms, self.names = config_event.clock_ms(config), config_event.instruments(config)
         self.timeframe = config.sleeves[0].timeframe
@@ -81,6 +84,7 @@ class Worker:
             return config_event.body_of(config, version, digest, hard, overrides, home.strategies)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
+        self.loop.withheld = self.chain.withheld
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -99,7 +103,7 @@ class Worker:
         feed = load(self.home.catalog, self.series, self.bar_ms, span, self.policy)
         if book is not None:
             unchanged(feed, book)
-        about = {"source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
+        about = {"home_id": self.home.id, "source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
         self.loop.open(book, span, about)
         self.loop.use_feed(feed)
         self.loop.poll_controls()
@@ -250,17 +254,6 @@ def note(engine: Any, head: Any) -> None:
 
     with suppress(Exception):
         note_head(engine, "desk", head, now_ms())
-
-
-def held_against_anchor(journal: Any, engine: Any) -> None:
-    """Raise JournalBroken when the database has seen more of the journal than there is."""
-    from engine.errors import JournalBroken
-    from engine.store.anchors import anchor_claims
-
-    for claim in anchor_claims(engine, "desk"):
-        if claim.seq > journal.head.seq or (claim.seq == journal.head.seq and claim.hash != journal.head.hash):
-            what = f"{journal.path} ends at {journal.head.id or 'nothing'}, the database has seen d-{claim.seq}"
-            raise JournalBroken(what, "restore the journal from a copy; `nightdesk journal verify`")
 
 
 def positions(book: Any) -> list[str]:

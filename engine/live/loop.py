@@ -210,6 +210,10 @@ class Loop:
     def step(self) -> None:
         """The next bar, whole: look, decide, journal, look again, act."""
         self.poll_controls()
+        self._withheld = bool(self.withheld())  # asked once: what this bar does, its journal group says
+        if self._unsent and not self._withheld:
+            self.submit_pending()
+        self._unsent = False  # sent now, or taken back by this bar
         book, replaying = self.book, self.replaying
         t = self.feed.after(book.close_ms)
         body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
@@ -233,6 +237,9 @@ class Loop:
         """Give journaled entry orders to the venue, unless somebody has halted meanwhile. At a start: all that work."""
         book = self.book
         orders = [s for s, sleeve in enumerate(book.sleeves) if sleeve.order.side != 0]
+        if self.withheld():
+            self._unsent = bool(orders)
+            return
         if orders and self.controls.poll().latch.halted:
             self.poll_controls()
             return
@@ -255,6 +262,8 @@ class Loop:
             "signals": {name: as_json(reading.signal) for name, reading in now.items()},
             "features": {name: features_hash(reading.read) for name, reading in now.items()},
         }
+        if self._withheld:
+            body["withheld"] = True
         if waits:
             body["next"] = {name: as_json(reading.signal) for name, reading in waits.items()}
             body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
