@@ -59,7 +59,6 @@ class Worker:
     """One home's loop with a clock."""
 
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
-        from engine.control.config import active
         from engine.data.loading import policy_of
         from engine.live import config_event
         from engine.live.controls import Controls
@@ -73,9 +72,7 @@ class Worker:
         held_against_anchor(self.journal, home.engine)
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
-        config = active(home.engine)[1]
-        self.bar_ms, self.names = config_event.clock_ms(config), config_event.instruments(config)
-        self.timeframe = config.sleeves[0].timeframe
+        self.bar_ms, self.names, self.timeframe = walked(home)
         self.policy = policy_of(home.desk.worker.funding)
         self.series = series_of(home.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
@@ -244,6 +241,20 @@ class Worker:
         self.beat(now=True)
         self.log.info("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
         self.journal.close()
+
+
+def walked(home: Any) -> tuple[int, list[str], str]:
+    """(ms a bar, instruments, timeframe) of the desk: as its journal began, whatever the database says; else of version 1."""
+    from engine.control.config import active
+    from engine.live import config_event
+    from engine.store.journal import read
+
+    began = next(read(home.desk_journal, {"config"}), None)
+    if began is not None:
+        start = began.body["start"]
+        return int(start["timeframe_ms"]), list(start["instruments"]), str(began.body["sleeves"][0]["timeframe"])
+    config = active(home.engine)[1]
+    return config_event.clock_ms(config), config_event.instruments(config), config.sleeves[0].timeframe
 
 
 def note(engine: Any, head: Any) -> None:

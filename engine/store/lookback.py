@@ -23,8 +23,12 @@ def last(path: Path, kinds: Collection[str], fits: Callable[[Event], bool] = lam
         while end > 0:
             start = max(0, end - BLOCK)
             file.seek(start)
-            lines = (file.read(end - start) + rest).split(b"\n")
-            rest, end = lines.pop(0) if start else b"", start
+            data, end = file.read(end - start) + rest, start
+            if start and not any(word in data for word in words):  # most blocks: only the line that began before it is kept
+                rest = data[: data.find(b"\n") + 1] or data
+                continue
+            lines = data.split(b"\n")
+            rest = lines.pop(0) if start else b""
             for line in reversed(lines):
                 if any(word in line[:HEAD_BYTES] for word in words) and (event := event_of(line)) is not None and fits(event):
                     return event

@@ -6,6 +6,7 @@ the changelog and a way over.
 
 import json
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -77,15 +78,15 @@ def test_a_backtest_leaves_its_trips_in_a_folder(own_home: Path, typed: Typed) -
 
 def test_proposals_show_tells_what_changes_and_what_became_of_it(own_home: Path, typed: Typed) -> None:
     """`proposals show --json` before and after the decision."""
-    home = open_home(WALL_MS)
+    home, now_ms = open_home(), time.time_ns() // 1_000_000
     who = {"role": "developer", "thread": "t-1", "person": "ann"}
     given = {"sleeve": "btc-trend", "changes": {"paused": True}, "evidence": [], "rationale": "because", "requester": who}
-    row = proposals.create(home.engine, home.path, now_ms=WALL_MS, **given)
+    row = proposals.create(home.engine, home.path, now_ms=now_ms, **given)
     item = typed("proposals", "proposals", "show", row.id)
     assert {"sleeve", "state", "base_version", "applied_version", "direction", "diff"} <= set(item)
     assert (item["sleeve"], item["base_version"], item["applied_version"]) == ("btc-trend", 1, None)
     assert [(change["key"], change["value"]) for change in item["diff"]["changes"]] == [("paused", True)]
-    approve(home, row.id, row.diff_sha256, Actor("ann", "claimed", "ann", "test"), WALL_MS + 1)
+    approve(home, row.id, row.diff_sha256, Actor("ann", "claimed", "ann", "test"), now_ms + 1)
     item = typed("proposals", "proposals", "show", row.id)
     assert (item["state"], item["applied_version"]) == ("applied", active(home.engine)[0])
 
