@@ -184,12 +184,13 @@ def test_an_older_copy_with_another_version_of_the_same_number_is_not_followed(h
     loop.journal.close()
 
 
-def test_a_version_that_the_database_does_not_hold_halts_and_does_not_kill(home: Home, loop: Loop) -> None:
-    """The row of the version in force is gone: the desk goes on with what it has, halted."""
+@pytest.mark.parametrize("damage", ["DELETE FROM config_versions WHERE version = 2", "UPDATE active SET version = 7"])
+def test_a_version_that_the_database_does_not_hold_halts_and_does_not_kill(home: Home, loop: Loop, damage: str) -> None:
+    """The row of the version in force is gone, or never was: the desk goes on with what it has, halted."""
     reconfigured(home, "btc-trend", stop_atr=3.0)
     advanced(loop, 1)
     with closing(sqlite3.connect(home.path / "desk.db")) as connection, connection:  # which holds no foreign keys
-        connection.execute("DELETE FROM config_versions WHERE version = 2")
+        connection.execute(damage)
     advanced(loop, 2)
     assert loop.adopt(2) is False
     assert (loop.book.version, loop.book.desk.halted) == (2, 1)
