@@ -284,12 +284,12 @@ def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_hal
 
 def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(furnished_home: Path) -> None:
     """Another journal of the same desk, longer than the anchor: exit code 1, and the database keeps what it has seen."""
-    from engine.store.anchors import anchored, note_head
+    from engine.store.anchors import anchor_claims, note_head
     from engine.store.chain import Head
 
     whole(furnished_home)
     home = open_home(WALL_MS)
-    engine, seen = home.engine, anchored(home.engine, "desk")[0]
+    engine, seen = home.engine, anchor_claims(home.engine, "desk")[0]
     with engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM anchors")
         connection.commit()
@@ -298,4 +298,4 @@ def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(fu
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert f"another d-{seen.seq - 50}" in said
-    assert anchored(engine, "desk")[0].hash == "f" * 64
+    assert anchor_claims(engine, "desk")[0].hash == "f" * 64

@@ -17,8 +17,8 @@ from engine.control.agreement import differences
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
-from engine.watch.anomalies import people
-from engine.watch.observation import Scene
+from engine.watch.detectors import people
+from engine.watch.observation import DeskObservation
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of, reconfigured
 
 BOB = Actor("bob", "claimed", "bob", "test")
@@ -88,8 +88,8 @@ def incidents(home: Home) -> list[str]:
 
 def pages(home: Home) -> list[str]:
     """What the watch sends to a person at once, of halts."""
-    scene = Scene(WALL_MS, {}, None, {}, {}, None, None, 0, (), home.desk.limits, halt=halt.read(home.path, home.engine))
-    return [f.what for f in people(scene) if f.severity == "page"]
+    desk = DeskObservation(WALL_MS, {}, None, {}, {}, None, None, 0, (), home.desk.limits, halt=halt.read(home.path, home.engine))
+    return [f.what for f in people(desk) if f.severity == "page"]
 
 
 def released(home: Home) -> None:
