@@ -135,9 +135,18 @@ def home_checks(home: Any) -> list[DoctorCheck]:
         DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
         DoctorCheck("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
         *[DoctorCheck("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
+        *agreeing(home),
         bars(home, config),
         answering(home),
     ]
+
+
+def agreeing(home: Any) -> list[DoctorCheck]:
+    """Every point in which journal and database contradict each other."""
+    from engine.control.agreement import differences
+
+    apart = [DoctorCheck("agreement", "bad", line) for line in differences(home.path, home.engine)]
+    return apart or [DoctorCheck("agreement", "ok", f"journal, database and folder agree (home {home.id})")]
 
 
 def answering(home: Any) -> DoctorCheck:

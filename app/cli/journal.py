@@ -37,8 +37,9 @@ def register(app: typer.Typer) -> None:
 
 def verify(as_json: bool = JSON) -> None:
     """Verify both hash chains from the first record, against each other, the database and the daily handovers. Exit code 1
-    when one is broken."""
+    when one is broken, or when journal and database disagree on version or halt."""
     from app.home.home import open_home
+    from engine.control.agreement import differences
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash
 
@@ -50,8 +51,10 @@ def verify(as_json: bool = JSON) -> None:
     whole = journal_hash(home.desk_journal) if found["desk"]["ok"] else None
     lines = [stories.verify_line(name, report) for name, report in found.items()]
     lines += [f"journal hash {whole}"] if whole else []
-    out.emit({**found, "journal_hash": whole}, as_json=as_json, text=lambda: "\n".join(lines))
-    if not all(r["ok"] for r in found.values()):
+    apart = differences(home.path, home.engine)
+    lines += [f"journal and database disagree: {line}" for line in apart] or ["journal and database agree"]
+    out.emit({**found, "journal_hash": whole, "differences": apart}, as_json=as_json, text=lambda: "\n".join(lines))
+    if apart or not all(r["ok"] for r in found.values()):
         raise typer.Exit(1)
 
 

@@ -6,7 +6,6 @@ version 1 - each only if missing, under a lock, so that whichever command runs f
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.home import desk_template
+from app.home.belonging import belonging, keep, write_whole
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
 from engine.control.config import DeskConfig, validated, write_first
 from engine.data.catalog import Catalog
@@ -35,6 +35,7 @@ class Home:
     desk: DeskToml
     engine: Engine
     feed: dict[str, str] = field(default_factory=dict)  # the data found at the first start: venue, source, folder
+    id: str = ""  # the one that home.json, database and journal share
 
     @property
     def path(self) -> Path:
@@ -109,20 +110,22 @@ def open_home(now_ms: int | None = None) -> Home:
 
 def _prepared(settings: Settings, now_ms: int) -> Home:
     """Everything inside the folder: desk.toml, database, version 1. The caller holds the lock."""
+    engine = open_db(settings.database())
+    id_ = belonging(settings.home, engine)
     feed_file = settings.home / "feed.json"
     if not settings.desk_toml.exists():
         feed = feed_of(settings)
-        _write_atomic(feed_file, json.dumps(feed, indent=1) + "\n")
-        _write_atomic(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
+        write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
+        write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
-    engine = open_db(settings.database())
     if migrate(engine) or _unconfigured(engine):
         try:
             config = validated(DeskConfig(sleeves=desk.sleeves), settings.home / "strategies")
         except DeskError as error:
             raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
         write_first(engine, config, now_ms, "desk.toml at the first start")
-    return Home(settings, desk, engine, _read_feed(feed_file))
+    keep(settings.home, engine, id_, now_ms)
+    return Home(settings, desk, engine, _read_feed(feed_file), id_.id)
 
 
 def feed_of(settings: Settings) -> dict[str, str]:
@@ -164,16 +167,6 @@ def _unconfigured(engine: Engine) -> bool:
 
     with read(engine) as session:
         return session.exec(select(Active.version)).first() is None
-
-
-def _write_atomic(path: Path, text: str) -> None:
-    """Write a file atomically."""
-    draft = path.with_name(f".{path.name}.new")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from app.home.home import Home
 from app.people.identity import Actor, Person, read_people
 from app.people.passphrases import prove, require_free
 from engine.control import halt, proposals
+from engine.control.agreement import differs
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
 from engine.control.proposals import get
@@ -70,7 +71,8 @@ def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> DecisionReco
     """Roll back, as a new version, to a version (`3`, `v3`) or to the one before an applied proposal (`prop-2`)."""
     version = version_before(home, target)
     requester = {"role": "person", "thread": "", "person": actor.name}
-    row = proposals.create_rollback(home.engine, home.path, version, requester=requester, now_ms=now_ms)
+    lost = bool(differs(home.engine, home.desk_journal))  # the desk waits for a person to say which version holds
+    row = proposals.create_rollback(home.engine, home.path, version, requester=requester, now_ms=now_ms, confirms=lost)
     record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "rollback_of": version}, now_ms)
     return approve(home, row.id, row.diff_sha256, actor, now_ms)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
 from engine.clock import utc
 from engine.watch import heartbeat
@@ -60,7 +61,6 @@ class Worker:
     """One home's loop with a clock."""
 
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
-        from engine.control.config import active
         from engine.data.loading import policy_of
         from engine.live import config_event
         from engine.live.controls import Controls
@@ -72,9 +72,9 @@ class Worker:
         self.log = Log(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
-        config = active(home.engine)[1]
-        self.bar_ms, self.names = config_event.clock_ms(config), config_event.instruments(config)
-        self.timeframe = config.sleeves[0].timeframe
+        self.chain = ChainCheck(home.path, home.engine, self.log)
+        self.chain.start()
+        self.bar_ms, self.names, self.timeframe = walked(home)
         self.policy = policy_of(home.desk.worker.funding)
         self.series = series_of(home.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
@@ -83,6 +83,7 @@ class Worker:
             return config_event.body_of(config, version, digest, hard, overrides, home.strategies)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
+        self.loop.withheld = self.chain.withheld
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -101,7 +102,7 @@ class Worker:
         feed = load(self.home.catalog, self.series, self.bar_ms, span, self.policy)
         if book is not None:
             unchanged(feed, book)
-        about = {"source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
+        about = {"home_id": self.home.id, "source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
         self.loop.open(book, span, about)
         self.loop.use_feed(feed)
         self.loop.poll_controls()
@@ -244,6 +245,20 @@ class Worker:
         self.journal.close()
 
 
+def walked(home: Any) -> tuple[int, list[str], str]:
+    """(ms a bar, instruments, timeframe) of the desk: as its journal began, whatever the database says; else of version 1."""
+    from engine.control.config import active
+    from engine.live import config_event
+    from engine.store.journal import read
+
+    began = next(read(home.desk_journal, {"config"}), None)
+    if began is not None:
+        start = began.body["start"]
+        return int(start["timeframe_ms"]), list(start["instruments"]), str(began.body["sleeves"][0]["timeframe"])
+    config = active(home.engine)[1]
+    return config_event.clock_ms(config), config_event.instruments(config), config.sleeves[0].timeframe
+
+
 def note(engine: Any, head: Any) -> None:
     """Anchor a head; a database that is busy or away is tried again with the next head."""
     from contextlib import suppress
@@ -252,17 +267,6 @@ def note(engine: Any, head: Any) -> None:
 
     with suppress(Exception):
         note_head(engine, "desk", head, now_ms())
-
-
-def held_against_anchor(journal: Any, engine: Any) -> None:
-    """Raise JournalBroken when the database has seen more of the journal than there is."""
-    from engine.errors import JournalBroken
-    from engine.store.anchors import anchor_claims
-
-    for claim in anchor_claims(engine, "desk"):
-        if claim.seq > journal.head.seq or (claim.seq == journal.head.seq and claim.hash != journal.head.hash):
-            what = f"{journal.path} ends at {journal.head.id or 'nothing'}, the database has seen d-{claim.seq}"
-            raise JournalBroken(what, "restore the journal from a copy; `nightdesk journal verify`")
 
 
 def positions(book: Any) -> list[str]:

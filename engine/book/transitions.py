@@ -21,6 +21,7 @@ from engine.core.rows import decision_row
 from engine.core.state import (
     DESK_DRAWDOWN,
     HOLD,
+    NO_ORDER,
     TRIPS_KEPT,
     Bar,
     Limits,
@@ -95,10 +96,10 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     return [*following, events.mark(book)]
 
 
-def set_pauses(book: Book) -> None:
-    """Sleeves that people paused refuse every entry; pauses of their own run on beside it."""
+def set_pauses(book: Book, *, withheld: bool = False) -> None:
+    """Sleeves that people paused refuse every entry, all do while entries are withheld; their own pauses run on beside it."""
     for s, sleeve in enumerate(book.sleeves):
-        paused = int(book.latest(s).paused)
+        paused = int(withheld or book.latest(s).paused)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
@@ -127,6 +128,16 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     return [*following, events.mark(book)]
 
 
+def take_back_entries(book: Book) -> list[EventBody]:
+    """Entry orders are cancelled; positions and their protective orders stay."""
+    following = []
+    for s, before in enumerate(book.sleeves):
+        if before.order.side != 0:
+            book.sleeves[s] = before._replace(order=NO_ORDER)
+            following.append(events.order(book, s, before, 0, "cancelled"))
+    return following
+
+
 def adopt_waiting(book: Book) -> list[int]:
     """Sleeves that are flat follow the version that waited for it; which."""
     turned = [s for s, waits in enumerate(book.waiting) if waits is not None and flat(book.sleeves[s])]
@@ -145,7 +156,9 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     close_ms, count = body["close_ms"], len(book.sleeves)
     bars = [bar_of(close_ms, body["bars"][name]) for name in book.instruments]
     signals = [restored(Signal, body["signals"][name]) for name in book.names]
-    set_pauses(book)
+    withheld = bool(body.get("withheld"))  # the worker has not verified the journal yet
+    set_pauses(book, withheld=withheld)
+    following = take_back_entries(book) if withheld else []
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
     scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars)
@@ -165,7 +178,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
     turned = [book.names[s] for s in turning]
     book.features |= {name: body["next_features"][name] for name in turned}
-    following = events.outcomes(book, rows[:n], before)
+    following += events.outcomes(book, rows[:n], before)
     following += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning]
     following += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]

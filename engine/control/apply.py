@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select, update
 
+from engine.control.agreement import followed
 from engine.control.config import DeskConfig, active_pointer, canonical_json, config_of, row_of, sha256_of_text, validated
 from engine.control.draft import draft_against
 from engine.control.limits import limits_of
@@ -45,9 +46,10 @@ def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor
     """
     if not str(actor.get("name", "")).strip():
         raise Refused("no name given", "a named person decides: --as NAME")
+    taken = followed(home)
     try:
         with db.write(engine) as session:
-            return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms)
+            return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms, taken)
     except _Gone as gone:
         _leave_pending(engine, proposal_id, gone, now_ms)
         raise Refused(f"{proposal_id} is {gone.state}: {gone.reason}", "ask for a new proposal") from None
@@ -67,14 +69,17 @@ def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: s
 
 
 def _in_one_transaction(
-    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int
+    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int, taken: int
 ) -> Applied:
-    """Check, claim, write the version, move the pointer. Whatever raises is rolled back."""
+    """Check, claim, write the version, move the pointer. Whatever raises is rolled back.
+
+    `taken`: the number of the version that the journal follows; the new one is higher.
+    """
     db.take_turn(session)
     row, base = _row(session, proposal_id), active_pointer(session)
     _check_applicable(session, row, base, shown_sha256, now_ms)
     config = _proposed_config(session, row, home)
-    version = int(session.exec(select(func.max(ConfigVersion.version))).one()) + 1
+    version = max(int(session.exec(select(func.max(ConfigVersion.version))).one()), taken) + 1
     who = canonical_json(dict(actor))
     claim = update(Proposal).where(
         col(Proposal.id) == row.id,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 FILE = "HALT"
+WORKER = "worker"  # by whom the desk halts itself when it must not go on before a person has looked
 LOCK_S_MAX = 0.05  # a halt waits for a lock no longer than this
 
 

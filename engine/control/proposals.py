@@ -77,11 +77,16 @@ def create(
     return _store(engine, row, now_ms)
 
 
-def create_rollback(engine: Engine, home: Path, to_version: int, *, requester: Mapping[str, Any], now_ms: int) -> Proposal:
-    """Store a pending proposal to go back to what `to_version` said, as a new version. Raises BadInput or Refused."""
+def create_rollback(
+    engine: Engine, home: Path, to_version: int, *, requester: Mapping[str, Any], now_ms: int, confirms: bool = False
+) -> Proposal:
+    """Store a pending proposal to go back to what `to_version` said, as a new version. Raises BadInput or Refused.
+
+    `confirms`: also when it equals the one in force, because the desk does not follow that one (engine.control.agreement).
+    """
     base_version, now = active(engine)
     then = version_of(engine, to_version)
-    if now == then:
+    if now == then and not confirms:
         raise Refused(f"the configuration in force (version {base_version}) already equals version {to_version}")
     changes, label, exposure = desk_diff(now, then, home)
     diff = diff_text("rollback", WHOLE_DESK, base_version, changes, rollback_of=to_version)

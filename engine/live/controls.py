@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import select
 
-from engine.control import halt
+from engine.control import agreement, halt
 from engine.control.config import DeskConfig, active_version, version_of
+from engine.errors import DataError
 from engine.store.db import read
 from engine.store.tables import ConfigVersion, Halt, Proposal
 
@@ -82,14 +83,19 @@ class Controls:
             to_open = [proposal.sleeve] if proposal is not None and diff.get("apply_to_open") else []
         return version_of(self.engine, version), digest, to_open
 
-    def released(self) -> tuple[str, str]:
-        """(who, why) of the last release; empty words when the database does not say."""
-        with suppress(Exception), read(self.engine) as session:
-            query = select(Halt).where(col(Halt.released_ms).is_not(None)).order_by(col(Halt.released_ms).desc()).limit(1)
-            row = session.exec(query).first()
-            if row is not None:
-                return str(json.loads(row.released_by or "{}").get("name", "")), row.release_reason or ""
-        return "", ""
+    def release_of(self, journal: Path, reason: str, by: str) -> agreement.Release | None:
+        """The release by a named person of the halt that this journal knows; None when the database does not hold one."""
+        with suppress(Exception):  # a database that cannot be read is no permission to trade
+            halted = agreement.halt_of(journal)
+            return agreement.release_of(self.engine, halted, reason, by) if halted is not None else None
+        return None
+
+    def lost_version(self, journal: Path, version: int, sha256: str, active: int) -> str:
+        """Why the desk stays on `version` though the database names `active`; "" when it may follow it."""
+        try:
+            return agreement.lost_version(self.engine, journal, version, sha256, active)
+        except Exception as error:  # noqa: BLE001 - it has latched the halt already; the version stays until it can be compared
+            return "" if active == version else f"the database's versions cannot be read ({type(error).__name__})"
 
     def latched_for(self, tripped_ms: int) -> bool:
         """Whether the drawdown breaker that tripped at this desk time was ever latched here (and perhaps released)."""
@@ -105,4 +111,9 @@ class Controls:
     def latch_unreadable(self, what: str, now_ms: int) -> None:
         """A latch that could not be read halts until a person has looked: the file keeps it when the trouble passes."""
         if not self._file():
-            halt.set(self.home, what, {"name": "worker"}, now_ms)
+            halt.set(self.home, what, {"name": halt.WORKER}, now_ms)
+
+    def latch_for_people(self, what: str, now_ms: int) -> None:
+        """The desk itself refuses to go on until a person has looked. A latch that cannot be written changes nothing for it."""
+        with suppress(DataError):
+            halt.set(self.home, what, {"name": halt.WORKER}, now_ms, self.engine)

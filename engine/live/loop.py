@@ -14,11 +14,13 @@ from engine.book.book import Book, Spec
 from engine.book.events import EventBody, features_hash, order_id
 from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import begin, on_bar, on_config, on_halted
+from engine.control import halt
+from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskConfig
 from engine.core.state import DAY_MS
 from engine.errors import DataError, DeskError
 from engine.live import config_event
-from engine.live.controls import Controls
+from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
 from engine.live.signal_source import SignalReading, SignalSource
 from engine.store.chain import Event, Head
@@ -41,6 +43,11 @@ class Loop:
         self._feed: Feed | None = None
         self._sources: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
         self._wrong: dict[str, str] = {}
+        self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
+        self._withheld = self._unsent = False
+        self._held = ""  # why it keeps itself halted
+        self._compared: ControlState | None = None  # what the database last said, held against the journal's version
+        self._compared_with, self._lost = 0, ""
 
     @property
     def book(self) -> Book:
@@ -116,16 +123,49 @@ class Loop:
         if book.tripped_ms and not seen.latch.halted and not self.controls.latched_for(book.tripped_ms):
             self.controls.latch_drawdown(book.tripped_ms, self._now_ms())  # a crash came between the breaker and its latch
             seen = self.controls.poll()
+        lost = self._lost_version(seen)
+        if lost:
+            seen = self._hold(f"the desk stays on version {book.version}: {lost}", LOST_VERSION_ACTION)
         if seen.latch.unreadable:
             self.controls.latch_unreadable(seen.latch.unreadable, self._now_ms())
         if seen.latch.halted and book.desk.halted == 0:
             self._halt({"state": "halted", "reason": seen.latch.reason, "by": seen.latch.by})
-        elif not seen.latch.halted and book.desk.halted != 0:
-            who, why = self.controls.released()
-            self._halt({"state": "released", "reason": why, "by": who})
-        if seen.version != book.version:
+        elif not lost and not seen.latch.halted and book.desk.halted != 0:
+            self._release()
+        if not lost and seen.version != book.version:
             self.adopt(seen.version)
         return self.journal.head != before
+
+    def _release(self) -> None:
+        """The latch is gone: a named person's release ends the halt; without one it was lost, and the desk stays halted."""
+        reason, by = str(self.book.halt.get("reason", "")), str(self.book.halt.get("by", ""))
+        found = self.controls.release_of(self.journal.path, reason, by)
+        if found is not None:
+            self._held = ""
+            self._halt({"state": "released", "reason": found.reason, "by": found.by})
+            return
+        what = f"the halt of {by or 'unknown'} ({reason}) is gone from file and database, and no named person released it"
+        self._hold(what, "find out what removed it (a lost or older database?), then: nightdesk release --reason WHY --as NAME")
+
+    def _lost_version(self, seen: ControlState) -> str:
+        """Why the version in force, as the database tells it, cannot be followed; asked again when anything was written."""
+        if seen is not self._compared or self.book.version != self._compared_with:
+            book = self.book
+            given = (self.journal.path, book.version, str(book.config.get("sha256", "")), seen.version)
+            self._compared, self._compared_with, self._lost = seen, book.version, self.controls.lost_version(*given)
+        return self._lost
+
+    def _hold(self, what: str, action: str) -> ControlState:
+        """Halt, or stay halted, until a person has looked: latched for people, told once in the journal."""
+        if not self.controls.poll().latch.halted:
+            self.controls.latch_for_people(what, self._now_ms())
+        if self._held != what:
+            self._held = what
+            self.incident(what, {"action": action})
+        seen = self.controls.poll()
+        if not seen.latch.halted and self.book.desk.halted == 0:  # neither file nor database could be written
+            self._halt({"state": "halted", "reason": what, "by": halt.WORKER})
+        return seen
 
     def _halt(self, body: dict[str, Any]) -> None:
         """Latched or released: journaled first, then what worked at the venue is taken back."""
@@ -140,6 +180,8 @@ class Loop:
         A version that this desk cannot follow is an incident, once, and the one before stays in force.
         """
         book = self.book
+        if version == book.version and self._lost_version(self.controls.poll()):
+            return False
         config, digest, to_open = self.controls.config(version)
         try:
             body = self._body_of(config, version, digest)
@@ -168,6 +210,10 @@ class Loop:
     def step(self) -> None:
         """The next bar, whole: look, decide, journal, look again, act."""
         self.poll_controls()
+        self._withheld = bool(self.withheld())  # asked once: what this bar does, its journal group says
+        if self._unsent and not self._withheld:
+            self.submit_pending()
+        self._unsent = False  # sent now, or taken back by this bar
         book, replaying = self.book, self.replaying
         t = self.feed.after(book.close_ms)
         body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
@@ -191,6 +237,9 @@ class Loop:
         """Give journaled entry orders to the venue, unless somebody has halted meanwhile. At a start: all that work."""
         book = self.book
         orders = [s for s, sleeve in enumerate(book.sleeves) if sleeve.order.side != 0]
+        if self.withheld():
+            self._unsent = bool(orders)
+            return
         if orders and self.controls.poll().latch.halted:
             self.poll_controls()
             return
@@ -213,6 +262,8 @@ class Loop:
             "signals": {name: as_json(reading.signal) for name, reading in now.items()},
             "features": {name: features_hash(reading.read) for name, reading in now.items()},
         }
+        if self._withheld:
+            body["withheld"] = True
         if waits:
             body["next"] = {name: as_json(reading.signal) for name, reading in waits.items()}
             body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}

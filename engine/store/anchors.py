@@ -47,6 +47,31 @@ def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:
         return [HeadClaim(row.seq, row.hash, "the database")] if row else []
 
 
+def anchor_fault(path: Path, engine: Engine, journal: str) -> str:
+    """How a journal contradicts its anchor: it ends before it, or has another record there; "" when it does neither."""
+    for claim in anchor_claims(engine, journal):
+        event = find(path, f"{prefix_of(path)}{claim.seq}")
+        if event is None:
+            return f"{path} has no {prefix_of(path)}{claim.seq}, which the database has seen: records are missing at its end"
+        if event.hash != claim.hash:
+            return f"{path} has another {event.id} than the database has seen: the journal was written anew"
+    return ""
+
+
+def verify_desk(folder: Path, engine: Engine, *, since: bool = False) -> VerifyReport:
+    """The desk journal alone, whole, or with `since` from where it was last found whole; for the worker, which notes nothing.
+
+    Lines are read one after the other: the memory it takes does not grow with the file.
+    """
+    path, row = folder / "desk.jsonl", _row(engine, "desk") if since else None
+    start = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes) if row else BEGIN
+    claims = head_claims(engine, "desk")
+    with suppress(JournalBroken):  # the people journal's own report says so
+        claims += list(claims_in(folder / "people.jsonl"))
+    newer = [claim for claim in claims if claim.seq > start.head.seq]
+    return _contradiction(path, claims, start) or verify(path, newer, start)
+
+
 def handover_claims(engine: Engine, journal: str) -> list[HeadClaim]:
     """The heads of a journal named in the daily handovers, one claim a day."""
     with read(engine) as session:

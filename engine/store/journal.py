@@ -275,12 +275,16 @@ def find(path: Path, id_: str) -> Event | None:
 def journal_hash(path: Path) -> str:
     """SHA-256 over the journal's content: equal bars, configuration and seed give equal hashes.
 
-    Covers canonical JSON of [kind, schema, t_event_ms, body] per record, in order, without snapshots and incidents.
+    Covers canonical JSON of [kind, schema, t_event_ms, body] per record, in order, without snapshots and incidents, and without
+    the home's id in the start.
     """
     digest = sha256()
     for event in read(path):
         if event.kind not in UNHASHED_KINDS:
-            digest.update(encode_body([event.kind, event.schema, event.t_event_ms, event.body]).encode("ascii") + b"\n")
+            body = event.body
+            if event.kind == "config" and "home_id" in body.get("start", ()):
+                body = {**body, "start": {key: value for key, value in body["start"].items() if key != "home_id"}}
+            digest.update(encode_body([event.kind, event.schema, event.t_event_ms, body]).encode("ascii") + b"\n")
     return digest.hexdigest()
 
 

@@ -116,6 +116,15 @@ class Active(SQLModel, table=True):
     changed_ms: int = Field(sa_column=_ms())
 
 
+class HomeIdentity(SQLModel, table=True):
+    """Which home this database belongs to: one row, id 1, never changed. The home's file home.json holds the same id."""
+
+    __tablename__ = "home_identity"
+    id: int = Field(default=1, primary_key=True)
+    home_id: str
+    made_ms: int = Field(sa_column=_ms())
+
+
 class Halt(SQLModel, table=True):
     """One halt; latched while `released_ms` is null. The file HALT of the home is the other half of the latch."""
 

@@ -8,6 +8,7 @@ detector that fails is itself a finding and keeps the alerts of its kinds open. 
 from collections.abc import Callable, Iterator, Mapping
 
 from engine.clock import utc
+from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.health import unprotected_layers
 from engine.watch.observation import (
@@ -290,7 +291,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         open_ = f"STILL OPEN: {', '.join(positions)}" if positions else "no open position"
         what = f"HALTED by {latch.by or 'an unknown actor'}: {latch.reason}; {open_}"
         action = "flatten the open positions by hand" if stuck else "find out why; nightdesk release --reason WHY --as NAME"
-        severity: Severity = "page" if stuck else "warn"
+        severity: Severity = "page" if stuck or latch.by == WORKER else "warn"
         yield Finding("halt", "halt", severity, what, "desk", since, action, {"open_positions": len(positions)})
     for row in desk.expired:
         what = f"Proposal {row['id']} ({row['direction']}, {row['sleeve']}) expired: not decided in time"
@@ -306,7 +307,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
     for event in desk.incidents:
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
         place = str(event.body.get("sleeve") or "worker")
-        action = f"nightdesk journal explain {event.id}"
+        action = str(event.body.get("action") or f"nightdesk journal explain {event.id}")[:400]
         yield Finding(f"incident:{event.id}", "incident", "warn", what, place, event.t_recv_ms, action, {}, event.id)
     if desk.undelivered:
         lost, sink = desk.undelivered, str(desk.undelivered["sink"])

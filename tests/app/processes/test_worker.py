@@ -289,3 +289,42 @@ def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> Non
     Log(path).note("started", bars=0)
     assert json.loads(path.read_text())["event"] == "started"
     assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
+
+
+def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_halt(furnished_home: Path) -> None:
+    """What the start does not fold is verified beside it: the worker lives on, enters nothing and halts for a person."""
+    process = started(furnished_home, "--bars-per-second", "50")
+    phase(furnished_home, process, "running")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == (0, "")
+    path = furnished_home / "journal" / "desk.jsonl"
+    data, last = bytearray(path.read_bytes()), max(e.seq for e in read(path))
+    data[data.index(b'"close_ms":', len(data) // 3) + 12] ^= 1
+    path.write_bytes(data)
+    code, said = ended(started(furnished_home, "--bars-per-second", "100000", "--stop-at-end"))
+    assert (code, said) == (0, "")
+    latch = halt.read(furnished_home, open_home(WALL_MS).engine)
+    assert (latch.halted, latch.by) == (True, halt.WORKER)
+    assert "does not verify" in latch.reason
+    since = list(read(path, after=last))
+    assert [e.body["state"] for e in since if e.kind == "halt"] == ["halted"]
+    assert not [e for e in since if e.kind == "intent"]
+
+
+def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(furnished_home: Path) -> None:
+    """Another journal of the same desk, longer than the anchor: exit code 1, and the database keeps what it has seen."""
+    from engine.store.anchors import anchor_claims, note_head
+    from engine.store.chain import Head
+
+    run_to_end(furnished_home)
+    home = open_home(WALL_MS)
+    engine, seen = home.engine, anchor_claims(home.engine, "desk")[0]
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM anchors")
+        connection.commit()
+    note_head(engine, "desk", Head(seen.seq - 50, f"d-{seen.seq - 50}", "f" * 64), WALL_MS)
+    code, said = ended(started(furnished_home, "--stop-at-end"))
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1
+    assert f"another d-{seen.seq - 50}" in said
+    assert anchor_claims(engine, "desk")[0].hash == "f" * 64
