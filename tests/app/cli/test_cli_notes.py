@@ -45,5 +45,5 @@ def test_a_note_is_listed_and_promoted_by_name(desk: Path) -> None:
 
 def test_a_note_that_is_not_there_is_refused(desk: Path) -> None:
     """One clear line, and no page is touched."""
-    with pytest.raises(BadInput, match="there is no note"):
+    with pytest.raises(BadInput, match="unknown note"):
         json_of("notes", "promote", "n-9-9-none", "--to", "desk", "--as", "ada")
