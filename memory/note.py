@@ -13,7 +13,7 @@ HEAD = "---"
 _LINE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-class InboxNote(NamedTuple):
+class Note(NamedTuple):
     """One note of the inbox. `created_ms` is wall time, `desk_ms` the desk's time it is about (both UTC ms)."""
 
     id: str
@@ -32,7 +32,7 @@ def note_id(created_ms: int, topic: str, number: int) -> str:
     return slug(f"n-{created_ms}-{number}-{topic}"[:60])
 
 
-def render(note: InboxNote) -> str:
+def render(note: Note) -> str:
     """The note as a page: one `key: value` line each, then the text."""
     head = {
         "note": note.id,

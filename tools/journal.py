@@ -176,6 +176,7 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
 
 def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     """What a sleeve did at the bar that closed at `ms`, or was open then."""
+    from engine.watch.quiet_close import quiet_close
     from engine.watch.window import FAR_MS, between, mark_at
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
@@ -189,10 +190,15 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
     if own:
         return explanation_of(ctx, own)
-    held = "in position" if "position" in mark.body["sleeves"][sleeve] else "flat"
+    body = mark.body["sleeves"][sleeve]
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
-    spoke = "" if signal is None else " The strategy gave no signal."
-    text = f"At {utc(mark.t_event_ms)} {sleeve} was {held}; no decision, fill or refusal.{spoke} (event {mark.id})"
+    text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_close(body, None if signal is None else signal[0])} (event {mark.id})."
+    began_ms = body["guard"]["refused_ms"]
+    began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
+    began = [e for e in began if e.body.get("sleeve") == sleeve]
+    if began:
+        told = explanation_of(ctx, began)
+        return told._replace(text=f"{text} It began so: {told.text}")
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 

@@ -7,7 +7,6 @@ from sqlmodel import col, func, select
 
 from app.api import models as m
 from app.api.context import ApiContext, At, Who, now_ms
-from app.api.guards import guards
 from app.api.models_people import PullBody
 from app.views.desk_status import walks_on
 from engine.control import halt
@@ -17,6 +16,7 @@ from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.desk_view import desk_view
 from engine.watch.health import checks
+from engine.watch.limit_usage import limit_usage
 from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["desk"])
@@ -38,6 +38,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
     now, home = now_ms(), at.home
     view, hard = desk_view(home.path, home.engine), limits_of(home.path)
     version, config = active(home.engine)
+    body = view.mark.body if view.mark is not None else None
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
         turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
@@ -48,7 +49,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         halt=latch_view(view.halt),
         worker=view.worker,
         limits={k: float(v) for k, v in hard.model_dump().items()},
-        guards=guards(journal_of(home.path), view.mark, hard, config.sleeves),
+        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, config.sleeves)],
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,

@@ -77,9 +77,6 @@ class GuardView(ApiModel):
     unit: str
 
 
-Guard = GuardView  # the name that app.api.guards uses
-
-
 class ModelView(ApiModel):
     """The model that answers, its host, and what is sent to it."""
 

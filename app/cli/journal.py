@@ -214,6 +214,7 @@ def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | 
 
 def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
+    from engine.watch.quiet_close import quiet_close
     from engine.watch.window import FAR_MS, between
 
     bar = next(between(path, when_ms - 1, FAR_MS, {"bar"}), None)
@@ -228,22 +229,23 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
     found["events"] = [event_json(e) for e in here]
     if decision is None:
-        return found | {"text": "no trade and no decision row: no signal, nothing open, nothing refused"}
+        mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)
+        if mark is None:
+            raise BadInput(f"the mark of {bar.id} is missing", "nightdesk journal verify")
+        body = mark.body["sleeves"][sleeve]
+        began = decision_at(path, sleeve, body["guard"]["refused_ms"])
+        return found | {"text": quiet_close(body, side), "sized_at": began}
     refused = decision.body.get("refused_by")
     if not refused:
         return found | {"text": f"{decision.body['action']}; {decision.body['signal']} signal"}
-    began = sized_refusal(path, sleeve, refused, bar.t_event_ms) if "caps" not in decision.body else None
-    return found | {"text": f"no trade: refused by {refused}", "sized_at": began}
+    return found | {"text": f"no trade: refused by {refused}", "sized_at": None}
 
 
-def sized_refusal(path: Path, sleeve: str, rule: str, close_ms: int) -> dict[str, Any] | None:
-    """The decision that started a run of refusals, with size and caps; the rows after it repeat neither."""
+def decision_at(path: Path, sleeve: str, close_ms: int | None) -> dict[str, Any] | None:
+    """The decision that a lasting refusal began with, with size and caps: it is sized once."""
     from engine.watch.window import between
 
-    earlier = list(between(path, close_ms - LOOK_BACK_MS, close_ms - 1, {"decision"}))
-    for event in reversed([e for e in earlier if e.body.get("sleeve") == sleeve]):
-        if event.body.get("refused_by") != rule:
-            return None
-        if "caps" in event.body:
-            return event_json(event)
-    return None
+    if close_ms is None:
+        return None
+    at = [e for e in between(path, close_ms - 1, close_ms, {"decision"}) if e.body.get("sleeve") == sleeve]
+    return event_json(at[0]) if at else None

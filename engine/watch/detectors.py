@@ -29,7 +29,7 @@ EXITS_MAX = 3  # this many unexpected exits within EXITS_WINDOW_MS: it will not 
 EXITS_WINDOW_MS = 600_000
 STALE_MS = 40_000  # bars are due and none came for this long, and for three bars; a hung worker is reported earlier
 DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
-REFUSED_ROW_MAX = 5  # consecutive refused decisions of a sleeve
+REFUSED_ROW_MAX = 5  # closes that one rule refuses a sleeve's entry
 FLATTEN_MS = 60_000
 UNKNOWN_RULE = "an input cannot be computed"
 ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy meets every day
@@ -174,23 +174,35 @@ def orders(desk: DeskObservation) -> Iterator[Finding]:
             )
             numbers = {"in_a_row": len(rejected), "lots": lots, "limit": desk.limits.rejections_row_max}
             yield Finding(f"rejected:{sleeve}", "rejected", "page", what, sleeve, rejected[0].t_recv_ms, action, numbers, last.id)
-        decided = [e for e in mine if e.kind == "decision"]
-        refused = trailing_run(decided, lambda e: e.body["action"] == "refused" and e.body.get("refused_by") not in ROUTINE)
-        if len(refused) >= REFUSED_ROW_MAX:
-            yield refusal_finding(desk, sleeve, refused)
+    yield from lasting_refusals(desk)
 
 
-def refusal_finding(desk: DeskObservation, sleeve: str, refused: list[Event]) -> Finding:
-    """The finding for consecutive refusals; a page when an input is missing."""
-    last, rule = refused[-1], str(refused[-1].body.get("refused_by"))
-    wanted = (last.body.get("size") or {}).get("wanted")
+def lasting_refusals(desk: DeskObservation) -> Iterator[Finding]:
+    """Sleeves whose entry one rule has refused for some closes, as their own guard counts them in the mark."""
+    if desk.mark is None:
+        return
+    step = int(desk.config["start"]["timeframe_ms"])
+    for sleeve, body in desk.mark.body["sleeves"].items():
+        guard = body["guard"]
+        if guard["refused_by"] is None or guard["refused_by"] in ROUTINE:
+            continue
+        closes = (desk.mark.t_event_ms - guard["refused_ms"]) // step + 1
+        began = [e for e in desk.recent if e.kind == "decision" and e.body["sleeve"] == sleeve]
+        if closes >= REFUSED_ROW_MAX:
+            at = next((e for e in began if e.t_event_ms == guard["refused_ms"]), desk.mark)
+            yield refusal_finding(desk, sleeve, guard["refused_by"], closes, at)
+
+
+def refusal_finding(desk: DeskObservation, sleeve: str, rule: str, closes: int, began: Event) -> Finding:
+    """The finding for a refusal that lasts; a page when an input is missing. `began`: the decision it began with."""
+    wanted = (began.body.get("size") or {}).get("wanted")
     size = f"{wanted:g}" if isinstance(wanted, int | float) else "an unknown size"
-    entries = f"{len(refused)} entries of {size} in {instrument_of(desk, sleeve)}"
+    entries = f"{closes} entries of {size} in {instrument_of(desk, sleeve)}"
     what = f"{entries} refused in a row by {rule}; {position_text(desk, sleeve)}"
     severity: Severity = "page" if rule == UNKNOWN_RULE else "warn"
-    action = f"read why: nightdesk journal explain {last.id}"
-    numbers = {"in_a_row": len(refused), "wanted": wanted}
-    return Finding(f"refused:{sleeve}", "refused", severity, what, sleeve, refused[0].t_recv_ms, action, numbers, last.id)
+    action = f"read why: nightdesk journal explain {began.id}"
+    numbers = {"in_a_row": closes, "wanted": wanted}
+    return Finding(f"refused:{sleeve}", "refused", severity, what, sleeve, began.t_recv_ms, action, numbers, began.id)
 
 
 def trailing_run(events: list[Event], matches: Callable[[Event], bool]) -> list[Event]:

@@ -115,11 +115,14 @@ class Observer:
         return self._config
 
     def _recent(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
-        """Decisions and orders of the last bars."""
+        """Decisions and orders of the last bars, and the decisions that refusals in force began with."""
         if mark is None:
             return ()
         step = int(self._first_config(path)["start"]["timeframe_ms"])
-        return tuple(between(path, mark.t_event_ms - ROWS_BACK * step - 1, mark.t_event_ms, {"decision", "order"}))
+        since_ms = mark.t_event_ms - ROWS_BACK * step
+        began = {s["guard"]["refused_ms"] for s in mark.body["sleeves"].values() if s["guard"]["refused_ms"] is not None}
+        older = [e for ms in sorted(began) if ms < since_ms for e in between(path, ms - 1, ms, {"decision"})]
+        return (*older, *between(path, since_ms - 1, mark.t_event_ms, {"decision", "order"}))
 
     def _tripped(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
         """Breaker events that may still be in force; searched only when a sleeve is blocked or paused."""

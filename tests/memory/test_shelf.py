@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.note import InboxNote, note_id, promote, render, split
+from memory.note import Note, note_id, promote, render, split
 from memory.shelf import PAGE_BYTES_MAX, Shelf, ShelfError, slug
 
 
@@ -19,9 +19,9 @@ def shelf(tmp_path: Path) -> Shelf:
     return made
 
 
-def note(text: str = "trend loses in ranges", topic: str = "trend") -> InboxNote:
+def note(text: str = "trend loses in ranges", topic: str = "trend") -> Note:
     """A note as a tool makes it."""
-    return InboxNote(note_id(5, topic, 1), topic, text, ("run-1",), "developer", "t1", "mara", 5, None)
+    return Note(note_id(5, topic, 1), topic, text, ("run-1",), "developer", "t1", "mara", 5, None)
 
 
 def test_stocking_leaves_a_persons_page_alone(shelf: Shelf) -> None:

@@ -44,7 +44,8 @@ def mark(cash: float, units: float, price: float, **more: Any) -> dict[str, Any]
     for key in ("tripped", "state"):
         if key in more:
             body[key] = more.pop(key)
-    return body | {"sleeves": {"trend-btc": sleeve | more}, "stamp": "REPLAYED"}
+    guard = {"streak": 0, "day_entries": 0, "day_equity": 1000.0, "refused_by": None, "refused_ms": None}
+    return body | {"sleeves": {"trend-btc": {"guard": guard} | sleeve | more}, "stamp": "REPLAYED"}
 
 
 def fill(side: str, price: float, clean: float, fee: float, pnl: float | None = None) -> dict[str, Any]:

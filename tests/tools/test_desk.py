@@ -93,7 +93,8 @@ def test_an_event_is_explained_with_its_numbers(ctx: Any) -> None:
 def test_a_bar_without_a_decision_is_explained(ctx: Any) -> None:
     """Nothing happened is an answer; an unknown event or a time to come is not invented."""
     quiet = call(ctx, "explain_event", {"sleeve": "trend-btc", "at": "2025-03-06"})
-    assert "was flat" in quiet.text
+    assert "no trade: " in quiet.text
+    assert "no position, nothing refused" in quiet.text
     assert call(ctx, "explain_event", {"event_id": "d-9999"}).status == "no_data"
     assert call(ctx, "explain_event", {"sleeve": "trend-btc", "at": "2026-01-01"}).status == "no_data"
     assert "trend-btc" in call(ctx, "explain_event", {"sleeve": "nobody", "at": "2025-03-05"}).text

@@ -21,18 +21,29 @@ SLEEVES = [
 ]
 
 
+GUARD = {"streak": 0, "day_entries": 0, "day_equity": 10_000.0, "refused_by": None, "refused_ms": None}
+BAR_MS = 900_000
+
+
 def mark(sleeve: dict[str, Any] | None = None, **more: Any) -> Event:
     """A mark of a desk that holds BTC and is flat in ETH."""
-    held = {"equity": 10_000.0, "cash": 9_990.0, "position": POSITION} | (sleeve or {})
+    held = {"equity": 10_000.0, "cash": 9_990.0, "position": POSITION, "guard": GUARD} | (sleeve or {})
     body = {"equity": 20_000.0, "peak": 20_000.0, "tripped": [], "stamp": "PAPER", "version": 1}
-    body |= {"sleeves": {"btc-trend": held, "eth-trend": {"equity": 10_000.0}}} | more
+    body |= {"sleeves": {"btc-trend": held, "eth-trend": {"equity": 10_000.0, "guard": GUARD}}} | more
     return Event("mark", DESK_MS, body, t_recv_ms=NOW - 500, id="d-9", seq=9)
 
 
 def desk(**more: Any) -> DeskObservation:
     """A calm desk in the middle of its day."""
     checks = {name: HealthCheck(name, "ok", "fine") for name in ("worker", "protective orders", "journals", "disk")}
-    calm = {"now_ms": NOW, "checks": checks, "mark": mark(), "config": {"sleeves": SLEEVES}, "pid": 77, "absent_ms": None}
+    calm = {
+        "now_ms": NOW,
+        "checks": checks,
+        "mark": mark(),
+        "config": {"sleeves": SLEEVES, "start": {"timeframe_ms": BAR_MS}},
+        "pid": 77,
+        "absent_ms": None,
+    }
     calm |= {
         "heartbeat": {"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW - 300},
         "phase_ms": NOW - 600_000,
@@ -49,10 +60,12 @@ def only(found: DeskObservation) -> Finding:
     return findings[0]
 
 
-def decisions(count: int, rule: str, sleeve: str = "btc-trend") -> tuple[Event, ...]:
-    """So many refused decisions in a row."""
-    body = {"sleeve": sleeve, "action": "refused", "refused_by": rule, "size": {"wanted": 0.05}}
-    return tuple(Event("decision", DESK_MS + n, body, t_recv_ms=NOW - 9_000 + n, id=f"d-{n}") for n in range(count))
+def refused(closes: int, rule: str) -> dict[str, Any]:
+    """An observation's mark and decisions when one rule has refused BTC for so many closes."""
+    began = DESK_MS - (closes - 1) * BAR_MS
+    body = {"sleeve": "btc-trend", "action": "refused", "refused_by": rule, "size": {"wanted": 0.05}}
+    first = Event("decision", began, body, t_recv_ms=NOW - 9_000, id="d-0")
+    return {"mark": mark({"guard": GUARD | {"refused_by": rule, "refused_ms": began}}), "recent": (first,)}
 
 
 def orders(states: str) -> tuple[Event, ...]:
@@ -82,7 +95,7 @@ PLANTED = {
     "bars stale": {"mark": mark()._replace(t_recv_ms=NOW - 41_000)},
     "no price": {"silent_instruments": (INSTRUMENT,)},
     "rejected in a row": {"recent": orders("frrrrr")},
-    "inputs missing": {"recent": decisions(5, "an input cannot be computed")},
+    "inputs missing": refused(5, "an input cannot be computed"),
     "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
     "naked": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})},
     "drawdown near": {"mark": mark(equity=17_600.0)},
@@ -106,7 +119,7 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
 @pytest.mark.parametrize(
     ("more", "kind", "severity"),
     [
-        ({"recent": decisions(6, "leverage_max")}, "refused", "warn"),
+        (refused(6, "leverage_max"), "refused", "warn"),
         ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "warn"),
         ({"silent_instruments": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
         ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
@@ -125,15 +138,22 @@ def test_what_is_no_emergency_wakes_nobody(more: dict[str, Any], kind: str, seve
 
 def test_ordinary_refusals_and_broken_rows_are_no_findings() -> None:
     """What another alert tells, what happens every day, a row that ended, and a row of four."""
-    for recent in (
-        decisions(9, "desk is halted"),
-        decisions(9, "entries paused"),
-        decisions(4, "leverage_max"),
-        (*decisions(5, "leverage_max"), decisions(1, "layers_max")[0]),
-        orders("rrrrf"),
-        orders("rrrr"),
+    for more in (
+        refused(9, "desk is halted"),
+        refused(9, "entries paused"),
+        refused(4, "leverage_max"),
+        refused(1, "layers_max"),
+        {"recent": orders("rrrrf")},
+        {"recent": orders("rrrr")},
     ):
-        assert evaluate(desk(recent=recent))[0] == []
+        assert evaluate(desk(**more))[0] == []
+
+
+def test_a_refusal_that_lasts_is_counted_in_closes() -> None:
+    """Since its first close, also when that decision is far back; the finding names the decision it began with."""
+    found = only(desk(**refused(40, "leverage_max")))
+    assert found.numbers == {"in_a_row": 40, "wanted": 0.05}
+    assert found.event == "d-0"
 
 
 def test_a_replay_of_the_past_wakes_nobody() -> None:

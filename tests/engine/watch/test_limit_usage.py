@@ -1,12 +1,12 @@
-"""How near each guardrail is, as the API counts it from the journal: the guardrails' own memory says the same."""
+"""How near each limit is: the mark carries the guardrails' own memory, and nobody counts it again."""
 
 import pytest
 
-from app.api import guards
 from app.home.home import Home
 from engine.control.config import active
 from engine.control.limits import HardLimits
 from engine.core.state import DAY_MS
+from engine.watch.limit_usage import limit_usage
 from engine.watch.window import mark_at
 from tests.fakes.papers import feed_of, furnished, loop_of
 
@@ -32,12 +32,12 @@ def test_what_the_page_counts_is_what_the_guardrails_count(home: Home) -> None:
             continue
         mark = mark_at(home.desk_journal)
         assert mark is not None
-        counted = guards.counted_at(home.desk_journal, mark, [s.name for s in sleeves])
         for s, sleeve in zip(sleeves, loop.book.sleeves, strict=True):
             if sleeve.guard.day != (mark.t_event_ms - 1) // DAY_MS:
                 continue  # not decided today yet
-            told = (counted.entries[s.name], counted.streak[s.name], counted.day_equity[s.name])
-            assert told == (sleeve.guard.day_entries, sleeve.guard.streak, pytest.approx(sleeve.guard.day_equity)), (bar, s.name)
+            body = mark.body["sleeves"][s.name]["guard"]
+            counted = (body["day_entries"], body["streak"], body["day_equity"])
+            assert counted == (sleeve.guard.day_entries, sleeve.guard.streak, sleeve.guard.day_equity), (bar, s.name)
             seen += bool(sleeve.guard.streak)
     loop.journal.close()
     assert seen > 10  # it did lose in a row
@@ -46,15 +46,15 @@ def test_what_the_page_counts_is_what_the_guardrails_count(home: Home) -> None:
 def test_each_limit_is_listed_with_its_value(home: Home) -> None:
     """Before the first bar values are null, not nought; after it every sleeve's limits are there, as shares of the limit."""
     sleeves = active(home.engine)[1].sleeves
-    empty = guards.guards(home.desk_journal, None, HardLimits.model_validate({}), sleeves)
+    empty = limit_usage(None, HardLimits.model_validate({}), sleeves)
     assert {g.value for g in empty} == {None}
     loop = loop_of(home, feed_of(home))
     for _ in range(60):
         loop.step()
     loop.journal.close()
-    found = {
-        g.name: g for g in guards.guards(home.desk_journal, mark_at(home.desk_journal), HardLimits.model_validate({}), sleeves)
-    }
+    mark = mark_at(home.desk_journal)
+    assert mark is not None
+    found = {g.name: g for g in limit_usage(mark.body, HardLimits.model_validate({}), sleeves)}
     assert len(found) == 3 + 3 + 4 * 3
     for g in found.values():
         assert g.value is not None, g.name

@@ -1,0 +1,78 @@
+"""How near the desk is to each of its limits, from the newest mark. Called by the API's desk view.
+
+Nothing is counted here: losses in a row, entries and first equity of the UTC day (desk time) are the guardrails' own memory,
+which every mark carries.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from engine.book.bodies import SleeveBody
+from engine.control.config import SleeveConfig
+from engine.control.limits import HardLimits
+
+
+class LimitUsage(NamedTuple):
+    """A limit, its value now in its unit (None before it was measured), and the share of it that is used."""
+
+    name: str
+    value: float | None
+    limit: float
+    used_frac: float | None
+    unit: str
+
+
+def limit_usage(mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Sequence[SleeveConfig]) -> list[LimitUsage]:
+    """Each limit of desk and sleeves; `mark`: body of the newest mark, None before the first."""
+    body = mark or {}
+    equity, gross = body.get("equity"), body.get("gross")
+    bodies: Mapping[str, SleeveBody] = body.get("sleeves") or {}
+    found = [
+        usage("drawdown (halts the desk)", _lost(body.get("peak"), equity), hard.drawdown_frac_max, "frac"),
+        usage("gross exposure, times equity", _times(gross, equity), hard.gross_frac_max, "ratio"),
+        usage("entry orders in a minute", body.get("minute_orders"), hard.orders_minute_max, "count"),
+    ]
+    for name, notional in notionals(bodies, sleeves).items():
+        found.append(usage(f"exposure in {name}, times equity", _times(notional, equity), hard.instrument_frac_max, "ratio"))
+    for s in sleeves:
+        found += _of_sleeve(s.name, bodies.get(s.name), hard)
+    return found
+
+
+def usage(name: str, value: float | None, limit: float, unit: str) -> LimitUsage:
+    """A limit and how much of it is used."""
+    return LimitUsage(name, value, limit, None if value is None else value / limit, unit)
+
+
+def _of_sleeve(name: str, body: SleeveBody | None, hard: HardLimits) -> list[LimitUsage]:
+    """A sleeve's own limits."""
+    day_loss = streak = entries = leverage = None
+    if body is not None:
+        guard, position = body["guard"], body.get("position")
+        day_loss, streak, entries = _lost(guard["day_equity"], body["equity"]), guard["streak"], guard["day_entries"]
+        leverage = _times(abs(position["notional"] or 0.0), body["equity"]) if position is not None else 0.0
+    return [
+        usage(f"{name}: loss of the day", day_loss, hard.day_loss_frac_max, "frac"),
+        usage(f"{name}: losses in a row", streak, hard.streak_max, "count"),
+        usage(f"{name}: entries of the day", entries, hard.day_entries_max, "count"),
+        usage(f"{name}: leverage", leverage, hard.leverage_max, "ratio"),
+    ]
+
+
+def notionals(bodies: Mapping[str, SleeveBody], sleeves: Sequence[SleeveConfig]) -> dict[str, float]:
+    """Open notional of each instrument, all its sleeves together."""
+    found: dict[str, float] = {}
+    for s in sleeves:
+        name, body = f"{s.venue} {s.symbol}", bodies.get(s.name)
+        position = body.get("position") if body is not None else None
+        found[name] = found.get(name, 0.0) + abs((position["notional"] or 0.0) if position is not None else 0.0)
+    return found
+
+
+def _lost(before: float | None, now: float | None) -> float | None:
+    """The share lost since then; nothing when there is a gain."""
+    return None if not before or now is None else max(0.0, 1.0 - now / before)
+
+
+def _times(amount: float | None, equity: float | None) -> float | None:
+    return None if amount is None or not equity else amount / equity
