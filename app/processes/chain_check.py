@@ -48,7 +48,7 @@ class ChainCheck:
             self._fail(f"the journal could not be verified ({type(error).__name__}: {error})"[:400])
             return
         self._withheld = ""
-        self.log.info("journal verified", records=report.rows, seconds=round(time.monotonic() - began, 1))
+        self.log.note("journal verified", records=report.rows, seconds=round(time.monotonic() - began, 1))
 
     def _fail(self, why: str) -> None:
         """Latch the halt and keep entries withheld for the life of this process."""
@@ -56,11 +56,11 @@ class ChainCheck:
         from engine.errors import DataError
 
         self._withheld = why
-        self.log.error("journal does not verify", why=why)
+        self.log.warning("journal does not verify", why=why)
         try:
             halt.set(self.home, why, {"name": halt.WORKER}, time.time_ns() // 1_000_000, self.engine)
         except DataError as error:
-            self.log.error("the halt could not be latched", why=str(error))
+            self.log.warning("the halt could not be latched", why=str(error))
 
 
 def held_against_anchor(journal: Any, engine: Any) -> None:

@@ -52,9 +52,9 @@ def anchor_fault(path: Path, engine: Engine, journal: str) -> str:
     for claim in anchor_claims(engine, journal):
         event = find(path, f"{prefix_of(path)}{claim.seq}")
         if event is None:
-            return f"{path} has no {prefix_of(path)}{claim.seq}, which the database has seen: records are missing at its end"
+            return f"{path} has no {prefix_of(path)}{claim.seq}, which the database recorded: records are missing at its end"
         if event.hash != claim.hash:
-            return f"{path} has another {event.id} than the database has seen: the journal was written anew"
+            return f"{path} has another {event.id} than the database recorded: the journal was rewritten"
     return ""
 
 

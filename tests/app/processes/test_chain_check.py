@@ -10,20 +10,10 @@ from sqlalchemy import Engine
 from app.home.home import open_home
 from app.processes import chain_check
 from app.processes.chain_check import ChainCheck
+from app.processes.worker import Log
 from engine.control import halt
 from engine.store import anchors
 from engine.store.journal import Event, Journal
-
-
-class Log:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def __getattr__(self, _level: str) -> Any:
-        """A line of any level."""
-        return lambda event, **_more: self.lines.append(event)
 
 
 @pytest.fixture
@@ -46,13 +36,13 @@ def joined() -> None:
 
 def test_a_young_journal_is_verified_before_the_first_bar(own_home: Path, engine: Engine) -> None:
     """No thread, no wait: entries are allowed when `start` returns; a home without a journal too."""
-    check = ChainCheck(own_home, engine, log := Log())
+    check = ChainCheck(own_home, engine, Log(own_home / "logs" / "worker.jsonl"))
     assert check.withheld()
     check.start()
     assert check.withheld() == ""
-    assert log.lines == ["journal verified"]
+    assert '"event": "journal verified"' in (own_home / "logs" / "worker.jsonl").read_text()
     (own_home / "journal" / "desk.jsonl").unlink()
-    empty = ChainCheck(own_home, engine, Log())
+    empty = ChainCheck(own_home, engine, Log(own_home / "logs" / "worker.jsonl"))
     empty.start()
     assert empty.withheld() == ""
 
@@ -67,7 +57,7 @@ def test_a_large_journal_is_verified_beside_the_loop(own_home: Path, engine: Eng
 
     monkeypatch.setattr(chain_check, "YOUNG_BYTES", 0)
     monkeypatch.setattr(anchors, "verify_desk", slowly)
-    check = ChainCheck(own_home, engine, Log())
+    check = ChainCheck(own_home, engine, Log(own_home / "logs" / "worker.jsonl"))
     check.start()
     assert check.withheld()
     gate.set()
@@ -86,7 +76,7 @@ def test_a_flipped_bit_halts_and_keeps_entries_withheld(
     data = bytearray(path.read_bytes())
     data[data.index(b'"n":', len(data) // 2) + 4] ^= 1
     path.write_bytes(data)
-    check = ChainCheck(own_home, engine, Log())
+    check = ChainCheck(own_home, engine, Log(own_home / "logs" / "worker.jsonl"))
     check.start()
     joined()
     assert "does not verify" in check.withheld()
@@ -103,7 +93,7 @@ def test_a_check_that_cannot_be_made_is_not_one_that_passed(
         raise OSError("no more descriptors")
 
     monkeypatch.setattr(anchors, "verify_desk", breaks)
-    check = ChainCheck(own_home, engine, Log())
+    check = ChainCheck(own_home, engine, Log(own_home / "logs" / "worker.jsonl"))
     check.start()
     assert "could not be verified" in check.withheld()
     assert halt.read(own_home, engine).halted
