@@ -125,7 +125,7 @@ def main(chosen: list[str]) -> None:
     tables = {"peers": peers, "core": core_table, "commands": commands, "office": office}
     unknown = [name for name in chosen if name not in tables]
     if unknown:
-        raise SystemExit(f"bench: no table {unknown[0]!r}; there are {', '.join(tables)}")
+        raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")
     for name in chosen or tables:
         tables[name]()
     if OVER:

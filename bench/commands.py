@@ -82,19 +82,19 @@ def spent(pids: Sequence[int]) -> float:
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICK
 
 
-class Memory(NamedTuple):
+class ProcessMemory(NamedTuple):
     """MB of processes, of pages counted one by one (smaps_rollup; the quick counters of stat and status lag behind)."""
 
     resident: float  # a page that two of them share counts twice
     proportional: float  # a page counts once, shared among whoever maps it, other desks of this machine too
     own: float  # anonymous pages alone: no file behind them, the figure that no cache of the machine moves
 
-    def told(self) -> str:
+    def note(self) -> str:
         """In words."""
         return f"{self.resident:.0f} MB (proportional {self.proportional:.0f}, anonymous {self.own:.0f})"
 
 
-def memory(pids: Sequence[int]) -> Memory:
+def memory(pids: Sequence[int]) -> ProcessMemory:
     """What the processes hold together."""
     kb = {"Rss": 0, "Pss": 0, "Anonymous": 0}
     for pid in pids:
@@ -102,7 +102,7 @@ def memory(pids: Sequence[int]) -> Memory:
             name, _, rest = line.partition(":")
             if name in kb:
                 kb[name] += int(rest.split()[0])
-    return Memory(*(1024 * kb[name] / 1e6 for name in ("Rss", "Pss", "Anonymous")))
+    return ProcessMemory(*(1024 * kb[name] / 1e6 for name in ("Rss", "Pss", "Anonymous")))
 
 
 def engine_of(root: int) -> list[int]:
@@ -110,7 +110,7 @@ def engine_of(root: int) -> list[int]:
     return [root, *(pid for pid in family(root) if b"app.processes.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())]
 
 
-def at_rest(environment: dict[str, str], log: Path) -> tuple[float, Memory, float]:
+def at_rest(environment: dict[str, str], log: Path) -> tuple[float, ProcessMemory, float]:
     """(s to ready, memory, share of a core) of supervisor and worker after their replay, at one bar a second."""
     begun = time.perf_counter()
     with log.open("w") as out:
@@ -163,7 +163,7 @@ def commands() -> None:
         table.add("offline chat answer without a backtest", cpu, "s CPU", 4, f"{cpu:.2f} s CPU, {wall:.2f} s")
         table.add("the same past imports", past_imports(environment), "s CPU", 0.5)
         table.add("fresh home to a replayed desk", ready, "s")
-        table.add("supervisor and worker, resident, shared pages in both", held.resident, "MB", 300, held.told())
+        table.add("supervisor and worker, resident, shared pages in both", held.resident, "MB", 300, held.note())
         table.add("supervisor and worker, one bar a second", 100 * share, "% of a core", 3)
         if recorded:
             table.add("a look at all recorded files", listing_s(Path(recorded)), "s CPU", 0.3)

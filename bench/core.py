@@ -50,7 +50,7 @@ def signals(columns: np.ndarray, k: int) -> Signals:
     return Signals(side, strength, reach, 0.5 * level, 1e-4 * level, 1e-6 * level, *market, {})
 
 
-class Timed(NamedTuple):
+class DeskTiming(NamedTuple):
     """A desk's run: CPU ns a bar and sleeve with rows and hash, and its rows and awake bars, each a bar and sleeve."""
 
     ns: float
@@ -58,7 +58,7 @@ class Timed(NamedTuple):
     awake_frac: float
 
 
-def compiled_ns(columns: np.ndarray, sleeves: int, **changed: float) -> Timed:
+def compiled_ns(columns: np.ndarray, sleeves: int, **changed: float) -> DeskTiming:
     """The compiled core over the bars; `changed`: rules of every sleeve."""
     records = bar_records(market(columns))
     wanted = signal_columns([signals(columns, k) for k in range(sleeves)])
@@ -68,7 +68,7 @@ def compiled_ns(columns: np.ndarray, sleeves: int, **changed: float) -> Timed:
         work()
     seconds, found = cpu_s(work, 7)
     count = len(wanted[0])
-    return Timed(seconds / count * 1e9, len(found.rows) / count, found.awake / count)
+    return DeskTiming(seconds / count * 1e9, len(found.rows) / count, found.awake / count)
 
 
 def plain_us(columns: np.ndarray) -> float:

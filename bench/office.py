@@ -75,7 +75,7 @@ class Timed(NamedTuple):
     seconds: list[float]
     names: list[str]
 
-    def told(self, *shares: int) -> str:
+    def percentiles(self, *shares: int) -> str:
         """Percentiles in ms."""
         return ", ".join(f"p{share} {1000 * float(np.percentile(self.seconds, share)):.0f} ms" for share in shares)
 
@@ -343,7 +343,7 @@ def whole_desk(folder: Path, table: Verdicts) -> None:
         share = (spent(pids) - first) / (time.perf_counter() - since)
         held = memory(pids)
     table.add("nightdesk up on a set-up machine to API and page answering", took, "s", 10)
-    table.add(f"all {len(pids)} processes at rest, resident", held.resident, "MB", 900, held.told())
+    table.add(f"all {len(pids)} processes at rest, resident", held.resident, "MB", 900, held.note())
     table.add("the same at one bar a second", 100 * share, "% of a core", 5)
 
 
@@ -363,21 +363,21 @@ def long_journal(folder: Path, table: Verdicts, console: Console) -> None:
         many = [clients() for _ in range(AT_ONCE)]
         conversation(many[0], len(ASKED))  # the first turns import
         alone = conversation(many[0], TURNS)
-        table.add(f"an offline turn without COMPUTE, {TURNS} one by one", *alone.against(95, 150), alone.told(50, 95))
+        table.add(f"an offline turn without COMPUTE, {TURNS} one by one", *alone.against(95, 150), alone.percentiles(50, 95))
         paced, pressed = at_once(many, THINK_S), at_once(many, 0.0)
-        table.add(f"{AT_ONCE} threads at once, a question each every {THINK_S:g} s", *paced.against(95, 150), paced.told(50, 95))
-        table.add(f"{AT_ONCE} threads at once, question upon question", *pressed.against(95), pressed.told(50, 95))
+        table.add(f"{AT_ONCE} threads, a question each every {THINK_S:g} s", *paced.against(95, 150), paced.percentiles(50, 95))
+        table.add(f"{AT_ONCE} threads at once, question upon question", *pressed.against(95), pressed.percentiles(50, 95))
         quiet = halts(home, many[0])
-        table.add("halt, click to latch", *quiet.against(95, 100), quiet.told(95, 100))
+        table.add("halt, click to latch", *quiet.against(95, 100), quiet.percentiles(95, 100))
         with busy(many[1 : BUSY + 1]):
             loud = halts(home, many[0])
-        table.add(f"the same while {BUSY} turns run", *loud.against(95, 100), loud.told(95, 100))
+        table.add(f"the same while {BUSY} turns run", *loud.against(95, 100), loud.percentiles(95, 100))
         for span, text in SUMMED:
             summed = Timed([turn(many[0], "advisor", text, "new")[0] for _ in range(SUMS)], [])
-            table.add(f"a turn that attributes the P&L of {span} (COMPUTE)", *summed.against(95, 150), summed.told(50, 100))
+            table.add(f"a turn on the P&L of {span} (COMPUTE)", *summed.against(95, 150), summed.percentiles(50, 100))
     console.print(f"medians a question: {alone.slowest()}")
     heard = sentences(folder)
-    table.add("a sentence's last token to the sentence at the reader", *heard.against(95, 50), heard.told(50, 95))
+    table.add("a sentence's last token to the sentence at the reader", *heard.against(95, 50), heard.percentiles(50, 95))
 
 
 def office() -> None:

@@ -72,7 +72,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     with write(ctx.engine) as session:
         number = _require_room(session, ctx)
         identity = notes.note_id(ctx.now_ms, args.topic, number)
-        made = notes.InboxNote(
+        made = notes.Note(
             identity,
             clean(args.topic, 80),
             args.text,

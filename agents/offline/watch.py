@@ -13,7 +13,7 @@ _WHEN = re.compile(
 )
 _ASKING = re.compile(  # words of the question that say nothing about the problem
     r"\b(?:runbooks?|playbooks?|procedure|steps|checklist|instructions?|show|give|tell|read|the|for|a|an|please|me|which|what|list|all|are|is"
-    r"|there|of|on|about|i|we|one|you|do|does|should|can|could|must|would|shall|to|how|when|if|with|now|that|fix|deal|react|respond|mend)\b"
+    r"|there|of|on|about|i|we|one|you|do|does|should|can|could|must|would|shall|to|how|when|if|with|now|that|fix|deal|react|respond)\b"
 )
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
 _OVER = re.compile(r"\b(?:over|resolved|closed|past|gone|ended|finished)\b")

@@ -137,7 +137,7 @@ class Supervisor:
                 for child in self.children:
                     if not self.attend(child):
                         return 1  # it said why in one line of its own
-                self.tell()
+                self.report()
                 self.look_after()
                 self.sleep(1.0 if self.linked and self.shown else 0.2)
             return 0
@@ -163,7 +163,7 @@ class Supervisor:
             self.watching = True
             self.watch.begin()
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Say what is new: the login link, the phases as they come, else one line now and then."""
         self.link()
         beat = heartbeat_of(self.home)

@@ -119,7 +119,7 @@ class ReplaceAttribute(AttributeTemplate):
                 name = this.instance_class.__name__
                 for field, kind in kws.items():
                     if field not in this.fields:
-                        raise TypingError(f"{name}._replace: there is no field {field}")
+                        raise TypingError(f"{name}._replace: unknown field {field}")
                     check_fits(kind, this.types[this.fields.index(field)], f"{name}._replace: {field}")
                 given = [types.unliteral(kws[f]) if f in kws else types.none for f in this.fields]
                 parameter = inspect.Parameter

@@ -143,7 +143,9 @@ def any_missing(used: list[Array]) -> npt.NDArray[np.bool_]:
 def as_arrays(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any], Array]:
     """(the whole answer, direction, strength), arrays of the right length and kind. A pair is direction and strength alone."""
     try:
-        out = out if isinstance(out, SignalFrame) else SignalFrame(*out)
+        if not isinstance(out, SignalFrame):
+            direction, strength = out
+            out = SignalFrame(direction, strength)
         direction, strength = np.asarray(out.direction), np.asarray(out.strength)
     except (TypeError, ValueError) as error:
         raise StrategyError(f"strategy {name} returned {type(out).__name__}", "return SignalFrame(...)") from error

@@ -94,7 +94,7 @@ def test_no_alert_is_no_proof_of_health(make_ctx: Callable[..., ToolContext]) ->
     """An empty list says so; an alert that does not exist is one clear line."""
     ctx = make_ctx("advisor")
     assert "not proof of health" in call(ctx, "alerts", {}).text
-    assert "there is no alert 'al-9'" in call(ctx, "alerts", {"alert_id": "al-9"}).text
+    assert "no alert 'al-9'" in call(ctx, "alerts", {"alert_id": "al-9"}).text
 
 
 def test_what_an_alert_says_is_data(ctx: ToolContext, db: Engine) -> None:

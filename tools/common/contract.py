@@ -124,7 +124,7 @@ class JobView(NamedTuple):
     result: Mapping[str, Any] | None = None
 
 
-class JobQueue(Protocol):
+class Jobs(Protocol):
     """The port to the job queue (app/jobs/queue.py). Kinds used here: `backtest` (-> run_id), `leaks` (-> result)."""
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
@@ -153,7 +153,7 @@ class ToolContext:
     engine: Any  # sqlalchemy.Engine
     home: Path
     catalog: Any  # engine.data.catalog.Catalog
-    jobs: JobQueue
+    jobs: Jobs
     record: Callable[[str, Mapping[str, Any]], str]
     role: Role
     thread: str
@@ -286,8 +286,8 @@ __all__ = [
     "Effect",
     "Evidence",
     "Fact",
-    "JobQueue",
     "JobView",
+    "Jobs",
     "NoArgs",
     "Role",
     "Status",

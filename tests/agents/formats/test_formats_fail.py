@@ -87,7 +87,7 @@ def test_what_cannot_get_better_is_not_tried_again(
 def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> None:
     """An endpoint that wants a minute of quiet gets it; the person gets the offline model at once."""
     busy = Fail(429, "slow down", {"retry-after": "60"})
-    with ModelServer(busy) as server, pytest.raises(ModelDown, match="busy or past a limit"):
+    with ModelServer(busy) as server, pytest.raises(ModelDown, match="busy or over a rate limit"):
         model_at(server, patience_s=30.0).complete(QUESTION, TOOLS_OF, kept)
     assert len(server.posts) == 1  # it was not asked again after that minute
     assert kept.kinds("retrying") == []
@@ -98,7 +98,7 @@ def test_a_long_retry_after_is_not_waited_for(model_at: Making, kept: Kept) -> N
 @pytest.mark.usefixtures("soon_told")
 def test_silence_ends_after_the_patience_of_the_endpoint(model_at: Making, kept: Kept, api_format: str, silence: Step) -> None:
     """A hanging server, one that drips comments, one that stalls in the middle; the person is told that we wait."""
-    with ModelServer(silence) as server, pytest.raises(ModelDown, match=r"said nothing|did not answer in time"):
+    with ModelServer(silence) as server, pytest.raises(ModelDown, match=r"sent nothing|did not answer in time"):
         model_at(server, api_format, patience_s=1.0).complete(QUESTION, TOOLS_OF, kept)  # the server itself never ends it
     assert "waiting" in str(kept.kinds("retrying")[0]["text"])
 

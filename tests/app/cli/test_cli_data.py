@@ -321,7 +321,7 @@ def test_a_hole_of_the_venue_is_told_after_the_pull(nightdesk, venue: Venue) -> 
         (("--symbol", "FOO-USDT"), "has no perp FOO-USDT"),
         (("--timeframe", "7x"), "unknown timeframe"),
         (("--to", "2024-01-01"), "is not after --from"),
-        (("--from", "soon"), "is no date"),
+        (("--from", "soon"), "not a valid date"),
         (("--market", "option"), "unknown market"),
         (("--market", "spot", "--funding"), "spot has neither funding"),
         (("--venue", "mtgox"), "unknown venue"),

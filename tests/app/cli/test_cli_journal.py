@@ -151,7 +151,7 @@ def test_explain_a_close_with_and_without_a_row(cli, home):
     bar = next(e for e in events(home, "bar") if (e.t_event_ms, "sol-reversion") not in told)
     found = json.loads(cli("explain", "--sleeve", "sol-reversion", "--at", str(bar.t_event_ms), "--json")[1])
     assert found["signal"]["side"] == 0
-    assert "no decision row" in found["text"]
+    assert "no trade: " in found["text"]
 
 
 @pytest.mark.parametrize(

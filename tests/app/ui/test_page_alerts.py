@@ -56,7 +56,7 @@ def test_a_refused_acknowledgement_is_told_at_its_alert(fake: Fake, monkeypatch:
     fake.alerts = [alert("al-7")]
     at = page(tab="desk", view="alerts")
     at.button(key="ack_al-7").click().run()
-    assert "al-7 is over already" in bare(texts_of(at))
+    assert "al-7 is already resolved" in bare(texts_of(at))
 
 
 def test_recovery_is_shown(fake: Fake) -> None:

@@ -33,7 +33,7 @@ def test_a_taken_port_is_one_clear_line(own_home: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv("NIGHTDESK_UI_PORT", str(held.getsockname()[1]))
         done = subprocess.run([*NIGHTDESK, "ui"], capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert done.returncode == 1
-    assert "is taken" in done.stderr
+    assert "is in use" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
