@@ -176,7 +176,7 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
 
 def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     """What a sleeve did at the bar that closed at `ms`, or was open then."""
-    from engine.watch.quiet_close import quiet_close
+    from engine.book.quiet_close import quiet_mark
     from engine.watch.window import FAR_MS, between, mark_at
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
@@ -192,7 +192,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
         return explanation_of(ctx, own)
     body = mark.body["sleeves"][sleeve]
     signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
-    text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_close(body, None if signal is None else signal[0])} (event {mark.id})."
+    text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, None if signal is None else signal[0])} (event {mark.id})."
     began_ms = body["guard"]["refused_ms"]
     began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
     began = [e for e in began if e.body.get("sleeve") == sleeve]

@@ -214,7 +214,7 @@ def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | 
 
 def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
-    from engine.watch.quiet_close import quiet_close
+    from engine.book.quiet_close import quiet_mark
     from engine.watch.window import FAR_MS, between
 
     bar = next(between(path, when_ms - 1, FAR_MS, {"bar"}), None)
@@ -234,7 +234,7 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
             raise BadInput(f"the mark of {bar.id} is missing", "nightdesk journal verify")
         body = mark.body["sleeves"][sleeve]
         began = decision_at(path, sleeve, body["guard"]["refused_ms"])
-        return found | {"text": quiet_close(body, side), "sized_at": began}
+        return found | {"text": quiet_mark(body, side), "sized_at": began}
     refused = decision.body.get("refused_by")
     if not refused:
         return found | {"text": f"{decision.body['action']}; {decision.body['signal']} signal"}

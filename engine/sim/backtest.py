@@ -201,27 +201,33 @@ def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
 
 def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
     """kernel.Result of the requested fill mode and of both scenarios."""
-    from engine.core.kernel import bar_records, run_records, signal_columns
+    from engine.core.kernel import bar_records, block_records, run_records, signal_columns
 
-    bars, columns = bar_records(span), signal_columns(signals)
-    cash = [s.spec.cash for s in planned.sleeves]
+    bars, columns, width = bar_records(span), signal_columns(signals), len(span.instruments)
+    blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):
-        rules = [
-            rules_of(
-                s.params,
-                s.instrument,
-                s.costs,
-                span.instruments.index(s.key),
-                mode,
-                planned.timeframe_ms,
-                planned.request.sleeve_limits,
-            )
-            for s in planned.sleeves
-        ]
-        results[mode] = run_records(bars, columns, len(span.instruments), rules, planned.request.limits, cash)
+        rules = rules_in(planned, span, mode)
+        results[mode] = run_records(bars, columns, width, rules, planned.request.limits, cash, blocks=blocks)
         progress(0.6 + 0.1 * len(results))
     return results
+
+
+def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
+    """Core rules of every sleeve in a fill mode."""
+    limits, step = planned.request.sleeve_limits, planned.timeframe_ms
+    return [rules_of(s.params, s.instrument, s.costs, span.instruments.index(s.key), mode, step, limits) for s in planned.sleeves]
+
+
+def state_at(planned: Plan, span: Market, signals: Sequence[Signals], t: int) -> list[state.Sleeve]:
+    """Every sleeve after the close of bar t of the span, in the run's own fill mode: the run as far as there, run again."""
+    from engine.core.kernel import bar_records, run_records, signal_columns
+
+    width, count, mode = len(span.instruments), len(signals), planned.request.fills
+    bars = bar_records(span)[: (t + 1) * width]
+    columns = tuple(column[: (t + 1) * count] for column in signal_columns(signals))
+    cash = [s.spec.cash for s in planned.sleeves]
+    return run_records(bars, columns, width, rules_in(planned, span, mode), planned.request.limits, cash).sleeves
 
 
 def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:

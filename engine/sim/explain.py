@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.book.quiet_close import quiet_close
 from engine.clock import timeframe_ms, utc
 from engine.core import state
+from engine.core.ledger import open_lots
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
@@ -21,6 +23,11 @@ from engine.store.runs import Runs
 
 # how each fill mode treats an order inside a bar (DEFINITIONS D12)
 ENTRY_MODEL = "market order decided at a close, filled at the next open plus slippage (half-spread and impact), taker fee"
+LIMIT_MODELS = {
+    "pessimistic": "limit order at its price, resting, filled after trade-through by a tick, maker fee",
+    "optimistic": "limit order at its price, resting, filled on a touch, maker fee",
+    "reference": "limit order at its price, resting, filled on a touch, maker fee",
+}
 EXIT_MODELS = {
     "pessimistic": {
         "stop": "the protective order: at its level, at the open after a gap, before any target; plus slippage, taker fee",
@@ -79,9 +86,11 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
 
 def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, bar_ms: int) -> dict[str, Any]:
     """One execution with the decision at the close before it and the assumption under which it filled."""
-    before = decisions.filter(pl.col("close_ms") == fill["close_ms"] - bar_ms)
-    entry = fill["slot"] == "entry"
-    model = ENTRY_MODEL
+    before, entry = decisions.filter(pl.col("close_ms") == fill["close_ms"] - bar_ms), fill["slot"] == "entry"
+    if entry:  # a limit may have been decided some closes earlier
+        entered = pl.col("action").is_in(["enter", "add"]) & (pl.col("close_ms") < fill["close_ms"])
+        before = decisions.filter(entered).tail(1)
+    model = LIMIT_MODELS[run["fills"]] if fill["maker"] else ENTRY_MODEL
     if not entry:
         due = fill["reason"] in {"fade", "halt"}
         kind = "target" if fill["slot"] == "target" else "stop"
@@ -141,6 +150,9 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
         return answer | {"decision": found, "text": sentence(found, halted=halted)}
     found = silent_close(run, sleeve, close_ms, catalog, folder)
+    if found["refused_ms"] is not None:
+        began = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == found["refused_ms"]))
+        found |= {"sized_at": decision_of(began) if len(began) else None}
     return answer | {"decision": found, "text": found.pop("text")}
 
 
@@ -154,30 +166,36 @@ def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> 
 
 
 def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
-    """A close without a row: flat and no signal. Its features are recomputed on the same data by the same code."""
-    from engine.sim.backtest import load, signals_in_span
+    """A close without a row: nothing new was decided. What it was is worked out again on the same data by the same code."""
+    from engine.sim.backtest import load, signals_in_span, state_at
 
     request, overrides = request_of(run["config"])
     found = plan(request, catalog, folder, overrides)
     require_same_inputs(run, found)
     loaded = load(found)
     t = int(np.searchsorted(loaded.span.close_ms, close_ms))
-    signals = signals_in_span(next(s for s in found.sleeves if s.spec.name == sleeve), loaded)
+    names, everyone = [s.spec.name for s in found.sleeves], [signals_in_span(s, loaded) for s in found.sleeves]
+    signals, after = everyone[names.index(sleeve)], state_at(found, loaded.span, everyone, t)[names.index(sleeve)]
+    lot_size = found.sleeves[names.index(sleeve)].instrument.lot_size
     features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in signals.used.items()}
     k = loaded.span.instruments.index(next(s for s in found.sleeves if s.spec.name == sleeve).key)
     close = float(loaded.span.close[t, k])
     missing = [label for label, value in features.items() if value is None]
-    why = f"missing: {', '.join(missing)}" if missing else "the strategy gave no signal and nothing was open"
+    why = quiet_close(after, lot_size, int(signals.side[t])) + (f"; missing: {', '.join(missing)}" if missing else "")
     if not np.isfinite(close):
         why = "the bar is missing in the data: no trade on it"
+    refused = after.guard.refused
+    lots = open_lots(after.position) * after.position.side
     return {
         "close_ms": close_ms,
-        "action": "hold",
+        "action": "refused" if refused else "hold",
+        "refused_by": state.RULES[refused] if refused else None,
+        "refused_ms": after.guard.refused_ms if refused else None,
         "signal": {"side": int(signals.side[t]), "strength": float(signals.strength[t])},
-        "position_before": {"lots": 0, "layers_after": 0},
+        "position_before": {"lots": lots, "layers_after": after.position.open_layers},
         "close": close if np.isfinite(close) else None,
         "features": features,
-        "text": f"no row: {why}",
+        "text": why,
     }
 
 

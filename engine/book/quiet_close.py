@@ -1,0 +1,48 @@
+"""What a close without a row of its own was: a position held, a refusal that lasts, an order that rests, or nothing at all.
+
+Called by sim/explain (a run's sleeve, worked out again), `journal explain` and the tool explain_event (a sleeve's part of a
+mark). Turns state and signal into one sentence, verdict first.
+"""
+
+from engine.book.bodies import SleeveBody
+from engine.clock import utc
+from engine.core.ledger import open_lots
+from engine.core.state import RULES, SIDES, Sleeve
+
+SIGNALS = {1: "long signal", -1: "short signal", 0: "no signal", None: "signal not known"}
+
+
+def quiet_close(sleeve: Sleeve, lot_size: float, side: int | None) -> str:
+    """Of a sleeve after the close; `side`: of the signal, None when it is not known."""
+    position, order, guard = sleeve.position, sleeve.order, sleeve.guard
+    held = (SIDES[position.side], open_lots(position) * lot_size) if position.open_layers > 0 else None
+    rests = (SIDES[order.side], order.lots) if order.side != 0 else None
+    refused = (RULES[guard.refused], guard.refused_ms) if guard.refused else None
+    return sentence(refused, held, rests, bool(guard.paused), side)
+
+
+def quiet_mark(body: SleeveBody, side: int | None) -> str:
+    """The same of a sleeve as a mark shows it."""
+    guard, position, order = body["guard"], body.get("position"), body.get("order")
+    held = (position["side"], position["quantity"]) if position is not None else None
+    rests = (order["side"], order["lots"]) if order is not None else None
+    refused = (guard["refused_by"], guard["refused_ms"] or 0) if guard["refused_by"] is not None else None
+    return sentence(refused, held, rests, bool(body.get("paused")), side)
+
+
+def sentence(
+    refused: tuple[str, int] | None,
+    held: tuple[str, float] | None,
+    rests: tuple[str, int] | None,
+    paused: bool,
+    side: int | None,
+) -> str:
+    """refused: rule and since when (UTC ms); held: side and base units; rests: side and lots of an entry order."""
+    signal = SIGNALS.get(side, SIGNALS[None])
+    if refused is not None:
+        return f"no trade: still refused by {refused[0]}, since {utc(refused[1])}; {signal}"
+    if held is not None:
+        return f"held {held[0]} {held[1]:g}, nothing to change; {signal}"
+    if rests is not None:
+        return f"no trade: the {rests[0]} entry order of {rests[1]:,} lots rests; {signal}"
+    return f"no trade: {'the sleeve is paused; ' if paused else ''}{signal}, no position, nothing refused"
