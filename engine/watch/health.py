@@ -89,8 +89,8 @@ def worker(home: Path, now_ms: int) -> HealthCheck:
 def holder(lock: Path) -> int | None:
     """The process that holds a lock file, found without touching the lock; None when none does.
 
-    The kernel's list skips entries while other processes lock and unlock (2 % of looks under load, measured), so a lock that is not
-    found is looked for again.
+    The kernel's list skips entries while other processes lock and unlock (2 % of looks under load, measured), so a lock that
+    is not found is looked for again.
     """
     try:
         inode = str(lock.stat().st_ino)
