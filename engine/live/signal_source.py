@@ -21,7 +21,7 @@ from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame
 from engine.live.config_event import SleeveCode
 from engine.strategies.base import SignalFrame, fresh_copy
-from engine.strategies.signals import Signals, evaluate, signals_of
+from engine.strategies.signals import Signals, evaluate, limits_of, signals_of
 
 LIMIT_S = 2.0  # for one bar of a person's strategy
 NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, 0, 1)
@@ -73,7 +73,10 @@ class SignalSource:
         if self.code.side != "both" and side != (1 if self.code.side == "long" else -1):
             side, strength = 0, 0.0
         own = {label: finite(float(values[t])) for label, values in found.used.items()}
-        return SignalReading(signal._replace(side=side, strength=strength), own | read, "")
+        seen, hints = frame.prefix(t + 1), found.hints
+        limit = limits_of(hints, found.direction, seen, None, seen.reader(), self.code.params.atr_bars)[t]
+        hinted = {"limit": float(limit), "post_only": int(hints.post_only), "good_for": int(hints.good_for_bars)}
+        return SignalReading(signal._replace(side=side, strength=strength, **hinted), own | read, "")
 
 
 def _mute(f: FeatureFrame, _params: Any) -> SignalFrame:

@@ -8,12 +8,13 @@ import pytest
 from app.home.home import Home, open_home
 from engine.control.config import active, row_of, validated
 from engine.errors import StrategyError
-from engine.live import signal_source
+from engine.live import config_event, signal_source
 from engine.live.loop import Loop
-from engine.live.signal_source import limited
+from engine.live.signal_source import limited, signal_at
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Active
+from engine.strategies.signals import signals_of
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 OWN = '''"""A person's own."""
@@ -126,3 +127,24 @@ def _forever() -> None:
     with limited(0.01):
         while True:
             pass
+
+
+LIMITED = """direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direction)] = 0
+    return SignalFrame(direction.astype(np.int8), np.abs(direction) * 0.5, None, 0.5, True, 4)"""
+
+
+def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home, loops: list[Loop]) -> None:
+    """Limit, post-only and life of every close are those that the whole history gives; the intents say limit."""
+    loop = loop_of(with_own(home, LIMITED), feed_of(home))
+    loops.append(loop)
+    spec, feed = loop.book.specs[0], loop.feed
+    code = config_event.code_of(spec, home.strategies)
+    whole = signals_of(code.strategy, code.params, feed.frame(code.instrument), code.costs, code.side)
+    for t in range(40):
+        reading = loop._reading_of(spec, t)
+        assert repr(reading.signal) == repr(signal_at(whole, feed.first + t))
+    advanced(loop, 80)
+    mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend"]
+    assert {(b["type"], b["post_only"], b["good_for_bars"]) for b in mine} == {("limit", True, 4)}
+    fills = [e.body for e in read(loop.journal.path, {"fill"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
+    assert {b["liquidity"] for b in fills} == {"maker"}
