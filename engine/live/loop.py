@@ -57,8 +57,8 @@ class Loop:
 
     @property
     def feed(self) -> Feed:
-        """The bars it walks."""
-        assert self._feed is not None, "walk() comes first"  # noqa: S101 - a programmer's error halts
+        """The bars it trades on."""
+        assert self._feed is not None, "use_feed() comes first"  # noqa: S101 - a programmer's error halts
         return self._feed
 
     @property
@@ -89,8 +89,8 @@ class Loop:
             self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
 
     def use_feed(self, feed: Feed) -> None:
-        """Walk these bars from now on. Raises DataError when the history that the desk has seen is another; then it goes
-        on walking those it had.
+        """Trade on these bars from now on. Raises DataError when the history that the desk has seen is another; then it keeps
+        those it had.
         """
         before, self._feed, self._sources = self._feed, feed, []
         try:

@@ -24,6 +24,7 @@ from engine.strategies.base import SignalFrame, fresh_copy
 from engine.strategies.signals import Signals, evaluate, limits_of, signals_of
 
 LIMIT_S = 2.0  # for one bar of a person's strategy
+FIELDS = tuple(get_type_hints(Signal).items())
 NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, 0, 1)
 
 
@@ -37,8 +38,7 @@ class SignalReading(NamedTuple):
 
 def signal_at(signals: Signals, t: int) -> Signal:
     """One bar of a sleeve's signals as the core reads it."""
-    kinds = get_type_hints(Signal)
-    return Signal(*(kinds[name](getattr(signals, name)[t]) for name in Signal._fields))
+    return Signal(*(kind(getattr(signals, name)[t]) for name, kind in FIELDS))
 
 
 class SignalSource:
@@ -56,7 +56,7 @@ class SignalSource:
         self._computed = Signals(*arrays, {label: values[first:].copy() for label, values in found.used.items()})
 
     def at(self, t: int) -> SignalReading:
-        """What is found at the close of bar t, counted from `first`."""
+        """The reading at the close of bar t, counted from `first`."""
         computed = self._computed
         signal = signal_at(computed, t)
         read = {label: finite(float(values[t])) for label, values in computed.used.items()}
@@ -64,16 +64,17 @@ class SignalSource:
 
     def _own(self, frame: FeatureFrame, t: int, signal: Signal, read: dict[str, float | None]) -> SignalReading:
         """The same with a person's strategy, which sees no bar after t of the frame."""
+        seen = frame.prefix(t + 1)
         try:
             with limited(LIMIT_S):
-                found = evaluate(fresh_copy(self.code.strategy), self.code.params, frame.prefix(t + 1))
+                found = evaluate(fresh_copy(self.code.strategy), self.code.params, seen)
         except StrategyError as error:
             return SignalReading(NOTHING, {}, str(error))
         side, strength = int(found.direction[t]), float(found.strength[t])
         if self.code.side != "both" and side != (1 if self.code.side == "long" else -1):
             side, strength = 0, 0.0
         own = {label: finite(float(values[t])) for label, values in found.used.items()}
-        seen, hints = frame.prefix(t + 1), found.hints
+        hints = found.hints
         limit = limits_of(hints, found.direction, seen, None, seen.reader(), self.code.params.atr_bars)[t]
         hinted = {"limit": float(limit), "post_only": int(hints.post_only), "good_for": int(hints.good_for_bars)}
         return SignalReading(signal._replace(side=side, strength=strength, **hinted), own | read, "")
