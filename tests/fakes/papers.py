@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.home.home import Home
+from engine.book.book import Book
 from engine.control.config import active, row_of, validated
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
@@ -97,3 +98,13 @@ def reconfigured(home: Home, name: str, **changes: Any) -> int:
         pointer = session.get(Active, 1)
         pointer.version, pointer.changed_ms = version + 1, WALL_MS
     return version + 1
+
+
+def holding(book: Book) -> bool:
+    """Some sleeve has a position."""
+    return any(s.position.open_layers for s in book.sleeves)
+
+
+def ordering(book: Book) -> bool:
+    """Some sleeve has an entry order at work."""
+    return any(s.order.side for s in book.sleeves)

@@ -1,48 +1,12 @@
 """While the journal is not verified the desk enters nothing; exits and protective orders go on, and the journal folds."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from app.home.home import Home, open_home
+from app.home.home import Home
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
-from tests.fakes.papers import WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of
-
-
-@pytest.fixture
-def home(own_home: Path) -> Home:
-    """A fresh home on a synthetic market."""
-    furnished(own_home)
-    return open_home(WALL_MS)
-
-
-@pytest.fixture
-def feed(home: Home) -> Feed:
-    """Its bars."""
-    return feed_of(home)
-
-
-@pytest.fixture
-def loop(home: Home, feed: Feed) -> Iterator[Loop]:
-    """Its loop."""
-    loop = loop_of(home, feed)
-    yield loop
-    loop.journal.close()
-
-
-def ordering(book) -> bool:
-    """Some sleeve has an entry order at work."""
-    return any(s.order.side for s in book.sleeves)
-
-
-def holding(book) -> bool:
-    """Some sleeve has a position."""
-    return any(s.position.open_layers for s in book.sleeves)
+from tests.fakes.papers import advanced, advanced_until, holding, loop_of, ordering
 
 
 def test_nothing_enters_and_positions_still_leave(home: Home, loop: Loop) -> None:

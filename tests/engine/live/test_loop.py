@@ -1,12 +1,10 @@
 """The loop: what people set is followed within a bar, the journal comes first, and it alone makes the desk again."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from app.home.home import Home, open_home
+from app.home.home import Home
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
@@ -17,38 +15,16 @@ from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import journal_hash, read
-from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of, reconfigured
-
-
-@pytest.fixture
-def home(own_home: Path) -> Home:
-    """A fresh home on a synthetic market."""
-    furnished(own_home)
-    return open_home(WALL_MS)
-
-
-@pytest.fixture
-def feed(home: Home) -> Feed:
-    """Its bars."""
-    return feed_of(home)
-
-
-@pytest.fixture
-def loop(home: Home, feed: Feed) -> Iterator[Loop]:
-    """Its loop, before the first bar."""
-    loop = loop_of(home, feed)
-    yield loop
-    loop.journal.close()
-
-
-def holding(book) -> bool:
-    """Some sleeve has a position."""
-    return any(s.position.open_layers for s in book.sleeves)
-
-
-def ordering(book) -> bool:
-    """Some sleeve has an entry order at work."""
-    return any(s.order.side for s in book.sleeves)
+from tests.fakes.papers import (
+    BAR_MS,
+    WALL_MS,
+    advanced,
+    advanced_until,
+    holding,
+    loop_of,
+    ordering,
+    reconfigured,
+)
 
 
 def events(loop: Loop, *kinds: str) -> list:

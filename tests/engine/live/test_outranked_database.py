@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,30 +18,15 @@ from engine.live.loop import Loop
 from engine.store.journal import read
 from engine.watch.detectors import people
 from engine.watch.observation import DeskObservation
-from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of, reconfigured
+from tests.fakes.papers import WALL_MS, advanced, loop_of, reconfigured
 
 BOB = Actor("bob", "claimed", "bob", "test")
 
 
 @pytest.fixture
-def home(own_home: Path) -> Home:
-    """A fresh home on a synthetic market."""
-    furnished(own_home)
-    return open_home(WALL_MS)
-
-
-@pytest.fixture
-def feed(home: Home) -> Feed:
-    """Its bars."""
-    return feed_of(home)
-
-
-@pytest.fixture
-def loop(home: Home, feed: Feed) -> Iterator[Loop]:
-    """Its loop, a few bars on."""
-    loop = advanced(loop_of(home, feed), 20)
-    yield loop
-    loop.journal.close()
+def loop(loop: Loop) -> Loop:
+    """A few bars on."""
+    return advanced(loop, 20)
 
 
 def lost(home: Home) -> Home:

@@ -1,11 +1,10 @@
 """What a sleeve hears from its strategy: a person's own never sees a later bar, and its faults silence it, told once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from app.home.home import Home, open_home
+from app.home.home import Home
 from engine.control.config import active, row_of, validated
 from engine.errors import StrategyError
 from engine.live import config_event, signal_source
@@ -15,7 +14,7 @@ from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Active
 from engine.strategies.signals import signals_of
-from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of
 
 OWN = '''"""A person's own."""
 import numpy as np
@@ -51,13 +50,6 @@ def with_own(home: Home, code: str) -> Home:
         pointer = session.get(Active, 1)
         pointer.version = 2
     return home
-
-
-@pytest.fixture
-def home(own_home: Path) -> Home:
-    """A home on a synthetic market."""
-    furnished(own_home)
-    return open_home(WALL_MS)
 
 
 @pytest.fixture
