@@ -57,14 +57,18 @@ def features_hash(read: Mapping[str, Any]) -> str:
     return sha256(encode_body(read).encode("ascii")).hexdigest()[:32]
 
 
+def name_code(name: str) -> str:
+    """Four letters and digits for a sleeve's name; two names of a desk must not share theirs (live/config_event.py refuses)."""
+    digest = int.from_bytes(sha256(name.encode()).digest()[:4])
+    return "".join(BASE36[digest // 36**k % 36] for k in range(4))
+
+
 def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
     """What an order is called at the venue: 17 letters and digits, which every venue takes; the same after every restart.
 
     `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
     """
-    digest = int.from_bytes(sha256(name.encode()).digest()[:4])
-    place = "".join(BASE36[digest // 36**k % 36] for k in range(4))
-    return f"nd{place}{key:08d}{PURPOSES[slot]}{attempt:02d}"
+    return f"nd{name_code(name)}{key:08d}{PURPOSES[slot]}{attempt:02d}"
 
 
 def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[EventBody]:

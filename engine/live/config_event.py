@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from engine.book.book import Spec
+from engine.book.events import name_code
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
@@ -62,8 +63,18 @@ def body_of(
     """The `config` event of a version: limits, and every sleeve with its core rules and costs."""
     names = instruments(config)
     bar_ms = clock_ms(config)
+    _distinct_order_ids(config)
     sleeves = [_sleeve(sleeve, names.index(sleeve.instrument), bar_ms, hard, overrides, folder) for sleeve in config.sleeves]
     return {"version": version, "sha256": sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
+
+
+def _distinct_order_ids(config: DeskConfig) -> None:
+    """Raise BadInput when two sleeves would give their orders the same ids: a fill could not be told apart."""
+    names: dict[str, str] = {}
+    for sleeve in config.sleeves:
+        other = names.setdefault(name_code(sleeve.name), sleeve.name)
+        if other != sleeve.name:
+            raise BadInput(f"the orders of sleeves {other} and {sleeve.name} would share their ids", f"rename {sleeve.name}")
 
 
 def _sleeve(
