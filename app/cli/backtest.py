@@ -179,7 +179,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     if run["breakers"]:
         lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
     if run["refused"]:
-        lines.append(Text("entries refused: " + ", ".join(f"{rule} {n:,}" for rule, n in list(run["refused"].items())[:4])))
+        lines.append(Text("refusals begun: " + ", ".join(f"{rule} {n:,}" for rule, n in list(run["refused"].items())[:4])))
     undefined = run["metrics"]["undefined"]
     if undefined:
         lines.append(Text("undefined: " + "; ".join(f"{k}: {v}" for k, v in undefined.items()), style="dim"))

@@ -321,7 +321,7 @@ def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def refusals(rows: pl.DataFrame) -> dict[str, int]:
-    """Rule -> closes at which it refused an entry."""
+    """Rule -> refusals that began with it; one that lasts over many closes counts once."""
     refused = rows.filter((pl.col("kind") == state.K_DECISION) & (pl.col("code") == state.REFUSED))
     counts = refused.group_by("rule").len().sort("len", descending=True)
     return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
