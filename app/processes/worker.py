@@ -28,6 +28,7 @@ LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
 LOG_BYTES_MAX = 5_000_000  # then the log turns over
 ANCHOR_S = 5.0  # between two notes of the journal's head in the database
+LAST_ANCHOR_S = 6.0  # how long a clean end waits for such a note: a busy database gives up at 5 s
 
 
 def now_ms() -> int:
@@ -224,8 +225,14 @@ class Worker:
         write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
 
     def anchor(self, *, last: bool = False) -> None:
-        """Note the journal's head in the database, beside the loop: it never waits for another process's write."""
-        head, running = self.journal.head, self._anchoring is not None and self._anchoring.is_alive()
+        """Note the journal's head in the database, beside the loop: it never waits for another process's write.
+
+        The last head waits for the one before it, so that a clean end leaves no older head behind.
+        """
+        head = self.journal.head
+        if last and self._anchoring is not None:
+            self._anchoring.join(LAST_ANCHOR_S)
+        running = self._anchoring is not None and self._anchoring.is_alive()
         if self.loop.replaying or running or head.seq == self._anchored:
             return
         if last or time.monotonic() - self._anchor_at >= ANCHOR_S:
@@ -238,7 +245,7 @@ class Worker:
         self.loop.snapshot()
         self.anchor(last=True)
         if self._anchoring is not None:
-            self._anchoring.join(2.0)
+            self._anchoring.join(LAST_ANCHOR_S)
         self.phase, self.note = "stopped", ""
         self.beat(now=True)
         self.log.note("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
