@@ -108,7 +108,7 @@ class Worker:
         self.loop.use_feed(feed)
         self.loop.poll_controls()
         self.loop.adopt(self.loop.book.version)
-        self.loop.submit_pending()
+        self.loop.resume()
         self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
         self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)

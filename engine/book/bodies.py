@@ -3,9 +3,15 @@
 Read by the replay, the watch, views, tools and commands. Money in quote units, times in UTC ms; null is not known.
 """
 
+import math
 from typing import Any, NotRequired, TypedDict
 
 FORMAT = 2  # of the desk journal, in the `start` of its first event; another one is not read
+
+
+def finite(value: float) -> float | None:
+    """A number as JSON has it; what is not finite is null."""
+    return value if math.isfinite(value) else None
 
 
 class GuardBody(TypedDict):
@@ -75,6 +81,7 @@ class MarkBody(TypedDict):
     sleeves: dict[str, SleeveBody]
     stamp: NotRequired[str]  # of a bar: REPLAYED or PAPER
     halt: NotRequired[dict[str, Any]]  # reason, by
+    blocked: NotRequired[dict[str, str]]  # why nothing may enter: what is not well, what differs from the venue
 
 
 class SleeveConfigBody(TypedDict):

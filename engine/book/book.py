@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
 
@@ -39,6 +40,9 @@ class Book:
     ambiguous: int = 0  # ambiguous bars so far
     tripped_ms: int = 0  # desk time of the drawdown breaker, while it stands
     halt: dict[str, Any] = field(default_factory=dict)  # reason and by, while halted
+    orders: OrderBook = NO_ORDERS  # the desk's own at its venue
+    health: dict[str, str] = field(default_factory=dict)  # what is not well -> why; no entries meanwhile
+    differences: dict[str, str] = field(default_factory=dict)  # what the venue has and the book has not; until a person decides
 
     @property
     def names(self) -> list[str]:
@@ -49,6 +53,11 @@ class Book:
     def instruments(self) -> list[str]:
         """Their instruments, as the bars come."""
         return list(self.start["instruments"])
+
+    @property
+    def entries_blocked(self) -> bool:
+        """Whether no sleeve may enter: something is not well, or differs from the venue."""
+        return bool(self.health or self.differences)
 
     @property
     def state(self) -> str:
@@ -63,5 +72,5 @@ class Book:
 
 
 def flat(sleeve: Sleeve) -> bool:
-    """No position and no order: the moment at which a sleeve changes its configuration."""
-    return sleeve.position.open_layers == 0 and sleeve.order.side == 0
+    """No position, no order, none in doubt: the moment at which a sleeve changes its configuration."""
+    return sleeve.position.open_layers == 0 and sleeve.order.side == 0 and sleeve.in_doubt == 0.0

@@ -4,13 +4,13 @@ Called by engine.book.transitions. Turns packed rows and the book after them int
 Bodies hold no ids, no wall time: two equal runs say equal things.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody
+from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book
+from engine.book.order_events import EventBody, order_id, states_of
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
 from engine.core.rows import unpack, unpack_ref
@@ -29,10 +29,10 @@ from engine.core.state import (
     K_FUNDING,
     K_SIZE,
     MINUTE_MS,
+    PROTECTIVE,
     REFUSED,
     RULES,
     SIDES,
-    SLOT_STATES,
     SLOTS,
     Guard,
     Row,
@@ -40,35 +40,13 @@ from engine.core.state import (
 )
 from engine.store.chain import encode_body
 
-EventBody = tuple[str, dict[str, Any]]
-BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
-PURPOSES = "ESTX"  # of core.state.SLOTS
 FILL_MODEL = "bar-pessimistic-1"  # DEFINITIONS D12; a change of the rules of matching is a new name
 COST_MODEL = "fee-spread-sqrt-1"  # D3, D16
-
-
-def finite(value: float) -> float | None:
-    """A number as JSON has it; what is not finite is null."""
-    return value if math.isfinite(value) else None
 
 
 def features_hash(read: Mapping[str, Any]) -> str:
     """Digest of one sleeve's feature row, label -> value or None."""
     return sha256(encode_body(read).encode("ascii")).hexdigest()[:32]
-
-
-def name_code(name: str) -> str:
-    """Four letters and digits for a sleeve's name; two names of a desk must not share theirs (live/config_event.py refuses)."""
-    digest = int.from_bytes(sha256(name.encode()).digest()[:4])
-    return "".join(BASE36[digest // 36**k % 36] for k in range(4))
-
-
-def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
-    """What an order is called at the venue: 17 letters and digits, which every venue takes; the same after every restart.
-
-    `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
-    """
-    return f"nd{name_code(name)}{key:08d}{PURPOSES[slot]}{attempt:02d}"
 
 
 def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[EventBody]:
@@ -187,65 +165,6 @@ def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
     return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": finite(row.equity), "until_ms": until}
 
 
-def outcomes(book: Book, found: Sequence[Row], before: Sequence[Sleeve]) -> list[EventBody]:
-    """What became of each entry order that worked when the bar opened: ended, or filled in part and resting on."""
-    filled = [0] * len(before)
-    for row in found:
-        s, kind, slot, *_ = unpack(row.tag)
-        if kind == K_FILL and slot == ENTRY:
-            filled[s] += row.lots
-    bodies = []
-    for s, sleeve in enumerate(before):
-        rests = book.sleeves[s].order.key == sleeve.order.key
-        if sleeve.order.side != 0 and not (rests and filled[s] == 0):
-            state = "partly filled" if rests else outcome(filled[s], sleeve.order.lots)
-            bodies.append(order(book, s, sleeve, filled[s], state))
-    return bodies
-
-
-def outcome(filled: int, lots: int) -> str:
-    """An entry order's end, in words; `lots`: what was left of it when the bar opened."""
-    return "filled" if filled == lots else "partly filled, rest cancelled" if filled > 0 else "cancelled"
-
-
-def order(book: Book, s: int, before: Sleeve, filled: int, state: str) -> EventBody:
-    """What a bar, or a halt, made of an entry order."""
-    name = book.names[s]
-    body: dict[str, Any] = {
-        "sleeve": name,
-        "leg": 0,
-        "pair": 0,
-        "key": before.order.key,
-        "order": order_id(name, before.order.key),
-    }
-    body |= {"decided_ms": before.order.decided_ms, "state": state, "lots": before.order.lots, "filled_lots": filled}
-    return "order", body
-
-
-def intent(book: Book, s: int) -> EventBody:
-    """An entry order that is decided; the venue hears of it once this is on the disk."""
-    name, o = book.names[s], book.sleeves[s].order
-    return "intent", {
-        "sleeve": name,
-        "leg": 0,
-        "pair": 0,
-        "key": o.key,
-        "order": order_id(name, o.key),
-        "instrument": book.specs[s].source["instrument"],
-        "side": "buy" if o.side > 0 else "sell",
-        "type": "limit" if o.limit > 0.0 else "market",
-        "limit": finite(o.limit) if o.limit > 0.0 else None,
-        "post_only": bool(o.post_only),
-        "good_for_bars": o.good_for,
-        "decided_ms": o.decided_ms,
-        "lots": o.lots,
-        "quantity": o.lots * book.specs[s].rules.lot_size,
-        "notional": finite(o.notional),
-        "stop_distance": finite(o.stop_distance),
-        "target_distance": finite(o.target_distance),
-    }
-
-
 def adopted(book: Book, s: int, state: str) -> EventBody:
     """A sleeve follows a version from now on (`governs`), or keeps its own until it is flat (`waits`)."""
     return "config", {"sleeve": book.names[s], "version": book.latest(s).version, "state": state}
@@ -265,6 +184,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         "minute_orders": desk.minute_orders if desk.minute == book.close_ms // MINUTE_MS else 0,
         "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
+    if book.entries_blocked:
+        body["blocked"] = {**book.health, **book.differences}
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
@@ -283,7 +204,7 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         "guard": _guard_mark(guard, book.close_ms),
     }
     if sleeve.position.open_layers > 0:
-        body["position"] = _position(sleeve, spec.rules.lot_size)
+        body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s))
     if sleeve.order.side != 0:
         body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
     if guard.block_until_ms > book.close_ms:
@@ -309,7 +230,7 @@ def _guard_mark(guard: Guard, close_ms: int) -> GuardBody:
     }
 
 
-def _position(sleeve: Sleeve, lot_size: float) -> PositionBody:
+def _position(sleeve: Sleeve, lot_size: float, states: Mapping[tuple[int, int], str]) -> PositionBody:
     """An open position with the levels of its resting orders."""
     position = sleeve.position
     return {
@@ -318,12 +239,12 @@ def _position(sleeve: Sleeve, lot_size: float) -> PositionBody:
         "quantity": open_lots(position) * lot_size,
         "opened_ms": position.opened_ms,
         "notional": finite(sleeve.ledger.notional),
-        "layers": [_layer(sleeve, k) for k in range(position.open_layers)],
+        "layers": [_layer(sleeve, k, states) for k in range(position.open_layers)],
     }
 
 
-def _layer(sleeve: Sleeve, k: int) -> LayerBody:
-    """One layer: entry, protective order (stop or trail, whichever is tighter), target, an exit that is decided."""
+def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str]) -> LayerBody:
+    """One layer: entry, protective order (stop or trail, whichever is tighter) and how it stands, target, an exit decided."""
     layer = sleeve.position.layers[k]
     reason, level = protective(sleeve.position, layer)
     return {
@@ -332,7 +253,7 @@ def _layer(sleeve: Sleeve, k: int) -> LayerBody:
         "entry": finite(layer.entry),
         "protective": finite(level),
         "protective_kind": EXIT_REASONS[reason],
-        "protective_state": SLOT_STATES[layer.protective],
+        "protective_state": states.get((PROTECTIVE, layer.key), "none"),
         "target": finite(layer.target) if layer.target > 0.0 else None,
         "due": EXIT_REASONS[layer.exit_pending] if layer.exit_pending else None,
     }

@@ -1,10 +1,10 @@
 """Journal -> state: the desk is what its journal says, and nothing else.
 
-Called by the worker at every start (recovery is start-up) and by verification. A group is led by the one event that
-brought something from outside (config, halt, bar); engine.book.transitions works the rest of the group out again, through the
-core, and it must be what was journaled: a journal that does not fold to its own rows is broken. Bars carry the signals
-they were decided by, so that no market data is needed. A snapshot bounds the work; folding from the start gives the
-same bits, as a test shows.
+Called by the worker at every start (recovery is start-up) and by verification. A group is led by the one event that brought
+something from outside (config, halt, bar, fill, funding, order, ...); engine.book.transitions.step works the rest of the group
+out again, through the core, and it must be what was journaled: a journal that does not fold to its own rows is broken. Several
+groups may be written as one batch. Bars carry the signals they were decided by, so that no market data is needed. A snapshot
+bounds the work; folding from the start gives the same bits, as a test shows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +12,15 @@ from pathlib import Path
 
 from engine.book.bodies import FORMAT
 from engine.book.book import Book
-from engine.book.events import EventBody, features_hash
+from engine.book.events import features_hash
+from engine.book.order_events import EventBody
 from engine.book.snapshot import from_json, to_json
-from engine.book.transitions import begin, on_bar, on_config, on_halted
+from engine.book.transitions import LEADING, begin, step
 from engine.errors import JournalBroken
 from engine.store.chain import Event, encode_body
 from engine.store.journal import read, tail
 
+EDITED = "the journal was edited, or the core has changed: keep it aside and begin a new home"
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
 
 
@@ -29,8 +31,9 @@ def fold(path: Path, *, whole: bool = False) -> Book | None:
     """
     events = list(read(path)) if whole else since_snapshot(path)
     book: Book | None = None
-    for group in groups(events):
-        book = after(book, group, path)
+    for batch in batches(events):
+        for group in groups(batch):
+            book = after(book, group, path)
     return book
 
 
@@ -45,14 +48,26 @@ def since_snapshot(path: Path) -> list[Event]:
         n, before = n * 8, len(found)
 
 
-def groups(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """Whole groups; one that is cut is left out."""
-    group: list[Event] = []
+def batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Events that were written together; a batch that is cut is left out."""
+    batch: list[Event] = []
     for event in events:
-        group.append(event)
+        batch.append(event)
         if event.left == 0:
+            yield batch
+            batch = []
+
+
+def groups(batch: Sequence[Event]) -> Iterator[list[Event]]:
+    """The leading events of a batch, each with what follows from it."""
+    group: list[Event] = []
+    for event in batch:
+        if not event.cause_id and group:
             yield group
             group = []
+        group.append(event)
+    if group:
+        yield group
 
 
 def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
@@ -71,13 +86,11 @@ def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
                 "go on with the version that wrote it, or begin a new home: NIGHTDESK_HOME=NEW nightdesk up",
             )
         book, said = begin(lead.body)
-    elif lead.kind == "bar":
-        read_by = features_read(group, path)
-        said = on_bar(book, lead.body, read_by, read_by)
-    elif lead.kind == "config":
-        said = on_config(book, lead.body)
-    elif lead.kind == "halt":
-        said = on_halted(book, lead.body)
+    elif lead.kind in LEADING:
+        read_by = features_read(group, path) if lead.kind == "bar" else {}
+        body, said = step(book, lead.kind, lead.body, read_by, read_by)
+        if body is not lead.body and encode_body(body) != encode_body(lead.body):
+            raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) is not what the book makes of it", EDITED)
     else:
         raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) leads a group", "`nightdesk journal verify`")
     agree(group, said, path)
@@ -103,7 +116,7 @@ def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None
         if event.kind != kind or encode_body(event.body) != encode_body(body):
             raise JournalBroken(
                 f"{path}: {event.id} ({event.kind}) is not what the core makes of {group[0].id}: {kind} was expected",
-                "the journal was edited, or the core has changed: keep it aside and begin a new home",
+                EDITED,
             )
     if len(group) - 1 != len(said):
         raise JournalBroken(f"{path}: {group[0].id} is followed by {len(group) - 1} events, the core makes {len(said)}")

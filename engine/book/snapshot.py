@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from engine.book.book import Book, Spec
+from engine.core.orders import OrderBook, VenueOrder
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
 
@@ -32,6 +33,8 @@ def restored(kind: Any, data: Any) -> Any:
         return math.nan if data is None else float(data)
     if kind is int:
         return int(data)
+    if kind is str:
+        return str(data)
     if get_origin(kind) is tuple:
         return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
     items = [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
@@ -56,7 +59,22 @@ def to_json(book: Book) -> dict[str, Any]:
         "ambiguous": book.ambiguous,
         "tripped_ms": book.tripped_ms,
         "halt": book.halt,
+        "orders": _orders_json(book.orders),
+        "health": book.health,
+        "differences": book.differences,
     }
+
+
+def _orders_json(orders: OrderBook) -> dict[str, Any]:
+    """The orders: open ones and the last ended as lists, in the order of VenueOrder's fields."""
+    held = {"open": as_json(list(orders.open.values())), "ended": as_json(orders.ended)}
+    return {**held, "trades": dict(orders.trades), "attempts": dict(orders.attempts)}
+
+
+def _orders(data: Mapping[str, Any]) -> OrderBook:
+    """What `_orders_json` has written."""
+    open_, ended = ([restored(VenueOrder, item) for item in data[name]] for name in ("open", "ended"))
+    return OrderBook({order.id: order for order in open_}, tuple(ended), dict(data["trades"]), dict(data["attempts"]))
 
 
 def from_json(body: Mapping[str, Any]) -> Book:
@@ -72,7 +90,10 @@ def from_json(body: Mapping[str, Any]) -> Book:
         desk=restored(Desk, body["desk"]),
         recent_r=[restored(float, item) for item in body["recent_r"]],
         bars=[restored(Bar, item) for item in body["bars"]],
+        orders=_orders(body["orders"]),
         **{name: body[name] for name in ("features", "close_ms", "count", "ambiguous", "tripped_ms", "halt")},
+        health=dict(body["health"]),
+        differences=dict(body["differences"]),
     )
 
 

@@ -1,41 +1,63 @@
-"""The desk as it stands, and the three things that can happen to it: a configuration, a halt or release, a bar.
+"""The desk as it stands, and what can happen to it: a configuration, a halt or release, a bar; executions.py has what a venue
+reports.
 
-Called by engine.live.loop (which then journals what it is given back) and by engine.book.replay (which compares that with
-what was journaled): one path, so a journal that folds is the proof that it tells everything. Each function takes the
-Book and the body of the journal event that leads a group, moves the Book through engine.core, and returns the events
-that follow in the group as (kind, body). No clock, no file, no database.
+`step` is called by engine.live.loop (which then journals what it is given back) and by engine.book.replay (which compares that
+with what was journaled): one fold, so a journal that folds is the proof that it tells everything. Each function takes the Book
+and the body of an event that leads, moves the Book through engine.core, and returns what follows as (kind, body). No clock, no
+file, no database.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
 from engine.book.book import Book, Spec, flat
-from engine.book.events import EventBody
+from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
+from engine.book.order_events import EventBody, act, prune
 from engine.book.snapshot import restored
 from engine.core.desk import decide_all, settle_and_mark
 from engine.core.ledger import open_lots
 from engine.core.memory import Memory
 from engine.core.rows import decision_row
 from engine.core.state import (
+    DAY_MS,
     DESK_DRAWDOWN,
     HOLD,
-    NO_ORDER,
     TRIPS_KEPT,
     Bar,
     Limits,
     Rules,
     Signal,
-    Sleeve,
     start,
     start_desk,
 )
 from engine.core.step import on_halt, usable
 
+TRADES_KEPT_MS = DAY_MS  # a trade that is reported again later than this is not known any more
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error
 SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1)
 Read = Mapping[str, Mapping[str, Any]]  # sleeve -> feature label -> value
+REPORTED: Mapping[str, Callable[[Book, Mapping[str, Any]], Led]] = {
+    "order": on_order,
+    "fill": on_fill,
+    "funding": on_funding_bill,
+    "health": on_health,
+    "reconcile": on_reconcile,
+    "adopt": on_adopt,
+}
+LEADING = ("bar", "config", "halt", *REPORTED)
+
+
+def step(book: Book, kind: str, body: Mapping[str, Any], read: Read, read_next: Read) -> Led:
+    """One leading event: (its body with what the book knows of it, what follows). `read` and `read_next` are as for `on_bar`."""
+    if kind == "bar":
+        return body, on_bar(book, body, read, read_next)
+    if kind in REPORTED:
+        led = REPORTED[kind](book, body)
+        set_pauses(book)
+        return led
+    return body, on_config(book, body) if kind == "config" else on_halted(book, body)
 
 
 def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
@@ -93,13 +115,13 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
             book.waiting[s] = spec
             following.append(events.adopted(book, s, "waits"))
     set_pauses(book)
-    return [*following, events.mark(book)]
+    return [*following, *act(book, range(len(new))), events.mark(book)]
 
 
-def set_pauses(book: Book, *, withheld: bool = False) -> None:
-    """Sleeves that people paused refuse every entry, all do while entries are withheld; their own pauses run on beside it."""
+def set_pauses(book: Book) -> None:
+    """Sleeves that people paused refuse every entry, all do while entries are blocked; their own pauses run on beside it."""
     for s, sleeve in enumerate(book.sleeves):
-        paused = int(withheld or book.latest(s).paused)
+        paused = int(book.entries_blocked or book.latest(s).paused)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
@@ -119,23 +141,11 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     for s, before in enumerate(book.sleeves):
         bar = book.bars[book.specs[s].rules.instrument]
         book.sleeves[s], decision = on_halt(before, bar)
-        if before.order.side != 0:
-            following.append(events.order(book, s, before, 0, "cancelled"))
         if decision.action != HOLD:
             lots = open_lots(before.position) * before.position.side
             row = decision_row(s, book.sleeves[s], bar, SILENT, decision, lots)
             following += events.rows(book, [row], [before] * (s + 1), {})
-    return [*following, events.mark(book)]
-
-
-def take_back_entries(book: Book) -> list[EventBody]:
-    """Entry orders are cancelled; positions and their protective orders stay."""
-    following = []
-    for s, before in enumerate(book.sleeves):
-        if before.order.side != 0:
-            book.sleeves[s] = before._replace(order=NO_ORDER)
-            following.append(events.order(book, s, before, 0, "cancelled"))
-    return following
+    return [*following, *act(book, range(len(book.sleeves))), events.mark(book)]
 
 
 def adopt_waiting(book: Book) -> list[int]:
@@ -149,28 +159,26 @@ def adopt_waiting(book: Book) -> list[int]:
 
 
 def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> list[EventBody]:
-    """One closed bar of every instrument through the core.
+    """One closed bar of every instrument: marked and decided upon. What the venue did inside it was reported before.
 
     `read`: the features each sleeve read, for its decision; `read_next`: those of a version that waits, should it turn.
     """
     close_ms, count = body["close_ms"], len(book.sleeves)
     bars = [bar_of(close_ms, body["bars"][name]) for name in book.instruments]
     signals = [restored(Signal, body["signals"][name]) for name in book.names]
-    withheld = bool(body.get("withheld"))  # the worker has not verified the journal yet
-    set_pauses(book, withheld=withheld)
-    following = take_back_entries(book) if withheld else []
+    set_pauses(book)
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
     scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars)
     m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, rows)
     awake = [0] * count
-    book.desk, n, ambiguous = settle_and_mark(m, book.desk, book.limits, 0, 0, awake)
+    book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, 0)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
     for s in turning:
         m.rules[s], signals[s] = book.specs[s].rules, restored(Signal, body["next"][book.names[s]])
     book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
     assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
-    book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + ambiguous
+    book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]
     book.features = dict(body["features"])
     if book.desk.tripped & DESK_DRAWDOWN and not tripped & DESK_DRAWDOWN:
@@ -178,16 +186,11 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
     turned = [book.names[s] for s in turning]
     book.features |= {name: body["next_features"][name] for name in turned}
-    following += events.outcomes(book, rows[:n], before)
-    following += events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
+    following = events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning]
-    following += [events.intent(book, s) for s, was in enumerate(before) if placed(was, book.sleeves[s])]
+    following += act(book, range(count))
+    prune(book, close_ms - TRADES_KEPT_MS)
     return [*following, events.mark(book, body["stamp"])]
-
-
-def placed(before: Sleeve, after: Sleeve) -> bool:
-    """A new entry order stands."""
-    return after.order.side != 0 and after.order.key != before.order.key
 
 
 def bar_of(close_ms: int, values: Sequence[Any]) -> Bar:

@@ -1,6 +1,6 @@
 """One bar of the whole desk in three phases, in the order that is part of the contract; live follows the same order.
 
-    settle   every sleeve: what the simulated venue did inside the bar (sim_venue.py). A live venue reports instead
+    settle   every sleeve: what the simulated venue did inside the bar (sim_venue.py); on a desk its venue reports that instead
     mark     every sleeve: its day, its value at the close, its breakers; then the desk: equity, drawdown breaker
     decide   every sleeve: exits, signal, size, review (step.py), each seeing what the sleeves before it have ordered
 
@@ -42,10 +42,11 @@ def mark(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> t
     return sleeve._replace(guard=guard), n
 
 
-def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes: Any) -> tuple[Desk, int, int]:
+def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes: Any, settles: int) -> tuple[Desk, int, int]:
     """The first two phases of bar t. Returns (desk, rows so far, ambiguous bars).
 
     wakes: one a sleeve, the first bar that can do more than mark it (leap.py); before it the sleeve is marked alone.
+    settles: 0 where a venue has reported what the bar did; the sleeves are then only marked.
     """
     instruments, equity, total, ambiguous = len(m.gross), 0.0, 0.0, 0
     for i in range(instruments):
@@ -62,9 +63,11 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
         elif usable(bar):
             before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
-            sleeve, n, more = settle(before, rules, bar, s, m, n)
+            sleeve = before
+            if settles != 0:
+                sleeve, n, more = settle(before, rules, bar, s, m, n)
+                ambiguous += more
             sleeve, n = mark(sleeve, rules, bar, s, m, n)
-            ambiguous += more
             if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
                 keep_mark(m.sleeves, s, sleeve)
             else:

@@ -95,11 +95,11 @@ def clear_of(position: Position, layer: Layer, bar: Bar) -> bool:
     return bar.high < level and (layer.target == 0.0 or bar.low > layer.target)
 
 
-def ambiguous(position: Position, layer: Layer, bar: Bar, tick: float, inside: int = 0) -> bool:
-    """True when the pessimistic and the optimistic reading of this bar differ for the layer."""
-    reason, price = touched(position, layer, bar, tick, PESSIMISTIC, inside)
-    other, better = touched(position, layer, bar, tick, OPTIMISTIC, inside)
-    return reason != other or price != better
+def ambiguous(side: int, level: float, target: float, bar: Bar, tick: float, inside: int) -> bool:
+    """True when the pessimistic and the optimistic reading of this bar differ for a layer; arguments as for `reached`."""
+    which, price = reached(side, level, target, bar, tick, PESSIMISTIC, inside)
+    other, better = reached(side, level, target, bar, tick, OPTIMISTIC, inside)
+    return which != other or price != better
 
 
 def trailed(position: Position, rules: Rules) -> float:
@@ -141,9 +141,20 @@ def faded(position: Position, rules: Rules, signal: Signal) -> bool:
     return held < rules.fade_below
 
 
+def stays(layer: Layer) -> bool:
+    """True for an open layer of which no exit is decided."""
+    return layer.lots > 0 and layer.exit_pending == NONE
+
+
+def leaving(position: Position) -> bool:
+    """True when nothing is open that has no exit decided."""
+    a, b, c, d, e = position.layers
+    return not (stays(a) or stays(b) or stays(c) or stays(d) or stays(e))
+
+
 def leave(layer: Layer, reason: int) -> Layer:
     """The layer with an exit decided, if it is open and none was decided before."""
-    return layer._replace(exit_pending=reason) if layer.lots > 0 and layer.exit_pending == NONE else layer
+    return layer._replace(exit_pending=reason) if stays(layer) else layer
 
 
 def leave_all(position: Position, reason: int) -> Position:

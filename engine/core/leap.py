@@ -49,7 +49,7 @@ def run(
             if wakes[s] <= t:
                 awake += 1
         was = desk.tripped
-        desk, n, more = settle_and_mark(m, desk, limits, n, t, wakes)
+        desk, n, more = settle_and_mark(m, desk, limits, n, t, wakes, 1)
         ambiguous += more
         equity[t] = desk.equity
         if desk.tripped != was:

@@ -13,10 +13,6 @@ from .state import (
     NO_LAYER,
     NO_ORDER,
     NONE,
-    S_INTENDED,
-    S_NONE,
-    S_PARTIAL,
-    S_WORKING,
     TARGET_SLOT,
     Fill,
     Layer,
@@ -60,11 +56,12 @@ def open_lots(position: Position) -> int:
 
 
 def entry_index(sleeve: Sleeve) -> int:
-    """Which layer the entry order fills: the newest one when that is its own, filled in part, else the next."""
-    k = sleeve.position.open_layers
-    if k > 0 and sleeve.position.layers[k - 1].key == sleeve.order.key:
-        return k - 1
-    return k
+    """Which layer the entry order fills: its own when it has filled in part, else the next."""
+    open_layers = sleeve.position.open_layers
+    for k in range(open_layers):
+        if sleeve.position.layers[k].key == sleeve.order.key:
+            return k
+    return open_layers
 
 
 def fits(sleeve: Sleeve, fill: Fill) -> bool:
@@ -93,13 +90,13 @@ def booked(ledger: Ledger, fill: Fill, units: float, gained: float, slipped: flo
 
 
 def entered(layer: Layer, rules: Rules, fill: Fill, side: int, atr: float) -> Layer:
-    """The layer after (another part of) its entry: average price, levels from it, protective and target orders intended."""
+    """The layer after (another part of) its entry: average price, levels from it."""
     lots = layer.lots + fill.lots
     entry = fill.price
     if layer.lots > 0 and lots > 0:
         entry = (layer.lots * layer.entry + fill.lots * fill.price) / lots
     stop, target = stop_level(rules, entry, side, atr), target_level(rules, entry, side, atr)
-    return Layer(fill.key, lots, entry, stop, target, NONE, S_INTENDED, S_INTENDED if target > 0.0 else S_NONE)
+    return Layer(fill.key, lots, entry, stop, target, NONE)
 
 
 def rest_of(order: Order, lots: int) -> Order:
@@ -107,7 +104,7 @@ def rest_of(order: Order, lots: int) -> Order:
     left = order.lots - lots
     if left <= 0:
         return NO_ORDER
-    return order._replace(lots=left, state=S_PARTIAL, notional=order.notional * left / order.lots)
+    return order._replace(lots=left, notional=order.notional * left / order.lots)
 
 
 def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
@@ -142,7 +139,7 @@ def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     if fill.lots < layer.lots:
         rest = layer._replace(lots=layer.lots - fill.lots)
         if fill.slot != TARGET_SLOT:
-            rest = rest._replace(exit_pending=fill.reason, protective=S_PARTIAL)
+            rest = rest._replace(exit_pending=fill.reason)
         if (
             sleeve.order.key == layer.key and rest.exit_pending != NONE
         ):  # its own entry still rests: a layer that leaves takes no more
@@ -158,19 +155,14 @@ def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     return sleeve._replace(position=FLAT, order=NO_ORDER, ledger=ledger, guard=guard)
 
 
-def acknowledged(sleeve: Sleeve, k: int) -> Sleeve:
-    """The sleeve after the venue said that layer k's protective and target orders work."""
-    layer = sleeve.position.layers[k]
-    target_order = S_WORKING if layer.target_order == S_INTENDED else layer.target_order
-    layer = layer._replace(protective=S_WORKING, target_order=target_order)
-    return sleeve._replace(position=sleeve.position._replace(layers=put(sleeve.position.layers, k, layer)))
+def funding_cash(position: Position, rules: Rules, mark: float, rate: float) -> float:
+    """What a settlement of a linear perpetual pays: longs pay a positive rate on lots at the mark price (DEFINITIONS D4)."""
+    return -position.side * (open_lots(position) * rules.lot_size) * mark * rate
 
 
-def on_funding(sleeve: Sleeve, rules: Rules, mark: float, rate: float) -> Sleeve:
-    """A settlement of a linear perpetual: longs pay a positive rate on lots at the mark price (DEFINITIONS D4)."""
+def on_funding(sleeve: Sleeve, cash: float) -> Sleeve:
+    """The sleeve after a settlement, simulated or billed, that paid `cash` (negative: it cost)."""
     ledger = sleeve.ledger
-    units = open_lots(sleeve.position) * rules.lot_size
-    cash = -sleeve.position.side * units * mark * rate
     return sleeve._replace(ledger=ledger._replace(cash=ledger.cash + cash, funding=ledger.funding + cash))
 
 

@@ -15,6 +15,7 @@ Rule of a decision: the exit reason of an exit, the refusing rule of a refusal. 
 """
 
 from .exits import protective
+from .ledger import open_lots
 from .state import (
     ENTRY,
     K_BREAKER,
@@ -107,11 +108,11 @@ def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
     return Row(fill.t_ms, tag, ref, fill.lots, fill.price, fill.fee, after.ledger.cash, fill.reference_price, pnl)
 
 
-def funding_row(s: int, before: Sleeve, after: Sleeve, bar: Bar, lots: int) -> Row:
-    """A settlement that was paid or received."""
-    tag = pack(s, K_FUNDING, 0, 0, before.position.side, 0, 0)
-    cash = after.ledger.cash - before.ledger.cash
-    return Row(bar.close_ms, tag, 0, lots, bar.funding_mark, cash, after.ledger.cash, bar.funding_rate, 0.0)
+def funding_row(s: int, after: Sleeve, mark: float, rate: float, cash: float, t_ms: int) -> Row:
+    """A settlement that paid `cash` (quote units)."""
+    position = after.position
+    tag = pack(s, K_FUNDING, 0, 0, position.side, 0, 0)
+    return Row(t_ms, tag, 0, open_lots(position) * position.side, mark, cash, after.ledger.cash, rate, 0.0)
 
 
 def breaker_row(s: int, which: int, close_ms: int, equity: float, until_ms: int) -> Row:

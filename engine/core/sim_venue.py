@@ -1,13 +1,13 @@
 """The simulated venue: what one bar settles of one sleeve - funding, exits ordered earlier, the entry, exits inside the bar.
 
-Called by desk.settle_and_mark for backtests, replay and paper. A live desk never calls it: there funding and executions come from
-the venue as events and enter the same ledger functions.
+Called by desk.settle_and_mark in backtests, where it is compiled. A desk has a venue instead (venues/paper.py, or a real one):
+there funding and executions come as events. Both ways match with fills.py and book with booking.py.
 """
 
 from .booking import book_fill
-from .exits import ambiguous
+from .exits import ambiguous, protective
 from .fills import ends, match_entry, match_exit, match_pending
-from .ledger import acknowledged, entry_index, on_funding, open_lots
+from .ledger import entry_index, funding_cash, on_funding
 from .memory import Memory, emit
 from .rows import funding_row
 from .state import NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
@@ -21,12 +21,13 @@ def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: 
 
 def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int, int]:
     """The sleeve after what a usable bar settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
-    before, is_ambiguous, inside = sleeve, 0, -1
+    is_ambiguous, inside = 0, -1
     taken, i = m.taken, rules.instrument
     if sleeve.position.open_layers > 0:
         if bar.funding_mark > 0.0:
-            sleeve = on_funding(sleeve, rules, bar.funding_mark, bar.funding_rate)
-            n = emit(m.rows, n, funding_row(s, before, sleeve, bar, open_lots(sleeve.position) * sleeve.position.side))
+            cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)
+            sleeve = on_funding(sleeve, cash)
+            n = emit(m.rows, n, funding_row(s, sleeve, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
         for k in range(sleeve.position.open_layers - 1, -1, -1):
             fill = match_pending(sleeve.position, sleeve.position.layers[k], k, rules, sleeve.cost, bar, taken[i])
             if fill.lots > 0:
@@ -36,14 +37,15 @@ def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) ->
         fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-            sleeve = acknowledged(sleeve, k)
             inside = k if fill.maker != 0 else -1
         if ended:
             sleeve = sleeve._replace(order=NO_ORDER)
     for k in range(sleeve.position.open_layers - 1, -1, -1):
         layer, within = sleeve.position.layers[k], 1 if k == inside else 0
-        if layer.exit_pending == NONE and ambiguous(sleeve.position, layer, bar, rules.tick, within):
-            is_ambiguous = 1
+        if layer.exit_pending == NONE:
+            level = protective(sleeve.position, layer)[1]
+            if ambiguous(sleeve.position.side, level, layer.target, bar, rules.tick, within):
+                is_ambiguous = 1
         fill = match_exit(sleeve.position, layer, k, rules, sleeve.cost, bar, taken[i], within)
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)

@@ -64,10 +64,8 @@ RULES = (
 CAPS = ("risk", "volatility target", "notional", "leverage", "participation", "fixed")
 CAP_RISK, CAP_VOL, CAP_NOTIONAL, CAP_LEVERAGE, CAP_PARTICIPATION, CAP_FIXED = range(6)
 
-# order slots of a layer
-S_NONE, S_INTENDED, S_SENT, S_UNKNOWN, S_WORKING, S_PARTIAL, S_DONE, S_REJECTED = range(8)
-SLOT_STATES = ("none", "intended", "sent", "UNKNOWN", "working", "partial", "done", "rejected")
-ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT = 0, 1, 2, 3  # Fill.slot: the kind of order that filled
+# what an order is for; its life at the venue is orders.py
+ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT = 0, 1, 2, 3
 SLOTS = ("entry", "protective", "target", "exit")
 
 
@@ -99,7 +97,7 @@ class Signal(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One entry of a position with its own stop, target and orders at the venue."""
+    """One entry of a position with its own stop and target."""
 
     key: int  # of the entry order that opened it: its name for as long as it lives
     lots: int
@@ -107,8 +105,6 @@ class Layer(NamedTuple):
     stop: float
     target: float  # 0: none
     exit_pending: int  # an exit that is decided, or only partly filled: the rest leaves at the next open
-    protective: int  # slot state of the stop order at the venue
-    target_order: int  # slot state of the target order at the venue
 
 
 Layers = tuple[Layer, Layer, Layer, Layer, Layer]
@@ -136,7 +132,6 @@ class Order(NamedTuple):
     key: int  # the sleeve's so-many-th entry order; its layer gets the same
     side: int  # 0: none
     lots: int
-    state: int  # slot state
     notional: float  # at the price it was reviewed at; counts as exposure while it works
     stop_distance: float
     target_distance: float  # 0: no target
@@ -324,9 +319,9 @@ DESK_ROW = -1  # Row.sleeve of a row that is about the whole desk
 TRIPS_KEPT = 100  # round trips that the Kelly estimate looks back on (D1)
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
-NO_LAYER = Layer(0, 0, 0.0, 0.0, 0.0, NONE, S_NONE, S_NONE)
+NO_LAYER = Layer(0, 0, 0.0, 0.0, 0.0, NONE)
 FLAT = Position(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER, NO_LAYER))
-NO_ORDER = Order(0, 0, 0, S_NONE, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0)
+NO_ORDER = Order(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0)
 NO_FILL = Fill(ENTRY, 0, 0, 0, 0, 0, 0.0, 0.0, 0, NONE, 0.0, 0)
 NO_SIZE = Size(0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)

@@ -4,7 +4,7 @@ Values in, values out. Called by desk.decide, which kernel.py compiles for backt
 Python.
 """
 
-from .exits import faded, follow, grid, leave_all, to_tick
+from .exits import faded, follow, grid, leave_all, leaving, to_tick
 from .guardrails import barred, count_entry, review
 from .sizing import size
 from .state import (
@@ -20,7 +20,6 @@ from .state import (
     NONE,
     R_NONE,
     REFUSED,
-    S_INTENDED,
     Bar,
     Cost,
     Decision,
@@ -94,7 +93,7 @@ def cost_now(cost: Cost, signal: Signal) -> Cost:
 def on_halt(sleeve: Sleeve, bar: Bar) -> tuple[Sleeve, Decision]:
     """A halted desk cancels the entry and flattens at the next open."""
     position = sleeve.position
-    if position.open_layers == 0 or position.layers[0].exit_pending != NONE:
+    if leaving(position):
         return sleeve._replace(order=NO_ORDER), HELD
     sleeve = sleeve._replace(position=leave_all(position, HALT), order=NO_ORDER)
     return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0)
@@ -155,7 +154,7 @@ def enter(
     limit, good_for = (price, max(signal.good_for, 1)) if signal.limit > 0.0 else (0.0, 1)
     sleeve, key = sleeve._replace(entries=sleeve.entries + 1), sleeve.entries + 1
     distances = stop_distance, target_distance, signal.atr
-    order = Order(key, side, wanted.lots, S_INTENDED, notional, *distances, bar.close_ms, limit, signal.post_only, good_for)
+    order = Order(key, side, wanted.lots, notional, *distances, bar.close_ms, limit, signal.post_only, good_for)
     guard = count_entry(with_last_refusal(sleeve, R_NONE, bar.close_ms).guard, rules, bar.close_ms)
     action = ENTER if sleeve.position.open_layers == 0 else ADD
     sleeve = sleeve._replace(order=order, guard=guard)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from engine.book.book import Spec
-from engine.book.events import name_code
+from engine.book.order_events import name_code
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits

@@ -1,33 +1,40 @@
 """The ordinary loop: one closed bar through the core, journaled, then acted on. Replay, paper and (later) live run it alike.
 
-Called by app.processes.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> signals ->
-engine.book.transitions.on_bar (the core) -> ONE durable group in the journal -> the latch once more -> orders to the venue.
-Whatever happens in between, the journal is the truth: a start folds it, hands working orders over again, and goes on.
+Called by app.processes.worker, which owns the clock. Order of a bar: what people have set (halt, configuration) -> what the
+venue did inside the bar (venues/paper.py) -> signals -> engine.book.transitions.step -> ONE durable batch in the journal -> the
+latch once more -> what the desk asks of the venue -> its answers, journaled. Whatever happens in between, the journal is the
+truth: a start folds it, asks the venue about every order in doubt, and goes on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.book.bodies import FORMAT
 from engine.book.book import Book, Spec
-from engine.book.events import EventBody, features_hash, order_id
+from engine.book.events import features_hash
+from engine.book.order_events import EventBody
 from engine.book.snapshot import as_json, to_json
-from engine.book.transitions import begin, on_bar, on_config, on_halted
+from engine.book.transitions import bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskConfig
-from engine.core.state import DAY_MS
+from engine.core.orders import CANCELLING, REJECTED, SENT
+from engine.core.state import DAY_MS, ENTRY, SLOTS
+from engine.core.step import usable
 from engine.errors import DataError, DeskError
 from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
+from engine.live.requests import asked, reported
 from engine.live.signal_source import SignalReading, SignalSource
+from engine.ports import OrderReport, Report
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
-from engine.venues.paper import PaperVenue, VenueRequest
+from engine.venues.paper import Account, PaperVenue
 
+Group = tuple[str, Mapping[str, Any], list[EventBody]]  # a leading event's kind and body, and what follows it
 Reread = Callable[[DeskConfig, int, str], dict[str, Any]]  # config, version, digest -> body of its config event
 
 
@@ -44,7 +51,7 @@ class Loop:
         self._sources: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
-        self._withheld = self._unsent = False
+        self._unsent = False  # an entry order was journaled and not handed over
         self._held = ""  # why it keeps itself halted
         self._compared: ControlState | None = None  # what the database last said, held against the journal's version
         self._compared_with, self._lost = 0, ""
@@ -83,7 +90,8 @@ class Loop:
                 **about,
             }
             self._book, following = begin(body | {"start": start})
-            self._record("config", body | {"start": start}, following, sync=True)
+            self._record([("config", body | {"start": start}, following)], sync=True)
+        self.venue = PaperVenue(self.book.orders.open.values())
         if self.journal.set_aside:
             files = [path.name for path in self.journal.set_aside]
             self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
@@ -168,11 +176,8 @@ class Loop:
         return seen
 
     def _halt(self, body: dict[str, Any]) -> None:
-        """Latched or released: journaled first, then what worked at the venue is taken back."""
-        self._record("halt", body, on_halted(self.book, body), sync=True)
-        if body["state"] == "halted":
-            for order in list(self.venue.working):
-                self.venue.cancel(order, self.book.close_ms)
+        """Latched or released: journaled first, then entry orders are cancelled at the venue and exits placed."""
+        self.take("halt", body)
 
     def adopt(self, version: int) -> bool:
         """Follow a version, or the same one whose limits, costs or code changed since; False when nothing did.
@@ -195,8 +200,7 @@ class Loop:
         self.troubles.pop("*", None)
         if body == book.config:
             return False
-        following = on_config(book, body | {"to_open": to_open})
-        self._record("config", body | {"to_open": to_open}, following, sync=True)
+        self.take("config", body | {"to_open": to_open})
         wanted = [spec.source for spec in (*book.specs, *book.waiting) if spec is not None]
         self._sources = [kept for kept in self._sources if kept[0] in wanted]
         return True
@@ -208,46 +212,110 @@ class Loop:
         return self.feed.after(self.book.close_ms) < len(self.feed.span.close_ms)
 
     def step(self) -> None:
-        """The next bar, whole: look, decide, journal, look again, act."""
+        """The next bar, all of it: look, let the venue trade, decide, journal, look again, act."""
         self.poll_controls()
-        self._withheld = bool(self.withheld())  # asked once: what this bar does, its journal group says
-        if self._unsent and not self._withheld:
-            self.submit_pending()
-        self._unsent = False  # sent now, or taken back by this bar
-        book, replaying = self.book, self.replaying
+        self._follow_verification()
+        book, replaying, tripped_ms = self.book, self.replaying, self.book.tripped_ms
         t = self.feed.after(book.close_ms)
         body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
-        tripped_ms = book.tripped_ms
-        following = on_bar(book, body, read, read_next)
-        # Nothing leaves the process in a replay: its groups may reach the disk together, once a simulated day. A crash
+        batch, ambiguous = self._traded(body)
+        if ambiguous:
+            body["ambiguous"] = ambiguous
+        led = step(book, "bar", body, read, read_next)
+        # Nothing leaves the process in a replay: its batches may reach the disk together, once a simulated day. A crash
         # of the machine then costs replayed bars, which are walked again to the same rows.
         day_ends = book.close_ms % DAY_MS == 0
-        self._record("bar", body, following, sync=not replaying or day_ends)
-        for kind, outcome in following:
-            if kind == "order":
-                self.venue.filled(outcome["order"], outcome["filled_lots"], ended=outcome["state"] != "partly filled")
+        self._record([*batch, ("bar", *led)], sync=not replaying or day_ends)
         if book.tripped_ms != tripped_ms:
             self.controls.latch_drawdown(book.tripped_ms, self._now_ms())
         self._report_troubles()
-        self.submit_pending()
+        self._hand_over(led[1])
         if day_ends:
             self.snapshot()
 
-    def submit_pending(self) -> None:
-        """Give journaled entry orders to the venue, unless somebody has halted meanwhile. At a start: all that work."""
-        book = self.book
-        orders = [s for s, sleeve in enumerate(book.sleeves) if sleeve.order.side != 0]
-        if self.withheld():
-            self._unsent = bool(orders)
-            return
-        if orders and self.controls.poll().latch.halted:
+    def _traded(self, body: Mapping[str, Any]) -> tuple[list[Group], int]:
+        """What the venue did inside the bar, and how many sleeves' bars were ambiguous.
+
+        The paper venue is simulated: its reports, and what the desk asks of it meanwhile, are part of the bar's batch.
+        """
+        book, batch, ambiguous = self.book, list[Group](), 0
+
+        def deliver(report: Report) -> None:
+            kind, said = reported(report)
+            led = step(book, kind, said, {}, {})
+            batch.append((kind, *led))
+            for answer in asked(self.venue, book.orders, led[1]):
+                deliver(answer)
+
+        self.venue.begin_bar()
+        for s, spec in enumerate(book.specs):
+            bar = bar_of(body["close_ms"], body["bars"][spec.source["instrument"]])
+            if usable(bar):
+                sleeve = book.sleeves[s]
+                account = Account(book.names[s], s, sleeve.position, spec.rules, sleeve.cost)
+                ambiguous += self.venue.trade(account, bar, deliver)
+        return batch, ambiguous
+
+    def _follow_verification(self) -> None:
+        """Entries are withheld while the journal is not verified; orders that a start has kept back leave once it is."""
+        why, told = self.withheld(), "verification" in self.book.health
+        if bool(why) != told:
+            self.take("health", {"what": "verification", "state": "begun" if why else "over", "why": why})
+        if self._unsent and why:
+            self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, f"entries are withheld: {why}")
+        elif self._unsent:
+            self.resume()
+        self._unsent = False
+
+    def resume(self) -> None:
+        """At a start: hand over again what was journaled and perhaps never sent, and ask about every other order in doubt.
+
+        The same order under the same id: a venue that has it places nothing. Entries wait while the journal is not verified; one
+        that is no longer wanted (a halt came first) is only asked about.
+        """
+        withheld = bool(self.withheld())
+        for id_ in list(self.book.orders.open):
+            order = self.book.orders.open.get(id_)
+            if order is None or not order.in_doubt:
+                continue
+            entry, sent = order.slot == ENTRY, order.state == SENT
+            if entry and sent and withheld:
+                self._unsent = True
+                continue
+            unwanted = entry and self.book.sleeves[order.sleeve].order.key != order.key
+            ask = self.venue.cancel if order.state == CANCELLING else self.venue.ask
+            self.take(*reported(self.venue.place(order) if sent and not unwanted else ask(order)))
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+        """One thing from outside: through the fold, into the journal, durable, then acted on."""
+        led = step(self.book, kind, body, {}, {})
+        self._record([(kind, *led)], sync=True)
+        self._hand_over(led[1])
+
+    def _hand_over(self, following: list[EventBody]) -> None:
+        """What was journaled goes to the venue, its answers into the journal. Entries only if nobody has halted meanwhile."""
+        entries = {body["order"] for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
+        halted = bool(entries) and self.controls.poll().latch.halted
+        withheld = bool(entries) and bool(self.withheld())
+        kept = entries if halted or withheld else set()
+        if halted:
             self.poll_controls()
-            return
-        for s in orders:
-            o = book.sleeves[s].order
-            side = "buy" if o.side > 0 else "sell"
-            order = order_id(book.names[s], o.key)
-            self.venue.place(VenueRequest("place", order, book.names[s], side, o.lots, book.close_ms))
+            self._never_sent(entries, "the desk was halted before it was sent")
+        elif withheld:
+            self._unsent = True
+        left = [(kind, body) for kind, body in following if body.get("order") not in kept]
+        answers = map(reported, asked(self.venue, self.book.orders, left))
+        batch = [(kind, *step(self.book, kind, body, {}, {})) for kind, body in answers]
+        if batch:
+            self._record(batch, sync=not self.replaying)
+        for _, _, more in batch:
+            self._hand_over(more)
+
+    def _never_sent(self, ids: set[str], why: str) -> None:
+        """Orders that were journaled and kept here have never existed at the venue."""
+        for id_ in sorted(ids):
+            if self.book.orders.open[id_].state == SENT:
+                self.take(*reported(OrderReport(id_, REJECTED, 0, why)))
 
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
@@ -262,8 +330,6 @@ class Loop:
             "signals": {name: as_json(reading.signal) for name, reading in now.items()},
             "features": {name: features_hash(reading.read) for name, reading in now.items()},
         }
-        if self._withheld:
-            body["withheld"] = True
         if waits:
             body["next"] = {name: as_json(reading.signal) for name, reading in waits.items()}
             body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
@@ -280,21 +346,23 @@ class Loop:
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
 
-    def _record(self, kind: str, body: Mapping[str, Any], following: list[EventBody], *, sync: bool) -> list[Head]:
-        """One group: the leading event and what follows from it. Durable when this returns, if `sync`."""
-        book, now = self.book, self._now_ms()
+    def _record(self, groups: Sequence[Group], *, sync: bool) -> list[Head]:
+        """One batch: leading events, each with what follows from it. Durable when this returns, if `sync`."""
+        book, now, events = self.book, self._now_ms(), list[Event]()
         common = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
-        events = [Event(kind, book.close_ms, body, **common)]
-        events += [Event(k, book.close_ms, b, cause_id="@0", **common) for k, b in following]
+        for kind, body, following in groups:
+            cause = f"@{len(events)}"
+            events.append(Event(kind, book.close_ms, body, **common))
+            events += [Event(k, book.close_ms, b, cause_id=cause, **common) for k, b in following]
         return self.journal.append(events, sync=sync)
 
     def snapshot(self) -> Head:
         """The whole state, so that a start need not fold from the beginning. Outside the journal's hash."""
-        return self._record("snapshot", to_json(self.book), [], sync=True)[0]
+        return self._record([("snapshot", to_json(self.book), [])], sync=True)[0]
 
     def incident(self, what: str, more: Mapping[str, Any]) -> None:
         """Something a person should know that is not of the desk's own making. Outside the journal's hash."""
-        self._record("incident", {"what": what, **more}, [], sync=True)
+        self._record([("incident", {"what": what, **more}, [])], sync=True)
 
     def _report_troubles(self) -> None:
         """A strategy that fails is told when it begins to and when the complaint changes, not at every bar."""

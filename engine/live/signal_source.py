@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from engine.book.events import finite
+from engine.book.bodies import finite
 from engine.core.state import Signal
 from engine.errors import StrategyError
 from engine.features.frame import FeatureFrame

@@ -40,7 +40,7 @@ class Event(NamedTuple):
 
     `t_event_ms` is desk time (the bar's) in the desk journal and wall time in the people journal; `t_recv_ms` is the wall
     time at which it was received, 0 when not measured. `cause_id` names the event this one follows from; "@0" means
-    the first event of the same group. Body: JSON with text keys and finite numbers.
+    the first event of the same batch, "@3" its fourth. Body: JSON with text keys and finite numbers.
     """
 
     kind: str

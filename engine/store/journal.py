@@ -21,7 +21,8 @@ from engine.errors import Busy, JournalBroken
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 
 LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
-UNHASHED_KINDS = ("snapshot", "incident")  # kinds in which two equal runs may differ
+UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt")
+# Two runs that trade alike may differ in these: how an order lived, not what it did.
 HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}
@@ -119,10 +120,11 @@ class Journal:
     def _lines(self, events: Sequence[Event]) -> tuple[bytes, list[Head]]:
         """The group as bytes, and its heads."""
         other = self._partner.head(self._shared) if self._partner else ""
-        before, first, last = self.head, self.id_ahead(0), len(events) - 1
+        before, last = self.head, len(events) - 1
         lines, heads = [], []
         for n, event in enumerate(events):
-            caused = event._replace(cause_id=first) if event.cause_id == "@0" else event
+            cause = event.cause_id
+            caused = event._replace(cause_id=self.id_ahead(int(cause[1:]))) if cause.startswith("@") else event
             line, before = line_of(caused, before, self._prefix, self.writer, last - n, other if n == 0 else "")
             lines.append(line)
             heads.append(before)
@@ -275,8 +277,8 @@ def find(path: Path, id_: str) -> Event | None:
 def journal_hash(path: Path) -> str:
     """SHA-256 over the journal's content: equal bars, configuration and seed give equal hashes.
 
-    Covers canonical JSON of [kind, schema, t_event_ms, body] per record, in order, without snapshots and incidents, and without
-    the home's id in the start.
+    Covers canonical JSON of [kind, schema, t_event_ms, body] per record, in order: decisions, fills, funding, breakers, halts,
+    marks, configurations and bars. Not UNHASHED_KINDS, and not the home's id in the start.
     """
     digest = sha256()
     for event in read(path):

@@ -57,6 +57,14 @@ def feed_of(home: Home) -> Feed:
 
 def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:
     """A loop that has opened the home's journal and walks the bars; close its journal before the next one."""
+    loop = begun(home, feed, book, controls)
+    loop.poll_controls()
+    loop.resume()
+    return loop
+
+
+def begun(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:
+    """The same before it looks at what people have set and asks its venue."""
 
     def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
         return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
@@ -65,8 +73,6 @@ def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None 
     loop = Loop(journal, controls or Controls(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
     loop.open(book, span(), {"source": feed.source, "funding": "recorded"})
     loop.use_feed(feed)
-    loop.poll_controls()
-    loop.submit_pending()
     return loop
 
 

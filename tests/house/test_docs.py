@@ -24,7 +24,7 @@ DEAD_NAMES = {
     "quick": "allow_shortcuts", "learn": "update_kelly_window", "clean": "reference_price", "due": "exit_pending",
     "remembered": "with_last_refusal", "calm": "can_skip", "untouched": "can_skip", "lifted": "own_pause_until_ms",
     "sides": "instrument_side", "gross": "instrument_gross", "still": "can_skip", "idle": "can_skip",
-    "PAUSED": "a field of Guard", "attend": "poll_controls", "hand_over": "submit_pending", "walk": "use_feed", "look": "poll",
+    "PAUSED": "a field of Guard", "attend": "poll_controls", "hand_over": "resume", "walk": "use_feed", "look": "poll",
 }  # fmt: skip
 
 # Words that are not used in prose, with what to write instead.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core.exits import ambiguous, faded, follow, leave_all, to_tick, touched
+from engine.core.exits import ambiguous, faded, follow, leave_all, protective, to_tick, touched
 from engine.core.state import (
     FADE,
     FLAT,
@@ -66,7 +66,7 @@ def test_the_golden_table_of_fills(row: tuple, side: int) -> None:
     for mode, (reason, price) in zip((PESSIMISTIC, OPTIMISTIC, REFERENCE), wanted, strict=True):
         expected = (reason, float(price if side > 0 or reason == NONE else 200 - price))
         assert touched(position, layer, bar, 0.1, mode) == expected
-    assert ambiguous(position, layer, bar, 0.1) is unclear
+    assert ambiguous(position.side, protective(position, layer)[1], layer.target, bar, 0.1, 0) is unclear
 
 
 def test_a_target_needs_trade_through_by_a_tick() -> None:

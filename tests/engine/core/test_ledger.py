@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.ledger import fits, on_fill, on_funding, on_mark, open_lots
+from engine.core.ledger import fits, funding_cash, on_fill, on_funding, on_mark, open_lots
 from engine.core.state import (
     ENTRY,
     NO_LAYER,
     NO_ORDER,
     NONE,
     PROTECTIVE,
-    S_INTENDED,
     STOP,
     TARGET,
     TARGET_SLOT,
@@ -29,7 +28,7 @@ UNIT = RULES._replace(lot_size=1.0, layers_max=5)
 def ordered(sleeve: Sleeve, side: int, lots: int) -> Sleeve:
     """The sleeve with a reviewed entry order."""
     key = sleeve.entries + 1
-    order = Order(key, side, lots, S_INTENDED, 100.0 * lots, 4.0, 8.0, 2.0, T, 0.0, 0, 1)
+    order = Order(key, side, lots, 100.0 * lots, 4.0, 8.0, 2.0, T, 0.0, 0, 1)
     return sleeve._replace(order=order, entries=key)
 
 
@@ -63,7 +62,7 @@ def test_a_winning_round_trip_to_the_cent() -> None:
 def test_a_round_trip_is_flat_to_flat_and_includes_funding() -> None:
     """Two layers and a settlement: one trip, its P&L net of everything; price gain eaten by funding is a loss."""
     sleeve = bought(bought(start(10_000.0), 1, 100.0), 1, 101.0)
-    sleeve = on_funding(sleeve, UNIT, 100.0, 0.03)
+    sleeve = on_funding(sleeve, funding_cash(sleeve.position, UNIT, 100.0, 0.03))
     assert sleeve.ledger.funding == pytest.approx(-6.0)
     for _ in range(2):
         sleeve = on_fill(sleeve, UNIT, leaving(0, 1, 102.0))
@@ -74,7 +73,8 @@ def test_a_round_trip_is_flat_to_flat_and_includes_funding() -> None:
 
 def test_a_short_receives_a_positive_rate() -> None:
     """Longs pay, shorts receive (D4)."""
-    sleeve = on_funding(bought(start(10_000.0), 3, 100.0, side=-1), UNIT, 100.0, 0.0001)
+    sleeve = bought(start(10_000.0), 3, 100.0, side=-1)
+    sleeve = on_funding(sleeve, funding_cash(sleeve.position, UNIT, 100.0, 0.0001))
     assert sleeve.ledger.funding == pytest.approx(0.03)
 
 
@@ -144,7 +144,7 @@ def test_money_is_conserved(moves: list, side: int) -> None:
             sleeve = on_fill(sleeve, UNIT, leaving(k, part, price, fee))
             flow, held = flow + side * part * price - fee, held - side * part
         flow -= held * price * rate
-        sleeve = on_mark(on_funding(sleeve, UNIT, price, rate), UNIT, price)
+        sleeve = on_mark(on_funding(sleeve, funding_cash(sleeve.position, UNIT, price, rate)), UNIT, price)
         assert open_lots(sleeve.position) * sleeve.position.side == held
         assert sleeve.ledger.equity == pytest.approx(flow + held * price, rel=1e-9)
         assert sleeve.position.layers[sleeve.position.open_layers :] == (NO_LAYER,) * (5 - sleeve.position.open_layers)

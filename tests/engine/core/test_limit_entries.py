@@ -4,7 +4,7 @@ import pytest
 
 from engine.core import state
 from engine.core.fills import ends, match_entry
-from engine.core.state import OPTIMISTIC, PESSIMISTIC, S_WORKING, Cost, Order
+from engine.core.state import OPTIMISTIC, PESSIMISTIC, Cost, Order
 from tests.engine.core.test_desk import LONG, PLAIN, QUIET, SHORT, T0, bar, ran
 
 RULES = PLAIN._replace(tick=0.5, lot_size=1.0, maker_frac=0.0002, taker_frac=0.0005)
@@ -13,7 +13,7 @@ COST = Cost(0.001, 0.0)
 
 def bid(limit: float, side: int = 1, post_only: int = 0, good_for: int = 3, lots: int = 10) -> Order:
     """An entry order decided at the close before bar 0."""
-    return Order(1, side, lots, S_WORKING, 1_000.0, 4.0, 8.0, 2.0, T0, limit, post_only, good_for)
+    return Order(1, side, lots, 1_000.0, 4.0, 8.0, 2.0, T0, limit, post_only, good_for)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from app.home.home import Home
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
+from engine.core.state import ENTRY
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
-from tests.fakes.papers import advanced, advanced_until, holding, loop_of, ordering
+from tests.fakes.papers import advanced, advanced_until, begun, holding, ordering
 
 
 def test_nothing_enters_and_positions_still_leave(home: Home, loop: Loop) -> None:
@@ -17,12 +18,12 @@ def test_nothing_enters_and_positions_still_leave(home: Home, loop: Loop) -> Non
     advanced_until(loop, lambda book: not holding(book))
     advanced(loop, 200)
     since = list(read(home.desk_journal, after=last))
-    assert not [e for e in since if e.kind == "intent"]
+    assert not [e for e in since if e.kind == "intent" and e.body["slot"] == "entry"]
     slots = {e.body["slot"] for e in since if e.kind == "fill"}
     assert slots
     assert "entry" not in slots
-    assert [e.body["state"] for e in since if e.kind == "order"] == ["cancelled"]
-    assert not loop.venue.working
+    assert [e.body["state"] for e in since if e.kind == "order" and e.body["slot"] == "entry"] == ["cancelling", "done"]
+    assert not loop.venue.orders
     assert to_json(fold(home.desk_journal, whole=True)) == to_json(loop.book)
 
 
@@ -36,26 +37,33 @@ def test_entries_begin_again_once_it_is_verified(loop: Loop) -> None:
 
 
 def test_a_restart_hands_no_order_over_before_it_is_verified(home: Home, feed: Feed, loop: Loop) -> None:
-    """Verified before the next bar, the order is sent then; else that bar takes it back."""
+    """Killed before its order was answered. Verified before the next bar, it is sent then; else that bar withdraws it."""
     advanced_until(loop, ordering)
     loop.journal.close()
+    lines = home.desk_journal.read_bytes().splitlines(keepends=True)
+    answered = max(n for n, line in enumerate(lines) if b'"kind":"mark"' in line) + 1
+    home.desk_journal.write_bytes(b"".join(lines[:answered]))
+    killed = home.desk_journal.read_bytes()
     for verified in (True, False):
-        again = loop_of(home, feed, fold(home.desk_journal))
-        again.venue.working.clear()
-        again.venue.requests.clear()
+        home.desk_journal.write_bytes(killed)
+        book = fold(home.desk_journal)
+        sent = next(o for o in book.orders.open.values() if o.slot == ENTRY)
+        assert sent.state == "sent"
+        again = begun(home, feed, book)
         again.withheld = lambda: "the journal is being verified"
-        again.submit_pending()
+        again.resume()
         assert not again.venue.requests
         if verified:
             again.withheld = lambda: ""
         again.step()
-        placed = [r for r in again.venue.requests if r.what == "place"]
-        assert bool(placed) is verified
-        advanced_until(again, ordering) if verified else None
+        assert any(r.what == "place" and r.slot == ENTRY for r in again.venue.requests) is verified
+        ended = [o.state for o in again.book.orders.ended if o.id == sent.id]
+        assert ended == (["done"] if verified else ["rejected"])
         again.journal.close()
 
 
 def test_a_healthy_bar_says_nothing_of_it(home: Home, loop: Loop) -> None:
-    """The journal's hash of a desk whose journal verified at once is what it was."""
+    """The journal of a desk that verified at once says nothing of health, and its marks of nothing that blocks entries."""
     advanced(loop, 10)
-    assert all("withheld" not in e.body for e in read(home.desk_journal, {"bar"}))
+    assert not list(read(home.desk_journal, {"health"}))
+    assert all("blocked" not in e.body for e in read(home.desk_journal, {"mark"}))

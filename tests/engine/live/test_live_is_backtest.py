@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.home.home import open_home
-from engine.book.events import finite
+from engine.book.bodies import finite
 from engine.book.transitions import specs_of
 from engine.control.config import active
 from engine.core import state

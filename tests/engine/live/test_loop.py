@@ -5,11 +5,11 @@ import os
 import pytest
 
 from app.home.home import Home
-from engine.book.replay import fold
+from engine.book.replay import batches, fold, groups
 from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.control.config import active_version
-from engine.core.state import DAY_MS
+from engine.core.state import DAY_MS, ENTRY, EXIT_SLOT
 from engine.errors import DataError, JournalBroken
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed
@@ -38,18 +38,19 @@ def restarted(home: Home, feed: Feed, loop: Loop) -> Loop:
     return loop_of(home, feed, fold(home.desk_journal))
 
 
-def test_each_bar_is_one_group_that_ends_with_its_mark(loop: Loop) -> None:
-    """bar first, mark last, and the mark's equity is the desk's."""
-    advanced(loop, 150)
-    group, seen = [], 0
-    for event in events(loop):
-        group.append(event.kind)
-        if event.left == 0:
-            if group[0] == "bar":
-                assert group[-1] == "mark"
-                seen += 1
-            group = []
+def test_each_bar_is_one_batch_that_ends_with_its_mark(loop: Loop) -> None:
+    """What the venue did, then the bar with what follows from it, its mark last; and the mark's equity is the desk's."""
+    advanced_until(loop, holding)
+    advanced(loop, 150 - loop.book.count)
+    seen, led = 0, set()
+    for batch in batches(events(loop)):
+        kinds = [group[0].kind for group in groups(batch)]
+        if "bar" in kinds:
+            assert kinds.count("bar") == 1
+            assert (kinds[-1], batch[-1].kind) == ("bar", "mark")
+            seen, led = seen + 1, led | set(kinds)
     assert seen == 150
+    assert led >= {"bar", "fill", "order"}
     assert events(loop, "mark")[-1].body["equity"] == loop.book.desk.equity
 
 
@@ -65,21 +66,26 @@ def test_a_decision_tells_what_it_was_made_of(loop: Loop) -> None:
     assert decision["size"]["binding"] in decision["caps"]
     assert {"fill_model", "cost_model"} <= set(decision)
     intent = events(loop, "intent")[-1].body
-    assert intent["order"] in loop.venue.working
+    assert intent["slot"] == "entry"
+    assert intent["order"] in loop.venue.orders
 
 
-def test_the_order_is_on_the_disk_before_the_venue_hears_of_it(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journal before act: each placed order's intent is already readable in the file."""
-    heard = []
+def test_the_order_is_on_the_disk_before_the_venue_hears_of_it(home: Home, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journal before act: each order that is placed between two bars is already readable in the file, as sent."""
+    heard, place = [], loop.venue.place
 
-    def place(request) -> None:
-        assert request.order in {e.body["order"] for e in events(loop, "intent")}
-        heard.append(request.order)
+    def placed(order):
+        if order.slot in (ENTRY, EXIT_SLOT):
+            assert order.id in {e.body["order"] for e in events(loop, "intent")}
+            assert order.id in {id_ for e in events(loop, "sent") for id_ in e.body["orders"]}
+            heard.append(order.slot)
+        return place(order)
 
-    monkeypatch.setattr(loop.venue, "place", place)
-    monkeypatch.setattr(loop.venue, "filled", lambda _order, _lots, ended: None)
-    while not heard:
-        loop.step()
+    monkeypatch.setattr(loop.venue, "place", placed)
+    advanced_until(loop, holding)
+    halt.set(home.path, "a test", {"name": "ann"}, WALL_MS, home.engine)
+    loop.poll_controls()
+    assert set(heard) == {ENTRY, EXIT_SLOT}
 
 
 @pytest.mark.parametrize("broken", ["fdatasync", "write"])
@@ -122,10 +128,11 @@ def test_a_halt_cancels_entries_at_once_and_flattens_at_the_next_open(home: Home
     loop.poll_controls()
     assert loop.book.state == "flattening"
     assert not ordering(loop.book)
-    assert not loop.venue.working
+    assert not [o for o in loop.venue.orders.values() if o.slot == ENTRY]
     said = events(loop, "halt")[-1].body
     assert (said["state"], said["reason"], said["by"]) == ("halted", "a test", "ann")
     placed = len([r for r in loop.venue.requests if r.what == "place"])
+    assert {o.slot for o in loop.venue.orders.values()} == {EXIT_SLOT}, "the exit works; stops and targets are cancelled"
     advanced(loop, 1)
     assert loop.book.state == "halted"
     last = [e.body for e in events(loop, "fill") if e.t_event_ms == loop.book.close_ms]
@@ -167,17 +174,20 @@ def test_a_halt_between_journal_and_venue_keeps_the_order_here(home: Home, feed:
     """The intent is journaled, the latch is set, the venue never hears of it; the journal says cancelled."""
     controls = _LatchedAfter(home.path, home.engine)
     loop = loop_of(home, feed, controls=controls)
-    submit = loop.submit_pending
+    record = loop._record
 
-    def late() -> None:
-        controls.armed = ordering(loop.book)
-        submit()
+    def late(groups, *, sync):
+        heads = record(groups, sync=sync)
+        controls.armed = any(kind == "intent" for _, _, following in groups for kind, _ in following)
+        return heads
 
-    loop.submit_pending = late  # type: ignore[method-assign]  # the moment this test is about
+    loop._record = late  # type: ignore[method-assign]  # the moment this test is about
     advanced_until(loop, lambda book: book.desk.halted)
     assert not loop.venue.requests
-    assert events(loop, "order")[-1].body["state"] == "cancelled"
-    assert events(loop, "order")[-1].body["order"] == events(loop, "intent")[-1].body["order"]
+    kept = events(loop, "order")[-1].body
+    assert (kept["state"], kept["why"]) == ("rejected", "the desk was halted before it was sent")
+    assert kept["order"] == events(loop, "intent")[-1].body["order"]
+    assert not loop.book.orders.open
     loop.journal.close()
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.home.home import Home
-from engine.book.events import name_code, order_id
+from engine.book.order_events import name_code, order_id
 from engine.control.config import active
 from engine.core.state import SLOTS
 from engine.errors import BadInput

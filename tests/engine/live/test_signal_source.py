@@ -136,7 +136,7 @@ def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home,
         reading = loop._reading_of(spec, t)
         assert repr(reading.signal) == repr(signal_at(whole, feed.first + t))
     advanced(loop, 80)
-    mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend"]
+    mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
     assert {(b["type"], b["post_only"], b["good_for_bars"]) for b in mine} == {("limit", True, 4)}
     fills = [e.body for e in read(loop.journal.path, {"fill"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
     assert {b["liquidity"] for b in fills} == {"maker"}

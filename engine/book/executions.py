@@ -1,0 +1,152 @@
+"""What comes from a venue or its watch, and what follows: an order's state, an execution, a funding bill, health, a difference.
+
+Each function takes the book and the body of a leading journal event as it came from outside, moves the book, and returns that
+body with what the book knows of it (names, layer, cash afterwards) and the events that follow. Called through transitions.step,
+by the live loop and the fold alike. Nothing is invented here: what the book cannot explain becomes a difference, and stops
+entries.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.book import events
+from engine.book.book import Book
+from engine.book.order_events import EventBody, act, order_body
+from engine.core.booking import book_fill
+from engine.core.exits import protective
+from engine.core.ledger import entry_index, fits, on_funding
+from engine.core.memory import Memory
+from engine.core.orders import ENDED, VenueOrder, amended, executed, find, heard
+from engine.core.rows import funding_row
+from engine.core.state import ENTRY, EXIT_SLOT, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Sleeve
+
+Led = tuple[Mapping[str, Any], list[EventBody]]  # the leading event's whole body, and what follows it
+
+
+def on_order(book: Book, body: Mapping[str, Any]) -> Led:
+    """A venue's word about one order: {order, state, filled_lots, why} and, where it was amended, {price, lots}."""
+    id_, state = body["order"], body["state"]
+    before = find(book.orders, id_)
+    if before is None:
+        return _differs(book, body, id_, f"the venue has an order that this desk does not know: {id_}")
+    book.orders = heard(book.orders, id_, state, body["filled_lots"], body.get("why", ""))
+    if body.get("price") is not None:
+        book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True)
+    order = find(book.orders, id_)
+    assert order is not None, "an order vanished"  # noqa: S101 - a programmer's error halts
+    _entry_ended(book, order)
+    return {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}, act(book, [order.sleeve])
+
+
+def _entry_ended(book: Book, order: VenueOrder) -> None:
+    """An entry ends when the venue says so."""
+    sleeve = book.sleeves[order.sleeve]
+    if order.slot == ENTRY and order.state in ENDED and sleeve.order.key == order.key:
+        book.sleeves[order.sleeve] = sleeve._replace(order=NO_ORDER)
+
+
+def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
+    """One execution: {trade, order, lots, price, fee, liquidity, reference_price, t_ms}; by its trade id it is booked once.
+
+    It is booked whenever it comes, also after its order has ended; a part is a part. What fits no order or layer is a difference.
+    """
+    order = find(book.orders, body["order"])
+    if body["trade"] in book.orders.trades:
+        return {**body, "booked": False}, []
+    if order is None:
+        return _differs(book, body, body["trade"], f"trade {body['trade']} is of an order that this desk does not know")
+    s, rules = order.sleeve, book.specs[order.sleeve].rules
+    now = book.sleeves[s]
+    before = _with_order(now, order)
+    fill = _fill_of(before, order, body)
+    if not fits(before, fill):
+        return _differs(book, body, body["trade"], f"trade {body['trade']} fills more than {order.id} can")
+    rows: list[Any] = [None] * 2
+    m = Memory([], book.sleeves, [], book.recent_r, [], [], [], rows)
+    after, n = book_fill(before, rules, s, fill, m, 0)
+    if before is not now:  # the order had ended here: what the sleeve ordered since stands
+        after = after._replace(order=now.order)
+    book.sleeves[s] = after
+    book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: body["t_ms"]})
+    (_, told), *rest = events.rows(book, rows[:n], [before] * (s + 1), {})
+    return {**body, **told, "order": order.id}, rest + act(book, [s])
+
+
+def _with_order(sleeve: Sleeve, order: VenueOrder) -> Sleeve:
+    """The sleeve with the entry order that an execution is of, should it have ended here before."""
+    if order.slot != ENTRY or sleeve.order.key == order.key or sleeve.position.side not in (0, order.side):
+        return sleeve
+    core = (order.lots - order.filled, order.notional, 0.0, 0.0, order.atr, order.decided_ms)
+    return sleeve._replace(order=Order(order.key, order.side, *core, order.price, order.post_only, order.good_for))
+
+
+def _fill_of(sleeve: Sleeve, order: VenueOrder, body: Mapping[str, Any]) -> Fill:
+    """The execution as the core books it; a layer that is not there gives index -1, which fits nothing."""
+    position, reason = sleeve.position, NONE
+    if order.slot == ENTRY:
+        k = entry_index(sleeve)
+    else:
+        layers = position.layers[: position.open_layers]
+        k = next((k for k, layer in enumerate(layers) if layer.key == order.key), -1)
+    if order.slot == PROTECTIVE and k >= 0:
+        reason = layers[k].exit_pending or protective(position, layers[k])[0]
+    elif order.slot == EXIT_SLOT and k >= 0:
+        reason = layers[k].exit_pending
+    elif order.slot != ENTRY:
+        reason = TARGET
+    maker, reference = int(body["liquidity"] == "maker"), float(body["reference_price"])
+    price, fee = float(body["price"]), float(body["fee"])
+    return Fill(order.slot, 0, 0, order.key, k, body["lots"], price, fee, maker, reason, reference, body["t_ms"])
+
+
+def on_funding_bill(book: Book, body: Mapping[str, Any]) -> Led:
+    """A settlement as billed: {bill, sleeve, mark, rate, cash_flow, t_ms}; by its id it is booked once."""
+    if body["bill"] in book.orders.trades:
+        return {**body, "booked": False}, []
+    s = book.names.index(body["sleeve"])
+    before, cash = book.sleeves[s], float(body["cash_flow"])
+    book.sleeves[s] = on_funding(before, cash)
+    row = funding_row(s, book.sleeves[s], float(body["mark"]), float(body["rate"]), cash, body["t_ms"])
+    book.orders = book.orders._replace(trades={**book.orders.trades, body["bill"]: body["t_ms"]})
+    (_, told), *_rest = events.rows(book, [row], [before] * (s + 1), {})
+    return {**body, **told}, []
+
+
+def on_health(book: Book, body: Mapping[str, Any]) -> Led:
+    """Something outside is not well, or is again: {what, state: begun | over, why}. No entries while anything is not."""
+    if body["state"] == "over":
+        book.health.pop(body["what"], None)
+    else:
+        book.health[body["what"]] = body["why"]
+    return body, withdraw_entries(book)
+
+
+def on_reconcile(book: Book, body: Mapping[str, Any]) -> Led:
+    """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides."""
+    book.differences = {**book.differences, **body["differs"]}
+    return body, withdraw_entries(book)
+
+
+def on_adopt(book: Book, body: Mapping[str, Any]) -> Led:
+    """A named person decided about a difference: {difference, decision, by}."""
+    book.differences = {what: text for what, text in book.differences.items() if what != body["difference"]}
+    return body, []
+
+
+def _differs(book: Book, body: Mapping[str, Any], what: str, text: str) -> Led:
+    """Something from outside that the book cannot explain: nothing is booked, nothing enters, a person has to look."""
+    following: list[EventBody] = []
+    if what not in book.differences:
+        book.differences = {**book.differences, what: text}
+        following = [("reconcile", {"differs": {what: text}}), *withdraw_entries(book)]
+    return {**body, "booked": False}, following
+
+
+def withdraw_entries(book: Book) -> list[EventBody]:
+    """While entries are blocked no entry order is wanted; positions and their protective orders stay."""
+    if not book.entries_blocked:
+        return []
+    for s, sleeve in enumerate(book.sleeves):
+        if sleeve.order.side != 0:
+            book.sleeves[s] = sleeve._replace(order=NO_ORDER)
+    return act(book, range(len(book.sleeves)))

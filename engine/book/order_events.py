@@ -1,0 +1,162 @@
+"""What a sleeve asks of its venue, as journal events: intent, sent, amend, and an `order` that is being cancelled.
+
+`act` is called by executions.py and transitions.py at the end of whatever moved a sleeve. It compares what the sleeve wants
+with the orders that stand (engine.core.plan), writes the difference down in the book, and returns it as events. The live loop
+hands exactly these events over to the venue, after they are on the disk; the fold works them out again.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from engine.book.bodies import finite
+from engine.book.book import Book, flat
+from engine.core.orders import CANCELLING, SENT, VenueOrder, amended, doubtful_notional, heard, intended
+from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, Want, plan, wants
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT
+
+EventBody = tuple[str, dict[str, Any]]
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+PURPOSES = "ESTX"  # of core.state.SLOTS
+
+
+def name_code(name: str) -> str:
+    """Four letters and digits for a sleeve's name; two names of a desk must not share theirs (live/config_event.py refuses)."""
+    digest = int.from_bytes(sha256(name.encode()).digest()[:4])
+    return "".join(BASE36[digest // 36**k % 36] for k in range(4))
+
+
+def order_stem(name: str, key: int, slot: int) -> str:
+    """An order's id without its attempt."""
+    return f"nd{name_code(name)}{key:08d}{PURPOSES[slot]}"
+
+
+def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
+    """What an order is called at the venue: 17 letters and digits, which every venue takes; the same after every restart.
+
+    `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
+    """
+    return f"{order_stem(name, key, slot)}{attempt:02d}"
+
+
+def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
+    """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards."""
+    following, sent = list[EventBody](), list[str]()
+    for s in sleeves:
+        sleeve = book.sleeves[s]
+        mine = [order for order in book.orders.open.values() if order.sleeve == s]
+        if not mine and flat(sleeve):
+            continue
+        for request in plan(mine, wants(sleeve), _given_up(book, s)):
+            if request.what == PLACE and request.want is not None:
+                order = _placed(book, s, request.want)
+                following.append(("intent", _intent(book, order)))
+                sent.append(order.id)
+            elif request.order is not None:
+                following.append(_changed(book, request.what, request.order, request.want))
+        _count_doubt(book, s)
+    if sent:
+        for id_ in sent:
+            book.orders = heard(book.orders, id_, SENT)
+        following.append(("sent", {"orders": sent}))
+    return following
+
+
+def _given_up(book: Book, s: int) -> frozenset[tuple[int, int]]:
+    """(slot, key) of which ATTEMPTS_MAX orders were made."""
+    if not any(count >= ATTEMPTS_MAX for count in book.orders.attempts.values()):
+        return frozenset()
+    name, sleeve = book.names[s], book.sleeves[s]
+    tried = [(want.slot, want.key) for want in wants(sleeve)]
+    counts = book.orders.attempts
+    return frozenset((slot, key) for slot, key in tried if counts.get(order_stem(name, key, slot), 0) >= ATTEMPTS_MAX)
+
+
+def _placed(book: Book, s: int, want: Want) -> VenueOrder:
+    """A new order of the book."""
+    entry = book.sleeves[s].order
+    stem = order_stem(book.names[s], want.key, want.slot)
+    id_ = f"{stem}{book.orders.attempts.get(stem, 0):02d}"
+    core = (id_, s, want.slot, want.key, want.side, want.lots, want.price)
+    if want.slot == ENTRY:
+        order = VenueOrder(*core, entry.post_only, entry.good_for, entry.notional, entry.atr, entry.decided_ms)
+    else:
+        order = VenueOrder(*core, 0, 0, 0.0, 0.0, book.close_ms)
+    book.orders = intended(book.orders, order)
+    return order
+
+
+def _changed(book: Book, what: str, order: VenueOrder, want: Want | None) -> EventBody:
+    """An order that is to stand elsewhere, or to end."""
+    if what == AMEND and want is not None:
+        book.orders = amended(book.orders, order.id, want.price, 0, confirmed=False)
+        lots = order.filled + want.lots
+        return "amend", {**named(book, order), "price": want.price, "price_before": order.price, "lots": lots}
+    book.orders = heard(book.orders, order.id, CANCELLING)
+    return "order", order_body(book, book.orders.open[order.id], CANCELLING)
+
+
+def _count_doubt(book: Book, s: int) -> None:
+    """The sleeve's exposure to entry orders that it no longer wants and the venue still has."""
+    sleeve = book.sleeves[s]
+    doubt = doubtful_notional(book.orders, s, sleeve.order.key if sleeve.order.side != 0 else -1)
+    if doubt != sleeve.in_doubt:
+        book.sleeves[s] = sleeve._replace(in_doubt=doubt)
+
+
+def prune(book: Book, since_ms: int) -> None:
+    """Forget trade ids from before `since_ms`, and the attempts of layers and orders that are gone."""
+    orders = book.orders
+    trades = {trade: t_ms for trade, t_ms in orders.trades.items() if t_ms >= since_ms}
+    alive = {id_[:-2] for id_ in orders.open}
+    for s, sleeve in enumerate(book.sleeves):
+        keys = [layer.key for layer in sleeve.position.layers[: sleeve.position.open_layers]]
+        alive |= {order_stem(book.names[s], key, slot) for key in keys for slot in (PROTECTIVE, TARGET_SLOT, EXIT_SLOT)}
+        if sleeve.order.side != 0:
+            alive.add(order_stem(book.names[s], sleeve.order.key, ENTRY))
+    attempts = {stem: count for stem, count in orders.attempts.items() if stem in alive}
+    if len(trades) != len(orders.trades) or len(attempts) != len(orders.attempts):
+        book.orders = orders._replace(trades=trades, attempts=attempts)
+
+
+def named(book: Book, order: VenueOrder) -> dict[str, Any]:
+    """Which order, of whom, for what."""
+    name = book.names[order.sleeve]
+    return {"sleeve": name, "leg": 0, "pair": 0, "key": order.key, "slot": SLOTS[order.slot], "order": order.id}
+
+
+def order_body(book: Book, order: VenueOrder, state: str) -> dict[str, Any]:
+    """What became of an order."""
+    body = named(book, order) | {"state": state, "lots": order.lots, "filled_lots": order.filled}
+    return body | ({"decided_ms": order.decided_ms} if order.slot == ENTRY else {})
+
+
+def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
+    """An order that is decided; the venue hears of it once this is on the disk."""
+    spec = book.specs[order.sleeve]
+    body: dict[str, Any] = named(book, order) | {
+        "instrument": spec.source["instrument"],
+        "side": "buy" if order.side > 0 else "sell",
+        "lots": order.lots,
+        "quantity": order.lots * spec.rules.lot_size,
+    }
+    if order.slot != ENTRY:
+        kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
+        return body | {"type": kind, "price": order.price or None, "reduce_only": True}
+    entry = book.sleeves[order.sleeve].order
+    return body | {
+        "type": "limit" if order.price > 0.0 else "market",
+        "price": order.price or None,
+        "reduce_only": False,
+        "post_only": bool(order.post_only),
+        "good_for_bars": order.good_for,
+        "decided_ms": order.decided_ms,
+        "notional": finite(order.notional),
+        "stop_distance": finite(entry.stop_distance),
+        "target_distance": finite(entry.target_distance),
+    }
+
+
+def states_of(book: Book, s: int) -> Mapping[tuple[int, int], str]:
+    """(slot, key) -> state of a sleeve's open orders, for marks."""
+    return {(order.slot, order.key): order.state for order in book.orders.open.values() if order.sleeve == s}

@@ -1,0 +1,156 @@
+"""The life of an order at a venue: which states it passes, and what the desk holds of all of its orders.
+
+Pure values, folded by book/executions.py from intent, sent, order, amend and fill events; plan.py compares them with what should
+stand. No order is forgotten while the venue may still say something of it, and a state that has ended is never opened again.
+Compiled code does not know orders: a backtest's venue is sim_venue.py.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .state import ENTRY, SLOTS
+
+INTENDED, SENT, UNKNOWN = "intended", "sent", "UNKNOWN"
+WORKING, PARTIAL, CANCELLING = "working", "partial", "cancelling"
+DONE, REJECTED = "done", "rejected"
+STATES = (INTENDED, SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING, DONE, REJECTED)
+STANDING = (WORKING, PARTIAL)  # the venue has confirmed it, and nobody has asked to cancel it
+ENDED = (DONE, REJECTED)
+ENDED_KEPT = 40  # a late report must still find its order
+
+# (state, what is heard) -> state. What is not here changes nothing: a report that comes late, or twice.
+TRANSITIONS: Mapping[tuple[str, str], str] = {
+    (INTENDED, SENT): SENT,
+    (INTENDED, CANCELLING): CANCELLING,
+    (SENT, WORKING): WORKING,
+    (SENT, UNKNOWN): UNKNOWN,
+    (SENT, CANCELLING): CANCELLING,
+    (UNKNOWN, WORKING): WORKING,
+    (UNKNOWN, CANCELLING): CANCELLING,
+    (WORKING, PARTIAL): PARTIAL,
+    (WORKING, CANCELLING): CANCELLING,
+    (WORKING, UNKNOWN): UNKNOWN,  # acknowledged, and then lost by the venue
+    (PARTIAL, CANCELLING): CANCELLING,
+    (PARTIAL, UNKNOWN): UNKNOWN,
+    **{(state, PARTIAL): PARTIAL for state in (INTENDED, SENT, UNKNOWN)},
+    **{(state, end): end for state in STATES if state not in ENDED for end in ENDED},
+}
+
+
+class VenueOrder(NamedTuple):
+    """One order as the desk knows it."""
+
+    id: str  # client id: 17 letters and digits, the same after every restart
+    sleeve: int  # index in the book
+    slot: int  # ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT
+    key: int  # of the layer that it opens, protects or ends
+    side: int  # of the trade
+    lots: int  # ordered
+    price: float  # limit of an entry or target, trigger of a protective order; 0: market
+    post_only: int
+    good_for: int  # bars that an entry may rest
+    notional: float  # of an entry, as reviewed
+    atr: float  # of an entry, at its decision: a fill that comes late still opens its layer
+    decided_ms: int
+    state: str = INTENDED
+    filled: int = 0  # lots of the executions that were booked
+    reported: int = 0  # lots that the venue says are filled; more than `filled`: executions are missing
+    amending: int = 0  # 1: an amendment was sent and not confirmed
+    why: str = ""  # of its end
+
+    @property
+    def left(self) -> int:
+        """Lots that may still fill; of an order that has ended, those that are filled and not booked."""
+        return max((self.reported if self.state in ENDED else self.lots) - self.filled, 0)
+
+    @property
+    def in_doubt(self) -> bool:
+        """True while the venue has not said how it stands, or has said more than was booked: nothing is planned against it."""
+        return self.state not in STANDING or self.amending != 0 or self.reported > self.filled
+
+
+class OrderBook(NamedTuple):
+    """The desk's orders at its venue, never the market's."""
+
+    open: Mapping[str, VenueOrder]  # id -> order, oldest first; also one that has ended while executions of it are missing
+    ended: tuple[VenueOrder, ...]  # the last ENDED_KEPT, oldest first
+    trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms
+    attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
+
+
+NO_ORDERS = OrderBook({}, (), {}, {})
+
+
+def moved(state: str, heard: str) -> str:
+    """The state after `heard`; the same when that is late, doubled or makes no sense here."""
+    return TRANSITIONS.get((state, heard), state)
+
+
+def find(book: OrderBook, id_: str) -> VenueOrder | None:
+    """An open order, or one of the last ended."""
+    if id_ in book.open:
+        return book.open[id_]
+    return next((order for order in reversed(book.ended) if order.id == id_), None)
+
+
+def put(book: OrderBook, order: VenueOrder) -> OrderBook:
+    """The orders with this one as it is now; one that has ended leaves the open ones once its executions are booked."""
+    if order.state not in ENDED or order.reported > order.filled:
+        return book._replace(open={**book.open, order.id: order})
+    rest = {id_: other for id_, other in book.open.items() if id_ != order.id}
+    ended = (*(other for other in book.ended if other.id != order.id), order)
+    return book._replace(open=rest, ended=ended[-ENDED_KEPT:])
+
+
+def intended(book: OrderBook, order: VenueOrder) -> OrderBook:
+    """The orders with one that is decided and not sent."""
+    stem = order.id[:-2]
+    return put(book, order)._replace(attempts={**book.attempts, stem: book.attempts.get(stem, 0) + 1})
+
+
+def heard(book: OrderBook, id_: str, state: str, reported: int = 0, why: str = "") -> OrderBook:
+    """The orders after a venue's word about one: its state, and how many lots it says are filled."""
+    order = find(book, id_)
+    if order is None:
+        return book
+    reported = max(order.reported, min(reported, order.lots))
+    if state == WORKING and order.filled > 0:
+        state = PARTIAL
+    now = order._replace(state=moved(order.state, state), reported=reported)
+    if now.state != order.state and now.state in ENDED:
+        now = now._replace(why=why, amending=0)
+    return put(book, now)
+
+
+def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool) -> OrderBook:
+    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does."""
+    order = find(book, id_)
+    if order is None or order.state in ENDED:
+        return book
+    if not confirmed:
+        return put(book, order._replace(amending=1))
+    return put(book, order._replace(price=price, lots=max(lots, order.filled), amending=0))
+
+
+def executed(book: OrderBook, id_: str, lots: int) -> OrderBook:
+    """The orders after an execution was booked: whole it is done, in part it rests on; one that has ended stays so."""
+    order = find(book, id_)
+    if order is None:
+        return book
+    filled = order.filled + lots
+    now = order._replace(filled=filled, reported=max(order.reported, filled))
+    return put(book, now._replace(state=moved(now.state, DONE if filled >= now.lots else PARTIAL)))
+
+
+def doubtful_notional(book: OrderBook, sleeve: int, key: int) -> float:
+    """Quote units that entry orders of a sleeve may still fill, other than the one that its state counts (`key`)."""
+    return sum(
+        order.notional * order.left / order.lots
+        for order in book.open.values()
+        if order.sleeve == sleeve and order.slot == ENTRY and order.key != key
+    )
+
+
+def described(order: VenueOrder) -> str:
+    """`protective order nd..., working`: for messages."""
+    return f"{SLOTS[order.slot]} order {order.id}, {order.state}"

@@ -1,0 +1,88 @@
+"""What should stand at the venue, and the difference to what does.
+
+    wants(sleeve)           entry, protective, target and exit orders, each by its layer's key
+    plan(orders, wants)     place, amend, cancel: nothing against an order in doubt
+
+Called by book/executions.py after every event of a sleeve: at a close, after a fill, at a halt and at a start alike. Applied and
+asked again, it plans nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from .exits import protective
+from .orders import PARTIAL, STANDING, VenueOrder
+from .state import ENTRY, EXIT_SLOT, FADE, HALT, PROTECTIVE, TARGET_SLOT, Sleeve
+
+ATTEMPTS_MAX = 10  # orders of one kind for one layer; then a person has to look
+PLACE, AMEND, CANCEL = "place", "amend", "cancel"
+
+
+class Want(NamedTuple):
+    """One order that should stand."""
+
+    slot: int
+    key: int
+    side: int  # of the trade
+    lots: int  # that it may still fill
+    price: float  # 0: market
+
+
+class OrderRequest(NamedTuple):
+    """One thing to ask of the venue."""
+
+    what: str  # place, amend, cancel
+    order: VenueOrder | None  # None when it is placed
+    want: Want | None  # None when it is cancelled
+
+
+def wants(sleeve: Sleeve) -> list[Want]:
+    """What a sleeve wants at its venue: the entry that it decided, and of each open layer a protective order and a target, or an
+    exit at the market once it leaves.
+    """
+    found, order, position = list[Want](), sleeve.order, sleeve.position
+    if order.side != 0:
+        found.append(Want(ENTRY, order.key, order.side, order.lots, order.limit))
+    for layer in position.layers[: position.open_layers]:
+        leaves = layer.exit_pending in (FADE, HALT)
+        found.append(Want(PROTECTIVE, layer.key, -position.side, layer.lots, protective(position, layer)[1]))
+        if leaves:
+            found.append(Want(EXIT_SLOT, layer.key, -position.side, layer.lots, 0.0))
+        elif layer.target > 0.0 and not layer.exit_pending:
+            found.append(Want(TARGET_SLOT, layer.key, -position.side, layer.lots, layer.target))
+    return found
+
+
+def plan(
+    orders: Iterable[VenueOrder], wanted: Sequence[Want], given_up: frozenset[tuple[int, int]] = frozenset()
+) -> list[OrderRequest]:
+    """The requests that lead from the open orders of one sleeve to what it wants.
+
+    given_up: (slot, key) of which ATTEMPTS_MAX orders have ended. A protective order stays until the exit beside it works: a
+    layer is never left without one. What filled a protective order in part is not amended: the venue is at it.
+    """
+    requests, standing, older = list[OrderRequest](), dict[tuple[int, int], VenueOrder](), list[VenueOrder]()
+    for order in orders:
+        if (order.slot, order.key) in standing:
+            older.append(standing[order.slot, order.key])
+        standing[order.slot, order.key] = order
+    replaced = [old for old in older if standing[old.slot, old.key].state in STANDING]
+    leaving = {key for (slot, key), order in standing.items() if slot == EXIT_SLOT and order.state in STANDING}
+    for want in wanted:
+        if want.slot == PROTECTIVE and want.key in leaving:
+            continue
+        held = standing.pop((want.slot, want.key), None)
+        if held is None:
+            if (want.slot, want.key) not in given_up:
+                requests.append(OrderRequest(PLACE, None, want))
+        elif not held.in_doubt and differs(held, want):
+            requests.append(OrderRequest(AMEND, held, want))
+    unwanted = [*replaced, *standing.values()]
+    return requests + [OrderRequest(CANCEL, held, None) for held in unwanted if not held.in_doubt]
+
+
+def differs(held: VenueOrder, want: Want) -> bool:
+    """True when a standing order has to be amended: the levels and lots of what protects a layer follow it, an entry's do not."""
+    if held.slot in (ENTRY, EXIT_SLOT) or (held.slot == PROTECTIVE and held.state == PARTIAL):
+        return False
+    return held.price != want.price or held.left != want.lots
