@@ -19,7 +19,7 @@ from engine.book.transitions import bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskConfig
-from engine.core.orders import CANCELLING, REJECTED, SENT
+from engine.core.orders import CANCELLING, DONE, SENT
 from engine.core.state import DAY_MS, ENTRY, SLOTS
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
@@ -262,7 +262,7 @@ class Loop:
         if bool(why) != told:
             self.take("health", {"what": "verification", "state": "begun" if why else "over", "why": why})
         if self._unsent and why:
-            self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, f"entries are withheld: {why}")
+            self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, why)
         elif self._unsent:
             self.resume()
         self._unsent = False
@@ -300,7 +300,7 @@ class Loop:
         kept = entries if halted or withheld else set()
         if halted:
             self.poll_controls()
-            self._never_sent(entries, "the desk was halted before it was sent")
+            self._never_sent(entries, "the desk was halted")
         elif withheld:
             self._unsent = True
         left = [(kind, body) for kind, body in following if body.get("order") not in kept]
@@ -315,7 +315,7 @@ class Loop:
         """Orders that were journaled and kept here have never existed at the venue."""
         for id_ in sorted(ids):
             if self.book.orders.open[id_].state == SENT:
-                self.take(*reported(OrderReport(id_, REJECTED, 0, why)))
+                self.take(*reported(OrderReport(id_, DONE, 0, f"never sent: {why}")))
 
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""

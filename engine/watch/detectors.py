@@ -164,7 +164,10 @@ def orders(desk: DeskObservation) -> Iterator[Finding]:
         return
     for sleeve in dict.fromkeys(str(e.body["sleeve"]) for e in desk.recent):
         mine = [e for e in desk.recent if e.body["sleeve"] == sleeve]
-        rejected = trailing_run([e for e in mine if e.kind == "order"], lambda e: e.body["state"] == "rejected")
+        answers = [e for e in mine if e.kind == "order" and e.body["state"] in ("working", "rejected")]
+        slots = dict.fromkeys(e.body.get("slot") for e in answers)  # a stop that works says nothing of entries
+        runs = [trailing_run([e for e in answers if e.body.get("slot") == slot], is_rejected) for slot in slots]
+        rejected = max(runs, key=len, default=[])
         if len(rejected) >= desk.limits.rejections_row_max:
             last, lots = rejected[-1], rejected[-1].body.get("lots")
             where = f"{instrument_of(desk, sleeve)} rejected in a row; {position_text(desk, sleeve)}"
@@ -175,6 +178,11 @@ def orders(desk: DeskObservation) -> Iterator[Finding]:
             numbers = {"in_a_row": len(rejected), "lots": lots, "limit": desk.limits.rejections_row_max}
             yield Finding(f"rejected:{sleeve}", "rejected", "page", what, sleeve, rejected[0].t_recv_ms, action, numbers, last.id)
     yield from lasting_refusals(desk)
+
+
+def is_rejected(event: Event) -> bool:
+    """Whether the venue rejected an order."""
+    return bool(event.body["state"] == "rejected")
 
 
 def lasting_refusals(desk: DeskObservation) -> Iterator[Finding]:

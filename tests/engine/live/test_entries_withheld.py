@@ -57,8 +57,8 @@ def test_a_restart_hands_no_order_over_before_it_is_verified(home: Home, feed: F
             again.withheld = lambda: ""
         again.step()
         assert any(r.what == "place" and r.slot == ENTRY for r in again.venue.requests) is verified
-        ended = [o.state for o in again.book.orders.ended if o.id == sent.id]
-        assert ended == (["done"] if verified else ["rejected"])
+        ended = [o.why for o in again.book.orders.ended if o.id == sent.id]
+        assert ended == ([""] if verified else ["never sent: the journal is being verified"])
         again.journal.close()
 
 

@@ -185,7 +185,7 @@ def test_a_halt_between_journal_and_venue_keeps_the_order_here(home: Home, feed:
     advanced_until(loop, lambda book: book.desk.halted)
     assert not loop.venue.requests
     kept = events(loop, "order")[-1].body
-    assert (kept["state"], kept["why"]) == ("rejected", "the desk was halted before it was sent")
+    assert (kept["state"], kept["why"]) == ("done", "never sent: the desk was halted")
     assert kept["order"] == events(loop, "intent")[-1].body["order"]
     assert not loop.book.orders.open
     loop.journal.close()
