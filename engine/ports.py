@@ -71,7 +71,7 @@ class Venue(Protocol):
         """Client ids of what stands there."""
 
 
-class Feed(Protocol):
+class BarFeed(Protocol):
     """Closed bars, in the order of their closes."""
 
     source: str  # recorded, pulled, synthetic

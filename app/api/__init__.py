@@ -40,7 +40,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
          Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",
-                        "writer", "body", "told" (one line)}
+                        "writer", "body", "told" (one line), "routine" (things go on)}
   GET    /api/journal/{id}      {"event": Event, "before": [Event], "followed": [Event]}           d-123, p-7
 
   GET    /api/runs?limit=20     {"items": [{"id", "created_ms", "strategy", "symbol", "timeframe", "state", "source",

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from app.api import models as m
 from app.api import pages
 from app.api.context import At, NotFound, Who
-from app.views.event_story import story
+from app.views.event_story import is_routine, story
 from engine.store.chain import Event
 from engine.store.journal import find
 from tools.common.event_text import event_line, people_event_line
@@ -59,5 +59,5 @@ def _event(shown: dict[str, object]) -> dict[str, object]:
 def event_view(e: Event) -> m.EventView:
     """The API's view of an event: its fields without the hash chain, and one line of text."""
     line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
-    kept = {name: getattr(e, name) for name in m.EventView.model_fields if name not in ("told", "body")}
-    return m.EventView(**kept, body=dict(e.body), told=line)
+    kept = {name: getattr(e, name) for name in m.EventView.model_fields if name not in ("told", "body", "routine")}
+    return m.EventView(**kept, body=dict(e.body), told=line, routine=is_routine(e))

@@ -163,7 +163,7 @@ class Sleeves(ApiModel):
 
 
 class EventView(ApiModel):
-    """One journal event; `told`: the event as one line of text."""
+    """One journal event; `told`: the event as one line of text; `routine`: it only says that things go on."""
 
     id: str
     seq: int
@@ -176,6 +176,7 @@ class EventView(ApiModel):
     writer: str
     body: dict[str, Any]
     told: str
+    routine: bool
 
 
 class Events(ApiModel):

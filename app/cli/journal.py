@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from app.cli import out, stories
-from app.views.event_story import event_json, story
+from app.views.event_story import event_json, is_routine, story
 from engine.clock import utc
 from engine.errors import BadInput
 
@@ -21,7 +21,6 @@ TRIP = re.compile(r"(r-\d{8}-[0-9a-f]{8}(?:-\d+)?)/(t\d+)")
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{8}(?:-\d+)?")
 TURN = re.compile(r"u-\d{8}-[0-9a-f]{8}")
 EVENT = re.compile(r"[dp]-\d+")
-QUIET = ("bar", "mark", "snapshot")  # kinds that `tail` hides by default
 LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the start of a refusal
 
 
@@ -61,7 +60,7 @@ def verify(as_json: bool = JSON) -> None:
 def tail(
     count: int = typer.Option(20, "--count", min=1, max=100_000, help="how many records"),
     people: bool = typer.Option(False, "--people", help="the journal of questions, tool calls, proposals and decisions"),
-    bars: bool = typer.Option(False, "--bars", help="include bars, marks and snapshots"),
+    bars: bool = typer.Option(False, "--bars", help="include bars, marks, snapshots and orders that stand"),
     as_json: bool = JSON,
 ) -> None:
     """Show the last records of a journal, oldest first."""
@@ -81,7 +80,7 @@ def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
     wanted = count
     while True:
         events = read_tail(path, wanted)
-        kept = events if all_kinds else [e for e in events if e.kind not in QUIET]
+        kept = events if all_kinds else [e for e in events if not is_routine(e)]
         if len(kept) >= count or len(events) < wanted:
             return kept[-count:]
         wanted *= 4

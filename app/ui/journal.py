@@ -12,8 +12,23 @@ from app.ui.figures import when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
-KINDS = ("decision", "intent", "order", "fill", "funding", "breaker", "halt", "config", "incident", "snapshot", "mark", "bar")
-QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "incident"]  # shown by default
+KINDS = (
+    "decision",
+    "intent",
+    "sent",
+    "order",
+    "amend",
+    "fill",
+    "funding",
+    "breaker",
+    "halt",
+    "config",
+    "health",
+    "reconcile",
+    "adopt",
+)
+KINDS += ("incident", "snapshot", "mark", "bar")
+QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "incident"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 
@@ -33,7 +48,8 @@ def show(api: PageClient) -> None:
     if not page["items"]:
         st.caption("No event matches these filters.")
     for event in page["items"]:
-        _line(event)
+        if st.session_state.get("j_kinds") or not event.get("routine"):
+            _line(event)
     with st.container(horizontal=True):
         if st.session_state.get("cursor"):
             st.button("Newest", icon=":material/first_page:", on_click=_turn, args=(None,))

@@ -3,9 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+ROUTINE_KINDS = ("bar", "mark", "snapshot", "sent", "amend")  # what a reader of changes leaves out
+LIFE_MAX = 8  # events of the order behind a fill
 CAUSES_MAX = 20
 FOLLOWED_MAX = 500  # later events searched for consequences
 LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the decision before an exit
+
+
+def is_routine(event: Any) -> bool:
+    """Whether an event only says that things go on: bars, and an order that was sent, stands, or is being cancelled."""
+    return event.kind in ROUTINE_KINDS or (event.kind == "order" and event.body.get("state") in ("working", "cancelling"))
 
 
 def event_json(event: Any) -> dict[str, Any]:
@@ -32,17 +39,21 @@ def story(path: Path, event: Any) -> dict[str, Any]:
 
 
 def decided_by(path: Path, event: Any) -> list[Any]:
-    """The decision and intent behind a fill or an order, or the last decision before an exit."""
+    """The decision and the order's life behind a fill or an order; for an exit the last decision before it."""
     from engine.watch.window import between
 
     sleeve, decided_ms = event.body.get("sleeve"), event.body.get("decided_ms")
     if event.kind not in {"fill", "order"} or not sleeve:
         return []
+    since_ms = event.t_event_ms - LOOK_BACK_MS if decided_ms is None else decided_ms - 1
+    earlier = [
+        e for e in between(path, since_ms, event.t_event_ms, {"decision", "intent", "order", "amend"}) if e.seq < event.seq
+    ]
+    life = [e for e in earlier if e.kind != "decision" and e.body.get("order") == event.body.get("order")]
+    decisions = [e for e in earlier if e.kind == "decision" and e.body.get("sleeve") == sleeve]
     if decided_ms is not None:
-        at = between(path, decided_ms - 1, decided_ms, {"decision", "intent"})
-        return [e for e in at if e.body.get("sleeve") == sleeve]
-    earlier = between(path, event.t_event_ms - LOOK_BACK_MS, event.t_event_ms - 1, {"decision"})
-    return [e for e in earlier if e.body.get("sleeve") == sleeve][-1:]
+        decisions = [e for e in decisions if e.t_event_ms == decided_ms]
+    return [*decisions[-1:], *life[:1], *life[1:][-LIFE_MAX:]]
 
 
 def next_events(path: Path, event: Any) -> list[Any]:

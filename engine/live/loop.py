@@ -26,7 +26,7 @@ from engine.errors import DataError, DeskError
 from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
-from engine.live.requests import asked, reported
+from engine.live.requests import answers, reported
 from engine.live.signal_source import SignalReading, SignalSource
 from engine.ports import OrderReport, Report
 from engine.store.chain import Event, Head
@@ -244,7 +244,7 @@ class Loop:
             kind, said = reported(report)
             led = step(book, kind, said, {}, {})
             batch.append((kind, *led))
-            for answer in asked(self.venue, book.orders, led[1]):
+            for answer in answers(self.venue, book.orders, led[1]):
                 deliver(answer)
 
         self.venue.begin_bar()
@@ -304,8 +304,8 @@ class Loop:
         elif withheld:
             self._unsent = True
         left = [(kind, body) for kind, body in following if body.get("order") not in kept]
-        answers = map(reported, asked(self.venue, self.book.orders, left))
-        batch = [(kind, *step(self.book, kind, body, {}, {})) for kind, body in answers]
+        said = map(reported, answers(self.venue, self.book.orders, left))
+        batch = [(kind, *step(self.book, kind, body, {}, {})) for kind, body in said]
         if batch:
             self._record(batch, sync=not self.replaying)
         for _, _, more in batch:

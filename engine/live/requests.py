@@ -12,7 +12,7 @@ from engine.core.orders import OrderBook, find
 from engine.ports import Execution, FundingBill, OrderReport, Report, Venue
 
 
-def asked(venue: Venue, orders: OrderBook, following: Iterable[EventBody]) -> Iterator[OrderReport]:
+def answers(venue: Venue, orders: OrderBook, following: Iterable[EventBody]) -> Iterator[OrderReport]:
     """Ask the venue for what these events say, one after the other; what it answers."""
     for kind, body in following:
         if kind not in ("intent", "amend", "order"):

@@ -38,11 +38,8 @@ def _words(e: Event) -> str:
             words = f"{b['side']} {b['quantity']:g} at {b['price']:,.2f}{why}{pnl}"
         case "refused":
             words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
-        case "intent":
-            words = f"{b['side']} {b['quantity']:g} {b['instrument']} at the {b['type']}, about {b['notional']:,.2f} USDT"
-        case "order":
-            why = f" ({b['reason']})" if b.get("reason") else ""
-            words = f"entry order {b['state']}{why}: {b['filled_lots']:,} of {b['lots']:,} lots"
+        case "intent" | "sent" | "amend" | "order" as kind:
+            words = _of_order(kind, b)
         case "mark":
             held = sum("position" in sleeve for sleeve in b["sleeves"].values())
             words = f"equity {b['equity']:,.2f}, {held} open positions, desk {b['state']}"
@@ -52,6 +49,12 @@ def _words(e: Event) -> str:
             words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
         case "funding":
             words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
+        case "health":
+            words = f"{b['what']} " + ("is well again: entries go on" if b["state"] == "over" else f"({b['why']}): no entries")
+        case "reconcile":
+            words = "differs from the venue, no entries: " + "; ".join(map(str, b["differs"].values()))
+        case "adopt":
+            words = f"{b['by']} decided about {b['difference']}: {b['decision']}"
         case "breaker" | "halt" | "config" as kind:
             words = _of_desk(kind, b)
         case _:
@@ -62,6 +65,22 @@ def _words(e: Event) -> str:
 def _first_values(body: Mapping[str, Any]) -> str:
     """The first plain values of a body."""
     return ", ".join(f"{key} {value}" for key, value in list(body.items())[:6] if not isinstance(value, dict | list))
+
+
+def _of_order(kind: str, b: Mapping[str, Any]) -> str:
+    """An order's life: what was decided, sent, changed, answered."""
+    if kind == "sent":
+        return f"{len(b['orders'])} orders sent: {', '.join(b['orders'])}"
+    slot = b.get("slot", "entry")
+    if kind == "intent":
+        at = "at the market" if b.get("price") is None else f"at {b['price']:,.2f}"
+        about = f", about {b['notional']:,.2f} USDT" if b.get("notional") is not None else ""
+        return f"{slot} order: {b['side']} {b['quantity']:g} {b['instrument']} {b['type']} {at}{about}"
+    if kind == "amend":
+        return f"{slot} order {b['order']} from {b['price_before']:,.2f} to {b['price']:,.2f}, {b['lots']:,} lots"
+    why = b.get("why") or b.get("reason")
+    moved = f" at {b['price']:,.2f}" if b.get("price") else ""
+    return f"{slot} order {b['state']}{moved}{f' ({why})' if why else ''}: {b['filled_lots']:,} of {b['lots']:,} lots filled"
 
 
 def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
@@ -124,9 +143,8 @@ _UNITS = {
     "wanted": "base",
     "risk_frac": "frac",
     "rate": "frac",
-    "until_ms": "ms",
 }
-_COUNTS = ("lots", "layers", "layer", "version", "bars", "trips")
+_COUNTS = ("lots", "layers", "layer", "key", "leg", "pair", "version", "bars", "trips")
 
 
 def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Value, str]]:
@@ -137,11 +155,16 @@ def flat_values(body: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Va
         if isinstance(value, Mapping) and key in ("size", "caps", "features"):
             found |= flat_values(value, f"{key}_")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            unit = (
-                "base" if prefix == "caps_" else _UNITS.get(key, "count" if key.endswith("lots") or key in _COUNTS else "ratio")
-            )
+            unit = "base" if prefix == "caps_" else _UNITS.get(key, _unit_by_name(key))
             found[name] = (value, unit)
     return found
+
+
+def _unit_by_name(key: str) -> str:
+    """The unit that a name's end tells."""
+    if key.endswith("_ms"):
+        return "ms"
+    return "count" if key.endswith("lots") or key in _COUNTS else "ratio"
 
 
 def words_of(body: Mapping[str, Any]) -> dict[str, str]:
