@@ -5,6 +5,7 @@ Read by engine.book.transitions (which moves it), events, replay and the live lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.core.orders import NO_ORDERS, OrderBook
@@ -44,12 +45,12 @@ class Book:
     health: dict[str, str] = field(default_factory=dict)  # what is not well -> why; no entries meanwhile
     differences: dict[str, str] = field(default_factory=dict)  # what the venue has and the book has not; until a person decides
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """The sleeves in the order in which they decide."""
+        """The sleeves in the order in which they decide; they are fixed for the life of a home."""
         return [spec.source["name"] for spec in self.specs]
 
-    @property
+    @cached_property
     def instruments(self) -> list[str]:
         """Their instruments, as the bars come."""
         return list(self.start["instruments"])

@@ -107,6 +107,8 @@ def _count_doubt(book: Book, s: int) -> None:
 def prune(book: Book, since_ms: int) -> None:
     """Forget trade ids from before `since_ms`, and the attempts of layers and orders that are gone."""
     orders = book.orders
+    if not orders.trades and not orders.attempts:
+        return
     trades = {trade: t_ms for trade, t_ms in orders.trades.items() if t_ms >= since_ms}
     alive = {id_[:-2] for id_ in orders.open}
     for s, sleeve in enumerate(book.sleeves):

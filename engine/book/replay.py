@@ -17,7 +17,7 @@ from engine.book.order_events import EventBody
 from engine.book.snapshot import from_json, to_json
 from engine.book.transitions import LEADING, begin, step
 from engine.errors import JournalBroken
-from engine.store.chain import Event, encode_body
+from engine.store.chain import Event, same_body
 from engine.store.journal import read, tail
 
 EDITED = "the journal was edited, or the core has changed: keep it aside and begin a new home"
@@ -89,7 +89,7 @@ def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
     elif lead.kind in LEADING:
         read_by = features_read(group, path) if lead.kind == "bar" else {}
         body, said = step(book, lead.kind, lead.body, read_by, read_by)
-        if body is not lead.body and encode_body(body) != encode_body(lead.body):
+        if body is not lead.body and not same_body(body, lead.body):
             raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) is not what the book makes of it", EDITED)
     else:
         raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) leads a group", "`nightdesk journal verify`")
@@ -113,7 +113,7 @@ def features_read(group: Sequence[Event], path: Path) -> dict[str, dict[str, obj
 def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None:
     """What was journaled behind the leading event is what the core says follows from it."""
     for event, (kind, body) in zip(group[1:], said, strict=False):
-        if event.kind != kind or encode_body(event.body) != encode_body(body):
+        if event.kind != kind or not same_body(event.body, body):
             raise JournalBroken(
                 f"{path}: {event.id} ({event.kind}) is not what the core makes of {group[0].id}: {kind} was expected",
                 EDITED,
@@ -124,6 +124,6 @@ def agree(group: Sequence[Event], said: Sequence[EventBody], path: Path) -> None
 
 def same(book: Book, lead: Event, path: Path) -> Book:
     """The book, which must be the one that the snapshot holds."""
-    if encode_body(to_json(book)) != encode_body(lead.body):
+    if not same_body(to_json(book), lead.body):
         raise JournalBroken(f"{path}: the snapshot {lead.id} is not what the journal folds to up to it")
     return book

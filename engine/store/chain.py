@@ -78,6 +78,12 @@ def _scalar(value: Any) -> Any:
 encode_body = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, default=_scalar).encode
 
 
+def same_body(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two bodies are written alike, to the type and the last bit of every number."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(one, option=options) == orjson.dumps(other, option=options)
+
+
 def prefix_of(path: Path) -> str:
     """What ids of this journal begin with: `d-` in desk.jsonl, `p-` in people.jsonl."""
     return f"{path.name[0]}-"
