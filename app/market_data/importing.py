@@ -108,11 +108,12 @@ def _names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, s
 
 
 def _timeframe(step_ms: int) -> str:
-    """900000 -> 15m."""
-    for unit, letter in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
-        if step_ms % unit == 0:
-            return f"{step_ms // unit}{letter}"
-    raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
+    """900000 -> 15m. Raises BadInput for less than whole minutes."""
+    from engine.clock import MINUTE_MS, timeframe_text
+
+    if step_ms % MINUTE_MS:
+        raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
+    return timeframe_text(step_ms)
 
 
 def _in_order(raw: "RawFile") -> tuple["RawFile", list[str]]:
