@@ -3,10 +3,10 @@
 Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
 columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken run: a
 bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up anew.
-`f.at("4h")` is the same over higher bars made of the frame's own.
+`f.at("4h")` is the same over higher bars made of the frame's own, `f.of("ETH-USDT")` over another instrument's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,21 @@ class FeatureFrame:
     """Bars as read-only 1-d arrays (close_ms int64 UTC ms, the rest float64) and features as methods.
 
     A missing bar is a NaN row on a regular time grid; rows that skip time raise DataError. `used`: what was read through
-    this reader, label -> values. An unknown feature raises AttributeError naming the catalog.
+    this reader, label -> values. An unknown feature raises AttributeError naming the catalog. `others`: frames of other
+    instruments on the same clock, by the name that the strategy calls them.
     """
 
-    def __init__(self, close_ms: Any, open: Any, high: Any, low: Any, close: Any, volume: Any, timeframe_ms: int) -> None:
+    def __init__(
+        self,
+        close_ms: Any,
+        open: Any,
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        timeframe_ms: int,
+        others: Mapping[str, "FeatureFrame"] | None = None,
+    ) -> None:
         self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
         self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
         self.close, self.volume = read_only(close), read_only(volume)
@@ -36,14 +47,15 @@ class FeatureFrame:
         self._finite: dict[str, npt.NDArray[np.bool_] | None] = {}
         self._runs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         self._higher: dict[str, tuple[FeatureFrame, HigherClock]] = {}
+        self._others = dict(others or {})
         self.declared: frozenset[str] | None = None
         check_clock(self)
 
     @classmethod
-    def of_market(cls, market: Any, instrument: int) -> "FeatureFrame":
-        """The frame of one instrument of a `Market` (arrays of bars x instruments)."""
+    def of_market(cls, market: Any, instrument: int, others: Mapping[str, "FeatureFrame"] | None = None) -> "FeatureFrame":
+        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others of the same market."""
         columns = {name: getattr(market, name)[:, instrument] for name in COLUMNS}
-        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms)
+        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others)
 
     def __len__(self) -> int:
         return len(self.close)
@@ -67,6 +79,16 @@ class FeatureFrame:
         higher bar on. Raises BadInput for a timeframe that is lower, not a multiple, or longer than a UTC day.
         """
         return BarsView(self, *self.higher(timeframe))
+
+    def of(self, instrument: str) -> BarsView:
+        """Another instrument on the same clock (`ETH-USDT`): features and columns, NaN where it has no bar.
+
+        Raises StrategyError for one that the strategy does not declare: only declared instruments are loaded.
+        """
+        if instrument not in self._others:
+            what = f"it reads {instrument}, which INSTRUMENTS does not list"
+            raise StrategyError(what, f'add INSTRUMENTS = ("{instrument}",) to the strategy, and it is loaded')
+        return BarsView(self, self._others[instrument], f"{instrument}.")
 
     def higher(self, timeframe: str) -> tuple["FeatureFrame", str, HigherClock]:
         """(frame of the higher bars, prefix of their labels, how they lie in these bars); made once."""
@@ -105,6 +127,7 @@ class FeatureFrame:
         for name in ("close_ms", *COLUMNS):
             setattr(twin, name, getattr(self, name)[:count])
         twin._cache, twin._runs, twin._higher = {}, {}, {}
+        twin._others = {name: other.prefix(count) for name, other in self._others.items()}
         twin._finite = {name: None if (mask := self.finite(name)) is None else mask[:count] for name in COLUMNS}
         return twin
 
@@ -186,10 +209,13 @@ def read_only(values: Any, dtype: Any = np.float64) -> Any:
 
 
 def check_clock(frame: FeatureFrame) -> None:
-    """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows)."""
+    """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows), others too."""
     count = len(frame.close_ms)
     lengths = {name: len(getattr(frame, name)) for name in COLUMNS}
     if set(lengths.values()) != {count}:
         raise DataError(f"columns of unequal length: close_ms {count}, {lengths}")
     if frame.timeframe_ms <= 0 or (count and frame.close_ms[-1] - frame.close_ms[0] != (count - 1) * frame.timeframe_ms):
         raise DataError(f"bars are not regular at {frame.timeframe_ms} ms", "align them first: a missing bar is a NaN row")
+    for name, other in frame._others.items():
+        if not np.array_equal(other.close_ms, frame.close_ms):
+            raise DataError(f"{name} is on another clock", "align both first: a missing bar is a NaN row")

@@ -1,8 +1,8 @@
-"""Other bars as a strategy reads them on its own clock: `f.at("4h").ema(50)`, `f.at("4h").close`.
+"""Other bars as a strategy reads them on its own clock: `f.at("4h").ema(50)`, `f.of("ETH-USDT").close`.
 
-Made by frame.py. Turns features and columns of other bars into arrays as long as the reader's frame. Each array read is noted in
-the reader's `used` under its label (`4h.ema(50)`): it is journaled, it gives no signal where it is missing, and the leaks
-check compares it.
+Made by frame.py. Turns features and columns of other bars into arrays as long as the reader's frame. Each array read is noted
+in the reader's `used` under its label (`ETH-USDT.4h.ema(50)`): it is journaled, a bar at which it is missing gives no signal, and
+the leaks check compares it.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import BadInput
 from engine.features.catalog import BY_NAME
 from engine.features.feature import COLUMNS, Array, Feature
 from engine.features.higher import HigherClock, on_base_clock
@@ -36,6 +37,9 @@ class BarsFrame(Protocol):
     def kept(self, key: Any, compute: Callable[[], Array]) -> Array:
         """The array of that key, computed at its first use."""
 
+    def higher(self, timeframe: str) -> tuple["BarsFrame", str, HigherClock]:
+        """(frame of the higher bars, prefix of their labels, how they lie in these bars)."""
+
 
 class BarsView:
     """Features and columns of `bars` on the clock of `reader`; with `clock`, of higher bars at their close."""
@@ -56,6 +60,13 @@ class BarsView:
         out = np.zeros(count, np.int64)
         out[first:] = np.repeat(close_ms, self._clock.ratio)[: max(count - first, 0)]
         return out
+
+    def at(self, timeframe: str) -> "BarsView":
+        """A higher timeframe of these bars. Raises BadInput as FeatureFrame.at does, and for one of a higher timeframe."""
+        if self._clock is not None:
+            raise BadInput(f"{timeframe} is asked of {self._prefix[:-1]}", "ask the sleeve's own bars: f.at(...)")
+        bars, prefix, clock = self._bars.higher(timeframe)
+        return BarsView(self._reader, bars, self._prefix + prefix, clock)
 
     def __getattr__(self, name: str) -> Any:
         if name in COLUMNS:

@@ -4,19 +4,21 @@ Called by app.processes.worker at start, and again when a file has grown. Turns 
 settlements that are missing refuse (DEFINITIONS D4), and what was chosen is said in `notes`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.book.book import Book
-from engine.clock import utc
+from engine.clock import timeframe_text, utc
 from engine.core.state import DAY_MS
-from engine.data.align import Market, Policy
+from engine.data.align import Market, Policy, until
 from engine.data.catalog import Catalog, Series
 from engine.data.loading import load as load_bars
+from engine.data.loading import with_read
 from engine.errors import DataError
 from engine.features.frame import FeatureFrame
+from engine.strategies.reads import NOTHING_ELSE, Reads, bars_read, frame_of
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
@@ -33,16 +35,40 @@ class Span(NamedTuple):
 class Feed(NamedTuple):
     """Every known bar."""
 
-    whole: Market  # from the anchor, without funding: what features are computed from
+    whole: Market  # from the anchor, without funding: what features are computed from; also of instruments only read
     span: Market  # from the first traded bar, with funding
     first: int  # the span's first bar within `whole`
     source: str  # recorded, pulled, synthetic
     files: tuple[Series, ...]
     notes: tuple[str, ...]
+    catalog: Catalog  # where bars that a strategy reads come from
 
-    def frame(self, instrument: str) -> FeatureFrame:
-        """One instrument's bars from the anchor on."""
-        return FeatureFrame.of_market(self.whole, self.whole.instruments.index(instrument))
+    def frame(self, instrument: str, reads: Reads = NOTHING_ELSE) -> FeatureFrame:
+        """One instrument's bars from the anchor on, with what else a strategy reads."""
+        return frame_of(self.whole, instrument, reads)
+
+    def covering(self, reads: Iterable[Reads]) -> "Feed":
+        """The feed with the bars of every other instrument that is read; it ends where all of them are known.
+
+        Raises BadInput for an instrument that the catalog does not have, DataError for invalid bars.
+        """
+        step = self.whole.timeframe_ms
+        series = bars_read(self.catalog, reads, timeframe_text(step), self.whole.instruments)
+        if not series:
+            return self
+        feed = self._until(end_of(series, step))
+        whole, notes = with_read(self.catalog, feed.whole, series, int(feed.span.close_ms[0]) - step)
+        files = (*feed.files, *series.values())
+        source = "+".join(sorted({s.source for s in files}))
+        return feed._replace(whole=whole, source=source, files=files, notes=(*feed.notes, *notes))
+
+    def _until(self, end_ms: int) -> "Feed":
+        """The feed without the bars that close after `end_ms`; DataError when none of the desk's own is left."""
+        if end_ms >= int(self.span.close_ms[-1]):
+            return self
+        if end_ms < int(self.span.close_ms[0]):
+            raise DataError(f"bars that a strategy reads end at {utc(end_ms)}, before this desk began", "nightdesk data pull")
+        return self._replace(whole=until(self.whole, end_ms), span=until(self.span, end_ms))
 
     def bars(self, t: int) -> dict[str, list[float | None]]:
         """Bar t of the span as the journal holds it: open, high, low, close, volume, funding rate and mark."""
@@ -102,7 +128,7 @@ def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span
     if int(found.span.close_ms[0]) != span.first_ms + timeframe_ms:
         raise DataError(f"the first bar of this desk, {utc(span.first_ms)}, is no longer there", "restore the file it came from")
     source = "+".join(sorted({s.source for s in series.values()}))
-    return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes)
+    return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes, catalog)
 
 
 def unchanged(feed: Feed, book: Book) -> None:

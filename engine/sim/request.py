@@ -22,6 +22,7 @@ from engine.errors import BadInput
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
+from engine.strategies.reads import Reads, bars_read, reads_of
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 
@@ -86,6 +87,11 @@ class PlannedSleeve(NamedTuple):
         """Its instrument as a Market names it."""
         return f"{self.spec.venue}:{self.spec.symbol}:{self.spec.market}"
 
+    @property
+    def reads(self) -> Reads:
+        """What its strategy reads beside its own bars."""
+        return reads_of(self.strategy, self.key)
+
 
 class Plan(NamedTuple):
     """A request with everything it needs resolved."""
@@ -93,7 +99,8 @@ class Plan(NamedTuple):
     request: Request
     timeframe_ms: int
     sleeves: tuple[PlannedSleeve, ...]
-    series: Mapping[str, Series]  # instrument -> its bars
+    series: Mapping[str, Series]  # traded instrument -> its bars
+    read: Mapping[str, Series]  # instrument that is only read -> its bars
     catalog: Catalog
     folder: Path | None  # people's own strategies
     config: dict[str, Any]  # plain JSON from which the run can be repeated
@@ -128,10 +135,12 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in with_unique_names(request.sleeves))
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
-    files = files_of(series, catalog, request.funding)
+    read = bars_read(catalog, [s.reads for s in sleeves], request.timeframe, series)
+    files = files_of(series, catalog, request.funding, read)
     config = config_of(request, sleeves)
     code = code_of(sleeves)
-    return Plan(request, timeframe_ms(request.timeframe), sleeves, series, catalog, folder, config, files, code, versions())
+    timeframe = timeframe_ms(request.timeframe)
+    return Plan(request, timeframe, sleeves, series, read, catalog, folder, config, files, code, versions())
 
 
 def validate_request(request: Request) -> None:
@@ -173,9 +182,9 @@ def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides |
     return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
 
 
-def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> dict[str, str]:
+def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: Mapping[str, Series]) -> dict[str, str]:
     """Every data file that can change a figure, with its content hash: bars, and settlements with marks where charged."""
-    paths = {s.path for s in series.values()}
+    paths = {s.path for s in (*series.values(), *read.values())}
     charged = {(s.venue, s.symbol) for s in series.values() if s.market == "perp" and funding != "none"}
     for other in catalog.series():
         wanted = other.series == "funding" or other.series.startswith("mark_")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import BadInput, StrategyError
+from engine.errors import BadInput, DataError, StrategyError
 from engine.features.feature import COLUMNS
 from engine.features.frame import FeatureFrame
 from tests.laws.test_one_feature_path import ARGUMENTS, CALLS, HOUR_MS, bars, bits, cut
@@ -113,3 +113,37 @@ def test_a_view_is_read_like_the_frame() -> None:
         reader.at("4h").sma(5)
     with pytest.raises(AttributeError, match="no feature 'smma'; available: sma"):
         reader.at("4h").smma(5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 600), HOLES, st.data())
+def test_another_instrument_is_read_by_the_same_law(seed: int, count: int, holes: float, data: st.DataObject) -> None:
+    """`f.of(...)`, at once and at 4h: the other instrument's own values, and the same bits from any prefix."""
+    other = bars(seed + 7, count, holes)
+    own = [getattr(bars(seed, count, holes), name) for name in COLUMNS]
+    whole = FeatureFrame(other.close_ms, *own, HOUR_MS, {"ETH-USDT": other})
+    end = data.draw(st.integers(1, count))
+    for name, args in CALLS:
+        read, higher = getattr(whole.of("ETH-USDT"), name)(*args), getattr(whole.of("ETH-USDT").at("4h"), name)(*args)
+        assert bits(read) == bits(getattr(other, name)(*args)), (name, args)
+        assert bits(higher) == bits(getattr(other.at("4h"), name)(*args)), (name, args)
+        part = whole.prefix(end).of("ETH-USDT")
+        assert bits(read[:end]) == bits(getattr(part, name)(*args)), (name, args, end)
+        assert bits(higher[:end]) == bits(getattr(part.at("4h"), name)(*args)), (name, args, end)
+
+
+def test_another_instrument_keeps_its_labels_apart_and_must_be_declared() -> None:
+    """What was read of whom is in the label; an instrument that is not there says what to declare; 4h of 4h is refused."""
+    other = bars(2, 100, 0.0)
+    frame = FeatureFrame(other.close_ms, *(getattr(bars(1, 100, 0.0), name) for name in COLUMNS), HOUR_MS, {"ETH-USDT": other})
+    reader = frame.reader()
+    assert reader.of("ETH-USDT").sma(5) is other.sma(5)
+    assert reader.of("ETH-USDT").at("4h").close.tolist()[4:] == other.at("4h").close.tolist()[4:]
+    reader.sma(5)
+    assert set(reader.used) == {"ETH-USDT.sma(5)", "ETH-USDT.4h.close", "sma(5)"}
+    with pytest.raises(StrategyError, match=r"INSTRUMENTS does not list.*INSTRUMENTS = \(\"SOL-USDT\",\)"):
+        reader.of("SOL-USDT")
+    with pytest.raises(BadInput, match=r"1d is asked of ETH-USDT\.4h"):
+        reader.of("ETH-USDT").at("4h").at("1d")
+    with pytest.raises(DataError, match="ETH-USDT is on another clock"):
+        FeatureFrame(other.close_ms + HOUR_MS, *(getattr(other, name) for name in COLUMNS), HOUR_MS, {"ETH-USDT": other})
