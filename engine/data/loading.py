@@ -15,6 +15,7 @@ from engine.clock import utc
 from engine.data.align import Market, Policy, market_of
 from engine.data.catalog import Catalog, Series
 from engine.data.checks import check
+from engine.data.sources import NO_FILES, Observations, OutsideSeries, ReadFiles, asof, observations
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class LoadedBars(NamedTuple):
     span: Market
     first: int  # the span's first bar within `whole`
     notes: tuple[str, ...]
+    observed: Mapping[OutsideSeries, Observations] = MappingProxyType({})  # outside series that strategies read
 
 
 def policy_of(text: str) -> Policy:
@@ -56,11 +58,11 @@ def load(
     anchor_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-    read: Mapping[str, Series] = MappingProxyType({}),
+    read: ReadFiles = NO_FILES,
 ) -> LoadedBars:
     """All bars of `series` (instrument -> file) from `anchor_ms`, traded from `from_ms` to `to_ms` (excluded); None: all.
 
-    `read`: other instruments, in `whole` alone, for strategies that read them.
+    `read`: what strategies read beside them: other instruments (in `whole` alone) and outside series.
     Raises DataError for invalid bars in the traded range, and for missing settlements unless the policy replaces them.
     """
     bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
@@ -72,8 +74,20 @@ def load(
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
     first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
-    whole, reading = with_read(catalog, whole, read, int(span.close_ms[0]) - timeframe_ms)
-    return LoadedBars(whole, span, first, (*span.notes, *warned, *reading))
+    whole, reading = with_read(catalog, whole, read.bars, int(span.close_ms[0]) - timeframe_ms)
+    observed = {declared: observations(catalog, declared, s) for declared, s in read.series.items()}
+    notes = (*span.notes, *warned, *reading, *notes_on(observed, read.series, span))
+    return LoadedBars(whole, span, first, notes, observed)
+
+
+def notes_on(observed: Mapping[OutsideSeries, Observations], series: Mapping[OutsideSeries, Series], span: Market) -> list[str]:
+    """A note on each outside series, with the closes of the span at which it is missing."""
+    notes = []
+    for declared, s in series.items():
+        missing = int(np.isnan(asof(observed[declared], span.close_ms)[0]).sum())
+        lacking = f"; missing at {missing} of {len(span.close_ms)} closes" if missing else ""
+        notes.append(f"reads {declared.name}: {s.source}, {s.path.name}, at most {declared.max_age_hours:g} h old{lacking}")
+    return notes
 
 
 def with_read(catalog: Catalog, market: Market, read: Mapping[str, Series], from_ms: int) -> tuple[Market, list[str]]:

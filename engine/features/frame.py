@@ -3,7 +3,8 @@
 Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
 columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken run: a
 bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up anew.
-`f.at("4h")` is the same over higher bars made of the frame's own, `f.of("ETH-USDT")` over another instrument's.
+`f.at("4h")` is the same over higher bars made of the frame's own, `f.of("ETH-USDT")` over another instrument's,
+`f.series("funding")` an outside series as of each close.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.sources import Observations, asof
 from engine.errors import DataError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.features.feature import COLUMNS, Array, Feature, empty
@@ -24,7 +26,7 @@ class FeatureFrame:
 
     A missing bar is a NaN row on a regular time grid; rows that skip time raise DataError. `used`: what was read through
     this reader, label -> values. An unknown feature raises AttributeError naming the catalog. `others`: frames of other
-    instruments on the same clock, by the name that the strategy calls them.
+    instruments on the same clock, `outside`: series as they became known; both by the name that the strategy calls them.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class FeatureFrame:
         volume: Any,
         timeframe_ms: int,
         others: Mapping[str, "FeatureFrame"] | None = None,
+        outside: Mapping[str, Observations] | None = None,
     ) -> None:
         self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
         self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
@@ -47,15 +50,21 @@ class FeatureFrame:
         self._finite: dict[str, npt.NDArray[np.bool_] | None] = {}
         self._runs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         self._higher: dict[str, tuple[FeatureFrame, HigherClock]] = {}
-        self._others = dict(others or {})
+        self._others, self._outside = dict(others or {}), dict(outside or {})
         self.declared: frozenset[str] | None = None
         check_clock(self)
 
     @classmethod
-    def of_market(cls, market: Any, instrument: int, others: Mapping[str, "FeatureFrame"] | None = None) -> "FeatureFrame":
-        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others of the same market."""
+    def of_market(
+        cls,
+        market: Any,
+        instrument: int,
+        others: Mapping[str, "FeatureFrame"] | None = None,
+        outside: Mapping[str, Observations] | None = None,
+    ) -> "FeatureFrame":
+        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others and outside series."""
         columns = {name: getattr(market, name)[:, instrument] for name in COLUMNS}
-        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others)
+        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others, outside=outside)
 
     def __len__(self) -> int:
         return len(self.close)
@@ -89,6 +98,25 @@ class FeatureFrame:
             what = f"it reads {instrument}, which INSTRUMENTS does not list"
             raise StrategyError(what, f'add INSTRUMENTS = ("{instrument}",) to the strategy, and it is loaded')
         return BarsView(self, self._others[instrument], f"{instrument}.")
+
+    def series(self, name: str) -> Array:
+        """An outside series at each close: its last value known by then (available_ms <= close_ms), NaN when that is too old.
+
+        Raises StrategyError for one that the strategy does not declare: only declared series are loaded.
+        """
+        values = self.kept(f"series({name})", lambda: self._asof(name)[0])
+        self.used[f"series({name})"] = values
+        return values
+
+    def available_ms(self, name: str) -> npt.NDArray[np.int64]:
+        """When the value of an outside series at each close was known (UTC ms); 0 where it is missing."""
+        return self._asof(name)[1]
+
+    def _asof(self, name: str) -> tuple[Array, npt.NDArray[np.int64]]:
+        if name not in self._outside:
+            hint = f'add SERIES = {{"{name}": OutsideSeries(...)}} to the strategy, and it is loaded'
+            raise StrategyError(f"it reads the series {name}, which SERIES does not list", hint)
+        return asof(self._outside[name], self.close_ms)
 
     def higher(self, timeframe: str) -> tuple["FeatureFrame", str, HigherClock]:
         """(frame of the higher bars, prefix of their labels, how they lie in these bars); made once."""

@@ -21,7 +21,7 @@ from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
-from engine.strategies.reads import Reads, bars_read, reads_of
+from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import rules_of
 from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
 
@@ -79,7 +79,7 @@ def body_of(
     """
     names = instruments(config)
     if catalog is not None:
-        bars_read(catalog, reads_of_config(config, folder), config.sleeves[0].timeframe)
+        files_read(catalog, reads_of_config(config, folder), config.sleeves[0].timeframe)
     bar_ms = clock_ms(config)
     _distinct_order_ids(config)
     sleeves = [_sleeve(sleeve, names.index(sleeve.instrument), bar_ms, hard, overrides, folder) for sleeve in config.sleeves]

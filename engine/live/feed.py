@@ -5,6 +5,7 @@ settlements that are missing refuse (DEFINITIONS D4), and what was chosen is sai
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from engine.core.state import DAY_MS
 from engine.data.align import Market, Policy, until
 from engine.data.catalog import Catalog, Series
 from engine.data.loading import load as load_bars
-from engine.data.loading import with_read
+from engine.data.loading import notes_on, with_read
+from engine.data.sources import Observations, OutsideSeries, observations
 from engine.errors import DataError
 from engine.features.frame import FeatureFrame
-from engine.strategies.reads import NOTHING_ELSE, Reads, bars_read, frame_of
+from engine.strategies.reads import NOTHING_ELSE, Reads, files_read, frame_of
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
@@ -41,26 +43,32 @@ class Feed(NamedTuple):
     source: str  # recorded, pulled, synthetic
     files: tuple[Series, ...]
     notes: tuple[str, ...]
-    catalog: Catalog  # where bars that a strategy reads come from
+    catalog: Catalog  # where bars and series that a strategy reads come from
+    observed: Mapping[OutsideSeries, Observations] = MappingProxyType({})
 
     def frame(self, instrument: str, reads: Reads = NOTHING_ELSE) -> FeatureFrame:
         """One instrument's bars from the anchor on, with what else a strategy reads."""
-        return frame_of(self.whole, instrument, reads)
+        return frame_of(self.whole, instrument, reads, self.observed)
 
     def covering(self, reads: Iterable[Reads]) -> "Feed":
-        """The feed with the bars of every other instrument that is read; it ends where all of them are known.
+        """The feed with every other instrument and outside series that is read. It ends where all bars are known, and all
+        settlements that are read, unless those are too old to count anyway.
 
-        Raises BadInput for an instrument that the catalog does not have, DataError for invalid bars.
+        Raises BadInput for what the catalog does not have, DataError for invalid bars or series.
         """
         step = self.whole.timeframe_ms
-        series = bars_read(self.catalog, reads, timeframe_text(step), self.whole.instruments)
-        if not series:
+        read = files_read(self.catalog, reads, timeframe_text(step), {*self.whole.instruments, *self.observed})
+        if not read.files:
             return self
-        feed = self._until(end_of(series, step))
-        whole, notes = with_read(self.catalog, feed.whole, series, int(feed.span.close_ms[0]) - step)
-        files = (*feed.files, *series.values())
+        feed = self._until(end_of(read.bars, step)) if read.bars else self
+        observed = {declared: observations(self.catalog, declared, s) for declared, s in read.series.items()}
+        for known in observed.values():
+            feed = feed._until(settled_until(known, int(feed.span.close_ms[-1])))
+        whole, notes = with_read(self.catalog, feed.whole, read.bars, int(feed.span.close_ms[0]) - step)
+        files = (*feed.files, *read.files.values())
         source = "+".join(sorted({s.source for s in files}))
-        return feed._replace(whole=whole, source=source, files=files, notes=(*feed.notes, *notes))
+        notes = (*feed.notes, *notes, *notes_on(observed, read.series, feed.span))
+        return feed._replace(whole=whole, observed={**feed.observed, **observed}, source=source, files=files, notes=notes)
 
     def _until(self, end_ms: int) -> "Feed":
         """The feed without the bars that close after `end_ms`; DataError when none of the desk's own is left."""
@@ -97,6 +105,13 @@ def series_of(catalog: Catalog, names: Sequence[str], timeframe: str) -> dict[st
 def end_of(series: Mapping[str, Series], timeframe_ms: int) -> int:
     """Where the bars of all instruments are known up to (UTC ms, excluded)."""
     return min(s.last_ms for s in series.values()) + timeframe_ms
+
+
+def settled_until(known: Observations, end_ms: int) -> int:
+    """The last close whose settlement is known; `end_ms` for another series, and for settlements that stopped long ago."""
+    if known.until_ms is None or end_ms - known.until_ms > known.max_age_ms:
+        return end_ms
+    return min(end_ms, known.until_ms - 1)
 
 
 def begin_at(series: Mapping[str, Series], timeframe_ms: int, replay_days: int) -> Span:

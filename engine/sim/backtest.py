@@ -183,19 +183,19 @@ def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str,
     found = []
     for sleeve in planned.sleeves:
         if not sleeve.strategy.__name__.startswith("engine.strategies."):
-            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole))
+            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded))
             found.append({"strategy": sleeve.spec.strategy} | report._asdict())
     return found
 
 
-def frame_of(sleeve: PlannedSleeve, market: Market) -> FeatureFrame:
+def frame_of(sleeve: PlannedSleeve, loaded: LoadedBars) -> FeatureFrame:
     """The sleeve's instrument with its features, and what else its strategy reads."""
-    return reads.frame_of(market, sleeve.key, sleeve.reads)
+    return reads.frame_of(loaded.whole, sleeve.key, sleeve.reads, loaded.observed)
 
 
 def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history."""
-    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), sleeve.costs, sleeve.spec.side)
+    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), sleeve.costs, sleeve.spec.side)
     cut = slice(loaded.first, loaded.first + len(loaded.span.close_ms))
     arrays = (values[cut] for values in found[:-1])
     return Signals(*arrays, {label: values[cut] for label, values in found.used.items()})
@@ -302,13 +302,13 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
     """The run's data: files, hashes, range (bar opens), and source of the bars."""
-    sources = sorted({s.source for s in (*p.series.values(), *p.read.values())})
+    sources = sorted({s.source for s in (*p.series.values(), *p.read.files.values())})
     return {
         "files": list(p.files),
         "sha256": p.data_sha256,
         "file_sha256": p.files,
         "instruments": list(span.instruments),
-        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in p.read.items()},
+        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in p.read.files.items()},
         "bars": len(span.close_ms),
         "first_ms": int(span.close_ms[0]) - p.timeframe_ms,
         "last_ms": int(span.close_ms[-1]) - p.timeframe_ms,

@@ -1,7 +1,7 @@
 """What a strategy is, and how one is loaded by name. A strategy file imports its building blocks from here.
 
 A strategy is a module with NAME, FEATURES (names of the catalog it reads), Params (a StrategyParams) and
-`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless; INSTRUMENTS (reads.py) is optional.
+`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless; INSTRUMENTS, SERIES (reads.py) if needed.
 load_strategy is called by sim/, live/, control/ and the CLI; it turns a name into such a module, shipped or from
 $NIGHTDESK_HOME/strategies/NAME.py.
 """
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.strategies.params import StrategyParams, first_error, knob, params_table, parse_params, risk_move
@@ -29,6 +30,7 @@ from engine.strategies.reads import check_declared
 
 __all__ = [
     "SHIPPED",
+    "OutsideSeries",
     "SignalFrame",
     "StrategyParams",
     "code_sha256",

@@ -20,7 +20,7 @@ from tests.fakes.papers import WALL_MS, span
 SLEEVE = "btc-trend"
 TEXT = '''"""A person's own."""
 import numpy as np
-from engine.strategies.base import SignalFrame, StrategyParams
+from engine.strategies.base import OutsideSeries, SignalFrame, StrategyParams
 
 NAME = "own"
 FEATURES = ("sma", "ema")

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 import pytest
 
 from app.home.home import Home
+from engine.clock import HOUR_MS
+from engine.data.sources import Observations
 from engine.data.synthetic import write_synthetic
 from engine.errors import BadInput, StrategyError
+from engine.live.feed import settled_until
 from engine.live.loop import Loop
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
@@ -15,6 +19,7 @@ from engine.store.journal import read
 from engine.strategies.base import load_strategy
 from tests.fakes.own_strategies import SLEEVE, backtest_of, own_strategy, paper_is_the_backtest, with_own
 from tests.fakes.papers import BAR_MS, FROM_MS, WARM_DAYS, advanced, feed_of, loop_of
+from tests.fakes.recordings import write
 
 BARS = 3 * 96
 FILTERED = """above = f.at("4h").close > f.at("4h").ema(12)
@@ -155,3 +160,78 @@ def test_a_declaration_that_means_nothing_is_refused_with_the_file(home: Home, d
     own_strategy(home.strategies, "direction = np.sign(f.close)", declared)
     with pytest.raises(StrategyError, match=words):
         load_strategy("own", home.strategies)
+
+
+CARRY = """rate, oi = f.series("funding"), f.series("oi")
+    up, crowded = f.close > f.sma(8), oi > 50
+    direction = np.where(up & crowded & (rate < 1e-3), 1, 0) - np.where(~up & ~crowded, 1, 0)"""
+SERIES = """SERIES = {
+    "funding": OutsideSeries("funding", "rate", max_age_hours=9),
+    "oi": OutsideSeries("oi_1h", "oi", max_age_hours=2, lag_minutes=10, of="ETH-USDT"),
+}"""
+
+
+def with_open_interest(home: Home) -> Home:
+    """The home with hourly open interest of ETH that stops for half a day in the first day of the desk."""
+    hours = np.arange(60 * 24)
+    frame = pl.DataFrame({"ts": FROM_MS + hours * 3_600_000, "oi": 50.0 + 40.0 * np.sin(hours / 5.0)})
+    gone = (hours >= WARM_DAYS * 24 + 6) & (hours < WARM_DAYS * 24 + 18)
+    write(home.path / "data", "synthetic_ETH-USDT_perp_oi_1h", frame.filter(~pl.Series(gone)))
+    home.__dict__.pop("catalog", None)
+    return home
+
+
+def test_outside_series_are_read_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
+    """Funding and open interest as of each close: equal decisions, fills and equity; stale is no signal; sources are named."""
+    with_own(with_open_interest(home), CARRY, SERIES)
+    loops.append(loop_of(home, feed_of(home)))
+    loop = advanced(loops[0], BARS)
+    run = backtest_of(home, BARS)
+    paper_is_the_backtest(loop, run)
+    assert run.report["leaks"]["clean"], run.report["leaks"]
+    assert set(run.report["data"]["reads"]) == {"synthetic:BTC-USDT:perp funding.rate", "synthetic:ETH-USDT:perp oi_1h.oi"}
+    sides = [e.body["signals"][SLEEVE][0] for e in read(loop.journal.path, {"bar"})]
+    stale = slice(4 * (6 + 2) + 1, 4 * (18 + 1))  # the row of 05:00, known at 06:10, is too old from 08:10 to the next at 19:10
+    assert not any(sides[stale])
+    assert any(sides[: stale.start])
+    assert any(sides[stale.stop :])
+    (note,) = [n for n in run.report["notes"] if "oi_1h" in n]
+    assert note.startswith("reads synthetic:ETH-USDT:perp oi_1h.oi: synthetic, synthetic_ETH-USDT_perp_oi_1h.parquet")
+    assert note.endswith("at most 2 h old; missing at 44 of 288 closes")
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ('SERIES = ("funding",)', "SERIES is not a table of OutsideSeries"),
+        ('SERIES = {"x": OutsideSeries("oi", "oi", 1)}', "SERIES 'x': unknown series 'oi'"),
+        ('SERIES = {"x": OutsideSeries("oi_1h", "oi", 0)}', "max_age_hours = 0 is out of bounds"),
+        ('SERIES = {"x": OutsideSeries("oi_1h", "oi", 1, -5)}', "lag_minutes = -5 is out of bounds"),
+        ('SERIES = {"x": OutsideSeries("oi_1h", "oi", 1, of="B/C")}', "of = 'B/C' is not an instrument or a venue"),
+    ],
+)
+def test_a_series_that_cannot_be_joined_is_refused_with_the_file(home: Home, declared: str, words: str) -> None:
+    """When the strategy is loaded: every series has a period and an age."""
+    own_strategy(home.strategies, "direction = np.sign(f.close)", declared)
+    with pytest.raises(StrategyError, match=words):
+        load_strategy("own", home.strategies)
+
+
+def test_a_series_that_is_not_declared_or_not_there_is_refused(home: Home) -> None:
+    """Not declared: what to add. Not in the catalog: refused when the backtest is planned."""
+    request = Request((SleeveRequest("own", "BTC-USDT", "synthetic"),), funding="none")
+    own_strategy(home.strategies, 'direction = np.sign(f.series("funding"))')
+    with pytest.raises(StrategyError, match="it reads the series funding, which SERIES does not list"):
+        simulate(plan(request, home.catalog, home.strategies))
+    own_strategy(home.strategies, 'direction = np.sign(f.series("oi"))', SERIES)
+    with pytest.raises(BadInput, match=r"the strategy reads synthetic:ETH-USDT:perp oi_1h\.oi: no data for"):
+        plan(request, home.catalog, home.strategies)
+
+
+def test_paper_waits_for_a_settlement_that_is_read_but_not_for_one_that_stopped_long_ago() -> None:
+    """Settlements come in a rhythm: a file that is late ends the feed; one that ended long ago is stale, and the desk goes on."""
+    known = Observations(np.array([0, 8]) * HOUR_MS, np.zeros(2), 9 * HOUR_MS, 16 * HOUR_MS)
+    assert settled_until(known, 15 * HOUR_MS) == 15 * HOUR_MS
+    assert settled_until(known, 20 * HOUR_MS) == 16 * HOUR_MS - 1
+    assert settled_until(known, 26 * HOUR_MS) == 26 * HOUR_MS
+    assert settled_until(known._replace(until_ms=None), 20 * HOUR_MS) == 20 * HOUR_MS
