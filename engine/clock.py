@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from engine.core.state import DAY_MS, HOUR_MS, MINUTE_MS
 from engine.errors import BadInput
 
-__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "timeframe_ms", "utc", "utc_day"]
+__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "timeframe_ms", "timeframe_text", "utc", "utc_day"]
 
 UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +20,14 @@ def timeframe_ms(text: str) -> int:
     if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
         raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m, 1h, 4h or 1d")
     return int(text[:-1]) * UNITS_MS[text[-1]]
+
+
+def timeframe_text(ms: int) -> str:
+    """900000 -> `15m`, in days, hours or minutes; ms when it is not a whole number of minutes."""
+    for unit in ("d", "h", "m"):
+        if ms > 0 and ms % UNITS_MS[unit] == 0:
+            return f"{ms // UNITS_MS[unit]}{unit}"
+    return f"{ms} ms"
 
 
 def utc(ms: float | None) -> str:

@@ -83,13 +83,14 @@ def import_path(
     market: str | None = typer.Option(None, help="perp or spot; default: from the name."),
     timeframe: str | None = typer.Option(None, help="15m; default: from the name or the spacing of the rows."),
     tag: str | None = typer.Option(None, help="Store it separately from the untagged series."),
+    series: str | None = typer.Option(None, help="oi_1h, vix_1d, ...: name of other numbers that a strategy may read."),
     replace: bool = typer.Option(False, "--replace", help="Overwrite an earlier import of the same name."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Check a file and, if it has no errors, store it in the home. Nothing is repaired; notes say how it was read."""
     from app.market_data.importing import ImportOptions, files_under, import_file
 
-    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace)
+    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace, series)
     items = [import_file(file, wanted, _judge) for file in files_under(path)]
     refused = [item for item in items if not item["imported"]]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_imported(item) for item in items))

@@ -167,13 +167,16 @@ def bars(home: Any, config: Any) -> DoctorCheck:
     """Whether the sleeves' bars and funding exist, and where they end."""
     from engine.live import config_event
     from engine.live.feed import end_of, series_of
+    from engine.strategies.reads import files_read
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
     try:
         series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
-        end = end_of(series, config_event.clock_ms(config))
+        reads = config_event.reads_of_config(config, home.strategies)
+        read = files_read(home.catalog, reads, config.sleeves[0].timeframe, series)
+        end = end_of({**series, **read.bars}, config_event.clock_ms(config))
     except DeskError as error:
         return DoctorCheck("data", "bad", str(error))
     lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]

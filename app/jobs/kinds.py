@@ -135,7 +135,7 @@ def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> d
 
     found = planned(home, {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}})
     sleeve, loaded = found.sleeves[0], load(found)
-    report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), progress=progress)
+    report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), progress=progress)
     series = found.series[sleeve.key]
     data = {"files": list(found.files), "sha256": found.data_sha256, "bars": len(loaded.whole.close_ms), "source": series.source}
     return {"strategy": sleeve.spec.strategy, "instrument": sleeve.key, **report._asdict(), "data": data}

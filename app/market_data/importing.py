@@ -24,6 +24,7 @@ class ImportOptions(NamedTuple):
     timeframe: str | None
     tag: str | None
     replace: bool
+    series: str | None = None  # of a file that has neither bars nor marks nor funding: oi_1h, vix_1d
 
 
 def files_under(path: Path) -> list[Path]:
@@ -87,9 +88,10 @@ def _names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, s
     from engine.clock import timeframe_ms
     from engine.data.catalog import NAME
 
-    if raw.group or raw.kind == "series":
-        what = f"a table of several coins (column {raw.group})" if raw.group else "neither bars nor marks nor funding"
-        raise BadInput(f"{raw.path.name} is {what}", "split it, or name the columns open, high, low, close, volume")
+    if raw.group:
+        raise BadInput(f"{raw.path.name} is a table of several coins (column {raw.group})", "split it")
+    if raw.kind == "series":
+        return _series_names(raw, wanted)
     named = raw.named
     venue, symbol = wanted.venue or named.venue, wanted.symbol or named.symbol
     market = wanted.market or named.market or ("perp" if raw.kind == "funding" else "")
@@ -107,12 +109,34 @@ def _names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, s
     return venue, symbol, market, series, tag, step
 
 
+def _series_names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, str, int]:
+    """The same for other numbers that a strategy may read (open interest, an index): of an instrument, or of a venue alone."""
+    from engine.clock import timeframe_ms
+    from engine.data.catalog import NAME, PLAIN_NAME
+
+    named = raw.named
+    venue, symbol, market = (wanted.venue or named.venue, wanted.symbol or named.symbol, wanted.market or named.market)
+    series, tag = wanted.series or named.series, named.tag if wanted.tag is None else wanted.tag
+    if not series or not venue:
+        what = "is neither bars nor marks nor funding, and its name does not contain the series"
+        raise BadInput(
+            f"{raw.path.name} {what}", "add --venue yahoo --series vix_1d (with --symbol and --market if it is of one)"
+        )
+    if bool(symbol) != bool(market):
+        raise BadInput(f"{raw.path.name} needs both a symbol and a market, or neither", "add --symbol BTC-USDT --market perp")
+    name = "_".join(part for part in (venue, symbol, market, series, tag) if part) + ".parquet"
+    if (NAME if symbol else PLAIN_NAME).fullmatch(name) is None:
+        raise BadInput(f"{name} is not a valid series name", "a series is a word and its period: oi_1h, vix_1d")
+    return venue, symbol, market, series, tag, timeframe_ms(series.rpartition("_")[2])
+
+
 def _timeframe(step_ms: int) -> str:
-    """900000 -> 15m."""
-    for unit, letter in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
-        if step_ms % unit == 0:
-            return f"{step_ms // unit}{letter}"
-    raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
+    """900000 -> 15m. Raises BadInput for less than whole minutes."""
+    from engine.clock import MINUTE_MS, timeframe_text
+
+    if step_ms % MINUTE_MS:
+        raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
+    return timeframe_text(step_ms)
 
 
 def _in_order(raw: "RawFile") -> tuple["RawFile", list[str]]:

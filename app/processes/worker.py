@@ -77,11 +77,12 @@ class Worker:
         self.chain.start()
         self.bar_ms, self.names, self.timeframe = walked(home)
         self.policy = policy_of(home.desk.worker.funding)
-        self.series = series_of(home.catalog, self.names, self.timeframe)
+        self.catalog = home.catalog
+        self.series = series_of(self.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
 
         def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-            return config_event.body_of(config, version, digest, hard, overrides, home.strategies)
+            return config_event.body_of(config, version, digest, hard, overrides, home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld = self.chain.withheld
@@ -100,7 +101,7 @@ class Worker:
             span = begin_at(self.series, self.bar_ms, self.home.desk.worker.replay_days)
         else:
             span = Span(*(book.start[name] for name in Span._fields))
-        feed = load(self.home.catalog, self.series, self.bar_ms, span, self.policy)
+        feed = load(self.catalog, self.series, self.bar_ms, span, self.policy).covering(self.reads(book))
         if book is not None:
             unchanged(feed, book)
         about = {"home_id": self.home.id, "source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
@@ -112,6 +113,15 @@ class Worker:
         self._size, self._grown_at = self.sizes(), time.monotonic()
         trim_memory()
         self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
+
+    def reads(self, book: Any) -> list[Any]:
+        """What the strategies read beside their own bars: of a running desk, or of one that begins."""
+        from engine.control.config import active
+        from engine.live.config_event import reads_of_book, reads_of_config
+
+        if book is not None:
+            return reads_of_book(book, self.home.strategies)
+        return reads_of_config(active(self.home.engine)[1], self.home.strategies)
 
     def run(self) -> None:
         """Bars until stopped: the replay at full speed, then so many a second, then waiting at the end of the data."""
@@ -179,13 +189,15 @@ class Worker:
             self.refused = f" New bars are there, but: {error}"
             self.log.warning("new bars cannot be walked", why=str(error))
             return
-        self.series, self.refused = series, ""
+        self.series, self.catalog, self.refused = series, catalog, ""
         trim_memory()
         self.log.note("bars read anew", bars=len(feed.span.close_ms))
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""
-        paths = {s.path for s in self.series.values()} | set((self.home.path / "data").rglob("*.parquet"))
+        paths = {s.path for s in (*self.series.values(), *self.loop.feed.files)} | set(
+            (self.home.path / "data").rglob("*.parquet")
+        )
         stats = [(str(path), path.stat()) for path in sorted(paths) if path.exists()]
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 

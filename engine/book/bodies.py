@@ -91,6 +91,7 @@ class SleeveConfigBody(TypedDict):
     strategy: str
     strategy_sha256: str
     instrument: str
+    reads: NotRequired[list[str]]  # what else its strategy reads
     timeframe: str
     side: str
     cash: float

@@ -76,6 +76,13 @@ def market_of(
     return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n))
 
 
+def until(market: Market, end_ms: int) -> Market:
+    """The bars that close at or before `end_ms`."""
+    count = int(np.searchsorted(market.close_ms, end_ms, side="right"))
+    cut = {name: values[:count] for name, values in market._asdict().items() if isinstance(values, np.ndarray)}
+    return market._replace(**cut)
+
+
 def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, policy: Policy, timeframe_ms: int) -> pl.DataFrame:
     """The settlements within `bars`: ts (each the open of a bar), rate. See market_of."""
     first, last = int(bars["ts"][0]), int(bars["ts"][-1])

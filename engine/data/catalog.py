@@ -4,9 +4,10 @@ Called by the command line, the jobs, the worker's feed and the read tools. It n
 not what its name says raises `DataError` with the row, and `nightdesk data check` lists the rest.
 
 A file's name is its identity: `{venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet`, series = a timeframe,
-`funding`, `mark_{tf}` or `oi_{tf}`. A tagged file is a data set of its own. Where two roots have the same name the
-later root wins and `shadowed()` says so (the desk passes its home last: what a person pulled or imported wins); two files of
-one name inside one root raise BadInput when that series is requested.
+`funding`, `mark_{tf}`, `oi_{tf}` or any other `{word}_{tf}`; a series of no instrument is `{venue}_{word}_{tf}[_{tag}].parquet`.
+A tagged file is a data set of its own. Where two roots have the same name the later root wins and `shadowed()` says so (the desk
+passes its home last: what a person pulled or imported wins); two files of one name inside one root raise BadInput when
+that series is requested.
 """
 
 import hashlib
@@ -23,8 +24,9 @@ if TYPE_CHECKING:  # the supervisor needs only names: polars would double its me
 
 NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)"
-    r"_(?P<series>\d+[mhdw]|funding|(?:mark|oi)_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
+    r"_(?P<series>\d+[mhdw]|funding|[a-z][a-z0-9-]*_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
 )
+PLAIN_NAME = re.compile(r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<series>[a-z][a-z0-9-]*_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet")
 ORIGIN = "nightdesk_source"  # footer key, written by data/writer.py; only it can say that a file was pulled
 PLAUSIBLE_MS = (946_684_800_000, 4_102_444_800_000)  # 2000-01-01 .. 2100-01-01: anything else is another unit
 PRICES = ("open", "high", "low", "close")
@@ -72,7 +74,7 @@ class Catalog:
 
     def _take(self, path: Path, source: str, mine: dict[tuple[str, ...], Series]) -> None:
         """Register one file: as a series, a duplicate within its root, or unknown with a reason."""
-        parts = NAME.fullmatch(path.name)
+        parts = NAME.fullmatch(path.name) or PLAIN_NAME.fullmatch(path.name)
         if parts is None:
             self._unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
             return
@@ -81,9 +83,10 @@ class Catalog:
         except DataError as error:
             self._unknown[path] = error.what
             return
-        key = tuple(parts[k] or "" for k in ("venue", "symbol", "market", "series", "tag"))
+        named = parts.groupdict()
+        key = tuple(named.get(k) or "" for k in ("venue", "symbol", "market", "series", "tag"))
         source = stated or ("recorded" if source == "pulled" else source)
-        source = "synthetic" if parts["venue"] == "synthetic" else source
+        source = "synthetic" if key[0] == "synthetic" else source
         s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
         if key in mine:
             self._doubled.setdefault(key, [mine[key].path]).append(path)
@@ -141,6 +144,22 @@ class Catalog:
         frame = _columns(s.path, wanted)
         _ascending(frame, s.path)
         return _between(frame, from_ms, to_ms)
+
+    def rows(self, s: Series, column: str) -> "pl.DataFrame":
+        """One column of any series: ts Int64, value Float64 (NaN where empty), and available_ms Int64 if the file states it.
+
+        Raises DataError for a missing column and, unless available_ms tells revisions apart, for times that do not ascend.
+        """
+        import polars as pl
+
+        stated = "available_ms" in pl.read_parquet_schema(s.path)
+        frame = _columns(s.path, [column, "available_ms"] if stated else [column]).rename({column: "value"})
+        if not stated:
+            _ascending(frame, s.path)
+            return frame.with_columns(pl.col("value").fill_null(float("nan")))
+        if frame["available_ms"].null_count():
+            raise DataError(f"{s.path}: available_ms is empty in some rows", "say when each row was known")
+        return frame.with_columns(pl.col("value").fill_null(float("nan")), pl.col("available_ms").cast(pl.Int64))
 
     def funding(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Settlements, or None without a file: ts Int64 rounded to the minute, rate Float64 (positive: longs pay).

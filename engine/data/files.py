@@ -243,11 +243,19 @@ def _kind(table: pl.DataFrame, named: NameParts, base: str, path: Path, notes: l
     rate = next((r for r in RATES if r in names), None)
     if rate and len(names) <= 8:  # a wide table of factors may hold a funding rate too
         return "funding", {"rate": rate}
-    numeric = [n for n in table.columns if table.schema[n].is_numeric() and n not in TIMES]
+    numeric = [n for n in table.columns if n not in TIMES and _has_numbers(table[n])]
     if not numeric:
         wanted = "bars have open, high, low, close, volume; funding has rate"
         raise DataError(f"{path} has no known column; its columns: {', '.join(table.columns)}", wanted)
     return "series", {n: n for n in numeric}
+
+
+def _has_numbers(column: pl.Series) -> bool:
+    """Whether a column holds numbers, or the text of numbers only, as in a csv."""
+    if column.dtype != pl.String:
+        return column.dtype.is_numeric()
+    text = column.str.strip_chars().replace("", None).drop_nulls()
+    return bool(text.len()) and text.cast(pl.Float64, strict=False).null_count() == 0
 
 
 def _volume(table: pl.DataFrame, base: str, path: Path, notes: list[str]) -> str:

@@ -6,25 +6,34 @@ and the traded range with funding. Nothing is repaired; every choice is recorded
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from engine.clock import utc
 from engine.data.align import Market, Policy, market_of
 from engine.data.catalog import Catalog, Series
 from engine.data.checks import check
+from engine.data.sources import NO_FILES, Observations, OutsideSeries, ReadFiles, asof, observations
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+BAR_COLUMNS = ("open", "high", "low", "close", "volume")
+CHARGED_COLUMNS = ("funding_rate", "funding_mark")
+
+
 class LoadedBars(NamedTuple):
     """Bars of one timeframe: `whole` from the anchor on, for features; `span` the traded range, with funding."""
 
-    whole: Market
+    whole: Market  # also of instruments that are only read
     span: Market
     first: int  # the span's first bar within `whole`
     notes: tuple[str, ...]
+    observed: Mapping[OutsideSeries, Observations] = MappingProxyType({})  # outside series that strategies read
 
 
 def policy_of(text: str) -> Policy:
@@ -49,9 +58,11 @@ def load(
     anchor_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
+    read: ReadFiles = NO_FILES,
 ) -> LoadedBars:
     """All bars of `series` (instrument -> file) from `anchor_ms`, traded from `from_ms` to `to_ms` (excluded); None: all.
 
+    `read`: what strategies read beside them: other instruments (in `whole` alone) and outside series.
     Raises DataError for invalid bars in the traded range, and for missing settlements unless the policy replaces them.
     """
     bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
@@ -63,7 +74,45 @@ def load(
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
     first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
-    return LoadedBars(whole, span, first, (*span.notes, *warned))
+    whole, reading = with_read(catalog, whole, read.bars, int(span.close_ms[0]) - timeframe_ms)
+    observed = {declared: observations(catalog, declared, s) for declared, s in read.series.items()}
+    notes = (*span.notes, *warned, *reading, *notes_on(observed, read.series, span))
+    return LoadedBars(whole, span, first, notes, observed)
+
+
+def notes_on(observed: Mapping[OutsideSeries, Observations], series: Mapping[OutsideSeries, Series], span: Market) -> list[str]:
+    """A note on each outside series, with the closes of the span at which it is missing."""
+    notes = []
+    for declared, s in series.items():
+        missing = int(np.isnan(asof(observed[declared], span.close_ms)[0]).sum())
+        lacking = f"; missing at {missing} of {len(span.close_ms)} closes" if missing else ""
+        notes.append(f"reads {declared.name}: {s.source}, {s.path.name}, at most {declared.max_age_hours:g} h old{lacking}")
+    return notes
+
+
+def with_read(catalog: Catalog, market: Market, read: Mapping[str, Series], from_ms: int) -> tuple[Market, list[str]]:
+    """(the market with the bars of more instruments on its clock, a note on each): NaN where one has no bar, nothing charged.
+
+    Raises DataError for invalid bars from `from_ms` on, and for an instrument without a bar on this clock.
+    """
+    step, count = market.timeframe_ms, len(market.close_ms)
+    first_ms, end_ms = int(market.close_ms[0]) - step, int(market.close_ms[-1])
+    notes = []
+    for name, s in read.items():
+        frame = catalog.bars(s, None, end_ms)
+        other = market_of({name: frame}, step, {}, {}, "none", first_ms, end_ms)
+        at = (other.close_ms - market.close_ms[0]) // step
+        columns = {}
+        for column in BAR_COLUMNS:
+            placed = np.full((count, 1), np.nan)
+            placed[at] = getattr(other, column)
+            columns[column] = np.hstack((getattr(market, column), placed))
+        nothing = {column: np.hstack((getattr(market, column), np.zeros((count, 1)))) for column in CHARGED_COLUMNS}
+        market = market._replace(instruments=(*market.instruments, name), **columns, **nothing)
+        missing = int(np.isnan(columns["close"][market.close_ms > from_ms, -1]).sum())
+        lacking = f"; {missing} bars missing in this range" if missing else ""
+        notes += [f"reads {name}: {s.source}, {s.path.name}{lacking}", *data_warnings(name, frame, s, from_ms, step)]
+    return market, notes
 
 
 def data_warnings(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:

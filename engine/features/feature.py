@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from engine.clock import DAY_MS
 
+COLUMNS = ("open", "high", "low", "close", "volume")  # of a bar
 WINDOW_MAX = 100_000  # TA-Lib's largest period
 
 Array = npt.NDArray[np.float64]

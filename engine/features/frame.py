@@ -3,57 +3,131 @@
 Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
 columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken run: a
 bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up anew.
+`f.at("4h")` is the same over higher bars made of the frame's own, `f.of("ETH-USDT")` over another instrument's,
+`f.series("funding")` an outside series as of each close.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.data.sources import Observations, asof
 from engine.errors import DataError, StrategyError
 from engine.features.catalog import BY_NAME
-from engine.features.feature import Array, Feature, empty
-
-COLUMNS = ("open", "high", "low", "close", "volume")
+from engine.features.feature import COLUMNS, Array, Feature, empty
+from engine.features.higher import HigherClock, aggregated, higher_clock, higher_timeframe_ms
+from engine.features.view import BarsView
 
 
 class FeatureFrame:
     """Bars as read-only 1-d arrays (close_ms int64 UTC ms, the rest float64) and features as methods.
 
     A missing bar is a NaN row on a regular time grid; rows that skip time raise DataError. `used`: what was read through
-    this reader, label -> values. An unknown feature raises AttributeError naming the catalog.
+    this reader, label -> values. An unknown feature raises AttributeError naming the catalog. `others`: frames of other
+    instruments on the same clock, `outside`: series as they became known; both by the name that the strategy calls them.
     """
 
-    def __init__(self, close_ms: Any, open: Any, high: Any, low: Any, close: Any, volume: Any, timeframe_ms: int) -> None:
+    def __init__(
+        self,
+        close_ms: Any,
+        open: Any,
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any,
+        timeframe_ms: int,
+        others: Mapping[str, "FeatureFrame"] | None = None,
+        outside: Mapping[str, Observations] | None = None,
+    ) -> None:
         self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
         self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
         self.close, self.volume = read_only(close), read_only(volume)
         self.timeframe_ms = int(timeframe_ms)
         self.used: dict[str, Array] = {}
-        self._cache: dict[tuple[Any, ...], Array] = {}
+        self._cache: dict[Any, Array] = {}
         self._finite: dict[str, npt.NDArray[np.bool_] | None] = {}
         self._runs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-        self._declared: frozenset[str] | None = None
+        self._higher: dict[str, tuple[FeatureFrame, HigherClock]] = {}
+        self._others, self._outside = dict(others or {}), dict(outside or {})
+        self.declared: frozenset[str] | None = None
         check_clock(self)
 
     @classmethod
-    def of_market(cls, market: Any, instrument: int) -> "FeatureFrame":
-        """The frame of one instrument of a `Market` (arrays of bars x instruments)."""
+    def of_market(
+        cls,
+        market: Any,
+        instrument: int,
+        others: Mapping[str, "FeatureFrame"] | None = None,
+        outside: Mapping[str, Observations] | None = None,
+    ) -> "FeatureFrame":
+        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others and outside series."""
         columns = {name: getattr(market, name)[:, instrument] for name in COLUMNS}
-        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms)
+        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others, outside=outside)
 
     def __len__(self) -> int:
         return len(self.close)
 
     def __getattr__(self, name: str) -> Callable[..., Array]:
-        feature = BY_NAME.get(name)
-        if feature is None:
-            raise AttributeError(f"no feature {name!r}; available: {', '.join(BY_NAME)}")
+        feature = self.feature(name)
         return lambda *args, **named: self._read(feature, args, named)
 
     def __dir__(self) -> Iterable[str]:
         return (*super().__dir__(), *BY_NAME)
+
+    @staticmethod
+    def feature(name: str) -> Feature:
+        """The feature of that name; AttributeError with the catalog for an unknown one."""
+        if name not in BY_NAME:
+            raise AttributeError(f"no feature {name!r}; available: {', '.join(BY_NAME)}")
+        return BY_NAME[name]
+
+    def at(self, timeframe: str) -> BarsView:
+        """A higher timeframe (`4h`) of these bars: features and columns on this frame's clock, each value from the close of its
+        higher bar on. Raises BadInput for a timeframe that is lower, not a multiple, or longer than a UTC day.
+        """
+        return BarsView(self, *self.higher(timeframe))
+
+    def of(self, instrument: str) -> BarsView:
+        """Another instrument on the same clock (`ETH-USDT`): features and columns, NaN where it has no bar.
+
+        Raises StrategyError for one that the strategy does not declare: only declared instruments are loaded.
+        """
+        if instrument not in self._others:
+            what = f"it reads {instrument}, which INSTRUMENTS does not list"
+            raise StrategyError(what, f'add INSTRUMENTS = ("{instrument}",) to the strategy, and it is loaded')
+        return BarsView(self, self._others[instrument], f"{instrument}.")
+
+    def series(self, name: str) -> Array:
+        """An outside series at each close: its last value known by then (available_ms <= close_ms), NaN when that is too old.
+
+        Raises StrategyError for one that the strategy does not declare: only declared series are loaded.
+        """
+        values = self.kept(f"series({name})", lambda: self._asof(name)[0])
+        self.used[f"series({name})"] = values
+        return values
+
+    def available_ms(self, name: str) -> npt.NDArray[np.int64]:
+        """When the value of an outside series at each close was known (UTC ms); 0 where it is missing."""
+        return self._asof(name)[1]
+
+    def _asof(self, name: str) -> tuple[Array, npt.NDArray[np.int64]]:
+        if name not in self._outside:
+            hint = f'add SERIES = {{"{name}": OutsideSeries(...)}} to the strategy, and it is loaded'
+            raise StrategyError(f"it reads the series {name}, which SERIES does not list", hint)
+        return asof(self._outside[name], self.close_ms)
+
+    def higher(self, timeframe: str) -> tuple["FeatureFrame", str, HigherClock]:
+        """(frame of the higher bars, prefix of their labels, how they lie in these bars); made once."""
+        if timeframe not in self._higher:
+            length_ms = higher_timeframe_ms(timeframe, self.timeframe_ms)
+            clock = higher_clock(self.close_ms, self.timeframe_ms, length_ms)
+            columns = aggregated({name: getattr(self, name) for name in COLUMNS}, clock)
+            close_ms = self.close_ms[clock.first_known :: clock.ratio][: clock.count]
+            self._higher[timeframe] = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms), clock
+        bars, clock = self._higher[timeframe]
+        return bars, f"{timeframe}.", clock
 
     def finite(self, column: str) -> npt.NDArray[np.bool_] | None:
         """Which bars have a value in `column`; None when all have."""
@@ -72,7 +146,7 @@ class FeatureFrame:
     def reader(self, declared: Iterable[str] | None = None) -> "FeatureFrame":
         """The same bars and cache with a separate `used`; with `declared`, other features are refused."""
         twin = self._twin()
-        twin._declared = None if declared is None else frozenset(declared)
+        twin.declared = None if declared is None else frozenset(declared)
         return twin
 
     def prefix(self, count: int) -> "FeatureFrame":
@@ -80,7 +154,8 @@ class FeatureFrame:
         twin = self._twin()
         for name in ("close_ms", *COLUMNS):
             setattr(twin, name, getattr(self, name)[:count])
-        twin._cache, twin._runs = {}, {}
+        twin._cache, twin._runs, twin._higher = {}, {}, {}
+        twin._others = {name: other.prefix(count) for name, other in self._others.items()}
         twin._finite = {name: None if (mask := self.finite(name)) is None else mask[:count] for name in COLUMNS}
         return twin
 
@@ -91,18 +166,29 @@ class FeatureFrame:
         return twin
 
     def _read(self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any]) -> Array:
-        if self._declared is not None and feature.name not in self._declared:
+        text, values = self.labelled(feature, args, named, self.declared)
+        self.used[text] = values
+        return values
+
+    def labelled(
+        self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any], declared: frozenset[str] | None
+    ) -> tuple[str, Array]:
+        """(label, values) of a feature, computed once; StrategyError unless `declared` lists it and the arguments fit."""
+        if declared is not None and feature.name not in declared:
             raise StrategyError(f"it reads {feature.name}, which FEATURES does not list", "add the name to FEATURES")
         try:
             args = feature.bind(args, named)
         except (TypeError, ValueError) as error:
             raise StrategyError(f"feature {feature.name}{feature.signature}: {error}") from error
-        key = (feature.name, *args)
+        return label(feature, args), self.kept((feature.name, *args), lambda: self._compute(feature, args))
+
+    def kept(self, key: Any, compute: Callable[[], Array]) -> Array:
+        """The array of that key, computed at its first use and read-only."""
         if key not in self._cache:
-            self._cache[key] = self._compute(feature, args)
-        values = self._cache[key]
-        self.used[label(feature, args)] = values
-        return values
+            values = compute()
+            values.setflags(write=False)
+            self._cache[key] = values
+        return self._cache[key]
 
     def _compute(self, feature: Feature, args: tuple[Any, ...]) -> Array:
         inputs = [getattr(self, name) for name in feature.inputs]
@@ -113,7 +199,6 @@ class FeatureFrame:
                 out = by_run(feature, inputs, args, runs, len(self), first)
         except Exception as error:
             raise StrategyError(f"feature {label(feature, args)} cannot be computed: {error}") from error
-        out.setflags(write=False)
         return out
 
 
@@ -152,10 +237,13 @@ def read_only(values: Any, dtype: Any = np.float64) -> Any:
 
 
 def check_clock(frame: FeatureFrame) -> None:
-    """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows)."""
+    """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows), others too."""
     count = len(frame.close_ms)
     lengths = {name: len(getattr(frame, name)) for name in COLUMNS}
     if set(lengths.values()) != {count}:
         raise DataError(f"columns of unequal length: close_ms {count}, {lengths}")
     if frame.timeframe_ms <= 0 or (count and frame.close_ms[-1] - frame.close_ms[0] != (count - 1) * frame.timeframe_ms):
         raise DataError(f"bars are not regular at {frame.timeframe_ms} ms", "align them first: a missing bar is a NaN row")
+    for name, other in frame._others.items():
+        if not np.array_equal(other.close_ms, frame.close_ms):
+            raise DataError(f"{name} is on another clock", "align both first: a missing bar is a NaN row")

@@ -12,14 +12,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from engine.book.book import Spec
+from engine.book.book import Book, Spec
 from engine.book.order_events import name_code
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
+from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
+from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import rules_of
 from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
 
@@ -43,6 +45,11 @@ class SleeveCode(NamedTuple):
         """A strategy of ours: law 2 is proven by tests, so a stretch of known bars may be computed at once."""
         return self.strategy.__name__.startswith("engine.strategies.")
 
+    @property
+    def reads(self) -> Reads:
+        """What its strategy reads beside its own bars."""
+        return reads_of(self.strategy, self.instrument)
+
 
 def instruments(config: DeskConfig) -> list[str]:
     """Every instrument once, in the order of the sleeves: the order of a bar's columns."""
@@ -58,14 +65,35 @@ def clock_ms(config: DeskConfig) -> int:
 
 
 def body_of(
-    config: DeskConfig, version: int, sha256: str, hard: HardLimits, overrides: Overrides, folder: Path
+    config: DeskConfig,
+    version: int,
+    sha256: str,
+    hard: HardLimits,
+    overrides: Overrides,
+    folder: Path,
+    catalog: Catalog | None = None,
 ) -> dict[str, Any]:
-    """The `config` event of a version: limits, and every sleeve with its core rules and costs."""
+    """The `config` event of a version: limits, and every sleeve with its core rules and costs.
+
+    Raises BadInput for what a strategy reads and `catalog` does not have.
+    """
     names = instruments(config)
+    if catalog is not None:
+        files_read(catalog, reads_of_config(config, folder), config.sleeves[0].timeframe)
     bar_ms = clock_ms(config)
     _distinct_order_ids(config)
     sleeves = [_sleeve(sleeve, names.index(sleeve.instrument), bar_ms, hard, overrides, folder) for sleeve in config.sleeves]
     return {"version": version, "sha256": sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
+
+
+def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
+    """What the sleeves' strategies read beside their own bars."""
+    return [reads_of(load_strategy(sleeve.strategy, folder), sleeve.instrument) for sleeve in config.sleeves]
+
+
+def reads_of_book(book: Book, folder: Path) -> list[Reads]:
+    """The same of a running desk: of the versions that its sleeves keep and of those that wait."""
+    return [code_of(spec, folder).reads for spec in (*book.specs, *book.waiting) if spec is not None]
 
 
 def _distinct_order_ids(config: DeskConfig) -> None:
@@ -91,6 +119,7 @@ def _sleeve(
         "strategy": sleeve.strategy,
         "strategy_sha256": code_sha256(strategy),
         "instrument": sleeve.instrument,
+        "reads": reads_of(strategy, sleeve.instrument).names,
         "timeframe": sleeve.timeframe,
         "side": sleeve.side,
         "cash": float(sleeve.cash),

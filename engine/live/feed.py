@@ -4,19 +4,23 @@ Called by app.processes.worker at start, and again when a file has grown. Turns 
 settlements that are missing refuse (DEFINITIONS D4), and what was chosen is said in `notes`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.book.book import Book
-from engine.clock import utc
+from engine.clock import timeframe_text, utc
 from engine.core.state import DAY_MS
-from engine.data.align import Market, Policy
+from engine.data.align import Market, Policy, until
 from engine.data.catalog import Catalog, Series
 from engine.data.loading import load as load_bars
+from engine.data.loading import notes_on, with_read
+from engine.data.sources import Observations, OutsideSeries, observations
 from engine.errors import DataError
 from engine.features.frame import FeatureFrame
+from engine.strategies.reads import NOTHING_ELSE, Reads, files_read, frame_of
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
@@ -33,16 +37,46 @@ class Span(NamedTuple):
 class Feed(NamedTuple):
     """Every known bar."""
 
-    whole: Market  # from the anchor, without funding: what features are computed from
+    whole: Market  # from the anchor, without funding: what features are computed from; also of instruments only read
     span: Market  # from the first traded bar, with funding
     first: int  # the span's first bar within `whole`
     source: str  # recorded, pulled, synthetic
     files: tuple[Series, ...]
     notes: tuple[str, ...]
+    catalog: Catalog  # where bars and series that a strategy reads come from
+    observed: Mapping[OutsideSeries, Observations] = MappingProxyType({})
 
-    def frame(self, instrument: str) -> FeatureFrame:
-        """One instrument's bars from the anchor on."""
-        return FeatureFrame.of_market(self.whole, self.whole.instruments.index(instrument))
+    def frame(self, instrument: str, reads: Reads = NOTHING_ELSE) -> FeatureFrame:
+        """One instrument's bars from the anchor on, with what else a strategy reads."""
+        return frame_of(self.whole, instrument, reads, self.observed)
+
+    def covering(self, reads: Iterable[Reads]) -> "Feed":
+        """The feed with every other instrument and outside series that is read. It ends where all bars are known, and all
+        settlements that are read, unless those are too old to count anyway.
+
+        Raises BadInput for what the catalog does not have, DataError for invalid bars or series.
+        """
+        step = self.whole.timeframe_ms
+        read = files_read(self.catalog, reads, timeframe_text(step), {*self.whole.instruments, *self.observed})
+        if not read.files:
+            return self
+        feed = self._until(end_of(read.bars, step)) if read.bars else self
+        observed = {declared: observations(self.catalog, declared, s) for declared, s in read.series.items()}
+        for known in observed.values():
+            feed = feed._until(settled_until(known, int(feed.span.close_ms[-1])))
+        whole, notes = with_read(self.catalog, feed.whole, read.bars, int(feed.span.close_ms[0]) - step)
+        files = (*feed.files, *read.files.values())
+        source = "+".join(sorted({s.source for s in files}))
+        notes = (*feed.notes, *notes, *notes_on(observed, read.series, feed.span))
+        return feed._replace(whole=whole, observed={**feed.observed, **observed}, source=source, files=files, notes=notes)
+
+    def _until(self, end_ms: int) -> "Feed":
+        """The feed without the bars that close after `end_ms`; DataError when none of the desk's own is left."""
+        if end_ms >= int(self.span.close_ms[-1]):
+            return self
+        if end_ms < int(self.span.close_ms[0]):
+            raise DataError(f"bars that a strategy reads end at {utc(end_ms)}, before this desk began", "nightdesk data pull")
+        return self._replace(whole=until(self.whole, end_ms), span=until(self.span, end_ms))
 
     def bars(self, t: int) -> dict[str, list[float | None]]:
         """Bar t of the span as the journal holds it: open, high, low, close, volume, funding rate and mark."""
@@ -71,6 +105,13 @@ def series_of(catalog: Catalog, names: Sequence[str], timeframe: str) -> dict[st
 def end_of(series: Mapping[str, Series], timeframe_ms: int) -> int:
     """Where the bars of all instruments are known up to (UTC ms, excluded)."""
     return min(s.last_ms for s in series.values()) + timeframe_ms
+
+
+def settled_until(known: Observations, end_ms: int) -> int:
+    """The last close whose settlement is known; `end_ms` for another series, and for settlements that stopped long ago."""
+    if known.until_ms is None or end_ms - known.until_ms > known.max_age_ms:
+        return end_ms
+    return min(end_ms, known.until_ms - 1)
 
 
 def begin_at(series: Mapping[str, Series], timeframe_ms: int, replay_days: int) -> Span:
@@ -102,7 +143,7 @@ def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span
     if int(found.span.close_ms[0]) != span.first_ms + timeframe_ms:
         raise DataError(f"the first bar of this desk, {utc(span.first_ms)}, is no longer there", "restore the file it came from")
     source = "+".join(sorted({s.source for s in series.values()}))
-    return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes)
+    return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes, catalog)
 
 
 def unchanged(feed: Feed, book: Book) -> None:

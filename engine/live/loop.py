@@ -100,9 +100,10 @@ class Loop:
         """Trade on these bars from now on. Raises DataError when the history that the desk has seen is another; then it keeps
         those it had.
         """
-        before, self._feed, self._sources = self._feed, feed, []
+        covering = feed.covering(config_event.reads_of_book(self.book, self.folder))
+        before, self._feed, self._sources = self._feed, covering, []
         try:
-            self._same_history(feed)
+            self._same_history(covering)
         except DeskError:
             self._feed, self._sources = before, []
             raise
@@ -192,6 +193,7 @@ class Loop:
             body = self._body_of(config, version, digest)
             if config_event.fixed(body) != config_event.fixed(book.config):
                 raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
+            self._feed = self.feed.covering(config_event.reads_of_config(config, self.folder))
         except DeskError as error:
             if self.troubles.get("*") != str(error):
                 self.incident(f"configuration version {version} cannot be followed: {error}", {"version": version})
@@ -340,7 +342,7 @@ class Loop:
         source = next((found for code, found in self._sources if code == spec.source), None)
         if source is None:
             code = config_event.code_of(spec, self.folder)
-            source = SignalSource(code, self.feed.frame(code.instrument), self.feed.first)
+            source = SignalSource(code, self.feed.frame(code.instrument, code.reads), self.feed.first)
             self._sources.append((spec.source, source))
         return source.at(t)
 

@@ -30,6 +30,7 @@ from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, Request, SleeveRequest, moment, plan
+from engine.strategies import reads
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
 
@@ -173,7 +174,8 @@ def load(planned: Plan) -> LoadedBars:
     """The plan's bars. Features start at each file's first bar, so that they are warmed up at a later start."""
     request = planned.request
     funding = policy_of(request.funding)
-    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, None, request.from_ms, request.to_ms)
+    ends = (None, request.from_ms, request.to_ms)
+    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, *ends, planned.read)
 
 
 def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str, Any]]:
@@ -181,19 +183,19 @@ def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str,
     found = []
     for sleeve in planned.sleeves:
         if not sleeve.strategy.__name__.startswith("engine.strategies."):
-            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole))
+            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded))
             found.append({"strategy": sleeve.spec.strategy} | report._asdict())
     return found
 
 
-def frame_of(sleeve: PlannedSleeve, market: Market) -> FeatureFrame:
-    """The sleeve's instrument with its features."""
-    return FeatureFrame.of_market(market, market.instruments.index(sleeve.key))
+def frame_of(sleeve: PlannedSleeve, loaded: LoadedBars) -> FeatureFrame:
+    """The sleeve's instrument with its features, and what else its strategy reads."""
+    return reads.frame_of(loaded.whole, sleeve.key, sleeve.reads, loaded.observed)
 
 
 def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history."""
-    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded.whole), sleeve.costs, sleeve.spec.side)
+    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), sleeve.costs, sleeve.spec.side)
     cut = slice(loaded.first, loaded.first + len(loaded.span.close_ms))
     arrays = (values[cut] for values in found[:-1])
     return Signals(*arrays, {label: values[cut] for label, values in found.used.items()})
@@ -300,12 +302,13 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
     """The run's data: files, hashes, range (bar opens), and source of the bars."""
-    sources = sorted({s.source for s in p.series.values()})
+    sources = sorted({s.source for s in (*p.series.values(), *p.read.files.values())})
     return {
         "files": list(p.files),
         "sha256": p.data_sha256,
         "file_sha256": p.files,
         "instruments": list(span.instruments),
+        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in p.read.files.items()},
         "bars": len(span.close_ms),
         "first_ms": int(span.close_ms[0]) - p.timeframe_ms,
         "last_ms": int(span.close_ms[-1]) - p.timeframe_ms,

@@ -18,10 +18,12 @@ from engine.clock import timeframe_ms, utc
 from engine.core.state import FILL_MODES, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
+from engine.data.sources import ReadFiles
 from engine.errors import BadInput
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
+from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 
@@ -36,6 +38,7 @@ OWN = (
     "data/gaps.py",
     "data/catalog.py",
     "data/loading.py",
+    "data/sources.py",
     "sim/request.py",
     "sim/backtest.py",
     "sim/trips.py",
@@ -86,6 +89,11 @@ class PlannedSleeve(NamedTuple):
         """Its instrument as a Market names it."""
         return f"{self.spec.venue}:{self.spec.symbol}:{self.spec.market}"
 
+    @property
+    def reads(self) -> Reads:
+        """What its strategy reads beside its own bars."""
+        return reads_of(self.strategy, self.key)
+
 
 class Plan(NamedTuple):
     """A request with everything it needs resolved."""
@@ -93,7 +101,8 @@ class Plan(NamedTuple):
     request: Request
     timeframe_ms: int
     sleeves: tuple[PlannedSleeve, ...]
-    series: Mapping[str, Series]  # instrument -> its bars
+    series: Mapping[str, Series]  # traded instrument -> its bars
+    read: ReadFiles  # what strategies read beside the traded instruments
     catalog: Catalog
     folder: Path | None  # people's own strategies
     config: dict[str, Any]  # plain JSON from which the run can be repeated
@@ -128,10 +137,12 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in with_unique_names(request.sleeves))
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
-    files = files_of(series, catalog, request.funding)
+    read = files_read(catalog, [s.reads for s in sleeves], request.timeframe, series)
+    files = files_of(series, catalog, request.funding, read)
     config = config_of(request, sleeves)
     code = code_of(sleeves)
-    return Plan(request, timeframe_ms(request.timeframe), sleeves, series, catalog, folder, config, files, code, versions())
+    timeframe = timeframe_ms(request.timeframe)
+    return Plan(request, timeframe, sleeves, series, read, catalog, folder, config, files, code, versions())
 
 
 def validate_request(request: Request) -> None:
@@ -173,9 +184,9 @@ def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides |
     return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
 
 
-def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str) -> dict[str, str]:
+def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: ReadFiles) -> dict[str, str]:
     """Every data file that can change a figure, with its content hash: bars, and settlements with marks where charged."""
-    paths = {s.path for s in series.values()}
+    paths = {s.path for s in (*series.values(), *read.files.values())}
     charged = {(s.venue, s.symbol) for s in series.values() if s.market == "perp" and funding != "none"}
     for other in catalog.series():
         wanted = other.series == "funding" or other.series.startswith("mark_")

@@ -1,8 +1,9 @@
 """What a strategy is, and how one is loaded by name. A strategy file imports its building blocks from here.
 
 A strategy is a module with NAME, FEATURES (names of the catalog it reads), Params (a StrategyParams) and
-`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless. load_strategy is called by sim/, live/,
-control/ and the CLI; it turns a name into such a module, shipped or from $NIGHTDESK_HOME/strategies/NAME.py.
+`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless; INSTRUMENTS, SERIES (reads.py) if needed.
+load_strategy is called by sim/, live/, control/ and the CLI; it turns a name into such a module, shipped or from
+$NIGHTDESK_HOME/strategies/NAME.py.
 """
 
 import hashlib
@@ -21,12 +22,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.strategies.params import StrategyParams, first_error, knob, params_table, parse_params, risk_move
+from engine.strategies.reads import check_declared
 
 __all__ = [
     "SHIPPED",
+    "OutsideSeries",
     "SignalFrame",
     "StrategyParams",
     "code_sha256",
@@ -144,6 +148,7 @@ def check_module(module: ModuleType, path: Path) -> ModuleType:
     unknown = [feature for feature in module.FEATURES if feature not in BY_NAME]
     if unknown:
         raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"available: {', '.join(BY_NAME)}")
+    check_declared(module, path.name)
     if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
         raise StrategyError(f"{path.name}: Params is not a StrategyParams", "write class Params(StrategyParams): ...")
     try:
@@ -174,7 +179,7 @@ def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
 def code_sha256(strategy: Any) -> str:
     """Digest of all code behind the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
-    shared = [here / name for name in ("base.py", "params.py", "rules.py", "signals.py")]
+    shared = [here / name for name in ("base.py", "params.py", "reads.py", "rules.py", "signals.py")]
     own = getattr(strategy, SOURCE, None)
     digest = hashlib.sha256((Path(strategy.__file__).read_text(encoding="utf-8") if own is None else own).encode())
     for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:

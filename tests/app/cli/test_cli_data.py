@@ -195,6 +195,22 @@ def test_import_asks_for_what_the_name_does_not_say(nightdesk, tmp_path: Path, o
     assert "is not a valid series name" in odd.err
 
 
+def test_import_takes_other_numbers_by_the_name_of_their_series(nightdesk, tmp_path: Path, own_home: Path) -> None:
+    """An index of a venue and open interest of an instrument: listed, readable by a strategy; without a name, what to add."""
+    index, interest = tmp_path / "index.csv", tmp_path / "okx_BTC-USDT_perp_oi_1h.csv"
+    days = [START + n * 86_400_000 for n in (0, 1, 4)]
+    pl.DataFrame({"ts": days, "close": [20.5, 21.0, None], "available_ms": [t + 90_000_000 for t in days]}).write_csv(index)
+    pl.DataFrame({"ts": [START, START + 3_600_000], "oi": [5.0, 6.0]}).write_csv(interest)
+    assert "add --venue yahoo --series vix_1d" in nightdesk("import", str(index)).text
+    assert nightdesk("import", str(index), "--venue", "yahoo", "--series", "vix_1d", "--json").code == 0
+    assert nightdesk("import", str(interest), "--json").code == 0
+    items = nightdesk("list", "--json").json["items"]
+    assert {(i["venue"], i["symbol"], i["series"]) for i in items} >= {("yahoo", "", "vix_1d"), ("okx", "BTC-USDT", "oi_1h")}
+    catalog = Catalog([(own_home / "data", "recorded")])
+    rows = catalog.rows(catalog.find("yahoo", "", "vix_1d", ""), "close")
+    assert rows["available_ms"].to_list() == [t + 90_000_000 for t in days]
+
+
 def test_import_of_a_folder_tells_each_file(nightdesk, files: Path) -> None:
     """One good, one refused: both are told, exit 1."""
     said = nightdesk("import", files, "--json")

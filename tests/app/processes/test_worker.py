@@ -21,6 +21,7 @@ from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
+from tests.fakes.own_strategies import own_strategy
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 from tests.fakes.waiting import WAIT_S, until
 
@@ -256,6 +257,19 @@ def test_a_faulty_home_is_one_clear_line(own_home: Path, toml: str, words: str) 
     assert len(said.strip().splitlines()) == 1
     assert words in said
     assert not (own_home / "journal" / "desk.jsonl").exists()
+
+
+def test_a_strategy_that_reads_an_unknown_instrument_is_refused_at_the_start(own_home: Path) -> None:
+    """When the configuration is read, not at the first bar: one line, and nothing is begun."""
+    furnished(own_home)
+    (own_home / "strategies").mkdir()
+    own_strategy(own_home / "strategies", 'direction = np.sign(f.of("DOGE-USDT").close)', 'INSTRUMENTS = ("DOGE-USDT",)')
+    (own_home / "desk.toml").write_text(SLEEVE.format("own"))
+    code, said = ended(started(own_home))
+    assert code == 1
+    assert "the strategy reads synthetic:DOGE-USDT:perp: no data for synthetic DOGE-USDT perp 15m" in said
+    assert len(said.strip().splitlines()) == 1
+    assert (own_home / "journal" / "desk.jsonl").read_text() == ""
 
 
 def test_missing_bars_are_one_clear_line(furnished_home: Path) -> None:
