@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.clock import utc
+from engine.store.chain import Event
 
 
 def verify_line(name: str, report: Mapping[str, Any]) -> str:
@@ -16,9 +17,14 @@ def verify_line(name: str, report: Mapping[str, Any]) -> str:
 
 
 def event_line(event: Mapping[str, Any]) -> str:
-    """An event as one line."""
-    body = ", ".join(f"{key} {format_value(value, key)}" for key, value in list(event["body"].items())[:12])
-    return f"{event['id']:>8}  {utc(event['t_event_ms'])}  {event['kind']:<9} {body}"
+    """An event as one line, in the words of page and tools."""
+    from tools.common import event_text
+
+    e = Event(**{key: value for key, value in event.items() if key in Event._fields})
+    words = event_text.people_event_line(e) if e.id.startswith("p-") else event_text.event_line(e)
+    sleeve = e.body.get("sleeve")
+    whose = f"{sleeve}: " if sleeve and str(sleeve) not in words else ""
+    return f"{e.id:>8}  {utc(e.t_event_ms)}  {e.kind:<9} {whose}{words}"
 
 
 def format_value(value: Any, key: str = "") -> str:

@@ -11,8 +11,12 @@ LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the decision before 
 
 
 def is_routine(event: Any) -> bool:
-    """Whether an event only says that things go on: bars, and an order that was sent, stands, or is being cancelled."""
-    return event.kind in ROUTINE_KINDS or (event.kind == "order" and event.body.get("state") in ("working", "cancelling"))
+    """Whether an event only says that things go on: bars, an order that was sent or stands, a stop or target that a fill made idle."""
+    if event.kind != "order":
+        return event.kind in ROUTINE_KINDS
+    body = event.body
+    idle = body.get("slot", "entry") != "entry" and body.get("why") == "cancelled"
+    return idle or body.get("state") in ("working", "cancelling")
 
 
 def event_json(event: Any) -> dict[str, Any]:

@@ -122,7 +122,9 @@ def breakers(mark: Event | None) -> HealthCheck:
 def sleeves(mark: Event | None) -> HealthCheck:
     """Sleeves that take no entries now, and why."""
     states = {} if mark is None else mark.body["sleeves"]
-    off = [f"{name} is paused by a person" for name, s in states.items() if s.get("paused")]
+    blocked = {} if mark is None else mark.body.get("blocked", {})
+    off = [f"no sleeve enters: {what}, {why}" for what, why in blocked.items()]
+    off += [f"{name} is paused by a person" for name, s in states.items() if s.get("paused")]
     off += [f"{name} is paused after a loss streak or too many entries" for name, s in states.items() if s.get("paused_until_ms")]
     off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
     return HealthCheck("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
