@@ -11,7 +11,7 @@ LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the decision before 
 
 
 def is_routine(event: Any) -> bool:
-    """Whether an event only says that things go on: bars, an order that was sent or stands, a stop or target that a fill made idle."""
+    """Whether an event only says that things go on: bars, orders that are sent or stand, a stop that a fill made idle."""
     if event.kind != "order":
         return event.kind in ROUTINE_KINDS
     body = event.body

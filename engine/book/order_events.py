@@ -5,6 +5,7 @@ with the orders that stand (engine.core.plan), writes the difference down in the
 hands exactly these events over to the venue, after they are on the disk; the fold works them out again.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -42,9 +43,11 @@ def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
 def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
     """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards."""
     following, sent = list[EventBody](), list[str]()
+    open_ = defaultdict[int, list[VenueOrder]](list)
+    for order in book.orders.open.values():
+        open_[order.sleeve].append(order)
     for s in sleeves:
-        sleeve = book.sleeves[s]
-        mine = [order for order in book.orders.open.values() if order.sleeve == s]
+        sleeve, mine = book.sleeves[s], open_[s]
         if not mine and flat(sleeve):
             continue
         for request in plan(mine, wants(sleeve), _given_up(book, s)):

@@ -59,36 +59,45 @@ class PaperVenue:
 
     def __init__(self, held: Iterable[VenueOrder] = ()) -> None:
         """`held`: the open orders of the journal; those that it says were confirmed stand here."""
-        self.orders = {order.id: order for order in held if order.state in REPORTS}
+        self._orders: dict[int, dict[str, VenueOrder]] = {}  # sleeve -> id -> order
+        for order in held:
+            if order.state in REPORTS:
+                self._of(order.sleeve)[order.id] = order
         self.requests: list[PaperRequest] = []
         self._taken: dict[int, float] = {}  # base units filled in the bar, an instrument
 
+    @property
+    def orders(self) -> dict[str, VenueOrder]:
+        """What stands here, by client id."""
+        return {id_: order for mine in self._orders.values() for id_, order in mine.items()}
+
     def place(self, order: VenueOrder) -> OrderReport:
         """Take an order; the same client id again changes nothing."""
-        if order.id not in self.orders:
+        mine = self._of(order.sleeve)
+        if order.id not in mine:
             self._remember("place", order)
-            self.orders[order.id] = order
-        return OrderReport(order.id, WORKING, self.orders[order.id].filled)
+            mine[order.id] = order
+        return OrderReport(order.id, WORKING, mine[order.id].filled)
 
     def amend(self, order: VenueOrder, price: float, lots: int) -> OrderReport:
         """Let a standing order stand elsewhere."""
-        held = self.orders.get(order.id)
+        held = self._of(order.sleeve).get(order.id)
         if held is None:
             return self.ask(order)
         self._remember("amend", order)
-        self.orders[order.id] = held._replace(price=price, lots=lots)
+        self._of(order.sleeve)[order.id] = held._replace(price=price, lots=lots)
         return OrderReport(order.id, WORKING, held.filled, "", price, lots)
 
     def cancel(self, order: VenueOrder) -> OrderReport:
         """End an order; one that never came has ended too."""
-        held = self.orders.pop(order.id, None)
+        held = self._of(order.sleeve).pop(order.id, None)
         if held is not None:
             self._remember("cancel", order)
         return OrderReport(order.id, DONE, (held or order).filled, "cancelled")
 
     def ask(self, order: VenueOrder) -> OrderReport:
         """How an order stands; one that is not here has ended, or never came."""
-        held = self.orders.get(order.id)
+        held = self._of(order.sleeve).get(order.id)
         if held is not None:
             return OrderReport(order.id, WORKING, held.filled, "", held.price, held.lots)
         return OrderReport(order.id, DONE if order.filled else REJECTED, order.filled, "the venue does not know it")
@@ -96,6 +105,10 @@ class PaperVenue:
     def open_orders(self) -> list[str]:
         """Client ids of what stands here."""
         return list(self.orders)
+
+    def _of(self, sleeve: int) -> dict[str, VenueOrder]:
+        """The orders of one sleeve."""
+        return self._orders.setdefault(sleeve, {})
 
     def begin_bar(self) -> None:
         """A new bar: nothing of its volume is taken yet."""
@@ -112,7 +125,7 @@ class PaperVenue:
             bill = f"{account.sleeve}@{bar.close_ms}"
             deliver(FundingBill(bill, account.sleeve, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
         for found in self._leaving(account.index):
-            order = self.orders.get(found.id)
+            order = self._of(account.index).get(found.id)
             if order is not None:
                 given = (order.slot, NONE, order.key, 0, order.left, -order.side, account.rules, account.cost, bar)
                 self._fill(account, market_exit(*given, self._taken_of(account)), order, bar, deliver)
@@ -121,7 +134,7 @@ class PaperVenue:
 
     def _entry(self, account: Account, bar: Bar, deliver: Deliver) -> int:
         """The entry order at this bar. Returns the key of the layer that a resting one opened inside the bar; -1 for none."""
-        order = next((o for o in self.orders.values() if o.sleeve == account.index and o.slot == ENTRY), None)
+        order = next((o for o in self._of(account.index).values() if o.slot == ENTRY), None)
         if order is None:
             return -1
         entry = as_entry(order)
@@ -130,9 +143,9 @@ class PaperVenue:
             ends(entry, bar, account.rules),
         )
         self._fill(account, fill, order, bar, deliver)
-        held = self.orders.get(order.id)
+        held = self._of(account.index).get(order.id)
         if last and held is not None:
-            del self.orders[order.id]
+            del self._of(account.index)[order.id]
             deliver(OrderReport(order.id, DONE, held.filled, "not filled in time"))
         return order.key if fill.lots > 0 and fill.maker != 0 else -1
 
@@ -160,24 +173,23 @@ class PaperVenue:
         self._taken[account.rules.instrument] = self._taken_of(account) + fill.lots * account.rules.lot_size
         filled = order.filled + fill.lots
         if filled >= order.lots:
-            del self.orders[order.id]
+            del self._of(order.sleeve)[order.id]
         else:
-            self.orders[order.id] = order._replace(filled=filled, state=PARTIAL)
+            self._of(order.sleeve)[order.id] = order._replace(filled=filled, state=PARTIAL)
         trade = f"{order.id}@{bar.close_ms}"
         price, fee, maker = fill.price, fill.fee, fill.maker != 0
         deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms))
 
     def _leaving(self, index: int) -> list[VenueOrder]:
         """Orders that leave at this open: exits at the market, and what is left of protective orders that filled in part."""
-        mine = [o for o in self.orders.values() if o.sleeve == index]
-        found = [o for o in mine if o.slot == EXIT_SLOT or (o.slot == PROTECTIVE and o.filled > 0)]
+        found = [o for o in self._of(index).values() if o.slot == EXIT_SLOT or (o.slot == PROTECTIVE and o.filled > 0)]
         return sorted(found, key=lambda o: -o.key)
 
     def _keys(self, index: int) -> set[int]:
-        return {o.key for o in self.orders.values() if o.sleeve == index and o.slot == PROTECTIVE}
+        return {o.key for o in self._of(index).values() if o.slot == PROTECTIVE}
 
     def _order(self, index: int, slot: int, key: int) -> VenueOrder | None:
-        return next((o for o in self.orders.values() if (o.sleeve, o.slot, o.key) == (index, slot, key)), None)
+        return next((o for o in self._of(index).values() if (o.slot, o.key) == (slot, key)), None)
 
     def _taken_of(self, account: Account) -> float:
         return self._taken.get(account.rules.instrument, 0.0)
