@@ -4,6 +4,9 @@
     mark     every sleeve: its day, its value at the close, its breakers; then the desk: equity, drawdown breaker
     decide   every sleeve: exits, signal, size, review (step.py), each seeing what the sleeves before it have ordered
 
+A sleeve on a longer timeframe than the desk's clock is settled, marked, guarded and decides when a bar of its own closes. In between
+the desk counts it at the clock's prices and leaves its state alone, so it is the same sleeve on every desk.
+
 Called once a bar by book/transitions.py (lists, plain Python) and in a loop by leap.py (record arrays, compiled for backtests).
 """
 
@@ -57,8 +60,8 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         if t < wakes[s] and load(m.sleeves, s, Sleeve).position.open_layers == 0:
             equity += load(m.sleeves, s, Sleeve).ledger.equity
             continue
-        i = load(m.rules, s, Rules).instrument
-        bar = load(m.bars, t * instruments + i, Bar)
+        i, own = load(m.rules, s, Rules).instrument, load(m.rules, s, Rules).bars
+        bar = load(m.bars, t * instruments + own, Bar)
         if t < wakes[s]:
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
         elif usable(bar):
@@ -73,6 +76,8 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             else:
                 store(m.sleeves, s, sleeve)
         sleeve = load(m.sleeves, s, Sleeve)
+        if own != i and not usable(bar) and usable(load(m.bars, t * instruments + i, Bar)):
+            sleeve = on_mark(sleeve, load(m.rules, s, Rules), load(m.bars, t * instruments + i, Bar).close)  # for the desk alone
         equity += sleeve.ledger.equity
         total += exposure(sleeve)
         m.gross[i] += exposure(sleeve)
@@ -119,7 +124,7 @@ def decide_all(m: Memory, signals: Any, desk: Desk, limits: Limits, n: int, t: i
         if t < wakes[s]:
             continue
         rules, signal = load(m.rules, s, Rules), load(signals, t * count + s, Signal)
-        bar = load(m.bars, t * instruments + rules.instrument, Bar)
+        bar = load(m.bars, t * instruments + rules.bars, Bar)
         if usable(bar):
             desk, n = decide(m, desk, rules, limits, bar, signal, s, n)
     return desk, n

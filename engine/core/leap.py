@@ -83,6 +83,8 @@ def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int
     sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
     if sleeve.order.side != 0:
         return t
+    if rules.bars != rules.instrument:
+        return t if sleeve.position.open_layers > 0 else next_own_close(rules, m, t, last)
     if desk.halted != 0:
         return first_awake_halted(sleeve, rules, m, blocks, t, last) if sleeve.position.open_layers == 0 else t
     refused = sleeve.guard.refused
@@ -90,6 +92,14 @@ def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int
         return first_awake_flat(sleeve, rules, desk, m, signals, blocks, s, t, last)
     if sleeve.position.open_layers > 0 and refused == R_NONE:
         return first_awake_held(sleeve, rules, m, signals, blocks, s, t, last)
+    return t
+
+
+def next_own_close(rules: Rules, m: Memory, t: int, last: int) -> int:
+    """First bar from t on at which a bar of a longer timeframe than the clock's may close."""
+    instruments = len(m.gross)
+    while t < last and load(m.bars, t * instruments + rules.bars, Bar).close_ms % rules.bar_ms != 0:
+        t += 1
     return t
 
 
@@ -202,6 +212,8 @@ def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> No
     """Store sleeve s as bars t to end (excluded), which could only mark it, have left it; `halted`: the desk was, then."""
     sleeve, rules, instruments, count = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), len(m.gross), len(m.sleeves)
     flat = sleeve.position.open_layers == 0
+    if rules.bars != rules.instrument:  # it slept between two of its own closes
+        return
     if t >= end or (flat and sleeve.guard.refused == R_NONE and halted == 0):
         return
     cost, k, slip, impact = sleeve.cost, end - 1, False, False

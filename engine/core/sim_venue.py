@@ -15,14 +15,14 @@ from .state import NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
 
 def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: int) -> tuple[Sleeve, int]:
     """A simulated fill: what `book_fill` does, and its units are taken from the bar."""
-    m.taken[rules.instrument] += fill.lots * rules.lot_size
+    m.taken[rules.bars] += fill.lots * rules.lot_size
     return book_fill(sleeve, rules, s, fill, m, n)
 
 
 def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int, int]:
     """The sleeve after what a usable bar settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
     is_ambiguous, inside = 0, -1
-    taken, i = m.taken, rules.instrument
+    taken, i = m.taken, rules.bars
     if sleeve.position.open_layers > 0:
         if bar.funding_mark > 0.0:
             cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)

@@ -211,9 +211,10 @@ class Rules(NamedTuple):
     Distances: `*_atr` counts ATRs, `*_frac` is a fraction of the entry price; the two add.
     """
 
-    instrument: int
+    instrument: int  # column of its instrument on the desk's clock: what marks it, what its exposure counts for
+    bars: int  # column of the bars it trades on: the same, or those of a longer timeframe, NaN where none of them closes
     mode: int  # fill mode
-    bar_ms: int  # the timeframe; an entry order older than 1.5 bars is stale and cancelled
+    bar_ms: int  # its timeframe; an entry order older than 1.5 bars is stale and cancelled
     layers_max: int
     fixed_lots: int  # >0: this many lots are wanted; every cap still holds
     stop_atr: float

@@ -40,9 +40,10 @@ def rules_of(
     mode: int | str,
     bar_ms: int,
     limits: SleeveLimits = SLEEVE_LIMITS,
+    own: int | None = None,
 ) -> Rules:
     """The core's Rules; `index` is the instrument's place in the Market, `mode` a fill mode of core.state or its name,
-    `bar_ms` the timeframe.
+    `bar_ms` the timeframe; `own`: the place of the sleeve's own bars where they are of a longer timeframe than the market's.
 
     Raises BadInput for an unknown mode, or a fixed_qty below one lot.
     """
@@ -59,7 +60,7 @@ def rules_of(
     read |= {name: getattr(limits, name) for name in ("day_loss_frac_max", "streak_max", "day_entries_max")}
     read |= {name: getattr(instrument, name) for name in ("maintenance_frac", "lot_size", "tick")}
     read |= {"maker_frac": costs.maker_frac, "taker_frac": costs.taker_frac, "fixed_lots": fixed}
-    read |= {"instrument": index, "mode": mode, "bar_ms": bar_ms}
+    read |= {"instrument": index, "bars": index if own is None else own, "mode": mode, "bar_ms": bar_ms}
     read["leverage_max"] = min(params.leverage_max, limits.leverage_max)
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
     # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0

@@ -64,7 +64,7 @@ class PaperVenue:
             if order.state in REPORTS:
                 self._of(order.sleeve)[order.id] = order
         self.requests: list[PaperRequest] = []
-        self._taken: dict[int, float] = {}  # base units filled in the bar, an instrument
+        self._taken: dict[int, float] = {}  # base units filled in the bar, a column of bars
 
     @property
     def orders(self) -> dict[str, VenueOrder]:
@@ -170,7 +170,7 @@ class PaperVenue:
         """Report a fill; its units are taken from the bar, and a filled order is gone."""
         if fill.lots <= 0:
             return
-        self._taken[account.rules.instrument] = self._taken_of(account) + fill.lots * account.rules.lot_size
+        self._taken[account.rules.bars] = self._taken_of(account) + fill.lots * account.rules.lot_size
         filled = order.filled + fill.lots
         if filled >= order.lots:
             del self._of(order.sleeve)[order.id]
@@ -192,7 +192,7 @@ class PaperVenue:
         return next((o for o in self._of(index).values() if (o.slot, o.key) == (slot, key)), None)
 
     def _taken_of(self, account: Account) -> float:
-        return self._taken.get(account.rules.instrument, 0.0)
+        return self._taken.get(account.rules.bars, 0.0)
 
     def _remember(self, what: str, order: VenueOrder) -> None:
         self.requests.append(PaperRequest(what, order.id, order.slot))

@@ -15,6 +15,7 @@ BAR_MS = 900_000
 LOOSE = Limits(drawdown_frac_max=0.99, gross_frac_max=50.0, instrument_frac_max=50.0, orders_minute_max=1_000)
 RULES = Rules(
     instrument=0,
+    bars=0,
     mode=PESSIMISTIC,
     bar_ms=BAR_MS,
     layers_max=1,
@@ -114,6 +115,7 @@ def hostile_rules(seed: int, sleeves: int = 7, instruments: int = 3) -> list[Rul
     for k in range(sleeves):
         rules = RULES._replace(
             instrument=k % instruments,
+            bars=k % instruments,
             mode=int(seed % 3),
             layers_max=5 if k % 2 == 0 else 2,
             add_atr=0.1 if k % 2 == 0 else 0.8,
@@ -139,7 +141,7 @@ def both_ways(
     bars: np.ndarray, signals: tuple[np.ndarray, ...], rules: list[Rules], limits: Limits, cash: float, halted: int = 0
 ) -> tuple[Any, Any]:
     """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous)."""
-    count, instruments = len(rules), 1 + max(r.instrument for r in rules)
+    count, instruments = len(rules), 1 + max(max(r.instrument, r.bars) for r in rules)
     length, room = len(bars) // instruments, 12 * len(signals[0]) + 100
     book = start_desk(cash * count)._replace(halted=halted)
     first = [start(cash) for _ in rules]
@@ -160,7 +162,7 @@ def both_ways(
 
 def of_lists(bars: list[Bar], sleeves: list[Sleeve], rules: list[Rules], rows: list[Any]) -> Memory:
     """A desk's memory in plain Python."""
-    instruments = 1 + max(r.instrument for r in rules)
+    instruments = 1 + max(max(r.instrument, r.bars) for r in rules)
     scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
     return Memory(bars, sleeves, rules, [0.0] * (TRIPS_KEPT * len(rules)), *scratch, rows)
 
@@ -184,7 +186,7 @@ def run_lists(
 
     bars: instrument fastest; signals: sleeve fastest; `sleeves` and `desk` go on from another run's end.
     """
-    count, instruments = len(rules), 1 + max(r.instrument for r in rules)
+    count, instruments = len(rules), 1 + max(max(r.instrument, r.bars) for r in rules)
     held = list(sleeves) if sleeves else [start(cash) for _ in rules]
     book = desk or start_desk(cash * count)._replace(halted=halted)
     rows: list[Any] = [None] * (20 * len(signals) + 20)

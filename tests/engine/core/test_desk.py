@@ -161,7 +161,7 @@ def test_the_second_sleeve_sees_what_the_first_has_ordered() -> None:
 def test_an_order_that_waits_for_a_missing_bar_counts_as_exposure() -> None:
     """15,000 ordered on an instrument whose next bar is missing: 20,000 more at that bar pass the desk's gross limit."""
     bars = [bar(0, FLAT4[0]), bar(0, FLAT4[0]), bar(1, (NAN,) * 4), bar(1, FLAT4[0])]
-    rules = [PLAIN._replace(fixed_lots=150), PLAIN._replace(fixed_lots=200, instrument=1)]
+    rules = [PLAIN._replace(fixed_lots=150), PLAIN._replace(fixed_lots=200, instrument=1, bars=1)]
     run = Ran(bars, [LONG, QUIET, QUIET, LONG], rules, LOOSE._replace(gross_frac_max=1.5))
     assert run.refusals() == [(1, state.R_GROSS)]
 
@@ -170,7 +170,7 @@ def test_sleeves_on_one_instrument_hold_one_side() -> None:
     """A short beside a long that is only ordered yet is refused; on another instrument it is not."""
     run = Ran([bar(0, FLAT4[0])], [LONG, SHORT], [PLAIN, PLAIN])
     assert run.refusals() == [(0, state.R_OPPOSITE)]
-    other = Ran([bar(0, FLAT4[0]), bar(0, FLAT4[0])], [LONG, SHORT], [PLAIN, PLAIN._replace(instrument=1)])
+    other = Ran([bar(0, FLAT4[0]), bar(0, FLAT4[0])], [LONG, SHORT], [PLAIN, PLAIN._replace(instrument=1, bars=1)])
     assert other.refusals() == []
 
 
