@@ -15,7 +15,6 @@ from engine.core import state
 
 COLUMNS = ("close_ms", "sleeve", "kind", "code", "rule", "side", "layer", "binding")
 VALUES = ("lots", "price", "fee", "equity", "a", "b")
-SLOTS = ("entry", "protective", "target")
 CAP_COLUMNS = ("cap_risk", "cap_volatility", "cap_notional", "cap_leverage", "cap_participation")  # base units
 COSTS = ("gross", "slippage", "fees", "funding", "net")
 
@@ -70,7 +69,7 @@ def fills(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
         "n",
         "close_ms",
         sleeve_name(sleeves),
-        code_words("code", SLOTS).alias("slot"),
+        code_words("code", state.SLOTS).alias("slot"),
         code_words("rule", state.EXIT_REASONS).alias("reason"),
         "side",
         "layer",
