@@ -21,6 +21,7 @@ import polars as pl
 
 from engine.clock import utc
 from engine.core import state
+from engine.core.row_fields import DecisionRow
 from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.loading import LoadedBars, policy_of
@@ -45,7 +46,7 @@ class Backtest:
 
     plan: Plan
     report: dict[str, Any]  # the JSON of DESIGN 9 but for run_id: what the run store keeps
-    rows: pl.DataFrame  # journal rows, see core/rows.py
+    rows: pl.DataFrame  # journal rows, see core/row_fields.py
     close_ms: Times
     curves: Mapping[str, Floats]  # fill mode -> desk equity at each close; the run's own mode first
     run_sleeves: Sequence[reading.RunSleeve]
@@ -325,8 +326,8 @@ def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 def refusals(rows: pl.DataFrame) -> dict[str, int]:
     """Rule -> refusals that began with it; one that lasts over many closes counts once."""
-    refused = rows.filter((pl.col("kind") == state.K_DECISION) & (pl.col("code") == state.REFUSED))
-    counts = refused.group_by("rule").len().sort("len", descending=True)
+    refused = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.REFUSED)
+    counts = refused.group_by(reading.field(DecisionRow, "rule")).len().sort("len", descending=True)
     return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
 
 
