@@ -218,8 +218,13 @@ def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
     if found["action"] == "exit":
         return f"{signal}; the position exits at the next open: {found['exit_reason']}"
     if found["action"] in {"enter", "add"}:
-        size = found["size"]
-        return f"{signal}; {found['action']} with {size['lots_approved']:,} lots at the next open, bound by {size['cap_binding']}"
+        size, price = found["size"], found["size"]["price_reviewed"]
+        how = (
+            "at the next open" if price == found["close"] else f"by limit at {price:,.6g}"
+        )  # a market entry is sized at the close
+        return f"{signal}; {found['action']} with {size['lots_approved']:,} lots {how}, bound by {size['cap_binding']}"
+    if found["action"] == "cancel":
+        return f"{signal}; the entry order that rested is cancelled: the signal turned against it"
     lots = found["position_before"]["lots"]
     if lots:
         return f"{signal}; position {lots:+,} lots, no change"

@@ -225,6 +225,21 @@ def above_zero(value: pl.Expr) -> pl.Expr:
     return pl.when(value > 0).then(value)
 
 
+def entry_orders(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
+    """One row per entry order: sleeve, close at which it was decided, its lots, and how many of them filled."""
+    decided = only(rows, DecisionRow).filter(field(DecisionRow, "action").is_in([state.ENTER, state.ADD]))
+    lots = only(rows, SizeRow).select("close_ms", "sleeve", field(SizeRow, "lots_approved").alias("lots"))
+    orders = decided.select("n", "close_ms", "sleeve").join(lots, on=["close_ms", "sleeve"], maintain_order="left")
+    filled = only(rows, FillRow).filter(field(FillRow, "slot") == state.ENTRY)
+    filled = filled.select("n", "sleeve", field(FillRow, "lots").alias("lots_filled"))
+    filled = filled.join_asof(orders.select("n", "sleeve", "close_ms"), on="n", by="sleeve", check_sortedness=False)
+    keys = ["sleeve", "close_ms"]  # a sleeve has one entry order at a time
+    begun = orders.select(*keys, pl.lit(0, pl.Int64).alias("lots_filled"))
+    filled = pl.concat([begun, filled.select(begun.columns)]).group_by(keys).agg(pl.col("lots_filled").sum())
+    orders = orders.join(filled, on=keys, maintain_order="left")
+    return orders.select(sleeve_name(sleeves), "close_ms", "lots", "lots_filled")
+
+
 def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Each breaker when it tripped: which, at what equity, until when it holds (null: until a person releases it)."""
     return only(rows, BreakerRow).select(
