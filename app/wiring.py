@@ -155,7 +155,7 @@ def _shipped() -> "Mapping[str, tuple[Param, ...]]":
     found: dict[str, tuple[Param, ...]] = {}
     for name in SHIPPED:
         rows = params_table(load_strategy(name, None))
-        found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"]) for r in rows)
+        found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"], r["choices"]) for r in rows)
     return found
 
 

@@ -100,6 +100,9 @@ def _parameters(ctx: ToolContext, name: str) -> ToolResult:
     handle = ctx.handle("p", name)
     values = {row["key"]: (row["default"], "ratio") for row in table if isinstance(row["default"], int | float)}
     facts = make_facts(handle, f"defaults of {name}", Evidence("desk", f"strategy {name}"), values)
-    rows = tuple((row["key"], row["default"], row["low"], row["high"], row["unit"], row["about"]) for row in table)
+    units = [row["unit"] or " or ".join(row["choices"]) for row in table]
+    rows = tuple(
+        (row["key"], row["default"], row["low"], row["high"], unit, row["about"]) for row, unit in zip(table, units, strict=True)
+    )
     text = f"{name}: {' '.join((module.__doc__ or '').split())}"
     return ToolResult("ok", text, facts, table=Table(("parameter", "default", "low", "high", "unit", "about"), rows))

@@ -251,7 +251,9 @@ def _diff_text(p: Mapping[str, Any]) -> str:
 
 def _bounds(change: Mapping[str, Any]) -> str:
     low, high = change.get("low"), change.get("high")
-    return "-" if low is None and high is None else f"{_cell(low)} to {_cell(high)}"
+    if low is None and high is None:
+        return " or ".join(change.get("choices") or ()) or "-"
+    return f"{_cell(low)} to {_cell(high)}"
 
 
 def _cell(value: Any) -> str:

@@ -1,14 +1,15 @@
-"""Numbers of a question that set parameters. Called by slots.py: tidy text in, one dict of values a variant out.
+"""Numbers and words of a question that set parameters. Called by slots.py: tidy text in, one dict of values a variant out.
 
-`stop_atr=3`, `stop_atr 2 vs 3`, `a 2 ATR with a 3 ATR stop`, `fast 20 slow 100 against fast 40 slow 200`, `risk 0.5 %`.
-A number takes the key whose words are next to it and whose unit it carries; one without words takes the key of its
-neighbour in the list. Keys that come once are common to all variants, keys that come n times make n variants.
+`stop_atr=3`, `stop_atr 2 vs 3`, `a 2 ATR with a 3 ATR stop`, `fast 20 slow 100 against fast 40 slow 200`, `risk 0.5 %`,
+`entry=limit`, `entry to limit`, `market against limit entries`. A number takes the key whose words are next to it and whose unit
+it carries; one without words takes the key of its neighbour in the list. Keys that come once are common to all variants, keys
+that come n times make n variants.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.offline.words import Param
 
@@ -25,6 +26,12 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "start": ("start", "starting", "initial"),
     "max": ("max", "maximum", "cap", "at most"),
     "floor": ("floor", "minimum", "min"),
+    "entry": ("entry", "entries", "enter", "enters"),
+}
+# keys with a phrase of their own instead of their words, and whether the unit has to be typed: `good for` is everyday English
+_PHRASES: Mapping[str, tuple[tuple[str, ...], bool]] = {
+    "good_for_bars": (("good for", "rest for", "rests for", "resting for"), True),
+    "limit_offset_atr": (("limit offset", "offset"), False),
 }
 _UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
 _UNIT_SAID: Mapping[str, str] = {
@@ -42,15 +49,20 @@ _JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared
 _LINK = re.compile(
     r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*"
 )
+_OR = r"(?:\s*[,/]\s*|\s+(?:versus|vs\.?|against|with|and|or|than|instead of|rather than)\s+)(?:an?\s+|the\s+)?"
+_OLD = re.compile(r"\b(?:instead of|rather than)\b")
+_OLD_NEXT = re.compile(r"\b(?:instead of|rather than)\s+(?:an?\s+|the\s+)?$")
+_ASKED = re.compile(r"\b(?:propos\w+|set|use|try|test|compare|with|switch|change|back-?test)\b")
+_COUNTED = r"(?!\s+(?:to|per|a|each|at)\b)"  # `limit entries to 5 a day` names no order type
 _ASSIGN = re.compile(r"\b([a-z][a-z0-9_]*)\s*(?:=|:=|:)\s*([-+]?\d+(?:\.\d+)?|true|false)(\s*%)?")
 
 
 class ParamNumber(NamedTuple):
-    """A number of the text with the unit typed beside it and the key it was given, if any."""
+    """A number of the text with the unit typed beside it and the key it was given, if any; or a word that is a choice."""
 
     start: int
     stop: int
-    value: float | int
+    value: Any
     unit: str
     key: str | None
 
@@ -58,17 +70,19 @@ class ParamNumber(NamedTuple):
 class ParamReading(NamedTuple):
     """The numbers read: values common to all, variants, and numbers whose key is ambiguous."""
 
-    common: dict[str, float | int | bool]
-    variants: list[dict[str, float | int | bool]]
+    common: dict[str, Any]
+    variants: list[dict[str, Any]]
     unclear: tuple[str, ...]
 
 
 def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     """Parameters of a tidy text from which dates, ids and names have been blanked out."""
+    chosen, text = _choices(text, params)
+    params = {key: param for key, param in params.items() if not param.choices}
     assigned, rest = _assignments(text, params)
     numbers = _inherit(rest, _old_values(rest, _with_keys(rest, _numbers_in(rest), params)), params)
     numbers = [n if n.key or n.unit else n._replace(key=_before(rest, n, assigned)) for n in numbers]
-    keyed = sorted((*assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
+    keyed = sorted((*chosen, *assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
     common, variants = _group_variants(keyed)
     return ParamReading(common, variants, unclear)
@@ -79,6 +93,42 @@ def _value(text: str, percent: bool, key: str) -> float | int | bool:
         return text == "true"
     number = float(text) / 100 if percent and not key.endswith(("_bps", "_pct")) else float(text)
     return int(number) if number.is_integer() and "." not in text else round(number, 12)
+
+
+def _choices(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
+    """Words that a parameter may be, beside its name; and the text with them blanked."""
+    chosen: list[ParamNumber] = []
+    for key, param in params.items():
+        for pattern in _choice_patterns(key, param.choices):
+            for found in pattern.finditer(text):
+                words = _words_chosen(found, text)
+                chosen += [ParamNumber(found.start("words") + n, found.end(), word, "", key) for n, word in enumerate(words)]
+                if words:
+                    text = text[: found.start()] + " " * len(found[0]) + text[found.end() :]
+    return chosen, text
+
+
+def _choice_patterns(key: str, choices: Sequence[str]) -> list[re.Pattern[str]]:
+    """`limit entries`; `entry to limit`, `entry limit`; `entry=` and any word, which the tool then refuses with the choices."""
+    if not choices:
+        return []
+    name, word = "|".join(_ALSO.get(key, (key, key + "s"))), "|".join(map(re.escape, choices))
+    words = rf"(?P<words>(?:{word})(?:{_OR}(?:{word}))*)(?![\w-])"
+    set_to = r"\s*(?:=|:=|:)\s*|\s+(?:(?!\d)\S+\s+){0,6}?(?:to|by|as|at|with|is|be|using)\s+(?:an?\s+|the\s+)?"
+    return [
+        re.compile(rf"(?<![\w-]){words}\s+(?:orders?\s+)?(?:{name})\b{_COUNTED}"),
+        re.compile(rf"(?<![\w-])(?:{name})(?:{set_to}|(?P<bare>\s+)){words}"),
+        re.compile(rf"(?<![\w-]){key}\s*(?:=|:=)\s*(?P<words>[a-z_]+)(?![\w-])"),
+    ]
+
+
+def _words_chosen(found: re.Match[str], text: str) -> list[str]:
+    """The words of a match, without those that are to be replaced; none when it counts entries (`the entry limit`)."""
+    if _OLD_NEXT.search(text, 0, found.start()):
+        return []
+    words = re.split(_OR, _OLD.split(found["words"])[0].strip())
+    bare = found.groupdict().get("bare") and len(words) == 1
+    return [] if bare and not _ASKED.search(text, 0, found.start()) else words
 
 
 def _assignments(text: str, params: Mapping[str, Param]) -> tuple[list[ParamNumber], str]:
@@ -166,6 +216,10 @@ def _score(
     literal = _nearest((key,), text, before, after, used)
     if literal:
         return 20.0 + literal[0], {literal[1]}
+    if key in _PHRASES:
+        forms, needs_unit = _PHRASES[key]
+        near = _nearest(forms, text, before, after, used) if unit or not needs_unit else None
+        return (5.0 + near[0], {near[1]}) if near else (0.0, set())
     words = [word for word in key.split("_") if word not in _UNITS] or [key.split("_", maxsplit=1)[0]]
     score, places = 0.0, set()
     for word in words:
@@ -246,13 +300,13 @@ def _before(text: str, number: ParamNumber, assigned: Sequence[ParamNumber]) -> 
     return earlier[-1].key if earlier else None
 
 
-def _group_variants(keyed: Sequence[ParamNumber]) -> tuple[dict[str, float | int | bool], list[dict[str, float | int | bool]]]:
+def _group_variants(keyed: Sequence[ParamNumber]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(common, variants): keys said once are common; those said n times, in order, make n variants."""
-    by_key: dict[str, list[float | int]] = {}
+    by_key: dict[str, list[Any]] = {}
     for number in keyed:
         by_key.setdefault(str(number.key), []).append(number.value)
     many = {key: values for key, values in by_key.items() if len(values) > 1}
-    common: dict[str, float | int | bool] = {key: values[0] for key, values in by_key.items() if len(values) == 1}
+    common = {key: values[0] for key, values in by_key.items() if len(values) == 1}
     if not many:
         return common, []
     size = max(len(values) for values in many.values())

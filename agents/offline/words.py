@@ -22,6 +22,7 @@ class Param(NamedTuple):
     default: Any
     low: float | None
     high: float | None
+    choices: tuple[str, ...] = ()  # the words it may be; empty: a number
 
 
 class SleeveName(NamedTuple):

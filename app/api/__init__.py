@@ -52,7 +52,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
 
   GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
   GET /api/proposals/{id} Card = {"id", "kind", "sleeve", "base_version", "diff": {"changes": [{"key", "old", "value", "low",
-                        "high", "unit"}], ...}, "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
+                        "high", "unit"}], ...} (with "choices" where a word is chosen), "diff_sha256",
+                        "direction": tightens|loosens|neutral|unknown, "exposure":
                         {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
                         "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
                         "rows": [{"label", "cells": [..], "kind"}] (the facts every screen shows), "requester",

@@ -81,11 +81,18 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     if changes:
         yield CardRow("parameter", ("now", "proposed", "bounds", "moves risk"), "diff")
     for c in changes:
-        bounds = NONE if c.get("low") is None else f"{number(c['low'])} to {number(c['high'])} {c.get('unit') or ''}".strip()
-        yield CardRow(str(c["key"]), (number(c["old"]), number(c["value"]), bounds, moves.get(c["key"]) or NONE), "diff")
+        cells = (number(c["old"]), number(c["value"]), _allowed(c), moves.get(c["key"]) or NONE)
+        yield CardRow(str(c["key"]), cells, "diff")
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k != "changes" and v not in (None, "", []))
     if others or not changes:
         yield CardRow(value["kind"], (others or "no parameter changes",))
+
+
+def _allowed(change: Mapping[str, Any]) -> str:
+    """A parameter's bounds, or the words that it may be."""
+    if change.get("low") is None:
+        return " or ".join(change.get("choices") or ()) or NONE
+    return f"{number(change['low'])} to {number(change['high'])} {change.get('unit') or ''}".strip()
 
 
 def _worst(exposure: Mapping[str, Any]) -> Iterator[CardRow]:

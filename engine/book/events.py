@@ -13,7 +13,7 @@ from engine.book.book import Book
 from engine.book.order_events import EventBody, order_id, states_of
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
-from engine.core.rows import unpack, unpack_ref
+from engine.core.row_fields import BreakerRow, CapsRow, DecisionRow, FillRow, FundingRow, SizeRow, decode
 from engine.core.state import (
     ACTIONS,
     BREAKERS,
@@ -22,12 +22,6 @@ from engine.core.state import (
     ENTRY,
     EXIT,
     EXIT_REASONS,
-    K_BREAKER,
-    K_CAPS,
-    K_DECISION,
-    K_FILL,
-    K_FUNDING,
-    K_SIZE,
     MINUTE_MS,
     PROTECTIVE,
     REFUSED,
@@ -53,116 +47,112 @@ def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mappi
     """Every row as an event; size and caps join the decision they stand behind."""
     bodies: list[EventBody] = []
     for row in found:
-        s, kind, *codes = unpack(row.tag)
+        s, fields = decode(row)
         name = book.names[s] if s >= 0 else ""
-        if kind == K_DECISION:
-            bodies.append(("decision", _decision(book, s, row, codes, before[s], read.get(name))))
-        elif kind == K_SIZE:
-            bodies[-1][1]["size"] = _size(row, codes)
-        elif kind == K_CAPS:
-            bodies[-1][1]["caps"] = _caps(row)
-        elif kind == K_FILL:
-            bodies.append(("fill", _fill(book, s, row, codes, before[s])))
-        elif kind == K_FUNDING:
-            bodies.append(("funding", _funding(name, row)))
-        elif kind == K_BREAKER:
-            bodies.append(("breaker", _breaker(name, row, codes)))
+        match fields:
+            case DecisionRow():
+                bodies.append(("decision", _decision(book, s, fields, before[s], read.get(name))))
+            case SizeRow():
+                bodies[-1][1]["size"] = _size(fields)
+            case CapsRow():
+                bodies[-1][1]["caps"] = _caps(fields)
+            case FillRow():
+                bodies.append(("fill", _fill(book, s, fields, before[s])))
+            case FundingRow():
+                bodies.append(("funding", _funding(name, fields)))
+            case BreakerRow():
+                bodies.append(("breaker", _breaker(name, fields)))
     return bodies
 
 
-def _decision(
-    book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve, read: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _decision(book: Book, s: int, row: DecisionRow, before: Sleeve, read: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a sleeve decided at the close and why."""
-    action, rule, side, layers, _ = codes
     body: dict[str, Any] = {
         "sleeve": book.names[s],
-        "action": ACTIONS[action],
-        "signal": SIDES[side],
-        "strength": finite(row.fee),
-        "price": finite(row.price),
-        "lots_before": row.lots,
+        "action": ACTIONS[row.action],
+        "signal": SIDES[row.signal],
+        "strength": finite(row.strength),
+        "price": finite(row.close),
+        "lots_before": row.lots_before,
         "working_lots_before": before.order.lots * before.order.side,
-        "layers": layers,
+        "layers": row.layers,
         "equity": finite(row.equity),
         "version": book.specs[s].version,
         "fill_model": FILL_MODEL,
         "cost_model": COST_MODEL,
     }
-    if layers > 0:
-        body |= {"protective": finite(row.a), "target": finite(row.b) if row.b > 0.0 else None}
-    if action == EXIT:
-        body["reason"] = EXIT_REASONS[rule]
-    if action == REFUSED:
-        body["refused_by"] = RULES[rule]
+    if row.layers > 0:
+        body |= {"protective": finite(row.protective), "target": finite(row.target) if row.target > 0.0 else None}
+    if row.action == EXIT:
+        body["reason"] = EXIT_REASONS[row.rule]
+    if row.action == REFUSED:
+        body["refused_by"] = RULES[row.rule]
     if read is not None:
         body["features"] = dict(read)
     return body
 
 
-def _size(row: Row, codes: Sequence[int]) -> dict[str, Any]:
+def _size(row: SizeRow) -> dict[str, Any]:
     """How much was wanted and approved."""
     return {
-        "approved_lots": row.lots,
-        "wanted": finite(row.equity),
-        "binding": CAPS[codes[4]],
-        "risk_frac": finite(row.fee),
-        "stop_distance": finite(row.a),
-        "target_distance": finite(row.b),
+        "approved_lots": row.lots_approved,
+        "wanted": finite(row.units_wanted),
+        "binding": CAPS[row.cap_binding],
+        "risk_frac": finite(row.risk_frac),
+        "stop_distance": finite(row.stop_distance),
+        "target_distance": finite(row.target_distance),
     }
 
 
-def _caps(row: Row) -> dict[str, Any]:
+def _caps(row: CapsRow) -> dict[str, Any]:
     """Every cap in base units."""
-    values = (row.price, row.fee, row.equity, row.a, row.b)
-    return {name: finite(value) for name, value in zip(CAPS, values, strict=False)}
+    return {name: finite(value) for name, value in zip(CAPS, row, strict=False)}
 
 
-def _fill(book: Book, s: int, row: Row, codes: Sequence[int], before: Sleeve) -> dict[str, Any]:
+def _fill(book: Book, s: int, row: FillRow, before: Sleeve) -> dict[str, Any]:
     """One execution with what it cost."""
-    slot, reason, side, layer, maker = codes
-    leg, pair, key = unpack_ref(row.ref)
     name, quantity = book.names[s], row.lots * book.specs[s].rules.lot_size
     body: dict[str, Any] = {
         "sleeve": name,
         "instrument": book.specs[s].source["instrument"],
-        "slot": SLOTS[slot],
-        "leg": leg,
-        "pair": pair,
-        "key": key,
-        "order": order_id(name, key, slot),
-        "side": "buy" if side > 0 else "sell",
-        "layer": layer,
+        "slot": SLOTS[row.slot],
+        "leg": row.leg,
+        "pair": row.pair,
+        "key": row.key,
+        "order": order_id(name, row.key, row.slot),
+        "side": "buy" if row.side > 0 else "sell",
+        "layer": row.layer,
         "lots": row.lots,
         "quantity": quantity,
         "price": finite(row.price),
-        "reference_price": finite(row.a),
+        "reference_price": finite(row.reference_price),
         "fee": finite(row.fee),
-        "slippage": finite(side * quantity * (row.price - row.a)),
-        "liquidity": "maker" if maker else "taker",
-        "cash": finite(row.equity),
+        "slippage": finite(row.side * quantity * (row.price - row.reference_price)),
+        "liquidity": "maker" if row.maker else "taker",
+        "cash": finite(row.cash_after),
     }
-    if slot == ENTRY:
+    if row.slot == ENTRY:
         return body | {"decided_ms": before.order.decided_ms}
-    return body | {"reason": EXIT_REASONS[reason], "round_trip_pnl": finite(row.b) if row.b != 0.0 else None}
+    pnl = row.round_trip_pnl
+    return body | {"reason": EXIT_REASONS[row.reason], "round_trip_pnl": finite(pnl) if pnl != 0.0 else None}
 
 
-def _funding(name: str, row: Row) -> dict[str, Any]:
+def _funding(name: str, row: FundingRow) -> dict[str, Any]:
     """A settlement that the sleeve paid or received."""
     return {
         "sleeve": name,
         "lots": row.lots,
-        "mark": finite(row.price),
-        "rate": finite(row.a),
-        "cash_flow": finite(row.fee),
-        "cash": finite(row.equity),
+        "mark": finite(row.mark),
+        "rate": finite(row.rate),
+        "cash_flow": finite(row.cash_flow),
+        "cash": finite(row.cash_after),
     }
 
 
-def _breaker(name: str, row: Row, codes: Sequence[int]) -> dict[str, Any]:
+def _breaker(name: str, row: BreakerRow) -> dict[str, Any]:
     """A breaker that tripped; `until_ms` null: a person has to release it."""
-    until = int(row.a) if row.a > 0.0 else None
-    return {"sleeve": name or None, "breaker": BREAKERS[codes[0]], "equity": finite(row.equity), "until_ms": until}
+    until = int(row.until_ms) if row.until_ms > 0.0 else None
+    return {"sleeve": name or None, "breaker": BREAKERS[row.breaker], "equity": finite(row.equity), "until_ms": until}
 
 
 def adopted(book: Book, s: int, state: str) -> EventBody:

@@ -95,6 +95,12 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
     return sleeve.model_copy(update={"params": full.model_dump()})
 
 
+def with_defaults(sleeve: SleeveConfig, params_class: type[BaseModel]) -> SleeveConfig:
+    """The sleeve as it trades: a parameter that its strategy got after the sleeve was stored is at its default."""
+    defaults = {key: field.default for key, field in params_class.model_fields.items() if not field.is_required()}
+    return sleeve.model_copy(update={"params": {**defaults, **sleeve.params}})
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; NaN and infinite raise ValueError."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

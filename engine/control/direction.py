@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
-from engine.strategies.params import StrategyParams, risk_move
+from engine.strategies.params import StrategyParams, choices, risk_move
 
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
@@ -31,7 +31,8 @@ class WorstCase(NamedTuple):
 
 
 class Direction(NamedTuple):
-    """What a change does to risk: the label, the label of each changed key, the worst cases, and the reason."""
+    """What a change does to risk: the label, the label of each changed key, the worst cases, and the reason. `neutral` is a
+    change that leaves the most that can be lost or held as it is."""
 
     label: Label
     keys: dict[str, Label]
@@ -101,25 +102,27 @@ def finite_number(value: Any) -> float | None:
 def _params(old: Mapping[str, Any], new: Mapping[str, Any], params_class: type[StrategyParams]) -> dict[str, Label]:
     """Each parameter that differs, and how it moves risk."""
     both = sorted(set(old) & set(new))
-    moves: dict[str, Label] = dict.fromkeys(sorted(set(old) ^ set(new)), "unknown")
+    moves: dict[str, Label | None] = dict.fromkeys(sorted(set(old) ^ set(new)), "unknown")
     moves |= {key: _param(key, old[key], new[key], params_class) for key in both}
-    return {key: label for key, label in moves.items() if label != "neutral"}
+    return {key: label for key, label in moves.items() if label is not None}
 
 
-def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> Label:
+def _param(key: str, old: Any, new: Any, params_class: type[StrategyParams]) -> Label | None:
+    """How one parameter's change moves risk; None: it is no change."""
     if old == new and type(old) is type(new):
-        return "neutral"
-    was, will = finite_number(old), finite_number(new)
+        return None
+    # common parameters mean the same in every strategy, whatever a user's file declares
+    declared_by = StrategyParams if key in StrategyParams.model_fields else params_class
+    words = choices(declared_by.model_fields[key]) if key in declared_by.model_fields else ()
+    was, will = (old, new) if {str(old), str(new)} <= set(words) else (finite_number(old), finite_number(new))
     if was is None or will is None:
         return "unknown"
     if was == will:
-        return "neutral"
+        return None
     if key in STOPS and will < was:
         return "unknown"  # the position is sized by risk at the stop: a closer stop means a larger position
-    # common parameters mean the same in every strategy, whatever a user's file declares
-    declared_by = StrategyParams if key in StrategyParams.model_fields else params_class
     move = risk_move(declared_by, key, was, will)
-    return "unknown" if move is None else "loosens" if move > 0 else "tightens"
+    return "unknown" if move is None else "neutral" if move == 0 else "loosens" if move > 0 else "tightens"
 
 
 def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
@@ -138,14 +141,17 @@ def _of_keys(keys: Mapping[str, Label]) -> tuple[Label, str]:
     """The direction of the whole diff by its keys: loosening outweighs everything, then unknown."""
     loosens = [key for key, found in keys.items() if found == "loosens"]
     unknown = [key for key, found in keys.items() if found == "unknown"]
+    tightens = [key for key, found in keys.items() if found == "tightens"]
     if loosens:
         return "loosens", f"{', '.join(loosens)} raises risk"
     if unknown and set(unknown) <= set(STOPS):
         return "unknown", f"{', '.join(unknown)}: a closer stop means a larger position for the same risk"
     if unknown:
         return "unknown", f"unknown how {', '.join(unknown)} moves risk"
+    if tightens:
+        return "tightens", f"{', '.join(tightens)} lowers risk"
     if keys:
-        return "tightens", f"{', '.join(keys)} lowers risk"
+        return "neutral", f"{', '.join(keys)} leaves the most that can be lost or held unchanged"
     return "neutral", "nothing changes risk"
 
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, with_params
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, with_defaults, with_params
 from engine.control.direction import Direction, direction
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
-from engine.strategies.params import bounds, extra
+from engine.strategies.params import bounds, choices, extra
 
 CHANGES_MAX = 30
 # parameter -> the hard limit above it
@@ -29,7 +29,8 @@ FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", 
 
 
 class Draft(NamedTuple):
-    """The change: `changes` is [{key, old, value, low, high, unit}], `diff` the text that a person approves."""
+    """The change: `changes` is [{key, old, value, low, high, unit}], with `choices` where a word is chosen; `diff` is the text
+    that a person approves."""
 
     base_version: int
     old: SleeveConfig
@@ -69,8 +70,9 @@ def draft_against(
     """The same against a configuration that is already at hand."""
     from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
 
-    old, wanted = desk.sleeve(sleeve), _as_mapping(changes)
-    strategy = load_strategy(old.strategy, home / "strategies")
+    wanted = _as_mapping(changes)
+    strategy = load_strategy(desk.sleeve(sleeve).strategy, home / "strategies")
+    old = with_defaults(desk.sleeve(sleeve), strategy.Params)
     for key in wanted:
         _check_key(key, old, hard, strategy.Params.model_fields)
     paused = _as_bool(wanted.pop("paused")) if "paused" in wanted else old.paused
@@ -137,7 +139,8 @@ def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) ->
         if was != will:
             low, high = bounds(fields[key]) if key in fields else (None, None)
             unit = extra(fields[key]).get("unit", "") if key in fields else ""
-            found.append({"key": key, "old": was, "value": will, "low": low, "high": high, "unit": unit})
+            words = {"choices": list(choices(fields[key]))} if key in fields and choices(fields[key]) else {}
+            found.append({"key": key, "old": was, "value": will, "low": low, "high": high, "unit": unit, **words})
     if old.paused != new.paused:
         found.append({"key": "paused", "old": old.paused, "value": new.paused, "low": None, "high": None, "unit": ""})
     return found

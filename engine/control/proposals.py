@@ -15,7 +15,7 @@ from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select, update
 
 from engine.clock import DAY_MS
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, version_of
+from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, version_of, with_defaults
 from engine.control.direction import Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, diff_text, draft
 from engine.control.limits import limits_of
@@ -115,6 +115,7 @@ def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[
     if [s.name for s in now.sleeves] != [s.name for s in then.sleeves]:
         raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
     classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
+    now, then = (DeskConfig(sleeves=tuple(with_defaults(s, classes[s.name]) for s in desk.sleeves)) for desk in (now, then))
     moves = directions_by_sleeve(now, then, classes, limits_of(home))
     label, why = desk_direction(moves.values())
     changes = [

@@ -1,17 +1,8 @@
 """The journal rows of one bar as numbers: eight small fields packed into `Row.tag`, and the way back.
 
-Called by desk.py (writes), by live/loop.py and sim/ (read). The packing is little-endian, so numpy may look at a block of rows
-through kernel.ROW_VIEW without a copy. What the six value fields of each kind mean:
-
-    kind      code    rule  side    layer  binding  lots      price     fee         equity        a             b
-    decision  action  note  signal  open   -        position  close     strength    sleeve equity protective    target
-    size      action  rule  signal  open   cap      approved  reviewed  risk_frac   wanted units  stop dist.    target dist.
-    caps      -       -     -       -      -        -         risk      volatility  notional      leverage      participation
-    fill      slot    exit  trade   layer  maker    lots      price     fee         cash after    clean price   P&L if flat now
-    funding   -       -     held    -      -        position  mark      cash flow   cash after    rate          -
-    breaker   which   -     -       -      -        -         -         -           equity        re-arms at    -
-
-Rule of a decision: the exit reason of an exit, the refusing rule of a refusal. Lots of a position carry its side.
+Called by the core, book/transitions.py and book/executions.py (writes), and by row_fields.py (reads), where the columns of each
+kind have their meaning: a writer here changes together with it. The packing is little-endian, so numpy may look at a block of
+rows through kernel.ROW_VIEW without a copy.
 """
 
 from .exits import protective
@@ -98,7 +89,7 @@ def caps_row(s: int, bar: Bar, decision: Decision) -> Row:
 
 
 def fill_row(s: int, before: Sleeve, after: Sleeve, fill: Fill) -> Row:
-    """One execution; `b` is the P&L of the round trip when this fill left the sleeve flat."""
+    """One execution."""
     side = before.order.side if fill.slot == ENTRY else -before.position.side
     pnl = 0.0
     if fill.slot != ENTRY and after.position.open_layers == 0:
@@ -116,5 +107,5 @@ def funding_row(s: int, after: Sleeve, mark: float, rate: float, cash: float, t_
 
 
 def breaker_row(s: int, which: int, close_ms: int, equity: float, until_ms: int) -> Row:
-    """A breaker that tripped now; `a` is when it re-arms by itself, 0 when a person has to release it."""
+    """A breaker that tripped now; `until_ms`: when it re-arms by itself, 0 when a person has to release it."""
     return Row(close_ms, pack(s, K_BREAKER, which, 0, 0, 0, 0), 0, 0, 0.0, 0.0, equity, float(until_ms), 0.0)

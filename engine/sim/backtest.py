@@ -21,6 +21,7 @@ import polars as pl
 
 from engine.clock import utc
 from engine.core import state
+from engine.core.row_fields import DecisionRow
 from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.loading import LoadedBars, policy_of
@@ -45,11 +46,12 @@ class Backtest:
 
     plan: Plan
     report: dict[str, Any]  # the JSON of DESIGN 9 but for run_id: what the run store keeps
-    rows: pl.DataFrame  # journal rows, see core/rows.py
+    rows: pl.DataFrame  # journal rows, see core/row_fields.py
     close_ms: Times
     curves: Mapping[str, Floats]  # fill mode -> desk equity at each close; the run's own mode first
     run_sleeves: Sequence[reading.RunSleeve]
     used: Sequence[Mapping[str, Floats]]  # one per sleeve: feature label -> its values over the span
+    by_limit: Sequence[bool]  # one per sleeve: does it enter by limit
 
     @cached_property
     def round_trips(self) -> pl.DataFrame:
@@ -60,6 +62,11 @@ class Backtest:
     def fills(self) -> pl.DataFrame:
         """One row per execution."""
         return reading.fills(self.rows, self.run_sleeves)
+
+    @cached_property
+    def entry_orders(self) -> pl.DataFrame:
+        """One row per entry order, filled or not."""
+        return reading.entry_orders(self.rows, self.run_sleeves)
 
     @cached_property
     def breakers(self) -> pl.DataFrame:
@@ -161,7 +168,16 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
     rows = reading.frame_of(own.rows)
     names = dict.fromkeys((planned.request.fills, *SCENARIOS))
     curves = {name: results[name].equity for name in names}
-    run = Backtest(planned, {}, rows, loaded.span.close_ms, curves, sleeves, [s.used for s in signals])
+    run = Backtest(
+        planned,
+        {},
+        rows,
+        loaded.span.close_ms,
+        curves,
+        sleeves,
+        [s.used for s in signals],
+        [bool(s.limit.any()) for s in signals],
+    )
     run.report.update(report_of(run, loaded, own, leaks))
     elapsed = time.perf_counter() - begun
     run.report["elapsed_s"] = round(elapsed, 3)
@@ -325,8 +341,8 @@ def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 def refusals(rows: pl.DataFrame) -> dict[str, int]:
     """Rule -> refusals that began with it; one that lasts over many closes counts once."""
-    refused = rows.filter((pl.col("kind") == state.K_DECISION) & (pl.col("code") == state.REFUSED))
-    counts = refused.group_by("rule").len().sort("len", descending=True)
+    refused = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.REFUSED)
+    counts = refused.group_by(reading.field(DecisionRow, "rule")).len().sort("len", descending=True)
     return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
 
 
@@ -343,12 +359,26 @@ def reader_notes(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
     notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if not f["clean"]]
     for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
         notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
+    notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
     if run.round_trips.is_empty():
-        rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
-        notes.append(
-            f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
-        )
+        notes.append(no_round_trip(run))
     return notes
+
+
+def no_round_trip(run: Backtest) -> str:
+    """Why a run has none."""
+    if orders := len(run.entry_orders):
+        return f"no round trip: none of {orders:,} entry orders filled"
+    rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
+    return f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
+
+
+def limit_entries(run: Backtest, sleeve: str) -> str:
+    """How many limit entries of a sleeve filled: figures of the filled ones alone flatter or hide what was missed."""
+    orders = run.entry_orders.filter(pl.col("sleeve") == sleeve)
+    filled = orders.filter(pl.col("lots_filled") > 0)
+    partly = f", {n:,} of them in part" if (n := len(filled.filter(pl.col("lots_filled") < pl.col("lots")))) else ""
+    return f"{sleeve}: {len(filled):,} of {len(orders):,} limit entries filled{partly}"
 
 
 class _CallableModule(ModuleType):

@@ -15,6 +15,7 @@ from engine.book.quiet_close import quiet_close
 from engine.clock import timeframe_ms, utc
 from engine.core import state
 from engine.core.ledger import open_lots
+from engine.core.row_fields import BreakerRow, CapsRow, FundingRow
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
@@ -67,18 +68,15 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
     own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
     bar_ms = timeframe_ms(run["timeframe"])
     steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, sleeves).to_dicts()]
-    settled = own.filter(pl.col("kind") == state.K_FUNDING)
-    funding = [
-        {"close_ms": r["close_ms"], "lots": r["lots"], "mark": r["price"], "rate": r["a"], "cash": r["fee"]}
-        for r in settled.to_dicts()
-    ]
+    paid = (reading.field(FundingRow, name) for name in ("lots", "mark", "rate", "cash_flow"))
+    settled = reading.only(own, FundingRow).select("close_ms", *paid).rename({"cash_flow": "cash"})
     return {
         "id": f"{run_id}/{name}",
         "run": stamp_of(run),
         "trip": {k: v for k, v in about.items() if k not in {"first_n", "last_n"}},
         "entries": [s for s in steps if s["fill"]["slot"] == "entry"],
         "exits": [s for s in steps if s["fill"]["slot"] != "entry"],
-        "funding": funding,
+        "funding": settled.to_dicts(),
         "costs": {name: about[name] for name in reading.COSTS},
         "closing_rule": {"reason": about["reason"], "text": RULE_TEXT.get(about["reason"], RULE_TEXT["none"])},
     }
@@ -106,7 +104,7 @@ def decision_of(row: pl.DataFrame) -> dict[str, Any]:
     """A line of the decisions frame as nested JSON: signal, position before, size, caps, levels, features read."""
     line = row.row(0, named=True)
     fixed = set(reading.decisions(reading.no_rows(), []).columns)
-    caps = {name.removeprefix("cap_"): line[name] for name in reading.CAP_COLUMNS}
+    caps = {name.removeprefix("cap_"): line[name] for name in CapsRow._fields}
     sized = line["units_wanted"] is not None
     size = ("lots_approved", "units_wanted", "risk_frac", "cap_binding", "price_reviewed", "stop_distance", "target_distance")
     return {
@@ -146,7 +144,7 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         if found["refused_by"] and found["size"] is None:
             found |= {"sized_at": earlier_size(table, sleeve, close_ms, found["refused_by"])}
         rows = runs.frame(run_id, "rows")
-        stopped = rows.filter((pl.col("kind") == state.K_BREAKER) & (pl.col("sleeve") == state.DESK_ROW))
+        stopped = reading.only(rows, BreakerRow).filter(pl.col("sleeve") == state.DESK_ROW)
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
         return answer | {"decision": found, "text": sentence(found, halted=halted)}
     found = silent_close(run, sleeve, close_ms, catalog, folder)
@@ -220,8 +218,13 @@ def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
     if found["action"] == "exit":
         return f"{signal}; the position exits at the next open: {found['exit_reason']}"
     if found["action"] in {"enter", "add"}:
-        size = found["size"]
-        return f"{signal}; {found['action']} with {size['lots_approved']:,} lots at the next open, bound by {size['cap_binding']}"
+        size, price = found["size"], found["size"]["price_reviewed"]
+        how = (
+            "at the next open" if price == found["close"] else f"by limit at {price:,.6g}"
+        )  # a market entry is sized at the close
+        return f"{signal}; {found['action']} with {size['lots_approved']:,} lots {how}, bound by {size['cap_binding']}"
+    if found["action"] == "cancel":
+        return f"{signal}; the entry order that rested is cancelled: the signal turned against it"
     lots = found["position_before"]["lots"]
     if lots:
         return f"{signal}; position {lots:+,} lots, no change"

@@ -1,7 +1,7 @@
 """Journal rows of a run -> fills, decisions and round trips as polars frames.
 
-Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). The meaning of
-the value fields of each kind of row is in core/rows.py. Times are UTC ms: `entry_ms` is the open of the bar in
+Called by sim/backtest.py (rows of the kernel) and by sim/explain.py (rows read back from a run's folder). What the columns
+of each kind of row mean is in core/row_fields.py. Times are UTC ms: `entry_ms` is the open of the bar in
 which a trip's first fill happened, `exit_ms` the open of the bar of its last; `close_ms` stays the close of a bar.
 """
 
@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 
 from engine.core import state
+from engine.core.row_fields import COLUMN_OF, KIND_OF, TAG, VALUES, BreakerRow, CapsRow, DecisionRow, FillRow, FundingRow, SizeRow
 
-COLUMNS = ("close_ms", "sleeve", "kind", "code", "rule", "side", "layer", "binding")
-VALUES = ("lots", "price", "fee", "equity", "a", "b")
-SLOTS = ("entry", "protective", "target")
-CAP_COLUMNS = ("cap_risk", "cap_volatility", "cap_notional", "cap_leverage", "cap_participation")  # base units
+COLUMNS = ("close_ms", *TAG)
+SIZE_VALUES = ("price_reviewed", "risk_frac", "units_wanted", "stop_distance", "target_distance")
 COSTS = ("gross", "slippage", "fees", "funding", "net")
 
 
@@ -43,19 +42,29 @@ def no_rows() -> pl.DataFrame:
     return pl.DataFrame(schema={"n": pl.Int64, **{name: types[name] for name in (*COLUMNS, *VALUES)}})
 
 
-def code_words(column: str, words: Sequence[str]) -> pl.Expr:
-    """The codes of `column` as names."""
-    return pl.col(column).replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)
+def only(rows: pl.DataFrame, kind: type[Any]) -> pl.DataFrame:
+    """The rows of one kind (a class of core/row_fields.py)."""
+    return rows.filter(pl.col("kind") == KIND_OF[kind])
+
+
+def field(kind: type[Any], name: str) -> pl.Expr:
+    """A field of that kind's rows, under its own name."""
+    return pl.col(COLUMN_OF[kind][name]).alias(name)
+
+
+def code_words(codes: pl.Expr, words: Sequence[str]) -> pl.Expr:
+    """Codes as names."""
+    return codes.replace_strict(dict(enumerate(words)), default="?", return_dtype=pl.String)
 
 
 def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the position in lots after it."""
     lots = np.array([sleeve.lot_size for sleeve in sleeves])
-    found = rows.filter(pl.col("kind").is_in([state.K_FILL, state.K_FUNDING]))
-    fill = pl.col("kind") == state.K_FILL
+    found = rows.filter(pl.col("kind").is_in([KIND_OF[FillRow], KIND_OF[FundingRow]]))
+    fill = pl.col("kind") == KIND_OF[FillRow]
     found = found.with_columns(
         pl.Series("lot_size", lots[found["sleeve"].to_numpy()], dtype=pl.Float64),
-        pl.when(fill).then(pl.col("side") * pl.col("lots")).otherwise(0).alias("signed"),
+        pl.when(fill).then(field(FillRow, "side") * field(FillRow, "lots")).otherwise(0).alias("signed"),
     )
     found = found.with_columns(pl.col("signed").cum_sum().over("sleeve").alias("held"))
     flat = (fill & (pl.col("held") == 0)).cast(pl.Int64)
@@ -64,24 +73,24 @@ def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
 
 def fills(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """One row per execution: when, trade side, units, price with and without slippage, costs, reason, cash after."""
-    found = flows(rows, sleeves).filter(pl.col("kind") == state.K_FILL)
-    units = pl.col("lots") * pl.col("lot_size")
-    return found.select(
+    side, lots, price, reference = (field(FillRow, name) for name in ("side", "lots", "price", "reference_price"))
+    units = lots * pl.col("lot_size")
+    return only(flows(rows, sleeves), FillRow).select(
         "n",
         "close_ms",
         sleeve_name(sleeves),
-        code_words("code", SLOTS).alias("slot"),
-        code_words("rule", state.EXIT_REASONS).alias("reason"),
-        "side",
-        "layer",
-        "lots",
+        code_words(field(FillRow, "slot"), state.SLOTS),
+        code_words(field(FillRow, "reason"), state.EXIT_REASONS),
+        side,
+        field(FillRow, "layer"),
+        lots,
         units.alias("units"),
-        "price",
-        pl.col("a").alias("clean_price"),
-        "fee",
-        (pl.col("side") * units * (pl.col("price") - pl.col("a"))).alias("slippage"),
-        (pl.col("binding") == 1).alias("maker"),
-        pl.col("equity").alias("cash_after"),
+        price,
+        reference.alias("clean_price"),
+        field(FillRow, "fee"),
+        (side * units * (price - reference)).alias("slippage"),
+        field(FillRow, "maker") == 1,
+        field(FillRow, "cash_after"),
         pl.col("held").alias("lots_after"),
     )
 
@@ -94,8 +103,8 @@ def sleeve_name(sleeves: Sequence[RunSleeve]) -> pl.Expr:
 
 def planned_risk(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """`found` with `stop_distance`: of the newest approved size before each entry fill (quote units)."""
-    sizes = rows.filter((pl.col("kind") == state.K_SIZE) & (pl.col("lots") > 0))
-    sizes = sizes.select("n", "sleeve", pl.col("a").alias("stop_distance"))
+    sizes = only(rows, SizeRow).filter(field(SizeRow, "lots_approved") > 0)
+    sizes = sizes.select("n", "sleeve", field(SizeRow, "stop_distance"))
     return found.join_asof(sizes, on="n", by="sleeve", check_sortedness=False)
 
 
@@ -105,10 +114,11 @@ def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -
     gross is at prices without slippage; net = gross - slippage - fees + funding, all in quote units. The nets of a run
     sum to its change of equity. r = net / (units x stop distance, summed over the entries).
     """
+    lots, price, reference = (field(FillRow, name) for name in ("lots", "price", "reference_price"))
     found = planned_risk(rows, flows(rows, sleeves)).with_columns(
-        (pl.col("lots") * pl.col("lot_size")).alias("units"),
-        (pl.col("code") == state.ENTRY).alias("entry"),
-        (pl.col("kind") == state.K_FILL).alias("fill"),
+        (lots * pl.col("lot_size")).alias("units"),
+        (field(FillRow, "slot") == state.ENTRY).alias("entry"),
+        (pl.col("kind") == KIND_OF[FillRow]).alias("fill"),
     )
     into, out = pl.col("fill") & pl.col("entry"), pl.col("fill") & ~pl.col("entry")
     flow = pl.col("signed") * pl.col("lot_size")
@@ -119,18 +129,18 @@ def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -
             pl.col("n").last().alias("last_n"),
             pl.col("signed").first().sign().cast(pl.Int64).alias("side"),
             into.sum().cast(pl.Int64).alias("layers"),
-            pl.col("lots").filter(into).sum().alias("lots"),
+            lots.filter(into).sum(),
             pl.col("units").filter(into).sum().alias("units"),
             (pl.col("close_ms").first() - timeframe_ms).alias("entry_ms"),
             (pl.col("close_ms").last() - timeframe_ms).alias("last_ms"),
             average(into).alias("entry_price"),
             average(out).alias("exit_price"),
-            (-flow * pl.col("a")).filter(pl.col("fill")).sum().alias("cash_gross"),
-            (flow * (pl.col("price") - pl.col("a"))).filter(pl.col("fill")).sum().alias("slippage"),
-            pl.col("fee").filter(pl.col("fill")).sum().alias("fees"),
-            pl.col("fee").filter(~pl.col("fill")).sum().alias("funding"),
+            (-flow * reference).filter(pl.col("fill")).sum().alias("cash_gross"),
+            (flow * (price - reference)).filter(pl.col("fill")).sum().alias("slippage"),
+            field(FillRow, "fee").filter(pl.col("fill")).sum().alias("fees"),
+            field(FundingRow, "cash_flow").filter(~pl.col("fill")).sum().alias("funding"),
             (pl.col("units") * pl.col("stop_distance")).filter(into).sum().alias("risk"),
-            pl.col("rule").filter(out).last().alias("rule"),
+            field(FillRow, "reason").filter(out).last(),
             pl.col("held").last(),
             pl.col("lot_size").last(),
         )
@@ -141,8 +151,8 @@ def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -
 
 def average(which: pl.Expr) -> pl.Expr:
     """Price averaged over the lots of `which`; null when there are none."""
-    lots = pl.col("lots").filter(which)
-    total = (pl.col("price").filter(which) * lots).sum()
+    lots = field(FillRow, "lots").filter(which)
+    total = (field(FillRow, "price").filter(which) * lots).sum()
     return pl.when(lots.sum() > 0).then(total / lots.sum())
 
 
@@ -173,7 +183,7 @@ def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms
         *COSTS,
         pl.when((pl.col("risk") > 0) & ~is_open).then(pl.col("net") / pl.col("risk")).alias("r"),
         "risk",
-        pl.when(is_open).then(pl.lit("open")).otherwise(code_words("rule", state.EXIT_REASONS)).alias("reason"),
+        pl.when(is_open).then(pl.lit("open")).otherwise(code_words(pl.col("reason"), state.EXIT_REASONS)).alias("reason"),
         "first_n",
         "last_n",
     )
@@ -185,53 +195,60 @@ def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     lots_before is signed; protective and target are the first layer's levels afterwards (null: none); caps in base.
     """
     keys = ["close_ms", "sleeve"]
-    sizes = rows.filter(pl.col("kind") == state.K_SIZE).select(
+    sizes = only(rows, SizeRow).select(
         *keys,
-        pl.col("lots").alias("lots_approved"),
-        code_words("binding", state.CAPS).alias("cap_binding"),
-        pl.col("price").alias("price_reviewed"),
-        pl.col("fee").alias("risk_frac"),
-        pl.col("equity").alias("units_wanted"),
-        pl.col("a").alias("stop_distance"),
-        pl.col("b").alias("target_distance"),
+        field(SizeRow, "lots_approved"),
+        code_words(field(SizeRow, "cap_binding"), state.CAPS),
+        *(field(SizeRow, name) for name in SIZE_VALUES),
     )
-    caps = rows.filter(pl.col("kind") == state.K_CAPS).select(
-        *keys, *(pl.col(old).alias(new) for old, new in zip(VALUES[1:], CAP_COLUMNS, strict=True))
-    )
-    found = rows.filter(pl.col("kind") == state.K_DECISION)
+    caps = only(rows, CapsRow).select(*keys, *(field(CapsRow, name) for name in CapsRow._fields))
+    found = only(rows, DecisionRow)
     found = found.join(sizes, on=keys, how="left", maintain_order="left")
     found = found.join(caps, on=keys, how="left", maintain_order="left")
     added = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
-    refused, left = pl.col("code") == state.REFUSED, pl.col("code") == state.EXIT
+    action, rule = field(DecisionRow, "action"), field(DecisionRow, "rule")
     return found.select(
         "n",
         "close_ms",
         sleeve_name(sleeves),
-        code_words("code", state.ACTIONS).alias("action"),
-        pl.when(refused).then(code_words("rule", state.RULES)).alias("refused_by"),
-        pl.when(left).then(code_words("rule", state.EXIT_REASONS)).alias("exit_reason"),
-        pl.col("side").alias("signal"),
-        pl.col("fee").alias("strength"),
-        pl.col("lots").alias("lots_before"),
-        pl.col("layer").alias("layers"),
-        pl.col("price").alias("close"),
-        "equity",
-        pl.when(pl.col("a") > 0).then(pl.col("a")).alias("protective"),
-        pl.when(pl.col("b") > 0).then(pl.col("b")).alias("target"),
+        code_words(action, state.ACTIONS),
+        pl.when(action == state.REFUSED).then(code_words(rule, state.RULES)).alias("refused_by"),
+        pl.when(action == state.EXIT).then(code_words(rule, state.EXIT_REASONS)).alias("exit_reason"),
+        *(field(DecisionRow, name) for name in ("signal", "strength", "lots_before", "layers", "close", "equity")),
+        *(above_zero(field(DecisionRow, name)) for name in ("protective", "target")),
         *added,
     )
 
 
+def above_zero(value: pl.Expr) -> pl.Expr:
+    """The value; null where it is 0, for none."""
+    return pl.when(value > 0).then(value)
+
+
+def entry_orders(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
+    """One row per entry order: sleeve, close at which it was decided, its lots, and how many of them filled."""
+    decided = only(rows, DecisionRow).filter(field(DecisionRow, "action").is_in([state.ENTER, state.ADD]))
+    lots = only(rows, SizeRow).select("close_ms", "sleeve", field(SizeRow, "lots_approved").alias("lots"))
+    orders = decided.select("n", "close_ms", "sleeve").join(lots, on=["close_ms", "sleeve"], maintain_order="left")
+    filled = only(rows, FillRow).filter(field(FillRow, "slot") == state.ENTRY)
+    filled = filled.select("n", "sleeve", field(FillRow, "lots").alias("lots_filled"))
+    filled = filled.join_asof(orders.select("n", "sleeve", "close_ms"), on="n", by="sleeve", check_sortedness=False)
+    keys = ["sleeve", "close_ms"]  # a sleeve has one entry order at a time
+    begun = orders.select(*keys, pl.lit(0, pl.Int64).alias("lots_filled"))
+    filled = pl.concat([begun, filled.select(begun.columns)]).group_by(keys).agg(pl.col("lots_filled").sum())
+    orders = orders.join(filled, on=keys, maintain_order="left")
+    return orders.select(sleeve_name(sleeves), "close_ms", "lots", "lots_filled")
+
+
 def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Each breaker when it tripped: which, at what equity, until when it holds (null: until a person releases it)."""
-    found = rows.filter(pl.col("kind") == state.K_BREAKER)
-    return found.select(
+    return only(rows, BreakerRow).select(
         "n",
         "close_ms",
         sleeve_name(sleeves),
-        pl.col("code").replace_strict(state.BREAKERS, default="?", return_dtype=pl.String).alias("breaker"),
-        "equity",
-        pl.when(pl.col("a") > 0).then(pl.col("a").cast(pl.Int64)).alias("until_ms"),
+        field(BreakerRow, "breaker").replace_strict(state.BREAKERS, default="?", return_dtype=pl.String),
+        field(BreakerRow, "equity"),
+        above_zero(field(BreakerRow, "until_ms")).cast(pl.Int64),
     )
 
 

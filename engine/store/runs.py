@@ -4,7 +4,7 @@ Called by app/jobs/kinds.py (keep, find a cached run), the explainers, the tools
 atomically: it is written under a temporary name and renamed when everything is on disk.
 
     run.json           the report as JSON: configuration, data, metrics, scenarios, hashes, versions
-    rows.parquet       the journal rows of the run, as numbers (core/rows.py says what they mean)
+    rows.parquet       the journal rows of the run, as numbers (core/row_fields.py says what they mean)
     equity.parquet     close_ms, equity, and the equity of the other scenario
     trips.parquet decisions.parquet
     report.html        the page

@@ -74,7 +74,7 @@ class Proposal(SQLModel, table=True):
     kind: str  # change | pause | rollback
     sleeve: str  # "*" for a rollback of the whole desk
     base_version: int
-    diff: str = Field(sa_column=_json())  # {"changes": [{"key", "old", "value", "low", "high", "unit"}], ...}
+    diff: str = Field(sa_column=_json())  # {"changes": [{"key", "old", "value", "low", "high", "unit", "choices"?}], ...}
     diff_sha256: str
     direction: str  # tightens | loosens | neutral | unknown
     exposure: str = Field(default="{}", sa_column=_json())  # worst case before and after

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
-from engine.strategies.params import StrategyParams, first_error, knob, params_table, parse_params, risk_move
+from engine.strategies.params import StrategyParams, choice, first_error, knob, params_table, parse_params, risk_move
 from engine.strategies.reads import check_declared
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "OutsideSeries",
     "SignalFrame",
     "StrategyParams",
+    "choice",
     "code_sha256",
     "fresh_copy",
     "knob",

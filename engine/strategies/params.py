@@ -1,4 +1,4 @@
-"""Strategy parameters: bounds, units, and how each moves risk. Turns text (`stop_atr=3`) into checked values.
+"""Strategy parameters: numbers within bounds, words out of a list, how each moves risk. Turns text (`stop_atr=3`) into values.
 
 StrategyParams is the base of every strategy's Params (through base.py). parse_params is called by the CLI, the tools, control/
 and sim/; params_table by the docs and `list_strategies`; risk_move by control/direction.
@@ -6,24 +6,30 @@ and sim/; params_table by the docs and `list_strategies`; risk_move by control/d
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from engine.errors import BadInput
 
-Risk = Literal["up", "down"] | None
+Risk = Literal["up", "down", "neutral"] | None
 KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def knob(default: float, low: float, high: float, unit: str, risk: Risk, about: str, zero: str | None = None) -> Any:
-    """A bounded field. `risk`: a larger value raises ("up") or lowers ("down") risk, None when unknown.
+    """A bounded field. `risk`: a larger value raises ("up") or lowers ("down") risk; "neutral": no value moves the most that
+    can be lost or held; None: unknown.
 
     `zero` says what 0 switches off; `risk` then does not describe a step to or from 0.
     """
     extra: dict[str, Any] = {"unit": unit, "risk": risk, "zero": zero}
     return Field(default, ge=low, le=high, description=about, json_schema_extra=extra)
+
+
+def choice(default: str, risk: Literal["neutral"] | None, about: str) -> Any:
+    """A field annotated with its words, as in Literal["market", "limit"]. `risk`: as for knob()."""
+    return Field(default, description=about, json_schema_extra={"unit": "", "risk": risk, "zero": None})
 
 
 class StrategyParams(BaseModel):
@@ -105,6 +111,9 @@ def first_error(strategy: Any, error: Mapping[str, Any]) -> BadInput:
     if error["type"] == "missing":
         return BadInput(f"{name}: {key} has no default", f"give it: --set {key}=VALUE")
     given, kind = error["input"], KINDS.get(fields[key].annotation, "a valid value")
+    if words := choices(fields[key]):
+        near = get_close_matches(str(given), words, 1)
+        return BadInput(f"{name}: {key} = {given!r} is not one of {', '.join(words)}", f"did you mean {near[0]}?" if near else "")
     if error["type"] in {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}:
         return BadInput(f"{name}: {key} = {given} is out of bounds", f"allowed is {bounds_text(fields[key])}")
     if error["type"] == "value_error":
@@ -119,6 +128,11 @@ def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
         low = next((getattr(mark, end) for end in ("ge", "gt") if getattr(mark, end, None) is not None), low)
         high = next((getattr(mark, end) for end in ("le", "lt") if getattr(mark, end, None) is not None), high)
     return low, high
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """The words of a choice; empty for a number."""
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def bounds_text(field: FieldInfo) -> str:
@@ -137,19 +151,21 @@ def extra(field: FieldInfo) -> dict[str, Any]:
 
 
 def params_table(strategy: Any) -> list[dict[str, Any]]:
-    """One row per parameter: key, default, low, high, unit, risk ("up", "down", None), zero, about; the strategy's own first."""
+    """One row per parameter, the strategy's own first: key, default, low, high, unit, risk, zero, choices, about."""
     fields = strategy.Params.model_fields
     own = [key for key in fields if key not in StrategyParams.model_fields]
     rows = []
     for key in [*own, *(key for key in fields if key not in own)]:
         field, (low, high) = fields[key], bounds(fields[key])
         more = {name: extra(field).get(name) for name in ("unit", "risk", "zero")}
-        rows.append({"key": key, "default": field.default, "low": low, "high": high, **more, "about": field.description})
+        more |= {"choices": choices(field), "about": field.description}
+        rows.append({"key": key, "default": field.default, "low": low, "high": high, **more})
     return rows
 
 
-def risk_move(params_class: type[StrategyParams], key: str, old: float, new: float) -> int | None:
-    """Does changing `key` from old to new raise (1) or lower (-1) risk, or neither (0)? None: unknown.
+def risk_move(params_class: type[StrategyParams], key: str, old: float | str, new: float | str) -> int | None:
+    """Does changing `key` from old to new raise (1) or lower (-1) risk, or neither (0)? None: unknown, as for a word that is
+    not among the choices.
 
     Where larger means riskier but 0 means off, smaller is not always safer: switching off is 1, switching on is None, as
     distances in ATRs and in fractions add up (a trail_frac beside a trail_atr widens the trail).
@@ -157,10 +173,12 @@ def risk_move(params_class: type[StrategyParams], key: str, old: float, new: flo
     if old == new:
         return 0
     field = params_class.model_fields.get(key)
-    notes = extra(field) if field is not None else {}
+    notes, words = (extra(field), choices(field)) if field is not None else ({}, ())
     declared = notes.get("risk")
+    if words or isinstance(old, str) or isinstance(new, str):
+        return 0 if declared == "neutral" and {old, new} <= set(words) else None
     if declared not in {"up", "down"}:
-        return None
+        return 0 if declared == "neutral" else None
     if declared == "up" and notes.get("zero") and 0 in {old, new}:
         return 1 if new == 0 else None
     return 1 if (new > old) == (declared == "up") else -1

@@ -15,7 +15,7 @@ def words() -> Words:
     """Shipped strategies, the default sleeves, desk time 2025-12-02 05:15Z."""
     strategies = {
         name: tuple(
-            Param(row["key"], row["unit"] or "", row["default"], row["low"], row["high"])
+            Param(row["key"], row["unit"] or "", row["default"], row["low"], row["high"], row["choices"])
             for row in params_table(load_strategy(name))
         )
         for name in SHIPPED

@@ -35,6 +35,7 @@ def test_strategies_and_their_parameters(ctx: Any) -> None:
     result = call(ctx, "list_strategies", {"strategy": "trend"})
     assert "stop_atr" in [row[0] for row in result.table.rows]
     assert ctx.facts["p1.stop_atr"].value == 2.0
+    assert next(row for row in result.table.rows if row[0] == "entry")[1:5] == ("market", None, None, "market or limit")
     unknown = call(ctx, "list_strategies", {"strategy": "tend"})
     assert unknown.status == "failed"
     assert "trend" in unknown.text

@@ -54,6 +54,14 @@ def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
     assert active(db) == before
 
 
+def test_a_word_is_proposed_with_its_choices(desk: Any) -> None:
+    """The choices take the place of the bounds."""
+    result = call(desk(), "propose_config", wish("entry", "limit"))
+    assert result.status == "ok"
+    assert result.table.rows[0] == ("entry", "market", "limit", "market or limit", "-", "neutral")
+    assert "it leaves risk as it is: entry leaves the most that can be lost or held unchanged" in result.text
+
+
 def test_a_real_edge_is_said(desk: Any) -> None:
     """Half a percent a day is better, and the card says so."""
     result = call(desk(mean=0.005), "propose_config", wish())
@@ -74,6 +82,7 @@ def test_a_newer_proposal_supersedes(desk: Any, db: Any) -> None:
         (wish(value=99), "out of bounds"),
         (wish(value=-3), "out of bounds"),
         (wish("stop_atrr"), "stop_atr"),
+        (wish("entry", "limt"), "is not one of market, limit"),
         (wish(value="banana"), "not a number"),
         (wish(value=2.0), "nothing would change"),
         (wish("drawdown_frac_max", 0.9), "hard limit"),

@@ -139,6 +139,7 @@ BAD = {
     "parameter": ((*ASK, "--set", "stop_atrs=2"), "did you mean stop_atr?"),
     "bounds": ((*ASK, "--set", "leverage_max=50"), "allowed is 0.1 to 10"),
     "no value": ((*ASK, "--set", "stop_atr"), "example: --set stop_atr=3"),
+    "choice": ((*ASK, "--set", "entry=limt"), "entry = 'limt' is not one of market, limit - did you mean limit?"),
     "twice": ((*ASK, "--set", "stop_atr=1", "--set", "stop_atr=2"), "twice"),
     "dates": ((*ASK, "--from", "2025-02-01", "--to", "2025-01-01"), "reversed dates"),
     "no bars": ((*ASK, "--from", "2027"), "available: 2025-01-01"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -114,6 +115,15 @@ def test_show_prints_the_whole_card(home: Home) -> None:
         "nightdesk proposals approve prop-1 --sha",
     ):
         assert words in text
+
+
+def test_a_choice_is_shown_with_its_words(home: Home) -> None:
+    """Market to limit: the words it may be, and that no risk moves."""
+    _propose(home, {"entry": "limit"})
+    text = _call("proposals", "show", "1")
+    assert "direction: NEUTRAL - entry leaves the most that can be lost or held unchanged" in text
+    assert re.search(r"entry +market +limit +market or limit +neutral", text)
+    assert "entry market -> limit" in _call("proposals", "list")
 
 
 def test_text_of_others_cannot_redraw_the_card(home: Home) -> None:

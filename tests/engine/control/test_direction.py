@@ -1,6 +1,7 @@
 """The direction of a change: a loosening is never called tightening, whatever it is dressed as."""
 
 import math
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,13 @@ from engine.control.direction import WorstCase, direction, finite_number, worst_
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from engine.strategies import trend
-from engine.strategies.params import StrategyParams, bounds, extra, knob
+from engine.strategies.params import StrategyParams, bounds, choice, choices, extra, knob
 
 HARD = HardLimits()
 FIELDS = trend.Params.model_fields
 UP = [k for k in FIELDS if extra(FIELDS[k]).get("risk") == "up" and k not in {"stop_atr", "stop_frac"}]
 DOWN = [k for k in FIELDS if extra(FIELDS[k]).get("risk") == "down"]
+NEUTRAL = [k for k in FIELDS if extra(FIELDS[k]).get("risk") == "neutral"]
 
 
 def _sleeve(**params: object) -> SleeveConfig:
@@ -46,6 +48,11 @@ def _of(old: SleeveConfig, new: SleeveConfig) -> str:
         ({"target_atr": 5.0}, "unknown"),
         ({"fixed_qty": 0.5}, "unknown"),
         ({"vol_target": 0.0}, "loosens"),
+        ({"entry": "limit"}, "neutral"),
+        ({"entry": "limit", "limit_offset_atr": 0.5, "good_for_bars": 8}, "neutral"),
+        ({"entry": "limit", "leverage_max": 2.0}, "tightens"),
+        ({"entry": "limit", "layers_max": 2}, "loosens"),
+        ({"entry": "limit", "fast_bars": 50}, "unknown"),
         ({"leverage_max": 2.0, "risk_max_frac": 0.01}, "tightens"),
         ({"leverage_max": 2.0, "layers_max": 3}, "loosens"),
         ({"leverage_max": 2.0, "fast_bars": 50}, "unknown"),
@@ -57,6 +64,14 @@ def test_known_changes(changes: dict[str, object], label: str) -> None:
     """What people ask for every day, alone and mixed."""
     found = direction(_sleeve(), _sleeve(**changes), trend.Params, HARD)
     assert found.label == label, found
+
+
+@pytest.mark.parametrize(("old", "new"), [("market", "limit"), ("limit", "market")])
+def test_how_an_entry_is_made_moves_no_risk(old: str, new: str) -> None:
+    """Both ways neutral, in words that say what stays; the worst case is the same."""
+    found = direction(_sleeve(entry=old), _sleeve(entry=new), trend.Params, HARD)
+    assert (found.label, found.keys, found.before) == ("neutral", {"entry": "neutral"}, found.after)
+    assert found.why == "entry leaves the most that can be lost or held unchanged"
 
 
 def test_pausing_tightens_and_going_on_loosens() -> None:
@@ -103,6 +118,7 @@ class Lying(StrategyParams):
     add_atr: float = knob(1.0, 0.1, 20.0, "ATR", "up", "another")
     fast_bars: int = knob(40, 5, 400, "bars", None, "")
     mine: float = 1.0
+    venue_mode: Literal["slow", "fast"] = choice("slow", None, "")
 
 
 def test_a_strategy_cannot_redeclare_what_a_common_parameter_does() -> None:
@@ -110,10 +126,12 @@ def test_a_strategy_cannot_redeclare_what_a_common_parameter_does() -> None:
     old = SleeveConfig(name="x", strategy="mine", venue="synthetic", symbol="BTC-USDT", params=Lying().model_dump())
     more = old.model_copy(update={"params": {**old.params, "leverage_max": 3.5}})
     other = old.model_copy(update={"params": {**old.params, "mine": 2.0}})
+    faster = old.model_copy(update={"params": {**old.params, "venue_mode": "fast"}})
     sooner = old.model_copy(update={"params": {**old.params, "add_atr": 0.5}})
     assert direction(old, more, Lying, HARD).label == "loosens"
     assert direction(old, sooner, Lying, HARD).label == "loosens"
     assert direction(old, other, Lying, HARD).label == "unknown"
+    assert direction(old, faster, Lying, HARD).label == "unknown"
 
 
 def test_the_worst_case_outvotes_a_wrong_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +156,7 @@ def test_a_loosening_is_never_called_tightening(wild: dict[str, object]) -> None
             assert label in {"unknown", "loosens"}
         elif (key in UP and will > was) or (key in DOWN and will < was):
             assert label == "loosens" or (label == "unknown" and was == 0)  # from "off" nobody can say
-        elif key not in UP + DOWN and will != was:
+        elif key not in UP + DOWN + NEUTRAL and will != was:
             assert label in {"unknown", "loosens"}
 
 
@@ -149,7 +167,8 @@ def test_going_back_is_never_tightening_both_ways(data: st.DataObject) -> None:
     changes = {}
     for key in keys:
         low, high = bounds(FIELDS[key])
-        kind = st.integers(int(low), int(high)) if FIELDS[key].annotation is int else st.floats(low, high)
+        kind = st.sampled_from(choices(FIELDS[key])) if low is None else st.floats(low, high)
+        kind = st.integers(int(low), int(high)) if FIELDS[key].annotation is int else kind
         changes[key] = data.draw(kind)
     try:
         old, new = _sleeve(), _sleeve(**changes)

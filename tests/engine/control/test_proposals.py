@@ -65,6 +65,8 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
         ([{"value": 3}], BadInput, "not a valid parameter name"),
         ({"paused": "perhaps"}, BadInput, "is not a boolean"),
         ({"fast_bars": 300}, BadInput, "must be below slow_bars"),
+        ({"entry": "limt"}, BadInput, "sleeve btc: trend: entry = 'limt' is not one of market, limit"),
+        ({"entry": "market"}, Refused, "nothing would change"),
     ],
 )
 def test_what_is_refused_at_creation(
@@ -75,6 +77,31 @@ def test_what_is_refused_at_creation(
     with pytest.raises(error, match=words):
         _create(sqlite, home, changes, [])
     assert proposals.list_proposals(sqlite, NOW) == []
+
+
+def test_a_word_is_proposed_with_its_choices(desk: Engine, home: Path, evidence: Evidence) -> None:
+    """Old and new word, the choices in place of bounds, a direction that says what stays."""
+    row = _create(desk, home, {"entry": "limit"}, evidence({"entry": "limit"}))
+    value = proposals.view(row)
+    change = {"key": "entry", "old": "market", "value": "limit", "low": None, "high": None, "unit": ""}
+    assert value["diff"]["changes"] == [{**change, "choices": ["market", "limit"]}]
+    assert (row.direction, value["exposure"]["keys"]) == ("neutral", {"entry": "neutral"})
+    with pytest.raises(Refused, match="only a change that tightens"):
+        _create(desk, home, {"entry": "limit"}, evidence({"entry": "limit"}), apply_to_open=True)
+
+
+def test_a_parameter_younger_than_the_stored_sleeve_is_no_change(sqlite: Engine, two_sleeves: DeskConfig, home: Path) -> None:
+    """A desk stored before trend had `entry` trades at the market: a proposal and a rollback show what they change, no more."""
+    btc = two_sleeves.sleeve("btc")
+    older = btc.model_copy(update={"params": {k: v for k, v in btc.params.items() if k != "entry"}})
+    write_first(sqlite, two_sleeves.with_sleeve(older), NOW, "test")
+    made = draft(sqlite, home, "btc", {"leverage_max": 2.0})
+    assert [c["key"] for c in made.changes] == ["leverage_max"]
+    assert (made.direction.label, made.direction.keys) == ("tightens", {"leverage_max": "tightens"})
+    changed = draft(sqlite, home, "btc", {"entry": "limit"})
+    assert [(c["old"], c["value"]) for c in changed.changes] == [("market", "limit")]
+    found, label, _ = proposals.desk_diff(two_sleeves.with_sleeve(changed.new), two_sleeves.with_sleeve(older), home)
+    assert ([(c["key"], c["old"], c["value"]) for c in found], label) == ([("btc.entry", "limit", "market")], "neutral")
 
 
 def test_hard_limits_of_desk_toml_stand_above_the_bounds(desk: Engine, home: Path, evidence: Evidence) -> None:

@@ -96,6 +96,12 @@ def test_no_rows_no_trips():
     assert t.bars_held(t.trips(rows, SLEEVES, BAR), np.arange(1, 9) * BAR, BAR) == 0
 
 
+def test_an_exit_decided_at_a_close_is_named_as_one():
+    """Fade and halt leave by an order of their own, neither the protective one nor the target."""
+    rows = rows_of([fill(2, 1, 10, 100.0), fill(3, -1, 10, 101.0, state.EXIT_SLOT, reason=state.FADE)])
+    assert t.fills(rows, SLEEVES).select("slot", "reason").rows() == [("entry", "none"), ("exit", "fade")]
+
+
 @st.composite
 def histories(draw):
     """A random walk of fills and funding of two sleeves, with the cash an honest bookkeeper would have."""

@@ -44,6 +44,20 @@ def test_a_persons_file_is_found_by_name(own_home) -> None:
     assert parse_params(mine, {"window": "30"}).window == 30
 
 
+CHOICE = GOOD.replace(
+    "    window: int", '    mode: Literal["slow", "fast"] = choice("slow", None, "pace")\n    window: int'
+).replace("import SignalFrame,", "import choice, SignalFrame,")
+
+
+def test_a_persons_parameter_may_be_a_word(own_home) -> None:
+    """Literal and choice(): the word that is given, the default, and a wrong one refused with the words there are."""
+    put(own_home, "from typing import Literal\n" + CHOICE)
+    mine = load_strategy("mine")
+    assert (parse_params(mine).mode, parse_params(mine, {"mode": " fast "}).mode) == ("slow", "fast")
+    with pytest.raises(BadInput, match="mine: mode = 'fats' is not one of slow, fast - did you mean fast"):
+        parse_params(mine, {"mode": "fats"})
+
+
 def test_an_edit_is_seen_at_once(own_home) -> None:
     """No stale copy: the text that is there now is the text that runs, and its digest moves."""
     put(own_home, GOOD)
@@ -102,6 +116,10 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         (GOOD.replace("class Params(StrategyParams)", "class Params"), "Params is not a StrategyParams"),
         (GOOD + "\nsignals = 5\n", "signals is not a function"),
         (GOOD.replace("knob(20, 2", "knob(1, 2"), "invalid defaults: mine: window = 1 is out of bounds"),
+        (
+            "from typing import Literal\n" + CHOICE.replace('choice("slow"', 'choice("idle"'),
+            "mode = 'idle' is not one of slow, fast",
+        ),
     ],
 )
 def test_a_file_that_is_off_is_told_in_one_line(own_home, text, said) -> None:

@@ -55,6 +55,15 @@ def test_nothing_given_is_the_default() -> None:
         ({"fast_bars": 200}, "trend: fast_bars = 200 must be below slow_bars = 200"),
         ({"stop_atr": 0}, "stop_atr and stop_frac are both 0: every position needs a stop"),
         ({"risk_start_frac": 0.0005}, "must be in ascending order"),
+        ({"entry": "limt"}, "trend: entry = 'limt' is not one of market, limit - did you mean limit?"),
+        ({"entry": "Limit"}, "trend: entry = 'Limit' is not one of market, limit - did you mean limit?"),
+        ({"entry": "stop"}, "trend: entry = 'stop' is not one of market, limit"),
+        ({"entry": ""}, "trend: entry = '' is not one of market, limit"),
+        ({"entry": None}, "trend: entry = None is not one of market, limit"),
+        ({"entry": True}, "trend: entry = True is not one of market, limit"),
+        ({"entry": ["limit"]}, "trend: entry = ['limit'] is not one of market, limit"),
+        ({"good_for_bars": 0}, "trend: good_for_bars = 0 is out of bounds - allowed is 1 to 100 bars"),
+        ({"limit_offset_atr": -0.1}, "trend: limit_offset_atr = -0.1 is out of bounds - allowed is 0 to 5 ATR"),
     ],
 )
 def test_bad_words_are_one_clear_line(values, said) -> None:
@@ -75,12 +84,18 @@ def test_cross_checks_of_the_other_strategies() -> None:
 
 @pytest.mark.parametrize(("strategy", "key"), KEYS, ids=ids)
 def test_every_parameter_is_bounded_and_explained(strategy, key) -> None:
-    """Default inside its bounds, a unit, an explanation, and a word on risk; just outside is refused."""
+    """Default inside its bounds, a unit, an explanation, and a word on risk; just outside is refused. A choice has its words."""
     row = next(row for row in params_table(strategy) if row["key"] == key)
+    assert row["about"]
+    assert row["risk"] in {"up", "down", "neutral", None}
+    if row["choices"]:
+        assert row["default"] in row["choices"]
+        assert (row["low"], row["high"], row["unit"]) == (None, None, "")
+        with pytest.raises(BadInput, match=key):
+            parse_params(strategy, {key: "another"})
+        return
     assert row["low"] <= row["default"] <= row["high"]
     assert row["unit"]
-    assert row["about"]
-    assert row["risk"] in {"up", "down", None}
     for outside in (row["low"] - 1, row["high"] + 1):
         with pytest.raises(BadInput, match=key):
             parse_params(strategy, {key: outside})
@@ -125,6 +140,13 @@ def test_params_cannot_be_changed_afterwards() -> None:
         ("trail_frac", 0.0, 0.01, None),  # beside trail_atr it widens the trail
         ("vol_target", 0.2, 0.0, 1),  # no volatility cap any more
         ("fast_bars", 40, 50, None),
+        ("entry", "market", "limit", 0),  # sized and stopped alike
+        ("entry", "limit", "market", 0),
+        ("entry", "market", "stop", None),  # not among the choices
+        ("entry", 1.0, "limit", None),
+        ("limit_offset_atr", 0.1, 0.5, 0),
+        ("good_for_bars", 3, 10, 0),
+        ("stop_atr", "2", 3.0, None),  # a word where a number belongs
         ("nonsense", 1.0, 2.0, None),
         ("stop_atr", 2.0, 2.0, 0),
     ],

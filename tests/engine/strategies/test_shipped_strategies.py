@@ -6,7 +6,8 @@ import pytest
 from engine.features.frame import FeatureFrame
 from engine.strategies import cross, reversion, trend
 from engine.strategies.base import SHIPPED, load_strategy, parse_params
-from engine.strategies.signals import evaluate
+from engine.strategies.signals import evaluate, signals_of
+from engine.venues.instruments import costs_of
 
 MINUTE_MS = 60_000
 
@@ -43,6 +44,23 @@ def test_trend_goes_with_the_spread_and_its_strength_is_the_spread() -> None:
     quiet = np.abs(spread) <= 0.5
     assert not out.direction[quiet].any()
     assert not out.strength[quiet].any()
+
+
+def test_trend_enters_at_the_market_or_by_a_limit_on_the_better_side() -> None:
+    """Same direction and strength; a limit below a long's close and above a short's, post-only, for its bars; else no price."""
+    frame = frame_of(np.concatenate([np.linspace(1000, 1500, 300), np.linspace(1500, 900, 300)]))
+    costs = costs_of("binance", "BTC-USDT", "perp")
+    plain = signals_of(trend, parse_params(trend), frame, costs)
+    limit = signals_of(
+        trend, parse_params(trend, {"entry": "limit", "limit_offset_atr": "0.5", "good_for_bars": 4}), frame, costs
+    )
+    assert np.array_equal(plain.side, limit.side)
+    assert np.array_equal(plain.strength, limit.strength)
+    assert (plain.limit.any(), plain.post_only.any(), set(plain.good_for.tolist())) == (False, False, {1})
+    known = np.flatnonzero(limit.side)
+    assert limit.limit[known] == pytest.approx((frame.close - limit.side * 0.5 * frame.atr(14))[known])
+    assert {1, -1} <= set(limit.side[known].tolist())
+    assert (set(limit.post_only.tolist()), set(limit.good_for.tolist())) == ({1}, {4})
 
 
 def test_reversion_buys_the_dip_of_a_rise_and_sells_the_spike_of_a_fall() -> None:
