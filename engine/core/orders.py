@@ -74,7 +74,7 @@ class OrderBook(NamedTuple):
 
     open: Mapping[str, VenueOrder]  # id -> order, oldest first; also one that has ended while executions of it are missing
     ended: tuple[VenueOrder, ...]  # the last ENDED_KEPT, oldest first
-    trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms
+    trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms, of the desk at the earliest
     attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
 
 

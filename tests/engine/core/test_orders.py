@@ -249,6 +249,22 @@ def test_a_protective_order_that_filled_in_part_is_not_amended() -> None:
     assert plan([held], [STOP_WANT._replace(lots=20)]) == []
 
 
+@pytest.mark.parametrize("state", [UNKNOWN, PARTIAL, CANCELLING, DONE])
+def test_an_exit_that_filled_in_part_orders_no_second_one(state: str) -> None:
+    """Whatever its state, while anything of it may come. Once it is gone the rest leaves at the market, protected meanwhile."""
+    rest = [STOP_WANT._replace(lots=6), EXIT_WANT._replace(lots=6)]
+    for filled, reported_lots in ((4, 4), (0, 4), (4, 7)):
+        held = standing(state, filled=filled, reported=reported_lots)
+        assert PLACE not in [request.what for request in plan([held], rest)]
+    assert plan([], rest) == [OrderRequest(PLACE, None, want) for want in rest]
+
+
+def test_an_exit_that_nobody_wants_any_more_gives_way_to_the_protective_order() -> None:
+    """In one plan: the layer is not left bare until the next one."""
+    held = exiting(WORKING)
+    assert plan([held], [STOP_WANT]) == [OrderRequest(PLACE, None, STOP_WANT), OrderRequest(CANCEL, held, None)]
+
+
 @pytest.mark.parametrize("slot", [ENTRY, EXIT_SLOT])
 def test_an_entry_and_an_exit_are_never_amended(slot: int) -> None:
     """They end, by fill, time or cancel."""
@@ -330,13 +346,13 @@ def open_sleeve(leaves: int, *, entry: bool = False) -> Sleeve:
     ("leaves", "slots"),
     [
         (NONE, {PROTECTIVE, TARGET_SLOT}),
-        (STOP, {PROTECTIVE}),
+        (STOP, {PROTECTIVE, EXIT_SLOT}),
         (FADE, {PROTECTIVE, EXIT_SLOT}),
         (HALT, {PROTECTIVE, EXIT_SLOT}),
     ],
 )
 def test_what_a_layer_wants(leaves: int, slots: set[int]) -> None:
-    """Its two resting orders; one exit once it leaves; no second exit beside a protective order that filled in part."""
+    """Its two resting orders; one exit once it leaves, for whatever reason."""
     found = wants(open_sleeve(leaves))
     assert {want.slot for want in found} == slots, {SLOTS[want.slot] for want in found}
     assert all((want.key, want.side, want.lots) == (7, -1, 10) for want in found)
