@@ -1,8 +1,9 @@
 """`make bench`: every table, peers and ours side by side in one run, CPU seconds; a ratio is of figures of this run.
 
-python -m bench            peers, core, commands
+python -m bench            all of them
 python -m bench peers      strategy A against vectorbt and backtesting.py
 python -m bench core       ns a bar and sleeve, plain-Python step
+python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
 python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
 """
@@ -120,9 +121,10 @@ def core_table() -> None:
 def main(chosen: list[str]) -> None:
     """Print the tables named, all of them when none is."""
     from bench.commands import commands
+    from bench.folding import folding
     from bench.office import office
 
-    tables = {"peers": peers, "core": core_table, "commands": commands, "office": office}
+    tables = {"peers": peers, "core": core_table, "fold": folding, "commands": commands, "office": office}
     unknown = [name for name in chosen if name not in tables]
     if unknown:
         raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")

@@ -64,10 +64,11 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     rows: list[Any] = [None] * 2
     m = Memory([], book.sleeves, [], book.recent_r, [], [], [], rows)
     after, n = book_fill(before, rules, s, fill, m, 0)
-    if before is not now:  # the order had ended here: what the sleeve ordered since stands
-        after = after._replace(order=now.order)
+    if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
+        after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)
     book.sleeves[s] = after
-    book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: body["t_ms"]})
+    booked_ms = max(body["t_ms"], book.close_ms)  # one that comes late is remembered as long as any other
+    book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
     (_, told), *rest = events.rows(book, rows[:n], [before] * (s + 1), {})
     return {**body, **told, "order": order.id}, rest + act(book, [s])
 
@@ -107,7 +108,8 @@ def on_funding_bill(book: Book, body: Mapping[str, Any]) -> Led:
     before, cash = book.sleeves[s], float(body["cash_flow"])
     book.sleeves[s] = on_funding(before, cash)
     row = funding_row(s, book.sleeves[s], float(body["mark"]), float(body["rate"]), cash, body["t_ms"])
-    book.orders = book.orders._replace(trades={**book.orders.trades, body["bill"]: body["t_ms"]})
+    billed_ms = max(body["t_ms"], book.close_ms)
+    book.orders = book.orders._replace(trades={**book.orders.trades, body["bill"]: billed_ms})
     (_, told), *_rest = events.rows(book, [row], [before] * (s + 1), {})
     return {**body, **told}, []
 

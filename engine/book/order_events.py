@@ -7,20 +7,23 @@ hands exactly these events over to the venue, after they are on the disk; the fo
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
-from engine.core.orders import CANCELLING, SENT, VenueOrder, amended, doubtful_notional, heard, intended
+from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended
 from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, Want, plan, wants
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 PURPOSES = "ESTX"  # of core.state.SLOTS
+ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
 
 
+@cache
 def name_code(name: str) -> str:
     """Four letters and digits for a sleeve's name; two names of a desk must not share theirs (live/config_event.py refuses)."""
     digest = int.from_bytes(sha256(name.encode()).digest()[:4])
@@ -108,20 +111,27 @@ def _count_doubt(book: Book, s: int) -> None:
 
 
 def prune(book: Book, since_ms: int) -> None:
-    """Forget trade ids from before `since_ms`, and the attempts of layers and orders that are gone."""
+    """Forget trade ids from before `since_ms`, and once they are many the attempts of layers and orders that are gone.
+
+    A late execution of an entry that is still known opens its layer again: the ids that the layer has used stay used.
+    """
     orders = book.orders
     if not orders.trades and not orders.attempts:
         return
     trades = {trade: t_ms for trade, t_ms in orders.trades.items() if t_ms >= since_ms}
-    alive = {id_[:-2] for id_ in orders.open}
-    for s, sleeve in enumerate(book.sleeves):
-        keys = [layer.key for layer in sleeve.position.layers[: sleeve.position.open_layers]]
-        alive |= {order_stem(book.names[s], key, slot) for key in keys for slot in (PROTECTIVE, TARGET_SLOT, EXIT_SLOT)}
-        if sleeve.order.side != 0:
-            alive.add(order_stem(book.names[s], sleeve.order.key, ENTRY))
-    attempts = {stem: count for stem, count in orders.attempts.items() if stem in alive}
+    attempts = _attempts_known(book) if len(orders.attempts) > ATTEMPTS_KEPT else orders.attempts
     if len(trades) != len(orders.trades) or len(attempts) != len(orders.attempts):
         book.orders = orders._replace(trades=trades, attempts=attempts)
+
+
+def _attempts_known(book: Book) -> dict[str, int]:
+    """Attempts of the layers that are open, and of those that an order is still known of."""
+    orders = book.orders
+    known = {(order.sleeve, order.key) for order in (*orders.open.values(), *orders.ended)}
+    for s, sleeve in enumerate(book.sleeves):
+        known |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
+    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in known}
+    return {stem: count for stem, count in orders.attempts.items() if stem[:-1] in alive}
 
 
 def named(book: Book, order: VenueOrder) -> dict[str, Any]:

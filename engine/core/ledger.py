@@ -65,9 +65,9 @@ def entry_index(sleeve: Sleeve) -> int:
 
 
 def fits(sleeve: Sleeve, fill: Fill) -> bool:
-    """True when the sleeve can book this fill: an entry it ordered, or no more than the layer holds. The loop asserts it."""
+    """True when the sleeve can book this fill: an entry it ordered, on its side, or no more than the layer holds."""
     if fill.slot == ENTRY:
-        ours = sleeve.order.side != 0 and fill.key == sleeve.order.key
+        ours = sleeve.order.side != 0 and fill.key == sleeve.order.key and sleeve.order.side * sleeve.position.side >= 0
         return ours and 0 < fill.lots <= sleeve.order.lots and fill.layer == entry_index(sleeve) < LAYERS
     return 0 <= fill.layer < sleeve.position.open_layers and 0 < fill.lots <= sleeve.position.layers[fill.layer].lots
 
@@ -90,13 +90,13 @@ def booked(ledger: Ledger, fill: Fill, units: float, gained: float, slipped: flo
 
 
 def entered(layer: Layer, rules: Rules, fill: Fill, side: int, atr: float) -> Layer:
-    """The layer after (another part of) its entry: average price, levels from it."""
+    """The layer after (another part of) its entry: average price, levels from it; an exit that was decided stays decided."""
     lots = layer.lots + fill.lots
     entry = fill.price
     if layer.lots > 0 and lots > 0:
         entry = (layer.lots * layer.entry + fill.lots * fill.price) / lots
     stop, target = stop_level(rules, entry, side, atr), target_level(rules, entry, side, atr)
-    return Layer(fill.key, lots, entry, stop, target, NONE)
+    return Layer(fill.key, lots, entry, stop, target, layer.exit_pending)
 
 
 def rest_of(order: Order, lots: int) -> Order:

@@ -74,7 +74,7 @@ class OrderBook(NamedTuple):
 
     open: Mapping[str, VenueOrder]  # id -> order, oldest first; also one that has ended while executions of it are missing
     ended: tuple[VenueOrder, ...]  # the last ENDED_KEPT, oldest first
-    trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms
+    trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms, of the desk at the earliest
     attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
 
 
@@ -129,17 +129,22 @@ def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bo
         return book
     if not confirmed:
         return put(book, order._replace(amending=1))
-    return put(book, order._replace(price=price, lots=max(lots, order.filled), amending=0))
+    now = order._replace(price=price, lots=max(lots, order.filled), amending=0)
+    return put(book, now._replace(state=moved(now.state, DONE)) if now.filled >= now.lots else now)
 
 
 def executed(book: OrderBook, id_: str, lots: int) -> OrderBook:
-    """The orders after an execution was booked: whole it is done, in part it rests on; one that has ended stays so."""
+    """The orders after an execution was booked: whole it is done, in part it rests on; one that has ended stays so.
+
+    One that is being amended may be larger at the venue than it is here: it is done when the venue says what became of that.
+    """
     order = find(book, id_)
     if order is None:
         return book
     filled = order.filled + lots
     now = order._replace(filled=filled, reported=max(order.reported, filled))
-    return put(book, now._replace(state=moved(now.state, DONE if filled >= now.lots else PARTIAL)))
+    whole = filled >= now.lots and now.amending == 0
+    return put(book, now._replace(state=moved(now.state, DONE if whole else PARTIAL)))
 
 
 def doubtful_notional(book: OrderBook, sleeve: int, key: int) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .exits import protective
 from .orders import PARTIAL, STANDING, VenueOrder
-from .state import ENTRY, EXIT_SLOT, FADE, HALT, PROTECTIVE, TARGET_SLOT, Sleeve
+from .state import ENTRY, EXIT_SLOT, PROTECTIVE, TARGET_SLOT, Sleeve
 
 ATTEMPTS_MAX = 10  # orders of one kind for one layer; then a person has to look
 PLACE, AMEND, CANCEL = "place", "amend", "cancel"
@@ -44,11 +44,10 @@ def wants(sleeve: Sleeve) -> list[Want]:
     if order.side != 0:
         found.append(Want(ENTRY, order.key, order.side, order.lots, order.limit))
     for layer in position.layers[: position.open_layers]:
-        leaves = layer.exit_pending in (FADE, HALT)
         found.append(Want(PROTECTIVE, layer.key, -position.side, layer.lots, protective(position, layer)[1]))
-        if leaves:
+        if layer.exit_pending:
             found.append(Want(EXIT_SLOT, layer.key, -position.side, layer.lots, 0.0))
-        elif layer.target > 0.0 and not layer.exit_pending:
+        elif layer.target > 0.0:
             found.append(Want(TARGET_SLOT, layer.key, -position.side, layer.lots, layer.target))
     return found
 
@@ -59,7 +58,8 @@ def plan(
     """The requests that lead from the open orders of one sleeve to what it wants.
 
     given_up: (slot, key) of which ATTEMPTS_MAX orders have ended. A protective order stays until the exit beside it works: a
-    layer is never left without one. What filled a protective order in part is not amended: the venue is at it.
+    layer is never left without one. A protective order that filled in part is the exit of its layer: it is not amended, and no
+    second one is ordered beside it; once it has ended, what it left leaves at the market.
     """
     requests, standing, older = list[OrderRequest](), dict[tuple[int, int], VenueOrder](), list[VenueOrder]()
     for order in orders:
@@ -67,13 +67,16 @@ def plan(
             older.append(standing[order.slot, order.key])
         standing[order.slot, order.key] = order
     replaced = [old for old in older if standing[old.slot, old.key].state in STANDING]
-    leaving = {key for (slot, key), order in standing.items() if slot == EXIT_SLOT and order.state in STANDING}
+    exits = {want.key for want in wanted if want.slot == EXIT_SLOT}
+    leaving = {key for (slot, key), order in standing.items() if slot == EXIT_SLOT and order.state in STANDING and key in exits}
+    at_work = {key for (slot, key), order in standing.items() if slot == PROTECTIVE and max(order.filled, order.reported) > 0}
     for want in wanted:
         if want.slot == PROTECTIVE and want.key in leaving:
             continue
         held = standing.pop((want.slot, want.key), None)
         if held is None:
-            if (want.slot, want.key) not in given_up:
+            second = want.slot == EXIT_SLOT and want.key in at_work
+            if not second and (want.slot, want.key) not in given_up:
                 requests.append(OrderRequest(PLACE, None, want))
         elif not held.in_doubt and differs(held, want):
             requests.append(OrderRequest(AMEND, held, want))
