@@ -4,8 +4,8 @@
     mark     every sleeve: its day, its value at the close, its breakers; then the desk: equity, drawdown breaker
     decide   every sleeve: exits, signal, size, review (step.py), each seeing what the sleeves before it have ordered
 
-A sleeve on a longer timeframe than the desk's clock is settled, marked, guarded and decides when a bar of its own closes. In between
-the desk counts it at the clock's prices and leaves its state alone, so it is the same sleeve on every desk.
+A sleeve on a longer timeframe than the desk's clock is settled, marked, guarded and decides when a bar of its own closes. In
+between the desk counts it at the clock's prices and leaves its state alone, so it is the same sleeve on every desk.
 
 Called once a bar by book/transitions.py (lists, plain Python) and in a loop by leap.py (record arrays, compiled for backtests).
 """
