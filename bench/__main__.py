@@ -5,6 +5,7 @@ python -m bench peers      strategy A against vectorbt and backtesting.py
 python -m bench core       ns a bar and sleeve, plain-Python step
 python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
+python -m bench paper      one new bar of a paper desk, after a day and after a year
 python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
 """
 
@@ -118,13 +119,25 @@ def core_table() -> None:
     console.print(f"the bare loop: {bare:.2f} ns a bar; plain Python, as the worker runs it: {plain:.1f} us a bar and sleeve")
 
 
+def paper() -> None:
+    """The cost of one new bar as a desk grows old."""
+    from bench.paper import paper_costs
+
+    table = Table(title="One new bar on paper: files looked through, bars read, three sleeves computed (CPU)")
+    for name in ("age of the desk, days", "CPU ms", "bars read"):
+        table.add_column(name, justify="right")
+    for age, ms, bars in paper_costs():
+        table.add_row(str(age), f"{ms:.0f}", f"{bars:,}")
+    console.print(table)
+
+
 def main(chosen: list[str]) -> None:
     """Print the tables named, all of them when none is."""
     from bench.commands import commands
     from bench.folding import folding
     from bench.office import office
 
-    tables = {"peers": peers, "core": core_table, "fold": folding, "commands": commands, "office": office}
+    tables = {"peers": peers, "core": core_table, "fold": folding, "commands": commands, "paper": paper, "office": office}
     unknown = [name for name in chosen if name not in tables]
     if unknown:
         raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")

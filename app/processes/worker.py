@@ -101,7 +101,8 @@ class Worker:
             span = begin_at(self.series, self.bar_ms, self.home.desk.worker.replay_days)
         else:
             span = Span(*(book.start[name] for name in Span._fields))
-        feed = load(self.catalog, self.series, self.bar_ms, span, self.policy).covering(self.reads(book))
+        seen_ms = 0 if book is None else book.close_ms
+        feed = load(self.catalog, self.series, self.bar_ms, span, self.policy, seen_ms).covering(self.reads(book))
         if book is not None:
             unchanged(feed, book)
         about = {"home_id": self.home.id, "source": feed.source, "funding": funding_text(self.policy), "notes": list(feed.notes)}
@@ -182,7 +183,7 @@ class Worker:
         try:
             series = series_of(catalog, self.names, self.timeframe)
             span = Span(*(self.loop.book.start[name] for name in Span._fields))
-            feed = load(catalog, series, self.bar_ms, span, self.policy)
+            feed = load(catalog, series, self.bar_ms, span, self.policy, self.loop.book.close_ms)
             unchanged(feed, self.loop.book)
             self.loop.use_feed(feed)
         except DeskError as error:

@@ -65,14 +65,14 @@ def load(
     `read`: what strategies read beside them: other instruments (in `whole` alone) and outside series.
     Raises DataError for invalid bars in the traded range, and for missing settlements unless the policy replaces them.
     """
-    bars = {name: catalog.bars(s, anchor_ms, to_ms) for name, s in series.items()}
+    bars = {name: catalog.bars(s, None, to_ms) for name, s in series.items()}
     warned = [note for name, frame in bars.items() for note in data_warnings(name, frame, series[name], from_ms, timeframe_ms)]
-    whole = market_of(bars, timeframe_ms, {}, {}, "none", anchor_ms, to_ms)
     perps = {name: s for name, s in series.items() if s.market == "perp" and policy != "none"}
     charged = perps if policy == "recorded" else {}
     funding = {name: catalog.funding(s.venue, s.symbol) for name, s in charged.items()}
     marks = {name: catalog.marks(s.venue, s.symbol) for name, s in perps.items()}
     span = market_of(bars, timeframe_ms, funding, marks, policy, from_ms, to_ms)
+    whole = market_of(bars, timeframe_ms, {}, {}, "none", anchor_ms, to_ms)
     first = int(span.close_ms[0] - whole.close_ms[0]) // timeframe_ms
     whole, reading = with_read(catalog, whole, read.bars, int(span.close_ms[0]) - timeframe_ms)
     observed = {declared: observations(catalog, declared, s) for declared, s in read.series.items()}

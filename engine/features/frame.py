@@ -1,10 +1,9 @@
 """The bars of one instrument with every feature a strategy asks for, each computed once.
 
-Built by sim/ (whole history), live/ (the bars since the sleeve's anchor) and the leaks check (prefixes), from a Market's
-columns; read by strategies as `f.sma(40)`. Features are functions of the bars from the frame's first bar on, per unbroken run: a
-bar where one of the feature's inputs is missing (NaN or infinite) ends a run and gives NaN; the next run warms up anew.
-`f.at("4h")` is the same over higher bars made of the frame's own, `f.of("ETH-USDT")` over another instrument's,
-`f.series("funding")` an outside series as of each close.
+Built by sim/, live/ and the leaks check (prefixes), from a Market's columns; read by strategies as `f.sma(40)`. A feature
+is a function of the bars from its bar's anchor on (anchor.py), per unbroken run: a bar where one of its inputs is missing (NaN
+or infinite) ends a run and gives NaN; the next run warms up anew. `f.at("4h")` is the same over higher bars made of the frame's
+own, `f.of("ETH-USDT")` over another instrument's, `f.series("funding")` an outside series as of each close.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.clock import DAY_MS
 from engine.data.sources import Observations, asof
 from engine.errors import DataError, StrategyError
+from engine.features.anchor import QUARTER_DAYS, QUARTERS_MAX, AnchoredSpan, anchored_spans, quarters_back, within
 from engine.features.catalog import BY_NAME
 from engine.features.feature import COLUMNS, Array, Feature, empty
 from engine.features.higher import HigherClock, aggregated, higher_clock, higher_timeframe_ms
@@ -151,12 +152,19 @@ class FeatureFrame:
 
     def prefix(self, count: int) -> "FeatureFrame":
         """The first `count` bars as a frame of their own: nothing computed is shared, only which bars are missing."""
+        return self._part(slice(count))
+
+    def since(self, first: int) -> "FeatureFrame":
+        """The bars from index `first` on as a frame of their own."""
+        return self._part(slice(first, None))
+
+    def _part(self, rows: slice) -> "FeatureFrame":
         twin = self._twin()
         for name in ("close_ms", *COLUMNS):
-            setattr(twin, name, getattr(self, name)[:count])
+            setattr(twin, name, getattr(self, name)[rows])
         twin._cache, twin._runs, twin._higher = {}, {}, {}
-        twin._others = {name: other.prefix(count) for name, other in self._others.items()}
-        twin._finite = {name: None if (mask := self.finite(name)) is None else mask[:count] for name in COLUMNS}
+        twin._others = {name: other._part(rows) for name, other in self._others.items()}
+        twin._finite = {name: None if (mask := self.finite(name)) is None else mask[rows] for name in COLUMNS}
         return twin
 
     def _twin(self) -> "FeatureFrame":
@@ -194,12 +202,38 @@ class FeatureFrame:
         inputs = [getattr(self, name) for name in feature.inputs]
         runs = self.runs(tuple(name for name in feature.inputs if name in COLUMNS))
         first = feature.first(self.timeframe_ms, *args)
+        quarters = quarters_back(first, self.timeframe_ms)
+        if quarters > QUARTERS_MAX:
+            days = first * self.timeframe_ms / DAY_MS
+            what = f"feature {label(feature, args)} has its first value after {days:,.0f} days of bars"
+            raise StrategyError(what, f"features look back at most {QUARTERS_MAX * QUARTER_DAYS} days: use a shorter window")
+        spans = anchored_spans(self.close_ms, self.timeframe_ms, quarters)
         try:
             with np.errstate(all="ignore"):
-                out = by_run(feature, inputs, args, runs, len(self), first)
+                out = by_anchor(feature, inputs, args, runs, len(self), first, spans)
         except Exception as error:
             raise StrategyError(f"feature {label(feature, args)} cannot be computed: {error}") from error
         return out
+
+
+def by_anchor(
+    feature: Feature,
+    inputs: list[Any],
+    args: tuple[Any, ...],
+    runs: list[tuple[int, int]],
+    count: int,
+    first: int,
+    spans: list[AnchoredSpan],
+) -> Array:
+    """The feature of every bar, each span from its own anchor; a history of one anchor is computed in place, without a copy."""
+    if len(spans) <= 1:
+        return by_run(feature, inputs, args, runs, count, first)
+    out = empty(count)
+    for span in spans:
+        part = [x[span.anchor : span.end] if isinstance(x, np.ndarray) else x for x in inputs]
+        values = by_run(feature, part, args, within(runs, span), span.end - span.anchor, first)
+        out[span.start : span.end] = values[span.start - span.anchor :]
+    return out
 
 
 def by_run(

@@ -11,6 +11,8 @@ def day_volume(volume: Array, timeframe_ms: int) -> Array:
     A running sum keeps the rounding of what it has dropped, so a day without trades is recognized by its largest bar.
     """
     talib, day = ta(), day_bars(timeframe_ms)
+    if day == 1:  # TA-Lib sums two bars and more
+        return volume.copy()
     total = talib.SUM(volume, day)
     total[talib.MAX(volume, day) == 0.0] = 0.0
     return total

@@ -1,4 +1,4 @@
-"""The bars the desk walks: from the anchor for features, from the start for trading, aligned on the desk's one clock.
+"""The bars the desk walks: from the anchor for features, from the last bar it saw for trading, aligned on the desk's one clock.
 
 Called by app.processes.worker at start, and again when a file has grown. Turns catalog series into a Feed; a bar is never mended,
 settlements that are missing refuse (DEFINITIONS D4), and what was chosen is said in `notes`.
@@ -19,17 +19,18 @@ from engine.data.loading import load as load_bars
 from engine.data.loading import notes_on, with_read
 from engine.data.sources import Observations, OutsideSeries, observations
 from engine.errors import DataError
+from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.strategies.reads import NOTHING_ELSE, Reads, files_read, frame_of
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
-ANCHOR_BARS_MAX = 200_000  # features look no farther back than this from the first traded bar
+BACK_MS = 7 * DAY_MS  # bars before the last one that the desk saw: its settlement may be charged at the close before it
 
 
 class Span(NamedTuple):
     """Where a desk begins: all UTC ms, each the open of a bar."""
 
-    anchor_ms: int
+    anchor_ms: int  # of its first bar: the first bar it reads
     first_ms: int
     replay_until_ms: int
 
@@ -125,22 +126,25 @@ def begin_at(series: Mapping[str, Series], timeframe_ms: int, replay_days: int) 
     if wished <= 0 or end - first < 3 * timeframe_ms:
         start, wished = first, 0
     earliest = min(s.first_ms for s in series.values())
-    return Span(max(earliest, start - ANCHOR_BARS_MAX * timeframe_ms), start, start + wished)
+    return Span(max(earliest, anchor_ms(start)), start, start + wished)
 
 
-def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span: Span, policy: Policy) -> Feed:
-    """Read, check and align all bars from the anchor to the end that all instruments share.
+def load(catalog: Catalog, series: Mapping[str, Series], timeframe_ms: int, span: Span, policy: Policy, seen_ms: int = 0) -> Feed:
+    """Read, check and align the bars to the end that all instruments share.
 
+    A desk that has seen the close at `seen_ms` needs the bars from shortly before it on, and the anchor of those for features:
+    as many after a year as after a day.
     Raises DataError for dirty bars in the traded span, and for missing settlements unless the policy stands in.
     """
     end = end_of(series, timeframe_ms)
     if end <= span.first_ms:
         raise DataError(f"the bars end at {utc(end)}, before this desk began ({utc(span.first_ms)})", "nightdesk data list")
+    first_ms = max(span.first_ms, seen_ms - timeframe_ms - BACK_MS)
     try:
-        found = load_bars(catalog, series, timeframe_ms, policy, span.anchor_ms, span.first_ms, end)
+        found = load_bars(catalog, series, timeframe_ms, policy, anchor_ms(first_ms), first_ms, end)
     except DataError as error:
         raise DataError(error.what, WAY_OUT if "funding" in error.what else error.hint) from error
-    if int(found.span.close_ms[0]) != span.first_ms + timeframe_ms:
+    if first_ms == span.first_ms and int(found.span.close_ms[0]) != first_ms + timeframe_ms:
         raise DataError(f"the first bar of this desk, {utc(span.first_ms)}, is no longer there", "restore the file it came from")
     source = "+".join(sorted({s.source for s in series.values()}))
     return Feed(found.whole, found.span, found.first, source, tuple(series.values()), found.notes, catalog)

@@ -23,6 +23,7 @@ from engine.core.orders import CANCELLING, DONE, SENT
 from engine.core.state import DAY_MS, ENTRY, SLOTS
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
+from engine.features.anchor import ANCHOR
 from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
@@ -86,6 +87,7 @@ class Loop:
                 "instruments": config_event.instruments(config),
                 "timeframe_ms": config_event.clock_ms(config),
                 "fills": config_event.FILLS,
+                "anchor": ANCHOR,
                 **span._asdict(),
                 **about,
             }

@@ -1,4 +1,4 @@
-"""What a sleeve's strategy says at bar t, from the fixed anchor to t.
+"""What a sleeve's strategy says at bar t, from the anchor to t.
 
 Called by engine.live.loop once a bar and sleeve. A shipped strategy is computed over the whole stretch of known bars at
 once: by law 2 its value at t is the same bits then (tests hold each strategy to it). A person's own strategy is not

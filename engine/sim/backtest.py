@@ -26,6 +26,7 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.loading import LoadedBars, policy_of
 from engine.data.loading import load as load_bars
+from engine.features.anchor import ANCHOR, anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
@@ -187,10 +188,11 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
 
 
 def load(planned: Plan) -> LoadedBars:
-    """The plan's bars. Features start at each file's first bar, so that they are warmed up at a later start."""
+    """The plan's bars, from the earliest anchor of the first traded bar on, so that features are warmed up at a later start."""
     request = planned.request
     funding = policy_of(request.funding)
-    ends = (None, request.from_ms, request.to_ms)
+    anchor = None if request.from_ms is None else anchor_ms(request.from_ms)
+    ends = (anchor, request.from_ms, request.to_ms)
     return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, *ends, planned.read)
 
 
@@ -318,6 +320,7 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
     """The run's data: files, hashes, range (bar opens), and source of the bars."""
+    first_ms = int(span.close_ms[0]) - p.timeframe_ms
     sources = sorted({s.source for s in (*p.series.values(), *p.read.files.values())})
     return {
         "files": list(p.files),
@@ -326,9 +329,10 @@ def data_of(p: Plan, span: Market) -> dict[str, Any]:
         "instruments": list(span.instruments),
         "reads": {name: {"file": s.path.name, "source": s.source} for name, s in p.read.files.items()},
         "bars": len(span.close_ms),
-        "first_ms": int(span.close_ms[0]) - p.timeframe_ms,
+        "first_ms": first_ms,
         "last_ms": int(span.close_ms[-1]) - p.timeframe_ms,
-        "anchor_ms": {key: s.first_ms for key, s in p.series.items()},  # features are computed from here on
+        "anchor": ANCHOR,  # where features begin, and what that is for the first bar
+        "anchor_ms": {key: max(s.first_ms, anchor_ms(first_ms, 1)) for key, s in p.series.items()},
         "source": "+".join(sources),
     }
 

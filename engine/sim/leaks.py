@@ -7,6 +7,9 @@ that differs has used a bar from its future.
 
 Half of the bars are drawn among those with a signal, where a leak pays; the last bars and some missing ones are always included.
 A person's file is loaded again for the check: state kept from a first run over the whole history would hide the leak.
+
+On paper a strategy sees the bars since the anchor of features alone (features/anchor.py), so its values there must not depend on
+earlier ones: it is run once more on a history that begins at the last bar's anchor.
 """
 
 from collections.abc import Callable
@@ -15,7 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.clock import utc
 from engine.errors import StrategyError
+from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.strategies.base import StrategyParams, fresh_copy
 from engine.strategies.signals import Evaluation, bar_text, evaluate
@@ -78,7 +83,39 @@ def check(
     found = first_mismatch(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
     if found is not None:
         return unsteady_report(frame, found, len(ends))
+    late = memory_report(whole, again, params, frame, len(ends))
+    if late is not None:
+        return late
     return LeakReport(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
+
+
+def memory_report(
+    whole: Evaluation, strategy: Any, params: StrategyParams, frame: FeatureFrame, checked: int
+) -> LeakReport | None:
+    """The report on a strategy whose output in the last quarter needs bars before its anchor; None when it does not."""
+    if not len(frame):
+        return None
+    opens, last = frame.close_ms - frame.timeframe_ms, int(frame.close_ms[-1]) - frame.timeframe_ms
+    first = int(np.searchsorted(opens, anchor_ms(last)))
+    quarter = int(np.searchsorted(opens, anchor_ms(last, 0)))
+    if first == 0:  # the whole history is what paper would see
+        return None
+    part = evaluate(strategy, params, frame.since(first))
+    found = first_mismatch(bars_from(whole, quarter), bars_from(part, quarter - first), len(frame) - quarter)
+    if found is None:
+        return None
+    at = found.bar + quarter
+    text = (
+        f"remembers too much at {bar_text(frame, at)}: {found.output} is {found.whole:g} on the whole history,"
+        f" {found.then:g} on the bars since {utc(int(opens[first]))} that paper has: a sum or average of its own over all bars?"
+    )
+    return LeakReport(False, at, int(frame.close_ms[at]), found.output, text, checked)
+
+
+def bars_from(evaluation: Evaluation, first: int) -> Evaluation:
+    """The evaluation's values from bar `first` on."""
+    used = {label: values[first:] for label, values in evaluation.used.items()}
+    return evaluation._replace(direction=evaluation.direction[first:], strength=evaluation.strength[first:], used=used)
 
 
 def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], bars: int, seed: int) -> list[int]:

@@ -91,7 +91,7 @@ def events_of(loop: Loop, kind: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def paper_is_the_backtest(loop: Loop, run: Backtest) -> None:
+def check_paper_is_the_backtest(loop: Loop, run: Backtest) -> None:
     """Assert that the loop has decided, filled and valued what the backtest has, bit for bit."""
     for kind in KINDS:
         rows = rows_of(run, kind)

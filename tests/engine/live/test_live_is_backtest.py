@@ -9,12 +9,13 @@ import pytest
 from app.home.home import open_home
 from engine.book.bodies import finite
 from engine.book.transitions import specs_of
+from engine.clock import utc
 from engine.control.config import active
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
 from engine.live import config_event
 from engine.live.controls import Controls
-from engine.live.feed import Feed, Span, begin_at, load, series_of
+from engine.live.feed import Feed, begin_at, load, series_of
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalSource, signal_at
 from engine.store.journal import Journal, read
@@ -137,9 +138,12 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
 
 
 def test_span_and_feed_start_a_desk_thirty_days_before_the_last_thirty(recorded: Any) -> None:
-    """The replay of a new desk on recorded data, and the anchor at the first recorded bar."""
+    """The replay of a new desk on recorded data, and the anchor: four whole quarters before that of its first bar."""
     _, feed = recorded
     series = {s.symbol: s for s in feed.files}
     span = begin_at(series, BAR_MS, DAYS)
     end = min(s.last_ms for s in feed.files) + BAR_MS
-    assert span == Span(min(s.first_ms for s in feed.files), end - 60 * 86_400_000, end - 30 * 86_400_000)
+    assert utc(end) == "2026-01-01 00:00Z"
+    assert utc(span.anchor_ms) == "2024-10-01 00:00Z"
+    assert span[1:] == (end - 60 * 86_400_000, end - 30 * 86_400_000)
+    assert feed.whole.close_ms[0] == span.anchor_ms + BAR_MS

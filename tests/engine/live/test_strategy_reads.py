@@ -11,14 +11,14 @@ from engine.clock import HOUR_MS
 from engine.data.sources import Observations
 from engine.data.synthetic import write_synthetic
 from engine.errors import BadInput, StrategyError
-from engine.live.feed import settled_until
+from engine.live.feed import load, series_of, settled_until, unchanged
 from engine.live.loop import Loop
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
 from engine.store.journal import read
 from engine.strategies.base import load_strategy
-from tests.fakes.own_strategies import SLEEVE, backtest_of, own_strategy, paper_is_the_backtest, with_own
-from tests.fakes.papers import BAR_MS, FROM_MS, WARM_DAYS, advanced, feed_of, loop_of
+from tests.fakes.own_strategies import SLEEVE, backtest_of, check_paper_is_the_backtest, own_strategy, with_own
+from tests.fakes.papers import BAR_MS, FROM_MS, WARM_DAYS, advanced, feed_of, loop_of, span
 from tests.fakes.recordings import write
 
 BARS = 3 * 96
@@ -41,7 +41,7 @@ def test_a_4h_filter_on_15m_bars_trades_on_paper_as_in_the_backtest(home: Home, 
     loops.append(loop_of(home, feed_of(home)))
     loop = advanced(loops[0], BARS)
     run = backtest_of(home, BARS)
-    paper_is_the_backtest(loop, run)
+    check_paper_is_the_backtest(loop, run)
     decided = [e.body["features"] for e in read(loop.journal.path, {"decision"}) if e.body["sleeve"] == SLEEVE]
     assert all({"4h.close", "4h.ema(12)", "sma(8)"} <= set(features) for features in decided)
     assert run.report["leaks"]["clean"], run.report["leaks"]
@@ -76,7 +76,7 @@ def test_another_instrument_is_read_on_paper_as_in_the_backtest(home: Home, loop
     loops.append(loop_of(home, feed_of(home)))
     loop = advanced(loops[0], BARS)
     run = backtest_of(home, BARS)
-    paper_is_the_backtest(loop, run)
+    check_paper_is_the_backtest(loop, run)
     assert run.report["leaks"]["clean"], run.report["leaks"]
     name = "synthetic:XRP-USDT:perp"
     assert run.report["data"]["reads"] == {name: {"file": "synthetic_XRP-USDT_perp_15m.parquet", "source": "synthetic"}}
@@ -187,7 +187,7 @@ def test_outside_series_are_read_on_paper_as_in_the_backtest(home: Home, loops: 
     loops.append(loop_of(home, feed_of(home)))
     loop = advanced(loops[0], BARS)
     run = backtest_of(home, BARS)
-    paper_is_the_backtest(loop, run)
+    check_paper_is_the_backtest(loop, run)
     assert run.report["leaks"]["clean"], run.report["leaks"]
     assert set(run.report["data"]["reads"]) == {"synthetic:BTC-USDT:perp funding.rate", "synthetic:ETH-USDT:perp oi_1h.oi"}
     sides = [e.body["signals"][SLEEVE][0] for e in read(loop.journal.path, {"bar"})]
@@ -235,3 +235,30 @@ def test_paper_waits_for_a_settlement_that_is_read_but_not_for_one_that_stopped_
     assert settled_until(known, 20 * HOUR_MS) == 16 * HOUR_MS - 1
     assert settled_until(known, 26 * HOUR_MS) == 26 * HOUR_MS
     assert settled_until(known._replace(until_ms=None), 20 * HOUR_MS) == 20 * HOUR_MS
+
+
+def test_a_desk_that_reads_its_bars_anew_goes_on_as_the_backtest_does(home: Home, loops: list[Loop]) -> None:
+    """Read anew each half day from shortly before the last bar, as when files grow: the same decisions, fills and equity."""
+    with_own(
+        with_open_interest(with_xrp(home)), f"{LEADS}\n    direction *= np.where(f.series('oi') > 0, 1, 0)", f"{XRP}\n{SERIES}"
+    )
+    loops.append(loop_of(home, feed_of(home)))
+    loop, files = loops[0], series_of(home.catalog, loops[0].book.instruments, "15m")
+    for _ in range(0, BARS, 48):
+        advanced(loop, 48)
+        anew = load(home.catalog, files, BAR_MS, span(), "recorded", loop.book.close_ms)
+        unchanged(anew, loop.book)
+        loop.use_feed(anew)
+    check_paper_is_the_backtest(loop, backtest_of(home, BARS))
+
+
+def test_a_feed_read_anew_holds_the_same_bars_however_old_the_desk_is(home: Home) -> None:
+    """From a week before the last bar on, with the charge of every settlement as the whole feed has it."""
+    files = series_of(home.catalog, ["synthetic:BTC-USDT:perp"], "15m")
+    whole = load(home.catalog, files, BAR_MS, span(), "recorded")
+    seen = int(whole.span.close_ms[1_500])
+    anew = load(home.catalog, files, BAR_MS, span(), "recorded", seen)
+    assert anew.span.close_ms[0] == seen - 7 * 86_400_000
+    for back in range(600):
+        close = seen - back * BAR_MS
+        assert anew.bars(anew.after(close) - 1) == whole.bars(whole.after(close) - 1)

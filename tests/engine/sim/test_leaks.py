@@ -245,3 +245,20 @@ def test_progress_is_told() -> None:
     leaks.check(strategy(CLEAN["sma"]), StrategyParams(), FRAME, progress=shares.append)
     assert shares == sorted(shares)
     assert (len(shares), shares[-1]) == (200, 1.0)
+
+
+def test_a_strategy_that_remembers_more_than_paper_sees_is_found() -> None:
+    """A sum of its own over all bars is causal, and still differs once the history begins at the anchor of features."""
+    count = 1_000  # bars of 12 hours: five whole quarters and a part of the sixth; the price was low in the first
+    close = np.where(np.arange(count) < 180, 50.0, 100.0 + 3.0 * np.sin(np.arange(count)))
+    step = 12 * 3_600_000
+    frame = FeatureFrame((np.arange(count) + 1) * step, close, close + 1, close - 1, close, np.ones(count), step)
+    rules = {
+        "mean of all bars": lambda f, p: f.close > np.cumsum(f.close) / (np.arange(len(f)) + 1),
+        "features": lambda f, p: f.close > f.ema(12),
+    }
+    reports = {name: leaks.check(strategy(rule), StrategyParams(), frame) for name, rule in rules.items()}
+    assert reports["features"].clean, reports["features"].text
+    assert not reports["mean of all bars"].clean
+    assert reports["mean of all bars"].text.startswith("remembers too much at bar ")
+    assert "on the bars since 1970-04-01 00:00Z that paper has" in reports["mean of all bars"].text
