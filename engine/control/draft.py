@@ -29,8 +29,8 @@ FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", 
 
 
 class Draft(NamedTuple):
-    """The change of one sleeve, made against its `from_version`: `changes` is [{key, old, value, low, high, unit}], with `choices`
-    where a word is chosen."""
+    """The change of one sleeve, made against its `from_version`: `changes` is [{key, old, value, low, high, unit}], with
+    `choices` where a word is chosen."""
 
     base_version: int  # of the desk
     from_version: int

@@ -194,7 +194,7 @@ class Loop:
             body = self._body_of(desk)
             if config_event.fixed(body) != config_event.fixed(book.config):
                 raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
-            self._feed = self.feed.covering(config_event.reads_of_config(config, self.folder))
+            self._feed = self.feed.covering(config_event.reads_of_config(desk.config, self.folder))
         except DeskError as error:
             if self.troubles.get("*") != str(error):
                 self.incident(f"configuration version {version} cannot be followed: {error}", {"version": version})
