@@ -82,7 +82,7 @@ def test_what_is_refused_at_creation(
 def test_a_word_is_proposed_with_its_choices(desk: Engine, home: Path, evidence: Evidence) -> None:
     """Old and new word, the choices in place of bounds, a direction that says what stays."""
     row = _create(desk, home, {"entry": "limit"}, evidence({"entry": "limit"}))
-    value = proposals.view(row)
+    value = proposals.view(desk, row)
     change = {"key": "entry", "old": "market", "value": "limit", "low": None, "high": None, "unit": ""}
     assert value["diff"]["changes"] == [{**change, "choices": ["market", "limit"]}]
     assert (row.direction, value["exposure"]["keys"]) == ("neutral", {"entry": "neutral"})
@@ -100,7 +100,8 @@ def test_a_parameter_younger_than_the_stored_sleeve_is_no_change(sqlite: Engine,
     assert (made.direction.label, made.direction.keys) == ("tightens", {"leverage_max": "tightens"})
     changed = draft(sqlite, home, "btc", {"entry": "limit"})
     assert [(c["old"], c["value"]) for c in changed.changes] == [("market", "limit")]
-    found, label, _ = proposals.desk_diff(two_sleeves.with_sleeve(changed.new), two_sleeves.with_sleeve(older), home)
+    apart = proposals.desk_diff(two_sleeves.with_sleeve(changed.new), two_sleeves.with_sleeve(older), home)
+    _, found, label, _ = proposals.merged(apart, whole=True)
     assert ([(c["key"], c["old"], c["value"]) for c in found], label) == ([("btc.entry", "limit", "market")], "neutral")
 
 

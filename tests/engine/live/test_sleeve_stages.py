@@ -71,6 +71,33 @@ def test_a_retired_sleeve_winds_down_and_is_then_retired(home: Home, feed: Feed,
     loop.journal.close()
 
 
+def test_an_entry_order_of_a_retired_sleeve_is_cancelled(home: Home, loop: Loop) -> None:
+    """Decided before the approval, still at the venue: it does not become a position afterwards."""
+    advanced_until(loop, lambda book: book.sleeves[0].order.side != 0 and book.sleeves[0].position.open_layers == 0)
+    reconfigured(home, "btc-trend", stage="retired")
+    loop.poll_controls()
+    assert loop.book.sleeves[0].order.side == 0
+    advanced(loop, 3)
+    assert loop.book.sleeves[0].position.open_layers == 0
+    assert stages(loop, "btc-trend") == ("retired", None)
+    ends = [e.body for e in read(loop.journal.path, {"order"}) if e.body["sleeve"] == "btc-trend"][-2:]
+    assert [(b["state"], b["filled_lots"]) for b in ends] == [("cancelling", 0), ("done", 0)]
+
+
+def test_every_event_of_a_sleeve_carries_its_version(home: Home, loop: Loop) -> None:
+    """Orders, executions and decisions say by which version of their sleeve they are."""
+    advanced_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
+    reconfigured(home, "btc-trend", stop_atr=3.0)
+    advanced_until(loop, lambda book: book.sleeves[0].position.open_layers > 0)
+    advanced_until(loop, lambda book: book.sleeves[0].position.open_layers == 0)
+    seen = {}
+    for e in read(loop.journal.path, {"decision", "intent", "order", "fill"}):
+        if e.body["sleeve"] == "btc-trend":
+            seen[e.kind] = e.body["version"]
+    assert seen == {"decision": 2, "intent": 2, "order": 2, "fill": 2}
+    assert {e.body["version"] for e in read(loop.journal.path, {"fill"}) if e.body["sleeve"] != "btc-trend"} == {1}
+
+
 def test_a_draft_enters_nothing_until_it_is_on_paper(home: Home, loop: Loop) -> None:
     """Refused by the core's own rule while it is a draft; on paper again it enters, and the mark says nothing of it."""
     advanced_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
