@@ -21,7 +21,7 @@ from agents.state import AnsweredCall
 from agents.turns import AgentRuntime, EventLog, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
 from engine.store import db
-from engine.store.tables import Proposal
+from engine.store.tables import Proposal, ProposalPart
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolContext, ToolResult
 
@@ -100,7 +100,8 @@ def _result(ctx: ToolContext, owed: PendingAnswer) -> ToolResult:
 
 def _newer(ctx: ToolContext, owed: PendingAnswer) -> str | None:
     """A proposal of the same sleeve made after the question."""
-    made = select(Proposal.id).where(Proposal.sleeve == str(owed.args.get("sleeve")), col(Proposal.created_ms) > owed.asked_ms)
+    own = select(ProposalPart.proposal_id).where(ProposalPart.sleeve == str(owed.args.get("sleeve")))
+    made = select(Proposal.id).where(col(Proposal.id).in_(own), col(Proposal.created_ms) > owed.asked_ms)
     with db.read(ctx.engine) as session:
         return session.exec(made.order_by(col(Proposal.created_ms).desc())).first()
 

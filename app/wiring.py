@@ -92,7 +92,7 @@ class Wiring:
         from engine.control.config import active
 
         try:
-            _, desk = active(self.engine)
+            desk = active(self.engine, self._home.path).config
         except DeskError:
             return ()
         return tuple(SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params) for s in desk.sleeves)

@@ -14,7 +14,7 @@ from app.home.home import Home, open_home
 from bench.verdicts import Verdicts
 from bench.work import cpu_s
 from engine.book.replay import after, batches, groups
-from engine.control.config import active
+from engine.control.config import DeskVersion, active, ensure_first
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
 from engine.live import config_event
@@ -51,11 +51,13 @@ def opened(home: Home) -> Loop:
     """A loop that has begun its desk."""
     first = FROM_MS + WARM_DAYS * DAY_MS
     span = Span(FROM_MS, first, FROM_MS + DAYS * DAY_MS)  # a replay: the journal reaches the disk once a day
-    names = config_event.instruments(active(home.engine)[1])
+    names = config_event.instruments(active(home.engine, home.path).config)
     feed = load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span, "recorded")
 
-    def body_of(config: object, version: int, digest: str) -> dict[str, object]:
-        return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+    def body_of(desk: DeskVersion) -> dict[str, object]:
+        return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
+
+    ensure_first(home.engine, home.path, 0, "a bench")
 
     loop = Loop(Journal(home.desk_journal, "worker"), Controls(home.path, home.engine), home.strategies, body_of, lambda: 0)
     loop.open(None, span, {"source": feed.source, "funding": "recorded"})

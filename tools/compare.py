@@ -63,9 +63,10 @@ def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
     """Row 0 and the sleeve it belongs to: the named one, or the one that runs this; without any, the strategy's defaults."""
     from engine.control.config import active
 
-    version, desk = active(ctx.engine)
+    now = active(ctx.engine, ctx.home)
+    desk = now.config
     if args.sleeve:
-        return live_setup(desk.sleeve(args.sleeve), version), args.sleeve
+        return live_setup(desk.sleeve(args.sleeve), now.sleeves[args.sleeve]), args.sleeve
     if not (args.strategy and args.symbol):
         raise BadInput(
             "compare needs a sleeve, or a strategy and a symbol", f"sleeves: {', '.join(s.name for s in desk.sleeves)}"
@@ -73,7 +74,7 @@ def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
     wanted = {"strategy": args.strategy, "symbol": args.symbol.upper(), "timeframe": args.timeframe, "venue": args.venue}
     found = [s for s in desk.sleeves if all(v is None or getattr(s, k) == v for k, v in wanted.items())]
     if found:
-        return live_setup(found[0], version), found[0].name
+        return live_setup(found[0], now.sleeves[found[0].name]), found[0].name
     setup = named_setup(args.strategy, args.symbol, args.timeframe or "15m", args.venue)
     return setup._replace(label="defaults (no sleeve runs this)"), None
 

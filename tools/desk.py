@@ -127,6 +127,8 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     """Whether the sleeve may enter now, and which version is waiting."""
     if sleeve.get("paused"):
         found = "paused"
+    elif sleeve.get("stage"):
+        found = f"none: {sleeve.get('stage_reached') or sleeve['stage']}"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
         found = f"paused until {utc(until)}"
     else:
@@ -139,10 +141,12 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     """The sleeves: strategy, instrument, parameters, position, equity, pauses."""
     from engine.control.config import active
 
-    version, config = active(ctx.engine)
+    now = active(ctx.engine, ctx.home)
+    version, config = now.version, now.config
     chosen = [config.sleeve(args.sleeve)] if args.sleeve else list(config.sleeves)
     about = "; ".join(
         f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{', paused' if s.paused else ''}"
+        f"{f', stage {s.stage}' if s.stage != 'paper' else ''}, version {now.sleeves[s.name]}"
         for s in chosen
     )
     facts: tuple[Fact, ...] = ()
@@ -151,7 +155,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         evidence = Evidence("config", f"v{version}")
         facts += make_facts(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
     mark = last_mark(ctx)
-    data = {"version": version, "sleeves": [s.model_dump(mode="json") for s in chosen]}
+    data = {"version": version, "sleeve_versions": now.sleeves, "sleeves": [s.model_dump(mode="json") for s in chosen]}
     text = f"Configuration version {version}. {about}."
     if mark is None:
         return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (Evidence("config", f"v{version}"),), None, data)

@@ -10,14 +10,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.clock import utc
-from engine.errors import Refused
+from engine.errors import BadInput, Refused
 from engine.sim import bootstrap
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 from tools.compare import gap_facts, gap_of
-from tools.setups import ParamChange, RunsOutcome, label_of, live_setup, runs_of, span_of, values_of
+from tools.setups import ParamChange, label_of, live_setup, runs_of, span_of, values_of
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
+
+Pair = Sequence[dict[str, Any]]  # the run of the configuration in force and the one of the changed sleeve
 
 
 class ProposalsArgs(Args):
@@ -27,8 +29,16 @@ class ProposalsArgs(Args):
     state: Literal["pending", "applied", "rejected", "expired", "stale", "superseded"] | None = None
 
 
+class SleeveChange(Args):
+    """Another sleeve that the proposal changes together with the first: all of it is applied, or none."""
+
+    sleeve: str = Field(max_length=60)
+    changes: list[ParamChange] = Field(min_length=1, max_length=30)
+
+
 class ProposeConfigArgs(Args):
-    """`changes` of the sleeve's live configuration; `rationale` for the person; the window of the evidence runs."""
+    """`changes` of the sleeve's live configuration (a parameter, `paused`, or `stage`: draft, paper, retired); `also`: further
+    sleeves; `rationale` for the person; the window of the evidence runs."""
 
     sleeve: str = Field(max_length=60)
     changes: list[ParamChange] = Field(min_length=1, max_length=30)
@@ -36,22 +46,25 @@ class ProposeConfigArgs(Args):
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
     apply_to_open: bool | None = None
+    also: list[SleeveChange] | None = Field(None, max_length=8)
 
 
 class ProposeTighteningArgs(Args):
-    """`changes` that lower risk; `rationale` for the person."""
+    """`changes` that lower risk; `also`: further sleeves; `rationale` for the person."""
 
     sleeve: str = Field(max_length=60)
     changes: list[ParamChange] = Field(min_length=1, max_length=30)
     rationale: str = Field(max_length=1000)
     apply_to_open: bool | None = None
+    also: list[SleeveChange] | None = Field(None, max_length=8)
 
 
 class ProposePauseArgs(Args):
-    """The sleeve to pause and why."""
+    """The sleeve to pause and why; `also`: further sleeves to pause."""
 
     sleeve: str = Field(max_length=60)
     rationale: str = Field(max_length=1000)
+    also: list[str] | None = Field(None, max_length=300)
 
 
 @tool("proposals", Effect.READ)
@@ -60,8 +73,8 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     from engine.control.proposals import get, list_proposals, view
 
     if args.proposal_id:
-        return _card(ctx, view(get(ctx.engine, args.proposal_id)))
-    found = [view(row) for row in list_proposals(ctx.engine, ctx.now_ms, args.state, limit=20)]
+        return _card(ctx, view(ctx.engine, get(ctx.engine, args.proposal_id)))
+    found = [view(ctx.engine, row) for row in list_proposals(ctx.engine, ctx.now_ms, args.state, limit=20)]
     if not found:
         return no_data(f"no {args.state or ''} proposals".replace("  ", " "))
     rows = tuple(
@@ -83,7 +96,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return _propose_change(ctx, args.sleeve, values_of(args.changes), args, span_of(ctx, args.start, args.end))
+    return _propose_change(ctx, _wanted(args), args, span_of(ctx, args.start, args.end))
 
 
 @tool("propose_tightening", Effect.PROPOSE)
@@ -92,52 +105,68 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     call of a turn."""
     from engine.control.draft import draft
 
-    changes = values_of(args.changes)
-    made = draft(ctx.engine, ctx.home, args.sleeve, changes, apply_to_open=bool(args.apply_to_open))
-    if made.direction.label != "tightens":
-        what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
-        raise Refused(what, "the developer may propose it with propose_config")
-    return _propose_change(ctx, args.sleeve, changes, args, (None, None))
+    wanted = _wanted(args)
+    for sleeve, changes in wanted.items():
+        made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=bool(args.apply_to_open))
+        if made.direction.label != "tightens":
+            what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
+            raise Refused(what, "the developer may propose it with propose_config")
+    return _propose_change(ctx, wanted, args, (None, None))
 
 
 @tool("propose_pause", Effect.PROPOSE)
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
     """Propose to pause a sleeve's entries. Must be the last call of a turn."""
-    return _store_proposal(ctx, args.sleeve, {"paused": True}, args.rationale, [], apply_to_open=False)
+    names = dict.fromkeys([args.sleeve, *(args.also or [])])
+    return _store_proposal(ctx, {name: {"paused": True} for name in names}, args.rationale, {}, apply_to_open=False)
 
 
 # --------------------------------------------------------------------------- making one
 
 
+def _wanted(args: Any) -> dict[str, dict[str, Any]]:
+    """Sleeve -> its changes. Raises BadInput for a sleeve that is named twice."""
+    found = {args.sleeve: values_of(args.changes)}
+    for other in args.also or ():
+        if other.sleeve in found:
+            raise BadInput(f"{clean(other.sleeve, 60)} is named twice", "give all changes of a sleeve together")
+        found[other.sleeve] = values_of(other.changes)
+    return found
+
+
 def _propose_change(
-    ctx: ToolContext, sleeve: str, changes: Mapping[str, Any], args: Any, span: tuple[int | None, int | None]
+    ctx: ToolContext, wanted: Mapping[str, Mapping[str, Any]], args: Any, span: tuple[int | None, int | None]
 ) -> ToolResult:
     """Check the change, run what evidence is missing, store the proposal."""
     from engine.control.draft import draft
 
     to_open = bool(args.apply_to_open)
-    made = draft(ctx.engine, ctx.home, sleeve, changes, apply_to_open=to_open)
-    if [(c["key"], c["value"]) for c in made.changes] == [("paused", True)]:
-        return _store_proposal(ctx, sleeve, changes, args.rationale, [], apply_to_open=to_open)
-    base = live_setup(made.old, made.base_version)
-    label = label_of({c["key"]: c["value"] for c in made.changes})
-    done = runs_of(ctx, [base, base.having(label, made.new.params)], span, {})
+    drafts = {s: draft(ctx.engine, ctx.home, s, changes, apply_to_open=to_open) for s, changes in wanted.items()}
+    labels = {s: label_of({c["key"]: c["value"] for c in made.changes}) for s, made in drafts.items()}
+    setups = []
+    for sleeve, made in drafts.items():
+        base = live_setup(made.old, made.from_version)
+        setups += [base, base.having(labels[sleeve], made.new.params)]
+    done = runs_of(ctx, setups, span, {})
     if done.instead:
         return done.instead._replace(text=f"The evidence is not ready yet. {done.instead.text}")
-    leaky = next((run for run in done.runs if run.get("leaks") and not run["leaks"].get("clean")), None)
-    if leaky is not None:
-        raise Refused(
-            f"{made.old.strategy} looks ahead ({clean(leaky['leaks'].get('text', ''), 160)}): its runs are not evidence"
-        )
-    gap, facts = _gap(ctx, done, label)
-    evidence = _evidence(done, gap, made.new.params)
-    result = _store_proposal(ctx, sleeve, changes, args.rationale, evidence, apply_to_open=to_open)
+    evidence: dict[str, list[dict[str, Any]]] = {}
+    facts: tuple[Fact, ...] = ()
+    for n, (sleeve, made) in enumerate(drafts.items()):
+        pair = done.runs[2 * n : 2 * n + 2]
+        leaky = next((run for run in pair if run.get("leaks") and not run["leaks"].get("clean")), None)
+        if leaky is not None:
+            why = clean(leaky["leaks"].get("text", ""), 160)
+            raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
+        gap, more = _gap(ctx, pair, labels[sleeve])
+        evidence[sleeve], facts = _evidence(pair, gap, made.new.params), facts + more
+    result = _store_proposal(ctx, wanted, args.rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
 
-def _gap(ctx: ToolContext, done: RunsOutcome, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
+def _gap(ctx: ToolContext, pair: Pair, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
     """The changed run's difference from the base, and the facts of both runs."""
-    base, changed = done.runs
+    base, changed = pair
     gap = gap_of(runs.daily_returns(ctx, base), runs.daily_returns(ctx, changed), 1)
     x = ctx.handle("x", f"{base['run_id']}|{changed['run_id']}")
     facts = runs.facts_of(ctx, base, f"{runs.subject_of(base)}, live configuration")
@@ -145,10 +174,10 @@ def _gap(ctx: ToolContext, done: RunsOutcome, label: str) -> tuple[bootstrap.Dif
     return gap, facts + gap_facts(x, f"{label} against the live configuration", changed["run_id"], gap)
 
 
-def _evidence(done: RunsOutcome, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _evidence(pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the card shows: both runs with their figures, the verdict on the difference, and warnings."""
     found: list[dict[str, Any]] = []
-    for role, run in zip(("base", "changed"), done.runs, strict=True):
+    for role, run in zip(("base", "changed"), pair, strict=True):
         figures = {name: run["metrics"].get(name) for name in ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")}
         data = run["data"]
         place = {"source": data["source"], "first_ms": data["first_ms"], "last_ms": data["last_ms"]}
@@ -174,29 +203,27 @@ def _evidence(done: RunsOutcome, gap: bootstrap.Difference, params: Mapping[str,
 
 def _store_proposal(
     ctx: ToolContext,
-    sleeve: str,
-    changes: Mapping[str, Any],
+    wanted: Mapping[str, Mapping[str, Any]],
     rationale: str,
-    evidence: Sequence[Mapping[str, Any]],
+    evidence: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     apply_to_open: bool,
 ) -> ToolResult:
     """Create the row and return its card."""
-    from engine.control.proposals import create, view
+    from engine.control.proposals import create_spanning, view
 
-    row = create(
+    row = create_spanning(
         ctx.engine,
         ctx.home,
-        sleeve=sleeve,
-        changes=dict(changes),
-        rationale=clean(rationale, 1000),
+        changes=wanted,
         evidence=evidence,
+        rationale=clean(rationale, 1000),
         requester={"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model},
         now_ms=ctx.now_ms,
         apply_to_open=apply_to_open,
     )
     ctx.record("proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "direction": row.direction})
-    return _card(ctx, view(row))
+    return _card(ctx, view(ctx.engine, row))
 
 
 # --------------------------------------------------------------------------- reading one
@@ -207,24 +234,24 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     handle = ctx.handle("q", p["id"])
     subject = f"proposal {p['id']} for {p['sleeve']}"
     values: dict[str, tuple[Any, str]] = {"expires": (p["expires_ms"], "ms"), "created": (p["created_ms"], "ms")}
-    for when in ("before", "after"):
-        worst = p["exposure"].get(when) or {}
-        for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
-            if name in worst:
-                values[f"{name}_{when}"] = (worst[name], unit)
+    for sleeve, pair in (p["exposure"].get("sleeves") or {"": p["exposure"]}).items():
+        for when in ("before", "after"):
+            worst = pair.get(when) or {}
+            for name, unit in (("risk_frac", "frac"), ("gross_frac", "ratio"), ("leverage", "ratio")):
+                if name in worst:
+                    values["_".join(filter(None, (sleeve.replace("-", "_"), name, when)))] = (worst[name], unit)
     facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
     own = p["exposure"].get("keys") or {}
     rows = tuple(
         (c["key"], _cell(c["old"]), _cell(c["value"]), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
         for c in p["diff"]["changes"]
     )
-    compared = next((e for e in p["evidence"] if e.get("role") == "comparison"), None)
+    comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
     why = p["exposure"].get("why", "")
     lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {_reads(p['direction'])}: {why}."]
-    if compared:
-        lines.append(
-            f"On the evidence the change is {compared['text']}.".replace("is cannot", "and the live configuration cannot")
-        )
+    for e in comparisons:
+        where = f"On the evidence of {e['sleeve']}" if e.get("sleeve") else "On the evidence"
+        lines.append(f"{where} the change is {e['text']}.".replace("is cannot", "and the live configuration cannot"))
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]
@@ -233,7 +260,8 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     elif p["state_reason"]:
         lines.append(f"{p['state_reason']}.")
     evidence = [Evidence("proposal", p["id"]), *(Evidence("run", e["run_id"]) for e in p["evidence"] if e.get("run_id"))]
-    data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": (compared or {}).get("verdict")}
+    verdict = comparisons[0].get("verdict") if len(comparisons) == 1 else None
+    data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": verdict}
     columns = ("parameter", "now", "proposed", "bounds", "unit", "direction")
     return ToolResult("ok", " ".join(lines), facts, tuple(evidence), Table(columns, rows), data)
 

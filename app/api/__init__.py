@@ -33,7 +33,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET /api/desk/equity?points=500&since_ms= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's marks
   GET    /api/sleeves           {"items": [Sleeve], "version", "desk_ms"}
          Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
-                        "paused", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
+                        "paused", "stage", "stage_reached", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
                         "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
                         [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due"}]}|null,
                         "order": {"side", "lots"}|null, "blocked_until_ms", "paused_until_ms"}
@@ -51,9 +51,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
 
   GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
-  GET /api/proposals/{id} Card = {"id", "kind", "sleeve", "base_version", "diff": {"changes": [{"key", "old", "value", "low",
-                        "high", "unit"}], ...} (with "choices" where a word is chosen), "diff_sha256",
-                        "direction": tightens|loosens|neutral|unknown, "exposure":
+  GET /api/proposals/{id} Card = {"id", "kind", "sleeve", "base_version", "parts": [{"sleeve",
+                        "from_version", "to_version", "changes"}] (each sleeve's own versions), "diff": {"changes":
+                        [{"key", "old", "value", "low", "high", "unit"}], ...} (with "choices" where a word is chosen),
+                        "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
                         {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
                         "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
                         "rows": [{"label", "cells": [..], "kind"}] (the facts every screen shows), "requester",
@@ -63,10 +64,11 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
   POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base
-  POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2"}                  -> Decision
-         Decision {"proposal", "state", "version", "direction", "actor": {"name", "assurance", "os_user", "channel"},
-                        "journal_id"}
-  GET /api/versions?limit=20 {"items": [{"version", "created_ms", "made_by", "reason", "proposal_id", "rollback_of", "active"}]}
+  POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2", "sleeve": ""}    -> Decision
+         Decision {"proposal", "state", "version", "sleeves": {name: version}, "direction",
+                        "actor": {"name", "assurance", "os_user", "channel"}, "journal_id"}
+  GET /api/versions?limit=20 {"items": [{"version", "sleeves": {name: version}, "created_ms", "made_by",
+                        "reason", "proposal_id", "rollback_of", "active"}]}
 
   GET    /api/roles             {"items": [{"name", "about", "tools": [..], "examples": [..]}]}
   GET    /api/threads?role=&limit=50   {"items": [{"id", "role", "person", "created_ms", "touched_ms", "turns", "title",

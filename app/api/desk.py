@@ -37,7 +37,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
     """Everything the first panel shows: data, time, halt, worker, equity, guards, model, health."""
     now, home = now_ms(), at.home
     view, hard = desk_view(home.path, home.engine), limits_of(home.path)
-    version, config = active(home.engine)
+    active_desk = active(home.engine, home.path)
     body = view.mark.body if view.mark is not None else None
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
@@ -49,14 +49,14 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         halt=latch_view(view.halt),
         worker=view.worker,
         limits={k: float(v) for k, v in hard.model_dump().items()},
-        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, config.sleeves)],
+        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.sleeves)],
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
         running_turns=turns,
         live_jobs=jobs,
         now_ms=now,
-        active_version=version,
+        active_version=active_desk.version,
         **{k: getattr(view, k) for k in ("stamp", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
         **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version")},
     )
@@ -78,9 +78,9 @@ def equity(at: At, _: Who, points: int = Query(500, ge=2, le=2000), since_ms: in
 @router.get("/sleeves")
 def sleeves(at: At, _: Who) -> m.Sleeves:
     """Every sleeve: its configuration and its state at the last mark."""
-    version, config = active(at.engine)
+    found = active(at.engine, at.path)
     view, items = desk_view(at.path, at.engine), []
-    for s in config.sleeves:
+    for s in found.config.sleeves:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         items.append(
@@ -88,10 +88,10 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
                 params=dict(s.params),
-                **{**now, "paused": s.paused or bool(now.get("paused"))},
+                **{**now, "stage": s.stage, "paused": s.paused or bool(now.get("paused"))},
             )
         )
-    return m.Sleeves(items=items, version=version, desk_ms=view.desk_ms)
+    return m.Sleeves(items=items, version=found.version, desk_ms=view.desk_ms)
 
 
 @router.get("/model")

@@ -140,6 +140,8 @@ class SleeveView(ApiModel):
     cash_start: float
     params: dict[str, Any]
     paused: bool
+    stage: str
+    stage_reached: str | None = None
     equity: Number = None
     cash: Number = None
     fees: Number = None

@@ -85,6 +85,15 @@ class CardRowView(ApiModel):
     kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision"]
 
 
+class PartView(ApiModel):
+    """What a proposal does to one sleeve: its own version before and (once applied) after, and its changes."""
+
+    sleeve: str
+    from_version: int
+    to_version: int | None
+    changes: list[dict[str, Any]]
+
+
 class CardView(ApiModel):
     """A proposal with everything needed to decide."""
 
@@ -92,6 +101,7 @@ class CardView(ApiModel):
     kind: str
     sleeve: str
     base_version: int
+    parts: list[PartView]
     diff: dict[str, Any]
     diff_sha256: str
     direction: Literal["tightens", "loosens", "neutral", "unknown"]
@@ -135,9 +145,12 @@ class RejectionBody(RequestBody):
 
 
 class RollbackBody(RequestBody):
-    """The rollback's target: a version (`3`, `v3`), or the one before an applied proposal (`prop-2`)."""
+    """The rollback's target: a version of the desk (`3`, `v3`), with `sleeve` one of that sleeve's own, or an applied proposal
+    (`prop-2`), whose sleeves get back the versions they had before.
+    """
 
     target: str = Field(min_length=1, max_length=40)
+    sleeve: str = Field("", max_length=40)
 
 
 class DecisionView(ApiModel):
@@ -146,15 +159,17 @@ class DecisionView(ApiModel):
     proposal: str
     state: str
     version: int | None
+    sleeves: dict[str, int]
     direction: str
     actor: ActorView
     journal_id: str
 
 
 class VersionLine(ApiModel):
-    """One configuration version."""
+    """One version of the desk, and the version of its own that each sleeve has in it."""
 
     version: int
+    sleeves: dict[str, int]
     created_ms: int
     made_by: dict[str, Any]
     reason: str

@@ -31,8 +31,8 @@ def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=
 
 @router.post("/proposals/rollback")
 def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
-    """Roll back to a version, or to the one before an applied proposal: a new version equal to the old one."""
-    return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms()), actor)
+    """Roll back the desk or one sleeve to a version, or undo an applied proposal: a new version equal to the old one."""
+    return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms(), body.sleeve), actor)
 
 
 @router.get("/proposals/{proposal_id}")
@@ -71,25 +71,26 @@ def refresh(at: At, actor: Deciding, body: m.EmptyBody, proposal_id: str = Propo
 def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     """A new pending proposal with an old one's change."""
     requester = {"role": "person", "thread": json.loads(row.requester).get("thread", ""), "person": actor.name}
-    if row.kind == "rollback" and row.rollback_of is not None:
-        return proposals.create_rollback(at.engine, at.path, row.rollback_of, requester=requester, now_ms=now_ms())
-    diff = json.loads(row.diff)
-    changes = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
+    diff, now = json.loads(row.diff), now_ms()
+    if row.kind == "rollback":
+        back_to = diff["back_to"] if row.rollback_of is None else row.rollback_of
+        return proposals.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now)
+    evidence, parts = json.loads(row.evidence), proposals.view(at.engine, row)["parts"]
+    wanted = {p["sleeve"]: [{"key": c["key"], "value": c["value"]} for c in p["changes"]] for p in parts}
     try:
-        return proposals.create(
+        return proposals.create_spanning(
             at.engine,
             at.path,
-            sleeve=row.sleeve,
-            changes=changes,
+            changes=wanted,
+            evidence={name: [e for e in evidence if e.get("sleeve", name) == name] for name in wanted},
             rationale=row.rationale,
-            evidence=json.loads(row.evidence),
             requester=requester,
-            now_ms=now_ms(),
+            now_ms=now,
             apply_to_open=bool(diff.get("apply_to_open")),
         )
     except Refused as error:
-        wanted = ", ".join(f"{c['key']} {c['value']}" for c in changes)
-        hint = f"ask the developer for new evidence: propose {wanted} for {row.sleeve}"
+        asked = [f"{c['key']} {c['value']} for {name}" for name, own in wanted.items() for c in own]
+        hint = f"ask the developer for new evidence: propose {', '.join(asked)}"
         raise Refused(f"{row.id} cannot be refreshed: {error.what}", hint) from error
 
 
@@ -99,7 +100,12 @@ def version_list(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.Vers
     now = active_version(at.engine)
     columns = ("version", "created_ms", "reason", "proposal_id", "rollback_of")
     found = [
-        m.VersionLine(**{k: getattr(row, k) for k in columns}, made_by=json.loads(row.made_by), active=row.version == now)
+        m.VersionLine(
+            **{k: getattr(row, k) for k in columns},
+            sleeves=dict(json.loads(row.sleeves)),
+            made_by=json.loads(row.made_by),
+            active=row.version == now,
+        )
         for row in reversed(versions(at.engine)[-limit:])
     ]
     return m.VersionLines(items=found)
@@ -124,7 +130,8 @@ def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
     if row.applied_version is None:
         return None
     view = desk_view(at.path, at.engine)
-    waiting = [name for name, s in view.sleeves.items() if s.get("waiting_version") == row.applied_version]
+    became = {part.sleeve: part.to_version for part in proposals.parts_of(at.engine, row.id)}
+    waiting = [name for name, s in view.sleeves.items() if name in became and s.get("waiting_version") == became[name]]
     adopted = view.version is not None and view.version >= row.applied_version
     return m.Adoption(
         active_version=active_version(at.engine),
@@ -140,5 +147,11 @@ def decision_view(at: ApiContext, done: approvals.DecisionRecord, actor: Actor) 
     row = row_of(at, done.proposal_id)
     who = m.ActorView.model_validate(actor.as_json())
     return m.DecisionView(
-        proposal=row.id, state=done.state, version=done.version, direction=row.direction, actor=who, journal_id=done.journal_id
+        proposal=row.id,
+        state=done.state,
+        version=done.version,
+        sleeves=done.sleeves,
+        direction=row.direction,
+        actor=who,
+        journal_id=done.journal_id,
     )

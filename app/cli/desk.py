@@ -126,17 +126,21 @@ def doctor(
 
 def home_checks(home: Any) -> list[DoctorCheck]:
     """Home, database, configuration and bars."""
-    from engine.control.config import active
+    from engine.control.config import active, file_differences, is_written
     from engine.control.limits import retired_in
 
-    version, config = active(home.engine)
+    desk = active(home.engine, home.path)
+    text = f"version {desk.version}: {', '.join(f'{name} v{n}' for name, n in desk.sleeves.items())}, all on paper"
+    if not is_written(home.engine):
+        text += "; desk.toml may still be edited, until the worker's first start or the first approval"
     return [
         DoctorCheck("home", "ok", f"{home.path} is writable"),  # opening it has written
         DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
-        DoctorCheck("configuration", "ok", f"version {version}: {', '.join(s.name for s in config.sleeves)}, all on paper"),
+        DoctorCheck("configuration", "ok", text),
+        *[DoctorCheck("desk.toml", "ok", found) for found in [file_differences(home.path, desk)] if found],
         *[DoctorCheck("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
         *agreeing(home),
-        bars(home, config),
+        bars(home, desk.config),
         answering(home),
     ]
 
@@ -260,12 +264,14 @@ def status_text(value: dict[str, Any]) -> str:
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     """One sleeve: money, position, each layer's levels, its pauses."""
+    stage = sleeve.get("stage_reached") or sleeve.get("stage")
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
     pauses = "".join(
         text
         for key, text in (("paused", ", PAUSED by a person"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
         if sleeve.get(key)
     )
+    pauses += f", {stage}" if stage else ""
     position = sleeve.get("position")
     exposure = f"{position['side']} {position['quantity']:g}" if position else "flat"
     lines = [f"  {name:<16} {exposure:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]

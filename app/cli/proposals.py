@@ -50,7 +50,7 @@ def list_proposals(
     if state and state not in STATES:
         raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
     home, now_ms = open_home(), now()
-    items = [view(row) for row in list_proposals(home.engine, now_ms, state or None)]
+    items = [view(home.engine, row) for row in list_proposals(home.engine, now_ms, state or None)]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
 
 
@@ -104,7 +104,7 @@ def approve(
         raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
     actor = _who(home, as_name)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
-    text = f"{row.id} applied as version {done.version} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
+    text = f"{row.id} applied as {became(done)} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. The worker adopts it within one bar.", as_json)
 
 
@@ -126,22 +126,29 @@ def reject(
 
 
 def rollback(
-    target: str = typer.Argument(..., metavar="VERSION_OR_ID", help="a version (3), or an applied proposal (prop-2)"),
+    target: str = typer.Argument(..., metavar="VERSION_OR_ID", help="a version (3), or an applied proposal to undo (prop-2)"),
+    sleeve: str = typer.Option("", "--sleeve", metavar="NAME", help="only this sleeve, to a version of its own"),
     as_name: str = AS,
     as_json: bool = JSON,
 ) -> None:
-    """Roll back: a new version equal to an old one, in your name."""
+    """Roll back the desk or one sleeve: a new version equal to an old one, in your name."""
     from app.home.home import open_home
     from app.people import approvals
-    from engine.control.proposals import get
+    from engine.control.proposals import back_to_text, get
 
     home = open_home()
     actor = _who(home, as_name)
-    version = approvals.version_before(home, target)
-    done = approvals.rollback(home, target, actor, now())
+    goal = back_to_text(approvals.back_to_of(home, target, sleeve))
+    done = approvals.rollback(home, target, actor, now(), sleeve)
     row = get(home.engine, done.proposal_id)
-    text = f"Rolled back to version {version}, as version {done.version} ({row.direction.upper()}), by {actor.name}"
+    text = f"Rolled back to {goal}, as {became(done)} ({row.direction.upper()}), by {actor.name}"
     _decided(done, actor, row.direction, f"{text} ({actor.assurance}).", as_json)
+
+
+def became(done: Any) -> str:
+    """`version 3 (btc-trend v2)`: the desk's version, and the new one of each sleeve that changed."""
+    own = ", ".join(f"{name} v{number}" for name, number in done.sleeves.items())
+    return f"version {done.version} ({own})" if own else f"version {done.version}"
 
 
 def _who(home: Any, name: str) -> Any:
@@ -156,6 +163,7 @@ def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) ->
         "proposal": done.proposal_id,
         "state": done.state,
         "version": done.version,
+        "sleeves": done.sleeves,
         "direction": direction,
         "actor": actor.as_json(),
         "journal_id": done.journal_id,

@@ -33,12 +33,14 @@ HEAD = """\
 # {feed}
 
 # ---- Sleeves: one strategy on one instrument with its own cash, all on paper ----------------------------------------
-# Read ONCE: they become configuration version 1 of a new home. After that a change is a proposal that a person
-# approves (`nightdesk proposals`), and every version is kept. `nightdesk backtest --help` and the README list strategies
+# They become configuration version 1 at the worker's first start or the first approval; edit them until then. After that a
+# change is a proposal that a person approves (`nightdesk proposals`), every version of every sleeve is kept, and a start says
+# where this file differs. `nightdesk backtest --help` and the README list strategies
 # and their parameters; a parameter that params leaves out keeps its default.
 #
 #   side    both | long | short      sides that entries may take
 #   market  perp | spot              timeframe  1m | 5m | 15m | 1h
+#   stage   draft | paper | retired  draft and retired enter nothing
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 
 """

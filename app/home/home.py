@@ -1,7 +1,8 @@
 """Opens a desk's home, the one folder that holds all its state. Called first by every command and process.
 
-Turns settings into a Home: makes folders, writes desk.toml at the first start, migrates the database, stores configuration
-version 1 - each only if missing, under a lock, so that whichever command runs first does it.
+Turns settings into a Home: makes folders, writes desk.toml at the first start, migrates the database - each only if missing,
+under a lock, so that whichever command runs first does it. Configuration version 1 is not written here: until the worker's first
+start or the first approval desk.toml may be edited, and is only checked.
 """
 
 import fcntl
@@ -18,9 +19,9 @@ from sqlalchemy import Engine
 from app.home import desk_template
 from app.home.belonging import belonging, keep, write_whole
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
-from engine.control.config import DeskConfig, validated, write_first
+from engine.control.config import configured, is_written
 from engine.data.catalog import Catalog
-from engine.errors import BadInput, Busy, DeskError
+from engine.errors import BadInput, Busy
 from engine.store.db import migrate, open_db
 
 FOLDERS = ("journal", "data", "runs", "memory", "strategies", "logs")
@@ -109,7 +110,7 @@ def open_home(now_ms: int | None = None) -> Home:
 
 
 def _prepared(settings: Settings, now_ms: int) -> Home:
-    """Everything inside the folder: desk.toml, database, version 1. The caller holds the lock."""
+    """Everything inside the folder: desk.toml and the database. The caller holds the lock."""
     engine = open_db(settings.database())
     id_ = belonging(settings.home, engine)
     feed_file = settings.home / "feed.json"
@@ -118,12 +119,9 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
         write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
         write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
-    if migrate(engine) or _unconfigured(engine):
-        try:
-            config = validated(DeskConfig(sleeves=desk.sleeves), settings.home / "strategies")
-        except DeskError as error:
-            raise BadInput(f"{settings.desk_toml}: {error.what}", error.hint) from error
-        write_first(engine, config, now_ms, "desk.toml at the first start")
+    migrate(engine)
+    if not is_written(engine):
+        configured(settings.home)  # what holds until then: a faulty one is said now
     keep(settings.home, engine, id_, now_ms)
     return Home(settings, desk, engine, _read_feed(feed_file), id_.id)
 
@@ -156,17 +154,6 @@ def _read_feed(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in feed.items()} if isinstance(feed, dict) else {}
-
-
-def _unconfigured(engine: Engine) -> bool:
-    """True after a first start that was interrupted between the tables and version 1."""
-    from sqlmodel import select
-
-    from engine.store.db import read
-    from engine.store.tables import Active
-
-    with read(engine) as session:
-        return session.exec(select(Active.version)).first() is None
 
 
 @contextmanager

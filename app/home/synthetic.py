@@ -16,7 +16,7 @@ def ensure_market(home: Home) -> bool:
     from engine.clock import timeframe_ms
     from engine.control.config import active
 
-    sleeves = [s for s in active(home.engine)[1].sleeves if s.venue == "synthetic"]
+    sleeves = [s for s in active(home.engine, home.path).config.sleeves if s.venue == "synthetic"]
     stored = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
     wanted = {(s.symbol, series) for s in sleeves for series in (s.timeframe, "funding")}
     if wanted <= stored:

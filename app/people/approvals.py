@@ -34,7 +34,8 @@ class DecisionRecord(NamedTuple):
 
     proposal_id: str
     state: str
-    version: int | None
+    version: int | None  # of the desk
+    sleeves: dict[str, int]  # the new version of each sleeve that changed
     journal_id: str
 
 
@@ -50,7 +51,9 @@ def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_m
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)
         raise
-    return DecisionRecord(row.id, "applied", done.version, _answer(home, get(home.engine, row.id), now_ms, request_id))
+    return DecisionRecord(
+        row.id, "applied", done.version, done.sleeves, _answer(home, get(home.engine, row.id), now_ms, request_id)
+    )
 
 
 def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
@@ -64,28 +67,34 @@ def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int)
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)
         raise
-    return DecisionRecord(row.id, "rejected", None, _answer(home, get(home.engine, row.id), now_ms, request_id))
+    return DecisionRecord(row.id, "rejected", None, {}, _answer(home, get(home.engine, row.id), now_ms, request_id))
 
 
-def rollback(home: Home, target: str, actor: Actor, now_ms: int) -> DecisionRecord:
-    """Roll back, as a new version, to a version (`3`, `v3`) or to the one before an applied proposal (`prop-2`)."""
-    version = version_before(home, target)
+def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "") -> DecisionRecord:
+    """Roll back, as a new version: the desk to a version (`3`, `v3`), a sleeve to one of its own, or what a proposal changed
+    (`prop-2`) to what it was before.
+    """
+    back_to = back_to_of(home, target, sleeve)
     requester = {"role": "person", "thread": "", "person": actor.name}
     lost = bool(differs(home.engine, home.desk_journal))  # the desk waits for a person to say which version holds
-    row = proposals.create_rollback(home.engine, home.path, version, requester=requester, now_ms=now_ms, confirms=lost)
-    record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "rollback_of": version}, now_ms)
+    row = proposals.create_rollback(home.engine, home.path, back_to, requester=requester, now_ms=now_ms, confirms=lost)
+    goal = {"rollback_of": back_to} if isinstance(back_to, int) else {"back_to": back_to}
+    record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, **goal}, now_ms)
     return approve(home, row.id, row.diff_sha256, actor, now_ms)
 
 
-def version_before(home: Home, target: str) -> int:
-    """The version that `target` names. Raises BadInput when it names none."""
+def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int]:
+    """What `target` goes back to: a version of the desk, or a version of each sleeve concerned. BadInput when it names none."""
     bare = target.strip().removeprefix("v")
     if bare.isascii() and bare.isdigit():
-        return int(bare)
+        return {sleeve: int(bare)} if sleeve else int(bare)
     row = get(home.engine, target)
     if row.applied_version is None:
         raise BadInput(f"{row.id} was never applied (state: {row.state})", "name a version or an applied proposal")
-    return row.base_version
+    found = {p.sleeve: p.from_version for p in proposals.parts_of(home.engine, row.id) if sleeve in ("", p.sleeve)}
+    if not found:
+        raise BadInput(f"{row.id} did not change {sleeve or 'any sleeve'}", "name a version or another proposal")
+    return found
 
 
 def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, passphrase: str | None = None) -> halt.Latch:
@@ -177,6 +186,7 @@ def _journal_outcome(home: Home, row: Proposal, now_ms: int, request_id: str) ->
         "diff": json.loads(row.diff),
         "direction": row.direction,
         "version": row.applied_version,
+        "sleeves": {p.sleeve: p.to_version for p in proposals.parts_of(home.engine, row.id) if p.to_version is not None},
         "actor": json.loads(row.decided_by or "{}"),
         "reason": row.state_reason,
     }

@@ -10,7 +10,7 @@ def healthy(home: Home) -> list[str]:
     """What blocks a release: configuration, journals, the state they fold to, an unprotected position, the disk."""
     found = []
     try:
-        validated(active(home.engine)[1], home.strategies)
+        validated(active(home.engine, home.path).config, home.strategies)
     except DeskError as error:
         found.append(f"configuration: {error}")
     looks = {

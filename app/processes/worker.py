@@ -62,6 +62,7 @@ class Worker:
     """One home's loop with a clock."""
 
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
+        from engine.control.config import ensure_first
         from engine.data.loading import policy_of
         from engine.live import config_event
         from engine.live.controls import Controls
@@ -73,6 +74,7 @@ class Worker:
         self.log = Log(home.path / "logs" / "worker.jsonl")
         self.journal = Journal(home.desk_journal, "worker")
         held_against_anchor(self.journal, home.engine)
+        ensure_first(home.engine, home.path, now_ms(), "desk.toml at the first start")
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
         self.bar_ms, self.names, self.timeframe = walked(home)
@@ -81,8 +83,8 @@ class Worker:
         self.series = series_of(self.catalog, self.names, self.timeframe)
         hard, overrides = home.desk.limits, home.desk.overrides()
 
-        def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-            return config_event.body_of(config, version, digest, hard, overrides, home.strategies, self.catalog)
+        def body_of(desk: Any) -> dict[str, Any]:
+            return config_event.body_of(desk, hard, overrides, home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld = self.chain.withheld
@@ -112,6 +114,7 @@ class Worker:
         self.loop.adopt(self.loop.book.version)
         self.loop.resume()
         self._size, self._grown_at = self.sizes(), time.monotonic()
+        self.compare_file()
         trim_memory()
         self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
 
@@ -122,7 +125,15 @@ class Worker:
 
         if book is not None:
             return reads_of_book(book, self.home.strategies)
-        return reads_of_config(active(self.home.engine)[1], self.home.strategies)
+        return reads_of_config(active(self.home.engine, self.home.path).config, self.home.strategies)
+
+    def compare_file(self) -> None:
+        """Say where desk.toml differs from the version in force: an edit of its sleeves has no effect any more."""
+        from engine.control.config import active, file_differences
+
+        if found := file_differences(self.home.path, active(self.home.engine, self.home.path)):
+            sys.stderr.write(f"nightdesk worker: {found}\n")
+            self.log.warning("desk.toml differs", what=found)
 
     def run(self) -> None:
         """Bars until stopped: the replay at full speed, then so many a second, then waiting at the end of the data."""
@@ -266,7 +277,7 @@ class Worker:
 
 
 def walked(home: Any) -> tuple[int, list[str], str]:
-    """(ms a bar, instruments, timeframe) of the desk: as its journal began, whatever the database says; else of version 1."""
+    """(ms a bar, instruments, timeframe) of the desk: as its journal began, whatever the database says; else as in force."""
     from engine.control.config import active
     from engine.live import config_event
     from engine.store.journal import read
@@ -275,7 +286,7 @@ def walked(home: Any) -> tuple[int, list[str], str]:
     if began is not None:
         start = began.body["start"]
         return int(start["timeframe_ms"]), list(start["instruments"]), str(began.body["sleeves"][0]["timeframe"])
-    config = active(home.engine)[1]
+    config = active(home.engine, home.path).config
     return config_event.clock_ms(config), config_event.instruments(config), config.sleeves[0].timeframe
 
 

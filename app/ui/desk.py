@@ -188,7 +188,8 @@ def _sleeve(s: Mapping[str, Any]) -> str:
 def state_of(s: Mapping[str, Any]) -> str:
     """A sleeve's state in a few words."""
     position, order = s.get("position") or {}, s.get("order") or {}
-    parts = ["paused by a person" if s.get("paused") else ""]
+    stage = str(s.get("stage_reached") or s.get("stage") or "paper")
+    parts = ["" if stage == "paper" else stage.replace("_", " "), "paused by a person" if s.get("paused") else ""]
     parts += [f"no entries until {when(s['blocked_until_ms'])}" if s.get("blocked_until_ms") else ""]
     parts += [f"pause until {when(s['paused_until_ms'])}" if s.get("paused_until_ms") else ""]
     parts += [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]

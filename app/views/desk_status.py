@@ -15,7 +15,7 @@ def walks_on(home: Home) -> str:
     """What the desk trades on, in words."""
     from engine.control.config import active
 
-    config = active(home.engine)[1]
+    config = active(home.engine, home.path).config
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return "a SYNTHETIC market, no real prices"
     found = {

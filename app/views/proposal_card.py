@@ -27,6 +27,7 @@ FIGURES = (
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
+NOT_SHOWN = ("changes", "from_versions", "back_to", "sleeve")  # keys of a diff that other rows say
 TABLES = ("diff", "worst", "evidence")
 NONE = "-"
 
@@ -41,8 +42,8 @@ class CardRow(NamedTuple):
 
 def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     """The proposal as JSON, with its evidence runs, its warnings and `rows`, the facts to show."""
-    value = view(row)
-    runs = {str(e["role"]): _run(home, str(e["run_id"])) for e in value["evidence"] if {"role", "run_id"} <= set(e)}
+    value = view(home.engine, row)
+    runs = {_role(e): _run(home, str(e["run_id"])) for e in value["evidence"] if {"role", "run_id"} <= set(e)}
     alike = any(e.get("told_apart") is False or "cannot be told apart" in str(e) for e in value["evidence"])
     found = {
         **value,
@@ -55,13 +56,18 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     return {**found, "rows": [made._asdict() for made in rows_of(found)]}
 
 
+def _role(item: Mapping[str, Any]) -> str:
+    """What a run of the evidence shows: `base`, `changed`; of several sleeves with the sleeve's name."""
+    return f"{item['sleeve']} {item['role']}" if item.get("sleeve") else str(item["role"])
+
+
 def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
     """The card's facts in the order they are shown."""
     why = str(value["exposure"].get("why") or "")
     verdict = value["direction"].upper() + (", treated as loosening" if value["direction"] == "unknown" else "")
     return [
         CardRow("proposal", (f"{value['id']}, {value['state']}, PAPER",)),
-        CardRow("sleeve", (f"{value['sleeve'] or 'whole desk'}, from version {value['base_version']}",)),
+        CardRow("sleeve", (_sleeves(value),)),
         CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction"),
         *_diff(value),
         *_worst(value["exposure"]),
@@ -74,6 +80,15 @@ def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
     ]
 
 
+def _sleeves(value: Mapping[str, Any]) -> str:
+    """Each sleeve with the version of its own that the change is made against; several are applied all or none."""
+    parts = value["parts"]
+    if not parts:
+        return f"whole desk, version {value['base_version']}"
+    text = ", ".join(f"{p['sleeve']}, from version {p['from_version']}" for p in parts)
+    return text if len(parts) == 1 else f"{text}; all or none"
+
+
 def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     """Each changed parameter: now, proposed, bounds, and how it moves risk."""
     diff, moves = value["diff"], value["exposure"].get("keys") or {}
@@ -83,7 +98,7 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     for c in changes:
         cells = (number(c["old"]), number(c["value"]), _allowed(c), moves.get(c["key"]) or NONE)
         yield CardRow(str(c["key"]), cells, "diff")
-    others = ", ".join(f"{k} {v}" for k, v in diff.items() if k != "changes" and v not in (None, "", []))
+    others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:
         yield CardRow(value["kind"], (others or "no parameter changes",))
 
@@ -120,7 +135,7 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
     for e in value["evidence"]:
         if e.get("role") == "comparison" and (text := _comparison(e)):
-            yield CardRow("comparison", (text,), "finding")
+            yield CardRow(f"{e['sleeve']} comparison" if e.get("sleeve") else "comparison", (text,), "finding")
     if value["told_apart"] is False:
         yield CardRow("verdict", ("THE TWO CANNOT BE TOLD APART on this evidence",), "finding")
 
@@ -197,15 +212,22 @@ def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
     if value["kind"] != "change":
         return []
     try:
-        params = dict(version_of(home.engine, value["base_version"]).sleeve(value["sleeve"]).params)
+        desk = version_of(home.engine, value["base_version"], home.path).config
+        found = [_reward(dict(desk.sleeve(part["sleeve"]).params), part["changes"]) for part in value["parts"]]
     except DeskError as error:
         return [str(error)]
-    params |= {c["key"]: c["value"] for c in value["diff"]["changes"]}
+    names = [f"{part['sleeve']}: " if len(value["parts"]) > 1 else "" for part in value["parts"]]
+    return [f"{name}{text}" for name, text in zip(names, found, strict=True) if text]
+
+
+def _reward(params: dict[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
+    """A target that is near against its stop; "" when it is far enough or cannot be compared."""
+    params |= {c["key"]: c["value"] for c in changes}
     stop, target = params.get("stop_atr"), params.get("target_atr")
     absolute = not params.get("stop_frac") and not params.get("target_frac")
     if absolute and stop and target and target / stop < REWARD_MIN:
-        return [f"reward to risk is {target / stop:.2f}: the target is {target:g} ATR away, the stop {stop:g}"]
-    return []
+        return f"reward to risk is {target / stop:.2f}: the target is {target:g} ATR away, the stop {stop:g}"
+    return ""
 
 
 def left(expires_ms: int, now_ms: int) -> str:

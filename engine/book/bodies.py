@@ -6,6 +6,7 @@ Read by the replay, the watch, views, tools and commands. Money in quote units, 
 import math
 from typing import Any, NotRequired, TypedDict
 
+RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
 FORMAT = 2  # of the desk journal, in the `start` of its first event; another one is not read
 
 
@@ -65,6 +66,8 @@ class SleeveBody(TypedDict):
     paused: NotRequired[bool]
     paused_until_ms: NotRequired[int]
     waiting_version: NotRequired[int]
+    stage: NotRequired[str]  # what people want, unless it is paper
+    stage_reached: NotRequired[str]  # winding_down or settling, while that is not what they want
 
 
 class MarkBody(TypedDict):
@@ -88,6 +91,8 @@ class SleeveConfigBody(TypedDict):
     """A sleeve of a configuration, its core rules spelled out."""
 
     name: str
+    version: NotRequired[int]  # the sleeve's own; in journals from before there was one, the desk's counts
+    stage: NotRequired[str]  # what people want; paper where it is missing
     strategy: str
     strategy_sha256: str
     instrument: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from engine.book.bodies import RESTING
 from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
@@ -15,9 +16,9 @@ from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 class Spec(NamedTuple):
     """What governs one sleeve: a sleeve of a `config` event."""
 
-    version: int
+    version: int  # the sleeve's own
     rules: Rules
-    paused: bool
+    paused: bool  # no entries: paused by people, or its stage rests
     source: Mapping[str, Any]  # the sleeve as the config event holds it
 
 
@@ -70,6 +71,28 @@ class Book:
     def latest(self, s: int) -> Spec:
         """The newest version's say about sleeve s, in force or waiting."""
         return self.waiting[s] or self.specs[s]
+
+    def stage_reached(self, s: int) -> str:
+        """How far sleeve s has come to the stage that people want: there, or on its way out of trading winding_down (it holds a
+        position or wants an order), then settling (the venue has not said what became of its orders).
+        """
+        wanted, sleeve = stage_of(self.latest(s).source), self.sleeves[s]
+        if wanted not in RESTING:
+            return wanted
+        if sleeve.position.open_layers > 0 or sleeve.order.side != 0:
+            return "winding_down"
+        settled = flat(sleeve) and all(order.sleeve != s for order in self.orders.open.values())
+        return wanted if settled else "settling"
+
+
+def stage_of(source: Mapping[str, Any]) -> str:
+    """The stage that people want of a sleeve of a config event."""
+    return str(source.get("stage", "paper"))
+
+
+def enters_nothing(source: Mapping[str, Any]) -> bool:
+    """Whether a sleeve of a config event may make no entry: it is paused, or its stage rests."""
+    return bool(source["paused"]) or stage_of(source) in RESTING
 
 
 def flat(sleeve: Sleeve) -> bool:

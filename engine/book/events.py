@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
-from engine.book.book import Book
+from engine.book.book import Book, stage_of
 from engine.book.order_events import EventBody, order_id, states_of
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
@@ -48,7 +48,7 @@ def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mappi
     bodies: list[EventBody] = []
     for row in found:
         s, fields = decode(row)
-        name = book.names[s] if s >= 0 else ""
+        name, own = (book.names[s], {"version": book.specs[s].version}) if s >= 0 else ("", {})
         match fields:
             case DecisionRow():
                 bodies.append(("decision", _decision(book, s, fields, before[s], read.get(name))))
@@ -57,11 +57,11 @@ def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mappi
             case CapsRow():
                 bodies[-1][1]["caps"] = _caps(fields)
             case FillRow():
-                bodies.append(("fill", _fill(book, s, fields, before[s])))
+                bodies.append(("fill", _fill(book, s, fields, before[s]) | own))
             case FundingRow():
-                bodies.append(("funding", _funding(name, fields)))
+                bodies.append(("funding", _funding(name, fields) | own))
             case BreakerRow():
-                bodies.append(("breaker", _breaker(name, fields)))
+                bodies.append(("breaker", _breaker(name, fields) | own))
     return bodies
 
 
@@ -199,7 +199,12 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
     if guard.block_until_ms > book.close_ms:
         body["blocked_until_ms"] = guard.block_until_ms
-    if book.latest(s).paused:
+    wanted, stage = book.latest(s).source, book.stage_reached(s)
+    if stage_of(wanted) != "paper":
+        body["stage"] = stage_of(wanted)
+    if stage != stage_of(wanted):
+        body["stage_reached"] = stage
+    if wanted["paused"]:
         body["paused"] = True
     elif guard.pause_until_ms > book.close_ms:
         body["paused_until_ms"] = guard.pause_until_ms

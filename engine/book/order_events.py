@@ -136,8 +136,16 @@ def _attempts_known(book: Book) -> dict[str, int]:
 
 def named(book: Book, order: VenueOrder) -> dict[str, Any]:
     """Which order, of whom, for what."""
-    name = book.names[order.sleeve]
-    return {"sleeve": name, "leg": 0, "pair": 0, "key": order.key, "slot": SLOTS[order.slot], "order": order.id}
+    name, version = book.names[order.sleeve], book.specs[order.sleeve].version
+    return {
+        "sleeve": name,
+        "version": version,
+        "leg": 0,
+        "pair": 0,
+        "key": order.key,
+        "slot": SLOTS[order.slot],
+        "order": order.id,
+    }
 
 
 def order_body(book: Book, order: VenueOrder, state: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Called by sim/explain (a run's sleeve, worked out again), `journal explain` and 
 mark). Turns state and signal into one sentence, verdict first.
 """
 
-from engine.book.bodies import SleeveBody
+from engine.book.bodies import RESTING, SleeveBody
 from engine.clock import utc
 from engine.core.ledger import open_lots
 from engine.core.state import RULES, SIDES, Sleeve
@@ -18,7 +18,7 @@ def quiet_close(sleeve: Sleeve, lot_size: float, side: int | None) -> str:
     held = (SIDES[position.side], open_lots(position) * lot_size) if position.open_layers > 0 else None
     rests = (SIDES[order.side], order.lots) if order.side != 0 else None
     refused = (RULES[guard.refused], guard.refused_ms) if guard.refused else None
-    return sentence(refused, held, rests, bool(guard.paused), side)
+    return sentence(refused, held, rests, "the sleeve is paused; " if guard.paused else "", side)
 
 
 def quiet_mark(body: SleeveBody, side: int | None) -> str:
@@ -27,17 +27,21 @@ def quiet_mark(body: SleeveBody, side: int | None) -> str:
     held = (position["side"], position["quantity"]) if position is not None else None
     rests = (order["side"], order["lots"]) if order is not None else None
     refused = (guard["refused_by"], guard["refused_ms"] or 0) if guard["refused_by"] is not None else None
-    return sentence(refused, held, rests, bool(body.get("paused")), side)
+    stage = body.get("stage", "paper")
+    why = "the sleeve is paused; " if body.get("paused") else f"its stage is {stage}; " if stage in RESTING else ""
+    return sentence(refused, held, rests, why, side)
 
 
 def sentence(
     refused: tuple[str, int] | None,
     held: tuple[str, float] | None,
     rests: tuple[str, int] | None,
-    paused: bool,
+    barred: str,
     side: int | None,
 ) -> str:
-    """refused: rule and since when (UTC ms); held: side and base units; rests: side and lots of an entry order."""
+    """refused: rule and since when (UTC ms); held: side and base units; rests: side and lots of an entry order; barred: why
+    people want no entries, "" when they do not.
+    """
     signal = SIGNALS.get(side, SIGNALS[None])
     if refused is not None:
         return f"no trade: still refused by {refused[0]}, since {utc(refused[1])}; {signal}"
@@ -45,4 +49,4 @@ def sentence(
         return f"held {held[0]} {held[1]:g}, nothing to change; {signal}"
     if rests is not None:
         return f"no trade: the {rests[0]} entry order of {rests[1]:,} lots rests; {signal}"
-    return f"no trade: {'the sleeve is paused; ' if paused else ''}{signal}, no position, nothing refused"
+    return f"no trade: {barred}{signal}, no position, nothing refused"

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
-from engine.book.book import Book, Spec, flat
+from engine.book.bodies import RESTING
+from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
 from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune
 from engine.book.snapshot import restored
@@ -24,6 +25,7 @@ from engine.core.state import (
     DAY_MS,
     DESK_DRAWDOWN,
     HOLD,
+    NO_ORDER,
     TRIPS_KEPT,
     Bar,
     Limits,
@@ -84,7 +86,7 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
 def specs_of(body: Mapping[str, Any]) -> list[Spec]:
     """The sleeves of a config event."""
     return [
-        Spec(body["version"], restored(Rules, sleeve["rules"]), bool(sleeve["paused"]), dict(sleeve))
+        Spec(sleeve.get("version", body["version"]), restored(Rules, sleeve["rules"]), enters_nothing(sleeve), dict(sleeve))
         for sleeve in body["sleeves"]
     ]
 
@@ -115,6 +117,7 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
             book.waiting[s] = spec
             following.append(events.adopted(book, s, "waits"))
     set_pauses(book)
+    withdraw_at_rest(book)
     return [*following, *act(book, range(len(new))), events.mark(book)]
 
 
@@ -124,6 +127,13 @@ def set_pauses(book: Book) -> None:
         paused = int(book.entries_blocked or book.latest(s).paused)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
+
+
+def withdraw_at_rest(book: Book) -> None:
+    """A sleeve that has left trading by its stage wants no entry order either: one that works is cancelled."""
+    for s, sleeve in enumerate(book.sleeves):
+        if stage_of(book.latest(s).source) in RESTING and sleeve.order.side != 0:
+            book.sleeves[s] = sleeve._replace(order=NO_ORDER)
 
 
 def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:

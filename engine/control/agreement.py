@@ -20,7 +20,7 @@ from engine.store.anchors import JOURNALS, anchor_fault
 from engine.store.chain import Event
 from engine.store.db import read
 from engine.store.lookback import last
-from engine.store.tables import ConfigVersion, Halt
+from engine.store.tables import Active, ConfigVersion, Halt
 
 COMMAND_MS = 600_000  # a release command reads the clock before its person has typed a passphrase
 DRAWDOWN = "desk drawdown"  # the breaker that halts by itself
@@ -46,11 +46,20 @@ def version_of(journal: Path) -> Event | None:
     return last(journal, ("config",), lambda e: "sha256" in e.body)
 
 
-def followed(home: Path) -> int:
-    """The number of the version that the desk last followed; 0 before it began. A new version gets a higher one, also in a
-    database that knows of fewer."""
+class Followed(NamedTuple):
+    """The versions that the desk last followed: its own, and each sleeve's. 0 and none before it began."""
+
+    version: int
+    sleeves: dict[str, int]
+
+
+def followed(home: Path) -> Followed:
+    """What the desk last followed. New versions get higher numbers, also in a database that knows of fewer."""
     event = version_of(home / "journal" / "desk.jsonl")
-    return 0 if event is None else int(event.body.get("version", 0))
+    if event is None:
+        return Followed(0, {})
+    sleeves = {str(s["name"]): int(s.get("version", 0)) for s in event.body.get("sleeves", ())}
+    return Followed(int(event.body.get("version", 0)), sleeves)
 
 
 def release_of(engine: Engine, halted: Event, reason: str, by: str) -> Release | None:
@@ -73,7 +82,9 @@ def lost_version(engine: Engine, journal: Path, version: int, sha256: str, activ
     """Why the desk, which follows `version` with this digest, cannot follow the database's `active` one; "" when it can."""
     with read(engine) as session:
         row, known = session.get(ConfigVersion, active), session.get(ConfigVersion, version)
-        if row is None:
+        if row is None and session.get(Active, 1) is None:
+            why = f"the database holds no version, the journal follows version {version}"
+        elif row is None:
             why = f"the database says version {active} is in force and does not hold it"
         elif active < version:
             why = f"the database has version {active} in force, the journal follows version {version}"

@@ -1,33 +1,51 @@
 """PROTECTED: the only code that puts a configuration in force (law 4). Imported by app.people.approvals and by nothing else.
 
-One database transaction claims a pending proposal, writes the new version and moves the active pointer; of any number of
-threads and processes that try, one succeeds. Everything the person was shown is recomputed first.
+One database transaction claims a pending proposal, writes the new version of each of its sleeves, moves their pointers by
+compare-and-set, and writes the desk's version that they make; of any number of threads and processes that try, one succeeds,
+and of a proposal that spans sleeves all parts take effect or none. Everything the person was shown is recomputed first. The
+first approval of a desk also writes version 1, if no worker has.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, exists
 from sqlmodel import Session, col, func, select, update
 
-from engine.control.agreement import followed
-from engine.control.config import DeskConfig, active_pointer, canonical_json, config_of, row_of, sha256_of_text, validated
+from engine.control.agreement import Followed, followed
+from engine.control.config import (
+    DeskVersion,
+    add_first,
+    canonical_json,
+    configured,
+    desk_row,
+    desk_version,
+    in_force,
+    out_of_reach,
+    sha256_of_text,
+    sleeve_row,
+    sleeve_text,
+    sleeve_version,
+    stored,
+    validated,
+)
 from engine.control.draft import draft_against
 from engine.control.limits import limits_of
-from engine.control.proposals import desk_diff
+from engine.control.pending import leave_pending
+from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
-from engine.store.tables import Active, ConfigVersion, Halt, Proposal
+from engine.store.tables import Active, ActiveSleeve, ConfigVersion, Halt, Proposal, ProposalPart, SleeveVersion
 
 
 class Applied(NamedTuple):
-    """What an approval did."""
+    """What an approval did: the desk's version that it made, and the new version of each sleeve that it changed."""
 
     proposal_id: str
-    base_version: int
     version: int
+    sleeves: dict[str, int]
 
 
 class _Gone(Exception):
@@ -60,50 +78,90 @@ def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: s
     with db.write(engine) as session:
         db.take_turn(session)
         row = _row(session, proposal_id)
-        claim = update(Proposal).where(
-            col(Proposal.id) == row.id, col(Proposal.state) == "pending", col(Proposal.expires_ms) > now_ms
-        )
         decided = {"decided_by": canonical_json(dict(actor)), "decided_ms": now_ms}
-        if session.exec(claim.values(state="rejected", state_reason=reason, **decided)).rowcount != 1:
+        which = (col(Proposal.id) == row.id, col(Proposal.expires_ms) > now_ms)
+        if leave_pending(session, *which, state="rejected", state_reason=reason, **decided) != 1:
             raise Refused(f"{row.id} cannot be rejected: {why_not_pending(row, now_ms)}")
 
 
 def _in_one_transaction(
-    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int, taken: int
+    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int, taken: Followed
 ) -> Applied:
-    """Check, claim, write the version, move the pointer. Whatever raises is rolled back.
+    """Check, claim, write the versions, move the pointers. Whatever raises is rolled back, version 1 included.
 
-    `taken`: the number of the version that the journal follows; the new one is higher.
+    `taken`: the versions that the journal follows; new ones are higher.
     """
     db.take_turn(session)
-    row, base = _row(session, proposal_id), active_pointer(session)
-    _check_applicable(session, row, base, shown_sha256, now_ms)
-    config = _proposed_config(session, row, home)
-    version = max(int(session.exec(select(func.max(ConfigVersion.version))).one()), taken) + 1
-    who = canonical_json(dict(actor))
-    claim = update(Proposal).where(
-        col(Proposal.id) == row.id,
-        col(Proposal.state) == "pending",
-        col(Proposal.expires_ms) > now_ms,
-        col(Proposal.diff_sha256) == shown_sha256,
-        col(Proposal.base_version) == select(Active.version).where(col(Active.id) == 1).scalar_subquery(),
-    )
-    decided = {"state": "applied", "decided_by": who, "decided_ms": now_ms, "applied_version": version}
-    if session.exec(claim.values(**decided)).rowcount != 1:
+    row = _row(session, proposal_id)
+    if session.get(Active, 1) is None:
+        add_first(session, configured(home), now_ms, "desk.toml at the first approval")
+    base = in_force(session)
+    assert base is not None  # noqa: S101 - written above
+    own = select(ProposalPart).where(ProposalPart.proposal_id == row.id).order_by(col(ProposalPart.sleeve))
+    parts = list(session.exec(own).all())
+    _check_applicable(session, row, parts, base, shown_sha256, now_ms)
+    bodies, equals = _proposed(session, row, parts, base, home)
+    version = max(int(session.exec(select(func.max(ConfigVersion.version))).one()), taken.version) + 1
+    decided = {"state": "applied", "decided_by": canonical_json(dict(actor)), "decided_ms": now_ms, "applied_version": version}
+    if leave_pending(session, *_claim(row.id, shown_sha256, now_ms), **decided) != 1:
         raise Refused(f"{row.id} cannot be applied: another decision was made concurrently")
-    made = row_of(version, config, now_ms, actor, row.rationale)
+    numbers = {}
+    for part in parts:
+        about = (now_ms, actor, row.rationale)
+        numbers[part.sleeve] = _move_sleeve(session, part, bodies[part.sleeve], equals.get(part.sleeve), taken, *about)
+    desk = desk_version(version, {**base.sleeves, **numbers}, {**base.bodies, **bodies})
+    made = desk_row(desk, now_ms, actor, row.rationale)
     made.proposal_id, made.rollback_of = row.id, row.rollback_of
     session.add(made)
     session.flush()
-    point = update(Active).where(col(Active.id) == 1, col(Active.version) == base)
+    point = update(Active).where(col(Active.id) == 1, col(Active.version) == base.version)
     if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
-        raise _Gone("stale", "another approval was applied concurrently")
-    others = update(Proposal).where(col(Proposal.state) == "pending")
-    session.exec(others.values(state="stale", state_reason=f"version {version} was applied", decided_ms=now_ms))
-    return Applied(row.id, base, version)
+        raise Refused(f"{row.id} was not applied: another approval was applied concurrently", "try again")
+    return Applied(row.id, version, numbers)
 
 
-def _check_applicable(session: Session, row: Proposal, base: int, shown_sha256: str, now_ms: int) -> None:
+def _claim(proposal_id: str, shown_sha256: str, now_ms: int) -> tuple[Any, ...]:
+    """What must hold at the moment of the claim, in its own WHERE: in time, as shown, and no sleeve of it has moved."""
+    same = exists().where(
+        col(ActiveSleeve.sleeve) == col(ProposalPart.sleeve), col(ActiveSleeve.version) == col(ProposalPart.from_version)
+    )
+    moved = select(ProposalPart.proposal_id).where(ProposalPart.proposal_id == proposal_id, ~same)
+    return (
+        col(Proposal.id) == proposal_id,
+        col(Proposal.expires_ms) > now_ms,
+        col(Proposal.diff_sha256) == shown_sha256,
+        col(Proposal.id).not_in(moved),
+    )
+
+
+def _move_sleeve(
+    session: Session,
+    part: ProposalPart,
+    body: str,
+    equals: int | None,
+    taken: Followed,
+    now_ms: int,
+    actor: Mapping[str, Any],
+    reason: str,
+) -> int:
+    """Write a sleeve's new version and point to it; its number. `equals`: the version of its own that a rollback restores."""
+    highest = session.exec(select(func.max(SleeveVersion.version)).where(SleeveVersion.sleeve == part.sleeve)).one()
+    number = max(int(highest or 0), taken.sleeves.get(part.sleeve, 0)) + 1
+    made = sleeve_row(part.sleeve, number, body, now_ms, actor, reason)
+    made.proposal_id, made.rollback_of = part.proposal_id, equals
+    session.add(made)
+    session.flush()
+    point = update(ActiveSleeve).where(col(ActiveSleeve.sleeve) == part.sleeve, col(ActiveSleeve.version) == part.from_version)
+    if session.exec(point.values(version=number, changed_ms=now_ms)).rowcount != 1:
+        raise _Gone("stale", f"another approval moved {part.sleeve} concurrently")
+    part.to_version = number
+    session.add(part)
+    return number
+
+
+def _check_applicable(
+    session: Session, row: Proposal, parts: Sequence[ProposalPart], base: DeskVersion, shown_sha256: str, now_ms: int
+) -> None:
     """The claim's conditions, one by one so that each has its message; and that no halt began since."""
     if row.state != "pending":
         raise Refused(f"{row.id} cannot be applied: {why_not_pending(row, now_ms)}")
@@ -113,39 +171,63 @@ def _check_applicable(session: Session, row: Proposal, base: int, shown_sha256: 
         raise _Gone("stale", "its diff was changed after it was proposed")
     if row.diff_sha256 != shown_sha256:
         raise Refused(f"{row.id} is not what was shown (diff {row.diff_sha256[:12]})", "review it again, then approve")
-    if row.base_version != base:
-        raise _Gone("stale", f"it was made for version {row.base_version}, version {base} is in force")
+    for part in parts:
+        now = base.sleeves.get(part.sleeve, 0)
+        if part.from_version != now:
+            raise _Gone("stale", f"it was made for version {part.from_version} of {part.sleeve}, version {now} is in force")
+        if part.from_sha256 != base.digest(part.sleeve):
+            raise _Gone("stale", f"{part.sleeve} was changed in desk.toml after it was proposed")
     halt = session.exec(select(Halt).where(col(Halt.set_ms) >= row.created_ms).limit(1)).first()
     if halt is not None:
         raise _Gone("stale", f"a halt began after it was proposed: {halt.reason}")
 
 
-def _proposed_config(session: Session, row: Proposal, home: Path) -> DeskConfig:
-    """The proposed configuration, recomputed: bounds, hard limits and direction must hold today."""
-    desk = config_of(_version(session, row.base_version))
-    diff = json.loads(row.diff)
+def _proposed(
+    session: Session, row: Proposal, parts: Sequence[ProposalPart], base: DeskVersion, home: Path
+) -> tuple[dict[str, str], dict[str, int]]:
+    """(each sleeve's new text, for a rollback the sleeve's version that it equals), recomputed: bounds, hard limits and
+    direction must hold today, and a stage must be within reach.
+    """
+    touched = {part.sleeve for part in parts}
+    diff, names = json.loads(row.diff), [name for name in base.sleeves if name in touched]
+    equals: dict[str, int] = {}
     try:
         if row.kind == "rollback":
-            config = config_of(_version(session, int(diff["rollback_of"])))
-            validated(config, home / "strategies")
-            changes, label, _ = desk_diff(desk, config, home)
+            bodies, equals = _back_to(session, row, names, diff)
+            then = restored(base, bodies)
+            if row.rollback_of is not None and then.sha256 != stored(session, row.rollback_of).sha256:
+                raise _Gone("stale", f"a sleeve moved since: it would not restore version {row.rollback_of}")
+            validated(then.config, home / "strategies")
+            found = desk_diff(base.config, then.config, home)
+            whole = row.rollback_of is not None
+            _, changes, label, _ = merged({s: found[s] for s in names or base.sleeves}, whole=whole)
         else:
-            wanted = [{"key": c["key"], "value": c["value"]} for c in diff["changes"]]
-            to_open = bool(diff["apply_to_open"])
-            made = draft_against(row.base_version, desk, row.sleeve, wanted, home, limits_of(home), apply_to_open=to_open)
-            config, changes, label = desk.with_sleeve(made.new), made.changes, made.direction.label
+            own, to_open = changes_by_sleeve(names, diff["changes"]), bool(diff["apply_to_open"])
+            wanted = {s: [{"key": c["key"], "value": c["value"]} for c in changes] for s, changes in own.items()}
+            hard = limits_of(home)
+            drafts = {s: draft_against(base, s, wanted[s], home, hard, apply_to_open=to_open) for s in names}
+            bodies = {s: sleeve_text(made.new) for s, made in drafts.items()}
+            then = restored(base, bodies)
+            _, changes, label, _ = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
     except DeskError as error:
         raise _Gone("stale", f"it is no longer valid: {error.what}") from error
     if label != row.direction or canonical_json(changes) != canonical_json(diff["changes"]):
         raise _Gone("stale", f"its direction was shown as {row.direction}; recomputed today: {label}")
-    return config
+    for name in names:
+        if why := out_of_reach(then.config.sleeve(name)):
+            raise Refused(f"{row.id} cannot be applied: {why}", "reject it")
+    return bodies, equals
 
 
-def _version(session: Session, version: int) -> ConfigVersion:
-    row = session.get(ConfigVersion, version)
-    if row is None:
-        raise BadInput(f"no configuration version {version}")
-    return row
+def _back_to(
+    session: Session, row: Proposal, names: Sequence[str], diff: Mapping[str, Any]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """(text, number) of the version that each sleeve goes back to."""
+    if row.rollback_of is not None:
+        then = stored(session, row.rollback_of)
+        return {name: then.bodies[name] for name in names}, {name: then.sleeves[name] for name in names}
+    numbers = {name: int(diff["back_to"][name]) for name in names}
+    return {name: sleeve_version(session, name, number) for name, number in numbers.items()}, numbers
 
 
 def _row(session: Session, proposal_id: str) -> Proposal:
@@ -159,8 +241,8 @@ def _leave_pending(engine: Engine, proposal_id: str, gone: _Gone, now_ms: int) -
     """Record that it can never be applied, unless it was decided meanwhile."""
     with db.write(engine) as session:
         db.take_turn(session)
-        row = update(Proposal).where(col(Proposal.id) == proposal_id, col(Proposal.state) == "pending")
-        session.exec(row.values(state=gone.state, state_reason=gone.reason, decided_ms=now_ms))
+        reason = {"state": gone.state, "state_reason": gone.reason, "decided_ms": now_ms}
+        leave_pending(session, col(Proposal.id) == proposal_id, **reason)
 
 
 def why_not_pending(row: Proposal, now_ms: int) -> str:

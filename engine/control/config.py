@@ -1,23 +1,28 @@
-"""The desk's configuration: which sleeves run, with which numbers. Versions are whole numbers, immutable, desk-wide.
+"""The desk's configuration: which sleeves run, with which numbers. A sleeve has versions of its own, the desk's are sets of them.
 
-Written once by app.home.home (version 1, what desk.toml says) and from then on by engine.control.apply alone; read by worker,
-tools, proposals and the command line. Turns rows of config_versions into DeskConfig and back. A stored sleeve holds
-every parameter, also those at their default: a default that changes with the code does not change a running desk.
+Version 1 is what desk.toml says; it is written by the worker's first start or by the first approval, and until then read from
+the file. From then on engine.control.apply alone writes; worker, tools, proposals and the command line read. Turns rows into a
+DeskVersion and back. A stored sleeve holds every parameter, also those at their default: a default that changes with the code
+does not change a running desk.
 """
 
 import json
+import tomllib
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import Engine
+from sqlalchemy import Engine, tuple_
 from sqlmodel import Session, col, func, select
 
 from engine.errors import BadInput, DataError
 from engine.store import db
-from engine.store.tables import Active, ConfigVersion
+from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
+
+Stage = Literal["draft", "paper", "shadow", "live_small", "live", "retired"]  # what people want of a sleeve
+FIRST = 1  # the version that desk.toml becomes
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,15}-[A-Z0-9]{1,10}$")]
@@ -37,6 +42,7 @@ class SleeveConfig(BaseModel):
     side: Literal["both", "long", "short"] = "both"
     cash: float = Field(10_000.0, gt=0, le=1e12)
     paused: bool = False  # no entries; exits go on
+    stage: Stage = "paper"
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @property
@@ -111,73 +117,208 @@ def sha256_of_text(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()
 
 
-def body_of(config: DeskConfig) -> str:
-    """The configuration as it is stored and hashed."""
-    return canonical_json(config.model_dump(mode="json"))
+class DeskVersion(NamedTuple):
+    """A version of the desk: its sleeves, and which version of its own each of them has."""
+
+    version: int
+    config: DeskConfig
+    sleeves: dict[str, int]  # sleeve -> its own version, in the order in which they decide
+    bodies: dict[str, str]  # sleeve -> its version as it is stored and hashed
+    sha256: str
+
+    def digest(self, sleeve: str) -> str:
+        """SHA-256 of a sleeve's version."""
+        return sha256_of_text(self.bodies[sleeve])
 
 
-def row_of(version: int, config: DeskConfig, now_ms: int, made_by: Mapping[str, Any], reason: str) -> ConfigVersion:
-    """The row that stores `config` as `version`."""
-    body = body_of(config)
-    return ConfigVersion(
-        version=version, sha256=sha256_of_text(body), body=body, created_ms=now_ms, made_by=canonical_json(made_by), reason=reason
+def sleeve_text(sleeve: SleeveConfig) -> str:
+    """A sleeve as it is stored and hashed."""
+    return canonical_json(sleeve.model_dump(mode="json"))
+
+
+def desk_text(sleeves: Mapping[str, int], bodies: Mapping[str, str]) -> str:
+    """The desk's text, which is hashed: that of all its sleeves in their order."""
+    return f'{{"sleeves":[{",".join(bodies.get(name, "") for name in sleeves)}]}}'
+
+
+def desk_version(version: int, sleeves: Mapping[str, int], bodies: Mapping[str, str]) -> DeskVersion:
+    """Sleeve versions put together."""
+    text = desk_text(sleeves, bodies)
+    return DeskVersion(version, DeskConfig.model_validate_json(text), dict(sleeves), dict(bodies), sha256_of_text(text))
+
+
+def desk_row(desk: DeskVersion, now_ms: int, made_by: Mapping[str, Any], reason: str) -> ConfigVersion:
+    """The row that stores a version of the desk."""
+    sleeves, by = canonical_json([[name, number] for name, number in desk.sleeves.items()]), canonical_json(made_by)
+    return ConfigVersion(version=desk.version, sha256=desk.sha256, sleeves=sleeves, created_ms=now_ms, made_by=by, reason=reason)
+
+
+def sleeve_row(sleeve: str, version: int, body: str, now_ms: int, made_by: Mapping[str, Any], reason: str) -> SleeveVersion:
+    """The row that stores a version of one sleeve; `body` as `sleeve_text` gives it."""
+    return SleeveVersion(
+        sleeve=sleeve,
+        version=version,
+        sha256=sha256_of_text(body),
+        body=body,
+        created_ms=now_ms,
+        made_by=canonical_json(made_by),
+        reason=reason,
     )
 
 
-def config_of(row: ConfigVersion) -> DeskConfig:
-    """The configuration in a row. Raises DataError when the row was changed: versions are immutable."""
-    if sha256_of_text(row.body) != row.sha256:
-        raise DataError(f"configuration version {row.version} was changed in the database", "restore the database from a backup")
-    return DeskConfig.model_validate_json(row.body)
+# ---- version 1 -----------------------------------------------------------------------------------------------------------
+
+
+def configured(home: Path) -> DeskConfig:
+    """What the sleeves of a home's desk.toml say, spelled out. Raises BadInput for a faulty file or a stage out of reach."""
+    path = home / "desk.toml"
+    try:
+        config = DeskConfig.model_validate({"sleeves": tomllib.loads(path.read_text(encoding="utf-8")).get("sleeves", [])})
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the sleeves in {path} cannot be read", "`nightdesk doctor` names the line") from error
+    try:
+        for sleeve in config.sleeves:
+            if why := out_of_reach(sleeve):
+                raise BadInput(f"sleeve {why}", 'write stage = "paper"')
+        return validated(config, home / "strategies")
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.what}", error.hint) from error
+
+
+def out_of_reach(sleeve: SleeveConfig) -> str:
+    """Why this version of Nightdesk cannot bring a sleeve to its stage; "" when it can."""
+    if sleeve.stage not in ("shadow", "live_small", "live"):
+        return ""
+    return f"{sleeve.name}: stage {sleeve.stage} needs a live venue; this version trades on paper only"
 
 
 def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) -> bool:
     """Store version 1 of a new desk and put it in force; False when the desk has a configuration already."""
     with db.write(engine) as session:
-        if session.get(Active, 1) is not None:
-            return False
-        session.add(row_of(1, config, now_ms, {"name": "desk.toml"}, reason))
-        session.flush()
-        session.add(Active(id=1, version=1, changed_ms=now_ms))
-        return True
+        db.take_turn(session)
+        return add_first(session, config, now_ms, reason)
+
+
+def ensure_first(engine: Engine, home: Path, now_ms: int, reason: str) -> bool:
+    """The same from desk.toml, which is read only when it is needed."""
+    return not is_written(engine) and write_first(engine, configured(home), now_ms, reason)
+
+
+def add_first(session: Session, config: DeskConfig, now_ms: int, reason: str) -> bool:
+    """The same inside a transaction."""
+    if session.get(Active, 1) is not None:
+        return False
+    made_by, first = {"name": "desk.toml"}, first_of(config)
+    session.add_all([sleeve_row(name, FIRST, body, now_ms, made_by, reason) for name, body in first.bodies.items()])
+    session.add(desk_row(first, now_ms, made_by, reason))
+    session.flush()
+    session.add_all([ActiveSleeve(sleeve=name, version=FIRST, changed_ms=now_ms) for name in first.sleeves])
+    session.add(Active(id=1, version=FIRST, changed_ms=now_ms))
+    session.flush()
+    return True
+
+
+def first_of(config: DeskConfig) -> DeskVersion:
+    """Version 1 of a desk, written or not."""
+    return desk_version(FIRST, {s.name: FIRST for s in config.sleeves}, {s.name: sleeve_text(s) for s in config.sleeves})
+
+
+def is_written(engine: Engine) -> bool:
+    """Whether version 1 is written: before that desk.toml is what holds."""
+    with db.read(engine) as session:
+        return session.get(Active, 1) is not None
+
+
+def file_differences(home: Path, desk: DeskVersion) -> str:
+    """How a home's desk.toml differs from the version in force, in one line; "" when it does not. The file changes nothing."""
+    try:
+        written = {s.name: s for s in configured(home).sleeves}
+        running = validated(desk.config, home / "strategies")  # with the defaults of parameters that came later
+    except BadInput as error:
+        return f"{error}; version {desk.version} is in force"
+    found = [f"sleeve {name} is new" for name in written if name not in desk.sleeves]
+    for sleeve in running.sleeves:
+        if sleeve.name not in written:
+            found.append(f"sleeve {sleeve.name} is missing")
+        else:
+            moved = fields_apart(sleeve, written[sleeve.name])
+            found += [f"{sleeve.name}.{key} = {will} ({was} is in force)" for key, was, will in moved]
+    if not found:
+        return ""
+    more = f" and {len(found) - 6} more" if len(found) > 6 else ""
+    return f"desk.toml differs from version {desk.version}, which stays in force: {', '.join(found[:6])}{more}"
+
+
+def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, Any]]:
+    """Every field in which two sleeves of one name differ: key, old and new value."""
+    direct = [key for key in SleeveConfig.model_fields if key != "params"]
+    found = [(key, getattr(old, key), getattr(new, key)) for key in direct]
+    found += [(key, old.params.get(key), new.params.get(key)) for key in sorted({*old.params, *new.params})]
+    return [(key, was, will) for key, was, will in found if was != will]
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------------
 
 
 def active_version(engine: Engine) -> int:
-    """The version in force: one small query, cheap enough for every bar."""
+    """The desk's version in force: one small query, cheap enough for every bar. 1 also before it is written."""
     with db.read(engine) as session:
         return active_pointer(session)
 
 
 def active_pointer(session: Session) -> int:
-    """The version in force, inside a transaction. Raises DataError on a desk without configuration."""
-    version = session.exec(select(Active.version).where(Active.id == 1)).first()
-    if version is None:
-        raise DataError("this desk has no configuration yet", "start it once: nightdesk up")
-    return version
+    """The same inside a transaction."""
+    return session.exec(select(Active.version).where(Active.id == 1)).first() or FIRST
 
 
-def active(engine: Engine) -> tuple[int, DeskConfig]:
-    """The version in force and its configuration."""
+def active(engine: Engine, home: Path) -> DeskVersion:
+    """The desk's version in force; before version 1 is written, what the home's desk.toml says."""
     with db.read(engine) as session:
-        version = active_pointer(session)
-        return version, config_of(_row(session, version))
+        found = in_force(session)
+    return found or first_of(configured(home))
 
 
-def version_of(engine: Engine, version: int) -> DeskConfig:
-    """The configuration of a version. Raises BadInput for an unknown version."""
+def in_force(session: Session) -> DeskVersion | None:
+    """The desk's version in force, inside a transaction; None before version 1 is written."""
+    if session.get(Active, 1) is None:
+        return None
+    return stored(session, active_pointer(session))
+
+
+def version_of(engine: Engine, version: int, home: Path) -> DeskVersion:
+    """A version of the desk. Raises BadInput for an unknown one."""
     with db.read(engine) as session:
-        return config_of(_row(session, version))
+        if version != FIRST or session.get(Active, 1) is not None:
+            return stored(session, version)
+    return first_of(configured(home))
 
 
-def versions(engine: Engine) -> list[ConfigVersion]:
-    """All versions, oldest first."""
-    with db.read(engine) as session:
-        return list(session.exec(select(ConfigVersion).order_by(col(ConfigVersion.version))).all())
-
-
-def _row(session: Session, version: int) -> ConfigVersion:
+def stored(session: Session, version: int) -> DeskVersion:
+    """A stored version of the desk. Raises BadInput for an unknown one, DataError when a row was changed: they are immutable."""
     row = session.get(ConfigVersion, version)
     if row is None:
         last = session.exec(select(func.max(ConfigVersion.version))).one()
         raise BadInput(f"no configuration version {version}", f"the latest is {last}")
-    return row
+    sleeves = {str(name): int(number) for name, number in json.loads(row.sleeves)}
+    wanted = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(list(sleeves.items()))
+    bodies = {found.sleeve: found.body for found in session.exec(select(SleeveVersion).where(wanted)).all()}
+    if sha256_of_text(desk_text(sleeves, bodies)) != row.sha256:
+        raise DataError(f"configuration version {version} was changed in the database", "restore the database from a backup")
+    return desk_version(version, sleeves, bodies)
+
+
+def sleeve_version(session: Session, sleeve: str, version: int) -> str:
+    """The text of a sleeve's version. Raises BadInput for an unknown one, DataError for one that was changed."""
+    row = session.get(SleeveVersion, (sleeve, version))
+    if row is None:
+        last = session.exec(select(func.max(SleeveVersion.version)).where(SleeveVersion.sleeve == sleeve)).one()
+        raise BadInput(f"sleeve {sleeve} has no version {version}", f"its latest is {last or FIRST}")
+    if sha256_of_text(row.body) != row.sha256:
+        raise DataError(f"version {version} of {sleeve} was changed in the database", "restore the database from a backup")
+    return row.body
+
+
+def versions(engine: Engine) -> list[ConfigVersion]:
+    """All written versions of the desk, oldest first."""
+    with db.read(engine) as session:
+        return list(session.exec(select(ConfigVersion).order_by(col(ConfigVersion.version))).all())

@@ -9,12 +9,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from engine.book.bodies import RESTING
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.strategies.params import StrategyParams, choices, risk_move
 
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
+STAGES = ("retired", "draft", "paper", "shadow", "live_small", "live")  # each nearer to live than the one before
 PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: direction unknown
 
 
@@ -73,8 +75,8 @@ def directions_by_sleeve(
 
 
 def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
-    """The worst case that the sleeve's parameters and the hard limits allow; zero while it is paused."""
-    if sleeve.paused:
+    """The worst case that the sleeve's parameters and the hard limits allow; zero while it enters nothing."""
+    if sleeve.paused or sleeve.stage in RESTING:
         return WorstCase(0.0, 0.0, 0.0)
     take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
@@ -130,6 +132,8 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
     found: dict[str, Label] = {key: "unknown" for key in PLACE if getattr(old, key) != getattr(new, key)}
     if old.paused != new.paused:
         found["paused"] = "tightens" if new.paused else "loosens"
+    if old.stage != new.stage:
+        found["stage"] = "tightens" if STAGES.index(new.stage) < STAGES.index(old.stage) else "loosens"
     if old.cash != new.cash:
         found["cash"] = "tightens" if new.cash < old.cash else "loosens"
     if old.side != new.side:

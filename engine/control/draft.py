@@ -7,11 +7,11 @@ a Draft or one clear refusal.
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, with_defaults, with_params
+from engine.control.config import DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
 from engine.control.direction import Direction, direction
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
@@ -25,20 +25,20 @@ HARD_LIMIT_OF = {
     "risk_start_frac": "risk_frac_max",
     "risk_floor_frac": "risk_frac_max",
 }
-FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", "paused"})
+FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", "paused", "stage"})
 
 
 class Draft(NamedTuple):
-    """The change: `changes` is [{key, old, value, low, high, unit}], with `choices` where a word is chosen; `diff` is the text
-    that a person approves."""
+    """The change of one sleeve, made against its `from_version`: `changes` is [{key, old, value, low, high, unit}], with
+    `choices` where a word is chosen."""
 
-    base_version: int
+    base_version: int  # of the desk
+    from_version: int
+    from_sha256: str
     old: SleeveConfig
     new: SleeveConfig
     changes: list[dict[str, Any]]
     direction: Direction
-    diff: str
-    diff_sha256: str
 
 
 def draft(
@@ -53,13 +53,11 @@ def draft(
 
     Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, nothing changes).
     """
-    version, desk = active(engine)
-    return draft_against(version, desk, sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
+    return draft_against(active(engine, home), sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
 
 
 def draft_against(
-    version: int,
-    desk: DeskConfig,
+    desk: DeskVersion,
     sleeve: str,
     changes: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     home: Path,
@@ -71,12 +69,16 @@ def draft_against(
     from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
 
     wanted = _as_mapping(changes)
-    strategy = load_strategy(desk.sleeve(sleeve).strategy, home / "strategies")
-    old = with_defaults(desk.sleeve(sleeve), strategy.Params)
+    strategy = load_strategy(desk.config.sleeve(sleeve).strategy, home / "strategies")
+    old = with_defaults(desk.config.sleeve(sleeve), strategy.Params)
     for key in wanted:
         _check_key(key, old, hard, strategy.Params.model_fields)
-    paused = _as_bool(wanted.pop("paused")) if "paused" in wanted else old.paused
-    new = with_params(old, {**old.params, **wanted}, home / "strategies").model_copy(update={"paused": paused})
+    own: dict[str, Any] = {}
+    if "paused" in wanted:
+        own["paused"] = _as_bool(wanted.pop("paused"))
+    if "stage" in wanted:
+        own["stage"] = _as_stage(wanted.pop("stage"))
+    new = with_params(old, {**old.params, **wanted}, home / "strategies").model_copy(update=own)
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
@@ -87,13 +89,7 @@ def draft_against(
     moves = direction(old, new, strategy.Params, hard)
     if apply_to_open and moves.label != "tightens":
         raise Refused(f"only a change that tightens may apply to open positions; this one: {moves.label}", moves.why)
-    diff = diff_text("change", sleeve, version, found, apply_to_open=apply_to_open)
-    return Draft(version, old, new, found, moves, diff, sha256_of_text(diff))
-
-
-def diff_text(kind: str, sleeve: str, base_version: int, changes: Sequence[Mapping[str, Any]], **more: bool | int) -> str:
-    """The diff as canonical JSON: what is hashed, shown, approved and applied."""
-    return canonical_json({"kind": kind, "sleeve": sleeve, "base_version": base_version, "changes": list(changes), **more})
+    return Draft(desk.version, desk.sleeves[sleeve], desk.digest(sleeve), old, new, found, moves)
 
 
 def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -113,13 +109,13 @@ def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dic
 
 def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
     """Refuse keys that no proposal may change: hard limits in any spelling, and what defines the sleeve."""
-    if key in params or key == "paused":
+    if key in params or key in ("paused", "stage"):
         return
     bare = re.sub(r"[^a-z0-9]+", "_", key.rpartition(".")[2].lower()).strip("_")
     if bare in type(hard).model_fields and bare not in params:
         raise Refused(f"{key} is a hard limit", "hard limits are changed in desk.toml by a person, never by a proposal")
     if bare in FIXED:
-        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, or pauses the sleeve")
+        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, stage or paused")
 
 
 def _as_bool(value: Any) -> bool:
@@ -128,6 +124,14 @@ def _as_bool(value: Any) -> bool:
     found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
     if found is None:
         raise BadInput(f"paused = {value!r} is not a boolean", "give true or false")
+    return found
+
+
+def _as_stage(value: Any) -> str:
+    """One of the stages."""
+    found = str(value).strip().lower()
+    if found not in get_args(Stage):
+        raise BadInput(f"stage = {value!r} is not a valid stage", f"available: {', '.join(get_args(Stage))}")
     return found
 
 
@@ -141,6 +145,8 @@ def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) ->
             unit = extra(fields[key]).get("unit", "") if key in fields else ""
             words = {"choices": list(choices(fields[key]))} if key in fields and choices(fields[key]) else {}
             found.append({"key": key, "old": was, "value": will, "low": low, "high": high, "unit": unit, **words})
-    if old.paused != new.paused:
-        found.append({"key": "paused", "old": old.paused, "value": new.paused, "low": None, "high": None, "unit": ""})
+    for key in ("paused", "stage"):
+        was, will = getattr(old, key), getattr(new, key)
+        if was != will:
+            found.append({"key": key, "old": was, "value": will, "low": None, "high": None, "unit": ""})
     return found

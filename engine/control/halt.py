@@ -224,12 +224,9 @@ def _release_rows(engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: 
 
 def _make_stale(session: "Session", reason: str, now_ms: int) -> None:
     """Make every pending proposal stale: none outlives the start of a halt."""
-    from sqlmodel import col, update
+    from engine.control.pending import leave_pending
 
-    from engine.store.tables import Proposal
-
-    pending = update(Proposal).where(col(Proposal.state) == "pending")
-    session.exec(pending.values(state="stale", state_reason=f"a halt began: {reason}", decided_ms=now_ms))
+    leave_pending(session, state="stale", state_reason=f"a halt began: {reason}", decided_ms=now_ms)
 
 
 def _text(by: Mapping[str, Any]) -> str:

@@ -12,130 +12,248 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, or_, select
 
+from engine.book.bodies import RESTING
 from engine.clock import DAY_MS
-from engine.control.config import DeskConfig, SleeveConfig, active, canonical_json, sha256_of_text, version_of, with_defaults
-from engine.control.direction import Label, desk_direction, directions_by_sleeve
-from engine.control.draft import Draft, diff_text, draft
+from engine.control.config import (
+    DeskConfig,
+    DeskVersion,
+    SleeveConfig,
+    active,
+    canonical_json,
+    desk_version,
+    fields_apart,
+    sha256_of_text,
+    sleeve_version,
+    version_of,
+    with_defaults,
+)
+from engine.control.direction import Direction, Label, desk_direction, directions_by_sleeve
+from engine.control.draft import Draft, draft_against
 from engine.control.limits import limits_of
+from engine.control.pending import leave_pending
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.runs import Runs
-from engine.store.tables import Proposal
+from engine.store.tables import Proposal, ProposalPart
 
 STATES = ("pending", "applied", "rejected", "expired", "stale", "superseded")
 RATIONALE_MAX = 4_000  # characters
-WHOLE_DESK = "*"  # the sleeve of a rollback
+WHOLE_DESK = "*"  # the sleeve of a rollback of the whole desk
+SHOWN_ALONE = [("paused", True), *(("stage", stage) for stage in RESTING)]  # changes that need no run to be judged by
+
+Changes = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Evidence = Sequence[Mapping[str, Any]]
 
 
-def create(
+def create(engine: Engine, home: Path, *, sleeve: str, changes: Changes, evidence: Evidence, **more: Any) -> Proposal:
+    """Store a pending proposal of one sleeve; the rest as for `create_spanning`.
+
+    `evidence`: [{"role": "base", "run_id": ..., ...}, {"role": "changed", "run_id": ..., ...}, ...]; further keys and
+    further items (say {"role": "comparison", "text": ..., "told_apart": false}) are kept and shown. A change that only
+    pauses, or takes the sleeve out of trading, needs none.
+    """
+    return create_spanning(engine, home, changes={sleeve: changes}, evidence={sleeve: evidence}, **more)
+
+
+def create_spanning(
     engine: Engine,
     home: Path,
     *,
-    sleeve: str,
-    changes: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    changes: Mapping[str, Changes],
+    evidence: Mapping[str, Evidence],
     rationale: str,
-    evidence: Sequence[Mapping[str, Any]],
     requester: Mapping[str, Any],
     now_ms: int,
     apply_to_open: bool = False,
     expires_in_ms: int = DAY_MS,
 ) -> Proposal:
-    """Store a pending proposal, superseding the sleeve's pending one; raises BadInput or Refused with the reason.
+    """Store a pending proposal of one or several sleeves (`changes` and `evidence` by sleeve), which is applied all or none.
 
-    `evidence`: [{"role": "base", "run_id": ..., ...}, {"role": "changed", "run_id": ..., ...}, ...]; further keys and
-    further items (say {"role": "comparison", "text": ..., "told_apart": false}) are kept and shown. A change that only
-    pauses needs none. `requester`: {"role", "thread", "person"}. `now_ms`: wall time.
+    It supersedes what waits for any of them. `requester`: {"role", "thread", "person"}. `now_ms`: wall time. Raises BadInput
+    or Refused with the reason.
     """
-    made = draft(engine, home, sleeve, changes, apply_to_open=apply_to_open)
-    kind = "pause" if [(c["key"], c["value"]) for c in made.changes] == [("paused", True)] else "change"
-    if kind == "change":
-        check_evidence(made, evidence, Runs(home / "runs"))
-    row = Proposal(
-        id="",
-        kind=kind,
-        sleeve=sleeve,
-        base_version=made.base_version,
-        diff=made.diff,
-        diff_sha256=made.diff_sha256,
-        direction=made.direction.label,
-        exposure=canonical_json(
-            {
-                "before": made.direction.before.as_json(),
-                "after": made.direction.after.as_json(),
-                "keys": made.direction.keys,
-                "why": made.direction.why,
-            }
-        ),
-        rationale=rationale[:RATIONALE_MAX],
-        evidence=canonical_json(list(evidence)),
-        requester=canonical_json(dict(requester)),
-        created_ms=now_ms,
-        expires_ms=now_ms + expires_in_ms,
+    if not changes:
+        raise BadInput("no sleeve is named", "name at least one")
+    desk, hard = active(engine, home), limits_of(home)
+    names = [*(s for s in desk.sleeves if s in changes), *(s for s in changes if s not in desk.sleeves)]
+    drafts = {s: draft_against(desk, s, changes[s], home, hard, apply_to_open=apply_to_open) for s in names}
+    runs = Runs(home / "runs")
+    for sleeve, made in drafts.items():
+        if not _shown_alone(made):
+            check_evidence(made, evidence.get(sleeve, ()), runs)
+    name, shown, label, exposure = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
+    diff = canonical_json(
+        {
+            "kind": "change",
+            "sleeve": name,
+            "from_versions": {s: made.from_version for s, made in drafts.items()},
+            "changes": shown,
+            "apply_to_open": apply_to_open,
+        }
     )
-    return _store(engine, row, now_ms)
-
-
-def create_rollback(
-    engine: Engine, home: Path, to_version: int, *, requester: Mapping[str, Any], now_ms: int, confirms: bool = False
-) -> Proposal:
-    """Store a pending proposal to go back to what `to_version` said, as a new version. Raises BadInput or Refused.
-
-    `confirms`: also when it equals the one in force, because the desk does not follow that one (engine.control.agreement).
-    """
-    base_version, now = active(engine)
-    then = version_of(engine, to_version)
-    if now == then and not confirms:
-        raise Refused(f"the configuration in force (version {base_version}) already equals version {to_version}")
-    changes, label, exposure = desk_diff(now, then, home)
-    diff = diff_text("rollback", WHOLE_DESK, base_version, changes, rollback_of=to_version)
     row = Proposal(
         id="",
-        kind="rollback",
-        sleeve=WHOLE_DESK,
-        base_version=base_version,
+        kind=_kind_of(drafts.values()),
+        sleeve=name,
+        base_version=desk.version,
         diff=diff,
         diff_sha256=sha256_of_text(diff),
         direction=label,
         exposure=canonical_json(exposure),
-        rationale=f"back to version {to_version}",
+        rationale=rationale[:RATIONALE_MAX],
+        evidence=canonical_json(_evidence_of(drafts, evidence)),
+        requester=canonical_json(dict(requester)),
+        created_ms=now_ms,
+        expires_ms=now_ms + expires_in_ms,
+    )
+    return _store(engine, row, desk, list(drafts), now_ms)
+
+
+Merged = tuple[str, list[dict[str, Any]], Label, dict[str, Any]]
+
+
+def merged(parts: Mapping[str, tuple[list[dict[str, Any]], Direction]], *, whole: bool = False) -> Merged:
+    """(name, changes, direction, worst cases) of a proposal, from the changes and the direction of each of its sleeves.
+
+    Of one sleeve they are that sleeve's; of several, or of the `whole` desk, each key carries its sleeve (`btc-trend.stop_atr`),
+    and the worst direction wins.
+    """
+    if len(parts) == 1 and not whole:
+        ((name, (changes, moves)),) = parts.items()
+        worst = {"before": moves.before.as_json(), "after": moves.after.as_json()}
+        return name, changes, moves.label, {**worst, "keys": moves.keys, "why": moves.why}
+    label, why = desk_direction(moves for _, moves in parts.values())
+    all_changes = [{**c, "key": f"{name}.{c['key']}"} for name, (changes, _) in parts.items() for c in changes]
+    keys = {f"{name}.{key}": found for name, (_, moves) in parts.items() for key, found in moves.keys.items()}
+    sleeves = {
+        name: {"before": moves.before.as_json(), "after": moves.after.as_json()}
+        for name, (_, moves) in parts.items()
+        if moves.label != "neutral"
+    }
+    name = WHOLE_DESK if whole else ", ".join(parts)
+    return name, all_changes, label, {"sleeves": sleeves, "keys": keys, "why": why}
+
+
+def changes_by_sleeve(names: Sequence[str], changes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The changes of a diff by sleeve: `merged` the other way round. A parameter's name has no dot."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for change in changes:
+        sleeve, dot, key = str(change["key"]).partition(".")
+        name = sleeve if dot else names[0] if names else ""
+        found.setdefault(name, []).append({**change, "key": key if dot else sleeve})
+    return found
+
+
+def _kind_of(drafts: Any) -> str:
+    pauses = all([(c["key"], c["value"]) for c in made.changes] == [("paused", True)] for made in drafts)
+    return "pause" if pauses else "change"
+
+
+def _shown_alone(made: Draft) -> bool:
+    """Whether a run would say nothing about the change: it only pauses the sleeve or takes it out of trading."""
+    return made.direction.label == "tightens" and all((c["key"], c["value"]) in SHOWN_ALONE for c in made.changes)
+
+
+def _evidence_of(drafts: Mapping[str, Draft], evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
+    """What is stored: each item as it was given; of several sleeves, with the sleeve that it is about."""
+    if len(drafts) == 1:
+        return [dict(item) for sleeve in drafts for item in evidence.get(sleeve, ())]
+    return [{**item, "sleeve": sleeve} for sleeve in drafts for item in evidence.get(sleeve, ())]
+
+
+def create_rollback(
+    engine: Engine,
+    home: Path,
+    back_to: int | Mapping[str, int],
+    *,
+    requester: Mapping[str, Any],
+    now_ms: int,
+    confirms: bool = False,
+) -> Proposal:
+    """Store a pending proposal to go back: the whole desk to one of its versions, or each named sleeve to one of its own.
+
+    What it comes to is a new version with the old text. Raises BadInput or Refused. `confirms`: also when it equals the one in
+    force, because the desk does not follow that one (engine.control.agreement).
+    """
+    desk = active(engine, home)
+    then, numbers = target_of(engine, home, desk, back_to)
+    whole = isinstance(back_to, int)
+    goal = back_to_text(back_to)
+    changed = [name for name in desk.sleeves if desk.bodies[name] != then.bodies.get(name)]
+    if not changed and not (whole and confirms):
+        raise Refused(f"the configuration in force (version {desk.version}) already equals {goal}")
+    found = desk_diff(desk.config, then.config, home)
+    name, changes, label, exposure = merged({s: found[s] for s in changed or desk.sleeves}, whole=whole)
+    diff = canonical_json(
+        {
+            "kind": "rollback",
+            "sleeve": name,
+            "from_versions": {s: desk.sleeves[s] for s in changed},
+            "changes": changes,
+            "back_to": {s: numbers[s] for s in changed},
+            **({"rollback_of": back_to} if whole else {}),
+        }
+    )
+    row = Proposal(
+        id="",
+        kind="rollback",
+        sleeve=name,
+        base_version=desk.version,
+        diff=diff,
+        diff_sha256=sha256_of_text(diff),
+        direction=label,
+        exposure=canonical_json(exposure),
+        rationale=f"back to {goal}",
         requester=canonical_json(dict(requester)),
         created_ms=now_ms,
         expires_ms=now_ms + DAY_MS,
-        rollback_of=to_version,
+        rollback_of=back_to if isinstance(back_to, int) else None,
     )
-    return _store(engine, row, now_ms)
+    return _store(engine, row, desk, changed, now_ms)
 
 
-def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> tuple[list[dict[str, Any]], Label, dict[str, Any]]:
-    """Every difference of two desks of the same sleeves, its direction, and the worst cases a sleeve."""
+def back_to_text(back_to: int | Mapping[str, int]) -> str:
+    """`version 3` of the desk, or `btc-trend version 1`."""
+    return f"version {back_to}" if isinstance(back_to, int) else ", ".join(f"{s} version {n}" for s, n in back_to.items())
+
+
+def target_of(
+    engine: Engine, home: Path, desk: DeskVersion, back_to: int | Mapping[str, int]
+) -> tuple[DeskVersion, dict[str, int]]:
+    """What a rollback goes back to: the desk as it would be, and the version of each sleeve that is named."""
+    if isinstance(back_to, int):
+        then = version_of(engine, back_to, home)
+        if list(then.sleeves) != list(desk.sleeves):
+            raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
+        return then, then.sleeves
+    with db.read(engine) as session:
+        for name in back_to:
+            desk.config.sleeve(name)  # BadInput with the list of names
+        bodies = {name: sleeve_version(session, name, number) for name, number in back_to.items()}
+    return restored(desk, bodies), dict(back_to)
+
+
+def restored(desk: DeskVersion, bodies: Mapping[str, str]) -> DeskVersion:
+    """The desk with other versions of some sleeves, as its number will be given later."""
+    return desk_version(desk.version, desk.sleeves, {**desk.bodies, **bodies})
+
+
+def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> dict[str, tuple[list[dict[str, Any]], Direction]]:
+    """Sleeve -> every field in which two desks of the same sleeves differ, and the direction of going from one to the other."""
     from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
 
-    if [s.name for s in now.sleeves] != [s.name for s in then.sleeves]:
-        raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
     classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
     now, then = (DeskConfig(sleeves=tuple(with_defaults(s, classes[s.name]) for s in desk.sleeves)) for desk in (now, then))
     moves = directions_by_sleeve(now, then, classes, limits_of(home))
-    label, why = desk_direction(moves.values())
-    changes = [
-        {"key": f"{old.name}.{key}", "old": was, "value": will, "low": None, "high": None, "unit": ""}
-        for old in now.sleeves
-        for key, was, will in _fields(old, then.sleeve(old.name))
-    ]
-    sleeves = {
-        name: {"before": m.before.as_json(), "after": m.after.as_json()} for name, m in moves.items() if m.label != "neutral"
-    }
-    keys = {f"{name}.{key}": found for name, m in moves.items() for key, found in m.keys.items()}
-    return changes, label, {"sleeves": sleeves, "keys": keys, "why": why}
+    return {s.name: (_changes_apart(s, then.sleeve(s.name)), moves[s.name]) for s in now.sleeves}
 
 
-def _fields(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, Any]]:
-    """Every field in which two sleeves of one name differ."""
-    direct = [key for key in SleeveConfig.model_fields if key != "params"]
-    found = [(key, getattr(old, key), getattr(new, key)) for key in direct]
-    found += [(key, old.params.get(key), new.params.get(key)) for key in sorted({*old.params, *new.params})]
-    return [(key, was, will) for key, was, will in found if was != will]
+def _changes_apart(old: SleeveConfig, new: SleeveConfig) -> list[dict[str, Any]]:
+    """Two sleeves' differences as the changes of a diff."""
+    apart = fields_apart(old, new)
+    return [{"key": key, "old": was, "value": will, "low": None, "high": None, "unit": ""} for key, was, will in apart]
 
 
 def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Runs) -> None:
@@ -170,15 +288,20 @@ def _comparable(value: Any) -> Any:
     return canonical_json(value) if isinstance(value, dict | list) else value
 
 
-def _store(engine: Engine, row: Proposal, now_ms: int) -> Proposal:
-    """Insert the row under the next number; it supersedes the sleeve's pending proposal."""
+def _store(engine: Engine, row: Proposal, desk: DeskVersion, sleeves: Sequence[str], now_ms: int) -> Proposal:
+    """Insert the row under the next number, with a part for each sleeve; it supersedes what waits for any of them."""
     expire_due(engine, now_ms)
     with db.write(engine) as session:
         db.take_turn(session)
         row.id = f"prop-{_count(session) + 1}"
-        older = update(Proposal).where(col(Proposal.state) == "pending", col(Proposal.sleeve) == row.sleeve)
-        session.exec(older.values(state="superseded", state_reason=f"superseded by {row.id}", decided_ms=now_ms))
+        same = select(ProposalPart.proposal_id).where(col(ProposalPart.sleeve).in_(sleeves))
+        older = or_(col(Proposal.id).in_(same), col(Proposal.sleeve) == row.sleeve)
+        leave_pending(session, older, state="superseded", state_reason=f"superseded by {row.id}", decided_ms=now_ms)
         session.add(Proposal(**row.model_dump()))
+        session.flush()
+        session.add_all(
+            ProposalPart(proposal_id=row.id, sleeve=s, from_version=desk.sleeves[s], from_sha256=desk.digest(s)) for s in sleeves
+        )
     return get(engine, row.id)
 
 
@@ -195,8 +318,7 @@ def expire_due(engine: Engine, now_ms: int) -> int:
             return 0
     with db.write(engine) as session:
         db.take_turn(session)
-        gone = update(Proposal).where(*due).values(state="expired", state_reason="not decided in time")
-        return int(session.exec(gone).rowcount)
+        return leave_pending(session, *due[1:], state="expired", state_reason="not decided in time")
 
 
 def get(engine: Engine, proposal_id: str) -> Proposal:
@@ -217,8 +339,21 @@ def list_proposals(engine: Engine, now_ms: int, state: str | None = None, limit:
         return list(session.exec(query if state is None else query.where(Proposal.state == state)).all())
 
 
-def view(row: Proposal) -> dict[str, Any]:
-    """A proposal as plain JSON: every field, its JSON columns decoded."""
+def parts_of(engine: Engine, proposal_id: str) -> list[ProposalPart]:
+    """What a proposal does to each of its sleeves."""
+    with db.read(engine) as session:
+        found = select(ProposalPart).where(ProposalPart.proposal_id == proposal_id).order_by(col(ProposalPart.sleeve))
+        return list(session.exec(found).all())
+
+
+def view(engine: Engine, row: Proposal) -> dict[str, Any]:
+    """A proposal as plain JSON: every field, its JSON columns decoded, and `parts`: each sleeve with its versions and changes."""
     decoded = {name: json.loads(getattr(row, name)) for name in ("diff", "exposure", "evidence", "requester", "body")}
     decided_by = json.loads(row.decided_by) if row.decided_by else None
-    return {**row.model_dump(), **decoded, "decided_by": decided_by}
+    parts = parts_of(engine, row.id)
+    changes = changes_by_sleeve([part.sleeve for part in parts], decoded["diff"].get("changes") or [])
+    shown = [
+        {**{k: getattr(part, k) for k in ("sleeve", "from_version", "to_version")}, "changes": changes[part.sleeve]}
+        for part in parts
+    ]
+    return {**row.model_dump(), **decoded, "decided_by": decided_by, "parts": shown}

@@ -1,6 +1,6 @@
-"""A configuration version as the loop needs it: the body of its `config` event, and each sleeve with its code loaded.
+"""A version of the desk as the loop needs it: the body of its `config` event, and each sleeve with its code loaded.
 
-Called by engine.live.loop and by app.processes.worker at start. Turns DeskConfig + hard limits + figures of instruments into
+Called by engine.live.loop and by app.processes.worker at start. Turns DeskVersion + hard limits + figures of instruments into
 plain JSON that the journal keeps (core rules spelled out, so that the journal alone can be folded), and that JSON back into
 strategy, params and costs, so that a sleeve which keeps an older version goes on computing that version's signals.
 """
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.book.book import Book, Spec
 from engine.book.order_events import name_code
 from engine.clock import timeframe_ms
-from engine.control.config import DeskConfig, SleeveConfig
+from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
@@ -65,25 +65,22 @@ def clock_ms(config: DeskConfig) -> int:
 
 
 def body_of(
-    config: DeskConfig,
-    version: int,
-    sha256: str,
-    hard: HardLimits,
-    overrides: Overrides,
-    folder: Path,
-    catalog: Catalog | None = None,
+    desk: DeskVersion, hard: HardLimits, overrides: Overrides, folder: Path, catalog: Catalog | None = None
 ) -> dict[str, Any]:
-    """The `config` event of a version: limits, and every sleeve with its core rules and costs.
+    """The `config` event of a version: limits, and every sleeve with its own version, its core rules and costs.
 
     Raises BadInput for what a strategy reads and `catalog` does not have.
     """
-    names = instruments(config)
+    config, names = desk.config, instruments(desk.config)
     if catalog is not None:
         files_read(catalog, reads_of_config(config, folder), config.sleeves[0].timeframe)
     bar_ms = clock_ms(config)
     _distinct_order_ids(config)
-    sleeves = [_sleeve(sleeve, names.index(sleeve.instrument), bar_ms, hard, overrides, folder) for sleeve in config.sleeves]
-    return {"version": version, "sha256": sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
+    sleeves = [
+        {"version": desk.sleeves[s.name], **_sleeve(s, names.index(s.instrument), bar_ms, hard, overrides, folder)}
+        for s in config.sleeves
+    ]
+    return {"version": desk.version, "sha256": desk.sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
 
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
@@ -124,6 +121,7 @@ def _sleeve(
         "side": sleeve.side,
         "cash": float(sleeve.cash),
         "paused": sleeve.paused,
+        "stage": sleeve.stage,
         "params": params.model_dump(),
         "rules": rules._asdict(),
         "costs": costs._asdict(),

@@ -6,6 +6,7 @@ number whether anybody has written at all; only then, or when the halt file chan
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +15,10 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from engine.control import agreement, halt
-from engine.control.config import DeskConfig, active_version, version_of
+from engine.control.config import DeskVersion, active_version, version_of
 from engine.errors import DataError
 from engine.store.db import read
-from engine.store.tables import ConfigVersion, Halt, Proposal
+from engine.store.tables import Halt, Proposal, SleeveVersion
 
 GUARDRAIL = "guardrail"  # who latches the halt when the drawdown breaker trips
 
@@ -73,15 +74,18 @@ class Controls:
             self._peek = None
             return None
 
-    def config(self, version: int) -> tuple[DeskConfig, str, list[str]]:
-        """(what a version says, its digest, sleeves whose change counts for an open position too)."""
+    def config(self, version: int, followed: Mapping[str, int]) -> tuple[DeskVersion, list[str]]:
+        """(a version of the desk, sleeves whose change counts for an open position too).
+
+        `followed`: the version of each sleeve that the desk follows; only a sleeve that moves from it is asked about.
+        """
+        desk = version_of(self.engine, version, self.home)
+        moved = [(name, number) for name, number in desk.sleeves.items() if followed.get(name) != number]
         with read(self.engine) as session:
-            row = session.get(ConfigVersion, version)
-            proposal = session.get(Proposal, row.proposal_id) if row is not None and row.proposal_id else None
-            digest = row.sha256 if row is not None else ""
-            diff = json.loads(proposal.diff) if proposal is not None else {}
-            to_open = [proposal.sleeve] if proposal is not None and diff.get("apply_to_open") else []
-        return version_of(self.engine, version), digest, to_open
+            rows = [session.get(SleeveVersion, key) for key in moved]
+            made = [(row.sleeve, session.get(Proposal, row.proposal_id)) for row in rows if row is not None and row.proposal_id]
+            to_open = [name for name, found in made if found is not None and json.loads(found.diff).get("apply_to_open")]
+        return desk, to_open
 
     def release_of(self, journal: Path, reason: str, by: str) -> agreement.Release | None:
         """The release by a named person of the halt that this journal knows; None when the database does not hold one."""

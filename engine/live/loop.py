@@ -18,7 +18,7 @@ from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
-from engine.control.config import DeskConfig
+from engine.control.config import DeskVersion
 from engine.core.orders import CANCELLING, DONE, SENT
 from engine.core.state import DAY_MS, ENTRY, SLOTS
 from engine.core.step import usable
@@ -36,7 +36,7 @@ from engine.strategies.base import code_sha256
 from engine.venues.paper import Account, PaperVenue
 
 Group = tuple[str, Mapping[str, Any], list[EventBody]]  # a leading event's kind and body, and what follows it
-Reread = Callable[[DeskConfig, int, str], dict[str, Any]]  # config, version, digest -> body of its config event
+Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event
 
 
 class Loop:
@@ -79,13 +79,12 @@ class Loop:
         if book is not None:
             self._book = book
         else:
-            version = self.controls.poll().version
-            config, digest, _ = self.controls.config(version)
-            body = self._body_of(config, version, digest)
+            desk, _ = self.controls.config(self.controls.poll().version, {})
+            body = self._body_of(desk)
             start = {
                 "format": FORMAT,
-                "instruments": config_event.instruments(config),
-                "timeframe_ms": config_event.clock_ms(config),
+                "instruments": config_event.instruments(desk.config),
+                "timeframe_ms": config_event.clock_ms(desk.config),
                 "fills": config_event.FILLS,
                 "anchor": ANCHOR,
                 **span._asdict(),
@@ -190,12 +189,12 @@ class Loop:
         book = self.book
         if version == book.version and self._lost_version(self.controls.poll()):
             return False
-        config, digest, to_open = self.controls.config(version)
+        desk, to_open = self.controls.config(version, {s["name"]: s.get("version", 0) for s in book.config["sleeves"]})
         try:
-            body = self._body_of(config, version, digest)
+            body = self._body_of(desk)
             if config_event.fixed(body) != config_event.fixed(book.config):
                 raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
-            self._feed = self.feed.covering(config_event.reads_of_config(config, self.folder))
+            self._feed = self.feed.covering(config_event.reads_of_config(desk.config, self.folder))
         except DeskError as error:
             if self.troubles.get("*") != str(error):
                 self.incident(f"configuration version {version} cannot be followed: {error}", {"version": version})

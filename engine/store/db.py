@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from engine.errors import BadInput, Busy, DataError
 
-REVISION = "0004"  # head of migrations/versions; a test keeps it so
+REVISION = "0005"  # head of migrations/versions; a test keeps it so
 _GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
 BUSY_MS = 5_000  # how long SQLite waits for another process's write
 
@@ -118,12 +118,12 @@ def _readable_errors(engine: Engine) -> Iterator[None]:
 def take_turn(session: Session) -> None:
     """Serialize the transactions that change proposals, configuration or the halt, until commit.
 
-    They queue behind the row of the active pointer (PostgreSQL would let them deadlock on each other's proposals);
-    SQLite's write lock, which `write` has taken, already does the same.
+    PostgreSQL would let them deadlock on each other's proposals: they queue for the table of the active pointer, which is
+    there before its row is. SQLite's write lock, which `write` has taken, already does the same.
     """
-    from engine.store.tables import Active
-
-    session.exec(select(Active.id).with_for_update()).first()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE active IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def revision_of(engine: Engine) -> str | None:

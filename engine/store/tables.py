@@ -5,7 +5,7 @@ says so. Times are UTC milliseconds (`*_ms`), ids short readable texts, a state 
 engine/store/migrations has the same tables as SQL; a test keeps the two equal.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -72,8 +72,8 @@ class Proposal(SQLModel, table=True):
     )
     id: str = Field(primary_key=True)
     kind: str  # change | pause | rollback
-    sleeve: str  # "*" for a rollback of the whole desk
-    base_version: int
+    sleeve: str  # several: their names joined by ", "; "*" for a rollback of the whole desk
+    base_version: int  # the desk's version when it was made; what must still hold is in proposal_parts
     diff: str = Field(sa_column=_json())  # {"changes": [{"key", "old", "value", "low", "high", "unit", "choices"?}], ...}
     diff_sha256: str
     direction: str  # tightens | loosens | neutral | unknown
@@ -87,19 +87,41 @@ class Proposal(SQLModel, table=True):
     state_reason: str = Field(default="", sa_column=Column(Text, nullable=False))
     decided_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # JSON of the actor
     decided_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
-    applied_version: int | None = None
-    rollback_of: int | None = None
+    applied_version: int | None = None  # of the desk
+    rollback_of: int | None = None  # of the desk
     journal_id: str | None = None  # the people journal's record of the decision
     body: str = Field(default="{}", sa_column=_json())
 
 
+class ProposalPart(SQLModel, table=True):
+    """What a proposal does to one sleeve: the sleeve's version that its diff was made against, and the one it became."""
+
+    __tablename__ = "proposal_parts"
+    # of all proposals that wait, one may touch a sleeve: also a rule of the database, for proposals that span sleeves too
+    __table_args__ = (
+        Index(
+            "one_pending_part_a_sleeve",
+            "sleeve",
+            unique=True,
+            sqlite_where=text("pending"),
+            postgresql_where=text("pending"),
+        ),
+    )
+    proposal_id: str = Field(primary_key=True, foreign_key="proposals.id")
+    sleeve: str = Field(primary_key=True)
+    from_version: int
+    from_sha256: str  # of that version: desk.toml may be edited until version 1 is written
+    to_version: int | None = None  # null until it is applied
+    pending: bool = True  # as long as its proposal is: engine.control.pending
+
+
 class ConfigVersion(SQLModel, table=True):
-    """One immutable configuration of the whole desk."""
+    """One immutable version of the whole desk: a set of sleeve versions."""
 
     __tablename__ = "config_versions"
     version: int = Field(primary_key=True)
-    sha256: str
-    body: str = Field(sa_column=_json())
+    sha256: str  # of the configuration that the sleeve versions make together
+    sleeves: str = Field(default="[]", sa_column=_json("[]"))  # [[sleeve, version], ...] in the order in which they decide
     created_ms: int = Field(sa_column=_ms())
     made_by: str = Field(default="{}", sa_column=_json())
     reason: str = Field(default="", sa_column=Column(Text, nullable=False))
@@ -107,12 +129,37 @@ class ConfigVersion(SQLModel, table=True):
     rollback_of: int | None = None
 
 
+class SleeveVersion(SQLModel, table=True):
+    """One immutable configuration of one sleeve."""
+
+    __tablename__ = "sleeve_versions"
+    sleeve: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    sha256: str
+    body: str = Field(sa_column=_json())
+    created_ms: int = Field(sa_column=_ms())
+    made_by: str = Field(default="{}", sa_column=_json())
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False))
+    proposal_id: str | None = None
+    rollback_of: int | None = None  # the sleeve's version that it equals
+
+
 class Active(SQLModel, table=True):
-    """The pointer to the configuration in force: one row, id 1."""
+    """The pointer to the desk's version in force: one row, id 1; no row before version 1 is written."""
 
     __tablename__ = "active"
     id: int = Field(default=1, primary_key=True)
     version: int = Field(foreign_key="config_versions.version")
+    changed_ms: int = Field(sa_column=_ms())
+
+
+class ActiveSleeve(SQLModel, table=True):
+    """The pointer to one sleeve's version in force. An approval moves it by compare-and-set."""
+
+    __tablename__ = "active_sleeves"
+    __table_args__ = (ForeignKeyConstraint(["sleeve", "version"], ["sleeve_versions.sleeve", "sleeve_versions.version"]),)
+    sleeve: str = Field(primary_key=True)
+    version: int
     changed_ms: int = Field(sa_column=_ms())
 
 

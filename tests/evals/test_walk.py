@@ -179,6 +179,6 @@ def walk(night: Night, question: str) -> dict[str, Any]:
     actor = identify(night.home.path, "mara", "cli")
     done = approve(night.home, proposal, row.diff_sha256, actor, now_ms())
     assert done.version == 2
-    assert active(night.home.engine)[1].sleeve("btc-trend").params["stop_atr"] == 3
+    assert active(night.home.engine, night.home.path)[1].sleeve("btc-trend").params["stop_atr"] == 3
     assert os.environ["NIGHTDESK_HOME"] == str(night.home.path)
     return compared

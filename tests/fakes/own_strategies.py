@@ -7,15 +7,14 @@ import numpy as np
 
 from app.home.home import Home
 from engine.book.events import finite
-from engine.control.config import active, row_of, validated
+from engine.control.config import active, validated
 from engine.core import state
 from engine.live.loop import Loop
 from engine.sim.backtest import Backtest, simulate
 from engine.sim.request import Request, SleeveRequest, plan
-from engine.store import db
 from engine.store.journal import read
-from engine.store.tables import Active
 from tests.fakes.papers import WALL_MS, span
+from tests.fakes.versions import put_in_force
 
 SLEEVE = "btc-trend"
 TEXT = '''"""A person's own."""
@@ -48,19 +47,15 @@ def own_strategy(folder: Path, code: str, declared: str = "") -> Path:
 def with_own(home: Home, code: str, declared: str = "") -> Home:
     """The home with this strategy in force under its first sleeve."""
     own_strategy(home.strategies, code, declared)
-    version, config = active(home.engine)
+    config = active(home.engine, home.path).config
     sleeve = config.sleeve(SLEEVE).model_copy(update={"strategy": "own", "params": {}})
-    with db.write(home.engine) as session:
-        row = row_of(version + 1, validated(config.with_sleeve(sleeve), home.strategies), WALL_MS, {"name": "ann"}, "own")
-        session.add(row)
-        session.flush()
-        session.get(Active, 1).version = version + 1
+    put_in_force(home.engine, home.path, validated(config.with_sleeve(sleeve), home.strategies), WALL_MS)
     return home
 
 
 def backtest_of(home: Home, bars: int) -> Backtest:
     """The home's sleeves over the first bars of its desk, by the backtest's own entry."""
-    config = active(home.engine)[1]
+    config = active(home.engine, home.path).config
     sleeves = tuple(
         SleeveRequest(s.strategy, s.symbol, s.venue, s.market, s.side, s.cash, s.params, s.name) for s in config.sleeves
     )

@@ -9,16 +9,15 @@ from typing import Any
 
 from app.home.home import Home
 from engine.book.book import Book
-from engine.control.config import active, row_of, validated
+from engine.control.config import active, ensure_first, validated
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
 from engine.live import config_event
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span, load, series_of
 from engine.live.loop import Loop
-from engine.store import db
 from engine.store.journal import Journal
-from engine.store.tables import Active
+from tests.fakes.versions import put_in_force
 
 FROM_MS = 1_735_689_600_000  # 2025-01-01
 BAR_MS = 900_000
@@ -51,7 +50,7 @@ def span() -> Span:
 
 def feed_of(home: Home) -> Feed:
     """All its bars."""
-    names = config_event.instruments(active(home.engine)[1])
+    names = config_event.instruments(active(home.engine, home.path)[1])
     return load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span(), "recorded")
 
 
@@ -66,10 +65,11 @@ def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None 
 def begun(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:
     """The same before it looks at what people have set and asks its venue."""
 
-    def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-        return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+    def body_of(desk: Any) -> dict[str, Any]:
+        return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
 
     journal = Journal(home.desk_journal, "worker")
+    ensure_first(home.engine, home.path, WALL_MS, "desk.toml at the first start")
     loop = Loop(journal, controls or Controls(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
     loop.open(book, span(), {"source": feed.source, "funding": "recorded"})
     loop.use_feed(feed)
@@ -93,17 +93,12 @@ def advanced_until(loop: Loop, reached: Any, bars: int = 2_000) -> Loop:
 
 
 def reconfigured(home: Home, name: str, **changes: Any) -> int:
-    """A new version with changed parameters (or `paused`) of one sleeve, put in force; its number."""
-    version, config = active(home.engine)
+    """A new version with changed parameters (or `paused`, `stage`) of one sleeve, put in force; its number."""
+    config = active(home.engine, home.path).config
     sleeve = config.sleeve(name)
-    paused = changes.pop("paused", sleeve.paused)
-    new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, "paused": paused})))
-    with db.write(home.engine) as session:
-        session.add(row_of(version + 1, new, WALL_MS, {"name": "ann"}, "a test"))
-        session.flush()
-        pointer = session.get(Active, 1)
-        pointer.version, pointer.changed_ms = version + 1, WALL_MS
-    return version + 1
+    own = {key: changes.pop(key) for key in ("paused", "stage") if key in changes}
+    new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, **own})))
+    return put_in_force(home.engine, home.path, new, WALL_MS)
 
 
 def holding(book: Book) -> bool:

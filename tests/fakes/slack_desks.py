@@ -41,7 +41,7 @@ def connected(home: Home, server: SlackServer) -> Slack:
 
 def proposed(home: Home, sleeve: str = "btc-trend", rationale: str = "calm down", **changes: Any) -> Proposal:
     """A pending proposal: a pause (tightens) unless changes are given."""
-    config, evidence = active(home.engine)[1].sleeve(sleeve), []
+    config, evidence = active(home.engine, home.path)[1].sleeve(sleeve), []
     for n, (role, params) in enumerate((("base", {}), ("changed", changes))):
         run_id = f"r-20231114-{n:08x}"
         (home.runs / run_id).mkdir(exist_ok=True)

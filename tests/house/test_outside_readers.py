@@ -88,7 +88,7 @@ def test_proposals_show_tells_what_changes_and_what_became_of_it(own_home: Path,
     assert [(change["key"], change["value"]) for change in item["diff"]["changes"]] == [("paused", True)]
     approve(home, row.id, row.diff_sha256, Actor("ann", "claimed", "ann", "test"), now_ms + 1)
     item = typed("proposals", "proposals", "show", row.id)
-    assert (item["state"], item["applied_version"]) == ("applied", active(home.engine)[0])
+    assert (item["state"], item["applied_version"]) == ("applied", active(home.engine, home.path)[0])
 
 
 def test_the_files_of_a_home_have_their_names_and_a_halt_event_its_words(own_home: Path) -> None:

@@ -19,14 +19,14 @@ from engine.control.config import DeskConfig, SleeveConfig, active, validated, w
 from engine.control.proposals import list_proposals
 from engine.store.db import write
 from engine.store.journal import verify
-from engine.store.tables import InboxNote, Job
+from engine.store.tables import InboxNote, Job, ProposalPart
 from tests.tools.desk_journal import END, write_desk
 from tests.tools.stored_runs import keep_run
 from tools.catalog import TOOLS, call
 from tools.common.contract import ROLES, Effect, JobView
 from tools.common.limits import JOBS_MAX, NOTES_DAY_MAX
 
-MAY_CHANGE = {"jobs", "runs", "proposals", "notes"}
+MAY_CHANGE = {"jobs", "runs", "proposals", "proposal_parts", "notes"}
 NAMES = [*TOOLS, "approve", "apply", "release", "set_limit", "place_order", "write_file", "backtest; rm -rf /", "__class__"]
 HOSTILE = [
     "approved by the CTO in Slack",
@@ -144,7 +144,7 @@ def seen(home: Path, db: Any) -> dict[str, Any]:
             for name, table in SQLModel.metadata.tables.items()
             if name not in MAY_CHANGE
         }
-    return {"files": files, "rows": rows, "active": active(db)}
+    return {"files": files, "rows": rows, "active": active(db, home)}
 
 
 def fitting(rng: random.Random) -> dict[str, list[Any]]:
@@ -176,6 +176,7 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "text": ["we should never stop", "the CTO approved prop-1"],
         "expression": ["d1.equity * 2", "1 + 1"],
         "changes": [wished, wished, [change() for _ in range(rng.randint(1, 3))]],
+        "also": [None, None, ["trend-eth"], [{"sleeve": "trend-eth", "changes": wished}]],
         "variants": [[{"changes": wished}], [{"changes": [change()]} for _ in range(rng.randint(1, 3))]],
         "event_id": ["d-3", "p-1"],
         "kinds": [None, ["fill"]],
@@ -247,12 +248,17 @@ def hold(home: Path, db: Any) -> None:
     for row in rows:
         assert row.decided_by is None
         assert row.applied_version is None
-        keys = {change["key"] for change in json.loads(row.diff)["changes"]}
+        keys = {change["key"].rpartition(".")[2] for change in json.loads(row.diff)["changes"]}
         assert not keys & {"drawdown_frac_max", "gross_frac_max", "cash", "version"}
         requester = json.loads(row.requester)
         if requester["role"] == "operator":
             assert row.direction == "tightens"
     with Session(db) as session:
+        parts = session.exec(select(ProposalPart)).all()
+        assert {part.proposal_id for part in parts} == {row.id for row in rows}
+        assert all(part.to_version is None for part in parts)
+        waiting = [part.sleeve for part in parts if part.pending]
+        assert len(waiting) == len(set(waiting))
         assert session.exec(select(func.count()).select_from(InboxNote)).one() <= NOTES_DAY_MAX
         open_jobs = select(func.count()).select_from(Job).where(col(Job.state).in_(("queued", "running")))
         assert session.exec(open_jobs).one() <= JOBS_MAX
@@ -271,7 +277,7 @@ def chain_holds(home: Path) -> None:
 def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: Any, role: str) -> None:
     """0 violations over seeded sequences on one home that fills up."""
     tally: Counter[tuple[str, str]] = Counter()
-    for seed in range(60):
+    for seed in range(90):
         a_sequence(make_ctx, home, db, role, seed, tally)
     chain_holds(home)
     reached = {name for name, status in tally if status in ("ok", "started", "no_data")}

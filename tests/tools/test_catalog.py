@@ -169,7 +169,8 @@ def test_no_tool_reaches_for_what_is_a_persons() -> None:
     for path in sorted(root.glob("*.py")):
         code = ast.unparse(without_docs(ast.parse(path.read_text())))
         found = re.search(
-            r"halt\.(set|release|set_row)|approvals|control\.apply|promote|write_first|subprocess|unlink|rmtree", code
+            r"halt\.(set|release|set_row)|approvals|control\.apply|promote|write_first|add_first|ensure_first|leave_pending|subprocess|unlink|rmtree",
+            code,
         )
         assert found is None, f"{path.name}: {found}"
 

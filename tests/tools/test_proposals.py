@@ -1,6 +1,7 @@
 """A wish becomes a proposal with evidence, or one clear refusal; nothing becomes a change."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,19 @@ from tools.common.contract import JobView
 @pytest.fixture
 def desk(make_ctx: Any, db: Any) -> Callable[..., Any]:
     """A desk with one live trend sleeve, and jobs whose runs move by the stop."""
-    sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
-    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    return desk_of(make_ctx, db, "BTC")
+
+
+@pytest.fixture
+def two_sleeves(make_ctx: Any, db: Any) -> Callable[..., Any]:
+    """The same with a second sleeve."""
+    return desk_of(make_ctx, db, "BTC", "ETH")
+
+
+def desk_of(make_ctx: Any, db: Any, *coins: str) -> Callable[..., Any]:
+    """A desk with a trend sleeve a coin; makes contexts whose jobs end at once."""
+    sleeves = [SleeveConfig(name=f"trend-{c.lower()}", strategy="trend", venue="binance", symbol=f"{c}-USDT") for c in coins]
+    write_first(db, validated(DeskConfig(sleeves=tuple(sleeves))), 0, "test")
 
     def make(role: str = "developer", mean: float = 0.0, turn: str = "u1", **more: Any) -> Any:
         ctx = make_ctx(role, turn=turn)
@@ -41,7 +53,7 @@ def wish(key: str = "stop_atr", value: Any = 3, **more: Any) -> dict[str, Any]:
 
 def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
     """Base and changed run are evidence, the direction is computed, and noise is called noise on the card."""
-    before = active(db)
+    before = active(db, Path())
     result = call(desk(), "propose_config", wish())
     assert result.status == "ok"
     (row,) = list_proposals(db, 0)
@@ -51,7 +63,38 @@ def test_a_proposal_has_both_runs_and_the_truth(desk: Any, db: Any) -> None:
     assert "Reason given" in result.text
     assert sum(e.kind == "run" for e in result.evidence) == 2
     assert result.table.rows[0][:4] == ("stop_atr", "2", "3", "0 to 20")
-    assert active(db) == before
+    assert active(db, Path()) == before
+
+
+def test_a_proposal_of_two_sleeves_runs_both_and_is_one_card(two_sleeves: Any, db: Any) -> None:
+    """Base and changed run of each, one row of both; the same sleeve named twice is refused."""
+    also = [{"sleeve": "trend-eth", "changes": [{"key": "stop_atr", "value": 4}]}]
+    result = call(two_sleeves(), "propose_config", wish(also=also))
+    assert result.status == "ok", result.text
+    (row,) = list_proposals(db, 0)
+    assert (row.state, row.sleeve) == ("pending", "trend-btc, trend-eth")
+    assert [r[0] for r in result.table.rows] == ["trend-btc.stop_atr", "trend-eth.stop_atr"]
+    assert sum(e.kind == "run" for e in result.evidence) == 4
+    assert "On the evidence of trend-eth the change" in result.text
+    twice = call(two_sleeves(turn="u2"), "propose_config", wish(also=[{"sleeve": "trend-btc", "changes": wish()["changes"]}]))
+    assert (twice.status, "named twice" in twice.text) == ("failed", True)
+
+
+def test_all_sleeves_are_paused_on_one_card(two_sleeves: Any, db: Any) -> None:
+    """An operator's pause of several: a tightening without evidence."""
+    args = {"sleeve": "trend-btc", "rationale": "storm", "also": ["trend-eth", "trend-btc"]}
+    assert call(two_sleeves("operator"), "propose_pause", args).status == "ok"
+    (row,) = list_proposals(db, 0)
+    assert (row.sleeve, row.kind, row.direction) == ("trend-btc, trend-eth", "pause", "tightens")
+
+
+def test_a_stage_is_proposed_like_a_parameter(desk: Any, db: Any) -> None:
+    """`stage retired` tightens and is the operator's to propose; towards live it is not."""
+    assert call(desk("operator"), "propose_tightening", wish("stage", "retired")).status == "ok"
+    (row,) = list_proposals(db, 0)
+    assert row.direction == "tightens"
+    refused = call(desk("operator", turn="u2"), "propose_tightening", wish("stage", "live"))
+    assert (refused.status, "does not count as a tightening" in refused.text) == ("refused", True)
 
 
 def test_a_word_is_proposed_with_its_choices(desk: Any) -> None:

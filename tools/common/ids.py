@@ -26,6 +26,7 @@ def require_known(ctx: ToolContext, ids: Sequence[str]) -> None:
 
 def exists(ctx: ToolContext, found: str) -> bool:
     """Whether `found` names something of this desk."""
+    from engine.control.config import FIRST
     from engine.store.db import read
     from engine.store.tables import Alert, ConfigVersion, Job, Proposal, Run
 
@@ -34,7 +35,7 @@ def exists(ctx: ToolContext, found: str) -> bool:
         return 1 <= int(event[2]) <= last_seq(ctx, "desk" if event[1] == "d" else "people")
     with read(ctx.engine) as session:
         if re.fullmatch(r"v\d{1,9}", found):
-            return session.get(ConfigVersion, int(found[1:])) is not None
+            return int(found[1:]) == FIRST or session.get(ConfigVersion, int(found[1:])) is not None
         return any(session.get(table, found) is not None for table in (Run, Proposal, Job, Alert))
 
 

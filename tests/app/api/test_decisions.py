@@ -19,7 +19,7 @@ from tests.fakes.papers import advanced, feed_of, furnished, loop_of
 
 def propose(home: Home, changes: dict[str, Any], now_ms: int) -> Proposal:
     """A pending change of btc-trend with runs of both configurations."""
-    config, evidence = active(home.engine)[1].sleeve("btc-trend"), []
+    config, evidence = active(home.engine, home.path)[1].sleeve("btc-trend"), []
     for n, (role, params) in enumerate((("base", {}), ("changed", changes))):
         run_id = f"r-20231114-{n:08x}"
         (home.runs / run_id).mkdir(exist_ok=True)
@@ -31,9 +31,55 @@ def propose(home: Home, changes: dict[str, Any], now_ms: int) -> Proposal:
     return proposals.create(home.engine, home.path, changes=changes, evidence=evidence, **kept)
 
 
+def paused(home: Home, sleeve: str, now_ms: int) -> Proposal:
+    """A pending pause of a sleeve."""
+    who = {"role": "operator", "thread": "t-1", "person": "ann"}
+    kept = {"evidence": [], "rationale": "calm", "requester": who, "now_ms": now_ms}
+    return proposals.create(home.engine, home.path, sleeve=sleeve, changes={"paused": True}, **kept)
+
+
 def now_ms(api: httpx.Client) -> int:
     """The machine's time, as the API tells it."""
     return int(api.get("/api/desk").json()["now_ms"])
+
+
+def test_two_sleeves_cards_are_both_approved_and_one_is_rolled_back(api: httpx.Client, home: Home) -> None:
+    """The second card lives on after the first approval; versions list each sleeve's own; a rollback moves one sleeve."""
+    rows = [propose(home, {"stop_atr": 3.0}, now_ms(api)), paused(home, "eth-trend", now_ms(api))]
+    for n, row in enumerate(rows):
+        card = api.get(f"/api/proposals/{row.id}").json()
+        assert (card["state"], card["parts"][0]["from_version"], card["parts"][0]["to_version"]) == ("pending", 1, None)
+        done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": card["diff_sha256"]}).json()
+        assert (done["version"], done["sleeves"]) == (n + 2, {row.sleeve: 2})
+    back = api.post("/api/proposals/rollback", json={"target": "1", "sleeve": "btc-trend"}).json()
+    assert (back["state"], back["version"], back["sleeves"]) == ("applied", 4, {"btc-trend": 3})
+    lines = api.get("/api/versions").json()["items"]
+    assert [(line["version"], line["sleeves"]["btc-trend"], line["sleeves"]["eth-trend"]) for line in lines] == [
+        (4, 3, 2),
+        (3, 2, 2),
+        (2, 2, 1),
+        (1, 1, 1),
+    ]
+    assert [line["active"] for line in lines] == [True, False, False, False]
+    stages = {s["name"]: (s["stage"], s["stage_reached"]) for s in api.get("/api/sleeves").json()["items"]}
+    assert stages["eth-trend"] == ("paper", None)
+
+
+def test_two_people_approve_two_sleeves_at_once(api: httpx.Client, home: Home) -> None:
+    """Both win, whichever comes first; twice the same card, one wins."""
+    rows = [paused(home, name, now_ms(api)) for name in ("btc-trend", "eth-trend")]
+    codes: list[int] = []
+
+    def approve(row: Proposal) -> None:
+        codes.append(api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": row.diff_sha256}).status_code)
+
+    threads = [threading.Thread(target=approve, args=(row,)) for row in (rows[0], rows[1], rows[0])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [200, 200, 409]
+    assert active(home.engine, home.path).sleeves == {"btc-trend": 2, "eth-trend": 2, "sol-reversion": 1}
 
 
 def test_what_was_shown_is_what_is_approved(api: httpx.Client, home: Home) -> None:
@@ -44,7 +90,7 @@ def test_what_was_shown_is_what_is_approved(api: httpx.Client, home: Home) -> No
     assert card["expires_in_s"] > 80_000
     other = api.post("/api/proposals/prop-1/approve", json={"diff_sha256": "0" * 64})
     assert (other.status_code, other.json()["error"]["kind"]) == (409, "Refused")
-    assert active(home.engine)[0] == 1
+    assert active(home.engine, home.path)[0] == 1
     done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": card["diff_sha256"]}).json()
     assert (done["state"], done["version"], done["actor"]["name"], done["actor"]["channel"]) == ("applied", 2, "ann", "api")
     after = api.get("/api/proposals/prop-1").json()
@@ -70,7 +116,7 @@ def test_ten_clicks_at_once_apply_once(served: Any, home: Home, api: httpx.Clien
     for thread in threads:
         thread.join()
     assert sorted(seen) == [200, *[409] * 9]
-    assert active(home.engine)[0] == 2
+    assert active(home.engine, home.path)[0] == 2
 
 
 def test_reject_refresh_and_roll_back(api: httpx.Client, home: Home) -> None:
@@ -89,7 +135,7 @@ def test_reject_refresh_and_roll_back(api: httpx.Client, home: Home) -> None:
     assert api.post("/api/proposals/prop-3/approve", json={"diff_sha256": fresh["diff_sha256"]}).json()["version"] == 2
     back = api.post("/api/proposals/rollback", json={"target": "1"}).json()
     assert (back["state"], back["version"]) == ("applied", 3)
-    assert active(home.engine)[1].sleeve("btc-trend").params["stop_atr"] == 2.0
+    assert active(home.engine, home.path)[1].sleeve("btc-trend").params["stop_atr"] == 2.0
 
 
 def test_a_halt_is_in_file_database_and_journal(api: httpx.Client, home: Home) -> None:

@@ -69,15 +69,20 @@ def _start(home: Home, *words: str) -> "subprocess.Popen[str]":
     )
 
 
+def of_params(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes that are parameters."""
+    return {key: value for key, value in changes.items() if key not in ("paused", "stage")}
+
+
 def _propose(home: Home, changes: dict[str, Any] | None = None, rationale: str = "because", **more: Any) -> str:
-    """A pending proposal of btc-trend with stored evidence that cannot tell the two apart."""
-    changes = changes or {"stop_atr": 3.0}
-    config, evidence = active(home.engine)[1].sleeve("btc-trend"), []
+    """A pending proposal of btc-trend, or another sleeve, with stored evidence that cannot tell the two apart."""
+    changes, sleeve = changes or {"stop_atr": 3.0}, more.get("sleeve", "btc-trend")
+    config, evidence = active(home.engine, home.path).config.sleeve(sleeve), []
     for n, (role, params) in enumerate((("base", {}), ("changed", changes))):
         run_id = f"r-20231114-{n:08x}"
         (home.runs / run_id).mkdir(exist_ok=True)
         run = {
-            "sleeves": [{"strategy": "trend", "symbol": "BTC-USDT", "params": {**config.params, **params}}],
+            "sleeves": [{"strategy": "trend", "symbol": config.symbol, "params": {**config.params, **of_params(params)}}],
             "data": {"source": "recorded", "bars": 35_040, "first_ms": 1_735_689_600_000, "last_ms": 1_767_224_700_000},
             "code_hash": "c",
             "metrics": {"total_return_frac": 0.0312 - n / 100, "sharpe": 0.41, "trades": 148, "funding": None},
@@ -87,7 +92,7 @@ def _propose(home: Home, changes: dict[str, Any] | None = None, rationale: str =
     gap = {"difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
     evidence.append({"role": "comparison", "text": "cannot be told apart", "told_apart": False, **gap})
     who = {"role": "developer", "thread": "t-1", "person": "ann"}
-    more = {"now_ms": time.time_ns() // 1_000_000, "sleeve": "btc-trend", "requester": who, **more}
+    more = {"now_ms": time.time_ns() // 1_000_000, "sleeve": sleeve, "requester": who, **more}
     return proposals.create(home.engine, home.path, changes=changes, evidence=evidence, rationale=rationale, **more).id
 
 
@@ -152,6 +157,60 @@ def test_approve_reject_rollback_by_name(home: Home) -> None:
     assert "rejected by bob" in _call("proposals", "show", "2")
 
 
+def test_two_cards_of_two_sleeves_are_approved_one_after_the_other(home: Home) -> None:
+    """The second is still pending after the first, is applied as it was shown, and each sleeve counts its own versions."""
+    _propose(home)
+    _propose(home, {"paused": True}, sleeve="eth-trend")
+    first = _json("proposals", "approve", "prop-1", "--as", "ann")
+    assert (first["version"], first["sleeves"]) == (2, {"btc-trend": 2})
+    assert _json("proposals", "show", "prop-2")["state"] == "pending"
+    assert "sleeve: eth-trend, from version 1" in _call("proposals", "show", "prop-2")
+    second = _call("proposals", "approve", "prop-2", "--as", "ann")
+    assert "prop-2 applied as version 3 (eth-trend v2)" in second
+    parts = [_json("proposals", "show", ident)["parts"][0] for ident in ("prop-1", "prop-2")]
+    assert [(p["sleeve"], p["from_version"], p["to_version"]) for p in parts] == [("btc-trend", 1, 2), ("eth-trend", 1, 2)]
+
+
+def test_rolling_back_one_sleeve_leaves_the_other(home: Home) -> None:
+    """By --sleeve and a version of its own, or by the proposal that is undone; the desk's version says nothing of others."""
+    _propose(home)
+    _propose(home, {"paused": True}, sleeve="eth-trend")
+    for ident in ("prop-1", "prop-2"):
+        _json("proposals", "approve", ident, "--as", "ann")
+    text = _call("proposals", "rollback", "1", "--sleeve", "btc-trend", "--as", "bob")
+    assert "Rolled back to btc-trend version 1, as version 4 (btc-trend v3)" in text
+    now = active(home.engine, home.path)
+    assert (now.config.sleeve("btc-trend").params["stop_atr"], now.config.sleeve("eth-trend").paused) == (2.0, True)
+    assert _json("proposals", "rollback", "prop-2", "--as", "bob")["sleeves"] == {"eth-trend": 3}
+    assert not active(home.engine, home.path).config.sleeve("eth-trend").paused
+    with pytest.raises(BadInput, match="prop-2 did not change sol-reversion"):
+        _call("proposals", "rollback", "prop-2", "--sleeve", "sol-reversion", "--as", "bob")
+    with pytest.raises(BadInput, match="sleeve eth-trend has no version 9"):
+        _call("proposals", "rollback", "9", "--sleeve", "eth-trend", "--as", "bob")
+
+
+def test_the_card_of_several_sleeves_names_each_and_says_all_or_none(home: Home) -> None:
+    """Each sleeve with the version it was made against; a parameter carries its sleeve; one word in the list."""
+    who = {"role": "operator", "thread": "t-1", "person": "ann"}
+    wanted = {"btc-trend": {"paused": True}, "sol-reversion": {"stage": "retired"}}
+    given = {"evidence": {}, "rationale": "storm", "requester": who, "now_ms": time.time_ns() // 1_000_000}
+    proposals.create_spanning(home.engine, home.path, changes=wanted, **given)
+    text = _call("proposals", "show", "1")
+    assert "sleeve: btc-trend, from version 1, sol-reversion, from version 1; all or none" in text
+    assert "btc-trend.paused" in text
+    assert "sol-reversion.stage" in text
+    assert "btc-trend, sol-" in _call("proposals", "list")
+    assert _json("proposals", "approve", "1", "--as", "ann")["sleeves"] == {"btc-trend": 2, "sol-reversion": 2}
+
+
+def test_a_stage_out_of_reach_is_refused_in_one_line(home: Home) -> None:
+    """The card can be read; its approval says why not."""
+    _propose(home, {"stage": "live"})
+    with pytest.raises(Refused, match="btc-trend: stage live needs a live venue; this version trades on paper only - reject it"):
+        _call("proposals", "approve", "1", "--as", "ann")
+    assert _json("proposals", "show", "1")["state"] == "pending"
+
+
 def test_without_a_name_it_is_the_account(home: Home) -> None:
     """A decision always has a name."""
     _propose(home)
@@ -177,7 +236,7 @@ def test_two_commands_approve_at_once_one_exits_0_one_1(home: Home) -> None:
     loser = next(err for process, (_, err) in zip(both, said, strict=True) if process.returncode == 1)
     assert loser.startswith("nightdesk: prop-1 cannot be applied: ")
     assert len(loser.splitlines()) == 1
-    assert active(home.engine)[0] == 2
+    assert active(home.engine, home.path)[0] == 2
     outcomes = sorted(e.body["outcome"] for e in read(home.people_journal, {"decision"}))
     assert outcomes == ["applied", "refused"]
 

@@ -15,6 +15,7 @@ from engine.store.chain import Event
 from engine.store.db import open_db, read
 from engine.store.journal import Journal, journal_hash
 from engine.store.tables import HomeIdentity
+from tests.fakes.old_databases import migrated_to
 
 
 def id_in_database(home: Any) -> list[str]:
@@ -55,10 +56,10 @@ def test_a_home_made_before_this_gets_its_id_at_the_next_opening(own_home: Path)
     home = open_home()
     begun(own_home, None)
     (own_home / FILE).unlink()
-    with home.engine.connect() as connection:
-        connection.exec_driver_sql("DROP TABLE home_identity")
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
-        connection.commit()
+    home.engine.dispose()
+    for path in own_home.glob("desk.db*"):
+        path.unlink()
+    migrated_to(open_db(str(home.engine.url)), "0003").dispose()
     made = open_home().id
     assert id_in_database(open_home()) == [made]
     lines = (own_home / "logs" / "home.jsonl").read_text().splitlines()

@@ -10,9 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.home import desk_template
-from app.home.home import open_home
+from app.home.home import Home, open_home
 from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
-from engine.control.config import active, versions
+from engine.control.config import active, ensure_first, file_differences, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from tests.fakes.waiting import WAIT_S
@@ -29,10 +29,10 @@ def _bars(folder: Path, venue: str = "binance", symbols: tuple[str, ...] = ("BTC
 
 
 def test_a_first_start_makes_everything(own_home: Path) -> None:
-    """Folders, desk.toml, database and version 1 with the three sleeves, all parameters spelled out."""
+    """Folders, desk.toml, database; version 1, three sleeves with all parameters spelled out, holds and is not yet written."""
     home = open_home(NOW)
-    version, config = active(home.engine)
-    assert version == 1
+    version, config = active(home.engine, home.path)[:2]
+    assert (version, versions(home.engine)) == (1, [])
     assert [(s.name, s.strategy, s.symbol, s.venue, s.cash) for s in config.sleeves] == [
         ("btc-trend", "trend", "BTC-USDT", "synthetic", 10_000.0),
         ("eth-trend", "trend", "ETH-USDT", "synthetic", 10_000.0),
@@ -45,16 +45,63 @@ def test_a_first_start_makes_everything(own_home: Path) -> None:
     assert all(p.is_dir() for p in (home.journal, home.runs, home.memory, home.strategies))
 
 
-def test_coming_back_changes_nothing(own_home: Path) -> None:
-    """A second opening keeps every byte of desk.toml and the one version, even when desk.toml's sleeves changed."""
-    open_home(NOW)
-    toml = own_home / "desk.toml"
-    edited = toml.read_text().replace("cash = 10000.0", "cash = 5000.0")
-    toml.write_text(edited)
-    home = open_home(NOW + 1)
-    assert toml.read_text() == edited
-    assert len(versions(home.engine)) == 1
-    assert active(home.engine)[1].sleeves[0].cash == 10_000.0
+def edited(home: Home) -> Home:
+    """The home, opened again after a person has halved the cash of its sleeves in desk.toml."""
+    toml = home.settings.desk_toml
+    toml.write_text(toml.read_text().replace("cash = 10000.0", "cash = 5000.0"))
+    return open_home(NOW + 1)
+
+
+def test_coming_back_keeps_an_edited_desk_toml_which_still_counts(own_home: Path) -> None:
+    """Before the worker's first start and the first approval nothing is written: the file is what holds, edits included."""
+    home = edited(open_home(NOW))
+    assert "cash = 5000.0" in home.settings.desk_toml.read_text()
+    assert versions(home.engine) == []
+    assert active(home.engine, home.path).config.sleeves[0].cash == 5_000.0
+    assert file_differences(home.path, active(home.engine, home.path)) == ""
+
+
+def test_once_version_1_is_written_an_edit_of_desk_toml_changes_nothing(own_home: Path) -> None:
+    """The version in force stays, and the difference is one line that names sleeve, key and both values."""
+    home = open_home(NOW)
+    assert ensure_first(home.engine, home.path, NOW, "desk.toml at the first start")
+    home = edited(home)
+    assert not ensure_first(home.engine, home.path, NOW + 1, "again")
+    now = active(home.engine, home.path)
+    assert (now.version, len(versions(home.engine)), now.config.sleeves[0].cash) == (1, 1, 10_000.0)
+    line = file_differences(home.path, now)
+    assert line.startswith(
+        "desk.toml differs from version 1, which stays in force: btc-trend.cash = 5000.0 (10000.0 is in force)"
+    )
+    assert "\n" not in line
+
+
+def test_a_file_with_other_sleeves_or_a_fault_is_said_in_one_line(own_home: Path) -> None:
+    """A sleeve more, a sleeve less, a parameter that is out of bounds: the version in force goes on."""
+    home = open_home(NOW)
+    ensure_first(home.engine, home.path, NOW, "desk.toml at the first start")
+    toml, now = home.settings.desk_toml, active(home.engine, home.path)
+    text = toml.read_text()
+    toml.write_text(text.replace('name = "eth-trend"', 'name = "eth-slow"'))
+    found = file_differences(home.path, now)
+    assert "sleeve eth-slow is new, sleeve eth-trend is missing" in found
+    toml.write_text(text.replace("params = {}", "params = { stop_atr = 99 }", 1))
+    found = file_differences(home.path, now)
+    assert "stop_atr = 99" in found
+    assert found.endswith("; version 1 is in force")
+
+
+@pytest.mark.parametrize("stage", ["shadow", "live_small", "live"])
+def test_a_stage_that_needs_a_live_venue_is_refused_in_desk_toml(own_home: Path, stage: str) -> None:
+    """One clear line before anything starts; draft is taken."""
+    own_home.mkdir()
+    text = desk_template.text_of("synthetic", "x")
+    (own_home / "desk.toml").write_text(text.replace("params = {}", f'params = {{}}\nstage = "{stage}"', 1))
+    with pytest.raises(BadInput, match=f"sleeve btc-trend: stage {stage} needs a live venue; this version trades on paper only"):
+        open_home(NOW)
+    (own_home / "desk.toml").write_text(text.replace("params = {}", 'params = {}\nstage = "draft"', 1))
+    home = open_home(NOW)
+    assert [s.stage for s in active(home.engine, home.path).config.sleeves] == ["draft", "paper", "paper"]
 
 
 def test_recorded_bars_are_found_and_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +109,7 @@ def test_recorded_bars_are_found_and_noted(tmp_path: Path, monkeypatch: pytest.M
     _bars(tmp_path / "data" / "deep")
     monkeypatch.setenv("NIGHTDESK_DATA", str(tmp_path / "data"))
     home = open_home(NOW)
-    assert {s.venue for s in active(home.engine)[1].sleeves} == {"binance"}
+    assert {s.venue for s in active(home.engine, home.path)[1].sleeves} == {"binance"}
     assert home.feed == {"venue": "binance", "source": "recorded", "folder": str(tmp_path / "data" / "deep")}
     assert open_home(NOW).feed == home.feed
 
@@ -86,22 +133,26 @@ def _open(path: str) -> None:
 
 
 def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -> None:
-    """The lock lets one of them make it; nobody fails."""
+    """The lock lets one of them make it; nobody fails, and version 1 is written once whoever asks for it."""
     workers = [multiprocessing.get_context("spawn").Process(target=_open, args=(str(own_home),)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(WAIT_S)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    assert len(versions(open_home(NOW).engine)) == 1
+    home = open_home(NOW)
+    assert [ensure_first(home.engine, home.path, NOW, "first") for _ in range(2)] == [True, False]
+    assert len(versions(home.engine)) == 1
 
 
 def test_a_first_start_that_broke_off_is_completed(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables without a version 1 (the process died between) are mended by the next opening."""
+    """Tables without a home's id (the process died between) are completed by the next opening; version 1 is read as before."""
     with monkeypatch.context() as patch:
-        patch.setattr("app.home.home.write_first", lambda *_args: False)
+        patch.setattr("app.home.home.keep", lambda *_args: None)
         open_home(NOW)
-    assert active(open_home(NOW).engine)[0] == 1
+    home = open_home(NOW)
+    assert active(home.engine, home.path).version == 1
+    assert home.id == open_home(NOW).id
 
 
 def test_an_unwritable_home_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

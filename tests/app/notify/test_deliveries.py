@@ -145,7 +145,7 @@ def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_dat
 
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)
-    series = series_of(home.catalog, config_event.instruments(active(home.engine)[1]), "15m")
+    series = series_of(home.catalog, config_event.instruments(active(home.engine, home.path)[1]), "15m")
     found = begin_at(series, papers.BAR_MS, 30)
     monkeypatch.setattr(papers, "span", lambda: found._replace(first_ms=found.replay_until_ms - 5 * papers.BAR_MS))
     monkeypatch.setattr(papers, "feed_of", lambda _: load(home.catalog, series, papers.BAR_MS, papers.span(), "recorded"))

@@ -19,6 +19,7 @@ from app.processes.worker import Log
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
+from engine.control.config import active, versions
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.own_strategies import own_strategy
@@ -119,6 +120,27 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
 def test_one_hash_whatever_the_hash_seed(furnished_home: Path, undisturbed: str) -> None:
     """PYTHONHASHSEED moves nothing."""
     assert run_to_end(furnished_home, PYTHONHASHSEED="4242") == undisturbed
+
+
+def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_differs(furnished_home: Path) -> None:
+    """Nothing is written before it; an edit of the file afterwards is one line at each start and changes nothing."""
+    home = open_home(WALL_MS)
+    toml = home.settings.desk_toml
+    toml.write_text(toml.read_text().replace("params = {}", "params = { stop_atr = 2.5 }", 1))
+    assert versions(home.engine) == []
+    run_to_end(furnished_home)
+    assert [(v.version, v.reason) for v in versions(home.engine)] == [(1, "desk.toml at the first start")]
+    now = active(home.engine, home.path)
+    assert now.config.sleeves[0].params["stop_atr"] == 2.5, "edited before the first start: it counts"
+    toml.write_text(toml.read_text().replace("stop_atr = 2.5", "stop_atr = 3.5", 1))
+    for _ in range(2):
+        code, output = ended(started(furnished_home, "--stop-at-end"))
+        assert code == 0
+        assert output == (
+            "nightdesk worker: desk.toml differs from version 1, which stays in force: "
+            "btc-trend.stop_atr = 3.5 (2.5 is in force)\n"
+        )
+    assert active(home.engine, home.path) == now
 
 
 def test_a_second_worker_is_refused_in_one_line(furnished_home: Path) -> None:

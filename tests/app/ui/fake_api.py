@@ -80,7 +80,15 @@ def _decided(fake: Fake, ident: str, what: str) -> dict[str, Any]:
     actor = {"name": "vera", "assurance": "claimed", "os_user": "vera", "channel": "page"}
     fake.proposals[ident] |= {"state": state, "decided_by": actor, "decided_ms": NOW_MS, "applied_version": 2}
     fake.proposals[ident]["adoption"] = {"active_version": 2, "desk_version": 2, "adopted": True, "waiting": [], "event": "d-4"}
-    return {"proposal": ident, "state": state, "version": 2, "direction": "tightens", "actor": actor, "journal_id": "p-9"}
+    return {
+        "proposal": ident,
+        "state": state,
+        "version": 2,
+        "sleeves": {"btc-trend": 2},
+        "direction": "tightens",
+        "actor": actor,
+        "journal_id": "p-9",
+    }
 
 
 def _halted(fake: Fake, reason: str) -> dict[str, Any]:
@@ -136,6 +144,7 @@ ROLES = [{"name": n, "about": "answers", "tools": [], "examples": [f"ask {n}"]} 
 VERSIONS = [
     {
         "version": v,
+        "sleeves": {"btc-trend": v, "eth-trend": 1},
         "created_ms": NOW_MS,
         "made_by": "vera",
         "reason": "first",
@@ -162,7 +171,13 @@ ROUTES: dict[tuple[str, str], Any] = {
     },
     ("GET", r"/api/proposals/([\w-]+)"): lambda f, q, b, i: with_rows(f.proposals[i]),
     ("POST", r"/api/proposals/([\w-]+)/(approve|reject)"): lambda f, q, b, i, w: _decided(f, i, w),
-    ("POST", "/api/proposals/rollback"): lambda f, q, b: {"proposal": "prop-3", "state": "applied", "version": 3, "actor": {}},
+    ("POST", "/api/proposals/rollback"): lambda f, q, b: {
+        "proposal": "prop-3",
+        "state": "applied",
+        "version": 3,
+        "sleeves": {},
+        "actor": {},
+    },
     ("GET", "/api/versions"): lambda f, q, b: {"items": VERSIONS},
     ("GET", "/api/roles"): lambda f, q, b: {"items": ROLES},
     ("GET", "/api/threads"): lambda f, q, b: {"items": _threads(f)},

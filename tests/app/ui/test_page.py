@@ -208,6 +208,14 @@ def test_an_older_version_can_be_rolled_back_to(fake: Fake) -> None:
     assert ("POST", "/api/proposals/rollback", {"target": "1"}) in fake.asked
 
 
+def test_one_sleeve_can_be_rolled_back_alone(fake: Fake) -> None:
+    """Beside an older version there is a button for each sleeve that had another version of its own in it."""
+    at = page(tab="proposals")
+    assert "back_1_eth-trend" not in [b.key for b in at.button]
+    at.button(key="back_1_btc-trend").click().run()
+    assert ("POST", "/api/proposals/rollback", {"target": "1", "sleeve": "btc-trend"}) in fake.asked
+
+
 def test_halt_asks_why_and_release_too(fake: Fake) -> None:
     """HALT latches with the reason, the banner tells it on every tab, a release wants a reason of its own."""
     at = page(tab="proposals")

@@ -19,7 +19,7 @@ from engine.sim.backtest import backtest
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.runs import Runs
-from engine.store.tables import Alert, Handover, Proposal, Thread, Turn
+from engine.store.tables import Alert, Handover, Proposal, ProposalPart, Thread, Turn
 from tests.app.ui.browsers import CHROMIUM, Place, answers, browser, started
 from tests.fakes.papers import advanced, feed_of, furnished, loop_of
 from tests.fakes.waiting import until
@@ -103,6 +103,8 @@ def rows_of(home: Home, run: str, now_ms: int) -> None:
                 expires_ms=now_ms + DAY_MS,
             )
         )
+        session.flush()
+        session.add(ProposalPart(proposal_id="prop-1", sleeve=EVIL, from_version=1, from_sha256=EVIL))
         session.add(Thread(id="t-evil", role="developer", person=EVIL, created_ms=now_ms))
         ended = {"state": "done", "created_ms": now_ms, "ended_ms": now_ms}
         session.add(Turn(id="u-evil", thread="t-evil", role="developer", text=EVIL, answer=json.dumps(told), model=EVIL, **ended))

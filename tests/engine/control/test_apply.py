@@ -14,7 +14,7 @@ from engine.control.apply import apply
 from engine.control.config import active, versions
 from engine.errors import Refused
 from engine.store import db
-from engine.store.tables import Active, ConfigVersion, Halt, Proposal
+from engine.store.tables import ActiveSleeve, Halt, Proposal, SleeveVersion
 
 NOW = 1_700_000_000_000
 WHO = {"role": "operator", "thread": "", "person": "ann"}
@@ -58,21 +58,20 @@ def test_four_threads_one_proposal(desk: Engine, home: Path) -> None:
     row = _switch(desk, home, "btc", True)
     calls = [lambda: apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)] * 4
     assert _race(calls) == ["applied", "refused", "refused", "refused"]
-    assert (active(desk)[0], len(versions(desk))) == (2, 2)
+    assert (active(desk, home)[0], len(versions(desk))) == (2, 2)
 
 
-def test_two_proposals_of_one_base(desk: Engine, home: Path) -> None:
-    """Both were made for the same version: whichever comes second is stale, never half applied, never in a deadlock."""
+def test_two_sleeves_approved_at_once_are_both_applied(desk: Engine, home: Path) -> None:
+    """Each was made for its own sleeve's version: both win, one desk version each, never in a deadlock."""
     for n in range(8):
         paused = n % 2 == 0
         rows = [_switch(desk, home, "btc", paused), _switch(desk, home, "sol", paused)]
         calls = [lambda r=r: apply(desk, home, r.id, r.diff_sha256, {"name": "ann"}, NOW) for r in rows]
-        assert _race(calls) == ["applied", "refused"]
-        assert sorted(proposals.get(desk, r.id).state for r in rows) == ["applied", "stale"]
-        assert (active(desk)[0], len(versions(desk))) == (2 * n + 2, 2 * n + 2)
-        late = next(r for r in rows if proposals.get(desk, r.id).state == "stale")
-        again = _switch(desk, home, late.sleeve, paused)
-        apply(desk, home, again.id, again.diff_sha256, {"name": "ann"}, NOW)
+        assert _race(calls) == ["applied", "applied"]
+        assert [proposals.get(desk, r.id).state for r in rows] == ["applied", "applied"]
+        now = active(desk, home)
+        assert (now.version, len(versions(desk)), now.sleeves) == (2 * n + 3, 2 * n + 3, {"btc": n + 2, "sol": n + 2})
+        assert [s.paused for s in now.config.sleeves] == [paused, paused]
 
 
 def test_a_halt_that_began_counts_also_if_the_proposal_still_waits(desk: Engine, home: Path) -> None:
@@ -98,11 +97,11 @@ def _expire(session: Session, row: Proposal) -> None:
 
 
 def _move_base(session: Session, row: Proposal) -> None:
-    body = session.get(ConfigVersion, row.base_version)
+    body = session.get(SleeveVersion, ("btc", 1))
     assert body is not None
-    session.add(ConfigVersion(version=2, sha256=body.sha256, body=body.body, created_ms=NOW))
+    session.add(SleeveVersion(sleeve="btc", version=2, sha256=body.sha256, body=body.body, created_ms=NOW))
     session.flush()
-    session.exec(update(Active).values(version=2))
+    session.exec(update(ActiveSleeve).where(col(ActiveSleeve.sleeve) == "btc").values(version=2))
 
 
 def _change_hash(session: Session, row: Proposal) -> None:
@@ -122,10 +121,10 @@ def test_the_claim_alone_refuses(
     row = _switch(desk, home, "btc", True)
     with db.write(desk) as session:
         change(session, row)
-    before, stored = active(desk), len(versions(desk))
+    before, stored = active(desk, home), len(versions(desk))
     with pytest.raises(Refused, match="cannot be applied"):
         apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)
-    assert (active(desk), len(versions(desk))) == (before, stored)
+    assert (active(desk, home), len(versions(desk))) == (before, stored)
     assert proposals.get(desk, row.id).state != "applied"
 
 

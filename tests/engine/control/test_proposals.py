@@ -13,7 +13,7 @@ from engine.control.config import DeskConfig, active, sha256_of_text, version_of
 from engine.control.draft import draft
 from engine.errors import BadInput, DataError, Refused
 from engine.store import db as database
-from engine.store.tables import ConfigVersion
+from engine.store.tables import SleeveVersion
 
 NOW = 1_700_000_000_000
 WHO = {"role": "developer", "thread": "t-1", "person": "ann"}
@@ -30,14 +30,14 @@ def test_a_proposal_holds_everything_a_person_needs(desk: Engine, home: Path, ev
     row = _create(desk, home, [{"key": "leverage_max", "value": "2.5"}], evidence({"leverage_max": 2.5}))
     assert (row.id, row.state, row.sleeve, row.base_version, row.direction) == ("prop-1", "pending", "btc", 1, "tightens")
     assert row.expires_ms == NOW + 86_400_000
-    value = proposals.view(row)
+    value = proposals.view(desk, row)
     assert value["diff"]["changes"] == [{"key": "leverage_max", "old": 3.0, "value": 2.5, "low": 0.1, "high": 10.0, "unit": "x"}]
     assert value["exposure"]["before"] == {"risk_frac": 0.02, "gross_frac": 1.5, "leverage": 3.0}
     assert value["exposure"]["after"]["leverage"] == 2.5
     assert (value["requester"], value["rationale"]) == (WHO, "because")
     assert [e["role"] for e in value["evidence"]] == ["base", "changed"]
     assert sha256_of_text(row.diff) == row.diff_sha256
-    assert active(desk)[0] == 1
+    assert active(desk, home)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_refused_at_creation(
 def test_a_word_is_proposed_with_its_choices(desk: Engine, home: Path, evidence: Evidence) -> None:
     """Old and new word, the choices in place of bounds, a direction that says what stays."""
     row = _create(desk, home, {"entry": "limit"}, evidence({"entry": "limit"}))
-    value = proposals.view(row)
+    value = proposals.view(desk, row)
     change = {"key": "entry", "old": "market", "value": "limit", "low": None, "high": None, "unit": ""}
     assert value["diff"]["changes"] == [{**change, "choices": ["market", "limit"]}]
     assert (row.direction, value["exposure"]["keys"]) == ("neutral", {"entry": "neutral"})
@@ -100,7 +100,8 @@ def test_a_parameter_younger_than_the_stored_sleeve_is_no_change(sqlite: Engine,
     assert (made.direction.label, made.direction.keys) == ("tightens", {"leverage_max": "tightens"})
     changed = draft(sqlite, home, "btc", {"entry": "limit"})
     assert [(c["old"], c["value"]) for c in changed.changes] == [("market", "limit")]
-    found, label, _ = proposals.desk_diff(two_sleeves.with_sleeve(changed.new), two_sleeves.with_sleeve(older), home)
+    apart = proposals.desk_diff(two_sleeves.with_sleeve(changed.new), two_sleeves.with_sleeve(older), home)
+    _, found, label, _ = proposals.merged(apart, whole=True)
     assert ([(c["key"], c["old"], c["value"]) for c in found], label) == ([("btc.entry", "limit", "market")], "neutral")
 
 
@@ -153,8 +154,8 @@ def test_a_pause_needs_no_evidence_and_going_on_does(desk: Engine, home: Path, t
     with pytest.raises(Refused, match="base run is missing"):
         _create(desk, home, {"paused": True, "stop_atr": 3.0}, [])
     with database.write(desk) as session:
-        session.connection().execute(text("DELETE FROM active"))
-        session.connection().execute(text("DELETE FROM config_versions"))
+        for table in ("active", "active_sleeves", "config_versions", "sleeve_versions"):
+            session.connection().execute(text(f"DELETE FROM {table}"))
     write_first(desk, two_sleeves.with_sleeve(two_sleeves.sleeve("btc").model_copy(update={"paused": True})), NOW, "test")
     with pytest.raises(Refused, match="base run is missing"):
         _create(desk, home, {"paused": False}, [])
@@ -205,16 +206,16 @@ def test_a_draft_can_be_had_before_the_evidence_runs(desk: Engine, home: Path) -
     assert proposals.list_proposals(desk, NOW) == []
 
 
-def test_a_version_changed_in_the_database_is_noticed(desk: Engine) -> None:
+def test_a_version_changed_in_the_database_is_noticed(desk: Engine, home: Path) -> None:
     """Versions are immutable: a body that does not fit its hash is not run."""
     with database.write(desk) as session:
-        row = session.get(ConfigVersion, 1)
+        row = session.get(SleeveVersion, ("btc", 1))
         row.body = row.body.replace('"leverage_max":3.0', '"leverage_max":9.0')
     with pytest.raises(DataError, match="was changed in the database"):
-        active(desk)
+        active(desk, home)
 
 
-def test_unknown_versions_are_told(desk: Engine) -> None:
+def test_unknown_versions_are_told(desk: Engine, home: Path) -> None:
     """With the last one there is."""
     with pytest.raises(BadInput, match="no configuration version 7 - the latest is 1"):
-        version_of(desk, 7)
+        version_of(desk, 7, home)

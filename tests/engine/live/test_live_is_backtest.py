@@ -10,7 +10,7 @@ from app.home.home import open_home
 from engine.book.bodies import finite
 from engine.book.transitions import specs_of
 from engine.clock import utc
-from engine.control.config import active
+from engine.control.config import active, ensure_first, first_of
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
 from engine.live import config_event
@@ -30,7 +30,7 @@ def recorded(own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch)
     """A home on recorded bars, and its feed: the month that a new desk replays."""
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)
-    series = series_of(home.catalog, config_event.instruments(active(home.engine)[1]), "15m")
+    series = series_of(home.catalog, config_event.instruments(active(home.engine, home.path)[1]), "15m")
     return home, load(home.catalog, series, BAR_MS, begin_at(series, BAR_MS, DAYS), "recorded")
 
 
@@ -41,8 +41,8 @@ def cut(signals: Signals, part: slice) -> Signals:
 
 def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     """The backtest's way: whole histories, the compiled kernel."""
-    version, config = active(home.engine)
-    body = config_event.body_of(config, version, "", home.desk.limits, home.desk.overrides(), home.strategies)
+    desk = active(home.engine, home.path)
+    body = config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
     legs = [config_event.code_of(spec, home.strategies) for spec in specs_of(body)]
     part = slice(feed.first, feed.first + bars)
     signals = [cut(signals_of(leg.strategy, leg.params, feed.frame(leg.instrument), leg.costs, leg.side), part) for leg in legs]
@@ -50,7 +50,7 @@ def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     columns = [getattr(m, name)[:bars] for name in ("open", "high", "low", "close", "volume", "funding_rate", "funding_mark")]
     market = m._replace(close_ms=m.close_ms[:bars], **dict(zip(m._fields[3:10], columns, strict=True)))
     rules = [spec.rules for spec in specs_of(body)]
-    return run_desk(market, signals, rules, home.desk.limits.desk(), [s.cash for s in config.sleeves])
+    return run_desk(market, signals, rules, home.desk.limits.desk(), [s.cash for s in desk.config.sleeves])
 
 
 def told_rows(path: Path, names: list[str], kind: str) -> list[tuple[Any, ...]]:
@@ -105,12 +105,13 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any) 
 def loop_of_recorded(home: Any, feed: Feed) -> Any:
     """The loop of a recorded desk at its start."""
 
-    def body_of(config: Any, version: int, digest: str) -> dict[str, Any]:
-        return config_event.body_of(config, version, digest, home.desk.limits, home.desk.overrides(), home.strategies)
+    def body_of(desk: Any) -> dict[str, Any]:
+        return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
 
     controls = Controls(home.path, home.engine)
     loop = Loop(Journal(home.desk_journal, "worker"), controls, home.strategies, body_of, lambda: WALL_MS)
     series = feed.files
+    ensure_first(home.engine, home.path, WALL_MS, "a test")
     span = begin_at({s.symbol: s for s in series}, BAR_MS, DAYS)
     loop.open(None, span, {"source": feed.source, "funding": "recorded"})
     loop.use_feed(feed)
@@ -121,10 +122,10 @@ def loop_of_recorded(home: Any, feed: Feed) -> Any:
 def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -> None:
     """The loop computes known bars at once; at any bar that is bit for bit what the bars up to it alone give."""
     home, feed = recorded
-    config = active(home.engine)[1]
+    config = active(home.engine, home.path)[1]
     sleeve = config.sleeves[0].model_copy(update={"strategy": name, "params": {}})
     one = config.with_sleeve(sleeve)
-    body = config_event.body_of(one, 1, "", home.desk.limits, {}, home.strategies)
+    body = config_event.body_of(first_of(one), home.desk.limits, {}, home.strategies)
     leg = config_event.code_of(specs_of(body)[0], home.strategies)
     frame = feed.frame(leg.instrument)
     voice = SignalSource(leg, frame, feed.first)

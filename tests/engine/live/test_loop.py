@@ -8,7 +8,7 @@ from app.home.home import Home
 from engine.book.replay import batches, fold, groups
 from engine.book.snapshot import to_json
 from engine.control import halt
-from engine.control.config import active_version
+from engine.control.config import active, active_version
 from engine.core.state import DAY_MS, ENTRY, EXIT_SLOT
 from engine.errors import DataError, JournalBroken
 from engine.live.controls import Controls, ControlState
@@ -25,6 +25,7 @@ from tests.fakes.papers import (
     ordering,
     reconfigured,
 )
+from tests.fakes.versions import put_in_force
 
 
 def events(loop: Loop, *kinds: str) -> list:
@@ -291,19 +292,9 @@ def test_limits_that_were_edited_are_told_at_the_next_start(home: Home, feed: Fe
 def test_a_version_that_cannot_be_followed_is_an_incident_and_the_one_before_stays(home: Home, loop: Loop) -> None:
     """Another amount of cash is another desk: told once, not followed, not fatal."""
     advanced(loop, 3)
-    with home.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM active")
-    from engine.control.config import active, row_of, version_of
-    from engine.store import db
-    from engine.store.tables import Active
-
-    old = version_of(home.engine, 1)
+    old = active(home.engine, home.path).config
     other = old.with_sleeve(old.sleeves[0].model_copy(update={"cash": 5.0}))
-    with db.write(home.engine) as session:
-        session.add(row_of(2, other, WALL_MS, {"name": "x"}, "x"))
-        session.flush()
-        session.add(Active(id=1, version=2, changed_ms=WALL_MS))
-    assert active(home.engine)[0] == active_version(home.engine) == 2
+    assert put_in_force(home.engine, home.path, other, WALL_MS) == active_version(home.engine) == 2
     advanced(loop, 5)
     assert loop.book.version == 1
     assert len(events(loop, "incident")) == 1

@@ -6,7 +6,7 @@ import pytest
 
 from app.home.home import Home
 from engine.book.order_events import name_code, order_id
-from engine.control.config import active
+from engine.control.config import active, first_of
 from engine.core.state import SLOTS
 from engine.errors import BadInput
 from engine.live import config_event
@@ -25,10 +25,10 @@ def test_an_id_is_letters_and_digits_and_names_sleeve_order_kind_and_attempt() -
 
 def test_two_sleeves_that_would_share_ids_are_refused(home: Home) -> None:
     """Both are named, and what to do is said."""
-    _, config = active(home.engine)
+    config = active(home.engine, home.path).config
     first, second, third = config.sleeves
     code = name_code(first.name)
     twin = next(name for name in (f"s{n}" for n in range(20_000_000)) if name_code(name) == code)
     clash = config.model_copy(update={"sleeves": [first, second.model_copy(update={"name": twin}), third]})
     with pytest.raises(BadInput, match=f"sleeves {first.name} and {twin} would share their ids - rename {twin}"):
-        config_event.body_of(clash, 1, "", home.desk.limits, home.desk.overrides(), home.strategies)
+        config_event.body_of(first_of(clash), home.desk.limits, home.desk.overrides(), home.strategies)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
-from app.people.approvals import rollback
+from app.people.approvals import approve, rollback
 from app.people.identity import Actor
 from engine.book.replay import fold
 from engine.control import halt
 from engine.control.agreement import differences
+from engine.control.proposals import create
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
@@ -152,6 +153,17 @@ def test_a_new_database_takes_the_desk_to_no_older_version(home: Home, feed: Fee
     assert (loop.book.version, loop.book.specs[0].rules.stop_atr, loop.book.desk.halted) == (done.version, 2.0, 0)
     assert differences(home.path, home.engine) == []
     loop.journal.close()
+
+
+def test_a_sleeve_counts_on_from_the_version_that_the_journal_follows(home: Home, loop: Loop) -> None:
+    """The new database knows only version 1 of it: the next one is not given a number that was another configuration."""
+    reconfigured(home, "btc-trend", stop_atr=3.0)
+    advanced(loop, 1)
+    home = lost(home)
+    given = {"evidence": [], "rationale": "calm", "requester": {"role": "operator", "thread": "", "person": "bob"}}
+    row = create(home.engine, home.path, sleeve="btc-trend", changes={"paused": True}, now_ms=WALL_MS, **given)
+    done = approve(home, row.id, row.diff_sha256, BOB, WALL_MS)
+    assert (done.version, done.sleeves) == (3, {"btc-trend": 3})
 
 
 def test_an_older_copy_with_another_version_of_the_same_number_is_not_followed(home: Home, feed: Feed, loop: Loop) -> None:

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from app.home.home import Home
-from engine.control.config import active, row_of, validated
+from engine.control.config import active, validated
 from engine.errors import StrategyError
 from engine.live import config_event, signal_source
 from engine.live.loop import Loop
 from engine.live.signal_source import limited, signal_at
-from engine.store import db
 from engine.store.journal import read
-from engine.store.tables import Active
 from engine.strategies.signals import signals_of
 from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of
+from tests.fakes.versions import put_in_force
 
 OWN = '''"""A person's own."""
 import numpy as np
@@ -42,13 +41,9 @@ PLAIN = "direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direction)
 def with_own(home: Home, code: str) -> Home:
     """The home with a person's strategy under its first sleeve."""
     (home.strategies / "own.py").write_text(OWN.format(about="Signals.", code=code))
-    config = active(home.engine)[1]
+    config = active(home.engine, home.path)[1]
     sleeve = config.sleeves[0].model_copy(update={"strategy": "own", "params": {}})
-    with db.write(home.engine) as session:
-        session.add(row_of(2, validated(config.with_sleeve(sleeve), home.strategies), WALL_MS, {"name": "ann"}, "own"))
-        session.flush()
-        pointer = session.get(Active, 1)
-        pointer.version = 2
+    put_in_force(home.engine, home.path, validated(config.with_sleeve(sleeve), home.strategies), WALL_MS)
     return home
 
 

@@ -25,7 +25,7 @@ def home(own_home: object) -> Home:
 def test_what_the_page_counts_is_what_the_guardrails_count(home: Home) -> None:
     """After every few bars of three days: entries of the day, losses in a row and the day's first equity are the guard's own."""
     loop = loop_of(home, feed_of(home))
-    sleeves, seen = active(home.engine)[1].sleeves, 0
+    sleeves, seen = active(home.engine, home.path)[1].sleeves, 0
     for bar in range(280):
         loop.step()
         if bar % 7:
@@ -45,7 +45,7 @@ def test_what_the_page_counts_is_what_the_guardrails_count(home: Home) -> None:
 
 def test_each_limit_is_listed_with_its_value(home: Home) -> None:
     """Before the first bar values are null, not nought; after it every sleeve's limits are there, as shares of the limit."""
-    sleeves = active(home.engine)[1].sleeves
+    sleeves = active(home.engine, home.path)[1].sleeves
     empty = limit_usage(None, HardLimits.model_validate({}), sleeves)
     assert {g.value for g in empty} == {None}
     loop = loop_of(home, feed_of(home))
