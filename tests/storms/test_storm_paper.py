@@ -16,6 +16,7 @@ from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.core.ledger import open_lots
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import JournalBroken
 from engine.live.feed import Feed
 from engine.store.journal import journal_hash, read, verify
@@ -54,7 +55,13 @@ class Storm:
         latched = halt.read(self.home.path, self.home.engine).halted
         assert bool(book.desk.halted) == latched
         working = [s.order for s in book.sleeves if s.order.side]
-        assert len(venue.working) == len(working), "the venue holds what the book ordered"
+        entries = [o for o in venue.orders.values() if o.slot == ENTRY]
+        assert len(entries) == len(working), "the venue holds the entries that the book ordered"
+        assert set(venue.orders) == set(book.orders.open), "the venue holds what the book knows, and nothing is in doubt"
+        assert not [o for o in book.orders.open.values() if o.in_doubt]
+        covered = {(o.sleeve, o.key) for o in venue.orders.values() if o.slot in (PROTECTIVE, EXIT_SLOT)}
+        layers = {(n, k.key) for n, s in enumerate(book.sleeves) for k in s.position.layers[: s.position.open_layers]}
+        assert layers == covered, "each layer has its stop or its exit at the venue, no other has"
         if latched:
             assert not working, "an order at work while halted"
         for spec, sleeve in zip(book.specs, book.sleeves, strict=True):
