@@ -16,6 +16,7 @@ from agents.offline.words import Param, SleeveName, Words
 from agents.spending import SpendLimits
 from app.home.home import Home
 from app.people.identity import Actor, os_user
+from engine.clock import TIMEFRAMES
 from engine.control import halt
 from engine.errors import DeskError
 from engine.watch import window
@@ -73,9 +74,7 @@ class Wiring:
     def words(self, desk_ms: int | None) -> Words:
         """Which strategies, parameters, sleeves and symbols a question may name."""
         sleeves = self._sleeves()
-        series = [
-            s for s in self._home.catalog.series() if s.market == "perp" and not s.tag and s.series in ("1m", "5m", "15m", "1h")
-        ]
+        series = [s for s in self._home.catalog.series() if s.market == "perp" and not s.tag and s.series in TIMEFRAMES]
         symbols = dict.fromkeys([*(s.symbol for s in sleeves), *sorted({s.symbol for s in series})])
         venues = dict.fromkeys([*(s.venue for s in sleeves), *sorted({s.venue for s in series})])
         return Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)

@@ -5,20 +5,23 @@ Times are UTC milliseconds (`*_ms`). Every screen, answer, message and error wri
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
 
 from engine.core.state import DAY_MS, HOUR_MS, MINUTE_MS
 from engine.errors import BadInput
 
-__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "timeframe_ms", "timeframe_text", "utc", "utc_day"]
+__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "TIMEFRAMES", "Timeframe", "timeframe_ms", "timeframe_text", "utc", "utc_day"]
 
 UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
+Timeframe = Literal["1m", "5m", "15m", "1h", "4h", "1d"]  # of a sleeve
+TIMEFRAMES: tuple[str, ...] = get_args(Timeframe)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timeframe_ms(text: str) -> int:
     """`15m` -> 900000. Raises BadInput for anything but a number with m, h, d or w."""
     if re.fullmatch(r"[1-9]\d*[mhdw]", text) is None:
-        raise BadInput(f"unknown timeframe {text!r}", "use 1m, 5m, 15m, 1h, 4h or 1d")
+        raise BadInput(f"unknown timeframe {text!r}", f"use {', '.join(TIMEFRAMES)}")
     return int(text[:-1]) * UNITS_MS[text[-1]]
 
 

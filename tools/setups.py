@@ -7,7 +7,7 @@ its cache key. All runs of one question use the same span, costs, data and code.
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -16,8 +16,6 @@ from tools import runs
 from tools.common.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
 from tools.common.limits import require_room
 from tools.common.time_words import instant
-
-Timeframe = Literal["1m", "5m", "15m", "1h"]
 
 
 class ParamChange(Args):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.models import ApiModel, JobStatus, LatchView
+from engine.clock import Timeframe
 
 Role = Literal["developer", "operator", "advisor"]
 
@@ -290,5 +291,5 @@ class PullBody(RequestBody):
 
     venues: list[Literal["binance", "okx", "bybit"]] = Field(default=["binance", "okx", "bybit"], min_length=1, max_length=3)
     symbols: list[str] = Field(default=["BTC-USDT", "ETH-USDT", "SOL-USDT"], min_length=1, max_length=10)
-    timeframe: Literal["1m", "5m", "15m", "1h"] = "15m"
+    timeframe: Timeframe = "15m"
     days: int = Field(730, ge=1, le=3650)

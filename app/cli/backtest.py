@@ -9,11 +9,11 @@ from typing import Any
 import typer
 
 from app.cli import out
-from engine.clock import utc
+from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
 SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
-TIMEFRAME = typer.Option("15m", "--timeframe", help="1m, 5m, 15m or 1h")
+TIMEFRAME = typer.Option("15m", "--timeframe", help=", ".join(TIMEFRAMES))
 VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: the venue that has the bars")
 MARKET = typer.Option("perp", "--market", help="perp or spot")
 FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")

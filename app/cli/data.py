@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import out
-from engine.clock import utc
+from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def import_path(
 def pull_data(
     venue: str = typer.Option("binance", help="binance, okx or bybit."),
     symbol: str = typer.Option("BTC-USDT", help="BTC-USDT"),
-    timeframe: str = typer.Option("15m", help="1m, 5m, 15m, 1h"),
+    timeframe: str = typer.Option("15m", help=", ".join(TIMEFRAMES)),
     market: str = typer.Option("perp", help="perp or spot"),
     start: str | None = typer.Option(None, "--from", help="First day; default: one year ago, or the end of the file."),
     end: str | None = typer.Option(None, "--to", help="End day, exclusive; default: now."),

@@ -132,10 +132,10 @@ def _series_names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str,
 
 def _timeframe(step_ms: int) -> str:
     """900000 -> 15m. Raises BadInput for less than whole minutes."""
-    from engine.clock import MINUTE_MS, timeframe_text
+    from engine.clock import MINUTE_MS, TIMEFRAMES, timeframe_text
 
     if step_ms % MINUTE_MS:
-        raise BadInput(f"{step_ms} ms is not a valid timeframe", "use 1m, 5m, 15m or 1h")
+        raise BadInput(f"{step_ms} ms is not a valid timeframe", f"use {', '.join(TIMEFRAMES)}")
     return timeframe_text(step_ms)
 
 

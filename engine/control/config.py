@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from sqlalchemy import Engine, tuple_
 from sqlmodel import Session, col, func, select
 
+from engine.clock import Timeframe
 from engine.errors import BadInput, DataError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
@@ -38,7 +39,7 @@ class SleeveConfig(BaseModel):
     venue: Slug
     symbol: Symbol
     market: Literal["perp", "spot"] = "perp"
-    timeframe: Literal["1m", "5m", "15m", "1h"] = "15m"
+    timeframe: Timeframe = "15m"
     side: Literal["both", "long", "short"] = "both"
     cash: float = Field(10_000.0, gt=0, le=1e12)
     paused: bool = False  # no entries; exits go on

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from engine.clock import timeframe_ms, utc
+from engine.clock import TIMEFRAMES, timeframe_ms, utc
 from engine.core.state import FILL_MODES, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
@@ -27,7 +27,6 @@ from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 
-TIMEFRAMES = ("1m", "5m", "15m", "1h")
 CASH = 10_000.0  # default cash of a sleeve, quote units
 DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
 LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
