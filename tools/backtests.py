@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from engine.clock import Timeframe
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, tool
 from tools.setups import (
     ParamChange,
-    Timeframe,
     label_of,
     named_setup,
     runs_of,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.clock import Timeframe
 from engine.errors import BadInput
 from engine.sim import bootstrap
 from tools import runs
@@ -15,7 +16,6 @@ from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolConte
 from tools.setups import (
     ParamChange,
     Setup,
-    Timeframe,
     full_params,
     label_of,
     live_setup,
