@@ -229,7 +229,9 @@ class Storm:
                 if held.slot != ENTRY or held.layer[0] != s:
                     continue
                 order = find(self.book.orders, id_)
-                assert order is not None, "an order was forgotten"
+                if order is None:
+                    assert id_ in self.ended, "an order was forgotten before its end"
+                    continue
                 filled = booked[id_]
                 ended, reported_lots = self.said.get(id_, (False, 0))
                 left = max((min(reported_lots, order.lots) if ended else order.lots) - filled, 0)
