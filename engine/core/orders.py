@@ -123,9 +123,9 @@ def heard(book: OrderBook, id_: str, state: str, reported: int = 0, why: str = "
 
 
 def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool) -> OrderBook:
-    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does."""
+    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news."""
     order = find(book, id_)
-    if order is None or order.state in ENDED:
+    if order is None or order.state in ENDED or (confirmed and order.amending == 0):
         return book
     if not confirmed:
         return put(book, order._replace(amending=1))

@@ -8,8 +8,9 @@ from engine.book import order_events
 from engine.book.book import Book
 from engine.book.order_events import EventBody, order_id
 from engine.book.transitions import begin, step
+from engine.core.ledger import fits
 from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING
-from engine.core.state import ENTRY, EXIT_SLOT, NONE, PROTECTIVE, TARGET_SLOT, Signal
+from engine.core.state import ENTRY, EXIT_SLOT, NO_FILL, NONE, PROTECTIVE, TARGET_SLOT, Signal
 from tests.fakes.order_desks import bar_body, config_body
 
 NAME = "adds"
@@ -154,6 +155,43 @@ def test_an_execution_is_booked_once_however_late_it_is_told_again(desk: Desk) -
     desk.bar(0)
     desk.told("fill", body)
     assert [layer[:2] for layer in desk.layers] == [(1, 5)]
+
+
+def test_a_late_execution_of_an_ended_entry_opens_its_layer(desk: Desk) -> None:
+    """Cancelled, says the venue, with nothing filled; then the trade comes. It is booked and protected."""
+    desk.bar(1)
+    desk.order(ENTRY, DONE)
+    following = desk.fill(ENTRY, 4)
+    assert [layer[:2] for layer in desk.layers] == [(1, 4)]
+    assert ("intent", order_id(NAME, 1, PROTECTIVE)) in asked(following)
+    assert not desk.book.differences
+
+
+def test_an_entry_is_withdrawn_when_something_is_not_well(desk: Desk) -> None:
+    """At once, not at the next close; the protective order of an open layer stays."""
+    desk.long(10)
+    desk.bar(1, 103.0)
+    desk.order(ENTRY, WORKING, key=2)
+    following = desk.told("health", {"what": "stream", "state": "begun", "why": "silent"})
+    assert asked(following) == [("order", order_id(NAME, 2, ENTRY))]
+
+
+def test_an_amendment_asks_for_what_filled_and_what_is_left(desk: Desk) -> None:
+    """A target of six that filled two, and four more of the entry: ten in all, of which eight may fill."""
+    desk.long(6)
+    desk.fill(TARGET_SLOT, 2, price=108.0)
+    amends = {body["order"]: body["lots"] for kind, body in desk.fill(ENTRY, 4) if kind == "amend"}
+    assert amends[order_id(NAME, 1, TARGET_SLOT)] == 10
+
+
+def test_an_entry_fits_on_its_own_side_alone(desk: Desk) -> None:
+    """A sleeve that is short books no buy of an entry, whatever it ordered."""
+    desk.long(10)
+    sleeve = desk.book.sleeves[0]
+    bought = NO_FILL._replace(slot=ENTRY, key=2, layer=1, lots=5, price=100.0)
+    for side, books in ((1, True), (-1, False)):
+        ordered = sleeve._replace(order=sleeve.order._replace(key=2, side=side, lots=5))
+        assert fits(ordered, bought) == books
 
 
 def test_a_rejected_stop_is_tried_ten_times_and_no_more(desk: Desk) -> None:

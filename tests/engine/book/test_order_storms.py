@@ -19,7 +19,7 @@ from engine.book.transitions import begin, step
 from engine.core.guardrails import exposure
 from engine.core.orders import CANCELLING, ENDED, STANDING, find
 from engine.core.plan import plan, wants
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, Signal
+from engine.core.state import ENTRY, EXIT_SLOT, LAYERS, PROTECTIVE, SLOTS, Signal
 from engine.live.requests import reported
 from engine.ports import Execution
 from engine.store.chain import EMPTY, Event, encode_body, event_of, line_of
@@ -147,7 +147,17 @@ class Storm:
             self.unbooked.discard(trade)
         elif trade not in self.trades:
             assert trade in self.book.differences, "a trade that was neither booked nor told"
+            assert not self._fits(trade), "a trade that fits was not booked"
             self.unbooked.add(trade)
+
+    def _fits(self, trade: str) -> bool:
+        """Whether the sleeve could have booked it: an entry of its side with room for a layer, an exit within its layer."""
+        found = next(known for known in self.venue.trades if known.trade == trade)
+        order = self.venue.orders[found.order]
+        position = self.book.sleeves[order.layer[0]].position
+        if order.slot == ENTRY:
+            return position.side in (0, order.side) and position.open_layers < LAYERS
+        return found.lots <= sum(layer.lots for layer in position.layers if layer.key == order.layer[1])
 
     def _requests(self, told: Told) -> None:
         """What the events ask, as the live loop hands it over."""
@@ -219,7 +229,9 @@ class Storm:
                 if held.slot != ENTRY or held.layer[0] != s:
                     continue
                 order = find(self.book.orders, id_)
-                assert order is not None, "an order was forgotten"
+                if order is None:
+                    assert id_ in self.ended, "an order was forgotten before its end"
+                    continue
                 filled = booked[id_]
                 ended, reported_lots = self.said.get(id_, (False, 0))
                 left = max((min(reported_lots, order.lots) if ended else order.lots) - filled, 0)
@@ -251,7 +263,9 @@ class Storm:
         decided = {body["sleeve"] for kind, body in told.following if kind == "decision" and body["action"] in ("enter", "add")}
         entered = {body["sleeve"] for kind, body in told.following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
         assert entered <= decided, "an entry that no decision stands behind"
-        assert not entered or not (self.book.desk.halted or self.book.entries_blocked), "an entry while nothing may enter"
+        if self.book.desk.halted or self.book.entries_blocked:
+            assert not entered, "an entry while nothing may enter"
+            assert not any(sleeve.order.side for sleeve in self.book.sleeves), "an entry is wanted while nothing may enter"
 
     def _planned_once(self) -> None:
         for s, sleeve in enumerate(self.book.sleeves):

@@ -179,6 +179,12 @@ def test_an_order_being_amended_ends_by_the_venues_word_alone(lots: int) -> None
     assert refused.ended[-1].state == DONE
 
 
+def test_a_report_from_before_an_amendment_does_not_take_it_back() -> None:
+    """Its level and lots are old: the order stands as confirmed."""
+    orders = holding(standing(lots=10))
+    assert amended(orders, ID, 94.0, 3, confirmed=True) == orders
+
+
 @pytest.mark.parametrize("state", [SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING])
 def test_every_entry_that_may_still_fill_counts(state: str) -> None:
     """With its unfilled part, but for the one that the sleeve itself counts; protective orders do not."""
