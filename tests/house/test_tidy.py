@@ -253,10 +253,3 @@ def test_the_checks_of_files_work(tmp_path: Path) -> None:
     assert [text.split(":")[0] for text in bare_suppressions(path)] == ["line 75"]
     assert faults([], too_long) == "no file found"
     assert faults([ROOT / "README.md"], lambda _: ["fault"]) == "README.md: fault"
-
-
-def test_nothing_missing_is_filled_silently() -> None:
-    """Law 9: no fillna(0), nan_to_num, or bare `except: pass` in the product."""
-    rule = re.compile(r"fillna\(|fill_null\(\s*0|fill_nan\(\s*0|nan_to_num|except\s*:\s*$|except Exception:\s*(pass)?\s*$")
-    hits = [f"{p}:{n}: {x.strip()}" for p in PRODUCT for n, x in enumerate(p.read_text().splitlines(), 1) if rule.search(x)]
-    assert not hits, "\n".join(hits)
