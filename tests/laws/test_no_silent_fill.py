@@ -4,6 +4,8 @@ import json
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +52,21 @@ def test_a_strategy_wants_nothing_where_a_feature_is_missing(name: str, seed: in
     assert np.isnan(np.asarray(signals.strength)[missing]).all()
     assert np.isnan(np.asarray(signals.atr)[np.isnan(frame.high)]).all()
     assert frame.timeframe_ms == HOUR_MS
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(60, 400), st.sampled_from([0.003, 0.02, 0.3]))
+def test_a_strategy_that_wants_in_at_every_bar_gets_none_where_a_feature_is_missing(seed: int, count: int, holes: float) -> None:
+    """It reads a mean and ignores it: long at each bar that has the mean, and at no other."""
+
+    def signals(f: Any, _params: Any) -> Any:
+        f.sma(20)
+        return np.ones(count, np.int8), np.ones(count)
+
+    eager = SimpleNamespace(NAME="eager", FEATURES=("sma",), signals=signals)
+    frame = bars(seed, count, holes)
+    found = evaluate(eager, load_strategy("trend").Params(), frame)
+    assert np.array_equal(found.direction == 1, ~np.isnan(frame.sma(20)))
 
 
 @pytest.mark.parametrize("seed", range(8))
