@@ -59,8 +59,8 @@ def test_the_hash_is_the_same_exactly_when_the_rows_are(seed: int, data: st.Data
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)
 def test_the_core_imports_nothing_that_could_differ(path: Path) -> None:
-    """Typing, math and itself, late imports too; numba and its kind only where the core is compiled."""
-    allowed = {"typing", "math", "collections"}
+    """Typing, math, their like and itself, late imports too; numba and its kind only where the core is compiled."""
+    allowed = {"typing", "math", "collections", "operator"}
     allowed |= (
         {"numba", "numpy", "llvmlite", "blake3", "hashlib", "inspect", "functools", "re", "textwrap"}
         if path.name in COMPILES
