@@ -61,9 +61,10 @@ def rewrite_a_mark(home: Home, _patch: Any) -> None:
 
 
 def break_the_configuration(home: Home, _patch: Any) -> None:
-    """The active version no longer says what its digest says."""
+    """The active versions no longer say what their digests say."""
     with home.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE config_versions SET body = replace(body, 'btc-trend', 'btc-trene')")
+        changed = connection.exec_driver_sql("UPDATE sleeve_versions SET body = replace(body, '10000.0', '90000.0')")
+    assert changed.rowcount == 3
 
 
 def fill_the_disk(_home: Home, patch: pytest.MonkeyPatch) -> None:
