@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup test test-all test-anew check fmt bench lock clean
+.PHONY: run setup kernel test test-all test-anew check fmt bench lock clean
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -9,7 +9,10 @@ run: setup        ## start the desk on embedded defaults
 setup:            ## .venv from the hashed lock, the kernel compiled
 	@scripts/bootstrap.sh
 
-test: setup       ## the default suite
+kernel: setup     ## compiled for this source, once, before several test processes want it at the same time
+	@$(BIN)/python -m engine.core.kernel
+
+test: kernel      ## the default suite
 	$(PYTEST)
 
 test-all: test    ## the default suite and the long one; stopped or red, it goes on with what has not passed on this source
@@ -18,7 +21,7 @@ test-all: test    ## the default suite and the long one; stopped or red, it goes
 test-anew: test   ## the same from the beginning
 	$(PYTEST) -m long
 
-check: setup      ## what must hold before a commit
+check: kernel     ## what must hold before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

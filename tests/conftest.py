@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +94,15 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_tables() -> None:
+    """A new SQLite database gets its tables copied: hundreds of tests open one, and a migration takes 30 times as long."""
+    if "engine.store.db" in sys.modules:  # else no test of this run has asked for a database when it was imported
+        from tests.fakes import databases
+
+        databases.db._upgrade = databases.copied
 
 
 RECORDED = os.environ.get("NIGHTDESK_DATA")

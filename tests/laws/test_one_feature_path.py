@@ -1,10 +1,18 @@
-"""Law 2: a feature's value at bar t is the same bit for bit from the whole history and from any prefix, NaN mask included."""
+"""Law 2, one feature path: a value at bar t is the same bit for bit from the whole history and from any prefix, NaN mask too,
+also at a higher timeframe, of another instrument, and however long the history is.
+"""
+
+import math
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.clock import DAY_MS, utc
+from engine.errors import StrategyError
+from engine.features.anchor import anchor_ms
 from engine.features.catalog import BY_NAME, FEATURES
 from engine.features.frame import COLUMNS, FeatureFrame
 from engine.strategies.base import SHIPPED, load_strategy
@@ -130,3 +138,186 @@ def test_recorded_bars_agree_too(market_data) -> None:
         part = cut(frame, int(end))
         for name, args in calls:
             assert bits(getattr(frame, name)(*args)[:end]) == bits(getattr(part, name)(*args)), (name, args, end)
+
+
+# ---- the same over higher timeframes of the frame's own bars, and over other instruments ----
+
+RATIOS = {"1h": 1, "2h": 2, "4h": 4, "1d": 24}
+HOLES = st.sampled_from([0.0, 0.0, 0.003, 0.02, 0.3])
+
+
+def begun_at(frame: FeatureFrame, hour: int) -> FeatureFrame:
+    """The same bars, the first of them opening at this hour of a day."""
+    return FeatureFrame(frame.close_ms + hour * HOUR_MS, *(getattr(frame, name) for name in COLUMNS), HOUR_MS)
+
+
+def by_hand(frame: FeatureFrame, t: int, ratio: int) -> dict[str, float] | None:
+    """The last higher bar closed at or before bar t, from its base bars one by one; None before the first whole one."""
+    end = t
+    while end >= 0 and frame.close_ms[end] % (ratio * HOUR_MS):
+        end -= 1
+    if end - ratio + 1 < 0:
+        return None
+    part = {name: [float(x) for x in getattr(frame, name)[end - ratio + 1 : end + 1]] for name in COLUMNS}
+    found = {"open": part["open"][0], "high": max(part["high"]), "low": min(part["low"])}
+    found |= {"close": part["close"][-1], "volume": sum(part["volume"])}
+    return {name: found[name] if all(map(math.isfinite, part[name])) else math.nan for name in COLUMNS}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), HOLES, st.integers(0, 30), st.sampled_from(list(RATIOS)))
+def test_a_column_is_the_last_whole_bar_and_never_an_early_one(
+    seed: int, count: int, holes: float, hour: int, timeframe: str
+) -> None:
+    """Against the slow definition: UTC-aligned, complete bars only, NaN where a base bar is missing, known at its close."""
+    frame = begun_at(bars(seed, count, holes), hour)
+    view = frame.at(timeframe)
+    for t in range(count):
+        wanted = by_hand(frame, t, RATIOS[timeframe])
+        found = {name: float(getattr(view, name)[t]) for name in COLUMNS}
+        assert found == pytest.approx(wanted or dict.fromkeys(COLUMNS, math.nan), rel=0, abs=0, nan_ok=True), t
+        assert view.available_ms[t] <= frame.close_ms[t]
+        assert (view.available_ms[t] == 0) == (wanted is None)
+        assert view.available_ms[t] % (RATIOS[timeframe] * HOUR_MS) == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 900), HOLES, st.integers(0, 30), st.data())
+def test_what_comes_after_a_bar_changes_nothing_at_it(
+    seed: int, count: int, holes: float, hour: int, data: st.DataObject
+) -> None:
+    """Every feature and column on 4h bars: from a prefix, and with another future, the same bits up to the cut."""
+    whole = begun_at(bars(seed, count, holes), hour)
+    other = bars(seed + 1, count, holes)
+    for end in data.draw(st.lists(st.integers(1, count), min_size=1, max_size=4)):
+        columns = [np.concatenate((getattr(whole, name)[:end], getattr(other, name)[end:])) for name in COLUMNS]
+        futures = (cut(whole, end), whole.prefix(end), FeatureFrame(whole.close_ms, *columns, HOUR_MS))
+        for part in futures:
+            for name, args in CALLS:
+                values = getattr(whole.at("4h"), name)(*args)[:end]
+                assert bits(values) == bits(getattr(part.at("4h"), name)(*args)[:end]), (name, args, end)
+            for name in COLUMNS:
+                assert bits(getattr(whole.at("4h"), name)[:end]) == bits(getattr(part.at("4h"), name)[:end]), (name, end)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 900), HOLES, st.integers(0, 30))
+def test_a_feature_is_that_of_the_higher_bars_alone(seed: int, count: int, holes: float, hour: int) -> None:
+    """Each feature equals, at every close of a 4h bar, the same feature of a frame made of 4h bars."""
+    frame = begun_at(bars(seed, count, holes), hour)
+    closes = np.flatnonzero((frame.close_ms % (4 * HOUR_MS) == 0) & (frame.at("4h").available_ms > 0))
+    columns = [getattr(frame.at("4h"), name)[closes] for name in COLUMNS]
+    alone = FeatureFrame(frame.close_ms[closes], *columns, 4 * HOUR_MS)
+    assert set(ARGUMENTS) == {name for name, _ in CALLS}
+    for name, args in CALLS:
+        assert bits(getattr(frame.at("4h"), name)(*args)[closes]) == bits(getattr(alone, name)(*args)), (name, args)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 600), HOLES, st.data())
+def test_another_instrument_is_read_by_the_same_law(seed: int, count: int, holes: float, data: st.DataObject) -> None:
+    """`f.of(...)`, at once and at 4h: the other instrument's own values, and the same bits from any prefix."""
+    other = bars(seed + 7, count, holes)
+    own = [getattr(bars(seed, count, holes), name) for name in COLUMNS]
+    whole = FeatureFrame(other.close_ms, *own, HOUR_MS, {"ETH-USDT": other})
+    end = data.draw(st.integers(1, count))
+    for name, args in CALLS:
+        read, higher = getattr(whole.of("ETH-USDT"), name)(*args), getattr(whole.of("ETH-USDT").at("4h"), name)(*args)
+        assert bits(read) == bits(getattr(other, name)(*args)), (name, args)
+        assert bits(higher) == bits(getattr(other.at("4h"), name)(*args)), (name, args)
+        part = whole.prefix(end).of("ETH-USDT")
+        assert bits(read[:end]) == bits(getattr(part, name)(*args)), (name, args, end)
+        assert bits(higher[:end]) == bits(getattr(part.at("4h"), name)(*args)), (name, args, end)
+
+
+# ---- the anchor: where a feature begins is a matter of the bar's time, not of how long its history is ----
+
+STEP_MS = 12 * HOUR_MS
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def slow_bars(seed: int, count: int, holes: float, day: int) -> FeatureFrame:
+    """Random bars of 12 hours, beginning on a day of 2023 and 2024: two years of them cross eight quarters."""
+    frame = bars(seed, count, holes)
+    first = int(datetime(2023, 1, 1, tzinfo=UTC).timestamp() * 1000) + day * DAY_MS
+    return FeatureFrame(first + (np.arange(count) + 1) * STEP_MS, *(getattr(frame, name) for name in COLUMNS), STEP_MS)
+
+
+def quarter_before(open_ms: int, back: int = 1) -> int:
+    """The first moment of the quarter before that of a bar, by the calendar."""
+    when = EPOCH + timedelta(milliseconds=open_ms)
+    months = when.year * 12 + (when.month - 1) // 3 * 3 - 3 * back
+    return int(datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def part(frame: FeatureFrame, start: int, end: int) -> FeatureFrame:
+    """Some bars as a frame built from nothing."""
+    return FeatureFrame(frame.close_ms[start:end], *(getattr(frame, name)[start:end] for name in COLUMNS), frame.timeframe_ms)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(600, 1500), st.sampled_from([0.0, 0.003, 0.02]), st.integers(0, 400), st.data())
+def test_a_value_is_that_of_the_bars_since_its_anchor(seed: int, count: int, holes: float, day: int, data: st.DataObject) -> None:
+    """Computed apart, from the first bar of the quarter before the bar's own and no other: the same bits, for every feature."""
+    frame = slow_bars(seed, count, holes, day)
+    for t in data.draw(st.lists(st.integers(0, count - 1), min_size=3, max_size=6)):
+        begin = quarter_before(int(frame.close_ms[t]) - STEP_MS)
+        start = max(0, int(np.searchsorted(frame.close_ms - STEP_MS, begin)))
+        alone = part(frame, start, t + 1)
+        for name, args in CALLS:
+            assert bits(getattr(frame, name)(*args)[t : t + 1]) == bits(getattr(alone, name)(*args)[-1:]), (name, args, t)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(600, 1500), st.sampled_from([0.0, 0.01]), st.integers(0, 400), st.integers(1, 500))
+def test_how_long_a_history_is_changes_nothing(seed: int, count: int, holes: float, day: int, cut: int) -> None:
+    """Two histories that begin apart agree on every bar whose anchor both have, at once and on a higher timeframe."""
+    frame = slow_bars(seed, count, holes, day)
+    shorter = part(frame, cut, count)
+    anchors = np.array([quarter_before(int(close) - STEP_MS) for close in shorter.close_ms])
+    shared = anchors >= shorter.close_ms[0] - STEP_MS
+    for name, args in CALLS:
+        assert bits(getattr(frame, name)(*args)[cut:][shared]) == bits(getattr(shorter, name)(*args)[shared]), (name, args)
+        higher, other = getattr(frame.at("1d"), name)(*args)[cut:][shared], getattr(shorter.at("1d"), name)(*args)[shared]
+        assert bits(higher)[8 * 2 :] == bits(other)[8 * 2 :], (name, args)
+
+
+def test_a_long_warm_up_begins_as_many_quarters_earlier_as_it_needs() -> None:
+    """200 bars of 12 hours are 100 days: two quarters back, never missing after the first; more than 360 days are refused."""
+    frame = slow_bars(1, 1500, 0.0, 0)
+    values = frame.sma(200)
+    assert np.isnan(values[:199]).all()
+    assert np.isfinite(values[199:]).all()
+    start = int(np.searchsorted(frame.close_ms - STEP_MS, quarter_before(int(frame.close_ms[-1]) - STEP_MS, 2)))
+    assert bits(part(frame, start, 1500).sma(200)[-1:]) == bits(values[-1:])
+    with pytest.raises(StrategyError, match=r"sma\(800\) has its first value after 400 days of bars"):
+        frame.sma(800)
+
+
+@pytest.mark.parametrize(
+    ("when", "quarters", "anchor"),
+    [
+        ("2025-05-17 13:45", 1, "2025-01-01 00:00Z"),
+        ("2025-04-01 00:00", 1, "2025-01-01 00:00Z"),
+        ("2025-03-31 23:45", 1, "2024-10-01 00:00Z"),
+        ("2025-05-17 13:45", 4, "2024-04-01 00:00Z"),
+        ("1970-01-02 00:00", 1, "1969-10-01 00:00Z"),
+    ],
+)
+def test_the_anchor_is_a_quarters_first_bar(when: str, quarters: int, anchor: str) -> None:
+    """A bar belongs to the quarter in which it opens."""
+    opened = int(datetime.fromisoformat(f"{when}+00:00").timestamp() * 1000)
+    assert utc(anchor_ms(opened, quarters)) == anchor
+    assert anchor_ms(opened, quarters) == quarter_before(opened, quarters)
+
+
+def test_every_feature_of_a_paper_window_is_that_of_the_whole_history() -> None:
+    """The bars since the earliest anchor give the last quarter's values, bit for bit: that is all a paper desk reads."""
+    frame = slow_bars(3, 1500, 0.003, 0)
+    opens = frame.close_ms - STEP_MS
+    first = int(np.searchsorted(opens, anchor_ms(int(opens[-1]))))
+    quarter = int(np.searchsorted(opens, anchor_ms(int(opens[-1]), 0)))
+    assert 0 < first < quarter
+    window = frame.since(first)
+    for name, args in (*CALLS, ("sma", (200,)), ("vol", (60.0,))):
+        assert bits(getattr(frame, name)(*args)[quarter:]) == bits(getattr(window, name)(*args)[quarter - first :]), (name, args)

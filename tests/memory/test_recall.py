@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from memory import handoff
 from memory.recall import age, by_topic, cost, recall, search
@@ -81,3 +83,41 @@ def test_nothing_found_is_nothing(shelf: Shelf) -> None:
 def test_age_is_said(ms: int, said: str) -> None:
     """A reader sees how old a page is."""
     assert said in age(ms)
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=400)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(texts, min_size=3, max_size=3), st.integers(0, 400), st.sampled_from(["developer", "operator", "advisor"]))
+def test_whatever_the_pages_hold_the_budget_holds_and_no_word_is_changed(
+    shelf: Shelf, pages: list[str], tokens: int, role: str
+) -> None:
+    """Any text in any page: within the tokens or a label alone; what is shown is the page's own beginning, and a cut is said."""
+    for topic, text in zip(("desk", role, "handoff"), pages, strict=True):
+        shelf.path(topic).write_text(text)
+    blocks = recall(shelf, role, NOW, tokens)
+    assert sum(cost(b) for b in blocks) <= max(tokens, sum(len(b.label) for b in blocks) / 3.5) + 1e-9
+    for block in blocks:
+        page = shelf.read(block.topic)
+        assert page is not None
+        shown = block.text.removesuffix("…") if block.cut else block.text
+        assert page.text.strip().startswith(shown)
+        assert block.cut == (len(block.text) < len(page.text.strip()) or block.text != page.text.strip())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.booleans(), texts), min_size=1, max_size=6), st.integers(0, 300))
+def test_a_search_stays_in_its_budget_and_never_lends_a_note_the_desks_voice(
+    shelf: Shelf, notes: list[tuple[bool, str]], tokens: int
+) -> None:
+    """Any notes and decisions: the tokens hold, a match is in what is found, and an inbox note is never labelled as people's."""
+    for n, (inbox, text) in enumerate(notes):
+        shelf.path(f"{'inbox' if inbox else 'decisions'}/p-{n}").parent.mkdir(exist_ok=True)
+        shelf.path(f"{'inbox' if inbox else 'decisions'}/p-{n}").write_text(f"quokka {text}")
+    blocks = search(shelf, "Quokka!", NOW, tokens)
+    assert sum(cost(b) for b in blocks) <= tokens
+    assert len(blocks) <= 5
+    for block in blocks:
+        assert (block.trust == "unconfirmed") == block.topic.startswith("inbox/")
+        assert "quokka" in block.text.lower() or block.cut

@@ -347,19 +347,18 @@ def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_hal
     assert not [e for e in since if e.kind == "intent"]
 
 
-def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(furnished_home: Path) -> None:
+def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(home_at_end: Path) -> None:
     """Another journal of the same desk, longer than the anchor: exit code 1, and the database keeps what it has seen."""
     from engine.store.anchors import anchor_claims, note_head
     from engine.store.chain import Head
 
-    run_to_end(furnished_home)
     home = open_home(WALL_MS)
     engine, seen = home.engine, anchor_claims(home.engine, "desk")[0]
     with engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM anchors")
         connection.commit()
     note_head(engine, "desk", Head(seen.seq - 50, f"d-{seen.seq - 50}", "f" * 64), WALL_MS)
-    code, said = ended(started(furnished_home, "--stop-at-end"))
+    code, said = ended(started(home_at_end, "--stop-at-end"))
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert f"another d-{seen.seq - 50}" in said

@@ -32,15 +32,6 @@ def book(home: Home):
     return loop.book
 
 
-def test_fold_from_start_from_snapshot_and_memory_are_the_same_bits(home: Home, book) -> None:
-    """Three ways to one state."""
-    tail, whole = fold(home.desk_journal), fold(home.desk_journal, whole=True)
-    assert to_json(tail) == to_json(whole) == to_json(book)
-    assert tail.sleeves == book.sleeves
-    assert tail.recent_r == book.recent_r
-    assert sum(s.ledger.trips for s in book.sleeves) > 3, "the market traded, or this says little"
-
-
 def test_a_snapshot_bounds_the_work(home: Home, book) -> None:
     """Only what follows the last one is read."""
     found = since_snapshot(home.desk_journal)

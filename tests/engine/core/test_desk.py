@@ -8,7 +8,7 @@ from engine.core import state
 from engine.core.booking import update_kelly_window
 from engine.core.rows import unpack
 from engine.core.state import Bar, Limits, Rules, Signal, start
-from tests.fakes.desks import BAR_MS, LOOSE, RULES, run_lists
+from tests.fakes.desks import BAR_MS, LOOSE, RULES, hostile, hostile_rules, run_lists
 
 NAN = float("nan")
 T0 = 1_735_689_600_000
@@ -123,6 +123,45 @@ def test_liquidity_is_consumed_once_over_all_sleeves() -> None:
     bars = [bar(0, FLAT4[0]), bar(1, FLAT4[0], volume=12.0)]
     run = Ran(bars, [LONG, LONG, QUIET, QUIET], [PLAIN, PLAIN])
     assert [fill[3] for fill in run.fills()] == [10, 2]
+
+
+@pytest.mark.parametrize(("side", "moved"), [(1, (100, 100, 90, 90)), (-1, (100, 110, 100, 110))])
+def test_stops_of_several_sleeves_share_one_bar(side: int, moved: tuple[float, ...]) -> None:
+    """Three positions of 10 meet their stops in a bar of 12: 10, 2 and nothing; the rest leaves at the next open, as it can."""
+    enters = LONG if side > 0 else SHORT
+    bars = [bar(0, FLAT4[0]), bar(1, FLAT4[0]), bar(2, moved, volume=12.0), bar(3, (moved[3],) * 4, volume=15.0)]
+    run = Ran(bars, [enters] * 3 + [QUIET] * 9, [PLAIN] * 3)
+    assert [fill[:4] for fill in run.fills()[3:]] == [
+        (2, state.STOP, -side, 10),
+        (2, state.STOP, -side, 2),
+        (3, state.STOP, -side, 8),
+        (3, state.STOP, -side, 7),
+    ]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 6, 7])
+def test_no_bar_fills_more_than_its_share_of_volume(seed: int) -> None:
+    """Hostile feeds with thin bars: entries and exits of all sleeves on an instrument together stay within participation_max."""
+    records, columns = hostile(seed, bars=400)
+    records["volume"] *= 1e-3
+    bars = [Bar(*row) for row in records.tolist()]
+    signals = [Signal(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    rules = [rule._replace(participation_max=0.02) for rule in hostile_rules(seed)]
+    volume = {(b.close_ms, k % 3): b.volume for k, b in enumerate(bars)}
+    filled: dict[tuple[int, int], float] = {}
+    bound = exits = 0
+    for row in run_lists(bars, signals, rules, LOOSE, 100_000.0)[0]:
+        s, kind, _, reason, *_ = unpack(row.tag)
+        if kind == state.K_FILL:
+            at = row.close_ms, rules[s].instrument
+            filled[at] = filled.get(at, 0.0) + row.lots * rules[s].lot_size
+            exits += reason != state.NONE
+    for at, units in filled.items():
+        share = 0.02 * volume[at]
+        assert units <= share * (1 + 1e-9)
+        bound += units > 0.9 * share
+    assert bound > 3, "no bar was thin enough to matter"
+    assert exits > 3
 
 
 def test_a_halt_flattens_at_the_next_open_and_lets_nothing_in() -> None:

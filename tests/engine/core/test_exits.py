@@ -1,6 +1,8 @@
 """The exits, one by one: the golden table of fills inside a bar, the trail that must fire, the fade, the price grid."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.core.exits import ambiguous, faded, follow, leave_all, protective, to_tick, touched
 from engine.core.state import (
@@ -95,6 +97,37 @@ def test_the_trail_arms_follows_and_never_moves_back(side: int) -> None:
         position = follow(position, rules, a_bar(prices if side > 0 else mirrored(prices)))
         assert position.trail == pytest.approx(trail if side > 0 or trail == 0.0 else 200 - trail)
     assert position.best == pytest.approx(100.0 + 10 * side)
+
+
+prices = st.floats(60.0, 160.0)
+wide = st.floats(0.5, 8.0)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from([1, -1]), st.lists(st.tuples(prices, prices, wide, st.floats(0.0, 0.2)), min_size=2, max_size=12))
+def test_a_trail_never_moves_back_also_when_its_rules_change(side: int, bars: list[tuple[float, float, float, float]]) -> None:
+    """A version adopted under an open position may trail wider or arm later: its level never goes back."""
+    position, _ = held(side)
+    for one, other, trail_atr, trail_frac in bars:
+        rules = RULES._replace(arm_atr=trail_atr / 2, trail_atr=trail_atr, trail_frac=trail_frac, tick=0.1)
+        before = position.trail
+        position = follow(position, rules, a_bar((one, max(one, other), min(one, other), other)))
+        if before:
+            assert (position.trail - before) * side >= 0.0
+        armed = (position.best - 100.0) * side >= trail_atr / 2 * position.atr
+        level = position.best * (1 - side * trail_frac) - side * trail_atr * position.atr
+        if armed and before == 0.0 and level > 0.0:
+            assert position.trail == pytest.approx(level, abs=0.1)
+
+
+def test_a_wider_trail_leaves_the_level_and_a_tighter_one_moves_it() -> None:
+    """Trail 2.5 ATR, then 5, then 1, at the same best price: 105, 105, 108."""
+    position, _ = held(1)
+    levels = []
+    for trail_atr in (2.5, 5.0, 1.0):
+        position = follow(position, RULES._replace(arm_atr=1.5, trail_atr=trail_atr, tick=0.0), a_bar((102, 110, 102, 109)))
+        levels.append(position.trail)
+    assert levels == [pytest.approx(105.0), pytest.approx(105.0), pytest.approx(108.0)]
 
 
 def test_a_trail_by_fraction_can_be_armed_from_the_start() -> None:

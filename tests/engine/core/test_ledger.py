@@ -1,5 +1,8 @@
 """What we own: conservation of money under any sequence of fills, round trips flat to flat, funding, one door for all fills."""
 
+import typing
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +18,12 @@ from engine.core.state import (
     TARGET,
     TARGET_SLOT,
     Fill,
+    Limits,
     Order,
     Sleeve,
     start,
 )
-from tests.fakes.desks import RULES
+from tests.fakes.desks import LOOSE, RULES, both_ways, hostile, hostile_rules, sleeves_of
 
 T = 1_700_000_000_000
 UNIT = RULES._replace(lot_size=1.0, layers_max=5)
@@ -148,3 +152,32 @@ def test_money_is_conserved(moves: list, side: int) -> None:
         assert open_lots(sleeve.position) * sleeve.position.side == held
         assert sleeve.ledger.equity == pytest.approx(flow + held * price, rel=1e-9)
         assert sleeve.position.layers[sleeve.position.open_layers :] == (NO_LAYER,) * (5 - sleeve.position.open_layers)
+
+
+def assert_types(value: Any, kind: Any, path: str) -> None:
+    """Every leaf has exactly its annotated type: an int in a float field would compile to something else."""
+    if kind in (int, float):
+        assert type(value) is kind, f"{path} is {type(value).__name__}, annotated {kind.__name__}"
+    elif typing.get_origin(kind) is tuple:
+        for k, (part, wanted) in enumerate(zip(value, typing.get_args(kind), strict=True)):
+            assert_types(part, wanted, f"{path}[{k}]")
+    else:
+        for name, wanted in typing.get_type_hints(kind).items():
+            assert_types(getattr(value, name), wanted, f"{path}.{name}")
+
+
+def test_cash_and_positions_are_equity_after_every_run() -> None:
+    """Equity of each sleeve = cash + open profit at its last mark, and the desk is the sum of its sleeves (to 1e-9)."""
+    for seed in range(12):
+        bars, signals = hostile(seed)
+        rules = hostile_rules(seed)
+        _, compiled = both_ways(
+            bars, signals, rules, (LOOSE, Limits(0.003, 3.0, 1.8, 10), Limits(0.5, 0.3, 0.1, 1))[seed % 3], 100_000.0
+        )
+        sleeves = sleeves_of(compiled[2])
+        assert compiled[3].equity == pytest.approx(sum(s.ledger.equity for s in sleeves), rel=1e-9)
+        for sleeve in sleeves:
+            assert_types(sleeve, Sleeve, "Sleeve")
+            held = sleeve.position
+            assert all(layer.lots > 0 for layer in held.layers[: held.open_layers])
+            assert all(layer.lots == 0 for layer in held.layers[held.open_layers :])

@@ -1,7 +1,5 @@
 """The loop: what people set is followed within a bar, the journal comes first, and it alone makes the desk again."""
 
-import os
-
 import pytest
 
 from app.home.home import Home
@@ -10,11 +8,11 @@ from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.control.config import active, active_version
 from engine.core.state import DAY_MS, ENTRY, EXIT_SLOT
-from engine.errors import DataError, JournalBroken
+from engine.errors import DataError
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed
 from engine.live.loop import Loop
-from engine.store.journal import journal_hash, read
+from engine.store.journal import read
 from tests.fakes.papers import (
     BAR_MS,
     WALL_MS,
@@ -69,57 +67,6 @@ def test_a_decision_tells_what_it_was_made_of(loop: Loop) -> None:
     intent = events(loop, "intent")[-1].body
     assert intent["slot"] == "entry"
     assert intent["order"] in loop.venue.orders
-
-
-def test_the_order_is_on_the_disk_before_the_venue_hears_of_it(home: Home, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journal before act: each order that is placed between two bars is already readable in the file, as sent."""
-    heard, place = [], loop.venue.place
-
-    def placed(order):
-        if order.slot in (ENTRY, EXIT_SLOT):
-            assert order.id in {e.body["order"] for e in events(loop, "intent")}
-            assert order.id in {id_ for e in events(loop, "sent") for id_ in e.body["orders"]}
-            heard.append(order.slot)
-        return place(order)
-
-    monkeypatch.setattr(loop.venue, "place", placed)
-    advanced_until(loop, holding)
-    halt.set(home.path, "a test", {"name": "ann"}, WALL_MS, home.engine)
-    loop.poll_controls()
-    assert set(heard) == {ENTRY, EXIT_SLOT}
-
-
-@pytest.mark.parametrize("broken", ["fdatasync", "write"])
-def test_a_disk_that_fails_stops_the_desk_before_it_acts(loop: Loop, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
-    """ENOSPC at the write or at the sync: JournalBroken, no order leaves, and it is not asked again."""
-    advanced_until(loop, lambda book: not loop.replaying)
-    asked = []
-
-    def fails(*_args: object) -> int:
-        asked.append(1)
-        raise OSError(28, "No space left on device")
-
-    before = len(loop.venue.requests)
-    monkeypatch.setattr(os, broken, fails)
-    for _ in range(3):
-        with pytest.raises(JournalBroken):
-            loop.step()
-    assert len(asked) == 1
-    assert len(loop.venue.requests) == before
-
-
-def test_a_restart_changes_nothing(home: Home, feed: Feed, loop: Loop) -> None:
-    """Stopped and folded every few bars, with positions and orders open: the hash of an undisturbed run."""
-    advanced(loop, 400)
-    undisturbed, state = journal_hash(home.desk_journal), to_json(loop.book)
-    loop.journal.close()
-    home.desk_journal.unlink()
-    again = loop_of(home, feed)
-    for bars in (1, 7, 40, 3, 120, 29, 200):
-        again = restarted(home, feed, advanced(again, bars))
-    assert to_json(again.book) == state
-    assert journal_hash(home.desk_journal) == undisturbed
-    again.journal.close()
 
 
 def test_a_halt_cancels_entries_at_once_and_flattens_at_the_next_open(home: Home, loop: Loop) -> None:

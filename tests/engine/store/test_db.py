@@ -5,6 +5,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -14,7 +15,14 @@ from sqlmodel import SQLModel, select
 from engine.errors import BadInput, Busy, DataError
 from engine.store import db as database
 from engine.store import tables
+from tests.fakes import databases
 from tests.fakes.waiting import WAIT_S
+
+
+@pytest.fixture(autouse=True)
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this file every database is migrated, none copied."""
+    monkeypatch.setattr(database, "_upgrade", databases.MIGRATE)
 
 
 def _proposal(number: int, state: str = "pending") -> tables.Proposal:
@@ -40,6 +48,20 @@ def test_migration_makes_exactly_the_declared_tables(db: Engine) -> None:
     with db.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_copies_of_other_tests_are_what_a_migration_makes(sqlite: Engine, tmp_path: Path) -> None:
+    """tests/fakes/databases.py: the same tables, indexes and revision, in WAL mode, byte for byte the same SQL."""
+
+    def contents(engine: Engine) -> tuple[list[Any], str, Any]:
+        with engine.connect() as connection:
+            schema = [tuple(r) for r in connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master ORDER BY name")]
+            return schema, str(database.revision_of(engine)), connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+
+    copy = database.open_db(f"sqlite:///{tmp_path / 'copy.db'}")
+    databases.copied(copy)
+    assert contents(copy) == contents(sqlite)
+    assert contents(copy)[1:] == (database.REVISION, "wal")
 
 
 def test_revision_constant_is_the_head_of_the_migrations() -> None:

@@ -116,6 +116,31 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
     assert found.since_ms <= NOW
 
 
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
+    """Both faults in one observation; None when they cannot be at the same time (one mark, one worker)."""
+    return None if set(one) & set(other) else {**one, **other}
+
+
+HIDDEN_BY_NO_WORKER = {"bars stale", "no price"}  # without a worker no bars come: one fault, one alert
+
+
+@pytest.mark.parametrize("first", PLANTED, ids=str)
+def test_no_fault_hides_another(first: str) -> None:
+    """Two faults at once: the findings of each alone are there, with their severity; but for bars while no worker runs."""
+    tried = 0
+    for second, planted in PLANTED.items():
+        both = merged(PLANTED[first], planted)
+        if both is None:
+            continue
+        if both.get("pid", 77) is None and {first, second} & HIDDEN_BY_NO_WORKER:
+            continue
+        tried += 1
+        seen = {(f.fingerprint, f.severity) for f in evaluate(desk(**both))[0]}
+        for alone in (first, second):
+            assert seen >= {(f.fingerprint, f.severity) for f in evaluate(desk(**PLANTED[alone]))[0]}, (alone, second)
+    assert tried > 0
+
+
 @pytest.mark.parametrize(
     ("more", "kind", "severity"),
     [

@@ -1,9 +1,13 @@
 """How near each limit is: the mark carries the guardrails' own memory, and nobody counts it again."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.home.home import Home
-from engine.control.config import active
+from engine.control.config import SleeveConfig, active
 from engine.control.limits import HardLimits
 from engine.core.state import DAY_MS
 from engine.watch.limit_usage import limit_usage
@@ -60,3 +64,53 @@ def test_each_limit_is_listed_with_its_value(home: Home) -> None:
         assert g.value is not None, g.name
         assert g.used_frac == pytest.approx(g.value / g.limit)
     assert found["btc-trend: entries of the day"].limit == 20
+
+
+money = st.floats(1.0, 1e6)
+sleeve_bodies = st.fixed_dictionaries(
+    {
+        "equity": money,
+        "notional": st.floats(-1e7, 1e7),
+        "day_equity": money,
+        "streak": st.integers(0, 5),
+        "day_entries": st.integers(0, 30),
+    }
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(sleeve_bodies, min_size=3, max_size=3), money, money, st.floats(0.0, 1e7), st.integers(0, 20))
+def test_the_shares_are_those_of_a_second_computation(
+    bodies: list[dict[str, Any]], equity: float, peak: float, gross: float, orders: int
+) -> None:
+    """Any desk: drawdown, exposures, day losses and leverage worked out here by themselves; two sleeves share an instrument."""
+    names = ("btc", "btc-short", "eth")
+    sleeves = [
+        SleeveConfig(name=name, strategy="trend", venue="binance", symbol="ETH-USDT" if name == "eth" else "BTC-USDT")
+        for name in names
+    ]
+    states = {
+        name: {
+            "equity": b["equity"],
+            "position": {"notional": b["notional"]},
+            "guard": {k: b[k] for k in ("day_equity", "streak", "day_entries")},
+        }
+        for name, b in zip(names, bodies, strict=True)
+    }
+    hard = HardLimits()
+    body = {"equity": equity, "peak": peak, "gross": gross, "minute_orders": orders, "sleeves": states}
+    found = {g.name: g for g in limit_usage(body, hard, sleeves)}
+    expected = {
+        "drawdown (halts the desk)": max(0.0, (peak - equity) / peak),
+        "gross exposure, times equity": gross / equity,
+        "entry orders in a minute": orders,
+        "exposure in binance BTC-USDT, times equity": (abs(bodies[0]["notional"]) + abs(bodies[1]["notional"])) / equity,
+        "exposure in binance ETH-USDT, times equity": abs(bodies[2]["notional"]) / equity,
+    }
+    for name, b in zip(names, bodies, strict=True):
+        expected[f"{name}: loss of the day"] = max(0.0, (b["day_equity"] - b["equity"]) / b["day_equity"])
+        expected[f"{name}: losses in a row"] = b["streak"]
+        expected[f"{name}: entries of the day"] = b["day_entries"]
+        expected[f"{name}: leverage"] = abs(b["notional"]) / b["equity"]
+    assert {name: g.value for name, g in found.items()} == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert all(g.used_frac == pytest.approx(g.value / g.limit) for g in found.values())

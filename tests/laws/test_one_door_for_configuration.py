@@ -1,8 +1,10 @@
-"""S0 in small: a model that calls any tool with any arguments, forges ids, claims approval and floods changes nothing.
+"""Law 4, one door for configuration: a model that calls any tool with any arguments, forges ids, claims approval and floods
+changes nothing that is a person's; nobody but app.people.approvals can apply.
 
 Seeded sequences of turns a role; after each one the whole home is held against what it was. `make test-all` runs many more.
 """
 
+import ast
 import json
 import random
 from collections import Counter
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel, col, func, select, update
 
+import engine
 from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
 from engine.control.proposals import list_proposals
 from engine.store.db import write
@@ -325,3 +328,19 @@ def test_the_guard_sees_a_change(home: Path, db: Any) -> None:
     assert seen(home, db) == before
     (home / "HALT").write_text("x")
     assert seen(home, db) != before
+
+
+def test_no_tool_writes_and_one_module_applies() -> None:
+    """Tools read, compute or propose; engine.control.apply is imported by app.people.approvals alone, late imports too."""
+    assert {effect.value for effect in Effect} == {"READ", "COMPUTE", "PROPOSE"}
+    importers = set()
+    root = Path(engine.__file__).parents[1]
+    for folder in ("app", "agents", "tools", "memory", "engine"):
+        for path in (root / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom):
+                    names = [f"{node.module}", *(f"{node.module}.{name.name}" for name in node.names)]
+                if any(name.startswith("engine.control.apply") for name in names):
+                    importers.add(path.relative_to(root).as_posix())
+    assert importers == {"app/people/approvals.py"}

@@ -1,16 +1,24 @@
-"""The direction of a change: a loosening is never called tightening, whatever it is dressed as."""
+"""Law 8, asymmetric authority: halting is open to everybody and needs nothing; what loosens needs a person, and whether a change
+loosens is computed by code over the whole of it, whatever it is dressed as.
+"""
 
 import math
+from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.home.home import open_home
+from app.people import approvals
+from app.people.identity import Actor, add_person, identify
+from engine.control import halt
 from engine.control.config import SleeveConfig, with_params
 from engine.control.direction import WorstCase, direction, finite_number, worst_case
 from engine.control.limits import HardLimits
-from engine.errors import BadInput
+from engine.errors import BadInput, Refused
+from engine.store.db import open_db
 from engine.strategies import trend
 from engine.strategies.params import StrategyParams, bounds, choice, choices, extra, knob
 
@@ -184,3 +192,31 @@ def test_going_back_is_never_tightening_both_ways(data: st.DataObject) -> None:
 def test_what_is_no_finite_number_is_none(value: object) -> None:
     """Nothing odd becomes a number by accident."""
     assert finite_number(value) is None
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=80), st.text(max_size=20), st.sampled_from(["no database", "a broken database"]))
+def test_anybody_may_halt_whatever_they_write(own_home: Path, reason: str, name: str, database: str) -> None:
+    """No person's entry, no passphrase, no database needed: any reason under any name latches, and reads back as written."""
+    own_home.mkdir(parents=True, exist_ok=True)
+    (own_home / halt.FILE).unlink(missing_ok=True)
+    engine = None if database == "no database" else open_db(f"sqlite:///{own_home / 'nowhere' / 'desk.db'}")
+    latch = halt.set(own_home, reason, {"name": name}, 1, engine)
+    assert (latch.halted, latch.where[0]) == (True, "file")
+    assert halt.read(own_home).reason == reason
+
+
+def test_only_a_person_releases(own_home: Path) -> None:
+    """A desk with people: an unlisted name, a listed one without its token, a forged actor, a wrong word: the latch stays."""
+    home = open_home()
+    token = add_person(home.path, "ann", "a long passphrase")
+    halt.set(home.path, "odd", {"name": "a program"}, 1, home.engine)
+    for name in ("a program", "ann", "", "person"):
+        with pytest.raises((Refused, BadInput)):
+            identify(home.path, name, "cli", "no token")
+    for name, word in (("a program", ""), ("ann", ""), ("ann", "a wrong passphrase"), ("", "a long passphrase")):
+        with pytest.raises((Refused, BadInput)):
+            approvals.release(home, Actor(name, "session", "root", "api"), "fine", list, 2, word)
+    assert halt.read(home.path, home.engine).halted
+    approvals.release(home, identify(home.path, "ann", "cli", token), "fine", list, 2, "a long passphrase")
+    assert not halt.read(home.path, home.engine).halted

@@ -1,0 +1,188 @@
+"""Health checks one by one: what is wrong is bad, what cannot be read is unknown, and neither is ever shown as ok."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck as Check
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from engine.control import halt
+from engine.errors import DataError
+from engine.store.chain import Event
+from engine.store.journal import Journal
+from engine.watch import health
+from engine.watch.heartbeat import FILE
+
+NOW = 1_760_000_000_000
+CHECKS = ("halt", "worker", "breakers", "sleeves", "protective orders", "bars", "journals", "disk")
+LAYER = {"protective_state": "working", "due": None}
+
+
+class Usage(NamedTuple):
+    """What shutil.disk_usage gives."""
+
+    total: int
+    used: int
+    free: int
+
+
+def mark(*layers: dict[str, Any], **sleeve: Any) -> Event:
+    """A mark with one sleeve and these open layers."""
+    position = {"layers": list(layers)} if layers else None
+    return Event("mark", NOW, {"tripped": [], "sleeves": {"btc": {"position": position, **sleeve}}}, id="d-9")
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Path]:
+    """A home whose journal some process holds."""
+    (tmp_path / "journal").mkdir()
+    with (tmp_path / "journal" / "desk.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield tmp_path
+
+
+def test_every_check_is_made_and_an_empty_home_has_no_worker(tmp_path: Path, sqlite: Engine) -> None:
+    """In the order of urgency; nothing raises on a home that has never run."""
+    found = health.checks(tmp_path, sqlite, NOW)
+    assert tuple(check.name for check in found) == CHECKS
+    assert {c.name for c in found if c.state == "bad"} == {"worker"}
+    assert {c.name for c in found if c.state == "unknown"} == {"bars"}
+
+
+@pytest.mark.parametrize(("age_ms", "state"), [(0, "ok"), (30_000, "ok"), (30_001, "bad"), (86_400_000, "bad")])
+def test_a_worker_is_well_while_its_heartbeat_is_young(held: Path, age_ms: int, state: str) -> None:
+    """Thirty seconds of silence are a hang, and the text says how long."""
+    (held / FILE).write_text(json.dumps({"wall_ms": NOW - age_ms, "phase": "running", "note": "busy"}))
+    check = health.worker(held, NOW)
+    assert check.state == state
+    assert ("running: busy" if state == "ok" else f"no heartbeat for {age_ms // 1000} s") in check.text
+
+
+@settings(max_examples=150, suppress_health_check=[Check.function_scoped_fixture])
+@given(
+    st.binary(max_size=60)
+    | st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists).map(lambda x: json.dumps(x).encode())
+)
+def test_a_heartbeat_that_cannot_be_read_is_never_well(held: Path, written: bytes) -> None:
+    """Any bytes and any JSON without a time: unknown, not an exception, and not ok."""
+    (held / FILE).write_bytes(written)
+    assert health.run_check("worker", lambda: health.worker(held, NOW)).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("layers", "state"),
+    [
+        ([], "ok"),
+        ([LAYER], "ok"),
+        ([LAYER, LAYER | {"protective_state": "rejected"}], "bad"),
+        ([LAYER | {"protective_state": "none"}], "bad"),
+        ([LAYER | {"protective_state": "UNKNOWN"}], "bad"),
+        ([LAYER | {"protective_state": "none", "due": "stop"}], "ok"),
+    ],
+)
+def test_each_layer_needs_its_protective_order(layers: list[dict[str, Any]], state: str) -> None:
+    """Working, or on its way out; one naked layer of several is bad, and its sleeve is named."""
+    check = health.positions(mark(*layers))
+    assert check.state == state
+    assert state == "ok" or "btc" in check.text
+
+
+def test_a_layer_without_its_state_is_unknown() -> None:
+    """A mark that does not say how a layer is protected is no all-clear."""
+    assert health.run_check("protective orders", lambda: health.positions(mark({"due": None}))).state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("sleeve", "words"),
+    [
+        ({"paused": True}, "paused by a person"),
+        ({"paused_until_ms": NOW}, "loss streak or too many entries"),
+        ({"blocked_until_ms": NOW}, "daily loss limit"),
+    ],
+)
+def test_a_sleeve_that_takes_no_entries_is_named_with_its_reason(sleeve: dict[str, Any], words: str) -> None:
+    """Each reason alone, and all are told at once."""
+    assert health.sleeves(mark()).state == "ok"
+    check = health.sleeves(mark(**sleeve))
+    assert (check.state, words in check.text, "btc" in check.text) == ("warning", True, True)
+    both = health.sleeves(mark(paused=True, blocked_until_ms=NOW)).text
+    assert "by a person" in both
+    assert "daily loss" in both
+
+
+def test_a_tripped_breaker_is_bad_and_names_itself() -> None:
+    """With the event that shows it."""
+    tripped = mark()._replace(body={"tripped": ["desk drawdown"], "sleeves": {}})
+    assert health.breakers(tripped) == ("breakers", "bad", "tripped and latched: desk drawdown", "d-9")
+    assert health.breakers(mark()).state == "ok"
+
+
+@pytest.mark.parametrize(("free", "state"), [(2 << 30, "ok"), ((1 << 30) - 1, "warning"), ((100 << 20) - 1, "bad"), (0, "bad")])
+def test_room_for_the_journals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
+    """Under 1 GB a warning, under 100 MB bad."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10 << 30, 0, free))
+    assert health.disk(tmp_path).state == state
+
+
+def test_a_halt_is_bad_from_file_and_from_database(tmp_path: Path, sqlite: Engine) -> None:
+    """Who, why and where; a latch file that says nothing readable is a halt too."""
+    assert health.halt_latch(tmp_path, sqlite).state == "ok"
+    (tmp_path / halt.FILE).write_bytes(b"\xff")
+    assert health.halt_latch(tmp_path, sqlite).state == "bad"
+    (tmp_path / halt.FILE).unlink()
+    halt.set_row(sqlite, "odd fills", {"name": "ann"}, NOW)
+    check = health.halt_latch(tmp_path, sqlite)
+    assert (check.state, check.text) == ("bad", "the desk is HALTED by ann: odd fills (database)")
+
+
+def silent(tmp_path: Path, prices: list[dict[str, list[Any]]]) -> health.HealthCheck:
+    """The bars check after these bars, one a minute."""
+    step = 60_000
+    journal = Journal(tmp_path / "journal" / "desk.jsonl", "worker")
+    journal.append([Event("config", 0, {"start": {"timeframe_ms": step}})])
+    for n, bars in enumerate(prices, 1):
+        journal.append([Event("bar", n * step, {"bars": bars}), Event("mark", n * step, {"sleeves": {}})])
+    journal.close()
+    return health.bars(tmp_path, health.mark_at(tmp_path / "journal" / "desk.jsonl"))
+
+
+FULL, NONE = [1.0] * 7, [None] * 7
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[Check.function_scoped_fixture])
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6))
+def test_three_bars_without_a_price_are_told_by_name(tmp_path: Path, seen: list[tuple[bool, bool]]) -> None:
+    """Any history of two instruments: named exactly when each of the last three bars lacked its price."""
+    shutil.rmtree(tmp_path / "journal", ignore_errors=True)
+    (tmp_path / "journal").mkdir()
+    check = silent(tmp_path, [{"BTC": FULL if b else NONE, "ETH": FULL if e else NONE} for b, e in seen])
+    last = seen[-3:]
+    gone = [name for n, name in enumerate(("BTC", "ETH")) if len(last) == 3 and not any(bar[n] for bar in last)]
+    assert check.state == ("warning" if gone else "ok")
+    assert check.text.endswith(", ".join(gone) if gone else "the last bars are complete")
+
+
+def test_what_fails_to_run_is_unknown_with_the_reason() -> None:
+    """Whatever a file or the database does; a fault of ours in its own words."""
+
+    def broken(error: Exception) -> Any:
+        def look() -> Any:
+            raise error
+
+        return look
+
+    for error in (OSError("x"), KeyError("x"), ValueError("x"), TypeError("x")):
+        assert health.run_check("disk", broken(error)) == (
+            "disk",
+            "unknown",
+            f"disk could not be checked: {type(error).__name__}",
+            "",
+        )
+    assert "the file is gone" in health.run_check("bars", broken(DataError("the file is gone"))).text
