@@ -116,15 +116,23 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
         else:
             book.waiting[s] = spec
             following.append(events.adopted(book, s, "waits"))
-    set_pauses(book)
     withdraw_at_rest(book)
-    return [*following, *act(book, range(len(new))), events.mark(book)]
+    return [*following, *acted(book), events.mark(book)]
+
+
+def acted(book: Book) -> list[EventBody]:
+    """What all sleeves now ask of their venue; what is in doubt because of it pauses them."""
+    following = act(book, range(len(book.sleeves)))
+    set_pauses(book)
+    return following
 
 
 def set_pauses(book: Book) -> None:
-    """Sleeves that people paused refuse every entry, all do while entries are blocked; their own pauses run on beside it."""
+    """Sleeves that people paused refuse every entry, all do while entries are blocked, and one does while the venue may still fill
+    an entry that it no longer wants; their own pauses run on beside it.
+    """
     for s, sleeve in enumerate(book.sleeves):
-        paused = int(book.entries_blocked or book.latest(s).paused)
+        paused = int(book.entries_blocked or book.latest(s).paused or sleeve.in_doubt > 0.0)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
@@ -155,7 +163,7 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
             lots = open_lots(before.position) * before.position.side
             row = decision_row(s, book.sleeves[s], bar, SILENT, decision, lots)
             following += events.rows(book, [row], [before] * (s + 1), {})
-    return [*following, *act(book, range(len(book.sleeves))), events.mark(book)]
+    return [*following, *acted(book), events.mark(book)]
 
 
 def adopt_waiting(book: Book) -> list[int]:
@@ -198,7 +206,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     book.features |= {name: body["next_features"][name] for name in turned}
     following = events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning]
-    following += act(book, range(count))
+    following += acted(book)
     prune(book, close_ms - TRADES_KEPT_MS)
     return [*following, events.mark(book, body["stamp"])]
 

