@@ -128,7 +128,7 @@ def acted(book: Book) -> list[EventBody]:
 
 
 def set_pauses(book: Book) -> None:
-    """Sleeves that people paused refuse every entry, all do while entries are blocked, and one does while the venue may still fill
+    """Sleeves that people paused refuse every entry, all do while entries are blocked, one does while the venue may still fill
     an entry that it no longer wants; their own pauses run on beside it.
     """
     for s, sleeve in enumerate(book.sleeves):
