@@ -88,6 +88,7 @@ class Worker:
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld = self.chain.withheld
+        self.loop.signals.waiting = self.beat_while_waiting
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -248,6 +249,11 @@ class Worker:
         }
         write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
 
+    def beat_while_waiting(self) -> None:
+        """A strategy is waited for: the worker does not hang."""
+        if self.phase != "starting":
+            self.beat()
+
     def anchor(self, *, last: bool = False) -> None:
         """Note the journal's head in the database, beside the loop: it never waits for another process's write.
 
@@ -266,6 +272,7 @@ class Worker:
 
     def stop(self) -> None:
         """Leave cleanly: a snapshot, the head anchored, a last note."""
+        self.loop.signals.close()
         self.loop.snapshot()
         self.anchor(last=True)
         if self._anchoring is not None:

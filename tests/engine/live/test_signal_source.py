@@ -6,13 +6,12 @@ import pytest
 
 from app.home.home import Home
 from engine.control.config import active, validated
-from engine.errors import StrategyError
 from engine.live import config_event, signal_source
 from engine.live.loop import Loop
-from engine.live.signal_source import limited, signal_at
 from engine.store.journal import read
+from engine.strategies.base import load_strategy
 from engine.strategies.signals import signals_of
-from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of
+from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of, signal_at
 from tests.fakes.versions import put_in_force
 
 OWN = '''"""A person's own."""
@@ -53,12 +52,20 @@ def loops() -> Iterator[list[Loop]]:
     opened: list[Loop] = []
     yield opened
     for loop in opened:
+        loop.signals.keep([])
         loop.journal.close()
 
 
 def heard(loop: Loop) -> list:
-    """The first sleeve's journaled side at each bar."""
-    return [e.body["signals"]["btc-trend"][0] for e in read(loop.journal.path, {"bar"})]
+    """The first sleeve's journaled side at each bar; None where it has no signal."""
+    signals = [e.body["signals"]["btc-trend"] for e in read(loop.journal.path, {"bar"})]
+    return [None if signal is None else signal[0] for signal in signals]
+
+
+def silences(loop: Loop) -> list[str]:
+    """Why the first sleeve had no signal, at each bar without one."""
+    bars = [e.body for e in read(loop.journal.path, {"bar"})]
+    return [body["silent"]["btc-trend"] for body in bars if body["signals"]["btc-trend"] is None]
 
 
 def test_a_strategy_that_looks_ahead_sees_nothing_to_look_at(home: Home, loops: list[Loop]) -> None:
@@ -83,7 +90,8 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
     loop = loop_of(with_own(home, RAISES), feed_of(home))
     loops.append(loop)
     advanced(loop, 21)
-    assert heard(loop).count(0) == 3
+    assert heard(loop).count(None) == 3
+    assert all(why.startswith("raised: ") for why in silences(loop))
     told = [e.body["what"] for e in read(loop.journal.path, {"incident"})]
     assert len(told) == 3
     assert all("ZeroDivisionError" in text or "division" in text for text in told)
@@ -91,29 +99,14 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
 
 def test_a_strategy_that_never_ends_is_cut_off(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
     """The other sleeves get their bar."""
-    monkeypatch.setattr(signal_source, "LIMIT_S", 0.05)
+    monkeypatch.setattr(signal_source, "OWN_S", 0.5)
     loop = loop_of(with_own(home, ENDLESS), feed_of(home))
     loops.append(loop)
     advanced(loop, 2)
-    assert heard(loop) == [0, 0]
-    assert loop.book.count == 2
-
-
-def test_the_limit_leaves_no_alarm_behind() -> None:
-    """What ends in time is left alone afterwards."""
-    with limited(0.02):
-        pass
-    for _ in range(200_000):
-        pass
-    with pytest.raises(StrategyError, match="longer than"):
-        _forever()
-
-
-def _forever() -> None:
-    """Longer than its limit."""
-    with limited(0.01):
-        while True:
-            pass
+    assert heard(loop) == [None, None]
+    assert all(why.startswith("late: ") for why in silences(loop))
+    others = [e.body["signals"]["eth-trend"] for e in read(loop.journal.path, {"bar"})]
+    assert None not in others
 
 
 LIMITED = """direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direction)] = 0
@@ -126,9 +119,9 @@ def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home,
     loops.append(loop)
     spec, feed = loop.book.specs[0], loop.feed
     code = config_event.code_of(spec, home.strategies)
-    whole = signals_of(code.strategy, code.params, feed.frame(code.instrument), code.costs, code.side)
+    whole = signals_of(load_strategy("own", home.strategies), code.params, feed.frame(code.instrument), code.costs, code.side)
     for t in range(40):
-        reading = loop._reading_of(spec, t)
+        (reading,) = loop.signals.readings([spec], feed, t, live=False)
         assert repr(reading.signal) == repr(signal_at(whole, feed.first + t))
     advanced(loop, 80)
     mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
