@@ -87,8 +87,7 @@ class Worker:
             return config_event.body_of(desk, hard, overrides, home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
-        self.loop.withheld = self.chain.withheld
-        self.loop.signals.waiting = self.beat_while_waiting
+        self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -248,11 +247,6 @@ class Worker:
             "positions": positions(book),
         }
         write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
-
-    def beat_while_waiting(self) -> None:
-        """A strategy is waited for: the worker does not hang."""
-        if self.phase != "starting":
-            self.beat()
 
     def anchor(self, *, last: bool = False) -> None:
         """Note the journal's head in the database, beside the loop: it never waits for another process's write.
