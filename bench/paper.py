@@ -1,11 +1,12 @@
 """What one new bar costs a paper desk whose files grow: after a day and after a year, three sleeves on 15m bars.
 
 Called by `python -m bench paper`. The desk's way of a new bar is timed whole: the folder is looked through, bars since the anchor
-are read, checked and aligned, and every sleeve's signals are computed.
+are read, checked, aligned and sent to the strategy process, which computes every sleeve's signals (its CPU is not counted).
 """
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from engine.data.catalog import Catalog
 from engine.data.synthetic import write_synthetic
 from engine.live.config_event import SleeveCode
 from engine.live.feed import Feed, Span, load, series_of
+from engine.live.signal_process import SignalProcess
 from engine.live.signal_source import SignalSource
 from engine.strategies import reversion, trend
 from engine.venues.instruments import costs_of
@@ -30,7 +32,7 @@ SLEEVES = (("BTC-USDT", trend), ("ETH-USDT", trend), ("SOL-USDT", reversion))
 NAMES = [f"synthetic:{symbol}:perp" for symbol, _ in SLEEVES]
 
 
-def new_bar(folder: Path, day: int) -> Feed:
+def new_bar(folder: Path, day: int, process: SignalProcess) -> Feed:
     """The bars read anew as the worker does when its files have grown, and every sleeve's signal at the last one."""
     catalog = Catalog([(folder, "recorded")])
     first = FROM_MS + BEFORE_DAYS * DAY_MS
@@ -38,13 +40,17 @@ def new_bar(folder: Path, day: int) -> Feed:
     feed = load(catalog, series_of(catalog, NAMES, "15m"), BAR_MS, Span(FROM_MS, first, first), "recorded", seen)
     for (_, strategy), name in zip(SLEEVES, NAMES, strict=True):
         code = SleeveCode(name, name, strategy, strategy.Params(), costs_of("binance", "BTC-USDT"), "both")
-        SignalSource(code, feed.frame(name), feed.first).at(len(feed.span.close_ms) - 1)
+        source, t = SignalSource(code, process), len(feed.span.close_ms) - 1
+        source.ask(feed, t)
+        source.at(t, None, lambda: None)
+        source.close()
     return feed
 
 
 def paper_costs() -> Iterator[tuple[int, float, int]]:
     """(age of the desk in days, CPU ms of its next bar, bars read) as the files grow."""
-    with tempfile.TemporaryDirectory() as text:
+    process = SignalProcess()
+    with tempfile.TemporaryDirectory() as text, closing(process):
         whole, grown = Path(text) / "whole", Path(text) / "grown"
         grown.mkdir()
         bars = (BEFORE_DAYS + max(AGES) + 1) * DAY_MS // BAR_MS
@@ -54,6 +60,6 @@ def paper_costs() -> Iterator[tuple[int, float, int]]:
             for path in whole.glob("*.parquet"):
                 frame = pl.read_parquet(path)
                 frame.filter(frame["ts"].dt.epoch("ms") < FROM_MS + day * DAY_MS).write_parquet(grown / path.name)
-            new_bar(grown, day)
-            seconds, feed = cpu_s(partial(new_bar, grown, day), ROUNDS)
+            new_bar(grown, day, process)
+            seconds, feed = cpu_s(partial(new_bar, grown, day, process), ROUNDS)
             yield age, 1000.0 * seconds, len(feed.whole.close_ms)

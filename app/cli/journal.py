@@ -224,8 +224,10 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
         raise BadInput(f"the desk had no sleeve {sleeve!r} at that time", f"available: {', '.join(signals) or 'none'}")
     here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
     decision = next((e for e in here if e.kind == "decision"), None)
-    side, strength = signals[sleeve][:2]
+    side, strength = (None, None) if signals[sleeve] is None else signals[sleeve][:2]
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
+    if sleeve in bar.body.get("silent", {}):
+        found["silent"] = bar.body["silent"][sleeve]
     found["events"] = [event_json(e) for e in here]
     if decision is None:
         mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)

@@ -26,7 +26,7 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
-from engine.strategies.base import SHIPPED, load_strategy, own_names
+from engine.strategies.base import SHIPPED, own_names, strategy_file
 from tools.common.contract import JobView
 
 Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
@@ -88,7 +88,7 @@ class JobQueue:
         """The result of a backtest that is already stored. A person's strategy file is never executed in this process."""
         strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *SHIPPED}
         for name in strategies - set(own_names(self.home.strategies)):
-            load_strategy(str(name), self.home.strategies)  # no such file: raises the right error
+            strategy_file(str(name), self.home.strategies)  # no such file: raises the right error
         if kind != "backtest" or strategies:
             return None
         run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)

@@ -87,7 +87,7 @@ class Worker:
             return config_event.body_of(desk, hard, overrides, home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
-        self.loop.withheld = self.chain.withheld
+        self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
         self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
         self._anchored, self._anchor_at = 0, 0.0
         self._anchoring: threading.Thread | None = None
@@ -266,6 +266,7 @@ class Worker:
 
     def stop(self) -> None:
         """Leave cleanly: a snapshot, the head anchored, a last note."""
+        self.loop.signals.close()
         self.loop.snapshot()
         self.anchor(last=True)
         if self._anchoring is not None:

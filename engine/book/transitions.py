@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
+from engine.book.bar_signals import signal_of
 from engine.book.bodies import RESTING
 from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
 from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
@@ -183,7 +184,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     """
     close_ms, count = body["close_ms"], len(book.sleeves)
     bars = [bar_of(close_ms, body["bars"][name]) for name in book.instruments]
-    signals = [restored(Signal, body["signals"][name]) for name in book.names]
+    signals = [signal_of(body["signals"][name]) for name in book.names]
     set_pauses(book)
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
@@ -193,7 +194,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, 0)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
     for s in turning:
-        m.rules[s], signals[s] = book.specs[s].rules, restored(Signal, body["next"][book.names[s]])
+        m.rules[s], signals[s] = book.specs[s].rules, signal_of(body["next"][book.names[s]])
     book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
     assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
     book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)

@@ -8,6 +8,7 @@ first approval of a desk also writes version 1, if no worker has.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, func, select, update
 from engine.control.agreement import Followed, followed
 from engine.control.config import (
     DeskVersion,
+    active,
     add_first,
     canonical_json,
     configured,
@@ -38,6 +40,7 @@ from engine.control.proposals import changes_by_sleeve, desk_diff, merged, resto
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, Halt, Proposal, ProposalPart, SleeveVersion
+from engine.strategies.isolated.described import from_memory
 
 
 class Applied(NamedTuple):
@@ -65,6 +68,7 @@ def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor
     if not str(actor.get("name", "")).strip():
         raise Refused("no name given", "a named person decides: --as NAME")
     taken = followed(home)
+    _read_strategies(engine, home, proposal_id)
     try:
         with db.write(engine) as session:
             return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms, taken)
@@ -94,13 +98,16 @@ def _in_one_transaction(
     db.take_turn(session)
     row = _row(session, proposal_id)
     if session.get(Active, 1) is None:
-        add_first(session, configured(home), now_ms, "desk.toml at the first approval")
+        with from_memory():
+            first = configured(home)
+        add_first(session, first, now_ms, "desk.toml at the first approval")
     base = in_force(session)
     assert base is not None  # noqa: S101 - written above
     own = select(ProposalPart).where(ProposalPart.proposal_id == row.id).order_by(col(ProposalPart.sleeve))
     parts = list(session.exec(own).all())
     _check_applicable(session, row, parts, base, shown_sha256, now_ms)
-    bodies, equals = _proposed(session, row, parts, base, home)
+    with from_memory():
+        bodies, equals = _proposed(session, row, parts, base, home)
     version = max(int(session.exec(select(func.max(ConfigVersion.version))).one()), taken.version) + 1
     decided = {"state": "applied", "decided_by": canonical_json(dict(actor)), "decided_ms": now_ms, "applied_version": version}
     if leave_pending(session, *_claim(row.id, shown_sha256, now_ms), **decided) != 1:
@@ -118,6 +125,18 @@ def _in_one_transaction(
     if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
         raise Refused(f"{row.id} was not applied: another approval was applied concurrently", "try again")
     return Applied(row.id, version, numbers)
+
+
+def _read_strategies(engine: Engine, home: Path, proposal_id: str) -> None:
+    """Read what the strategy files say of themselves before the transaction: their processes may take seconds, and it waits for
+    none. What is wrong is said there.
+    """
+    with suppress(DeskError, _Gone):
+        desk = active(engine, home)
+        with db.read(engine) as session:
+            row = _row(session, proposal_id)
+            parts = list(session.exec(select(ProposalPart).where(ProposalPart.proposal_id == row.id)).all())
+            _proposed(session, row, parts, desk, home)
 
 
 def _claim(proposal_id: str, shown_sha256: str, now_ms: int) -> tuple[Any, ...]:

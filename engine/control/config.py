@@ -93,10 +93,11 @@ def validated(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
 
 def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Path | None) -> SleeveConfig:
     """The sleeve with `params` checked against its strategy's bounds, defaults filled in."""
-    from engine.strategies.base import load_strategy, parse_params  # brings numpy: 18 MB that a supervisor need not hold
+    from engine.strategies.base import parse_params  # brings numpy: 18 MB that a supervisor need not hold
+    from engine.strategies.isolated.described import read_strategy
 
     try:
-        full = parse_params(load_strategy(sleeve.strategy, strategies), params)
+        full = parse_params(read_strategy(sleeve.strategy, strategies), params)
     except BadInput as error:
         raise BadInput(f"sleeve {sleeve.name}: {error.what}", error.hint) from error
     return sleeve.model_copy(update={"params": full.model_dump()})

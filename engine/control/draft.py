@@ -66,10 +66,10 @@ def draft_against(
     apply_to_open: bool = False,
 ) -> Draft:
     """The same against a configuration that is already at hand."""
-    from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
+    from engine.strategies.isolated.described import read_strategy  # brings numpy, which a supervisor need not hold
 
     wanted = _as_mapping(changes)
-    strategy = load_strategy(desk.config.sleeve(sleeve).strategy, home / "strategies")
+    strategy = read_strategy(desk.config.sleeve(sleeve).strategy, home / "strategies")
     old = with_defaults(desk.config.sleeve(sleeve), strategy.Params)
     for key in wanted:
         _check_key(key, old, hard, strategy.Params.model_fields)

@@ -242,9 +242,9 @@ def restored(desk: DeskVersion, bodies: Mapping[str, str]) -> DeskVersion:
 
 def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> dict[str, tuple[list[dict[str, Any]], Direction]]:
     """Sleeve -> every field in which two desks of the same sleeves differ, and the direction of going from one to the other."""
-    from engine.strategies.base import load_strategy  # brings numpy, which a supervisor need not hold
+    from engine.strategies.isolated.described import read_strategy  # brings numpy, which a supervisor need not hold
 
-    classes = {s.name: load_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
+    classes = {s.name: read_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
     now, then = (DeskConfig(sleeves=tuple(with_defaults(s, classes[s.name]) for s in desk.sleeves)) for desk in (now, then))
     moves = directions_by_sleeve(now, then, classes, limits_of(home))
     return {s.name: (_changes_apart(s, then.sleeve(s.name)), moves[s.name]) for s in now.sleeves}

@@ -19,7 +19,8 @@ from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
-from engine.strategies.base import code_sha256, load_strategy, parse_params
+from engine.strategies.base import code_sha256, parse_params
+from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import StrategyParams
 from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import rules_of
@@ -85,7 +86,7 @@ def body_of(
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
     """What the sleeves' strategies read beside their own bars."""
-    return [reads_of(load_strategy(sleeve.strategy, folder), sleeve.instrument) for sleeve in config.sleeves]
+    return [reads_of(read_strategy(sleeve.strategy, folder), sleeve.instrument) for sleeve in config.sleeves]
 
 
 def reads_of_book(book: Book, folder: Path) -> list[Reads]:
@@ -106,7 +107,7 @@ def _sleeve(
     sleeve: SleeveConfig, index: int, bar_ms: int, hard: HardLimits, overrides: Overrides, folder: Path
 ) -> dict[str, Any]:
     """One sleeve, spelled out."""
-    strategy = load_strategy(sleeve.strategy, folder)
+    strategy = read_strategy(sleeve.strategy, folder)
     params = parse_params(strategy, sleeve.params)
     place = (sleeve.venue, sleeve.symbol, sleeve.market)
     instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
@@ -131,7 +132,7 @@ def _sleeve(
 def code_of(spec: Spec, folder: Path) -> SleeveCode:
     """A journaled sleeve with its code loaded."""
     source = spec.source
-    strategy = load_strategy(source["strategy"], folder)
+    strategy = read_strategy(source["strategy"], folder)
     params = parse_params(strategy, source["params"])
     return SleeveCode(source["name"], source["instrument"], strategy, params, Costs(**source["costs"]), source["side"])
 

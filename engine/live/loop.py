@@ -28,13 +28,14 @@ from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
 from engine.live.requests import answers, reported
-from engine.live.signal_source import SignalReading, SignalSource
+from engine.live.signal_source import SignalReading, SignalSources
 from engine.ports import OrderReport, Report
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
 from engine.venues.paper import Account, PaperVenue
 
+LIVE_BARS = 2  # a bar that closed at most this long ago is not a recorded one
 Group = tuple[str, Mapping[str, Any], list[EventBody]]  # a leading event's kind and body, and what follows it
 Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event
 
@@ -49,7 +50,7 @@ class Loop:
         self._body_of, self._now_ms = body_of, now_ms
         self._book: Book | None = None
         self._feed: Feed | None = None
-        self._sources: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
+        self.signals = SignalSources(folder)
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
         self._unsent = False  # an entry order was journaled and not handed over
@@ -102,11 +103,11 @@ class Loop:
         those it had.
         """
         covering = feed.covering(config_event.reads_of_book(self.book, self.folder))
-        before, self._feed, self._sources = self._feed, covering, []
+        before, self._feed = self._feed, covering
         try:
             self._same_history(covering)
         except DeskError:
-            self._feed, self._sources = before, []
+            self._feed = before
             raise
 
     def _same_history(self, feed: Feed) -> None:
@@ -116,10 +117,14 @@ class Loop:
             return
         for s, spec in enumerate(book.specs):
             noted = book.features.get(book.names[s])
-            reading = self._reading_of(spec, t)
+            (reading,) = self.signals.readings([spec], feed, t, live=self._live(feed, len(feed.span.close_ms) - 1))
             if noted is not None and not reading.wrong and self._same_code(spec) and features_hash(reading.read) != noted:
                 name = spec.source["instrument"]
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
+
+    def _live(self, feed: Feed, t: int) -> bool:
+        """Whether bar t closes now: then no answer is waited for long. Recorded bars are older."""
+        return self._now_ms() - int(feed.span.close_ms[t]) < LIVE_BARS * feed.span.timeframe_ms
 
     def _same_code(self, spec: Spec) -> bool:
         return code_sha256(config_event.code_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
@@ -205,7 +210,7 @@ class Loop:
             return False
         self.take("config", body | {"to_open": to_open})
         wanted = [spec.source for spec in (*book.specs, *book.waiting) if spec is not None]
-        self._sources = [kept for kept in self._sources if kept[0] in wanted]
+        self.signals.keep(wanted)
         return True
 
     # ---- one bar -------------------------------------------------------------------------------------------------------
@@ -323,29 +328,24 @@ class Loop:
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
         book, feed = self.book, self.feed
-        now = {spec.source["name"]: self._reading_of(spec, t) for spec in book.specs}
-        waits = {w.source["name"]: self._reading_of(w, t) for w in book.waiting if w is not None}
+        waiting = [spec for spec in book.waiting if spec is not None]
+        found = self.signals.readings([*book.specs, *waiting], feed, t, live=self._live(feed, t))
+        now = dict(zip(book.names, found, strict=False))
+        waits = {spec.source["name"]: reading for spec, reading in zip(waiting, found[len(now) :], strict=True)}
         self._wrong = {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = {
             "close_ms": int(feed.span.close_ms[t]),
             "stamp": stamp,
             "bars": feed.bars(t),
-            "signals": {name: as_json(reading.signal) for name, reading in now.items()},
+            "signals": {name: signal_body(reading) for name, reading in now.items()},
             "features": {name: features_hash(reading.read) for name, reading in now.items()},
         }
+        if self._wrong:
+            body["silent"] = dict(self._wrong)
         if waits:
-            body["next"] = {name: as_json(reading.signal) for name, reading in waits.items()}
+            body["next"] = {name: signal_body(reading) for name, reading in waits.items()}
             body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
-
-    def _reading_of(self, spec: Spec, t: int) -> SignalReading:
-        """What the strategy of a sleeve's version says at bar t of the span."""
-        source = next((found for code, found in self._sources if code == spec.source), None)
-        if source is None:
-            code = config_event.code_of(spec, self.folder)
-            source = SignalSource(code, self.feed.frame(code.instrument, code.reads), self.feed.first)
-            self._sources.append((spec.source, source))
-        return source.at(t)
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
 
@@ -374,3 +374,8 @@ class Loop:
                 self.incident(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name})
         kept = {name: text for name, text in self.troubles.items() if name == "*"}
         self.troubles = kept | self._wrong
+
+
+def signal_body(reading: SignalReading) -> Any:
+    """A signal as the bar event holds it: null where there is none."""
+    return None if reading.wrong else as_json(reading.signal)

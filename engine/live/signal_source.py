@@ -1,31 +1,38 @@
-"""What a sleeve's strategy says at bar t, from the anchor to t.
+"""What each sleeve's strategy says at bar t, from the anchor to t. No strategy runs here: strategy processes do it.
 
-Called by engine.live.loop once a bar and sleeve. A shipped strategy is computed over the whole stretch of known bars at
-once: by law 2 its value at t is the same bits then (tests hold each strategy to it). A person's own strategy is not
-proven, so it only ever sees the bars up to t, and gets a time limit: what fails says nothing, and the desk says so.
+Called by engine.live.loop once a bar. What comes back is an outside input: checked, and where it is late, crashed, raised or
+nonsense the sleeve has no signal at that close, with the reason. On recorded bars desk time waits for the answer, so that the
+same bars give the same journal; at a bar that closes now all sleeves together are waited for no longer than LIVE_S.
 """
 
 import math
-import signal as alarms
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType, SimpleNamespace
-from typing import Any, NamedTuple, get_type_hints
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from engine.book.bar_signals import NO_SIGNAL
 from engine.book.bodies import finite
+from engine.book.book import Spec
+from engine.book.snapshot import restored
 from engine.core.state import Signal
-from engine.errors import StrategyError
-from engine.features.frame import FeatureFrame
+from engine.live import config_event
 from engine.live.config_event import SleeveCode
-from engine.strategies.base import SignalFrame, fresh_copy
-from engine.strategies.signals import Signals, evaluate, limits_of, signals_of
+from engine.live.feed import Feed
+from engine.live.signal_process import Questions, SignalProcess
+from engine.strategies.base import SOURCE
+from engine.strategies.isolated.bars import pack_frame
+from engine.strategies.isolated.process import ProcessFault
+from engine.strategies.isolated.wire import Nonsense
+from engine.strategies.signals import GOOD_FOR_MAX
 
-LIMIT_S = 2.0  # for one bar of a person's strategy
-FIELDS = tuple(get_type_hints(Signal).items())
-NOTHING = Signal(0, math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, 0, 1)
+LIVE_S = 2.0  # for all sleeves at a bar that closes now: exits must not wait longer
+OWN_S = 10.0  # for one recorded bar of a person's strategy
+OURS_S = 60.0  # for one recorded bar of a shipped one, the first answer computes all of them
+READ_MAX, LABEL_MAX, WHY_MAX = 64, 80, 400
+KEYS = count(1)  # of loaded sleeves, across all desks of this process
 
 
 class SignalReading(NamedTuple):
@@ -36,71 +43,179 @@ class SignalReading(NamedTuple):
     wrong: str
 
 
-def signal_at(signals: Signals, t: int) -> Signal:
-    """One bar of a sleeve's signals as the core reads it."""
-    return Signal(*(kind(getattr(signals, name)[t]) for name, kind in FIELDS))
+class OwnSignal(NamedTuple):
+    """What a person's strategy decides of a signal; everything else of it is computed by our own process."""
+
+    side: int
+    strength: float
+    limit: float
+    post_only: int
+    good_for: int
 
 
 class SignalSource:
-    """One sleeve's strategy over the known bars of its instrument.
+    """One sleeve's version: its questions to our own process, and to that of a person's strategy."""
 
-    `first` is the frame's first bar that will be asked for; what was computed for those before it is let go.
-    """
+    def __init__(self, code: SleeveCode, ours: SignalProcess) -> None:
+        self.code = code
+        self._ours_process, self._own_process = ours, None if code.shipped else SignalProcess()
+        self._feed: Feed | None = None
+        self._ours: Questions | None = None
+        self._own: Questions | None = None
 
-    def __init__(self, code: SleeveCode, frame: FeatureFrame, first: int) -> None:
-        self.code, self.first = code, first
-        self._frame = None if code.shipped else frame
-        own = code.strategy if code.shipped else MUTE
-        found: Signals = signals_of(own, code.params, frame, code.costs, code.side)
-        arrays = [values[first:].copy() for values in found[:-1]]
-        self._computed = Signals(*arrays, {label: values[first:].copy() for label, values in found.used.items()})
+    def ask(self, feed: Feed, t: int) -> None:
+        """Let the processes work on bar t of the feed; nothing is waited for."""
+        if feed is not self._feed:
+            self.let_go()
+            key, bars = f"{next(KEYS)}", len(feed.span.close_ms)
+            self._feed = feed
+            self._ours = Questions(self._ours_process, key, partial(request_of, self.code, feed, key, own=False), bars, OURS_S)
+            if self._own_process is not None:
+                self._own = Questions(self._own_process, key, partial(request_of, self.code, feed, key, own=True), bars, OWN_S)
+        for questions in (self._ours, self._own):
+            if questions is not None:
+                questions.ask(t)
 
-    def at(self, t: int) -> SignalReading:
-        """The reading at the close of bar t, counted from `first`."""
-        computed = self._computed
-        signal = signal_at(computed, t)
-        read = {label: finite(float(values[t])) for label, values in computed.used.items()}
-        return SignalReading(signal, read, "") if self._frame is None else self._own(self._frame, self.first + t, signal, read)
-
-    def _own(self, frame: FeatureFrame, t: int, signal: Signal, read: dict[str, float | None]) -> SignalReading:
-        """The same with a person's strategy, which sees no bar after t of the frame."""
-        seen = frame.prefix(t + 1)
+    def at(self, t: int, deadline: float | None, waiting: Callable[[], None]) -> SignalReading:
+        """The reading at the close of bar t, which was asked for."""
+        assert self._ours is not None, "ask() comes first"  # noqa: S101 - a programmer's error halts
         try:
-            with limited(LIMIT_S):
-                found = evaluate(fresh_copy(self.code.strategy), self.code.params, seen)
-        except StrategyError as error:
-            return SignalReading(NOTHING, {}, str(error))
-        side, strength = int(found.direction[t]), float(found.strength[t])
-        if self.code.side != "both" and side != (1 if self.code.side == "long" else -1):
-            side, strength = 0, 0.0
-        own = {label: finite(float(values[t])) for label, values in found.used.items()}
-        hints = found.hints
-        limit = limits_of(hints, found.direction, seen, None, seen.reader(), self.code.params.atr_bars)[t]
-        hinted = {"limit": float(limit), "post_only": int(hints.post_only), "good_for": int(hints.good_for_bars)}
-        return SignalReading(signal._replace(side=side, strength=strength, **hinted), own | read, "")
+            ours = self._ours.answer(t, deadline, waiting)
+            if "wrong" in ours:
+                return silent(f"raised: {ours['wrong']}")
+            base, read = restored(Signal, ours["signal"]), features_of(ours["read"])
+            return SignalReading(base, read, "") if self._own is None else self._with_own(base, read, t, deadline, waiting)
+        except ProcessFault as fault:
+            return silent(str(fault))
+        except Nonsense as error:
+            return silent(f"nonsense: {error}")
+
+    def _with_own(
+        self, base: Signal, read: dict[str, float | None], t: int, deadline: float | None, waiting: Callable[[], None]
+    ) -> SignalReading:
+        """Our own part of the signal with what a person's strategy decides of it."""
+        assert self._own is not None  # noqa: S101 - the caller looked
+        answer = self._own.answer(t, deadline, waiting)
+        if "wrong" in answer:
+            return silent(f"raised: {answer['wrong']}")
+        own, features = own_signal(answer), features_of(answer.get("read"))
+        if self.code.side != "both" and own.side != (1 if self.code.side == "long" else -1):
+            own = own._replace(side=0, strength=0.0)
+        return SignalReading(base._replace(**own._asdict()), features | read, "")
+
+    def rest(self) -> None:
+        """A bar is over."""
+        if self._own_process is not None:
+            self._own_process.rest()
+
+    def let_go(self) -> None:
+        """The bars that it was asked about are not needed any more."""
+        for questions in (self._ours, self._own):
+            if questions is not None:
+                questions.drop()
+
+    def close(self) -> None:
+        """It is not asked any more."""
+        self.let_go()
+        if self._own_process is not None:
+            self._own_process.close()
 
 
-def _mute(f: FeatureFrame, _params: Any) -> SignalFrame:
-    return SignalFrame(np.zeros(len(f), np.int8), np.zeros(len(f)))
+class SignalSources:
+    """The sources of all sleeves, and the process that computes what is ours."""
+
+    def __init__(self, folder: Path, ours: SignalProcess | None = None) -> None:
+        self.folder, self.ours = folder, ours or SignalProcess()
+        self.waiting: Callable[[], None] = lambda: None  # called while an answer is waited for; the worker sets it
+        self._kept: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
+
+    def readings(self, specs: Sequence[Spec], feed: Feed, t: int, *, live: bool) -> list[SignalReading]:
+        """What the versions `specs` of sleeves say at bar t of the feed: all are asked, then each is waited for."""
+        sources = [self._source(spec) for spec in specs]
+        for source in sources:
+            source.ask(feed, t)
+        deadline = time.monotonic() + LIVE_S if live else None
+        found = [source.at(t, deadline, self.waiting) for source in sources]
+        self.ours.rest()
+        for source in sources:
+            source.rest()
+        return found
+
+    def keep(self, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """Let go of the sources of other sleeves' versions."""
+        for spec, source in self._kept:
+            if spec not in wanted:
+                source.close()
+        self._kept = [kept for kept in self._kept if kept[0] in wanted]
+
+    def close(self) -> None:
+        """End every process."""
+        self.keep([])
+        self.ours.close()
+
+    def _source(self, spec: Spec) -> SignalSource:
+        source = next((found for code, found in self._kept if code == spec.source), None)
+        if source is None:
+            source = SignalSource(config_event.code_of(spec, self.folder), self.ours)
+            self._kept.append((spec.source, source))
+        return source
 
 
-MUTE = SimpleNamespace(NAME="none", FEATURES=(), signals=_mute)  # what sizing and slippage need is computed without the strategy
+def silent(why: str) -> SignalReading:
+    """No signal, and the reason."""
+    return SignalReading(NO_SIGNAL, {}, printable(why))
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise StrategyError in what runs longer. Only the main thread can be interrupted; elsewhere there is no limit."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def request_of(code: SleeveCode, feed: Feed, key: str, *, own: bool) -> tuple[dict[str, Any], list[bytes]]:
+    """The request that loads a sleeve: a person's strategy (`own`), or a shipped one, or only what sizing and slippage need."""
+    about, arrays = pack_frame(feed.frame(code.instrument, code.reads))
+    request = {
+        "do": "load",
+        "key": key,
+        "name": code.strategy.NAME if code.shipped else "",
+        "params": code.params.model_dump(),
+        "costs": code.costs._asdict(),
+        "side": code.side,
+        "first": feed.first,
+        "frame": about,
+    }
+    if own:
+        request |= {"text": getattr(code.strategy, SOURCE), "file": code.strategy.__file__}
+    return request, arrays
 
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise StrategyError(f"it took longer than {seconds:g} s", "a strategy must be done with a bar in time")
 
-    before = alarms.signal(alarms.SIGALRM, late)
-    alarms.setitimer(alarms.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        alarms.setitimer(alarms.ITIMER_REAL, 0)
-        alarms.signal(alarms.SIGALRM, before)
+def own_signal(answer: Mapping[str, Any]) -> OwnSignal:
+    """What a person's strategy answered, each number in its bounds. Raises Nonsense naming the first that is not."""
+    side, strength, limit = answer.get("side"), number(answer, "strength"), number(answer, "limit")
+    if type(side) is not int or side not in {-1, 0, 1}:
+        raise Nonsense(f"side is {printable(side)}")
+    if not (math.isnan(strength) or 0.0 <= strength <= 1.0):
+        raise Nonsense(f"strength is {strength}")
+    post_only, good_for = answer.get("post_only"), answer.get("good_for")
+    if type(post_only) is not int or post_only not in {0, 1}:
+        raise Nonsense(f"post_only is {printable(post_only)}")
+    if type(good_for) is not int or not 1 <= good_for <= GOOD_FOR_MAX:
+        raise Nonsense(f"good_for is {printable(good_for)}")
+    return OwnSignal(side, strength, limit, post_only, good_for)
+
+
+def number(answer: Mapping[str, Any], name: str) -> float:
+    """A finite number, NaN for null. Raises Nonsense for anything else."""
+    value = answer.get(name, "")
+    if value is None:
+        return math.nan
+    if type(value) not in {int, float} or not math.isfinite(value):
+        raise Nonsense(f"{name} is {printable(value)}")
+    return float(value)
+
+
+def features_of(read: Any) -> dict[str, float | None]:
+    """Features by label, null where one has no value. Raises Nonsense for what is not such a table."""
+    if not isinstance(read, dict) or len(read) > READ_MAX or not all(len(label) <= LABEL_MAX for label in read):
+        raise Nonsense("features that are not a short table")
+    return {label: finite(number(read, label)) for label in read}
+
+
+def printable(value: Any) -> str:
+    """A value from outside as a short text without control characters."""
+    return "".join(sign if sign.isprintable() else " " for sign in str(value)[:WHY_MAX])

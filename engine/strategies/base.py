@@ -42,6 +42,7 @@ __all__ = [
     "params_table",
     "parse_params",
     "risk_move",
+    "strategy_file",
 ]
 
 SHIPPED = ("trend", "reversion", "cross")
@@ -82,17 +83,24 @@ def own_names(folder: Path) -> list[str]:
 
 
 def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
-    """The strategy module called `name`; `folder` has people's own files ($NIGHTDESK_HOME/strategies).
+    """The strategy module called `name`; `folder` has people's own files ($NIGHTDESK_HOME/strategies). It runs a person's file:
+    only a command or job of its own calls it for one. Everyone else reads it with isolated.described.read_strategy.
 
     Raises BadInput for an unknown name (with the list) or a file named like a shipped strategy, StrategyError for a
     file that does not import or lacks a part.
     """
+    path = strategy_file(name, folder)
+    return importlib.import_module(f"engine.strategies.{name}") if path is None else check_module(import_file(path), path)
+
+
+def strategy_file(name: str, folder: Path | None = None) -> Path | None:
+    """A person's file of that name; None for a shipped strategy. Raises BadInput as load_strategy does; nothing is run."""
     folder = home_folder() if folder is None else Path(folder)
     path = folder / f"{name}.py"
     if name in SHIPPED:
         if path.exists():
             raise BadInput(f"{path} has the name of the shipped strategy {name}", "rename the file and its NAME")
-        return importlib.import_module(f"engine.strategies.{name}")
+        return None
     names = [*SHIPPED, *own_names(folder)]
     if name in names and not NAMES.fullmatch(name):
         raise BadInput(f"invalid strategy name {name}", "use lower-case letters, digits and _, a letter first")
@@ -100,7 +108,7 @@ def load_strategy(name: str, folder: Path | None = None) -> ModuleType:
         near = get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise BadInput(f"unknown strategy {name!r}", f"{hint}available: {', '.join(names)}; your own go into {folder}")
-    return check_module(import_file(path), path)
+    return path
 
 
 def fresh_copy(strategy: Any) -> Any:

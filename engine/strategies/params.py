@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from engine.errors import BadInput
 
 Risk = Literal["up", "down", "neutral"] | None
+PARSES = "__parses__"  # a described strategy (isolated/described.py) keeps here what runs its file's own checks
 KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -90,6 +91,7 @@ def parse_params(strategy: Any, values: Mapping[str, Any] | None = None) -> Any:
     """
     values = dict(values or {})
     values = {key: value.strip() if isinstance(value, str) else value for key, value in values.items()}
+    values = getattr(strategy, PARSES, lambda given: given)(values)
     try:
         return strategy.Params(**values)
     except ValidationError as error:

@@ -5,18 +5,20 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from app.home.home import Home
 from engine.book.book import Book
 from engine.control.config import active, ensure_first, validated
-from engine.core.state import DAY_MS
+from engine.core.state import DAY_MS, Signal
 from engine.data.synthetic import write_synthetic
 from engine.live import config_event
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span, load, series_of
 from engine.live.loop import Loop
+from engine.live.signal_process import SignalProcess
 from engine.store.journal import Journal
+from engine.strategies.signals import Signals
 from tests.fakes.versions import put_in_force
 
 FROM_MS = 1_735_689_600_000  # 2025-01-01
@@ -71,9 +73,21 @@ def begun(home: Home, feed: Feed, book: Any = None, controls: Controls | None = 
     journal = Journal(home.desk_journal, "worker")
     ensure_first(home.engine, home.path, WALL_MS, "desk.toml at the first start")
     loop = Loop(journal, controls or Controls(home.path, home.engine), home.strategies, body_of, lambda: WALL_MS)
+    loop.signals.ours = signal_process()
     loop.open(book, span(), {"source": feed.source, "funding": "recorded"})
     loop.use_feed(feed)
     return loop
+
+
+@cache
+def signal_process() -> SignalProcess:
+    """The process that computes shipped strategies, one for all loops of a test run: starting one takes a second."""
+    return SignalProcess()
+
+
+def signal_at(signals: Signals, t: int) -> Signal:
+    """One bar of a sleeve's signals as the core reads it."""
+    return Signal(*(kind(getattr(signals, name)[t]) for name, kind in get_type_hints(Signal).items()))
 
 
 def advanced(loop: Loop, bars: int) -> Loop:

@@ -35,11 +35,11 @@ from engine.live import config_event
 from engine.live.controls import Controls
 from engine.live.feed import Feed, begin_at, load, series_of
 from engine.live.loop import Loop
-from engine.live.signal_source import SignalSource, signal_at
+from engine.live.signal_source import SignalSource
 from engine.store.journal import Journal, read
 from engine.strategies.signals import Signals, signals_of
 from tests.fakes.desks import LOOSE, both_ways, hostile, hostile_rules
-from tests.fakes.papers import BAR_MS, WALL_MS
+from tests.fakes.papers import BAR_MS, WALL_MS, signal_at, signal_process
 
 DAYS = 30
 LIMITS = (LOOSE, Limits(0.003, 3.0, 1.8, 10), Limits(0.5, 0.3, 0.1, 1))
@@ -130,6 +130,7 @@ def loop_of_recorded(home: Any, feed: Feed) -> Any:
 
     controls = Controls(home.path, home.engine)
     loop = Loop(Journal(home.desk_journal, "worker"), controls, home.strategies, body_of, lambda: WALL_MS)
+    loop.signals.ours = signal_process()
     series = feed.files
     ensure_first(home.engine, home.path, WALL_MS, "a test")
     span = begin_at({s.symbol: s for s in series}, BAR_MS, DAYS)
@@ -148,12 +149,13 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
     body = config_event.body_of(first_of(one), home.desk.limits, {}, home.strategies)
     leg = config_event.code_of(specs_of(body)[0], home.strategies)
     frame = feed.frame(leg.instrument)
-    voice = SignalSource(leg, frame, feed.first)
+    source = SignalSource(leg, signal_process())
     rng = np.random.default_rng(5)
     for t in [0, 1, *rng.integers(2, len(feed.span.close_ms), 12)]:
         upto = frame.prefix(feed.first + int(t) + 1)
         alone = signals_of(leg.strategy, leg.params, upto, leg.costs, leg.side)
-        heard = voice.at(int(t))
+        source.ask(feed, int(t))
+        heard = source.at(int(t), None, lambda: None)
         assert repr(heard.signal) == repr(signal_at(alone, -1))
         assert heard.read == {label: finite(float(values[-1])) for label, values in alone.used.items()}
 

@@ -11,12 +11,26 @@ from sqlmodel import Session, col, update
 
 from engine.control import proposals
 from engine.control.apply import apply
-from engine.control.config import active, versions
+from engine.control.config import active, validated, versions
 from engine.errors import Refused
 from engine.store import db
 from engine.store.tables import ActiveSleeve, Halt, Proposal, SleeveVersion
+from engine.strategies.isolated import described
+from tests.fakes.versions import put_in_force
 
 NOW = 1_700_000_000_000
+OWN = '''"""Mine."""
+from engine.strategies.base import StrategyParams
+NAME, FEATURES = "own", ()
+
+
+class Params(StrategyParams):
+    """None of its own."""
+
+
+def signals(f, p):
+    """Nothing."""
+'''
 WHO = {"role": "operator", "thread": "", "person": "ann"}
 
 
@@ -51,6 +65,31 @@ def _race(calls: list[Callable[[], Any]]) -> list[str]:
     for thread in threads:
         thread.join()
     return sorted(found)
+
+
+def test_a_strategy_file_is_read_before_the_transaction(desk: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process may take seconds: meanwhile others can write. A file that hangs by then makes the proposal stale."""
+    (home / "strategies").mkdir()
+    path = home / "strategies" / "own.py"
+    path.write_text(OWN)
+    config = active(desk, home).config
+    sleeve = config.sleeves[0].model_copy(update={"strategy": "own", "params": {}})
+    put_in_force(desk, home, validated(config.with_sleeve(sleeve), home / "strategies"), NOW)
+    row = _switch(desk, home, "btc", True)
+    path.write_text("while True: pass")
+    read, started = described._ask, []
+
+    def reads(*args: Any) -> Any:
+        with db.write(desk) as session:  # fails when a transaction is open
+            db.take_turn(session)
+        started.append(1)
+        return read(*args)
+
+    monkeypatch.setattr(described, "_ask", reads)
+    monkeypatch.setattr(described, "LIMIT_S", 1.0)
+    with pytest.raises(Refused, match="is stale"):
+        apply(desk, home, row.id, row.diff_sha256, {"name": "ann"}, NOW)
+    assert started == [1]
 
 
 def test_four_threads_one_proposal(desk: Engine, home: Path) -> None:

@@ -1,18 +1,23 @@
 """What a sleeve hears from its strategy: a person's own never sees a later bar, and its faults silence it, told once."""
 
+import math
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from app.home.home import Home
 from engine.control.config import active, validated
-from engine.errors import StrategyError
 from engine.live import config_event, signal_source
 from engine.live.loop import Loop
-from engine.live.signal_source import limited, signal_at
+from engine.live.signal_source import features_of, own_signal
 from engine.store.journal import read
+from engine.strategies.base import load_strategy
+from engine.strategies.isolated.wire import Nonsense
 from engine.strategies.signals import signals_of
-from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of
+from tests.fakes.papers import WALL_MS, advanced, feed_of, loop_of, signal_at
 from tests.fakes.versions import put_in_force
 
 OWN = '''"""A person's own."""
@@ -53,12 +58,20 @@ def loops() -> Iterator[list[Loop]]:
     opened: list[Loop] = []
     yield opened
     for loop in opened:
+        loop.signals.keep([])
         loop.journal.close()
 
 
 def heard(loop: Loop) -> list:
-    """The first sleeve's journaled side at each bar."""
-    return [e.body["signals"]["btc-trend"][0] for e in read(loop.journal.path, {"bar"})]
+    """The first sleeve's journaled side at each bar; None where it has no signal."""
+    signals = [e.body["signals"]["btc-trend"] for e in read(loop.journal.path, {"bar"})]
+    return [None if signal is None else signal[0] for signal in signals]
+
+
+def silences(loop: Loop) -> list[str]:
+    """Why the first sleeve had no signal, at each bar without one."""
+    bars = [e.body for e in read(loop.journal.path, {"bar"})]
+    return [body["silent"]["btc-trend"] for body in bars if body["signals"]["btc-trend"] is None]
 
 
 def test_a_strategy_that_looks_ahead_sees_nothing_to_look_at(home: Home, loops: list[Loop]) -> None:
@@ -83,7 +96,8 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
     loop = loop_of(with_own(home, RAISES), feed_of(home))
     loops.append(loop)
     advanced(loop, 21)
-    assert heard(loop).count(0) == 3
+    assert heard(loop).count(None) == 3
+    assert all(why.startswith("raised: ") for why in silences(loop))
     told = [e.body["what"] for e in read(loop.journal.path, {"incident"})]
     assert len(told) == 3
     assert all("ZeroDivisionError" in text or "division" in text for text in told)
@@ -91,29 +105,14 @@ def test_a_strategy_that_raises_is_silent_for_that_bar_and_told_once(home: Home,
 
 def test_a_strategy_that_never_ends_is_cut_off(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
     """The other sleeves get their bar."""
-    monkeypatch.setattr(signal_source, "LIMIT_S", 0.05)
+    monkeypatch.setattr(signal_source, "OWN_S", 0.5)
     loop = loop_of(with_own(home, ENDLESS), feed_of(home))
     loops.append(loop)
     advanced(loop, 2)
-    assert heard(loop) == [0, 0]
-    assert loop.book.count == 2
-
-
-def test_the_limit_leaves_no_alarm_behind() -> None:
-    """What ends in time is left alone afterwards."""
-    with limited(0.02):
-        pass
-    for _ in range(200_000):
-        pass
-    with pytest.raises(StrategyError, match="longer than"):
-        _forever()
-
-
-def _forever() -> None:
-    """Longer than its limit."""
-    with limited(0.01):
-        while True:
-            pass
+    assert heard(loop) == [None, None]
+    assert all(why.startswith("late: ") for why in silences(loop))
+    others = [e.body["signals"]["eth-trend"] for e in read(loop.journal.path, {"bar"})]
+    assert None not in others
 
 
 LIMITED = """direction = np.sign(f.close - f.sma(20)); direction[np.isnan(direction)] = 0
@@ -126,12 +125,109 @@ def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home,
     loops.append(loop)
     spec, feed = loop.book.specs[0], loop.feed
     code = config_event.code_of(spec, home.strategies)
-    whole = signals_of(code.strategy, code.params, feed.frame(code.instrument), code.costs, code.side)
+    whole = signals_of(load_strategy("own", home.strategies), code.params, feed.frame(code.instrument), code.costs, code.side)
     for t in range(40):
-        reading = loop._reading_of(spec, t)
+        (reading,) = loop.signals.readings([spec], feed, t, live=False)
         assert repr(reading.signal) == repr(signal_at(whole, feed.first + t))
     advanced(loop, 80)
     mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
     assert {(b["type"], b["post_only"], b["good_for_bars"]) for b in mine} == {("limit", True, 4)}
     fills = [e.body for e in read(loop.journal.path, {"fill"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
     assert {b["liquidity"] for b in fills} == {"maker"}
+
+
+HOSTILE = {
+    "os._exit(3)": "crashed: its process ended with exit code 3",
+    "while True: pass": "late: no answer in time",
+    'open(f"/proc/{os.getppid()}/environ").read()': "PermissionError",
+    'socket.create_connection(("1.1.1.1", 53), 3)': "raised: ",
+    "x = bytearray(10_000_000_000)": "MemoryError",
+    "sys.stdout.write('x' * 100_000); os.write(1, b'y' * 100)": "",
+}
+
+
+@pytest.mark.parametrize("code", HOSTILE)
+def test_what_a_strategy_does_costs_its_own_signal_alone(
+    home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """In signals(): the bar says why there is no signal, the other sleeves have theirs, this process never runs the file."""
+    monkeypatch.setattr(signal_source, "OWN_S", 1.5)
+    sys.modules.pop("strategy_own", None)
+    loop = loop_of(with_own(home, f"import os, socket, sys\n    {code}\n    {PLAIN}"), feed_of(home))
+    loops.append(loop)
+    advanced(loop, 2)
+    bars = [e.body for e in read(loop.journal.path, {"bar"})]
+    assert all(body["signals"]["eth-trend"] is not None and body["signals"]["sol-reversion"] is not None for body in bars)
+    why = HOSTILE[code]
+    assert [why in text for text in silences(loop)] == ([True, True] if why else [])
+    assert "strategy_own" not in sys.modules
+
+
+def test_a_journal_with_silent_bars_folds_without_strategy_code(home: Home, loops: list[Loop]) -> None:
+    """Replay takes null as the core takes what cannot be computed; it imports no strategy and no feature."""
+    loop = loop_of(with_own(home, RAISES), feed_of(home))
+    loops.append(loop)
+    advanced(loop, 9)
+    assert silences(loop)
+    code = (
+        "import sys; from pathlib import Path; from engine.book.replay import fold; book = fold(Path(sys.argv[1]), whole=True); "
+        "print(book.count, [m for m in sys.modules if m.startswith(('engine.strategies', 'engine.features', 'strategy_'))])"
+    )
+    words = [sys.executable, "-P", "-c", code, str(loop.journal.path)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "9 []\n"
+
+
+def test_a_bar_that_closes_now_is_not_waited_for(home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All sleeves together have LIVE_S; a stuck strategy is silent, and what was computed in time is there."""
+    monkeypatch.setattr(signal_source, "LIVE_S", 1.0)
+    feed = feed_of(home)
+    loop = loop_of(with_own(home, ENDLESS), feed)
+    loops.append(loop)
+    advanced(loop, 1)  # starts the processes
+    t = feed.after(loop.book.close_ms)
+    began = time.monotonic()
+    found = loop.signals.readings(loop.book.specs, loop.feed, t, live=True)
+    assert time.monotonic() - began < 2.0
+    assert found[0].wrong.startswith("late: ")
+    assert not found[1].wrong
+
+
+def test_a_strategy_that_keeps_failing_is_asked_less_and_less(
+    home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replay with a stuck strategy goes on: after faults in a row it rests for 1, 2, 4 bars."""
+    monkeypatch.setattr(signal_source, "OWN_S", 0.3)
+    loop = loop_of(with_own(home, ENDLESS), feed_of(home))
+    loops.append(loop)
+    advanced(loop, 8)
+    assert heard(loop) == [None] * 8
+    source = next(source for _, source in loop.signals._kept if not source.code.shipped)
+    assert source._own_process is not None
+    assert source._own_process.faults == 4  # at bars 1, 2, 4, 8
+
+
+GOOD = {"side": 1, "strength": 0.5, "limit": 0.0, "post_only": 0, "good_for": 1}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"side": 2},
+        {"side": True},
+        {"side": "1"},
+        {"strength": 1.5},
+        {"strength": "0.5"},
+        {"limit": [1]},
+        {"post_only": 2},
+        {"good_for": 0},
+        {"good_for": 10**9},
+    ],
+)
+def test_an_answer_out_of_bounds_is_nonsense(wrong: dict) -> None:
+    """Types and bounds of each number; null is a strength or a limit that is not known."""
+    assert own_signal(GOOD).side == 1
+    assert math.isnan(own_signal({**GOOD, "strength": None}).strength)
+    with pytest.raises(Nonsense):
+        own_signal({**GOOD, **wrong})
+    with pytest.raises(Nonsense):
+        features_of({"a": "b"})
