@@ -81,10 +81,9 @@ class Worker:
         self.policy = policy_of(home.desk.worker.funding)
         self.catalog = home.catalog
         self.series = series_of(self.catalog, self.names, self.timeframe)
-        hard, overrides = home.desk.limits, home.desk.overrides()
 
         def body_of(desk: Any) -> dict[str, Any]:
-            return config_event.body_of(desk, hard, overrides, home.strategies, self.catalog)
+            return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
