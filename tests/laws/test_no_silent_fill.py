@@ -31,7 +31,8 @@ FILLS = re.compile(r"fillna\(|fill_null\(\s*0|fill_nan\(\s*0|nan_to_num|except\s
 
 def test_nothing_missing_is_filled_silently() -> None:
     """No fillna(0), nan_to_num, or bare `except: pass` in the product."""
-    files = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    product = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    files = [path for path in product if "venvs" not in path.parts]  # the peers of the benchmark
     hits = [f"{p}:{n}: {x.strip()}" for p in files for n, x in enumerate(p.read_text().splitlines(), 1) if FILLS.search(x)]
     assert len(files) > 200
     assert not hits, "\n".join(hits)
