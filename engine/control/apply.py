@@ -40,7 +40,6 @@ from engine.control.proposals import changes_by_sleeve, desk_diff, merged, resto
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, Halt, Proposal, ProposalPart, SleeveVersion
-from engine.strategies.isolated.described import from_memory
 
 
 class Applied(NamedTuple):
@@ -95,6 +94,8 @@ def _in_one_transaction(
 
     `taken`: the versions that the journal follows; new ones are higher.
     """
+    from engine.strategies.isolated.described import from_memory  # brings numpy, which a supervisor need not hold
+
     db.take_turn(session)
     row = _row(session, proposal_id)
     if session.get(Active, 1) is None:
