@@ -79,7 +79,7 @@ def plain_us(columns: np.ndarray) -> float:
     book, awake = start_desk(CASH), [-1]
     begun = time.process_time()
     for t in range(len(bars)):
-        book, _, _ = settle_and_mark(m, book, OPEN_LIMITS, 0, t, awake)
+        book, _, _ = settle_and_mark(m, book, OPEN_LIMITS, 0, t, awake, 1)
         book, _ = decide_all(m, wanted, book, OPEN_LIMITS, 0, t, awake)
     return (time.process_time() - begun) / len(bars) * 1e6
 
