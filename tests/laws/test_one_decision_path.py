@@ -3,6 +3,7 @@
 Every row, every equity value and every field of the state, bit for bit. Paper and replay run the loop, backtests the kernel.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,23 @@ def kernel_rows(rows: np.ndarray, kind: int) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any) -> None:
+# limit entries, many layers, sizes that a bar fills in parts, fade: what the default desk hardly ever does
+HARD = {
+    "btc-trend": "layers_max = 4, add_atr = 0.2, participation_max = 0.0001, entry = 'limit', good_for_bars = 8, fixed_qty = 3.0",
+    "eth-trend": "layers_max = 3, participation_max = 0.0001, entry = 'limit', good_for_bars = 1, fixed_qty = 40.0",
+    "sol-reversion": "layers_max = 5, add_atr = 0.1, participation_max = 0.0001, fixed_qty = 900.0, fade_below = 0.5",
+}
+
+
+@pytest.mark.parametrize("changes", [{}, HARD], ids=["as it starts", "limits, layers and parts"])
+def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, changes: dict[str, str]) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
     home, feed = recorded
+    for name, params in changes.items():
+        text = (home.path / "desk.toml").read_text()
+        before, found, after = text.partition(f'name = "{name}"')
+        assert found
+        (home.path / "desk.toml").write_text(before + found + after.replace("params = {}", f"params = {{ {params} }}", 1))
     loop = loop_of_recorded(home, feed)
     bars = DAYS * 96
     for _ in range(bars):
@@ -120,6 +135,8 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any) 
     assert loop.book.sleeves == result.sleeves
     assert loop.book.desk == result.desk
     assert loop.book.ambiguous == result.ambiguous
+    parts = Counter(e.body["order"] for e in read(home.desk_journal, {"fill"}))
+    assert (max(parts.values()) > 1) is bool(changes), "only the hard month fills orders in parts"
 
 
 def loop_of_recorded(home: Any, feed: Feed) -> Any:
