@@ -74,7 +74,13 @@ class Venue(Protocol):
 class BarFeed(Protocol):
     """Closed bars, in the order of their closes."""
 
-    source: str  # recorded, pulled, synthetic
+    @property
+    def source(self) -> str:
+        """recorded, pulled or synthetic."""
+
+    @property
+    def bar_count(self) -> int:
+        """How many bars are known."""
 
     def bars(self, t: int) -> Mapping[str, Sequence[Any]]:
         """Bar t: instrument -> open, high, low, close, volume, funding rate and mark; None is missing."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.clock import TIMEFRAMES
 from engine.control.limits import HardLimits
 
 CASH = 10_000.0  # quote units a sleeve
@@ -39,7 +40,7 @@ HEAD = """\
 # and their parameters; a parameter that params leaves out keeps its default.
 #
 #   side    both | long | short      sides that entries may take
-#   market  perp | spot              timeframe  1m | 5m | 15m | 1h
+#   market  perp | spot              timeframe  {timeframes}
 #   stage   draft | paper | retired  draft and retired enter nothing
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 
@@ -140,7 +141,13 @@ quiet_to = "06:00"
 
 def text_of(venue: str, feed: str, sleeves: Sequence[Start] = SLEEVES) -> str:
     """The text of the file for a desk on `venue`; `feed` is a sentence about the data it was opened with."""
-    return HEAD.format(feed=feed) + "\n".join(_sleeve(start, venue) for start in sleeves) + LIMITS + _limits() + REST
+    return (
+        HEAD.format(feed=feed, timeframes=" | ".join(TIMEFRAMES))
+        + "\n".join(_sleeve(start, venue) for start in sleeves)
+        + LIMITS
+        + _limits()
+        + REST
+    )
 
 
 def _sleeve(start: Start, venue: str) -> str:

@@ -202,7 +202,7 @@ class Worker:
             return
         self.series, self.catalog, self.refused = series, catalog, ""
         trim_memory()
-        self.log.note("bars read anew", bars=len(feed.span.close_ms))
+        self.log.note("bars read anew", bars=feed.bar_count)
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""

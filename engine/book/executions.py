@@ -116,10 +116,8 @@ def on_funding_bill(book: Book, body: Mapping[str, Any]) -> Led:
 
 def on_health(book: Book, body: Mapping[str, Any]) -> Led:
     """Something outside is not well, or is again: {what, state: begun | over, why}. No entries while anything is not."""
-    if body["state"] == "over":
-        book.health.pop(body["what"], None)
-    else:
-        book.health[body["what"]] = body["why"]
+    others = {what: why for what, why in book.health.items() if what != body["what"]}
+    book.health = others if body["state"] == "over" else {**others, body["what"]: body["why"]}
     return body, withdraw_entries(book)
 
 

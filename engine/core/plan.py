@@ -3,7 +3,7 @@
     wants(sleeve)           entry, protective, target and exit orders, each by its layer's key
     plan(orders, wants)     place, amend, cancel: nothing against an order in doubt
 
-Called by book/executions.py after every event of a sleeve: at a close, after a fill, at a halt and at a start alike. Applied and
+Called by book/order_events.act after every event of a sleeve: a close, a fill, a halt, a start alike. Applied and
 asked again, it plans nothing.
 """
 

@@ -65,10 +65,10 @@ class Feed(NamedTuple):
         observed = {declared: observations(self.catalog, declared, s) for declared, s in read.series.items()}
         for known in observed.values():
             feed = feed._until(settled_until(known, int(feed.span.close_ms[-1])))
-        whole, notes = with_read(self.catalog, feed.whole, read.bars, int(feed.span.close_ms[0]) - step)
+        whole, found = with_read(self.catalog, feed.whole, read.bars, int(feed.span.close_ms[0]) - step)
         files = (*feed.files, *read.files.values())
         source = "+".join(sorted({s.source for s in files}))
-        notes = (*feed.notes, *notes, *notes_on(observed, read.series, feed.span))
+        notes = (*feed.notes, *found, *notes_on(observed, read.series, feed.span))
         return feed._replace(whole=whole, observed={**feed.observed, **observed}, source=source, files=files, notes=notes)
 
     def _until(self, end_ms: int) -> "Feed":
@@ -88,10 +88,15 @@ class Feed(NamedTuple):
             for k, name in enumerate(m.instruments)
         }
 
+    @property
+    def bar_count(self) -> int:
+        """How many bars of the span are known."""
+        return len(self.span.close_ms)
+
     def after(self, close_ms: int) -> int:
         """Index within the span of the bar that follows the one closed at `close_ms`; the span's length when none has come."""
         t = (close_ms - int(self.span.close_ms[0])) // self.span.timeframe_ms + 1
-        return min(max(t, 0), len(self.span.close_ms))
+        return min(max(t, 0), self.bar_count)
 
 
 def series_of(catalog: Catalog, names: Sequence[str], timeframe: str) -> dict[str, Series]:

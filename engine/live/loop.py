@@ -29,7 +29,7 @@ from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
 from engine.live.requests import answers, reported
 from engine.live.signal_source import SignalReading, SignalSources
-from engine.ports import OrderReport, Report
+from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
@@ -43,7 +43,7 @@ Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event
 class Loop:
     """One desk's loop. `book` is the state (None before `open`); every public method leaves it journaled."""
 
-    def __init__(self, journal: Journal, controls: Controls, folder: Path, body_of: Reread, now_ms: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, controls: Controls, folder: Path, body_of: Reread, now_ms: Clock) -> None:
         self.journal, self.controls, self.folder = journal, controls, folder
         self.venue = PaperVenue()
         self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last bar
@@ -73,7 +73,7 @@ class Loop:
     @property
     def replaying(self) -> bool:
         """Whether the next bar is still of the replay."""
-        return self.book.close_ms < self.book.start["replay_until_ms"]
+        return bool(self.book.close_ms < self.book.start["replay_until_ms"])
 
     def open(self, book: Book | None, span: Span, about: Mapping[str, Any]) -> None:
         """Go on from a folded `book`, or begin a desk at `span`; `about` (source, funding policy) is told in its start."""
@@ -117,7 +117,7 @@ class Loop:
             return
         for s, spec in enumerate(book.specs):
             noted = book.features.get(book.names[s])
-            (reading,) = self.signals.readings([spec], feed, t, live=self._live(feed, len(feed.span.close_ms) - 1))
+            (reading,) = self.signals.readings([spec], feed, t, live=self._live(feed, feed.bar_count - 1))
             if noted is not None and not reading.wrong and self._same_code(spec) and features_hash(reading.read) != noted:
                 name = spec.source["instrument"]
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
@@ -127,7 +127,7 @@ class Loop:
         return self._now_ms() - int(feed.span.close_ms[t]) < LIVE_BARS * feed.span.timeframe_ms
 
     def _same_code(self, spec: Spec) -> bool:
-        return code_sha256(config_event.code_of(spec, self.folder).strategy) == spec.source["strategy_sha256"]
+        return bool(code_sha256(config_event.code_of(spec, self.folder).strategy) == spec.source["strategy_sha256"])
 
     # ---- what people have set ------------------------------------------------------------------------------------------
 
@@ -217,7 +217,8 @@ class Loop:
 
     def ready(self) -> bool:
         """Whether the next bar has come."""
-        return self.feed.after(self.book.close_ms) < len(self.feed.span.close_ms)
+        feed: BarFeed = self.feed
+        return feed.after(self.book.close_ms) < feed.bar_count
 
     def step(self) -> None:
         """The next bar, all of it: look, let the venue trade, decide, journal, look again, act."""
@@ -352,7 +353,7 @@ class Loop:
     def _record(self, groups: Sequence[Group], *, sync: bool) -> list[Head]:
         """One batch: leading events, each with what follows from it. Durable when this returns, if `sync`."""
         book, now, events = self.book, self._now_ms(), list[Event]()
-        common = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
+        common: dict[str, Any] = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
         for kind, body, following in groups:
             cause = f"@{len(events)}"
             events.append(Event(kind, book.close_ms, body, **common))

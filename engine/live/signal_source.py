@@ -67,7 +67,7 @@ class SignalSource:
         """Let the processes work on bar t of the feed; nothing is waited for."""
         if feed is not self._feed:
             self.let_go()
-            key, bars = f"{next(KEYS)}", len(feed.span.close_ms)
+            key, bars = f"{next(KEYS)}", feed.bar_count
             self._feed = feed
             self._ours = Questions(self._ours_process, key, partial(request_of, self.code, feed, key, own=False), bars, OURS_S)
             if self._own_process is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from engine.core.exits import ambiguous, reached
 from engine.core.fills import ends, market_exit, match_entry, resting_exit
 from engine.core.ledger import funding_cash
-from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
+from engine.core.orders import CANCELLING, DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.state import (
     ENTRY,
     EXIT_SLOT,
@@ -30,7 +30,7 @@ from engine.core.state import (
 )
 from engine.ports import Execution, FundingBill, OrderReport, Report
 
-REPORTS = (WORKING, PARTIAL, "cancelling")  # states of an order that the venue holds
+HELD_STATES = (WORKING, PARTIAL, CANCELLING)  # states of an order that the venue holds
 KEPT = 1_000  # requests remembered, for whoever looks
 
 Deliver = Callable[[Report], None]  # the desk books the report and acts, which may place, amend or cancel orders here
@@ -47,8 +47,8 @@ class PaperRequest(NamedTuple):
 class Account(NamedTuple):
     """What fills of one sleeve are simulated with: its position, rules and slippage as the bar opens."""
 
-    sleeve: str
-    index: int
+    name: str  # of the sleeve
+    sleeve: int  # index in the book
     position: Position
     rules: Rules
     cost: Cost
@@ -61,7 +61,7 @@ class PaperVenue:
         """`held`: the open orders of the journal; those that it says were confirmed stand here."""
         self._orders: dict[int, dict[str, VenueOrder]] = {}  # sleeve -> id -> order
         for order in held:
-            if order.state in REPORTS:
+            if order.state in HELD_STATES:
                 self._of(order.sleeve)[order.id] = order
         self.requests: list[PaperRequest] = []
         self._taken: dict[int, float] = {}  # base units filled in the bar, a column of bars
@@ -122,10 +122,10 @@ class PaperVenue:
         """
         if bar.funding_mark > 0.0 and account.position.open_layers > 0:
             cash = funding_cash(account.position, account.rules, bar.funding_mark, bar.funding_rate)
-            bill = f"{account.sleeve}@{bar.close_ms}"
-            deliver(FundingBill(bill, account.sleeve, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
-        for found in self._leaving(account.index):
-            order = self._of(account.index).get(found.id)
+            bill = f"{account.name}@{bar.close_ms}"
+            deliver(FundingBill(bill, account.name, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
+        for found in self._leaving(account.sleeve):
+            order = self._of(account.sleeve).get(found.id)
             if order is not None:
                 given = (order.slot, NONE, order.key, 0, order.left, -order.side, account.rules, account.cost, bar)
                 self._fill(account, market_exit(*given, self._taken_of(account)), order, bar, deliver)
@@ -134,27 +134,29 @@ class PaperVenue:
 
     def _entry(self, account: Account, bar: Bar, deliver: Deliver) -> int:
         """The entry order at this bar. Returns the key of the layer that a resting one opened inside the bar; -1 for none."""
-        order = next((o for o in self._of(account.index).values() if o.slot == ENTRY), None)
+        order = next((o for o in self._of(account.sleeve).values() if o.slot == ENTRY), None)
         if order is None:
             return -1
         entry = as_entry(order)
-        fill, last = (
-            match_entry(entry, 0, account.rules, account.cost, bar, self._taken_of(account)),
-            ends(entry, bar, account.rules),
-        )
+        fill = match_entry(entry, 0, account.rules, account.cost, bar, self._taken_of(account))
         self._fill(account, fill, order, bar, deliver)
-        held = self._of(account.index).get(order.id)
-        if last and held is not None:
-            del self._of(account.index)[order.id]
+        held = self._of(account.sleeve).get(order.id)
+        if held is not None and ends(entry, bar, account.rules):
+            del self._of(account.sleeve)[order.id]
             deliver(OrderReport(order.id, DONE, held.filled, "not filled in time"))
         return order.key if fill.lots > 0 and fill.maker != 0 else -1
 
     def _resting(self, account: Account, bar: Bar, inside: int, deliver: Deliver) -> bool:
         """Protective and target orders inside the bar, newest layer first."""
         unclear = False
-        for key in sorted(self._keys(account.index), reverse=True):
-            stop, target = self._order(account.index, PROTECTIVE, key), self._order(account.index, TARGET_SLOT, key)
-            if stop is None or stop.state == PARTIAL or stop.filled > 0 or self._order(account.index, EXIT_SLOT, key) is not None:
+        for key in sorted(self._keys(account.sleeve), reverse=True):
+            stop, target = self._order(account.sleeve, PROTECTIVE, key), self._order(account.sleeve, TARGET_SLOT, key)
+            if (
+                stop is None
+                or stop.state == PARTIAL
+                or stop.filled > 0
+                or self._order(account.sleeve, EXIT_SLOT, key) is not None
+            ):
                 continue
             side, level, within = -stop.side, target.price if target is not None else 0.0, 1 if key == inside else 0
             given = (side, stop.price, level, bar, account.rules.tick)
