@@ -27,7 +27,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.common.event_text import event_line, flat_values, people_event_line, reason_text, words_of
+from tools.common.event_text import event_line, flat_values, is_routine, people_event_line, reason_text, words_of
 from tools.common.ids import find_event
 from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
 from tools.common.time_words import NEVER_RAN, instant, window
@@ -176,6 +176,7 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
 
 def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     """What a sleeve did at the bar that closed at `ms`, or was open then."""
+    from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
     from engine.watch.window import FAR_MS, between, mark_at
 
@@ -187,12 +188,13 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     if mark.t_event_ms < ms:
         return no_data(f"the desk has not reached {utc(ms)} yet: desk time is {utc(mark.t_event_ms)}")
     of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
-    own = [e for e in of_bar if e.body.get("sleeve") == sleeve]
+    own = [e for e in of_bar if e.body.get("sleeve") == sleeve and not is_routine(e)]
     if own:
         return explanation_of(ctx, own)
     body = mark.body["sleeves"][sleeve]
-    signal = next((e.body.get("signals", {}).get(sleeve) for e in of_bar if e.kind == "bar"), None)
-    text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, None if signal is None else signal[0])} (event {mark.id})."
+    side, _, silent = signal_in(next((e.body for e in of_bar if e.kind == "bar"), {}), sleeve)
+    why = f"; its strategy gave none: {silent}" if silent else ""
+    text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, side)}{clean(why, 240)} (event {mark.id})."
     began_ms = body["guard"]["refused_ms"]
     began = [] if began_ms is None else list(between(path, began_ms - 1, began_ms, {"decision"}))
     began = [e for e in began if e.body.get("sleeve") == sleeve]

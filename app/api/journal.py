@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query
 from app.api import models as m
 from app.api import pages
 from app.api.context import At, NotFound, Who
-from app.views.event_story import is_routine, story
+from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
-from tools.common.event_text import event_line, people_event_line
+from tools.common.event_text import event_line, is_routine, people_event_line
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
 EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])

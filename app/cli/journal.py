@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from app.cli import out, stories
-from app.views.event_story import event_json, is_routine, story
+from app.views.event_story import event_json, story
 from engine.clock import utc
 from engine.errors import BadInput
 
@@ -76,6 +76,7 @@ def tail(
 def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
     """The last `count` events, reading further back when hidden kinds lie between them."""
     from engine.store.journal import tail as read_tail
+    from tools.common.event_text import is_routine
 
     wanted = count
     while True:
@@ -213,6 +214,7 @@ def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | 
 
 def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
+    from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
     from engine.watch.window import FAR_MS, between
 
@@ -224,10 +226,10 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
         raise BadInput(f"the desk had no sleeve {sleeve!r} at that time", f"available: {', '.join(signals) or 'none'}")
     here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
     decision = next((e for e in here if e.kind == "decision"), None)
-    side, strength = (None, None) if signals[sleeve] is None else signals[sleeve][:2]
+    side, strength, silent = signal_in(bar.body, sleeve)
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
-    if sleeve in bar.body.get("silent", {}):
-        found["silent"] = bar.body["silent"][sleeve]
+    if silent:
+        found["silent"] = silent
     found["events"] = [event_json(e) for e in here]
     if decision is None:
         mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)

@@ -59,9 +59,11 @@ def desk_text(found: Mapping[str, Any]) -> str:
         lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
         lines.append("=> " + event_block(found["event"]))
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
-    side = {1: "long", -1: "short", 0: "no"}[int(found["signal"]["side"])]
+    signal, silent = found["signal"], found.get("silent")
+    side = {1: "long", -1: "short", 0: "no"}.get(signal["side"], "unknown")
     lines = [f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}"]
-    lines.append(f"signal {side}, strength {format_value(found['signal']['strength'])} (bar {found['bar']})")
+    lines.append(f"signal {side}, strength {format_value(signal['strength'])} (bar {found['bar']})")
+    lines += [f"its strategy gave no signal: {silent}"] if silent else []
     lines += [event_block(e) for e in found["events"]]
     if found.get("sized_at"):
         lines += ["the refusals began, with size and caps, at", event_block(found["sized_at"])]

@@ -3,20 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-ROUTINE_KINDS = ("bar", "mark", "snapshot", "sent", "amend")  # what a reader of changes leaves out
 LIFE_MAX = 8  # events of the order behind a fill
 CAUSES_MAX = 20
 FOLLOWED_MAX = 500  # later events searched for consequences
 LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the decision before an exit
-
-
-def is_routine(event: Any) -> bool:
-    """Whether an event only says that things go on: bars, orders that are sent or stand, a stop that a fill made idle."""
-    if event.kind != "order":
-        return event.kind in ROUTINE_KINDS
-    body = event.body
-    idle = body.get("slot", "entry") != "entry" and body.get("why") == "cancelled"
-    return idle or body.get("state") in ("working", "cancelling")
 
 
 def event_json(event: Any) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import pytest
 
 from engine.control import halt
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
+from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.watch.health import checks, holder
-from tests.tools.desk_journal import DAY, END, START, mark, write_desk
+from tests.tools.desk_journal import BEGIN, DAY, END, START, bar, mark, write_desk
 from tools.catalog import call
 
 
@@ -88,6 +89,22 @@ def test_an_event_is_explained_with_its_numbers(ctx: Any) -> None:
     assert "enter on signal long" in result.text
     assert {f.metric for f in result.facts} >= {"size_approved_lots", "caps_risk", "features_sma_40_"}
     resolves(ctx, result)
+
+
+def test_a_close_at_which_only_a_stop_moved_is_a_quiet_one(make_ctx: Any) -> None:
+    """A trail that was amended and confirmed is no decision; and a strategy that was late has a reason."""
+    made = make_ctx("operator", desk_ms=END)
+    order = {"sleeve": "trend-btc", "slot": "protective", "order": "nd1S00", "lots": 10, "filled_lots": 0}
+    moved = {**order, "price": 96.0, "price_before": 95.0}
+    late = {**bar(), "signals": {"trend-btc": None}, "silent": {"trend-btc": "late: no answer in time"}}
+    journal = Journal(made.home / "journal" / "desk.jsonl", "worker")
+    journal.append([Event("config", START, BEGIN), Event("mark", START, mark(1000.0, 0.0, 100.0))])
+    journal.append([Event("bar", END, late), Event("amend", END, moved), Event("mark", END, mark(999.9, 1.0, 104.0))])
+    journal.append([Event("order", END, {**order, "state": "working", "price": 96.0})])
+    journal.close()
+    said = call(made, "explain_event", {"sleeve": "trend-btc", "at": "2025-03-06"}).text
+    assert "held long 1, nothing to change; signal not known" in said
+    assert "its strategy gave none: late: no answer in time" in said
 
 
 def test_a_bar_without_a_decision_is_explained(ctx: Any) -> None:

@@ -11,6 +11,16 @@ from engine.store.chain import Event
 from tools.common.contract import Value, clean
 
 TOLD_MAX = 240
+ROUTINE_KINDS = ("bar", "mark", "snapshot", "sent", "amend")  # what a reader of changes leaves out
+
+
+def is_routine(event: Event) -> bool:
+    """Whether an event only says that things go on: bars, orders that are sent or stand, a stop that a fill made idle."""
+    if event.kind != "order":
+        return event.kind in ROUTINE_KINDS
+    body = event.body
+    idle = body.get("slot", "entry") != "entry" and body.get("why") == "cancelled"
+    return bool(idle) or body.get("state") in ("working", "cancelling")
 
 
 def kind_of(event: Event) -> str:

@@ -14,7 +14,8 @@ from app.cli import main
 from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
-from engine.store.journal import read
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
 from engine.watch.window import mark_at
 from tests.fakes import recordings
 from tests.fakes.waiting import WAIT_S, until
@@ -152,6 +153,26 @@ def test_explain_a_close_with_and_without_a_row(cli, home):
     found = json.loads(cli("explain", "--sleeve", "sol-reversion", "--at", str(bar.t_event_ms), "--json")[1])
     assert found["signal"]["side"] == 0
     assert "no trade: " in found["text"]
+
+
+def test_explain_a_close_without_a_signal(cli, home):
+    """Its strategy was late: the signal is unknown, not "no signal", and the reason is said."""
+    bar, mark = events(home, "bar")[-1], events(home, "mark")[-1]
+    t = bar.t_event_ms + 900_000
+    late = {
+        **bar.body,
+        "close_ms": t,
+        "signals": {**bar.body["signals"], "sol-reversion": None},
+        "silent": {"sol-reversion": "late: 2 s"},
+    }
+    journal = Journal(home / "journal" / "desk.jsonl", "worker")
+    journal.append([Event("bar", t, late), Event("mark", t, mark.body)])
+    journal.close()
+    code, said, _ = cli("explain", "--sleeve", "sol-reversion", "--at", str(t))
+    assert code == 0
+    assert "signal unknown" in said
+    assert "its strategy gave no signal: late: 2 s" in said
+    assert json.loads(cli("explain", "--sleeve", "sol-reversion", "--at", str(t), "--json")[1])["signal"]["side"] is None
 
 
 @pytest.mark.parametrize(
