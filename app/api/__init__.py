@@ -35,7 +35,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
          Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
                         "paused", "stage", "stage_reached", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
                         "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
-                        [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due"}]}|null,
+                        [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due",
+                        "exit_state" once due}]}|null,
                         "order": {"side", "lots"}|null, "blocked_until_ms", "paused_until_ms"}
   GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back

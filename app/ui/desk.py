@@ -142,12 +142,14 @@ def _layers(sleeve: Mapping[str, Any]) -> list[str]:
         share = abs(layer["lots"] / lots) if lots and layer.get("lots") else None
         size = position["quantity"] * share if share is not None and position.get("quantity") is not None else None
         kind = f"{layer.get('protective_kind') or ''} {layer.get('protective_state') or ''}".strip()
+        if layer.get("due"):
+            kind += f"; leaves by {layer['due']}, exit {layer.get('exit_state') or 'unknown'}"
         cells = [
             words(sleeve["name"], 60),
             words(position.get("side"), 10),
             words(number(abs(size)) if size is not None else NONE),
             words(price(layer.get("entry"))),
-            f"**{words(price(layer.get('protective')))}** {words(kind, 40)}",
+            f"**{words(price(layer.get('protective')))}** {words(kind, 80)}",
             words(_away(mark, layer.get("protective"))),
             words(price(layer.get("target"))),
             words(when(position.get("opened_ms"))),

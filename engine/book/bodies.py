@@ -36,6 +36,7 @@ class LayerBody(TypedDict):
     protective_state: str
     target: float | None
     due: str | None  # reason of an exit that is decided
+    exit_state: NotRequired[str]  # of the order that leaves at the market, once an exit is due
 
 
 class PositionBody(TypedDict):

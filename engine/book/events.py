@@ -22,6 +22,7 @@ from engine.core.state import (
     ENTRY,
     EXIT,
     EXIT_REASONS,
+    EXIT_SLOT,
     MINUTE_MS,
     PROTECTIVE,
     REFUSED,
@@ -242,7 +243,7 @@ def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str]) -> Lay
     """One layer: entry, protective order (stop or trail, whichever is tighter) and how it stands, target, an exit decided."""
     layer = sleeve.position.layers[k]
     reason, level = protective(sleeve.position, layer)
-    return {
+    body: LayerBody = {
         "key": layer.key,
         "lots": layer.lots,
         "entry": finite(layer.entry),
@@ -252,3 +253,6 @@ def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str]) -> Lay
         "target": finite(layer.target) if layer.target > 0.0 else None,
         "due": EXIT_REASONS[layer.exit_pending] if layer.exit_pending else None,
     }
+    if layer.exit_pending:
+        body["exit_state"] = states.get((EXIT_SLOT, layer.key), "none")
+    return body

@@ -7,6 +7,7 @@ as unhealthy.
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -137,8 +138,14 @@ def layers_of(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
 
 
 def unprotected_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
-    """(sleeve, layer) of the open layers without a working protective order and without a pending exit."""
-    return [(name, layer) for name, layer in layers_of(mark) if layer["protective_state"] != "working" and not layer.get("due")]
+    """(sleeve, layer) of the open layers that neither a protective order nor an exit at the market covers at the venue."""
+    return [(name, layer) for name, layer in layers_of(mark) if not is_covered(layer)]
+
+
+def is_covered(layer: Mapping[str, Any]) -> bool:
+    """Whether an order at the venue ends this layer: its protective order, also one filled in part, or the exit that is due."""
+    leaves = layer.get("due") is not None and layer.get("exit_state", "working") in ("sent", "working", "partial")
+    return leaves or layer["protective_state"] in ("working", "partial")
 
 
 def positions(mark: Event | None) -> HealthCheck:

@@ -15,6 +15,7 @@ from engine.watch.observation import RUNBOOKS, DeskObservation, Finding, Process
 NOW, DESK_MS = 1_760_000_000_000, 1_735_689_600_000
 INSTRUMENT = "binance:BTC-USDT:perp"
 LAYER = {"lots": 20, "entry": 100.0, "protective": 95.0, "protective_state": "working", "due": None}
+GONE = {"protective_state": "none", "due": "halt"}
 POSITION = {"side": "long", "quantity": 0.02, "lots": 20, "layers": [LAYER]}
 SLEEVES = [
     {"name": name, "instrument": f"binance:{coin}-USDT:perp"} for name, coin in (("btc-trend", "BTC"), ("eth-trend", "ETH"))
@@ -98,6 +99,7 @@ PLANTED = {
     "inputs missing": refused(5, "an input cannot be computed"),
     "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
     "naked": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})},
+    "exits given up": {"mark": mark({"position": POSITION | {"layers": [LAYER | GONE | {"exit_state": "none"}]}})},
     "drawdown near": {"mark": mark(equity=17_600.0)},
     "drawdown tripped": {"mark": mark(equity=16_900.0, tripped=["desk drawdown"])},
     "halted and still open": {"halt": Latch(True, "odd", "ann", NOW - 61_000)},
@@ -179,6 +181,19 @@ def test_a_refusal_that_lasts_is_counted_in_closes() -> None:
     found = only(desk(**refused(40, "leverage_max")))
     assert found.numbers == {"in_a_row": 40, "wanted": 0.05}
     assert found.event == "d-0"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        GONE | {"exit_state": "working"},
+        GONE | {"exit_state": "sent"},
+        {"protective_state": "partial", "due": "stop", "exit_state": "none"},
+    ],
+)
+def test_a_layer_that_is_leaving_wakes_nobody(layer: dict[str, Any]) -> None:
+    """Its exit is at the venue and the stop was cancelled for it; or its stop has filled in part and goes on."""
+    assert evaluate(desk(mark=mark({"position": POSITION | {"layers": [LAYER | layer]}})))[0] == []
 
 
 def test_a_replay_of_the_past_wakes_nobody() -> None:
