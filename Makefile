@@ -26,6 +26,7 @@ check: kernel     ## what must hold before a commit
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest --collect-only -qq >/dev/null || $(BIN)/pytest --collect-only
 	$(PYTEST)
 
 fmt: setup        ## format, and fix what lint can fix

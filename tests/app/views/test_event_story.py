@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from app.views.event_story import is_routine, story
+from app.views.event_story import story
 from engine.store.journal import read
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+from tools.common.event_text import is_routine
 
 
 @pytest.fixture(scope="module")
