@@ -17,9 +17,10 @@ from engine.book.replay import after, batches, groups
 from engine.control.config import DeskVersion, active, ensure_first
 from engine.core.state import DAY_MS
 from engine.data.synthetic import write_synthetic
+from engine.data.timeframes import series_of
 from engine.live import config_event
 from engine.live.controls import Controls
-from engine.live.feed import Span, load, series_of
+from engine.live.feed import Span, load
 from engine.live.loop import Loop
 from engine.store.chain import Event
 from engine.store.journal import Journal, read

@@ -16,8 +16,9 @@ from bench.work import cpu_s
 from engine.clock import DAY_MS
 from engine.data.catalog import Catalog
 from engine.data.synthetic import write_synthetic
+from engine.data.timeframes import series_of
 from engine.live.config_event import SleeveCode
-from engine.live.feed import Feed, Span, load, series_of
+from engine.live.feed import Feed, Span, load
 from engine.live.signal_process import SignalProcess
 from engine.live.signal_source import SignalSource
 from engine.strategies import reversion, trend
@@ -62,4 +63,4 @@ def paper_costs() -> Iterator[tuple[int, float, int]]:
                 frame.filter(frame["ts"].dt.epoch("ms") < FROM_MS + day * DAY_MS).write_parquet(grown / path.name)
             new_bar(grown, day, process)
             seconds, feed = cpu_s(partial(new_bar, grown, day, process), ROUNDS)
-            yield age, 1000.0 * seconds, len(feed.whole.close_ms)
+            yield age, 1000.0 * seconds, len(feed.clock.whole.close_ms)

@@ -178,7 +178,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     """What a sleeve did at the bar that closed at `ms`, or was open then."""
     from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
-    from engine.watch.window import FAR_MS, between, mark_at
+    from engine.watch.window import FAR_MS, between, mark_at, own_close
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
     if mark is None:
@@ -187,12 +187,16 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
         raise BadInput(f"unknown sleeve {sleeve!r}", f"available: {', '.join(mark.body['sleeves'])}")
     if mark.t_event_ms < ms:
         return no_data(f"the desk has not reached {utc(ms)} yet: desk time is {utc(mark.t_event_ms)}")
-    of_bar = list(between(path, mark.t_event_ms - 1, mark.t_event_ms))
+    bar = own_close(path, sleeve, ms)
+    if bar is None:
+        return no_data(f"no bar of {sleeve} has closed since {utc(ms)}: desk time is {utc(ctx.desk_ms or mark.t_event_ms)}")
+    of_bar = list(between(path, bar.t_event_ms - 1, bar.t_event_ms))
+    mark = next((e for e in of_bar if e.kind == "mark"), mark)
     own = [e for e in of_bar if e.body.get("sleeve") == sleeve and not is_routine(e)]
     if own:
         return explanation_of(ctx, own)
     body = mark.body["sleeves"][sleeve]
-    side, _, silent = signal_in(next((e.body for e in of_bar if e.kind == "bar"), {}), sleeve)
+    side, _, silent = signal_in(bar.body, sleeve)
     why = f"; its strategy gave none: {silent}" if silent else ""
     text = f"At {utc(mark.t_event_ms)} {sleeve}: {quiet_mark(body, side)}{clean(why, 240)} (event {mark.id})."
     began_ms = body["guard"]["refused_ms"]

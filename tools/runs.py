@@ -109,8 +109,9 @@ def handle_of(ctx: ToolContext, run: Mapping[str, Any]) -> str:
 def subject_of(run: Mapping[str, Any]) -> str:
     """What the run is about: `trend on binance BTC-USDT 15m`."""
     sleeves = run["sleeves"]
-    named = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']}" for s in sleeves[:3])
-    return clean(f"{named} {run['timeframe']}" + (f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else ""), 200)
+    clock = run["timeframe"]
+    named = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']} {s.get('timeframe') or clock}" for s in sleeves[:3])
+    return clean(named + (f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else ""), 200)
 
 
 def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> str:

@@ -164,10 +164,11 @@ def text_of(run: Mapping[str, Any]) -> Any:
 
     data, s = run["data"], run["scenarios"]
     first, last = utc(data["first_ms"]), utc(data["last_ms"])
-    named = ", ".join(f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']}" for x in run["sleeves"])
+    clock = run["timeframe"]
+    named = [f"{x['strategy']} on {x['venue']} {x['symbol']} {x['market']} {x.get('timeframe') or clock}" for x in run["sleeves"]]
     lines: list[Any] = [
-        Text(f"{named}, {run['timeframe']}", style="bold"),
-        Text(f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} bars"),
+        Text(", ".join(named), style="bold"),
+        Text(f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} {clock} bars"),
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
     if run["leaks"]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
-from engine.clock import utc
+from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, Busy, DeskError
 
 if TYPE_CHECKING:
@@ -169,24 +169,26 @@ def answering(home: Any) -> DoctorCheck:
 
 def bars(home: Any, config: Any) -> DoctorCheck:
     """Whether the sleeves' bars and funding exist, and where they end."""
+    from engine.data.timeframes import known_until, parts_of, series_of
     from engine.live import config_event
-    from engine.live.feed import end_of, series_of
     from engine.strategies.reads import files_read
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
     try:
-        series = series_of(home.catalog, config_event.instruments(config), config.sleeves[0].timeframe)
-        reads = config_event.reads_of_config(config, home.strategies)
-        read = files_read(home.catalog, reads, config.sleeves[0].timeframe, series)
-        end = end_of({**series, **read.bars}, config_event.clock_ms(config))
+        clock = config_event.clock(config)
+        series = series_of(home.catalog, config_event.columns(config), clock)
+        read = files_read(home.catalog, config_event.reads_of_config(config, home.strategies))
+        others = [s for one in read.values() for s in one.bars.values()]
+        end = known_until([*series.values(), *others], timeframe_ms(clock))
     except DeskError as error:
         return DoctorCheck("data", "bad", str(error))
-    lacking = [name for name, s in series.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
+    traded = {parts_of(column, clock)[0]: s for column, s in series.items()}
+    lacking = [name for name, s in traded.items() if s.market == "perp" and home.catalog.funding(s.venue, s.symbol) is None]
     if lacking:
         return DoctorCheck("data", "bad", f"no funding rates for {', '.join(lacking)}; run: nightdesk data pull")
-    text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(series)} instruments up to {utc(end)}"
+    text = f"{'+'.join(sorted({s.source for s in series.values()}))} bars of {len(traded)} instruments up to {utc(end)}"
     at = desk_ms(home.path)
     if at is not None and at >= end:
         return DoctorCheck("data", "warning", f"{text}: the desk has processed all of them and waits for more")

@@ -216,14 +216,16 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
     from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
-    from engine.watch.window import FAR_MS, between
+    from engine.watch.window import FAR_MS, between, own_close
 
-    bar = next(between(path, when_ms - 1, FAR_MS, {"bar"}), None)
-    if bar is None:
+    mark = next(between(path, when_ms - 1, FAR_MS, {"mark"}), None)
+    if mark is None:
         raise BadInput(f"the desk has seen no bar at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
-    signals = bar.body.get("signals", {})
-    if sleeve not in signals:
-        raise BadInput(f"the desk had no sleeve {sleeve!r} at that time", f"available: {', '.join(signals) or 'none'}")
+    if sleeve not in mark.body["sleeves"]:
+        raise BadInput(f"the desk had no sleeve {sleeve!r} at that time", f"available: {', '.join(mark.body['sleeves'])}")
+    bar = own_close(path, sleeve, when_ms)
+    if bar is None:
+        raise BadInput(f"no bar of {sleeve} has closed at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
     here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
     decision = next((e for e in here if e.kind == "decision"), None)
     side, strength, silent = signal_in(bar.body, sleeve)

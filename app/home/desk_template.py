@@ -41,6 +41,7 @@ HEAD = """\
 #
 #   side    both | long | short      sides that entries may take
 #   market  perp | spot              timeframe  {timeframes}
+#   sleeves may have different timeframes: the desk's clock is the smallest, each sleeve decides at its own closes
 #   stage   draft | paper | retired  draft and retired enter nothing
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 

@@ -76,7 +76,7 @@ def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveReque
         )
     except (TypeError, ValueError) as error:
         raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
-    venue = spec.venue or venue_of(home, spec, timeframe)
+    venue = spec.venue or venue_of(home, spec, spec.timeframe or timeframe)
     if venue == "synthetic":
         from app.home.synthetic import ensure_market
 
@@ -136,8 +136,8 @@ def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> d
     found = planned(home, {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}})
     sleeve, loaded = found.sleeves[0], load(found)
     report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), progress=progress)
-    series = found.series[sleeve.key]
-    data = {"files": list(found.files), "sha256": found.data_sha256, "bars": len(loaded.whole.close_ms), "source": series.source}
+    series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].whole.close_ms)
+    data = {"files": list(found.files), "sha256": found.data_sha256, "bars": bars, "source": series.source}
     return {"strategy": sleeve.spec.strategy, "instrument": sleeve.key, **report._asdict(), "data": data}
 
 

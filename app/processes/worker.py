@@ -20,7 +20,7 @@ from typing import Any
 
 from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
-from engine.clock import utc
+from engine.clock import timeframe_ms, timeframe_text, utc
 from engine.watch import heartbeat
 
 HEARTBEAT_S = 1.0
@@ -64,9 +64,9 @@ class Worker:
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
         from engine.control.config import ensure_first
         from engine.data.loading import policy_of
+        from engine.data.timeframes import series_of
         from engine.live import config_event
         from engine.live.controls import Controls
-        from engine.live.feed import series_of
         from engine.live.loop import Loop
         from engine.store.journal import Journal
 
@@ -77,18 +77,18 @@ class Worker:
         ensure_first(home.engine, home.path, now_ms(), "desk.toml at the first start")
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
-        self.bar_ms, self.names, self.timeframe = walked(home)
+        self.clock, self.columns = walked(home)
+        self.bar_ms = timeframe_ms(self.clock)
         self.policy = policy_of(home.desk.worker.funding)
         self.catalog = home.catalog
-        self.series = series_of(self.catalog, self.names, self.timeframe)
+        self.series = series_of(self.catalog, self.columns, self.clock)
 
         def body_of(desk: Any) -> dict[str, Any]:
             return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
-        self.phase, self.note, self._beaten, self._beat_at = "starting", "", {}, 0.0
-        self._anchored, self._anchor_at = 0, 0.0
+        self.phase, self.note, self._beat_at, self._anchored, self._anchor_at = "starting", "", 0.0, 0, 0.0
         self._anchoring: threading.Thread | None = None
         self.refused = ""  # why new bars at the end are not walked
 
@@ -184,14 +184,15 @@ class Worker:
         and waited out: the desk goes on with what it has.
         """
         from engine.data.catalog import Catalog
+        from engine.data.timeframes import series_of
         from engine.errors import DeskError
-        from engine.live.feed import Span, load, series_of, unchanged
+        from engine.live.feed import Span, load, unchanged
 
         if (found := self.sizes()) == self._size:
             return
         self._size, catalog = found, Catalog(self.home.roots)
         try:
-            series = series_of(catalog, self.names, self.timeframe)
+            series = series_of(catalog, self.columns, self.clock)
             span = Span(*(self.loop.book.start[name] for name in Span._fields))
             feed = load(catalog, series, self.bar_ms, span, self.policy, self.loop.book.close_ms)
             unchanged(feed, self.loop.book)
@@ -206,9 +207,8 @@ class Worker:
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""
-        paths = {s.path for s in (*self.series.values(), *self.loop.feed.files)} | set(
-            (self.home.path / "data").rglob("*.parquet")
-        )
+        paths = {s.path for s in (*self.series.values(), *self.loop.feed.files)}
+        paths |= set((self.home.path / "data").rglob("*.parquet"))
         stats = [(str(path), path.stat()) for path in sorted(paths) if path.exists()]
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
@@ -276,8 +276,8 @@ class Worker:
         self.journal.close()
 
 
-def walked(home: Any) -> tuple[int, list[str], str]:
-    """(ms a bar, instruments, timeframe) of the desk: as its journal began, whatever the database says; else as in force."""
+def walked(home: Any) -> tuple[str, list[str]]:
+    """(the clock, columns of a bar) of the desk: as its journal began, whatever the database says; else as in force."""
     from engine.control.config import active
     from engine.live import config_event
     from engine.store.journal import read
@@ -285,9 +285,9 @@ def walked(home: Any) -> tuple[int, list[str], str]:
     began = next(read(home.desk_journal, {"config"}), None)
     if began is not None:
         start = began.body["start"]
-        return int(start["timeframe_ms"]), list(start["instruments"]), str(began.body["sleeves"][0]["timeframe"])
+        return timeframe_text(int(start["timeframe_ms"])), [*start["instruments"], *start["own_bars"]]
     config = active(home.engine, home.path).config
-    return config_event.clock_ms(config), config_event.instruments(config), config.sleeves[0].timeframe
+    return config_event.clock(config), config_event.columns(config)
 
 
 def note(engine: Any, head: Any) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.book.bodies import RESTING
+from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
@@ -35,7 +36,7 @@ class Book:
     sleeves: list[Sleeve]
     desk: Desk
     recent_r: list[float]
-    bars: list[Bar]  # the last one of each instrument
+    bars: list[Bar]  # the last one of each column
     features: dict[str, str] = field(default_factory=dict)  # hash of the last feature row of each sleeve
     close_ms: int = 0  # desk time; before the first bar its open
     count: int = 0  # bars so far
@@ -53,8 +54,25 @@ class Book:
 
     @cached_property
     def instruments(self) -> list[str]:
-        """Their instruments, as the bars come."""
+        """Their instruments, as the clock's bars come."""
         return list(self.start["instruments"])
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The bars of a close: the clock's of each instrument, then own ones of sleeves on longer timeframes (`...@4h`)."""
+        return [*self.instruments, *self.start["own_bars"]]
+
+    def column(self, s: int) -> str:
+        """The bars that sleeve s trades on."""
+        return self.columns[self.specs[s].rules.bars]
+
+    def marked(self, s: int) -> Sleeve:
+        """Sleeve s at the last close: one on a longer timeframe counts there at the clock's price, as in core/desk.py."""
+        rules, sleeve = self.specs[s].rules, self.sleeves[s]
+        clock, own = self.bars[rules.instrument], self.bars[rules.bars]
+        if own.close_ms == self.close_ms or clock.close_ms != self.close_ms or self.count == 0:
+            return sleeve
+        return on_mark(sleeve, rules, clock.close)
 
     @property
     def entries_blocked(self) -> bool:

@@ -182,7 +182,7 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
 
 def _sleeve_mark(book: Book, s: int) -> SleeveBody:
     """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
-    sleeve, spec, waits = book.sleeves[s], book.specs[s], book.waiting[s]
+    sleeve, spec, waits = book.marked(s), book.specs[s], book.waiting[s]
     money, guard = sleeve.ledger, sleeve.guard
     body: SleeveBody = {
         "equity": finite(money.equity),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
-from engine.book.bar_signals import signal_of
+from engine.book.bar_signals import NO_SIGNAL, signal_of
 from engine.book.bodies import RESTING
 from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
 from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
@@ -38,6 +38,7 @@ from engine.core.state import (
 from engine.core.step import on_halt, usable
 
 TRADES_KEPT_MS = DAY_MS  # a trade that is reported again later than this is not known any more
+NO_BAR = (None,) * 5 + (0.0, 0.0)  # of a longer timeframe, where none closes
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error
 SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1)
 Read = Mapping[str, Mapping[str, Any]]  # sleeve -> feature label -> value
@@ -77,7 +78,7 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
         sleeves=[start(money) for money in cash],
         desk=start_desk(sum(cash)),
         recent_r=[0.0] * (count * TRIPS_KEPT),
-        bars=[none] * len(body["start"]["instruments"]),
+        bars=[none] * (len(body["start"]["instruments"]) + len(body["start"]["own_bars"])),
         close_ms=body["start"]["first_ms"],
     )
     set_pauses(book)
@@ -183,8 +184,11 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     `read`: the features each sleeve read, for its decision; `read_next`: those of a version that waits, should it turn.
     """
     close_ms, count = body["close_ms"], len(book.sleeves)
+    own = book.columns[len(book.instruments) :]
     bars = [bar_of(close_ms, body["bars"][name]) for name in book.instruments]
-    signals = [signal_of(body["signals"][name]) for name in book.names]
+    bars += [bar_of(close_ms, body["bars"].get(name, NO_BAR)) for name in own]
+    closes = [book.column(s) in body["bars"] for s in range(count)]  # the others decide nothing here
+    signals = [signal_of(body["signals"][name]) if due else NO_SIGNAL for name, due in zip(book.names, closes, strict=True)]
     set_pauses(book)
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
@@ -194,17 +198,22 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, 0)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
     for s in turning:
-        m.rules[s], signals[s] = book.specs[s].rules, signal_of(body["next"][book.names[s]])
+        m.rules[s] = book.specs[s].rules
+        signals[s] = signal_of(body["next"][book.names[s]]) if closes[s] else NO_SIGNAL
     book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
     assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
     book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]
-    book.features = dict(body["features"])
+    book.features = {**book.features, **body["features"]}
     if book.desk.tripped & DESK_DRAWDOWN and not tripped & DESK_DRAWDOWN:
         book.tripped_ms = close_ms
         book.halt = {"reason": "desk drawdown breaker", "by": "guardrail"}
     turned = [book.names[s] for s in turning]
-    book.features |= {name: body["next_features"][name] for name in turned}
+    for s in turning:
+        if closes[s]:
+            book.features[book.names[s]] = body["next_features"][book.names[s]]
+        else:
+            book.features.pop(book.names[s], None)  # they were the older version's
     following = events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning]
     following += acted(book)

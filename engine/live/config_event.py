@@ -18,6 +18,7 @@ from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.data.catalog import Catalog
+from engine.data.timeframes import clock_of, column_name, columns_of
 from engine.errors import BadInput
 from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
@@ -36,6 +37,7 @@ class SleeveCode(NamedTuple):
 
     name: str
     instrument: str
+    timeframe: str
     strategy: ModuleType
     params: StrategyParams
     costs: Costs
@@ -49,20 +51,32 @@ class SleeveCode(NamedTuple):
     @property
     def reads(self) -> Reads:
         """What its strategy reads beside its own bars."""
-        return reads_of(self.strategy, self.instrument)
+        return reads_of(self.strategy, self.instrument, self.timeframe)
+
+    @property
+    def bar_ms(self) -> int:
+        """The length of its bars."""
+        return timeframe_ms(self.timeframe)
 
 
 def instruments(config: DeskConfig) -> list[str]:
-    """Every instrument once, in the order of the sleeves: the order of a bar's columns."""
+    """Every instrument once, in the order of the sleeves: the order of the clock's columns of a bar."""
     return list(dict.fromkeys(sleeve.instrument for sleeve in config.sleeves))
 
 
+def columns(config: DeskConfig) -> list[str]:
+    """Every column of a bar: the clock's, then the own bars of sleeves on longer timeframes."""
+    return columns_of((sleeve.instrument, sleeve.timeframe) for sleeve in config.sleeves)
+
+
+def clock(config: DeskConfig) -> str:
+    """The desk's one clock: the smallest timeframe of its sleeves."""
+    return clock_of(sleeve.timeframe for sleeve in config.sleeves)
+
+
 def clock_ms(config: DeskConfig) -> int:
-    """The desk's one clock. Raises BadInput for sleeves of different timeframes: this version walks one clock."""
-    found = sorted({sleeve.timeframe for sleeve in config.sleeves}, key=timeframe_ms)
-    if len(found) > 1:
-        raise BadInput(f"the sleeves run on {' and '.join(found)}", "one desk walks one clock: give all the same timeframe")
-    return timeframe_ms(found[0])
+    """The length of the clock's bars."""
+    return timeframe_ms(clock(config))
 
 
 def body_of(
@@ -72,21 +86,19 @@ def body_of(
 
     Raises BadInput for what a strategy reads and `catalog` does not have.
     """
-    config, names = desk.config, instruments(desk.config)
+    config, names = desk.config, columns(desk.config)
     if catalog is not None:
-        files_read(catalog, reads_of_config(config, folder), config.sleeves[0].timeframe)
-    bar_ms = clock_ms(config)
+        files_read(catalog, reads_of_config(config, folder))
     _distinct_order_ids(config)
     sleeves = [
-        {"version": desk.sleeves[s.name], **_sleeve(s, names.index(s.instrument), bar_ms, hard, overrides, folder)}
-        for s in config.sleeves
+        {"version": desk.sleeves[s.name], **_sleeve(s, names, clock(config), hard, overrides, folder)} for s in config.sleeves
     ]
     return {"version": desk.version, "sha256": desk.sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
 
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
     """What the sleeves' strategies read beside their own bars."""
-    return [reads_of(read_strategy(sleeve.strategy, folder), sleeve.instrument) for sleeve in config.sleeves]
+    return [reads_of(read_strategy(s.strategy, folder), s.instrument, s.timeframe) for s in config.sleeves]
 
 
 def reads_of_book(book: Book, folder: Path) -> list[Reads]:
@@ -104,20 +116,21 @@ def _distinct_order_ids(config: DeskConfig) -> None:
 
 
 def _sleeve(
-    sleeve: SleeveConfig, index: int, bar_ms: int, hard: HardLimits, overrides: Overrides, folder: Path
+    sleeve: SleeveConfig, names: list[str], clock: str, hard: HardLimits, overrides: Overrides, folder: Path
 ) -> dict[str, Any]:
     """One sleeve, spelled out."""
     strategy = read_strategy(sleeve.strategy, folder)
     params = parse_params(strategy, sleeve.params)
     place = (sleeve.venue, sleeve.symbol, sleeve.market)
     instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
-    rules = rules_of(params, instrument, costs, index, FILLS, bar_ms, hard.sleeve())
+    index, own = names.index(sleeve.instrument), names.index(column_name(sleeve.instrument, sleeve.timeframe, clock))
+    rules = rules_of(params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own)
     return {
         "name": sleeve.name,
         "strategy": sleeve.strategy,
         "strategy_sha256": code_sha256(strategy),
         "instrument": sleeve.instrument,
-        "reads": reads_of(strategy, sleeve.instrument).names,
+        "reads": reads_of(strategy, sleeve.instrument, sleeve.timeframe).names,
         "timeframe": sleeve.timeframe,
         "side": sleeve.side,
         "cash": float(sleeve.cash),
@@ -134,7 +147,8 @@ def code_of(spec: Spec, folder: Path) -> SleeveCode:
     source = spec.source
     strategy = read_strategy(source["strategy"], folder)
     params = parse_params(strategy, source["params"])
-    return SleeveCode(source["name"], source["instrument"], strategy, params, Costs(**source["costs"]), source["side"])
+    place = source["name"], source["instrument"], source["timeframe"]
+    return SleeveCode(*place, strategy, params, Costs(**source["costs"]), source["side"])
 
 
 def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:

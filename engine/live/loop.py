@@ -15,7 +15,7 @@ from engine.book.book import Book, Spec
 from engine.book.events import features_hash
 from engine.book.order_events import EventBody
 from engine.book.snapshot import as_json, to_json
-from engine.book.transitions import bar_of, begin, step
+from engine.book.transitions import NO_BAR, bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskVersion
@@ -84,7 +84,8 @@ class Loop:
             body = self._body_of(desk)
             start = {
                 "format": FORMAT,
-                "instruments": config_event.instruments(desk.config),
+                "instruments": (names := config_event.instruments(desk.config)),
+                "own_bars": config_event.columns(desk.config)[len(names) :],
                 "timeframe_ms": config_event.clock_ms(desk.config),
                 "fills": config_event.FILLS,
                 "anchor": ANCHOR,
@@ -112,13 +113,14 @@ class Loop:
 
     def _same_history(self, feed: Feed) -> None:
         """The last bar's features are what the journal noted of them."""
-        book, t = self.book, feed.after(self.book.close_ms) - 1
-        if book.count == 0 or t < 0:
-            return
+        book = self.book
         for s, spec in enumerate(book.specs):
-            noted = book.features.get(book.names[s])
+            bar_ms, noted = spec.rules.bar_ms, book.features.get(book.names[s])
+            t = feed.after(book.close_ms // bar_ms * bar_ms) - 1
+            if noted is None or t < 0:
+                continue
             (reading,) = self.signals.readings([spec], feed, t, live=self._live(feed, feed.bar_count - 1))
-            if noted is not None and not reading.wrong and self._same_code(spec) and features_hash(reading.read) != noted:
+            if reading is not None and not reading.wrong and self._same_code(spec) and features_hash(reading.read) != noted:
                 name = spec.source["instrument"]
                 raise DataError(f"{name}: its history gives other features than this desk saw", "restore the files it came from")
 
@@ -258,7 +260,7 @@ class Loop:
 
         self.venue.begin_bar()
         for s, spec in enumerate(book.specs):
-            bar = bar_of(body["close_ms"], body["bars"][spec.source["instrument"]])
+            bar = bar_of(body["close_ms"], body["bars"].get(book.column(s), NO_BAR))
             if usable(bar):
                 sleeve = book.sleeves[s]
                 account = Account(book.names[s], s, sleeve.position, spec.rules, sleeve.cost)
@@ -331,8 +333,10 @@ class Loop:
         book, feed = self.book, self.feed
         waiting = [spec for spec in book.waiting if spec is not None]
         found = self.signals.readings([*book.specs, *waiting], feed, t, live=self._live(feed, t))
-        now = dict(zip(book.names, found, strict=False))
-        waits = {spec.source["name"]: reading for spec, reading in zip(waiting, found[len(now) :], strict=True)}
+        count = len(book.names)
+        now = {name: reading for name, reading in zip(book.names, found[:count], strict=True) if reading is not None}
+        later = zip(waiting, found[count:], strict=True)
+        waits = {spec.source["name"]: reading for spec, reading in later if reading is not None}
         self._wrong = {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = {
             "close_ms": int(feed.span.close_ms[t]),

@@ -64,10 +64,10 @@ class SignalSource:
         self._own: Questions | None = None
 
     def ask(self, feed: Feed, t: int) -> None:
-        """Let the processes work on bar t of the feed; nothing is waited for."""
+        """Let the processes work on bar t of its own timeframe; nothing is waited for."""
         if feed is not self._feed:
             self.let_go()
-            key, bars = f"{next(KEYS)}", feed.bar_count
+            key, bars = f"{next(KEYS)}", len(feed.own[self.code.bar_ms].span.close_ms)
             self._feed = feed
             self._ours = Questions(self._ours_process, key, partial(request_of, self.code, feed, key, own=False), bars, OURS_S)
             if self._own_process is not None:
@@ -129,17 +129,24 @@ class SignalSources:
         self.waiting: Callable[[], None] = lambda: None  # called while an answer is waited for; the worker sets it
         self._kept: list[tuple[Mapping[str, Any], SignalSource]] = []  # journaled sleeve, and what computes its signals
 
-    def readings(self, specs: Sequence[Spec], feed: Feed, t: int, *, live: bool) -> list[SignalReading]:
-        """What the versions `specs` of sleeves say at bar t of the feed: all are asked, then each is waited for."""
-        sources = [self._source(spec) for spec in specs]
-        for source in sources:
-            source.ask(feed, t)
+    def readings(self, specs: Sequence[Spec], feed: Feed, t: int, *, live: bool) -> list[SignalReading | None]:
+        """What the versions `specs` of sleeves say at the close of the clock's bar t: all are asked, then each is waited for.
+
+        None for a sleeve on a longer timeframe of which no bar closes there.
+        """
+        close_ms, sources = int(feed.span.close_ms[t]), [self._source(spec) for spec in specs]
+        asked = [
+            (source, feed.closed(source.code.bar_ms, close_ms)) for source in sources if feed.closes(source.code.bar_ms, close_ms)
+        ]
+        for source, own in asked:
+            source.ask(feed, own)
         deadline = time.monotonic() + LIVE_S if live else None
-        found = [source.at(t, deadline, self.waiting) for source in sources]
-        self.ours.rest()
-        for source in sources:
+        found = {id(source): source.at(own, deadline, self.waiting) for source, own in asked}
+        if asked:
+            self.ours.rest()
+        for source, _ in asked:
             source.rest()
-        return found
+        return [found.get(id(source)) for source in sources]
 
     def keep(self, wanted: Sequence[Mapping[str, Any]]) -> None:
         """Let go of the sources of other sleeves' versions."""
@@ -176,7 +183,7 @@ def request_of(code: SleeveCode, feed: Feed, key: str, *, own: bool) -> tuple[di
         "params": code.params.model_dump(),
         "costs": code.costs._asdict(),
         "side": code.side,
-        "first": feed.first,
+        "first": feed.own[code.bar_ms].first,
         "frame": about,
     }
     if own:

@@ -24,12 +24,13 @@ from engine.core import state
 from engine.core.row_fields import DecisionRow
 from engine.data.align import Market
 from engine.data.catalog import Catalog
-from engine.data.loading import LoadedBars, policy_of
-from engine.data.loading import load as load_bars
+from engine.data.loading import policy_of
+from engine.data.timeframes import DeskBars, load_desk, spread
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
+from engine.sim.leaks import leaks_of
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, Request, SleeveRequest, moment, plan
 from engine.strategies import reads
@@ -57,7 +58,7 @@ class Backtest:
     @cached_property
     def round_trips(self) -> pl.DataFrame:
         """One row per round trip (sim/trips.trips)."""
-        return reading.trips(self.rows, self.run_sleeves, self.plan.timeframe_ms)
+        return reading.trips(self.rows, self.run_sleeves)
 
     @cached_property
     def fills(self) -> pl.DataFrame:
@@ -138,7 +139,7 @@ def backtest(
 ) -> Backtest:
     """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
 
-    For several sleeves of one timeframe: simulate(plan(Request(sleeves=(Spec(...), ...)), catalog)).
+    For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     spec = SleeveRequest(strategy, symbol, venue, market, side, cash, dict(params or {}))
@@ -177,7 +178,7 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
         curves,
         sleeves,
         [s.used for s in signals],
-        [bool(s.limit.any()) for s in signals],
+        [bool((s.limit > 0.0).any()) for s in signals],
     )
     run.report.update(report_of(run, loaded, own, leaks))
     elapsed = time.perf_counter() - begun
@@ -187,16 +188,15 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
     return run
 
 
-def load(planned: Plan) -> LoadedBars:
+def load(planned: Plan) -> DeskBars:
     """The plan's bars, from the earliest anchor of the first traded bar on, so that features are warmed up at a later start."""
     request = planned.request
-    funding = policy_of(request.funding)
     anchor = None if request.from_ms is None else anchor_ms(request.from_ms)
     ends = (anchor, request.from_ms, request.to_ms)
-    return load_bars(planned.catalog, planned.series, planned.timeframe_ms, funding, *ends, planned.read)
+    return load_desk(planned.catalog, planned.series, policy_of(request.funding), *ends, planned.read)
 
 
-def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str, Any]]:
+def leaks_in_own_strategies(planned: Plan, loaded: DeskBars) -> list[dict[str, Any]]:
     """Look-ahead check of people's own strategies, before their first figure; shipped ones are checked by tests."""
     found = []
     for sleeve in planned.sleeves:
@@ -206,17 +206,22 @@ def leaks_in_own_strategies(planned: Plan, loaded: LoadedBars) -> list[dict[str,
     return found
 
 
-def frame_of(sleeve: PlannedSleeve, loaded: LoadedBars) -> FeatureFrame:
-    """The sleeve's instrument with its features, and what else its strategy reads."""
-    return reads.frame_of(loaded.whole, sleeve.key, sleeve.reads, loaded.observed)
+def frame_of(sleeve: PlannedSleeve, loaded: DeskBars) -> FeatureFrame:
+    """The sleeve's own bars with their features, and what else its strategy reads."""
+    own = loaded.own[sleeve.bar_ms]
+    return reads.frame_of(own.whole, sleeve.key, sleeve.reads, own.observed)
 
 
-def signals_in_span(sleeve: PlannedSleeve, loaded: LoadedBars) -> Signals:
-    """The sleeve's inputs to the core at each close of the span, computed over the whole history."""
+def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
+    """The sleeve's inputs to the core at each close of the span, computed over the whole history of its own bars.
+
+    On a longer timeframe than the clock's: none between its own closes.
+    """
+    own, span = loaded.own[sleeve.bar_ms], loaded.span
     found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), sleeve.costs, sleeve.spec.side)
-    cut = slice(loaded.first, loaded.first + len(loaded.span.close_ms))
-    arrays = (values[cut] for values in found[:-1])
-    return Signals(*arrays, {label: values[cut] for label, values in found.used.items()})
+    cut = slice(own.first, own.first + len(own.span.close_ms))
+    arrays = (spread(values[cut], own.span, span) for values in found[:-1])
+    return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
 
 
 def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
@@ -235,8 +240,11 @@ def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress:
 
 def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
     """Core rules of every sleeve in a fill mode."""
-    limits, step = planned.request.sleeve_limits, planned.timeframe_ms
-    return [rules_of(s.params, s.instrument, s.costs, span.instruments.index(s.key), mode, step, limits) for s in planned.sleeves]
+    limits, names = planned.request.sleeve_limits, span.instruments
+    return [
+        rules_of(s.params, s.instrument, s.costs, names.index(s.key), mode, s.bar_ms, limits, names.index(planned.column(s)))
+        for s in planned.sleeves
+    ]
 
 
 def state_at(planned: Plan, span: Market, signals: Sequence[Signals], t: int) -> list[state.Sleeve]:
@@ -251,22 +259,24 @@ def state_at(planned: Plan, span: Market, signals: Sequence[Signals], t: int) ->
 
 
 def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:
-    """Name, instrument, lot and last mark of every sleeve."""
+    """Name, instrument, lot, last mark and timeframe of every sleeve."""
     usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
     sleeves = []
     for s in planned.sleeves:
-        k = span.instruments.index(s.key)
-        priced = np.flatnonzero(usable[:, k])
-        mark = float(span.close[priced[-1], k]) if priced.size else 0.0
-        sleeves.append(reading.RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark))
+        k, own = span.instruments.index(s.key), span.instruments.index(planned.column(s))
+        priced = np.flatnonzero(usable[:, own])
+        mark = float(span.close[priced[-1], own]) if priced.size else 0.0
+        if usable[-1, k] and not usable[-1, own]:  # the clock marks it between its own closes
+            mark = float(span.close[-1, k])
+        sleeves.append(reading.RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark, s.bar_ms))
     return sleeves
 
 
-def report_of(run: Backtest, loaded: LoadedBars, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
+def report_of(run: Backtest, loaded: DeskBars, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
     """The run's report as JSON (DESIGN 9), without run_id and timing."""
     p, request, span = run.plan, run.plan.request, loaded.span
     cash = sum(s.spec.cash for s in p.sleeves)
-    figures = metrics(run.close_ms, own.equity, p.timeframe_ms, cash, totals(run, own, cash))
+    figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
     many = len(sleeves) > 1
@@ -275,7 +285,7 @@ def report_of(run: Backtest, loaded: LoadedBars, own: Any, leaks: list[dict[str,
         "params": {s["name"]: s["params"] for s in sleeves} if many else sleeves[0]["params"],
         "symbol": " + ".join(dict.fromkeys(s["symbol"] for s in sleeves)),
         "venue": " + ".join(dict.fromkeys(s["venue"] for s in sleeves)),
-        "timeframe": request.timeframe,
+        "timeframe": p.clock,
         "fills": request.fills,
         "funding": request.funding,
         "cash": cash,
@@ -310,7 +320,7 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
         trades=len(closed),
         wins=int((closed["net"] > 0).sum()),
         open_trades=int(is_open.sum()),
-        bars_held=reading.bars_held(table, run.close_ms, run.plan.timeframe_ms),
+        bars_held=reading.bars_held(table, run.run_sleeves, run.close_ms, run.plan.clock_ms),
         fees=sum(x.fees for x in ledgers),
         funding=sum(x.funding for x in ledgers),
         slippage=sum(x.slippage for x in ledgers),
@@ -320,17 +330,18 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
 
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
     """The run's data: files, hashes, range (bar opens), and source of the bars."""
-    first_ms = int(span.close_ms[0]) - p.timeframe_ms
-    sources = sorted({s.source for s in (*p.series.values(), *p.read.files.values())})
+    first_ms = int(span.close_ms[0]) - p.clock_ms
+    read = {name: s for one in p.read.values() for name, s in one.files.items()}
+    sources = sorted({s.source for s in (*p.series.values(), *read.values())})
     return {
         "files": list(p.files),
         "sha256": p.data_sha256,
         "file_sha256": p.files,
         "instruments": list(span.instruments),
-        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in p.read.files.items()},
+        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in read.items()},
         "bars": len(span.close_ms),
         "first_ms": first_ms,
-        "last_ms": int(span.close_ms[-1]) - p.timeframe_ms,
+        "last_ms": int(span.close_ms[-1]) - p.clock_ms,
         "anchor": ANCHOR,  # where features begin, and what that is for the first bar
         "anchor_ms": {key: max(s.first_ms, anchor_ms(first_ms, 1)) for key, s in p.series.items()},
         "source": "+".join(sources),
@@ -348,14 +359,6 @@ def refusals(rows: pl.DataFrame) -> dict[str, int]:
     refused = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.REFUSED)
     counts = refused.group_by(reading.field(DecisionRow, "rule")).len().sort("len", descending=True)
     return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
-
-
-def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The look-ahead check as JSON; None when every strategy is a shipped one, which tests check."""
-    if not found:
-        return None
-    first = next((f for f in found if not f["clean"]), found[0])
-    return {"clean": all(f["clean"] for f in found), "text": first["text"], "strategies": found}
 
 
 def reader_notes(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:

@@ -66,7 +66,7 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
     sleeves = run_sleeves(run)
     number = next(n for n, sleeve in enumerate(sleeves) if sleeve.name == about["sleeve"])
     own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
-    bar_ms = timeframe_ms(run["timeframe"])
+    bar_ms = sleeves[number].bar_ms
     steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, sleeves).to_dicts()]
     paid = (reading.field(FundingRow, name) for name in ("lots", "mark", "rate", "cash_flow"))
     settled = reading.only(own, FundingRow).select("close_ms", *paid).rename({"cash_flow": "cash"})
@@ -130,12 +130,11 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
     sleeve = sleeve or names[0]
     if sleeve not in names:
         raise BadInput(f"run {run_id} has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
-    bar_ms, data = timeframe_ms(run["timeframe"]), run["data"]
+    bar_ms, data = run_sleeves(run)[names.index(sleeve)].bar_ms, run["data"]
     close_ms = -(-when_ms // bar_ms) * bar_ms
-    if not data["first_ms"] < close_ms <= data["last_ms"] + bar_ms:
-        raise BadInput(
-            f"{utc(when_ms)} is not in run {run_id}", f"it covers {utc(data['first_ms'])} to {utc(data['last_ms'] + bar_ms)}"
-        )
+    end_ms = data["last_ms"] + timeframe_ms(run["timeframe"])
+    if not data["first_ms"] < close_ms <= end_ms:
+        raise BadInput(f"{utc(when_ms)} is not in run {run_id}", f"it covers {utc(data['first_ms'])} to {utc(end_ms)}")
     table = runs.frame(run_id, "decisions")
     own = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == close_ms))
     answer = {"id": f"{run_id}@{sleeve}@{close_ms}", "run": stamp_of(run), "sleeve": sleeve, "close_ms": close_ms}
@@ -176,7 +175,7 @@ def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Ca
     signals, after = everyone[names.index(sleeve)], state_at(found, loaded.span, everyone, t)[names.index(sleeve)]
     lot_size = found.sleeves[names.index(sleeve)].instrument.lot_size
     features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in signals.used.items()}
-    k = loaded.span.instruments.index(next(s for s in found.sleeves if s.spec.name == sleeve).key)
+    k = loaded.span.instruments.index(found.column(next(s for s in found.sleeves if s.spec.name == sleeve)))
     close = float(loaded.span.close[t, k])
     missing = [label for label, value in features.items() if value is None]
     why = quiet_close(after, lot_size, int(signals.side[t])) + (f"; missing: {', '.join(missing)}" if missing else "")
@@ -237,7 +236,8 @@ def run_sleeves(run: Mapping[str, Any]) -> list[reading.RunSleeve]:
     sleeves = []
     for s in run["config"]["sleeves"]:
         key = f"{s['venue']}:{s['symbol']}:{s['market']}"
-        sleeves.append(reading.RunSleeve(s["name"], key, float(run["config"]["instruments"][key]["lot_size"]), 0.0))
+        lot_size, timeframe = float(run["config"]["instruments"][key]["lot_size"]), s.get("timeframe") or run["timeframe"]
+        sleeves.append(reading.RunSleeve(s["name"], key, lot_size, 0.0, timeframe_ms(timeframe)))
     return sleeves
 
 

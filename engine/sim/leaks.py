@@ -187,3 +187,11 @@ def unsteady_report(frame: FeatureFrame, found: Mismatch, checked: int) -> LeakR
         " it uses random numbers or keeps state between calls"
     )
     return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+
+
+def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The look-ahead check as JSON; None when every strategy is a shipped one, which tests check."""
+    if not found:
+        return None
+    first = next((f for f in found if not f["clean"]), found[0])
+    return {"clean": all(f["clean"] for f in found), "text": first["text"], "strategies": found}

@@ -100,7 +100,9 @@ def downsample(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
 def page_texts(run: Mapping[str, Any], trips: pl.DataFrame, breakers: pl.DataFrame) -> dict[str, Any]:
     """Every text of the page but the scripts."""
     data, sleeves = run["data"], run["sleeves"]
-    heading = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']} {run['timeframe']}" for s in sleeves[:3])
+    heading = " + ".join(
+        f"{s['strategy']} on {s['venue']} {s['symbol']} {s.get('timeframe') or run['timeframe']}" for s in sleeves[:3]
+    )
     more = f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else ""
     return {
         "title": f"{heading}{more} - {run['run_id']}",

@@ -19,6 +19,7 @@ from engine.core.state import FILL_MODES, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
 from engine.data.sources import ReadFiles
+from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of
 from engine.errors import BadInput
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
@@ -38,6 +39,7 @@ OWN = (
     "data/catalog.py",
     "data/loading.py",
     "data/sources.py",
+    "data/timeframes.py",
     "sim/request.py",
     "sim/backtest.py",
     "sim/trips.py",
@@ -59,10 +61,13 @@ class SleeveRequest(NamedTuple):
     cash: float = CASH
     params: Mapping[str, Any] = {}
     name: str = ""
+    timeframe: str = ""  # empty: the request's
 
 
 class Request(NamedTuple):
-    """The sleeves to simulate, all of one timeframe. Times are bar opens, UTC ms, `to_ms` excluded; None: no bound."""
+    """The sleeves to simulate, and their timeframe where they name none. Times are bar opens, UTC ms, `to_ms` excluded; None:
+    no bound.
+    """
 
     sleeves: tuple[SleeveRequest, ...]
     timeframe: str = "15m"
@@ -91,23 +96,37 @@ class PlannedSleeve(NamedTuple):
     @property
     def reads(self) -> Reads:
         """What its strategy reads beside its own bars."""
-        return reads_of(self.strategy, self.key)
+        return reads_of(self.strategy, self.key, self.spec.timeframe)
+
+    @property
+    def bar_ms(self) -> int:
+        """The length of its bars."""
+        return timeframe_ms(self.spec.timeframe)
 
 
 class Plan(NamedTuple):
     """A request with everything it needs resolved."""
 
     request: Request
-    timeframe_ms: int
+    clock: str  # the smallest timeframe of the sleeves
     sleeves: tuple[PlannedSleeve, ...]
-    series: Mapping[str, Series]  # traded instrument -> its bars
-    read: ReadFiles  # what strategies read beside the traded instruments
+    series: Mapping[str, Series]  # column of the market (data/timeframes.py) -> its bars
+    read: Mapping[str, ReadFiles]  # timeframe -> what strategies read on it beside the traded instruments
     catalog: Catalog
     folder: Path | None  # people's own strategies
     config: dict[str, Any]  # plain JSON from which the run can be repeated
     files: dict[str, str]  # data file name -> sha256
     code: dict[str, str]  # part -> sha256
     versions: dict[str, str]
+
+    @property
+    def clock_ms(self) -> int:
+        """The length of the clock's bars."""
+        return timeframe_ms(self.clock)
+
+    def column(self, sleeve: PlannedSleeve) -> str:
+        """The market's column of a sleeve's own bars."""
+        return column_name(sleeve.key, sleeve.spec.timeframe, self.clock)
 
     @property
     def data_sha256(self) -> str:
@@ -133,21 +152,23 @@ class Plan(NamedTuple):
 def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrides: Overrides | None = None) -> Plan:
     """Resolve a request. Raises BadInput or DataError naming the first fault, StrategyError for a broken file."""
     validate_request(request)
-    sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in with_unique_names(request.sleeves))
+    specs = (spec._replace(timeframe=spec.timeframe or request.timeframe) for spec in with_unique_names(request.sleeves))
+    sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in specs)
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
-    series = {s.key: catalog.find(s.spec.venue, s.spec.symbol, request.timeframe, s.spec.market) for s in sleeves}
-    read = files_read(catalog, [s.reads for s in sleeves], request.timeframe, series)
+    clock = clock_of(s.spec.timeframe for s in sleeves)
+    series = series_of(catalog, columns_of((s.key, s.spec.timeframe) for s in sleeves), clock)
+    loaded = {(s.series, parts_of(column, clock)[0]) for column, s in series.items()}
+    read = files_read(catalog, [s.reads for s in sleeves], loaded)
     files = files_of(series, catalog, request.funding, read)
     config = config_of(request, sleeves)
-    code = code_of(sleeves)
-    timeframe = timeframe_ms(request.timeframe)
-    return Plan(request, timeframe, sleeves, series, read, catalog, folder, config, files, code, versions())
+    return Plan(request, clock, sleeves, series, read, catalog, folder, config, files, code_of(sleeves), versions())
 
 
 def validate_request(request: Request) -> None:
     """Raises BadInput for faults that no data can fix: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
-    if request.timeframe not in TIMEFRAMES:
-        raise BadInput(f"unknown timeframe {request.timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
+    for timeframe in (request.timeframe, *(spec.timeframe for spec in request.sleeves if spec.timeframe)):
+        if timeframe not in TIMEFRAMES:
+            raise BadInput(f"unknown timeframe {timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     if request.fills not in FILL_MODES:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
     policy_of(request.funding)
@@ -183,9 +204,9 @@ def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides |
     return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
 
 
-def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: ReadFiles) -> dict[str, str]:
+def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: Mapping[str, ReadFiles]) -> dict[str, str]:
     """Every data file that can change a figure, with its content hash: bars, and settlements with marks where charged."""
-    paths = {s.path for s in (*series.values(), *read.files.values())}
+    paths = {s.path for s in (*series.values(), *(s for one in read.values() for s in one.files.values()))}
     charged = {(s.venue, s.symbol) for s in series.values() if s.market == "perp" and funding != "none"}
     for other in catalog.series():
         wanted = other.series == "funding" or other.series.startswith("mark_")

@@ -26,6 +26,7 @@ class RunSleeve(NamedTuple):
     instrument: str
     lot_size: float  # base units a lot
     mark: float  # last close: the mark of an open position (quote units)
+    bar_ms: int  # its timeframe
 
 
 def frame_of(rows: Any) -> pl.DataFrame:
@@ -60,10 +61,12 @@ def code_words(codes: pl.Expr, words: Sequence[str]) -> pl.Expr:
 def flows(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Fills and funding in order, each with its `trip` number within the sleeve (0, 1, ...) and the position in lots after it."""
     lots = np.array([sleeve.lot_size for sleeve in sleeves])
+    bars = np.array([sleeve.bar_ms for sleeve in sleeves], np.int64)
     found = rows.filter(pl.col("kind").is_in([KIND_OF[FillRow], KIND_OF[FundingRow]]))
     fill = pl.col("kind") == KIND_OF[FillRow]
     found = found.with_columns(
         pl.Series("lot_size", lots[found["sleeve"].to_numpy()], dtype=pl.Float64),
+        pl.Series("bar_ms", bars[found["sleeve"].to_numpy()], dtype=pl.Int64),
         pl.when(fill).then(field(FillRow, "side") * field(FillRow, "lots")).otherwise(0).alias("signed"),
     )
     found = found.with_columns(pl.col("signed").cum_sum().over("sleeve").alias("held"))
@@ -108,7 +111,7 @@ def planned_risk(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return found.join_asof(sizes, on="n", by="sleeve", check_sortedness=False)
 
 
-def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
+def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Round trips, flat to flat of one sleeve, in the order of their first fill; a last open one is marked, not closed.
 
     gross is at prices without slippage; net = gross - slippage - fees + funding, all in quote units. The nets of a run
@@ -131,8 +134,9 @@ def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -
             into.sum().cast(pl.Int64).alias("layers"),
             lots.filter(into).sum(),
             pl.col("units").filter(into).sum().alias("units"),
-            (pl.col("close_ms").first() - timeframe_ms).alias("entry_ms"),
-            (pl.col("close_ms").last() - timeframe_ms).alias("last_ms"),
+            (pl.col("close_ms") - pl.col("bar_ms")).first().alias("entry_ms"),
+            (pl.col("close_ms") - pl.col("bar_ms")).last().alias("last_ms"),
+            pl.col("bar_ms").last(),
             average(into).alias("entry_price"),
             average(out).alias("exit_price"),
             (-flow * reference).filter(pl.col("fill")).sum().alias("cash_gross"),
@@ -146,7 +150,7 @@ def trips(rows: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -
         )
         .sort("first_n")
     )
-    return finish_trips(table, sleeves, timeframe_ms)
+    return finish_trips(table, sleeves)
 
 
 def average(which: pl.Expr) -> pl.Expr:
@@ -156,7 +160,7 @@ def average(which: pl.Expr) -> pl.Expr:
     return pl.when(lots.sum() > 0).then(total / lots.sum())
 
 
-def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms: int) -> pl.DataFrame:
+def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     """Summed flows of each trip -> the public columns."""
     marks = np.array([sleeve.mark for sleeve in sleeves])[table["sleeve"].to_numpy()]
     instruments = {n: sleeve.instrument for n, sleeve in enumerate(sleeves)}
@@ -177,7 +181,7 @@ def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve], timeframe_ms
         "units",
         "entry_ms",
         pl.when(~is_open).then(pl.col("last_ms")).alias("exit_ms"),
-        pl.when(~is_open).then((pl.col("last_ms") - pl.col("entry_ms")) // timeframe_ms + 1).alias("bars"),
+        pl.when(~is_open).then((pl.col("last_ms") - pl.col("entry_ms")) // pl.col("bar_ms") + 1).alias("bars"),
         "entry_price",
         "exit_price",
         *COSTS,
@@ -258,13 +262,15 @@ def attribution(table: pl.DataFrame, by: str = "sleeve") -> list[dict[str, Any]]
     return table.group_by(by, maintain_order=True).agg(pl.len().alias("trips"), *sums).to_dicts()
 
 
-def bars_held(table: pl.DataFrame, close_ms: np.ndarray, timeframe_ms: int) -> int:
-    """Bars in which any sleeve had a position at some moment, the bar of the exit included."""
+def bars_held(table: pl.DataFrame, sleeves: Sequence[RunSleeve], close_ms: np.ndarray, clock_ms: int) -> int:
+    """Bars of the clock in which any sleeve had a position at some moment, its own bar of the exit included."""
     if table.is_empty():
         return 0
-    first = np.searchsorted(close_ms, table["entry_ms"].to_numpy() + timeframe_ms)
-    ends = table["exit_ms"].fill_null(int(close_ms[-1]) - timeframe_ms).to_numpy()
-    last = np.searchsorted(close_ms, ends + timeframe_ms)
+    own = {sleeve.name: sleeve.bar_ms for sleeve in sleeves}
+    bar_ms = np.array([own[name] for name in table["sleeve"]], np.int64)
+    first = np.searchsorted(close_ms, table["entry_ms"].to_numpy() + clock_ms)
+    exits = table["exit_ms"].fill_null(-1).to_numpy()
+    last = np.searchsorted(close_ms, np.where(exits < 0, int(close_ms[-1]), np.minimum(exits + bar_ms, int(close_ms[-1]))))
     edges = np.zeros(len(close_ms) + 1, dtype=np.int64)
     np.add.at(edges, first, 1)
     np.add.at(edges, last + 1, -1)

@@ -29,8 +29,9 @@ AGE_HOURS_MAX = 24.0 * 366
 
 
 class Reads(NamedTuple):
-    """What one sleeve's strategy reads beside its own bars."""
+    """What one sleeve's strategy reads beside its own bars, and on which timeframe."""
 
+    timeframe: str = ""
     instruments: tuple[tuple[str, str], ...] = ()  # (as the strategy calls it, full name: binance:ETH-USDT:perp)
     series: tuple[tuple[str, OutsideSeries], ...] = ()  # (as the strategy calls it, declaration with `of` spelled out)
 
@@ -77,7 +78,7 @@ def fault_of(declared: OutsideSeries) -> str:
     return ""
 
 
-def reads_of(strategy: Any, instrument: str) -> Reads:
+def reads_of(strategy: Any, instrument: str, timeframe: str) -> Reads:
     """What the strategy reads when its sleeve trades `instrument`: a bare symbol is of the same venue and market."""
     venue, _, market = instrument.split(":")
     names = dict.fromkeys(getattr(strategy, "INSTRUMENTS", ()))
@@ -86,26 +87,27 @@ def reads_of(strategy: Any, instrument: str) -> Reads:
     for alias, declared in getattr(strategy, "SERIES", {}).items():
         of = declared.of or instrument
         series.append((alias, declared._replace(of=f"{venue}:{of}:{market}" if SYMBOL.fullmatch(of) else of)))
-    return Reads(instruments, tuple(series))
+    return Reads(timeframe, instruments, tuple(series))
 
 
 def files_read(
-    catalog: "Catalog", reads: Iterable[Reads], timeframe: str, besides: Container[str | OutsideSeries] = ()
-) -> ReadFiles:
-    """The files of everything that is read, but for what is loaded already (`besides`).
+    catalog: "Catalog", reads: Iterable[Reads], besides: Container[tuple[str, str | OutsideSeries]] = ()
+) -> dict[str, ReadFiles]:
+    """Timeframe -> the files of everything that is read on it, but for what is loaded already (`besides`: timeframe and name).
 
     Raises BadInput naming what the catalog does not have, and what it has instead.
     """
-    bars: dict[str, Series] = {}
-    series: dict[OutsideSeries, Series] = {}
+    bars: dict[str, dict[str, Series]] = {}
+    series: dict[str, dict[OutsideSeries, Series]] = {}
     for one in reads:
+        mine, outside = bars.setdefault(one.timeframe, {}), series.setdefault(one.timeframe, {})
         for _, name in one.instruments:
-            if name not in besides and name not in bars:
-                bars[name] = _found(catalog, name, name, timeframe)
+            if (one.timeframe, name) not in besides and name not in mine:
+                mine[name] = _found(catalog, name, name, one.timeframe)
         for _, declared in one.series:
-            if declared not in besides and declared not in series:
-                series[declared] = _found(catalog, declared.name, declared.of, declared.series)
-    return ReadFiles(bars, series)
+            if (one.timeframe, declared) not in besides and declared not in outside:
+                outside[declared] = _found(catalog, declared.name, declared.of, declared.series)
+    return {timeframe: ReadFiles(bars[timeframe], series[timeframe]) for timeframe in bars}
 
 
 def _found(catalog: "Catalog", name: str, of: str, series: str) -> "Series":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from engine.clock import DAY_MS
 from engine.store.chain import Event, event_of
 
 _HEAD = re.compile(rb'\{"seq":\d+,"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
@@ -52,6 +53,12 @@ def between(
         event = line.event()
         if event is not None:
             yield event
+
+
+def own_close(path: Path, sleeve: str, ms: int) -> Event | None:
+    """The `bar` event of the first close at or after `ms` at which a bar of the sleeve's own timeframe closed."""
+    found = between(path, ms - 1, ms + DAY_MS, {"bar"})  # a day is the longest timeframe
+    return next((bar for bar in found if sleeve in bar.body.get("signals", ())), None)
 
 
 def raw_lines(

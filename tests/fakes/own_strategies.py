@@ -57,7 +57,8 @@ def backtest_of(home: Home, bars: int) -> Backtest:
     """The home's sleeves over the first bars of its desk, by the backtest's own entry."""
     config = active(home.engine, home.path).config
     sleeves = tuple(
-        SleeveRequest(s.strategy, s.symbol, s.venue, s.market, s.side, s.cash, s.params, s.name) for s in config.sleeves
+        SleeveRequest(s.strategy, s.symbol, s.venue, s.market, s.side, s.cash, s.params, s.name, s.timeframe)
+        for s in config.sleeves
     )
     first, limits = span().first_ms, home.desk.limits
     to_ms = first + bars * 900_000

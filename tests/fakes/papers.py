@@ -12,9 +12,10 @@ from engine.book.book import Book
 from engine.control.config import active, ensure_first, validated
 from engine.core.state import DAY_MS, Signal
 from engine.data.synthetic import write_synthetic
+from engine.data.timeframes import series_of
 from engine.live import config_event
 from engine.live.controls import Controls
-from engine.live.feed import Feed, Span, load, series_of
+from engine.live.feed import Feed, Span, load
 from engine.live.loop import Loop
 from engine.live.signal_process import SignalProcess
 from engine.store.journal import Journal
@@ -52,8 +53,9 @@ def span() -> Span:
 
 def feed_of(home: Home) -> Feed:
     """All its bars."""
-    names = config_event.instruments(active(home.engine, home.path)[1])
-    return load(home.catalog, series_of(home.catalog, names, "15m"), BAR_MS, span(), "recorded")
+    config = active(home.engine, home.path).config
+    series = series_of(home.catalog, config_event.columns(config), config_event.clock(config))
+    return load(home.catalog, series, BAR_MS, span(), "recorded")
 
 
 def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:

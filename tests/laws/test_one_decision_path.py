@@ -13,7 +13,7 @@ import pytest
 from app.home.home import open_home
 from engine.book.bodies import finite
 from engine.book.transitions import specs_of
-from engine.clock import utc
+from engine.clock import HOUR_MS, utc
 from engine.control.config import active, ensure_first, first_of
 from engine.core import state
 from engine.core.kernel import ROW_VIEW, run_desk
@@ -32,9 +32,10 @@ from engine.core.state import (
     Bar,
     Limits,
 )
+from engine.data.timeframes import series_of, spread
 from engine.live import config_event
 from engine.live.controls import Controls
-from engine.live.feed import Feed, begin_at, load, series_of
+from engine.live.feed import Feed, begin_at, load
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalSource
 from engine.store.journal import Journal, read
@@ -51,13 +52,13 @@ def recorded(own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch)
     """A home on recorded bars, and its feed: the month that a new desk replays."""
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)
-    series = series_of(home.catalog, config_event.instruments(active(home.engine, home.path)[1]), "15m")
-    return home, load(home.catalog, series, BAR_MS, begin_at(series, BAR_MS, DAYS), "recorded")
+    return home, recorded_feed(home)
 
 
-def cut(signals: Signals, part: slice) -> Signals:
-    """The signals of a part of the bars."""
-    return Signals(*(values[part] for values in signals[:-1]), {})
+def recorded_feed(home: Any) -> Feed:
+    """The bars of its sleeves."""
+    series = series_of(home.catalog, config_event.columns(active(home.engine, home.path).config), "15m")
+    return load(home.catalog, series, BAR_MS, begin_at(series, BAR_MS, DAYS), "recorded")
 
 
 def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
@@ -65,9 +66,12 @@ def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     desk = active(home.engine, home.path)
     body = config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
     legs = [config_event.code_of(spec, home.strategies) for spec in specs_of(body)]
-    part = slice(feed.first, feed.first + bars)
-    signals = [cut(signals_of(leg.strategy, leg.params, feed.frame(leg.instrument), leg.costs, leg.side), part) for leg in legs]
-    m = feed.span
+    m, signals = feed.span, []
+    for leg in legs:
+        own = feed.own[leg.bar_ms]
+        found = signals_of(leg.strategy, leg.params, feed.frame(leg.instrument, leg.reads), leg.costs, leg.side)
+        part = slice(own.first, own.first + len(own.span.close_ms))
+        signals.append(Signals(*(spread(values[part], own.span, m)[:bars] for values in found[:-1]), {}))
     columns = [getattr(m, name)[:bars] for name in ("open", "high", "low", "close", "volume", "funding_rate", "funding_mark")]
     market = m._replace(close_ms=m.close_ms[:bars], **dict(zip(m._fields[3:10], columns, strict=True)))
     rules = [spec.rules for spec in specs_of(body)]
@@ -110,15 +114,24 @@ HARD = {
 }
 
 
-@pytest.mark.parametrize("changes", [{}, HARD], ids=["as it starts", "limits, layers and parts"])
+# an hour's and fifteen minutes' bars on one desk
+SLOW = {"btc-trend": 'timeframe = "1h"', "sol-reversion": 'timeframe = "1h"'}
+
+
+@pytest.mark.parametrize("changes", [{}, HARD, SLOW], ids=["as it starts", "limits, layers and parts", "1h beside 15m"])
 def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, changes: dict[str, str]) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
     home, feed = recorded
-    for name, params in changes.items():
+    for name, line in changes.items():
         text = (home.path / "desk.toml").read_text()
         before, found, after = text.partition(f'name = "{name}"')
+        then = 'timeframe = "15m"' if line.startswith("timeframe") else "params = {}"
         assert found
-        (home.path / "desk.toml").write_text(before + found + after.replace("params = {}", f"params = {{ {params} }}", 1))
+        assert then in after
+        now = line if line.startswith("timeframe") else f"params = {{ {line} }}"
+        (home.path / "desk.toml").write_text(before + found + after.replace(then, now, 1))
+    home = open_home(WALL_MS)
+    feed = recorded_feed(home) if changes else feed
     loop = loop_of_recorded(home, feed)
     bars = DAYS * 96
     for _ in range(bars):
@@ -136,7 +149,10 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, 
     assert loop.book.desk == result.desk
     assert loop.book.ambiguous == result.ambiguous
     parts = Counter(e.body["order"] for e in read(home.desk_journal, {"fill"}))
-    assert (max(parts.values()) > 1) is bool(changes), "only the hard month fills orders in parts"
+    assert (max(parts.values()) > 1) is (changes is HARD), "only the hard month fills orders in parts"
+    slow = {name for name in loop.book.names if name in SLOW and changes is SLOW}
+    for e in read(home.desk_journal, {"decision"}):
+        assert e.body["sleeve"] not in slow or e.t_event_ms % HOUR_MS == 0
 
 
 def loop_of_recorded(home: Any, feed: Feed) -> Any:
@@ -150,7 +166,7 @@ def loop_of_recorded(home: Any, feed: Feed) -> Any:
     loop.signals.ours = signal_process()
     series = feed.files
     ensure_first(home.engine, home.path, WALL_MS, "a test")
-    span = begin_at({s.symbol: s for s in series}, BAR_MS, DAYS)
+    span = begin_at({str(s.path): s for s in series}, BAR_MS, DAYS)
     loop.open(None, span, {"source": feed.source, "funding": "recorded"})
     loop.use_feed(feed)
     return loop
@@ -165,11 +181,11 @@ def test_a_stretch_at_once_says_what_bar_by_bar_says(recorded: Any, name: str) -
     one = config.with_sleeve(sleeve)
     body = config_event.body_of(first_of(one), home.desk.limits, {}, home.strategies)
     leg = config_event.code_of(specs_of(body)[0], home.strategies)
-    frame = feed.frame(leg.instrument)
+    frame = feed.frame(leg.instrument, leg.reads)
     source = SignalSource(leg, signal_process())
     rng = np.random.default_rng(5)
     for t in [0, 1, *rng.integers(2, len(feed.span.close_ms), 12)]:
-        upto = frame.prefix(feed.first + int(t) + 1)
+        upto = frame.prefix(feed.clock.first + int(t) + 1)
         alone = signals_of(leg.strategy, leg.params, upto, leg.costs, leg.side)
         source.ask(feed, int(t))
         heard = source.at(int(t), None, lambda: None)
@@ -186,7 +202,7 @@ def test_span_and_feed_start_a_desk_thirty_days_before_the_last_thirty(recorded:
     assert utc(end) == "2026-01-01 00:00Z"
     assert utc(span.anchor_ms) == "2024-10-01 00:00Z"
     assert span[1:] == (end - 60 * 86_400_000, end - 30 * 86_400_000)
-    assert feed.whole.close_ms[0] == span.anchor_ms + BAR_MS
+    assert feed.clock.whole.close_ms[0] == span.anchor_ms + BAR_MS
 
 
 def assert_equal(plain: Any, compiled: Any) -> None:

@@ -139,8 +139,9 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
 def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last thirty days of recorded BTC, ETH and SOL bars through the default desk: no page."""
     from engine.control.config import active
+    from engine.data.timeframes import series_of
     from engine.live import config_event
-    from engine.live.feed import begin_at, load, series_of
+    from engine.live.feed import begin_at, load
     from tests.fakes import papers
 
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))

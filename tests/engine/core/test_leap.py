@@ -73,8 +73,7 @@ def test_a_recorded_desk_leaves_the_same_bytes(market_data: Path, fills: str) ->
     names, limits = loaded.span.instruments, planned.request.sleeve_limits
     signals = kernel.signal_columns([signals_in_span(s, loaded) for s in planned.sleeves])
     rules = [
-        rules_of(s.params, s.instrument, s.costs, names.index(s.key), fills, planned.timeframe_ms, limits)
-        for s in planned.sleeves
+        rules_of(s.params, s.instrument, s.costs, names.index(s.key), fills, planned.clock_ms, limits) for s in planned.sleeves
     ]
     bars = kernel.bar_records(loaded.span)
     leaping, stepping = (ran(bars, signals, rules, planned.request.limits, leaps, len(names)) for leaps in (1, 0))

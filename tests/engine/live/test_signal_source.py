@@ -125,10 +125,12 @@ def test_a_persons_limit_entry_reaches_the_desk_as_a_backtest_has_it(home: Home,
     loops.append(loop)
     spec, feed = loop.book.specs[0], loop.feed
     code = config_event.code_of(spec, home.strategies)
-    whole = signals_of(load_strategy("own", home.strategies), code.params, feed.frame(code.instrument), code.costs, code.side)
+    whole = signals_of(
+        load_strategy("own", home.strategies), code.params, feed.frame(code.instrument, code.reads), code.costs, code.side
+    )
     for t in range(40):
         (reading,) = loop.signals.readings([spec], feed, t, live=False)
-        assert repr(reading.signal) == repr(signal_at(whole, feed.first + t))
+        assert repr(reading.signal) == repr(signal_at(whole, feed.clock.first + t))
     advanced(loop, 80)
     mine = [e.body for e in read(loop.journal.path, {"intent"}) if e.body["sleeve"] == "btc-trend" and e.body["slot"] == "entry"]
     assert {(b["type"], b["post_only"], b["good_for_bars"]) for b in mine} == {("limit", True, 4)}

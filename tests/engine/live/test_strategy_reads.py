@@ -10,8 +10,9 @@ from app.home.home import Home
 from engine.clock import HOUR_MS
 from engine.data.sources import Observations
 from engine.data.synthetic import write_synthetic
+from engine.data.timeframes import series_of
 from engine.errors import BadInput, StrategyError
-from engine.live.feed import load, series_of, settled_until, unchanged
+from engine.live.feed import load, settled_until, unchanged
 from engine.live.loop import Loop
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
@@ -129,7 +130,7 @@ def test_a_version_that_reads_a_new_instrument_is_followed_at_once(home: Home, l
     advanced(loop, 3)
     assert loop.book.version == 2
     assert loop.troubles == {}
-    assert "synthetic:XRP-USDT:perp" in loop.feed.whole.instruments
+    assert "synthetic:XRP-USDT:perp" in loop.feed.clock.whole.instruments
 
 
 def test_a_backtest_of_an_unknown_instrument_is_refused_before_any_bar(home: Home) -> None:

@@ -90,7 +90,7 @@ def test_an_order_that_fills_in_parts_is_one_order() -> None:
     rows = trips.no_rows().drop("n")
     rows = pl.concat([rows, pl.DataFrame(lines).cast(pl.Int64)], how="diagonal").fill_null(0).with_row_index("n")
     rows = rows.with_columns(pl.col("n").cast(pl.Int64))
-    sleeves = [trips.RunSleeve(name, "x:BTC-USDT:perp", 0.001, 1.0) for name in ("one", "two")]
+    sleeves = [trips.RunSleeve(name, "x:BTC-USDT:perp", 0.001, 1.0, 900_000) for name in ("one", "two")]
     found = trips.entry_orders(rows, sleeves)
     assert found.rows() == [("one", bar, 10, 10), ("two", 5 * bar, 7, 2), ("one", 5 * bar, 3, 0)]
 

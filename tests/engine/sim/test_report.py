@@ -60,7 +60,7 @@ def parts():
     """Equity, one round trip and one breaker."""
     close_ms = START + BAR * np.arange(1, 97, dtype=np.int64)
     equity = 10_000 + np.cumsum(np.random.default_rng(3).normal(1, 40, 96))
-    sleeves = [trips.RunSleeve("trend", "binance:BTC-USDT:perp", 0.001, 60_000.0)]
+    sleeves = [trips.RunSleeve("trend", "binance:BTC-USDT:perp", 0.001, 60_000.0, BAR)]
     rows = pl.DataFrame(
         [
             {"close_ms": START + 2 * BAR, "kind": state.K_FILL, "side": 1, "lots": 10, "price": 60_010.0, "a": 60_000.0},
@@ -82,7 +82,7 @@ def parts():
     return (
         close_ms,
         {"pessimistic": equity, "optimistic": equity * 1.01},
-        trips.trips(rows, sleeves, BAR),
+        trips.trips(rows, sleeves),
         trips.breakers(rows, sleeves),
     )
 

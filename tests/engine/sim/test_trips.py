@@ -45,7 +45,7 @@ def fill(bar, side, lots, price, slot=state.ENTRY, *, clean=None, fee=0.0, sleev
     }
 
 
-SLEEVES = [t.RunSleeve("one", "x:BTC-USDT:perp", 0.001, 110.0), t.RunSleeve("two", "x:ETH-USDT:perp", 0.01, 50.0)]
+SLEEVES = [t.RunSleeve("one", "x:BTC-USDT:perp", 0.001, 110.0, BAR), t.RunSleeve("two", "x:ETH-USDT:perp", 0.01, 50.0, BAR)]
 
 
 def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
@@ -61,7 +61,7 @@ def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
             fill(9, -1, 1000, 98.0, state.PROTECTIVE, clean=98.2, fee=0.05, reason=state.STOP),
         ]
     )
-    table = t.trips(rows, SLEEVES, BAR)
+    table = t.trips(rows, SLEEVES)
     assert len(table) == 1
     trip = table.row(0, named=True)
     assert (trip["trip"], trip["side"], trip["layers"], trip["lots"], trip["reason"]) == ("t1", "long", 2, 4000, "stop")
@@ -79,7 +79,7 @@ def test_a_round_trip_is_flat_to_flat_with_all_its_layers():
 
 def test_a_last_open_position_is_marked_not_closed():
     """A short that is still on: no exit, no R, its P&L at the mark."""
-    table = t.trips(rows_of([fill(2, -1, 100, 120.0, fee=0.01)]), SLEEVES, BAR)
+    table = t.trips(rows_of([fill(2, -1, 100, 120.0, fee=0.01)]), SLEEVES)
     trip = table.row(0, named=True)
     assert (trip["side"], trip["reason"], trip["exit_ms"], trip["r"]) == ("short", "open", None, None)
     assert trip["net"] == pytest.approx(0.1 * (120.0 - 110.0) - 0.01)
@@ -88,12 +88,12 @@ def test_a_last_open_position_is_marked_not_closed():
 def test_no_rows_no_trips():
     """An empty run has empty frames with all their columns."""
     rows = rows_of([])
-    assert t.trips(rows, SLEEVES, BAR).is_empty()
-    assert "net" in t.trips(rows, SLEEVES, BAR).columns
+    assert t.trips(rows, SLEEVES).is_empty()
+    assert "net" in t.trips(rows, SLEEVES).columns
     assert t.decisions(rows, SLEEVES).is_empty()
     assert t.fills(rows, SLEEVES).is_empty()
     assert t.breakers(rows, SLEEVES).is_empty()
-    assert t.bars_held(t.trips(rows, SLEEVES, BAR), np.arange(1, 9) * BAR, BAR) == 0
+    assert t.bars_held(t.trips(rows, SLEEVES), SLEEVES, np.arange(1, 9) * BAR, BAR) == 0
 
 
 def test_an_exit_decided_at_a_close_is_named_as_one():
@@ -131,7 +131,7 @@ def histories(draw):
 def test_nets_and_open_profit_sum_to_the_change_of_equity(history):
     """Whatever was traded: the trips' nets are the money, and the costs of each explain it."""
     lines, change, held = history
-    table = t.trips(rows_of(lines), SLEEVES, BAR)
+    table = t.trips(rows_of(lines), SLEEVES)
     assert table["net"].sum() == pytest.approx(change, abs=0.001)
     explained = table["gross"] - table["slippage"] - table["fees"] + table["funding"]
     assert explained.to_list() == pytest.approx(table["net"].to_list(), abs=1e-6)
@@ -184,5 +184,5 @@ def test_exposure_counts_a_bar_once_for_all_sleeves():
         ]
     )
     close_ms = np.arange(1, 11) * BAR
-    assert t.bars_held(t.trips(rows, SLEEVES, BAR), close_ms, BAR) == 3 + 3
+    assert t.bars_held(t.trips(rows, SLEEVES), SLEEVES, close_ms, BAR) == 3 + 3
     assert isinstance(t.fills(rows, SLEEVES), pl.DataFrame)
