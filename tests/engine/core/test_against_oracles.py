@@ -91,19 +91,26 @@ def test_no_reading_invents_a_fill_and_the_optimistic_one_is_never_worse() -> No
             assert worth[PESSIMISTIC] == worth[OPTIMISTIC], bar
 
 
+def read_slowly(bar: Bar, tick: float, mode: int) -> tuple[int, float]:
+    """D12 for a long: gap, then what comes first in this reading; a pessimistic target must be passed by a tick."""
+    gap, fall = bar.open <= STOPS_AT, bar.low < STOPS_AT or (bar.low == STOPS_AT and mode != OPTIMISTIC)
+    passed = bar.high > TARGET_AT and bar.high >= TARGET_AT + tick
+    rise = passed if mode == PESSIMISTIC else bar.high >= TARGET_AT
+    if gap:
+        return STOP, bar.open
+    if bar.open >= TARGET_AT and mode != PESSIMISTIC:
+        return TARGET, bar.open
+    first, second = ((TARGET, rise), (STOP, fall)) if mode == OPTIMISTIC else ((STOP, fall), (TARGET, rise))
+    which = next((name for name, there in (first, second) if there), NONE)
+    return which, {STOP: STOPS_AT, TARGET: TARGET_AT, NONE: 0.0}[which]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("tick", [0.0, 0.5, 1.0])
-def test_pessimistic_is_protective_first_and_a_target_only_when_passed(tick: float) -> None:
-    """D12 in one line each: gap, touch, trade-through by a tick, else nothing."""
+def test_every_bar_is_read_as_the_definition_says(tick: float, mode: int) -> None:
+    """All bars of the grid, with a tick under, at and over the step of the grid."""
     for bar in BARS:
-        if bar.open <= STOPS_AT:
-            expected = (STOP, bar.open)
-        elif bar.low <= STOPS_AT:
-            expected = (STOP, STOPS_AT)
-        elif bar.high > TARGET_AT and bar.high >= TARGET_AT + tick:
-            expected = (TARGET, TARGET_AT)
-        else:
-            expected = (NONE, 0.0)
-        assert reached(1, STOPS_AT, TARGET_AT, bar, tick, PESSIMISTIC, 0) == expected, bar
+        assert reached(1, STOPS_AT, TARGET_AT, bar, tick, mode, 0) == read_slowly(bar, tick, mode), bar
 
 
 @pytest.mark.parametrize("side", [1, -1])

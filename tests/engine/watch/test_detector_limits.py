@@ -130,6 +130,7 @@ def test_rejections_are_counted_in_a_row_of_one_slot() -> None:
     assert kinds(desk(recent=(*both, order(99, "working")))) == []
     mixed = tuple(order(n, "rejected", "entry" if n < 4 else "protective") for n in range(8))
     assert kinds(desk(recent=mixed)) == []  # four and four are no row of five
+    assert kinds(desk(recent=(*mixed, order(9, "rejected", "protective")))) == ["rejected:btc-trend"]
 
 
 def test_the_limit_of_desk_toml_counts() -> None:
