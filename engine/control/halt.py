@@ -108,12 +108,21 @@ def _append(path: Path, line: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             _lock(descriptor)
-            os.write(descriptor, line)
+            os.write(descriptor, b"\n" + line if _is_torn(path) else line)
             os.fsync(descriptor)
             if os.fstat(descriptor).st_nlink > 0:
                 return _sync_folder(path.parent)
         finally:
             os.close(descriptor)
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the file's last line has no end, as a full disk leaves it; what is appended to it could not be read."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return bool(data) and not data.endswith(b"\n")
 
 
 def _lock(descriptor: int) -> None:

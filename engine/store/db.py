@@ -137,8 +137,8 @@ def revision_of(engine: Engine) -> str | None:
 def migrate(engine: Engine) -> bool:
     """Bring the tables up to date; True when something was done. The caller holds the home's lock.
 
-    Up to date costs one small query (alembic is not imported). Raises DataError when the database cannot be opened or
-    was written by a newer Nightdesk.
+    Up to date costs one small query (alembic is not imported). Raises DataError when the database cannot be opened, was
+    written by a newer Nightdesk, or holds what cannot be brought up to date; then it is as it was before.
     """
     try:
         found = revision_of(engine)
@@ -162,5 +162,11 @@ def _upgrade(engine: Engine) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect().execution_options(writes=True) as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except DBAPIError:
+            raise
+        except Exception as error:  # an edited row, or a revision that no version of Nightdesk had
+            where, what = engine.url.render_as_string(hide_password=True), f"{type(error).__name__}: {error}"[:200]
+            raise DataError(f"the database {where} cannot be brought up to date ({what})", "restore it from a backup") from error
         connection.commit()

@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,8 @@ class Runs:
     ) -> dict[str, Any]:
         """Store a run; returns its JSON with `run_id` and `folder` added.
 
-        run: the report (plain JSON values, `cache_key` in it); frames: one for each of FRAMES; page: makes the HTML.
+        run: the report (plain JSON values, `cache_key` in it); frames: one for each of FRAMES; page: makes the HTML. Raises
+        OSError when the disk does not take it; then nothing of it is left.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
@@ -65,7 +67,7 @@ class Runs:
         stored = {"run_id": run_id, **run, "created_ms": now_ms, "folder": str(self.folder / run_id)}
         try:
             for name in FRAMES:
-                frames[name].write_parquet(place / f"{name}.parquet", compression="zstd")
+                _write_frame(frames[name], place / f"{name}.parquet")
             (place / "report.html").write_bytes(page(stored).encode())
             (place / "run.json").write_text(json.dumps(stored, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (place / "pid").unlink()
@@ -89,7 +91,11 @@ class Runs:
                 place.mkdir()
             except FileExistsError:
                 continue
-            (place / "pid").write_text(str(os.getpid()))
+            try:
+                (place / "pid").write_text(str(os.getpid()))
+            except OSError:  # without it nobody could tell that the folder is left over
+                shutil.rmtree(place, ignore_errors=True)
+                raise
             return run_id, place
         raise DataError(f"{self.folder} holds {TRIES} runs named {stem}", "move old runs away")
 
@@ -128,7 +134,7 @@ class Runs:
             )
 
     def cached(self, cache_key: str) -> dict[str, Any] | None:
-        """The newest stored run of this key whose files exist, or None."""
+        """The newest stored run of this key that can be read, or None: what was damaged is run again."""
         if self.engine is None:
             return None
         from sqlmodel import select
@@ -139,7 +145,10 @@ class Runs:
         query = select(Run.id).where(Run.cache_key == cache_key, Run.state == "done").order_by(Run.created_ms.desc())  # type: ignore[attr-defined]  # a column
         with read(self.engine) as session:
             ids = list(session.exec(query))
-        return next((self.load(run_id) for run_id in ids if (self.folder / run_id / "run.json").is_file()), None)
+        for run_id in ids:
+            with suppress(BadInput, DataError):
+                return self.load(run_id)
+        return None
 
     def latest(self, count: int = 20) -> list[dict[str, Any]]:
         """The newest runs as their rows say, newest first."""
@@ -186,6 +195,16 @@ class Runs:
             hint = f"did you mean {near[-1]}?" if near else "see nightdesk runs list"
             raise BadInput(f"no run {run_id} under {self.folder}", hint)
         return place
+
+
+def _write_frame(frame: "pl.DataFrame", path: Path) -> None:
+    """Write a parquet file; what polars says of a failing disk is an OSError again."""
+    from polars.exceptions import PolarsError
+
+    try:
+        frame.write_parquet(path, compression="zstd")
+    except PolarsError as error:
+        raise OSError(f"{path.name} cannot be written ({(str(error).splitlines() or ['?'])[0]})") from error
 
 
 def _alive(pid: int) -> bool:

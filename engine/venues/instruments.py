@@ -6,6 +6,7 @@ instrument that is not in the table raises BadInput, and the hint lists the keys
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, NamedTuple
 
 from engine.errors import BadInput
@@ -94,6 +95,7 @@ _FEES = {
 _HALF_SPREAD = {"BTC": 0.000023, "ETH": 0.00002, "SOL": 0.00008, "XRP": 0.000055, "BNB": 0.000015}
 _SPREAD_SOURCE = "half-spread: recorded Binance book 2024-08-08 (BTC), one tick at 2025-12-31 (others)"
 
+IMPACT_Y_MAX = 10.0
 IMPACT_Y = 0.7  # D3: the prior of the literature's 0.5-1 until the desk has slippage of its own to regress
 
 
@@ -140,7 +142,7 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
     lot, tick = figures or (0.0, 0.0)
     shipped = Instrument(venue, symbol, market, lot, tick, _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0)
     found = shipped._replace(**_numbers(own, ("lot_size", "tick", "maintenance_frac"), _key(venue, symbol, market)))
-    if not (found.lot_size > 0 and found.tick > 0 and 0 <= found.maintenance_frac < 1):
+    if not (0 < found.lot_size < inf and 0 < found.tick < inf and 0 <= found.maintenance_frac < 1):
         raise BadInput(
             f"{_key(venue, symbol, market)}: lot_size {found.lot_size}, tick {found.tick}, maintenance_frac"
             f" {found.maintenance_frac} are not valid",
@@ -168,6 +170,7 @@ def costs_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides
     if given and "source" not in words:
         words["source"] = f"{shipped.source}; desk.toml: {', '.join(sorted(given))}" if fees else "desk.toml"
     found = shipped._replace(**given, **words)
-    if not (-0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1 and 0 <= found.half_spread_frac < 0.1):
+    fees = -0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1
+    if not (fees and 0 <= found.half_spread_frac < 0.1 and 0 <= found.impact_y <= IMPACT_Y_MAX):
         raise BadInput(f"{_key(venue, symbol, market)}: {found} is out of bounds", "fees are fractions: 0.0005 is 5 bps")
     return found

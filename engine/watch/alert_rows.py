@@ -210,7 +210,8 @@ def get(engine: Engine, alert_id: str) -> Alert:
 
 def list_alerts(engine: Engine, state: str | None = None, limit: int = 50) -> list[Alert]:
     """Alerts, newest first, of one state or all."""
-    query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
+    number = (func.length(Alert.id).desc(), col(Alert.id).desc())  # al-12 before al-9, which one check may have opened too
+    query = select(Alert).order_by(col(Alert.opened_ms).desc(), *number).limit(limit)
     with db.read(engine) as session:
         return list(session.exec(query if state is None else query.where(Alert.state == state)).all())
 

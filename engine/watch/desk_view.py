@@ -59,7 +59,7 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     worker = WorkerState(pid is not None, pid or None, now.get("phase"), str(beat.get("note") or ""), *pace)
     equity, peak, gross = get("equity"), get("peak"), get("gross")
     lost = 1 - equity / peak if equity is not None and peak else None
-    times = gross / equity if gross is not None and equity else None
+    times = gross / equity if gross is not None and equity is not None and equity > 0.0 else None
     where = (mark, mark and mark.id, mark and mark.t_event_ms, start_of(path).get("source"), now.get("stamp"))
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
     return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, peak, lost, gross, times, *follows)

@@ -44,6 +44,7 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")
+DAY_BREAKERS, PAUSE_BREAKERS = ("daily loss",), ("loss streak", "entry frequency")  # what sets a block, what sets a pause
 
 Detector = Callable[[DeskObservation], Iterator[Finding]]
 
@@ -228,17 +229,14 @@ def breakers(desk: DeskObservation) -> Iterator[Finding]:
     if not is_trading(desk) or desk.mark is None:
         return
     for sleeve, state in desk.mark.body["sleeves"].items():
-        until = state.get("blocked_until_ms") or state.get("paused_until_ms")
+        blocked, paused = state.get("blocked_until_ms") or 0, state.get("paused_until_ms") or 0
+        until = max(blocked, paused)  # both may run: a stop after the daily loss can end a streak
         if not until:
             continue
-        event = next((e for e in reversed(desk.tripped) if e.body["sleeve"] == sleeve), None)
-        name = (
-            str(event.body["breaker"])
-            if event
-            else "daily loss"
-            if state.get("blocked_until_ms")
-            else "loss streak or entry frequency"
-        )
+        in_force = DAY_BREAKERS if blocked else PAUSE_BREAKERS
+        mine = (e for e in reversed(desk.tripped) if e.body["sleeve"] == sleeve and e.body["breaker"] in in_force)
+        event = next(mine, None)
+        name = str(event.body["breaker"]) if event else " or ".join(in_force)
         severity: Severity = "page" if name in PAGING_BREAKERS else "warn"
         numbers = {"equity": state.get("equity"), "until_desk_ms": until, "desk_ms": desk.mark.t_event_ms}
         what = f"Breaker {name} tripped: no entries until desk time {utc(until)}; {position_text(desk, sleeve)}"

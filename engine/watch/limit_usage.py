@@ -75,4 +75,5 @@ def _lost(before: float | None, now: float | None) -> float | None:
 
 
 def _times(amount: float | None, equity: float | None) -> float | None:
-    return None if amount is None or not equity else amount / equity
+    """Multiples of equity; None where none is left: a negative share would read as room."""
+    return None if amount is None or equity is None or equity <= 0.0 else amount / equity

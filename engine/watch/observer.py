@@ -29,7 +29,8 @@ from engine.watch.window import FAR_MS, between, journal_of, mark_at
 INCIDENT_MS = 600_000  # how long a journaled incident stays open as an alert
 EXPIRED_MS = 3_600_000  # the same for an expired proposal
 FAILED_MS = 3_600_000  # the same for an undelivered message
-TAIL = 150  # events at the journal's end searched for incidents
+UNSEEN_MAX = 100_000  # events since the last look that are searched for incidents, at most
+WRITTEN_MEANWHILE = 1_000  # room for what is journaled between two readings of its end
 ROWS_BACK = 3 * REFUSED_ROW_MAX  # bars of decisions and orders in an observation
 
 
@@ -134,10 +135,12 @@ class Observer:
 
     def _recent_incidents(self, path: Path, now_ms: int) -> tuple[Event, ...]:
         """Incidents journaled since the first observation and within INCIDENT_MS."""
-        events = tail(path, TAIL)
+        newest = max([self._searched_seq, 0, *(e.seq for e in tail(path, 1))])
         if self._searched_seq >= 0:
-            self._incidents.extend((now_ms, e) for e in events if e.kind == "incident" and e.seq > self._searched_seq)
-        self._searched_seq = max([self._searched_seq, 0, *(e.seq for e in events[-1:])])
+            count = min(newest - self._searched_seq, UNSEEN_MAX)
+            unseen = tail(path, count + WRITTEN_MEANWHILE, {"incident"}) if count else []
+            self._incidents.extend((now_ms, e) for e in unseen if self._searched_seq < e.seq <= newest)
+        self._searched_seq = newest
         while self._incidents and now_ms - self._incidents[0][0] >= INCIDENT_MS:
             self._incidents.popleft()
         return tuple(event for _, event in self._incidents)

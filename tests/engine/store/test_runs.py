@@ -140,3 +140,49 @@ def test_a_damaged_run_says_so(runs):
 def test_digest_ignores_the_order_of_keys():
     """One hash for one configuration."""
     assert sha256_of_json({"a": 1, "b": [1.5]}) == sha256_of_json(json.loads('{"b": [1.5], "a": 1}'))
+
+
+def test_a_damaged_run_is_run_again_and_not_the_end_of_its_key(runs):
+    """The newest of two is cut off: the older one answers; when no file can be read the backtest runs anew."""
+    older, newer = keep(runs), runs.keep(run_of(), dict.fromkeys(FRAMES, FRAME), lambda _: "", NOW + 1)
+    assert runs.cached(KEY)["run_id"] == newer["run_id"]
+    (Path(newer["folder"]) / "run.json").write_text('{"run_id": ')
+    assert runs.cached(KEY)["run_id"] == older["run_id"]
+    (Path(older["folder"]) / "run.json").write_text("")
+    assert runs.cached(KEY) is None
+
+
+def test_the_latest_runs_come_newest_first_and_no_more_than_asked(runs):
+    """Whatever the order in which their ids sort."""
+    for n, key in enumerate(("f", "0", "8")):
+        runs.keep(run_of(cache_key=key * 64), dict.fromkeys(FRAMES, FRAME), lambda _: "", NOW + n)
+    assert [row["id"][-8:] for row in runs.latest()] == ["8" * 8, "0" * 8, "f" * 8]
+    assert [row["id"][-8:] for row in runs.latest(1)] == ["8" * 8]
+    assert runs.latest(0) == []
+
+
+def test_without_a_database_runs_are_folders_alone(tmp_path):
+    """A notebook's store: kept and loaded by id, no list, no cache."""
+    runs = Runs(tmp_path / "runs")
+    kept = keep(runs)
+    assert runs.load(kept["run_id"]) == kept
+    assert (runs.latest(), runs.cached(KEY)) == ([], None)
+
+
+def test_an_unknown_run_is_answered_with_the_nearest(runs):
+    """The same digits of another day; where there is nothing alike, where to look."""
+    keep(runs)
+    with pytest.raises(BadInput, match="no run r-20240101-1a2b3c4d") as caught:
+        runs.load("r-20240101-1a2b3c4d")
+    assert caught.value.hint == "did you mean r-20250314-1a2b3c4d?"
+    with pytest.raises(BadInput) as caught:
+        Runs(runs.folder / "nowhere").load("r-20240101-1a2b3c4d")
+    assert caught.value.hint == "see nightdesk runs list"
+
+
+def test_a_home_that_moved_reads_its_runs_where_they_are_now(runs, tmp_path):
+    """The folder in the stored JSON is that of then."""
+    kept = keep(runs)
+    moved = Runs((tmp_path / "runs").rename(tmp_path / "elsewhere"), runs.engine)
+    assert moved.load(kept["run_id"])["folder"] == str(tmp_path / "elsewhere" / kept["run_id"])
+    assert moved.cached(KEY)["folder"] == str(tmp_path / "elsewhere" / kept["run_id"])

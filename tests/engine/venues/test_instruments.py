@@ -94,3 +94,93 @@ def test_recorded_prices_and_volumes_stand_on_tick_and_lot(market_data: Path, na
         steps = tail[column].to_numpy() / grid
         assert np.abs(steps - np.round(steps)).max() < 1e-3
         assert np.abs(steps / 10 - np.round(steps / 10)).max() > 0.05
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("own", "fine"),
+    [
+        ({"lot_size": INF}, False),
+        ({"lot_size": NAN}, False),
+        ({"tick": INF}, False),
+        ({"maintenance_frac": 0.0}, True),
+        ({"maintenance_frac": 1.0}, False),
+        ({"maintenance_frac": NAN}, False),
+        ({"lot_size": 5e-324}, True),
+    ],
+)
+def test_a_figure_of_an_instrument_is_finite_and_within_its_bounds(own: dict, fine: bool) -> None:
+    """TOML can write inf and nan: neither is a lot, a tick or a margin."""
+    overrides = {"binance:BTC-USDT:perp": own}
+    if fine:
+        found = instrument_of("binance", "BTC-USDT", overrides=overrides)
+        assert [getattr(found, name) for name in own] == list(own.values())
+    else:
+        with pytest.raises(BadInput, match="binance:BTC-USDT:perp"):
+            instrument_of("binance", "BTC-USDT", overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("own", "fine"),
+    [
+        ({"maker_frac": -0.01}, True),  # a rebate
+        ({"maker_frac": -0.011}, False),
+        ({"maker_frac": 0.1}, False),
+        ({"taker_frac": 0.0}, True),
+        ({"taker_frac": -0.0001}, False),
+        ({"taker_frac": 0.0999}, True),
+        ({"taker_frac": NAN}, False),
+        ({"half_spread_frac": 0.0}, True),
+        ({"half_spread_frac": 0.1}, False),
+        ({"impact_y": 0.0}, True),
+        ({"impact_y": 10.0}, True),
+        ({"impact_y": 10.1}, False),
+        ({"impact_y": -0.1}, False),  # the core would keep its last figure, none: fills without impact, and nobody is told
+        ({"impact_y": NAN}, False),
+        ({"impact_y": INF}, False),
+    ],
+)
+def test_a_cost_is_taken_up_to_its_bounds(own: dict, fine: bool) -> None:
+    """At each bound and one past it; a figure that cannot be computed with is refused where it is read."""
+    overrides = {"binance:BTC-USDT:perp": own}
+    if fine:
+        found = costs_of("binance", "BTC-USDT", overrides=overrides)
+        assert [getattr(found, name) for name in own] == list(own.values())
+    else:
+        with pytest.raises(BadInput, match="binance:BTC-USDT:perp"):
+            costs_of("binance", "BTC-USDT", overrides=overrides)
+
+
+def test_an_override_of_another_instrument_changes_nothing() -> None:
+    """Keys are whole names: another venue, market or symbol is another instrument."""
+    for key in ("okx:BTC-USDT:perp", "binance:BTC-USDT:spot", "binance:BTC-USDC:perp", "BTC-USDT", ""):
+        own = {key: {"lot_size": 7.0, "taker_frac": 0.09}}
+        assert instrument_of("binance", "BTC-USDT", overrides=own) == instrument_of("binance", "BTC-USDT")
+        assert costs_of("binance", "BTC-USDT", overrides=own) == costs_of("binance", "BTC-USDT")
+
+
+@pytest.mark.parametrize("left_out", ["lot_size", "tick", "maintenance_frac", "maker_frac", "taker_frac", "half_spread_frac"])
+def test_an_instrument_that_is_described_in_part_is_not_filled_up(left_out: str) -> None:
+    """Law 9: a figure that is not there is no zero."""
+    whole = {
+        "lot_size": 1,
+        "tick": 0.1,
+        "maintenance_frac": 0.01,
+        "maker_frac": 0.0,
+        "taker_frac": 0.0005,
+        "half_spread_frac": 0.0,
+    }
+    own = {"kraken:BTC-USDT:perp": {key: value for key, value in whole.items() if key != left_out}}
+    read = instrument_of if left_out in ("lot_size", "tick", "maintenance_frac") else costs_of
+    with pytest.raises(BadInput, match=r"unknown instrument|no costs for"):
+        read("kraken", "BTC-USDT", overrides=own)
+
+
+def test_spot_pays_no_funding_and_has_no_margin() -> None:
+    """A market of its own in every figure."""
+    assert instrument_of("binance", "BTC-USDT", "spot").maintenance_frac == 0.0
+    assert costs_of("binance", "BTC-USDT", "spot").funding_source == "none"
+    with pytest.raises(BadInput, match="unknown instrument okx:BTC-USDT:spot"):
+        instrument_of("okx", "BTC-USDT", "spot")

@@ -114,3 +114,39 @@ def test_the_shares_are_those_of_a_second_computation(
         expected[f"{name}: leverage"] = abs(b["notional"]) / b["equity"]
     assert {name: g.value for name, g in found.items()} == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert all(g.used_frac == pytest.approx(g.value / g.limit) for g in found.values())
+
+
+@pytest.mark.parametrize("equity", [0.0, -250.0])
+def test_without_equity_no_limit_looks_unused(equity: float) -> None:
+    """A desk or sleeve that has lost more than it had: exposure in multiples of it is unknown, the drawdown is all of it."""
+    sleeve = SleeveConfig(name="btc", strategy="trend", venue="binance", symbol="BTC-USDT")
+    guard = {"day_equity": 1_000.0, "streak": 0, "day_entries": 1}
+    state = {"equity": equity, "position": {"notional": 500.0}, "guard": guard}
+    body = {"equity": equity, "peak": 1_000.0, "gross": 500.0, "minute_orders": 0, "sleeves": {"btc": state}}
+    found = {g.name: g for g in limit_usage(body, HardLimits(), [sleeve])}
+    for name in ("gross exposure, times equity", "exposure in binance BTC-USDT, times equity", "btc: leverage"):
+        assert (found[name].value, found[name].used_frac) == (None, None)
+    for name in ("drawdown (halts the desk)", "btc: loss of the day"):
+        assert (found[name].value or 0.0) >= 1.0
+    assert all(g.used_frac is None or g.used_frac >= 0.0 for g in found.values())
+
+
+def test_a_gain_uses_nothing_and_a_desk_without_a_peak_has_no_drawdown() -> None:
+    """Zero is a measured value, None is none."""
+    found = {g.name: g.value for g in limit_usage({"equity": 1_100.0, "peak": 1_000.0, "gross": 0.0}, HardLimits(), [])}
+    assert found["drawdown (halts the desk)"] == 0.0
+    assert found["gross exposure, times equity"] == 0.0
+    assert found["entry orders in a minute"] is None
+    for peak in (None, 0.0):
+        first = limit_usage({"equity": 1_100.0, "peak": peak}, HardLimits(), [])[0]
+        assert (first.value, first.used_frac) == (None, None)
+
+
+def test_a_sleeve_that_the_mark_does_not_have_is_listed_as_unknown() -> None:
+    """A sleeve of a configuration that the desk has not marked yet."""
+    sleeve = SleeveConfig(name="new", strategy="trend", venue="okx", symbol="SOL-USDT")
+    found = {g.name: g.value for g in limit_usage({"equity": 10.0, "peak": 10.0, "sleeves": {}}, HardLimits(), [sleeve])}
+    assert [found[f"new: {what}"] for what in ("loss of the day", "losses in a row", "entries of the day", "leverage")] == [
+        None
+    ] * 4
+    assert found["exposure in okx SOL-USDT, times equity"] == 0.0
