@@ -105,6 +105,26 @@ def test_a_result_has_the_value_and_dimension_that_algebra_gives(tree: Any) -> N
     assert found.value == pytest.approx(float(expected.value), rel=1e-9, abs=1e-9)
 
 
+def test_every_pair_of_units_is_right_or_refused() -> None:
+    """All operations on all pairs: what is accepted is what algebra gives, and everything a desk reckons with is accepted."""
+    accepted = set()
+    for one in NUMBERS:
+        for other in NUMBERS:
+            for op in "+-*/":
+                tree = (f"a.{one}", op, f"b.{other}")
+                try:
+                    found = evaluate(parse(text_of(tree)), FACTS, {})
+                except Refused:
+                    continue
+                assert DIMENSIONS[found.unit] == expected_of(tree).dimension, tree
+                assert found.value == pytest.approx(float(expected_of(tree).value))
+                accepted.add(f"{one} {op} {other} = {found.unit}")
+    wanted = {"price * base = usd", "base * price = usd", "usd / base = price", "usd / price = base", "usd * frac = usd"}
+    wanted |= {"frac * usd = usd", "usd / count = usd", "bps * ratio = bps", "days / count = days", "usd / usd = ratio"}
+    wanted |= {"ms + duration_ms = ms", "duration_ms + ms = ms", "ms - duration_ms = ms", "ms - ms = duration_ms"}
+    assert wanted <= accepted
+
+
 @pytest.mark.parametrize("unit", NUMBERS)
 def test_like_and_like_work_in_every_unit(unit: str) -> None:
     """Adding, the larger, the size and the share of two numbers of one unit; an instant only subtracts and compares."""

@@ -242,4 +242,15 @@ def test_a_finished_job_without_a_run_is_not_reported_as_one(desk: Desk) -> None
         ctx.jobs.ends = lambda job, _args, run_id=run_id: JobView(job, "done", 1.0, run_id, None)  # type: ignore[attr-defined]
         result = call(ctx, "backtest", {"strategy": "trend", "symbol": "BTC-USDT"})
         assert result.status == "failed"
+        assert ("no run id" if run_id is None else "run") in result.text
         assert result.facts == ()
+
+
+def test_a_number_that_is_none_is_stopped_at_the_door(desk: Desk) -> None:
+    """NaN and infinity never reach a tool, wherever a number is taken: the refusal names the argument."""
+    for value in (math.nan, math.inf, -math.inf):
+        for name, field in (("journal_search", "limit"), ("alerts", "limit"), ("round_trip", "number"), ("backtest", "changes")):
+            given = [{"key": "stop_atr", "value": value}] if field == "changes" else value
+            result = call(desk.context(TOOLS[name])[0], name, filled(desk, name) | {field: given})
+            assert result.status == "refused", name
+            assert result.text.startswith(f"{name}: {field}"), result.text

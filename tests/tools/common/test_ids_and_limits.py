@@ -133,6 +133,14 @@ def test_whatever_was_sent_is_recorded_small_and_plain(value: Any) -> None:
     assert "\u202e" not in text
 
 
+def test_what_is_too_long_to_keep_is_cut_and_says_so() -> None:
+    """Many long texts, each of them within its own bound: the record as a whole has one too."""
+    kept = recordable({"changes": ["a word " * 40] * WIDTH_MAX})
+    assert set(kept) == {"cut"}
+    assert len(kept["cut"]) == RECORD_MAX
+    assert kept["cut"].endswith("…")
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, 1 << 70, b"bytes", {1, 2}, object, {"a": {1: (2, 3)}}])
 def test_what_is_not_json_is_recorded_as_text(value: Any) -> None:
     """A number that no reader of the journal could read back, bytes, sets: words, not a crash."""
@@ -161,6 +169,7 @@ def test_a_pasted_key_is_masked_wherever_it_stands(secret: str) -> None:
         "task-based",
         "ThisIsALongCamelCaseNameWithoutDigits",
         "7" * 40,
+        "RsiCross14Fast",
     ],
 )
 def test_our_own_ids_and_words_are_not_taken_for_keys(harmless: str) -> None:

@@ -77,6 +77,8 @@ def test_a_desk_that_has_not_run_has_no_yesterday(text: str) -> None:
             "2025-03-04T05:15:00.5",
             "3 dours",
             "3 weekdays",
+            "3 miles",
+            "3 horses",
         ),
     ],
 )
