@@ -10,7 +10,7 @@ from typing import NamedTuple
 from memory.shelf import INBOX, Shelf, ShelfError, slug
 
 HEAD = "---"
-_LINE = re.compile(r"[\x00-\x1f\x7f]+")
+_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class Note(NamedTuple):

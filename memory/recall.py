@@ -37,7 +37,10 @@ class Block(NamedTuple):
 
 
 def recall(shelf: Shelf, role: str, now_ms: int, tokens: int = 1500) -> list[Block]:
-    """The pages that are always read, in at most `tokens` (estimated at 3.5 characters each): desk, `role`, handoff."""
+    """The pages that are always read, in at most `tokens` (estimated at 3.5 characters each): desk, `role`, handoff.
+
+    A page whose label alone is over what is left is not shown; what it leaves goes to the next.
+    """
     blocks, left = [], 0.0
     for topic, share in zip(("desk", role, "handoff"), ALWAYS_SHARE.values(), strict=True):
         left += tokens * share
@@ -45,6 +48,8 @@ def recall(shelf: Shelf, role: str, now_ms: int, tokens: int = 1500) -> list[Blo
         if page is None or not page.text.strip():
             continue
         block = label_page(page, now_ms, left)
+        if cost(block) > left:
+            continue
         left -= cost(block)
         blocks.append(block)
     return blocks

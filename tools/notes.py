@@ -13,7 +13,7 @@ from memory import note as notes
 from memory import recall
 from memory.shelf import INBOX, Shelf, ShelfError
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, tool
-from tools.common.limits import NOTES_DAY_MAX
+from tools.common.limits import NOTES_DAY_MAX, redacted
 
 INBOX_MAX = 500  # unread notes: above it the inbox is full
 
@@ -71,11 +71,12 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     shelf = Shelf(ctx.home / "memory")
     with write(ctx.engine) as session:
         number = _require_room(session, ctx)
-        identity = notes.note_id(ctx.now_ms, args.topic, number)
+        topic = redacted(clean(args.topic, 80))
+        identity = notes.note_id(ctx.now_ms, topic, number)
         made = notes.Note(
             identity,
-            clean(args.topic, 80),
-            args.text,
+            topic,
+            redacted(args.text),
             tuple(args.evidence),
             ctx.role,
             ctx.thread,

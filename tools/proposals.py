@@ -14,6 +14,7 @@ from engine.errors import BadInput, Refused
 from engine.sim import bootstrap
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
+from tools.common.limits import redacted
 from tools.compare import gap_facts, gap_of
 from tools.setups import ParamChange, label_of, live_setup, runs_of, span_of, values_of
 
@@ -217,7 +218,7 @@ def _store_proposal(
         ctx.home,
         changes=wanted,
         evidence=evidence,
-        rationale=clean(rationale, 1000),
+        rationale=redacted(clean(rationale, 1000)),
         requester={"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model},
         now_ms=ctx.now_ms,
         apply_to_open=apply_to_open,

@@ -244,24 +244,28 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
 def status_text(value: dict[str, Any]) -> str:
     """The status as lines."""
     if value["desk_ms"] is None:
-        return f"{value['home']}: this desk has not started yet. Start it with: nightdesk up"
+        halted = halted_lines(value)
+        return "\n".join([f"{value['home']}: this desk has not started yet. Start it with: nightdesk up", *halted])
     head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(
         f"Equity {value['equity']:,.2f} (peak {value['peak']:,.2f}), exposure {value['gross']:,.2f}, {value['bars']} bars"
     )
-    if value["halt"]["halted"]:
-        by = value["halt"]["by"] or "unknown"
-        follows = (
-            "the worker acts on it before its next bar" if value["worker"]["running"] else "takes effect when the worker runs"
-        )
-        state = follows if value["state"] == "running" else f"the desk is {value['state']}"
-        lines.append(f"HALTED by {by}: {value['halt']['reason']} - {state}")
+    lines += halted_lines(value)
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
         lines.append(f"Version {value['active_version']} was approved; the desk runs {value['version']} until its next bar")
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
+
+
+def halted_lines(value: dict[str, Any]) -> list[str]:
+    """A line when the desk is halted: by whom, why, and whether it has come to it."""
+    if not value["halt"]["halted"]:
+        return []
+    follows = "the worker acts on it before its next bar" if value["worker"]["running"] else "takes effect when the worker runs"
+    state = follows if value["state"] in (None, "running") else f"the desk is {value['state']}"
+    return [f"HALTED by {value['halt']['by'] or 'unknown'}: {value['halt']['reason']} - {state}"]
 
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 from app.cli import out, stories
 from app.views.event_story import event_json, story
 from engine.clock import utc
-from engine.errors import BadInput
+from engine.errors import BadInput, JournalBroken
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 TRIP = re.compile(r"(r-\d{8}-[0-9a-f]{8}(?:-\d+)?)/(t\d+)")
@@ -69,6 +69,8 @@ def tail(
     home = open_home()
     path = home.people_journal if people else home.desk_journal
     found = [event_json(e) for e in last_events(path, count, all_kinds=bars or people)]
+    if not found and path.is_file() and path.stat().st_size and not last_events(path, 1, all_kinds=True):
+        raise JournalBroken(f"{path.name} holds no readable record", "see nightdesk journal verify")
     nothing = "the journal is empty: `nightdesk up` starts the desk"
     out.emit({"items": found}, as_json=as_json, text=lambda: "\n".join(map(stories.event_line, found)) or nothing)
 

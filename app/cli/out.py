@@ -30,6 +30,12 @@ def bare(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def json_line(value: Mapping[str, Any]) -> str:
+    """`value` as one line of JSON that is harmless on a terminal: what `bare` would drop is escaped, so nothing is lost."""
+    text = json.dumps(json_ready(value), ensure_ascii=False, allow_nan=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
 class _Bare:
     """A rich renderable with its text `bare` and without links: only rich itself emits control sequences."""
 
@@ -62,7 +68,7 @@ def json_ready(value: Any) -> Any:
 def emit(value: Mapping[str, Any], *, as_json: bool, text: Callable[[], Any]) -> None:
     """Print `value` as one JSON object, or what `text` returns (a string or anything rich can show)."""
     if as_json:
-        sys.stdout.write(json.dumps(json_ready(value), ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(json_line(value))
         return
     shown = text()
     if isinstance(shown, str):
@@ -97,7 +103,7 @@ def fail(error: DeskError, *, as_json: bool) -> int:
     """Print the error as one line (and as JSON); returns the exit code."""
     if as_json:
         body = {"error": {"kind": type(error).__name__, "what": error.what, "hint": error.hint}}
-        sys.stdout.write(json.dumps(json_ready(body), ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(body))
     say(f"nightdesk: {error}")
     return 1
 

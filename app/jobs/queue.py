@@ -60,11 +60,15 @@ class JobQueue:
         if kind not in (*KINDS, *PROGRAMS):
             raise BadInput(f"unknown kind of job {kind!r}", f"available: {', '.join((*KINDS, *PROGRAMS))}")
         stored = self._stored_result(kind, args)
+        try:
+            given = json.dumps(dict(args), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"the arguments cannot be kept: {error}", "numbers must be finite") from error
         now = now_ms()
         job = Job(
             id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
             kind=kind,
-            args=json.dumps(dict(args), allow_nan=False),
+            args=given,
             state="done" if stored else "queued",
             progress=1.0 if stored else 0.0,
             thread=thread,
@@ -289,6 +293,7 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
             result = brief(work[kind](home, args, progress_writer(home, job_id)))
+        body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
     except DeskError as error:
         fail(home, job_id, str(error))
         return
@@ -296,7 +301,6 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         fail(home, job_id, f"our bug: {type(error).__name__}: {error}; logs/{job_id}.log")
         raise
     with write(home.engine) as session:
-        body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
         finish(session, job_id, "done", progress=1.0, run_id=result.get("run_id"), body=body)
 
 

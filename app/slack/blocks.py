@@ -50,6 +50,12 @@ def plain_lines(lines: Sequence[str]) -> Block:
     }
 
 
+def fits(lines: Sequence[str]) -> bool:
+    """Whether `plain_lines` shows every character of these lines."""
+    clean = [visible(line) for line in lines]
+    return all(len(line) <= LINE_MAX for line in clean) and len("\n".join(clean)) <= SECTION_MAX
+
+
 def mrkdwn(text: str) -> Block:
     """Our own text with markup; outside text in it must be escaped. Nothing is linked automatically."""
     return {"type": "mrkdwn", "text": text[:SECTION_MAX], "verbatim": True}
@@ -107,15 +113,17 @@ def title_of(row: Mapping[str, Any], step: str) -> str:
 
 
 def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
-    """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening can be approved here."""
+    """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening whose changes are all
+    shown can be approved here."""
     verdict = row["direction"].upper() if row["state"] == "pending" else row["state"].upper()
     title = f"Proposal {row['id']} {verdict}: {visible(row['sleeve'])}"
     blocks: list[Block] = [{"type": "header", "text": plain_text(title, HEADER_MAX)}]
+    whole = True
     for kind, group in groupby(row["rows"], key=lambda one: one["kind"]):
         rows = list(group)
-        blocks.append(
-            section(plain_lines(_table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]))
-        )
+        lines = _table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]
+        whole = whole and (kind != "diff" or fits(lines))
+        blocks.append(section(plain_lines(lines)))
     if row["state"] != "pending":
         return escaped(f"{title} - {row['rows'][-1]['cells'][0]}", 300), blocks
     value = f"{row['id']} {row['diff_sha256']}"
@@ -123,7 +131,9 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
         button("Reject", "reject", value, "danger"),
         link("Open the card", f"{page_url}?tab=proposals&proposal={row['id']}"),
     ]
-    if row["direction"] == "tightens":
+    if not whole:
+        blocks.append(section(mrkdwn("*Not all changes fit here*: decide on the proposals page.")))
+    elif row["direction"] == "tightens":
         elements.insert(0, button("Approve", "approve", value, "primary"))
     else:
         blocks.append(section(mrkdwn(f"*{verdict}*: approve it on the proposals page, not here.")))

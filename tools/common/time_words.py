@@ -17,20 +17,21 @@ _FORMATS = ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%
 
 def instant(text: str, desk_ms: int | None) -> int:
     """The instant that `text` names, in UTC ms. Words and spans count back from `desk_ms`; BadInput when unreadable."""
-    bare = text.strip().lower().removesuffix("z").replace("t", "T") if text[:1].isdigit() else text.strip().lower()
+    bare = text.strip().lower()
     if re.fullmatch(r"\d{12,14}", bare):
         return int(bare)
-    span = re.fullmatch(r"(?:last |the last )?(\d{1,4}) ?(m|h|d|w)(?:ours?|ays?|eeks?|inutes?)?", bare)
+    span = re.fullmatch(r"(?:last |the last )?(\d{1,4}) ?(?:(m)(?:inutes?)?|(h)(?:ours?)?|(d)(?:ays?)?|(w)(?:eeks?)?)", bare)
     if span or bare in ("today", "yesterday"):
         if desk_ms is None:
             raise BadInput(f"{text!r} is relative to desk time, and the desk has not processed a bar yet")
         day = desk_ms - desk_ms % DAY_MS
         if span:
-            return desk_ms - int(span[1]) * _SPAN_MS[span[2]]
+            return desk_ms - int(span[1]) * _SPAN_MS[str(span[span.lastindex or 0])]
         return day if bare == "today" else day - DAY_MS
+    written = bare.removesuffix("z").replace("t", "T")
     for form in _FORMATS:
         try:
-            return int(datetime.strptime(bare, form).replace(tzinfo=UTC).timestamp() * 1000)
+            return int(datetime.strptime(written, form).replace(tzinfo=UTC).timestamp() * 1000)
         except ValueError:
             continue
     raise BadInput(f"{text!r} is not a valid time", "write 2025-03-04, 2025-03-04T05:15, yesterday or 24h (UTC)")

@@ -1,0 +1,203 @@
+"""Numbers as models write them, against exact arithmetic: each is found with its value; true roundings stand, others do not."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from agents.claims import claims
+from agents.grounding import Ground, ground
+from tests.fakes.facts import RUN, fact
+from tools.common.contract import Fact
+
+SIGNS = {"": 1, "-": -1, "\u2212": -1, "+": 1}
+GROUPS = ("", ",", "_", "\u00a0", "\u202f")
+SCALES = {"": 1, "k": 1_000, " thousand": 1_000, " million": 10**6, "M": 10**6, "mn": 10**6, "bn": 10**9, " billion": 10**9}
+UNITS = {
+    "": ("", 1.0),
+    "%": ("frac", 0.01),
+    " %": ("frac", 0.01),
+    " percent": ("frac", 0.01),
+    " percentage points": ("frac", 0.01),
+    " bps": ("frac", 1e-4),
+    " basis points": ("frac", 1e-4),
+    " USDT": ("usd", 1.0),
+    " dollars": ("usd", 1.0),
+    "x": ("ratio", 1.0),
+    " R": ("ratio", 1.0),
+    " bars": ("count", 1.0),
+    " days": ("time", 86_400_000.0),
+    " hours": ("time", 3_600_000.0),
+    " min": ("time", 60_000.0),
+    " s": ("time", 1_000.0),
+    " ms": ("time", 1.0),
+    " BTC": ("base", 1.0),
+}
+
+
+def grouped(digits: str, mark: str) -> str:
+    """Digits in groups of three."""
+    return digits if not mark else re.sub(r"(?<=\d)(?=(\d{3})+$)", mark, digits)
+
+
+@given(
+    st.sampled_from(list(SIGNS)),
+    st.integers(0, 10**9),
+    st.text("0123456789", max_size=4),
+    st.sampled_from(GROUPS),
+    st.sampled_from(list(SCALES)),
+    st.sampled_from(list(UNITS)),
+)
+def test_a_number_is_found_with_its_value_and_unit(sign: str, whole: int, part: str, mark: str, scale: str, unit: str) -> None:
+    """Any sign, grouping, decimals, scale and unit: one claim with the exact value, spanning exactly the number and its unit."""
+    assume(not (scale and unit == "x"))  # nobody writes 3kx
+    text = f"{sign}{grouped(str(whole), mark)}{'.' + part if part else ''}{scale}{unit}"
+    (found,) = claims(f"It came as {text} there.")
+    assert found.text == text
+    exact = SIGNS[sign] * Decimal(f"{whole}.{part or 0}") * SCALES[scale]
+    assert found.value == pytest.approx(float(exact), rel=1e-12, abs=1e-12)
+    assert (found.dimension, found.factor) == UNITS[unit]
+    assert found.step == pytest.approx(float(Decimal(SCALES[scale]) / 10 ** len(part)))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["$", "$ "]), st.sampled_from(["", "-", "\u2212"]))
+def test_money_before_the_number_is_money(whole: int, money: str, sign: str) -> None:
+    """`$312`, `-$312`: dollars, the sign in front or behind."""
+    (found,) = claims(f"Fees of {sign}{money}{whole:,} there")
+    assert (found.dimension, found.value) == ("usd", -whole if sign else whole)
+
+
+@given(st.text(st.sampled_from("ab 01.,-%$e_~|()[]:/\n2k"), max_size=60))
+def test_claims_of_any_line_follow_each_other(text: str) -> None:
+    """Whatever stands there: positions rise, do not overlap, lie within the line, and the values are numbers."""
+    line = text.replace("\n", " ")
+    end = 0
+    for found in claims(line):
+        assert end <= found.start < found.end <= len(line)
+        assert re.search(r"\d", found.text)
+        assert found.value == found.value
+        end = found.end
+
+
+# ---------------------------------------------------------------------- true and untrue roundings
+
+
+def stand(value: float, unit: str = "ratio", metric: str = "sharpe") -> Ground:
+    """A thread with one fact."""
+    facts: dict[str, Fact] = {f"r1.{metric}": fact(f"r1.{metric}", value, unit)}
+    return Ground(facts)
+
+
+def rounded(value: float, places: int) -> Decimal:
+    """The value rounded in exact arithmetic."""
+    return Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+
+
+values = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 7))
+
+
+@given(values, st.integers(0, 4), st.integers(-3, 3))
+def test_what_rounds_to_the_fact_stands_and_its_neighbours_do_not(value: float, places: int, off: int) -> None:
+    """A figure typed to any number of places: right when the fact rounds to it, and one, two, three last digits off is struck."""
+    typed = rounded(value, places) + off * Decimal(1).scaleb(-places)
+    step = Decimal(1).scaleb(-places)
+    gap = abs(typed - Decimal(value))
+    assume(abs(gap - step / 2) > Decimal("0.000002"))  # exactly between two roundings either may stand
+    digits = len(str(abs(typed)).replace(".", "").lstrip("0"))
+    assume(digits >= 2 or places >= 2 or gap == 0)  # a single digit is too little to round to: its own test
+    done = ground(f"The Sharpe is {typed}.", stand(value))
+    assert bool(done.struck) == (gap > step / 2), done.text
+    assert ("~~" in done.text) == bool(done.struck)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "stands"), [(3.0, "3", True), (3.2, "3", False), (0.4, "0", False), (2.96, "3", False)]
+)
+def test_one_digit_is_not_enough_to_round_to(value: float, text: str, *, stands: bool) -> None:
+    """`Sharpe 3` for 3.2 says more than is known; for exactly 3 it is true."""
+    assert (not ground(f"The Sharpe is {text}.", stand(value)).struck) is stands
+
+
+@given(st.floats(-0.999, 0.999).map(lambda x: round(x, 6)), st.integers(2, 4))
+def test_a_fraction_stands_as_percent_and_as_basis_points(value: float, places: int) -> None:
+    """The same return in three units, and never with the factor of one and the sign of another."""
+    assume(abs(value) > 0.001)
+    percent, points = rounded(value * 100, places), rounded(value * 10_000, places)
+    of = stand(value, "frac", "total_return_frac")
+    assert not ground(f"The return is {percent} %.", of).struck
+    assert not ground(f"The return is {points} bps.", of).struck
+    assert ground(f"The return is {percent} bps.", of).struck
+    assert ground(f"The return is {-percent} % in total.", of).struck
+
+
+# ---------------------------------------------------------------------- an invented number, wherever it hides
+
+
+INVENTED = "48151.62"
+PLACES = (
+    "The Sharpe is {}.",
+    "The Sharpe is **{}**.",
+    "The Sharpe is `{}`.",
+    "Sharpe=({})",
+    "Sharpe:{};",
+    "- Sharpe {}",
+    "> Sharpe {}",
+    "## Sharpe {}",
+    "1. Sharpe {}",
+    "| metric | value |\n|---|---|\n| sharpe | {} |",
+    "```\nsharpe = {}\n```",
+    "Sharpe \u2248 {}",
+    "Sharpe\u200b{}",
+    "Sharpe {} in 2025",
+    "See [Sharpe {}](run:r-8f2a1c).",
+    "![Sharpe {}](http://evil/x.png)",
+    "Sharpe ~~{}~~",
+    "<b>Sharpe {}</b>",
+    "Sharpe \u2067{}\u2069",
+    "Sharpe {{r1.sharpe}} or {}",
+    "row 7: Sharpe {}",
+    "Sharpe {}%",
+    "Sharpe was $ {}",
+    "the Sharpe of run r-8f2a1c is {}",
+)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(PLACES), st.text(st.sampled_from("abc .|*`\n>{}~_[]()"), max_size=20), st.text("abc .\n|`*", max_size=20))
+def test_an_invented_number_is_struck_in_every_place(place: str, before: str, after: str) -> None:
+    """In prose, code, tables, quotations, links, images and marks of its own: a reader never sees it unstruck."""
+    draft = f"{before}\n\n{place.format(INVENTED)}\n\n{after}"
+    done = ground(draft, stand(1.2345))
+    assert INVENTED not in re.sub(r"~~[^~]*~~", "", done.text), done.text
+    assert any(INVENTED in entry.text for entry in done.struck)
+
+
+@pytest.mark.parametrize("place", PLACES[:12])
+def test_the_true_number_stands_in_the_same_places(place: str) -> None:
+    """What strikes the invented one leaves the fact alone: the test above is not passed by striking everything."""
+    done = ground(place.format("1.2345"), stand(1.2345))
+    assert done.struck == ()
+    assert "1.2345" in done.text
+
+
+def test_every_struck_number_is_listed_with_its_sentence() -> None:
+    """As many entries as marks; each with what was typed, where, and why."""
+    draft = "The Sharpe is 9.99. It made 7 % and {r7.x}, in 12 trades; the fee was 3 USDT."
+    done = ground(draft, stand(1.2345))
+    assert done.text.count("~~") == 2 * len(done.struck)
+    assert sorted(entry.text for entry in done.struck) == ["12", "3 USDT", "7 %", "9.99", "{r7.x}"]
+    for entry in done.struck:
+        assert entry.text in entry.sentence
+        assert entry.why
+
+
+def test_a_fact_that_no_sentence_names_lends_its_value_to_nobody() -> None:
+    """Nine runs in a thread: a figure of one of them needs the run's name, or any number near would find its fact."""
+    facts: dict[str, Any] = {f"r{n}.sharpe": fact(f"r{n}.sharpe", n + 0.25, "ratio", f"variant {n}", RUN) for n in range(1, 11)}
+    crowd = Ground({ref: f._replace(evidence=f.evidence._replace(id=f"r-{ref[1:3]}aa")) for ref, f in facts.items()})
+    assert ground("A Sharpe of 4.25 is possible.", crowd).struck
+    assert not ground("Variant 4 has a Sharpe of 4.25.", crowd).struck
+    assert ground("Variant 5 has a Sharpe of 4.25.", crowd).struck

@@ -1,0 +1,233 @@
+"""A proposal's card against its row in the database, read by the test: what a person decides on is what will be applied."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.home.home import Home, open_home
+from app.people import approvals
+from app.people.identity import Actor
+from app.views import proposal_card
+from app.views.proposal_card import card, left, number, rows_of
+from engine.clock import utc
+from engine.control import proposals
+from engine.control.config import active
+from engine.store.tables import Proposal
+from tests.app.ui.fake_shapes import card as shaped
+from tests.fakes.slack_desks import proposed
+
+ANN = Actor("ann", "session", "account", "page")
+WHO = {"role": "operator", "thread": "t-1", "person": "ann"}
+
+
+def now_ms() -> int:
+    """Wall time."""
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A home that was opened once."""
+    folder = tmp_path_factory.mktemp("card") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(folder))
+        open_home().engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def home(template: Any, own_home: Any) -> Iterator[Home]:
+    """A copy of it."""
+    shutil.copytree(template, own_home)
+    made = open_home()
+    yield made
+    made.engine.dispose()
+
+
+def rows(value: dict[str, Any]) -> list[tuple[str, tuple[str, ...], str]]:
+    """The card's rows as label, cells and kind."""
+    return [(row["label"], tuple(row["cells"]), row["kind"]) for row in value["rows"]]
+
+
+def row_of(value: dict[str, Any], label: str) -> tuple[str, ...]:
+    """The cells of the one row of that label."""
+    (found,) = [cells for name, cells, _ in rows(value) if name == label]
+    return found
+
+
+def test_every_change_of_the_row_is_on_the_card(home: Home) -> None:
+    """Key, old, new, bounds and what it does to risk, one line a change, none more and none less; and the diff's own digest."""
+    changes = {"stop_atr": 3.0, "leverage_max": 4.0, "entry": "limit"}
+    made = proposed(home, **changes)
+    value = card(home, made, now_ms())
+    stored = json.loads(made.diff)["changes"]
+    shown = {label: cells for label, cells, kind in rows(value) if kind == "diff"}
+    head = shown.pop("parameter")
+    assert head == ("now", "proposed", "bounds", "moves risk")
+    assert set(shown) == {c["key"] for c in stored} == set(changes)
+    for c in stored:
+        now, new, bounds, moves = shown[c["key"]]
+        assert (now, new) == (number(c["old"]), number(c["value"]))
+        assert str(changes[c["key"]]).removesuffix(".0") == new
+        assert moves == json.loads(made.exposure)["keys"][c["key"]]
+        wanted = " or ".join(c["choices"]) if c.get("low") is None else f"{c['low']:g} to {c['high']:g} {c['unit'] or ''}".strip()
+        assert bounds == wanted
+    assert row_of(value, "diff") == (made.diff_sha256[:12],)
+    assert row_of(value, "proposal") == (f"{made.id}, pending, PAPER",)
+    assert row_of(value, "sleeve") == ("btc-trend, from version 1",)
+    assert row_of(value, "expires") == (utc(made.expires_ms),)
+    assert row_of(value, "direction")[0].startswith(made.direction.upper())
+
+
+def test_the_worst_case_is_the_one_that_was_computed(home: Home) -> None:
+    """Before and after, for each of the three measures, from the row's exposure."""
+    made = proposed(home, leverage_max=4.0)
+    exposure = json.loads(made.exposure)
+    value = card(home, made, now_ms())
+    for label, key in (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage")):
+        assert row_of(value, label) == (f"{exposure['before'][key]:,.6g}", f"{exposure['after'][key]:,.6g}")
+    assert row_of(value, "leverage") == ("3", "4")
+
+
+def test_several_sleeves_are_all_or_none_and_each_is_named(home: Home) -> None:
+    """Each sleeve's version, each changed key with its sleeve; a pause needs no run and says so."""
+    names = list(active(home.engine, home.path).sleeves)
+    changes = {name: {"paused": True} for name in names}
+    made = proposals.create_spanning(
+        home.engine, home.path, changes=changes, evidence={}, rationale="storm", requester=WHO, now_ms=now_ms()
+    )
+    value = card(home, made, now_ms())
+    assert row_of(value, "sleeve") == (", ".join(f"{name}, from version 1" for name in sorted(names)) + "; all or none",)
+    assert {label for label, _, kind in rows(value) if kind == "diff"} == {"parameter", *(f"{name}.paused" for name in names)}
+    assert row_of(value, "evidence") == ("none is needed for this kind of proposal",)
+    assert row_of(value, "why") == ("storm",)
+    assert row_of(value, "requested by") == (f"operator for ann in t-1 at {utc(made.created_ms)}",)
+
+
+def test_evidence_that_is_gone_is_said_and_hides_nothing_else(home: Home) -> None:
+    """A run's folder was deleted or torn: its column says why, the other and the changes are still there."""
+    made = proposed(home, stop_atr=3.0)
+    (home.runs / "r-20231114-00000001" / "run.json").write_text('{"run_id": "r-2023')
+    shutil.rmtree(home.runs / "r-20231114-00000000")
+    value = card(home, made, now_ms())
+    base, changed = row_of(value, "data")
+    assert "r-20231114-00000000" in base
+    assert "r-20231114-00000001" in changed
+    assert row_of(value, "run") == ("r-20231114-00000000", "r-20231114-00000001")
+    assert row_of(value, "Sharpe") == ("-", "-")
+    assert row_of(value, "stop_atr")[:2] == ("2", "3")
+
+
+def test_a_decision_is_told_with_who_when_and_as_what(home: Home) -> None:
+    """Applied: the version and the journal's event; rejected: the reason; expired: no name."""
+    made = proposed(home)
+    done = approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
+    after = proposals.get(home.engine, made.id)
+    text = row_of(card(home, after, now_ms()), "decision")[0]
+    assert text.startswith(f"applied as version {done.version} by ann (session, account, page) at {utc(after.decided_ms)}")
+    assert text.endswith(f"; journal {done.journal_id}")
+    refused = proposed(home, "eth-trend")
+    approvals.reject(home, refused.id, ANN, "not\nnow", now_ms())
+    text = row_of(card(home, proposals.get(home.engine, refused.id), now_ms()), "decision")[0]
+    assert text.startswith("rejected by ann")
+    assert ": not\nnow" in text
+    late = proposed(home, "sol-reversion")
+    proposals.expire_due(home.engine, late.expires_ms)
+    value = card(home, proposals.get(home.engine, late.id), now_ms())
+    assert row_of(value, "decision")[0].startswith("expired")
+    assert " by " not in row_of(value, "decision")[0]
+    assert (value["expires"], value["expires_in_s"]) == (None, None)
+
+
+def test_a_rollback_names_what_it_goes_back_to(home: Home) -> None:
+    """The keys that move back, the versions they come from, and that no run is needed."""
+    made = proposed(home)
+    approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
+    back = proposals.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
+    value = card(home, back, now_ms())
+    assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("True", "False")
+    assert row_of(value, "rollback") == ("kind rollback, rollback_of 1",)
+    assert row_of(value, "why") == ("back to version 1",)
+    assert value["direction"] == "loosens"
+    assert row_of(value, "evidence") == ("none is needed for this kind of proposal",)
+
+
+def test_an_unknown_direction_reads_as_the_careful_one(home: Home) -> None:
+    """What cannot be computed is treated as loosening, and the card says that it is."""
+    made = proposed(home, fast_bars=30)
+    assert made.direction == "unknown"
+    assert row_of(card(home, made, now_ms()), "direction")[0].startswith("UNKNOWN, treated as loosening")
+
+
+@pytest.mark.parametrize(
+    ("stop", "target", "warned"), [(2.0, 2.9, True), (2.0, 3.0, False), (2.0, 0.0, False), (0.0, 3.0, False), (3.0, 4.0, True)]
+)
+def test_a_near_target_is_warned_of(home: Home, stop: float, target: float, *, warned: bool) -> None:
+    """Below one and a half times the stop; without one of the two there is nothing to compare."""
+    value = shaped("prop-1", "loosens")
+    change = {"key": "stop_atr", "value": stop}, {"key": "target_atr", "value": target}
+    value |= {"parts": [{"sleeve": "btc-trend", "changes": change}], "base_version": 1}
+    found = proposal_card._warnings(home, value)
+    assert bool(found) is warned
+    assert not warned or f"reward to risk is {target / stop:.2f}" in found[0]
+
+
+LEFT = [(-1, "expired"), (0, "expired"), (1, "expires in 0 h 0 min"), (59_999, "expires in 0 h 0 min")]
+LEFT += [(60_000, "expires in 0 h 1 min"), (3_600_000, "expires in 1 h 0 min"), (86_399_999, "expires in 23 h 59 min")]
+
+
+@pytest.mark.parametrize(("ms", "text"), LEFT)
+def test_the_time_that_is_left(ms: int, text: str) -> None:
+    """Whole minutes, rounded down; at the very moment it has expired."""
+    assert left(1_000_000 + ms, 1_000_000) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (True, "True"),
+        (0, "0"),
+        (-0.0, "-0"),
+        (2.0, "2"),
+        (0.1 + 0.2, "0.3"),
+        ("a", "a"),
+    ],
+)
+def test_a_parameters_value_is_short(value: Any, text: str) -> None:
+    """As a person types it: no tail of zeros, no noise of binary fractions; a word stays a word."""
+    assert number(value) == text
+
+
+def test_a_card_of_half_known_evidence_is_still_a_card() -> None:
+    """A comparison without an interval, metrics of null, a run without times: dashes, and no crash."""
+    value = shaped("prop-1", "loosens")
+    comparison = {
+        "role": "comparison",
+        "text": "",
+        "difference_frac": 0.1,
+        "low_frac": None,
+        "high_frac": None,
+        "level": 0.95,
+        "days": 3,
+    }
+    value |= {"evidence": [comparison, {"role": "comparison", "text": "too few days"}, {"role": "strange"}]}
+    value["evidence_runs"]["base"] = {"run_id": "r-1"}
+    value["evidence_runs"]["changed"]["metrics"] = {"sharpe": None, "trades": "many"}
+    found = {(row.label, row.cells) for row in rows_of(value)}
+    assert ("comparison", ("too few days",)) in found
+    assert ("Sharpe", ("-", "-")) in found
+    assert ("round trips", ("-", "-")) in found
+    assert any(label == "data" and cells[0] == "UNKNOWN SOURCE" for label, cells in found)
+
+
+def test_a_proposal_without_a_row_of_its_own_is_not_invented(home: Home) -> None:
+    """A stored proposal whose base version is gone shows why its warning cannot be computed."""
+    made = proposed(home, stop_atr=3.0)
+    row = Proposal(**{**made.model_dump(), "base_version": 99})
+    value = card(home, row, now_ms())
+    assert any("99" in warning for warning in value["warnings"])
