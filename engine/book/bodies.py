@@ -19,7 +19,7 @@ class GuardBody(TypedDict):
     """What the guardrails of a sleeve count; nobody counts it again."""
 
     streak: int  # losing round trips in a row
-    day_entries: int  # entry orders of the UTC day
+    day_entries: int  # entries of the UTC day: market orders made, layers that limit orders opened
     day_equity: float | None  # at the day's first bar
     refused_by: str | None  # the rule of a refusal that lasts
     refused_ms: int | None  # close at which it began
