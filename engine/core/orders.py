@@ -64,6 +64,11 @@ class VenueOrder(NamedTuple):
         return max((self.reported if self.state in ENDED else self.lots) - self.filled, 0)
 
     @property
+    def unanswered(self) -> bool:
+        """True while the venue owes an answer: to a request to place, amend or cancel it, or to a question."""
+        return self.state not in (*STANDING, *ENDED) or self.amending != 0
+
+    @property
     def in_doubt(self) -> bool:
         """True while the venue has not said how it stands, or has said more than was booked: nothing is planned against it."""
         return self.state not in STANDING or self.amending != 0 or self.reported > self.filled
