@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.book import Book
-from engine.book.order_events import EventBody, act, order_body
+from engine.book.order_events import EventBody, act, is_unmoved, order_body
 from engine.core.booking import book_fill
 from engine.core.exits import protective
 from engine.core.ledger import entry_index, fits, on_funding
@@ -29,13 +29,20 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
     before = find(book.orders, id_)
     if before is None:
         return _differs(book, body, id_, f"the venue has an order that this desk does not know: {id_}")
+    was_unmoved = is_unmoved(book, before)
     book.orders = heard(book.orders, id_, state, body["filled_lots"], body.get("why", ""))
     if body.get("price") is not None:
-        book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True)
+        book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True, close_ms=book.close_ms)
     order = find(book.orders, id_)
     assert order is not None, "an order vanished"  # noqa: S101 - a programmer's error halts
     _entry_ended(book, order)
-    return {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}, act(book, [order.sleeve])
+    led = {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}
+    if order.id in book.orders.refusals:
+        led["refusals"] = book.orders.refusals[order.id].in_a_row
+    if is_unmoved(book, order):  # nothing is added to a position whose stop is not where it was sized for
+        book.sleeves[order.sleeve] = book.sleeves[order.sleeve]._replace(order=NO_ORDER)
+    following = act(book, [order.sleeve])
+    return led, [*following, events.mark(book)] if is_unmoved(book, order) != was_unmoved else following
 
 
 def _entry_ended(book: Book, order: VenueOrder) -> None:
@@ -124,7 +131,7 @@ def on_health(book: Book, body: Mapping[str, Any]) -> Led:
 def on_reconcile(book: Book, body: Mapping[str, Any]) -> Led:
     """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides."""
     book.differences = {**book.differences, **body["differs"]}
-    return body, withdraw_entries(book)
+    return body, [*withdraw_entries(book), events.mark(book)]
 
 
 def on_adopt(book: Book, body: Mapping[str, Any]) -> Led:
@@ -138,7 +145,7 @@ def _differs(book: Book, body: Mapping[str, Any], what: str, text: str) -> Led:
     following: list[EventBody] = []
     if what not in book.differences:
         book.differences = {**book.differences, what: text}
-        following = [("reconcile", {"differs": {what: text}}), *withdraw_entries(book)]
+        following = [("reconcile", {"differs": {what: text}}), *withdraw_entries(book), events.mark(book)]
     return {**body, "booked": False}, following
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
-from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended
-from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, Want, plan, wants
+from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended, taken
+from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 EventBody = tuple[str, dict[str, Any]]
@@ -53,7 +53,9 @@ def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
         sleeve, mine = book.sleeves[s], open_[s]
         if not mine and flat(sleeve):
             continue
-        for request in plan(mine, wants(sleeve), _given_up(book, s)):
+        wanted = wants(sleeve)
+        _settle_refusals(book, mine, wanted)
+        for request in plan(mine, wanted, _given_up(book, s), _immovable(book)):
             if request.what == PLACE and request.want is not None:
                 order = _placed(book, s, request.want)
                 following.append(("intent", _intent(book, order)))
@@ -76,6 +78,32 @@ def _given_up(book: Book, s: int) -> frozenset[tuple[int, int]]:
     tried = [(want.slot, want.key) for want in wants(sleeve)]
     counts = book.orders.attempts
     return frozenset((slot, key) for slot, key in tried if counts.get(order_stem(name, key, slot), 0) >= ATTEMPTS_MAX)
+
+
+def _settle_refusals(book: Book, orders: Iterable[VenueOrder], wanted: Iterable[Want]) -> None:
+    """An order that stands where it is wanted again has nothing to be refused."""
+    refused = [order for order in orders if order.id in book.orders.refusals]
+    for order in refused:
+        if not any(want[:2] == (order.slot, order.key) and differs(order, want) for want in wanted):
+            book.orders = taken(book.orders, order.id)
+
+
+def _immovable(book: Book) -> frozenset[str]:
+    """Orders that the venue has refused to amend REFUSALS_MAX times, until the next close."""
+    refusals = book.orders.refusals.items()
+    return frozenset(id_ for id_, n in refusals if n.in_a_row >= REFUSALS_MAX and n.close_ms == book.close_ms)
+
+
+def is_unmoved(book: Book, order: VenueOrder) -> bool:
+    """Whether this protective order is not where it should be: the venue has refused REFUSALS_MAX times in a row to move it."""
+    refusals = book.orders.refusals.get(order.id)
+    return refusals is not None and refusals.in_a_row >= REFUSALS_MAX and order.slot == PROTECTIVE
+
+
+def unmoved_stops(book: Book, s: int) -> dict[int, VenueOrder]:
+    """Layer key -> protective order of a sleeve that `is_unmoved`."""
+    mine = [book.orders.open[id_] for id_ in book.orders.refusals if book.orders.open[id_].sleeve == s]
+    return {order.key: order for order in mine if is_unmoved(book, order)}
 
 
 def _placed(book: Book, s: int, want: Want) -> VenueOrder:

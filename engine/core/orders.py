@@ -74,6 +74,13 @@ class VenueOrder(NamedTuple):
         return self.state not in STANDING or self.amending != 0 or self.reported > self.filled
 
 
+class Refusals(NamedTuple):
+    """Amendments of one order that the venue did not take, one after the other."""
+
+    in_a_row: int
+    close_ms: int  # desk time of the last one
+
+
 class OrderBook(NamedTuple):
     """The desk's orders at its venue, never the market's."""
 
@@ -81,9 +88,10 @@ class OrderBook(NamedTuple):
     ended: tuple[VenueOrder, ...]  # the last ENDED_KEPT, oldest first
     trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms, of the desk at the earliest
     attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
+    refusals: Mapping[str, Refusals]  # open orders of which the last amendment was not taken
 
 
-NO_ORDERS = OrderBook({}, (), {}, {})
+NO_ORDERS = OrderBook({}, (), {}, {}, {})
 
 
 def moved(state: str, heard: str) -> str:
@@ -100,6 +108,8 @@ def find(book: OrderBook, id_: str) -> VenueOrder | None:
 
 def put(book: OrderBook, order: VenueOrder) -> OrderBook:
     """The orders with this one as it is now; one that has ended leaves the open ones once its executions are booked."""
+    if order.state in ENDED:
+        book = taken(book, order.id)
     if order.state not in ENDED or order.reported > order.filled:
         return book._replace(open={**book.open, order.id: order})
     rest = {id_: other for id_, other in book.open.items() if id_ != order.id}
@@ -127,15 +137,30 @@ def heard(book: OrderBook, id_: str, state: str, reported: int = 0, why: str = "
     return put(book, now)
 
 
-def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool) -> OrderBook:
-    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news."""
+def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool, close_ms: int = 0) -> OrderBook:
+    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news.
+
+    One that stands as before was refused its amendment at desk time `close_ms`, or the request was lost: that is counted.
+    """
     order = find(book, id_)
     if order is None or order.state in ENDED or (confirmed and order.amending == 0):
         return book
     if not confirmed:
         return put(book, order._replace(amending=1))
+    if (price, lots) == (order.price, order.lots):
+        before = book.refusals.get(id_, Refusals(0, 0))
+        book = book._replace(refusals={**book.refusals, id_: Refusals(before.in_a_row + 1, close_ms)})
+    else:
+        book = taken(book, id_)
     now = order._replace(price=price, lots=max(lots, order.filled), amending=0)
     return put(book, now._replace(state=moved(now.state, DONE)) if now.filled >= now.lots else now)
+
+
+def taken(book: OrderBook, id_: str) -> OrderBook:
+    """The orders with no refusal counted of this one."""
+    if id_ not in book.refusals:
+        return book
+    return book._replace(refusals={other: count for other, count in book.refusals.items() if other != id_})
 
 
 def executed(book: OrderBook, id_: str, lots: int) -> OrderBook:
