@@ -5,6 +5,7 @@ with the orders that stand (engine.core.plan), writes the difference down in the
 hands exactly these events over to the venue, after they are on the disk; the fold works them out again.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -41,6 +42,22 @@ def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
     `nd`, four letters of the sleeve's name, the number of the entry order, its kind (Entry, Stop, Target, eXit), the attempt.
     """
     return f"{order_stem(name, key, slot)}{attempt:02d}"
+
+
+def issued(book: Book, id_: str) -> bool:
+    """Whether this desk has given an order this id: the name of a sleeve, an entry that it has made, an attempt that was made.
+
+    Attempts of a layer that is gone may be forgotten; then any that could have been made counts.
+    """
+    found = re.fullmatch(f"nd([a-z0-9]{{4}})([0-9]{{8}})([{PURPOSES}])([0-9]{{2}})", id_)
+    if found is None:
+        return False
+    code, key, attempt = found[1], int(found[2]), int(found[4])
+    for s, name in enumerate(book.names):
+        if name_code(name) == code and 1 <= key <= book.sleeves[s].entries:
+            made = 0 if (s, key) in _keys_known(book) else ATTEMPTS_MAX
+            return attempt < book.orders.attempts.get(id_[:-2], made)
+    return False
 
 
 def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
@@ -153,13 +170,17 @@ def prune(book: Book, since_ms: int) -> None:
 
 
 def _attempts_known(book: Book) -> dict[str, int]:
-    """Attempts of the layers that are open, and of those that an order is still known of."""
-    orders = book.orders
-    known = {(order.sleeve, order.key) for order in (*orders.open.values(), *orders.ended)}
+    """Attempts of the layers and entries that are known."""
+    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in _keys_known(book)}
+    return {stem: count for stem, count in book.orders.attempts.items() if stem[:-1] in alive}
+
+
+def _keys_known(book: Book) -> set[tuple[int, int]]:
+    """(sleeve, key) of the layers that are open, and of those that an order is still known of."""
+    known = {(order.sleeve, order.key) for order in (*book.orders.open.values(), *book.orders.ended)}
     for s, sleeve in enumerate(book.sleeves):
         known |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
-    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in known}
-    return {stem: count for stem, count in orders.attempts.items() if stem[:-1] in alive}
+    return known
 
 
 def named(book: Book, order: VenueOrder) -> dict[str, Any]:

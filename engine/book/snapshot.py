@@ -68,7 +68,7 @@ def to_json(book: Book) -> dict[str, Any]:
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
     """The orders: open ones and the last ended as lists, in the order of VenueOrder's fields."""
     held = {"open": as_json(list(orders.open.values())), "ended": as_json(orders.ended)}
-    seldom = {"refusals": {id_: as_json(count) for id_, count in orders.refusals.items()}}
+    seldom = {"refusals": {id_: as_json(count) for id_, count in orders.refusals.items()}, "filled": dict(orders.filled)}
     return {**held, "trades": dict(orders.trades), "attempts": dict(orders.attempts)} | {k: v for k, v in seldom.items() if v}
 
 
@@ -76,7 +76,8 @@ def _orders(data: Mapping[str, Any]) -> OrderBook:
     """What `_orders_json` has written."""
     open_, ended = ([restored(VenueOrder, item) for item in data[name]] for name in ("open", "ended"))
     refusals = {id_: restored(Refusals, count) for id_, count in data.get("refusals", {}).items()}
-    return OrderBook({order.id: order for order in open_}, tuple(ended), dict(data["trades"]), dict(data["attempts"]), refusals)
+    maps = dict(data["trades"]), dict(data["attempts"]), refusals, dict(data.get("filled", {}))
+    return OrderBook({order.id: order for order in open_}, tuple(ended), *maps)
 
 
 def from_json(body: Mapping[str, Any]) -> Book:

@@ -5,7 +5,7 @@ stand. No order is forgotten while the venue may still say something of it, and 
 Compiled code does not know orders: a backtest's venue is sim_venue.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .state import ENTRY, SLOTS
@@ -17,6 +17,7 @@ STATES = (INTENDED, SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING, DONE, REJECTED)
 STANDING = (WORKING, PARTIAL)  # the venue has confirmed it, and nobody has asked to cancel it
 ENDED = (DONE, REJECTED)
 ENDED_KEPT = 40  # a late report must still find its order
+FILLED_KEPT = 1_000  # of older ones that had executions, how many lots: a report that comes again must not look like a new one
 
 # (state, what is heard) -> state. What is not here changes nothing: a report that comes late, or twice.
 TRANSITIONS: Mapping[tuple[str, str], str] = {
@@ -89,9 +90,10 @@ class OrderBook(NamedTuple):
     trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms, of the desk at the earliest
     attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
     refusals: Mapping[str, Refusals]  # open orders of which the last amendment was not taken
+    filled: Mapping[str, int]  # lots of the last FILLED_KEPT orders that had executions and left `ended`: id -> lots
 
 
-NO_ORDERS = OrderBook({}, (), {}, {}, {})
+NO_ORDERS = OrderBook({}, (), {}, {}, {}, {})
 
 
 def moved(state: str, heard: str) -> str:
@@ -114,7 +116,15 @@ def put(book: OrderBook, order: VenueOrder) -> OrderBook:
         return book._replace(open={**book.open, order.id: order})
     rest = {id_: other for id_, other in book.open.items() if id_ != order.id}
     ended = (*(other for other in book.ended if other.id != order.id), order)
-    return book._replace(open=rest, ended=ended[-ENDED_KEPT:])
+    return book._replace(open=rest, ended=ended[-ENDED_KEPT:], filled=_with_filled(book.filled, ended[:-ENDED_KEPT]))
+
+
+def _with_filled(filled: Mapping[str, int], orders: Sequence[VenueOrder]) -> Mapping[str, int]:
+    """The lots of older orders, with those of some more."""
+    more = {order.id: order.filled for order in orders if order.filled > 0}
+    if not more:
+        return filled
+    return dict([*filled.items(), *more.items()][-FILLED_KEPT:])
 
 
 def intended(book: OrderBook, order: VenueOrder) -> OrderBook:
