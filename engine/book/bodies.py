@@ -37,7 +37,7 @@ class LayerBody(TypedDict):
     target: float | None
     due: str | None  # reason of an exit that is decided
     exit_state: NotRequired[str]  # of the order that leaves at the market, once an exit is due
-    stop_stands: NotRequired[float | None]  # its protective order, while the venue refuses to move it to `protective`
+    stop_at: NotRequired[float | None]  # its protective order, while the venue refuses to move it to `protective`
     stop_lots: NotRequired[int]  # that this order covers
 
 

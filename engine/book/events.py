@@ -261,5 +261,5 @@ def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str], unmove
     if layer.exit_pending:
         body["exit_state"] = states.get((EXIT_SLOT, layer.key), "none")
     if layer.key in unmoved:
-        body |= {"stop_stands": finite(unmoved[layer.key].price), "stop_lots": unmoved[layer.key].left}
+        body |= {"stop_at": finite(unmoved[layer.key].price), "stop_lots": unmoved[layer.key].left}
     return body

@@ -150,7 +150,7 @@ def is_covered(layer: Mapping[str, Any]) -> bool:
 
 def unmoved_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
     """(sleeve, layer) of the open layers whose protective order the venue refuses to move to its level or lots."""
-    return [(name, layer) for name, layer in layers_of(mark) if "stop_stands" in layer]
+    return [(name, layer) for name, layer in layers_of(mark) if "stop_at" in layer]
 
 
 def positions(mark: Event | None) -> HealthCheck:
@@ -160,7 +160,7 @@ def positions(mark: Event | None) -> HealthCheck:
         names = dict.fromkeys(name for name, _ in bare)
         return HealthCheck("protective orders", "bad", f"position without a working protective order: {', '.join(names)}")
     if stuck := unmoved_layers(mark):
-        names = dict.fromkeys(f"{name} (at {layer['stop_stands']}, not {layer['protective']})" for name, layer in stuck)
+        names = dict.fromkeys(f"{name} (at {layer['stop_at']}, not {layer['protective']})" for name, layer in stuck)
         return HealthCheck("protective orders", "bad", f"the venue refuses to move the stop of {', '.join(names)}")
     text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
     return HealthCheck("protective orders", "ok", text, mark.id if mark else "")

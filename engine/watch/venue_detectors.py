@@ -16,11 +16,11 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unmoved_layers(desk.mark)):
         layers = [layer for name, layer in unmoved_layers(desk.mark) if name == sleeve]
         first, lots = layers[0], sum(layer["lots"] for layer in layers)
-        stands = f"it stands at {first['stop_stands']} for {first['stop_lots']} of {first['lots']} lots"
-        what = f"The venue refuses to move the stop of {len(layers)} open layer(s): {stands}; {position_text(desk, sleeve)}"
+        where = f"it is at {first['stop_at']} for {first['stop_lots']} of {first['lots']} lots"
+        what = f"The venue refuses to move the stop of {len(layers)} open layer(s): {where}; {position_text(desk, sleeve)}"
         wanted = f"{first['protective']} for {first['lots']} lots"
         action = f"move it to {wanted} by hand, or halt: nightdesk halt --reason 'stop not moved'"
-        numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_stands", "stop_lots")}}
+        numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_at", "stop_lots")}}
         since, event = desk.mark.t_recv_ms, desk.mark.id
         yield Finding(f"stop:{sleeve}", "stop", "page", what, sleeve, since, action, numbers, event)
 

@@ -58,7 +58,7 @@ def test_people_are_told_at_once(desk: Desk) -> None:
     _, following = refused_for_good(desk)
     (mark,) = [body for kind, body in following if kind == "mark"]
     layer = layer_of(mark)
-    assert (layer["lots"], layer["stop_lots"], layer["stop_stands"]) == (10, 3, desk.book.orders.open[STOP].price)
+    assert (layer["lots"], layer["stop_lots"], layer["stop_at"]) == (10, 3, desk.book.orders.open[STOP].price)
     assert layer["protective_state"] == "working"
 
 
@@ -77,7 +77,7 @@ def test_taken_at_last_it_is_over(desk: Desk) -> None:
     following = desk.order(PROTECTIVE, WORKING, price=97.0, lots=10)
     assert not desk.book.orders.refusals
     (mark,) = [body for kind, body in following if kind == "mark"]
-    assert "stop_stands" not in layer_of(mark)
+    assert "stop_at" not in layer_of(mark)
 
 
 def test_nothing_is_added_to_the_position_meanwhile(desk: Desk) -> None:

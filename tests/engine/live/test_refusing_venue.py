@@ -39,7 +39,7 @@ def test_amendments_that_are_always_refused_are_bounded(home: Home, loop: Loop) 
         for sleeve in list(read(home.desk_journal, {"mark"}))[-1].body["sleeves"].values()
         for layer in sleeve.get("position", {}).get("layers", [])
     ]
-    assert venue.orders[stuck].price in [layer.get("stop_stands") for layer in layers]
+    assert venue.orders[stuck].price in [layer.get("stop_at") for layer in layers]
     advanced_until(loop, lambda book: stuck not in book.orders.open)
     assert not loop.book.orders.refusals.get(stuck)
     assert to_json(fold(home.desk_journal, whole=True)) == to_json(loop.book)

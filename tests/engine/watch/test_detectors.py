@@ -101,7 +101,7 @@ PLANTED = {
     "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
     "naked": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})},
     "exits given up": {"mark": mark({"position": POSITION | {"layers": [LAYER | GONE | {"exit_state": "none"}]}})},
-    "stop not moved": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"stop_stands": 93.0, "stop_lots": 12}]}})},
+    "stop not moved": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"stop_at": 93.0, "stop_lots": 12}]}})},
     "difference": {"mark": mark(differs={"t9": "trade t9 is of an order that this desk does not know"})},
     "drawdown near": {"mark": mark(equity=17_600.0)},
     "drawdown tripped": {"mark": mark(equity=16_900.0, tripped=["desk drawdown"])},
@@ -201,10 +201,10 @@ def test_a_layer_that_is_leaving_wakes_nobody(layer: dict[str, Any]) -> None:
 
 def test_a_stop_that_is_not_moved_says_where_it_stands() -> None:
     """Level and lots at the venue, beside those it should have; the health check is bad, too."""
-    layer = LAYER | {"stop_stands": 93.0, "stop_lots": 12}
+    layer = LAYER | {"stop_at": 93.0, "stop_lots": 12}
     stuck = mark({"position": POSITION | {"layers": [layer]}})
     found = only(desk(mark=stuck))
-    assert (found.kind, found.numbers["stop_stands"], found.numbers["protective"]) == ("stop", 93.0, 95.0)
+    assert (found.kind, found.numbers["stop_at"], found.numbers["protective"]) == ("stop", 93.0, 95.0)
     assert "12 of 20 lots" in found.what
     assert health.positions(stuck).state == "bad"
 
