@@ -36,6 +36,8 @@ EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 # what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
+    ("stop", r"\bstops?\b.*\b(?:moved?|stuck|amend\w*)|\b(?:moved?|stuck|amend\w*)\b.*\bstops?\b"),
+    ("difference", r"\bdiffer\w*|\breconcil\w*|\badopt\w*|\bunknown (?:order|trade)"),
     ("rejected", r"\breject"),
     ("refused", r"\brefus|\bblocked\b"),
     ("delivery", r"\bdeliver|\bslack\b|\b(?:messages?|alerts?)\b.*\b(?:sent|arriv|not come|lost)"),
@@ -50,7 +52,7 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("incident", r"\bincidents?\b"),
     ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
 )
-_UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price", "wanted": "base"}
+_UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price", "stop_at": "price", "wanted": "base"}
 
 
 class AlertsArgs(Args):

@@ -144,6 +144,8 @@ def _layers(sleeve: Mapping[str, Any]) -> list[str]:
         kind = f"{layer.get('protective_kind') or ''} {layer.get('protective_state') or ''}".strip()
         if layer.get("due"):
             kind += f"; leaves by {layer['due']}, exit {layer.get('exit_state') or 'unknown'}"
+        if "stop_at" in layer:
+            kind += f"; venue refuses to move it from {layer['stop_at']} ({layer.get('stop_lots')} lots)"
         cells = [
             words(sleeve["name"], 60),
             words(position.get("side"), 10),

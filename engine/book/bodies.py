@@ -19,7 +19,7 @@ class GuardBody(TypedDict):
     """What the guardrails of a sleeve count; nobody counts it again."""
 
     streak: int  # losing round trips in a row
-    day_entries: int  # entry orders of the UTC day
+    day_entries: int  # entries of the UTC day: market orders made, layers that limit orders opened
     day_equity: float | None  # at the day's first bar
     refused_by: str | None  # the rule of a refusal that lasts
     refused_ms: int | None  # close at which it began
@@ -37,6 +37,8 @@ class LayerBody(TypedDict):
     target: float | None
     due: str | None  # reason of an exit that is decided
     exit_state: NotRequired[str]  # of the order that leaves at the market, once an exit is due
+    stop_at: NotRequired[float | None]  # its protective order, while the venue refuses to move it to `protective`
+    stop_lots: NotRequired[int]  # that this order covers
 
 
 class PositionBody(TypedDict):
@@ -72,7 +74,7 @@ class SleeveBody(TypedDict):
 
 
 class MarkBody(TypedDict):
-    """The desk after a bar, a configuration or a halt."""
+    """The desk after a bar, a configuration, a halt, or whatever else a person should see at once."""
 
     equity: float | None
     peak: float | None
@@ -86,6 +88,7 @@ class MarkBody(TypedDict):
     stamp: NotRequired[str]  # of a bar: REPLAYED or PAPER
     halt: NotRequired[dict[str, Any]]  # reason, by
     blocked: NotRequired[dict[str, str]]  # why nothing may enter: what is not well, what differs from the venue
+    differs: NotRequired[dict[str, str]]  # of these the differences: a named person has to adopt them
 
 
 class SleeveConfigBody(TypedDict):

@@ -10,9 +10,10 @@ from typing import Any
 
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book, stage_of
-from engine.book.order_events import EventBody, order_id, states_of
+from engine.book.order_events import EventBody, order_id, states_of, unmoved_stops
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
+from engine.core.orders import VenueOrder
 from engine.core.row_fields import BreakerRow, CapsRow, DecisionRow, FillRow, FundingRow, SizeRow, decode
 from engine.core.state import (
     ACTIONS,
@@ -177,6 +178,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
     }
     if book.entries_blocked:
         body["blocked"] = {**book.health, **book.differences}
+    if book.differences:
+        body["differs"] = dict(book.differences)
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
@@ -195,7 +198,7 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         "guard": _guard_mark(guard, book.close_ms),
     }
     if sleeve.position.open_layers > 0:
-        body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s))
+        body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s), unmoved_stops(book, s))
     if sleeve.order.side != 0:
         body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
     if guard.block_until_ms > book.close_ms:
@@ -226,8 +229,10 @@ def _guard_mark(guard: Guard, close_ms: int) -> GuardBody:
     }
 
 
-def _position(sleeve: Sleeve, lot_size: float, states: Mapping[tuple[int, int], str]) -> PositionBody:
-    """An open position with the levels of its resting orders."""
+def _position(
+    sleeve: Sleeve, lot_size: float, states: Mapping[tuple[int, int], str], unmoved: Mapping[int, VenueOrder]
+) -> PositionBody:
+    """An open position with the levels of its resting orders; `unmoved`: stops by layer key that are not at theirs."""
     position = sleeve.position
     return {
         "side": SIDES[position.side],
@@ -235,11 +240,11 @@ def _position(sleeve: Sleeve, lot_size: float, states: Mapping[tuple[int, int], 
         "quantity": open_lots(position) * lot_size,
         "opened_ms": position.opened_ms,
         "notional": finite(sleeve.ledger.notional),
-        "layers": [_layer(sleeve, k, states) for k in range(position.open_layers)],
+        "layers": [_layer(sleeve, k, states, unmoved) for k in range(position.open_layers)],
     }
 
 
-def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str]) -> LayerBody:
+def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str], unmoved: Mapping[int, VenueOrder]) -> LayerBody:
     """One layer: entry, protective order (stop or trail, whichever is tighter) and how it stands, target, an exit decided."""
     layer = sleeve.position.layers[k]
     reason, level = protective(sleeve.position, layer)
@@ -255,4 +260,6 @@ def _layer(sleeve: Sleeve, k: int, states: Mapping[tuple[int, int], str]) -> Lay
     }
     if layer.exit_pending:
         body["exit_state"] = states.get((EXIT_SLOT, layer.key), "none")
+    if layer.key in unmoved:
+        body |= {"stop_at": finite(unmoved[layer.key].price), "stop_lots": unmoved[layer.key].left}
     return body

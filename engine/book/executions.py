@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.book import Book
-from engine.book.order_events import EventBody, act, order_body
+from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
 from engine.core.booking import book_fill
 from engine.core.exits import protective
 from engine.core.ledger import entry_index, fits, on_funding
@@ -28,14 +28,34 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
     id_, state = body["order"], body["state"]
     before = find(book.orders, id_)
     if before is None:
+        if _is_old_news(book, body):
+            return {**body, "booked": False}, []
         return _differs(book, body, id_, f"the venue has an order that this desk does not know: {id_}")
+    was_unmoved = is_unmoved(book, before)
     book.orders = heard(book.orders, id_, state, body["filled_lots"], body.get("why", ""))
     if body.get("price") is not None:
-        book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True)
+        book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True, close_ms=book.close_ms)
     order = find(book.orders, id_)
     assert order is not None, "an order vanished"  # noqa: S101 - a programmer's error halts
     _entry_ended(book, order)
-    return {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}, act(book, [order.sleeve])
+    led = {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}
+    if order.id in book.orders.refusals:
+        led["refusals"] = book.orders.refusals[order.id].in_a_row
+    if is_unmoved(book, order):  # nothing is added to a position whose stop is not where it was sized for
+        book.sleeves[order.sleeve] = book.sleeves[order.sleeve]._replace(order=NO_ORDER)
+    following = act(book, [order.sleeve])
+    return led, [*following, events.mark(book)] if is_unmoved(book, order) != was_unmoved else following
+
+
+def _is_old_news(book: Book, body: Mapping[str, Any]) -> bool:
+    """Whether a report of a forgotten order says nothing new: we issued it, it has ended, and no lot more of it has filled than
+    was booked.
+
+    An order is forgotten only after its end, so a report that it works contradicts the venue's own word: that is a difference.
+    So is a filled lot of an order so old that its lots are forgotten, too.
+    """
+    id_, filled = body["order"], body["filled_lots"]
+    return body["state"] in ENDED and filled <= book.orders.filled.get(id_, 0) and issued(book, id_)
 
 
 def _entry_ended(book: Book, order: VenueOrder) -> None:
@@ -124,7 +144,7 @@ def on_health(book: Book, body: Mapping[str, Any]) -> Led:
 def on_reconcile(book: Book, body: Mapping[str, Any]) -> Led:
     """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides."""
     book.differences = {**book.differences, **body["differs"]}
-    return body, withdraw_entries(book)
+    return body, [*withdraw_entries(book), events.mark(book)]
 
 
 def on_adopt(book: Book, body: Mapping[str, Any]) -> Led:
@@ -138,7 +158,7 @@ def _differs(book: Book, body: Mapping[str, Any], what: str, text: str) -> Led:
     following: list[EventBody] = []
     if what not in book.differences:
         book.differences = {**book.differences, what: text}
-        following = [("reconcile", {"differs": {what: text}}), *withdraw_entries(book)]
+        following = [("reconcile", {"differs": {what: text}}), *withdraw_entries(book), events.mark(book)]
     return {**body, "booked": False}, following
 
 

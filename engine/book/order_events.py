@@ -5,6 +5,7 @@ with the orders that stand (engine.core.plan), writes the difference down in the
 hands exactly these events over to the venue, after they are on the disk; the fold works them out again.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -13,8 +14,8 @@ from typing import Any
 
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
-from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended
-from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, Want, plan, wants
+from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended, taken
+from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 EventBody = tuple[str, dict[str, Any]]
@@ -43,6 +44,22 @@ def order_id(name: str, key: int, slot: int = ENTRY, attempt: int = 0) -> str:
     return f"{order_stem(name, key, slot)}{attempt:02d}"
 
 
+def issued(book: Book, id_: str) -> bool:
+    """Whether this desk has given an order this id: the name of a sleeve, an entry that it has made, an attempt that was made.
+
+    Attempts of a layer that is gone may be forgotten; then any that could have been made counts.
+    """
+    found = re.fullmatch(f"nd([a-z0-9]{{4}})([0-9]{{8}})([{PURPOSES}])([0-9]{{2}})", id_)
+    if found is None:
+        return False
+    code, key, attempt = found[1], int(found[2]), int(found[4])
+    for s, name in enumerate(book.names):
+        if name_code(name) == code and 1 <= key <= book.sleeves[s].entries:
+            made = 0 if (s, key) in _keys_known(book) else ATTEMPTS_MAX
+            return attempt < book.orders.attempts.get(id_[:-2], made)
+    return False
+
+
 def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
     """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards."""
     following, sent = list[EventBody](), list[str]()
@@ -53,7 +70,9 @@ def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
         sleeve, mine = book.sleeves[s], open_[s]
         if not mine and flat(sleeve):
             continue
-        for request in plan(mine, wants(sleeve), _given_up(book, s)):
+        wanted = wants(sleeve)
+        _settle_refusals(book, mine, wanted)
+        for request in plan(mine, wanted, _given_up(book, s), _immovable(book)):
             if request.what == PLACE and request.want is not None:
                 order = _placed(book, s, request.want)
                 following.append(("intent", _intent(book, order)))
@@ -76,6 +95,32 @@ def _given_up(book: Book, s: int) -> frozenset[tuple[int, int]]:
     tried = [(want.slot, want.key) for want in wants(sleeve)]
     counts = book.orders.attempts
     return frozenset((slot, key) for slot, key in tried if counts.get(order_stem(name, key, slot), 0) >= ATTEMPTS_MAX)
+
+
+def _settle_refusals(book: Book, orders: Iterable[VenueOrder], wanted: Iterable[Want]) -> None:
+    """An order that stands where it is wanted again has nothing to be refused."""
+    refused = [order for order in orders if order.id in book.orders.refusals]
+    for order in refused:
+        if not any(want[:2] == (order.slot, order.key) and differs(order, want) for want in wanted):
+            book.orders = taken(book.orders, order.id)
+
+
+def _immovable(book: Book) -> frozenset[str]:
+    """Orders that the venue has refused to amend REFUSALS_MAX times, until the next close."""
+    refusals = book.orders.refusals.items()
+    return frozenset(id_ for id_, n in refusals if n.in_a_row >= REFUSALS_MAX and n.close_ms == book.close_ms)
+
+
+def is_unmoved(book: Book, order: VenueOrder) -> bool:
+    """Whether this protective order is not where it should be: the venue has refused REFUSALS_MAX times in a row to move it."""
+    refusals = book.orders.refusals.get(order.id)
+    return refusals is not None and refusals.in_a_row >= REFUSALS_MAX and order.slot == PROTECTIVE
+
+
+def unmoved_stops(book: Book, s: int) -> dict[int, VenueOrder]:
+    """Layer key -> protective order of a sleeve that `is_unmoved`."""
+    mine = [book.orders.open[id_] for id_ in book.orders.refusals if book.orders.open[id_].sleeve == s]
+    return {order.key: order for order in mine if is_unmoved(book, order)}
 
 
 def _placed(book: Book, s: int, want: Want) -> VenueOrder:
@@ -125,13 +170,17 @@ def prune(book: Book, since_ms: int) -> None:
 
 
 def _attempts_known(book: Book) -> dict[str, int]:
-    """Attempts of the layers that are open, and of those that an order is still known of."""
-    orders = book.orders
-    known = {(order.sleeve, order.key) for order in (*orders.open.values(), *orders.ended)}
+    """Attempts of the layers and entries that are known."""
+    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in _keys_known(book)}
+    return {stem: count for stem, count in book.orders.attempts.items() if stem[:-1] in alive}
+
+
+def _keys_known(book: Book) -> set[tuple[int, int]]:
+    """(sleeve, key) of the layers that are open, and of those that an order is still known of."""
+    known = {(order.sleeve, order.key) for order in (*book.orders.open.values(), *book.orders.ended)}
     for s, sleeve in enumerate(book.sleeves):
         known |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
-    alive = {order_stem(book.names[s], key, ENTRY)[:-1] for s, key in known}
-    return {stem: count for stem, count in orders.attempts.items() if stem[:-1] in alive}
+    return known
 
 
 def named(book: Book, order: VenueOrder) -> dict[str, Any]:

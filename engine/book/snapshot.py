@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from engine.book.book import Book, Spec, enters_nothing
-from engine.core.orders import OrderBook, VenueOrder
+from engine.core.orders import OrderBook, Refusals, VenueOrder
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
 
@@ -68,13 +68,16 @@ def to_json(book: Book) -> dict[str, Any]:
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
     """The orders: open ones and the last ended as lists, in the order of VenueOrder's fields."""
     held = {"open": as_json(list(orders.open.values())), "ended": as_json(orders.ended)}
-    return {**held, "trades": dict(orders.trades), "attempts": dict(orders.attempts)}
+    seldom = {"refusals": {id_: as_json(count) for id_, count in orders.refusals.items()}, "filled": dict(orders.filled)}
+    return {**held, "trades": dict(orders.trades), "attempts": dict(orders.attempts)} | {k: v for k, v in seldom.items() if v}
 
 
 def _orders(data: Mapping[str, Any]) -> OrderBook:
     """What `_orders_json` has written."""
     open_, ended = ([restored(VenueOrder, item) for item in data[name]] for name in ("open", "ended"))
-    return OrderBook({order.id: order for order in open_}, tuple(ended), dict(data["trades"]), dict(data["attempts"]))
+    refusals = {id_: restored(Refusals, count) for id_, count in data.get("refusals", {}).items()}
+    maps = dict(data["trades"]), dict(data["attempts"]), refusals, dict(data.get("filled", {}))
+    return OrderBook({order.id: order for order in open_}, tuple(ended), *maps)
 
 
 def from_json(body: Mapping[str, Any]) -> Book:

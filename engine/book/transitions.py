@@ -16,7 +16,7 @@ from engine.book.bar_signals import NO_SIGNAL, signal_of
 from engine.book.bodies import RESTING
 from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
 from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
-from engine.book.order_events import EventBody, act, prune
+from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
 from engine.core.desk import decide_all, settle_and_mark
 from engine.core.ledger import open_lots
@@ -131,10 +131,11 @@ def acted(book: Book) -> list[EventBody]:
 
 def set_pauses(book: Book) -> None:
     """Sleeves that people paused refuse every entry, all do while entries are blocked, one does while the venue may still fill
-    an entry that it no longer wants; their own pauses run on beside it.
+    an entry that it no longer wants or refuses to move a stop of its; their own pauses run on beside it.
     """
     for s, sleeve in enumerate(book.sleeves):
-        paused = int(book.entries_blocked or book.latest(s).paused or sleeve.in_doubt > 0.0)
+        unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
+        paused = int(book.entries_blocked or book.latest(s).paused or unsure)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 

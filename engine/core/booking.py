@@ -1,7 +1,7 @@
 """One execution, simulated or from a venue, becomes the ledger's next state and its rows.
 
 Called by sim_venue.settle and by book/transitions.on_fill: the ledger (on_fill), the Kelly window once a round trip has ended,
-the pause that a row of losses sets.
+the pause that a row of losses or a limit entry too many sets.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from .ledger import on_fill
 from .memory import Memory, emit
 from .rows import breaker_row, fill_row
-from .state import LOSS_STREAK, TRIPS_KEPT, Fill, Ledger, Rules, Sleeve
+from .state import ENTRY, FREQUENCY, LOSS_STREAK, TRIPS_KEPT, Fill, Ledger, Rules, Sleeve
 
 
 def update_kelly_window(recent_r: Any, s: int, ledger: Ledger) -> Ledger:
@@ -35,6 +35,8 @@ def book_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: in
     if after.ledger.trips != sleeve.ledger.trips:
         after = after._replace(ledger=update_kelly_window(m.recent_r, s, after.ledger))
     pause_ms = after.guard.pause_until_ms
-    if pause_ms != sleeve.guard.pause_until_ms:  # flat now: cash is its equity
+    if pause_ms != sleeve.guard.pause_until_ms and fill.slot == ENTRY:
+        n = emit(m.rows, n, breaker_row(s, FREQUENCY, fill.t_ms, after.ledger.equity, pause_ms))
+    elif pause_ms != sleeve.guard.pause_until_ms:  # flat now: cash is its equity
         n = emit(m.rows, n, breaker_row(s, LOSS_STREAK, fill.t_ms, after.ledger.cash, pause_ms))
     return after, n

@@ -122,11 +122,24 @@ def count_trip(guard: Guard, rules: Rules, pnl: float, t_ms: int) -> Guard:
 
 
 def count_entry(guard: Guard, rules: Rules, t_ms: int) -> Guard:
-    """After an entry order: too many in one UTC day pause the entries."""
+    """One more entry of the UTC day: a market order when it is made, a limit order when it opens its layer (`count_opened`). Too
+    many pause the entries.
+    """
     entries = guard.day_entries + 1
     if entries < rules.day_entries_max:
         return guard._replace(day_entries=entries)
     return guard._replace(day_entries=entries, pause_until_ms=max(guard.pause_until_ms, t_ms + rules.pause_ms))
+
+
+def count_opened(guard: Guard, ledger: Ledger, rules: Rules, t_ms: int) -> Guard:
+    """After a limit entry's fill has opened a layer: an entry of that day, whose first bar may not have closed yet.
+
+    An order that ended with nothing filled was never an entry. While it rests its sleeve makes no other, so that none goes
+    uncounted. A fill reported after its day counts in the present one.
+    """
+    if (t_ms - 1) // DAY_MS > guard.day:
+        guard = roll_day(guard, ledger, t_ms)
+    return count_entry(guard, rules, t_ms)
 
 
 def watch_desk(desk: Desk, limits: Limits, equity: float, gross: float) -> Desk:

@@ -5,7 +5,7 @@ is realised, equity adds the open positions at the last mark; a round trip's P&L
 """
 
 from .exits import stop_level, target_level, trailed
-from .guardrails import count_trip
+from .guardrails import count_opened, count_trip
 from .state import (
     ENTRY,
     FLAT,
@@ -115,7 +115,9 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
         position = position._replace(
             side=side, opened_ms=fill.t_ms, best=fill.price, atr=order.atr, cash_before=sleeve.ledger.cash
         )
-    before = position.layers[k]
+    before, guard = position.layers[k], sleeve.guard
+    if order.limit > 0.0 and before.lots == 0:
+        guard = count_opened(guard, sleeve.ledger, rules, fill.t_ms)
     layer = entered(before, rules, fill, side, order.atr)
     position = position._replace(
         open_layers=max(position.open_layers, k + 1),
@@ -125,7 +127,7 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     )
     position = position._replace(trail=trailed(position, rules))
     ledger = booked(sleeve.ledger, fill, units, 0.0, side * units * (fill.price - fill.reference_price))
-    return sleeve._replace(position=position, order=rest_of(order, fill.lots), ledger=ledger)
+    return sleeve._replace(position=position, order=rest_of(order, fill.lots), ledger=ledger, guard=guard)
 
 
 def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:

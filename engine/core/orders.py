@@ -5,7 +5,7 @@ stand. No order is forgotten while the venue may still say something of it, and 
 Compiled code does not know orders: a backtest's venue is sim_venue.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .state import ENTRY, SLOTS
@@ -17,6 +17,7 @@ STATES = (INTENDED, SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING, DONE, REJECTED)
 STANDING = (WORKING, PARTIAL)  # the venue has confirmed it, and nobody has asked to cancel it
 ENDED = (DONE, REJECTED)
 ENDED_KEPT = 40  # a late report must still find its order
+FILLED_KEPT = 1_000  # of older ones that had executions, how many lots: a report that comes again must not look like a new one
 
 # (state, what is heard) -> state. What is not here changes nothing: a report that comes late, or twice.
 TRANSITIONS: Mapping[tuple[str, str], str] = {
@@ -64,9 +65,21 @@ class VenueOrder(NamedTuple):
         return max((self.reported if self.state in ENDED else self.lots) - self.filled, 0)
 
     @property
+    def unanswered(self) -> bool:
+        """True while the venue owes an answer: to a request to place, amend or cancel it, or to a question."""
+        return self.state not in (*STANDING, *ENDED) or self.amending != 0
+
+    @property
     def in_doubt(self) -> bool:
         """True while the venue has not said how it stands, or has said more than was booked: nothing is planned against it."""
         return self.state not in STANDING or self.amending != 0 or self.reported > self.filled
+
+
+class Refusals(NamedTuple):
+    """Amendments of one order that the venue did not take, one after the other."""
+
+    in_a_row: int
+    close_ms: int  # desk time of the last one
 
 
 class OrderBook(NamedTuple):
@@ -76,9 +89,11 @@ class OrderBook(NamedTuple):
     ended: tuple[VenueOrder, ...]  # the last ENDED_KEPT, oldest first
     trades: Mapping[str, int]  # executions and bills booked since the cursor: id -> UTC ms, of the desk at the earliest
     attempts: Mapping[str, int]  # id without its attempt -> orders so far, while its layer or order lives
+    refusals: Mapping[str, Refusals]  # open orders of which the last amendment was not taken
+    filled: Mapping[str, int]  # lots of the last FILLED_KEPT orders that had executions and left `ended`: id -> lots
 
 
-NO_ORDERS = OrderBook({}, (), {}, {})
+NO_ORDERS = OrderBook({}, (), {}, {}, {}, {})
 
 
 def moved(state: str, heard: str) -> str:
@@ -95,11 +110,21 @@ def find(book: OrderBook, id_: str) -> VenueOrder | None:
 
 def put(book: OrderBook, order: VenueOrder) -> OrderBook:
     """The orders with this one as it is now; one that has ended leaves the open ones once its executions are booked."""
+    if order.state in ENDED:
+        book = taken(book, order.id)
     if order.state not in ENDED or order.reported > order.filled:
         return book._replace(open={**book.open, order.id: order})
     rest = {id_: other for id_, other in book.open.items() if id_ != order.id}
     ended = (*(other for other in book.ended if other.id != order.id), order)
-    return book._replace(open=rest, ended=ended[-ENDED_KEPT:])
+    return book._replace(open=rest, ended=ended[-ENDED_KEPT:], filled=_with_filled(book.filled, ended[:-ENDED_KEPT]))
+
+
+def _with_filled(filled: Mapping[str, int], orders: Sequence[VenueOrder]) -> Mapping[str, int]:
+    """The lots of older orders, with those of some more."""
+    more = {order.id: order.filled for order in orders if order.filled > 0}
+    if not more:
+        return filled
+    return dict([*filled.items(), *more.items()][-FILLED_KEPT:])
 
 
 def intended(book: OrderBook, order: VenueOrder) -> OrderBook:
@@ -122,15 +147,30 @@ def heard(book: OrderBook, id_: str, state: str, reported: int = 0, why: str = "
     return put(book, now)
 
 
-def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool) -> OrderBook:
-    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news."""
+def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool, close_ms: int = 0) -> OrderBook:
+    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news.
+
+    One that stands as before was refused its amendment at desk time `close_ms`, or the request was lost: that is counted.
+    """
     order = find(book, id_)
     if order is None or order.state in ENDED or (confirmed and order.amending == 0):
         return book
     if not confirmed:
         return put(book, order._replace(amending=1))
+    if (price, lots) == (order.price, order.lots):
+        before = book.refusals.get(id_, Refusals(0, 0))
+        book = book._replace(refusals={**book.refusals, id_: Refusals(before.in_a_row + 1, close_ms)})
+    else:
+        book = taken(book, id_)
     now = order._replace(price=price, lots=max(lots, order.filled), amending=0)
     return put(book, now._replace(state=moved(now.state, DONE)) if now.filled >= now.lots else now)
+
+
+def taken(book: OrderBook, id_: str) -> OrderBook:
+    """The orders with no refusal counted of this one."""
+    if id_ not in book.refusals:
+        return book
+    return book._replace(refusals={other: count for other, count in book.refusals.items() if other != id_})
 
 
 def executed(book: OrderBook, id_: str, lots: int) -> OrderBook:

@@ -15,6 +15,7 @@ from .orders import PARTIAL, STANDING, VenueOrder
 from .state import ENTRY, EXIT_SLOT, PROTECTIVE, TARGET_SLOT, Sleeve
 
 ATTEMPTS_MAX = 10  # orders of one kind for one layer; then a person has to look
+REFUSALS_MAX = 10  # amendments of one order, in a row; then a person has to look, and one more is tried at each close
 PLACE, AMEND, CANCEL = "place", "amend", "cancel"
 
 
@@ -53,13 +54,16 @@ def wants(sleeve: Sleeve) -> list[Want]:
 
 
 def plan(
-    orders: Iterable[VenueOrder], wanted: Sequence[Want], given_up: frozenset[tuple[int, int]] = frozenset()
+    orders: Iterable[VenueOrder],
+    wanted: Sequence[Want],
+    given_up: frozenset[tuple[int, int]] = frozenset(),
+    immovable: frozenset[str] = frozenset(),
 ) -> list[OrderRequest]:
     """The requests that lead from the open orders of one sleeve to what it wants.
 
-    given_up: (slot, key) of which ATTEMPTS_MAX orders have ended. A protective order stays until the exit beside it works: a
-    layer is never left without one. A protective order that filled in part is the exit of its layer: it is not amended, and no
-    second one is ordered beside it; once it has ended, what it left leaves at the market.
+    given_up: (slot, key) of which ATTEMPTS_MAX orders have ended; immovable: ids that are not amended now. A protective order
+    stays until the exit beside it works: a layer is never left without one. A protective order that filled in part is the exit
+    of its layer: it is not amended, and no second one is ordered beside it; once it has ended, what it left leaves at the market.
     """
     requests, standing, older = list[OrderRequest](), dict[tuple[int, int], VenueOrder](), list[VenueOrder]()
     for order in orders:
@@ -78,7 +82,7 @@ def plan(
             second = want.slot == EXIT_SLOT and want.key in at_work
             if not second and (want.slot, want.key) not in given_up:
                 requests.append(OrderRequest(PLACE, None, want))
-        elif not held.in_doubt and differs(held, want):
+        elif not held.in_doubt and differs(held, want) and held.id not in immovable:
             requests.append(OrderRequest(AMEND, held, want))
     unwanted = [*replaced, *standing.values()]
     return requests + [OrderRequest(CANCEL, held, None) for held in unwanted if not held.in_doubt]

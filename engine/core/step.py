@@ -155,7 +155,9 @@ def enter(
     sleeve, key = sleeve._replace(entries=sleeve.entries + 1), sleeve.entries + 1
     distances = stop_distance, target_distance, signal.atr
     order = Order(key, side, wanted.lots, notional, *distances, bar.close_ms, limit, signal.post_only, good_for)
-    guard = count_entry(with_last_refusal(sleeve, R_NONE, bar.close_ms).guard, rules, bar.close_ms)
+    guard = with_last_refusal(sleeve, R_NONE, bar.close_ms).guard
+    if limit == 0.0:  # one that rests is counted when it fills
+        guard = count_entry(guard, rules, bar.close_ms)
     action = ENTER if sleeve.position.open_layers == 0 else ADD
     sleeve = sleeve._replace(order=order, guard=guard)
     return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1)

@@ -19,7 +19,7 @@ from engine.book.transitions import NO_BAR, bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskVersion
-from engine.core.orders import CANCELLING, DONE, SENT
+from engine.core.orders import DONE, SENT
 from engine.core.state import DAY_MS, ENTRY, SLOTS
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
@@ -27,7 +27,7 @@ from engine.features.anchor import ANCHOR
 from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
-from engine.live.requests import answers, reported
+from engine.live.requests import Unanswered, answers, asked_again, reported
 from engine.live.signal_source import SignalReading, SignalSources
 from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Event, Head
@@ -54,6 +54,7 @@ class Loop:
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
         self._unsent = False  # an entry order was journaled and not handed over
+        self._unanswered = Unanswered()
         self._held = ""  # why it keeps itself halted
         self._compared: ControlState | None = None  # what the database last said, held against the journal's version
         self._compared_with, self._lost = 0, ""
@@ -151,6 +152,7 @@ class Loop:
             self._release()
         if not lost and seen.version != book.version:
             self.adopt(seen.version)
+        self._ask_again()
         return self.journal.head != before
 
     def _release(self) -> None:
@@ -294,8 +296,15 @@ class Loop:
                 self._unsent = True
                 continue
             unwanted = entry and self.book.sleeves[order.sleeve].order.key != order.key
-            ask = self.venue.cancel if order.state == CANCELLING else self.venue.ask
-            self.take(*reported(self.venue.place(order) if sent and not unwanted else ask(order)))
+            self.take(*reported(self.venue.place(order) if sent and not unwanted else asked_again(self.venue, order)))
+
+    def _ask_again(self) -> None:
+        """Ask about orders that the venue has left unanswered for a while; an entry kept back here is not there yet."""
+        for id_ in self._unanswered.due(self.book.orders, self._now_ms()):
+            order = self.book.orders.open.get(id_)
+            kept = self._unsent and order is not None and order.slot == ENTRY and order.state == SENT
+            if order is not None and order.unanswered and not kept:
+                self.take(*reported(asked_again(self.venue, order)))
 
     def take(self, kind: str, body: Mapping[str, Any]) -> None:
         """One thing from outside: through the fold, into the journal, durable, then acted on."""

@@ -1,15 +1,19 @@
 """The desk's requests to a venue, and a venue's reports as journal events. Called by engine.live.loop.
 
 A request is made from an event that is already journaled (intent, amend, an order being cancelled); a report becomes the body
-of an event that is journaled before anything follows from it.
+of an event that is journaled before anything follows from it. What the venue leaves unanswered is asked about again, by a clock
+that `Unanswered` keeps.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.book.order_events import EventBody
-from engine.core.orders import OrderBook, find
+from engine.core.orders import CANCELLING, OrderBook, VenueOrder, find
 from engine.ports import Execution, FundingBill, OrderReport, Report, Venue
+
+WAITS_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # before each question about an order; the last one goes on
+AT_ONCE = 5  # questions in one look: a venue that comes back is not flooded
 
 
 def answers(venue: Venue, orders: OrderBook, following: Iterable[EventBody]) -> Iterator[OrderReport]:
@@ -36,3 +40,27 @@ def reported(report: Report) -> tuple[str, dict[str, Any]]:
         body = report._asdict()
         return "funding", body | {"cash_flow": body.pop("cash")}
     return "order", {name: value for name, value in report._asdict().items() if value is not None}
+
+
+def asked_again(venue: Venue, order: VenueOrder) -> OrderReport:
+    """The answer about an order that is in doubt. A cancel that was lost is sent once more: it cannot end an order twice."""
+    return venue.cancel(order) if order.state == CANCELLING else venue.ask(order)
+
+
+class Unanswered:
+    """When to ask about the orders that the venue owes an answer of. It is not journaled: a start asks about all of them."""
+
+    def __init__(self) -> None:
+        self._next: dict[tuple[str, str, int], tuple[int, int]] = {}  # order and what is open -> (questions so far, next one)
+
+    def due(self, orders: OrderBook, now_ms: int) -> list[str]:
+        """Orders to ask about now (wall ms), those that have waited longest first; each counts as asked."""
+        if not self._next and not any(order.unanswered for order in orders.open.values()):
+            return []
+        waiting = {(o.id, o.state, o.amending): (0, now_ms + WAITS_MS[0]) for o in orders.open.values() if o.unanswered}
+        self._next = {open_: self._next.get(open_, first) for open_, first in waiting.items()}
+        found = sorted((next_ms, open_) for open_, (_, next_ms) in self._next.items() if next_ms <= now_ms)[:AT_ONCE]
+        for _, open_ in found:
+            asked = self._next[open_][0] + 1
+            self._next[open_] = (asked, now_ms + WAITS_MS[min(asked, len(WAITS_MS) - 1)])
+        return [open_[0] for _, open_ in found]

@@ -22,6 +22,7 @@ from engine.watch.observation import (
     open_positions,
     position_text,
 )
+from engine.watch.venue_detectors import differences, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -70,7 +71,7 @@ def evaluate(desk: DeskObservation) -> tuple[list[Finding], frozenset[str]]:
 
 KINDS_OF = {  # health check -> the kinds that depend on it
     "worker": ("worker",),
-    "protective orders": ("protective", "drawdown", "breaker", "refused", "rejected"),
+    "protective orders": ("protective", "stop", "difference", "drawdown", "breaker", "refused", "rejected"),
     "bars": ("bars",),
     "journals": ("journal",),
     "disk": ("disk",),
@@ -163,8 +164,9 @@ def orders(desk: DeskObservation) -> Iterator[Finding]:
     """Consecutive refusals by our guardrails, or rejections by the venue, up to now."""
     if not is_trading(desk):
         return
-    for sleeve in dict.fromkeys(str(e.body["sleeve"]) for e in desk.recent):
-        mine = [e for e in desk.recent if e.body["sleeve"] == sleeve]
+    ours = [e for e in desk.recent if "sleeve" in e.body]  # an order that nobody knows is of no sleeve
+    for sleeve in dict.fromkeys(str(e.body["sleeve"]) for e in ours):
+        mine = [e for e in ours if e.body["sleeve"] == sleeve]
         answers = [e for e in mine if e.kind == "order" and e.body["state"] in ("working", "rejected")]
         slots = dict.fromkeys(e.body.get("slot") for e in answers)  # a stop that works says nothing of entries
         runs = [trailing_run([e for e in answers if e.body.get("slot") == slot], is_rejected) for slot in slots]
@@ -342,6 +344,8 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "breakers": (breakers, ("breaker",)),
     "drawdown": (drawdown, ("drawdown",)),
     "protective orders": (protective, ("protective",)),
+    "stops": (unmoved, ("stop",)),
+    "differences": (differences, ("difference",)),
     "journals and disk": (records, ("journal", "disk")),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

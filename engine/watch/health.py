@@ -148,12 +148,20 @@ def is_covered(layer: Mapping[str, Any]) -> bool:
     return leaves or layer["protective_state"] in ("working", "partial")
 
 
+def unmoved_layers(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:
+    """(sleeve, layer) of the open layers whose protective order the venue refuses to move to its level or lots."""
+    return [(name, layer) for name, layer in layers_of(mark) if "stop_at" in layer]
+
+
 def positions(mark: Event | None) -> HealthCheck:
-    """Each open layer has a working protective order."""
+    """Each open layer has a working protective order, where it should be."""
     layers = layers_of(mark)
     if bare := unprotected_layers(mark):
         names = dict.fromkeys(name for name, _ in bare)
         return HealthCheck("protective orders", "bad", f"position without a working protective order: {', '.join(names)}")
+    if stuck := unmoved_layers(mark):
+        names = dict.fromkeys(f"{name} (at {layer['stop_at']}, not {layer['protective']})" for name, layer in stuck)
+        return HealthCheck("protective orders", "bad", f"the venue refuses to move the stop of {', '.join(names)}")
     text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
     return HealthCheck("protective orders", "ok", text, mark.id if mark else "")
 

@@ -18,6 +18,8 @@ RUNBOOKS = {
     "refused": "orders-refused",
     "breaker": "breaker-tripped",
     "protective": "protective-missing",
+    "stop": "stop-not-moved",
+    "difference": "venue-differs",
     "drawdown": "drawdown",
     "journal": "journal-broken",
     "disk": "disk-low",

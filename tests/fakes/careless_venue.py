@@ -13,8 +13,6 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueO
 from engine.core.state import ENTRY
 from engine.ports import Execution, OrderReport, Report
 
-REFUSED_AMENDS = 2  # of one order; a venue that refuses for ever is not a storm but a fault of the desk's request
-
 
 @dataclass
 class Standing:
@@ -28,7 +26,7 @@ class Standing:
     price: float
     filled: int = 0
     ended: str = ""  # done or rejected
-    refused: int = 0
+    fixed: bool = False  # it refuses every amendment, as long as there are faults
 
     @property
     def report(self) -> OrderReport:
@@ -64,6 +62,7 @@ class CarelessVenue:
         assert order.id not in self.orders, f"{order.id} is used twice"
         what = self._one_of(rejected=0.06, lost=0.06, unanswered=0.08, silent=0.05, dropped=0.04)
         new = Standing(order.id, order.slot, (order.sleeve, order.key), order.side, order.lots, order.price)
+        new.fixed = self._one_of(fixed=0.4) == "fixed"
         self.orders[order.id] = new
         if what in ("rejected", "lost"):
             new.ended = REJECTED
@@ -83,9 +82,7 @@ class CarelessVenue:
         if held.ended:
             self.mail.append(held.report)
             return
-        if what == "refused" and held.refused < REFUSED_AMENDS:
-            held.refused += 1
-        elif what != "lost":
+        if what not in ("refused", "lost") and (not held.fixed or self.calm):
             held.price, held.lots = price, lots
             if lots <= held.filled:
                 held.ended = DONE

@@ -127,6 +127,8 @@ SAID = [
     ("orders rejected by the venue", "orders-rejected"),
     ("entries refused", "orders-refused"),
     ("position without a stop", "protective-missing"),
+    ("the stop does not move", "stop-not-moved"),
+    ("desk and venue differ", "venue-differs"),
     ("slack messages not delivered", "alerts-not-delivered"),
     ("al-3", "worker-down"),
     ("the drawdown alert", "drawdown"),

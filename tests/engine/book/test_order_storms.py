@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from engine.book import order_events
-from engine.book.order_events import EventBody, _given_up
+from engine.book.order_events import EventBody, _given_up, _immovable
 from engine.book.replay import after
 from engine.book.snapshot import to_json
 from engine.book.transitions import begin, step
@@ -270,7 +270,9 @@ class Storm:
     def _planned_once(self) -> None:
         for s, sleeve in enumerate(self.book.sleeves):
             mine = [order for order in self.book.orders.open.values() if order.sleeve == s]
-            assert plan(mine, wants(sleeve), _given_up(self.book, s)) == [], "a plan that was applied plans again"
+            assert plan(mine, wants(sleeve), _given_up(self.book, s), _immovable(self.book)) == [], (
+                "a plan that was applied plans again"
+            )
 
     # ---- the journal -------------------------------------------------------------------------------------------------
 
@@ -365,6 +367,7 @@ STORMS = {True: 50, False: 1_000}  # of a batch: in the default suite, and of th
 def test_orders_keep_their_laws_in_any_storm(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     """After every event lots, cash, exposure, ids, ends, exits, protection, guardrails, plan; at the end nothing in doubt."""
     monkeypatch.setattr(order_events, "ATTEMPTS_KEPT", 0)  # what may be forgotten is forgotten at every bar
+    monkeypatch.setattr(order_events, "REFUSALS_MAX", 1)  # a storm is short
     count = STORMS[batch < 5]
     met: Counter[str] = Counter()
     for seed in range(batch * 1_000, batch * 1_000 + count):
@@ -372,7 +375,14 @@ def test_orders_keep_their_laws_in_any_storm(monkeypatch: pytest.MonkeyPatch, ba
     assert {kind for kind, n in met.items() if n} >= REACHED
 
 
-REACHED = {"order", "fill", "bar", "halt", "health", "a trade twice"} | {  # a difference is rare: test_late_reports has each
+REACHED = {
+    "order",
+    "fill",
+    "bar",
+    "halt",
+    "health",
+    "a trade twice",
+} | {  # differences and refused amendments are too rare for it
     *(f"{slot} {kind}" for slot in SLOTS for kind in ("intent", "order")),
     *(f"{slot} amend" for slot in ("protective", "target")),
 }

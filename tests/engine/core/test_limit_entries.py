@@ -4,8 +4,10 @@ import pytest
 
 from engine.core import state
 from engine.core.fills import ends, match_entry
-from engine.core.state import OPTIMISTIC, PESSIMISTIC, Cost, Order
-from tests.engine.core.test_desk import LONG, PLAIN, QUIET, SHORT, T0, bar, ran
+from engine.core.guardrails import count_opened
+from engine.core.state import OPTIMISTIC, PESSIMISTIC, Cost, Order, start
+from tests.engine.core.test_desk import LONG, PLAIN, QUIET, SHORT, T0, Ran, bar, ran
+from tests.fakes.desks import BAR_MS
 
 RULES = PLAIN._replace(tick=0.5, lot_size=1.0, maker_frac=0.0002, taker_frac=0.0005)
 COST = Cost(0.001, 0.0)
@@ -127,3 +129,54 @@ def test_a_halt_takes_it_back() -> None:
     run = ran([bar(0, CALM), bar(1, CALM), bar(2, DIP)], [resting(9), QUIET, QUIET], RULES, halted=1)
     assert not run.fills()
     assert run.sleeves[0].order == state.NO_ORDER
+
+
+def frequency(run: Ran) -> list[int]:
+    """Bars in which the entry frequency breaker tripped."""
+    return [t for t, code, *_ in run.of(state.K_BREAKER) if code == state.FREQUENCY]
+
+
+def test_an_entry_that_ends_unfilled_is_no_entry_of_the_day() -> None:
+    """Three bids that nobody took, two entries allowed: the fourth is placed and fills, and the day has one entry."""
+    bars = [bar(t, CALM) for t in range(4)] + [bar(4, DIP)]
+    run = ran(bars, [resting(1)] * 4 + [QUIET], RULES._replace(day_entries_max=2))
+    assert [t for t, *_ in run.fills()] == [4]
+    assert (run.sleeves[0].entries, run.sleeves[0].guard.day_entries) == (4, 1)
+    assert (frequency(run), run.refusals()) == ([], [])
+
+
+def test_a_bid_that_is_taken_back_is_no_entry_of_the_day() -> None:
+    """The signal turns before anybody took it: nothing is counted, nothing pauses."""
+    run = ran([bar(0, CALM), bar(1, CALM)], [resting(9), SHORT], RULES._replace(day_entries_max=1))
+    assert run.sleeves[0].order == state.NO_ORDER
+    assert (run.sleeves[0].guard.day_entries, frequency(run)) == (0, [])
+
+
+def test_the_fill_that_is_one_too_many_pauses_the_entries() -> None:
+    """One entry allowed: the breaker trips in the bar that fills it, not when it was placed, and refuses the next."""
+    bars = [bar(0, CALM), bar(1, CALM), bar(2, (100, 101, 90, 92)), bar(3, CALM)]
+    run = ran(bars, [resting()] + [QUIET] * 2 + [resting()], RULES._replace(day_entries_max=1))
+    assert frequency(run) == [2]
+    assert run.refusals() == [(3, state.R_PAUSE)]
+    assert run.sleeves[0].guard.pause_until_ms == bar(2, CALM).close_ms + RULES.pause_ms
+
+
+def test_an_entry_that_fills_in_parts_counts_once() -> None:
+    """Three parts, one layer, one entry."""
+    thin = [bar(0, CALM), *(bar(t, DIP, volume=4.0) for t in (1, 2, 3))]
+    assert ran(thin, [resting(5), QUIET, QUIET, QUIET], RULES).sleeves[0].guard.day_entries == 1
+
+
+def test_a_fill_in_the_first_bar_of_a_day_is_of_that_day() -> None:
+    """Its day has not been marked yet: it is counted there all the same, against the equity the day began with."""
+    last = state.DAY_MS // BAR_MS - 1  # closes at midnight
+    run = ran([bar(last, CALM), bar(last + 1, DIP)], [resting(), QUIET], RULES)
+    guard = run.sleeves[0].guard
+    assert (guard.day, guard.day_entries, guard.day_equity) == (T0 // state.DAY_MS + 1, 1, 10_000.0)
+
+
+def test_a_fill_told_after_its_day_counts_today() -> None:
+    """Yesterday's budget is over; a venue that is late does not give today's entries back."""
+    guard = start(10_000.0).guard._replace(day=T0 // state.DAY_MS + 1, day_entries=3)
+    counted = count_opened(guard, start(10_000.0).ledger, RULES, T0 + BAR_MS)
+    assert (counted.day, counted.day_entries) == (guard.day, 4)

@@ -67,8 +67,8 @@ def test_the_missed_entries_are_counted(catalog: Catalog, limit: Backtest) -> No
     assert f"trend: {len(filled)} of {len(orders)} limit entries filled" in limit.report["notes"]
     far = backtest("trend", "BTC-USDT", catalog=catalog, params={"entry": "limit", "limit_offset_atr": 5, "good_for_bars": 1})
     notes = " | ".join(far.report["notes"])
-    assert f"trend: 0 of {len(far.entry_orders)} limit entries filled" in notes
-    assert f"no round trip: none of {len(far.entry_orders)} entry orders filled" in notes
+    assert f"trend: 0 of {len(far.entry_orders):,} limit entries filled" in notes
+    assert f"no round trip: none of {len(far.entry_orders):,} entry orders filled" in notes
 
 
 def test_an_order_that_fills_in_parts_is_one_order() -> None:

@@ -8,6 +8,7 @@ import pytest
 from engine.control.halt import Latch
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
+from engine.watch import health
 from engine.watch.detectors import DETECTORS, evaluate
 from engine.watch.health import HealthCheck
 from engine.watch.observation import RUNBOOKS, DeskObservation, Finding, ProcessExit
@@ -100,6 +101,8 @@ PLANTED = {
     "daily loss": {"mark": mark({"blocked_until_ms": DESK_MS + 9_000_000})},
     "naked": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})},
     "exits given up": {"mark": mark({"position": POSITION | {"layers": [LAYER | GONE | {"exit_state": "none"}]}})},
+    "stop not moved": {"mark": mark({"position": POSITION | {"layers": [LAYER | {"stop_at": 93.0, "stop_lots": 12}]}})},
+    "difference": {"mark": mark(differs={"t9": "trade t9 is of an order that this desk does not know"})},
     "drawdown near": {"mark": mark(equity=17_600.0)},
     "drawdown tripped": {"mark": mark(equity=16_900.0, tripped=["desk drawdown"])},
     "halted and still open": {"halt": Latch(True, "odd", "ann", NOW - 61_000)},
@@ -194,6 +197,22 @@ def test_a_refusal_that_lasts_is_counted_in_closes() -> None:
 def test_a_layer_that_is_leaving_wakes_nobody(layer: dict[str, Any]) -> None:
     """Its exit is at the venue and the stop was cancelled for it; or its stop has filled in part and goes on."""
     assert evaluate(desk(mark=mark({"position": POSITION | {"layers": [LAYER | layer]}})))[0] == []
+
+
+def test_a_stop_that_is_not_moved_says_where_it_stands() -> None:
+    """Level and lots at the venue, beside those it should have; the health check is bad, too."""
+    layer = LAYER | {"stop_at": 93.0, "stop_lots": 12}
+    stuck = mark({"position": POSITION | {"layers": [layer]}})
+    found = only(desk(mark=stuck))
+    assert (found.kind, found.numbers["stop_at"], found.numbers["protective"]) == ("stop", 93.0, 95.0)
+    assert "12 of 20 lots" in found.what
+    assert health.positions(stuck).state == "bad"
+
+
+def test_an_order_that_nobody_knows_blinds_no_detector() -> None:
+    """A venue's word about it has no sleeve: the rejections of ours are counted all the same."""
+    unknown = Event("order", DESK_MS, {"order": "x1", "state": "working", "booked": False}, t_recv_ms=NOW, id="d-1")
+    assert only(desk(recent=(unknown, *orders("frrrrr"), unknown))).kind == "rejected"
 
 
 def test_a_replay_of_the_past_wakes_nobody() -> None:

@@ -1,0 +1,37 @@
+"""Detectors of what is wrong between desk and venue: a stop that the venue refuses to move, a difference that nobody explains.
+
+Called by engine.watch.detectors with the others. Mark -> findings, each a page.
+"""
+
+from collections.abc import Iterator
+
+from engine.watch.health import unmoved_layers
+from engine.watch.observation import DeskObservation, Finding, is_trading, open_positions, position_text
+
+
+def unmoved(desk: DeskObservation) -> Iterator[Finding]:
+    """A layer whose protective order works, and not where it should: the venue has refused to move it."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for sleeve in dict.fromkeys(name for name, _ in unmoved_layers(desk.mark)):
+        layers = [layer for name, layer in unmoved_layers(desk.mark) if name == sleeve]
+        first, lots = layers[0], sum(layer["lots"] for layer in layers)
+        where = f"it is at {first['stop_at']} for {first['stop_lots']} of {first['lots']} lots"
+        what = f"The venue refuses to move the stop of {len(layers)} open layer(s): {where}; {position_text(desk, sleeve)}"
+        wanted = f"{first['protective']} for {first['lots']} lots"
+        action = f"move it to {wanted} by hand, or halt: nightdesk halt --reason 'stop not moved'"
+        numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_at", "stop_lots")}}
+        since, event = desk.mark.t_recv_ms, desk.mark.id
+        yield Finding(f"stop:{sleeve}", "stop", "page", what, sleeve, since, action, numbers, event)
+
+
+def differences(desk: DeskObservation) -> Iterator[Finding]:
+    """Something at the venue that the book cannot explain: nothing enters until a named person adopts it."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    positions = ", ".join(open_positions(desk)) or "no open position"
+    for difference, text in desk.mark.body.get("differs", {}).items():
+        what = f"Desk and venue differ, no sleeve enters: {text[:300]}; {positions}"
+        action = "compare orders and position with the venue by hand; positions keep their protective orders meanwhile"
+        since, event = desk.mark.t_recv_ms, desk.mark.id
+        yield Finding(f"difference:{difference}", "difference", "page", what, "desk", since, action, {}, event)
