@@ -48,7 +48,7 @@ def pieces(value: Any) -> Iterator[dict[str, Any]]:
             yield from pieces(part)
 
 
-def sendable(line: str, made: list[dict[str, Any]]) -> None:
+def sendable(line: str, made: list[dict[str, Any]]) -> bool:
     """Within the limits of Slack's reference, with no character that acts, and no outside text where markup is read."""
     assert len(made) <= 50
     for block in made:
@@ -68,6 +68,7 @@ def sendable(line: str, made: list[dict[str, Any]]) -> None:
     assert "<" not in line.removeprefix("<!channel> ")
     assert "\n" not in line
     json.dumps([line, made]).encode()
+    return True
 
 
 def alert_row(text: str, **more: Any) -> dict[str, Any]:
@@ -96,13 +97,13 @@ def test_a_card_of_any_words_can_be_sent(text: str, other: str, direction: str) 
     value = shaped("prop-1", direction)
     value |= {"rationale": text, "warnings": [other, text], "requester": {"role": other, "person": text}}
     value["diff"]["changes"][0] |= {"key": text or "x", "value": other}
-    sendable(*blocks.card(with_rows(value), PAGE))
+    assert sendable(*blocks.card(with_rows(value), PAGE))
 
 
 def test_a_handover_of_any_length_can_be_sent() -> None:
     """Hundreds of lines, empty ones, one without an end: cut to what Slack takes."""
     for text in ("", "\n\n", "a\n" * 500, "x" * 50_000, "<!channel>\n&"):
-        sendable(*blocks.handover({"day": "2026-11-20", "text": text}, PAGE))
+        assert sendable(*blocks.handover({"day": "2026-11-20", "text": text}, PAGE))
 
 
 def actions(made: list[dict[str, Any]]) -> list[str]:

@@ -266,4 +266,4 @@ def test_looking_takes_no_lock_that_a_starting_worker_needs(desk: Desk) -> None:
     desk.journal.close()
     desk.observer.observe(NOW)
     with (desk.home / "journal" / "desk.lock").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB) is None  # BlockingIOError while somebody holds it
