@@ -14,7 +14,7 @@ from app.cli import out
 from engine.errors import DeskError
 
 # each module has register(app), which adds its commands
-GROUPS = ("data", "backtest", "chat", "proposals", "halt", "journal", "desk", "tool", "api", "ui", "notes", "alerts")
+GROUPS = ("data", "backtest", "chat", "proposals", "halt", "adopt", "journal", "desk", "tool", "api", "ui", "notes", "alerts")
 
 app = typer.Typer(
     name="nightdesk",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select, update
 
 from app.home.home import Home
-from app.people.identity import Actor, Person, read_people
+from app.people.identity import Actor, read_people
 from app.people.passphrases import prove, require_free
 from engine.control import halt, proposals
 from engine.control.agreement import differs
@@ -103,9 +103,7 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     `probe` lists what is unhealthy; `passphrase` is needed once people.toml has entries. Raises Refused for an unhealthy desk,
     a missing reason, a desk that is not halted, a wrong or locked passphrase, and a new halt in the meantime.
     """
-    people = read_people(home.path)
-    if people:
-        _prove(home, people.get(actor.name), actor, passphrase or "", now_ms)
+    prove_person(home, actor, passphrase, now_ms)
     if not reason.strip():
         raise Refused("a release needs a reason", "--reason WHY")
     seen = halt.read(home.path, home.engine)
@@ -123,25 +121,30 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     return seen
 
 
-def before_passphrase(home: Home, actor: Actor, now_ms: int) -> None:
+def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release") -> None:
     """Check the lockout before asking for a passphrase: raises Refused, journaled, with the time of the next attempt."""
-    with _refusals(home, actor, now_ms):
+    with _refusals(home, actor, now_ms, asked):
         require_free(home.engine, actor.name, now_ms)
 
 
-def _prove(home: Home, entry: Person | None, actor: Actor, word: str, now_ms: int) -> None:
-    """Verify the person's passphrase; a refusal is journaled, never with the passphrase."""
-    with _refusals(home, actor, now_ms):
-        prove(home.engine, actor.name, entry, word, now_ms)
+def prove_person(home: Home, actor: Actor, passphrase: str | None, now_ms: int, asked: str = "release") -> None:
+    """Verify the person's passphrase, once people.toml has entries; a refusal is journaled, never with the passphrase.
+
+    `asked`: what the person wants to do, for the journal.
+    """
+    people = read_people(home.path)
+    if people:
+        with _refusals(home, actor, now_ms, asked):
+            prove(home.engine, actor.name, people.get(actor.name), passphrase or "", now_ms)
 
 
 @contextmanager
-def _refusals(home: Home, actor: Actor, now_ms: int) -> Iterator[None]:
+def _refusals(home: Home, actor: Actor, now_ms: int, asked: str) -> Iterator[None]:
     """Journal every refused passphrase with its reason."""
     try:
         yield
     except Refused as error:
-        body = {"actor": actor.as_json(), "asked": "release", "outcome": "refused", "reason": str(error)}
+        body = {"actor": actor.as_json(), "asked": asked, "outcome": "refused", "reason": str(error)}
         record(home, "passphrase", body, now_ms)
         raise
 

@@ -46,6 +46,7 @@ class Book:
     orders: OrderBook = NO_ORDERS  # the desk's own at its venue
     health: dict[str, str] = field(default_factory=dict)  # what is not well -> why; no entries meanwhile
     differences: dict[str, str] = field(default_factory=dict)  # what the venue has and the book has not; until a person decides
+    adopted: dict[str, int] = field(default_factory=dict)  # differences that people have adopted -> filled lots as reported then
 
     @cached_property
     def names(self) -> list[str]:

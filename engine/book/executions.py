@@ -18,7 +18,7 @@ from engine.core.ledger import entry_index, fits, on_funding
 from engine.core.memory import Memory
 from engine.core.orders import ENDED, VenueOrder, amended, executed, find, heard
 from engine.core.rows import funding_row
-from engine.core.state import ENTRY, EXIT_SLOT, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Sleeve
+from engine.core.state import ENTRY, EXIT_SLOT, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
 
 Led = tuple[Mapping[str, Any], list[EventBody]]  # the leading event's whole body, and what follows it
 
@@ -49,12 +49,14 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
 
 def _is_old_news(book: Book, body: Mapping[str, Any]) -> bool:
     """Whether a report of a forgotten order says nothing new: we issued it, it has ended, and no lot more of it has filled than
-    was booked.
+    was booked; or a person has adopted the order with at least these lots.
 
     An order is forgotten only after its end, so a report that it works contradicts the venue's own word: that is a difference.
     So is a filled lot of an order so old that its lots are forgotten, too.
     """
     id_, filled = body["order"], body["filled_lots"]
+    if filled <= book.adopted.get(id_, -1):
+        return True
     return body["state"] in ENDED and filled <= book.orders.filled.get(id_, 0) and issued(book, id_)
 
 
@@ -71,26 +73,31 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     It is booked whenever it comes, also after its order has ended; a part is a part. What fits no order or layer is a difference.
     """
     order = find(book.orders, body["order"])
-    if body["trade"] in book.orders.trades:
+    if body["trade"] in book.orders.trades or body["trade"] in book.adopted:
         return {**body, "booked": False}, []
     if order is None:
         return _differs(book, body, body["trade"], f"trade {body['trade']} is of an order that this desk does not know")
-    s, rules = order.sleeve, book.specs[order.sleeve].rules
-    now = book.sleeves[s]
+    s, now = order.sleeve, book.sleeves[order.sleeve]
     before = _with_order(now, order)
     fill = _fill_of(before, order, body)
     if not fits(before, fill):
         return _differs(book, body, body["trade"], f"trade {body['trade']} fills more than {order.id} can")
-    rows: list[Any] = [None] * 2
-    m = Memory([], book.sleeves, [], book.recent_r, [], [], [], rows)
-    after, n = book_fill(before, rules, s, fill, m, 0)
+    after, rows = booked(book, s, before, fill)
     if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
         after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)
     book.sleeves[s] = after
     booked_ms = max(body["t_ms"], book.close_ms)  # one that comes late is remembered as long as any other
     book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
-    (_, told), *rest = events.rows(book, rows[:n], [before] * (s + 1), {})
+    (_, told), *rest = events.rows(book, rows, [before] * (s + 1), {})
     return {**body, **told, "order": order.id}, rest + act(book, [s])
+
+
+def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:
+    """Sleeve s, which was `before`, after an execution that fits; and the rows of it."""
+    rows: list[Any] = [None] * 2
+    m = Memory([], book.sleeves, [], book.recent_r, [], [], [], rows)
+    after, n = book_fill(before, book.specs[s].rules, s, fill, m, 0)
+    return after, rows[:n]
 
 
 def _with_order(sleeve: Sleeve, order: VenueOrder) -> Sleeve:
@@ -145,12 +152,6 @@ def on_reconcile(book: Book, body: Mapping[str, Any]) -> Led:
     """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides."""
     book.differences = {**book.differences, **body["differs"]}
     return body, [*withdraw_entries(book), events.mark(book)]
-
-
-def on_adopt(book: Book, body: Mapping[str, Any]) -> Led:
-    """A named person decided about a difference: {difference, decision, by}."""
-    book.differences = {what: text for what, text in book.differences.items() if what != body["difference"]}
-    return body, []
 
 
 def _differs(book: Book, body: Mapping[str, Any], what: str, text: str) -> Led:

@@ -62,7 +62,7 @@ def to_json(book: Book) -> dict[str, Any]:
         "orders": _orders_json(book.orders),
         "health": book.health,
         "differences": book.differences,
-    }
+    } | ({"adopted": book.adopted} if book.adopted else {})
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
@@ -97,6 +97,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         **{name: body[name] for name in ("features", "close_ms", "count", "ambiguous", "tripped_ms", "halt")},
         health=dict(body["health"]),
         differences=dict(body["differences"]),
+        adopted=dict(body.get("adopted", {})),
     )
 
 

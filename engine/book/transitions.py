@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
+from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, signal_of
 from engine.book.bodies import RESTING
 from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
-from engine.book.executions import Led, on_adopt, on_fill, on_funding_bill, on_health, on_order, on_reconcile
+from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
 from engine.core.desk import decide_all, settle_and_mark

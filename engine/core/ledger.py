@@ -7,6 +7,7 @@ is realised, equity adds the open positions at the last mark; a round trip's P&L
 from .exits import stop_level, target_level, trailed
 from .guardrails import count_opened, count_trip
 from .state import (
+    ADOPTED,
     ENTRY,
     FLAT,
     LAYERS,
@@ -131,8 +132,8 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
 
 
 def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
-    """A fill that reduces layer `fill.layer`. The rest of a target rests on; the rest of any other exit leaves at the next open,
-    by the order that filled in part. The last one closes the round trip.
+    """A fill that reduces layer `fill.layer`. The rest of a target rests on, of what a person adopted it stays; the rest of any
+    other exit leaves at the next open, by the order that filled in part. The last one closes the round trip.
     """
     position, k = sleeve.position, fill.layer
     layer, side, units = position.layers[k], position.side, fill.lots * rules.lot_size
@@ -140,7 +141,7 @@ def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     ledger = booked(sleeve.ledger, fill, units, gained, side * units * (fill.reference_price - fill.price))
     if fill.lots < layer.lots:
         rest = layer._replace(lots=layer.lots - fill.lots)
-        if fill.slot != TARGET_SLOT:
+        if fill.slot != TARGET_SLOT and fill.reason != ADOPTED:
             rest = rest._replace(exit_pending=fill.reason)
         if (
             sleeve.order.key == layer.key and rest.exit_pending != NONE

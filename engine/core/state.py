@@ -15,8 +15,8 @@ PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
 # why a layer leaves (also a layer's `exit_pending`)
-NONE, STOP, TARGET, TRAIL, FADE, HALT = 0, 1, 2, 3, 4, 5
-EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt")
+NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED = 0, 1, 2, 3, 4, 5, 6
+EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt", "adopted")  # adopted: it was gone, says a person
 
 # what the close decided
 HOLD, ENTER, ADD, EXIT, REFUSED, CANCEL = 0, 1, 2, 3, 4, 5

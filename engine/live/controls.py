@@ -1,4 +1,4 @@
-"""What people have set since the loop last looked: the halt and the version in force. Never waits for anybody's lock.
+"""What people have set since the loop last looked: the halt, the version in force, what they adopt. Waits for nobody's lock.
 
 Called by engine.live.loop before every bar and again right before orders are handed over. SQLite tells with one cheap
 number whether anybody has written at all; only then, or when the halt file changed, is the rest read anew.
@@ -6,7 +6,7 @@ number whether anybody has written at all; only then, or when the halt file chan
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +14,24 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from engine.control import agreement, halt
+from engine.book.book import Book
+from engine.control import adoptions, agreement, halt
+from engine.control.adoptions import AdoptionRequest
 from engine.control.config import DeskVersion, active_version, version_of
 from engine.errors import DataError
 from engine.store.db import read
 from engine.store.tables import Halt, Proposal, SleeveVersion
 
+Take = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]  # of the loop: one event from outside -> its body as journaled
 GUARDRAIL = "guardrail"  # who latches the halt when the drawdown breaker trips
 
 
 class ControlState(NamedTuple):
-    """The halt and the version in force."""
+    """The halt, the version in force, and the adoptions that wait for the worker."""
 
     latch: halt.Latch
     version: int
+    adoptions: tuple[AdoptionRequest, ...] = ()
 
 
 class Controls:
@@ -38,13 +42,14 @@ class Controls:
         self._last: ControlState | None = None
         self._mark: tuple[Any, ...] = ()
         self._peek: Any = None
+        self._answered: set[int] = set()
 
     def poll(self) -> ControlState:
         """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
         mark = (self._file(), self._database())
         if self._last is None or mark != self._mark or None in mark:
             latch = halt.read(self.home, self.engine)
-            self._last, self._mark = ControlState(latch, self._version()), mark
+            self._last, self._mark = ControlState(latch, self._version(), self._adoptions()), mark
         return self._last
 
     def _version(self) -> int:
@@ -53,6 +58,26 @@ class Controls:
         with suppress(Exception):  # a database that fails has latched the halt already: see halt.read
             return active_version(self.engine)
         return self._last.version
+
+    def _adoptions(self) -> tuple[AdoptionRequest, ...]:
+        with suppress(Exception):  # what cannot be read is not adopted
+            return adoptions.pending(self.engine)
+        return ()
+
+    def answer_adoptions(self, seen: ControlState, book: Book, take: Take, now_ms: int) -> None:
+        """Let the desk `take` each adoption that waits, once, and write down what became of it.
+
+        One that a crash kept from its answer is in the book already. An answer that cannot be written is tried at the next start.
+        """
+        for request in seen.adoptions:
+            if request.id in self._answered:
+                continue
+            self._answered.add(request.id)
+            difference = request.body.get("difference")
+            known = difference in book.adopted and difference not in book.differences
+            led = {"adopted": True} if known else take("adopt", request.body)
+            with suppress(Exception):
+                adoptions.answer(self.engine, request.id, bool(led["adopted"]), str(led.get("why", "")), now_ms)
 
     def _file(self) -> tuple[int, ...]:
         """The halt file's identity; empty while there is none."""

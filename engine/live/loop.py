@@ -152,6 +152,7 @@ class Loop:
             self._release()
         if not lost and seen.version != book.version:
             self.adopt(seen.version)
+        self.controls.answer_adoptions(seen, book, self.take, self._now_ms())
         self._ask_again()
         return self.journal.head != before
 
@@ -306,11 +307,12 @@ class Loop:
             if order is not None and order.unanswered and not kept:
                 self.take(*reported(asked_again(self.venue, order)))
 
-    def take(self, kind: str, body: Mapping[str, Any]) -> None:
-        """One thing from outside: through the fold, into the journal, durable, then acted on."""
+    def take(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One thing from outside: through the fold, into the journal, durable, then acted on. Returns its body as journaled."""
         led = step(self.book, kind, body, {}, {})
         self._record([(kind, *led)], sync=True)
         self._hand_over(led[1])
+        return led[0]
 
     def _hand_over(self, following: list[EventBody]) -> None:
         """What was journaled goes to the venue, its answers into the journal. Entries only if nobody has halted meanwhile."""

@@ -19,7 +19,7 @@ from sqlmodel import Session
 
 from engine.errors import BadInput, Busy, DataError
 
-REVISION = "0005"  # head of migrations/versions; a test keeps it so
+REVISION = "0006"  # head of migrations/versions; a test keeps it so
 _GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
 BUSY_MS = 5_000  # how long SQLite waits for another process's write
 

@@ -185,6 +185,21 @@ class Halt(SQLModel, table=True):
     release_reason: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
 
 
+class DifferenceAdoption(SQLModel, table=True):
+    """One difference between desk and venue that a person adopts. The worker answers it, once; the journal has the outcome."""
+
+    __tablename__ = "adoptions"
+    id: int | None = Field(default=None, primary_key=True)
+    difference: str = Field(sa_column=Column(Text, nullable=False))
+    body: str = Field(default="{}", sa_column=_json())  # engine.book.adoption.AdoptBody, without its number
+    asked_by: str = Field(default="{}", sa_column=_json())  # actor
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    asked_ms: int = Field(sa_column=_ms())
+    state: str = Field(default="pending", index=True)  # pending | adopted | refused
+    outcome: str = Field(default="", sa_column=Column(Text, nullable=False))  # why it was refused
+    answered_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+
+
 class Thread(SQLModel, table=True):
     """One conversation with one role."""
 

@@ -32,6 +32,8 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
     positions = ", ".join(open_positions(desk)) or "no open position"
     for difference, text in desk.mark.body.get("differs", {}).items():
         what = f"Desk and venue differ, no sleeve enters: {text[:300]}; {positions}"
-        action = "compare orders and position with the venue by hand; positions keep their protective orders meanwhile"
+        action = (
+            f"compare with the venue, then: nightdesk adopt {difference} --keep (or --sleeve, --units) --as NAME --reason WHY"
+        )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         yield Finding(f"difference:{difference}", "difference", "page", what, "desk", since, action, {}, event)

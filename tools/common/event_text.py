@@ -42,6 +42,8 @@ def _words(e: Event) -> str:
     match kind_of(e):
         case "bar":
             words = f"the bars of {len(b['bars'])} instruments that closed at {utc(b['close_ms'])}" + _without_price(b["bars"])
+        case "fill" | "order" if b.get("booked") is False:
+            words = "not booked: " + (f"trade {b['trade']} of " if "trade" in b else "") + f"order {b['order']}"
         case "fill":
             why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
             pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
@@ -64,7 +66,7 @@ def _words(e: Event) -> str:
         case "reconcile":
             words = "differs from the venue, no entries: " + "; ".join(map(str, b["differs"].values()))
         case "adopt":
-            words = f"{b['by']} decided about {b['difference']}: {b['decision']}"
+            words = _of_adoption(b)
         case "breaker" | "halt" | "config" as kind:
             words = _of_desk(kind, b)
         case _:
@@ -91,6 +93,15 @@ def _of_order(kind: str, b: Mapping[str, Any]) -> str:
     why = b.get("why") or b.get("reason")
     moved = f" at {b['price']:,.2f}" if b.get("price") else ""
     return f"{slot} order {b['state']}{moved}{f' ({why})' if why else ''}: {b['filled_lots']:,} of {b['lots']:,} lots filled"
+
+
+def _of_adoption(b: Mapping[str, Any]) -> str:
+    """A person's decision about a difference."""
+    moved = (
+        f"{b['sleeve']} layer {b['key']} from {b['lots_before']:,} to {b['lots_after']:,} lots" if "lots_after" in b else "kept"
+    )
+    done = "adopted" if b["adopted"] else f"could not adopt ({b['why']})"
+    return f"{b['by']} {done} the difference {b['difference']}: position {moved} ({b['reason']})"
 
 
 def _of_desk(kind: str, b: Mapping[str, Any]) -> str:

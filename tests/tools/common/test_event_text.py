@@ -7,6 +7,8 @@ import pytest
 from engine.store.chain import Event
 from tools.common.event_text import event_line
 
+ADOPTS = {"by": "ann", "difference": "t9", "reason": "seen there"}
+MOVES = {"sleeve": "btc", "key": 3, "lots_before": 1200, "lots_after": 800}
 WORDS: list[tuple[str, dict[str, Any], str]] = [
     (
         "bar",
@@ -32,6 +34,11 @@ WORDS: list[tuple[str, dict[str, Any], str]] = [
     ("snapshot", {"close_ms": 900_000, "bars": []}, "whole state after the bar of 1970-01-01 00:15Z"),
     ("breaker", {"sleeve": "", "breaker": "drawdown"}, "the desk: breaker drawdown tripped, latched until a person releases it"),
     ("halt", {"by": {"name": "ann"}, "reason": "odd", "state": "halting"}, "desk halting by ann: odd"),
+    ("fill", {"trade": "t9", "order": "x1", "booked": False}, "not booked: trade t9 of order x1"),
+    ("order", {"order": "x1", "state": "working", "booked": False}, "not booked: order x1"),
+    ("adopt", ADOPTS | {"adopted": True}, "ann adopted the difference t9: position kept (seen there)"),
+    ("adopt", ADOPTS | MOVES | {"adopted": True}, "position btc layer 3 from 1,200 to 800 lots (seen there)"),
+    ("adopt", ADOPTS | {"adopted": False, "why": "there is none"}, "ann could not adopt (there is none) the difference t9"),
     ("incident", {"what": "the strategy says nothing", "sleeve": "a"}, "what the strategy says nothing, sleeve a"),
 ]
 

@@ -1,0 +1,126 @@
+"""`nightdesk adopt`: a named person decides about a difference between desk and venue. Called by app/cli/main.py.
+
+Shows sleeve, layer and units before and after, asks, and hands the decision to the worker, which alone writes the journal.
+"""
+
+import time
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+from engine.errors import BadInput, Refused
+
+CHANNEL = "cli"
+ANSWER_S = 10.0  # how long the command waits for the worker
+LOOK_S = 0.1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("adopt")(adopt_difference)
+
+
+def adopt_difference(
+    difference: str = typer.Argument("", metavar="DIFFERENCE", help="trade or order that differs; without it: list them"),
+    as_name: str = typer.Option("", "--as", metavar="NAME", help="who adopts"),
+    reason: str = typer.Option("", "--reason", help="what you found at the venue"),
+    keep: bool = typer.Option(False, "--keep", help="the desk's position is the venue's: nothing moves"),
+    sleeve: str = typer.Option("", "--sleeve", help="sleeve whose position the venue holds otherwise"),
+    units: float | None = typer.Option(None, "--units", help="base units that the venue holds; negative: short; 0: none"),
+    layer: int | None = typer.Option(None, "--layer", min=1, help="layer of the sleeve (default: the only one, or a new one)"),
+    price: float | None = typer.Option(None, "--price", help="at which it changed (default: of the trade that differs)"),
+    fee: float | None = typer.Option(None, "--fee", help="that was paid for it (default: of the trade that differs)"),
+    yes: bool = typer.Option(False, "--yes", help="do not ask again"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Adopt a difference between desk and venue: book what the venue holds, or keep the desk's position."""
+    from app.home.home import open_home
+    from app.people.adoptions import Held, open_differences, previewed
+    from app.people.identity import identify
+
+    home = open_home()
+    found = open_differences(home)
+    if not difference or not found:
+        out.emit({"differences": found}, as_json=as_json, text=lambda: _list_text(found))
+        return
+    if keep == bool(sleeve) or (sleeve != "") != (units is not None):
+        raise BadInput("say what the venue holds", "--sleeve NAME --units U, or --keep when the desk's position is right")
+    if not as_name.strip():
+        raise BadInput("an adoption needs a name", "--as NAME")
+    actor = identify(home.path, as_name, CHANNEL)
+    held = None if units is None else Held(sleeve, units, layer, price, fee)
+    preview = previewed(home, difference, held, reason, actor)
+    out.say(_preview_text(preview))
+    if not yes:
+        typer.confirm("Adopt this?", abort=True, err=True)
+    _hand_over(home, preview, actor, as_json)
+
+
+def _hand_over(home: Any, preview: Any, actor: Any, as_json: bool) -> None:
+    """Prove the person, hand the adoption over, wait for the worker's answer and print it."""
+    from app.people.adoptions import adopt, answer_of
+    from app.people.approvals import before_passphrase
+    from app.people.identity import passphrase_needed
+
+    word = None
+    if passphrase_needed(home.path):
+        before_passphrase(home, actor, now(), "adopt")  # do not ask for a passphrase during a lockout
+        word = typer.prompt("passphrase", hide_input=True, err=True)
+    number = adopt(home, preview, actor, now(), word)
+    due, answer = time.monotonic() + ANSWER_S, answer_of(home, number)
+    while answer.state == "pending" and _worker_runs(home) and time.monotonic() < due:
+        time.sleep(LOOK_S)
+        answer = answer_of(home, number)
+    if answer.state == "refused":
+        raise Refused(f"the worker refused it: {answer.why}", "look at the differences again: nightdesk adopt")
+    value = preview.as_json() | {"number": number, "state": answer.state, "actor": actor.as_json()}
+    out.emit(value, as_json=as_json, text=lambda: _answer_text(answer.state, actor))
+
+
+def _worker_runs(home: Any) -> bool:
+    from engine.watch.health import holder
+
+    return holder(home.path / "journal" / "desk.lock") is not None
+
+
+def now() -> int:
+    """Wall time."""
+    return time.time_ns() // 1_000_000
+
+
+def _list_text(found: dict[str, str]) -> str:
+    """Every difference in a line, and how one is adopted."""
+    if not found:
+        return "Nothing to adopt: the desk knows of no difference from the venue."
+    lines = [f"{shown(name):<24} {shown(text)}" for name, text in found.items()]
+    return "\n".join(
+        [
+            "No sleeve enters while desk and venue differ:",
+            *lines,
+            "Compare with the venue's own page, then one of:",
+            "  nightdesk adopt DIFFERENCE --keep --as NAME --reason WHY",
+            "  nightdesk adopt DIFFERENCE --sleeve SLEEVE --units WHAT-THE-VENUE-HOLDS --as NAME --reason WHY",
+        ]
+    )
+
+
+def _preview_text(preview: Any) -> str:
+    """What it will do, before it is done."""
+    head = f"{shown(preview.difference)}: {shown(preview.text)}"
+    if not preview.sleeve:
+        return f"{head}\nNo position moves; the difference ends, and entries may go on."
+    name, before, after = shown(preview.sleeve), f"{preview.units_before:g}", f"{preview.units_after:g}"
+    lines = [head, f"{name}, layer {preview.layer}: {before} -> {after} units"]
+    if preview.units_before != preview.units_after:
+        lines.append(f"booked at {preview.body['price']:g}, fee {preview.body['fee']:g}")
+    stop = "no layer is left: its stop and target are cancelled" if preview.stop is None else f"its stop is at {preview.stop:g}"
+    return "\n".join([*lines, stop])
+
+
+def _answer_text(state: str, actor: Any) -> str:
+    """The outcome in a sentence."""
+    if state == "pending":
+        return "Recorded. The worker adopts it as soon as it runs: nightdesk up"
+    return f"Adopted by {actor.name} ({actor.assurance}). Entries go on once no other difference is left."
