@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Bytecode is kept, whatever the shell says: without it every process of a run compiles what it imports anew, and pytest every test
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # no test asserts a time: a busy machine draws slowly, and that is no fault of what is drawn
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
