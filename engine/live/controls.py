@@ -5,7 +5,6 @@ number whether anybody has written at all; only then, or when the halt file chan
 """
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +40,7 @@ class Controls:
 
     def poll(self) -> ControlState:
         """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
-        mark = (self._file(), self._database())
+        mark = (halt.marks(self.home), self._database())
         if self._last is None or mark != self._mark or None in mark:
             latch = halt.read(self.home, self.engine)
             self._last, self._mark = ControlState(latch, self._version()), mark
@@ -53,14 +52,6 @@ class Controls:
         with suppress(Exception):  # a database that fails has latched the halt already: see halt.read
             return active_version(self.engine)
         return self._last.version
-
-    def _file(self) -> tuple[int, ...]:
-        """The halt file's identity; empty while there is none."""
-        try:
-            found = os.lstat(self.home / halt.FILE)
-        except OSError:
-            return ()
-        return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _database(self) -> int | None:
         """A number that changes when another connection commits; None where there is no such thing."""
@@ -114,7 +105,7 @@ class Controls:
 
     def latch_unreadable(self, what: str, now_ms: int) -> None:
         """A latch that could not be read halts until a person has looked: the file keeps it when the trouble passes."""
-        if not self._file():
+        if not halt.marks(self.home)[0]:
             halt.set(self.home, what, {"name": halt.WORKER}, now_ms)
 
     def latch_for_people(self, what: str, now_ms: int) -> None:
