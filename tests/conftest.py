@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # no test asserts a time: a busy machine draws slowly, and that is no fault of what is drawn
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -19,6 +24,8 @@ settings.load_profile("untimed")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; pytest makes a folder of its own there
+MEMORY_BYTES_MIN = 4 << 30
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -28,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Note which long tests pass."""
+    """Homes of tests lie in memory where there is room: a run waits minutes for a disk to sync. Note which long tests pass."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     config.pluginmanager.register(Passed(config), "passed")
 
 

@@ -2,18 +2,18 @@
 cannot be read. Set by people (command line, page, chat) and by guardrails; read by the worker at every bar; released
 by app.people.approvals alone.
 
-`set` never needs the database, `read` never takes an unreadable latch for an open one. The file has one JSON line per halt; the
-table has a row for each, latched while `released_ms` is null. This module imports no database library until it is given an
-engine: the page may write the file itself.
+`set` never needs the database and waits for nobody, `read` never takes an unreadable latch for an open one. The file has one
+JSON line per halt; the table has a row for each, latched while `released_ms` is null. A release first renames the file: a halt
+that had it open sees that and writes a new one. This module imports no database library until it is given an engine: the page
+may write the file itself.
 """
 
 import fcntl
 import json
 import os
 import stat
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 FILE = "HALT"
+RELEASING = "HALT.releasing"  # what a release has taken; until it has come to its end this file halts as the other does
 WORKER = "worker"  # by whom the desk halts itself when it must not go on before a person has looked
-LOCK_S_MAX = 0.05  # a halt waits for a lock no longer than this
 
 
 class Latch(NamedTuple):
@@ -84,33 +84,39 @@ def read(home: Path, engine: "Engine | None" = None) -> Latch:
 def release(home: Path, engine: "Engine", seen: Latch, by: Mapping[str, Any], reason: str, now_ms: int) -> Latch:
     """Release the halt that was `seen`, in the database and then the file; returns what is latched now.
 
-    Called by app.people.approvals alone. A halt set after `seen` was read stays. Raises Refused when the file is not a
-    halt file of Nightdesk.
+    Called by app.people.approvals alone. A halt set after `seen` was read stays; broken off anywhere, the desk stays halted.
+    Raises Refused when the file is not a halt file of Nightdesk.
     """
-    path = home / FILE
-    descriptor = _open_locked(path)
-    try:
-        if descriptor is not None and _sha256(descriptor) != seen.file_sha256:
-            raise Refused("the desk was halted again meanwhile", "check `nightdesk status`, then release again")
+    with _one_release_at_a_time(home):
+        taken = _take_file(home, seen)
         _release_rows(engine, seen, by, reason, now_ms)
-        if descriptor is not None:
-            path.unlink()
+        if taken:
+            (home / RELEASING).unlink()
             _sync_folder(home)
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
     return read(home, engine)
 
 
+def marks(home: Path) -> tuple[tuple[int, ...], ...]:
+    """The identity of the latch's files, () for one that is not there: cheap to ask whether anything changed."""
+    return tuple(_mark(home / name) for name in (FILE, RELEASING))
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.lstat()
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 def _append(path: Path, line: bytes) -> None:
-    """Append a line to the file, durably. If a release removes the file meanwhile, a new one is written."""
+    """Append a line to the file, durably. If a release takes the file meanwhile, a new one is written."""
     while True:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            _lock(descriptor)
             os.write(descriptor, b"\n" + line if _is_torn(path) else line)
             os.fsync(descriptor)
-            if os.fstat(descriptor).st_nlink > 0:
+            if _leads_to(path, descriptor):
                 return _sync_folder(path.parent)
         finally:
             os.close(descriptor)
@@ -125,25 +131,48 @@ def _is_torn(path: Path) -> bool:
     return bool(data) and not data.endswith(b"\n")
 
 
-def _lock(descriptor: int) -> None:
-    """Lock the file against a release; go on without the lock when it is not free within LOCK_S_MAX."""
-    deadline = time.monotonic() + LOCK_S_MAX
-    while time.monotonic() < deadline:
-        with suppress(BlockingIOError):
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        time.sleep(0.001)
-    return None
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """Whether the path still names the open file."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
 
 
-def _open_locked(path: Path) -> int | None:
-    """The file opened and locked for a release; None when there is no file."""
-    if not os.path.lexists(path):
-        return None
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise Refused(f"{path} is not a file that Nightdesk wrote", "find out what it is and remove it by hand")
-    descriptor = os.open(path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+@contextmanager
+def _one_release_at_a_time(home: Path) -> Iterator[None]:
+    """Releases wait for each other, and for nothing else; the system gives the lock back when a process ends."""
+    descriptor = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_file(home: Path, seen: Latch) -> bool:
+    """Rename the file of the halt that was `seen`, so that a later halt makes a new one; False when there is no file.
+
+    Looked at before, to leave a halt that was not seen where it is, and after: what a halt writes into the file from then on
+    it writes again into a new one. Raises Refused for a halt that was not seen.
+    """
+    path, taken = home / FILE, home / RELEASING
+    for found in (path, taken):
+        if os.path.lexists(found) and not stat.S_ISREG(found.lstat().st_mode):
+            raise Refused(f"{found} is not a file that Nightdesk wrote", "find out what it is and remove it by hand")
+    data = _latch_bytes(home)
+    if data is None:
+        return False
+    again = Refused("the desk was halted again meanwhile", "check `nightdesk status`, then release again")
+    if sha256(data).hexdigest() != seen.file_sha256:
+        raise again
+    if os.path.lexists(path):
+        before = taken.read_bytes() if taken.exists() else b""  # of a release that broke off
+        path.replace(taken)
+        if sha256(_joined(before, taken.read_bytes())).hexdigest() != seen.file_sha256:
+            if before:
+                _append(taken, before)
+            raise again
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
@@ -155,8 +184,27 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _sha256(descriptor: int) -> str:
-    return sha256(os.pread(descriptor, os.fstat(descriptor).st_size, 0)).hexdigest()
+def _latch_bytes(home: Path) -> bytes | None:
+    """What the latch's files hold, the older one first; None when neither is there.
+
+    A release renames the one into the other: a file that is in neither place is looked for in the first place again.
+    """
+    path, taken = home / FILE, home / RELEASING
+    if not any(os.path.lexists(place) for place in (path, taken, path)):
+        return None
+    data = b""
+    for place in (taken, path):
+        try:
+            data = _joined(data, place.read_bytes())
+        except FileNotFoundError:  # there is none, or it was renamed meanwhile
+            if place.is_symlink():
+                raise
+    return data
+
+
+def _joined(older: bytes, newer: bytes) -> bytes:
+    """The lines of both; a torn last line of the older ones swallows none of the newer."""
+    return older + b"\n" + newer if older and newer and not older.endswith(b"\n") else older + newer
 
 
 def _read_file(home: Path) -> Latch:
@@ -165,12 +213,12 @@ def _read_file(home: Path) -> Latch:
     try:
         if not home.is_dir():
             raise OSError(2, f"no folder {home}")
-        if not os.path.lexists(path):
-            return Latch(False)
-        data = path.read_bytes()
+        data = _latch_bytes(home)
     except OSError as error:
         unreadable = f"the file {path} cannot be read: {error.strerror}"
         return Latch(True, unreadable, where=("file",), unreadable=unreadable)
+    if data is None:
+        return Latch(False)
     seen = sha256(data).hexdigest()
     for line in data.splitlines():
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):

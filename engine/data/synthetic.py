@@ -10,6 +10,7 @@ Same arguments, same bits, in any process; a longer walk begins with the shorter
 
 import hashlib
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,15 +109,18 @@ def _stream(seed: int, name: str) -> np.random.Generator:
 
 def _waves(seed: int, name: str, timeframe_ms: int, bars: int) -> np.ndarray:
     """Log volatility around 0: AR(1) waves in their stationary state, with half-lives in time, not in bars."""
-    from scipy.signal import lfilter
-
     total = np.zeros(bars)
     for k, (half_life, variance) in enumerate(WAVES):
         keep = 0.5 ** (timeframe_ms / BASE_MS / half_life)
         shocks = _stream(seed, f"{name} wave {k}").standard_normal(bars) * np.sqrt(1 - keep * keep)
         shocks[0] /= np.sqrt(1 - keep * keep)
-        total += np.sqrt(variance) * lfilter([1.0], [1.0, -keep], shocks)
+        total += np.sqrt(variance) * _ar1(shocks, keep)
     return total
+
+
+def _ar1(shocks: np.ndarray, keep: float) -> np.ndarray:
+    """Each value is its shock plus `keep` of the value before. In plain Python: scipy's filter costs a second of import."""
+    return np.array(list(accumulate(shocks.tolist(), lambda before, shock: shock + keep * before)))
 
 
 def _hours(from_ms: int, timeframe_ms: int, bars: int) -> np.ndarray:
@@ -171,13 +175,11 @@ def _bars(
 
 def _funding(symbol: str, coin: Coin, seed: int, from_ms: int, to_ms: int) -> pl.DataFrame:
     """Settlements at 00:00, 08:00 and 16:00 UTC from the one at or before the first bar to the last bar."""
-    from scipy.signal import lfilter
-
     ts = np.arange(from_ms // FUNDING_MS * FUNDING_MS, to_ms, FUNDING_MS, dtype=np.int64)
     shocks = _stream(seed, f"{symbol} funding").standard_normal(ts.size)
     # a cap takes some of the spread and the memory away, so the uncapped rate has more of both
     keep = min(coin.funding_memory * 1.08, 0.95)
     shocks[1:] *= np.sqrt(1 - keep * keep)
-    latent = coin.funding_bps + 1.12 * coin.funding_std_bps * lfilter([1.0], [1.0, -keep], shocks)
+    latent = coin.funding_bps + 1.12 * coin.funding_std_bps * _ar1(shocks, keep)
     rate = np.round(np.clip(latent, -30.0, coin.funding_cap_bps) / 1e4, 8)
     return pl.DataFrame({"ts": ts, "rate": rate})

@@ -5,7 +5,6 @@ number whether anybody has written at all; only then, or when the halt file chan
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +45,7 @@ class Controls:
 
     def poll(self) -> ControlState:
         """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
-        mark = (self._file(), self._database())
+        mark = (halt.marks(self.home), self._database())
         if self._last is None or mark != self._mark or None in mark:
             latch = halt.read(self.home, self.engine)
             self._last, self._mark = ControlState(latch, self._version(), self._adoptions()), mark
@@ -78,14 +77,6 @@ class Controls:
             led = {"adopted": True} if known else take("adopt", request.body)
             with suppress(Exception):
                 adoptions.answer(self.engine, request.id, bool(led["adopted"]), str(led.get("why", "")), now_ms)
-
-    def _file(self) -> tuple[int, ...]:
-        """The halt file's identity; empty while there is none."""
-        try:
-            found = os.lstat(self.home / halt.FILE)
-        except OSError:
-            return ()
-        return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _database(self) -> int | None:
         """A number that changes when another connection commits; None where there is no such thing."""
@@ -139,7 +130,7 @@ class Controls:
 
     def latch_unreadable(self, what: str, now_ms: int) -> None:
         """A latch that could not be read halts until a person has looked: the file keeps it when the trouble passes."""
-        if not self._file():
+        if not halt.marks(self.home)[0]:
             halt.set(self.home, what, {"name": halt.WORKER}, now_ms)
 
     def latch_for_people(self, what: str, now_ms: int) -> None:

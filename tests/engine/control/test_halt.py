@@ -1,18 +1,22 @@
 """The halt: latched in two places, read as halted in doubt, released only as it was seen (I1, F7)."""
 
 import contextlib
+import json
 import multiprocessing
+import os
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
 from engine.control import halt
-from engine.errors import DataError, Refused
+from engine.errors import Busy, DataError, Refused
+from engine.live.controls import Controls
 from engine.store import db as database
 from engine.store.tables import Halt, Proposal
 from tests.fakes.waiting import WAIT_S
@@ -161,6 +165,101 @@ def test_a_halt_makes_pending_proposals_stale(home: Path, db: Engine) -> None:
     assert (found.state, found.state_reason) == ("stale", "a halt began: stop")
 
 
+def test_a_halt_during_a_release_is_never_lost(home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the database keeps the release waiting, and with the database out of the halt's reach."""
+    halt.set(home, "a", BY, NOW, sqlite)
+    rows = halt._release_rows
+
+    def slow(*args: Any) -> None:
+        assert halt.read(home).halted, "halted until the release has come to its end"
+        halt.set(home, "meanwhile", BY, NOW + 1)
+        rows(*args)
+
+    monkeypatch.setattr(halt, "_release_rows", slow)
+    left = halt.release(home, sqlite, halt.read(home, sqlite), BY, "mended", NOW + 2)
+    assert (left.halted, left.reason) == (True, "meanwhile")
+    assert halt.read(home).reason == "meanwhile"
+
+
+@pytest.mark.parametrize("calls", ["write", "fsync"])
+def test_a_halt_whose_file_a_release_takes_away_is_written_again(
+    home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch, calls: str
+) -> None:
+    """The halt has opened the file; before it writes (or has written durably), a release of the halt before it takes the file."""
+    halt.set(home, "a", BY, NOW, sqlite)
+    seen, call = halt.read(home, sqlite), getattr(os, calls)
+
+    def late(*args: Any) -> Any:
+        monkeypatch.setattr(os, calls, call)
+        with contextlib.suppress(Refused):
+            halt.release(home, sqlite, seen, BY, "mended", NOW + 1)
+        return call(*args)
+
+    monkeypatch.setattr(os, calls, late)
+    assert halt.set(home, "b", BY, NOW + 2).halted
+    assert b'"b"' in latched(home)
+
+
+def test_a_release_that_breaks_off_leaves_the_desk_halted(home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its first reason, also after another halt; the next release takes back all of it."""
+    halt.set(home, "a", BY, NOW)
+
+    def fail(*_args: Any) -> None:
+        raise Busy("the database is busy", "try again")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(halt, "_release_rows", fail)
+        with pytest.raises(Busy):
+            halt.release(home, sqlite, halt.read(home, sqlite), BY, "mended", NOW + 1)
+    assert halt.read(home, sqlite).reason == "a"
+    halt.set(home, "b", BY, NOW + 2)
+    seen = halt.read(home, sqlite)
+    assert (seen.reason, seen.since_ms) == ("a", NOW)
+    assert halt.release(home, sqlite, seen, BY, "mended", NOW + 3) == halt.Latch(False)
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_a_halt_right_before_the_file_is_taken_is_not_released(
+    home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch, broken_off: bool
+) -> None:
+    """The release has looked at the file and takes it with one line more, unseen: it refuses, and no line is lost."""
+    if broken_off:
+        (home / halt.RELEASING).write_text(json.dumps({"reason": "older", "by": BY, "since_ms": NOW - 1}) + "\n")
+    halt.set(home, "a", BY, NOW, sqlite)
+    seen, replace = halt.read(home, sqlite), Path.replace
+
+    def meanwhile(path: Path, target: Path) -> Path:
+        halt.set(home, "b", BY, NOW + 1)
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", meanwhile)
+        with pytest.raises(Refused, match="halted again"):
+            halt.release(home, sqlite, seen, BY, "mended", NOW + 2)
+    reasons = {json.loads(line)["reason"] for line in latched(home).splitlines()}
+    assert reasons == ({"older", "a", "b"} if broken_off else {"a", "b"})
+    assert halt.release(home, sqlite, halt.read(home, sqlite), BY, "mended", NOW + 3) == halt.Latch(False)
+
+
+def test_a_worker_that_looks_in_mid_release_sees_its_end(home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are released, the file is not yet gone: still halted; once it is gone, no longer."""
+    halt.set(home, "a", BY, NOW, sqlite)
+    controls, rows, looks = Controls(home, sqlite), halt._release_rows, []
+
+    def looked_at(*args: Any) -> None:
+        rows(*args)
+        looks.append(controls.poll().latch.halted)
+
+    monkeypatch.setattr(halt, "_release_rows", looked_at)
+    halt.release(home, sqlite, halt.read(home, sqlite), BY, "mended", NOW + 1)
+    assert (looks, controls.poll().latch.halted) == ([True], False)
+
+
+def latched(home: Path) -> bytes:
+    """The lines of the latch's files."""
+    return b"".join((home / name).read_bytes() for name in (halt.RELEASING, halt.FILE) if (home / name).exists())
+
+
 def _set_many(home: str, n: int) -> None:
     for k in range(n):
         halt.set(Path(home), f"halt {k}", BY, NOW + k)
@@ -170,16 +269,15 @@ def test_halts_and_releases_at_once_lose_no_halt(home: Path, sqlite: Engine) -> 
     """While one process keeps halting and another releasing, every halt is either released as seen or still there."""
     worker = multiprocessing.get_context("spawn").Process(target=_set_many, args=(str(home), 40))
     worker.start()
-    taken = 0
+    taken: list[bytes] = []
     while worker.is_alive():
         seen = halt.read(home, sqlite)
-        with contextlib.suppress(Refused):
-            # what a release takes back is what was read: the file had this many halts in it, by its hash
-            before = (home / "HALT").read_bytes() if seen.halted else b""
+        with contextlib.suppress(Refused, FileNotFoundError):
+            # what a release takes back is what was read: these halts, by the hash of their lines
+            before = latched(home)
             if seen.halted and sha256(before).hexdigest() == seen.file_sha256:
                 halt.release(home, sqlite, seen, BY, "test", NOW)
-                taken += len(before.splitlines())
+                taken += before.splitlines()
     worker.join()
-    left = len((home / "HALT").read_bytes().splitlines()) if (home / "HALT").exists() else 0
     assert worker.exitcode == 0
-    assert taken + left == 40
+    assert {json.loads(line)["reason"] for line in [*taken, *latched(home).splitlines()]} == {f"halt {k}" for k in range(40)}
