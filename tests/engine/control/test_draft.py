@@ -112,7 +112,7 @@ def test_changes_stand_in_the_order_of_the_parameters_whatever_the_order_asked(d
     wanted = {"leverage_max": 2.0, "stop_atr": 3.0, "paused": True, "fast_bars": 30}
     one, other = draft(desk, home, "btc", wanted), draft(desk, home, "btc", dict(reversed(wanted.items())))
     assert one.changes == other.changes
-    assert one.changes[-1]["key"] == "paused"
+    assert [c["key"] for c in one.changes] == [*(key for key in one.new.params if key in wanted), "paused"]
 
 
 # ---- several sleeves ----------------------------------------------------------------------------------------------------------
@@ -169,3 +169,4 @@ def test_a_diff_of_the_whole_desk_carries_sleeves_even_when_one_changed() -> Non
     assert (name, label, [c["key"] for c in changes]) == ("*", "unknown", ["btc.stop_atr"])
     assert list(exposure["sleeves"]) == ["btc"]
     assert changes_by_sleeve(["btc"], changes) == {"btc": [change("stop_atr")]}
+    assert merged({"btc": parts["btc"]}, whole=True)[:2] == ("*", changes)
