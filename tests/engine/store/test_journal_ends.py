@@ -30,7 +30,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tail_is_the_end_of_a_walk(path: Path, kinds: tuple[str, ...] | None) -> None:
     """Of any length, nothing and more than there is included; kinds are filtered within it."""
     whole = list(read(path))
-    for n in (0, -1, 1, 2, 7, 50, len(whole) - 1, len(whole), len(whole) + 1, 10**6):
+    for n in (0, -1, 1, 2, 7, 50, 100, 150, 200, len(whole) - 1, len(whole), len(whole) + 1, 10**6):
         expected = [e for e in whole[len(whole) - min(max(n, 0), len(whole)) :] if kinds is None or e.kind in kinds]
         assert tail(path, n, kinds) == expected, n
 
