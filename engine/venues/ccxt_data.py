@@ -25,7 +25,7 @@ FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
 WAIT_S = 0.5  # before the second attempt; doubled for each further one
-ASK_AGAIN = 8  # repeated requests for the bars a window lacks
+ASK_AGAIN = 8  # runs of missing bars asked for in a round, and rounds that may bring nothing
 
 
 class Source(NamedTuple):
@@ -104,15 +104,18 @@ def _whole_window(ask: Callable[[int, int], list[list[Any]]], first: int, last: 
     """Every bar the venue has from first to last (opens, included), asking again for bars a page left out."""
     got = {row[0]: row for row in ask(first, last) if first <= row[0] <= last}
     asked: set[tuple[int, int]] = set()
-    for _ in range(ASK_AGAIN if got else 1):
+    rounds, brought = 0, True
+    while rounds < ASK_AGAIN or brought:
         missing = _missing_runs(got, first, last, step)
         runs = [run for run in missing if run not in asked][:ASK_AGAIN]
         if not runs:
             break
+        before, rounds = len(got), rounds + 1
         for a, b in runs:
             asked.add((a, b))
             again = ask(a - step, b + step)
             got.update({row[0]: row for row in again if first <= row[0] <= last and row[0] not in got})
+        brought = len(got) > before
     return got
 
 

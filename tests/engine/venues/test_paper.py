@@ -90,6 +90,12 @@ def test_an_amendment_keeps_what_has_filled_and_moves_price_and_lots() -> None:
     assert (report.state, report.price, report.lots, report.filled_lots) == (WORKING, 98.0, 7, 0)
     traded.bar(bar(1, (99, 99, 97, 97)))
     assert traded.fills() == [("s1", 7, 98.0)]
+    partly = Traded(stop(), target())
+    partly.bar(bar(1, (100, 107, 99, 106), volume=40.0))
+    assert partly.venue.amend(target(), 104.0, 9).filled_lots == 4
+    assert partly.venue.ask(target()).filled_lots == 4
+    partly.bar(bar(2, (100, 107, 99, 106)))
+    assert partly.fills() == [("t1", 5, 104.0)]  # nine in all, four before
 
 
 @pytest.mark.parametrize(("filled", "state"), [(0, REJECTED), (3, DONE)])
@@ -191,11 +197,14 @@ def test_stop_and_target_of_one_layer_never_both_fill() -> None:
 
 
 def test_a_stop_that_filled_in_part_leaves_at_the_next_open_whatever_the_price() -> None:
-    """Its rest is due: at the open, also when the price has come back."""
-    traded = Traded(stop())
+    """Its rest is due: at the open, also when the price has come back; how the bar is read inside is no question for it."""
+    traded = Traded(stop(), target())
     traded.bar(bar(1, (96, 96, 94, 95), volume=40.0))
-    traded.bar(bar(2, (100, 101, 99, 100)))
-    assert traded.fills() == [("s1", 6, 100.0)]
+    assert traded.bar(bar(2, (100, 110, 90, 100), volume=20.0)) is False
+    assert traded.fills() == [("s1", 2, 100.0)]
+    traded.venue.cancel(target())
+    traded.bar(bar(3, (100, 101, 99, 100)))
+    assert traded.fills() == [("s1", 4, 100.0)]
     assert traded.venue.open_orders() == []
 
 
@@ -221,9 +230,19 @@ def test_layers_leave_newest_first_and_share_the_bars_volume() -> None:
 def test_an_exit_at_the_market_leaves_at_the_open_and_its_stop_does_not_fill_beside_it() -> None:
     """Newest layer first; the layer's stop is still there until the desk cancels it."""
     leaves = order("x1", slot=EXIT_SLOT, key=1, side=-1, lots=10)
-    traded = Traded(stop(), leaves)
-    traded.bar(bar(1, (100, 101, 90, 95), volume=40.0))
+    traded = Traded(stop(), target(), leaves)
+    assert traded.bar(bar(1, (100, 110, 90, 95), volume=40.0)) is False
     assert traded.fills() == [("x1", 4, 100.0)]
+
+
+@pytest.mark.parametrize(("side", "price"), [(1, 99.0), (-1, 101.0)])
+def test_slippage_is_against_whoever_leaves(side: int, price: float) -> None:
+    """A long sells below the open, a short buys above it; the reference price is the open."""
+    traded = Traded(order("x1", slot=EXIT_SLOT, side=-side), position=HELD._replace(side=side))
+    traded.account = traded.account._replace(cost=Cost(0.01, 0.0))
+    traded.bar(bar(1))
+    (execution,) = (r for r in traded.reports if isinstance(r, Execution))
+    assert (execution.price, execution.reference_price, execution.maker) == (price, 100.0, False)
 
 
 def test_two_sleeves_on_one_instrument_take_one_volume() -> None:
@@ -234,15 +253,19 @@ def test_two_sleeves_on_one_instrument_take_one_volume() -> None:
     traded.bar(made)
     traded.venue.trade(other, made, traded.reports.append)
     assert traded.fills() == [("a", 10, 100.0), ("b", 2, 100.0)]
+    traded.venue.place(order("c", decided_ms=T0 + 2 * BAR_MS))
+    traded.bar(bar(2, volume=120.0))
+    assert traded.fills() == [("c", 10, 100.0)]
 
 
 def test_two_instruments_have_each_their_own_volume() -> None:
-    """Columns of bars are counted apart."""
-    traded = Traded(order(), order("b", sleeve=1), position=FLAT)
+    """Columns of bars are counted apart: the third sleeve shares the second's."""
+    traded = Traded(order(), order("b", sleeve=1), order("c", sleeve=2), position=FLAT)
     other = traded.account._replace(name="two", sleeve=1, rules=UNIT._replace(instrument=1, bars=1))
     traded.bar(bar(1, volume=120.0))
-    traded.venue.trade(other, bar(1, volume=120.0), traded.reports.append)
-    assert traded.fills() == [("a", 10, 100.0), ("b", 10, 100.0)]
+    for account in (other, other._replace(name="three", sleeve=2)):
+        traded.venue.trade(account, bar(1, volume=120.0), traded.reports.append)
+    assert traded.fills() == [("a", 10, 100.0), ("b", 10, 100.0), ("c", 2, 100.0)]
 
 
 @pytest.mark.parametrize(("side", "cash"), [(1, -9.9), (-1, 9.9)])
