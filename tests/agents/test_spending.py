@@ -190,8 +190,9 @@ def test_a_call_holds_its_most_and_then_costs_what_it_used(caller: TurnCaller) -
     assert (caller.spend.held_tokens, caller.spend.tokens) == (60, 0)
     caller.settle(Usage(10, 5), prices)
     assert (caller.spend.held_tokens, caller.spend.tokens, caller.spend.usd) == (0, 15, pytest.approx(0.015))
+    reserve(caller.engine, "u-a1", LIMITS, 7, None, NOW)  # somebody else's
     caller.settle(Usage(0, 3), prices)
-    assert (caller.spend.held_tokens, caller.spend.tokens) == (0, 18)
+    assert (caller.spend.held_tokens, caller.spend.tokens) == (7, 18), "a reservation is released once"
 
 
 def test_requests_are_kept_verbatim_in_their_order(caller: TurnCaller, tmp_path: Path) -> None:

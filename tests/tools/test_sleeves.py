@@ -87,6 +87,7 @@ def test_one_sleeve_is_told_alone(ctx: Any) -> None:
     assert result.text.startswith("Configuration version 1. trend-eth: ")
     assert "trend-btc" not in result.text
     assert [s["name"] for s in result.data["sleeves"]] == ["trend-eth"]
+    assert result.table.rows == (), "the mark of this desk knows trend-btc only"
     for unknown in ("trend", "TREND-BTC", "trend-btc "):
         found = call(ctx, "sleeves", {"sleeve": unknown})
         assert (found.status == "ok") is (unknown.strip() == "trend-btc"), unknown

@@ -260,6 +260,7 @@ def test_the_halt_works_on_a_home_that_nothing_else_can_open(typed: Any, home: P
     assert found.code == 0
     assert (found.body["halted"], found.body["reason"], found.body["by"]) == (True, "feed looks odd", "ann")
     assert "by file alone" in found.body["notes"][0]
+    assert "Error: " not in found.body["notes"][0], "what is known is said in words, not by the name of an exception"
     assert halt.read(home, None).halted
 
 

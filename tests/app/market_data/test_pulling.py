@@ -140,6 +140,15 @@ def test_a_pull_asks_only_for_what_it_lacks(venue: Venue, own_home: Path) -> Non
     assert (venue.asked, item["new"]) == ([], 0)
 
 
+def test_a_later_start_leaves_no_gap_to_what_is_there(venue: Venue, own_home: Path) -> None:
+    """What lies between the stored end and the new start is fetched too: a file with a hole would look like an outage."""
+    pull(request(at(0), at(50)))
+    venue.asked.clear()
+    pull(request(at(150), at(200)))
+    assert venue.asked == [(FIRST + 50 * STEP, FIRST + 200 * STEP)]
+    assert stored(own_home) == [FIRST + n * STEP for n in range(200)]
+
+
 def test_an_interruption_says_what_is_safe(venue: Venue, own_home: Path) -> None:
     """The error keeps its own words and adds how many rows up to when are stored, or that none is."""
     venue.breaks_at = 0
