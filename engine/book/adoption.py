@@ -56,7 +56,7 @@ def refusal(book: Book, body: Mapping[str, Any]) -> str:
     if not is_whole(body):
         return "a part of it is missing or is not a number"
     if body["difference"] not in book.differences:
-        return f"there is no difference {body['difference']} (any more)"
+        return f"desk and venue do not differ in {body['difference']}"
     if not _moves(body):
         return ""
     if body["sleeve"] not in book.names:
@@ -66,7 +66,7 @@ def refusal(book: Book, body: Mapping[str, Any]) -> str:
     held, position = lots_of(sleeve, body["key"]), sleeve.position
     if held != body["lots_before"]:
         return f"layer {body['key']} of {body['sleeve']} has {held} lots by now, not {body['lots_before']}"
-    if not (_known(body["price"]) and body["price"] > 0.0 and _known(body["fee"])):
+    if not (_is_finite(body["price"]) and body["price"] > 0.0 and _is_finite(body["fee"])):
         return "the price or the fee is not a number"
     if body["side"] not in (-1, 1) or position.side not in (0, body["side"]):
         return f"{body['sleeve']} is on the other side: bring the venue to its side, or to nothing, first"
@@ -140,8 +140,8 @@ def _moves(body: Mapping[str, Any]) -> bool:
 
 
 def _number(value: Any) -> float:
-    return float(value) if _known(value) else math.nan
+    return float(value) if _is_finite(value) else math.nan
 
 
-def _known(value: Any) -> bool:
+def _is_finite(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)

@@ -22,6 +22,7 @@ EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 PURPOSES = "ESTX"  # of core.state.SLOTS
 ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
+TRADES_KEPT = 1_000  # trades known however old: the orders that are still known have fewer, and none is booked twice
 
 
 @cache
@@ -156,14 +157,17 @@ def _count_doubt(book: Book, s: int) -> None:
 
 
 def prune(book: Book, since_ms: int) -> None:
-    """Forget trade ids from before `since_ms`, and once they are many the attempts of layers and orders that are gone.
+    """Forget trade ids from before `since_ms` but for the last TRADES_KEPT, and once they are many the attempts of layers and
+    orders that are gone.
 
     A late execution of an entry that is still known opens its layer again: the ids that the layer has used stay used.
     """
     orders = book.orders
     if not orders.trades and not orders.attempts:
         return
-    trades = {trade: t_ms for trade, t_ms in orders.trades.items() if t_ms >= since_ms}
+    trades, spare = orders.trades, len(orders.trades) - TRADES_KEPT
+    if spare > 0:
+        trades = {trade: t_ms for n, (trade, t_ms) in enumerate(trades.items()) if n >= spare or t_ms >= since_ms}
     attempts = _attempts_known(book) if len(orders.attempts) > ATTEMPTS_KEPT else orders.attempts
     if len(trades) != len(orders.trades) or len(attempts) != len(orders.attempts):
         book.orders = orders._replace(trades=trades, attempts=attempts)

@@ -38,7 +38,7 @@ from engine.core.state import (
 )
 from engine.core.step import on_halt, usable
 
-TRADES_KEPT_MS = DAY_MS  # a trade that is reported again later than this is not known any more
+TRADES_KEPT_MS = DAY_MS  # a trade is known for this long, and longer while there are few
 NO_BAR = (None,) * 5 + (0.0, 0.0)  # of a longer timeframe, where none closes
 ROWS_A_SLEEVE = 24  # room for the rows of one bar; running out is a programmer's error
 SILENT = Signal(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 1)

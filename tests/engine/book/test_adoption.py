@@ -110,7 +110,7 @@ def test_a_new_position_gets_a_stop_and_a_number_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"difference": "other"}, "no difference other"),
+        ({"difference": "other"}, "do not differ in other"),
         ({"sleeve": "nobody"}, "unknown sleeve"),
         ({"lots_before": 9}, "has 10 lots by now, not 9"),
         ({"key": 2, "lots_before": 10}, "has 0 lots by now"),

@@ -127,3 +127,29 @@ def test_lots_too_old_to_be_known_are_a_difference(traded: dict[str, Any], monke
     assert not desk.book.differences
     desk.order(ENTRY, DONE, 10)
     assert list(desk.book.differences) == [order_id(NAME, 1)]
+
+
+def test_a_trade_of_days_ago_is_not_booked_twice() -> None:
+    """A quiet desk: four lots of ten came, the order ended; a hundred bars later the venue reports the same trade again."""
+    desk = Desk()
+    desk.bar(1)
+    desk.order(ENTRY, WORKING)
+    desk.fill(ENTRY, 4, trade="old")
+    desk.order(ENTRY, DONE, 4)
+    for _ in range(100):
+        desk.bar(1)
+    desk.fill(ENTRY, 4, trade="old")
+    assert [layer[:2] for layer in desk.layers] == [(1, 4)]
+    assert not desk.book.differences
+
+
+def test_trades_of_long_ago_are_forgotten_once_they_are_many(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those from before yesterday the last few stay, of today's all."""
+    monkeypatch.setattr(order_events, "TRADES_KEPT", 3)
+    for _ in range(100):
+        desk.bar(0)
+    assert list(desk.book.orders.trades) == [f"t{n}" for n in range(2 * TRIPS - 2, 2 * TRIPS + 1)]
+    trip(desk, TRIPS + 1)
+    trip(desk, TRIPS + 2)
+    desk.bar(0)
+    assert len(desk.book.orders.trades) == 4
