@@ -34,7 +34,7 @@ _NOT_CLAIMS = re.compile(
             r"\b(?:[a-z]{1,2}|run|job|turn|note|page|prop)-[0-9a-z]+(?:-[0-9a-z]+)*\b(?!\.\d)",  # r-8f2a, d-112
             r"\b(?:[a-z_]+\d{1,3}(?!\d)|(?:iso|rfc)\d+)[a-z0-9_]*\b(?!\.\d)",  # D19, r1, sha256; equity98765 is none
             r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)(?!\d+e\d+\b)[0-9a-f]{6,}\b(?!\.\d)",  # a hash
-            r"\b(?:1m|5m|15m|1h)\b",
+            r"\b(?:(?-i:1m|5m|15m)|1h)\b(?!\s*(?:usdt?|usdc|dollars?)\b)",  # timeframes; 5M is five millions, and 5m USDT too
             r"\b(?:row|step|layer|variant|option|page|line|section|part|turn|point|example|rule|table|no\.|law)\s+#?\d+\b(?!\.\d)",
             r"(?<=#)\d+\b",
         )

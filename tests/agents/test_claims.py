@@ -70,6 +70,13 @@ def test_money_before_the_number_is_money(whole: int, money: str, sign: str) -> 
     assert (found.dimension, found.value) == ("usd", -whole if sign else whole)
 
 
+@pytest.mark.parametrize("text", ["1M", "5M", "15M", "5M USDT", "5m USDT", "1m dollars", "15m usd"])
+def test_millions_are_not_taken_for_a_timeframe(text: str) -> None:
+    """`The desk made 5M` is a number like any other, and struck without a fact; `on 5m bars` states none."""
+    assert ground(f"The desk made {text} there.", stand(1.2345)).struck
+    assert list(claims("on 1m, 5m and 15m bars, or 1h, as of the 5m close")) == []
+
+
 @given(st.text(st.sampled_from("ab 01.,-%$e_~|()[]:/\n2k"), max_size=60))
 def test_claims_of_any_line_follow_each_other(text: str) -> None:
     """Whatever stands there: positions rise, do not overlap, lie within the line, and the values are numbers."""
