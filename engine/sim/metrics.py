@@ -119,7 +119,7 @@ def growth(start: float, end: float, days: float) -> tuple[float | None, str]:
 def calmar(cagr_frac: float | None, fall_frac: float, days: float) -> tuple[float | None, str]:
     """CAGR over the maximum drawdown of the bar series (empyrical takes the daily series, which falls less deep)."""
     if cagr_frac is None:
-        return None, f"fewer than {DAYS_MIN} days" if days < DAYS_MIN else "no CAGR"
+        return None, f"fewer than {DAYS_MIN} days" if days < DAYS_MIN else "the CAGR is undefined"
     return ratio(cagr_frac, fall_frac, "the equity never fell")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import engine
@@ -99,6 +99,7 @@ moves = st.lists(st.floats(-0.9, 2.0) | st.sampled_from([0.0, -1.0, -1.5]), min_
 counts = st.integers(0, 5)
 
 
+@example([0.0] * 40 + [-1.0], 24 * HOUR_MS, 0, 0, 0.0)  # more than a month that ends with nothing left
 @settings(max_examples=150, deadline=None)
 @given(moves, st.sampled_from([HOUR_MS, 24 * HOUR_MS]), counts, counts, st.floats(0.0, 1e6))
 def test_an_undefined_figure_is_null_and_has_its_reason(
