@@ -170,7 +170,7 @@ def test_bars_that_stop_are_one_page_and_one_recovery(bench: Bench, sink: Kept) 
 def test_waiting_at_the_end_of_recorded_data_is_no_fault(bench: Bench) -> None:
     """The worker says it waits: ten minutes without a bar are silence."""
     bench.phase = "waiting"
-    assert pages(bench.pass_time(600, bars=False)) == []
+    assert pages(bench.pass_time(600, bars=False, every=6)) == []
 
 
 def test_a_worker_that_hangs_is_one_page_and_one_recovery(bench: Bench) -> None:
@@ -284,13 +284,13 @@ def test_a_sink_that_fails_is_asked_a_bounded_number_of_times_and_it_shows(bench
     """Given up after eight tries; the row says why; an alert says so on the page alone; it is over when one gets through."""
     sink.fault = deliveries.Undelivered("chat.postMessage: timeout")
     bench.pass_time(40, bars=False)
-    bench.pass_time(700, bars=False)
+    bench.pass_time(700, bars=False, every=10)
     (first, *_) = deliveries_of(bench.home.engine, newest(bench, "bars"))
     assert (first.state, first.attempts, first.error) == ("failed", 8, "chat.postMessage: timeout")
     (lost,) = [row for row in list_alerts(bench.home.engine, "open") if row.kind == "delivery"]
     assert deliveries_of(bench.home.engine, lost.id) == []
     sink.fault = None
-    bench.pass_time(1_000, bars=False)
+    bench.pass_time(1_000, bars=False, every=10)
     assert "delivery" not in kinds_open(bench)
 
 

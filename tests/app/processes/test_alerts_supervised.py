@@ -44,7 +44,7 @@ def server() -> Iterator[SlackServer]:
 @pytest.fixture
 def desk(own_home: Path, server: SlackServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A desk that is connected to it, running, with its Socket Mode line open."""
-    furnished(own_home, 45)
+    furnished(own_home, 24)
     slack_home(own_home, server)
     for name in ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT"):
         monkeypatch.setenv(name, str(free_port()))

@@ -13,6 +13,7 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.children import allowed, allowed_api, allowed_ui, ports
+from tests.fakes.papers import furnished
 from tests.fakes.waiting import WAIT_S, alive, free_port, until
 
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
@@ -48,6 +49,7 @@ def up(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.P
         monkeypatch.setenv(name, str(free_port()))
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
+    furnished(own_home, 24)
     home = open_home()
     with home.settings.desk_toml.open("a") as file:
         file.write('\n[models.own]\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "m"\nkey_env = "MY_MODEL_KEY"\n')

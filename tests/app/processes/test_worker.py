@@ -26,7 +26,7 @@ from tests.fakes.own_strategies import own_strategy
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 from tests.fakes.waiting import WAIT_S, until
 
-DAYS = 45  # 15 that warm up, 15 of replay, 15 more
+DAYS = 24  # 8 that warm up, 8 of replay, 8 more: two hundred fills
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "{}"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
 
 
@@ -174,7 +174,7 @@ def test_its_environment_holds_no_model_key(furnished_home: Path) -> None:
 
 def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Path) -> None:
     """Set by the file alone: flat, latched over kill -9, and a release by a person ends it."""
-    process = started(furnished_home, "--bars-per-second", "200")
+    process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     halt.set(furnished_home, "a test", {"name": "ann"}, WALL_MS)
     beating(furnished_home, process, lambda said: said["state"] == "halted", "not halted")
@@ -187,7 +187,8 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     path = furnished_home / "journal" / "desk.jsonl"
     halts = list(read(path, {"halt"}))
     assert [e.body["state"] for e in halts] == ["halted"]
-    assert not [e for e in read(path, {"intent"}) if e.seq > halts[0].seq]
+    since = [e for e in read(path, {"intent"}) if e.seq > halts[0].seq]
+    assert all(e.body["reduce_only"] for e in since), "what a halt closes is no entry"
     book = fold(path)
     assert not any(s.position.open_layers or s.order.side for s in book.sleeves)
 
@@ -234,7 +235,7 @@ def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
 
 def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_home: Path) -> None:
     """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored."""
-    process = started(furnished_home, "--bars-per-second", "50")
+    process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
@@ -245,7 +246,7 @@ def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_ho
 
     assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
     count = fold(home.desk_journal).count
-    process = started(furnished_home, "--bars-per-second", "50")
+    process = started(furnished_home, "--bars-per-second", "20")
     assert phase(furnished_home, process, "running")["bars"] >= count
     process.send_signal(signal.SIGTERM)
     ended(process)
@@ -329,7 +330,7 @@ def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> Non
 
 def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_halt(furnished_home: Path) -> None:
     """What the start does not fold is verified beside it: the worker lives on, enters nothing and halts for a person."""
-    process = started(furnished_home, "--bars-per-second", "50")
+    process = started(furnished_home, "--bars-per-second", "20")
     phase(furnished_home, process, "running")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
@@ -344,7 +345,7 @@ def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_hal
     assert "does not verify" in latch.reason
     since = list(read(path, after=last))
     assert [e.body["state"] for e in since if e.kind == "halt"] == ["halted"]
-    assert not [e for e in since if e.kind == "intent"]
+    assert all(e.body["reduce_only"] for e in since if e.kind == "intent"), "what a halt closes is no entry"
 
 
 def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(home_at_end: Path) -> None:
