@@ -33,7 +33,8 @@ def rules(k: int) -> Rules:
         "risk_max_frac": 0.02,
         "kelly_part": 0.25, "vol_target": 0.2, "notional_frac_max": 1.5, "leverage_max": 3, "maintenance_frac": 0.004,
         "participation_max": 0.02, "day_loss_frac_max": 0.03, "streak_max": 3, "day_entries_max": 20, "pause_ms": 86_400_000,
-        "lot_size": 0.001, "tick": 0.1, "maker_frac": 0.0002, "taker_frac": 0.0005,
+        "lot_size": 0.001, "least_lots": 1, "shorts": 1, "risk_limit_frac": 0.02,
+        "tick": 0.1, "maker_frac": 0.0002, "taker_frac": 0.0005,
     }  # fmt: skip
     return Rules(**{name: kind(given.get(name, 0)) for name, kind in KINDS.items()})
 

@@ -57,8 +57,8 @@ LIMITS = """
 
 REST = """
 # ---- Instruments: your own figures, where the shipped lots, ticks and costs are wrong for your account ---------------
-# Any of: lot_size (base units), tick, maintenance_frac, maker_frac (negative: a rebate), taker_frac, half_spread_frac,
-# impact_y (slippage by the square-root law), source and dated (where and when you read them).
+# Any of: lot_size and least_qty (base units), tick and least_notional (quote units), maintenance_frac, maker_frac (negative:
+# a rebate), taker_frac, half_spread_frac, impact_y (slippage by the square-root law), source and dated (where and when read).
 #
 # [instruments."binance:BTC-USDT:perp"]
 # taker_frac = 0.0004

@@ -58,6 +58,8 @@ class InstrumentEntry(BaseModel):
 
     lot_size: float | None = Field(None, gt=0)
     tick: float | None = Field(None, gt=0)
+    least_qty: float | None = Field(None, ge=0)
+    least_notional: float | None = Field(None, ge=0)
     maintenance_frac: float | None = Field(None, ge=0, lt=1)
     maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
     taker_frac: float | None = Field(None, ge=0, le=0.05)

@@ -81,13 +81,12 @@ def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
     take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
     gross = _least(take["notional_frac_max"], leverage)
-    risk = _least(take["risk_max_frac"], hard.risk_frac_max)
-    layers = take["layers_max"]
-    if risk is not None and layers is not None:
-        risk = risk * max(layers, 1.0)
-    # a fixed quantity is not sized by risk: what it loses at the stop depends on the price
+    risk, layers = _least(take["risk_max_frac"], hard.risk_frac_max), take["layers_max"]
+    if risk is None or layers is None:
+        return WorstCase(None, gross, leverage)
+    # what a fixed quantity loses at the stop depends on the price, up to the limit of the whole position
     fixed = take["fixed_qty"] != 0.0
-    return WorstCase(None if fixed or layers is None else risk, gross, leverage)
+    return WorstCase(hard.risk_frac_max if fixed else min(risk * max(layers, 1.0), hard.risk_frac_max), gross, leverage)
 
 
 def finite_number(value: Any) -> float | None:

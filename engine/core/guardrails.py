@@ -15,12 +15,15 @@ from .state import (
     R_HALT,
     R_INSTRUMENT,
     R_LAYERS,
+    R_LEAST,
     R_LEVERAGE,
     R_LIQUIDATION,
     R_NONE,
     R_OPPOSITE,
     R_ORDER_RATE,
     R_PAUSE,
+    R_RISK,
+    R_SHORT,
     R_SIZE,
     R_UNKNOWN,
     Desk,
@@ -31,6 +34,8 @@ from .state import (
     Size,
     Sleeve,
 )
+
+ROUNDING = 1.0 + 1e-9  # a size that was cut to the limit may lie a bit above it
 
 
 def barred(guard: Guard, desk: Desk, close_ms: int) -> int:
@@ -69,9 +74,15 @@ def review(
         return R_LAYERS
     if not side * instrument_side >= 0:
         return R_OPPOSITE
+    if not (side > 0 or rules.shorts != 0):
+        return R_SHORT
     if not size.lots > 0:
         return R_SIZE
     notional = price * (size.lots * rules.lot_size)
+    if not (size.lots >= rules.least_lots and notional >= rules.least_notional):
+        return R_LEAST
+    if not size.risk_frac <= rules.risk_limit_frac * ROUNDING:
+        return R_RISK
     exposed = sleeve.ledger.notional + notional
     distance = liquidation_distance(sleeve.ledger.equity, exposed / price, price, side, rules.maintenance_frac)
     if not distance >= 2.0 * stop_distance:

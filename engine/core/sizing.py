@@ -2,6 +2,7 @@
 
 from math import floor, sqrt
 
+from .exits import protective
 from .state import (
     CAP_FIXED,
     CAP_LEVERAGE,
@@ -11,10 +12,13 @@ from .state import (
     CAP_VOL,
     NO_SIZE,
     REFERENCE,
+    Layer,
     Ledger,
+    Position,
     Rules,
     Signal,
     Size,
+    Sleeve,
 )
 
 Z80 = 0.8416212335729143  # one-sided 80 %
@@ -65,7 +69,7 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
     if rules.vol_target > 0.0 and not signal.vol_annual > 0.0:
         return NO_SIZE
     share = risk_frac(ledger, rules)
-    lost = stop_distance + price * (2.0 * rules.taker_frac + 2.0 * signal.slip_frac)
+    lost = lost_at_stop(stop_distance, price, rules, signal.slip_frac)
     by_risk = share * equity / lost if lost > 0.0 else 0.0
     by_vol = rules.vol_target / signal.vol_annual * equity / price if rules.vol_target > 0.0 else by_risk
     by_notional = (rules.notional_frac_max * equity - ledger.notional) / price
@@ -88,6 +92,32 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
         units, binding = by_part, CAP_PARTICIPATION
     lots = whole_lots(units, rules.lot_size)
     return Size(lots, wanted, binding, share, by_risk, by_vol, by_notional, by_leverage, by_part)
+
+
+def lost_at_stop(distance: float, price: float, rules: Rules, slip_frac: float) -> float:
+    """Quote units that one base unit loses when it leaves `distance` from its entry `price`: with fees and spread both ways."""
+    return distance + price * (2.0 * rules.taker_frac + 2.0 * slip_frac)
+
+
+def position_risk(sleeve: Sleeve, rules: Rules, slip_frac: float, lots: int, price: float, stop_distance: float) -> float:
+    """What the position and `lots` more at `price` lose if every layer leaves by its protective order, of the sleeve's equity.
+
+    A layer whose stop lies beyond its entry has locked a gain in, which counts against the others' losses.
+    """
+    position, lost = sleeve.position, lots * lost_at_stop(stop_distance, price, rules, slip_frac)
+    a, b, c, d, e = position.layers
+    lost += layer_risk(position, a, rules, slip_frac) + layer_risk(position, b, rules, slip_frac)
+    lost += layer_risk(position, c, rules, slip_frac) + layer_risk(position, d, rules, slip_frac)
+    lost += layer_risk(position, e, rules, slip_frac)
+    return lost * rules.lot_size / sleeve.ledger.equity if sleeve.ledger.equity > 0.0 else 1e300
+
+
+def layer_risk(position: Position, layer: Layer, rules: Rules, slip_frac: float) -> float:
+    """The same of one open layer, in quote units per lot's base unit; 0 for none."""
+    if layer.lots == 0:
+        return 0.0
+    level = protective(position, layer)[1]
+    return layer.lots * lost_at_stop(position.side * (layer.entry - level), layer.entry, rules, slip_frac)
 
 
 def liquidation_distance(equity: float, units: float, price: float, side: int, maintenance_frac: float) -> float:

@@ -36,13 +36,16 @@ BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk dr
     R_UNKNOWN,
     R_LAYERS,
     R_OPPOSITE,
+    R_SHORT,
     R_SIZE,
+    R_LEAST,
+    R_RISK,
     R_LIQUIDATION,
     R_LEVERAGE,
     R_GROSS,
     R_INSTRUMENT,
     R_ORDER_RATE,
-) = range(14)
+) = range(17)
 RULES = (
     "none",
     "desk is halted",
@@ -52,7 +55,10 @@ RULES = (
     "an input cannot be computed",
     "layers_max",
     "another sleeve holds the other side",
+    "spot cannot be sold short",
     "size rounds down to no lot",
+    "below the venue's least order",
+    "risk_frac_max",
     "liquidation nearer than twice the stop",
     "leverage_max",
     "gross_frac_max",
@@ -241,6 +247,10 @@ class Rules(NamedTuple):
     day_entries_max: int
     pause_ms: int
     lot_size: float  # base units
+    least_lots: int  # the venue takes no smaller entry
+    least_notional: float  # the same in quote units
+    shorts: int  # 0: what is traded cannot be sold short
+    risk_limit_frac: float  # of sleeve equity: what the whole position may lose at its stops
     tick: float  # 0: prices stay unrounded
     maker_frac: float
     taker_frac: float
@@ -278,7 +288,7 @@ class Size(NamedTuple):
     lots: int
     wanted: float  # base units before the caps: risk at stop
     binding: int
-    risk_frac: float
+    risk_frac: float  # what the whole position would lose at its stops, of sleeve equity
     cap_risk: float
     cap_vol: float
     cap_notional: float

@@ -6,7 +6,7 @@ Python.
 
 from .exits import faded, follow, grid, leave_all, leaving, to_tick
 from .guardrails import barred, count_entry, review
-from .sizing import size
+from .sizing import position_risk, size
 from .state import (
     ADD,
     CANCEL,
@@ -132,6 +132,8 @@ def enter(
     stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
     target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
     wanted = size(sleeve.ledger, rules, signal, price, stop_distance, bar.volume)
+    risk = position_risk(sleeve, rules, signal.slip_frac, wanted.lots, price, stop_distance)
+    wanted = wanted._replace(risk_frac=risk if wanted.lots > 0 else wanted.risk_frac)
     rule = review(
         sleeve,
         desk,

@@ -4,7 +4,7 @@ Called by sim/ and live/, once per sleeve and configuration version. Hard limits
 override the params: the stricter of the two applies.
 """
 
-from math import floor
+from math import floor, inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.clock import HOUR_MS
@@ -15,6 +15,7 @@ from engine.strategies.params import StrategyParams
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs, Instrument
 
+SPOT_LEVERAGE = 0.995  # spot is bought with the cash there is; the rest is for fee and slippage
 LOT_SLACK = 1e-9  # 0.3 / 0.1 is slightly below 3; 0.3 is meant as three lots
 
 
@@ -59,9 +60,13 @@ def rules_of(
     read |= {name: min(getattr(params, name), limits.risk_frac_max) for name in RISKS}
     read |= {name: getattr(limits, name) for name in ("day_loss_frac_max", "streak_max", "day_entries_max")}
     read |= {name: getattr(instrument, name) for name in ("maintenance_frac", "lot_size", "tick")}
+    least = floor(instrument.least_qty / instrument.lot_size + 1.0 - LOT_SLACK) if instrument.least_qty > 0.0 else 1
+    spot = instrument.market == "spot"
+    read |= {"least_lots": max(least, 1), "least_notional": instrument.least_notional, "shorts": 0 if spot else 1}
+    read |= {"risk_limit_frac": limits.risk_frac_max}
     read |= {"maker_frac": costs.maker_frac, "taker_frac": costs.taker_frac, "fixed_lots": fixed}
     read |= {"instrument": index, "bars": index if own is None else own, "mode": mode, "bar_ms": bar_ms}
-    read["leverage_max"] = min(params.leverage_max, limits.leverage_max)
+    read["leverage_max"] = min(params.leverage_max, limits.leverage_max, SPOT_LEVERAGE if spot else inf)
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
     # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0
     return Rules(**{name: kind(read[name]) for name, kind in Rules.__annotations__.items()})

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import BadInput
 
+FIGURES = ("lot_size", "tick", "maintenance_frac", "least_qty", "least_notional")  # of an instrument, as desk.toml names them
 Overrides = Mapping[str, Mapping[str, Any]]  # "binance:BTC-USDT:perp" -> some fields of Instrument or Costs
 
 
@@ -23,6 +24,15 @@ class Instrument(NamedTuple):
     lot_size: float
     tick: float
     maintenance_frac: float  # of notional; 0 on spot
+    least_qty: float = 0.0  # base units of an entry; 0: one lot
+    least_notional: float = 0.0  # quote units of an entry
+    rules_source: str = ""  # where lot, tick and least order come from
+    rules_dated: str = ""  # the day they were read there, ISO
+
+    @property
+    def kind(self) -> str:
+        """What is traded: `spot` is bought with cash and never sold short; a `linear perp` is margined in quote units."""
+        return "spot" if self.market == "spot" else "linear perp"
 
 
 class Costs(NamedTuple):
@@ -80,6 +90,25 @@ _TABLES = {"perp": _PERP, "spot": _SPOT}
 # is too high refuses earlier. Binance "Leverage & Margin Tiers" 2025-11-28 (BTC 0.40-0.50 %, SOL 1.00 %), OKX "Position
 # tiers" 2025-02-24 (BTC 0.40-0.50 %), Bybit "Risk limit" (BTC 0.50 %). One figure for all three venues.
 _MAINTENANCE = {"BTC": 0.005, "ETH": 0.005, "SOL": 0.01, "XRP": 0.01, "BNB": 0.01}
+
+# Least notional of an entry in USDT. Bybit: minNotionalValue of a recorded GET /v5/market/instruments-info; OKX has a least size
+# alone, one lot. Binance: what its trading rules are widely quoted to say; the recorded exchangeInfo of 2022 says 10, so these
+# figures are to be checked by a pull. One that is too high refuses an entry that the venue might take.
+_LEAST_NOTIONAL = {
+    ("binance", "perp"): {"BTC": 100.0, "ETH": 20.0, "": 5.0},
+    ("binance", "spot"): {"": 5.0},
+    ("bybit", "perp"): {"": 5.0},
+    ("okx", "perp"): {"": 0.0},
+}
+_LEAST_NOTIONAL["synthetic", "perp"] = _LEAST_NOTIONAL["binance", "perp"]
+_GRID = "lot and tick: grid of recorded bars"
+_RULES_SOURCE = {
+    "binance": f"{_GRID}; least notional: unchecked",
+    "okx": f"{_GRID}, recorded instruments (lotSz x ctVal)",
+    "bybit": f"{_GRID}; least notional: recorded instruments-info",
+    "synthetic": "as binance",
+}
+_GRID_DATED = "2025-12-31"
 
 # maker, taker of a user without volume tier or token discount; page; day read
 _FEES = {
@@ -140,13 +169,20 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
             " under [instruments] in desk.toml",
         )
     lot, tick = figures or (0.0, 0.0)
-    shipped = Instrument(venue, symbol, market, lot, tick, _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0)
-    found = shipped._replace(**_numbers(own, ("lot_size", "tick", "maintenance_frac"), _key(venue, symbol, market)))
-    if not (0 < found.lot_size < inf and 0 < found.tick < inf and 0 <= found.maintenance_frac < 1):
+    least = _LEAST_NOTIONAL.get((venue, market), {}) if figures else {}
+    said = (_RULES_SOURCE[venue], _GRID_DATED) if figures else ("desk.toml", "")
+    maintenance = _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0
+    shipped = Instrument(venue, symbol, market, lot, tick, maintenance, 0.0, least.get(base, least.get("", 0.0)), *said)
+    given = _numbers(own, FIGURES, _key(venue, symbol, market))
+    if figures and given:
+        shipped = shipped._replace(rules_source=f"{said[0]}; desk.toml: {', '.join(sorted(given))}")
+    found = shipped._replace(**given, **{k: str(own[k]) for k in ("rules_source", "rules_dated") if k in own})
+    least_fits = 0 <= found.least_qty < inf and 0 <= found.least_notional < inf
+    if not (0 < found.lot_size < inf and 0 < found.tick < inf and 0 <= found.maintenance_frac < 1 and least_fits):
+        figures_text = ", ".join(f"{name} {getattr(found, name)}" for name in FIGURES)
         raise BadInput(
-            f"{_key(venue, symbol, market)}: lot_size {found.lot_size}, tick {found.tick}, maintenance_frac"
-            f" {found.maintenance_frac} are not valid",
-            "lot and tick must be above 0, maintenance_frac in 0..1",
+            f"{_key(venue, symbol, market)}: {figures_text} are not valid",
+            "lot and tick must be above 0, maintenance_frac in 0..1, least_qty and least_notional 0 or more",
         )
     return found
 

@@ -42,6 +42,8 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
         "layers_max",
         "another sleeve holds the other side",
         "size rounds down to no lot",
+        "below the venue's least order",
+        "spot cannot be sold short",
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")

@@ -25,6 +25,7 @@ LOOSER: dict[str, Any] = {
     "leverage_max": 50.0,
     "notional_frac_max": 50.0,
     "risk_max_frac": 1.0,
+    "risk_limit_frac": 1e9,
     "participation_max": 1.0,
     "vol_target": 0.0,
 }

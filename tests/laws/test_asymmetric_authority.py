@@ -112,11 +112,12 @@ def test_other_places_and_sides() -> None:
 
 
 def test_worst_case_before_and_after() -> None:
-    """Risk counts every layer; the hard limits cap what parameters ask for."""
+    """Risk counts every layer, up to what the whole position may lose; the hard limits cap what parameters ask for."""
     assert worst_case(_sleeve(), HARD) == WorstCase(0.02, 1.5, 3.0)
-    assert worst_case(_sleeve(layers_max=5, leverage_max=1.0), HARD) == WorstCase(0.1, 1.0, 1.0)
+    assert worst_case(_sleeve(layers_max=3, risk_max_frac=0.005, leverage_max=1.0), HARD) == WorstCase(0.015, 1.0, 1.0)
+    assert worst_case(_sleeve(layers_max=5, leverage_max=1.0), HARD) == WorstCase(0.02, 1.0, 1.0)
     assert worst_case(_sleeve(leverage_max=10.0), HardLimits(leverage_max=2.0)).leverage == 2.0
-    assert worst_case(_sleeve(fixed_qty=1.0), HARD).risk_frac is None
+    assert worst_case(_sleeve(fixed_qty=1.0), HARD).risk_frac == HARD.risk_frac_max
 
 
 class Lying(StrategyParams):
@@ -145,8 +146,8 @@ def test_a_strategy_cannot_redeclare_what_a_common_parameter_does() -> None:
 def test_the_worst_case_outvotes_a_wrong_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is declared of a key, a worst case that rises loosens."""
     monkeypatch.setattr("engine.control.direction.risk_move", lambda *_args: -1)
-    for changes in ({"leverage_max": 3.5}, {"risk_max_frac": 0.02, "layers_max": 2}, {"notional_frac_max": 2.0}):
-        assert _of(_sleeve(), _sleeve(**changes)) == "loosens"
+    for changes in ({"leverage_max": 3.5}, {"layers_max": 2}, {"notional_frac_max": 2.0}, {"risk_max_frac": 0.01}):
+        assert _of(_sleeve(risk_max_frac=0.005), _sleeve(**{"risk_max_frac": 0.005, **changes})) == "loosens"
 
 
 RAW = st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.text(max_size=6), st.floats(allow_nan=False).map(str))

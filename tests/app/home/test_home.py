@@ -12,9 +12,10 @@ from pydantic import TypeAdapter
 from app.home import desk_template
 from app.home.home import Home, open_home
 from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
-from engine.control.config import active, ensure_first, file_differences, versions
+from engine.control.config import active, ensure_first, file_differences, first_of, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
+from engine.live import config_event
 from tests.fakes.waiting import WAIT_S
 
 NOW = 1_699_999_200_000
@@ -280,3 +281,19 @@ def test_lines_are_found_in_arrays_and_nested_tables() -> None:
     assert line_of(text, ("sleeves", 1, "params", "x")) == 6
     assert line_of(text, ("sleeves", 0, "missing")) == 1
     assert line_of(text, ("instruments", "b:C:p", "lot_size")) == 8
+
+
+def test_a_least_order_of_desk_toml_reaches_the_desks_rules(own_home: Path) -> None:
+    """What a person writes under [instruments] is what the worker's configuration event tells the core."""
+    home = open_home(NOW)
+    text = (own_home / "desk.toml").read_text()
+    (own_home / "desk.toml").write_text(
+        text + '\n[instruments."synthetic:BTC-USDT:perp"]\nleast_qty = 0.004\nleast_notional = 350\n'
+    )
+    home = open_home(NOW)
+    body = config_event.body_of(
+        first_of(active(home.engine, home.path).config), home.desk.limits, home.desk.overrides(), home.strategies
+    )
+    rules = {s["name"]: s["rules"] for s in body["sleeves"]}
+    assert (rules["btc-trend"]["least_lots"], rules["btc-trend"]["least_notional"]) == (4, 350.0)
+    assert (rules["eth-trend"]["least_lots"], rules["eth-trend"]["least_notional"]) == (1, 20.0)

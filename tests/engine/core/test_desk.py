@@ -281,8 +281,9 @@ def test_sizing_learns_from_the_round_trips_of_the_run() -> None:
     bars = [bar(t, (100, 109, 100, 100) if t % 2 else (100, 100, 90, 100)) for t in range(40)]
     sizes = ran(bars, [LONG] * 40, rules).of(state.K_SIZE)
     risks = [fee for _, _, _, _, _, _, fee, _, _ in sizes]
-    assert risks[:30] == [0.0025] * 30
-    assert risks[31] == 0.02
+    assert max(risks[:30]) <= 0.0025  # whole lots, rounded down
+    assert risks[:30] == pytest.approx([0.0025] * 30, rel=0.01)
+    assert 0.0198 < risks[31] <= 0.02
 
 
 def test_the_record_of_the_last_hundred_trips_is_what_sizing_learns_from() -> None:

@@ -54,7 +54,12 @@ def test_an_ordinary_entry_goes() -> None:
         (state.R_UNKNOWN, {"stop_distance": 0.0}),
         (state.R_LAYERS, {"sleeve": SLEEVE._replace(position=SLEEVE.position._replace(open_layers=1))}),
         (state.R_OPPOSITE, {"instrument_side": -1}),
+        (state.R_SHORT, {"side": -1, "rules": RULES._replace(shorts=0)}),
         (state.R_SIZE, {"size": NO_SIZE._replace(wanted=0.0004)}),
+        (state.R_LEAST, {"rules": RULES._replace(least_lots=1_001)}),
+        (state.R_LEAST, {"rules": RULES._replace(least_notional=100.01)}),
+        (state.R_RISK, {"size": SIZE._replace(risk_frac=0.0201), "rules": RULES._replace(risk_limit_frac=0.02)}),
+        (state.R_RISK, {"size": SIZE._replace(risk_frac=NAN)}),
         (state.R_LIQUIDATION, {"stop_distance": 6_000.0}),
         (state.R_LEVERAGE, {"size": SIZE._replace(lots=310_000)}),
         (state.R_GROSS, {"desk": DESK._replace(gross=29_901.0)}),
@@ -71,6 +76,12 @@ def test_limits_at_the_limit_still_pass() -> None:
     """The limit itself is allowed, one cent more is not."""
     assert reviewed(desk=DESK._replace(gross=29_900.0)) == state.R_NONE
     assert reviewed(instrument_gross=17_900.0) == state.R_NONE
+
+
+def test_the_venues_least_order_itself_passes() -> None:
+    """As many lots, or as much money, as the venue asks for; and a spot instrument may be bought."""
+    assert reviewed(rules=RULES._replace(least_lots=1_000, least_notional=100.0)) == state.R_NONE
+    assert reviewed(rules=RULES._replace(shorts=0)) == state.R_NONE
 
 
 def test_daily_loss_blocks_for_24_hours_and_not_on_the_new_day() -> None:

@@ -49,6 +49,17 @@ def test_hard_limits_stand_above_the_params() -> None:
     assert (usual.pause_ms, usual.leverage_max, usual.risk_max_frac) == (86_400_000, 3.0, 0.02)
 
 
+def test_what_a_market_allows_reaches_the_core() -> None:
+    """Spot is bought with its cash and never sold short; a perp may be; the least order is whole lots, rounded up."""
+    spot, costs = instrument_of("binance", "BTC-USDT", "spot"), costs_of("binance", "BTC-USDT", "spot")
+    rules = rules_of(trend.Params(), spot, costs, 0, 0, QUARTER_MS)
+    assert (rules.shorts, rules.leverage_max, rules.least_lots, rules.least_notional) == (0, 0.995, 1, 5.0)
+    perp = rules_of(trend.Params(), INSTRUMENT, COSTS, 0, 0, QUARTER_MS, SLEEVE_LIMITS._replace(risk_frac_max=0.01))
+    assert (perp.shorts, perp.leverage_max, perp.least_notional, perp.risk_limit_frac) == (1, 3.0, 100.0, 0.01)
+    for qty, lots in ((0.0, 1), (0.001, 1), (0.003, 3), (0.0031, 4), (0.3, 300)):
+        assert rules_of(trend.Params(), INSTRUMENT._replace(least_qty=qty), COSTS, 0, 0, QUARTER_MS).least_lots == lots
+
+
 def test_a_fixed_quantity_is_whole_lots() -> None:
     """0.3 at a lot of 0.1 is three lots, not two; less than a lot is refused; 0 leaves sizing to risk."""
     lots = {0.3: 3, 1.0: 10, 0.0: 0, 0.55: 5}
