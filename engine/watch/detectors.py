@@ -11,6 +11,7 @@ from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.health import unprotected_layers
+from engine.watch.heartbeat import began_ms
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -99,6 +100,8 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
         yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1 + (len(exits) >= EXITS_MAX))
     elif desk.pid is not None and desk.checks["worker"].state == "bad":
         since = int(desk.heartbeat.get("wall_ms", desk.now_ms))
+        if desk.heartbeat.get("pid") not in (None, desk.pid):
+            since = max(since, began_ms(desk.pid) or 0)
         what = f"The worker (process {desk.pid}) hangs: no heartbeat for {(desk.now_ms - since) // 1000} s; {open_}"
         action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
         yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1)
@@ -262,6 +265,9 @@ def drawdown(desk: DeskObservation) -> Iterator[Finding]:
     positions = ", ".join(open_positions(desk)) or "no open position"
     numbers = {"drawdown_frac": round(fall, 6), "drawdown_frac_max": most, "equity": equity, "peak": peak}
     what = f"Desk drawdown {fall:.1%}, limit {most:.1%} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
+    if highest := desk.mark.body.get("high_water"):
+        numbers["high_water"] = highest
+        what = f"{what}; {1.0 - equity / highest:.1%} below the highest equity ever, {highest:,.2f}"
     action = "propose a tightening or a pause now; at the limit the desk halts and flattens by itself"
     if tripped:
         what, action = (
