@@ -26,7 +26,7 @@ from app.home.files import LINK
 from app.processes import children
 from app.processes.watch_thread import Watch
 from engine.clock import utc
-from engine.watch.heartbeat import heartbeat_of
+from engine.watch.heartbeat import heartbeat_of, unattended_text
 
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
@@ -136,6 +136,7 @@ class Supervisor:
             while not self.stopping:
                 for child in self.children:
                     if not self.attend(child):
+                        say_if(self.unattended())
                         return 1  # it said why in one line of its own
                 self.report()
                 self.look_after()
@@ -152,6 +153,8 @@ class Supervisor:
             if child is self.worker and not self.seen_alive and code == 1:
                 return False
             child.due = time.monotonic() + child.wait_after(code)
+            if child is self.worker:
+                say_if(self.unattended())
             self.watch.died(child.name, code)
         if child.process is None and time.monotonic() >= child.due:
             child.start()
@@ -212,12 +215,26 @@ class Supervisor:
                 process.kill()
                 process.wait()
         ending.join(STOP_S)
-        if self.seen_alive:
-            say("Stopped; the journal is whole. nightdesk up goes on from here.")
+        if not self.seen_alive:
+            return
+        clean = self.worker.process is not None and self.worker.process.returncode == 0
+        say(f"Stopped{'; the journal is whole' if clean else ''}. nightdesk up goes on from here.")
+        if not clean:  # a worker that ended cleanly has said it
+            say_if(self.unattended())
+
+    def unattended(self) -> str:
+        """The positions that the last worker left open, as its last heartbeat knew them."""
+        return unattended_text([str(text) for text in heartbeat_of(self.home).get("open") or []])
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
             self.stopping = True
+
+
+def say_if(line: str) -> None:
+    """A line for the terminal, where there is one to say."""
+    if line:
+        say(line)
 
 
 def login_of(home: Path) -> str:
