@@ -33,6 +33,7 @@ def serve(home: Home, port: int | None = None) -> None:
         raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
     import uvicorn
 
+    from app.api.connections import BOUNDS
     from app.api.factory import create
 
     shown = f"[{entry.host}]" if ":" in entry.host else entry.host
@@ -47,7 +48,7 @@ def serve(home: Home, port: int | None = None) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
-        limit_concurrency=200,
+        **BOUNDS,
     )
 
 
