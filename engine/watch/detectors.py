@@ -115,7 +115,12 @@ def restarts(desk: DeskObservation) -> Iterator[Finding]:
     """Any other process of the desk that exited unexpectedly."""
     for process in sorted({e.process for e in desk.exits} - {"worker"}):
         exits = [e for e in desk.exits if e.process == process and desk.now_ms - e.wall_ms < EXITS_WINDOW_MS]
-        if exits and (desk.now_ms - exits[-1].wall_ms < RECOVERED_MS or len(exits) >= EXITS_MAX):
+        gone = [e for e in desk.exits if e.process == process and e.stays_down]
+        if gone:
+            what = f"The process {process} is down and is not started again: {gone[-1].why}"
+            action = "trading and nightdesk halt go on without it; stop and start nightdesk up, read logs/"
+            yield Finding(f"process:{process}", "worker", "page", what, process, gone[-1].wall_ms, action, level=1)
+        elif exits and (desk.now_ms - exits[-1].wall_ms < RECOVERED_MS or len(exits) >= EXITS_MAX):
             what = f"The process {process} exited unexpectedly ({exit_text(exits[-1])}), {count_text(len(exits))} in 10 minutes"
             severity: Severity = "page" if len(exits) >= EXITS_MAX else "warn"
             action = f"trading continues without it; read the terminal of nightdesk up and logs/ for {process}"
@@ -131,6 +136,8 @@ def count_text(count: int) -> str:
 
 def exit_text(ended: ProcessExit) -> str:
     """How a process ended."""
+    if ended.why:
+        return f"killed: {ended.why}"
     if ended.code is None:
         return "exit code unknown"
     return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
