@@ -33,8 +33,11 @@ def up(bars_per_second: float = RATE) -> None:
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED
+    from app.processes.room import lacking
     from app.views.desk_status import running, walks_on
 
+    if short := lacking():
+        raise BadInput(*short.split(" - ", 1))
     home = open_home()
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:

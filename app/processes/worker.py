@@ -20,6 +20,7 @@ from typing import Any
 
 from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
+from app.processes.room import failure_text, lacking
 from app.processes.unattended import open_positions, positions, say
 from engine.clock import timeframe_ms, timeframe_text, utc
 from engine.watch import heartbeat
@@ -368,6 +369,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("--stop-at-end", action="store_true", help="do not wait for more bars")
     asked = parser.parse_args(words)
     clean(words)
+    if short := lacking():
+        sys.stderr.write(f"nightdesk worker: {short}\n")
+        return 1
     from app.home.home import open_home
     from app.home.synthetic import ensure_market
     from engine.errors import BadInput, DeskError
@@ -384,6 +388,9 @@ def main(words: list[str]) -> int:
         worker.run()
     except DeskError as error:
         sys.stderr.write(f"nightdesk worker: {error}\n")
+        return 1
+    except (OSError, MemoryError) as error:
+        sys.stderr.write(f"nightdesk worker: {failure_text(error)}\n")
         return 1
     return 0
 
