@@ -62,6 +62,7 @@ _LOSING = re.compile(
     r"(?i)\b(lost|los(?:s|ses|ing|es)|down|fell|drop(?:s|ped)?|negative|minus|draw-?downs?|paid|pays?|costs?|fees?"
     r"|under water|worse|less|lower|below)\b"
 )
+SENTENCE_MAX = 2_000  # characters of a sentence that is looked at for what is shown of it
 _REPEATING = re.compile(r"(?i)\b(you (?:asked|said|typed|wrote|named|gave|want)|(?:i )?understood|asked for)\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9*_`{(\[~\ue000-\uf8ff])")
 
@@ -116,7 +117,7 @@ def _settings(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield key, float(value)
     elif isinstance(value, str):
-        for name, number in re.findall(r"(\w+)\s*=\s*([-+]?\d+(?:\.\d+)?)", value):
+        for name, number in re.findall(r"\b(\w++)\s*+=\s*+([-+]?\d+(?:\.\d+)?)", value):
             yield name, float(number)
 
 
@@ -220,18 +221,27 @@ def _line(
     struck: list[StruckNumber],
 ) -> str:
     """The line with each unsupported claim struck out."""
-    out = line
     if _is_quote(line, marks, stand):
         return line
-    for claim in reversed(list(claims(line, names))):
-        start, end, sentence = next((part for part in parts if part[0] <= claim.start < part[1]), (0, len(line), line))
-        if _is_quote(line[start:end], marks, stand) or _stands(claim, sentence, stand):
+    pieces, done, found = list[str](), 0, list[StruckNumber]()
+    quoted: dict[int, bool] = {}  # by where a part starts
+    n = 0
+    for claim in claims(line, names):
+        while n < len(parts) and parts[n][1] <= claim.start:
+            n += 1
+        inside = n < len(parts) and parts[n][0] <= claim.start
+        start, end, sentence = parts[n] if inside else (0, len(line), line)
+        if start not in quoted:
+            quoted[start] = _is_quote(line[start:end], marks, stand)
+        if quoted[start] or _stands(claim, sentence, stand):
             continue
-        readable = _unmark(sentence, marks) if marks else sentence
+        readable = _unmark(sentence[:SENTENCE_MAX], marks) if marks else sentence[:SENTENCE_MAX]
         why = "no fact in this thread has this value, in this unit, for what the sentence names"
-        struck.append(StruckNumber(claim.text, readable.strip()[:300], why))
-        out = f"{out[: claim.start]}~~{claim.text}~~{out[claim.start + len(claim.text) :]}"
-    return out
+        found.append(StruckNumber(claim.text, readable.strip()[:300], why))
+        pieces += [line[done : claim.start], f"~~{claim.text}~~"]
+        done = claim.start + len(claim.text)
+    struck += reversed(found)
+    return "".join([*pieces, line[done:]])
 
 
 def _is_quote(text: str, marks: Sequence[Fact], stand: Ground) -> bool:

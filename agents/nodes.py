@@ -20,6 +20,7 @@ RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
 UNSEEN = "no tool was called: nothing was looked up for this answer"  # under an answer without any tool result
 LAST_WHOLE = 2  # earlier turns shown with their answers; older ones become one line each
 Emit = Callable[[str, Mapping[str, Any]], None]
+ACCEPTED = ("ok", "no_data", "started")  # how a call ends that was carried out
 _ORDER = {Effect.READ: 0, Effect.COMPUTE: 1, Effect.PROPOSE: 2}
 
 
@@ -205,9 +206,15 @@ def ground_draft(work: Work, state: TurnState) -> dict[str, Any]:
 def ground_of(work: Work, done: Sequence[AnsweredCall]) -> Ground:
     """What can support the numbers of this turn."""
     asked = [turn.asked for turn in work.earlier] + [work.question]
-    arguments = [c["args"] for turn in work.earlier for c in turn.calls] + [d.call.args for d in done] + list(work.settings)
+    earlier = [c["args"] for turn in work.earlier for c in turn.calls if c.get("status", "ok") in ACCEPTED]
+    arguments = earlier + accepted_args(done) + list(work.settings)
     quotes = [text for d in done for text in _quotable(d)]
     return Ground(work.facts, asked, arguments, work.names, quotes)
+
+
+def accepted_args(done: Sequence[AnsweredCall]) -> list[Mapping[str, Any]]:
+    """Arguments of the calls that were carried out; what a refused one said supports nothing."""
+    return [entry.call.args for entry in done if entry.result.status in ACCEPTED]
 
 
 def _quotable(entry: AnsweredCall) -> list[str]:

@@ -33,7 +33,7 @@ def safe(text: str, own_ids: Collection[str] = ()) -> str:
 
     text = _TARGET.sub(keep, text)
     text = re.sub(r"~{2,}", "", text)  # striking out is ours: a model's own marks would turn ours inside out
-    text = re.sub(r"!+\[", "[", text)
+    text = re.sub(r"(?<!!)!++\[", "[", text)
     text = text.replace("](", "] (").replace("][", "] [").replace("]:", "] :")
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     text = _ADDRESS.sub(lambda found: found[0] + " ", text)
@@ -146,4 +146,4 @@ def unlinked(markdown: str) -> tuple[str, list[str]]:
             named.append(name)
         return found[1]
 
-    return re.sub(rf"\[([^\]\n]*)\]\(({'|'.join(OWN)}):([\w.-]+)\)", reduce, markdown), named
+    return re.sub(rf"\[([^\]\n]{{0,500}})\]\(({'|'.join(OWN)}):([\w.-]+)\)", reduce, markdown), named

@@ -86,7 +86,7 @@ class Client:
 
         Raises ApiError only when both fail.
         """
-        why = " ".join(reason.split())[:300] or "no reason given"
+        why = " ".join(reason.split())[: latch.REASON_MAX] or latch.NO_REASON
         try:
             answer = self.http.post("/api/halt", json={"reason": why}, timeout=wait_s)
             return {**json_of(answer), "by_file": False}

@@ -52,7 +52,15 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("incident", r"\bincidents?\b"),
     ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
 )
-_UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price", "stop_at": "price", "wanted": "base"}
+_UNITS = {
+    "equity": "usd",
+    "peak": "usd",
+    "high_water": "usd",
+    "entry": "price",
+    "protective": "price",
+    "stop_at": "price",
+    "wanted": "base",
+}
 
 
 class AlertsArgs(Args):

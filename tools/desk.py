@@ -58,6 +58,8 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
         "equity": (view.equity, "usd"),
         "peak": (view.peak, "usd"),
         "drawdown_frac": (view.drawdown_frac, "frac"),
+        "breaker_peak": (view.breaker_peak, "usd"),
+        "breaker_drawdown_frac": (view.breaker_drawdown_frac, "frac"),
         "drawdown_frac_max": (hard.drawdown_frac_max, "frac"),
         "gross": (view.gross, "usd"),
         "gross_frac": (view.gross_frac, "ratio"),
@@ -69,9 +71,11 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
     facts = make_facts(ctx.handle("d", "desk"), "desk", Evidence("event", mark.id), values)
     h = facts[0].ref.partition(".")[0]
     state = f"HALTED ({clean(view.halt.reason, 120)}), {view.state}" if view.halt.halted else view.state
+    released = view.peak is not None and view.breaker_peak is not None and view.breaker_peak < view.peak
+    reference = f", {{{h}.breaker_drawdown_frac}} below the breaker's reference since the last release" if released else ""
     text = (
         f"Desk time {{{h}.desk_time}}{data_stamp(ctx, mark)}. The desk is {state}: equity {{{h}.equity}}, {{{h}.drawdown_frac}} "
-        f"below its peak (halt at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
+        f"below its peak{reference} (halt at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
     if view.breakers:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.formats.bounds import check_calls, check_text
 from agents.formats.exchange import Exchange
 from agents.formats.faults import EndpointFault, error_text
 from agents.formats.text import VisibleText, arguments_of, circling, readable, visible
@@ -88,6 +89,8 @@ class ChatReader:
         content = str(self.message.get("content") or "")
         if len(content) > before and circling(content):
             raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
+        check_text(content, self.host)
+        check_calls([str(call["function"]["arguments"] or "") for call in self.calls], self.host)
         return self._shown.add(content[before:])
 
     def _take_whole_call(self, call: Mapping[str, Any]) -> None:

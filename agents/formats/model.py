@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agents.endpoints import Endpoint, privacy_sentence
 from agents.formats import chat, json_steps, responses
+from agents.formats.bounds import bounded
 from agents.formats.exchange import OUTPUT_TOKENS, EndpointQuirks, Exchange
 from agents.formats.faults import without_key
 from agents.formats.fit import fit_to_context
@@ -54,7 +55,7 @@ class EndpointModel:
         room = self.endpoint.context_tokens - min(OUTPUT_TOKENS, self.endpoint.context_tokens // 4)
         kept = fit_to_context(messages, tools, room / self._learned.ratio)
         exchange = Exchange(self.endpoint, self._transport, caller, self._learned)
-        reply = API_FORMATS[self.api_format](exchange, kept, tools)._replace(usage=exchange.usage)
+        reply = bounded(API_FORMATS[self.api_format](exchange, kept, tools)._replace(usage=exchange.usage), self.endpoint.host)
         if reply.raw is not None:
             caller.received(without_key(reply.raw.said, self._key))
         return self._clean(reply)

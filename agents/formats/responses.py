@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.formats.bounds import check_calls, check_text
 from agents.formats.chat import usage_of
 from agents.formats.exchange import Exchange
 from agents.formats.faults import EndpointFault, error_text
@@ -71,6 +72,7 @@ class ResponsesReader:
             return self._shown.add(str(event.get("delta") or ""))
         if kind == "response.output_item.done":
             self.items.append(dict(event["item"]))
+            self._check_calls()
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
             self._take_response(event.get("response") or {})
         return ""
@@ -83,11 +85,17 @@ class ResponsesReader:
         self.why = str((response.get("incomplete_details") or {}).get("reason") or "")
         self.usage = usage_of(response.get("usage"))
         self.items = [dict(item) for item in response.get("output") or []] or self.items
+        self._check_calls()
         return self._checked(self._text())
+
+    def _check_calls(self) -> None:
+        calls = (item for item in self.items if item.get("type") == "function_call")
+        check_calls([str(item.get("arguments") or "") for item in calls], self.host)
 
     def _checked(self, text: str) -> str:
         if circling(text):
             raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
+        check_text(text, self.host)
         return text
 
     def _text(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.endpoints import Endpoint
+from agents.formats.bounds import Weighed
 from agents.formats.faults import EndpointFault, fault_of, without_key
 from agents.model import Caller
 
@@ -58,7 +59,7 @@ class Transport:
         )
         work.start()
         began = last = time.monotonic()
-        first, told, count = True, False, 0
+        first, told, count, weighed = True, False, 0, Weighed(self.endpoint.host)
         try:
             while True:
                 silent_s = patience_s if first else self.endpoint.patience_s
@@ -83,6 +84,7 @@ class Transport:
                 last, first, count = time.monotonic(), False, count + 1
                 if count > EVENTS_MAX:
                     raise EndpointFault(f"{self.endpoint.host} sent too many events", again=False)
+                weighed.take(item)
                 yield without_key(item, self.key)
         finally:
             left.set()

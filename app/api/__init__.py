@@ -24,7 +24,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/desk              {"mode": "paper", "stamp": "PAPER"|"REPLAYED"|null, "source": recorded|pulled|synthetic|null,
                         "walks" (a sentence), "desk_ms", "event", "state": running|flattening|halted..., "halt": Latch,
                         "worker": {"running", "pid", "phase", "note", "beat_ms", "bars_per_second", "replay_until_ms"},
-                        "equity", "peak", "drawdown_frac", "gross", "gross_frac", "breakers": [..], "bars", "version",
+                        "equity", "peak", "drawdown_frac" (from the highest equity ever), "breaker_peak", "breaker_drawdown_frac"
+                        (from where the drawdown breaker measures), "release_effect" (a sentence, while halted),
+                        "gross", "gross_frac", "breakers": [..], "bars", "version",
                         "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
                         "guards": [{"name", "value", "limit", "used_frac", "unit"}], "model": Model,
                         "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
@@ -98,7 +100,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result"}
   POST   /api/jobs/{id}/cancel  {} -> Job
   GET    /api/halt              Latch
-  POST   /api/halt              {"reason"} -> Latch (the file is written before the answer; any session that is not read-only)
+  POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
   GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing}
          Alert = {"id", "kind", "severity": page|warn|note, "state": open|resolved, "what", "place", "action", "runbook",

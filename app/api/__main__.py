@@ -6,15 +6,22 @@ import sys
 from app.home.home import Home, open_home
 from app.people.identity import read_people
 from app.processes.children import LOOPBACK, taken
+from app.processes.room import failure_text, lacking
 from engine.errors import BadInput, Busy, DeskError
 
 
 def main(words: list[str]) -> int:
     """Open the home and serve; returns the exit code."""
+    if short := lacking():
+        sys.stderr.write(f"nightdesk: {short}\n")
+        return 1
     try:
         serve(open_home(), int(words[0]) if words else None)
     except DeskError as error:
         sys.stderr.write(f"nightdesk: {error}\n")
+        return 1
+    except (OSError, MemoryError) as error:
+        sys.stderr.write(f"nightdesk: {failure_text(error)}\n")
         return 1
     return 0
 
@@ -33,6 +40,7 @@ def serve(home: Home, port: int | None = None) -> None:
         raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
     import uvicorn
 
+    from app.api.connections import BOUNDS
     from app.api.factory import create
 
     shown = f"[{entry.host}]" if ":" in entry.host else entry.host
@@ -47,7 +55,7 @@ def serve(home: Home, port: int | None = None) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=2,
-        limit_concurrency=200,
+        **BOUNDS,
     )
 
 

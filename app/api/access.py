@@ -21,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_MAX = 64 * 1024  # bytes
 SLACK_MAX = 200_000  # of one of Slack's requests
+COOKIES_MAX = 8_192  # characters of the cookies of one request; a browser sends a few hundred to this machine
 BODY_S_MAX = 10.0  # time to receive a body
 OPEN = ("/api/health", "/api/login")
 SLACK = "/api/slack/"  # its requests carry a signature instead of a session, and a form body
@@ -120,8 +121,11 @@ def secret_of(headers: dict[str, str], cookie: str) -> tuple[str, str]:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip(), "api"
+    said = headers.get("cookie", "")
+    if len(said) > COOKIES_MAX:
+        return "", "page"
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(cookie)
+        found = SimpleCookie(said).get(cookie)
     except CookieError:
         return "", "page"
     return (found.value if found else ""), "page"

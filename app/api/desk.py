@@ -14,7 +14,7 @@ from engine.control.config import active
 from engine.control.limits import limits_of
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
-from engine.watch.desk_view import desk_view
+from engine.watch.desk_view import desk_view, release_effect
 from engine.watch.health import checks
 from engine.watch.limit_usage import limit_usage
 from engine.watch.window import journal_of
@@ -57,7 +57,9 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         live_jobs=jobs,
         now_ms=now,
         active_version=active_desk.version,
+        release_effect=release_effect(view, hard.drawdown_frac_max) if view.halt.halted else "",
         **{k: getattr(view, k) for k in ("stamp", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
+        **{k: getattr(view, k) for k in ("breaker_peak", "breaker_drawdown_frac")},
         **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version")},
     )
 

@@ -60,7 +60,9 @@ async def _of_the_body(_request: Request, error: Any) -> JSONResponse:
 
 async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
     kind, what = WORDS.get(error.status_code, ("BadInput", str(error.detail)[:200]))
-    return error_response(kind, what, "see /openapi.json", error.status_code)
+    response = error_response(kind, what, "see /openapi.json", error.status_code)
+    response.headers.update(error.headers or {})  # a 405 names the methods that it allows
+    return response
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:

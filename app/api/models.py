@@ -103,6 +103,9 @@ class DeskStatus(ApiModel):
     equity: Number
     peak: Number
     drawdown_frac: Number
+    breaker_peak: Number
+    breaker_drawdown_frac: Number
+    release_effect: str
     gross: Number
     gross_frac: Number
     breakers: Texts

@@ -7,6 +7,7 @@ after READ_MAX bytes even if it found little, and returns where to continue.
 import os
 import re
 from collections.abc import Collection, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -113,7 +114,10 @@ def lines_before(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def curve_of(path: Path, points: int, since_ms: int = 0) -> dict[str, list[Any]]:
-    """{"close_ms", "equity", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last."""
+    """{"close_ms", "equity", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last.
+
+    The drawdown is from the highest equity so far; a release does not make it smaller.
+    """
     last, first = mark_at(path), first_mark(path)
     if last is None or first is None:
         return {"close_ms": [], "equity": [], "drawdown_frac": []}
@@ -124,12 +128,13 @@ def curve_of(path: Path, points: int, since_ms: int = 0) -> dict[str, list[Any]]
     found = {mark[0]: mark for mark in (_mark(path, t) for t in times) if mark is not None and mark[0] >= low}
     found[last.t_event_ms] = _figures(last)
     rows = [found[when] for when in sorted(found)]
-    drawdown = [None if e is None or not p else 1 - e / p for _, e, p in rows]
+    highest = [p or 0.0 for p in accumulate((p for _, _, p in rows), lambda one, other: max(one or 0.0, other or 0.0))]
+    drawdown = [None if e is None or not p else 1 - e / p for (_, e, _), p in zip(rows, highest, strict=True)]
     return {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows], "drawdown_frac": drawdown}
 
 
 def _mark(path: Path, at_ms: int) -> tuple[int, float | None, float | None] | None:
-    """Time, equity and peak of the last mark at or before a past instant (cached)."""
+    """Time, equity and highest equity of the last mark at or before a past instant (cached)."""
     key = (str(path), at_ms)
     if key not in _MARKS:
         mark = mark_at(path, at_ms)
@@ -142,4 +147,4 @@ def _mark(path: Path, at_ms: int) -> tuple[int, float | None, float | None] | No
 
 
 def _figures(mark: Event) -> tuple[int, float | None, float | None]:
-    return mark.t_event_ms, mark.body.get("equity"), mark.body.get("peak")
+    return mark.t_event_ms, mark.body.get("equity"), mark.body.get("high_water", mark.body.get("peak"))

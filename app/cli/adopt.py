@@ -80,9 +80,9 @@ def _hand_over(home: Any, preview: Any, actor: Any, as_json: bool) -> None:
 
 
 def _worker_runs(home: Any) -> bool:
-    from engine.watch.health import holder
+    from engine.watch.health import worker_pid
 
-    return holder(home.path / "journal" / "desk.lock") is not None
+    return worker_pid(home.path) is not None
 
 
 def now() -> int:

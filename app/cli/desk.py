@@ -33,8 +33,11 @@ def up(bars_per_second: float = RATE) -> None:
     from app.cli.api import new_link
     from app.home.home import open_home
     from app.processes.children import TUNED
+    from app.processes.room import lacking
     from app.views.desk_status import running, walks_on
 
+    if short := lacking():
+        raise BadInput(*short.split(" - ", 1))
     home = open_home()
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
@@ -231,14 +234,14 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import open_home
     from engine.control.config import active_version
-    from engine.watch.desk_view import desk_view
+    from engine.watch.desk_view import desk_view, drawdown_text
 
     home = open_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
     del value["mark"]
-    out.emit(value, as_json=as_json, text=lambda: status_text(value))
+    out.emit(value, as_json=as_json, text=lambda: status_text({**value, "drawdown": drawdown_text(view)}))
 
 
 def status_text(value: dict[str, Any]) -> str:
@@ -248,9 +251,7 @@ def status_text(value: dict[str, Any]) -> str:
         return "\n".join([f"{value['home']}: this desk has not started yet. Start it with: nightdesk up", *halted])
     head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
-    lines.append(
-        f"Equity {value['equity']:,.2f} (peak {value['peak']:,.2f}), exposure {value['gross']:,.2f}, {value['bars']} bars"
-    )
+    lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += halted_lines(value)
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")

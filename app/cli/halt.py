@@ -19,25 +19,25 @@ CHANNEL = "cli"
 
 def register(app: typer.Typer) -> None:
     """Add the two commands."""
-    app.command("halt")(halt_desk)
+    app.command("halt", context_settings={"ignore_unknown_options": True})(halt_desk)  # a slip of the hand halts too
     app.command("release")(release_desk)
 
 
 def halt_desk(
-    reason: str = typer.Option(..., "--reason", help="why; shown wherever the halt is shown"),
+    words: list[str] = typer.Argument(None, metavar="[WHY]...", help="why; it may follow later, by another halt"),
+    reason: str = typer.Option("", "--reason", help="why; shown wherever the halt is shown"),
     as_name: str = typer.Option("", "--as", metavar="NAME", help="who you are (default: your OS account)"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
-    """Halt the desk now: no new entries, positions flattened, latched until released. Works with everything else down."""
+    """Halt the desk now: no new entries, positions flattened, latched until released. Needs nothing: no reason, no database."""
     now_ms = _now_ms()
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
-    if not reason.strip():
-        raise BadInput("a halt needs a reason", "--reason WHY")
     if not home.is_dir():
         raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
     by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()
-    latch = halt.set(home, reason.strip(), by, now_ms)
-    notes = _spread(reason.strip(), by, now_ms)
+    why = " ".join([reason, *(words or [])]).strip()[: halt.REASON_MAX] or halt.NO_REASON
+    latch = halt.set(home, why, by, now_ms)
+    notes = _spread(why, by, now_ms)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}
     out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch), *notes]))
 
@@ -77,6 +77,8 @@ def release_desk(
     from app.people.approvals import before_passphrase, release
     from app.people.identity import passphrase_needed
     from app.people.release_checks import healthy
+    from engine.control.limits import limits_of
+    from engine.watch.desk_view import desk_view, release_effect
 
     home = open_home()
     actor = identify(home.path, as_name, CHANNEL)
@@ -84,6 +86,9 @@ def release_desk(
     if passphrase_needed(home.path):
         before_passphrase(home, actor, _now_ms())  # do not ask for a passphrase during a lockout
         word = typer.prompt("passphrase", hide_input=True, err=True)
+    effect = release_effect(desk_view(home.path, home.engine), limits_of(home.path).drawdown_frac_max)
+    if effect and not as_json:
+        typer.echo(effect, err=True)
     seen = release(home, actor, reason, lambda: healthy(home), _now_ms(), word)
     value = {"halted": False, "released": {"reason": seen.reason, "since_ms": seen.since_ms}, "actor": actor.as_json()}
     out.emit(

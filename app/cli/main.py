@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from app.cli import out
+from app.processes.room import failure_text
 from engine.errors import DeskError
 
 # each module has register(app), which adds its commands
@@ -44,6 +45,9 @@ def run() -> None:
     except (KeyboardInterrupt, typer.Abort):
         out.say("nightdesk: stopped")
         code = 130
+    except (OSError, MemoryError) as error:
+        out.say(f"nightdesk: {failure_text(error)}")
+        code = 1
     except Exception as error:  # noqa: BLE001 - last resort: no traceback reaches a user
         code = out.click_exit(error) if hasattr(error, "exit_code") else out.bug(error, home())
     sys.exit(code if isinstance(code, int) else 0)

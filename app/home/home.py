@@ -7,6 +7,7 @@ start or the first approval desk.toml may be edited, and is only checked.
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,6 +101,7 @@ def open_home(now_ms: int | None = None) -> Home:
     now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keep_private(settings.home)
         with _locked(settings.home / ".open.lock"):
             for name in FOLDERS:
                 (settings.home / name).mkdir(exist_ok=True)
@@ -107,6 +109,13 @@ def open_home(now_ms: int | None = None) -> Home:
     except OSError as error:
         what = f"the home {settings.home} cannot be written: {error.strerror or error}"
         raise BadInput(what, "set NIGHTDESK_HOME to a writable folder, or free disk space") from error
+
+
+def keep_private(home: Path) -> None:
+    """Take the rights of group and others from a folder that existed before: sessions and the database are in it."""
+    status = home.stat()
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        home.chmod(status.st_mode & 0o700)
 
 
 def _prepared(settings: Settings, now_ms: int) -> Home:

@@ -13,10 +13,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.home.bounds import SHOWN_MAX, bounds_of, shown
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 
+TEXT_MAX = 500  # characters of a text in desk.toml
+REASON_MAX = 400  # characters of what is wrong with a key
+FILE_MAX = 1_000_000  # bytes of desk.toml; 300 sleeves need a tenth of it
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
 _NOTED: set[str] = set()  # notes this process has written already: a home is opened many times
 VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
@@ -25,15 +29,15 @@ VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 class ModelEntry(BaseModel):
     """One model that agents may use: [models.NAME]. Its key comes from the environment variable `key_env`, never from here."""
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), allow_inf_nan=False, str_max_length=TEXT_MAX)
 
     base_url: str
     model: str = ""  # empty: the first model that the address lists
     api_format: Literal["responses", "chat", "json"] | None = None  # responses for OpenAI itself, chat elsewhere
     key_env: str = ""
-    context_tokens: int = Field(32_000, ge=1_000)
-    input_per_million: float | None = Field(None, ge=0)  # US dollars; unknown: only tokens are counted
-    output_per_million: float | None = Field(None, ge=0)
+    context_tokens: int = Field(32_000, ge=1_000, le=100_000_000)
+    input_per_million: float | None = Field(None, ge=0, le=1e6)  # US dollars; unknown: only tokens are counted
+    output_per_million: float | None = Field(None, ge=0, le=1e6)
     patience_s: float = Field(20.0, ge=1, le=600)  # timeout: fall back to the offline model after this much silence
     stream: bool = True
 
@@ -43,23 +47,23 @@ class BudgetEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    turn_tokens: int = Field(400_000, ge=0)
-    person_tokens: int = Field(4_000_000, ge=0)
-    day_tokens: int = Field(10_000_000, ge=0)
-    turn_usd: float = Field(1.0, ge=0)
-    person_usd: float = Field(10.0, ge=0)
-    day_usd: float = Field(25.0, ge=0)
+    turn_tokens: int = Field(400_000, ge=0, le=10**12)
+    person_tokens: int = Field(4_000_000, ge=0, le=10**12)
+    day_tokens: int = Field(10_000_000, ge=0, le=10**12)
+    turn_usd: float = Field(1.0, ge=0, le=1e9)
+    person_usd: float = Field(10.0, ge=0, le=1e9)
+    day_usd: float = Field(25.0, ge=0, le=1e9)
 
 
 class InstrumentEntry(BaseModel):
     """Overrides of the shipped instrument table: [instruments."venue:SYMBOL:market"]."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=TEXT_MAX)
 
-    lot_size: float | None = Field(None, gt=0)
-    tick: float | None = Field(None, gt=0)
-    least_qty: float | None = Field(None, ge=0)
-    least_notional: float | None = Field(None, ge=0)
+    lot_size: float | None = Field(None, gt=0, le=1e12)
+    tick: float | None = Field(None, gt=0, le=1e12)
+    least_qty: float | None = Field(None, ge=0, le=1e12)
+    least_notional: float | None = Field(None, ge=0, le=1e12)
     maintenance_frac: float | None = Field(None, ge=0, lt=1)
     maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
     taker_frac: float | None = Field(None, ge=0, le=0.05)
@@ -72,7 +76,7 @@ class InstrumentEntry(BaseModel):
 class WorkerEntry(BaseModel):
     """Paper replay: `replay_days` at full speed, then `bars_per_second`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=TEXT_MAX)
 
     replay_days: int = Field(30, ge=0, le=3650)
     bars_per_second: float = Field(1.0, gt=0, le=100_000)
@@ -83,7 +87,7 @@ class WorkerEntry(BaseModel):
 class AlertsEntry(BaseModel):
     """Alerting: check intervals, escalation, quiet hours: [alerts]. Times of day are UTC."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     check_s: float = Field(3.0, ge=0.2, le=60)  # seconds between health checks
     verify_minutes: float = Field(60.0, ge=1, le=24 * 60)  # minutes between journal verifications; a full one once a day
@@ -114,7 +118,9 @@ class ApiEntry(BaseModel):
 
     host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:-]{1,100}$")
     port: int = Field(8420, ge=1, le=65535)
-    names: tuple[str, ...] = ()  # more host names a browser may use, without a port
+    names: tuple[Annotated[str, StringConstraints(max_length=100)], ...] = Field(
+        (), max_length=20
+    )  # more host names a browser may use, without a port
 
 
 class UiEntry(BaseModel):
@@ -191,6 +197,8 @@ def read_settings() -> Settings:
 def read_desk_toml(path: Path) -> DeskToml:
     """desk.toml, validated. Raises BadInput, one line with file, line and key, for the first error."""
     try:
+        if (size := path.stat().st_size) > FILE_MAX:
+            raise BadInput(f"{path} has {size:,} bytes, at most {FILE_MAX:,} are read", "keep settings only in it")
         text = path.read_text(encoding="utf-8")
         return DeskToml.model_validate(_renamed(path, text, tomllib.loads(text)))
     except OSError as error:
@@ -204,6 +212,10 @@ def read_desk_toml(path: Path) -> DeskToml:
         raise BadInput(f"{path} line {line}: {what}", "correct the line, or move the file away for a fresh one") from None
     except ValidationError as error:
         raise _fault(path, text, error.errors(include_url=False)[0]) from None
+    except RecursionError:
+        raise BadInput(f"{path}: its values are nested too deeply", "desk.toml needs three levels at most") from None
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise BadInput(f"{path}: {str(error)[:120]}", "correct the number, or move the file away for a fresh one") from None
 
 
 def _renamed(path: Path, text: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -223,12 +235,14 @@ def _renamed(path: Path, text: str, value: dict[str, Any]) -> dict[str, Any]:
 def _fault(path: Path, text: str, error: Any) -> BadInput:
     """pydantic's first error as one line with its place in the file."""
     where = tuple(error["loc"])
-    line, key = line_of(text, where), ".".join(str(part) for part in where)
+    line, key = line_of(text, where), ".".join(str(part)[:SHOWN_MAX] for part in where)[: 3 * SHOWN_MAX]
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         reason = "unknown key"
     elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):
-        reason = f"{error['input']!r}: {reason}"
+        bounds = bounds_of(DeskToml, where)
+        reason = f"{shown(error['input'])}: {reason}{f' ({bounds})' if bounds else ''}"
+    reason = " ".join(reason.split())[:REASON_MAX]
     return BadInput(f"{path} line {line}: {key}: {reason}", "correct the line, or move the file away for a fresh one")
 
 

@@ -86,9 +86,9 @@ class Schedules:
         if self._jobs is not None:
             self._jobs.shutdown(wait=False)
 
-    def died(self, process: str, code: int | None) -> None:
+    def died(self, process: str, code: int | None, why: str = "") -> None:
         """A child of the supervisor ended without being asked to."""
-        self.observer.exits.append(ProcessExit(process, code, self.clock()))
+        self.observer.exits.append(ProcessExit(process, code, self.clock(), why))
 
     def check(self) -> list[AlertChange]:
         """Look once: findings -> alert rows and deliveries. A database that cannot be asked is told without it."""

@@ -7,6 +7,7 @@ stays small. Each child gets its own session, dies with its parent (parent-death
 
 import contextlib
 import ctypes
+import math
 import os
 import select
 import shutil
@@ -24,9 +25,10 @@ from typing import Any
 
 from app.home.files import LINK
 from app.processes import children
+from app.processes.pulse import Pulse
 from app.processes.watch_thread import Watch
 from engine.clock import utc
-from engine.watch.heartbeat import heartbeat_of
+from engine.watch.heartbeat import heartbeat_of, unattended_text
 
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0  # a child that lived so long begins the backoff anew
@@ -69,6 +71,7 @@ class Child:
     began: float = 0.0  # monotonic seconds
     due: float = 0.0  # when it is to be started (again)
     failures: int = 0
+    why: str = ""  # it was killed, where the supervisor did it
 
     def start(self) -> None:
         """Start it, in a session of its own."""
@@ -96,8 +99,9 @@ class Child:
         wait = BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
         self.failures += 1
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        whole = "; its journal is whole" if self.name == "worker" else ""
-        say(f"The {self.name} {how}{whole}. Starting it again in {wait:g} s.")
+        whole = "; its journal is whole" if self.name == "worker" else f": {self.why}" if self.why else ""
+        next_ = "It stays down; trading goes on without it." if self.due == math.inf else f"Starting it again in {wait:g} s."
+        say(f"The {self.name} {how}{whole}. {next_}")
         return wait
 
 
@@ -119,6 +123,8 @@ class Supervisor:
         self.home = home
         self.children = children_of(home, words)
         self.worker = self.children[0]
+        self.api = next((child for child in self.children if child.name == "API"), None)
+        self.pulse = Pulse(home)
         self.watch, self.watching = Watch(heartbeat_of(home)), False
         self.login = login_of(home)
         self.seen_alive, self.linked, self.stopping = False, not self.login, False
@@ -133,11 +139,14 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._signalled)
         try:
+            self.pulse.begin()
             while not self.stopping:
                 for child in self.children:
                     if not self.attend(child):
+                        say_if(self.unattended())
                         return 1  # it said why in one line of its own
                 self.report()
+                self.check_api()
                 self.look_after()
                 self.sleep(1.0 if self.linked and self.shown else 0.2)
             return 0
@@ -151,11 +160,29 @@ class Supervisor:
             child.process = None
             if child is self.worker and not self.seen_alive and code == 1:
                 return False
-            child.due = time.monotonic() + child.wait_after(code)
-            self.watch.died(child.name, code)
+            child.due = max(child.due, time.monotonic() + child.wait_after(code))
+            if child is self.worker and (left := open_of(self.home)):
+                say(f"Until then nobody looks after {'; '.join(left)}.")
+            self.watch.died(child.name, code, child.why)
+            child.why = ""
         if child.process is None and time.monotonic() >= child.due:
             child.start()
+            if child is self.api:
+                self.pulse.started()
         return True
+
+    def check_api(self) -> None:
+        """Kill an API that hangs, to be started again; one that hangs again and again stays down. Trading needs neither."""
+        api, now = self.api, time.monotonic()
+        if api is None or api.process is None or api.ended() is not None or api.why:
+            return
+        silent_s = self.pulse.silent_s(api.began, now)
+        if silent_s is None:
+            return
+        api.why = f"it did not answer for {silent_s:.0f} s"
+        if not self.pulse.may_restart(now):
+            api.why, api.due = f"{api.why}, again and again, and stays down", math.inf
+        api.process.kill()  # what hangs does not follow SIGTERM
 
     def look_after(self) -> None:
         """Begin alerts and schedules once the worker lives, or should."""
@@ -199,6 +226,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End every child: the worker writes a snapshot and leaves; one that does not end is killed."""
+        self.pulse.end()
         ending = threading.Thread(target=self.watch.end, name="ending", daemon=True)  # it may wait for a network; we do not
         ending.start()
         living = [child.process for child in self.children if child.process is not None and child.process.poll() is None]
@@ -212,12 +240,32 @@ class Supervisor:
                 process.kill()
                 process.wait()
         ending.join(STOP_S)
-        if self.seen_alive:
-            say("Stopped; the journal is whole. nightdesk up goes on from here.")
+        if not self.seen_alive:
+            return
+        clean = self.worker.process is not None and self.worker.process.returncode == 0
+        say(f"Stopped{'; the journal is whole' if clean else ''}. nightdesk up goes on from here.")
+        if not clean:  # a worker that ended cleanly has said it
+            say_if(self.unattended())
+
+    def unattended(self) -> str:
+        """The positions that the last worker left open, as its last heartbeat knew them."""
+        return unattended_text(open_of(self.home))
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
             self.stopping = True
+
+
+def open_of(home: Path) -> list[str]:
+    """The open positions of the last heartbeat."""
+    found = heartbeat_of(home).get("open")
+    return [str(text) for text in found] if isinstance(found, list) else []
+
+
+def say_if(line: str) -> None:
+    """A line for the terminal, where there is one to say."""
+    if line:
+        say(line)
 
 
 def login_of(home: Path) -> str:

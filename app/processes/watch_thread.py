@@ -18,7 +18,7 @@ class Watch:
         """`left`: what the last worker said of itself; one that never said it was stopping died with its supervisor."""
         self._schedules: Any = None
         died = bool(left) and left.get("phase") != "stopped"
-        self._early: list[tuple[str, int | None]] = [("worker", None)] if died else []
+        self._early: list[tuple[str, int | None, str]] = [("worker", None, "")] if died else []
         self._mutex = threading.Lock()
         self._ended = False
 
@@ -43,17 +43,17 @@ class Watch:
                     return
                 schedules.start()
                 self._schedules = schedules
-                for process, code in self._early:
-                    schedules.died(process, code)
+                for ended in self._early:
+                    schedules.died(*ended)
             return
 
-    def died(self, process: str, code: int | None) -> None:
-        """A child ended without being asked to."""
+    def died(self, process: str, code: int | None, why: str = "") -> None:
+        """A child ended without being asked to; `why`: the supervisor killed it, because of this."""
         with self._mutex:
             if self._schedules is not None:
-                self._schedules.died(process, code)
+                self._schedules.died(process, code, why)
             else:
-                self._early.append((process, code))
+                self._early.append((process, code, why))
 
     def end(self) -> None:
         """Stop watching."""

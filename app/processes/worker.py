@@ -20,6 +20,8 @@ from typing import Any
 
 from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import ALLOWED, TUNED, allowed, worker_command
+from app.processes.room import failure_text, lacking
+from app.processes.unattended import open_positions, positions, say
 from engine.clock import timeframe_ms, timeframe_text, utc
 from engine.watch import heartbeat
 
@@ -115,6 +117,8 @@ class Worker:
         self._size, self._grown_at = self.sizes(), time.monotonic()
         self.compare_file()
         trim_memory()
+        if book is not None and (left := open_positions(self.loop.book)):
+            say(f"looks after {'; '.join(left)} again, left open at {utc(self.loop.book.close_ms)}. To flatten: nightdesk halt")
         self.log.note("started", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count, version=self.loop.book.version)
 
     def reads(self, book: Any) -> list[Any]:
@@ -160,8 +164,7 @@ class Worker:
         """Until `due` (monotonic s), following what people set meanwhile; returns it."""
         while not self.pause.stopping and (left := due - time.monotonic()) > 0:
             self.pause.sleep(min(left, LOOK_S))
-            if left > LOOK_S and self.loop.poll_controls():
-                self.beat(now=True)
+            self.beat(now=left > LOOK_S and self.loop.poll_controls())
         return due
 
     def rest(self) -> None:
@@ -244,6 +247,7 @@ class Worker:
             "version": book.version,
             "equity": round(book.desk.equity, 2),
             "positions": positions(book),
+            "open": open_positions(book),
         }
         write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
 
@@ -274,6 +278,7 @@ class Worker:
         self.beat(now=True)
         self.log.note("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
         self.journal.close()
+        say(heartbeat.unattended_text(open_positions(self.loop.book)))
 
 
 def walked(home: Any) -> tuple[str, list[str]]:
@@ -298,18 +303,6 @@ def note(engine: Any, head: Any) -> None:
 
     with suppress(Exception):
         note_head(engine, "desk", head, now_ms())
-
-
-def positions(book: Any) -> list[str]:
-    """Open positions in words: `btc-trend long 0.02`."""
-    from engine.core.ledger import open_lots
-    from engine.core.state import SIDES
-
-    return [
-        f"{name} {SIDES[sleeve.position.side]} {open_lots(sleeve.position) * spec.rules.lot_size:g}"
-        for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True)
-        if sleeve.position.open_layers > 0
-    ]
 
 
 def funding_text(policy: Any) -> str:
@@ -376,6 +369,9 @@ def main(words: list[str]) -> int:
     parser.add_argument("--stop-at-end", action="store_true", help="do not wait for more bars")
     asked = parser.parse_args(words)
     clean(words)
+    if short := lacking():
+        sys.stderr.write(f"nightdesk worker: {short}\n")
+        return 1
     from app.home.home import open_home
     from app.home.synthetic import ensure_market
     from engine.errors import BadInput, DeskError
@@ -392,6 +388,9 @@ def main(words: list[str]) -> int:
         worker.run()
     except DeskError as error:
         sys.stderr.write(f"nightdesk worker: {error}\n")
+        return 1
+    except (OSError, MemoryError) as error:
+        sys.stderr.write(f"nightdesk worker: {failure_text(error)}\n")
         return 1
     return 0
 

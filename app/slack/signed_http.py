@@ -24,6 +24,7 @@ from engine.store import db
 from engine.store.tables import SlackRequest
 
 BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
+FIELDS_MAX = 200  # of a form; Slack's own have a dozen
 KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
 FORM, EVENT = "application/x-www-form-urlencoded", "application/json"
 CHALLENGE_MAX = 500
@@ -71,7 +72,10 @@ def handle(home: Home, slack: Slack | None, body: bytes, headers: Mapping[str, s
         return event(home, slack, as_json(body.decode("utf-8", "replace")))
     if kind != FORM:
         return SlackResponse(415, {"error": f"accepted types: {FORM}, {EVENT}"})
-    form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
+    try:
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        return SlackResponse(413, {"error": f"more than {FIELDS_MAX} fields"})
     return handle_form(home, slack, form, body, headers)
 
 

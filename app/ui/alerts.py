@@ -28,7 +28,7 @@ DELIVERIES = {
     "dropped": "not sent",
 }
 HIDDEN = ("level",)  # numbers that only the watch needs
-UNITS = {"equity": "usd", "peak": "usd", "entry": "price", "protective": "price"}
+UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", "protective": "price"}
 
 
 @st.fragment(run_every=EVERY_S)

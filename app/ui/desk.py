@@ -68,10 +68,14 @@ def overview(api: PageClient) -> None:
 def _figures(desk: Mapping[str, Any]) -> None:
     """Four figures and the tripped breakers."""
     halts = percent((desk.get("limits") or {}).get("drawdown_frac_max"))
-    peak = f"below {money(desk.get('peak'))}, the peak since the start or the last release; the desk halts at {halts}"
+    breaker = f"{percent(desk.get('breaker_drawdown_frac'))} below {money(desk.get('breaker_peak'))}"
+    peak = (
+        f"below {money(desk.get('peak'))}, the highest equity ever. The breaker halts at {halts} below the peak since the start "
+    )
+    peak += f"or the last release; now {breaker}"
     figures = (
         ("Equity, USDT", money(desk.get("equity")), "all sleeves, marked at the last close"),
-        ("Drawdown since start or release", percent(desk.get("drawdown_frac")), peak),
+        ("Drawdown", percent(desk.get("drawdown_frac")), peak),
         ("Gross exposure", percent(desk.get("gross_frac"), 1), "open and working notional, of equity"),
         ("Version", number(desk.get("version")), f"of the configuration; active: {number(desk.get('active_version'))}"),
     )

@@ -44,8 +44,9 @@ def _halt(api: PageClient, n: int, session: Mapping[str, Any]) -> None:
     st.session_state["halts"] += 1
 
 
-def halted_banner(api: PageClient, latch: Mapping[str, Any], session: Mapping[str, Any]) -> None:
+def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str, Any]) -> None:
     """Why the desk is halted, and the release form."""
+    latch = desk.get("halt") or {}
     if not latch.get("halted"):
         return
     by = words(latch.get("by") or "unknown", 60)
@@ -56,13 +57,15 @@ def halted_banner(api: PageClient, latch: Mapping[str, Any], session: Mapping[st
             icon=":material/front_hand:",
         )
         with st.popover("Release", key="release_open"):
-            _release_form(api, session)
+            _release_form(api, session, str(desk.get("release_effect") or ""))
 
 
-def _release_form(api: PageClient, session: Mapping[str, Any]) -> None:
-    """A reason, and a passphrase if people.toml has entries; refused while the desk is unhealthy."""
+def _release_form(api: PageClient, session: Mapping[str, Any], effect: str) -> None:
+    """What it changes, a reason, and a passphrase if people.toml has entries; refused while the desk is unhealthy."""
     who = f"{session.get('name') or 'unknown'} ({session.get('assurance') or 'claimed'})"
     st.markdown(f"**Release the halt** as {words(who, 80)}.")
+    if effect:
+        st.markdown(words(effect, 400))
     with st.form("release_form", border=False):
         reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
         passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""

@@ -100,7 +100,7 @@ def _standing(api: PageClient, session: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="standing"):
         for label, color, about in badges(desk):
             st.badge(label, color=color, help=about)
-    halted_banner(api, desk.get("halt") or {}, session)
+    halted_banner(api, desk, session)
     alerts.strip(found)
 
 

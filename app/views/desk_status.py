@@ -5,9 +5,9 @@ from app.home.home import Home
 
 def running(home: Home) -> str | None:
     """The process that holds the worker lock, as ` (process 12)`; None when none runs."""
-    from engine.watch.health import holder
+    from engine.watch.health import worker_pid
 
-    pid = holder(home.path / "journal" / "desk.lock")
+    pid = worker_pid(home.path)
     return None if pid is None else f" (process {pid})" if pid else ""
 
 

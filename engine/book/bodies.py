@@ -77,7 +77,7 @@ class MarkBody(TypedDict):
     """The desk after a bar, a configuration, a halt, or whatever else a person should see at once."""
 
     equity: float | None
-    peak: float | None
+    peak: float | None  # the drawdown breaker's reference: the highest equity since the start or the last release
     gross: float | None
     state: str  # running, flattening, halted
     tripped: list[str]
@@ -85,6 +85,7 @@ class MarkBody(TypedDict):
     version: int
     minute_orders: int  # entry orders in the minute of the close
     sleeves: dict[str, SleeveBody]
+    high_water: NotRequired[float]  # the highest equity ever, once a release has set `peak` below it
     stamp: NotRequired[str]  # of a bar: REPLAYED or PAPER
     halt: NotRequired[dict[str, Any]]  # reason, by
     blocked: NotRequired[dict[str, str]]  # why nothing may enter: what is not well, what differs from the venue

@@ -43,6 +43,7 @@ class Book:
     ambiguous: int = 0  # ambiguous bars so far
     tripped_ms: int = 0  # desk time of the drawdown breaker, while it stands
     halt: dict[str, Any] = field(default_factory=dict)  # reason and by, while halted
+    high_water: float = 0.0  # the highest equity up to the last release; 0: none was made
     orders: OrderBook = NO_ORDERS  # the desk's own at its venue
     health: dict[str, str] = field(default_factory=dict)  # what is not well -> why; no entries meanwhile
     differences: dict[str, str] = field(default_factory=dict)  # what the venue has and the book has not; until a person decides
@@ -74,6 +75,11 @@ class Book:
         if own.close_ms == self.close_ms or clock.close_ms != self.close_ms or self.count == 0:
             return sleeve
         return on_mark(sleeve, rules, clock.close)
+
+    @property
+    def highest(self) -> float:
+        """The highest equity ever; `desk.peak`, the breaker's reference, begins anew with each release."""
+        return max(self.high_water, self.desk.peak)
 
     @property
     def entries_blocked(self) -> bool:

@@ -176,6 +176,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         "minute_orders": desk.minute_orders if desk.minute == book.close_ms // MINUTE_MS else 0,
         "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
+    if book.high_water > desk.peak:
+        body["high_water"] = book.high_water
     if book.entries_blocked:
         body["blocked"] = {**book.health, **book.differences}
     if book.differences:

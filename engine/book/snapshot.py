@@ -62,7 +62,7 @@ def to_json(book: Book) -> dict[str, Any]:
         "orders": _orders_json(book.orders),
         "health": book.health,
         "differences": book.differences,
-    } | ({"adopted": book.adopted} if book.adopted else {})
+    } | {key: value for key, value in (("adopted", book.adopted), ("high_water", book.high_water)) if value}
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
@@ -98,6 +98,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         health=dict(body["health"]),
         differences=dict(body["differences"]),
         adopted=dict(body.get("adopted", {})),
+        high_water=float(body.get("high_water", 0.0)),
     )
 
 

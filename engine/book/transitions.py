@@ -151,9 +151,11 @@ def withdraw_at_rest(book: Book) -> None:
 def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     """People halted or released the desk. Halted: entry orders are cancelled now, positions leave at the next open.
 
-    A release ends the drawdown breaker too and measures the drawdown anew from here, else it would trip at once.
+    A release ends the drawdown breaker too, whose reference begins anew from here, else it would trip at once. What the highest
+    equity was stays known: the release says it.
     """
     if body["state"] == "released":
+        book.high_water = body.get("high_water", book.high_water)
         book.desk = book.desk._replace(halted=0, tripped=0, peak=book.desk.equity)
         book.halt, book.tripped_ms = {}, 0
         return [events.mark(book)]

@@ -32,7 +32,7 @@ Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,15}-[A-Z0-9]{1,1
 class SleeveConfig(BaseModel):
     """One strategy on one instrument with its own cash (quote units)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=500)
 
     name: Slug
     strategy: str

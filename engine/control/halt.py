@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 FILE = "HALT"
 RELEASING = "HALT.releasing"  # what a release has taken; until it has come to its end this file halts as the other does
 WORKER = "worker"  # by whom the desk halts itself when it must not go on before a person has looked
+NO_REASON = "no reason given"  # of a halt in a hurry; the next one's reason is shown in its place
+FILE_READ_MAX = 1 << 20  # bytes of the file in which a reason is looked for
+REASON_MAX = 1_000  # characters; what is longer is cut, the halt stands
 
 
 class Latch(NamedTuple):
@@ -48,6 +51,7 @@ def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "En
     `by` is an actor ({"name": ...}). Raises DataError only when neither file nor database could be written.
     """
     failed = []
+    reason = reason.strip()[:REASON_MAX] or NO_REASON
     line = json.dumps({"reason": reason, "by": dict(by), "since_ms": now_ms}, sort_keys=True) + "\n"
     try:
         _append(home / FILE, line.encode("ascii"))
@@ -219,12 +223,16 @@ def _read_file(home: Path) -> Latch:
         return Latch(True, unreadable, where=("file",), unreadable=unreadable)
     if data is None:
         return Latch(False)
-    seen = sha256(data).hexdigest()
-    for line in data.splitlines():
+    seen, found = sha256(data).hexdigest(), list[Latch]()
+    for line in data[:FILE_READ_MAX].splitlines():
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             entry = json.loads(line)
             name = str(entry["by"].get("name", "unknown"))
-            return Latch(True, str(entry["reason"]), name, int(entry["since_ms"]), ("file",), "", seen)
+            found.append(Latch(True, str(entry["reason"])[:REASON_MAX], name, int(entry["since_ms"]), ("file",), "", seen))
+            if NO_REASON not in found[-1].reason:
+                break
+    if found:  # the first halt; its reason may have followed
+        return found[0]._replace(reason=found[-1].reason)
     reason = f"the file {path} exists, with no readable reason"
     return Latch(True, reason, "", None, ("file",), "", seen)
 
@@ -242,7 +250,8 @@ def _read_rows(engine: "Engine") -> Latch:
         if not rows:
             return Latch(False)
         name = str(json.loads(rows[0].set_by).get("name", "unknown"))
-        return Latch(True, rows[0].reason, name, rows[0].set_ms, ("database",), "", "", rows[-1].id or 0)
+        reason = next((row.reason for row in rows if NO_REASON not in row.reason), rows[0].reason)
+        return Latch(True, reason, name, rows[0].set_ms, ("database",), "", "", rows[-1].id or 0)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database, it is not a permission to trade
         unreadable = f"the halt latch in the database cannot be read ({type(error).__name__})"
         return Latch(True, unreadable, where=("database",), unreadable=unreadable)

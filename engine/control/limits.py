@@ -30,7 +30,7 @@ class HardLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    drawdown_frac_max: float = Field(0.15, gt=0, le=0.9, description="desk drawdown from peak: halt, flatten, latch")
+    drawdown_frac_max: float = Field(0.15, gt=0, le=0.9, description="desk drawdown since start or release: halt, flatten, latch")
     gross_frac_max: float = Field(3.0, gt=0, le=10, description="open and working notional of all sleeves")
     instrument_frac_max: float = Field(1.8, gt=0, le=10, description="the same on one instrument (60 % of gross)")
     orders_minute_max: int = Field(10, ge=1, le=1000, description="position-increasing orders a minute, whole desk")

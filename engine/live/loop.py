@@ -162,7 +162,7 @@ class Loop:
         found = self.controls.release_of(self.journal.path, reason, by)
         if found is not None:
             self._held = ""
-            self._halt({"state": "released", "reason": found.reason, "by": found.by})
+            self._halt({"state": "released", "reason": found.reason, "by": found.by, "high_water": self.book.highest})
             return
         what = f"the halt of {by or 'unknown'} ({reason}) is gone from file and database, and no named person released it"
         self._hold(what, "find out what removed it (a lost or older database?), then: nightdesk release --reason WHY --as NAME")

@@ -1,8 +1,9 @@
 """The desk's database: SQLite in WAL mode, or PostgreSQL by its URL. Opened by app.home.home and by tests.
 
 `open_db` turns a URL into an engine, `migrate` brings its tables up to date, `read` and `write` are the two kinds of
-transaction. A transaction that reads and then writes belongs in `write`: there SQLite takes its write lock first, so that no
-other write comes in between (a deferred transaction would fail with "database is locked").
+transaction. A transaction that reads and then writes belongs in `write`: there one writer has its turn after the other on both
+databases, so that no other write comes in between what it reads and what it writes. SQLite takes its write lock first (a deferred
+transaction would fail with "database is locked"), PostgreSQL one lock of the whole database.
 """
 
 import threading
@@ -21,7 +22,8 @@ from engine.errors import BadInput, Busy, DataError
 
 REVISION = "0006"  # head of migrations/versions; a test keeps it so
 _GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
-BUSY_MS = 5_000  # how long SQLite waits for another process's write
+BUSY_MS = 5_000  # how long a write waits for another process's
+WRITER_LOCK = 4_711  # PostgreSQL's name for it: an advisory lock, of this database alone
 
 
 def open_db(url: str) -> Engine:
@@ -76,9 +78,17 @@ def write(engine: Engine) -> Iterator[Session]:
         engine.connect().execution_options(writes=True) as connection,
         Session(connection) as session,
     ):
+        if engine.dialect.name == "postgresql":
+            _alone(connection)
         yield session
         session.commit()
         connection.commit()
+
+
+def _alone(connection: Connection) -> None:
+    """Wait for the one lock that every write on PostgreSQL takes, at most BUSY_MS; it is given back with the transaction."""
+    connection.execute(text(f"SET LOCAL lock_timeout = {BUSY_MS}"))
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
 
 
 @contextmanager
@@ -110,7 +120,7 @@ def _readable_errors(engine: Engine) -> Iterator[None]:
         raise
     except DBAPIError as error:
         where, what = engine.url.render_as_string(hide_password=True), f"{error.orig}".strip().splitlines()[0]
-        if "locked" in what:
+        if "locked" in what or "lock timeout" in what:
             raise Busy(f"the database {where} is busy: {what}", "try again in a moment") from error
         raise DataError(f"the database {where} failed: {what}", "run `nightdesk doctor`") from error
 

@@ -10,17 +10,16 @@ import fcntl
 import os
 import re
 import threading
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from engine.errors import Busy, JournalBroken
+from engine.errors import JournalBroken
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
+from engine.store.locks import lock_alone, lock_shared
 
-LOCK_S_MAX = 10.0  # how long a people journal's writer waits for another
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt")
 # Two runs that trade alike may differ in these: how an order lived, not what it did.
 HEAD_BYTES = 120  # within which a line names its kind
@@ -46,12 +45,20 @@ class Journal:
         self._end, self.head = 0, EMPTY
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._alone = -1 if self._shared else _lock_alone(path)
+            if not self._shared:
+                self._alone = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+                lock_alone(self._alone, path)
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            if not self._shared:
+                lock_alone(self._file, path)  # the journal itself too: whoever deletes the lock file lets no second writer in
+            with self._turn():
+                self._find_head()
         except OSError as error:
+            self.close()
             raise JournalBroken(f"{path} cannot be opened: {error.strerror}", "check its folder's permissions") from error
-        with self._turn():
-            self._find_head()
+        except BaseException:
+            self.close()
+            raise
 
     def append(self, events: Sequence[Event], sync: bool = True) -> list[Head]:
         """Record a group of events, whole or not at all; returns the head each one makes (its seq, id and hash).
@@ -63,7 +70,11 @@ class Journal:
         if not events:
             return []
         with self._mutex, self._turn():
-            if self._shared or os.fstat(self._file).st_size != self._end:
+            status = os.fstat(self._file)
+            if status.st_nlink == 0:
+                self._stopped = "it was removed or replaced"
+                raise JournalBroken(f"{self.path} was removed under its writer", "stop; put the file back from a copy")
+            if self._shared or status.st_size != self._end:
                 self._find_head()
             data, heads = self._lines(events)
             self._write(data, sync)
@@ -96,7 +107,7 @@ class Journal:
         if self._stopped:
             raise JournalBroken(f"{self.path} accepts no more records: {self._stopped}", "stop and start again")
         if self._shared:
-            _lock(self._file, self.path)
+            lock_shared(self._file, self.path)
         try:
             yield
         except OSError as error:
@@ -188,29 +199,6 @@ class _Partner:
                 return True
             return False
         return True
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Take the file's lock; raises Busy when its holder keeps it too long."""
-    deadline = time.monotonic() + LOCK_S_MAX
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Busy(f"{path} is held by another process", "see who: fuser -v on the file") from None
-            time.sleep(0.0005)
-
-
-def _lock_alone(path: Path) -> int:
-    """Take the single writer's lock; held until the process ends. Raises Busy when it is taken."""
-    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Busy(f"{path} already has a writer", "one worker per home: stop the other one first") from None
-    return descriptor
 
 
 def _set_aside(descriptor: int, start: int, size: int, path: Path) -> Path:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from engine.control import halt
 from engine.store.chain import Event
-from engine.watch.health import holder
+from engine.watch.health import worker_pid
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.window import journal_of, mark_at, start_of
 
@@ -39,8 +39,10 @@ class DeskView(NamedTuple):
     worker: WorkerState
     state: str | None
     equity: float | None
-    peak: float | None
-    drawdown_frac: float | None  # lost since the peak
+    peak: float | None  # the highest equity ever, whatever was released since
+    drawdown_frac: float | None  # lost since then
+    breaker_peak: float | None  # what the drawdown breaker measures from: the peak since the start or the last release
+    breaker_drawdown_frac: float | None
     gross: float | None
     gross_frac: float | None  # times equity
     breakers: list[str]
@@ -51,15 +53,43 @@ class DeskView(NamedTuple):
 
 def desk_view(home: Path, engine: Engine) -> DeskView:
     """Read the desk of a home."""
-    path, pid, beat = journal_of(home), holder(home / "journal" / "desk.lock"), heartbeat_of(home)
+    path, pid, beat = journal_of(home), worker_pid(home), heartbeat_of(home)
     mark = mark_at(path)
     get: Callable[[str], Any] = ({} if mark is None else mark.body).get
     now: Mapping[str, Any] = {"phase": "not running"} if pid is None else beat
     pace = (beat.get("wall_ms"), now.get("bars_per_second"), now.get("replay_until_ms"))
     worker = WorkerState(pid is not None, pid or None, now.get("phase"), str(beat.get("note") or ""), *pace)
-    equity, peak, gross = get("equity"), get("peak"), get("gross")
-    lost = 1 - equity / peak if equity is not None and peak else None
+    equity, gross, reference = get("equity"), get("gross"), get("peak")
+    peak = get("high_water", reference)
+    lost = (peak, drawdown(equity, peak), reference, drawdown(equity, reference))
     times = gross / equity if gross is not None and equity is not None and equity > 0.0 else None
     where = (mark, mark and mark.id, mark and mark.t_event_ms, start_of(path).get("source"), now.get("stamp"))
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
-    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, peak, lost, gross, times, *follows)
+    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows)
+
+
+def drawdown(equity: float | None, peak: float | None) -> float | None:
+    """The share of the peak that is lost; None where either is not known."""
+    return 1 - equity / peak if equity is not None and peak else None
+
+
+def drawdown_text(view: DeskView) -> str:
+    """The drawdown in words: from the highest equity ever, and from the breaker's reference where a release has moved it."""
+    if view.peak is None or view.drawdown_frac is None:
+        return "drawdown unknown"
+    text = f"drawdown {view.drawdown_frac:.2%} from the peak {view.peak:,.2f}"
+    if view.breaker_peak is None or view.breaker_peak >= view.peak or view.breaker_drawdown_frac is None:
+        return text
+    return f"{text}; the breaker measures from {view.breaker_peak:,.2f} since the last release: {view.breaker_drawdown_frac:.2%}"
+
+
+def release_effect(view: DeskView, drawdown_frac_max: float) -> str:
+    """What a release changes, for the person who is about to make it; "" before the first bar."""
+    if view.equity is None or view.peak is None or view.drawdown_frac is None:
+        return ""
+    stop = view.equity * (1.0 - drawdown_frac_max)
+    return (
+        f"The desk is {view.drawdown_frac:.2%} below its highest equity {view.peak:,.2f}. A release lets it trade again and "
+        f"moves the drawdown breaker's reference to the equity now, {view.equity:,.2f}: it halts next at {stop:,.2f}, which is "
+        f"{1 - stop / view.peak:.2%} below the highest equity."
+    )

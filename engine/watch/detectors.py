@@ -11,6 +11,7 @@ from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.health import unprotected_layers
+from engine.watch.heartbeat import began_ms
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -101,6 +102,8 @@ def worker(desk: DeskObservation) -> Iterator[Finding]:
         yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1 + (len(exits) >= EXITS_MAX))
     elif desk.pid is not None and desk.checks["worker"].state == "bad":
         since = int(desk.heartbeat.get("wall_ms", desk.now_ms))
+        if desk.heartbeat.get("pid") not in (None, desk.pid):
+            since = max(since, began_ms(desk.pid) or 0)
         what = f"The worker (process {desk.pid}) hangs: no heartbeat for {(desk.now_ms - since) // 1000} s; {open_}"
         action = f"kill -9 {desk.pid}; the supervisor restarts it from its journal"
         yield Finding("worker", "worker", "page", what, "worker", since, action, numbers, level=1)
@@ -114,7 +117,12 @@ def restarts(desk: DeskObservation) -> Iterator[Finding]:
     """Any other process of the desk that exited unexpectedly."""
     for process in sorted({e.process for e in desk.exits} - {"worker"}):
         exits = [e for e in desk.exits if e.process == process and desk.now_ms - e.wall_ms < EXITS_WINDOW_MS]
-        if exits and (desk.now_ms - exits[-1].wall_ms < RECOVERED_MS or len(exits) >= EXITS_MAX):
+        gone = [e for e in desk.exits if e.process == process and e.stays_down]
+        if gone:
+            what = f"The process {process} is down and is not started again: {gone[-1].why}"
+            action = "trading and nightdesk halt go on without it; stop and start nightdesk up, read logs/"
+            yield Finding(f"process:{process}", "worker", "page", what, process, gone[-1].wall_ms, action, level=1)
+        elif exits and (desk.now_ms - exits[-1].wall_ms < RECOVERED_MS or len(exits) >= EXITS_MAX):
             what = f"The process {process} exited unexpectedly ({exit_text(exits[-1])}), {count_text(len(exits))} in 10 minutes"
             severity: Severity = "page" if len(exits) >= EXITS_MAX else "warn"
             action = f"trading continues without it; read the terminal of nightdesk up and logs/ for {process}"
@@ -130,6 +138,8 @@ def count_text(count: int) -> str:
 
 def exit_text(ended: ProcessExit) -> str:
     """How a process ended."""
+    if ended.why:
+        return f"killed: {ended.why}"
     if ended.code is None:
         return "exit code unknown"
     return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
@@ -264,6 +274,9 @@ def drawdown(desk: DeskObservation) -> Iterator[Finding]:
     positions = ", ".join(open_positions(desk)) or "no open position"
     numbers = {"drawdown_frac": round(fall, 6), "drawdown_frac_max": most, "equity": equity, "peak": peak}
     what = f"Desk drawdown {fall:.1%}, limit {most:.1%} (equity {equity:,.2f}, peak {peak:,.2f}); {positions}"
+    if highest := desk.mark.body.get("high_water"):
+        numbers["high_water"] = highest
+        what = f"{what}; {1.0 - equity / highest:.1%} below the highest equity ever, {highest:,.2f}"
     action = "propose a tightening or a pause now; at the limit the desk halts and flattens by itself"
     if tripped:
         what, action = (

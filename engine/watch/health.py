@@ -21,6 +21,7 @@ State = Literal["ok", "warning", "bad", "unknown"]
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
 LOOKS = 5  # at the kernel's list of locks, before a lock counts as free
 SILENT_MS = 30_000
+STARTING_MS = 180_000  # without a heartbeat of its own, from its start: it folds the journal and reads the bars first
 SILENT_BARS = 3  # this many consecutive bars without a price of an instrument are a warning
 
 
@@ -72,19 +73,32 @@ def halt_latch(home: Path, engine: Any) -> HealthCheck:
 
 def worker(home: Path, now_ms: int) -> HealthCheck:
     """Whether a worker holds the desk journal, and how old its heartbeat is."""
-    pid = holder(home / "journal" / "desk.lock")
+    pid = worker_pid(home)
     if pid is None:
         return HealthCheck(
             "worker", "bad", "no worker is running: nothing trades and no order is managed (start it: nightdesk up)"
         )
     try:
         beat = json.loads((home / heartbeat.FILE).read_text(encoding="utf-8"))
-        silent_ms, phase, note = now_ms - int(beat["wall_ms"]), str(beat["phase"]), str(beat.get("note") or "")
+        beat_ms, phase, note = int(beat["wall_ms"]), str(beat["phase"]), str(beat.get("note") or "")
     except FileNotFoundError:
         return HealthCheck("worker", "ok", f"the worker runs (process {pid})")
-    if silent_ms > SILENT_MS:
-        return HealthCheck("worker", "bad", f"the worker (process {pid}) hangs: no heartbeat for {silent_ms // 1000} s")
+    if pid and beat.get("pid") not in (None, pid):  # an earlier worker's: this one has just begun, and is silent since then
+        beat_ms, phase, note = max(beat_ms, heartbeat.began_ms(pid) or 0), "starting", ""
+        most_ms = STARTING_MS
+    else:
+        most_ms = SILENT_MS
+    if now_ms - beat_ms > most_ms:
+        return HealthCheck("worker", "bad", f"the worker (process {pid}) hangs: no heartbeat for {(now_ms - beat_ms) // 1000} s")
     return HealthCheck("worker", "ok", f"the worker runs (process {pid}), {phase}{': ' if note else ''}{note}")
+
+
+def worker_pid(home: Path) -> int | None:
+    """The process that writes the desk journal; None when none does. It locks desk.lock and the journal itself: a deleted
+    lock file hides nobody.
+    """
+    found = (holder(home / "journal" / name) for name in ("desk.lock", "desk.jsonl"))
+    return next((pid for pid in found if pid is not None), None)
 
 
 def holder(lock: Path) -> int | None:

@@ -4,6 +4,8 @@ Written by app.processes.worker; read by the supervisor, health, the observer, d
 """
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,3 +19,24 @@ def heartbeat_of(home: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def began_ms(pid: int) -> int | None:
+    """Wall time at which a process of this machine began; None when the kernel does not say."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19])
+        boot = next(line for line in Path("/proc/stat").read_text(encoding="ascii").splitlines() if line.startswith("btime "))
+        return int(boot.split()[1]) * 1000 + ticks * 1000 // os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def unattended_text(positions: Sequence[str]) -> str:
+    """The open positions that nobody looks after while no worker runs, and how to be flat; "" when there are none."""
+    if not positions:
+        return ""
+    count = f"{len(positions)} open position{'' if len(positions) == 1 else 's'}"
+    return (
+        f"NOBODY LOOKS AFTER {count}: {'; '.join(positions)}. To go on: nightdesk up. To flatten: nightdesk halt, then "
+        "nightdesk up; it closes them at the next open and stays halted."
+    )

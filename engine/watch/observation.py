@@ -38,6 +38,12 @@ class ProcessExit(NamedTuple):
     process: str
     code: int | None
     wall_ms: int
+    why: str = ""  # its supervisor killed it, because of this
+
+    @property
+    def stays_down(self) -> bool:
+        """Whether it was given up: nothing starts it again."""
+        return "stays down" in self.why
 
 
 class Finding(NamedTuple):

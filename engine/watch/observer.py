@@ -53,7 +53,7 @@ class Observer:
         """The desk at wall time `now_ms`. Raises DeskError when the journal's end or the database cannot be read at all."""
         path = journal_of(self.home)
         mark = mark_at(path)
-        heartbeat, pid = heartbeat_of(self.home), health.holder(self.home / "journal" / "desk.lock")
+        heartbeat, pid = heartbeat_of(self.home), health.worker_pid(self.home)
         self._track_worker(now_ms, pid, heartbeat)
         return DeskObservation(
             now_ms=now_ms,

@@ -139,5 +139,5 @@ def test_each_law_has_its_file_of_tests() -> None:
     """tests/laws holds one file a law of docs/decisions/0001, named by the law's own words, and nothing else."""
     laws = re.findall(r"^\d+\. \*\*([^*.:]+)", (ROOT / "docs" / "decisions" / "0001-laws.md").read_text(), re.M)
     files = {path.name for path in (ROOT / "tests" / "laws").glob("*.py")}
-    assert len(laws) == 10
+    assert len(laws) == 11
     assert files == {f"test_{law.lower().replace(' ', '_')}.py" for law in laws} | {"conftest.py"}

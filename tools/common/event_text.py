@@ -159,6 +159,7 @@ _UNITS = {
     "cash_flow": "usd",
     "round_trip_pnl": "usd",
     "peak": "usd",
+    "high_water": "usd",
     "gross": "usd",
     "quantity": "base",
     "wanted": "base",

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import uvicorn
 
+from app.api.connections import BOUNDS
 from app.api.context import Address
 from app.api.factory import create
 from app.home.home import Home, open_home
@@ -28,7 +29,7 @@ class Served:
         """Listen, and wait until it answers."""
         self.door = create(self.home, Address(port=self.port, page_port=self.port + 1))
         self.desk = self.door.desk
-        config = uvicorn.Config(self.door, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self.door, "127.0.0.1", self.port, log_level="warning", timeout_graceful_shutdown=1, **BOUNDS)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()

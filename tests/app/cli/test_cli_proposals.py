@@ -285,8 +285,36 @@ def test_halting_where_no_desk_is_says_so(own_home: Path) -> None:
     """A halt of the wrong home would look like safety."""
     with pytest.raises(BadInput, match="no desk exists at"):
         _call("halt", "--reason", "x")
-    with pytest.raises(BadInput, match="needs a reason"):
-        _call("halt", "--reason", " ")
+    with pytest.raises(BadInput, match="no desk exists at"):
+        _call("halt")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "no reason given"),
+        (("--reason", " "), "no reason given"),
+        (("too", "many", "losses"), "too many losses"),
+        (("--resaon", "spread", "gone"), "--resaon spread gone"),
+        (("--reason", "x" * 100_000), "x" * 1_000),
+    ],
+)
+def test_a_halt_needs_nothing(own_home: Path, words: tuple[str, ...], reason: str) -> None:
+    """No reason, bare words, a mistyped option, a reason of any length: the desk is halted."""
+    own_home.mkdir()
+    (own_home / "desk.toml").write_text("broken [")
+    assert _json("halt", *words)["reason"] == reason
+    assert halt.read(own_home).halted
+
+
+def test_the_reason_of_a_halt_may_follow(home: Home) -> None:
+    """Halted in a hurry, explained a minute later: file and database both show the reason, since the first halt."""
+    first = _json("halt")
+    _call("halt", "the", "feed", "froze")
+    for latch in (halt.read(home.path, home.engine), halt.read(home.path)):
+        assert (latch.reason, latch.since_ms) == ("the feed froze", first["since_ms"])
+    (home.path / "HALT").unlink()
+    assert halt.read(home.path, home.engine).reason == "the feed froze"
 
 
 def test_release_is_refused_while_a_journal_does_not_verify(home: Home) -> None:

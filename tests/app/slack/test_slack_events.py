@@ -155,3 +155,13 @@ def test_over_the_api_it_needs_no_session(home: Home, slack: Slack, server: Slac
         assert client.post("/api/slack/events", content=body, headers={**headers, "X-Slack-Signature": "v0=0"}).status_code == 401
         assert client.post("/api/slack/events", content=body, headers=headers).status_code == 200
     assert [line["reason"] for line in halts(home)] == ["from afar"]
+
+
+def test_a_form_of_five_thousand_fields_is_refused(home: Home, slack: Slack) -> None:
+    """Slack's own have a dozen: 413 in words, not a failure of ours."""
+    headers = signed(None)[1]
+    form = "&".join(f"k{n}=v" for n in range(5_000)).encode()
+    stamp = headers["X-Slack-Request-Timestamp"]
+    digest = hmac.new(SECRET.encode(), b"v0:" + stamp.encode() + b":" + form, hashlib.sha256).hexdigest()
+    headers |= {"Content-Type": "application/x-www-form-urlencoded", "X-Slack-Signature": f"v0={digest}"}
+    assert handle(home, slack, form, headers) == (413, {"error": "more than 200 fields"})

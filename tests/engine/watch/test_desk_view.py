@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from app.home.home import open_home
+from engine.book.replay import fold
 from engine.control import halt
-from engine.watch.desk_view import desk_view
+from engine.watch.desk_view import desk_view, drawdown_text, release_effect
 from engine.watch.heartbeat import FILE
 from engine.watch.window import mark_at
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
@@ -40,3 +41,35 @@ def test_it_says_what_the_last_mark_the_latch_and_the_heartbeat_say(own_home: Pa
     assert (view.halt.halted, view.halt.reason) == (True, "smoke")
     assert (view.worker.note, view.worker.beat_ms) == ("catching up", WALL_MS)
     assert (view.worker.phase, view.worker.bars_per_second, view.stamp) == ("not running", None, None)
+
+
+def test_a_release_hides_no_drawdown(own_home: Path) -> None:
+    """Halted below its peak and released: peak and drawdown stay what they were, the breaker's reference stands beside them, the
+    next start folds to the same, and the sentence before a release says how far the desk may fall in all.
+    """
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = advanced(loop_of(home, feed_of(home)), 300)
+    while loop.book.desk.equity >= 0.999 * loop.book.desk.peak:
+        advanced(loop, 20)
+    before = desk_view(home.path, home.engine)
+    assert before.drawdown_frac is not None and before.drawdown_frac > 0.001  # noqa: PT018 - one thought
+    assert (before.breaker_peak, before.breaker_drawdown_frac) == (before.peak, before.drawdown_frac)
+    halt.set(home.path, "look", {"name": "ann"}, WALL_MS, home.engine)
+    advanced(loop, 3)
+    halt.release(home.path, home.engine, halt.read(home.path, home.engine), {"name": "bob"}, "fine", WALL_MS)
+    loop.poll_controls()
+    loop.snapshot()
+    advanced(loop, 1)
+    view = desk_view(home.path, home.engine)
+    assert view.peak == before.peak
+    assert view.drawdown_frac == 1 - view.equity / before.peak
+    assert view.breaker_peak is not None and view.breaker_peak < view.peak  # noqa: PT018 - one thought
+    assert "since the last release" in drawdown_text(view)
+    assert f"{view.drawdown_frac:.2%}" in release_effect(view, 0.15)
+    assert f"{1 - 0.85 * view.equity / view.peak:.2%}" in release_effect(view, 0.15)
+    loop.journal.close()
+    for whole in (True, False):
+        book = fold(home.desk_journal, whole=whole)
+        assert book is not None
+        assert book.highest == before.peak

@@ -2,7 +2,9 @@
 
 import fcntl
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from engine.control import halt
-from engine.errors import DataError
+from engine.errors import Busy, DataError
 from engine.store.chain import Event
 from engine.store.journal import Journal
-from engine.watch import health
+from engine.watch import health, heartbeat
 from engine.watch.heartbeat import FILE
 
 NOW = 1_760_000_000_000
@@ -63,6 +65,37 @@ def test_a_worker_is_well_while_its_heartbeat_is_young(held: Path, age_ms: int, 
     check = health.worker(held, NOW)
     assert check.state == state
     assert ("running: busy" if state == "ok" else f"no heartbeat for {age_ms // 1000} s") in check.text
+
+
+@pytest.mark.parametrize(("since_start_ms", "state"), [(0, "ok"), (180_000, "ok"), (180_001, "bad")])
+def test_the_silence_of_a_new_worker_counts_from_its_start(
+    held: Path, monkeypatch: pytest.MonkeyPatch, since_start_ms: int, state: str
+) -> None:
+    """After two quiet hours a worker is started: what its predecessor wrote says nothing about it."""
+    (held / FILE).write_text(json.dumps({"pid": -1, "wall_ms": NOW - 7_200_000, "phase": "stopped", "note": ""}))
+    monkeypatch.setattr(health.heartbeat, "began_ms", lambda _pid: NOW - since_start_ms)
+    check = health.worker(held, NOW)
+    assert check.state == state
+    assert ("starting" if state == "ok" else "no heartbeat for 180 s") in check.text
+
+
+def test_the_kernel_says_when_a_process_began() -> None:
+    """This one began after the machine and before now; a process that is not there has no beginning."""
+    began = heartbeat.began_ms(os.getpid())
+    assert began is not None
+    assert 0 <= time.time() * 1000 - began < 86_400_000
+    assert heartbeat.began_ms(2**22 + 1) is None
+
+
+def test_a_deleted_lock_file_hides_no_worker(tmp_path: Path) -> None:
+    """The journal itself is locked too: the worker is seen, and a second one is refused."""
+    journal = Journal(tmp_path / "journal" / "desk.jsonl", "worker")
+    (tmp_path / "journal" / "desk.lock").unlink()
+    assert health.worker_pid(tmp_path) == os.getpid()
+    with pytest.raises(Busy, match="already has a writer"):
+        Journal(tmp_path / "journal" / "desk.jsonl", "worker")
+    journal.close()
+    assert health.worker_pid(tmp_path) is None
 
 
 @settings(max_examples=150, suppress_health_check=[Check.function_scoped_fixture])

@@ -1,0 +1,41 @@
+"""The positions of a desk in words, for the moments at which a worker begins or ends to look after them.
+
+Called by app.processes.worker. Turns the book into lines for heartbeat and terminal; engine.watch.heartbeat says what to do when
+nobody looks after them.
+"""
+
+import sys
+from contextlib import suppress
+from typing import Any
+
+
+def positions(book: Any) -> list[str]:
+    """Open positions in words: `btc-trend long 0.02`."""
+    from engine.core.ledger import open_lots
+    from engine.core.state import SIDES
+
+    return [
+        f"{name} {SIDES[sleeve.position.side]} {open_lots(sleeve.position) * spec.rules.lot_size:g}"
+        for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True)
+        if sleeve.position.open_layers > 0
+    ]
+
+
+def open_positions(book: Any) -> list[str]:
+    """Open positions with instrument and stop: `btc-trend long 0.02 binance:BTC-USDT:perp, stop at 94210.5`."""
+    from engine.core.exits import protective
+
+    found = {text.split(" ", 1)[0]: text for text in positions(book)}
+    texts = []
+    for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True):
+        if name in found:
+            _, level = protective(sleeve.position, sleeve.position.layers[0])
+            texts.append(f"{found[name]} {spec.source['instrument']}, stop at {level:.10g}")
+    return texts
+
+
+def say(line: str) -> None:
+    """One line for whoever sees the worker's terminal; a terminal that is gone stops nothing."""
+    if line:
+        with suppress(OSError):
+            sys.stderr.write(f"nightdesk worker: {line}\n")

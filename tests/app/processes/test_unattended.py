@@ -1,0 +1,70 @@
+"""A worker that waits says that it lives; one that ends, or never came to life, names what it leaves open."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.home.home import open_home
+from app.processes.supervisor import Supervisor
+from app.processes.unattended import open_positions
+from app.processes.worker import Worker
+from engine.watch.heartbeat import FILE, unattended_text
+from engine.watch.window import mark_at
+from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, holding, loop_of
+
+
+def test_it_beats_while_it_waits_for_the_next_bar() -> None:
+    """A bar every forty seconds, nobody sets anything: the heartbeat goes on all the same."""
+    now, beats = [time.monotonic()], list[bool]()
+
+    def slept(seconds: float) -> None:
+        now[0] += seconds
+
+    pause = SimpleNamespace(stopping=False, sleep=slept)
+    worker: Any = SimpleNamespace(pause=pause, loop=SimpleNamespace(poll_controls=lambda: False))
+    worker.beat = lambda *, now: beats.append(now)
+    due = now[0] + 40.0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: now[0])
+        assert Worker.wait(worker, due) == due
+    assert len(beats) >= 40
+    assert not any(beats), "once a second is enough while nothing has changed"
+
+
+def test_open_positions_are_named_with_instrument_and_stop(own_home: Path) -> None:
+    """Sleeve, side, quantity, instrument and the level of the stop, as the mark has them."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = loop_of(home, feed_of(home))
+    advanced_until(loop, holding)
+    loop.journal.close()
+    mark = mark_at(home.desk_journal)
+    assert mark is not None
+    held = {name: s["position"] for name, s in mark.body["sleeves"].items() if s.get("position")}
+    texts = open_positions(loop.book)
+    assert len(texts) == len(held)
+    for (name, position), text in zip(held.items(), texts, strict=True):
+        assert text.startswith(f"{name} {position['side']} {position['quantity']:g} synthetic:")
+        assert text.endswith(f"stop at {position['layers'][0]['protective']:.10g}")
+
+
+def test_a_desk_that_ends_with_positions_says_who_looks_after_them(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody does; each is named, with the way to go on and the way to be flat. A flat desk says nothing."""
+    own_home.mkdir()
+    left = ["btc long 0.02 okx:BTC-USDT:perp, stop at 90", "eth short 1 okx:ETH-USDT:perp, stop at 4000"]
+    (own_home / FILE).write_text(json.dumps({"open": left}))
+    supervisor = Supervisor(own_home, [])
+    supervisor.seen_alive = True
+    supervisor.stop()
+    said = capsys.readouterr().out
+    assert "NOBODY LOOKS AFTER 2 open positions: " + "; ".join(left) in said
+    assert "nightdesk up" in said
+    assert "nightdesk halt" in said
+    assert "the journal is whole" not in said, "nobody knows: no worker ended cleanly"
+    assert unattended_text([]) == ""
+    (own_home / FILE).write_text(json.dumps({"open": []}))
+    assert supervisor.unattended() == ""
