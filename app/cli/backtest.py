@@ -108,10 +108,10 @@ def rerun(
     as_json: bool = JSON,
 ) -> None:
     """Simulate a stored run again and compare journal, data and code. Exit code 1 when not equal."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.jobs import kinds
 
-    home = open_home()
+    home = existing_home()
     with out.progress(f"rerun {run_id}", 1.0) as advance, kinds.limited(time_limit, f"the rerun of {run_id}"):
         found = kinds.rerun(home, run_id, advance)
     out.emit(found, as_json=as_json, text=lambda: rerun_text(found))
@@ -121,20 +121,20 @@ def rerun(
 
 def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
     """List stored runs, newest first."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.store.runs import Runs
 
-    home = open_home()
+    home = existing_home()
     found = Runs(home.runs, home.engine).latest(count)
     out.emit({"items": found}, as_json=as_json, text=lambda: runs_table(found))
 
 
 def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
     """Show a stored run as `backtest` printed it."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.store.runs import Runs
 
-    home = open_home()
+    home = existing_home()
     show(Runs(home.runs, home.engine).load(run_id) | {"cached": True}, as_json)
 
 

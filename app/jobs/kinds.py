@@ -16,92 +16,28 @@ from types import FrameType
 from typing import Any
 
 from app.home.home import Home
-from engine.errors import BadInput, DataError, StrategyError
-from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan, request_of
+from engine.errors import DataError, StrategyError
+from engine.sim import resolve
+from engine.sim.request import Plan, plan, request_of
 from engine.store.runs import Runs
 
 Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
 GRACE_S = 5.0  # from the exception to the end of the process
-ARGS = (
-    "strategy",
-    "symbol",
-    "timeframe",
-    "venue",
-    "market",
-    "side",
-    "start",
-    "end",
-    "params",
-    "fills",
-    "funding",
-    "cash",
-    "sleeves",
-)
 
 
 def silent(_done: float) -> None:
     """A progress callback that does nothing."""
 
 
-def request_from(home: Home, args: Mapping[str, Any]) -> Request:
-    """A request from JSON arguments. `sleeves` (a list of Spec fields) replaces strategy, symbol, ... of a single sleeve."""
-    if unknown := sorted(set(args) - set(ARGS)):
-        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
-    given = {key: value for key, value in args.items() if value is not None}
-    timeframe = given.get("timeframe", "15m")
-    sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
-    specs = tuple(spec_of(home, sleeve, timeframe) for sleeve in sleeves)
-    limits = home.desk.limits
-    return Request(
-        specs,
-        timeframe,
-        moment(given.get("start")),
-        moment(given.get("end")),
-        given.get("fills", "pessimistic"),
-        given.get("funding", "recorded"),
-        limits.desk(),
-        limits.sleeve(),
-    )
-
-
-def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveRequest:
-    """One sleeve from JSON arguments; without a venue, the one that has the bars."""
-    for needed in ("strategy", "symbol"):
-        if not given.get(needed):
-            raise BadInput(f"the {needed} is missing", f"name a {needed}")
-    try:
-        spec = SleeveRequest(
-            **{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))}
-        )
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
-    venue = spec.venue or venue_of(home, spec, spec.timeframe or timeframe)
-    if venue == "synthetic":
+def planned(home: Home, args: Mapping[str, Any]) -> Plan:
+    """The request of `args` resolved against the home's setup; the synthetic market is made where it is asked for."""
+    request = resolve.request_from(home.setup, home.catalog, args)
+    if any(spec.venue == "synthetic" for spec in request.sleeves):
         from app.home.synthetic import ensure_market
 
         ensure_market(home)
-    return spec._replace(venue=venue)
-
-
-def venue_of(home: Home, spec: SleeveRequest, timeframe: str) -> str:
-    """binance if it has the bars, else the only venue that does, else the venue of the first start."""
-    found = {
-        s.venue
-        for s in home.catalog.series()
-        if (s.symbol, s.market, s.series, s.tag) == (spec.symbol, spec.market, timeframe, "")
-    }
-    real = sorted(found - {"synthetic"})
-    if "binance" in found or len(real) > 1:
-        return "binance"
-    if real:
-        return real[0]
-    return "synthetic" if "synthetic" in found else home.feed.get("venue", "binance")
-
-
-def planned(home: Home, args: Mapping[str, Any]) -> Plan:
-    """The request of `args` resolved: strategies, data files, hashes."""
-    return plan(request_from(home, args), home.catalog, home.strategies, home.desk.overrides())
+    return plan(request, home.catalog, home.strategies, home.setup.overrides)
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Backtest: signals of every sleeve on the whole history, the core over the reques
 scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import utc
+from engine.control.desk_setup import desk_setup
 from engine.core import state
 from engine.core.row_fields import DecisionRow
 from engine.data.align import Market
@@ -28,11 +28,12 @@ from engine.data.loading import policy_of
 from engine.data.timeframes import DeskBars, load_desk, spread
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.features.frame import FeatureFrame
+from engine.sim import resolve
 from engine.sim import trips as reading
 from engine.sim.leaks import check as check_leaks
 from engine.sim.leaks import leaks_of
 from engine.sim.metrics import Floats, Times, Totals, metrics
-from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, Request, SleeveRequest, moment, plan
+from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
 from engine.strategies import reads
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
@@ -124,7 +125,7 @@ def backtest(
     strategy: str,
     symbol: str,
     timeframe: str = "15m",
-    venue: str = "binance",
+    venue: str = "",
     *,
     market: str = "perp",
     from_: Moment = None,
@@ -136,21 +137,19 @@ def backtest(
     side: str = "both",
     catalog: Catalog | None = None,
     folder: Path | None = None,
+    home: Path | str | None = None,
 ) -> Backtest:
-    """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
+    """One strategy on one instrument, with the costs, limits, data and strategies of `home` (default: NIGHTDESK_HOME, ./var), as
+    the command would run it. Nothing is written.
 
-    For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
+    `to` is excluded; `params` override the defaults; without a venue, the one that has the bars; `catalog` and `folder` replace
+    the home's data and strategies. For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
-    spec = SleeveRequest(strategy, symbol, venue, market, side, cash, dict(params or {}))
-    request = Request((spec,), timeframe, moment(from_), moment(to), fills, funding)
-    return simulate(plan(request, catalog or home_catalog(), folder))
-
-
-def home_catalog() -> Catalog:
-    """The catalog of $NIGHTDESK_DATA and $NIGHTDESK_HOME/data (./var without a home)."""
-    home, data = os.environ.get("NIGHTDESK_HOME") or "var", os.environ.get("NIGHTDESK_DATA")
-    return Catalog([*([(Path(data), "recorded")] if data else []), (Path(home) / "data", "recorded")])
+    desk = desk_setup(home)
+    one = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "side": side}
+    one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
+    return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder))
 
 
 def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest:
