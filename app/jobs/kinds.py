@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -54,7 +55,7 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         return stored | {"cached": True}
     from engine.sim.backtest import simulate
 
-    done = simulate(found, lambda share: progress(0.9 * share))
+    done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
     try:
         kept = runs.keep(done.report, done.frames(), done.page, time.time_ns() // 1_000_000)
     except OSError as error:
@@ -66,15 +67,24 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
 
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
     """Check a strategy for look-ahead bias on the request's bars: the report, with the data it ran on."""
-    from engine.sim.backtest import frame_of, load
-    from engine.sim.leaks import check
+    return leaks_in(planned(home, args_of_leaks(args)), home.setup.checks, progress)
 
-    found = planned(home, {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}})
+
+def args_of_leaks(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a check, with what it takes when nothing is named."""
+    return {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}}
+
+
+def leaks_in(found: Plan, checks: Path | None, progress: Progress = silent) -> dict[str, Any]:
+    """The same of a plan; `checks` is the folder of checks made before."""
+    from engine.sim.backtest import load
+    from engine.sim.checked import check_sleeve
+
     sleeve, loaded = found.sleeves[0], load(found)
-    report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), progress=progress)
-    series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].whole.close_ms)
+    report = check_sleeve(found, sleeve, loaded, checks, progress)
+    series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].span.close_ms)
     data = {"files": list(found.files), "sha256": found.data_sha256, "bars": bars, "source": series.source}
-    return {"strategy": sleeve.spec.strategy, "instrument": sleeve.key, **report._asdict(), "data": data}
+    return {"instrument": sleeve.key, **report, "data": data}
 
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:

@@ -251,4 +251,5 @@ def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "data_sha256": run["data"]["sha256"],
         "config_hash": run["config_hash"],
         "leaks": run["leaks"],
+        "raw_signal": run.get("raw_signal"),
     }

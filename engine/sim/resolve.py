@@ -12,6 +12,7 @@ from engine.control.desk_setup import DeskSetup
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan
+from engine.sim.wide import DESK, is_wide, widened
 
 ARGS = (
     "strategy",
@@ -27,6 +28,7 @@ ARGS = (
     "funding",
     "cash",
     "sleeves",
+    "limits",
 )
 
 
@@ -43,6 +45,8 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
     timeframe = given.get("timeframe", "15m")
     sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
     specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
+    limits, own = desk.limits.desk(), desk.limits.sleeve()
+    wide = is_wide(given.get("limits", DESK))
     return Request(
         specs,
         timeframe,
@@ -50,8 +54,9 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
         moment(given.get("end")),
         given.get("fills", "pessimistic"),
         given.get("funding", "recorded"),
-        desk.limits.desk(),
-        desk.limits.sleeve(),
+        widened(limits) if wide else limits,
+        widened(own) if wide else own,
+        (limits, own) if wide else None,
     )
 
 
