@@ -99,7 +99,7 @@ def trip_text(found: Mapping[str, Any]) -> str:
             lines += ["", f"{part} {n}", *step_lines(step, part)]
     for f in found["funding"]:
         price = f"{f['lots']:,} lots x mark {f['mark']:,.2f} x rate {f['rate']:.6f}"
-        lines.append(f"funding     {utc(f['close_ms'])}  {price} = {f['cash']:+,.4f}")
+        lines.append(f"funding     {utc(f['settled_ms'])}  {price} = {f['cash']:+,.4f}")
     c = found["costs"]
     lines += [
         "",
