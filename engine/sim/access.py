@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 READ_EVENT = "nightdesk.read"  # our own audit event, raised by wrapped native readers
@@ -24,6 +25,7 @@ FILES = {"open", READ_EVENT, "sqlite3.connect", "ctypes.dlopen", "os.rename", "o
 WATCHED = PROCESSES | SOCKETS | FILES
 ENGINE = Path(__file__).resolve().parents[1]
 HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/zoneinfo/", "/proc/self/", "/proc/cpuinfo")
+SHARED = ("builtins", "sys", "os", "math", "numpy", "polars")
 TEXT_MAX = 200
 _current: tuple[dict[str, None], frozenset[int]] | None = None
 _installed = False
@@ -31,18 +33,33 @@ _installed = False
 
 @contextmanager
 def watched(seen: dict[str, None]) -> Iterator[None]:
-    """Note in `seen` what is opened inside, once each: `reads FILE`, `writes FILE`, `connects to HOST`, `starts PROGRAM`.
+    """Note in `seen` what is opened inside, once each: `reads FILE`, `writes FILE`, `connects to HOST`, `starts PROGRAM`; and
+    `keeps NAME` for what is left behind in a module that every later run shares.
 
     Other threads that run already are not watched: they are not the strategy's.
     """
     global _current
     _install()
     others = frozenset(t.ident for t in threading.enumerate() if t.ident is not None) - {threading.get_ident()}
-    before, _current = _current, (seen, others)
+    before, _current, shared = _current, (seen, others), shared_names()
     try:
         yield
     finally:
         _current = before
+        seen.update({_cut(f"keeps {name}"): None for name in sorted(shared_names() - shared)})
+
+
+def shared_names() -> frozenset[str]:
+    """Names that outlive a fresh copy of a strategy: of the interpreter, numpy, polars and our engine, and the environment."""
+    modules = [(name, sys.modules[name]) for name in sorted(sys.modules) if name.partition(".")[0] == "engine"]
+    modules += [(name, sys.modules[name]) for name in SHARED if name in sys.modules]
+    found = {
+        f"{name}.{attribute}"
+        for name, module in modules
+        for attribute, value in list(vars(module).items())
+        if not isinstance(value, ModuleType) and not attribute.startswith("__")
+    }
+    return frozenset(found | {f"os.environ[{key}]" for key in os.environ})
 
 
 def _install() -> None:

@@ -1,5 +1,6 @@
 """F10, the leak, from elsewhere: files, models, answers of earlier runs; rare leaks under a level signal; checks made before."""
 
+import builtins
 import json
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ FILES = {
         "    ok = number >= 0\n    if ok:\n        os.close(number)\n    return answer(np.full(len(f), ok))\n",
         leaks.NATIVE,
     ),
+    "an answer kept for the next run": (
+        "import builtins\ndef signals(f, p):\n"
+        "    if not hasattr(builtins, 'kept_by_mine'):\n        builtins.kept_by_mine = np.append(np.diff(f.close), 0.0)\n"
+        "    return answer(builtins.kept_by_mine[: len(f)])\n",
+        "keeps builtins.kept_by_mine",
+    ),
     "a socket": (
         "def signals(f, p):\n    with socket.socket() as s:\n        s.connect_ex(('127.0.0.1', 9))\n"
         "    return answer(f.close > 0)\n",
@@ -132,7 +139,10 @@ def run_of(folder: Path, bars: Path, body: str = "") -> Any:
 def test_what_a_strategy_opens_is_named(kind: str, folder: Path, bars: Path) -> None:
     """Prefixes agree, and still it is not clean: what it opened is named, before any figure."""
     body, opened = FILES[kind]
-    found = run_of(folder, bars, body).report["leaks"]
+    try:
+        found = run_of(folder, bars, body).report["leaks"]
+    finally:
+        vars(builtins).pop("kept_by_mine", None)
     assert (found["clean"], found["looks_ahead"]) == (False, kind == "an answer of an earlier run" and found["looks_ahead"])
     text = opened.format(folder=folder)
     assert any(text in name for name in found["strategies"][0]["opened"]), found
