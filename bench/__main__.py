@@ -2,6 +2,7 @@
 
 python -m bench            all of them
 python -m bench peers      strategy A against vectorbt and backtesting.py
+python -m bench agreement  on recorded bars (NIGHTDESK_DATA): round trips in common with the peers
 python -m bench core       ns a bar and sleeve, plain-Python step
 python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
@@ -48,8 +49,13 @@ def python_of(peer: str) -> Path:
 
 def measured_peer(peer: str, count: int) -> tuple[dict[str, Any], np.ndarray]:
     """One run of a peer in a fresh process: (its RESULT, its round trips)."""
-    trips = work.OUT / f"trips_{peer}_{count}.npy"
-    command = [str(python_of(peer)), str(HERE / f"peer_{peer}.py"), str(work.saved(count)), str(trips)]
+    return run_peer(peer, work.saved(count))
+
+
+def run_peer(peer: str, bars: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """The same on any file of bars."""
+    trips = work.OUT / f"trips_{peer}_{bars.stem}.npy"
+    command = [str(python_of(peer)), str(HERE / f"peer_{peer}.py"), str(bars), str(trips)]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     line = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), None)
     if line is None:
@@ -96,6 +102,36 @@ def peers() -> None:
     console.print(table)
 
 
+def agreement_table() -> None:
+    """Strategy A on recorded bars: round trips in common with each peer, and where they part."""
+    from bench import ours
+    from bench.agreement import SERIES, agreement, saved
+
+    table = Table(title="Strategy A on recorded bars, reference mode: round trips, and what becomes of ours at the peer")
+    for name in (
+        "bars",
+        "engine",
+        "ours",
+        "theirs",
+        "the same",
+        "%",
+        "left on the entry's bar",
+        "left later",
+        "entered by us alone",
+    ):
+        table.add_column(name, justify="right")
+    for series in SERIES:
+        path, columns = saved(series)
+        _, own = ours.measured(columns)
+        for peer in PEERS:
+            result, theirs = run_peer(peer, path)
+            found = agreement(own, theirs)
+            share = f"{100 * found.same / max(found.ours, 1):.1f}"
+            figures = (found.ours, found.theirs, found.same, share, found.entry_bar, found.later, found.only_ours)
+            table.add_row(f"{series} ({len(columns):,})", result["peer"], *map(str, figures))
+    console.print(table)
+
+
 AWAKE = {"streak_max": 1 << 40, "day_entries_max": 1 << 40, "day_loss_frac_max": 1e9}  # nothing pauses these sleeves
 
 
@@ -137,7 +173,15 @@ def main(chosen: list[str]) -> None:
     from bench.folding import folding
     from bench.office import office
 
-    tables = {"peers": peers, "core": core_table, "fold": folding, "commands": commands, "paper": paper, "office": office}
+    tables = {
+        "peers": peers,
+        "agreement": agreement_table,
+        "core": core_table,
+        "fold": folding,
+        "commands": commands,
+        "paper": paper,
+        "office": office,
+    }
     unknown = [name for name in chosen if name not in tables]
     if unknown:
         raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")

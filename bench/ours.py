@@ -68,7 +68,7 @@ def run(data: Prepared) -> Result:
 def paths(found: Result, data: Prepared) -> np.ndarray:
     """Closed round trips as (entry bar, exit bar, entry price, exit price), read from the journal rows; not timed."""
     rows = found.rows[np.isin(found.rows["kind"], (K_FILL, K_FUNDING, K_SIZE))]
-    table = trips(frame_of(rows), [RunSleeve("cross", "bench", 1.0, data.last)], BAR_MS)
+    table = trips(frame_of(rows), [RunSleeve("cross", "bench", 1.0, data.last, BAR_MS)])
     closed = table.filter(pl.col("exit_ms").is_not_null())
     entry, leave = ((closed[name].to_numpy() - FIRST_S * 1000) // BAR_MS for name in ("entry_ms", "exit_ms"))
     return np.column_stack([entry, leave, closed["entry_price"].to_numpy(), closed["exit_price"].to_numpy()])

@@ -75,5 +75,5 @@ def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
     values = {"checked": (found.get("checked"), "count"), "bar": (found.get("bar") if not found.get("clean") else None, "bars")}
     subject = f"look-ahead check of {args.strategy}"
     facts = make_facts(ctx.handle("k", job), subject, Evidence("job", job), values)
-    text = f"{args.strategy}: {clean(found.get('text', 'no report'), 300)}."
+    text = f"{args.strategy}: {clean(found.get('text', 'no report'), 400)}."
     return ToolResult("ok", text, facts, (Evidence("job", job),), data={"clean": bool(found.get("clean")), "job": job})

@@ -155,7 +155,11 @@ def _propose_change(
     facts: tuple[Fact, ...] = ()
     for n, (sleeve, made) in enumerate(drafts.items()):
         pair = done.runs[2 * n : 2 * n + 2]
-        leaky = next((run for run in pair if run.get("leaks") and not run["leaks"].get("clean")), None)
+        leaky = next(
+            (run for run in pair if run.get("leaks") and run["leaks"].get("looks_ahead", not run["leaks"]["clean"])), None
+        )
+        if any(run.get("raw_signal") for run in pair):
+            raise Refused("a run with limits too wide to bind is not evidence")
         if leaky is not None:
             why = clean(leaky["leaks"].get("text", ""), 160)
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
@@ -193,6 +197,8 @@ def _evidence(pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) 
     )
     numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
     found.append({"role": "comparison", "text": text, "told_apart": told, "verdict": gap.verdict, **numbers})
+    opened = {run["leaks"]["text"]: None for run in pair if run.get("leaks") and not run["leaks"]["clean"]}
+    found += [{"role": "warning", "text": f"the strategy {clean(text, 300)}"} for text in opened]
     stop, target = params.get("stop_atr"), params.get("target_atr")
     plain = not params.get("stop_frac") and not params.get("target_frac")
     if isinstance(stop, int | float) and isinstance(target, int | float) and stop > 0 < target and plain:

@@ -118,7 +118,8 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     """The run in two sentences, numbers as references; the look-ahead verdict comes first."""
     h = handle_of(ctx, run)
     about, data = subject or subject_of(run), run["data"]
-    lines = [
+    lines = [f"{clean(run['raw_signal'].get('text', ''), 400)}."] if run.get("raw_signal") else []
+    lines += [
         f"{looks_ahead(run)}{about}, {utc(data['first_ms'])} to {utc(data['last_ms'])}, {data['source']} bars, "
         f"{run['fills']} fills, funding {run['funding']}: return {{{h}.total_return_frac}} "
         f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
@@ -127,7 +128,7 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     undefined = {name: why for name, why in (run["metrics"].get("undefined") or {}).items() if name in METRICS}
     if undefined:
         lines.append("Undefined: " + "; ".join(f"{name} ({why})" for name, why in list(undefined.items())[:6]) + ".")
-    lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith("LEAKS")]
+    lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith(("LEAKS", "LIMITS"))]
     return " ".join(lines)
 
 
@@ -136,8 +137,13 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
     found = run.get("leaks")
     if not found:
         return ""
-    text = clean(found.get("text", ""), 200)
-    return f"No look-ahead found: {text}. " if found.get("clean") else f"IT LOOKS AHEAD, {text}: the figures are meaningless. "
+    from engine.sim.leaks import verdict
+
+    text = clean(found.get("text", ""), 300)
+    if not (line := verdict(found)):
+        return f"No look-ahead found: {text}. "
+    ahead = found.get("looks_ahead", True)
+    return f"IT LOOKS AHEAD, {text}: the figures are meaningless. " if ahead else f"{line}: {text}. "
 
 
 def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:

@@ -27,13 +27,13 @@ def list_alerts(
     as_json: bool = JSON,
 ) -> None:
     """List alerts, newest first, with failed deliveries."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.errors import BadInput
     from engine.watch.alert_rows import STATES, deliveries_of, list_alerts, view
 
     if state and state not in STATES:
         raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
-    home = open_home()
+    home = existing_home()
     items = [view(row, deliveries_of(home.engine, row.id)) for row in list_alerts(home.engine, state or None, limit)]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)) or "No alerts.")
 
@@ -51,12 +51,12 @@ def line(item: dict) -> str:
 
 def ack(alert_id: str = typer.Argument(..., metavar="ID"), as_name: str = AS, as_json: bool = JSON) -> None:
     """Acknowledge an alert: it is not sent again."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.notify.deliveries import acknowledge
     from app.people.identity import identify, os_user
     from engine.watch.alert_rows import view
 
-    home = open_home()
+    home = existing_home()
     actor = identify(home.path, as_name or os_user(), "cli")
     row = acknowledge(home, alert_id, actor, time.time_ns() // 1_000_000)
     out.emit(view(row), as_json=as_json, text=lambda: f"{row.id} acknowledged by {actor.name}: it will not be sent again.")
@@ -68,10 +68,10 @@ def slack(
     user: str = typer.Option(..., "--user", help="the account's id, U0123ABCD"),
 ) -> None:
     """Let a Slack account decide as NAME. Needs NAME's own token."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people.identity import identify, link_slack
 
-    home = open_home()
+    home = existing_home()
     identify(home.path, name, "cli")
     link_slack(home.path, name.strip(), team, user)
     typer.echo(f"{name} can now decide in Slack as {team}/{user}.")

@@ -46,6 +46,7 @@ def backtest(
     side: str = typer.Option("both", "--side", help="both, long or short"),
     fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
     funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
+    limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
     cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
     fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
@@ -68,6 +69,7 @@ def backtest(
         "fills": fills,
         "funding": funding,
         "cash": cash,
+        "limits": limits,
     }
     home = open_home()
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
@@ -87,15 +89,21 @@ def leaks(
     time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
-    """Check for look-ahead bias: signals on 200 prefixes of the bars must equal those on the full history. Exit 1 on a leak."""
-    from app.home.home import open_home
+    """Check for look-ahead bias: signals on 200 prefixes of the bars must equal those on the full history, and nothing but the
+    bars may be read. Exit 1 on a leak, or when it cannot be vouched for."""
+    from app.home.home import existing_home
     from app.jobs import kinds
+    from engine.control.desk_setup import desk_setup
+    from engine.sim import resolve
 
     args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
     args |= {"start": start, "end": end, "params": settings_of(settings)}
-    home = open_home()
+    desk = desk_setup()
     with out.progress(f"leaks {strategy}", 1.0) as advance, kinds.limited(time_limit, f"the leak check of {strategy}"):
-        found = kinds.leaks(home, args, advance)
+        if desk.checks is None:  # no desk yet: reading makes none
+            found = kinds.leaks_in(resolve.planned(desk, desk.catalog(), kinds.args_of_leaks(args)), None, advance)
+        else:
+            found = kinds.leaks(existing_home(), args, advance)
     about = f"{found['instrument']} {timeframe}, {found['data']['bars']:,} {found['data']['source']} bars"
     out.emit(found, as_json=as_json, text=lambda: f"{strategy} on {about}: {found['text']}")
     if not found["clean"]:
@@ -108,10 +116,10 @@ def rerun(
     as_json: bool = JSON,
 ) -> None:
     """Simulate a stored run again and compare journal, data and code. Exit code 1 when not equal."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.jobs import kinds
 
-    home = open_home()
+    home = existing_home()
     with out.progress(f"rerun {run_id}", 1.0) as advance, kinds.limited(time_limit, f"the rerun of {run_id}"):
         found = kinds.rerun(home, run_id, advance)
     out.emit(found, as_json=as_json, text=lambda: rerun_text(found))
@@ -121,20 +129,20 @@ def rerun(
 
 def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
     """List stored runs, newest first."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.store.runs import Runs
 
-    home = open_home()
+    home = existing_home()
     found = Runs(home.runs, home.engine).latest(count)
     out.emit({"items": found}, as_json=as_json, text=lambda: runs_table(found))
 
 
 def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
     """Show a stored run as `backtest` printed it."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.store.runs import Runs
 
-    home = open_home()
+    home = existing_home()
     show(Runs(home.runs, home.engine).load(run_id) | {"cached": True}, as_json)
 
 
@@ -162,6 +170,8 @@ def text_of(run: Mapping[str, Any]) -> Any:
     from rich.console import Group
     from rich.text import Text
 
+    from engine.sim.leaks import verdict
+
     data, s = run["data"], run["scenarios"]
     first, last = utc(data["first_ms"]), utc(data["last_ms"])
     clock = run["timeframe"]
@@ -171,9 +181,11 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} {clock} bars"),
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
+    if run.get("raw_signal"):
+        lines.append(Text(run["raw_signal"]["text"], style="bold red"))
     if run["leaks"]:
-        clean, verdict = run["leaks"]["clean"], "LOOKS AHEAD, the figures below are not reliable: "
-        lines.append(Text(("" if clean else verdict) + run["leaks"]["text"], style="" if clean else "bold red"))
+        line = verdict(run["leaks"])
+        lines.append(Text(f"{line}: {run['leaks']['text']}" if line else run["leaks"]["text"], style="bold red" if line else ""))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
     lines.append(Text(f"two scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}"))
@@ -184,7 +196,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     undefined = run["metrics"]["undefined"]
     if undefined:
         lines.append(Text("undefined: " + "; ".join(f"{k}: {v}" for k, v in undefined.items()), style="dim"))
-    lines += [Text(f"note: {note}", style="dim") for note in run["notes"] if not note.startswith("LEAKS")]
+    lines += [Text(f"note: {note}", style="dim") for note in notes_of(run)]
     again = " (from the run store; --fresh simulates again)" if run.get("cached") else ""
     lines += [
         Text(""),
@@ -193,6 +205,13 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"next: nightdesk journal explain {run['run_id']}/t1   |   nightdesk rerun {run['run_id']}"),
     ]
     return Group(*lines)
+
+
+def notes_of(run: Mapping[str, Any]) -> list[str]:
+    """What a reader must know, but for the verdicts that are printed above the figures."""
+    texts = [run["raw_signal"]["text"]] if run.get("raw_signal") else []
+    texts += [f"{f['strategy']} {f['text']}" for f in (run["leaks"] or {}).get("strategies", ())]
+    return [note for note in run["notes"] if not note.startswith("LEAKS") and note not in texts]
 
 
 def pct(value: float | None) -> str:

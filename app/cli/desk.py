@@ -232,11 +232,11 @@ def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
 
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view, drawdown_text
 
-    home = open_home()
+    home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}

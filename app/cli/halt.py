@@ -73,14 +73,14 @@ def release_desk(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Release the halt, if the health checks pass. Needs a name and a reason."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people.approvals import before_passphrase, release
     from app.people.identity import passphrase_needed
     from app.people.release_checks import healthy
     from engine.control.limits import limits_of
     from engine.watch.desk_view import desk_view, release_effect
 
-    home = open_home()
+    home = existing_home()
     actor = identify(home.path, as_name, CHANNEL)
     word = None
     if passphrase_needed(home.path):

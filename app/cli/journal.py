@@ -37,12 +37,12 @@ def register(app: typer.Typer) -> None:
 def verify(as_json: bool = JSON) -> None:
     """Verify both hash chains from the first record, against each other, the database and the daily handovers. Exit code 1
     when one is broken, or when journal and database disagree on version or halt."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.control.agreement import differences
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash
 
-    home = open_home()
+    home = existing_home()
     found = {
         name: report._asdict() | {"head": report.head._asdict()}
         for name, report in verify_home(home.journal, home.engine, time.time_ns() // 1_000_000).items()
@@ -64,9 +64,9 @@ def tail(
     as_json: bool = JSON,
 ) -> None:
     """Show the last records of a journal, oldest first."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
 
-    home = open_home()
+    home = existing_home()
     path = home.people_journal if people else home.desk_journal
     found = [event_json(e) for e in last_events(path, count, all_kinds=bars or people)]
     if not found and path.is_file() and path.stat().st_size and not last_events(path, 1, all_kinds=True):
@@ -91,11 +91,11 @@ def last_events(path: Path, count: int, *, all_kinds: bool) -> list[Any]:
 
 def replay(as_json: bool = JSON) -> None:
     """Replay every bar of the desk journal through the core and compare the result with what was journaled."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.book.replay import fold
     from engine.store.journal import journal_hash
 
-    home = open_home()
+    home = existing_home()
     book = fold(home.desk_journal, whole=True)
     found = {"journal_hash": journal_hash(home.desk_journal), "bars": 0} if book is None else replayed(home.desk_journal, book)
     nothing = "the journal is empty: `nightdesk up` starts the desk"
@@ -139,9 +139,9 @@ def explain(
     as_json: bool = JSON,
 ) -> None:
     """Explain a round trip, an event or a bar close: features, position, order, fill assumption, costs, rule."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
 
-    home = open_home()
+    home = existing_home()
     if what and (match := TRIP.fullmatch(what)):
         found = explain_trip(home, *match.groups())
         out.emit(found, as_json=as_json, text=lambda: stories.trip_text(found))

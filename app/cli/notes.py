@@ -22,11 +22,11 @@ def register(app: typer.Typer) -> None:
 
 def list_notes(as_json: bool = typer.Option(False, "--json")) -> None:
     """List the inbox, oldest first."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from memory.note import split
     from memory.shelf import INBOX, Shelf
 
-    shelf = Shelf(open_home().path / "memory")
+    shelf = Shelf(existing_home().path / "memory")
     found = []
     for topic in shelf.topics():
         page = shelf.read(topic) if topic.startswith(f"{INBOX}/") else None
@@ -45,13 +45,13 @@ def promote(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Append a note's text to a memory page, in your name."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people.approvals import record
     from app.people.identity import identify
     from memory import note as notes
     from memory.shelf import Shelf, ShelfError
 
-    home = open_home()
+    home = existing_home()
     actor = identify(home.path, by, "cli")
     try:
         notes.promote(Shelf(home.path / "memory"), f"{notes.INBOX}/{note}", to, actor.name)

@@ -43,13 +43,13 @@ def list_proposals(
     state: str = typer.Option("", "--state", help="pending, applied, rejected, expired, stale, superseded"), as_json: bool = JSON
 ) -> None:
     """List proposals, newest first."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from engine.control.proposals import STATES, list_proposals, view
     from engine.errors import BadInput
 
     if state and state not in STATES:
         raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
-    home, now_ms = open_home(), now()
+    home, now_ms = existing_home(), now()
     items = [view(home.engine, row) for row in list_proposals(home.engine, now_ms, state or None)]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
 
@@ -76,11 +76,11 @@ def _change(change: dict[str, Any]) -> str:
 def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
     """Show the full card: diff, bounds, direction, worst case, evidence, requester, expiry."""
     from app.cli.card import card_text
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.views.proposal_card import card
     from engine.control.proposals import expire_due, get
 
-    home, now_ms = open_home(), now()
+    home, now_ms = existing_home(), now()
     expire_due(home.engine, now_ms)
     value = card(home, get(home.engine, proposal_id), now_ms)
     out.emit(value, as_json=as_json, text=lambda: card_text(value))
@@ -93,12 +93,12 @@ def approve(
     as_json: bool = JSON,
 ) -> None:
     """Apply a proposal exactly as shown. The worker adopts it within one bar."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people import approvals
     from engine.control.proposals import get
     from engine.errors import Refused
 
-    home, now_ms = open_home(), now()
+    home, now_ms = existing_home(), now()
     row = get(home.engine, proposal_id)
     if sha and not (len(sha) >= 6 and row.diff_sha256.startswith(sha.lower())):
         raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
@@ -115,11 +115,11 @@ def reject(
     as_json: bool = JSON,
 ) -> None:
     """Reject a proposal."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people import approvals
     from engine.control.proposals import get
 
-    home = open_home()
+    home = existing_home()
     row, actor = get(home.engine, proposal_id), _who(home, as_name)
     done = approvals.reject(home, row.id, actor, reason, now())
     _decided(done, actor, row.direction, f"{row.id} rejected by {actor.name} ({actor.assurance}).", as_json)
@@ -132,11 +132,11 @@ def rollback(
     as_json: bool = JSON,
 ) -> None:
     """Roll back the desk or one sleeve: a new version equal to an old one, in your name."""
-    from app.home.home import open_home
+    from app.home.home import existing_home
     from app.people import approvals
     from engine.control.proposals import back_to_text, get
 
-    home = open_home()
+    home = existing_home()
     actor = _who(home, as_name)
     goal = back_to_text(approvals.back_to_of(home, target, sleeve))
     done = approvals.rollback(home, target, actor, now(), sleeve)

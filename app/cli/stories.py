@@ -83,19 +83,23 @@ def event_block(event: Mapping[str, Any]) -> str:
 
 def trip_text(found: Mapping[str, Any]) -> str:
     """A round trip as text."""
+    from engine.sim.leaks import verdict
+
     t, run = found["trip"], found["run"]
     lines = [
         f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
         f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
     ]
-    if run["leaks"] and not run["leaks"]["clean"]:
-        lines.append(f"LOOKS AHEAD: {run['leaks']['text']}")
+    if run.get("raw_signal"):
+        lines.append(run["raw_signal"]["text"])
+    if line := verdict(run["leaks"]):
+        lines.append(f"{line}: {run['leaks']['text']}")
     for part, steps in (("entry", found["entries"]), ("exit", found["exits"])):
         for n, step in enumerate(steps, 1):
             lines += ["", f"{part} {n}", *step_lines(step, part)]
     for f in found["funding"]:
         price = f"{f['lots']:,} lots x mark {f['mark']:,.2f} x rate {f['rate']:.6f}"
-        lines.append(f"funding     {utc(f['close_ms'])}  {price} = {f['cash']:+,.4f}")
+        lines.append(f"funding     {utc(f['settled_ms'])}  {price} = {f['cash']:+,.4f}")
     c = found["costs"]
     lines += [
         "",

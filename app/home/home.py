@@ -20,7 +20,9 @@ from sqlalchemy import Engine
 from app.home import desk_template
 from app.home.belonging import belonging, keep, write_whole
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
+from engine.control import desk_setup
 from engine.control.config import configured, is_written
+from engine.control.desk_setup import FEED_FILE, DeskSetup, feed_of
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, Busy
 from engine.store.db import migrate, open_db
@@ -48,6 +50,11 @@ class Home:
     def roots(self) -> list[tuple[Path, str]]:
         """Data folders and their source; the home's own is last and wins where both have a file."""
         return data_roots(self.settings)
+
+    @property
+    def setup(self) -> DeskSetup:
+        """What a request is resolved against: the same that a notebook of this home has."""
+        return DeskSetup(self.path, self.settings.data, self.desk.limits, self.desk.overrides(), self.feed.get("venue", ""))
 
     @property
     def journal(self) -> Path:
@@ -87,8 +94,16 @@ class Home:
 
 def data_roots(settings: Settings) -> list[tuple[Path, str]]:
     """Folders that may hold market data, with the source of their files."""
-    recorded = [(settings.data, "recorded")] if settings.data else []
-    return [*recorded, (settings.home / "data", "pulled")]
+    return desk_setup.data_roots(settings.home, settings.data)
+
+
+def existing_home() -> Home:
+    """Open the home for a command that only reads: raises BadInput where no desk exists, instead of making one."""
+    settings = read_settings()
+    if not settings.home.is_dir():
+        hint = "set NIGHTDESK_HOME to the desk you mean; nightdesk up, backtest or chat makes a new one"
+        raise BadInput(f"no desk exists at {settings.home}", hint)
+    return open_home()
 
 
 def open_home(now_ms: int | None = None) -> Home:
@@ -122,9 +137,9 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     """Everything inside the folder: desk.toml and the database. The caller holds the lock."""
     engine = open_db(settings.database())
     id_ = belonging(settings.home, engine)
-    feed_file = settings.home / "feed.json"
+    feed_file = settings.home / FEED_FILE
     if not settings.desk_toml.exists():
-        feed = feed_of(settings)
+        feed = first_feed(settings)
         write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
         write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
@@ -132,10 +147,10 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
     if not is_written(engine):
         configured(settings.home)  # what holds until then: a faulty one is said now
     keep(settings.home, engine, id_, now_ms)
-    return Home(settings, desk, engine, _read_feed(feed_file), id_.id)
+    return Home(settings, desk, engine, feed_of(settings.home), id_.id)
 
 
-def feed_of(settings: Settings) -> dict[str, str]:
+def first_feed(settings: Settings) -> dict[str, str]:
     """The data a new desk trades on: recorded bars if all its series exist, else the synthetic market."""
     catalog = Catalog(data_roots(settings))
     symbols = {start.symbol for start in desk_template.SLEEVES}
@@ -154,15 +169,6 @@ def sentence(feed: dict[str, str]) -> str:
     if feed["source"] == "synthetic":
         return "No bars of its instruments were found at the first start: this desk trades a SYNTHETIC market."
     return f"At the first start {feed['source']} {feed['venue']} bars were found in {feed['folder']}."
-
-
-def _read_feed(path: Path) -> dict[str, str]:
-    """The feed stored at the first start; empty when the user wrote desk.toml first."""
-    try:
-        feed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in feed.items()} if isinstance(feed, dict) else {}
 
 
 @contextmanager

@@ -15,10 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.home.bounds import SHOWN_MAX, bounds_of, shown
 from engine.control.config import DeskConfig, SleeveConfig
-from engine.control.limits import HardLimits
+from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.errors import BadInput
 
-TEXT_MAX = 500  # characters of a text in desk.toml
 REASON_MAX = 400  # characters of what is wrong with a key
 FILE_MAX = 1_000_000  # bytes of desk.toml; 300 sleeves need a tenth of it
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
@@ -53,24 +52,6 @@ class BudgetEntry(BaseModel):
     turn_usd: float = Field(1.0, ge=0, le=1e9)
     person_usd: float = Field(10.0, ge=0, le=1e9)
     day_usd: float = Field(25.0, ge=0, le=1e9)
-
-
-class InstrumentEntry(BaseModel):
-    """Overrides of the shipped instrument table: [instruments."venue:SYMBOL:market"]."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=TEXT_MAX)
-
-    lot_size: float | None = Field(None, gt=0, le=1e12)
-    tick: float | None = Field(None, gt=0, le=1e12)
-    least_qty: float | None = Field(None, ge=0, le=1e12)
-    least_notional: float | None = Field(None, ge=0, le=1e12)
-    maintenance_frac: float | None = Field(None, ge=0, lt=1)
-    maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
-    taker_frac: float | None = Field(None, ge=0, le=0.05)
-    half_spread_frac: float | None = Field(None, ge=0, le=0.05)
-    impact_y: float | None = Field(None, ge=0, le=10)
-    source: str | None = None
-    dated: str | None = None
 
 
 class WorkerEntry(BaseModel):
@@ -131,14 +112,12 @@ class UiEntry(BaseModel):
     port: int = Field(8421, ge=1, le=65535)
 
 
-class DeskToml(BaseModel):
-    """The content of desk.toml."""
+class DeskToml(SimulatedTables):
+    """The content of desk.toml: what decides a figure (engine.control.desk_setup), and the rest."""
 
     model_config = ConfigDict(extra="forbid")
 
     sleeves: tuple[SleeveConfig, ...]
-    limits: HardLimits = HardLimits()
-    instruments: dict[str, InstrumentEntry] = Field(default_factory=dict)
     models: dict[str, ModelEntry] = Field(default_factory=dict)
     budgets: BudgetEntry = BudgetEntry()
     worker: WorkerEntry = WorkerEntry()
@@ -153,10 +132,6 @@ class DeskToml(BaseModel):
     def check_desk(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
         """Check the rules of a whole desk here, so that an error carries its line."""
         return DeskConfig(sleeves=sleeves).sleeves
-
-    def overrides(self) -> dict[str, dict[str, Any]]:
-        """Instrument overrides as engine.venues.instruments takes them."""
-        return {key: figures.model_dump(exclude_none=True) for key, figures in self.instruments.items()}
 
 
 class Settings(BaseSettings):
@@ -188,10 +163,7 @@ def read_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         name = "NIGHTDESK_" + str(first["loc"][-1]).upper()
         raise BadInput(f"{name}={str(first['input'])[:60]!r}: {first['msg']}", "correct it, or unset it") from None
-    data = settings.data.expanduser().absolute() if settings.data else None
-    if data is not None and not data.is_dir():
-        raise BadInput(f"NIGHTDESK_DATA={settings.data} is not a folder", "point it at your recorded data, or unset it")
-    return settings.model_copy(update={"home": settings.home.expanduser().absolute(), "data": data})
+    return settings.model_copy(update={"home": home_path(settings.home), "data": data_path(settings.data)})
 
 
 def read_desk_toml(path: Path) -> DeskToml:

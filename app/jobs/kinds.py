@@ -12,96 +12,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from app.home.home import Home
-from engine.errors import BadInput, DataError, StrategyError
-from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan, request_of
+from engine.errors import DataError, StrategyError
+from engine.sim import resolve
+from engine.sim.request import Plan, plan, request_of
 from engine.store.runs import Runs
 
 Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
 GRACE_S = 5.0  # from the exception to the end of the process
-ARGS = (
-    "strategy",
-    "symbol",
-    "timeframe",
-    "venue",
-    "market",
-    "side",
-    "start",
-    "end",
-    "params",
-    "fills",
-    "funding",
-    "cash",
-    "sleeves",
-)
 
 
 def silent(_done: float) -> None:
     """A progress callback that does nothing."""
 
 
-def request_from(home: Home, args: Mapping[str, Any]) -> Request:
-    """A request from JSON arguments. `sleeves` (a list of Spec fields) replaces strategy, symbol, ... of a single sleeve."""
-    if unknown := sorted(set(args) - set(ARGS)):
-        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
-    given = {key: value for key, value in args.items() if value is not None}
-    timeframe = given.get("timeframe", "15m")
-    sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
-    specs = tuple(spec_of(home, sleeve, timeframe) for sleeve in sleeves)
-    limits = home.desk.limits
-    return Request(
-        specs,
-        timeframe,
-        moment(given.get("start")),
-        moment(given.get("end")),
-        given.get("fills", "pessimistic"),
-        given.get("funding", "recorded"),
-        limits.desk(),
-        limits.sleeve(),
-    )
-
-
-def spec_of(home: Home, given: Mapping[str, Any], timeframe: str) -> SleeveRequest:
-    """One sleeve from JSON arguments; without a venue, the one that has the bars."""
-    for needed in ("strategy", "symbol"):
-        if not given.get(needed):
-            raise BadInput(f"the {needed} is missing", f"name a {needed}")
-    try:
-        spec = SleeveRequest(
-            **{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))}
-        )
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
-    venue = spec.venue or venue_of(home, spec, spec.timeframe or timeframe)
-    if venue == "synthetic":
+def planned(home: Home, args: Mapping[str, Any]) -> Plan:
+    """The request of `args` resolved against the home's setup; the synthetic market is made where it is asked for."""
+    request = resolve.request_from(home.setup, home.catalog, args)
+    if any(spec.venue == "synthetic" for spec in request.sleeves):
         from app.home.synthetic import ensure_market
 
         ensure_market(home)
-    return spec._replace(venue=venue)
-
-
-def venue_of(home: Home, spec: SleeveRequest, timeframe: str) -> str:
-    """binance if it has the bars, else the only venue that does, else the venue of the first start."""
-    found = {
-        s.venue
-        for s in home.catalog.series()
-        if (s.symbol, s.market, s.series, s.tag) == (spec.symbol, spec.market, timeframe, "")
-    }
-    real = sorted(found - {"synthetic"})
-    if "binance" in found or len(real) > 1:
-        return "binance"
-    if real:
-        return real[0]
-    return "synthetic" if "synthetic" in found else home.feed.get("venue", "binance")
-
-
-def planned(home: Home, args: Mapping[str, Any]) -> Plan:
-    """The request of `args` resolved: strategies, data files, hashes."""
-    return plan(request_from(home, args), home.catalog, home.strategies, home.desk.overrides())
+    return plan(request, home.catalog, home.strategies, home.setup.overrides)
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
@@ -118,7 +55,7 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         return stored | {"cached": True}
     from engine.sim.backtest import simulate
 
-    done = simulate(found, lambda share: progress(0.9 * share))
+    done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
     try:
         kept = runs.keep(done.report, done.frames(), done.page, time.time_ns() // 1_000_000)
     except OSError as error:
@@ -130,15 +67,24 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
 
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
     """Check a strategy for look-ahead bias on the request's bars: the report, with the data it ran on."""
-    from engine.sim.backtest import frame_of, load
-    from engine.sim.leaks import check
+    return leaks_in(planned(home, args_of_leaks(args)), home.setup.checks, progress)
 
-    found = planned(home, {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}})
+
+def args_of_leaks(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a check, with what it takes when nothing is named."""
+    return {"symbol": "BTC-USDT", "funding": "none", **{k: v for k, v in args.items() if v is not None}}
+
+
+def leaks_in(found: Plan, checks: Path | None, progress: Progress = silent) -> dict[str, Any]:
+    """The same of a plan; `checks` is the folder of checks made before."""
+    from engine.sim.backtest import load
+    from engine.sim.checked import check_sleeve
+
     sleeve, loaded = found.sleeves[0], load(found)
-    report = check(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), progress=progress)
-    series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].whole.close_ms)
+    report = check_sleeve(found, sleeve, loaded, checks, progress)
+    series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].span.close_ms)
     data = {"files": list(found.files), "sha256": found.data_sha256, "bars": bars, "source": series.source}
-    return {"strategy": sleeve.spec.strategy, "instrument": sleeve.key, **report._asdict(), "data": data}
+    return {"instrument": sleeve.key, **report, "data": data}
 
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from app.ui.figures import count, day, is_number, money, number, percent, ratio,
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
+NOTES_MAX = 6
 METRICS = (
     ("return", "total_return_frac", percent),
     ("Sharpe", "sharpe", ratio),
@@ -73,6 +74,8 @@ def _one(api: PageClient, ident: str) -> None:
     st.subheader(words(f"{run.get('strategy')} on {run.get('symbol') or ''} {run.get('timeframe') or ''}", 100), anchor=False)
     span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} in total"
     st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
+    for note in (run.get("notes") or [])[:NOTES_MAX]:
+        st.warning(words(note, 400))
     _scenarios(run.get("scenarios") or {})
     metrics = run.get("metrics") or {}
     _trip(api, ident, int(metrics.get("trades") or 0))

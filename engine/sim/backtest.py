@@ -5,7 +5,6 @@ Backtest: signals of every sleeve on the whole history, the core over the reques
 scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,21 +18,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from engine.clock import utc
+from engine.control.desk_setup import desk_setup
 from engine.core import state
-from engine.core.row_fields import DecisionRow
 from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.loading import policy_of
 from engine.data.timeframes import DeskBars, load_desk, spread
 from engine.features.anchor import ANCHOR, anchor_ms
-from engine.features.frame import FeatureFrame
+from engine.sim import access, resolve
 from engine.sim import trips as reading
-from engine.sim.leaks import check as check_leaks
+from engine.sim.checked import check_sleeve, frame_of, is_own, with_opened
 from engine.sim.leaks import leaks_of
 from engine.sim.metrics import Floats, Times, Totals, metrics
-from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, Request, SleeveRequest, moment, plan
-from engine.strategies import reads
+from engine.sim.notes import reader_notes, refusals
+from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
+from engine.sim.wide import DESK, counted
 from engine.strategies.rules import rules_of
 from engine.strategies.signals import Signals, signals_of
 
@@ -124,7 +123,7 @@ def backtest(
     strategy: str,
     symbol: str,
     timeframe: str = "15m",
-    venue: str = "binance",
+    venue: str = "",
     *,
     market: str = "perp",
     from_: Moment = None,
@@ -134,36 +133,42 @@ def backtest(
     funding: str = "recorded",
     cash: float = CASH,
     side: str = "both",
+    limits: str = DESK,
     catalog: Catalog | None = None,
     folder: Path | None = None,
+    home: Path | str | None = None,
 ) -> Backtest:
-    """One strategy on one instrument. `to` is excluded; `params` override the defaults; without a catalog, the home's.
+    """One strategy on one instrument, with the costs, limits, data and strategies of `home` (default: NIGHTDESK_HOME, ./var), as
+    the command would run it. Nothing is written but the look-ahead check of a strategy of your own, into a home that exists.
 
+    `to` is excluded; `params` override the defaults; without a venue, the one that has the bars; `limits="wide"` is the raw
+    signal (sim/wide.py); `catalog` and `folder` replace the home's data and strategies.
     For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
-    spec = SleeveRequest(strategy, symbol, venue, market, side, cash, dict(params or {}))
-    request = Request((spec,), timeframe, moment(from_), moment(to), fills, funding)
-    return simulate(plan(request, catalog or home_catalog(), folder))
+    desk = desk_setup(home)
+    one = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "side": side}
+    one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
+    one |= {"limits": limits}
+    return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder), checks=desk.checks)
 
 
-def home_catalog() -> Catalog:
-    """The catalog of $NIGHTDESK_DATA and $NIGHTDESK_HOME/data (./var without a home)."""
-    home, data = os.environ.get("NIGHTDESK_HOME") or "var", os.environ.get("NIGHTDESK_DATA")
-    return Catalog([*([(Path(data), "recorded")] if data else []), (Path(home) / "data", "recorded")])
-
-
-def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest:
-    """Run a plan; `progress` is called with the fraction done, 0..1."""
+def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Path | None = None) -> Backtest:
+    """Run a plan; `progress` is called with the fraction done, 0..1; `checks`: the folder of look-ahead checks made before."""
     begun = time.perf_counter()
     loaded = load(planned)
     progress(0.2)
-    leaks = leaks_in_own_strategies(planned, loaded)
+    leaks = [check_sleeve(planned, sleeve, loaded, checks) for sleeve in planned.sleeves if is_own(sleeve)]
     progress(0.4)
     busy = time.perf_counter()
-    signals = [signals_in_span(sleeve, loaded) for sleeve in planned.sleeves]
+    signals = []
+    for sleeve in planned.sleeves:
+        seen: dict[str, None] = {}
+        with access.watched(seen):
+            signals.append(signals_in_span(sleeve, loaded))
+        leaks = [with_opened(f, seen if f["strategy"] == sleeve.spec.strategy else ()) for f in leaks]
     progress(0.6)
-    results = run_modes(planned, loaded.span, signals, progress)
+    results = run_modes(planned, loaded.span, signals, (planned.request.fills, *SCENARIOS), progress)
     busy = time.perf_counter() - busy
     own = results[planned.request.fills]
     sleeves = run_sleeves(planned, loaded.span)
@@ -180,7 +185,8 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None) -> Backtest
         [s.used for s in signals],
         [bool((s.limit > 0.0).any()) for s in signals],
     )
-    run.report.update(report_of(run, loaded, own, leaks))
+    raw = raw_signal(run, loaded.span, signals)
+    run.report.update(report_of(run, loaded, own, leaks, raw))
     elapsed = time.perf_counter() - begun
     run.report["elapsed_s"] = round(elapsed, 3)
     run.report["bars_per_s"] = round(len(run.close_ms) * len(signals) / busy)
@@ -196,22 +202,6 @@ def load(planned: Plan) -> DeskBars:
     return load_desk(planned.catalog, planned.series, policy_of(request.funding), *ends, planned.read)
 
 
-def leaks_in_own_strategies(planned: Plan, loaded: DeskBars) -> list[dict[str, Any]]:
-    """Look-ahead check of people's own strategies, before their first figure; shipped ones are checked by tests."""
-    found = []
-    for sleeve in planned.sleeves:
-        if not sleeve.strategy.__name__.startswith("engine.strategies."):
-            report = check_leaks(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded))
-            found.append({"strategy": sleeve.spec.strategy} | report._asdict())
-    return found
-
-
-def frame_of(sleeve: PlannedSleeve, loaded: DeskBars) -> FeatureFrame:
-    """The sleeve's own bars with their features, and what else its strategy reads."""
-    own = loaded.own[sleeve.bar_ms]
-    return reads.frame_of(own.whole, sleeve.key, sleeve.reads, own.observed)
-
-
 def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history of its own bars.
 
@@ -224,18 +214,34 @@ def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
     return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
 
 
-def run_modes(planned: Plan, span: Market, signals: Sequence[Signals], progress: Progress) -> dict[str, Any]:
-    """kernel.Result of the requested fill mode and of both scenarios."""
+def run_modes(
+    planned: Plan, span: Market, signals: Sequence[Signals], modes: Sequence[str], progress: Progress
+) -> dict[str, Any]:
+    """kernel.Result of each fill mode."""
     from engine.core.kernel import bar_records, block_records, run_records, signal_columns
 
     bars, columns, width = bar_records(span), signal_columns(signals), len(span.instruments)
     blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
-    for mode in dict.fromkeys((planned.request.fills, *SCENARIOS)):
+    for mode in dict.fromkeys(modes):
         rules = rules_in(planned, span, mode)
         results[mode] = run_records(bars, columns, width, rules, planned.request.limits, cash, blocks=blocks)
         progress(0.6 + 0.1 * len(results))
     return results
+
+
+def raw_signal(run: Backtest, span: Market, signals: Sequence[Signals]) -> dict[str, Any] | None:
+    """Of a run with wide limits: what the desk's own would have refused, from a second run under them; None of any other."""
+    request = run.plan.request
+    if request.counted is None:
+        return None
+    limits, own = request.counted
+    under = run.plan._replace(request=request._replace(limits=limits, sleeve_limits=own, counted=None))
+    found = run_modes(under, span, signals, (request.fills,), lambda _done: None)[request.fills]
+    cash = sum(s.spec.cash for s in run.plan.sleeves)
+    limited = reading.decisions(reading.frame_of(found.rows), run.run_sleeves)
+    raw = reading.decisions(run.rows, run.run_sleeves)
+    return counted(raw, limited, (float(found.equity[-1]) - cash) / cash)
 
 
 def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
@@ -272,7 +278,9 @@ def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:
     return sleeves
 
 
-def report_of(run: Backtest, loaded: DeskBars, own: Any, leaks: list[dict[str, Any]]) -> dict[str, Any]:
+def report_of(
+    run: Backtest, loaded: DeskBars, own: Any, leaks: list[dict[str, Any]], raw: dict[str, Any] | None
+) -> dict[str, Any]:
     """The run's report as JSON (DESIGN 9), without run_id and timing."""
     p, request, span = run.plan, run.plan.request, loaded.span
     cash = sum(s.spec.cash for s in p.sleeves)
@@ -298,7 +306,8 @@ def report_of(run: Backtest, loaded: DeskBars, own: Any, leaks: list[dict[str, A
         "breakers": breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "leaks": leaks_of(leaks),
-        "notes": [*loaded.notes, *reader_notes(run, leaks)],
+        "raw_signal": raw,
+        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns)],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,
@@ -352,40 +361,6 @@ def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
     """Each kind of breaker: how often it tripped, when first and last."""
     when = (pl.col("close_ms").min().alias("first_ms"), pl.col("close_ms").max().alias("last_ms"))
     return table.group_by("sleeve", "breaker", maintain_order=True).agg(pl.len().alias("times"), *when).to_dicts()
-
-
-def refusals(rows: pl.DataFrame) -> dict[str, int]:
-    """Rule -> refusals that began with it; one that lasts over many closes counts once."""
-    refused = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.REFUSED)
-    counts = refused.group_by(reading.field(DecisionRow, "rule")).len().sort("len", descending=True)
-    return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
-
-
-def reader_notes(run: Backtest, leaks: list[dict[str, Any]]) -> list[str]:
-    """What a reader must know before trusting a figure."""
-    notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if not f["clean"]]
-    for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
-        notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
-    notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
-    if run.round_trips.is_empty():
-        notes.append(no_round_trip(run))
-    return notes
-
-
-def no_round_trip(run: Backtest) -> str:
-    """Why a run has none."""
-    if orders := len(run.entry_orders):
-        return f"no round trip: none of {orders:,} entry orders filled"
-    rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
-    return f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
-
-
-def limit_entries(run: Backtest, sleeve: str) -> str:
-    """How many limit entries of a sleeve filled: figures of the filled ones alone flatter or hide what was missed."""
-    orders = run.entry_orders.filter(pl.col("sleeve") == sleeve)
-    filled = orders.filter(pl.col("lots_filled") > 0)
-    partly = f", {n:,} of them in part" if (n := len(filled.filter(pl.col("lots_filled") < pl.col("lots")))) else ""
-    return f"{sleeve}: {len(filled):,} of {len(orders):,} limit entries filled{partly}"
 
 
 class _CallableModule(ModuleType):

@@ -70,6 +70,8 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
     steps = [step(run, fill, decisions, bar_ms) for fill in reading.fills(own, sleeves).to_dicts()]
     paid = (reading.field(FundingRow, name) for name in ("lots", "mark", "rate", "cash_flow"))
     settled = reading.only(own, FundingRow).select("close_ms", *paid).rename({"cash_flow": "cash"})
+    opened = pl.col("close_ms") - timeframe_ms(run["timeframe"])  # a settlement is at the open of the bar that charges it
+    settled = settled.with_columns(opened.alias("settled_ms"))
     return {
         "id": f"{run_id}/{name}",
         "run": stamp_of(run),
@@ -145,12 +147,20 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
         rows = runs.frame(run_id, "rows")
         stopped = reading.only(rows, BreakerRow).filter(pl.col("sleeve") == state.DESK_ROW)
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
-        return answer | {"decision": found, "text": sentence(found, halted=halted)}
+        warming = warming_up(table.filter(pl.col("sleeve") == sleeve), close_ms)
+        return answer | {"decision": found, "text": sentence(found, halted=halted, warming=warming)}
     found = silent_close(run, sleeve, close_ms, catalog, folder)
     if found["refused_ms"] is not None:
         began = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == found["refused_ms"]))
         found |= {"sized_at": decision_of(began) if len(began) else None}
     return answer | {"decision": found, "text": found.pop("text")}
+
+
+def warming_up(own: pl.DataFrame, close_ms: int) -> list[str]:
+    """Features that a sleeve's decisions have from a later close on, and had at none up to this one."""
+    features = [name for name in own.columns if name in set(own.columns) - set(reading.decisions(reading.no_rows(), []).columns)]
+    seen = own.filter(pl.col("close_ms") <= close_ms)
+    return [name for name in features if own[name].null_count() < len(own) and seen[name].null_count() == len(seen)]
 
 
 def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> dict[str, Any] | None:
@@ -177,8 +187,13 @@ def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Ca
     features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in signals.used.items()}
     k = loaded.span.instruments.index(found.column(next(s for s in found.sleeves if s.spec.name == sleeve)))
     close = float(loaded.span.close[t, k])
-    missing = [label for label, value in features.items() if value is None]
+    warming = [label for label, values in signals.used.items() if not np.isfinite(values[: t + 1]).any()]
+    missing = [label for label, value in features.items() if value is None and label not in warming]
     why = quiet_close(after, lot_size, int(signals.side[t])) + (f"; missing: {', '.join(missing)}" if missing else "")
+    if warming:
+        unknown = after.guard.refused in (state.R_NONE, state.R_UNKNOWN)
+        during = warm_up_text(warming)
+        why = f"no entry {during}" if unknown and not open_lots(after.position) else f"{why}; {during}"
     if not np.isfinite(close):
         why = "the bar is missing in the data: no trade on it"
     refused = after.guard.refused
@@ -208,12 +223,20 @@ def require_same_inputs(run: Mapping[str, Any], now: Plan) -> None:
         raise DataError(f"{what}; its feature values cannot be recomputed", "run the backtest again")
 
 
-def sentence(found: Mapping[str, Any], *, halted: bool) -> str:
-    """A decision as a sentence; `halted`: the desk's drawdown breaker had tripped by then."""
+def warm_up_text(features: list[str]) -> str:
+    """Why nothing enters before the features have their first value."""
+    return f"during warm-up: {', '.join(features)} {'has' if len(features) == 1 else 'have'} no value yet"
+
+
+def sentence(found: Mapping[str, Any], *, halted: bool, warming: list[str]) -> str:
+    """A decision as a sentence; `halted`: the desk's drawdown breaker had tripped by then; `warming`: features without a value
+    so far.
+    """
     side = {1: "long", -1: "short", 0: "no"}[found["signal"]["side"]]
     signal = f"{side} signal" + (f" of strength {found['signal']['strength']:.2f}" if found["signal"]["side"] else "")
     if found["action"] == "refused":
-        return f"{signal}; the entry was refused: {found['refused_by']}"
+        unready = warming and found["refused_by"] == state.RULES[state.R_UNKNOWN]
+        return f"{signal}; the entry was refused" + (f" {warm_up_text(warming)}" if unready else f": {found['refused_by']}")
     if found["action"] == "exit":
         return f"{signal}; the position exits at the next open: {found['exit_reason']}"
     if found["action"] in {"enter", "add"}:
@@ -251,4 +274,5 @@ def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "data_sha256": run["data"]["sha256"],
         "config_hash": run["config_hash"],
         "leaks": run["leaks"],
+        "raw_signal": run.get("raw_signal"),
     }

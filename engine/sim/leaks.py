@@ -1,18 +1,19 @@
 """Look-ahead check of a strategy.
 
-Called by sim/backtest (before a run), `nightdesk leaks` and the tool of that name. Turns a strategy and its bars into a
-LeakReport: the strategy is run again on the bars up to t, for 200 bars t drawn from a seed, and its whole output for those bars -
-direction, strength, each feature read, NaN mask included - must equal that of the whole history, bit for bit (law 2). A value
-that differs has used a bar from its future.
-
-Half of the bars are drawn among those with a signal, where a leak pays; the last bars and some missing ones are always included.
-A person's file is loaded again for the check: state kept from a first run over the whole history would hide the leak.
+Called by sim/checked.py (before a run's figures, `nightdesk leaks`, the tool of that name). Turns a strategy and its bars into a
+LeakReport: the strategy is run again on the bars up to t, for 200 bars t (prefixes.py), and its whole output for those bars -
+direction, strength, limit, each feature read, NaN mask included - must equal that of the whole history, bit for bit (law 2). A
+value that differs has used a bar from its future. A person's file is loaded again for the check: state kept from a first run over
+the whole history would hide the leak.
 
 On paper a strategy sees the bars since the anchor of features alone (features/anchor.py), so its values there must not depend on
 earlier ones: it is run once more on a history that begins at the last bar's anchor.
+
+No comparison of prefixes can see what comes from elsewhere: a file answers every prefix alike. So what the code opens is watched
+(access.py), and a strategy that opens anything but its libraries cannot be vouched for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,17 +23,22 @@ from engine.clock import utc
 from engine.errors import StrategyError
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
+from engine.sim import access
+from engine.sim.prefixes import BARS, power, prefixes
 from engine.strategies.base import StrategyParams, fresh_copy
 from engine.strategies.signals import Evaluation, bar_text, evaluate
 
-BARS = 200
-LAST = 8  # this many bars before the last one are always checked
-HOLES = 8  # and this many missing bars: backward filling shows only there
+NATIVE = "opens files or sockets in native code"
+SHOWN_MAX = 3  # of what it opens, in the line for people
+HINTS = ("limit_price", "limit_offset_atr")  # of a strategy that enters by limit
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 
 class LeakReport(NamedTuple):
-    """The result of the check. `bar` is -1 and `output` empty when the strategy is clean."""
+    """The result of the check. `bar` is -1 and `output` empty unless it looks ahead.
+
+    Not `clean` and not `looks_ahead`: it cannot be vouched for, because of what it `opened`.
+    """
 
     clean: bool
     bar: int  # the first bar whose value needed a later one
@@ -40,6 +46,9 @@ class LeakReport(NamedTuple):
     output: str  # "direction", "strength", or a feature's label
     text: str  # one line for people
     checked: int  # prefixes compared
+    looks_ahead: bool = False
+    opened: tuple[str, ...] = ()  # `reads FILE`, `writes FILE`, `connects to HOST`, `starts PROGRAM`
+    power: tuple[tuple[str, float], ...] = ()  # (a leak, how likely these prefixes find it)
 
 
 class Mismatch(NamedTuple):
@@ -58,15 +67,56 @@ def check(
     bars: int = BARS,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _done: None,
+    opened: Iterable[str] = (),
+    first: int = 0,
 ) -> LeakReport:
-    """Report on the strategy over the frame; `progress` is called with the fraction done, 0..1.
+    """Report on the strategy over the frame; `progress` is called with the fraction done, 0..1. `opened`: what its file has
+    opened when it was loaded; `first`: the first bar asked about, those before it are its warm-up.
 
     Raises StrategyError when the strategy breaks its contract on the whole history, or on a prefix in which the whole history
     has a signal (before its first signal a strategy may be warming up).
     """
+    seen = dict.fromkeys(opened)
+    with access.watched(seen):
+        report = compared(strategy, params, frame, first, (bars, seed), progress)
+    if report.clean and not seen and opens_unseen(strategy, params, frame):
+        seen[NATIVE] = None
+    return report._replace(opened=tuple(seen)) if report.looks_ahead else vouched(report, tuple(seen))
+
+
+def vouched(report: LeakReport, opened: tuple[str, ...]) -> LeakReport:
+    """The report of a strategy that agrees with itself, when it has opened something: not clean."""
+    if not opened:
+        return report
+    more = f" and {len(opened) - SHOWN_MAX} more" if len(opened) > SHOWN_MAX else ""
+    text = f"{', '.join(opened[:SHOWN_MAX])}{more}: cannot be vouched for"
+    agree = "" if report.opened else f" ({report.checked} prefixes agree, which says nothing about what comes from there)"
+    return report._replace(clean=False, text=f"{text}{agree}", opened=opened)
+
+
+def opens_unseen(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> bool:
+    """Whether its output needs something opened that no audit event has named: run once more where nothing can be opened."""
+    whole = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
+    try:
+        with access.sealed():
+            alone = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
+    except StrategyError:
+        return True
+    return first_mismatch(whole, alone, len(frame)) is not None
+
+
+def compared(
+    strategy: Any,
+    params: StrategyParams,
+    frame: FeatureFrame,
+    first: int,
+    drawn: tuple[int, int],
+    progress: Callable[[float], None],
+) -> LeakReport:
+    """The report of the prefixes, of a second run, and of the history that paper has. `drawn`: number of prefixes, seed."""
     whole = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
     again = fresh_copy(strategy)
-    ends = prefixes(whole.direction, np.isnan(frame.close), bars, seed)
+    ends = prefixes(whole.direction, frame.close, *drawn, first)
     broken: StrategyError | None = None
     for done, count in enumerate(ends, start=1):
         try:
@@ -86,7 +136,11 @@ def check(
     late = memory_report(whole, again, params, frame, len(ends))
     if late is not None:
         return late
-    return LeakReport(True, -1, 0, "", f"no look-ahead: {len(ends)} prefixes of {len(frame):,} bars agree", len(ends))
+    found_fracs = power(whole.direction, ends, first)
+    text = f"no look-ahead: {len(ends)} prefixes of {len(frame) - first:,} bars agree"
+    if found_fracs:
+        text += "; they would find " + ", ".join(f"{leak} with {share * 100:.0f} %" for leak, share in found_fracs)
+    return LeakReport(True, -1, 0, "", text, len(ends), power=found_fracs)
 
 
 def memory_report(
@@ -109,38 +163,23 @@ def memory_report(
         f"remembers too much at {bar_text(frame, at)}: {found.output} is {found.whole:g} on the whole history,"
         f" {found.then:g} on the bars since {utc(int(opens[first]))} that paper has: a sum or average of its own over all bars?"
     )
-    return LeakReport(False, at, int(frame.close_ms[at]), found.output, text, checked)
+    return LeakReport(False, at, int(frame.close_ms[at]), found.output, text, checked, True)
 
 
 def bars_from(evaluation: Evaluation, first: int) -> Evaluation:
     """The evaluation's values from bar `first` on."""
     used = {label: values[first:] for label, values in evaluation.used.items()}
-    return evaluation._replace(direction=evaluation.direction[first:], strength=evaluation.strength[first:], used=used)
-
-
-def prefixes(direction: npt.NDArray[np.int8], missing: npt.NDArray[np.bool_], bars: int, seed: int) -> list[int]:
-    """Lengths of history to try, ascending: half end at a bar with a signal; the last bars and missing ones are included."""
-    count = len(direction)
-    if count < 2:
-        return []
-    rng = np.random.default_rng(seed)
-
-    def draw(among: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
-        return rng.choice(among, max(min(most, len(among)), 0), replace=False)
-
-    picked = np.arange(max(count - 1 - LAST, 0), count - 1)
-    picked = np.union1d(picked, draw(np.flatnonzero(missing[: count - 1]), HOLES))
-    picked = np.union1d(picked, draw(np.flatnonzero(direction[: count - 1]), bars // 2))
-    rest = np.setdiff1d(np.arange(count - 1), picked)
-    return [int(bar) + 1 for bar in np.union1d(picked, draw(rest, bars - len(picked)))]
+    hinted = {name: np.asarray(x)[first:] for name in HINTS if np.ndim(x := getattr(evaluation.hints, name)) > 0}
+    cut = evaluation._replace(direction=evaluation.direction[first:], strength=evaluation.strength[first:], used=used)
+    return cut._replace(hints=evaluation.hints._replace(**hinted))
 
 
 def first_mismatch(whole: Evaluation, part: Evaluation, count: int) -> Mismatch | None:
     """Where the first `count` bars of `whole` are not `part`, earliest bar first; None when they are the same bit for bit."""
     found: list[Mismatch] = []
-    for output in ("direction", "strength", *whole.used):
-        a, b = values(whole, output)[:count], values(part, output)
-        if b is None or same(a, b):  # on a short history the strategy may not read that feature
+    for output in ("direction", "strength", *HINTS, *whole.used):
+        a, b = values(whole, output), values(part, output)
+        if a is None or b is None or same(a := a[:count], b):  # on a short history it may not read that feature
             continue
         at = int(np.argmax(~equal(a, b)))
         found.append(Mismatch(at, output, float(a[at]), float(b[at])))
@@ -151,6 +190,9 @@ def values(evaluation: Evaluation, output: str) -> Any:
     """One output of an evaluation; None for a feature it did not read."""
     if output == "direction":
         return evaluation.direction
+    if output in HINTS:
+        found = getattr(evaluation.hints, output)
+        return None if found is None else np.broadcast_to(np.asarray(found, np.float64), len(evaluation.direction))
     return evaluation.strength if output == "strength" else evaluation.used.get(output)
 
 
@@ -166,7 +208,7 @@ def equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 def bits(a: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The bits of floats; integers as they are."""
-    return a.view(np.int64) if a.dtype == np.float64 else a
+    return np.ascontiguousarray(a).view(np.int64) if a.dtype == np.float64 else a
 
 
 def leak_report(frame: FeatureFrame, found: Mismatch, count: int, checked: int) -> LeakReport:
@@ -177,7 +219,7 @@ def leak_report(frame: FeatureFrame, found: Mismatch, count: int, checked: int) 
         text += f" (up to {bar_text(frame, count - 1)})"
     if abs(found.whole - found.then) <= ROUNDING * max(abs(found.whole), abs(found.then)):
         text += "; the difference is rounding, as from a running sum or transform over the whole history"
-    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked, True)
 
 
 def unsteady_report(frame: FeatureFrame, found: Mismatch, checked: int) -> LeakReport:
@@ -186,12 +228,21 @@ def unsteady_report(frame: FeatureFrame, found: Mismatch, checked: int) -> LeakR
         f"unsteady at {bar_text(frame, found.bar)}: {found.output} is {found.whole:g}, then {found.then:g} on the same bars:"
         " it uses random numbers or keeps state between calls"
     )
-    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked)
+    return LeakReport(False, found.bar, int(frame.close_ms[found.bar]), found.output, text, checked, True)
 
 
 def leaks_of(found: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The look-ahead check as JSON; None when every strategy is a shipped one, which tests check."""
     if not found:
         return None
-    first = next((f for f in found if not f["clean"]), found[0])
-    return {"clean": all(f["clean"] for f in found), "text": first["text"], "strategies": found}
+    worst = min(found, key=lambda f: (not f["looks_ahead"], f["clean"]))
+    ahead = any(f["looks_ahead"] for f in found)
+    return {"clean": all(f["clean"] for f in found), "looks_ahead": ahead, "text": worst["text"], "strategies": found}
+
+
+def verdict(found: Mapping[str, Any] | None) -> str:
+    """What is said before any figure of a run: "" without a fault, else LOOKS AHEAD or CANNOT BE VOUCHED FOR."""
+    if not found or found["clean"]:
+        return ""
+    ahead = found.get("looks_ahead", True)  # a run stored before the second verdict existed
+    return "LOOKS AHEAD, its figures are not reliable" if ahead else "CANNOT BE VOUCHED FOR"

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import utc
+from engine.sim.leaks import verdict
 from engine.sim.metrics import Floats, Times
 from engine.sim.trips import COSTS, attribution
 
@@ -127,8 +128,10 @@ def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     source = run["data"]["source"].upper()
     found = [{"text": f"{source} data", "loud": source == "SYNTHETIC"}, {"text": f"fills {run['fills']}", "loud": False}]
     found.append({"text": f"funding {run['funding']}", "loud": run["funding"] != "recorded"})
-    if run["leaks"] and not run["leaks"]["clean"]:
-        found.append({"text": "LEAKS: this strategy looks ahead", "loud": True})
+    if run.get("raw_signal"):
+        found.append({"text": run["raw_signal"]["text"], "loud": True})
+    if line := verdict(run["leaks"]):
+        found.append({"text": f"{line}: {run['leaks']['text']}", "loud": True})
     return found
 
 

@@ -21,6 +21,7 @@ from engine.data.loading import policy_of
 from engine.data.sources import ReadFiles
 from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of
 from engine.errors import BadInput
+from engine.sim import access
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
@@ -77,6 +78,7 @@ class Request(NamedTuple):
     funding: str = "recorded"  # recorded | none | assume=BPS
     limits: Limits = DESK_LIMITS
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
+    counted: tuple[Limits, SleeveLimits] | None = None  # of a run with wide limits (sim/wide.py): the desk's own
 
 
 class PlannedSleeve(NamedTuple):
@@ -87,6 +89,7 @@ class PlannedSleeve(NamedTuple):
     params: StrategyParams
     instrument: Instrument
     costs: Costs
+    opened: tuple[str, ...] = ()  # what a person's file has opened when it was loaded (sim/access.py)
 
     @property
     def key(self) -> str:
@@ -198,10 +201,14 @@ def with_unique_names(specs: Sequence[SleeveRequest]) -> tuple[SleeveRequest, ..
 
 def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides | None) -> PlannedSleeve:
     """One sleeve with its strategy loaded, its params checked, its instrument and costs found."""
-    strategy = load_strategy(spec.strategy, folder)
+    seen: dict[str, None] = {}
+    with access.watched(seen):
+        strategy = load_strategy(spec.strategy, folder)
+    seen.pop(f"reads {Path(strategy.__file__ or '').absolute()}", None)  # its own text
     params = parse_params(strategy, spec.params)
     instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
-    return PlannedSleeve(spec, strategy, params, instrument, costs_of(spec.venue, spec.symbol, spec.market, overrides))
+    costs = costs_of(spec.venue, spec.symbol, spec.market, overrides)
+    return PlannedSleeve(spec, strategy, params, instrument, costs, tuple(seen))
 
 
 def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: Mapping[str, ReadFiles]) -> dict[str, str]:
@@ -216,7 +223,8 @@ def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read:
 
 
 def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, Any]:
-    """The request as plain JSON, every default written out."""
+    """The request as plain JSON, every default written out; of wide limits, with those that they are counted against."""
+    real = dict(zip(("limits", "sleeve_limits"), (x._asdict() for x in request.counted or ()), strict=False))
     return {
         "timeframe": request.timeframe,
         "from_ms": request.from_ms,
@@ -227,6 +235,7 @@ def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, A
         "sleeve_limits": request.sleeve_limits._asdict(),
         "sleeves": [s.spec._asdict() | {"params": s.params.model_dump()} for s in sleeves],
         "instruments": {s.key: {**s.instrument._asdict(), **s.costs._asdict()} for s in sleeves},
+        **({"counted": real} if real else {}),
     }
 
 
@@ -235,9 +244,11 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     sleeves = tuple(SleeveRequest(**sleeve) for sleeve in config["sleeves"])
     direct = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
     limits, own = Limits(**config["limits"]), SleeveLimits(**config["sleeve_limits"])
+    real = config.get("counted")
+    counted = (Limits(**real["limits"]), SleeveLimits(**real["sleeve_limits"])) if real else None
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
     overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
-    return Request(sleeves, **direct, limits=limits, sleeve_limits=own), overrides
+    return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted), overrides
 
 
 def code_of(sleeves: Sequence[PlannedSleeve]) -> dict[str, str]:

@@ -74,7 +74,7 @@ class StrategyEntry(NamedTuple):
 
 def home_folder() -> Path:
     """Folder of people's own strategies."""
-    return Path(os.environ.get("NIGHTDESK_HOME", "var")) / "strategies"
+    return Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser() / "strategies"
 
 
 def own_names(folder: Path) -> list[str]:

@@ -233,7 +233,8 @@ def test_explain_a_close_without_a_trade(cli, own_home):
     found = json.loads(said)["decision"]
     assert code == 0
     assert (found["signal"]["side"], found["features"]["sma(200)"]) == (0, None)
-    assert "missing: sma(200)" in json.loads(said)["text"]
+    assert json.loads(said)["text"].startswith("no entry during warm-up: ")
+    assert "sma(200)" in json.loads(said)["text"]
     recordings.write(own_home / "data", "binance_BTC-USDT_perp_15m", recordings.bars(3_000, seed=9))
     code, _, err = cli("journal", "explain", run_id, "--at", "2025-01-01T12:00")
     assert code == 1
@@ -248,6 +249,19 @@ def test_explain_a_refused_close(cli, own_home):
     found = json.loads(cli("journal", "explain", run["run_id"], "--at", str(when), "--json")[1])
     assert found["decision"]["refused_by"]
     assert "refused" in found["text"]
+
+
+def test_a_settlement_is_told_at_its_own_time(cli):
+    """Funding of 08:00 is of 08:00, in text and JSON, though the bar that charges it closes at 08:15."""
+    run = json.loads(cli(*ASK, "--json")[1])
+    trips = pl.read_parquet(Path(run["folder"]) / "trips.parquet").filter(pl.col("funding") != 0)
+    name = f"{run['run_id']}/{trips['trip'][0]}"
+    paid = json.loads(cli("journal", "explain", name, "--json")[1])["funding"]
+    assert paid
+    assert all(f["settled_ms"] % recordings.SETTLED_MS == 0 for f in paid)
+    lines = [line for line in cli("journal", "explain", name)[1].splitlines() if line.startswith("funding     2")]
+    assert len(lines) == len(paid)
+    assert all(line.split()[2] in ("00:00Z", "08:00Z", "16:00Z") for line in lines)
 
 
 def test_an_unwritable_home_is_one_line(cli, tmp_path, monkeypatch):

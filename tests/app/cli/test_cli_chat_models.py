@@ -73,7 +73,7 @@ def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path) -> None:
 
 def test_halt_asks_no_model(own_home: Path) -> None:
     """/halt is done before a model sees anything."""
-    nightdesk(own_home, "status")
+    open_home()
     with ModelServer(Say("no")) as server:
         done = nightdesk(own_home, "chat", "--role", "operator", "/halt fire", OPENAI_BASE_URL=server.url)
     assert "HALTED" in done.stdout

@@ -20,6 +20,8 @@ from app.home.home import Home, open_home
 from app.jobs import kinds, queue
 from app.jobs.queue import JobQueue, run_job
 from engine.errors import BadInput, DataError, DeskError, Refused, StrategyError
+from engine.sim import resolve
+from engine.sim.request import SleeveRequest
 from engine.store.db import read, write
 from engine.store.tables import Job
 from tests.fakes import recordings
@@ -365,8 +367,7 @@ def test_a_number_that_json_does_not_know_is_refused_for_a_persons_own_strategy_
 )
 def test_without_a_venue_it_is_the_one_that_has_the_bars(home: Home, symbol: str, venue: str) -> None:
     """binance if it has them, else the only one that does; two others are not chosen between; none: the first start's."""
-    spec = kinds.SleeveRequest("trend", symbol)
-    assert kinds.venue_of(home, spec, "15m") == venue
+    assert resolve.venue_of(home.setup, home.catalog, SleeveRequest("trend", symbol), "15m") == venue
 
 
 def test_a_jobs_process_sees_a_list_of_names_only(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

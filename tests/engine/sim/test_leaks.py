@@ -230,11 +230,11 @@ def test_half_of_the_bars_have_a_signal_and_the_last_ones_and_holes_are_there() 
     """The draw: ascending, no bar twice, the same for the same seed, another for another."""
     direction = np.zeros(COUNT, np.int8)
     direction[np.random.default_rng(0).choice(COUNT, 400, replace=False)] = 1
-    missing = np.zeros(COUNT, np.bool_)
-    missing[[40, 41]] = True
-    ends = leaks.prefixes(direction, missing, 200, 0)
+    close = np.cumsum(np.random.default_rng(1).normal(0.0, 1.0, COUNT)) + 1_000.0
+    close[[40, 41]] = np.nan
+    ends = leaks.prefixes(direction, close, 200, 0)
     assert len(ends) == len(set(ends)) == 200
-    assert ends == sorted(ends) == leaks.prefixes(direction, missing, 200, 0) != leaks.prefixes(direction, missing, 200, 1)
+    assert ends == sorted(ends) == leaks.prefixes(direction, close, 200, 0) != leaks.prefixes(direction, close, 200, 1)
     assert sum(bool(direction[end - 1]) for end in ends) >= 100
     assert {41, 42, *range(COUNT - 8, COUNT)} <= set(ends)
 

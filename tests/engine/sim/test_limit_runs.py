@@ -114,5 +114,5 @@ def test_a_limit_entry_is_explained_with_its_price(catalog: Catalog, limit: Back
 def test_a_cancelled_entry_says_why() -> None:
     """Not `no position and no entry signal`: the signal turned."""
     found = {"action": "cancel", "signal": {"side": -1, "strength": 0.5}, "position_before": {"lots": 0}, "size": None}
-    text = explain.sentence(found, halted=False)
+    text = explain.sentence(found, halted=False, warming=[])
     assert text == "short signal of strength 0.50; the entry order that rested is cancelled: the signal turned against it"

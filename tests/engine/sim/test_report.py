@@ -152,5 +152,5 @@ def test_what_is_unusual_is_loud(parts):
     """Synthetic bars, waived funding and a leaking strategy are stamped so that nobody overlooks them."""
     data = run_of()["data"] | {"source": "synthetic"}
     page = report.page(run_of(data=data, funding="none", leaks={"clean": False, "text": "leaks at bar 4,181"}), *parts)
-    for text in ("SYNTHETIC data", "funding none", "LEAKS"):
+    for text in ("SYNTHETIC data", "funding none", "LOOKS AHEAD"):
         assert re.search(rf'class="stamp loud">[^<]*{text}', page)

@@ -1,0 +1,74 @@
+"""Strategy A on recorded bars: how many round trips each peer has in common with ours, and where they part.
+
+Called by `python -m bench agreement`; NIGHTDESK_DATA names the recorded bars. On synthetic bars all engines agree; real ones
+have single bars wide enough to reach a target or a trail on the bar of the entry itself, and there the peers differ by design.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from bench import work
+from engine.errors import BadInput
+
+SERIES = ("binance_BTC-USDT_perp_1m", "binance_BTC-USDT_perp_5m", "binance_BTC-USDT_perp_15m", "binance_BTC-USDT_perp_1h")
+PRICES = ("open", "high", "low", "close", "volume")
+
+
+class Agreement(NamedTuple):
+    """Round trips of a peer against ours."""
+
+    ours: int
+    theirs: int
+    same: int  # bars equal, prices to 1e-9 relative
+    entry_bar: int  # ours that entered alike and left otherwise, ours or theirs on the bar of the entry
+    later: int  # ours that entered alike and left otherwise, later
+    only_ours: int  # entered by us alone: a trip that ends otherwise frees or blocks the next entry
+
+
+def recorded(name: str) -> np.ndarray:
+    """(n, 5) bars of a recorded file. Raises BadInput where NIGHTDESK_DATA has none."""
+    folder = os.environ.get("NIGHTDESK_DATA", "")
+    found = sorted(Path(folder).rglob(f"{name}.parquet")) if folder else []
+    if not found:
+        raise BadInput(f"no recorded bars {name}", "set NIGHTDESK_DATA to a folder that has them")
+    return pl.read_parquet(found[0], columns=list(PRICES)).drop_nulls().to_numpy().astype(np.float64)
+
+
+def saved(name: str) -> tuple[Path, np.ndarray]:
+    """The bars as the file that a peer reads, and the bars."""
+    columns = np.ascontiguousarray(recorded(name))
+    path = work.OUT / f"real_{name}.npy"
+    work.OUT.mkdir(exist_ok=True)
+    np.save(path, columns)
+    return path, columns
+
+
+def agreement(ours: np.ndarray, theirs: np.ndarray) -> Agreement:
+    """Both are rows of (entry bar, exit bar, entry price, exit price); a trip is found again by its entry bar."""
+    there = {int(row[0]): row for row in theirs}
+    same = entry_bar = later = 0
+    for row in ours:
+        other = there.get(int(row[0]))
+        if other is None:
+            continue
+        if row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0):
+            same += 1
+        elif row[0] in (row[1], other[1]):
+            entry_bar += 1
+        else:
+            later += 1
+    return Agreement(len(ours), len(theirs), same, entry_bar, later, len(ours) - same - entry_bar - later)
+
+
+def first_parting(ours: np.ndarray, theirs: np.ndarray) -> tuple[Any, Any] | None:
+    """The first trip that both entered on the same bar and left otherwise: (ours, theirs)."""
+    there = {int(row[0]): row for row in theirs}
+    for row in ours:
+        other = there.get(int(row[0]))
+        if other is not None and not (row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0)):
+            return row.tolist(), other.tolist()
+    return None

@@ -1,0 +1,62 @@
+"""What a reader must know before trusting a run's figures, in sentences.
+
+Called by sim/backtest.py when a run's report is made; `run` is its Backtest. Turns rows and checks into the report's notes and
+its table of refusals.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from engine.clock import utc
+from engine.core import state
+from engine.core.row_fields import DecisionRow
+from engine.sim import trips as reading
+
+OTHER_PATH = (
+    "the optimistic scenario ends below the pessimistic one: one better fill changes what follows, sizes, pauses and breakers,"
+    " so the two trade differently after it; they are scenarios, not bounds"
+)
+
+
+def scenario_text(scenarios: Mapping[str, float]) -> str:
+    """Why optimistic is below pessimistic, where it is; "" where it is not."""
+    return OTHER_PATH if scenarios["optimistic"] < scenarios["pessimistic"] else ""
+
+
+def refusals(rows: pl.DataFrame) -> dict[str, int]:
+    """Rule -> refusals that began with it; one that lasts over many closes counts once."""
+    refused = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.REFUSED)
+    counts = refused.group_by(reading.field(DecisionRow, "rule")).len().sort("len", descending=True)
+    return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
+
+
+def reader_notes(run: Any, leaks: list[dict[str, Any]], scenarios: Mapping[str, float]) -> list[str]:
+    """What a reader must know before trusting a figure. `scenarios`: total return under each."""
+    notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if f["looks_ahead"]]
+    notes += [f"{f['strategy']} {f['text']}" for f in leaks if not f["clean"] and not f["looks_ahead"]]
+    if text := scenario_text(scenarios):
+        notes.append(text)
+    for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
+        notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
+    notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
+    if run.round_trips.is_empty():
+        notes.append(no_round_trip(run))
+    return notes
+
+
+def no_round_trip(run: Any) -> str:
+    """Why a run has none."""
+    if orders := len(run.entry_orders):
+        return f"no round trip: none of {orders:,} entry orders filled"
+    rules = ", ".join(f"{rule} ({n})" for rule, n in list(refusals(run.rows).items())[:3])
+    return f"no round trip; entries were refused by: {rules}" if rules else "no round trip: the strategy gave no signal"
+
+
+def limit_entries(run: Any, sleeve: str) -> str:
+    """How many limit entries of a sleeve filled: figures of the filled ones alone flatter or hide what was missed."""
+    orders = run.entry_orders.filter(pl.col("sleeve") == sleeve)
+    filled = orders.filter(pl.col("lots_filled") > 0)
+    partly = f", {n:,} of them in part" if (n := len(filled.filter(pl.col("lots_filled") < pl.col("lots")))) else ""
+    return f"{sleeve}: {len(filled):,} of {len(orders):,} limit entries filled{partly}"

@@ -1,0 +1,87 @@
+"""A request as people and programs give it, against the desk's one setup: arguments -> Request -> Plan.
+
+Called by sim/backtest.py (notebook) and app/jobs/kinds.py (command line, tools through jobs), so that the same arguments give the
+same figures and the same config_hash through every door: costs and limits of desk.toml, venue, cash and dates read alike.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.control.desk_setup import DeskSetup
+from engine.data.catalog import Catalog
+from engine.errors import BadInput
+from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan
+from engine.sim.wide import DESK, is_wide, widened
+
+ARGS = (
+    "strategy",
+    "symbol",
+    "timeframe",
+    "venue",
+    "market",
+    "side",
+    "start",
+    "end",
+    "params",
+    "fills",
+    "funding",
+    "cash",
+    "sleeves",
+    "limits",
+)
+
+
+def planned(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any], folder: Path | None = None) -> Plan:
+    """The request of `args` resolved: strategies, data files, hashes. `folder`: people's own strategies, else the home's."""
+    return plan(request_from(desk, catalog, args), catalog, folder or desk.strategies, desk.overrides)
+
+
+def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
+    """A request from JSON arguments. `sleeves` (fields of SleeveRequest) replaces strategy, symbol, ... of a single sleeve."""
+    if unknown := sorted(set(args) - set(ARGS)):
+        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
+    given = {key: value for key, value in args.items() if value is not None}
+    timeframe = given.get("timeframe", "15m")
+    sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
+    specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
+    limits, own = desk.limits.desk(), desk.limits.sleeve()
+    wide = is_wide(given.get("limits", DESK))
+    return Request(
+        specs,
+        timeframe,
+        moment(given.get("start")),
+        moment(given.get("end")),
+        given.get("fills", "pessimistic"),
+        given.get("funding", "recorded"),
+        widened(limits) if wide else limits,
+        widened(own) if wide else own,
+        (limits, own) if wide else None,
+    )
+
+
+def spec_of(desk: DeskSetup, catalog: Catalog, given: Mapping[str, Any], timeframe: str) -> SleeveRequest:
+    """One sleeve from JSON arguments; without a venue, the one that has the bars."""
+    for needed in ("strategy", "symbol"):
+        if not given.get(needed):
+            raise BadInput(f"the {needed} is missing", f"name a {needed}")
+    try:
+        spec = SleeveRequest(
+            **{"venue": "", **given, "params": dict(given.get("params") or {}), "cash": float(given.get("cash", CASH))}
+        )
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
+    return spec._replace(venue=spec.venue or venue_of(desk, catalog, spec, spec.timeframe or timeframe))
+
+
+def venue_of(desk: DeskSetup, catalog: Catalog, spec: SleeveRequest, timeframe: str) -> str:
+    """binance if it has the bars, else the only venue that does, else the venue of the first start."""
+    found = {
+        s.venue for s in catalog.series() if (s.symbol, s.market, s.series, s.tag) == (spec.symbol, spec.market, timeframe, "")
+    }
+    real = sorted(found - {"synthetic"})
+    if "binance" in found or len(real) > 1:
+        return "binance"
+    if real:
+        return real[0]
+    return "synthetic" if "synthetic" in found else desk.venue or "binance"

@@ -1,0 +1,42 @@
+"""A command that only reads makes no home where it is typed: it says that there is none, and what to set."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+
+READS = [
+    ("backtest", ("runs", "list")),
+    ("backtest", ("runs", "show", "r-20250101-00000000")),
+    ("backtest", ("rerun", "r-20250101-00000000")),
+    ("desk", ("status",)),
+    ("journal", ("journal", "tail")),
+    ("journal", ("journal", "verify")),
+    ("journal", ("journal", "replay")),
+    ("journal", ("journal", "explain", "desk/1")),
+    ("proposals", ("proposals", "list")),
+    ("proposals", ("proposals", "show", "prop-1")),
+    ("alerts", ("alerts", "list")),
+    ("notes", ("notes", "list")),
+]
+
+
+@pytest.mark.parametrize(("group", "words"), READS, ids=[" ".join(words) for _, words in READS])
+def test_a_command_that_reads_makes_no_home(
+    group: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed in an empty folder without NIGHTDESK_HOME: one line, exit code 1, and the folder stays empty."""
+    monkeypatch.delenv("NIGHTDESK_HOME")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(main, "GROUPS", (group,))
+    monkeypatch.setattr(main.app, "registered_commands", [])
+    monkeypatch.setattr(main.app, "registered_groups", [])
+    monkeypatch.setattr(sys, "argv", ["nightdesk", *words, "--json"])
+    with pytest.raises(SystemExit) as left:
+        main.run()
+    assert list(tmp_path.iterdir()) == []
+    assert left.value.code == 1
+    assert f"no desk exists at {tmp_path / 'var'}" in json.loads(capsys.readouterr().out)["error"]["what"]
