@@ -95,7 +95,8 @@ def _store(
 
     target, item = home / file_name(*name), group[0].item
     group = sorted(group, key=lambda incoming: incoming.raw.frame["ts"][0])
-    whole = group[0].raw._replace(frame=_joined_files(group), named=_name_parts(name))
+    empty = tuple(t for incoming in group for t in incoming.raw.empty_ms)
+    whole = group[0].raw._replace(frame=_joined_files(group), named=_name_parts(name), empty_ms=empty)
     kept = None if wanted.replace else _stored(target)
     before = 0 if kept is None else kept.height
     if kept is not None:
@@ -105,7 +106,9 @@ def _store(
         item["notes"].append(
             f"{frame.height - before:,} rows appended to {before:,} stored ones; {shared:,} were there and are equal"
         )
-        whole = whole._replace(frame=frame)
+        whole = whole._replace(
+            frame=frame, empty_ms=(*empty, *(_gap_times(kept, whole.timeframe_ms) if wanted.drop_empty else ()))
+        )
     found = judge(whole)
     found += _compared(whole, name, target, roots, item["notes"])
     item["findings"] = as_json(found)
@@ -165,6 +168,14 @@ def _stored(target: Path) -> Any:
         return pl.read_parquet(target).with_columns(pl.col("ts").dt.epoch("ms"))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{target} cannot be read ({type(error).__name__})", "move it away, then import again") from error
+
+
+def _gap_times(stored: Any, step: int) -> list[int]:
+    """Times missing in what is stored: they were judged when it was."""
+    import numpy as np
+
+    ts = stored["ts"].to_numpy()
+    return np.setdiff1d(np.arange(ts[0], ts[-1] + step, step), ts).tolist() if step and ts.size else []
 
 
 def _set_aside(target: Path) -> Path:

@@ -43,7 +43,7 @@ def _judge_one(raw: "RawFile", frame: Any) -> list["DataIssue"]:
     if raw.kind == "series":  # indices pause at weekends, statistics start late: only timestamps can be errors
         found = check_series(frame, raw.timeframe_ms)
         return [f if f.rule in ("unsorted", "duplicate") else f._replace(severity="warning") for f in found]
-    return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000)
+    return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000, raw.empty_ms)
 
 
 def no_timeframe(raw: "RawFile") -> BadInput:

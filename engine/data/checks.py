@@ -9,7 +9,7 @@ What a single file cannot show (another market's prices throughout, volume in co
 needs a second source: compare_sources.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ import polars as pl
 from engine.clock import DAY_MS, MINUTE_MS, timeframe_text, utc
 from engine.data.funding_checks import check_funding
 from engine.data.gaps import regular_gaps
-from engine.data.issues import DataIssue, errors, issue
+from engine.data.issues import DataIssue, Severity, errors, issue
 from engine.data.patterns import PatternBars, patterns, runs, runs_of
 
 __all__ = ["DataIssue", "check", "check_funding", "check_series", "errors", "refusals"]
@@ -33,14 +33,15 @@ JOINT_USUAL = 20.0  # times the 90 % quantile of breaks; recorded files have 24 
 TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
 
 
-def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[DataIssue]:
+def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None, empty_ms: Sequence[int] = ()) -> list[DataIssue]:
     """Everything wrong with bars as the file holds them: ts (Int64 ms), open, high, low, close and, if there, volume.
 
-    `now_ms` detects a bar that has not closed yet. Issues come in the order of the rules, errors and warnings mixed.
+    `now_ms` detects a bar that has not closed yet; at `empty_ms` the file itself says that nothing traded. Issues come in the
+    order of the rules, errors and warnings mixed.
     """
     if not frame.height:
         return [DataIssue("empty", "error", (), "the file has no rows")]
-    found, bars, rows = _basic_issues(frame, timeframe_ms)
+    found, bars, rows = _basic_issues(frame, timeframe_ms, empty_ms)
     if bars.height < 3:
         return found
     usual = _Context(bars, rows, timeframe_ms)
@@ -59,9 +60,11 @@ def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
     return [f for f in errors(_basic_issues(frame, timeframe_ms)[0]) if f.rule != "gap"]
 
 
-def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
+def _basic_issues(
+    frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int] = ()
+) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
     """The indisputable issues; the readable bars in time order, and their rows in the file."""
-    found = check_series(frame, timeframe_ms)
+    found = check_series(frame, timeframe_ms, empty_ms)
     rows = _sorted_rows(frame)
     f = frame if _ascending(frame) else frame[rows]
     ok = _finite(f)
@@ -69,7 +72,7 @@ def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssu
     return found, f.filter(pl.Series(ok)) if not ok.all() else f, rows[ok]
 
 
-def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
+def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int] = ()) -> list[DataIssue]:
     """Time and completeness of any series on a grid: order, duplicates, grid, gaps, empty values."""
     ts = frame["ts"].to_numpy()
     steps = np.diff(ts)
@@ -82,7 +85,9 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
     off = ts % timeframe_ms != 0
     found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {timeframe_text(timeframe_ms)} grid")
     if not off.all():
-        found += _gaps(np.unique(ts[~off]), ts, timeframe_ms)
+        empty = np.setdiff1d(np.asarray(empty_ms, dtype=np.int64), ts)
+        found += _gaps(np.union1d(ts[~off], empty), ts, timeframe_ms)
+        found += _quiet_hours(empty, ts, timeframe_ms)
     empty = _empty_rows(frame)
     if empty.size:
         text = f"{empty.size:,} rows hold a time and nothing else (no trade?): --drop-empty leaves them out, counted as missing"
@@ -93,6 +98,17 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
             bad[empty] = False
             found += issue("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
     return found
+
+
+def _quiet_hours(empty: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssue]:
+    """Missing bars of which the file says that nothing traded: no pager lost them, but days of them are an error."""
+    if not empty.size:
+        return []
+    quiet = runs_of(empty // timeframe_ms)
+    longest = max(b - a + 1 for a, b in quiet)
+    text = f"{empty.size} bars missing in {len(quiet)} gaps without a trade, the longest {longest} bars"
+    severity: Severity = "error" if longest * timeframe_ms > OUTAGE_MS else "warning"
+    return issue("gap", severity, np.unique(_where(ts, empty)), text)
 
 
 def _empty_rows(frame: pl.DataFrame) -> np.ndarray:
@@ -123,7 +139,7 @@ def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssu
     if not at.size:
         return []
     missing = steps[at] // timeframe_ms - 1
-    rows = np.searchsorted(ts, clock[at + 1]) if (np.diff(ts) >= 0).all() else _where(ts, clock[at + 1])
+    rows = _where(ts, clock[at + 1])
     text = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
     regular = regular_gaps(at + 1, (clock[at] - clock[0]) // timeframe_ms)
     if regular:
@@ -366,6 +382,6 @@ def _sorted_rows(frame: pl.DataFrame) -> np.ndarray:
 
 
 def _where(ts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Row of the first occurrence of each wanted time."""
+    """Row of the first occurrence of each wanted time, or of the next one there is."""
     values, first = np.unique(ts, return_index=True)
-    return first[np.searchsorted(values, wanted)]
+    return first[np.minimum(np.searchsorted(values, wanted), values.size - 1)]

@@ -58,6 +58,7 @@ class RawFile(NamedTuple):
     group: str  # the coin column, if any
     notes: tuple[str, ...]
     stated: str = ""  # the symbol that every row states, as the file writes it
+    empty_ms: tuple[int, ...] = ()  # times of rows without a trade that were left out on request
 
 
 def read_any(path: Path, options: ReadOptions = AS_NAMED) -> RawFile:
@@ -84,9 +85,10 @@ def _read(path: Path, options: ReadOptions) -> RawFile:
     table = _closed_rows(table, notes)
     ts = open_times(table, where, options.dates, notes)
     check_closes(table, ts, where)
-    prices = price_columns(set(table.columns))
+    prices, empty_ms = price_columns(set(table.columns)), ()
     if prices and options.drop_empty:
         kept = _traded_rows(table, prices, notes)
+        empty_ms = tuple(ts.filter(~kept).to_list())
         table, ts = table.filter(kept), ts.filter(kept)
     kind, columns = _kind(table, named, options, prices, where, notes)
     frame = pl.DataFrame({"ts": ts, **columns})
@@ -99,7 +101,7 @@ def _read(path: Path, options: ReadOptions) -> RawFile:
     elif kind == "series" and "seen_at" in table.columns:
         notes.append("column seen_at: the same times, observed at different moments")
     stated = next((str(table[g][0]) for g in GROUPS if g in table.columns and g != group), "")
-    return RawFile(path, frame, kind, _timeframe(named, frame, group, kind), named, group, tuple(notes), stated)
+    return RawFile(path, frame, kind, _timeframe(named, frame, group, kind), named, group, tuple(notes), stated, empty_ms)
 
 
 def _named(path: Path, options: ReadOptions) -> NameParts:

@@ -13,22 +13,23 @@ from engine.errors import DataError
 OPEN_TIMES = (
     "ts", "open_time", "opentime", "unix", "timestamp", "time", "date", "datetime", "unix_timestamp", "start_at", "start_time",
     "starttime", "start", "timestamp_ms", "time_utc", "datetime_utc", "date_utc", "gmt_time", "calc_time", "funding_time",
-    "fundingtime", "funding_rate_timestamp", "fundingratetimestamp", "candle_begin_time", "open_timestamp",
+    "fundingtime", "funding_rate_timestamp", "fundingratetimestamp", "candle_begin_time", "open_timestamp", "t",
 )  # fmt: skip
 CLOSE_TIMES = ("close_time", "closetime", "end_time", "endtime", "close_timestamp")
 PRICES = ("open", "high", "low", "close")
 PRICE_NAMES = {
-    **{n: (n, f"{n}_price", f"price_{n}") for n in PRICES},
-    "high": ("high", "high_price", "highest_price", "max"),
-    "low": ("low", "low_price", "lowest_price", "min"),
-    "close": ("close", "close_price", "close_last"),
-}  # fmt: skip
+    "open": ("open", "open_price", "openprice", "price_open", "o"),
+    "high": ("high", "high_price", "highprice", "highest_price", "price_high", "h"),
+    "low": ("low", "low_price", "lowprice", "lowest_price", "price_low", "l"),
+    "close": ("close", "close_price", "closeprice", "close_last", "price_close", "c"),
+}
 BASE_NAMES = ("base_volume", "basevolume", "volume_base", "base_asset_volume", "volccy", "vol_ccy", "volumefrom", "volume_from")
 QUOTE_NAMES = (
-    "quote_volume", "quotevolume", "quote_asset_volume", "volume_quote", "turnover", "amount", "volccyquote", "vol_ccy_quote",
+    "quote_volume", "quotevolume", "quote_asset_volume", "volume_quote", "turnover", "volccyquote", "vol_ccy_quote",
     "vol_quote", "value", "notional", "volume_currency", "quote_vol", "amount_quote", "volumeto", "volume_to",
 )  # fmt: skip
-PLAIN_VOLUMES = ("volume", "vol", "volumes", "trading_volume")
+PLAIN_VOLUMES = ("volume", "vol", "v", "volumes", "trading_volume")
+UNDECIDED = ("amount",)  # base volume at some venues, quote volume at others
 CONTRACT_NAMES = ("contracts", "volume_contracts", "vol_contracts", "contract_volume")
 MONEY = re.compile(r"(usd[tcp]?|fdusd|busd|quote|currency|eur|gbp|jpy)$")
 INDICATOR = re.compile(r"^(volume|vol)_?(ma|sma|ema|avg|average)(_?\d+)?$|^(plot|ma|ema|sma|rsi|bb)(_|\d|$)")
@@ -60,7 +61,7 @@ def price_columns(names: set[str]) -> dict[str, str] | None:
 
 def volume_columns(names: list[str]) -> list[str]:
     """Columns whose name says some kind of volume, in the file's order; moving averages of it are none."""
-    known = {*BASE_NAMES, *QUOTE_NAMES, *PLAIN_VOLUMES, *CONTRACT_NAMES}
+    known = {*BASE_NAMES, *QUOTE_NAMES, *PLAIN_VOLUMES, *UNDECIDED, *CONTRACT_NAMES}
     return [n for n in names if (n in known or n.startswith(("volume_", "vol_"))) and not INDICATOR.match(n)]
 
 

@@ -151,11 +151,12 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
 
 def _csv(content: bytes, path: Path) -> Cells:
     """Comma, semicolon or tab; comment lines above the header are skipped; a header that comes again is left out, with a note."""
-    text = content.decode("utf-8-sig", errors="strict")
+    text = content.decode("utf-8-sig", errors="strict").rstrip("\r\n")
     lines = text[:20_000].splitlines()
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty", "the download may have failed: get it again")
-    counts = [max((line.count(mark), mark) for mark in ",;\t") for line in lines[:50]]
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:50]]
+    counts = [max((line.count(mark), mark) for mark in ",;\t") for line in bare]
     width, mark = max(set(counts), key=counts.count)
     if width == 0:
         raise DataError(f"{path} has no columns (first line: {lines[0][:60]!r})", "give a table: csv, parquet or feather")

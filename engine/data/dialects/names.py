@@ -79,6 +79,7 @@ OKX = re.compile(
 HUMMINGBOT = re.compile(r"(?:candles_)?([a-z]+)(_perpetual|_perpetual_testnet)?_([A-Z0-9]+-[A-Z0-9]+)_(\d+[mhdw])(?:_.*)?")
 TRADINGVIEW = re.compile(r"([A-Z]+)[_ ]([A-Z0-9]{5,20})(\.P)?, ?(\d+[DW]?|[DW])(?:[_ ].*)?")
 MINUTE_NAME = re.compile(r"([A-Z0-9]{5,20})_(1|3|5|15|30|60|120|240|720|1440)(?:_(\d{4}).*)?")
+PLAIN = re.compile(r"([A-Z0-9]{2,10})-(USD[TC]?|EUR|BTC)")
 KAGGLE = re.compile(r"([a-z]+)(USD|EUR|JPY|GBP)_(\d+)-min_data.*")
 OTHER = re.compile(rf"(?:([A-Za-z]+)_)?([A-Z0-9]{{4,20}}|[A-Z0-9]+-[A-Z0-9]+)[_-](?:\d{{4}}_)?({STEP})(?:[_-].*)?")
 
@@ -139,6 +140,8 @@ def _programs(name: str) -> NameParts | None:
     """hummingbot, TradingView, CryptoDataDownload and their like."""
     if found := HUMMINGBOT.fullmatch(name):
         return NameParts(found[1], found[3], "perp" if found[2] else "", found[4])
+    if found := PLAIN.fullmatch(name):
+        return NameParts("", f"{found[1]}-{found[2]}")
     if found := TRADINGVIEW.fullmatch(name):
         return NameParts(found[1].lower(), symbol_of(found[2]), "perp" if found[3] else "", MINUTES.get(found[4], ""))
     if found := OTHER.fullmatch(name):

@@ -141,6 +141,10 @@ def _text_clock(text: pl.Series, name: str, where: str, dates: str) -> Clock:
         ms, zoned, daily = _month_names(text), False, True
     else:
         ms, zoned, daily = _from_fields(fields, order)
+        zone = fields.to_series(8).is_not_null()
+        if zone.any() and not zoned:
+            row = int((~zone).arg_true()[0])
+            raise DataError(f"{where}: {name} has a time zone in some rows and none in row {row}", "export it in UTC")
     ms = _all_times(ms, text, name, where)
     if not zoned and not name.endswith("utc") and name != "gmt_time":
         said.append(f"times in {name} have no time zone, read as UTC")

@@ -17,6 +17,7 @@ from engine.data.dialects.columns import (
     PLAIN_VOLUMES,
     PRICES,
     QUOTE_NAMES,
+    UNDECIDED,
     as_numbers,
 )
 from engine.errors import DataError
@@ -53,9 +54,10 @@ def base_volume(bars: Bars, found: list[str], base: str, notes: list[str]) -> st
     quotes = [n for n in found if n not in own and (n in QUOTE_NAMES or MONEY.search(n))]
     contracts = [n for n in found if n in CONTRACT_NAMES]
     rest = [n for n in found if n not in own and n not in quotes and n not in contracts]
-    wanted = own + sorted(rest, key=lambda n: (n not in BASE_NAMES, n not in PLAIN_VOLUMES))
-    if not wanted:
-        what = f"quote volume only ({', '.join(quotes)})" if quotes else f"volume in contracts only ({contracts[0]})"
+    wanted = own + sorted(rest, key=lambda n: (n not in BASE_NAMES, n in UNDECIDED, n not in PLAIN_VOLUMES))
+    if all(n in UNDECIDED for n in wanted):
+        unsure = quotes + wanted
+        what = f"quote volume only ({', '.join(unsure)})" if unsure else f"volume in contracts only ({contracts[0]})"
         raise DataError(f"{bars.where} has {what}, not in base units", "base volume is needed: convert it, or get other data")
     chosen = _by_quote(bars, wanted, quotes) if quotes else _by_names(bars, wanted, own)
     others = [n for n in found if n != chosen]
@@ -122,6 +124,9 @@ def _by_names(bars: Bars, wanted: list[str], own: list[str]) -> str:
     pairs = [(b, q) for b in wanted for q in wanted if b != q and proven(bars, bars.column(b), bars.column(q))]
     if pairs and (pairs[0][1], pairs[0][0]) not in pairs:
         return pairs[0][0]
+    unsure = [n for n in wanted if n in UNDECIDED]
+    if unsure:  # not base volume by arithmetic, so it must be quote volume
+        return _by_quote(bars, [n for n in wanted if n not in unsure], unsure)
     named = own or [n for n in wanted if n in BASE_NAMES]
     if len(named) == 1:
         return named[0]

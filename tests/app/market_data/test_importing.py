@@ -101,6 +101,23 @@ def test_a_recorded_source_of_the_same_series_is_compared(
     assert "compared with binance_BTC-USDT_perp_15m.parquet: equal" in item["notes"]
 
 
+def test_intervals_without_a_trade_are_gaps_that_no_pager_made(tmp_path: Path, own_home: Path) -> None:
+    """However regular they are: the file itself says so. Without the option the file is refused with its name."""
+    empty = pl.int_range(pl.len()) % 37 == 20
+    frame = BARS.with_columns(pl.when(empty).then(float("nan")).otherwise(n).alias(n) for n in BARS.columns[1:])
+    files = [month(tmp_path, f"BTCUSDT-15m-2025-0{n}.csv", f) for n, f in ((1, frame[:600]), (2, frame[600:]))]
+    assert "--drop-empty leaves them out" in errors_of(import_files(files, options(**PERP), judge))[0]
+    for file in files:  # one after the other: the second is appended
+        (item,) = import_files([file], options(**PERP, drop_empty=True), judge)
+        assert item["imported"], item["why"]
+    assert [f["rule"] for f in item["findings"] if "without a trade" in f["text"]] == ["gap"]
+    assert stored(own_home).height == 1200 - len(range(20, 1200, 37))
+    quiet = pl.int_range(pl.len()).is_between(100, 500)
+    frame = BARS.with_columns(pl.when(quiet).then(float("nan")).otherwise(n).alias(n) for n in BARS.columns[1:])
+    path = month(tmp_path, "ETHUSDT-15m-2025-01.csv", frame)
+    assert "the longest 401 bars" in errors_of(import_files([path], options(**PERP, drop_empty=True), judge))[0]
+
+
 def test_what_a_pull_wrote_is_not_mixed_with_files(tmp_path: Path, own_home: Path) -> None:
     """A pull resumes at its end: its file stays its own."""
     from engine.data.writer import write_series

@@ -98,6 +98,16 @@ def test_an_inverse_contract_is_refused_in_words(tmp_path: Path, contract: int) 
         read(csv(tmp_path / "BTCUSD_PERP-15m-2025-01.csv", BARS))
 
 
+def test_amount_is_base_or_quote_as_the_arithmetic_says(tmp_path: Path) -> None:
+    """HTX calls base volume amount, others quote volume; alone it says nothing."""
+    assert same_bars(read(csv(tmp_path / "x.csv", BARS.select("ts", *PRICES, vol=QUOTE, amount="volume"))))
+    assert same_bars(read(csv(tmp_path / "x.csv", BARS.with_columns(amount=QUOTE))))
+    with pytest.raises(DataError, match=r"volume x close is (99|100|101)\S* times amount"):
+        read(csv(tmp_path / "x.csv", BARS.with_columns(amount=QUOTE, volume=pl.col("volume") * 100)))
+    with pytest.raises(DataError, match=r"quote volume only \(amount\)"):
+        read(csv(tmp_path / "x.csv", BARS.rename({"volume": "amount"})))
+
+
 def test_a_volume_that_follows_the_close_is_refused(tmp_path: Path) -> None:
     """A weighted price in the place of the volume."""
     with pytest.raises(DataError, match="volume follows the close: it is a price"):
@@ -328,6 +338,20 @@ def test_local_time_over_a_clock_change_is_refused(tmp_path: Path, first: str, s
         read(csv(tmp_path / "x.csv", frame))
     zoned = frame.with_columns(time=pl.col("time") + "Z")
     assert read(csv(tmp_path / "x.csv", zoned)).frame.height == 400
+
+
+def test_a_zone_in_some_rows_only_is_refused_with_the_row(tmp_path: Path) -> None:
+    """Two programs wrote it."""
+    text = TIME.dt.to_string("%Y-%m-%d %H:%M:%S") + pl.when(pl.col("ts") == BARS["ts"][7]).then(pl.lit("")).otherwise(pl.lit("Z"))
+    with pytest.raises(DataError, match="time has a time zone in some rows and none in row 7"):
+        read(clocked(tmp_path / "x.csv", time=text))
+
+
+def test_dates_with_names_of_months_and_blank_lines_at_the_end_are_read(tmp_path: Path) -> None:
+    """A comma inside quotes is no column."""
+    path = clocked(tmp_path / "x.csv", date=TIME.dt.to_string("%b %d, %Y %H:%M"))
+    path.write_text(path.read_text() + "\n\n")
+    assert same_bars(read(path))
 
 
 def test_units_that_change_within_a_file_are_read_row_by_row_with_the_row(tmp_path: Path) -> None:
