@@ -90,7 +90,8 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int]
         found += _quiet_hours(empty, ts, timeframe_ms)
     empty = _empty_rows(frame)
     if empty.size:
-        text = f"{empty.size:,} rows hold a time and nothing else (no trade?): --drop-empty leaves them out, counted as missing"
+        rows = "1 row holds" if empty.size == 1 else f"{empty.size:,} rows hold"
+        text = f"{rows} a time and nothing else (no trade?): --drop-empty leaves them out, counted as missing"
         found += issue("nan", "error", empty, text)
     for name in frame.columns:
         if frame.schema[name].is_numeric() and name != "ts":

@@ -150,7 +150,9 @@ def _traded_rows(table: pl.DataFrame, prices: dict[str, str], notes: list[str]) 
             value = value.cast(pl.Float64).fill_nan(None).is_null()
         empty &= value
     if empty.any():
-        notes.append(f"{int(empty.sum()):,} rows without a trade left out, as --drop-empty says: they count as missing bars")
+        count = int(empty.sum())
+        rows = f"{count:,} row{'s' if count > 1 else ''}"
+        notes.append(f"{rows} without a trade left out, as --drop-empty says: they count as missing bars")
     return ~empty
 
 

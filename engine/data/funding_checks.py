@@ -32,7 +32,7 @@ def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
     holes = hole_spans(np.unique(minute))
     spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:3])
     after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
-    found += issue("gap", "error", after, f"{len(holes)} gaps, no rate between {spans}")
+    found += issue("gap", "error", after, f"{len(holes)} gap{'s' if len(holes) > 1 else ''}, no rate between {spans}")
     found += _sizes(np.unique(minute), rate)
     for first, last in runs(np.concatenate([[False], (np.diff(rate) == 0) & (rate[1:] == 0)])):
         if last - first > 30 * DAY_MS // LONGEST_MS:

@@ -230,7 +230,8 @@ def _compared(chosen: Clock, other: Clock, where: str) -> list[str]:
     if (np.abs(apart) < SLACK_MS).all():
         return []
     row = int(np.argmax(np.abs(apart)))
-    hours = f"{abs(int(apart[row])) / HOUR_MS:g} hours"
+    size = abs(int(apart[row])) / HOUR_MS
+    hours = f"{size:g} hour{'' if size == 1 else 's'}"
     quarter = np.rint(apart / (15 * MINUTE_MS)) * 15 * MINUTE_MS
     zone = (np.abs(apart - quarter) < SLACK_MS).all() and np.abs(apart).max() <= ZONE_MS and np.ptp(quarter) <= HOUR_MS
     if other.sure or not zone:

@@ -263,7 +263,7 @@ def test_intervals_without_a_trade_are_left_out_on_request(tmp_path: Path) -> No
     assert read(path).frame.height == 400
     raw = read(path, drop_empty=True)
     assert raw.frame.height == 399
-    assert any(note.startswith("1 rows without a trade left out") for note in raw.notes)
+    assert any(note.startswith("1 row without a trade left out") for note in raw.notes)
 
 
 # ---------------------------------------------------------------- times
@@ -286,7 +286,7 @@ def test_an_epoch_beats_a_date_without_zone_and_the_note_says_by_how_much(tmp_pa
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ((pl.col("ts") + HOUR), "timestamp and ts disagree by 1 hours"),
+        ((pl.col("ts") + HOUR), "timestamp and ts disagree by 1 hour"),
         ((TIME + pl.duration(hours=3)).dt.to_string("%Y-%m-%dT%H:%M:%SZ"), "timestamp and ts disagree by 3 hours"),
         ((TIME + pl.duration(days=3)).dt.to_string("%Y-%m-%d %H:%M:%S"), "timestamp and ts disagree by 72 hours"),
         ((TIME + pl.duration(minutes=7)).dt.to_string("%Y-%m-%d %H:%M:%S"), "timestamp and ts disagree by 0.116667 hours"),
