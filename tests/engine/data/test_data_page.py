@@ -1,4 +1,4 @@
-"""docs/data.md holds what the code does: each layout of its table is read, each sentence of its second table is what a person sees."""
+"""docs/data.md holds what the code does: each layout of its table is read, each sentence of the other is what a person sees."""
 
 import gzip
 import hashlib
@@ -120,13 +120,20 @@ NAMED = "binance_BTC-USDT_perp_15m.csv"
 FAR = pl.col("ts") >= BARS["ts"][300]
 SWITCH = START + 88 * 24 * HOUR  # 2025-03-30
 BERLIN = pl.when(pl.col("ts") + 87 * 24 * HOUR + 20 * HOUR >= SWITCH + 2 * HOUR).then(HOUR).otherwise(0)
+MONEY = pl.col("volume") * pl.col("close")
+LATER = 87 * 24 * HOUR + 20 * HOUR
+LOCAL = BARS.with_columns(ts=pl.col("ts") + BERLIN).select(
+    date=(TIME + pl.duration(milliseconds=LATER)).dt.to_string("%Y-%m-%d %H:%M"), **{n: pl.col(n) for n in OHLCV}
+)
+UNTRADED = BARS.with_columns(pl.when(pl.col("ts") == BARS["ts"][9]).then(float("nan")).otherwise(n).alias(n) for n in OHLCV)
+COPIED = pl.concat([BARS[:200], BARS[20:120].with_columns(ts=pl.col("ts") + 180 * STEP), BARS[300:]])
 REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
-    "contracts for coins": (written(NAMED, bars(turnover=pl.col("volume") * pl.col("close") / 100)), {}),
+    "contracts for coins": (written(NAMED, bars(turnover=MONEY / 100)), {}),
     "two units in one file": (
-        written(NAMED, bars(turnover=pl.col("volume") * pl.col("close"), volume=pl.when(FAR).then(pl.col("volume") * 1000).otherwise("volume"))),
+        written(NAMED, bars(turnover=MONEY, volume=pl.when(FAR).then(pl.col("volume") * 1000).otherwise("volume"))),
         {},
     ),
-    "an inverse contract": (written(NAMED, BARS.select("ts", *PRICES, volume=pl.col("volume") * pl.col("close") / 100, turnover="volume")), {}),
+    "an inverse contract": (written(NAMED, BARS.select("ts", *PRICES, volume=MONEY / 100, turnover="volume")), {}),
     "a price for a volume": (written(NAMED, bars(volume=MIDDLE)), {}),
     "quote volume alone": (written(NAMED, BARS.rename({"volume": "turnover"})), {}),
     "no volume, no word of marks": (written(NAMED, BARS.drop("volume")), {}),
@@ -134,25 +141,24 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "no header, unknown width": (written(NAMED, bars(x=pl.lit(2.5)).write_csv(include_header=False)), {}),
     "day or month": (written(NAMED, dated("%d/%m/%Y %H:%M")[192:288]), {}),
     "two clocks": (written(NAMED, bars(timestamp=pl.col("ts") + HOUR)), {}),
-    "local time": (written(NAMED, BARS.with_columns(ts=pl.col("ts") + BERLIN).select(
-        date=(TIME + pl.duration(milliseconds=87 * 24 * HOUR + 20 * HOUR)).dt.to_string("%Y-%m-%d %H:%M"), **{n: pl.col(n) for n in OHLCV})), {}),
+    "local time": (written(NAMED, LOCAL), {}),
     "a close time of another timeframe": (written(NAMED, bars(close_time=pl.col("ts") + HOUR - 1)), {}),
     "a name of another timeframe": (written(NAMED, BARS.gather_every(4)), {}),
-    "seconds": (written("binance_x.csv", bars(ts=START + pl.int_range(pl.len()) * 1000)), {"venue": "binance", "symbol": "BTC-USDT", "market": "perp"}),
+    "seconds": (
+        written("binance_x.csv", bars(ts=START + pl.int_range(pl.len()) * 1000)),
+        {"venue": "binance", "symbol": "BTC-USDT", "market": "perp"},
+    ),
     "percent for a fraction": (written("binance_BTC-USDT_perp_funding.csv", SETTLED.with_columns(rate=pl.lit(0.01))), {}),
     "a lost settlement": (written("binance_BTC-USDT_perp_funding.csv", pl.concat([SETTLED[:20], SETTLED[21:]])), {}),
     "another coin": (written(NAMED, bars(symbol=pl.lit("ETHUSDT"))), {}),
     "two readings of a symbol": (written("GTUSD-15m-2025-01.csv", BARS), {"venue": "binance", "market": "perp"}),
-    "rows without a trade": (
-        written(NAMED, BARS.with_columns(pl.when(pl.col("ts") == BARS["ts"][9]).then(float("nan")).otherwise(n).alias(n) for n in OHLCV)),
-        {},
-    ),
-    "a copied block": (written(NAMED, pl.concat([BARS[:200], BARS[20:120].with_columns(ts=pl.col("ts") + 180 * STEP), BARS[300:]])), {}),
+    "rows without a trade": (written(NAMED, UNTRADED), {}),
+    "a copied block": (written(NAMED, COPIED), {}),
     "a damaged download": (written("x.zip", zipped(**{"a.csv": "x"})), {}),
     "an empty zip": (written("x.zip", zipped()), {}),
     "a bomb": (written("x.csv.gz", gzip.compress(b"0" * 4096)), {}),
     "another program's format": (written("x.h5", "x"), {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("row", table("What is refused"), ids=lambda row: row[0])
