@@ -190,21 +190,25 @@ def _set_aside(target: Path) -> Path:
     return aside
 
 
+def _kind_of(series: str) -> str:
+    """bars, mark, funding or another word: only sources of one kind can be compared."""
+    return "bars" if series[0].isdigit() else series.partition("_")[0]
+
+
 def _compared(
     whole: "RawFile", name: SeriesName, target: Path, roots: list[tuple[Path, str]], notes: list[str]
 ) -> list["DataIssue"]:
     """Findings against sources of the same instrument that are there already: the same series, else another timeframe.
 
-    A tagged import is a data set of its own: there they are warnings.
+    A tagged file is a data set of its own: none is compared with, and for a tagged import the findings are warnings.
     """
     from engine.data.catalog import Catalog
     from engine.data.files import read_any
 
-    if whole.kind not in ("bars", "marks"):
+    if whole.kind == "series":
         return []
-    marks = name.series.startswith("mark_")
     others = [s for s in Catalog(roots).series() if s[1:4] == name[:3] and s.path != target and s.source != "synthetic"]
-    others = [s for s in others if s.series.startswith("mark_") == marks and (s.series[0].isdigit() or marks)]
+    others = [s for s in others if _kind_of(s.series) == _kind_of(name.series) and not s.tag]
     exact = [s for s in others if s.series == name.series]
     first, last = int(whole.frame["ts"][0]), int(whole.frame["ts"][-1])
     found: list[DataIssue] = []

@@ -60,9 +60,12 @@ def no_timeframe(raw: "RawFile") -> BadInput:
 
 
 def compare(raw: "RawFile", other: "RawFile") -> list["DataIssue"]:
-    """Findings from comparing two sources of bars (or marks); their names say whether both are of the same market."""
+    """Findings from comparing two sources of bars, marks or settlements; names say whether both are of the same market."""
     from engine.data.compare_sources import compare_sources
+    from engine.data.funding_checks import compare_funding
 
+    if raw.kind == other.kind == "funding" and not raw.group and not other.group:
+        return compare_funding(raw.frame, other.frame)
     for one in (raw, other):
         if one.kind not in ("bars", "marks", "prices") or not one.timeframe_ms or one.group:
             raise BadInput(f"{one.path} contains {one.kind}; --against compares bars", "give two files of bars")

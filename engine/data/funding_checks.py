@@ -1,4 +1,4 @@
-"""Data quality checks of settlements: order, doubles, gaps, and rates that no market has.
+"""Data quality checks of settlements: order, doubles, gaps, rates that no market has, and rates that another source has not.
 
 Called by checks.py's readers for files of funding; the bars' checks are checks.py. Nothing is repaired here.
 """
@@ -13,6 +13,7 @@ from engine.data.patterns import runs
 
 MEDIAN_MAX = 0.002  # of |rate| over 8 hours; recorded medians are 0.0001 at most, in percent they would be 0.002 and more
 RATE_MAX = 0.05
+SAME_RATE = 1e-6  # a hundredth of a basis point: sources round differently
 
 
 def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
@@ -38,6 +39,24 @@ def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
         if last - first > 30 * DAY_MS // LONGEST_MS:
             found += issue("stale", "warning", [first, last], "a rate of 0 for over a month")
     return found
+
+
+def compare_funding(frame: pl.DataFrame, other: pl.DataFrame) -> list[DataIssue]:
+    """Settlements against another source of the same instrument: at the same minute both have the same rate."""
+    minute = ((pl.col("ts") + 30_000) // 60_000).alias("minute")
+    mine = frame.with_row_index("row").with_columns(minute)
+    both = mine.join(other.with_columns(minute).unique("minute"), on="minute", suffix="_other", maintain_order="left")
+    if not both.height:
+        return [DataIssue("overlap", "error", (), "the two files have no settlement in common")]
+    rate, theirs = both["rate"].to_numpy(), both["rate_other"].to_numpy()
+    differ = ~(np.abs(rate - theirs) <= SAME_RATE)
+    if not differ.any():
+        return []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        times = np.nanmedian(np.where(theirs != 0, rate / theirs, np.nan)[differ])
+    why = f"usually {times:.3g} times the other's" if differ.mean() > 0.5 and not 0.5 < times < 2 else "another coin or venue?"
+    text = f"{int(differ.sum())} of {both.height} common settlements carry another rate, {why}"
+    return issue("rate", "error", both["row"].to_numpy()[differ], text)
 
 
 def _sizes(times: np.ndarray, rate: np.ndarray) -> list[DataIssue]:

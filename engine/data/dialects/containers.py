@@ -4,9 +4,9 @@ Called by data/files.py. Text stays text, so that a bad number can be reported w
 beside it is compared first. What another program has to convert is one line that says how.
 """
 
+import codecs
 import gzip
 import hashlib
-import io
 import re
 import zipfile
 import zlib
@@ -151,8 +151,9 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
 
 def _csv(content: bytes, path: Path) -> Cells:
     """Comma, semicolon or tab; comment lines above the header are skipped; a header that comes again is left out, with a note."""
-    text = content.decode("utf-8-sig", errors="strict").rstrip("\r\n")
-    lines = text[:20_000].splitlines()
+    content = content.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
+    head = content[:20_000]
+    lines = head[: head.rfind(b"\n") + 1 if len(content) > len(head) else None].decode(errors="strict").splitlines()
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty", "the download may have failed: get it again")
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:50]]
@@ -164,7 +165,7 @@ def _csv(content: bytes, path: Path) -> Cells:
     first = [cell.strip().strip('"') for cell in lines[skip].split(mark)]
     headless = bool(re.match(r"\d", first[0])) and all(NUMBER.fullmatch(cell) for cell in first[1:])
     table = pl.read_csv(
-        io.BytesIO(text.encode()),
+        content,
         separator=mark,
         skip_rows=skip,
         has_header=not headless,

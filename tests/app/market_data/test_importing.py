@@ -89,6 +89,7 @@ def test_a_recorded_source_of_the_same_series_is_compared(
     """What --against finds, import finds: a shifted hour in mid-file, against the same series or another timeframe."""
     recorded = tmp_path / "recorded"
     recordings.write(recorded, "binance_BTC-USDT_perp_15m", BARS)
+    recordings.write(recorded, "binance_BTC-USDT_perp_15m_dirty", recordings.bars(900, seed=9))  # tagged: nobody's measure
     monkeypatch.setenv("NIGHTDESK_DATA", str(recorded))
     moved = BARS.with_columns(ts=pl.col("ts") + pl.when(pl.col("ts") >= BARS["ts"][700]).then(4 * STEP).otherwise(0))
     path = month(tmp_path, "BTCUSDT-15m-2025-01.csv", moved)
@@ -155,6 +156,22 @@ def test_a_funding_file_of_another_coin_is_refused(tmp_path: Path, own_home: Pat
     assert "states ETHUSDT in its rows, not BTC-USDT" in why
     (item,) = import_files([month(tmp_path, "rates.csv", rates)], options(venue="binance"), judge)
     assert item["path"].endswith("binance_ETH-USDT_perp_funding.parquet")
+
+
+def test_funding_is_compared_with_a_recorded_source(tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another coin's rates under this one's name, and rates in percent that are too small to notice."""
+    recorded = tmp_path / "recorded"
+    rates = [1e-4 + n % 7 * 1e-5 for n in range(60)]
+    ts = [START + n * 28_800_000 for n in range(60)]
+    recordings.write(recorded, "binance_BTC-USDT_perp_funding", pl.DataFrame({"ts": ts, "rate": rates}))
+    monkeypatch.setenv("NIGHTDESK_DATA", str(recorded))
+    for other, said in ((rates[::-1], "another coin or venue?"), ([r * 10 for r in rates], "usually 10 times the other's")):
+        frame = pl.DataFrame({"ts": [t + 3 for t in ts], "rate": other})
+        (why,) = errors_of(import_files([month(tmp_path, "binance_BTC-USDT_perp_funding.csv", frame)], options(), judge))
+        assert "against binance_BTC-USDT_perp_funding.parquet: " in why
+        assert said in why
+    same = month(tmp_path, "binance_BTC-USDT_perp_funding.csv", pl.DataFrame({"ts": ts, "rate": [r + 1e-8 for r in rates]}))
+    assert errors_of(import_files([same], options(), judge)) == []
 
 
 def test_marks_are_stored_as_marks_when_someone_says_so(tmp_path: Path, own_home: Path) -> None:
