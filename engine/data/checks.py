@@ -85,8 +85,8 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int]
     off = ts % timeframe_ms != 0
     found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {timeframe_text(timeframe_ms)} grid")
     if not off.all():
-        empty = np.setdiff1d(np.asarray(empty_ms, dtype=np.int64), ts)
-        found += _gaps(np.union1d(ts[~off], empty), ts, timeframe_ms)
+        empty = np.setdiff1d(np.asarray(empty_ms, dtype=np.int64), ts) if len(empty_ms) else np.empty(0, dtype=np.int64)
+        found += _gaps(np.unique(np.append(ts[~off], empty)), ts, timeframe_ms)
         found += _quiet_hours(empty, ts, timeframe_ms)
     empty = _empty_rows(frame)
     if empty.size:
@@ -123,6 +123,9 @@ def _empty_rows(frame: pl.DataFrame) -> np.ndarray:
 
 def _other_timeframe(ts: np.ndarray, timeframe_ms: int) -> str:
     """What to say when most bars are another timeframe apart than the file claims; "" when they are not."""
+    steps = np.abs(np.diff(ts))
+    if steps.size < 3 or np.count_nonzero(steps == timeframe_ms) > 0.1 * steps.size:
+        return ""
     steps = np.diff(np.unique(ts))
     values, counts = np.unique(steps, return_counts=True)
     if steps.size < 3 or counts.max() <= 0.9 * steps.size or values[np.argmax(counts)] == timeframe_ms:

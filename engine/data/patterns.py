@@ -15,6 +15,7 @@ from engine.data.issues import DataIssue, issue
 COPIED = 12  # bars in a row that stand elsewhere too, volume included
 COPIED_MARKS = 48  # the same without volume
 LEVEL_BARS = 96  # on each side of a change of the volume's level
+END_BARS = 24  # the same within LEVEL_BARS of an end of the file
 LEVEL = 30.0  # times the volume from one bar to the next; recorded files change by 14 at most, over many bars
 CARRIED = 20  # bars in a row without any movement while volume goes on
 SEAMLESS = 0.02  # usual ranges between close and open around a hole
@@ -71,10 +72,13 @@ def volume_levels(u: PatternBars) -> list[DataIssue]:
     size = np.log(u.volume[at])
     middle = pl.Series(size).rolling_median(LEVEL_BARS).to_numpy()[LEVEL_BARS - 1 :]
     apart = middle[LEVEL_BARS:] - middle[:-LEVEL_BARS]
+    changes = [
+        first + int(np.argmax(np.abs(apart[first : last + 1]))) + LEVEL_BARS
+        for first, last in runs(np.abs(apart) > np.log(LEVEL))
+    ]
     found: list[DataIssue] = []
-    for first, last in runs(np.abs(apart) > np.log(LEVEL)):
-        best = first + int(np.argmax(np.abs(apart[first : last + 1])))
-        k = _edge(size, best + LEVEL_BARS)
+    for near in [*changes, *_at_the_ends(size)]:
+        k = _edge(size, near)
         before, after = size[max(k - LEVEL_BARS, 0) : k], size[k : k + LEVEL_BARS]
         low, high = (before, after) if np.median(after) > np.median(before) else (after, before)
         if np.quantile(high, 0.1) - np.quantile(low, 0.9) < np.log(5):
@@ -82,6 +86,16 @@ def volume_levels(u: PatternBars) -> list[DataIssue]:
         times = float(np.exp(np.median(after) - np.median(before)))
         text = f"from here on volume is {times:.3g} times what it was: another unit joined on"
         found += issue("unit", "error", u.rows[[at[k]]], text)
+    return list(dict.fromkeys(found))
+
+
+def _at_the_ends(size: np.ndarray) -> list[int]:
+    """A change so near an end of the file that fewer bars are on one side of it; at most one at each end."""
+    found = []
+    for places in (range(END_BARS, LEVEL_BARS), range(size.size - LEVEL_BARS + 1, size.size - END_BARS + 1)):
+        apart = [abs(float(np.median(size[k : k + LEVEL_BARS]) - np.median(size[max(k - LEVEL_BARS, 0) : k]))) for k in places]
+        if max(apart) > np.log(LEVEL):
+            found.append(places[int(np.argmax(apart))])
     return found
 
 

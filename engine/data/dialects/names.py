@@ -35,7 +35,8 @@ QUOTES = (
 BASES = frozenset(
     (
         *("BTC", "ETH", "SOL", "XRP", "BNB", "ADA", "DOGE", "LTC", "BCH", "DOT", "LINK", "AVAX", "TRX", "XLM", "ATOM", "UNI"),
-        *("NEAR", "APT", "ARB", "OP", "SUI", "FIL", "ETC", "XMR", "EOS", "TON", "PEPE", "SHIB"),
+        *("NEAR", "APT", "ARB", "AR", "OP", "SUI", "FIL", "ETC", "XMR", "EOS", "TON", "PEPE", "SHIB", "ICP", "HBAR", "VET"),
+        *("INJ", "SEI", "TIA", "AAVE", "CRV", "LDO", "MKR", "GRT", "RUNE", "WLD", "STX", "FTM", "SAND", "GALA", "T", "G", "GT"),
     )
 )
 ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
@@ -158,9 +159,9 @@ def symbol_of(joined: str) -> str:
 
 
 def symbol_readings(joined: str) -> list[str]:
-    """Every way to cut a joined symbol into base and a known quote. The longest quote alone when its base is well known."""
+    """Every way to cut a joined symbol into base and a known quote, longest quote first; only those with a known base if any."""
     text = joined.removesuffix("_PERP").upper()
     found = [(text[: -len(q)], q) for q in sorted(QUOTES, key=len, reverse=True) if text.endswith(q) and len(text) > len(q)]
     found = [(ALIASES.get(base, base), quote) for base, quote in found]
     sure = [pair for pair in found if pair[0] in BASES]
-    return [f"{base}-{quote}" for base, quote in (sure[:1] or found)]
+    return [f"{base}-{quote}" for base, quote in (sure or found)]
