@@ -15,10 +15,13 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
-    from engine.data.files import RawFile
-    from engine.data.issues import DataIssue
 
 group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
+
+DATES = typer.Option(None, "--dates", help="dmy or mdy: the order of dates like 03/04/2025.")
+DROP_EMPTY = typer.Option(
+    False, "--drop-empty", help="Leave out rows that hold a time and no number; they count as missing bars."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -46,15 +49,19 @@ def list_data(as_json: bool = typer.Option(False, "--json", help="One JSON objec
 def check_file(
     file: str = typer.Argument(..., help="A file, or the name of one in the data folders."),
     against: str | None = typer.Option(None, "--against", help="A second source of the same instrument."),
+    dates: str | None = DATES,
+    drop_empty: bool = DROP_EMPTY,
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Check data quality without changing anything. Errors exit with 1; warnings (a crash, a short outage) do not."""
-    from engine.data.files import read_any
+    from app.market_data.judging import compare, judge
+    from engine.data.files import ReadOptions, read_any
     from engine.data.issues import as_json as findings_json
 
-    raw = read_any(_path(file))
-    other = read_any(_path(against)) if against else None
-    found = [*_judge(raw), *(_compare(raw, other) if other else [])]
+    options = ReadOptions(dates=_day_order(dates), drop_empty=drop_empty)
+    raw = read_any(_path(file), options)
+    other = read_any(_path(against), options) if against else None
+    found = [*judge(raw), *(compare(raw, other) if other else [])]
     bad = sum(f.severity == "error" for f in found)
     body = {
         "file": str(raw.path),
@@ -77,21 +84,27 @@ def check_file(
 
 @group.command("import")
 def import_path(
-    path: Path = typer.Argument(..., help="A parquet, feather, csv or csv.gz file, or a folder of them."),
+    paths: list[Path] = typer.Argument(..., help="Files (parquet, feather, csv, json, gz or zip) or folders of them."),
     venue: str | None = typer.Option(None, help="binance, okx, ...; default: from the name."),
     symbol: str | None = typer.Option(None, help="BTC-USDT; default: from the name."),
     market: str | None = typer.Option(None, help="perp or spot; default: from the name."),
     timeframe: str | None = typer.Option(None, help="15m; default: from the name or the spacing of the rows."),
     tag: str | None = typer.Option(None, help="Store it separately from the untagged series."),
-    series: str | None = typer.Option(None, help="oi_1h, vix_1d, ...: name of other numbers that a strategy may read."),
-    replace: bool = typer.Option(False, "--replace", help="Overwrite an earlier import of the same name."),
+    series: str | None = typer.Option(
+        None, help="mark for mark prices; oi_1h, vix_1d, ... for other numbers a strategy may read."
+    ),
+    dates: str | None = DATES,
+    drop_empty: bool = DROP_EMPTY,
+    replace: bool = typer.Option(False, "--replace", help="Take these files alone; the earlier import is kept aside."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
-    """Check a file and, if it has no errors, store it in the home. Nothing is repaired; notes say how it was read."""
-    from app.market_data.importing import ImportOptions, files_under, import_file
+    """Check files and, if they have no errors, store them in the home, those of one series joined. Nothing is repaired."""
+    from app.market_data.importing import files_under, import_files
+    from app.market_data.judging import judge
+    from app.market_data.naming import ImportOptions
 
-    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace, series)
-    items = [import_file(file, wanted, _judge) for file in files_under(path)]
+    wanted = ImportOptions(venue, symbol, market, timeframe, tag, replace, series, _day_order(dates), drop_empty)
+    items = import_files([file for path in paths for file in files_under(path)], wanted, judge)
     refused = [item for item in items if not item["imported"]]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(_imported(item) for item in items))
     if refused:
@@ -146,54 +159,11 @@ def _path(text: str) -> Path:
     return found[0] if found else path
 
 
-def _judge(raw: "RawFile") -> list["DataIssue"]:
-    """Findings of one file, by its kind; a table of several coins is checked coin by coin, with row numbers of the full table."""
-    import polars as pl
-
-    from engine.data.issues import DataIssue
-
-    if not raw.group:
-        return _judge_one(raw, raw.frame)
-    numbered = raw.frame.with_row_index("row")
-    found = []
-    for (coin,), part in numbered.group_by(raw.group, maintain_order=True):
-        rows = part["row"].to_list()
-        for f in _judge_one(raw, part.drop("row", raw.group)):
-            found.append(DataIssue(f.rule, f.severity, tuple(rows[r] for r in f.rows), f"{coin}: {f.text}"))
-    if not found and raw.frame.select(pl.len()).item() == 0:
-        raise BadInput(f"{raw.path} has no rows", "download it again")
-    return found
-
-
-def _judge_one(raw: "RawFile", frame: Any) -> list["DataIssue"]:
-    """Findings of one instrument's rows."""
-    import time
-
-    from engine.data.checks import check, check_funding, check_series
-
-    if raw.kind == "funding":
-        return check_funding(frame)
-    if not raw.timeframe_ms:
-        raise BadInput(
-            f"{raw.path} has no regular timeframe (columns {', '.join(raw.frame.columns)})",
-            "only bars, marks, funding and other regularly spaced series can be checked",
-        )
-    if raw.kind == "series":  # indices pause at weekends, statistics start late: only timestamps can be errors
-        found = check_series(frame, raw.timeframe_ms)
-        return [f if f.rule in ("unsorted", "duplicate") else f._replace(severity="warning") for f in found]
-    return check(frame, raw.timeframe_ms, time.time_ns() // 1_000_000)
-
-
-def _compare(raw: "RawFile", other: "RawFile") -> list["DataIssue"]:
-    """Findings from comparing two sources of bars (or marks); their names say whether both are of the same market."""
-    from engine.data.compare_sources import compare_sources
-
-    for one in (raw, other):
-        if one.kind not in ("bars", "marks") or not one.timeframe_ms or one.group:
-            raise BadInput(f"{one.path} contains {one.kind}; --against compares bars", "give two files of bars")
-    mine, theirs = raw.named, other.named
-    same = raw.kind == other.kind and all(not a or not b or a == b for a, b in zip(mine[:3], theirs[:3], strict=True))
-    return compare_sources(raw.frame, other.frame, same, (raw.timeframe_ms, other.timeframe_ms))
+def _day_order(dates: str | None) -> str:
+    """--dates as given; BadInput for anything but dmy and mdy."""
+    if dates not in (None, "dmy", "mdy"):
+        raise BadInput(f"--dates {dates} is not an order of day and month", "use dmy or mdy")
+    return dates or ""
 
 
 def _item(s: Any) -> dict[str, Any]:
@@ -250,4 +220,7 @@ def _pulled(item: dict[str, Any]) -> str:
     """One pulled series as text."""
     span = f"{utc(item['first_ms'])} .. {utc(item['last_ms'])}"
     lines = [f"{item['path']}: {item['new']:,} new, {item['rows']:,} rows, {span}"]
+    if item["repaired"]:
+        lines.append(f"  repaired {item['repaired']:,} rows in holes of what was stored")
+    lines += [f"  missing  {utc(m['from_ms'])} .. {utc(m['to_ms'])}: the venue has nothing between" for m in item["missing"][:5]]
     return "\n".join(lines + [f"  {f['severity']:8} {f['rule']}: {f['text']}" for f in item["findings"]])

@@ -1,30 +1,34 @@
-"""Imports one file: checks it and writes a parquet into the home's data folder, or refuses and changes nothing.
+"""Imports files: reads and names each, joins those of one series, checks the whole and stores it in the home, or changes nothing.
 
-Called by `nightdesk data import`. Rows in reverse order are sorted, with a note; any other error refuses the file. The
-parquet footer keeps the file's origin, hash and notes.
+Called by `nightdesk data import`. A later file is appended to what is stored; what both have must be equal. A recorded source of
+the same series is compared. Rows in reverse order are sorted, with a note; any error refuses. `--replace` keeps the old file
+aside. The parquet footer keeps the files' origin, hash and notes.
 """
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.errors import BadInput, DeskError
+from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, Part, in_order, joined
+from app.market_data.judging import compare
+from app.market_data.naming import ImportOptions, SeriesName, series_name
+from engine.errors import BadInput, DataError, DeskError
 
 if TYPE_CHECKING:
     from engine.data.files import RawFile
     from engine.data.issues import DataIssue
 
+Judge = Callable[["RawFile"], list["DataIssue"]]
+COMPARED_MAX = 2  # other sources a series is compared with
 
-class ImportOptions(NamedTuple):
-    """What the command line says about the file; None takes it from the file's name."""
 
-    venue: str | None
-    symbol: str | None
-    market: str | None
-    timeframe: str | None
-    tag: str | None
-    replace: bool
-    series: str | None = None  # of a file that has neither bars nor marks nor funding: oi_1h, vix_1d
+class _Incoming(NamedTuple):
+    """A file that was read and named, in time order, and what is reported of it."""
+
+    raw: "RawFile"
+    item: dict[str, Any]
 
 
 def files_under(path: Path) -> list[Path]:
@@ -39,110 +43,177 @@ def files_under(path: Path) -> list[Path]:
     return found
 
 
-def import_file(file: Path, wanted: ImportOptions, judge: Callable[["RawFile"], list["DataIssue"]]) -> dict[str, Any]:
-    """Import one file; the outcome as JSON: imported, path, why, findings, notes."""
-    item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
-    try:
-        _import(file, wanted, judge, item)
-    except DeskError as error:
-        item["why"] = str(error)
-    return item
+def import_files(files: Sequence[Path], wanted: ImportOptions, judge: Judge) -> list[dict[str, Any]]:
+    """Import files, those of one series together; the outcome of each as JSON: imported, path, why, findings, notes.
 
-
-def _import(file: Path, wanted: ImportOptions, judge: Callable[["RawFile"], list["DataIssue"]], item: dict[str, Any]) -> None:
-    """Read, name, check, write; fills `item` step by step, so that a refusal still shows its findings."""
+    Raises BadInput for data folders that are not there.
+    """
     from app.home.home import data_roots
     from app.home.settings import read_settings
+
+    settings = read_settings()
+    roots = data_roots(settings)
+    items, groups = [], {}
+    for file in files:
+        item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
+        items.append(item)
+        try:
+            raw, name = _read(file, wanted, item)
+        except DeskError as error:
+            item["why"] = str(error)
+            continue
+        groups.setdefault(name, []).append(_Incoming(raw, item))
+    for name, group in groups.items():
+        try:
+            _store(name, group, wanted, judge, settings.home / "data", roots)
+        except DeskError as error:
+            for incoming in group:
+                incoming.item["why"] = str(error)
+    return items
+
+
+def _read(file: Path, wanted: ImportOptions, item: dict[str, Any]) -> tuple["RawFile", SeriesName]:
+    """One file in time order, and its name."""
+    from engine.data.files import ReadOptions, read_any
+
+    base = (wanted.symbol or "").partition("-")[0]
+    raw = read_any(file, ReadOptions(base, wanted.series or "", wanted.dates or "", bool(wanted.drop_empty)))
+    item["notes"] = list(raw.notes)
+    name, step = series_name(raw, wanted)
+    frame, turned = in_order(raw.frame)
+    item["notes"] += turned
+    return raw._replace(frame=frame, timeframe_ms=step), name
+
+
+def _store(
+    name: SeriesName, group: list[_Incoming], wanted: ImportOptions, judge: Judge, home: Path, roots: list[tuple[Path, str]]
+) -> None:
+    """Join, check and write one series; fills the items step by step, so that a refusal still shows its findings."""
     from engine.data.catalog import sha256_of
-    from engine.data.files import read_any
     from engine.data.issues import as_json
     from engine.data.writer import file_name, write_series
 
-    raw = read_any(file, (wanted.symbol or "").partition("-")[0])
-    item["notes"] = list(raw.notes)
-    names = _names(raw, wanted)
-    raw, turned = _in_order(raw._replace(timeframe_ms=names[5] or raw.timeframe_ms))
-    item["notes"] += turned
-    found = judge(raw)
+    target, item = home / file_name(*name), group[0].item
+    group = sorted(group, key=lambda incoming: incoming.raw.frame["ts"][0])
+    empty = tuple(t for incoming in group for t in incoming.raw.empty_ms)
+    whole = group[0].raw._replace(frame=_joined_files(group), named=_name_parts(name), empty_ms=empty)
+    kept = None if wanted.replace else _stored(target)
+    before = 0 if kept is None else kept.height
+    if kept is not None:
+        frame, shared = joined(
+            Part("the stored series", kept), Part(group[0].raw.path.name, whole.frame), whole.kind, AGAINST_STORED
+        )
+        item["notes"].append(
+            f"{frame.height - before:,} rows appended to {before:,} stored ones; {shared:,} were there and are equal"
+        )
+        whole = whole._replace(
+            frame=frame, empty_ms=(*empty, *(_gap_times(kept, whole.timeframe_ms) if wanted.drop_empty else ()))
+        )
+    found = judge(whole)
+    found += _compared(whole, name, target, roots, item["notes"])
     item["findings"] = as_json(found)
-    settings = read_settings()
-    target = settings.home / "data" / file_name(*names[:5])
     bad = [f for f in found if f.severity == "error"]
     if bad:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
-        raise BadInput(f"{file.name} has errors: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
-    if target.exists() and not wanted.replace:
-        raise BadInput(f"{target} already exists", "use --replace, or --tag to keep both")
+        subject = f"{group[0].raw.path.name} has" if len(group) == 1 else f"{len(group)} files of {target.name} have"
+        raise BadInput(f"{subject} errors: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
     item["notes"] += [
-        f"overrides {other} of the same name"
-        for folder, _ in data_roots(settings)[:-1]
-        for other in sorted(folder.rglob(target.name))
+        f"overrides {path} of the same name" for folder, _ in roots[:-1] for path in sorted(folder.rglob(target.name))
     ]
-    origin = {"file": str(file), "sha256": sha256_of(file), "notes": "; ".join(item["notes"])}
-    write_series(target, raw.frame, "recorded", origin)
-    item.update(imported=True, path=str(target))
+    if wanted.replace and target.exists():
+        item["notes"].append(f"the old file is kept as {_set_aside(target).name}")
+    origin = {
+        "file": "; ".join(str(incoming.raw.path) for incoming in group),
+        "sha256": "; ".join(sha256_of(incoming.raw.path) for incoming in group),
+        "notes": "; ".join(note for incoming in group for note in incoming.item["notes"]),
+    }
+    if kept is None or whole.frame.height > before:
+        write_series(target, whole.frame, "recorded", origin)
+    for incoming in group:
+        incoming.item.update(imported=True, path=str(target))
 
 
-def _names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, str, int]:
-    """(venue, symbol, market, series, tag, timeframe) of the new file; BadInput for what neither name nor options give."""
-    from engine.clock import timeframe_ms
-    from engine.data.catalog import NAME
+def _name_parts(name: SeriesName) -> Any:
+    """The name under which the whole is compared."""
+    from engine.data.files import NameParts
 
-    if raw.group:
-        raise BadInput(f"{raw.path.name} is a table of several coins (column {raw.group})", "split it")
-    if raw.kind == "series":
-        return _series_names(raw, wanted)
-    named = raw.named
-    venue, symbol = wanted.venue or named.venue, wanted.symbol or named.symbol
-    market = wanted.market or named.market or ("perp" if raw.kind == "funding" else "")
-    for key, value, example in (("venue", venue, "binance"), ("symbol", symbol, "BTC-USDT"), ("market", market, "perp")):
-        if not value:
-            raise BadInput(f"the file name {raw.path.name} does not contain the {key}", f"add --{key} {example}")
-    tag = named.tag if wanted.tag is None else wanted.tag
-    step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
-    if raw.kind != "funding" and not step:
-        raise BadInput(f"{raw.path.name} has no regular timeframe", "add --timeframe 15m")
-    series = "funding" if raw.kind == "funding" else ("mark_" if raw.kind == "marks" else "") + _timeframe(step)
-    name = "_".join(part for part in (venue, symbol, market, series, tag) if part) + ".parquet"
-    if NAME.fullmatch(name) is None:
-        raise BadInput(f"{name} is not a valid series name", "venue in lower case, symbol like BTC-USDT, market perp or spot")
-    return venue, symbol, market, series, tag, step
+    return NameParts(*name)
 
 
-def _series_names(raw: "RawFile", wanted: ImportOptions) -> tuple[str, str, str, str, str, int]:
-    """The same for other numbers that a strategy may read (open interest, an index): of an instrument, or of a venue alone."""
-    from engine.clock import timeframe_ms
-    from engine.data.catalog import NAME, PLAIN_NAME
-
-    named = raw.named
-    venue, symbol, market = (wanted.venue or named.venue, wanted.symbol or named.symbol, wanted.market or named.market)
-    series, tag = wanted.series or named.series, named.tag if wanted.tag is None else wanted.tag
-    if not series or not venue:
-        what = "is neither bars nor marks nor funding, and its name does not contain the series"
-        raise BadInput(
-            f"{raw.path.name} {what}", "add --venue yahoo --series vix_1d (with --symbol and --market if it is of one)"
-        )
-    if bool(symbol) != bool(market):
-        raise BadInput(f"{raw.path.name} needs both a symbol and a market, or neither", "add --symbol BTC-USDT --market perp")
-    name = "_".join(part for part in (venue, symbol, market, series, tag) if part) + ".parquet"
-    if (NAME if symbol else PLAIN_NAME).fullmatch(name) is None:
-        raise BadInput(f"{name} is not a valid series name", "a series is a word and its period: oi_1h, vix_1d")
-    return venue, symbol, market, series, tag, timeframe_ms(series.rpartition("_")[2])
+def _joined_files(group: list[_Incoming]) -> Any:
+    """The rows of every file of one series; a note on each file that brings rows which others have too."""
+    whole = Part(group[0].raw.path.name, group[0].raw.frame)
+    for incoming in group[1:]:
+        raw = incoming.raw
+        frame, shared = joined(whole, Part(raw.path.name, raw.frame), raw.kind, AGAINST_FILE)
+        if shared:
+            incoming.item["notes"].append(f"{shared:,} rows are in {whole.name} too, and equal")
+        whole = Part(whole.name, frame)
+    if len(group) > 1:
+        group[0].item["notes"].append(f"{len(group)} files joined: {whole.frame.height:,} rows")
+    return whole.frame
 
 
-def _timeframe(step_ms: int) -> str:
-    """900000 -> 15m. Raises BadInput for less than whole minutes."""
-    from engine.clock import MINUTE_MS, TIMEFRAMES, timeframe_text
+def _stored(target: Path) -> Any:
+    """The series as stored, ts in ms; None without a file. BadInput for one that a pull wrote, DataError for a broken one."""
+    import polars as pl
 
-    if step_ms % MINUTE_MS:
-        raise BadInput(f"{step_ms} ms is not a valid timeframe", f"use {', '.join(TIMEFRAMES)}")
-    return timeframe_text(step_ms)
+    from engine.data.catalog import ORIGIN
+
+    if not target.exists():
+        return None
+    try:
+        if pl.read_parquet_metadata(target).get(ORIGIN) == "pulled":
+            raise BadInput(f"{target} already exists, written by a pull", "use --tag to keep both, or --replace")
+        return pl.read_parquet(target).with_columns(pl.col("ts").dt.epoch("ms"))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{target} cannot be read ({type(error).__name__})", "move it away, then import again") from error
 
 
-def _in_order(raw: "RawFile") -> tuple["RawFile", list[str]]:
-    """Rows in time order, with a note when they were not. Equal times stay, for the check to find."""
-    steps = raw.frame["ts"].diff()
-    if not (steps < 0).any():
-        return raw, []
-    note = "rows ran from newest to oldest: reversed" if not (steps > 0).any() else "rows were out of order: sorted by time"
-    return raw._replace(frame=raw.frame.sort("ts", maintain_order=True)), [note]
+def _gap_times(stored: Any, step: int) -> list[int]:
+    """Times missing in what is stored: they were judged when it was."""
+    import numpy as np
+
+    ts = stored["ts"].to_numpy()
+    return np.setdiff1d(np.arange(ts[0], ts[-1] + step, step), ts).tolist() if step and ts.size else []
+
+
+def _set_aside(target: Path) -> Path:
+    """Keep the old file under a name that the catalog does not read."""
+    number = 1
+    while (aside := target.with_name(f"{target.name}.{number}.old")).exists():
+        number += 1
+    try:
+        os.link(target, aside)
+    except OSError:  # a file system without links
+        shutil.copy2(target, aside)
+    return aside
+
+
+def _kind_of(series: str) -> str:
+    """bars, mark, funding or another word: only sources of one kind can be compared."""
+    return "bars" if series[0].isdigit() else series.partition("_")[0]
+
+
+def _compared(
+    whole: "RawFile", name: SeriesName, target: Path, roots: list[tuple[Path, str]], notes: list[str]
+) -> list["DataIssue"]:
+    """Findings against sources of the same instrument that are there already: the same series, else another timeframe.
+
+    A tagged file is a data set of its own: none is compared with, and for a tagged import the findings are warnings.
+    """
+    from engine.data.catalog import Catalog
+    from engine.data.files import read_any
+
+    if whole.kind == "series":
+        return []
+    others = [s for s in Catalog(roots).series() if s[1:4] == name[:3] and s.path != target and s.source != "synthetic"]
+    others = [s for s in others if _kind_of(s.series) == _kind_of(name.series) and not s.tag]
+    exact = [s for s in others if s.series == name.series]
+    first, last = int(whole.frame["ts"][0]), int(whole.frame["ts"][-1])
+    found: list[DataIssue] = []
+    for s in [s for s in (exact or others) if s.first_ms <= last and s.last_ms >= first][:COMPARED_MAX]:
+        issues = [f for f in compare(whole, read_any(s.path)) if f.rule != "overlap"]
+        notes.append(f"compared with {s.path.name}: {'equal' if not issues else 'it differs'}")
+        found += [f._replace(text=f"against {s.path.name}: {f.text}") for f in issues]
+    return [f._replace(severity="warning") for f in found] if name.tag else found

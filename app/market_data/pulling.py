@@ -1,7 +1,8 @@
 """A venue's public data -> parquet in the home's data folder: fetched page by page, resumable, checked.
 
-Called by `nightdesk data pull` and app.market_data.pull_job. The file on disk has no gap between its first bar and its last at
-any moment, so the same command resumes at its end. Data is stored as the venue sends it and checked afterwards.
+Called by `nightdesk data pull` and app.market_data.pull_job. A pull first asks again for what is missing between the first stored
+row and the last, then goes on at the end, so the same command resumes and repairs. Data is stored as the venue sends it and
+checked afterwards.
 """
 
 import fcntl
@@ -15,6 +16,7 @@ from engine.errors import BadInput, Busy, DataError
 
 YEAR_MS = 365 * 86_400_000
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]  # (label, total) -> advance-to(done)
+HOLES_MAX = 50  # holes asked for again in one pull; what a venue never had is asked for each time
 SAVE_PAGES = 20  # pages between two saves: an interruption loses at most these
 
 
@@ -86,6 +88,8 @@ def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, pr
     first = -(-first // grid) * grid
     before = have.height if have is not None else 0
     try:
+        have = _repair(path, have, kind, end, request)
+        repaired = 0 if have is None else have.height - before
         have = _fetch(path, have, kind, first, end, start is None, request, progress)
     except (DataError, BadInput) as error:
         stored = _stored(path)
@@ -107,12 +111,39 @@ def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, pr
         "series": kind.series,
         "source": "pulled",
         "new": have.height - before,
+        "repaired": repaired,
+        "missing": [{"from_ms": a, "to_ms": b} for a, b in _holes(have, kind)],
         "rows": have.height,
         "first_ms": have["ts"][0],
         "last_ms": have["ts"][-1],
         "errors": sum(f.severity == "error" for f in found),
         "findings": as_json(found),
     }
+
+
+def _repair(path: Path, have: Any, kind: _Kind, end: int, request: PullRequest) -> Any:
+    """The stored frame with those holes filled that the venue can fill."""
+    for a, b in _holes(have, kind)[:HOLES_MAX] if have is not None else ():
+        first, last = (a + kind.step_ms, b) if kind.step_ms else (a + 60_000, b - 60_000)
+        if first >= end:
+            continue
+        pages = [page for _, page in kind.ask(first, last) if page.height]
+        if pages:
+            have = _save(path, _joined([have, *pages]), request)
+    return have
+
+
+def _holes(have: Any, kind: _Kind) -> list[tuple[int, int]]:
+    """(last known, next known) times between which rows are missing."""
+    import numpy as np
+
+    from engine.data.gaps import hole_spans
+
+    ts = have["ts"].to_numpy()
+    if not kind.step_ms:  # a settlement is stamped some ms late
+        return hole_spans(np.unique((ts + 30_000) // 60_000 * 60_000))
+    after = (ts[1:] - ts[:-1] > kind.step_ms).nonzero()[0]
+    return [(int(ts[i]), int(ts[i + 1])) for i in after]
 
 
 def _fetch(

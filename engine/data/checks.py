@@ -9,14 +9,16 @@ What a single file cannot show (another market's prices throughout, volume in co
 needs a second source: compare_sources.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from engine.clock import DAY_MS, utc
-from engine.data.gaps import LONGEST_MS, hole_spans, regular_gaps
-from engine.data.issues import DataIssue, errors, issue
+from engine.clock import DAY_MS, MINUTE_MS, timeframe_text, utc
+from engine.data.funding_checks import check_funding
+from engine.data.gaps import regular_gaps
+from engine.data.issues import DataIssue, Severity, errors, issue
+from engine.data.patterns import PatternBars, patterns, runs, runs_of
 
 __all__ = ["DataIssue", "check", "check_funding", "check_series", "errors", "refusals"]
 
@@ -27,23 +29,26 @@ JUMP = 8.0  # usual bar ranges between a close and the next open; recorded marke
 UNJOINED = 0.25  # median of the same over a file; recorded ones have 0.02 at most
 WICK = 10.0  # usual bar ranges from the body to the extreme
 QUIET = (2.0, 4.0)  # times the usual volume; recorded wicks of 10 ranges had 2.6 times and more, of 50 ranges 5.4
+JOINT_USUAL = 20.0  # times the 90 % quantile of breaks; recorded files have 24 at most, but one that was rounded
 TURNOVER_DAY = 2e12  # quote units a day; the whole crypto market trades less
 
 
-def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None) -> list[DataIssue]:
+def check(frame: pl.DataFrame, timeframe_ms: int, now_ms: int | None = None, empty_ms: Sequence[int] = ()) -> list[DataIssue]:
     """Everything wrong with bars as the file holds them: ts (Int64 ms), open, high, low, close and, if there, volume.
 
-    `now_ms` detects a bar that has not closed yet. Issues come in the order of the rules, errors and warnings mixed.
+    `now_ms` detects a bar that has not closed yet; at `empty_ms` the file itself says that nothing traded. Issues come in the
+    order of the rules, errors and warnings mixed.
     """
     if not frame.height:
         return [DataIssue("empty", "error", (), "the file has no rows")]
-    found, bars, rows = _basic_issues(frame, timeframe_ms)
+    found, bars, rows = _basic_issues(frame, timeframe_ms, empty_ms)
     if bars.height < 3:
         return found
     usual = _Context(bars, rows, timeframe_ms)
     found += [*_spikes(usual), *_wicks(usual), *_moves(usual), *_joints(usual)]
     found += [*_volume(usual), *_stale(usual), *_last(usual, now_ms)]
-    return found
+    seen = PatternBars(rows, usual.ts, usual.open, usual.high, usual.low, usual.close, usual.volume, timeframe_ms)
+    return found + patterns(seen)
 
 
 def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
@@ -55,9 +60,11 @@ def refusals(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
     return [f for f in errors(_basic_issues(frame, timeframe_ms)[0]) if f.rule != "gap"]
 
 
-def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
+def _basic_issues(
+    frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int] = ()
+) -> tuple[list[DataIssue], pl.DataFrame, np.ndarray]:
     """The indisputable issues; the readable bars in time order, and their rows in the file."""
-    found = check_series(frame, timeframe_ms)
+    found = check_series(frame, timeframe_ms, empty_ms)
     rows = _sorted_rows(frame)
     f = frame if _ascending(frame) else frame[rows]
     ok = _finite(f)
@@ -65,7 +72,7 @@ def _basic_issues(frame: pl.DataFrame, timeframe_ms: int) -> tuple[list[DataIssu
     return found, f.filter(pl.Series(ok)) if not ok.all() else f, rows[ok]
 
 
-def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
+def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int] = ()) -> list[DataIssue]:
     """Time and completeness of any series on a grid: order, duplicates, grid, gaps, empty values."""
     ts = frame["ts"].to_numpy()
     steps = np.diff(ts)
@@ -73,41 +80,60 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int) -> list[DataIssue]:
     order = np.argsort(ts, kind="stable")
     again = np.flatnonzero(np.diff(ts[order]) == 0) + 1
     found += issue("duplicate", "error", np.sort(order[again]), f"{again.size} duplicate times")
+    if other := _other_timeframe(ts, timeframe_ms):
+        return found + issue("timeframe", "error", [0], other)
     off = ts % timeframe_ms != 0
-    found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {_tf(timeframe_ms)} grid")
+    found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {timeframe_text(timeframe_ms)} grid")
     if not off.all():
-        found += _gaps(np.unique(ts[~off]), ts, timeframe_ms)
+        empty = np.setdiff1d(np.asarray(empty_ms, dtype=np.int64), ts) if len(empty_ms) else np.empty(0, dtype=np.int64)
+        found += _gaps(np.unique(np.append(ts[~off], empty)), ts, timeframe_ms)
+        found += _quiet_hours(empty, ts, timeframe_ms)
+    empty = _empty_rows(frame)
+    if empty.size:
+        rows = "1 row holds" if empty.size == 1 else f"{empty.size:,} rows hold"
+        text = f"{rows} a time and nothing else (no trade?): --drop-empty leaves them out, counted as missing"
+        found += issue("nan", "error", empty, text)
     for name in frame.columns:
         if frame.schema[name].is_numeric() and name != "ts":
             bad = ~np.isfinite(frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+            bad[empty] = False
             found += issue("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
     return found
 
 
-def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
-    """Settlements (ts, rate): order, duplicates, gaps, missing and absurd rates."""
-    if not frame.height:
-        return [DataIssue("empty", "error", (), "the file has no rows")]
-    ts = frame["ts"].to_numpy()
-    rate = frame["rate"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    found = issue("unsorted", "error", np.flatnonzero(np.diff(ts) < 0) + 1, "time goes back")
-    found += issue("nan", "error", np.flatnonzero(~np.isfinite(rate)), "rate is empty or not a number")
-    minute = (ts + 30_000) // 60_000 * 60_000
-    order = np.argsort(minute, kind="stable")
-    twin = np.flatnonzero(np.diff(minute[order]) == 0)
-    same = rate[order[twin]] == rate[order[twin + 1]]
-    found += issue("duplicate", "warning", order[twin[same] + 1], f"{int(same.sum())} duplicate settlements with one rate")
-    found += issue("duplicate", "error", order[twin[~same] + 1], f"{int((~same).sum())} settlements carry two different rates")
-    holes = hole_spans(np.unique(minute))
-    spans = ", ".join(f"{utc(a)} .. {utc(b)}" for a, b in holes[:3])
-    after = [int(np.flatnonzero(minute == b)[0]) for _, b in holes]
-    found += issue("gap", "error", after, f"{len(holes)} gaps, no rate between {spans}")
-    found += issue("range", "error", np.flatnonzero(np.abs(rate) > 0.05), "rate above 5 %: percent for a fraction?")
-    flat = _runs(np.concatenate([[False], (np.diff(rate) == 0) & (rate[1:] == 0)]))
-    for first, last in flat:
-        if last - first > 30 * DAY_MS // LONGEST_MS:
-            found += issue("stale", "warning", [first, last], "a rate of 0 for over a month")
-    return found
+def _quiet_hours(empty: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssue]:
+    """Missing bars of which the file says that nothing traded: no pager lost them, but days of them are an error."""
+    if not empty.size:
+        return []
+    quiet = runs_of(empty // timeframe_ms)
+    longest = max(b - a + 1 for a, b in quiet)
+    text = f"{empty.size} bars missing in {len(quiet)} gaps without a trade, the longest {longest} bars"
+    severity: Severity = "error" if longest * timeframe_ms > OUTAGE_MS else "warning"
+    return issue("gap", severity, np.unique(_where(ts, empty)), text)
+
+
+def _empty_rows(frame: pl.DataFrame) -> np.ndarray:
+    """Rows of bars that hold a time and no number at all."""
+    names = [n for n in ("open", "high", "low", "close", "volume") if n in frame.columns]
+    if len(names) < 4:
+        return np.empty(0, dtype=np.int64)
+    missing = pl.all_horizontal(pl.col(n).cast(pl.Float64).fill_nan(None).is_null() for n in names)
+    return np.flatnonzero(frame.select(missing).to_series().to_numpy())
+
+
+def _other_timeframe(ts: np.ndarray, timeframe_ms: int) -> str:
+    """What to say when most bars are another timeframe apart than the file claims; "" when they are not."""
+    steps = np.abs(np.diff(ts))
+    if steps.size < 3 or np.count_nonzero(steps == timeframe_ms) > 0.1 * steps.size:
+        return ""
+    steps = np.diff(np.unique(ts))
+    values, counts = np.unique(steps, return_counts=True)
+    if steps.size < 3 or counts.max() <= 0.9 * steps.size or values[np.argmax(counts)] == timeframe_ms:
+        return ""
+    step = int(values[np.argmax(counts)])
+    if step % MINUTE_MS or (step > timeframe_ms and step % timeframe_ms):
+        return ""
+    return f"the file claims {timeframe_text(timeframe_ms)}, but its rows are {timeframe_text(step)} apart"
 
 
 def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssue]:
@@ -117,7 +143,7 @@ def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssu
     if not at.size:
         return []
     missing = steps[at] // timeframe_ms - 1
-    rows = np.searchsorted(ts, clock[at + 1]) if (np.diff(ts) >= 0).all() else _where(ts, clock[at + 1])
+    rows = _where(ts, clock[at + 1])
     text = f"{int(missing.sum())} bars missing in {at.size} gap{'s' if at.size > 1 else ''}"
     regular = regular_gaps(at + 1, (clock[at] - clock[0]) // timeframe_ms)
     if regular:
@@ -255,6 +281,7 @@ def _joints(u: _Context) -> list[DataIssue]:
         text = "bars do not open where the one before closed: columns swapped, or rows of several markets"
         return issue("joint", "error", u.rows[:1], text)
     usual = float(np.quantile(size, 0.995)) if size.size > 400 else float(np.quantile(size, 0.9))
+    usual = min(usual, JOINT_USUAL * float(np.quantile(size, 0.9)) + 1e-9)  # many breaks do not make breaks usual
     breaks = np.flatnonzero((u.jump_ranges > 0.05) & (size > 4 * usual)) + 1
     found: list[DataIssue] = []
     spliced: set[int] = set()
@@ -293,7 +320,7 @@ def _grid_changes(u: _Context) -> Iterator[tuple[int, float, float]]:
         before = finer.rolling_mean(span).shift(1).to_numpy()[span:-span]
         after = finer.reverse().rolling_mean(span).reverse().to_numpy()[span:-span]
         up, down = (before < 1e-9) & (after > 0.6), (after < 1e-9) & (before > 0.6)
-        for first, last in _runs_of(np.flatnonzero(up | down)):
+        for first, last in runs_of(np.flatnonzero(up | down)):
             best = first + int(np.argmax(np.abs(after - before)[first : last + 1]))
             was, now = (10.0**-d, 10.0 ** -(d + 1)) if up[best] else (10.0 ** -(d + 1), 10.0**-d)
             yield best + span, was, now
@@ -304,11 +331,11 @@ def _volume(u: _Context) -> list[DataIssue]:
     if u.volume is None:
         return []
     none = u.volume == 0
-    runs = _runs(none)
-    rows = [int(u.rows[a]) for a, b in runs]
-    dead = [int(u.rows[a]) for a, b in runs if u.ts[b] - u.ts[a] + u.timeframe_ms > DEAD_MS]
-    longest = max((b - a + 1 for a, b in runs), default=0)
-    text = f"{int(none.sum())} bars without volume in {len(runs)} runs, the longest {longest} bars"
+    dry = runs(none)
+    rows = [int(u.rows[a]) for a, b in dry]
+    dead = [int(u.rows[a]) for a, b in dry if u.ts[b] - u.ts[a] + u.timeframe_ms > DEAD_MS]
+    longest = max((b - a + 1 for a, b in dry), default=0)
+    text = f"{int(none.sum())} bars without volume in {len(dry)} runs, the longest {longest} bars"
     found = issue("zero-volume", "error", dead, f"{text}: no market goes without a trade for over a day")
     if not dead:
         found += issue("zero-volume", "warning", rows, text)
@@ -329,9 +356,9 @@ def _stale(u: _Context) -> list[DataIssue]:
     for column in (u.open, u.high, u.low, u.close, u.volume):
         same &= column[1:] == column[:-1]
     same &= (u.high[1:] > u.low[1:]) & (u.volume[1:] > 0)
-    runs = _runs(np.concatenate([[False], same]))
-    long = [r for a, b in runs if b - a >= 1 for r in range(a, b + 1)]
-    short = [a for a, b in runs if b == a]
+    again = runs(np.concatenate([[False], same]))
+    long = [r for a, b in again if b - a >= 1 for r in range(a, b + 1)]
+    short = [a for a, b in again if b == a]
     found = issue("stale", "error", u.rows[long], "the same bar repeats: the feed was frozen")
     return found + issue("stale", "warning", u.rows[short], "a bar equals the one before it, volume included")
 
@@ -359,29 +386,6 @@ def _sorted_rows(frame: pl.DataFrame) -> np.ndarray:
 
 
 def _where(ts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Row of the first occurrence of each wanted time."""
+    """Row of the first occurrence of each wanted time, or of the next one there is."""
     values, first = np.unique(ts, return_index=True)
-    return first[np.searchsorted(values, wanted)]
-
-
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """(first, last) of each run of True."""
-    return _runs_of(np.flatnonzero(flags))
-
-
-def _runs_of(at: np.ndarray) -> list[tuple[int, int]]:
-    """(first, last) of each run of consecutive numbers in ascending `at`."""
-    if not at.size:
-        return []
-    cut = np.flatnonzero(np.diff(at) > 1)
-    starts = at[np.concatenate([[0], cut + 1])]
-    ends = at[np.concatenate([cut, [at.size - 1]])]
-    return [(int(a), int(b)) for a, b in zip(starts, ends, strict=True)]
-
-
-def _tf(timeframe_ms: int) -> str:
-    """900000 -> `15m`."""
-    for unit, name in ((DAY_MS, "d"), (3_600_000, "h"), (60_000, "m")):
-        if timeframe_ms % unit == 0:
-            return f"{timeframe_ms // unit}{name}"
-    return f"{timeframe_ms} ms"
+    return first[np.minimum(np.searchsorted(values, wanted), values.size - 1)]

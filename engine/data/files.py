@@ -1,308 +1,216 @@
 """Any file of market data -> one frame with `ts` in UTC ms and numeric columns, in the file's own order.
 
-Called by `nightdesk data check` and `import`. Reads parquet, feather, csv and csv.gz with the column names of pandas,
-freqtrade, CryptoDataDownload and the venues' archives. It interprets and never repairs: rows stay where they are, and every
-interpretation (unit of time, which column is the base volume) is a line of `notes`.
+Called by `nightdesk data check` and `import`. dialects/containers.py unpacks, names.py reads the file's name, columns.py knows
+what columns are called, times.py, volumes.py and rates.py decide what they mean. It interprets and never repairs: rows stay where
+they are, what contradicts itself is refused, and every choice that could have gone otherwise is a line of `notes`.
 """
 
 import re
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from engine.clock import MINUTE_MS, UNITS_MS
+from engine.data.dialects.columns import (
+    CLOSE_TIMES,
+    CLOSED_FLAGS,
+    GROUPS,
+    OPEN_TIMES,
+    as_numbers,
+    has_numbers,
+    normalized_names,
+    price_columns,
+    volume_columns,
+)
+from engine.data.dialects.containers import SUFFIXES, Cells, cells_of
+from engine.data.dialects.names import NameParts, name_parts
+from engine.data.dialects.rates import rate_column, rate_values
+from engine.data.dialects.times import check_closes, open_times, usual_step
+from engine.data.dialects.volumes import Bars, base_volume, headless_names
 from engine.errors import DataError
 
-UNITS = {"s": 1e9, "ms": 1e12, "us": 1e15, "ns": 1e18}  # the magnitude of an epoch of this century in each unit
-TIMES = ("ts", "open_time", "opentime", "unix", "timestamp", "time", "date", "datetime", "unix_timestamp", "start_at")
-PRICES = ("open", "high", "low", "close")
-RATES = ("rate", "fundingrate", "funding_rate", "realizedrate", "last_funding_rate")
-GROUPS = ("coin", "symbol", "tic", "instid")
-BINANCE = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "count", "taker_base", "taker_quote", "ignore")
-FORMATS = ("%Y-%m-%d %I:%M %p", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S")
-SUFFIXES = (".parquet", ".feather", ".ft", ".arrow", ".csv", ".csv.gz", ".txt")
-TIMEFRAME = {"m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "minute": 60_000, "hour": 3_600_000}
+__all__ = ["AS_NAMED", "SUFFIXES", "NameParts", "RawFile", "ReadOptions", "name_parts", "read_any"]
+
+INVERSE = re.compile(r"USD_PERP|-USD-SWAP|USD_\d{6}|-USD-\d{6}")
 
 
-class NameParts(NamedTuple):
-    """What a file's name and folder say it is; "" where they do not."""
+class ReadOptions(NamedTuple):
+    """What a person says about a file. `series`: mark, funding, or a name like vix_1d; "" decides by the file."""
 
-    venue: str = ""
-    symbol: str = ""
-    market: str = ""
+    base: str = ""  # BTC: tells base from quote volume when the name does not
     series: str = ""
-    tag: str = ""
+    dates: str = ""  # dmy or mdy
+    drop_empty: bool = False
+
+
+AS_NAMED = ReadOptions()
 
 
 class RawFile(NamedTuple):
-    """A file as read. kind: bars, marks, funding, or series (any numbers at regular times); group: the coin column, if any."""
+    """A file as read. kind: bars, marks, funding, prices (no volume, no name that says mark), or series (any regular numbers)."""
 
     path: Path
     frame: pl.DataFrame
     kind: str
     timeframe_ms: int  # from the name, else the most common step; 0 for irregular times
     named: NameParts
-    group: str
+    group: str  # the coin column, if any
     notes: tuple[str, ...]
+    stated: str = ""  # the symbol that every row states, as the file writes it
+    empty_ms: tuple[int, ...] = ()  # times of rows without a trade that were left out on request
 
 
-def read_any(path: Path, base: str = "") -> RawFile:
-    """Read a file whatever it is. `base` (BTC) helps to tell base from quote volume when the name does not.
-
-    Raises DataError with file, place and fix: missing, unreadable, no time column, text in place of numbers.
-    """
+def read_any(path: Path, options: ReadOptions = AS_NAMED) -> RawFile:
+    """Read a file whatever it is. Raises DataError with file, place and fix: missing, unreadable, or contradicting itself."""
     if not path.is_file():
         raise DataError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist", "give the path of a file")
     try:
-        return _read(path, base)
+        return _read(path, options)
     except pl.exceptions.PolarsError as error:
         line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise DataError(f"{path} cannot be interpreted ({line})", "store UTC times and plain numbers") from error
 
 
-def _read(path: Path, base: str) -> RawFile:
+def _read(path: Path, options: ReadOptions) -> RawFile:
     """read_any without its error translation."""
-    named = name_parts(path)
-    table = _table(path)
+    where, named = str(path), _named(path, options)
+    if INVERSE.search(path.name):
+        raise DataError(f"{path} is of an inverse contract, whose profit is not linear", "use the USDT contract")
+    cells = cells_of(path)
+    notes = list(cells.notes)
+    table = _with_names(cells, path, named, where, notes)
     if not table.height:
         raise DataError(f"{path} has no rows", "the download may have failed: get it again")
-    table = table.rename(_normalized_names(table, path))
-    notes: list[str] = []
-    ts = _time_column(table, path, notes)
-    kind, columns = _kind(table, named, base or named.symbol.partition("-")[0], path, notes)
-    text = [n for n in columns.values() if table.schema[n] == pl.String]
-    if text and not path.name.endswith((".csv", ".csv.gz", ".txt")):
+    table = _closed_rows(table, notes)
+    ts = open_times(table, where, options.dates, notes)
+    check_closes(table, ts, where)
+    prices, empty_ms = price_columns(set(table.columns)), ()
+    if prices and options.drop_empty:
+        kept = _traded_rows(table, prices, notes)
+        empty_ms = tuple(ts.filter(~kept).to_list())
+        table, ts = table.filter(kept), ts.filter(kept)
+    kind, columns = _kind(table, named, options, prices, where, notes)
+    frame = pl.DataFrame({"ts": ts, **columns})
+    text = [n for n in columns if n in table.columns and table.schema[n] == pl.String]
+    if text and path.name.endswith((".parquet", ".feather", ".ft", ".arrow")):
         notes.append(f"{', '.join(text)} held text, read as numbers")
-    frame = pl.DataFrame({"ts": ts, **{new: _numbers(table[old], old, path) for new, old in columns.items()}})
     group = next((g for g in GROUPS if g in table.columns and table[g].n_unique() > 1), "")
     if group:
         frame = frame.with_columns(table[group].cast(pl.String).alias(group))
     elif kind == "series" and "seen_at" in table.columns:
         notes.append("column seen_at: the same times, observed at different moments")
-    return RawFile(path, frame, kind, _timeframe(named, frame, group, kind), named, group, tuple(notes))
+    stated = next((str(table[g][0]) for g in GROUPS if g in table.columns and g != group), "")
+    return RawFile(path, frame, kind, _timeframe(named, frame, group, kind), named, group, tuple(notes), stated, empty_ms)
 
 
-def name_parts(path: Path) -> NameParts:
-    """Venue, symbol, market, series and tag from our names, freqtrade's (`BTC_USDT_USDT-15m-futures`), or the archives'."""
-    name = path.name
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        name = name.removesuffix(suffix)
-    own = re.fullmatch(
-        r"([a-z0-9][a-z0-9-]*)_([A-Za-z0-9]+-[A-Za-z0-9]+)_(?:(perp|spot)_)?(\d+[mhdw]|funding|(?:mark|oi)_\d+[mhdw]"
-        r"|[a-z-]+_\d+[mhd])(?:_(.+))?",
-        name,
-    )
-    if own:
-        return NameParts(own[1], own[2].upper(), own[3] or "", own[4], own[5] or "")
-    folders = [p.lower() for p in path.parts[:-1]]
-    venue = next((f for f in reversed(folders) if f in ("binance", "okx", "bybit", "coinbase", "kraken", "ftx")), "")
-    freqtrade = re.fullmatch(r"([A-Z0-9]+)_([A-Z0-9]+)(_[A-Z0-9]+)?-(\d+[mhdw])(?:-(futures|mark|funding_rate))?", name)
-    if freqtrade:
-        base, quote, settled, timeframe, kind = freqtrade.groups()
-        series = {"mark": f"mark_{timeframe}", "funding_rate": "funding"}.get(kind or "", timeframe)
-        return NameParts(venue, f"{base}-{quote}", "perp" if settled or kind else "spot", series)
-    other = re.fullmatch(
-        r"(?:([A-Za-z]+)_)?([A-Z0-9]{2,10}?)-?(USDT|USDC|USD)[_-](?:\d{4}_)?(\d*)(m|h|d|min|minute|hour)\b.*", name
-    )
-    if other:
-        step = f"{other[4] or 1}{other[5][0]}"
-        return NameParts((other[1] or venue).lower(), f"{other[2]}-{other[3]}", "", step)
-    return NameParts(venue)
+def _named(path: Path, options: ReadOptions) -> NameParts:
+    """What the name says, with the series a person gives in its place: `mark` alone keeps the name's timeframe."""
+    named = name_parts(path)
+    if options.series in ("mark", "index", "premium"):
+        step = re.search(r"\d+[mhdw]$", named.series)
+        return named._replace(series=f"{options.series}_{step[0]}" if step else options.series)
+    return named._replace(series=options.series) if options.series else named
 
 
-def _table(path: Path) -> pl.DataFrame:
-    """The file as a frame; csv as text, so that a bad number can be reported with its row."""
-    name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            return pl.read_parquet(path)
-        if name.endswith((".feather", ".ft", ".arrow")):
-            return pl.read_ipc(path)
-        if name.endswith((".csv", ".csv.gz", ".txt")):
-            return _csv(path)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, pl.exceptions.PolarsError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise DataError(f"{path} cannot be read ({line})", "check permissions and that the download is whole") from error
-    raise DataError(f"{path} has an unsupported file type", f"use one of {', '.join(SUFFIXES)}")
+def _with_names(cells: Cells, path: Path, named: NameParts, where: str, notes: list[str]) -> pl.DataFrame:
+    """The table with normalized column names, given by position where the file has no header."""
+    table = cells.frame
+    if cells.headless and table.height:
+        names = headless_names(table, path.name, named.series == "funding", where, notes)
+        return table.rename(dict(zip(table.columns, names, strict=True)))
+    return table.rename(normalized_names(table, where))
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    """Comma, semicolon or tab; comment lines above the header are skipped; without a header the archive's columns."""
-    import gzip
-
-    opener = gzip.open if path.name.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", errors="strict") as file:
-        text = file.read()
-    lines = text[:20_000].splitlines()
-    if not any(line.strip() for line in lines):
-        raise DataError(f"{path} is empty", "the download may have failed: get it again")
-    counts = [max((line.count(mark), mark) for mark in ",;\t") for line in lines[:50]]
-    width, mark = max(set(counts), key=counts.count)
-    if width == 0:
-        raise DataError(f"{path} has no columns (first line: {lines[0][:60]!r})", "give a table: csv, parquet or feather")
-    skip = next(i for i, (n, m) in enumerate(counts) if n == width and m == mark)
-    first = [cell.strip().strip('"') for cell in lines[skip].split(mark)]
-    headless = all(re.fullmatch(r"-?\d+(\.\d*)?([eE][-+]?\d+)?", cell) for cell in first)
-    table = pl.read_csv(
-        text.encode(), separator=mark, skip_rows=skip, has_header=not headless, infer_schema=False, truncate_ragged_lines=False
-    )
-    if headless:
-        names = BINANCE if len(first) == len(BINANCE) else BINANCE[:6]
-        table = table.rename(dict(zip(table.columns, names, strict=False)))
+def _closed_rows(table: pl.DataFrame, notes: list[str]) -> pl.DataFrame:
+    """The rows that do not say they are still open."""
+    for name in (n for n in CLOSED_FLAGS if n in table.columns):
+        text = table[name].cast(pl.String).str.strip_chars().str.to_lowercase()
+        if not text.is_in(["0", "1", "0.0", "1.0", "true", "false"]).all():
+            continue
+        still_open = text.is_in(["0", "0.0", "false"])
+        if still_open.any():
+            count = int(still_open.sum())
+            notes.append(
+                f"{count} row{'s' if count > 1 else ''} not closed yet ({name} is {text.filter(still_open)[0]}): left out"
+            )
+            return table.filter(~still_open)
     return table
 
 
-def _normalized_names(table: pl.DataFrame, path: Path) -> dict[str, str]:
-    """Column names in lower case with underscores."""
-    normal = {old: re.sub(r"[^a-z0-9]+", "_", old.strip().lower()).strip("_") for old in table.columns}
-    doubled = [old for old in normal if list(normal.values()).count(normal[old]) > 1]
-    if doubled:
-        raise DataError(f"{path}: two columns are called {normal[doubled[0]]}: {', '.join(doubled)}", "rename one")
-    return normal
-
-
-def _time_column(table: pl.DataFrame, path: Path, notes: list[str]) -> pl.Series:
-    """The open times as Int64 UTC ms, from whichever column holds them."""
-    for name in (n for n in TIMES if n in table.columns):
-        ts = _to_ms(table[name], name, path, notes)
-        if ts is not None:
-            return ts.alias("ts")
-    raise DataError(f"{path} has no readable time column; its columns: {', '.join(table.columns)}", "name it ts (UTC ms)")
-
-
-def _to_ms(column: pl.Series, name: str, path: Path, notes: list[str]) -> pl.Series | None:
-    """Datetimes, epochs of any unit, or text -> Int64 ms. None for a column that is not a time."""
-    if isinstance(column.dtype, pl.Datetime):
-        return _all_times(column.cast(pl.Datetime("ms", column.dtype.time_zone)).to_physical(), column, name, path)
-    if column.dtype == pl.Date:
-        return _all_times(column.cast(pl.Datetime("ms")).to_physical(), column, name, path)
-    if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        number = text.cast(pl.Float64, strict=False)
-        if number.null_count() > text.null_count() + 0.5 * column.len():
-            return _all_times(_from_text(text, name, notes), column, name, path)
-        column = number
-    if not column.dtype.is_numeric():
-        return None
-    value = column.cast(pl.Float64)
-    _all_times(value, column, name, path)
-    sizes = {unit for unit, size in UNITS.items() if ((value >= size * 0.9) & (value < size * 4.2)).any()}
-    if len(sizes) != 1:
-        what = "mixes units of time" if sizes else "is not a time since 1970"
-        raise DataError(f"{path}: column {name} {what} (row 0: {column[0]})", "give UTC milliseconds")
-    unit = sizes.pop()
-    if unit != "ms":
-        notes.append(f"times in {name} are epoch {unit}, read as UTC")
-    per_ms = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}[unit]
-    exact = column.cast(pl.Int64) if column.dtype.is_integer() else (value * per_ms).round().cast(pl.Int64)
-    if column.dtype.is_integer():
-        exact = exact * 1000 if unit == "s" else exact // round(1 / per_ms)
-    return exact
-
-
-def _from_text(text: pl.Series, name: str, notes: list[str]) -> pl.Series:
-    """Times as text -> Int64 ms (null where unreadable); with its time zone if any, else UTC."""
-    best = pl.Series(name, [None] * text.len(), dtype=pl.Int64)
-    iso = text.str.replace("T", " ", literal=True).str.replace(r"(\d\d)-([AP]M)$", "$1:00 $2")
-    zoned = iso.str.contains(r"(Z|[+-]\d\d:?\d\d)$").any()
-    if zoned:
-        fixed = iso.str.replace(r"Z$", "+0000").str.replace(r"([+-]\d\d):(\d\d)$", "$1$2").str.replace(" +", "+", literal=True)
-        for form in ("%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M%z"):
-            read = fixed.str.to_datetime(form, time_unit="ms", strict=False, time_zone="UTC").to_physical()
-            best = read if read.null_count() < best.null_count() else best
-        return best
-    for form in FORMATS:
-        if "%H" in form or "%I" in form:
-            read = iso.str.to_datetime(form, time_unit="ms", strict=False).to_physical()
+def _traded_rows(table: pl.DataFrame, prices: dict[str, str], notes: list[str]) -> pl.Series:
+    """Which rows hold anything but a time: those without prices and volume are intervals without a trade."""
+    names = [*prices.values(), *volume_columns(table.columns)]
+    empty = pl.Series([True] * table.height)
+    for name in names:
+        value = table[name]
+        if value.dtype == pl.String:
+            value = value.str.strip_chars().replace({"": None, "nan": None, "NaN": None, "null": None}).is_null()
         else:
-            read = iso.str.to_date(form, strict=False).cast(pl.Datetime("ms")).to_physical()
-        best = read if read.null_count() < best.null_count() else best
-    notes.append(f"times in {name} have no time zone, read as UTC")
-    return best
+            value = value.cast(pl.Float64).fill_nan(None).is_null()
+        empty &= value
+    if empty.any():
+        count = int(empty.sum())
+        rows = f"{count:,} row{'s' if count > 1 else ''}"
+        notes.append(f"{rows} without a trade left out, as --drop-empty says: they count as missing bars")
+    return ~empty
 
 
-def _all_times(ts: pl.Series, column: pl.Series, name: str, path: Path) -> pl.Series:
-    """`ts` when every row has a time; else DataError with the first row that has none."""
-    if ts.null_count():
-        row = int(ts.is_null().arg_true()[0])
-        raise DataError(f"{path}: row {row} of column {name} is not a time: {column[row]!r}", "correct the row")
-    return ts.cast(pl.Int64) if ts.dtype.is_integer() else ts
-
-
-def _kind(table: pl.DataFrame, named: NameParts, base: str, path: Path, notes: list[str]) -> tuple[str, dict[str, str]]:
-    """What the file is, and its columns: our name -> the file's."""
-    names = set(table.columns)
-    if named.series == "funding" and "open" in names and not names & set(RATES):
+def _kind(
+    table: pl.DataFrame, named: NameParts, options: ReadOptions, prices: dict[str, str] | None, where: str, notes: list[str]
+) -> tuple[str, dict[str, pl.Series]]:
+    """What the file is, and its columns under our names."""
+    rate = rate_column(table.columns)
+    if named.series == "funding" and prices and not rate:
         notes.append("the rate is read from column open, as freqtrade stores it")
-        return "funding", {"rate": "open"}
-    if set(PRICES) <= names:
-        columns = {n: n for n in PRICES}
-        volume = "" if named.series.startswith("mark_") else _volume(table, base, path, notes)
-        return ("bars", {**columns, "volume": volume}) if volume else ("marks", columns)
-    rate = next((r for r in RATES if r in names), None)
-    if rate and len(names) <= 8:  # a wide table of factors may hold a funding rate too
-        return "funding", {"rate": rate}
-    numeric = [n for n in table.columns if n not in TIMES and _has_numbers(table[n])]
+        return "funding", {"rate": as_numbers(table[prices["open"]], "open", where)}
+    outside = options.series not in ("", "mark", "funding") and not options.series.startswith("mark_")
+    if prices and not outside and not named.series.startswith(("index", "premium")):
+        columns = {n: as_numbers(table[old], old, where) for n, old in prices.items()}
+        if named.series.startswith("mark"):
+            return "marks", columns
+        found = [n for n in volume_columns(table.columns) if has_numbers(table[n]) or table.schema[n] == pl.String]
+        if not found:
+            return "prices", columns
+        return "bars", {**columns, "volume": _volume(table, named, options, prices, found, where, notes)}
+    if rate and table.width <= 8:  # a wide table of factors may hold a funding rate too
+        return "funding", {"rate": rate_values(table, rate, where, notes)}
+    numeric = [n for n in table.columns if n not in OPEN_TIMES and n not in CLOSE_TIMES and has_numbers(table[n])]
     if not numeric:
         wanted = "bars have open, high, low, close, volume; funding has rate"
-        raise DataError(f"{path} has no known column; its columns: {', '.join(table.columns)}", wanted)
-    return "series", {n: n for n in numeric}
+        raise DataError(f"{where} has no known column; its columns: {', '.join(table.columns)}", wanted)
+    return "series", {n: as_numbers(table[n], n, where) for n in numeric}
 
 
-def _has_numbers(column: pl.Series) -> bool:
-    """Whether a column holds numbers, or the text of numbers only, as in a csv."""
-    if column.dtype != pl.String:
-        return column.dtype.is_numeric()
-    text = column.str.strip_chars().replace("", None).drop_nulls()
-    return bool(text.len()) and text.cast(pl.Float64, strict=False).null_count() == 0
-
-
-def _volume(table: pl.DataFrame, base: str, path: Path, notes: list[str]) -> str:
-    """The column with the volume in base units; "" when there is none."""
-    found = [n for n in table.columns if n == "volume" or n.startswith(("volume_", "vol_")) or n in ("vol", "base_volume")]
-    if not found:
-        if any(n.startswith(("quote", "turnover", "amount")) for n in table.columns):
-            raise DataError(f"{path} has quote volume only", "base volume is needed: convert it, or get other data")
-        return ""
-    named = [n for n in found if base and n in (f"volume_{base.lower()}", f"vol_{base.lower()}")] or [
-        n for n in found if n == "base_volume"
-    ]
-    if named:
-        if len(found) > 1:
-            notes.append(f"volume is {named[0]} (base units); {', '.join(n for n in found if n != named[0])} left out")
-        return named[0]
-    base_units = [n for n in found if not re.search(r"usd|quote|currency", n)]
-    if len(base_units) != 1:
-        raise DataError(f"{path}: which of {', '.join(found)} is the volume in base units?", "keep one and call it volume")
-    return base_units[0]
-
-
-def _numbers(column: pl.Series, name: str, path: Path) -> pl.Series:
-    """Float64; empty cells stay empty. Raises DataError with the row for text that is not a number."""
-    if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        value = text.cast(pl.Float64, strict=False)
-        bad = (value.is_null() & text.is_not_null() & (text != "")).arg_true()
-        if bad.len():
-            row = int(bad[0])
-            raise DataError(f"{path}: row {row} of column {name} is not a number: {column[row]!r}", "correct the row")
-        return value
-    if not (column.dtype.is_numeric() or column.dtype == pl.Null):
-        raise DataError(f"{path}: column {name} holds {column.dtype}, not numbers", "store numbers")
-    return column.cast(pl.Float64)
+def _volume(
+    table: pl.DataFrame,
+    named: NameParts,
+    options: ReadOptions,
+    prices: dict[str, str],
+    found: list[str],
+    where: str,
+    notes: list[str],
+) -> pl.Series:
+    """The volume in base units. Raises DataError for none in any row: those are mark or index prices."""
+    bars = Bars(table, prices, where)
+    name = base_volume(bars, found, options.base or named.symbol.partition("-")[0], notes)
+    volume = as_numbers(table[name], name, where)
+    if table.height > 1 and bool((volume == 0).all()):
+        raise DataError(f"{where}: {name} is 0 in every row: mark or index prices?", "add --series mark if these are mark prices")
+    whole = bool((volume.drop_nulls() % 1 == 0).all())
+    if "adj_close" in table.columns and whole and volume.drop_nulls().len():
+        notes.append("volume in whole numbers beside Adj Close is Yahoo's, in USD: divided by the close")
+        return volume / as_numbers(table[prices["close"]], "close", where)
+    return volume
 
 
 def _timeframe(named: NameParts, frame: pl.DataFrame, group: str, kind: str) -> int:
-    """The timeframe in the name, else the step of most rows; 0 for irregular steps."""
+    """The timeframe in the name, else the step of most rows; 0 for irregular steps and for less than a minute."""
     claimed = re.search(r"(\d+)([mhdw])$", named.series)
     if claimed:
-        return int(claimed[1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}[claimed[2]]
+        return int(claimed[1]) * UNITS_MS[claimed[2]]
     if kind == "funding":
         return 0
-    steps = (frame.unique(["ts", group]).sort(group, "ts") if group else frame.unique("ts").sort("ts"))["ts"].diff()
-    steps = steps.filter(steps > 0)
-    if not steps.len():
-        return 0
-    step = int(steps.mode().min())  # type: ignore[arg-type]  # a whole number of ms
-    return step if step % 60_000 == 0 and (steps == step).mean() > 0.5 else 0  # type: ignore[operator]  # not empty
+    one = frame.filter(pl.col(group) == frame[group][0]) if group else frame
+    step = usual_step(one["ts"])
+    return step if step % MINUTE_MS == 0 else 0

@@ -6,7 +6,8 @@ rows (it asks for 1,000 bars and skips one) or on the clock (it fetches the firs
 
 import numpy as np
 
-LONGEST_MS = 8 * 3_600_000  # settlements are 8, 4 or 1 hours apart (D4)
+LONGEST_MS = 8 * 3_600_000  # settlements are 8, 4, 2 or 1 hours apart (D4)
+INTERVALS_MS = tuple(hours * 3_600_000 for hours in (1, 2, 4, 8))
 
 
 def regular_gaps(rows: np.ndarray, clock: np.ndarray) -> str:
@@ -62,14 +63,15 @@ def _hidden_stride(places: np.ndarray) -> tuple[int, int]:
 def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
     """(last known, next known) pairs of settlement times between which one is missing. ts: int64 ms, ascending.
 
-    A step of more than 8 hours is always a hole; a shorter one only when it is at least 1.5 times the usual step before and
-    after it, so a change of the funding interval (8 to 4 hours) is not a hole.
+    A step of more than 8 hours, or of none of the intervals venues have, is always a hole; another one only when it is at least
+    1.5 times the usual step before and after it, so a change of the funding interval (8 to 4 hours) is not a hole.
     """
     steps = np.diff(ts)
-    found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(steps > LONGEST_MS)]
+    impossible = (steps > LONGEST_MS) | ((steps > INTERVALS_MS[0]) & ~np.isin(steps, INTERVALS_MS))
+    found = [(int(ts[i]), int(ts[i + 1])) for i in np.flatnonzero(impossible)]
     for i in np.flatnonzero(steps > (steps.min() if steps.size else 0)):  # most files have one interval: nothing to do
         before, after = steps[max(0, i - 3) : i], steps[i + 1 : i + 4]
         usual = [float(np.median(side)) for side in (before, after) if side.size]
-        if steps[i] <= LONGEST_MS and usual and steps[i] >= 1.5 * max(usual):
+        if not impossible[i] and usual and steps[i] >= 1.5 * max(usual):
             found.append((int(ts[i]), int(ts[i + 1])))
     return sorted(found)

@@ -176,12 +176,15 @@ def test_import_turns_newest_first_and_says_so(nightdesk, tmp_path: Path) -> Non
     assert "rows ran from newest to oldest: reversed" in said.json["items"][0]["notes"]
 
 
-def test_import_takes_no_name_twice_unless_told(nightdesk, files: Path) -> None:
+def test_a_file_twice_changes_nothing_and_replace_keeps_the_old_one(nightdesk, files: Path, own_home: Path) -> None:
     """What is there stays there."""
     file = files / "okx_BTC-USDT_perp_15m.csv"
     assert nightdesk("import", file).code == 0
-    assert "already exists" in nightdesk("import", file).err
-    assert nightdesk("import", file, "--replace").code == 0
+    before = (own_home / "data" / "okx_BTC-USDT_perp_15m.parquet").read_bytes()
+    again = nightdesk("import", file, file)
+    assert (again.code, "0 rows appended to 600 stored ones; 600 were there and are equal" in again.text) == (0, True)
+    assert (own_home / "data" / "okx_BTC-USDT_perp_15m.parquet").read_bytes() == before
+    assert "kept as okx_BTC-USDT_perp_15m.parquet.1.old" in nightdesk("import", file, "--replace").text
     assert nightdesk("import", file, "--tag", "second").code == 0
 
 

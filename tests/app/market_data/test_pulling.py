@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.market_data import importing, pulling
-from app.market_data.importing import ImportOptions, files_under, import_file
+from app.market_data import pulling
+from app.market_data.importing import files_under, import_files
+from app.market_data.joining import in_order
+from app.market_data.naming import ImportOptions
 from app.market_data.pulling import PullRequest, pull
 from engine.clock import utc
 from engine.data.catalog import Catalog
@@ -169,6 +171,23 @@ def test_a_hole_of_the_venue_is_told_and_not_filled(venue: Venue, own_home: Path
     assert not set(stored(own_home)) & venue.lacking
 
 
+def test_a_pull_repairs_the_holes_of_what_is_stored(venue: Venue, own_home: Path) -> None:
+    """What the venue had not before is fetched and counted; what it has not now is listed and left missing."""
+    venue.lacking = {FIRST + n * STEP for n in (50, 51, 52, 120)}
+    (item,) = pull(request("2025-01-01", at(200)))
+    assert [(m["from_ms"], m["to_ms"]) for m in item["missing"]] == [
+        (FIRST + 49 * STEP, FIRST + 53 * STEP),
+        (FIRST + 119 * STEP, FIRST + 121 * STEP),
+    ]
+    venue.lacking = {FIRST + 120 * STEP}
+    venue.asked.clear()
+    (item,) = pull(request(None, at(210)))
+    assert venue.asked == [(FIRST + a * STEP, FIRST + b * STEP) for a, b in ((50, 53), (120, 121), (200, 210))]
+    assert (item["repaired"], item["new"], item["rows"]) == (3, 13, 209)
+    assert [m["from_ms"] for m in item["missing"]] == [FIRST + 119 * STEP]
+    assert stored(own_home) == [FIRST + n * STEP for n in range(210) if n != 120]
+
+
 def test_bars_funding_and_marks_are_three_series_of_one_pull(venue: Venue, own_home: Path) -> None:
     """Each has its own file, stamped pulled; a mark price has no volume, so none is invented."""
     items = pull(request("2025-01-01", funding=True, marks=True))
@@ -241,6 +260,11 @@ def judge(_raw: Any) -> list[Any]:
     return []
 
 
+def import_file(path: Path, wanted: ImportOptions, judge: Any) -> dict[str, Any]:
+    """The outcome of one file."""
+    return import_files([path], wanted, judge)[0]
+
+
 def options(**more: Any) -> ImportOptions:
     """What the command line says; nothing."""
     return ImportOptions(**(dict.fromkeys(ImportOptions._fields) | {"replace": False} | more))
@@ -278,28 +302,30 @@ def test_rows_in_any_order_are_stored_in_time_order_with_a_note(own_home: Path, 
         assert item["imported"], item["why"]
         assert any(note in line for line in item["notes"])
         assert pl.read_parquet(item["path"])["ts"].dt.epoch("ms").to_list() == frame["ts"].to_list()
-    raw, notes = importing._in_order(importing_raw(pl.concat([frame[:5], frame[4:9]])))
-    assert (raw.frame.height, notes) == (10, [])
+    again, notes = in_order(pl.concat([frame[:5], frame[4:9]]))
+    assert (again.height, notes) == (10, [])
 
 
-def importing_raw(frame: pl.DataFrame) -> Any:
-    """A file as read."""
-    from engine.data.files import NameParts, RawFile
-
-    return RawFile(Path("x"), frame, "bars", STEP, NameParts(), "", ())
-
-
-def test_a_second_import_needs_replace_and_keeps_the_first_until_then(own_home: Path, tmp_path: Path) -> None:
-    """Refused with the two ways on; with --replace the new rows are there; with --tag both are."""
-    one = recordings.write(tmp_path / "1", "okx_BTC-USDT_perp_15m", recordings.bars(40))
-    two = recordings.write(tmp_path / "2", "okx_BTC-USDT_perp_15m", recordings.bars(60))
+def test_a_later_import_appends_and_another_one_needs_replace(own_home: Path, tmp_path: Path) -> None:
+    """What both have must be equal: more rows are appended; other rows are refused with the two ways on, and nothing is lost."""
+    one = recordings.write(tmp_path / "1", "okx_BTC-USDT_perp_15m", recordings.bars(60)[:40])
+    two = recordings.write(tmp_path / "2", "okx_BTC-USDT_perp_15m", recordings.bars(60)[20:])
+    other = recordings.write(tmp_path / "3", "okx_BTC-USDT_perp_15m", recordings.bars(30, seed=2))
     first = import_file(one, options(), judge)
-    refused = import_file(two, options(), judge)
-    assert "already exists" in refused["why"]
+    later = import_file(two, options(), judge)
+    assert "20 rows appended to 40 stored ones; 20 were there and are equal" in later["notes"]
+    assert pl.read_parquet(first["path"]).height == 60
+    assert "0 rows appended to 60 stored ones; 40 were there and are equal" in import_file(two, options(), judge)["notes"]
+    refused = import_file(other, options(), judge)
+    assert "differ in 30 of 30 common rows, the first 2025-01-01 00:00Z" in refused["why"]
     assert "--replace" in refused["why"]
-    assert pl.read_parquet(first["path"]).height == 40
-    assert pl.read_parquet(import_file(two, options(tag="mine"), judge)["path"]).height == 60
-    assert pl.read_parquet(import_file(two, options(replace=True), judge)["path"]).height == 60
+    assert pl.read_parquet(first["path"]).height == 60
+    assert pl.read_parquet(import_file(other, options(tag="mine"), judge)["path"]).height == 30
+    before = Path(first["path"]).read_bytes()
+    replaced = import_file(other, options(replace=True), judge)
+    assert pl.read_parquet(replaced["path"]).height == 30
+    assert Path(f"{first['path']}.1.old").read_bytes() == before
+    assert Catalog([(own_home / "data", "recorded")]).unknown() == []
 
 
 def test_a_folder_gives_its_data_files_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,225 @@
+"""Bytes of a file -> one table of cells: parquet, feather, csv, json, packed in gz or zip or not, within a stated memory bound.
+
+Called by data/files.py. Text stays text, so that a bad number can be reported with its row. A `.CHECKSUM` or `.sha256` file
+beside it is compared first. What another program has to convert is one line that says how.
+"""
+
+import codecs
+import gzip
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import polars as pl
+
+from engine.errors import DataError
+
+TEXT_MAX = 512 * 2**20  # bytes of text after unpacking
+JSON_MAX = 96 * 2**20  # JSON needs about ten times its size in memory
+ROWS_MAX = 12_000_000  # over 20 years of 1m bars
+CELLS_MAX = 200_000_000
+TABLES = (".parquet", ".feather", ".ft", ".arrow")
+TEXTS = (".csv", ".txt", ".tsv", ".json")
+PACKED = (".gz", ".zip")
+SUFFIXES = (*TABLES, *TEXTS, *(f"{text}.gz" for text in TEXTS), ".zip")
+CONVERT = {  # other programs' formats -> one line that makes a file of ours
+    (".h5", ".hdf5", ".hdf"): "pandas.read_hdf(FILE).reset_index().to_parquet('binance_BTC-USDT_perp_15m.parquet')",
+    (".pkl", ".pickle"): "pandas.read_pickle(FILE).reset_index().to_parquet('binance_BTC-USDT_perp_15m.parquet')",
+    (".xls", ".xlsx"): "pandas.read_excel(FILE).to_csv('binance_BTC-USDT_perp_15m.csv', index=False)",
+    (".db", ".sqlite", ".sqlite3"): "sqlite3 -header -csv FILE 'select * from TABLE' > binance_BTC-USDT_perp_15m.csv",
+    (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".zst"): "unpack it, then import the csv inside",
+}
+NAUTILUS = "pandas.DataFrame([b.to_dict(b) for b in ParquetDataCatalog(FOLDER).bars()]).to_csv('binance_BTC-USDT_perp_15m.csv')"
+NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?|\d{1,2}:\d{2}(:\d{2})?|nan|NaN|")
+
+
+class Cells(NamedTuple):
+    """A table as the file has it. `headless`: its columns are called 0, 1, 2, ... because the file names none."""
+
+    frame: pl.DataFrame
+    headless: bool
+    notes: tuple[str, ...]
+
+
+def cells_of(path: Path) -> Cells:
+    """The file as a table. DataError in one line: unreadable, too large, of another program, or not what its checksum says."""
+    name = path.name.lower()
+    for suffixes, how in CONVERT.items():
+        if name.endswith(suffixes):
+            raise DataError(f"{path} has an unsupported file type", f"convert it: {how}")
+    if not name.endswith(SUFFIXES):
+        raise DataError(f"{path} has an unsupported file type", f"use one of {', '.join(SUFFIXES)}")
+    try:
+        verified = _checksum_notes(path)
+        if name.endswith(TABLES):
+            read = Cells(_table(path), False, ())
+        else:
+            content, inner = _text(path)
+            read = _json(content, path) if inner.endswith(".json") else _csv(content, path)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be read ({_line(error)})", "check permissions and that the download is whole") from error
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{path} cannot be read ({_line(error)})", "check permissions and that the download is whole") from error
+    return read._replace(notes=(*verified, *read.notes))
+
+
+def _line(error: BaseException) -> str:
+    """The first line of a library's message."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+
+
+def _checksum_notes(path: Path) -> list[str]:
+    """A note when the checksum file beside it agrees, none without one. Raises DataError when it does not."""
+    for suffix in (".CHECKSUM", ".sha256"):
+        beside = path.with_name(path.name + suffix)
+        if not beside.is_file():
+            continue
+        stated = re.match(r"\s*([0-9a-fA-F]{64})\b", beside.read_text(errors="replace")[:1000])
+        if stated is None:
+            raise DataError(f"{beside} holds no SHA-256", "download the checksum again, or remove it")
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != stated[1].lower():
+            raise DataError(f"{path} does not match {beside.name}", "the download is damaged: get it again")
+        return [f"the file matches {beside.name}"]
+    return []
+
+
+def _too_large(path: Path, what: str) -> DataError:
+    """The one line for what would not fit into memory."""
+    return DataError(f"{path} is too large: {what}", "split it, one file a year for example")
+
+
+def _table(path: Path) -> pl.DataFrame:
+    """A parquet or feather file whose footer says that it fits."""
+    parquet = path.name.lower().endswith(".parquet")
+    schema = pl.read_parquet_schema(path) if parquet else pl.read_ipc_schema(path)
+    lazy = pl.scan_parquet(path) if parquet else pl.scan_ipc(path)
+    rows = int(lazy.select(pl.len()).collect().item())
+    if rows > ROWS_MAX or rows * max(len(schema), 1) > CELLS_MAX:
+        raise _too_large(path, f"{rows:,} rows of {len(schema)} columns, at most {ROWS_MAX:,} rows are read")
+    if parquet:
+        import pyarrow.parquet as pq
+
+        footer = pq.read_metadata(path)
+        size = sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
+        if size > 4 * TEXT_MAX:
+            raise _too_large(path, f"{size / 2**20:,.0f} MiB unpacked, at most {4 * TEXT_MAX // 2**20:,} are read")
+    if any(isinstance(kind, pl.Binary) for kind in schema.values()) and {"ts_event", "ts_init"} & set(schema):
+        raise DataError(f"{path} is a file of a nautilus catalog", f"convert it: {NAUTILUS}")
+    return pl.read_parquet(path) if parquet else pl.read_ipc(path)
+
+
+def _text(path: Path) -> tuple[bytes, str]:
+    """(the unpacked bytes, the name of what was packed), read up to the bound whatever a header claims."""
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return _zipped(path)
+    opener: Callable[..., IO[bytes]] = gzip.open if name.endswith(".gz") else open  # type: ignore[assignment]  # both read bytes
+    with opener(path, "rb") as file:
+        return _bounded(file, path), name.removesuffix(".gz")
+
+
+def _zipped(path: Path) -> tuple[bytes, str]:
+    """The one table in a zip."""
+    with zipfile.ZipFile(path) as archive:
+        inside = [entry for entry in archive.infolist() if not entry.is_dir() and not entry.filename.startswith("__MACOSX")]
+        if not inside:
+            raise DataError(f"{path} is an empty zip", "the download may have failed: get it again")
+        tables = [entry for entry in inside if entry.filename.lower().endswith(TEXTS)]
+        if len(tables) != 1:
+            what = f"contains {len(tables)} tables" if tables else f"contains no csv or json ({inside[0].filename[:60]})"
+            raise DataError(f"{path} {what}", "unpack it and import what is inside")
+        with archive.open(tables[0]) as file:
+            return _bounded(file, path), tables[0].filename.lower()
+
+
+def _bounded(file: IO[bytes], path: Path) -> bytes:
+    """All bytes, or DataError once there are more than the bound."""
+    parts, size = [], 0
+    while part := file.read(2**20):
+        size += len(part)
+        if size > TEXT_MAX:
+            raise _too_large(path, f"over {TEXT_MAX // 2**20} MiB unpacked")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _csv(content: bytes, path: Path) -> Cells:
+    """Comma, semicolon or tab; comment lines above the header are skipped; a header that comes again is left out, with a note."""
+    content = content.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
+    head = content[:20_000]
+    lines = head[: head.rfind(b"\n") + 1 if len(content) > len(head) else None].decode(errors="strict").splitlines()
+    if not any(line.strip() for line in lines):
+        raise DataError(f"{path} is empty", "the download may have failed: get it again")
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:50]]
+    counts = [max((line.count(mark), mark) for mark in ",;\t") for line in bare]
+    width, mark = max(set(counts), key=counts.count)
+    if width == 0:
+        raise DataError(f"{path} has no columns (first line: {lines[0][:60]!r})", "give a table: csv, parquet or feather")
+    skip = next(i for i, (n, m) in enumerate(counts) if n == width and m == mark)
+    first = [cell.strip().strip('"') for cell in lines[skip].split(mark)]
+    headless = bool(re.match(r"\d", first[0])) and all(NUMBER.fullmatch(cell) for cell in first[1:])
+    table = pl.read_csv(
+        content,
+        separator=mark,
+        skip_rows=skip,
+        has_header=not headless,
+        infer_schema=False,
+        truncate_ragged_lines=False,
+    )
+    if table.height > ROWS_MAX:
+        raise _too_large(path, f"{table.height:,} rows, at most {ROWS_MAX:,} are read")
+    if headless:
+        return Cells(table.rename({old: str(n) for n, old in enumerate(table.columns)}), True, ())
+    return _header_once(table)
+
+
+def _header_once(table: pl.DataFrame) -> Cells:
+    """The table without rows that repeat its header."""
+    name = table.columns[0]
+    again = table[name].str.strip_chars() == name.strip()
+    for other in table.columns[1:3]:
+        again &= table[other].str.strip_chars() == other.strip()
+    rows = again.fill_null(value=False).arg_true()
+    if not rows.len():
+        return Cells(table, False, ())
+    note = f"the header comes again at row {int(rows[0])}: {rows.len()} such row{'s' if rows.len() > 1 else ''} left out"
+    return Cells(table.filter(~again.fill_null(value=False)), False, (note,))
+
+
+def _json(content: bytes, path: Path) -> Cells:
+    """A list of rows (ccxt, freqtrade, the venues' REST) or of objects, alone or inside `data` or `result`."""
+    import orjson
+
+    if len(content) > JSON_MAX:
+        raise _too_large(path, f"over {JSON_MAX // 2**20} MiB of JSON")
+    try:
+        value: Any = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{path} cannot be read ({_line(error)})", "check that the download is whole") from error
+    for _ in range(3):
+        if isinstance(value, dict):
+            value = next(
+                (value[key] for key in ("data", "result", "list", "rows") if isinstance(value.get(key), dict | list)), None
+            )
+    if not isinstance(value, list) or not value:
+        raise DataError(f"{path} has no rows", "give a JSON list of bars, [[ts, open, high, low, close, volume], ...]")
+    if all(isinstance(row, list) for row in value) and len({len(row) for row in value}) == 1:
+        columns = list(zip(*value, strict=True))
+        return Cells(pl.DataFrame({str(n): _texts(column) for n, column in enumerate(columns)}), True, ())
+    if all(isinstance(row, dict) for row in value):
+        names = [key for key in value[0] if not isinstance(value[0][key], dict | list)]
+        return Cells(pl.DataFrame({name: _texts([row.get(name) for row in value]) for name in names}), False, ())
+    raise DataError(
+        f"{path} holds rows of different shapes", "give a JSON list of bars, [[ts, open, high, low, close, volume], ...]"
+    )
+
+
+def _texts(column: Any) -> pl.Series:
+    """JSON values as the text of cells: whole numbers as such, null as empty."""
+    return pl.Series([None if value is None else str(value) for value in column], dtype=pl.String)
