@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, Part, in_order, joined
+from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, SourceRows, in_order, joined
 from app.market_data.judging import compare
 from app.market_data.naming import ImportOptions, SeriesName, series_name
 from engine.errors import BadInput, DataError, DeskError
@@ -101,7 +101,7 @@ def _store(
     before = 0 if kept is None else kept.height
     if kept is not None:
         frame, shared = joined(
-            Part("the stored series", kept), Part(group[0].raw.path.name, whole.frame), whole.kind, AGAINST_STORED
+            SourceRows("the stored series", kept), SourceRows(group[0].raw.path.name, whole.frame), whole.kind, AGAINST_STORED
         )
         item["notes"].append(
             f"{frame.height - before:,} rows appended to {before:,} stored ones; {shared:,} were there and are equal"
@@ -142,13 +142,13 @@ def _name_parts(name: SeriesName) -> Any:
 
 def _joined_files(group: list[_Incoming]) -> Any:
     """The rows of every file of one series; a note on each file that brings rows which others have too."""
-    whole = Part(group[0].raw.path.name, group[0].raw.frame)
+    whole = SourceRows(group[0].raw.path.name, group[0].raw.frame)
     for incoming in group[1:]:
         raw = incoming.raw
-        frame, shared = joined(whole, Part(raw.path.name, raw.frame), raw.kind, AGAINST_FILE)
+        frame, shared = joined(whole, SourceRows(raw.path.name, raw.frame), raw.kind, AGAINST_FILE)
         if shared:
             incoming.item["notes"].append(f"{shared:,} rows are in {whole.name} too, and equal")
-        whole = Part(whole.name, frame)
+        whole = SourceRows(whole.name, frame)
     if len(group) > 1:
         group[0].item["notes"].append(f"{len(group)} files joined: {whole.frame.height:,} rows")
     return whole.frame

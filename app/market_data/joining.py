@@ -15,7 +15,7 @@ AGAINST_STORED = "nothing was changed; --replace takes this file and keeps the o
 AGAINST_FILE = "one of them is wrong: nightdesk data check ONE --against OTHER"
 
 
-class Part(NamedTuple):
+class SourceRows(NamedTuple):
     """One source of rows: its name in messages, and its frame in time order."""
 
     name: str
@@ -31,7 +31,7 @@ def in_order(frame: "pl.DataFrame") -> tuple["pl.DataFrame", list[str]]:
     return frame.sort("ts", maintain_order=True), [note]
 
 
-def joined(one: Part, other: Part, kind: str, hint: str) -> tuple["pl.DataFrame", int]:
+def joined(one: SourceRows, other: SourceRows, kind: str, hint: str) -> tuple["pl.DataFrame", int]:
     """(all rows of both in time order, how many both have). Raises BadInput where both have a row and the rows differ.
 
     Settlements are the same when their minute is: venues stamp them some ms late.

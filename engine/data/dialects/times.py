@@ -184,13 +184,13 @@ def _from_fields(fields: pl.DataFrame, order: str) -> tuple[pl.Series, bool, boo
     hour, minute, second, fraction, half, zone = (pl.col(n) for n in fields.columns[3:9])
     day = pl.concat_str(part["y"], part["m"].str.zfill(2), part["d"].str.zfill(2), separator="-")
     date = day.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("ms")).dt.epoch("ms")
-    h = hour.cast(pl.Int64).fill_null(0)
+    h = _unwritten_is_zero(hour)
     evening = half.str.to_lowercase() == "pm"
     h = pl.when(half.is_null()).then(h).otherwise(h % 12 + pl.when(evening).then(12).otherwise(0))
-    m, s = minute.cast(pl.Int64).fill_null(0), second.cast(pl.Int64).fill_null(0)
+    m, s = _unwritten_is_zero(minute), _unwritten_is_zero(second)
     f = (("0." + fraction.fill_null("0")).cast(pl.Float64) * 1000).floor().cast(pl.Int64)
-    offset = zone.str.extract(r"([+-]\d{2})", 1).cast(pl.Int64).fill_null(0)
-    minutes = zone.str.extract(r"[+-]\d{2}:?(\d{2})$", 1).cast(pl.Int64).fill_null(0)
+    offset = _unwritten_is_zero(zone.str.extract(r"([+-]\d{2})", 1))
+    minutes = _unwritten_is_zero(zone.str.extract(r"[+-]\d{2}:?(\d{2})$", 1))
     negative = zone.str.contains("-").fill_null(value=False)
     shift = (offset * 60 + pl.when(negative).then(-minutes).otherwise(minutes)) * MINUTE_MS
     possible = (h < 24) & (m < 60) & (s < 60)
@@ -200,6 +200,11 @@ def _from_fields(fields: pl.DataFrame, order: str) -> tuple[pl.Series, bool, boo
         timed=hour.is_not_null(),
     )
     return out["ms"], bool(out["zoned"].all()), not bool(out["timed"].any())
+
+
+def _unwritten_is_zero(part: pl.Expr) -> pl.Expr:
+    """A part of a time of day as a number: `2025-01-01` is midnight."""
+    return pl.coalesce(part.cast(pl.Int64), pl.lit(0))
 
 
 def _month_names(text: pl.Series) -> pl.Series:
