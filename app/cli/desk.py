@@ -1,4 +1,4 @@
-"""`nightdesk up | worker | doctor | status`. All but `up` and `worker` only read, whether the desk runs or not. Called by
+"""`nightdesk init | up | worker | doctor | status`. The last two only read, whether the desk runs or not. Called by
 app/cli/main.py."""
 
 import os
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("init")(init)
     app.command("up")(up)
     app.command("worker")(worker)
     app.command("doctor")(doctor)
@@ -26,6 +27,18 @@ def register(app: typer.Typer) -> None:
 
 
 RATE = typer.Option(None, "--bars-per-second", help="replay pace after the full-speed part; default: desk.toml")
+
+
+def init(as_json: bool = typer.Option(False, "--json")) -> None:
+    """Make a home with its desk.toml, to be edited before the first start. Starts nothing; a home that exists stays as it is."""
+    from app.home.home import open_home
+    from app.home.settings import read_settings
+
+    fresh = not read_settings().desk_toml.exists()
+    home = open_home()
+    found = {"home": str(home.path), "desk_toml": str(home.path / "desk.toml"), "made": fresh, "source": home.feed.get("source")}
+    made = f"Made {home.path}, on {found['source']} bars." if fresh else f"{home.path} exists; nothing was changed."
+    out.emit(found, as_json=as_json, text=lambda: f"{made} Sleeves, limits and models: {found['desk_toml']}. Start: nightdesk up")
 
 
 def up(bars_per_second: float = RATE) -> None:

@@ -101,7 +101,7 @@ def existing_home() -> Home:
     """Open the home for a command that only reads: raises BadInput where no desk exists, instead of making one."""
     settings = read_settings()
     if not settings.home.is_dir():
-        hint = "set NIGHTDESK_HOME to the desk you mean; nightdesk up, backtest or chat makes a new one"
+        hint = "set NIGHTDESK_HOME to the desk you mean, or make one: nightdesk init, or nightdesk up"
         raise BadInput(f"no desk exists at {settings.home}", hint)
     return open_home()
 

@@ -40,3 +40,24 @@ def test_a_command_that_reads_makes_no_home(
     assert list(tmp_path.iterdir()) == []
     assert left.value.code == 1
     assert f"no desk exists at {tmp_path / 'var'}" in json.loads(capsys.readouterr().out)["error"]["what"]
+
+
+def test_init_makes_a_home_once_and_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A desk.toml to edit, no journal; the second time an edit is still there."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(main, "GROUPS", ("desk",))
+    for n, made in enumerate((True, False)):
+        monkeypatch.setattr(main.app, "registered_commands", [])
+        monkeypatch.setattr(sys, "argv", ["nightdesk", "init", "--json"])
+        with pytest.raises(SystemExit) as left:
+            main.run()
+        assert left.value.code == 0
+        found = json.loads(capsys.readouterr().out)
+        assert (found["made"], found["source"]) == (made, "synthetic")
+        toml = Path(found["desk_toml"])
+        if n == 0:
+            toml.write_text(toml.read_text().replace('timeframe = "15m"', 'timeframe = "1h"', 1))
+    assert 'timeframe = "1h"' in toml.read_text()
+    assert not (tmp_path / "home" / "journal" / "desk.jsonl").exists()
