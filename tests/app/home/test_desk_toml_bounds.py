@@ -10,12 +10,12 @@ from app.home.settings import (
     AlertsEntry,
     ApiEntry,
     BudgetEntry,
-    InstrumentEntry,
     ModelEntry,
     UiEntry,
     WorkerEntry,
     read_desk_toml,
 )
+from engine.control.desk_setup import InstrumentEntry
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 

@@ -297,3 +297,14 @@ def test_a_least_order_of_desk_toml_reaches_the_desks_rules(own_home: Path) -> N
     rules = {s["name"]: s["rules"] for s in body["sleeves"]}
     assert (rules["btc-trend"]["least_lots"], rules["btc-trend"]["least_notional"]) == (4, 350.0)
     assert (rules["eth-trend"]["least_lots"], rules["eth-trend"]["least_notional"]) == (1, 20.0)
+
+
+def test_a_home_that_others_could_read_is_made_private(own_home: Path) -> None:
+    """A folder that existed with 0755 holds sessions and the database from now on: 0700; one that is private stays as it is."""
+    own_home.mkdir(mode=0o755)
+    own_home.chmod(0o755)
+    open_home(NOW)
+    assert own_home.stat().st_mode & 0o777 == 0o700
+    own_home.chmod(0o500 | 0o200)
+    open_home(NOW)
+    assert own_home.stat().st_mode & 0o777 == 0o700
