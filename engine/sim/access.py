@@ -46,20 +46,24 @@ def watched(seen: dict[str, None]) -> Iterator[None]:
         yield
     finally:
         _current = before
-        seen.update({_cut(f"keeps {name}"): None for name in sorted(shared_names() - shared)})
+        seen.update({_cut(f"keeps {name}"): None for name in left_behind(shared)})
 
 
-def shared_names() -> frozenset[str]:
-    """Names that outlive a fresh copy of a strategy: of the interpreter, numpy, polars and our engine, and the environment."""
-    modules = [(name, sys.modules[name]) for name in sorted(sys.modules) if name.partition(".")[0] == "engine"]
-    modules += [(name, sys.modules[name]) for name in SHARED if name in sys.modules]
-    found = {
-        f"{name}.{attribute}"
-        for name, module in modules
-        for attribute, value in list(vars(module).items())
-        if not isinstance(value, ModuleType) and not attribute.startswith("__")
-    }
-    return frozenset(found | {f"os.environ[{key}]" for key in os.environ})
+def shared_names() -> dict[str, set[str]]:
+    """Module -> its names, of modules that outlive a fresh copy of a strategy: the interpreter's, numpy, polars, our engine."""
+    names = [name for name in sys.modules if name in SHARED or name.partition(".")[0] == "engine"]
+    return {name: set(vars(sys.modules[name])) for name in names}
+
+
+def left_behind(before: dict[str, set[str]]) -> list[str]:
+    """Names that modules loaded before have got since; a submodule that was imported is none."""
+    now = shared_names()
+    return [
+        f"{module}.{name}"
+        for module in sorted(set(before) & set(now))
+        for name in sorted(now[module] - before[module])
+        if not isinstance(vars(sys.modules[module]).get(name), ModuleType)
+    ]
 
 
 def _install() -> None:
@@ -68,6 +72,7 @@ def _install() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
+    if "polars" in sys.modules:
         _wrap_native_readers()
 
 
@@ -147,8 +152,9 @@ def _cut(text: str) -> str:
     return flat if len(flat) <= TEXT_MAX else flat[: TEXT_MAX - 3] + "..."
 
 
+@functools.cache
 def _wrap_native_readers() -> None:
-    """Make polars' readers, which open files in native code, report what they are asked to read."""
+    """Make polars' readers, which open files in native code, report what they are asked to read; once in a process."""
     import polars as pl
 
     readers = [name for name in dir(pl) if name.startswith(("read_", "scan_"))]

@@ -1,5 +1,6 @@
 """A wish becomes a proposal with evidence, or one clear refusal; nothing becomes a change."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,19 @@ def test_no_proposal_without_its_evidence(desk: Any, db: Any) -> None:
     assert "missing funding" in call(ctx, "propose_config", wish()).text
     assert call(desk(leaks={"clean": False, "text": "leaks at bar 9"}), "propose_config", wish()).status == "refused"
     assert list_proposals(db, 0) == []
+
+
+def test_what_cannot_be_vouched_for_is_on_the_card_and_the_raw_signal_is_refused(desk: Any, db: Any) -> None:
+    """A strategy that reads a file may be proposed with a warning that names it; a run with wide limits is no evidence."""
+    text = "reads /data/later.csv: cannot be vouched for (200 prefixes agree)"
+    found = {"clean": False, "looks_ahead": False, "text": text}
+    result = call(desk(leaks=found), "propose_config", wish())
+    assert result.status == "ok", result.text
+    (row,) = list_proposals(db, 0)
+    warnings = [e["text"] for e in json.loads(row.evidence) if e["role"] == "warning"]
+    assert f"the strategy {text}" in warnings
+    raw = call(desk(raw_signal={"text": "LIMITS WIDE"}, turn="u2"), "propose_config", wish(value=4))
+    assert (raw.status, "too wide to bind" in raw.text) == ("refused", True)
 
 
 def test_a_tightening_tightens_or_is_refused(desk: Any, db: Any) -> None:

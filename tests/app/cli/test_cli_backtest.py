@@ -104,6 +104,22 @@ def test_a_leaking_strategy_is_told_before_the_first_number(cli, own_home):
     assert cli("leaks", "trend")[0] == 0
 
 
+def test_a_strategy_that_reads_a_file_is_told_before_the_first_number(cli, own_home):
+    """`CANNOT BE VOUCHED FOR: reads FILE` above the figures and once; `leaks` exits with 1 and names it too."""
+    (own_home / "later.txt").write_text("1")
+    text = recordings.LEAKING.replace("    later =", f"    open({str(own_home / 'later.txt')!r}).close()\n    later =")
+    recordings.strategy(own_home / "strategies", "reader", text.replace("np.sign(later - f.close)", "np.sign(f.close)"))
+    code, said, _ = cli("backtest", "reader", "--symbol", "BTC-USDT")
+    said = " ".join(said.split())
+    assert code == 0
+    assert said.count("CANNOT BE VOUCHED FOR") == said.count("cannot be vouched for") == 1
+    assert said.index("CANNOT BE VOUCHED FOR: reads ") < said.index("total return")
+    code, said, _ = cli("leaks", "reader", "--json")
+    found = json.loads(said)
+    assert (code, found["clean"], found["looks_ahead"]) == (1, False, False)
+    assert found["opened"] == [f"reads {own_home / 'later.txt'}"]
+
+
 def test_rerun_says_what_is_equal(cli, own_home):
     """Same data and code: equal, exit 0. Other data: the file is named, exit 1. The stored run stays as it was."""
     run_id = json.loads(cli(*ASK, "--json")[1])["run_id"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from tests.fakes import recordings
 
 READS = [
     ("backtest", ("runs", "list")),
@@ -24,21 +25,27 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize(("group", "words"), READS, ids=[" ".join(words) for _, words in READS])
-def test_a_command_that_reads_makes_no_home(
-    group: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Typed in an empty folder without NIGHTDESK_HOME: one line, exit code 1, and the folder stays empty."""
+def typed(group: str, words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """The exit code of a command that is typed in `folder`, without a home."""
     monkeypatch.delenv("NIGHTDESK_HOME")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(main, "GROUPS", (group,))
     monkeypatch.setattr(main.app, "registered_commands", [])
     monkeypatch.setattr(main.app, "registered_groups", [])
     monkeypatch.setattr(sys, "argv", ["nightdesk", *words, "--json"])
     with pytest.raises(SystemExit) as left:
         main.run()
+    return left.value.code
+
+
+@pytest.mark.parametrize(("group", "words"), READS, ids=[" ".join(words) for _, words in READS])
+def test_a_command_that_reads_makes_no_home(
+    group: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typed in an empty folder without NIGHTDESK_HOME: one line, exit code 1, and the folder stays empty."""
+    code = typed(group, words, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
-    assert left.value.code == 1
+    assert code == 1
     assert f"no desk exists at {tmp_path / 'var'}" in json.loads(capsys.readouterr().out)["error"]["what"]
 
 
@@ -61,3 +68,15 @@ def test_init_makes_a_home_once_and_starts_nothing(
             toml.write_text(toml.read_text().replace('timeframe = "15m"', 'timeframe = "1h"', 1))
     assert 'timeframe = "1h"' in toml.read_text()
     assert not (tmp_path / "home" / "journal" / "desk.jsonl").exists()
+
+
+@pytest.mark.parametrize(("group", "words"), [("backtest", ("leaks", "trend")), ("data", ("data", "list"))])
+def test_a_command_that_needs_bars_alone_works_without_a_home(
+    group: str, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bars of NIGHTDESK_DATA are checked and listed, and no home is made."""
+    monkeypatch.setenv("NIGHTDESK_DATA", str(recordings.record(tmp_path / "bars", symbols=("BTC-USDT",))))
+    (tmp_path / "here").mkdir()
+    assert typed(group, words, tmp_path / "here", monkeypatch) == 0
+    assert "BTC-USDT" in capsys.readouterr().out
+    assert list((tmp_path / "here").iterdir()) == []

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from app.home.home import open_home
 from app.jobs import kinds
 from engine.data.catalog import Catalog
-from engine.sim import access, backtest, leaks
+from engine.sim import access, backtest, leaks, prefixes
 from engine.sim.backtest import simulate
 from engine.sim.checked import check_sleeve
 from engine.sim.report import stamps
@@ -229,6 +230,8 @@ def test_the_power_is_computed() -> None:
     rng, leaking = np.random.default_rng(3), 4_999 // 700
     hits = [bool((rng.choice(4_999, leaking, replace=False) < 200).any()) for _ in range(4_000)]
     assert power["at 1 in 700"] == pytest.approx(np.mean(hits), abs=0.03)
+    assert prefixes.escapes(50, 20, 5) == pytest.approx(comb(30, 5) / comb(50, 5), rel=1e-12)
+    assert (prefixes.escapes(50, 50, 1), prefixes.escapes(50, 0, 9)) == (0.0, 1.0)
     assert f"at 1 in 700 with {power['at 1 in 700'] * 100:.0f} %" in report.text
     assert 0.5 < power["at 1 change of the signal in 20"] <= 1.0
     assert "at 1 change of the signal in 20" not in dict(

@@ -14,6 +14,7 @@ from engine.control.proposals import _evidence_fault
 from engine.errors import BadInput
 from engine.sim import backtest
 from engine.sim.report import stamps
+from engine.sim.request import request_of
 from engine.sim.wide import FAR, MANY, counted, widened
 from tests.fakes import recordings
 
@@ -112,6 +113,7 @@ def test_it_is_stamped_on_every_output(home: Home, wide: dict[str, Any]) -> None
     assert text.replace("'", "&#39;") in (Path(wide["folder"]) / "report.html").read_text()
     assert wide["config_hash"] != kinds.backtest(home, ASK)["config_hash"]
     assert kinds.rerun(home, wide["run_id"])["equal"]
+    assert request_of(wide["config"])[0].counted == (home.desk.limits.desk(), home.desk.limits.sleeve())
     notebook = backtest("trend", "BTC-USDT", limits="wide", home=home.path)
     assert (notebook.report["config_hash"], notebook.report["raw_signal"]) == (wide["config_hash"], wide["raw_signal"])
     with pytest.raises(BadInput, match="unknown limits 'none'"):
