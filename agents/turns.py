@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agents import graph, nodes, owed, prompt, threads
+from agents.answer_lines import answer_lines
 from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
@@ -95,7 +96,8 @@ def _turn_events(
         asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": log.turn, "text": question}
         office.record("ask", asked)
         if (reason := halt_reason(question)) is not None:
-            answer = answer_of(office, thread, log.turn, role, office.halt(reason, person))
+            said = office.halt(reason, person)
+            answer = answer_of(office, thread, log.turn, role, said, own_act="the desk was HALTED, before any model")
         else:
             held = threads.load(office.engine, thread)
             work = _work(office, role, question, person, held, log.turn)
@@ -223,17 +225,21 @@ def answer_of(
     work: Work | None = None,
     calls: Sequence[AnsweredCall] = (),
     struck: Sequence[Mapping[str, str]] = (),
+    own_act: str = "",
 ) -> Event:
-    """The answer with exactly the keys of `chat --json`."""
+    """The answer with exactly the keys of `chat --json`. `own_act`: what code did before any model was asked."""
     results = [entry.result for entry in calls]
     facts = {fact.ref: fact for result in results for fact in result.facts}
     usage = work.budget.usage if work else None
+    lines = answer_lines(office.home, office.engine, stamp_of(office, office.desk_ms()), calls, own_act)
     return {
         "thread": thread,
         "turn": turn,
         "role": role,
         "model": _model(work.model if work else office.model),
         "answer_md": text,
+        "state_line": lines.state,
+        "acts_line": lines.acts,
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],

@@ -14,7 +14,8 @@ from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tests.fakes.offices import FakeOffice, NoJobs, ScriptedModel, calls
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line"]
+KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
 def ask(
