@@ -195,7 +195,7 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
 
-    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "answer": "", "struck": []}
+    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "answer": "", "struck": []}
     stream = graph.build(work).stream(dict(state), {"recursion_limit": STEPS}, stream_mode=["custom", "values"])
     try:
         for mode, part in stream:
@@ -207,6 +207,7 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
                 yield log.event(part["kind"], body)
     except GraphRecursionError:
         state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
+        state["by_code"] = True
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
         state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
     return state
