@@ -10,8 +10,29 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from agents.act_words import ANY_DONE, BASE, CLAUSE_END, FAMILIES, RECORD, SETTING, STATES
+from agents.act_words import (
+    ACTED_ON,
+    ANY_DONE,
+    BASE,
+    CLAUSE_END,
+    DESCRIBING,
+    FAMILIES,
+    OWN_VERB,
+    PASSIVE,
+    READING,
+    RECORD,
+    SETTING,
+    STATES,
+)
 
+OTHER = "other"  # an act of no family
+_NOTHING = re.compile(r"(?i)\s+(?:nothing|no|none|neither|not|nobody)\b")
+_IDLE = re.compile(
+    r"(?i)\s+(?:(?:the|this|these|that|an?|no|my|its?|their|both|two|some)\s+)?(?:\w+\s+)?(?:results?|figures?"
+    r"|answers?|data|numbers?|errors?"
+    r"|look|account|note|care|time|mistakes?|assumptions?|comparisons?|sure|use|sense|through|over|back to|table|list"
+    r"|summary|point|as given)\b"
+)
 WHY = "no act of this turn and no record it read stands behind this"
 
 
@@ -19,7 +40,7 @@ _FIRST = re.compile(
     r"(?i)\b(?:i|we|nightdesk|the (?:assistant|operator|developer|advisor|agent))(?:\s*['\u2019](?:ve|m|re|ll|d))?"
     r"((?:\s+(?:have|had|am|are|was|just|already|now|also|then|went|gone|going|ahead|and|to|will|shall|did|do|hereby"
     r"|successfully"
-    r"|immediately|duly|been|managed|able|took|taken|the|liberty|of|finally|safely|manually|quickly|got|has|promptly"
+    r"|immediately|duly|been|managed|able|took|taken|the|liberty|of|finally|safely|manually|quickly|has|promptly"
     r"|since|once|again"
     r"|simply|actually|in fact|temporarily|carefully|formally|accordingly|therefore|thus|right away)\b){0,8})\s+"
 )
@@ -28,13 +49,14 @@ _ASK = re.compile(
 )
 _WILL = re.compile(r"(?i)\b(?:will|shall|going|managed|able|did|liberty)\b|['\u2019](?:ll|m|re)\b|\bam\b|\bare\b")
 _OPEN_END = re.compile(
-    r"(?i)\b(?:can|could|may|might|must|should|would|will|shall|to|if|when|whenever|unless|until|till|once|before"
+    r"(?i)\b(?:can|could|may|might|must|should|would|will|shall|if|when|whenever|unless|until|till|once|before"
     r"|after|whether|not|never"
     r"|nothing|nobody|no one|none|no|neither|nor|cannot|without|how|why|who|please|let|need|needs|wait|waits|waiting"
     r"|unable|yet|only"
     r"|failed|refuses?|refused|rather than|instead of|hardly|cancel|where|say|says|asked|requested|expects?|want"
     r"|wants|suggest|suggests"
-    r"|recommend|recommends|plan|plans|consider|propose|proposes|you asked)\b|n['\u2019]t\b"
+    r"|recommend|recommends|plan|plans|consider|propose|proposes|you asked)\b|n['\u2019]t\b|\bto\s+(?:be\s+|have\s+"
+    r"|get\s+)?(?:\w+ly\s+)?$"
 )
 _GENERIC = re.compile(
     r"(?i)\b(?:is|are|be|gets?)\s+\w+\s+(?:only\s+)?by\s+(?:a|an|any|one|people|the)\b(?:\s+(?:named|person|human|operator))*"
@@ -96,23 +118,34 @@ _BEFORE = frozenset(
 _OBJECT = re.compile(
     r"(?i)\s+(?:the|a|an|your|its|all|both|every|everything|my|our|that|this|it|them|out|you|him|to|at|by|for|with"
     r"|from|as|on|in|now"
-    r"|successfully|already|\$?[-+]?\d|[a-z]+-[a-z0-9]|[A-Z]{3,5}\b|BTC|ETH|SOL|half|one|two|three)"
+    r"|trading|successfully|already|\$?[-+]?\d|[a-z]+-[a-z0-9]|[A-Z]{3,5}\b|BTC|ETH|SOL|half|one|two|three)"
 )
 _PRICE = re.compile(
     r"(?i)\b(?:bars?|candles?|markets?|days?|weeks?|months?|prices?|hours?|btc|eth|sol|journal|files?|window|span)\s+"
     r"(?:(?:has|have|is|are|was|were|that|just)\s+)*$"
 )
 _PAST_TIME = re.compile(r"(?i)\b(?:was|were|had been)\b")
+_AUXILIARY = re.compile(r"(?i)(?:\b(?:is|are|was|were|been|now|got)|['\u2019]s)\s*(?:\w+ly\s*)?$")
+_HEAD = re.compile(r"(?i)(?:^|\s)(?:stop|limit|leverage|config(?:uration)?|threshold|target|guardrail|setting)s?\s*$")
 _SUBJECT = re.compile(
     r"(?i)\b[a-z]+-\d[\w-]*|\b(?:prop|al|d|p|r|v)-?\d+\b|\b[a-z]{2,}(?:-[a-z0-9]+)+\b|\b(?:btc|eth|sol|xrp|bnb)\b"
 )
 _SOURCE = re.compile(r"(?i)\b(?:d|p|al|prop|r)-\w*\d|\b[a-z]{3,}-[a-z]{3,}|\bby (?:the|its|a|your?|[A-Z]\w+)\b|^\W*\d")
-_FRESH = re.compile(r"(?i)\b(?:has|have|is|are|now|just|successfully)\b|['\u2019]s\b|^\W*(?:\w+\s+){1,3}\w+\W*$")
+_FRESH = re.compile(r"(?i)\b(?:has|have|is|are|now|just|took effect)\b|['\u2019]s\b|^\W*(?:\w+\s+){0,3}\w+\W*$")
+_FRESH_ALWAYS = re.compile(
+    r"(?i)\b(?:successfully|new|newly|immediately|instantly|for you|as requested"
+    r"|on your behalf|today)\b"
+)
 _CONDITION = re.compile(r"(?i)(?:if|once|when|whenever|unless|until|as soon as|after a|each time)\b")
 _GIVEN = re.compile(
     r"(?i)\b(?:is|are|gets?)\s+(?:only\s+)?\w+\s+(?:only\s+)?(?:if|once|when|whenever|unless|until|after (?!you))\b"
 )
 _PERFECT = re.compile(r"(?i)\b(?:has|have|was|were|been|now|just)\b|['\u2019](?:s|ve)\b")
+_THING = re.compile(
+    r"(?i)(?<![a-z])(?:orders?|alerts?|positions?|notes?|proposals?|stops?|workers?|breakers?|configurations?|entry"
+    r"|entries|limits?|leverage"
+    r"|sleeves?|halts?|versions?|teams?|pages?|exposure)(?![a-z-])"
+)
 _WHOLE = re.compile(r"(?i)\b(?:all|every|everything|both|any|entire|whole)\b")
 _GENERAL = re.compile(r"(?i)\b(?:trades?|trips?|fills?)\b")
 _OF_NOW = re.compile(r"(?i)\b(?:positions?|orders?|everything|all|now|just|proposals?|your?)\b")
@@ -135,7 +168,7 @@ class Receipts:
     def __post_init__(self) -> None:
         """Read the records once; what people wrote inside them in quotes is none."""
         lines = [_QUOTED.sub(" ", line) for text in self.records for line in text.splitlines()]
-        subjects = [(line, subjects_of(line)) for line in lines if line.strip()]
+        subjects = [(line, subjects_of(line) | things_of(line)) for line in lines if line.strip()]
         shown = {name: tuple(s for line, s in subjects if found.search(line)) for name, found in RECORD.items()}
         object.__setattr__(self, "shown", shown)
         object.__setattr__(self, "general", tuple(s for line, s in subjects if _GENERAL.search(line)))
@@ -145,6 +178,11 @@ def subjects_of(text: str) -> frozenset[str]:
     """What a sentence is about: ids, names of sleeves and instruments, coins; in lower case."""
     found = {part.lower() for part in _SUBJECT.findall(text)}
     return frozenset(found | {coin for part in found if (coin := part.partition("-")[0]) in ("btc", "eth", "sol", "xrp", "bnb")})
+
+
+def things_of(text: str) -> frozenset[str]:
+    """The kinds of things a sentence speaks of, when it names none of them: order, alert, stop."""
+    return frozenset(word.lower().removesuffix("s") for word in _THING.findall(text))
 
 
 def unsupported(sentence: str, receipts: Receipts) -> bool:
@@ -177,10 +215,15 @@ def _own_act(clause: str) -> str:
         if _ASK.search(clause[: found.start()]):
             continue
         done = ANY_DONE.match(clause, found.end())
+        if done and _NOTHING.match(clause, done.end()):
+            continue
         if done and not (
             done.lastgroup == "note" and re.match(r"(?i)noted (?:that|above|earlier|how|in)\b", clause[found.end() :])
         ):
             return str(done.lastgroup)
+        verb = OWN_VERB.match(clause, found.end())
+        if verb and _is_own_act(verb, clause):
+            return OTHER
         base = BASE.match(clause, found.end())
         if base and re.search(r"(?i)\b(?:will|shall|going|managed|able|did)\b|['\u2019]ll\b", found[0]):
             return str(base.lastgroup)
@@ -191,16 +234,30 @@ def _own_act(clause: str) -> str:
     return ""
 
 
+def _is_own_act(verb: re.Match[str], clause: str) -> bool:
+    """Is a verb in the first person more than reading, thinking or speaking, and was anything its object?"""
+    word, rest = verb[1].lower(), clause[verb.end() :]
+    if word in READING or _NOTHING.match(rest):
+        return False
+    if word in ("got", "took", "made", "put", "went", "done"):
+        return _IDLE.match(rest) is None
+    return True
+
+
 def _bare_act(clause: str) -> str:
     """`Closed the position`: said without a subject it is the model's own."""
     found = ANY_DONE.match(clause)
-    if not found or found.lastgroup in ("note", "change", "run") or not _OBJECT.match(clause[found.end() :]):
+    if not found or found.lastgroup in ("note", "run") or not _OBJECT.match(clause[found.end() :]):
         return ""
+    if found.lastgroup == "change" and not (_is_setting("", clause[found.end() :]) and _FRESH_ALWAYS.search(clause)):
+        return ""  # `set stop_atr to 3` may be an instruction
     return str(found.lastgroup)
 
 
 def _did(family: str, sentence: str, receipts: Receipts) -> bool:
     """Did this turn, or, for a proposal named by its id, an earlier one, do that?"""
+    if family == OTHER:
+        return False
     own = FAMILIES[family].own
     if own == "propose" and any(known in sentence for known in receipts.earlier):
         return True
@@ -213,8 +270,14 @@ def _told_acts(clause: str) -> Iterable[str]:
     """The families of acts that the clause tells as done, by whomever."""
     for family, state in STATES:
         found = state.search(clause)
-        if found and not _OPEN_END.search(re.sub(r"(?i)no longer|without", "", clause[: found.end()])):
+        if found and not _OPEN_END.search(clause[: found.start()]):
             yield family
+    for found in PASSIVE.finditer(clause):
+        before = clause[: found.start()]
+        if found[1].lower() in DESCRIBING or ANY_DONE.fullmatch(found[1]) or not ACTED_ON.search(before):
+            continue
+        if not (_OPEN_END.search(before) or _GENERIC.search(clause) or _LATER.search(clause)):
+            yield f"{OTHER} {found[1].lower()}"
     for found in ANY_DONE.finditer(clause):
         before, after = clause[: found.start()], clause[found.end() :]
         family = str(found.lastgroup)
@@ -243,15 +306,9 @@ def _is_setting(before: str, after: str) -> bool:
     """Words as common as `changed` claim an act of a setting only, in the passive or at the start."""
     if not (SETTING.search(before) or SETTING.search(after)):
         return False
-    return (
-        not before.strip()
-        or re.search(
-            r"(?i)\b(?:is|are|was|were|been|now|got"
-            r"|['\u2019]s)\s*(?:\w+ly\s*)?$",
-            before,
-        )
-        is not None
-    )
+    if _HEAD.search(before):
+        return True
+    return not before.strip() or _AUXILIARY.search(before) is not None
 
 
 def _is_note(before: str, after: str) -> bool:
@@ -268,9 +325,14 @@ def _recorded(family: str, clause: str, sentence: str, receipts: Receipts) -> bo
     """Does a record of this turn, or an act of it, say the same?"""
     if family == "flat":
         return False
+    if family.startswith(OTHER):
+        word = family.removeprefix(OTHER).strip()
+        return any(word in line.lower() for text in receipts.records for line in text.splitlines())
     if family == "done":
         return bool(receipts.own) and not receipts.refused
-    if family in ("propose", "note") and (family in receipts.own or any(known in sentence for known in receipts.earlier)):
+    if family == "note":
+        return "note" in receipts.own
+    if family == "propose" and (family in receipts.own or any(known in sentence for known in receipts.earlier)):
         return True
     if family in ("release", "halt") and (latch := _of_latch(family, clause, receipts)) is not None:
         return latch
@@ -278,11 +340,13 @@ def _recorded(family: str, clause: str, sentence: str, receipts: Receipts) -> bo
     lines = receipts.shown[family]
     if _WHOLE.search(clause) and family in ("close", "sell", "buy", "cancel", "release"):
         return False
-    if not about and _FRESH.search(clause) and not _PAST_TIME.search(clause):
+    fresh = _FRESH_ALWAYS.search(clause) or (_FRESH.search(clause) and not _PAST_TIME.search(clause))
+    if not about and fresh:
         return False  # of nothing that is named, and as news: no record can be matched to it
-    if any(not about or about & line for line in lines):
+    things = frozenset() if about else things_of(sentence)
+    if any(about & line if about else not things or things & line for line in lines):
         return True
-    if family in ("buy", "sell", "close", "open") and not _OF_NOW.search(clause):
+    if family in ("buy", "sell", "close", "open") and not fresh and not _OF_NOW.search(clause):
         return any(not about or about & line for line in receipts.general)
     return False
 
