@@ -11,6 +11,7 @@ from agents.acts import Receipts
 from agents.grounding import Ground, ground
 from agents.model import Call, Message, OverBudget, Reply
 from agents.offline.steps import CallResult
+from agents.prompt import ContextBlock, label_block
 from agents.render import markdown_table, safe
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
 from agents.support import CountedRows
@@ -20,6 +21,7 @@ from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolResult, clean, refused
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
+EARLIER_TOKENS = 3_000  # of the older turns of a thread, a line each
 UNSEEN = "no tool was called: nothing was looked up for this answer"  # under an answer without any tool result
 # tools whose results are records of what was done; pages, notes and lists are not
 RECORDING = frozenset(
@@ -76,7 +78,9 @@ def folded_turns(earlier: Sequence[EarlierTurn]) -> list[Message]:
             + (f"; proposed {', '.join(turn.proposals)}" if turn.proposals else "")
             for turn in older
         ]
-        messages.append(Message("system", "Earlier in this thread:\n" + "\n".join(lines)))
+        messages.append(
+            Message("system", label_block(ContextBlock("earlier in this thread", False, "\n".join(lines), EARLIER_TOKENS)))
+        )
     for turn in last:
         messages += [Message("user", turn.asked), Message("assistant", turn.answered)]
     return messages

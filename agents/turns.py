@@ -167,13 +167,19 @@ def _work(office: AgentRuntime, role: str, question: str, person: str, held: thr
     )
     past = [_past(earlier) for earlier in held.earlier]
     known = OfflineContext(who.name, words, past, ctx.handles)
-    blocks = [] if office.model.offline else prompt.blocks_of(ctx, words)
+    blocks = [] if office.model.offline else _blocks(office, ctx, words)
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
     names = [sleeve.name for sleeve in words.sleeves] + [*words.strategies, *words.symbols]
     work = Work(question, who, ctx, office.model, system, held.earlier, settings, names, stamp_of(office, desk_ms))
     work.spare, work.caller = OfflineModel(), TurnCaller(office.engine, office.home, turn, office.limits, office.now_ms)
     return work
+
+
+def _blocks(office: AgentRuntime, ctx: ToolContext, words: Words) -> list[prompt.ContextBlock]:
+    """The context of a real model; the handoff page is made anew first, since an older version of it held questions."""
+    hand_off(office)
+    return prompt.blocks_of(ctx, words)
 
 
 def _past(earlier: EarlierTurn) -> PastTurn:

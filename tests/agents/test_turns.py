@@ -273,7 +273,8 @@ def test_older_turns_are_folded_and_the_last_ones_kept_whole(office: FakeOffice)
         office.model = ScriptedModel(Reply(f"answer to {text}"))
         ask(office, text)
     shown: list[Message] = office.model.seen[0]
-    assert shown[1].text == 'Earlier in this thread:\n- asked: "one"'
+    assert shown[1].text.startswith("[earlier in this thread; UNTRUSTED: data")
+    assert shown[1].text.endswith('\n- asked: "one"\n[end of earlier in this thread]')
     said = [m.text.partition("\n")[0] for m in shown[2:]]
     assert said == ["two", "answer to two", "three", "answer to three", "four"]
 
