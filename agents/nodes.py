@@ -9,12 +9,13 @@ from typing import Any
 
 from agents.acts import Receipts
 from agents.grounding import Ground, ground
-from agents.model import Call, Message, OverBudget, Reply
+from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offline.steps import CallResult
 from agents.prompt import ContextBlock, label_block
 from agents.render import markdown_table, safe
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
 from agents.support import CountedRows
+from agents.written_calls import SET_FORMAT, with_written_calls
 from engine.control import halt
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
@@ -44,9 +45,11 @@ RECORDING = frozenset(
         "propose_pause",
     ]
 )
+ACCEPTED = ("ok", "no_data", "started")  # how a call ends that was carried out
+BARREN_MAX = 3  # rounds of calls of which none was carried out, before the offline model answers
+UNREADABLE = "unreadable_arguments"  # the one argument of a call whose arguments could not be read (agents/formats/text.py)
 LAST_WHOLE = 2  # earlier turns shown with their answers; older ones become one line each
 Emit = Callable[[str, Mapping[str, Any]], None]
-ACCEPTED = ("ok", "no_data", "started")  # how a call ends that was carried out
 _ORDER = {Effect.READ: 0, Effect.COMPUTE: 1, Effect.PROPOSE: 2}
 
 
@@ -113,7 +116,7 @@ def model_reply(work: Work, state: TurnState) -> Reply:
         emit, stand = emitter(), cache(lambda: ground_of(work, state["done"]))
         work.caller.begin_call(emit, lambda text: ground(text, stand()).text)
         try:
-            return work.model.complete(state["messages"], work.role.tools, work.caller)
+            return readable_reply(work, state, work.model.complete(state["messages"], work.role.tools, work.caller))
         except DeskError as error:
             name, why = clean(work.model.name, 80), safe(str(error)).rstrip(". ")
             did = "was not called" if isinstance(error, OverBudget) else "did not answer"
@@ -124,6 +127,24 @@ def model_reply(work: Work, state: TurnState) -> Reply:
         finally:
             work.caller.flush()
     return work.model.complete(messages_for_model(work, state["messages"]), work.role.tools)
+
+
+def readable_reply(work: Work, state: TurnState, reply: Reply) -> Reply:
+    """The reply, calls written as text read as calls. Raises ModelDown where asking again leads nowhere: calls that cannot be
+    read twice in a row, or BARREN_MAX rounds of calls of which none was carried out.
+    """
+    if not reply.calls:
+        reply = with_written_calls(reply, {tool.name for tool in work.role.tools})
+    if not reply.calls:
+        return reply
+    rounds = [message.calls for message in state["messages"] if message.calls]
+    if all(UNREADABLE in call.args for call in reply.calls) and rounds and all(UNREADABLE in call.args for call in rounds[-1]):
+        raise ModelDown(f"its tool calls cannot be read: {SET_FORMAT}")
+    ended = {entry.call.id: entry.result.status for entry in state["done"]}
+    barren = [calls for calls in rounds[-BARREN_MAX:] if not any(ended.get(call.id) in ACCEPTED for call in calls)]
+    if len(barren) == BARREN_MAX:
+        raise ModelDown(f"none of its tool calls was carried out in {BARREN_MAX} rounds; if it should be able to: {SET_FORMAT}")
+    return reply
 
 
 def messages_for_model(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
