@@ -147,6 +147,14 @@ def test_a_proposal_of_an_earlier_turn_may_be_named() -> None:
     assert unsupported("Earlier I proposed a change.", receipts)
 
 
+def test_an_old_release_in_the_journal_does_not_lift_the_halt_of_now() -> None:
+    """The latch outranks every record; what was, may be told as past."""
+    records = ["d-80 halt 2025-12-01 09:00Z: desk released by mara"]
+    assert unsupported("As d-80 shows, the halt is released.", Receipts(records=records, halted=True))
+    assert not unsupported("The halt of then was released, see d-80.", Receipts(records=records, halted=True))
+    assert not unsupported("As d-80 shows, the halt is released.", Receipts(records=records, halted=False))
+
+
 def test_the_sentence_is_struck_whole_and_the_rest_stands() -> None:
     """Shown crossed out in its place, listed with the reason; numbers inside it are not struck again."""
     done = ground("- The halt is released at 05:15. Fees were 312.46 USDT.", Ground(BY_REF, receipts=HALTED))

@@ -211,7 +211,7 @@ def test_the_rows_of_a_table_of_this_turn_may_be_counted() -> None:
 
 
 WORST = {
-    "letters": "a" * 20_000 + "-",
+    "letters": "a" * 19_000 + "-",
     "key": "k" * 40_000 + " = ",
     "exclamations": "!" * 20_000,
     "numbers": "9 " * 10_000,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents import turns
+from agents import prompt, turns
 from agents.endpoints import Endpoint, privacy_sentence
 from agents.formats.model import EndpointModel
 from agents.model import Prices
@@ -153,6 +153,17 @@ def test_outside_text_never_stands_in_a_trusted_block(office: FakeOffice, api_fo
     assert "[desk; trusted: made by the desk]\nHALTED: no entries" in whole
     if api_format == "chat":
         assert {m["role"] for m in body["messages"][1:]} == {"user", "assistant"}
+
+
+def test_what_sleeves_and_proposals_are_called_is_never_trusted(office: FakeOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their tools' texts hold names and reasons, whatever those are."""
+    monkeypatch.setattr(prompt, "_tool_text", lambda _ctx, name: f"{MARKER} {name}")
+    with ModelServer(Say("Fine.")) as server:
+        use(office, server)
+        ask(office, "anything new?")
+        whole = json.loads(server.posts[0].raw)["messages"][0]["content"]
+    assert whole.count(MARKER) == 2
+    assert MARKER not in BLOCK.sub("", whole)
 
 
 def test_a_reference_stands_with_its_value() -> None:
