@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup kernel test test-all test-anew check fmt bench lock clean
+.PHONY: run setup kernel test test-all test-anew check fmt bench evals lock clean
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -35,6 +35,9 @@ fmt: setup        ## format, and fix what lint can fix
 
 bench: setup      ## the benchmark tables, peers side by side in one run
 	$(BIN)/python -m bench
+
+evals: setup      ## how often the checker of answers errs: escapes and false strikes by kind
+	$(BIN)/python -m tests.evals.claims.measure
 
 lock:             ## resolve anew: names, versions and hashes only, no hosts
 	@test -x .uv/bin/uv || scripts/bootstrap.sh

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from agents import spending
 from agents.model import Caller, Prices, Usage
 from agents.spending import Spend, SpendLimits
+from agents.written_calls import hides_call
 from engine.errors import DataError
 from tools.common.limits import redacted
 
@@ -32,12 +33,12 @@ class TurnCaller(Caller):
         self.folder = home / FOLDER / turn
         self.emit: Callable[[str, Mapping[str, Any]], None] = lambda _kind, _body: None
         self.checked: Callable[[str], str] = lambda text: text
-        self._n, self._text = 0, ""
+        self._n, self._text, self._muted = 0, "", False
         self._held: tuple[int, float | None] = (0, 0.0)
 
     def begin_call(self, emit: Callable[[str, Mapping[str, Any]], None], checked: Callable[[str], str]) -> None:
         """Report through `emit`; show text as `checked` returns it."""
-        self.emit, self.checked, self._text = emit, checked, ""
+        self.emit, self.checked, self._text, self._muted = emit, checked, "", False
 
     @property
     def spend(self) -> Spend:
@@ -50,10 +51,16 @@ class TurnCaller(Caller):
         """
         if kind != "text":
             if kind != "retrying" or body.get("attempt"):
-                self._text = ""
+                self._text, self._muted = "", False
             self.emit(kind, body)
             return
+        if self._muted:
+            return
         self._text += str(body["delta"])
+        if (at := hides_call(self._text)) >= 0:  # a call written as text is run, not shown
+            self._text = self._text[:at]
+            self.flush()
+            self._muted = True
         if len(self._text) > UNBROKEN_MAX:
             self.flush()
         while end := _END.search(self._text):

@@ -6,7 +6,7 @@ written in digits is one, in code spans and tables too.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 _MONTH = (
@@ -41,9 +41,10 @@ _NOT_CLAIMS = re.compile(
     ),
     re.IGNORECASE,
 )
+_LETTERS = re.compile(r"[A-Za-z_]+")
 _LIST_NUMBER = re.compile(r"^\s*(?:>\s*)*\(?\d{1,3}[.)]\s")
 
-_UNITS: tuple[tuple[str, str, float], ...] = (
+UNITS: tuple[tuple[str, str, float], ...] = (
     (r"%|percent\b|per\s?cent\b|pp\b|percentage\s+points?\b", "frac", 0.01),
     (r"bps?\b|basis\s+points?\b", "frac", 1e-4),
     (r"usdt?\b|usdc\b|dollars?\b|\$", "usd", 1.0),
@@ -56,7 +57,7 @@ _UNITS: tuple[tuple[str, str, float], ...] = (
     (r"ms\b|milliseconds?\b", "time", 1.0),
     (r"btc\b|eth\b|sol\b|xrp\b|bnb\b|coins?\b|contracts?\b|lots?\b", "base", 1.0),
 )
-_UNIT = re.compile("|".join(f"(?P<u{i}>{pattern})" for i, (pattern, _, _) in enumerate(_UNITS)), re.IGNORECASE)
+UNIT = re.compile("|".join(f"(?P<u{i}>{pattern})" for i, (pattern, _, _) in enumerate(UNITS)), re.IGNORECASE)
 _SCALE = {"k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)\].])[-+\u2212])?(?P<money>\$\s?)?(?P<sign2>(?<=\$)[-+\u2212])?"
@@ -90,9 +91,9 @@ def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
     negative = "-" in (sign := (found["sign"] or "") + (found["sign2"] or "")) or "\u2212" in sign
     dimension, factor, end = ("usd", 1.0, found.end()) if found["money"] else ("", 1.0, found.end())
     after = re.compile(r"\s?").match(text, end)
-    unit = _UNIT.match(text, after.end()) if after else None
+    unit = UNIT.match(text, after.end()) if after else None
     if unit and not found["money"]:
-        _, dimension, factor = _UNITS[int(str(unit.lastgroup)[1:])]
+        _, dimension, factor = UNITS[int(str(unit.lastgroup)[1:])]
         end = unit.end()
     meant = (digits + part[1:]).lstrip("0")
     step = size * 10.0 ** -max(len(part) - 1, 0)
@@ -100,13 +101,13 @@ def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
     return NumberClaim(start, end, text[start:end].strip(), -value if negative else value, step, len(meant), dimension, factor)
 
 
-def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[NumberClaim]:
-    """The claims of one line, in order. `names` matches the thread's literal ids and names, which are never claims."""
+def claims(line: str, name_end: Callable[[str, int], int] | None = None) -> Iterator[NumberClaim]:
+    """The claims of one line, in order. `name_end`: where a literal id or name of the thread ends, which is never a claim."""
     numbered = _LIST_NUMBER.match(line)
     at = numbered.end() if numbered else 0
     while at < len(line):
-        if names and (known := names.match(line, at)) and known.end() > at:
-            at = known.end()
+        if name_end and (end := name_end(line, at)) > at:
+            at = end
             continue
         if (other := _NOT_CLAIMS.match(line, at)) and other.end() > at:
             at = other.end()
@@ -121,6 +122,6 @@ def claims(line: str, names: re.Pattern[str] | None = None) -> Iterator[NumberCl
 
 
 def _next(line: str, at: int) -> int:
-    """The next place to look: after the word that begins here, or one character on."""
-    word = re.compile(r"[A-Za-z_]+(?![\w-])").match(line, at)
+    """The next place to look: after the letters that begin here (a number may be glued to them), or one character on."""
+    word = _LETTERS.match(line, at)
     return word.end() if word else at + 1

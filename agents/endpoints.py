@@ -106,8 +106,11 @@ def privacy_sentence(endpoint: Endpoint) -> str:
     where = "a process on this machine" if endpoint.local else "another machine"
     return (
         f"Questions are answered by the model {model} at {endpoint.host}, {where}. "
-        "Sent to it: your question and this thread's last turns, the desk's state (sleeves, positions, equity, limits, pending "
-        "proposals), memory pages, and what tools find. No venue key, no file and no other thread is sent. "
+        "Sent to it: your question and this thread's turns; the desk's state (sleeves, positions, equity, limits, pending "
+        "proposals); names of strategies and symbols; memory pages, one of which says who asked which role when and what ran; "
+        "the tools it may call; and what they find (figures, journal entries, alerts, runbooks, notes, descriptions of "
+        "strategies, proposals with their reasons). No venue key, no strategy code, no file of bars and nothing that was asked "
+        "or answered in another thread is sent. "
         "Each request can be read: nightdesk journal explain TURN."
     )
 

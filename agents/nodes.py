@@ -7,20 +7,49 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from agents.acts import Receipts
 from agents.grounding import Ground, ground
-from agents.model import Call, Message, OverBudget, Reply
+from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offline.steps import CallResult
+from agents.prompt import ContextBlock, label_block
 from agents.render import markdown_table, safe
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
+from agents.support import CountedRows
+from agents.written_calls import SET_FORMAT, with_written_calls
+from engine.control import halt
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolResult, clean, refused
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
+EARLIER_TOKENS = 3_000  # of the older turns of a thread, a line each
 UNSEEN = "no tool was called: nothing was looked up for this answer"  # under an answer without any tool result
+# tools whose results are records of what was done; pages, notes and lists are not
+RECORDING = frozenset(
+    [
+        "desk",
+        "sleeves",
+        "health",
+        "alerts",
+        "journal_search",
+        "explain_event",
+        "proposals",
+        "run",
+        "round_trip",
+        "attribution",
+        "backtest",
+        "compare",
+        "probe",
+        "propose_config",
+        "propose_tightening",
+        "propose_pause",
+    ]
+)
+ACCEPTED = ("ok", "no_data", "started")  # how a call ends that was carried out
+BARREN_MAX = 3  # rounds of calls of which none was carried out, before the offline model answers
+UNREADABLE = "unreadable_arguments"  # the one argument of a call whose arguments could not be read (agents/formats/text.py)
 LAST_WHOLE = 2  # earlier turns shown with their answers; older ones become one line each
 Emit = Callable[[str, Mapping[str, Any]], None]
-ACCEPTED = ("ok", "no_data", "started")  # how a call ends that was carried out
 _ORDER = {Effect.READ: 0, Effect.COMPUTE: 1, Effect.PROPOSE: 2}
 
 
@@ -52,7 +81,9 @@ def folded_turns(earlier: Sequence[EarlierTurn]) -> list[Message]:
             + (f"; proposed {', '.join(turn.proposals)}" if turn.proposals else "")
             for turn in older
         ]
-        messages.append(Message("system", "Earlier in this thread:\n" + "\n".join(lines)))
+        messages.append(
+            Message("system", label_block(ContextBlock("earlier in this thread", False, "\n".join(lines), EARLIER_TOKENS)))
+        )
     for turn in last:
         messages += [Message("user", turn.asked), Message("assistant", turn.answered)]
     return messages
@@ -62,16 +93,20 @@ def think(work: Work, state: TurnState) -> dict[str, Any]:
     """Ask the model for the next calls or a draft; a spent budget or a model failure ends the turn in plain words."""
     reason = work.budget.spent()
     if reason:
-        return {"draft": answer_without_model(f"I stopped here: the budget of {reason} per turn is used up.", state["done"])}
+        said = answer_without_model(f"I stopped here: the budget of {reason} per turn is used up.", state["done"])
+        return {"draft": said, "by_code": True}
     try:
         reply = model_reply(work, state)
     except DeskError as error:
-        return {"draft": answer_without_model(f"The model {work.model.name} did not answer: {error}", state["done"])}
+        said = answer_without_model(f"The model {work.model.name} did not answer: {error}", state["done"])
+        return {"draft": said, "by_code": True}
     work.budget.usage = work.budget.usage.plus(reply.usage)
     if not reply.calls:
-        return {"draft": with_earlier_findings(work, reply.text, state["done"]), "messages": [Message("assistant", reply.text)]}
+        said = with_earlier_findings(work, reply.text, state["done"])
+        return {"draft": said, "by_code": work.model.offline, "messages": [Message("assistant", reply.text)]}
     if reply.text:
-        emitter()("understood", {"text": clean(reply.text, 500)})
+        shown = ground(clean(reply.text, 500), ground_of(work, state["done"], by_code=work.model.offline))
+        emitter()("understood", {"text": shown.text})
     return {"messages": [Message("assistant", reply.text, own_ids(reply.calls, len(state["done"])), raw=reply.raw)]}
 
 
@@ -81,7 +116,7 @@ def model_reply(work: Work, state: TurnState) -> Reply:
         emit, stand = emitter(), cache(lambda: ground_of(work, state["done"]))
         work.caller.begin_call(emit, lambda text: ground(text, stand()).text)
         try:
-            return work.model.complete(state["messages"], work.role.tools, work.caller)
+            return readable_reply(work, state, work.model.complete(state["messages"], work.role.tools, work.caller))
         except DeskError as error:
             name, why = clean(work.model.name, 80), safe(str(error)).rstrip(". ")
             did = "was not called" if isinstance(error, OverBudget) else "did not answer"
@@ -92,6 +127,24 @@ def model_reply(work: Work, state: TurnState) -> Reply:
         finally:
             work.caller.flush()
     return work.model.complete(messages_for_model(work, state["messages"]), work.role.tools)
+
+
+def readable_reply(work: Work, state: TurnState, reply: Reply) -> Reply:
+    """The reply, calls written as text read as calls. Raises ModelDown where asking again leads nowhere: calls that cannot be
+    read twice in a row, or BARREN_MAX rounds of calls of which none was carried out.
+    """
+    if not reply.calls:
+        reply = with_written_calls(reply, {tool.name for tool in work.role.tools})
+    if not reply.calls:
+        return reply
+    rounds = [message.calls for message in state["messages"] if message.calls]
+    if all(UNREADABLE in call.args for call in reply.calls) and rounds and all(UNREADABLE in call.args for call in rounds[-1]):
+        raise ModelDown(f"its tool calls cannot be read: {SET_FORMAT}")
+    ended = {entry.call.id: entry.result.status for entry in state["done"]}
+    barren = [calls for calls in rounds[-BARREN_MAX:] if not any(ended.get(call.id) in ACCEPTED for call in calls)]
+    if len(barren) == BARREN_MAX:
+        raise ModelDown(f"none of its tool calls was carried out in {BARREN_MAX} rounds; if it should be able to: {SET_FORMAT}")
+    return reply
 
 
 def messages_for_model(work: Work, messages: Sequence[Message]) -> Sequence[Message]:
@@ -197,19 +250,44 @@ def result_of(entry: AnsweredCall) -> CallResult:
 
 
 def ground_draft(work: Work, state: TurnState) -> dict[str, Any]:
-    """Render the draft's references and strike unsupported numbers."""
-    done = ground_of(work, state["done"])
-    made = ground(state["draft"], done)
+    """Render the draft's references; of a model's draft, strike what nothing stands behind."""
+    made = ground(state["draft"], ground_of(work, state["done"], by_code=state.get("by_code", False)))
     return {"answer": made.text, "struck": list(made.struck)}
 
 
-def ground_of(work: Work, done: Sequence[AnsweredCall]) -> Ground:
-    """What can support the numbers of this turn."""
+def ground_of(work: Work, done: Sequence[AnsweredCall], *, by_code: bool = False) -> Ground:
+    """What can support the numbers, ids, times and acts of this turn. `by_code`: the text to check is code's own."""
     asked = [turn.asked for turn in work.earlier] + [work.question]
-    earlier = [c["args"] for turn in work.earlier for c in turn.calls if c.get("status", "ok") in ACCEPTED]
-    arguments = earlier + accepted_args(done) + list(work.settings)
+    earlier = [call for turn in work.earlier for call in turn.calls]
+    accepted = [c["args"] for c in earlier if c.get("status", "ok") in ACCEPTED]
+    arguments = accepted + accepted_args(done) + list(work.settings)
     quotes = [text for d in done for text in _quotable(d)]
-    return Ground(work.facts, asked, arguments, work.names, quotes)
+    seen = [work.stamp, *(c["text"] for c in earlier), *(str(i) for c in earlier for i in c.get("evidence", ()))]
+    seen += [evidence.id for d in done for evidence in d.result.evidence] + [d.result.job or "" for d in done]
+    rows = [CountedRows(d.result.table.columns[0].removesuffix("s").lower(), len(d.result.table.rows)) for d in done if _named(d)]
+    names = [*work.names, *(proposal for turn in work.earlier for proposal in turn.proposals)]
+    return Ground(work.facts, asked, arguments, names, quotes, seen, receipts_of(work, done), rows, by_code)
+
+
+def _named(entry: AnsweredCall) -> bool:
+    """Whether the first column of a call's table says what its rows are."""
+    table = entry.result.table
+    return table is not None and bool(table.columns) and len(table.columns[0]) > 2
+
+
+def receipts_of(work: Work, done: Sequence[AnsweredCall]) -> Receipts:
+    """What can support a claimed act: what this turn did, what its tools recorded, and the latch."""
+    own = set()
+    for entry in done:
+        line = TOOLS.get(entry.call.name)
+        if line is not None and entry.result.status in ("ok", "started"):
+            own |= {"run"} if line.effect is Effect.COMPUTE or entry.call.name == "run" else set()
+        if line is not None and line.effect is Effect.PROPOSE and entry.result.status == "ok":
+            own |= {"note" if entry.call.name == "note" else "propose"}
+    records = [text for entry in done if entry.call.name in RECORDING for text in _quotable(entry)]
+    proposals = [proposal for turn in work.earlier for proposal in turn.proposals]
+    refused = any(entry.result.status in ("refused", "failed") for entry in done)
+    return Receipts(frozenset(own), records, halt.read(work.ctx.home, work.ctx.engine).halted, proposals, refused)
 
 
 def accepted_args(done: Sequence[AnsweredCall]) -> list[Mapping[str, Any]]:

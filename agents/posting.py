@@ -13,7 +13,7 @@ from agents import owed as rows
 from agents import threads
 from agents.grounding import Ground, ground
 from agents.model import Call, Reply
-from agents.nodes import result_of, shown_table
+from agents.nodes import result_of
 from agents.offline.steps import result_text as words_of
 from agents.owed import CODE, PendingAnswer
 from agents.render import one_line, safe
@@ -126,7 +126,6 @@ def _text(office: AgentRuntime, owed: PendingAnswer, ctx: ToolContext, done: Ans
         reason = safe(one_line(result.text, 600)).rstrip(".") or result.status
         return f"**Posted by code:** {what} ended without a result: {reason}. (job {owed.jobs[0]})", []
     lead = f"**Posted by code** now that its job {owed.jobs[0]} has ended: {what}."
-    stand = Ground(ctx.facts, [owed.asked], [owed.args], (), [text for text in (result.text, shown_table(result)) if text])
-    made = ground(words_of(result_of(done)), stand)
+    made = ground(words_of(result_of(done)), Ground(ctx.facts, by_code=True))
     stamp = f"*{stamp_of(office, owed.desk_ms)} · posted by code, no model*"
     return "\n\n".join([lead, made.text, stamp]), [entry._asdict() for entry in made.struck]

@@ -25,6 +25,7 @@ class TurnState(TypedDict):
     messages: Annotated[list[Message], operator.add]
     done: Annotated[list[AnsweredCall], operator.add]
     draft: str
+    by_code: bool  # the draft is code's own: the offline model's, or a failure in plain words
     answer: str
     struck: list[StruckNumber]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agents import graph, nodes, owed, prompt, threads
+from agents.answer_lines import answer_lines
 from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
@@ -95,7 +96,8 @@ def _turn_events(
         asked = {"role": role, "person": one_line(person, 80), "thread": thread, "turn": log.turn, "text": question}
         office.record("ask", asked)
         if (reason := halt_reason(question)) is not None:
-            answer = answer_of(office, thread, log.turn, role, office.halt(reason, person))
+            said = office.halt(reason, person)
+            answer = answer_of(office, thread, log.turn, role, said, own_act="the desk was HALTED, before any model")
         else:
             held = threads.load(office.engine, thread)
             work = _work(office, role, question, person, held, log.turn)
@@ -165,13 +167,19 @@ def _work(office: AgentRuntime, role: str, question: str, person: str, held: thr
     )
     past = [_past(earlier) for earlier in held.earlier]
     known = OfflineContext(who.name, words, past, ctx.handles)
-    blocks = [] if office.model.offline else prompt.blocks_of(ctx, words)
+    blocks = [] if office.model.offline else _blocks(office, ctx, words)
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]
     names = [sleeve.name for sleeve in words.sleeves] + [*words.strategies, *words.symbols]
     work = Work(question, who, ctx, office.model, system, held.earlier, settings, names, stamp_of(office, desk_ms))
     work.spare, work.caller = OfflineModel(), TurnCaller(office.engine, office.home, turn, office.limits, office.now_ms)
     return work
+
+
+def _blocks(office: AgentRuntime, ctx: ToolContext, words: Words) -> list[prompt.ContextBlock]:
+    """The context of a real model; the handoff page is made anew first, since an older version of it held questions."""
+    hand_off(office)
+    return prompt.blocks_of(ctx, words)
 
 
 def _past(earlier: EarlierTurn) -> PastTurn:
@@ -193,7 +201,7 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
 
-    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "answer": "", "struck": []}
+    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "answer": "", "struck": []}
     stream = graph.build(work).stream(dict(state), {"recursion_limit": STEPS}, stream_mode=["custom", "values"])
     try:
         for mode, part in stream:
@@ -205,6 +213,7 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
                 yield log.event(part["kind"], body)
     except GraphRecursionError:
         state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
+        state["by_code"] = True
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys
         state |= nodes.reply(work, state)  # type: ignore[arg-type]  # the same keys
     return state
@@ -223,17 +232,21 @@ def answer_of(
     work: Work | None = None,
     calls: Sequence[AnsweredCall] = (),
     struck: Sequence[Mapping[str, str]] = (),
+    own_act: str = "",
 ) -> Event:
-    """The answer with exactly the keys of `chat --json`."""
+    """The answer with exactly the keys of `chat --json`. `own_act`: what code did before any model was asked."""
     results = [entry.result for entry in calls]
     facts = {fact.ref: fact for result in results for fact in result.facts}
     usage = work.budget.usage if work else None
+    lines = answer_lines(office.home, office.engine, stamp_of(office, office.desk_ms()), calls, own_act)
     return {
         "thread": thread,
         "turn": turn,
         "role": role,
         "model": _model(work.model if work else office.model),
         "answer_md": text,
+        "state_line": lines.state,
+        "acts_line": lines.acts,
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],

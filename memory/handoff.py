@@ -1,6 +1,7 @@
-"""The handoff page: what recent turns asked, ran and proposed, and what is pending. Written by code, read every turn.
+"""The handoff page: who asked which role when, what ran and was proposed, what is pending. Written by code, read every turn.
 
-Called when a turn ends (agents/turns.py, through tools/handoff.py, which reads the tables).
+Called when a turn ends (agents/turns.py, through tools/handoff.py, which reads the tables). It holds no question: every thread
+reads it, and what a thread was asked stays there.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ class Entry(NamedTuple):
     when: str  # UTC, to the minute
     role: str
     person: str
-    asked: str
+    thread: str
     runs: tuple[str, ...]
     proposals: tuple[str, ...]
 
@@ -30,10 +31,10 @@ def text_of(entries: Sequence[Entry], pending: Sequence[str], open_jobs: Sequenc
     lines += [f"- job {line}" for line in open_jobs]
     lines += ["", "## Last turns", ""]
     for entry in entries[:ENTRIES_MAX]:
-        asked = " ".join(entry.asked.split())[:160]
+        thread = " ".join(entry.thread.split())[:60]
         ran = f"; ran {', '.join(entry.runs)}" if entry.runs else ""
         proposed = f"; proposed {', '.join(entry.proposals)}" if entry.proposals else ""
-        lines.append(f'- {entry.when} {entry.person} asked the {entry.role}: "{asked}"{ran}{proposed}')
+        lines.append(f"- {entry.when} {entry.person} asked the {entry.role} in {thread}{ran}{proposed}")
     return "\n".join(lines)
 
 

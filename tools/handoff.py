@@ -11,7 +11,7 @@ from tools.common.contract import clean
 
 
 def write_handoff(engine: Any, home: Path) -> None:
-    """Write what the last turns asked, ran and proposed, and what is pending, into memory/handoff.md.
+    """Write who asked which role, what ran and was proposed, and what is pending, into memory/handoff.md.
 
     ShelfError when the page cannot be written: the caller ignores it.
     """
@@ -33,7 +33,7 @@ def write_handoff(engine: Any, home: Path) -> None:
                 utc(turn.created_ms),
                 turn.role,
                 clean(people.get(turn.thread) or "someone", 40),
-                clean(turn.text, 160),
+                turn.thread,
                 tuple(dict.fromkeys(job.run_id for job in jobs if job.turn == turn.id and job.run_id)),
                 tuple(_proposed(turn.answer)),
             )

@@ -220,7 +220,7 @@ def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
         line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
         lines.append(f"{e.id}, {utc(e.t_event_ms)}: {line}{reason_text(e, handle)}.")
         rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
-        rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e.body).items()]
+        rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e).items()]
     evidence = tuple(Evidence("event", e.id) for e in events)
     data = {
         "events": [e.id for e in events],

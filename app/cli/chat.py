@@ -7,7 +7,7 @@ comparison means that comparison; --thread new starts one. `/halt REASON` is han
 import html
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
                 raise
             out.say(f"nightdesk: the desk is HALTED by file; the chat itself failed: {error}")
             return
-        out.emit(answer, as_json=as_json, text=lambda: shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]]))
+        out.emit(answer, as_json=as_json, text=lambda: shown_answer(answer))
 
 
 def _halt_first(text: str, person: str) -> None:
@@ -133,10 +133,16 @@ def _print_event(event: dict[str, Any]) -> None:
 # --------------------------------------------------------------------------- the answer in a terminal
 
 
-def shown(markdown: str, struck: Sequence[str] = ()) -> Any:
-    """The answer for a terminal: prose, tables fitted to the width, evidence ids at the end.
+def shown_answer(answer: Mapping[str, Any]) -> Any:
+    """A whole answer for a terminal, with the two lines that code writes under it."""
+    lines = [str(answer[key]) for key in ("state_line", "acts_line") if answer.get(key)]
+    return shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]], lines)
 
-    `struck`: the numbers that were struck out, as typed. Terminals, pipes and copies may lose strike-through, so each is marked
+
+def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = ()) -> Any:
+    """The answer for a terminal: prose, tables fitted to the width, evidence ids and code's own `lines` at the end.
+
+    `struck`: what was struck out, as typed. Terminals, pipes and copies may lose strike-through, so each is marked
     in words and the last line counts them.
     """
     from rich.console import Console, Group
@@ -155,6 +161,7 @@ def shown(markdown: str, struck: Sequence[str] = ()) -> Any:
     if struck:
         count = "1 unsupported number was" if len(struck) == 1 else f"{len(struck)} unsupported numbers were"
         parts.append(Text(f"{count} struck out: no tool result in this thread contains {'it' if len(struck) == 1 else 'them'}."))
+    parts += [Text(out.bare(html.unescape(line))) for line in lines]
     return Group(*parts)
 
 

@@ -182,7 +182,8 @@ def explain_turn(home: Any, turn: str) -> dict[str, Any]:
         answer = json.loads(row.answer)
         found = {"turn": turn, "thread": row.thread, "role": row.role, "state": row.state, "asked": row.text, "model": row.model}
         cost = spend_of(row.body)._asdict()
-    return found | {"answer_md": answer.get("answer_md", ""), "spend": cost, "sent": kept_requests(home.path, turn)}
+    said = {key: answer.get(key, "") for key in ("answer_md", "state_line", "acts_line")}
+    return found | said | {"spend": cost, "sent": kept_requests(home.path, turn)}
 
 
 def explain_close(home: Any, run_id: str, sleeve: str | None, at: str | None) -> dict[str, Any]:

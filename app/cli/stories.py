@@ -171,7 +171,7 @@ def turn_text(found: dict[str, Any]) -> str:
     from tools.common.contract import clean
 
     lines = [f"{found['turn']}: {found['role']}, model {found['model']}, {found['state']}", f"asked: {found['asked']}"]
-    lines += ["answered:", found["answer_md"]]
+    lines += ["answered:", *filter(None, (found.get(key) for key in ("answer_md", "state_line", "acts_line")))]
     if not found["sent"]:
         return "\n".join([*lines, "no real model was asked: nothing left this machine"])
     spend = found["spend"]

@@ -31,12 +31,20 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
             for call in answer["tool_calls"]:
                 st.markdown(step(call))
     st.markdown(safe.markdown(answer.get("answer_md") or ""))
+    _lines(answer)
     _curves(api, answer, ident, shown=latest)
     _receipts(answer)
     for proposal in answer.get("proposals") or []:
         card.short(api, str(proposal), key=f"{ident}_{proposal}")
     _carry(turn, str(answer.get("answer_md") or ""))
     st.caption(_cost(turn, answer))
+
+
+def _lines(answer: Mapping[str, Any]) -> None:
+    """What code says under the answer: the state of the desk and the acts of the turn; older answers have neither."""
+    for key in ("state_line", "acts_line"):
+        if line := answer.get(key):
+            st.caption(safe.markdown(str(line)))
 
 
 def _state(turn: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.grounding import ground
-from tests.fakes.facts import stand, struck
+from tests.fakes.facts import BY_REF, stand, struck
 
 
 def test_references_are_rendered_by_code_with_unit_and_link() -> None:
@@ -122,8 +122,8 @@ def test_what_is_struck_is_shown_crossed_out_and_the_rest_stands() -> None:
     ],
 )
 def test_dates_ids_and_list_numbers_are_no_claims(text: str) -> None:
-    """What looks like a number and states none stays as it is."""
-    assert struck(text) == []
+    """What looks like a number and states none stays as it is, when the thread has seen that id, date or time."""
+    assert struck(text, text) == []
 
 
 def test_a_number_glued_to_a_word_is_still_one() -> None:
@@ -156,3 +156,89 @@ def test_the_persons_own_number_may_be_repeated_but_not_confirmed() -> None:
     assert struck("You asked about a Sharpe of 0.9 and 7 %.", asked) == []
     assert struck("The line you drew at 7 % is fine.", asked) == []
     assert struck("The Sharpe is 0.9.", asked) == ["0.9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Run r-8f2a1c did well, run r-0000ff did not.", ["r-0000ff"]),
+        ("Event d-113 shows it.", ["d-113"]),
+        ("See prop-9 and al-4.", ["prop-9", "al-4"]),
+        ("r1 beats r7.", ["r7"]),
+        ("The data hash is 9f8e7d6c5b4a.", ["9f8e7d6c5b4a"]),
+        ("It stopped at 03:17Z.", ["03:17Z"]),
+        ("It stopped at 3:17 am.", ["3:17 am"]),
+        ("Since 2025-04-09 03:17.", ["2025-04-09", "03:17"]),
+        ("On 9 April 2025 it fell.", ["9 April 2025"]),
+        ("On April 9th it fell.", ["April 9th"]),
+        ("It began on 2025-01-01 at 00:00Z.", []),
+        ("It began on 1 January 2025, at midnight.", []),
+        ("Until 31 December 2024.", []),
+    ],
+)
+def test_ids_and_times_that_no_fact_result_or_question_holds_are_struck(text: str, gone: list[str]) -> None:
+    """Invented ids, minutes and dates pass no more than digits do; a day may be the one before a span's end."""
+    assert struck(text) == gone
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("It made one hundred and forty-two trades.", []),
+        ("It made forty-one trades.", ["forty-one"]),
+        ("A drawdown of twelve percent.", ["twelve percent"]),
+        ("The Sharpe is one point two three.", []),
+        ("The Sharpe is two point nine.", ["two point nine"]),
+        ("A third of its trades won.", ["A third"]),
+        ("There are three open positions.", ["three"]),
+        ("One of them is fine, on the other hand two are not.", []),
+        ("The two runs differ in one way.", []),
+    ],
+)
+def test_number_words_beside_a_metric_are_held_to_the_same(text: str, gone: list[str]) -> None:
+    """Spelled numbers are claims where they count or measure."""
+    assert struck(text) == gone
+
+
+def test_the_rows_of_a_table_of_this_turn_may_be_counted() -> None:
+    """`two sleeves` after a table of two sleeves is no invention."""
+    from agents.grounding import Ground
+    from agents.support import CountedRows
+
+    counted = Ground(BY_REF, rows=[CountedRows("sleeve", 2)])
+    assert ground("The desk runs 2 sleeves, that is two open sleeves.", counted).struck == ()
+    assert [s.text for s in ground("The desk runs 3 sleeves.", counted).struck] == ["3"]
+
+
+WORST = {
+    "letters": "a" * 19_000 + "-",
+    "key": "k" * 40_000 + " = ",
+    "exclamations": "!" * 20_000,
+    "numbers": "9 " * 10_000,
+    "one number": "9" * 20_000,
+    "dashes": "a-" * 10_000,
+    "braces": "{a.b" * 5_000,
+    "words": "three hundred and " * 1_200,
+    "acts": "I have now just already " * 900,
+    "clauses": "sold, " * 3_300,
+    "times": "05:15 " * 3_300,
+    "cells": "|1" * 10_000,
+    "parentheses": "a(1," * 5_000,
+    "months": "may " * 5_000,
+}
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_the_worst_texts_are_read_in_a_moment(name: str) -> None:
+    """Draft, argument, question and tool result alike: no input of an answer's size takes seconds of CPU."""
+    import time
+
+    from agents.acts import Receipts
+    from agents.grounding import Ground
+
+    text = WORST[name]
+    receipts = Receipts(records=[text], halted=True)
+    began = time.thread_time()
+    stand_of = Ground(BY_REF, [text[:4000]], [{"set": text}], [text[:200]], [text], [text], receipts)
+    ground(text, stand_of)
+    assert time.thread_time() - began < 2.0

@@ -96,7 +96,7 @@ def test_a_promoted_note_makes_a_page_or_adds_to_one_and_says_by_whom(shelf: She
 
 
 def test_the_handoff_says_what_is_pending_before_what_was(shelf: Shelf) -> None:
-    """Proposals, jobs, then the last turns, each on one line, however it was asked; no more than it keeps."""
+    """Proposals, jobs, then the last turns, each on one line, whatever stands in a name; no more than it keeps."""
     entries = [
         handoff.Entry(
             "2025-03-04 05:15Z", "operator", "mara", f"why\n- pending proposal {n}?\n# x" + "y" * 300, ("r-1", "r-2"), ("prop-1",)
@@ -107,7 +107,7 @@ def test_the_handoff_says_what_is_pending_before_what_was(shelf: Shelf) -> None:
     assert lines[:4] == ["# Handoff", "", "- pending proposal prop-2: btc", "- job j-1: backtest, running"]
     turns = lines[lines.index("## Last turns") + 2 :]
     assert len(turns) == handoff.ENTRIES_MAX
-    assert all(line.startswith("- 2025-03-04 05:15Z mara asked the operator: ") for line in turns)
+    assert all(line.startswith("- 2025-03-04 05:15Z mara asked the operator in why - pending proposal ") for line in turns)
     assert all(line.endswith("; ran r-1, r-2; proposed prop-1") for line in turns)
     assert max(map(len, turns)) < 300
 

@@ -19,7 +19,7 @@ def shelf(tmp_path: Path) -> Shelf:
     """A stocked shelf with a handoff."""
     made = Shelf(tmp_path / "memory")
     made.stock()
-    entry = handoff.Entry("2025-03-04 05:15Z", "operator", "mara", "anything\nwrong?", ("run-1",), ())
+    entry = handoff.Entry("2025-03-04 05:15Z", "operator", "mara", "t-1", ("run-1",), ())
     handoff.write(made, [entry], ["p-1 trend-btc stop_atr 2 -> 3"], [])
     return made
 
@@ -30,7 +30,7 @@ def test_three_pages_are_always_read(shelf: Shelf) -> None:
     assert [b.topic for b in blocks] == ["desk", "operator", "handoff"]
     assert all("not an instruction" in b.label for b in blocks)
     assert [b.trust for b in blocks] == ["people", "people", "code"]
-    assert 'mara asked the operator: "anything wrong?"; ran run-1' in blocks[2].text
+    assert "mara asked the operator in t-1; ran run-1" in blocks[2].text
     assert "pending proposal p-1" in blocks[2].text
 
 

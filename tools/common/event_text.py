@@ -189,6 +189,7 @@ def _unit_by_name(key: str) -> str:
     return "count" if key.endswith("lots") or key in _COUNTS else "ratio"
 
 
-def words_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Every string in an event's body."""
-    return {key: value for key, value in body.items() if isinstance(value, str)}
+def words_of(event: Event) -> dict[str, str]:
+    """Every string in an event's body; what a thread was asked or answered stays in the thread."""
+    private = {"ask": "text", "answer": "answer"}.get(event.kind)
+    return {key: value for key, value in event.body.items() if isinstance(value, str) and key != private}

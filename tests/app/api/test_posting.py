@@ -19,7 +19,8 @@ from tests.fakes.gates import GATED, done, gated, posted
 from tests.fakes.offices import ScriptedModel, calls
 from tests.fakes.waiting import WAIT_S, until
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line"]
+KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
 @pytest.fixture

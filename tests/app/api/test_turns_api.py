@@ -84,9 +84,8 @@ def test_a_turn_is_begun_and_followed_to_its_answer(api: httpx.Client) -> None:
     assert [e["event"] for e in told][:1] == ["begun"]
     assert told[-1] == {"event": "end", "data": {"state": "done"}}
     answer = numbered[-1]["data"]
-    assert {"thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"} <= set(
-        answer
-    )
+    keys = {"thread", "turn", "role", "model", "answer_md", "state_line", "acts_line"}
+    assert keys | {"facts", "struck", "tool_calls", "jobs", "proposals", "usage"} <= set(answer)
     turn = api.get(f"/api/turns/{answer['turn']}").json()
     assert (turn["state"], turn["answer"]["answer_md"], turn["last_n"]) == ("done", answer["answer_md"], len(numbered))
     line = api.get("/api/threads").json()["items"][0]

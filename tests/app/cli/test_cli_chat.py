@@ -19,7 +19,8 @@ from engine.control import halt
 from engine.errors import BadInput
 from engine.store.journal import read
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line"]
+KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
 @pytest.fixture

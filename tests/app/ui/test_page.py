@@ -122,6 +122,14 @@ def test_the_cost_of_a_turn_is_told(fake: Fake, usage: dict[str, float | None], 
     assert any(line in caption for caption in captions), captions
 
 
+def test_codes_two_lines_stand_under_the_answer(fake: Fake) -> None:
+    """State of the desk and acts of the turn, as code wrote them."""
+    lines = {"state_line": "State: HALTED by otto", "acts_line": "This turn: nothing was changed, proposed or noted"}
+    fake.turns["u-1"] = turn("u-1", "done", "q", answer("The halt is released.", **lines))
+    captions = [str(c.value).replace("\\", "") for c in page(tab="chat", role="developer", thread="t-1").caption]
+    assert {*lines.values()} <= {*captions}
+
+
 def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a model configured, the first panel says it before anything is asked."""
     import tests.app.ui.fake_api as shapes

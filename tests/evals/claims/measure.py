@@ -1,0 +1,99 @@
+"""How often the checker errs on the claims set: `python -m tests.evals.claims.measure` prints escapes and false strikes by kind.
+
+An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each.
+"""
+
+import random
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from agents.grounding import ground
+from tests.evals.claims.scene import scene
+from tests.evals.claims.templates import LabelledClaim, made
+
+SPOKEN = Path(__file__).parent / "spoken.toml"
+UNSEEN = Path(__file__).parent / "unseen.toml"
+HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
+SEED = 7
+EACH = 200  # of a kind and truth, from templates
+MUTATIONS = 4  # of each sentence written by hand
+
+# what small models and hostile servers wrap around a sentence; none of it changes what is claimed
+WRAPS = (
+    "Sure! {}",
+    "**{}**",
+    "- {}",
+    "> {}",
+    "Okay, {lower}",
+    "Update: {}",
+    "{} Let me know if you need anything else!",
+    "Thank you for your patience. {}",
+    "### Summary\n{}",
+    "1. {}",
+    "{} \u2705",
+    "As an AI assistant I am happy to help. {}",
+    "{bare}!",
+    "Assistant: {}",
+    "Final answer: {}",
+    "*{}*",
+    "\u26a0\ufe0f {}",
+    "Certainly. {}",
+)
+
+
+def spoken(path: Path = SPOKEN) -> Iterator[LabelledClaim]:
+    """The sentences written by hand in the manner of small models and hostile servers, each with its mutations."""
+    rng = random.Random(SEED)
+    held = tomllib.loads(path.read_text(encoding="utf-8"))
+    for kind, by_truth in held.items():
+        for truth, texts in by_truth.items():
+            for text in texts:
+                yield LabelledClaim(kind, "hand", text, truth == "true")
+                lower = text if text.startswith(("I ", "I'", "`", "|")) else text[0].lower() + text[1:]
+                for wrap in rng.sample(WRAPS, MUTATIONS):
+                    changed = wrap.format(text, lower=lower, bare=text.rstrip("."))
+                    yield LabelledClaim(kind, "mutation", changed, truth == "true")
+
+
+def claims_set() -> list[LabelledClaim]:
+    """The whole set, each sentence once."""
+    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN))}.values())
+
+
+def wrong(claims: list[LabelledClaim]) -> list[LabelledClaim]:
+    """The sentences on which the checker errs."""
+    stand = scene()
+    return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
+
+
+def table(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
+    """Escapes and false strikes by kind, as markdown."""
+    lines = ["| kind | false sentences | escapes | true sentences | false strikes |", "|---|---|---|---|---|"]
+    many, bad = (Counter((claim.kind, claim.true) for claim in listed) for listed in (claims, errors))
+    for kind in ("digits", "ids", "times", "words", "acts"):
+        lines.append(f"| {kind} | {many[kind, False]} | {bad[kind, False]} | {many[kind, True]} | {bad[kind, True]} |")
+    total = [sum(n for (_, true), n in counted.items() if true is truth) for truth in (False, True) for counted in (many, bad)]
+    shares = [total[1] / max(1, total[0]), total[3] / max(1, total[2])]
+    rates = f"{total[1]} ({shares[0]:.2%}) | {total[2]} | {total[3]} ({shares[1]:.2%})"
+    return "\n".join([*lines, f"| all | {total[0]} | {rates} |"])
+
+
+def main() -> None:
+    """Print the table; with --list each sentence that is judged wrongly."""
+    claims = claims_set()
+    errors = wrong(claims)
+    sources = Counter(claim.source for claim in claims)
+    print(f"{len(claims)} sentences: {', '.join(f'{n} {source}' for source, n in sources.items())}\n\n{table(claims, errors)}")
+    later = [claim for claim in spoken(HELD_OUT) if claim.source == "hand"]
+    missed = wrong(later)
+    print(f"\nHeld out, {len(later)} sentences by hand that the checker was never improved on:\n\n{table(later, missed)}")
+    if "--list" in sys.argv:
+        for claim in [*errors, *missed]:
+            print(f"{'false strike' if claim.true else 'escape'} ({claim.kind}, {claim.source}): {claim.text!r}")
+
+
+if __name__ == "__main__":
+    main()
