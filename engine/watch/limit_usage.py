@@ -28,9 +28,7 @@ def limit_usage(mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Seque
     equity, gross = body.get("equity"), body.get("gross")
     bodies: Mapping[str, SleeveBody] = body.get("sleeves") or {}
     found = [
-        usage(
-            "drawdown since start or release (halts the desk)", _lost(body.get("peak"), equity), hard.drawdown_frac_max, "frac"
-        ),
+        usage("drawdown since release, halts the desk", _lost(body.get("peak"), equity), hard.drawdown_frac_max, "frac"),
         usage("gross exposure, times equity", _times(gross, equity), hard.gross_frac_max, "ratio"),
         usage("entry orders in a minute", body.get("minute_orders"), hard.orders_minute_max, "count"),
     ]

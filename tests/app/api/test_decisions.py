@@ -201,9 +201,7 @@ def test_a_desk_that_runs_is_told_whole(own_home: Path, request: pytest.FixtureR
     desk, sleeves, curve = api.get("/api/desk").json(), api.get("/api/sleeves").json(), api.get("/api/desk/equity").json()
     assert desk["desk_ms"] == sleeves["desk_ms"] == curve["close_ms"][-1]
     assert desk["equity"] == pytest.approx(curve["equity"][-1])
-    assert {"drawdown since start or release (halts the desk)", "gross exposure, times equity"} <= {
-        g["name"] for g in desk["guards"]
-    }
+    assert {"drawdown since release, halts the desk", "gross exposure, times equity"} <= {g["name"] for g in desk["guards"]}
     assert [s["name"] for s in sleeves["items"]] == ["btc-trend", "eth-trend", "sol-reversion"]
     assert sum(s["equity"] for s in sleeves["items"]) == pytest.approx(desk["equity"])
     assert curve["close_ms"] == sorted(set(curve["close_ms"]))

@@ -101,7 +101,7 @@ def test_the_shares_are_those_of_a_second_computation(
     body = {"equity": equity, "peak": peak, "gross": gross, "minute_orders": orders, "sleeves": states}
     found = {g.name: g for g in limit_usage(body, hard, sleeves)}
     expected = {
-        "drawdown since start or release (halts the desk)": max(0.0, (peak - equity) / peak),
+        "drawdown since release, halts the desk": max(0.0, (peak - equity) / peak),
         "gross exposure, times equity": gross / equity,
         "entry orders in a minute": orders,
         "exposure in binance BTC-USDT, times equity": (abs(bodies[0]["notional"]) + abs(bodies[1]["notional"])) / equity,
@@ -126,7 +126,7 @@ def test_without_equity_no_limit_looks_unused(equity: float) -> None:
     found = {g.name: g for g in limit_usage(body, HardLimits(), [sleeve])}
     for name in ("gross exposure, times equity", "exposure in binance BTC-USDT, times equity", "btc: leverage"):
         assert (found[name].value, found[name].used_frac) == (None, None)
-    for name in ("drawdown since start or release (halts the desk)", "btc: loss of the day"):
+    for name in ("drawdown since release, halts the desk", "btc: loss of the day"):
         assert (found[name].value or 0.0) >= 1.0
     assert all(g.used_frac is None or g.used_frac >= 0.0 for g in found.values())
 
@@ -134,7 +134,7 @@ def test_without_equity_no_limit_looks_unused(equity: float) -> None:
 def test_a_gain_uses_nothing_and_a_desk_without_a_peak_has_no_drawdown() -> None:
     """Zero is a measured value, None is none."""
     found = {g.name: g.value for g in limit_usage({"equity": 1_100.0, "peak": 1_000.0, "gross": 0.0}, HardLimits(), [])}
-    assert found["drawdown since start or release (halts the desk)"] == 0.0
+    assert found["drawdown since release, halts the desk"] == 0.0
     assert found["gross exposure, times equity"] == 0.0
     assert found["entry orders in a minute"] is None
     for peak in (None, 0.0):
