@@ -151,7 +151,7 @@ def _line(
     free = [not _is_quote(line[start:end], marks, stand) for start, end, _ in parts]
     for n, (start, end, says) in enumerate(parts):
         if free[n] and stand.receipts is not None and acts.unsupported(_MARKS.sub("1", says), stand.receipts):
-            found.append(_whole(line, start, end, marks))
+            found.append(_whole_strike(line, start, end, marks))
             free[n] = False
     for low, high, text, why in _unsupported(line, parts, starts, stand, names):
         n = max(0, bisect_right(starts, low) - 1)
@@ -167,7 +167,7 @@ def _line(
     return "".join([*pieces, line[at:]])
 
 
-def _whole(line: str, start: int, end: int, marks: Sequence[Fact]) -> tuple[int, int, StruckNumber]:
+def _whole_strike(line: str, start: int, end: int, marks: Sequence[Fact]) -> tuple[int, int, StruckNumber]:
     """A whole sentence or cell as a strike, without the space around it and the list mark before it."""
     lead = re.compile(r"\s*(?:(?:[-*+>]|\d{1,3}[.)]|#{1,6})\s+)*").match(line, start, end)
     low = lead.end() if lead else start

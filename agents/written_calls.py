@@ -37,7 +37,7 @@ def with_written_calls(reply: Reply, offered: Collection[str]) -> Reply:
         if not calls:
             raise ModelDown(f"it wrote a tool call as text that cannot be read: {SET_FORMAT}")
     else:
-        calls, before = _plain(text, offered)
+        calls, before = _json_calls(text, offered)
     if not calls:
         return reply
     made = tuple(Call("", name[:60], args) for name, args in calls[:CALLS_MAX])
@@ -158,7 +158,7 @@ def _arguments(said: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"unreadable_arguments": str(said)[:200]}
 
 
-def _plain(text: str, offered: Collection[str]) -> tuple[list[tuple[str, dict[str, Any]]], str]:
+def _json_calls(text: str, offered: Collection[str]) -> tuple[list[tuple[str, dict[str, Any]]], str]:
     """(calls, the text before them) of an answer that is, or ends in, JSON alone; only offered tools count."""
     fence = _FENCE.search(text) if "```" in text else None
     bare = fence[1].strip() if fence else text.strip()
