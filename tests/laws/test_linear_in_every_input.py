@@ -4,9 +4,7 @@ Each parser at the doors of HTTP, Slack, models, files and people gets a megabyt
 each character. Judged is the ratio of CPU time at two sizes, best of three, and only where a megabyte takes more than 50 ms.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +24,11 @@ from app.slack.sink import as_json
 from engine.control import halt
 from engine.store.chain import event_of
 from memory.note import split
+from tests.fakes.linear_time import JUDGED_S, RATIO_MAX, beyond_linear, cpu_s
 from tools.common.contract import clean
 from tools.common.limits import recordable, redacted
 
 MEGABYTE, SMALLEST = 1 << 20, 1 << 14
-JUDGED_S = 0.05  # below this no ratio is judged: noise is as large
-RATIO_MAX = 3.0  # of twice the input; a quadratic reading has 4
 REPEATED = ("a", "1 ", "= ", "| 1 ", "[", '{"a":', "!")  # what has been quadratic, or is likely to be
 MORE = (
     "a=",
@@ -94,14 +91,6 @@ SLOW: dict[str, Callable[[str], Any]] = {  # of what is cut shorter before, or s
 }
 
 
-def cpu_s(parse: Callable[[str], Any], text: str) -> float:
-    """CPU time of one reading, whether it is accepted or refused."""
-    began = time.process_time()
-    with suppress(ValueError, KeyError, TypeError):
-        parse(text)
-    return time.process_time() - began
-
-
 def faults_of(parse: Callable[[str], Any], pieces: Sequence[str] = REPEATED, *, whole: bool = False) -> list[str]:
     """The repeated pieces that this parser reads in more than linear time.
 
@@ -117,9 +106,8 @@ def faults_of(parse: Callable[[str], Any], pieces: Sequence[str] = REPEATED, *, 
             before, taken = taken, cpu_s(parse, text[:size])
         if taken <= max(JUDGED_S, RATIO_MAX * before):
             continue  # else it may be noise: measured again
-        small, large = (min(cpu_s(parse, text[:part]) for _ in range(3)) for part in (size // 2, size))
-        if large > JUDGED_S and large > RATIO_MAX * small:
-            found.append(f"{piece!r}: {small:.3f} s, and {large:.3f} s for twice as much")
+        if measured := beyond_linear(parse, text[:size]):
+            found.append(f"{piece!r}: {measured}")
     return found
 
 
