@@ -31,9 +31,9 @@ def test_what_is_too_little_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO])
 def test_a_failure_of_the_system_is_one_line_with_a_way_out(number: int) -> None:
     """What failed, where, and what to do."""
-    said = failure_text(OSError(number, os.strerror(number), "/tmp/desk/file"))
+    said = failure_text(OSError(number, os.strerror(number), "/srv/desk/file"))
     assert os.strerror(number) in said
-    assert "/tmp/desk/file" in said
+    assert "/srv/desk/file" in said
     assert " - " in said
     assert "\n" not in said
     assert "out of memory" in failure_text(MemoryError())
