@@ -161,9 +161,7 @@ def test_a_file_that_was_not_imported_is_an_item_with_its_reason(typed: Any, tmp
     assert "2 of 2 not imported" in found.err
 
 
-@pytest.mark.parametrize(
-    "command", ["nonsense", "halt", "proposals", "proposals approve", "journal tail --count 0", "data pull --x"]
-)
+@pytest.mark.parametrize("command", ["nonsense", "proposals", "proposals approve", "journal tail --count 0", "data pull --x"])
 def test_a_command_that_cannot_be_parsed_shows_its_usage(typed: Any, command: str) -> None:
     """Exit code 2, as everywhere; nothing on stdout that a script could take for a result."""
     found = typed(*command.split())
