@@ -1,0 +1,23 @@
+"""Whether a reading takes linear time: half an input against the whole of it, by CPU, and only where it takes long enough."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+JUDGED_S = 0.05  # a shorter reading is noise
+RATIO_MAX = 3.0
+
+
+def cpu_s(read: Callable[[str], Any], text: str) -> float:
+    """CPU time of one reading, whether it is accepted or refused."""
+    began = time.process_time()
+    with suppress(ValueError, KeyError, TypeError):
+        read(text)
+    return time.process_time() - began
+
+
+def beyond_linear(read: Callable[[str], Any], text: str) -> str:
+    """What was measured where `text` takes over RATIO_MAX times as long as its half, best of three; empty where it does not."""
+    small, large = (min(cpu_s(read, text[:size]) for _ in range(3)) for size in (len(text) // 2, len(text)))
+    return f"{small:.3f} s, and {large:.3f} s for twice as much" if large > max(JUDGED_S, RATIO_MAX * small) else ""
