@@ -15,8 +15,8 @@ from app.api.models_people import EmptyBody
 from app.notify.deliveries import acknowledge
 from engine.errors import BadInput
 from engine.store import db
-from engine.store.tables import Alert, Delivery, Handover
-from engine.watch.alert_rows import view
+from engine.store.tables import Delivery, Handover
+from engine.watch.alert_rows import list_alerts, view
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
@@ -53,9 +53,7 @@ def alerts(
     at: At, _: Who, open_only: bool = Query(default=True, alias="open"), limit: int = Query(100, ge=1, le=1000)
 ) -> m.AlertList:
     """Open alerts (or all), newest first; `reason` says why alerts may be missing."""
-    query = select(Alert).order_by(col(Alert.opened_ms).desc(), col(Alert.id).desc()).limit(limit)
-    with db.read(at.engine) as session:
-        rows = session.exec(query.where(Alert.state == "open") if open_only else query).all()
+    rows = list_alerts(at.engine, "open" if open_only else None, limit)
     brought = brought_of(at, [row.id for row in rows])
     return m.AlertList(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
 
