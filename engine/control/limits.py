@@ -38,7 +38,7 @@ class HardLimits(BaseModel):
     streak_max: int = Field(3, ge=1, le=100, description="losing round trips in a row: no entries for pause_hours")
     pause_hours: float = Field(24.0, ge=1, le=24 * 30, description="how long a pause of entries lasts, desk time")
     day_entries_max: int = Field(20, ge=1, le=1000, description="entries of a sleeve in a UTC day")
-    risk_frac_max: float = Field(0.02, gt=0, le=0.05, description="of sleeve equity at risk to the stop")
+    risk_frac_max: float = Field(0.02, gt=0, le=0.05, description="of sleeve equity that a position may lose at its stops")
     leverage_max: float = Field(10.0, gt=0, le=20, description="of a sleeve, whatever its parameters say")
     rejections_row_max: int = Field(5, ge=1, le=100, description="venue rejections in a row: alert (page); nothing is paused")
 

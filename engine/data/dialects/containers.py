@@ -53,7 +53,7 @@ def cells_of(path: Path) -> Cells:
             raise DataError(f"{path} has an unsupported file type", f"convert it: {how}")
     if not name.endswith(SUFFIXES):
         raise DataError(f"{path} has an unsupported file type", f"use one of {', '.join(SUFFIXES)}")
-    try:
+    try:  # zipfile raises NotImplementedError for a compression it lacks and RuntimeError for an encrypted member
         verified = _checksum_notes(path)
         if name.endswith(TABLES):
             read = Cells(_table(path), False, ())
