@@ -283,13 +283,14 @@ class Worker:
 
 def walked(home: Any) -> tuple[str, list[str]]:
     """(the clock, columns of a bar) of the desk: as its journal began, whatever the database says; else as in force."""
+    from engine.book.replay import require_format
     from engine.control.config import active
     from engine.live import config_event
     from engine.store.journal import read
 
     began = next(read(home.desk_journal, {"config"}), None)
     if began is not None:
-        start = began.body["start"]
+        require_format(start := began.body["start"], home.desk_journal)
         return timeframe_text(int(start["timeframe_ms"])), [*start["instruments"], *start["own_bars"]]
     config = active(home.engine, home.path).config
     return config_event.clock(config), config_event.columns(config)

@@ -7,7 +7,7 @@ import math
 from typing import Any, NotRequired, TypedDict
 
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
-FORMAT = 2  # of the desk journal, in the `start` of its first event; another one is not read
+FORMAT = 3  # of the desk journal, in the `start` of its first event; another one is not read
 
 
 def finite(value: float) -> float | None:

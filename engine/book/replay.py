@@ -7,8 +7,9 @@ groups may be written as one batch. Bars carry the signals they were decided by,
 bounds the work; folding from the start gives the same bits, as a test shows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.book.bodies import FORMAT
 from engine.book.book import Book
@@ -70,21 +71,27 @@ def groups(batch: Sequence[Event]) -> Iterator[list[Event]]:
         yield group
 
 
+def require_format(start: Mapping[str, Any], path: Path) -> None:
+    """Raise JournalBroken for a journal, by its `start`, that this program does not read."""
+    if start.get("format") != FORMAT:
+        raise JournalBroken(
+            f"{path} is of another format ({start.get('format', 1)}; this program reads {FORMAT})",
+            "go on with the version that wrote it, or begin a new home: NIGHTDESK_HOME=NEW nightdesk up",
+        )
+
+
 def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
     """The book after one group, which must say what the core says."""
     lead = group[0]
     if lead.kind == "incident":
         return book
     if lead.kind == "snapshot":
+        require_format(lead.body["start"], path)
         return from_json(lead.body) if book is None else same(book, lead, path)
     if book is None:
         if lead.kind != "config" or "start" not in lead.body:
             raise JournalBroken(f"{path}: {lead.id} ({lead.kind}) begins the journal", "a desk begins with its configuration")
-        if lead.body["start"].get("format") != FORMAT:
-            raise JournalBroken(
-                f"{path} is of another format ({lead.body['start'].get('format', 1)}; this program reads {FORMAT})",
-                "go on with the version that wrote it, or begin a new home: NIGHTDESK_HOME=NEW nightdesk up",
-            )
+        require_format(lead.body["start"], path)
         book, said = begin(lead.body)
     elif lead.kind in LEADING:
         read_by = features_read(group, path) if lead.kind == "bar" else {}

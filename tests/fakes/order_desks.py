@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.book.bodies import FORMAT
 from engine.book.book import Book
 from engine.book.snapshot import as_json
 from engine.core.state import Signal
@@ -37,7 +38,7 @@ def config_body() -> dict[str, Any]:
     for name, instrument, changes in SLEEVES:
         rules = RULES._replace(instrument=instrument, bars=instrument, **{**LOOSER, **changes})
         sleeves.append({"name": name, "instrument": f"i{instrument}", "cash": CASH, "paused": False, "rules": as_object(rules)})
-    start = {"format": 2, "instruments": ["i0", "i1"], "own_bars": [], "first_ms": FIRST_MS, "timeframe_ms": BAR_MS}
+    start = {"format": FORMAT, "instruments": ["i0", "i1"], "own_bars": [], "first_ms": FIRST_MS, "timeframe_ms": BAR_MS}
     return {"version": 1, "sha256": "", "limits": as_object(LOOSE), "sleeves": sleeves, "start": start}
 
 

@@ -1,17 +1,20 @@
 """The fold: the journal alone makes the desk again, bit for bit, from any snapshot, and says when it does not."""
 
 import json
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from app.home.home import Home, open_home
+from app.processes.worker import walked
+from engine.book.bodies import FORMAT
 from engine.book.replay import fold, since_snapshot
 from engine.book.snapshot import as_json, restored, to_json
 from engine.core.state import Bar, Rules, Sleeve, start
 from engine.errors import JournalBroken
-from engine.store.chain import end_of
+from engine.store.chain import Event, end_of
 from engine.store.journal import Journal, journal_hash, read
 from tests.fakes.desks import RULES
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
@@ -132,3 +135,20 @@ def test_a_value_survives_its_json_bit_for_bit() -> None:
     sleeve = start(10_000.1)
     assert restored(Sleeve, json.loads(json.dumps(as_json(sleeve)))) == sleeve
     assert restored(Rules, json.loads(json.dumps(RULES._asdict()))) == RULES
+
+
+@pytest.mark.parametrize("written", [FORMAT - 1, FORMAT + 1, None])
+def test_a_journal_of_another_format_is_one_line(home: Home, written: int | None) -> None:
+    """From its first event and from its last snapshot alike: which format, which one is read, and how to go on."""
+    start = {"format": written} if written is not None else {}
+    first, later = Event("config", 1, {"start": start}), Event("snapshot", 1, {"start": start})
+    for events in ([first], [first, later]):
+        shutil.rmtree(home.desk_journal.parent, ignore_errors=True)
+        journal = Journal(home.desk_journal, "worker")
+        journal.append(events, sync=True)
+        journal.close()
+        expected = rf"another format \({written or 1}; this program reads {FORMAT}\).*NIGHTDESK_HOME=NEW"
+        with pytest.raises(JournalBroken, match=expected):
+            fold(home.desk_journal)
+        with pytest.raises(JournalBroken, match="is of another format"):
+            walked(home)
