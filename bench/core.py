@@ -5,7 +5,7 @@ share one instrument. The gauge is a bare one-position loop: what this machine d
 """
 
 import time
-from math import inf
+from math import inf, nan
 from typing import NamedTuple
 
 import numba
@@ -76,7 +76,7 @@ def plain_us(columns: np.ndarray) -> float:
     """CPU microseconds a bar of one sleeve as plain Python, the way the worker runs it."""
     bars = [Bar(*record) for record in bar_records(market(columns)).tolist()]
     wanted = [Signal(*x) for x in zip(*(c.tolist() for c in signal_columns([signals(columns, 0)])), strict=True)]
-    m = Memory(bars, [start(CASH)], [rules(0)], [0.0] * TRIPS_KEPT, [0.0], [0], [0.0], [None] * 40)
+    m = Memory(bars, [start(CASH)], [rules(0)], [0.0] * TRIPS_KEPT, [0.0], [0], [0.0], [0.0], [nan], [None] * 40)
     book, awake = start_desk(CASH), [-1]
     begun = time.process_time()
     for t in range(len(bars)):

@@ -60,7 +60,7 @@ def params() -> cross.Params:
 def run(data: Prepared) -> Result:
     """Features, signals, simulation with journal rows and their hash: what a run leaves before it is stored."""
     chosen = params()
-    signals = signals_of(cross, chosen, data.frame(), COSTS)
+    signals = signals_of(cross, chosen, data.frame(), COSTS, judged=False)
     rules = rules_of(chosen, INSTRUMENT, COSTS, 0, "reference", BAR_MS, WIDE_SLEEVE)
     return run_records(data.records, signal_columns([signals]), 1, [rules], WIDE, [CASH])
 
@@ -87,7 +87,7 @@ def measured(columns: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
 def phases(columns: np.ndarray) -> dict[str, float]:
     """Where our time goes, in ns a bar."""
     data, chosen, marks = prepare(columns), params(), [time.process_time()]
-    signals = signals_of(cross, chosen, data.frame(), COSTS)
+    signals = signals_of(cross, chosen, data.frame(), COSTS, judged=False)
     marks.append(time.process_time())
     records = signal_columns([signals])
     marks.append(time.process_time())

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.book.quiet_close import shut_text
 from engine.clock import utc
 from engine.store.chain import Event
 from tools.common.contract import (
@@ -135,6 +136,8 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         found = f"none: {sleeve.get('stage_reached') or sleeve['stage']}"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
         found = f"paused until {utc(until)}"
+    elif until := sleeve.get("shut_until_ms"):
+        found = shut_text(until)
     else:
         found = "allowed"
     return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")

@@ -39,7 +39,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
                         [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due",
                         "exit_state" once due, "stop_at" and "stop_lots" while the venue refuses to move it}]}|null,
-                        "order": {"side", "lots"}|null, "blocked_until_ms", "paused_until_ms"}
+                        "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms", "paused_until_ms"}
   GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
          Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",

@@ -48,7 +48,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         walks=walks_on(home),
         halt=latch_view(view.halt),
         worker=view.worker,
-        limits={k: float(v) for k, v in hard.model_dump().items()},
+        limits={k: list(v) if isinstance(v, tuple) else float(v) for k, v in hard.model_dump().items()},
         guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.sleeves)],
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],

@@ -112,7 +112,7 @@ class DeskStatus(ApiModel):
     bars: int
     version: int | None
     active_version: int
-    limits: dict[str, float]
+    limits: dict[str, float | list[str]]
     guards: list[GuardView]
     model: ModelView
     checks: list[CheckView]
@@ -156,6 +156,7 @@ class SleeveView(ApiModel):
     position: dict[str, Any] | None = None
     order: dict[str, Any] | None = None
     blocked_until_ms: int | None = None
+    shut_until_ms: int | None = None
     paused_until_ms: int | None = None
 
 

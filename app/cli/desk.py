@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
+from engine.book.quiet_close import shut_text
 from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, Busy, DeskError
 
@@ -291,6 +292,7 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
         for key, text in (("paused", ", PAUSED by a person"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
         if sleeve.get(key)
     )
+    pauses += f", {shut_text(sleeve['shut_until_ms'])}" if sleeve.get("shut_until_ms") else ""
     pauses += f", {stage}" if stage else ""
     position = sleeve.get("position")
     exposure = f"{position['side']} {position['quantity']:g}" if position else "flat"

@@ -170,5 +170,6 @@ def _limits() -> str:
     """Every hard limit at its default, with its sentence."""
     lines = []
     for name, field in HardLimits.model_fields.items():
-        lines.append(f"{f'{name} = {field.default}':<32} # {field.description}")
+        value = list(field.default) if isinstance(field.default, tuple) else field.default
+        lines.append(f"{f'{name} = {value}':<32} # {field.description}")
     return "\n".join(lines) + "\n"

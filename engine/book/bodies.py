@@ -7,7 +7,7 @@ import math
 from typing import Any, NotRequired, TypedDict
 
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
-FORMAT = 3  # of the desk journal, in the `start` of its first event; another one is not read
+FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
 
 def finite(value: float) -> float | None:
@@ -23,6 +23,9 @@ class GuardBody(TypedDict):
     day_equity: float | None  # at the day's first bar
     refused_by: str | None  # the rule of a refusal that lasts
     refused_ms: int | None  # close at which it began
+    spread_frac: float | None  # estimated at the last close that asked
+    range_times: float | None  # of the last own bar, against the usual range
+    volume_times: float | None  # the same of its volume
 
 
 class LayerBody(TypedDict):
@@ -66,6 +69,7 @@ class SleeveBody(TypedDict):
     position: NotRequired[PositionBody]
     order: NotRequired[dict[str, Any]]  # side, lots
     blocked_until_ms: NotRequired[int]
+    shut_until_ms: NotRequired[int]  # end of a no_entry window; -1: without one
     paused: NotRequired[bool]
     paused_until_ms: NotRequired[int]
     waiting_version: NotRequired[int]
@@ -84,6 +88,8 @@ class MarkBody(TypedDict):
     bars: int
     version: int
     minute_orders: int  # entry orders in the minute of the close
+    positions: int  # sleeves with an open position or a working entry
+    correlated: float | None  # exposure weighted by the correlations of the day
     sleeves: dict[str, SleeveBody]
     high_water: NotRequired[float]  # the highest equity ever, once a release has set `peak` below it
     stamp: NotRequired[str]  # of a bar: REPLAYED or PAPER

@@ -47,6 +47,8 @@ class Book:
     orders: OrderBook = NO_ORDERS  # the desk's own at its venue
     health: dict[str, str] = field(default_factory=dict)  # what is not well -> why; no entries meanwhile
     differences: dict[str, str] = field(default_factory=dict)  # what the venue has and the book has not; until a person decides
+    correlations: list[float] = field(default_factory=list)  # of the day, column by column, flat; NaN where not known
+    usual: dict[str, list[float | None]] = field(default_factory=dict)  # sleeve -> range and volume of its last bar against usual
     adopted: dict[str, int] = field(default_factory=dict)  # differences that people have adopted -> filled lots as reported then
 
     @cached_property

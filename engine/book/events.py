@@ -6,12 +6,15 @@ Bodies hold no ids, no wall time: two equal runs say equal things.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from math import sqrt
 from typing import Any
 
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book, stage_of
 from engine.book.order_events import EventBody, order_id, states_of, unmoved_stops
+from engine.core.desk import squared_exposure
 from engine.core.exits import protective
+from engine.core.guardrails import exposure, held_side
 from engine.core.ledger import open_lots
 from engine.core.orders import VenueOrder
 from engine.core.row_fields import BreakerRow, CapsRow, DecisionRow, FillRow, FundingRow, SizeRow, decode
@@ -30,10 +33,10 @@ from engine.core.state import (
     RULES,
     SIDES,
     SLOTS,
-    Guard,
     Row,
     Sleeve,
 )
+from engine.core.windows import opens_ms
 from engine.store.chain import encode_body
 
 FILL_MODEL = "bar-pessimistic-1"  # DEFINITIONS D12; a change of the rules of matching is a new name
@@ -174,6 +177,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         "bars": book.count,
         "version": book.version,
         "minute_orders": desk.minute_orders if desk.minute == book.close_ms // MINUTE_MS else 0,
+        "positions": sum(1 for sleeve in book.sleeves if held_side(sleeve) != 0),
+        "correlated": finite(correlated_exposure(book)),
         "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
     if book.high_water > desk.peak:
@@ -197,7 +202,7 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         "slippage": finite(money.slippage),
         "trips": money.trips,
         "version": spec.version,
-        "guard": _guard_mark(guard, book.close_ms),
+        "guard": _guard_mark(book, s),
     }
     if sleeve.position.open_layers > 0:
         body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s), unmoved_stops(book, s))
@@ -205,6 +210,8 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
     if guard.block_until_ms > book.close_ms:
         body["blocked_until_ms"] = guard.block_until_ms
+    if until := opens_ms(spec.rules, book.limits, book.close_ms):
+        body["shut_until_ms"] = until
     wanted, stage = book.latest(s).source, book.stage_reached(s)
     if stage_of(wanted) != "paper":
         body["stage"] = stage_of(wanted)
@@ -219,15 +226,29 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
     return body
 
 
-def _guard_mark(guard: Guard, close_ms: int) -> GuardBody:
-    """What the sleeve's guardrails remember; a day that it has not begun has no entries and no first equity."""
-    today = guard.day == (close_ms - 1) // DAY_MS
+def correlated_exposure(book: Book) -> float:
+    """What the desk's positions and working entries come to when weighted by the correlations of the day."""
+    width = len(book.columns)
+    gross, side = [0.0] * width, [0] * width
+    for spec, sleeve in zip(book.specs, (book.marked(s) for s in range(len(book.sleeves))), strict=True):
+        gross[spec.rules.instrument] += exposure(sleeve)
+        side[spec.rules.instrument] = held_side(sleeve) or side[spec.rules.instrument]
+    return sqrt(max(squared_exposure(gross, side, book.correlations, 1), 0.0))
+
+
+def _guard_mark(book: Book, s: int) -> GuardBody:
+    """What the sleeve's guardrails remember and saw; a day that it has not begun has no entries and no first equity."""
+    guard = book.sleeves[s].guard
+    today, (range_times, volume_times) = guard.day == (book.close_ms - 1) // DAY_MS, book.usual.get(book.names[s], (None, None))
     return {
         "streak": guard.streak,
         "day_entries": guard.day_entries if today else 0,
         "day_equity": finite(guard.day_equity) if today else None,
         "refused_by": RULES[guard.refused] if guard.refused else None,
         "refused_ms": guard.refused_ms if guard.refused else None,
+        "spread_frac": finite(2.0 * book.sleeves[s].cost.slip_frac),
+        "range_times": range_times,
+        "volume_times": volume_times,
     }
 
 

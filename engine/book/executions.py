@@ -95,7 +95,7 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
 def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:
     """Sleeve s, which was `before`, after an execution that fits; and the rows of it."""
     rows: list[Any] = [None] * 2
-    m = Memory([], book.sleeves, [], book.recent_r, [], [], [], rows)
+    m = Memory([], book.sleeves, [], book.recent_r, [], [], [], [], [], rows)
     after, n = book_fill(before, book.specs[s].rules, s, fill, m, 0)
     return after, rows[:n]
 

@@ -32,6 +32,13 @@ def quiet_mark(body: SleeveBody, side: int | None) -> str:
     return sentence(refused, held, rests, why, side)
 
 
+def shut_text(until_ms: int) -> str:
+    """A no_entry window and its end."""
+    return (
+        f"no entries until {utc(until_ms)} (no_entry window)" if until_ms > 0 else "no entries: the no_entry windows never open"
+    )
+
+
 def sentence(
     refused: tuple[str, int] | None,
     held: tuple[str, float] | None,

@@ -62,6 +62,8 @@ def to_json(book: Book) -> dict[str, Any]:
         "orders": _orders_json(book.orders),
         "health": book.health,
         "differences": book.differences,
+        "correlations": as_json(book.correlations),
+        "usual": book.usual,
     } | {key: value for key, value in (("adopted", book.adopted), ("high_water", book.high_water)) if value}
 
 
@@ -97,6 +99,8 @@ def from_json(body: Mapping[str, Any]) -> Book:
         **{name: body[name] for name in ("features", "close_ms", "count", "ambiguous", "tripped_ms", "halt")},
         health=dict(body["health"]),
         differences=dict(body["differences"]),
+        correlations=[restored(float, item) for item in body["correlations"]],
+        usual=dict(body["usual"]),
         adopted=dict(body.get("adopted", {})),
         high_water=float(body.get("high_water", 0.0)),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from engine.book import events
 from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, signal_of
-from engine.book.bodies import RESTING
+from engine.book.bodies import RESTING, finite
 from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
@@ -82,6 +82,7 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
         bars=[none] * (len(body["start"]["instruments"]) + len(body["start"]["own_bars"])),
         close_ms=body["start"]["first_ms"],
     )
+    book.correlations = matrix_of([], 0, len(book.bars))
     set_pauses(book)
     return book, [events.mark(book)]
 
@@ -196,8 +197,10 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     set_pauses(book)
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
-    scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars)
-    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, rows)
+    scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
+    if "correlations" in body:
+        book.correlations = matrix_of(body["correlations"], len(book.instruments), len(bars))
+    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, rows)
     awake = [0] * count
     book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, 0)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
@@ -205,6 +208,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         m.rules[s] = book.specs[s].rules
         signals[s] = signal_of(body["next"][book.names[s]]) if closes[s] else NO_SIGNAL
     book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
+    book.usual = book.usual | {book.names[s]: usual_of(signals[s]) for s in range(count) if closes[s]}
     assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
     book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]
@@ -228,3 +232,18 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
 def bar_of(close_ms: int, values: Sequence[Any]) -> Bar:
     """A bar from its journaled numbers; null is a missing one."""
     return Bar(close_ms, *(math.nan if value is None else float(value) for value in values))
+
+
+def usual_of(signal: Signal) -> list[float | None]:
+    """Range and volume of a sleeve's bar against what is usual, as the guardrails saw them."""
+    return [finite(signal.range_times), finite(signal.volume_times)]
+
+
+def matrix_of(upper: Sequence[float | None], instruments: int, width: int) -> list[float]:
+    """Correlations as a `bar` event holds them (data/correlation.upper) as a square over `width` columns, flat."""
+    found, values = [math.nan] * (width * width), iter(upper)
+    for a in range(instruments):
+        for b in range(a + 1, instruments):
+            value = next(values)
+            found[a * width + b] = found[b * width + a] = math.nan if value is None else float(value)
+    return found

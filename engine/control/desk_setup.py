@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +34,7 @@ class InstrumentEntry(BaseModel):
     least_qty: float | None = Field(None, ge=0, le=1e12)
     least_notional: float | None = Field(None, ge=0, le=1e12)
     maintenance_frac: float | None = Field(None, ge=0, lt=1)
+    funding_hours: Literal[1, 2, 4, 8] | None = None
     maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
     taker_frac: float | None = Field(None, ge=0, le=0.05)
     half_spread_frac: float | None = Field(None, ge=0, le=0.05)

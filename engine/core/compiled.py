@@ -211,6 +211,8 @@ def load_overload(items, i, kind):  # type: ignore[no-untyped-def]  # noqa: ARG0
             items[6][i],
             np.int64(items[7][i]),
             np.int64(items[8][i]),
+            items[9][i],
+            items[10][i],
         )
     return lambda items, i, kind: load_record(items, i, kind)  # noqa: PLW0108 - numba wants a Python function
 

@@ -10,9 +10,10 @@ between the desk counts it at the clock's prices and leaves its state alone, so 
 Called once a bar by book/transitions.py (lists, plain Python) and in a loop by leap.py (record arrays, compiled for backtests).
 """
 
+from math import isnan
 from typing import Any
 
-from .guardrails import count_order, exposure, held_side, roll_day, watch_desk, watch_sleeve
+from .guardrails import NOTHING_AROUND, Around, count_order, exposure, held_side, roll_day, watch_desk, watch_sleeve
 from .ledger import on_mark, open_lots
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
 from .rows import breaker_row, caps_row, decision_row, size_row
@@ -23,6 +24,7 @@ from .state import (
     DESK_ROW,
     FREQUENCY,
     HOLD,
+    OFF,
     REFUSED,
     Bar,
     Desk,
@@ -51,11 +53,13 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
     wakes: one a sleeve, the first bar that can do more than mark it (leap.py); before it the sleeve is marked alone.
     settles: 0 where a venue has reported what the bar did; the sleeves are then only marked.
     """
-    instruments, equity, total, ambiguous = len(m.gross), 0.0, 0.0, 0
+    instruments, equity, total, ambiguous, positions = len(m.gross), 0.0, 0.0, 0, 0
     for i in range(instruments):
         m.gross[i] = 0.0
         m.side[i] = 0
         m.taken[i] = 0.0
+    for k in range(len(m.family)):
+        m.family[k] = 0.0
     for s in range(len(m.sleeves)):
         if t < wakes[s] and load(m.sleeves, s, Sleeve).position.open_layers == 0:
             equity += load(m.sleeves, s, Sleeve).ledger.equity
@@ -81,14 +85,51 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         equity += sleeve.ledger.equity
         total += exposure(sleeve)
         m.gross[i] += exposure(sleeve)
+        m.family[load(m.rules, s, Rules).family] += exposure(sleeve)
         if held_side(sleeve) != 0:
             m.side[i] = held_side(sleeve)
+            positions += 1
     was = desk.tripped
-    desk = watch_desk(desk, limits, equity, total)
+    desk = watch_desk(desk, limits, equity, total)._replace(positions=positions)
     if desk.tripped != was:
         close_ms = load(m.bars, t * instruments, Bar).close_ms
         n = emit(m.rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_ms, desk.equity, 0))
     return desk, n, ambiguous
+
+
+def around(m: Memory, rules: Rules, limits: Limits, side: int) -> Around:
+    """What the desk's caps see around a sleeve that would trade on `side`; nothing without a signal."""
+    if side == 0:
+        return NOTHING_AROUND
+    i, square, cross = rules.instrument, 0.0, 0.0
+    if limits.correlated_frac_max < OFF:
+        square = squared_exposure(m.gross, m.side, m.correlations, side)
+        for a in range(len(m.gross)):
+            cross += joint(m.correlations, len(m.gross), i, a, float(side), signed(m.gross, m.side, a, side))
+    return Around(m.gross[i], m.side[i], m.family[rules.family], square, cross)
+
+
+def squared_exposure(gross: Any, sides: Any, correlations: Any, side: int) -> float:
+    """Sum of w_a w_b r_ab over all pairs of instruments: w the exposure with its sign, r the correlation."""
+    total, count = 0.0, len(gross)
+    for a in range(count):
+        if gross[a] > 0.0:
+            for b in range(count):
+                total += joint(correlations, count, a, b, signed(gross, sides, a, side), signed(gross, sides, b, side))
+    return total
+
+
+def signed(gross: Any, sides: Any, a: int, side: int) -> float:
+    """Exposure of an instrument with its sign; what only may still fill counts on the side of the one who asks."""
+    return gross[a] * (sides[a] if sides[a] != 0 else side)  # type: ignore[no-any-return]  # numbers in a list or an array
+
+
+def joint(correlations: Any, count: int, a: int, b: int, x: float, y: float) -> float:
+    """x on instrument a and y on b, weighted by their correlation; the worst where it is not known."""
+    if a == b or x * y == 0.0:
+        return x * y
+    r = correlations[a * count + b]
+    return abs(x * y) if isnan(r) else x * y * r
 
 
 def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal: Signal, s: int, n: int) -> tuple[Desk, int]:
@@ -97,7 +138,7 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
     The desk and the instrument then carry the new order's exposure. Returns (desk, rows so far).
     """
     before, i = load(m.sleeves, s, Sleeve), rules.instrument
-    sleeve, decision = on_close(before, desk, rules, limits, bar, signal, m.gross[i], m.side[i])
+    sleeve, decision = on_close(before, desk, rules, limits, bar, signal, around(m, rules, limits, signal.side))
     if decision.log_size != 0 or decision.action not in (HOLD, REFUSED):
         lots = open_lots(before.position) * before.position.side
         n = emit(m.rows, n, decision_row(s, sleeve, bar, signal, decision, lots))
@@ -111,8 +152,9 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
     if sleeve.guard.pause_until_ms != before.guard.pause_until_ms:
         n = emit(m.rows, n, breaker_row(s, FREQUENCY, bar.close_ms, sleeve.ledger.equity, sleeve.guard.pause_until_ms))
     if sleeve.order.side != 0 and sleeve.order.key != before.order.key:
-        desk = count_order(desk, bar.close_ms, sleeve.order.notional)
+        desk = count_order(desk, bar.close_ms, sleeve.order.notional, 1 if before.position.open_layers == 0 else 0)
         m.gross[i] += sleeve.order.notional
+        m.family[rules.family] += sleeve.order.notional
         m.side[i] = sleeve.order.side
     return desk, n
 

@@ -4,13 +4,19 @@ Called by step.on_close and desk.py for every sleeve of every mode. What cannot 
 a NaN fails it. Exits do not come here: a reduce-only order within the position is refused by nothing but the venue.
 """
 
+from math import isnan, sqrt
+from typing import NamedTuple
+
 from .sizing import liquidation_distance
 from .state import (
     DAY_MS,
     DESK_DRAWDOWN,
     MINUTE_MS,
+    OFF,
+    R_CORRELATED,
     R_DAY_LOSS,
     R_DRAWDOWN,
+    R_FAMILY,
     R_GROSS,
     R_HALT,
     R_INSTRUMENT,
@@ -22,20 +28,42 @@ from .state import (
     R_OPPOSITE,
     R_ORDER_RATE,
     R_PAUSE,
+    R_POSITIONS,
+    R_RANGE,
     R_RISK,
     R_SHORT,
+    R_SIGNAL,
     R_SIZE,
+    R_SPREAD,
     R_UNKNOWN,
+    R_VOLUME,
+    R_WINDOW,
     Desk,
     Guard,
     Ledger,
     Limits,
     Rules,
+    Signal,
     Size,
     Sleeve,
 )
+from .windows import shut
 
 ROUNDING = 1.0 + 1e-9  # a size that was cut to the limit may lie a bit above it
+LIMIT_REACH = 0.5  # of the close: a limit price farther away is a mistake
+
+
+class Around(NamedTuple):
+    """What the desk's caps see around a sleeve: exposure of all sleeves, orders that may still fill included."""
+
+    gross: float  # on its instrument
+    side: int  # there
+    family: float  # of its strategy
+    square: float  # the desk's correlated exposure, squared
+    cross: float  # what one unit of money on the signal's side adds to it, halved (`correlated`)
+
+
+NOTHING_AROUND = Around(0.0, 0, 0.0, 0.0, 0.0)
 
 
 def barred(guard: Guard, desk: Desk, close_ms: int) -> int:
@@ -51,28 +79,81 @@ def barred(guard: Guard, desk: Desk, close_ms: int) -> int:
     return R_NONE
 
 
+def standing(guard: Guard, desk: Desk, rules: Rules, limits: Limits, close_ms: int) -> int:
+    """The same with the windows in which people want no entries."""
+    rule = barred(guard, desk, close_ms)
+    if rule == R_NONE and shut(rules, limits, close_ms):
+        return R_WINDOW
+    return rule
+
+
+def abnormal(signal: Signal, limits: Limits) -> int:
+    """The rule by which the market of this close refuses entries, R_NONE when it is as usual."""
+    rule = R_NONE
+    if not limits.spread_frac_max >= OFF:  # NaN refuses, too
+        rule = outside(2.0 * signal.slip_frac, 0.0, limits.spread_frac_max, R_SPREAD)
+    if rule == R_NONE and not (limits.volume_times_max >= OFF and limits.volume_times_min <= 0.0):
+        rule = outside(signal.volume_times, limits.volume_times_min, limits.volume_times_max, R_VOLUME)
+    if rule == R_NONE and not limits.range_times_max >= OFF:
+        rule = outside(signal.range_times, 0.0, limits.range_times_max, R_RANGE)
+    return rule
+
+
+def outside(value: float, least: float, most: float, rule: int) -> int:
+    """`rule` where the value is out of bounds, R_UNKNOWN where it is not known."""
+    if isnan(value):
+        return R_UNKNOWN
+    return R_NONE if least <= value <= most else rule
+
+
+def contradictory(signal: Signal, price: float, close: float, stop_distance: float) -> bool:
+    """True for a signal that cannot be meant: a side without strength, a market order that must not take, a limit price far
+    from the market, a long whose stop lies below zero.
+    """
+    return (
+        not signal.strength > 0.0
+        or (signal.post_only != 0 and signal.limit == 0.0)
+        or (signal.limit != 0.0 and abs(price - close) > LIMIT_REACH * close)
+        or (signal.side > 0 and stop_distance >= price > 0.0)
+    )
+
+
+def correlated(around: Around, notional: float) -> float:
+    """The desk's correlated exposure (quote units) with `notional` more on the signal's side.
+
+    The root of sum w_a w_b r_ab over all pairs of instruments, w their signed exposure and r their trailing correlation: gross
+    where all move together, less where they do not, nothing for a perfect hedge. An unknown r counts as the worst.
+    """
+    return sqrt(max(around.square + 2.0 * notional * around.cross + notional * notional, 0.0))
+
+
 def review(
     sleeve: Sleeve,
     desk: Desk,
     rules: Rules,
     limits: Limits,
     close_ms: int,
+    close: float,
     price: float,
-    side: int,
+    signal: Signal,
     size: Size,
     stop_distance: float,
-    instrument_gross: float,
-    instrument_side: int,
+    around: Around,
 ) -> int:
-    """R_NONE if the entry may go, else the first rule that refuses it. `instrument_*`: of all sleeves on the instrument."""
-    rule = barred(sleeve.guard, desk, close_ms)
+    """R_NONE if the entry at `price` may go, else the first rule that refuses it."""
+    rule, side = standing(sleeve.guard, desk, rules, limits, close_ms), signal.side
+    if rule != R_NONE:
+        return rule
+    if contradictory(signal, price, close, stop_distance):
+        return R_SIGNAL
+    rule = abnormal(signal, limits)
     if rule != R_NONE:
         return rule
     if not (stop_distance > 0.0 and price > 0.0 and desk.equity > 0.0 and sleeve.ledger.equity > 0.0 and size.wanted > 0.0):
         return R_UNKNOWN
     if not sleeve.position.open_layers < rules.layers_max:
         return R_LAYERS
-    if not side * instrument_side >= 0:
+    if not side * around.side >= 0:
         return R_OPPOSITE
     if not (side > 0 or rules.shorts != 0):
         return R_SHORT
@@ -89,10 +170,21 @@ def review(
         return R_LIQUIDATION
     if not exposed <= rules.leverage_max * sleeve.ledger.equity:
         return R_LEVERAGE
+    return over_the_desks_caps(sleeve, desk, limits, close_ms, notional, around)
+
+
+def over_the_desks_caps(sleeve: Sleeve, desk: Desk, limits: Limits, close_ms: int, notional: float, around: Around) -> int:
+    """The cap of the whole desk that an entry of `notional` would break, R_NONE if none."""
     if not desk.gross + notional <= limits.gross_frac_max * desk.equity:
         return R_GROSS
-    if not instrument_gross + notional <= limits.instrument_frac_max * desk.equity:
+    if not around.gross + notional <= limits.instrument_frac_max * desk.equity:
         return R_INSTRUMENT
+    if not around.family + notional <= limits.family_frac_max * desk.equity:
+        return R_FAMILY
+    if not limits.correlated_frac_max >= OFF and not correlated(around, notional) <= limits.correlated_frac_max * desk.equity:
+        return R_CORRELATED
+    if sleeve.position.open_layers == 0 and not desk.positions < limits.positions_max:
+        return R_POSITIONS
     if desk.minute == close_ms // MINUTE_MS and not desk.minute_orders < limits.orders_minute_max:
         return R_ORDER_RATE
     return R_NONE
@@ -162,8 +254,9 @@ def watch_desk(desk: Desk, limits: Limits, equity: float, gross: float) -> Desk:
     return desk._replace(tripped=desk.tripped | DESK_DRAWDOWN, halted=1)
 
 
-def count_order(desk: Desk, close_ms: int, notional: float) -> Desk:
-    """The desk after a sleeve placed an entry order."""
+def count_order(desk: Desk, close_ms: int, notional: float, opens: int) -> Desk:
+    """The desk after a sleeve placed an entry order; `opens` 1: it held nothing before."""
     minute = close_ms // MINUTE_MS
     orders = desk.minute_orders + 1 if desk.minute == minute else 1
-    return desk._replace(gross=desk.gross + notional, minute=minute, minute_orders=orders)
+    positions = desk.positions + opens
+    return desk._replace(gross=desk.gross + notional, minute=minute, minute_orders=orders, positions=positions)

@@ -16,13 +16,29 @@ import numpy as np
 from blake3 import blake3
 from numba.extending import register_jitable
 
-from . import booking, compiled, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step
+from . import (
+    booking,
+    compiled,
+    desk,
+    exits,
+    fills,
+    guardrails,
+    leap,
+    ledger,
+    memory,
+    rows,
+    sim_venue,
+    sizing,
+    state,
+    step,
+    windows,
+)
 from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 OPTIONS = {"forceinline": True, "_nrt": False}
-SOURCES = (compiled, booking, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step)
+SOURCES = (compiled, booking, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step, windows)
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
     [
@@ -39,7 +55,8 @@ ROW_VIEW = np.dtype(
         *((name, "f8") for name in ("price", "fee", "equity", "a", "b")),
     ]
 )
-SIGNAL_KINDS = (numba.int8, *[numba.float64] * 6, numba.int8, numba.int64)  # of Signal's fields, as signal_columns holds them
+FLOAT = numba.float64
+SIGNAL_KINDS = (numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, FLOAT, FLOAT)  # Signal's fields, as signal_columns has them
 ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
@@ -78,9 +95,9 @@ def cached_entry(digest: str) -> Callable[..., Any]:
     """
     run = leap.run
 
-    def entry(m, signals, blocks, book, limits, equity, since, wakes, leaps):  # type: ignore[no-untyped-def]
+    def entry(m, signals, blocks, book, limits, equity, daily, since, wakes, leaps):  # type: ignore[no-untyped-def]
         _ = digest
-        return run(m, signals, blocks, book, limits, equity, since, wakes, leaps)
+        return run(m, signals, blocks, book, limits, equity, daily, since, wakes, leaps)
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
@@ -101,10 +118,10 @@ def signature_of() -> tuple[Any, ...]:
     """
     floats, whole = column(numba.float64), column(numba.int64)
     strided = [numba.types.Array(k, 1, "A", readonly=True) for k in SIGNAL_KINDS]
-    owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, column(Row)]
+    owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, floats, floats, column(Row)]
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
-    return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, whole, whole, numba.int64)
+    return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, floats, whole, whole, numba.int64)
 
 
 @cache
@@ -167,14 +184,18 @@ def run_desk(
     limits: Limits,
     cash: Sequence[float],
     halted: int = 0,
+    daily: np.ndarray | None = None,
 ) -> Result:
     """Every sleeve over every bar of the market.
 
     market: data/align.Market of n bars; signals, rules, cash: one a sleeve, signals of length n. Prices and money in quote units.
+    daily: as `run_records` takes it.
     """
     assert len(signals) == len(rules) == len(cash)
     assert all(len(x.side) == len(market.close_ms) for x in signals)
-    return run_records(bar_records(market), signal_columns(signals), len(market.instruments), rules, limits, cash, halted)
+    return run_records(
+        bar_records(market), signal_columns(signals), len(market.instruments), rules, limits, cash, halted, None, daily
+    )
 
 
 def run_records(
@@ -186,19 +207,25 @@ def run_records(
     cash: Sequence[float],
     halted: int = 0,
     blocks: np.ndarray | None = None,
+    daily: np.ndarray | None = None,
 ) -> Result:
-    """run_desk on what the compiled loop reads: bar_records, signal_columns, and block_records if the caller has them."""
+    """run_desk on what the compiled loop reads: bar_records, signal_columns, and block_records if the caller has them.
+
+    daily: correlations of instruments, (UTC days of the run, instruments, instruments); none: they are not known.
+    """
     count, length = len(rules), len(bars) // instruments
     blocks = block_records(bars, instruments) if blocks is None else blocks
+    daily = np.empty(0) if daily is None else np.ascontiguousarray(daily, np.float64).reshape(-1)
     room = ROWS_GUESS * length * count + 1_000
     while True:
         sleeves = to_records([start(float(money)) for money in cash], Sleeve)
         book = start_desk(float(sum(cash)))._replace(halted=halted)
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
-        scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
-        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, out)
+        scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments), np.zeros(count)
+        unknown = np.full(instruments * instruments, np.nan)
+        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, unknown, out)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, *asleep, 1)
+        end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, 1)
         if n <= room:
             break
         room = n

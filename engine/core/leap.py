@@ -26,15 +26,16 @@ BLOCK = 16  # bars folded into one
 
 
 def run(
-    m: Memory, signals: Any, blocks: Any, desk: Desk, limits: Limits, equity: Any, since: Any, wakes: Any, leaps: int
+    m: Memory, signals: Any, blocks: Any, desk: Desk, limits: Limits, equity: Any, daily: Any, since: Any, wakes: Any, leaps: int
 ) -> tuple[Desk, int, int, int]:
     """Every bar of a market. Returns (desk, rows written, ambiguous bars, awake bars: of a sleeve that ran the three phases);
     writes the desk's equity at each close.
 
-    signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; since, wakes:
-    zeros, one a sleeve: where it fell asleep and where it wakes; leaps 0: nobody sleeps.
+    signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; daily:
+    correlations of each UTC day, flat; since, wakes: zeros, one a sleeve: where it fell asleep and where it wakes; leaps 0:
+    nobody sleeps.
     """
-    n, ambiguous, awake, t, last = 0, 0, 0, 0, len(equity)
+    n, ambiguous, awake, t, last, day = 0, 0, 0, 0, len(equity), -1
     while t < last:
         end = last
         for s in range(len(m.sleeves)):
@@ -54,6 +55,7 @@ def run(
         equity[t] = desk.equity
         if desk.tripped != was:
             rouse(m, signals, since, wakes, t)
+        day = on_day(m, daily, day, t)
         desk, n = decide_all(m, signals, desk, limits, n, t, wakes)
         t += 1
         if leaps != 0:
@@ -65,6 +67,19 @@ def run(
         if wakes[s] >= last:
             awaken(m, signals, desk.halted, s, since[s], last)
     return desk, n, ambiguous, awake
+
+
+def on_day(m: Memory, daily: Any, day: int, t: int) -> int:
+    """Bar t's day, counted from the first bar's; where it is not `day`, its correlations are now the memory's."""
+    square, per_bar = len(m.correlations), len(m.gross)
+    if len(daily) == 0:
+        return day
+    first, now = load(m.bars, 0, Bar).close_ms, load(m.bars, t * per_bar, Bar).close_ms
+    today = (now - 1) // DAY_MS - (first - 1) // DAY_MS
+    if today != day:
+        for k in range(square):
+            m.correlations[k] = daily[today * square + k]
+    return int(today)
 
 
 def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:

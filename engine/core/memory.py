@@ -23,6 +23,8 @@ class Memory(NamedTuple):
     gross: Any  # scratch, one an instrument: exposure of its sleeves
     side: Any  # scratch, one an instrument: the side they hold or are about to hold
     taken: Any  # scratch, one an instrument: base units filled in this bar
+    family: Any  # scratch, one a sleeve: exposure of the sleeves of each strategy
+    correlations: Any  # of the day, instrument by instrument, flat: -1..1, NaN where not known
     rows: Any  # Row, written up to its length
 
 

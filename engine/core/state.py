@@ -8,6 +8,7 @@ Lots are whole numbers (`lots * rules.lot_size` is the quantity in base units); 
 from typing import NamedTuple
 
 LAYERS = 5
+OFF = 1e9  # a limit so wide that it never binds
 SIDES = {-1: "short", 0: "flat", 1: "long"}
 
 # fill modes (DEFINITIONS D12)
@@ -33,6 +34,11 @@ BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk dr
     R_DRAWDOWN,
     R_DAY_LOSS,
     R_PAUSE,
+    R_WINDOW,
+    R_SIGNAL,
+    R_SPREAD,
+    R_VOLUME,
+    R_RANGE,
     R_UNKNOWN,
     R_LAYERS,
     R_OPPOSITE,
@@ -44,14 +50,22 @@ BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk dr
     R_LEVERAGE,
     R_GROSS,
     R_INSTRUMENT,
+    R_FAMILY,
+    R_CORRELATED,
+    R_POSITIONS,
     R_ORDER_RATE,
-) = range(17)
+) = range(25)
 RULES = (
     "none",
     "desk is halted",
     "desk drawdown breaker",
     "daily loss breaker",
     "entries paused",
+    "no_entry window",
+    "the signal contradicts itself",
+    "spread_frac_max",
+    "abnormal volume",
+    "range_times_max",
     "an input cannot be computed",
     "layers_max",
     "another sleeve holds the other side",
@@ -63,6 +77,9 @@ RULES = (
     "leverage_max",
     "gross_frac_max",
     "instrument_frac_max",
+    "family_frac_max",
+    "correlated_frac_max",
+    "positions_max",
     "orders_minute_max",
 )
 
@@ -100,6 +117,8 @@ class Signal(NamedTuple):
     limit: float  # price of a limit entry; 0: a market entry; NaN: wanted, and not known
     post_only: int  # 1: a limit entry that would take is cancelled
     good_for: int  # bars that a limit entry may rest
+    range_times: float = 0.0  # the bar's range against the usual one before it; 0: not judged, NaN: not known
+    volume_times: float = 0.0  # the same of its volume
 
 
 class Layer(NamedTuple):
@@ -209,6 +228,7 @@ class Desk(NamedTuple):
     halted: int  # 1: latched; set by the drawdown breaker or by people
     minute: int  # of the last entry order
     minute_orders: int
+    positions: int = 0  # sleeves with an open position or a working entry
 
 
 class Rules(NamedTuple):
@@ -254,15 +274,29 @@ class Rules(NamedTuple):
     tick: float  # 0: prices stay unrounded
     maker_frac: float
     taker_frac: float
+    family: int = 0  # which strategy of the desk: sleeves of one have the same
+    funding_ms: int = 0  # between settlements, which fall on multiples of it; 0: none
+
+
+Hours = tuple[int, int, int, int, int, int, int]  # Monday to Sunday, a bit an hour (UTC)
 
 
 class Limits(NamedTuple):
-    """The desk's hard limits (DEFINITIONS D19)."""
+    """The desk's hard limits (DEFINITIONS D19). What has a default is off by it."""
 
     drawdown_frac_max: float
     gross_frac_max: float
     instrument_frac_max: float
     orders_minute_max: int
+    positions_max: int = 1 << 40
+    family_frac_max: float = OFF  # of desk equity, all sleeves of one strategy
+    correlated_frac_max: float = OFF  # of desk equity (guardrails.correlated)
+    spread_frac_max: float = OFF  # of price
+    range_times_max: float = OFF
+    volume_times_min: float = 0.0
+    volume_times_max: float = OFF
+    funding_quiet_ms: int = 0  # no entries so near a settlement
+    no_entry: Hours = (0, 0, 0, 0, 0, 0, 0)
 
 
 class Fill(NamedTuple):

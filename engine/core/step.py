@@ -5,7 +5,7 @@ Python.
 """
 
 from .exits import faded, follow, grid, leave_all, leaving, to_tick
-from .guardrails import barred, count_entry, review
+from .guardrails import Around, count_entry, review, standing
 from .sizing import position_risk, size
 from .state import (
     ADD,
@@ -53,8 +53,7 @@ def on_close(
     limits: Limits,
     bar: Bar,
     signal: Signal,
-    instrument_gross: float,
-    instrument_side: int,
+    around: Around,
 ) -> tuple[Sleeve, Decision]:
     """What the sleeve does after this close. Returns (sleeve, decision)."""
     if sleeve.position.open_layers > 0 or signal.side != 0:
@@ -72,7 +71,7 @@ def on_close(
         return resting(sleeve, bar, signal)
     if not wants(position, rules, bar, signal):
         return with_last_refusal(sleeve, R_NONE, bar.close_ms), HELD
-    return enter(sleeve, desk, rules, limits, bar, signal, instrument_gross, instrument_side)
+    return enter(sleeve, desk, rules, limits, bar, signal, around)
 
 
 def resting(sleeve: Sleeve, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
@@ -121,14 +120,13 @@ def enter(
     limits: Limits,
     bar: Bar,
     signal: Signal,
-    instrument_gross: float,
-    instrument_side: int,
+    around: Around,
 ) -> tuple[Sleeve, Decision]:
     """Size, review, and place or refuse the entry."""
     side, price = signal.side, entry_price(rules, bar, signal)
-    standing = barred(sleeve.guard, desk, bar.close_ms)
-    if standing != R_NONE and standing == sleeve.guard.refused:  # logged before: no need to size it again
-        return sleeve, Decision(REFUSED, standing, price, 0.0, 0.0, NO_SIZE, 0)
+    lasting = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
+    if lasting != R_NONE and lasting == sleeve.guard.refused:  # logged before: no need to size it again
+        return sleeve, Decision(REFUSED, lasting, price, 0.0, 0.0, NO_SIZE, 0)
     stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
     target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
     wanted = size(sleeve.ledger, rules, signal, price, stop_distance, bar.volume)
@@ -140,12 +138,12 @@ def enter(
         rules,
         limits,
         bar.close_ms,
+        bar.close,
         price,
-        side,
+        signal,
         wanted,
         stop_distance,
-        instrument_gross,
-        instrument_side,
+        around,
     )
     if rule != R_NONE:
         log_size = 0 if rule == sleeve.guard.refused else 1

@@ -14,7 +14,9 @@ FEATURES: tuple[Feature, ...] = (
     spread.atr,
     spread.vol,
     spread.vol_ratio,
+    spread.range_times,
     traded.day_volume,
+    traded.volume_times,
 )
 
 BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}

@@ -15,6 +15,7 @@ from engine.clock import DAY_MS
 
 COLUMNS = ("open", "high", "low", "close", "volume")  # of a bar
 WINDOW_MAX = 100_000  # TA-Lib's largest period
+USUAL_MIN = 24
 
 Array = npt.NDArray[np.float64]
 
@@ -61,6 +62,11 @@ def feature(inputs: tuple[str, ...], first: Callable[..., int]) -> Callable[[Cal
 def day_bars(timeframe_ms: int) -> int:
     """Bars in a UTC day."""
     return DAY_MS // timeframe_ms
+
+
+def usual_bars(timeframe_ms: int) -> int:
+    """Bars before this one that say what is usual: those of a day, at least USUAL_MIN."""
+    return max(day_bars(timeframe_ms), USUAL_MIN)
 
 
 def empty(count: int) -> Array:

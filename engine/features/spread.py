@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from engine.features.feature import Array, day_bars, empty, feature
+from engine.features.feature import Array, day_bars, empty, feature, usual_bars
 from engine.features.ta import ta
 
 WARM_HALFLIVES = 3  # D17
@@ -62,3 +62,17 @@ def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars
     out = empty(len(close))
     np.divide(share, median, out=out, where=median > 0.0)
     return np.maximum(out, 1.0, out=out)
+
+
+@feature(inputs=("high", "low", "timeframe_ms"), first=usual_bars)
+def range_times(high: Array, low: Array, timeframe_ms: int) -> Array:
+    """High minus low over its mean of the bars before (a day's, at least 24; TA-Lib SMA); NaN where those did not move."""
+    return times_usual(high - low, usual_bars(timeframe_ms))
+
+
+def times_usual(values: Array, bars: int) -> Array:
+    """Each value over the mean of the `bars` values before it; NaN where those are all 0."""
+    talib, out = ta(), empty(len(values))
+    moved = talib.MAX(values, bars)[:-1] > 0.0  # a running mean keeps the rounding of what it has dropped
+    np.divide(values[1:], talib.SMA(values, bars)[:-1], out=out[1:], where=moved)
+    return out

@@ -1,6 +1,7 @@
 """Features of traded volume. Listed in catalog.py, called by frame.py."""
 
-from engine.features.feature import Array, day_bars, feature
+from engine.features.feature import Array, day_bars, feature, usual_bars
+from engine.features.spread import times_usual
 from engine.features.ta import ta
 
 
@@ -16,3 +17,9 @@ def day_volume(volume: Array, timeframe_ms: int) -> Array:
     total = talib.SUM(volume, day)
     total[talib.MAX(volume, day) == 0.0] = 0.0
     return total
+
+
+@feature(inputs=("volume", "timeframe_ms"), first=usual_bars)
+def volume_times(volume: Array, timeframe_ms: int) -> Array:
+    """Volume over its mean of the bars before (a day's, at least 24; TA-Lib SMA); NaN where nothing traded in them."""
+    return times_usual(volume, usual_bars(timeframe_ms))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.book import Book, Spec
 from engine.book.order_events import name_code
+from engine.book.snapshot import as_json
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
@@ -24,7 +25,7 @@ from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import StrategyParams
 from engine.strategies.reads import Reads, files_read, reads_of
-from engine.strategies.rules import rules_of
+from engine.strategies.rules import families, rules_of
 from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
 
 FILLS = "pessimistic"  # what paper fills are like (DEFINITIONS D12)
@@ -90,10 +91,13 @@ def body_of(
     if catalog is not None:
         files_read(catalog, reads_of_config(config, folder))
     _distinct_order_ids(config)
+    of_family = zip(config.sleeves, families([s.strategy for s in config.sleeves]), strict=True)
     sleeves = [
-        {"version": desk.sleeves[s.name], **_sleeve(s, names, clock(config), hard, overrides, folder)} for s in config.sleeves
+        {"version": desk.sleeves[s.name], **_sleeve(s, names, clock(config), hard, overrides, folder, family)}
+        for s, family in of_family
     ]
-    return {"version": desk.version, "sha256": desk.sha256, "limits": hard.desk()._asdict(), "sleeves": sleeves}
+    limits = {name: as_json(value) for name, value in hard.desk()._asdict().items()}
+    return {"version": desk.version, "sha256": desk.sha256, "limits": limits, "sleeves": sleeves}
 
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
@@ -116,7 +120,7 @@ def _distinct_order_ids(config: DeskConfig) -> None:
 
 
 def _sleeve(
-    sleeve: SleeveConfig, names: list[str], clock: str, hard: HardLimits, overrides: Overrides, folder: Path
+    sleeve: SleeveConfig, names: list[str], clock: str, hard: HardLimits, overrides: Overrides, folder: Path, family: int
 ) -> dict[str, Any]:
     """One sleeve, spelled out."""
     strategy = read_strategy(sleeve.strategy, folder)
@@ -124,7 +128,7 @@ def _sleeve(
     place = (sleeve.venue, sleeve.symbol, sleeve.market)
     instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
     index, own = names.index(sleeve.instrument), names.index(column_name(sleeve.instrument, sleeve.timeframe, clock))
-    rules = rules_of(params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own)
+    rules = rules_of(params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own, family)
     return {
         "name": sleeve.name,
         "strategy": sleeve.strategy,

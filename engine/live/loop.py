@@ -14,7 +14,7 @@ from engine.book.bodies import FORMAT
 from engine.book.book import Book, Spec
 from engine.book.events import features_hash
 from engine.book.order_events import EventBody
-from engine.book.snapshot import as_json, to_json
+from engine.book.snapshot import to_json
 from engine.book.transitions import NO_BAR, bar_of, begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
@@ -25,10 +25,11 @@ from engine.core.step import usable
 from engine.errors import DataError, DeskError
 from engine.features.anchor import ANCHOR
 from engine.live import config_event
+from engine.live.bar_event import bar_body
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
 from engine.live.requests import Unanswered, answers, asked_again, reported
-from engine.live.signal_source import SignalReading, SignalSources
+from engine.live.signal_source import SignalSources
 from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
@@ -349,18 +350,7 @@ class Loop:
         later = zip(waiting, found[count:], strict=True)
         waits = {spec.source["name"]: reading for spec, reading in later if reading is not None}
         self._wrong = {name: reading.wrong for name, reading in now.items() if reading.wrong}
-        body = {
-            "close_ms": int(feed.span.close_ms[t]),
-            "stamp": stamp,
-            "bars": feed.bars(t),
-            "signals": {name: signal_body(reading) for name, reading in now.items()},
-            "features": {name: features_hash(reading.read) for name, reading in now.items()},
-        }
-        if self._wrong:
-            body["silent"] = dict(self._wrong)
-        if waits:
-            body["next"] = {name: signal_body(reading) for name, reading in waits.items()}
-            body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
+        body = bar_body(feed, book, t, stamp, now, waits)
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
@@ -390,8 +380,3 @@ class Loop:
                 self.incident(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name})
         kept = {name: text for name, text in self.troubles.items() if name == "*"}
         self.troubles = kept | self._wrong
-
-
-def signal_body(reading: SignalReading) -> Any:
-    """A signal as the bar event holds it: null where there is none."""
-    return None if reading.wrong else as_json(reading.signal)

@@ -22,6 +22,7 @@ from engine.control.desk_setup import desk_setup
 from engine.core import state
 from engine.data.align import Market
 from engine.data.catalog import Catalog
+from engine.data.correlation import daily_correlations
 from engine.data.loading import policy_of
 from engine.data.timeframes import DeskBars, load_desk, spread
 from engine.features.anchor import ANCHOR, anchor_ms
@@ -33,7 +34,7 @@ from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
 from engine.sim.wide import DESK, counted
-from engine.strategies.rules import rules_of
+from engine.strategies.rules import families, rules_of
 from engine.strategies.signals import Signals, signals_of
 
 Progress = Callable[[float], None]
@@ -165,10 +166,10 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
     for sleeve in planned.sleeves:
         seen: dict[str, None] = {}
         with access.watched(seen):
-            signals.append(signals_in_span(sleeve, loaded))
+            signals.append(signals_in_span(sleeve, loaded, judged=planned.request.judged))
         leaks = [with_opened(f, seen if f["strategy"] == sleeve.spec.strategy else ()) for f in leaks]
     progress(0.6)
-    results = run_modes(planned, loaded.span, signals, (planned.request.fills, *SCENARIOS), progress)
+    results = run_modes(planned, loaded, signals, (planned.request.fills, *SCENARIOS), progress)
     busy = time.perf_counter() - busy
     own = results[planned.request.fills]
     sleeves = run_sleeves(planned, loaded.span)
@@ -185,7 +186,7 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
         [s.used for s in signals],
         [bool((s.limit > 0.0).any()) for s in signals],
     )
-    raw = raw_signal(run, loaded.span, signals)
+    raw = raw_signal(run, loaded, signals)
     run.report.update(report_of(run, loaded, own, leaks, raw))
     elapsed = time.perf_counter() - begun
     run.report["elapsed_s"] = round(elapsed, 3)
@@ -202,42 +203,52 @@ def load(planned: Plan) -> DeskBars:
     return load_desk(planned.catalog, planned.series, policy_of(request.funding), *ends, planned.read)
 
 
-def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
+def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool = True) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history of its own bars.
 
     On a longer timeframe than the clock's: none between its own closes.
     """
     own, span = loaded.own[sleeve.bar_ms], loaded.span
-    found = signals_of(sleeve.strategy, sleeve.params, frame_of(sleeve, loaded), sleeve.costs, sleeve.spec.side)
+    frame = frame_of(sleeve, loaded)
+    found = signals_of(sleeve.strategy, sleeve.params, frame, sleeve.costs, sleeve.spec.side, judged=judged)
     cut = slice(own.first, own.first + len(own.span.close_ms))
     arrays = (spread(values[cut], own.span, span) for values in found[:-1])
     return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
 
 
 def run_modes(
-    planned: Plan, span: Market, signals: Sequence[Signals], modes: Sequence[str], progress: Progress
+    planned: Plan, loaded: DeskBars, signals: Sequence[Signals], modes: Sequence[str], progress: Progress
 ) -> dict[str, Any]:
     """kernel.Result of each fill mode."""
     from engine.core.kernel import bar_records, block_records, run_records, signal_columns
 
+    span, daily = loaded.span, correlations_of(planned, loaded)
     bars, columns, width = bar_records(span), signal_columns(signals), len(span.instruments)
     blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys(modes):
         rules = rules_in(planned, span, mode)
-        results[mode] = run_records(bars, columns, width, rules, planned.request.limits, cash, blocks=blocks)
+        results[mode] = run_records(bars, columns, width, rules, planned.request.limits, cash, blocks=blocks, daily=daily)
         progress(0.6 + 0.1 * len(results))
     return results
 
 
-def raw_signal(run: Backtest, span: Market, signals: Sequence[Signals]) -> dict[str, Any] | None:
+def correlations_of(planned: Plan, loaded: DeskBars) -> np.ndarray | None:
+    """How the instruments had moved together before each day of the span; None for one alone, or where no limit asks."""
+    span, clock = loaded.span, loaded.own[planned.clock_ms].whole
+    if len({s.key for s in planned.sleeves}) < 2 or planned.request.limits.correlated_frac_max >= state.OFF:
+        return None
+    return daily_correlations(clock, span.instruments, int(span.close_ms[0]), int(span.close_ms[-1]))
+
+
+def raw_signal(run: Backtest, loaded: DeskBars, signals: Sequence[Signals]) -> dict[str, Any] | None:
     """Of a run with wide limits: what the desk's own would have refused, from a second run under them; None of any other."""
     request = run.plan.request
     if request.counted is None:
         return None
     limits, own = request.counted
     under = run.plan._replace(request=request._replace(limits=limits, sleeve_limits=own, counted=None))
-    found = run_modes(under, span, signals, (request.fills,), lambda _done: None)[request.fills]
+    found = run_modes(under, loaded, signals, (request.fills,), lambda _done: None)[request.fills]
     cash = sum(s.spec.cash for s in run.plan.sleeves)
     limited = reading.decisions(reading.frame_of(found.rows), run.run_sleeves)
     raw = reading.decisions(run.rows, run.run_sleeves)
@@ -247,21 +258,25 @@ def raw_signal(run: Backtest, span: Market, signals: Sequence[Signals]) -> dict[
 def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
     """Core rules of every sleeve in a fill mode."""
     limits, names = planned.request.sleeve_limits, span.instruments
+    places = [(names.index(s.key), names.index(planned.column(s))) for s in planned.sleeves]
+    of_family = families([s.spec.strategy for s in planned.sleeves])
     return [
-        rules_of(s.params, s.instrument, s.costs, names.index(s.key), mode, s.bar_ms, limits, names.index(planned.column(s)))
-        for s in planned.sleeves
+        rules_of(s.params, s.instrument, s.costs, at, mode, s.bar_ms, limits, own, family)
+        for s, (at, own), family in zip(planned.sleeves, places, of_family, strict=True)
     ]
 
 
-def state_at(planned: Plan, span: Market, signals: Sequence[Signals], t: int) -> list[state.Sleeve]:
+def state_at(planned: Plan, loaded: DeskBars, signals: Sequence[Signals], t: int) -> list[state.Sleeve]:
     """Every sleeve after the close of bar t of the span, in the run's own fill mode: the run as far as there, run again."""
     from engine.core.kernel import bar_records, run_records, signal_columns
 
+    span, daily = loaded.span, correlations_of(planned, loaded)
     width, count, mode = len(span.instruments), len(signals), planned.request.fills
     bars = bar_records(span)[: (t + 1) * width]
     columns = tuple(column[: (t + 1) * count] for column in signal_columns(signals))
     cash = [s.spec.cash for s in planned.sleeves]
-    return run_records(bars, columns, width, rules_in(planned, span, mode), planned.request.limits, cash).sleeves
+    rules, limits = rules_in(planned, span, mode), planned.request.limits
+    return run_records(bars, columns, width, rules, limits, cash, daily=daily).sleeves
 
 
 def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:

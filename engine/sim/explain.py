@@ -182,7 +182,7 @@ def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Ca
     loaded = load(found)
     t = int(np.searchsorted(loaded.span.close_ms, close_ms))
     names, everyone = [s.spec.name for s in found.sleeves], [signals_in_span(s, loaded) for s in found.sleeves]
-    signals, after = everyone[names.index(sleeve)], state_at(found, loaded.span, everyone, t)[names.index(sleeve)]
+    signals, after = everyone[names.index(sleeve)], state_at(found, loaded, everyone, t)[names.index(sleeve)]
     lot_size = found.sleeves[names.index(sleeve)].instrument.lot_size
     features = {label: float(values[t]) if np.isfinite(values[t]) else None for label, values in signals.used.items()}
     k = loaded.span.instruments.index(found.column(next(s for s in found.sleeves if s.spec.name == sleeve)))

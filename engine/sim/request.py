@@ -14,8 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from engine.book.snapshot import restored
 from engine.clock import TIMEFRAMES, timeframe_ms, utc
-from engine.core.state import FILL_MODES, Limits
+from engine.control.limits import HardLimits
+from engine.core.state import FILL_MODES, OFF, Limits
 from engine.data.catalog import Catalog, Series, sha256_of
 from engine.data.loading import policy_of
 from engine.data.sources import ReadFiles
@@ -30,7 +32,7 @@ from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 
 CASH = 10_000.0  # default cash of a sleeve, quote units
-DESK_LIMITS = Limits(0.15, 3.0, 1.8, 10)  # D19
+DESK_LIMITS = HardLimits.model_validate({}).desk()
 LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
 ENGINE = Path(__file__).resolve().parents[1]
 OWN = (
@@ -38,6 +40,7 @@ OWN = (
     "data/align.py",
     "data/gaps.py",
     "data/catalog.py",
+    "data/correlation.py",
     "data/loading.py",
     "data/sources.py",
     "data/timeframes.py",
@@ -79,6 +82,12 @@ class Request(NamedTuple):
     limits: Limits = DESK_LIMITS
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
     counted: tuple[Limits, SleeveLimits] | None = None  # of a run with wide limits (sim/wide.py): the desk's own
+
+    @property
+    def judged(self) -> bool:
+        """Whether a limit asks if a bar's range and volume are usual."""
+        asks = [self.limits, *(self.counted[:1] if self.counted else ())]
+        return any(x.range_times_max < OFF or x.volume_times_max < OFF or x.volume_times_min > 0.0 for x in asks)
 
 
 class PlannedSleeve(NamedTuple):
@@ -243,9 +252,9 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     """A stored configuration back as (request, overrides): the same instruments and costs as then."""
     sleeves = tuple(SleeveRequest(**sleeve) for sleeve in config["sleeves"])
     direct = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
-    limits, own = Limits(**config["limits"]), SleeveLimits(**config["sleeve_limits"])
+    limits, own = restored(Limits, config["limits"]), SleeveLimits(**config["sleeve_limits"])
     real = config.get("counted")
-    counted = (Limits(**real["limits"]), SleeveLimits(**real["sleeve_limits"])) if real else None
+    counted = (restored(Limits, real["limits"]), SleeveLimits(**real["sleeve_limits"])) if real else None
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
     overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
     return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted), overrides

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from engine.core.state import Limits
+from engine.core.state import OFF, Limits
 from engine.errors import BadInput
 from engine.strategies.rules import SleeveLimits
 
 DESK, WIDE = "desk", "wide"
-FAR, MANY = 1e9, 1 << 40  # what no fraction of equity and no count of a backtest reaches
+NO_WINDOW = (0, 0, 0, 0, 0, 0, 0)
+FAR, MANY = OFF, 1 << 40  # what no fraction of equity and no count of a backtest reaches
 ENTRIES = ("enter", "add")
 Some = TypeVar("Some", Limits, SleeveLimits)
 
@@ -32,9 +33,8 @@ def widened(limits: Some) -> Some:
     for name, value in limits._asdict().items():
         if name.endswith("_max"):
             wide[name] = MANY if isinstance(value, int) else FAR
-    if "pause_hours" in limits._fields:
-        wide["pause_hours"] = 0.0
-    return limits._replace(**wide)
+    quiet = {"pause_hours": 0.0, "volume_times_min": 0.0, "funding_quiet_ms": 0, "no_entry": NO_WINDOW}
+    return limits._replace(**wide, **{name: value for name, value in quiet.items() if name in limits._fields})
 
 
 def counted(raw: pl.DataFrame, limited: pl.DataFrame, return_frac: float) -> dict[str, Any]:

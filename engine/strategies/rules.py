@@ -4,6 +4,7 @@ Called by sim/ and live/, once per sleeve and configuration version. Hard limits
 override the params: the stricter of the two applies.
 """
 
+from collections.abc import Sequence
 from math import floor, inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,9 +43,11 @@ def rules_of(
     bar_ms: int,
     limits: SleeveLimits = SLEEVE_LIMITS,
     own: int | None = None,
+    family: int = 0,
 ) -> Rules:
     """The core's Rules; `index` is the instrument's place in the Market, `mode` a fill mode of core.state or its name,
-    `bar_ms` the timeframe; `own`: the place of the sleeve's own bars where they are of a longer timeframe than the market's.
+    `bar_ms` the timeframe; `own`: the place of the sleeve's own bars where they are of a longer timeframe than the market's;
+    `family`: as `families` counts.
 
     Raises BadInput for an unknown mode, or a fixed_qty below one lot.
     """
@@ -66,10 +69,17 @@ def rules_of(
     read |= {"risk_limit_frac": limits.risk_frac_max}
     read |= {"maker_frac": costs.maker_frac, "taker_frac": costs.taker_frac, "fixed_lots": fixed}
     read |= {"instrument": index, "bars": index if own is None else own, "mode": mode, "bar_ms": bar_ms}
+    read |= {"family": family, "funding_ms": 0 if spot else instrument.funding_hours * HOUR_MS}
     read["leverage_max"] = min(params.leverage_max, limits.leverage_max, SPOT_LEVERAGE if spot else inf)
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
     # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0
     return Rules(**{name: kind(read[name]) for name, kind in Rules.__annotations__.items()})
+
+
+def families(strategies: Sequence[str]) -> list[int]:
+    """Which family each sleeve is of, by the names of their strategies: a number each, in the order in which they come."""
+    numbers = {name: n for n, name in enumerate(dict.fromkeys(strategies))}
+    return [numbers[name] for name in strategies]
 
 
 # fields whose name and meaning are the same in Params and Rules

@@ -37,6 +37,8 @@ class Signals(NamedTuple):
     limit: Array  # quote units; 0: a market entry
     post_only: npt.NDArray[np.int8]
     good_for: npt.NDArray[np.int64]  # bars
+    range_times: Array
+    volume_times: Array
     used: dict[str, Array]  # every feature read, by label
 
 
@@ -52,10 +54,13 @@ class Evaluation(NamedTuple):
     hints: SignalFrame  # how to enter: limit_price, limit_offset_atr, post_only, good_for_bars
 
 
-def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both") -> Signals:
+def signals_of(
+    strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both", *, judged: bool = True
+) -> Signals:
     """The core's inputs at each close of `frame`, all arrays as long as it.
 
-    `side` ("long", "short") silences the other direction. Raises StrategyError when the strategy breaks its contract.
+    `side` ("long", "short") silences the other direction; `judged` False leaves out whether range and volume are usual, for
+    limits that do not ask. Raises StrategyError when the strategy breaks its contract.
     """
     if side not in SIDES:
         raise BadInput(f"side = {side!r} is not one of {', '.join(SIDES)}")
@@ -75,7 +80,8 @@ def signals_of(strategy: Any, params: StrategyParams, frame: FeatureFrame, costs
         np.broadcast_to(np.int8(output.hints.post_only), len(frame)),
         np.broadcast_to(np.int64(output.hints.good_for_bars), len(frame)),
     )
-    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, output.used | own.used)
+    usual = (own.range_times(), own.volume_times()) if judged else (off, off)
+    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, *usual, output.used | own.used)
 
 
 def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:

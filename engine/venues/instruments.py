@@ -28,6 +28,7 @@ class Instrument(NamedTuple):
     least_notional: float = 0.0  # quote units of an entry
     rules_source: str = ""  # where lot, tick and least order come from
     rules_dated: str = ""  # the day they were read there, ISO
+    funding_hours: int = 8  # between settlements, at multiples of it (UTC); no matter on spot
 
     @property
     def kind(self) -> str:
@@ -177,6 +178,7 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
     if figures and given:
         shipped = shipped._replace(rules_source=f"{said[0]}; desk.toml: {', '.join(sorted(given))}")
     found = shipped._replace(**given, **{k: str(own[k]) for k in ("rules_source", "rules_dated") if k in own})
+    found = found._replace(funding_hours=int(own.get("funding_hours", found.funding_hours)))
     least_fits = 0 <= found.least_qty < inf and 0 <= found.least_notional < inf
     if not (0 < found.lot_size < inf and 0 < found.tick < inf and 0 <= found.maintenance_frac < 1 and least_fits):
         figures_text = ", ".join(f"{name} {getattr(found, name)}" for name in FIGURES)

@@ -34,6 +34,7 @@ DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
 REFUSED_ROW_MAX = 5  # closes that one rule refuses a sleeve's entry
 FLATTEN_MS = 60_000
 UNKNOWN_RULE = "an input cannot be computed"
+AT_ONCE = frozenset({"the signal contradicts itself"})  # a strategy's fault: one refusal is enough for an alert
 ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy meets every day
     {
         "desk is halted",
@@ -45,6 +46,7 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
         "size rounds down to no lot",
         "below the venue's least order",
         "spot cannot be sold short",
+        "no_entry window",
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")
@@ -211,7 +213,7 @@ def lasting_refusals(desk: DeskObservation) -> Iterator[Finding]:
             continue
         closes = (desk.mark.t_event_ms - guard["refused_ms"]) // step + 1
         began = [e for e in desk.recent if e.kind == "decision" and e.body["sleeve"] == sleeve]
-        if closes >= REFUSED_ROW_MAX:
+        if closes >= REFUSED_ROW_MAX or guard["refused_by"] in AT_ONCE:
             at = next((e for e in began if e.t_event_ms == guard["refused_ms"]), desk.mark)
             yield refusal_finding(desk, sleeve, guard["refused_by"], closes, at)
 

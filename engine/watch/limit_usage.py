@@ -4,7 +4,7 @@ Nothing is counted here: losses in a row, entries and first equity of the UTC da
 which every mark carries.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.book.bodies import SleeveBody
@@ -30,10 +30,19 @@ def limit_usage(mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Seque
     found = [
         usage("drawdown since release, halts the desk", _lost(body.get("peak"), equity), hard.drawdown_frac_max, "frac"),
         usage("gross exposure, times equity", _times(gross, equity), hard.gross_frac_max, "ratio"),
+        usage(
+            "correlated exposure, times equity",
+            _times(body.get("correlated"), equity),
+            hard.correlated_frac_max,
+            "ratio",
+        ),
+        usage("open positions", body.get("positions"), hard.positions_max, "count"),
         usage("entry orders in a minute", body.get("minute_orders"), hard.orders_minute_max, "count"),
     ]
-    for name, notional in notionals(bodies, sleeves).items():
+    for name, notional in exposures(bodies, sleeves, lambda s: f"{s.venue} {s.symbol}").items():
         found.append(usage(f"exposure in {name}, times equity", _times(notional, equity), hard.instrument_frac_max, "ratio"))
+    for name, notional in exposures(bodies, sleeves, lambda s: s.strategy).items():
+        found.append(usage(f"exposure by {name}, times equity", _times(notional, equity), hard.family_frac_max, "ratio"))
     for s in sleeves:
         found += _of_sleeve(s.name, bodies.get(s.name), hard)
     return found
@@ -46,24 +55,30 @@ def usage(name: str, value: float | None, limit: float, unit: str) -> LimitUsage
 
 def _of_sleeve(name: str, body: SleeveBody | None, hard: HardLimits) -> list[LimitUsage]:
     """A sleeve's own limits."""
-    day_loss = streak = entries = leverage = None
+    day_loss = streak = entries = leverage = spread = span = volume = None
     if body is not None:
         guard, position = body["guard"], body.get("position")
         day_loss, streak, entries = _lost(guard["day_equity"], body["equity"]), guard["streak"], guard["day_entries"]
+        spread, span, volume = guard["spread_frac"], guard["range_times"], guard["volume_times"]
         leverage = _times(abs(position["notional"] or 0.0), body["equity"]) if position is not None else 0.0
     return [
         usage(f"{name}: loss of the day", day_loss, hard.day_loss_frac_max, "frac"),
         usage(f"{name}: losses in a row", streak, hard.streak_max, "count"),
         usage(f"{name}: entries of the day", entries, hard.day_entries_max, "count"),
         usage(f"{name}: leverage", leverage, hard.leverage_max, "ratio"),
+        usage(f"{name}: estimated spread", spread, hard.spread_frac_max, "frac"),
+        usage(f"{name}: last bar's range, times usual", span, hard.range_times_max, "ratio"),
+        usage(f"{name}: last bar's volume, times usual", volume, hard.volume_times_max, "ratio"),
     ]
 
 
-def notionals(bodies: Mapping[str, SleeveBody], sleeves: Sequence[SleeveConfig]) -> dict[str, float]:
-    """Open notional of each instrument, all its sleeves together."""
+def exposures(
+    bodies: Mapping[str, SleeveBody], sleeves: Sequence[SleeveConfig], group: Callable[[SleeveConfig], str]
+) -> dict[str, float]:
+    """Open notional of all sleeves of each group: an instrument, or a strategy."""
     found: dict[str, float] = {}
     for s in sleeves:
-        name, body = f"{s.venue} {s.symbol}", bodies.get(s.name)
+        name, body = group(s), bodies.get(s.name)
         position = body.get("position") if body is not None else None
         found[name] = found.get(name, 0.0) + abs((position["notional"] or 0.0) if position is not None else 0.0)
     return found

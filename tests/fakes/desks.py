@@ -1,5 +1,6 @@
 """Ready-made rules, markets and signals for tests of the core: a plain desk, and one with everything a feed can do wrong."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,22 @@ from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Desk, Limits, Row, R
 
 BAR_MS = 900_000
 LOOSE = Limits(drawdown_frac_max=0.99, gross_frac_max=50.0, instrument_frac_max=50.0, orders_minute_max=1_000)
+STRICT = Limits(  # every guardrail of the desk binds now and then
+    drawdown_frac_max=0.5,
+    gross_frac_max=5.0,
+    instrument_frac_max=3.0,
+    orders_minute_max=5,
+    positions_max=4,
+    family_frac_max=0.15,
+    correlated_frac_max=0.12,
+    spread_frac_max=0.0006,
+    range_times_max=2.5,
+    volume_times_min=0.2,
+    volume_times_max=3.0,
+    funding_quiet_ms=1_800_000,
+    no_entry=(0, 0x1, 0, 0xF00, 0, 0x3, 0),
+)
+NO_DAYS = np.empty(0)
 RULES = Rules(
     instrument=0,
     bars=0,
@@ -85,6 +102,8 @@ def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) 
     signals = [signal(rng, bars) for _ in range(sleeves)]
     for k in range(1, sleeves, 3):  # every third sleeve enters by limit
         rest_at(np.random.default_rng([seed, k]), signals[k], close[:, k % instruments])
+    for k, made in enumerate(signals):
+        judge(np.random.default_rng([seed, k, 1]), made)
     return bar_records(market(columns)), signal_columns(signals)
 
 
@@ -97,6 +116,24 @@ def rest_at(rng: np.random.Generator, made: Any, close: np.ndarray) -> None:
     made.post_only, made.good_for = (rng.random(bars) < 0.5).astype(np.int8), rng.integers(0, 5, bars)
 
 
+def judge(rng: np.random.Generator, made: Any) -> None:
+    """Bars against what is usual: mostly near 1, some far from it, a few unknown."""
+    for name in ("range_times", "volume_times"):
+        values = rng.lognormal(0.0, 0.6, len(made.side))
+        values[rng.random(len(values)) < 0.02] = np.nan
+        setattr(made, name, values)
+
+
+def daily_of(seed: int, days: int, instruments: int = 3) -> np.ndarray:
+    """Correlations for `days` UTC days, flat; some not known."""
+    rng = np.random.default_rng([seed, 2])
+    half = np.where(
+        rng.random((days, instruments, instruments)) < 0.2, np.nan, rng.uniform(-1, 1, (days, instruments, instruments))
+    )
+    both = np.triu(half, 1)
+    return (both + np.transpose(both, (0, 2, 1)) + np.eye(instruments)).reshape(-1)
+
+
 def signal(rng: np.random.Generator, bars: int) -> Any:
     """One sleeve's random signal with missing inputs."""
     side = np.repeat(rng.integers(-1, 2, bars // 30 + 1), 30)[:bars] * (rng.random(bars) < 0.8)
@@ -106,6 +143,7 @@ def signal(rng: np.random.Generator, bars: int) -> Any:
         values[rng.random(bars) < 0.02] = np.nan
         out[name] = values
     out |= {"limit": np.zeros(bars), "post_only": np.zeros(bars, np.int8), "good_for": np.ones(bars, np.int64)}
+    out |= {"range_times": np.zeros(bars), "volume_times": np.zeros(bars)}
     return SimpleNamespace(**out)
 
 
@@ -138,6 +176,8 @@ def hostile_rules(seed: int, sleeves: int = 7, instruments: int = 3) -> list[Rul
             stop_frac=0.0 if k % 3 else 0.01,
             trail_frac=0.02 if k % 4 == 1 else 0.0,
             lot_size=(0.001, 0.01, 1.0)[k % 3],
+            family=k % 2,
+            funding_ms=28_800_000 if k % 3 else 0,
             participation_max=0.02 if k % 3 else 1e-4,
         )
         name = str(rng.choice(list(odd)))
@@ -146,9 +186,18 @@ def hostile_rules(seed: int, sleeves: int = 7, instruments: int = 3) -> list[Rul
 
 
 def both_ways(
-    bars: np.ndarray, signals: tuple[np.ndarray, ...], rules: list[Rules], limits: Limits, cash: float, halted: int = 0
+    bars: np.ndarray,
+    signals: tuple[np.ndarray, ...],
+    rules: list[Rules],
+    limits: Limits,
+    cash: float,
+    halted: int = 0,
+    daily: np.ndarray = NO_DAYS,
 ) -> tuple[Any, Any]:
-    """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous)."""
+    """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous).
+
+    daily: correlations of instruments for each UTC day, flat; none: they are not known.
+    """
     count, instruments = len(rules), 1 + max(max(r.instrument, r.bars) for r in rules)
     length, room = len(bars) // instruments, 12 * len(signals[0]) + 100
     book = start_desk(cash * count)._replace(halted=halted)
@@ -157,21 +206,22 @@ def both_ways(
     listed = [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)]
     rows, equity = [None] * room, [0.0] * length
     m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)
-    desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, [0] * count, [0] * count, 0)
+    desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, daily.tolist(), [0] * count, [0] * count, 0)
     plain = to_records(rows[:n], Row), np.array(equity), to_records(m.sleeves, Sleeve), desk, ambiguous
 
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
-    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, block)
+    more = np.zeros(count), np.full(instruments**2, np.nan)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block)
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    desk, n, ambiguous, _ = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, *asleep, 1)
+    desk, n, ambiguous, _ = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, 1)
     return plain, (block[:n], curve, sleeves, desk, ambiguous)
 
 
 def of_lists(bars: list[Bar], sleeves: list[Sleeve], rules: list[Rules], rows: list[Any]) -> Memory:
     """A desk's memory in plain Python."""
     instruments = 1 + max(max(r.instrument, r.bars) for r in rules)
-    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments
+    scratch = [0.0] * instruments, [0] * instruments, [0.0] * instruments, [0.0] * len(rules), [math.nan] * instruments**2
     return Memory(bars, sleeves, rules, [0.0] * (TRIPS_KEPT * len(rules)), *scratch, rows)
 
 
@@ -200,5 +250,5 @@ def run_lists(
     rows: list[Any] = [None] * (20 * len(signals) + 20)
     equity = [0.0] * (len(bars) // instruments)
     m = of_lists(bars, held, rules, rows)
-    book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [0] * count, [0] * count, 0)
+    book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [], [0] * count, [0] * count, 0)
     return rows[:n], held, book, ambiguous

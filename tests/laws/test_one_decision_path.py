@@ -3,6 +3,7 @@
 Every row, every equity value and every field of the state, bit for bit. Paper and replay run the loop, backtests the kernel.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,27 @@ from engine.core.kernel import ROW_VIEW, run_desk
 from engine.core.state import (
     K_DECISION,
     K_FILL,
+    R_CORRELATED,
     R_DAY_LOSS,
+    R_FAMILY,
     R_GROSS,
     R_INSTRUMENT,
     R_OPPOSITE,
     R_ORDER_RATE,
     R_PAUSE,
+    R_POSITIONS,
+    R_RANGE,
+    R_SIGNAL,
     R_SIZE,
+    R_SPREAD,
     R_UNKNOWN,
+    R_VOLUME,
+    R_WINDOW,
     RULES,
     Bar,
     Limits,
 )
+from engine.data.correlation import daily_correlations
 from engine.data.timeframes import series_of, spread
 from engine.live import config_event
 from engine.live.controls import Controls
@@ -40,11 +50,11 @@ from engine.live.loop import Loop
 from engine.live.signal_source import SignalSource
 from engine.store.journal import Journal, read
 from engine.strategies.signals import Signals, signals_of
-from tests.fakes.desks import LOOSE, both_ways, hostile, hostile_rules
+from tests.fakes.desks import LOOSE, STRICT, both_ways, daily_of, hostile, hostile_rules
 from tests.fakes.papers import BAR_MS, WALL_MS, signal_at, signal_process
 
 DAYS = 30
-LIMITS = (LOOSE, Limits(0.003, 3.0, 1.8, 10), Limits(0.5, 0.3, 0.1, 1))
+LIMITS = (LOOSE, Limits(0.003, 3.0, 1.8, 10), Limits(0.5, 0.3, 0.1, 1), STRICT)
 
 
 @pytest.fixture
@@ -75,7 +85,9 @@ def kernel_result(home: Any, feed: Feed, bars: int) -> Any:
     columns = [getattr(m, name)[:bars] for name in ("open", "high", "low", "close", "volume", "funding_rate", "funding_mark")]
     market = m._replace(close_ms=m.close_ms[:bars], **dict(zip(m._fields[3:10], columns, strict=True)))
     rules = [spec.rules for spec in specs_of(body)]
-    return run_desk(market, signals, rules, home.desk.limits.desk(), [s.cash for s in desk.config.sleeves])
+    cash, limits = [s.cash for s in desk.config.sleeves], home.desk.limits.desk()
+    daily = daily_correlations(feed.clock.whole, m.instruments, int(m.close_ms[0]), int(m.close_ms[bars - 1]))
+    return run_desk(market, signals, rules, limits, cash, daily=daily)
 
 
 def told_rows(path: Path, names: list[str], kind: str) -> list[tuple[Any, ...]]:
@@ -118,7 +130,23 @@ HARD = {
 SLOW = {"btc-trend": 'timeframe = "1h"', "sol-reversion": 'timeframe = "1h"'}
 
 
-@pytest.mark.parametrize("changes", [{}, HARD, SLOW], ids=["as it starts", "limits, layers and parts", "1h beside 15m"])
+# guardrails of the whole desk that bind now and then
+TIGHT = {
+    "positions_max": 2,
+    "family_frac_max": 0.12,
+    "correlated_frac_max": 0.1,
+    "range_times_max": 3.0,
+    "volume_times_max": 4.0,
+    "volume_times_min": 0.1,
+    "no_entry": ["Sun 8-16", "22-23"],
+    "no_entry_funding_minutes": 20,
+}
+TIGHT_RULES = {"positions_max", "family_frac_max", "correlated_frac_max", "range_times_max", "abnormal volume", "no_entry window"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, HARD, SLOW], ids=["as it starts", "limits, layers and parts", "1h beside 15m, tight guardrails"]
+)
 def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, changes: dict[str, str]) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
     home, feed = recorded
@@ -130,6 +158,11 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, 
         assert then in after
         now = line if line.startswith("timeframe") else f"params = {{ {line} }}"
         (home.path / "desk.toml").write_text(before + found + after.replace(then, now, 1))
+    text = (home.path / "desk.toml").read_text()
+    for limit, value in TIGHT.items() if changes is SLOW else ():
+        text, count = re.subn(rf"^{limit} = [^#]*", f"{limit} = {value} ".replace("'", '"'), text, flags=re.M)
+        assert count == 1
+    (home.path / "desk.toml").write_text(text)
     home = open_home(WALL_MS)
     feed = recorded_feed(home) if changes else feed
     loop = loop_of_recorded(home, feed)
@@ -150,6 +183,8 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, 
     assert loop.book.ambiguous == result.ambiguous
     parts = Counter(e.body["order"] for e in read(home.desk_journal, {"fill"}))
     assert (max(parts.values()) > 1) is (changes is HARD), "only the hard month fills orders in parts"
+    refused = {e.body["refused_by"] for e in read(home.desk_journal, {"decision"}) if e.body["action"] == "refused"}
+    assert changes is not SLOW or refused >= TIGHT_RULES, TIGHT_RULES - refused
     slow = {name for name in loop.book.names if name in SLOW and changes is SLOW}
     for e in read(home.desk_journal, {"decision"}):
         assert e.body["sleeve"] not in slow or e.t_event_ms % HOUR_MS == 0
@@ -218,7 +253,9 @@ def assert_equal(plain: Any, compiled: Any) -> None:
 def test_hostile_bars_run_the_same_both_ways(seed: int) -> None:
     """NaN, zeros, gaps, odd rules, tight and loose limits; an exception in plain Python would be a finding too."""
     bars, signals = hostile(seed)
-    plain, compiled = both_ways(bars, signals, hostile_rules(seed), LIMITS[seed % 3], 100_000.0, int(seed % 12 == 11))
+    plain, compiled = both_ways(
+        bars, signals, hostile_rules(seed), LIMITS[seed % 4], 100_000.0, int(seed % 12 == 11), daily_of(seed, 8)
+    )
     assert_equal(plain, compiled)
     assert np.isfinite(compiled[1]).all()
 
@@ -228,7 +265,9 @@ def test_hostile_bars_run_the_same_both_ways(seed: int) -> None:
 def test_hostile_bars_run_the_same_both_ways_300_times(seed: int) -> None:
     """The same at length."""
     bars, signals = hostile(seed)
-    plain, compiled = both_ways(bars, signals, hostile_rules(seed), LIMITS[seed % 3], 100_000.0, int(seed % 12 == 11))
+    plain, compiled = both_ways(
+        bars, signals, hostile_rules(seed), LIMITS[seed % 4], 100_000.0, int(seed % 12 == 11), daily_of(seed, 8)
+    )
     assert_equal(plain, compiled)
 
 
@@ -237,7 +276,7 @@ def test_the_fuzz_reaches_what_it_should() -> None:
     fills, refusals, layers = set(), set(), 0
     for seed in range(24):
         bars, signals = hostile(seed)
-        _, compiled = both_ways(bars, signals, hostile_rules(seed), LIMITS[seed % 3], 100_000.0)
+        _, compiled = both_ways(bars, signals, hostile_rules(seed), LIMITS[seed % 4], 100_000.0, daily=daily_of(seed, 8))
         rows = compiled[0].view(ROW_VIEW)
         fills |= set(rows["rule"][rows["kind"] == K_FILL].tolist())
         refusals |= set(rows["rule"][(rows["kind"] == K_DECISION) & (rows["code"] == 4)].tolist())
@@ -245,6 +284,7 @@ def test_the_fuzz_reaches_what_it_should() -> None:
     assert fills == {0, 1, 2, 3, 4, 5}, "entries and all five exit reasons"
     assert layers == 5
     met = {R_DAY_LOSS, R_PAUSE, R_UNKNOWN, R_OPPOSITE, R_SIZE, R_GROSS, R_INSTRUMENT, R_ORDER_RATE}
+    met |= {R_WINDOW, R_SIGNAL, R_SPREAD, R_VOLUME, R_RANGE, R_FAMILY, R_CORRELATED, R_POSITIONS}
     assert refusals >= met, [RULES[k] for k in met - refusals]  # the others stand behind earlier checks: test_guardrails
 
 

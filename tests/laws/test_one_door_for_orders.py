@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import engine
 from app.home.home import open_home
 from engine.core import state, step
-from engine.core.guardrails import review
+from engine.core.guardrails import Around, review
 from engine.core.rows import unpack
 from engine.core.state import DAY_MS, NO_SIZE, Bar, Limits, Signal, start, start_desk
 from engine.store.journal import read
@@ -25,14 +25,14 @@ PASSES = {  # an entry of notional 100 on a desk of 10,000 that nothing refuses
     "sleeve": start(10_000.0),
     "desk": start_desk(10_000.0),
     "rules": RULES,
-    "limits": Limits(0.15, 3.0, 1.8, 10),
+    "limits": Limits(0.15, 3.0, 1.8, 10, 20, 3.0, 2.5, 0.005, 12.0, 0.0, 50.0),
     "close_ms": NOW,
+    "close": 100.0,
     "price": 100.0,
-    "side": 1,
+    "signal": Signal(1, 1.0, 1.0, 0.5, 1e-4, 0.0, 0.0, 0, 1, 1.0, 1.0),
     "size": NO_SIZE._replace(lots=1_000, wanted=1.0),
     "stop_distance": 1.0,
-    "instrument_gross": 0.0,
-    "instrument_side": 0,
+    "around": Around(0.0, 0, 0.0, 0.0, 0.0),
 }
 
 
@@ -61,13 +61,21 @@ READ = {  # what review reads of money and rates; the list may grow, never shrin
     ("price",),
     ("stop_distance",),
     ("size", "wanted"),
-    ("instrument_gross",),
+    ("around", "gross"),
+    ("around", "family"),
+    ("around", "square"),
+    ("around", "cross"),
+    ("signal", "strength"),
+    ("signal", "slip_frac"),
+    ("signal", "range_times"),
+    ("signal", "volume_times"),
     ("desk", "equity"),
     ("desk", "gross"),
     ("sleeve", "ledger", "equity"),
     ("sleeve", "ledger", "notional"),
     ("limits", "gross_frac_max"),
     ("limits", "instrument_frac_max"),
+    ("limits", "family_frac_max"),
     ("rules", "leverage_max"),
     ("rules", "maintenance_frac"),
     ("rules", "lot_size"),
@@ -104,7 +112,16 @@ def test_whatever_passes_is_within_every_limit(changed: dict[tuple[str, ...], fl
     assert given_["price"] > 0
     assert given_["stop_distance"] > 0
     assert desk.gross + notional <= limits.gross_frac_max * desk.equity * (1 + 1e-12)
-    assert given_["instrument_gross"] + notional <= limits.instrument_frac_max * desk.equity * (1 + 1e-12)
+    around, signal = given_["around"], given_["signal"]
+    assert around.gross + notional <= limits.instrument_frac_max * desk.equity * (1 + 1e-12)
+    assert around.family + notional <= limits.family_frac_max * desk.equity * (1 + 1e-12)
+    assert around.square + 2 * notional * around.cross + notional**2 <= (limits.correlated_frac_max * desk.equity) ** 2 * (
+        1 + 1e-9
+    )
+    assert signal.strength > 0
+    assert 0 <= signal.range_times <= limits.range_times_max
+    assert 0 <= signal.volume_times <= limits.volume_times_max
+    assert 2 * signal.slip_frac <= limits.spread_frac_max
     assert sleeve.ledger.notional + notional <= rules.leverage_max * sleeve.ledger.equity * (1 + 1e-12)
 
 

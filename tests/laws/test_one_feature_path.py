@@ -33,6 +33,8 @@ ARGUMENTS = {
     "vol": [(0.25,), (1.0,)],
     "vol_ratio": [(5,)],
     "day_volume": [()],
+    "range_times": [()],
+    "volume_times": [()],
 }
 CALLS = [(name, args) for name, many in ARGUMENTS.items() for args in many]
 

@@ -337,16 +337,25 @@ BOUNDS: dict[str, tuple[float | None, float]] = {  # limit -> (least, most); Non
     "risk_frac_max": (None, 0.05),
     "leverage_max": (None, 20),
     "rejections_row_max": (1, 100),
+    "spread_frac_max": (None, 0.1),
+    "range_times_max": (1.001, 1_000),
+    "volume_times_max": (1.001, 1e5),
+    "volume_times_min": (0, 0.99),
+    "positions_max": (1, 300),
+    "family_frac_max": (None, 10),
+    "correlated_frac_max": (None, 10),
+    "no_entry_funding_minutes": (0, 240),
 }
 
 
-@pytest.mark.parametrize("name", list(HardLimits.model_fields))
+@pytest.mark.parametrize("name", [name for name in HardLimits.model_fields if name != "no_entry"])
 def test_a_hard_limit_is_taken_up_to_its_bounds(tmp_path: Path, name: str) -> None:
     """At each bound; past it, zero, negative, NaN, infinite or a word never: a slip switches no limit off."""
     low, high = BOUNDS[name]
     for value in (v for v in (low, high) if v is not None):
         assert getattr(limits_of(toml(tmp_path, "[limits]", f"{name} = {value}")), name) == value
-    for past in (0, -1, "nan", "inf", '"much"', "[]", "{}", high * 1.001, *([low - 1] if low is not None else [])):
+    nothing = () if low == 0 else (0,)
+    for past in (*nothing, -1, "nan", "inf", '"much"', "[]", "{}", high * 1.02, *([low - 1] if low is not None else [])):
         with pytest.raises(BadInput, match="hard limits in"):
             limits_of(toml(tmp_path, "[limits]", f"{name} = {past}"))
 
@@ -356,7 +365,9 @@ def test_the_cores_limits_are_those_of_the_file(tmp_path: Path) -> None:
     text = ["[limits]", "drawdown_frac_max = 0.2", "gross_frac_max = 2", "instrument_frac_max = 1.5", "orders_minute_max = 4",
             "streak_max = 7", f"{next(iter(RETIRED))} = 1"]  # fmt: skip
     found = limits_of(toml(tmp_path, *text))
-    assert found.desk() == (0.2, 2.0, 1.5, 4)
+    desk = found.desk()._asdict()
+    assert found.desk()[:4] == (0.2, 2.0, 1.5, 4)
+    assert all(getattr(found, key) == value for key, value in desk.items() if key not in ("no_entry", "funding_quiet_ms"))
     sleeve = found.sleeve()._asdict()
     assert sleeve["streak_max"] == 7
     assert all(getattr(found, key) == value for key, value in sleeve.items())

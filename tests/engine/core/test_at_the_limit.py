@@ -6,19 +6,26 @@ Prices, lots and cash are chosen so that every sum is exact in a float: at the l
 from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
-from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.core import state
 from engine.core.compiled import from_record, to_records
-from engine.core.guardrails import count_entry, count_order, count_trip, exposure, held_side, review, watch_desk, watch_sleeve
+from engine.core.guardrails import (
+    count_entry,
+    count_order,
+    count_trip,
+    exposure,
+    held_side,
+    watch_desk,
+    watch_sleeve,
+)
 from engine.core.kernel import SIGNAL_KINDS
 from engine.core.row_fields import BreakerRow, DecisionRow, FillRow, decode
-from engine.core.state import DAY_MS, MINUTE_MS, NO_SIZE, Bar, Limits, Row, Rules, Signal, start, start_desk
+from engine.core.state import DAY_MS, MINUTE_MS, Bar, Limits, Row, Rules, Signal, start, start_desk
 from engine.core.step import usable
-from tests.fakes.desks import BAR_MS, LOOSE, RULES, both_ways
+from tests.fakes.desks import BAR_MS, LOOSE, NO_DAYS, RULES, both_ways
 
 T0 = 1_735_689_600_000  # midnight, 2025-01-01
 QUIET = Signal(0, 0.0, 1.0, 0.5, 0.0, 0.0, 0.0, 0, 1)
@@ -40,11 +47,17 @@ class Ran:
     """What a run left, the same plain and compiled: decoded rows as (bar, sleeve, fields), sleeves, desk."""
 
     def __init__(
-        self, bars: Sequence[Bar], signals: Sequence[Signal], rules: list[Rules], limits: Limits = LOOSE, cash: float = 10_000.0
+        self,
+        bars: Sequence[Bar],
+        signals: Sequence[Signal],
+        rules: list[Rules],
+        limits: Limits = LOOSE,
+        cash: float = 10_000.0,
+        daily: np.ndarray = NO_DAYS,
     ) -> None:
         kinds = [np.dtype(kind.name) for kind in SIGNAL_KINDS]
         columns = tuple(np.array(values, kind) for values, kind in zip(zip(*signals, strict=True), kinds, strict=True))
-        plain, compiled = both_ways(to_records(bars, Bar), columns, rules, limits, cash)
+        plain, compiled = both_ways(to_records(bars, Bar), columns, rules, limits, cash, daily=daily)
         assert plain[0].tobytes() == compiled[0].tobytes()
         assert plain[3] == compiled[3]
         rows = [from_record(record, Row) for record in compiled[0]]
@@ -69,6 +82,7 @@ class Ran:
         return [(t, f.breaker, f.until_ms and (int(f.until_ms) - T0) // BAR_MS - 1 - t) for t, f in found]
 
 
+PLACES = LOOSE._replace(positions_max=2)
 STEPS = pytest.mark.parametrize(("over", "refuses"), [(-1, False), (0, False), (1, True)])
 
 
@@ -93,6 +107,40 @@ def test_exposure_in_one_instrument(over: int, refuses: bool) -> None:
     limits = LOOSE._replace(instrument_frac_max=0.2)
     assert two(10 + over, limits, same=True).refused() == ([(0, 1, state.R_INSTRUMENT)] if refuses else [])
     assert two(10 + over, limits, same=False).refused() == []
+
+
+@STEPS
+def test_exposure_of_one_strategy(over: int, refuses: bool) -> None:
+    """2,000 of one family at a limit of 0.2; of two families, each has its own."""
+    limits = LOOSE._replace(family_frac_max=0.2)
+    assert two(10 + over, limits, same=False).refused() == ([(0, 1, state.R_FAMILY)] if refuses else [])
+    other = PLAIN._replace(fixed_lots=10 + over, family=1)
+    assert Ran([bar(0), bar(1)], [LONG] * 4, [PLAIN, other], limits, 5_000.0).refused() == []
+
+
+def test_each_day_has_its_own_correlations() -> None:
+    """1,000 on each of two instruments at a limit of 0.15: moving together they are 2,000, against each other nothing."""
+    pair = [PLAIN, PLAIN._replace(instrument=1, bars=1)]
+    bars = [bar(t) for t in range(98) for _ in range(2)]
+    signals = [LONG if t == 96 else QUIET for t in range(98) for _ in range(2)]
+    together, against = [1.0, 1.0, 1.0, 1.0], [1.0, -1.0, -1.0, 1.0]
+    limits = LOOSE._replace(correlated_frac_max=0.15)
+    for first, second, refused in ((together, against, []), (against, together, [(96, 1, state.R_CORRELATED)])):
+        ran = Ran(bars, signals, pair, limits, 5_000.0, np.array([*first, *second]))
+        assert ran.refused() == refused
+
+
+def test_a_layer_more_takes_no_place_of_a_position() -> None:
+    """Two places: the first sleeve adds a layer and the second still enters at the same close; the third does not."""
+    adds = PLAIN._replace(layers_max=2, add_atr=0.0)
+    third = [QUIET, QUIET, LONG]
+    ran = Ran([bar(t) for t in range(3)], [LONG, QUIET, QUIET, LONG, LONG, LONG, *third], [adds, PLAIN, PLAIN], PLACES, 5_000.0)
+    assert [(t, s, action) for t, s, action, _ in ran.decisions() if action in (state.ENTER, state.ADD)] == [
+        (0, 0, state.ENTER),
+        (1, 0, state.ADD),
+        (1, 1, state.ENTER),
+    ]
+    assert ran.refused() == [(1, 2, state.R_POSITIONS)]
 
 
 @STEPS
@@ -211,129 +259,7 @@ def test_a_bar_is_usable_up_to_its_bounds(field: str, value: float, fine: bool) 
     assert usable(made) is fine
 
 
-# ---- the same as arithmetic: an oracle in fractions, written from DEFINITIONS D5 and D19 -------------------------------------
-
-
-def first_refusal(x: dict[str, Any]) -> int:
-    """The rule that refuses, worked out in exact fractions; sums compare as a person would write them."""
-    q = {key: Fraction(value) for key, value in x.items()}
-    if q["halted"]:
-        return state.R_HALT
-    if x["tripped"] & state.DESK_DRAWDOWN:
-        return state.R_DRAWDOWN
-    if q["now"] < q["block_until"]:
-        return state.R_DAY_LOSS
-    if q["paused"] or q["now"] < q["pause_until"]:
-        return state.R_PAUSE
-    if not (q["stop"] > 0 and q["price"] > 0 and q["desk_equity"] > 0 and q["equity"] > 0 and q["wanted"] > 0):
-        return state.R_UNKNOWN
-    if q["open_layers"] >= q["layers_max"]:
-        return state.R_LAYERS
-    if q["side"] * q["instrument_side"] < 0:
-        return state.R_OPPOSITE
-    if q["side"] < 0 and not q["shorts"]:
-        return state.R_SHORT
-    if q["lots"] < 1:
-        return state.R_SIZE
-    added = q["price"] * q["lots"]
-    if q["lots"] < q["least_lots"] or added < q["least_notional"]:
-        return state.R_LEAST
-    if q["risk"] > q["risk_limit"]:
-        return state.R_RISK
-    held = q["notional"] + added
-    # no maintenance margin here: liquidation when the whole equity is lost on what is held
-    if q["equity"] / (held / q["price"]) < 2 * q["stop"]:
-        return state.R_LIQUIDATION
-    if held > q["leverage_max"] * q["equity"]:
-        return state.R_LEVERAGE
-    if q["gross"] + added > q["gross_max"] * q["desk_equity"]:
-        return state.R_GROSS
-    if q["instrument_gross"] + added > q["instrument_max"] * q["desk_equity"]:
-        return state.R_INSTRUMENT
-    if q["minute"] == q["now"] // MINUTE_MS and q["minute_orders"] >= q["orders_max"]:
-        return state.R_ORDER_RATE
-    return state.R_NONE
-
-
-NOW = 10 * MINUTE_MS
-FINE: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("halted", "tripped", "paused", "instrument_side"), (0,)),
-    "now": (NOW,),
-    "block_until": (0, NOW),
-    "pause_until": (0, NOW),
-    "stop": (0.0625, 0.25, 1.0, 2.0),
-    "price": (0.5, 1.0, 2.0),
-    "desk_equity": (64.0, 128.0),
-    "equity": (32.0, 64.0),
-    "wanted": (1.0,),
-    "open_layers": (1,),
-    "layers_max": (2,),
-    "side": (-1, 1),
-    "lots": tuple(range(1, 17)),
-    "notional": tuple(map(float, range(33))),
-    "gross": tuple(map(float, range(49))),
-    "instrument_gross": tuple(map(float, range(33))),
-    "leverage_max": (0.5, 1.0),
-    "gross_max": (0.5, 1.0),
-    "instrument_max": (0.25, 0.5),
-    "minute": (9, 10),
-    "minute_orders": (0, 1, 2),
-    "orders_max": (1, 2, 3),
-    "shorts": (1, 1, 0),
-    "least_lots": (1, 1, 2, 3),
-    "least_notional": (0.0, 0.0, 2.0, 4.0),
-    "risk": (0.0, 0.015625, 0.03125),
-    "risk_limit": (0.015625, 0.03125),
-}
-FAULTS: tuple[dict[str, Any], ...] = (
-    *({} for _ in range(12)),
-    {"halted": 1},
-    {"tripped": state.DESK_DRAWDOWN},
-    {"tripped": 7},  # other breakers' bits are no drawdown
-    {"block_until": NOW + 1},
-    {"pause_until": NOW + 1},
-    {"paused": 1},
-    {"stop": 0.0},
-    {"desk_equity": 0.0},
-    {"equity": -1.0},
-    {"wanted": 0.0},
-    {"open_layers": 2},
-    {"instrument_side": 1},
-    {"lots": 0},
-    {"halted": 1, "lots": 0},
-    {"open_layers": 3, "instrument_side": -1},
-    {"paused": 1, "wanted": 0.0},
-)
-
-
-def reviewed(x: dict[str, Any]) -> int:
-    """What the guardrails say of such a case."""
-    sleeve = start(0.0)
-    sleeve = sleeve._replace(
-        ledger=sleeve.ledger._replace(equity=x["equity"], notional=x["notional"]),
-        position=sleeve.position._replace(open_layers=x["open_layers"], side=x["side"]),
-        guard=sleeve.guard._replace(block_until_ms=x["block_until"], pause_until_ms=x["pause_until"], paused=x["paused"]),
-    )
-    desk = start_desk(x["desk_equity"])._replace(
-        halted=x["halted"], tripped=x["tripped"], gross=x["gross"], minute=x["minute"], minute_orders=x["minute_orders"]
-    )
-    own = {name: x[name] for name in ("layers_max", "leverage_max", "shorts", "least_lots", "least_notional")}
-    rules = PLAIN._replace(**own, risk_limit_frac=x["risk_limit"])
-    limits = Limits(0.5, x["gross_max"], x["instrument_max"], x["orders_max"])
-    size = NO_SIZE._replace(lots=x["lots"], wanted=x["wanted"], risk_frac=x["risk"])
-    instrument = x["instrument_gross"], x["instrument_side"]
-    return review(sleeve, desk, rules, limits, x["now"], x["price"], x["side"], size, x["stop"], *instrument)
-
-
-def test_the_first_rule_that_refuses_is_the_one_of_exact_arithmetic() -> None:
-    """Small desks whose sums often meet a limit exactly, one in three with something wrong; every rule is met."""
-    rng, met = Random(1), set[int]()
-    for _ in range(3_000):
-        x = {name: rng.choice(values) for name, values in FINE.items()} | rng.choice(FAULTS)
-        expected = first_refusal(x)
-        assert state.RULES[reviewed(x)] == state.RULES[expected], x
-        met.add(expected)
-    assert met == set(range(len(state.RULES)))
+# ---- counters and breakers -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("streak_max", [1, 2, 3, 5])
@@ -354,7 +280,7 @@ def test_orders_are_counted_by_the_minute_of_the_last_one() -> None:
     rng, desk = Random(3), start_desk(1.0)
     times = [*sorted(rng.randint(0, 20 * MINUTE_MS) for _ in range(60)), 20 * MINUTE_MS, 21 * MINUTE_MS - 1, 21 * MINUTE_MS]
     for n, t in enumerate(times, 1):
-        desk = count_order(desk, t, 2.0)
+        desk = count_order(desk, t, 2.0, 0)
         assert desk.minute_orders == sum(other // MINUTE_MS == t // MINUTE_MS for other in times[:n])
         assert desk.gross == 2.0 * n
 

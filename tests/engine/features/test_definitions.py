@@ -131,6 +131,12 @@ def zscore(window: list[float]) -> float | None:
     return (window[-1] - mean(window)) / spread if spread > 1e-9 else None
 
 
+def times_usual(values: list[float]) -> Values:
+    """Each over the mean of the 24 before it, more than a day here."""
+    before = [None, *windowed(values, 24, mean)][: len(values)]
+    return [x / usual if usual else None for x, usual in zip(values, before, strict=True)]
+
+
 DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable[[Run], Values]]] = {
     ("sma", (7,)): (("close",), lambda r: windowed(r["close"], 7, mean)),
     ("sma", (1,)): (("close",), lambda r: windowed(r["close"], 1, mean)),
@@ -149,6 +155,8 @@ DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable
     ("vol", (0.5,)): (("close",), lambda r: vol(r["close"], 0.5)),
     ("vol_ratio", (5,)): (("high", "low", "close"), lambda r: vol_ratio(r, 5)),
     ("day_volume", ()): (("volume",), lambda r: windowed(r["volume"], DAY, sum)),
+    ("volume_times", ()): (("volume",), lambda r: times_usual(r["volume"])),
+    ("range_times", ()): (("high", "low"), lambda r: times_usual([h - lo for h, lo in zip(r["high"], r["low"], strict=True)])),
 }
 KINDS = {"whole": (1, 0.0, 0.0), "holes": (2, 0.01, 0.0), "many holes": (3, 0.06, 0.0), "coarse prices": (4, 0.004, 4.0)}
 

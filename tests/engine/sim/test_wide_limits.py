@@ -55,7 +55,8 @@ def test_every_limit_is_wide() -> None:
     hard = HardLimits.model_validate({})
     for real in (hard.desk(), hard.sleeve()):
         for name, value in widened(real)._asdict().items():
-            assert value == (0.0 if name == "pause_hours" else MANY if isinstance(value, int) else FAR), name
+            none = {"pause_hours": 0.0, "volume_times_min": 0.0, "funding_quiet_ms": 0, "no_entry": (0,) * 7}
+            assert value == none.get(name, MANY if isinstance(value, int) else FAR), name
 
 
 def test_the_raw_signal_is_counted_against_the_desk_s_limits(home: Home, wide: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from engine.venues.instruments import costs_of
 HOUR_MS = 3_600_000
 COSTS = costs_of("binance", "BTC-USDT")
 FREE = COSTS._replace(half_spread_frac=0.0, impact_y=0.0)
+JUDGED = {"range_times", "volume_times"}  # is this bar as usual?
 
 
 def frame_of(count=1500, holes=(), seed=5) -> FeatureFrame:
@@ -45,7 +46,7 @@ def test_every_array_is_one_entry_a_bar() -> None:
     assert out.side.dtype == np.int8
     assert {len(x) for x in out[:6]} == {len(frame)}
     assert all(x.dtype == np.float64 for x in out[1:6])
-    assert set(out.used) == {"sma(40)", "sma(200)", "atr(14)", "vol(3)", "vol_ratio(14)", "day_volume"}
+    assert set(out.used) == {"sma(40)", "sma(200)", "atr(14)", "vol(3)", "vol_ratio(14)", "day_volume"} | JUDGED
     assert set(np.unique(out.side)) == {-1, 0, 1}
 
 
@@ -81,8 +82,8 @@ def test_without_volume_the_impact_is_unknown_not_infinite() -> None:
 def test_a_rule_that_is_off_is_zero_and_costs_nothing() -> None:
     """No ATR distances, no volatility target, no slippage: zeros, and no feature is computed for them."""
     off = {"stop_atr": 0.0, "stop_frac": 0.01, "target_atr": 0.0, "arm_atr": 0.0, "trail_atr": 0.0, "vol_target": 0.0}
-    out = signals_of(strategy(lambda f, p: SignalFrame(*zeros(len(f)))), StrategyParams(**off), frame_of(), FREE)
-    assert not any(x.any() for x in (out.atr, out.vol_annual, out.slip_frac, out.impact))
+    out = signals_of(strategy(lambda f, p: SignalFrame(*zeros(len(f)))), StrategyParams(**off), frame_of(), FREE, judged=False)
+    assert not any(x.any() for x in (out.atr, out.vol_annual, out.slip_frac, out.impact, out.range_times, out.volume_times))
     assert out.used == {}
 
 

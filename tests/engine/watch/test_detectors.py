@@ -173,10 +173,18 @@ def test_ordinary_refusals_and_broken_rows_are_no_findings() -> None:
         refused(9, "entries paused"),
         refused(4, "leverage_max"),
         refused(1, "layers_max"),
+        refused(60, "no_entry window"),
+        refused(4, "correlated_frac_max"),
         {"recent": orders("rrrrf")},
         {"recent": orders("rrrr")},
     ):
         assert evaluate(desk(**more))[0] == []
+
+
+def test_a_signal_that_contradicts_itself_is_an_alert_at_once() -> None:
+    """It is the strategy's fault and not the market's: one refusal is enough."""
+    found = only(desk(**refused(1, "the signal contradicts itself")))
+    assert (found.kind, found.severity) == ("refused", "warn")
 
 
 def test_a_refusal_that_lasts_is_counted_in_closes() -> None:

@@ -59,13 +59,14 @@ def test_each_limit_is_listed_with_its_value(home: Home) -> None:
     mark = mark_at(home.desk_journal)
     assert mark is not None
     found = {g.name: g for g in limit_usage(mark.body, HardLimits.model_validate({}), sleeves)}
-    assert len(found) == 3 + 3 + 4 * 3
+    assert len(found) == 5 + 3 + 2 + 7 * 3  # the desk's, an instrument each, a strategy each, a sleeve's own
     for g in found.values():
         assert g.value is not None, g.name
         assert g.used_frac == pytest.approx(g.value / g.limit)
     assert found["btc-trend: entries of the day"].limit == 20
 
 
+SEEN = ("spread_frac", "range_times", "volume_times")  # of the market, at the sleeve's last close
 money = st.floats(1.0, 1e6)
 sleeve_bodies = st.fixed_dictionaries(
     {
@@ -74,6 +75,7 @@ sleeve_bodies = st.fixed_dictionaries(
         "day_equity": money,
         "streak": st.integers(0, 5),
         "day_entries": st.integers(0, 30),
+        **{name: st.floats(0.0, 100.0) for name in SEEN},
     }
 )
 
@@ -93,17 +95,21 @@ def test_the_shares_are_those_of_a_second_computation(
         name: {
             "equity": b["equity"],
             "position": {"notional": b["notional"]},
-            "guard": {k: b[k] for k in ("day_equity", "streak", "day_entries")},
+            "guard": {k: b[k] for k in ("day_equity", "streak", "day_entries", *SEEN)},
         }
         for name, b in zip(names, bodies, strict=True)
     }
     hard = HardLimits()
     body = {"equity": equity, "peak": peak, "gross": gross, "minute_orders": orders, "sleeves": states}
+    body |= {"positions": 2, "correlated": gross / 2}
     found = {g.name: g for g in limit_usage(body, hard, sleeves)}
     expected = {
         "drawdown since release, halts the desk": max(0.0, (peak - equity) / peak),
         "gross exposure, times equity": gross / equity,
         "entry orders in a minute": orders,
+        "open positions": 2,
+        "correlated exposure, times equity": gross / 2 / equity,
+        "exposure by trend, times equity": sum(abs(b["notional"]) for b in bodies) / equity,
         "exposure in binance BTC-USDT, times equity": (abs(bodies[0]["notional"]) + abs(bodies[1]["notional"])) / equity,
         "exposure in binance ETH-USDT, times equity": abs(bodies[2]["notional"]) / equity,
     }
@@ -111,6 +117,9 @@ def test_the_shares_are_those_of_a_second_computation(
         expected[f"{name}: loss of the day"] = max(0.0, (b["day_equity"] - b["equity"]) / b["day_equity"])
         expected[f"{name}: losses in a row"] = b["streak"]
         expected[f"{name}: entries of the day"] = b["day_entries"]
+        expected[f"{name}: estimated spread"] = b["spread_frac"]
+        expected[f"{name}: last bar's range, times usual"] = b["range_times"]
+        expected[f"{name}: last bar's volume, times usual"] = b["volume_times"]
         expected[f"{name}: leverage"] = abs(b["notional"]) / b["equity"]
     assert {name: g.value for name, g in found.items()} == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert all(g.used_frac == pytest.approx(g.value / g.limit) for g in found.values())
@@ -120,7 +129,7 @@ def test_the_shares_are_those_of_a_second_computation(
 def test_without_equity_no_limit_looks_unused(equity: float) -> None:
     """A desk or sleeve that has lost more than it had: exposure in multiples of it is unknown, the drawdown is all of it."""
     sleeve = SleeveConfig(name="btc", strategy="trend", venue="binance", symbol="BTC-USDT")
-    guard = {"day_equity": 1_000.0, "streak": 0, "day_entries": 1}
+    guard = {"day_equity": 1_000.0, "streak": 0, "day_entries": 1, **dict.fromkeys(SEEN)}
     state = {"equity": equity, "position": {"notional": 500.0}, "guard": guard}
     body = {"equity": equity, "peak": 1_000.0, "gross": 500.0, "minute_orders": 0, "sleeves": {"btc": state}}
     found = {g.name: g for g in limit_usage(body, HardLimits(), [sleeve])}
