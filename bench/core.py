@@ -47,8 +47,9 @@ def signals(columns: np.ndarray, k: int) -> Signals:
     side = np.where(spread > 0.5, 1, np.where(spread < -0.5, -1, 0)).astype(np.int8)
     strength = np.where(np.isfinite(spread), np.minimum(np.abs(spread) / 3, 1.0), 0.0)
     level = np.full(len(close), 1.0)
-    market = np.broadcast_to(0.0, len(close)), np.broadcast_to(np.int8(0), len(close)), np.broadcast_to(np.int64(1), len(close))
-    return Signals(side, strength, reach, 0.5 * level, 1e-4 * level, 1e-6 * level, *market, {})
+    off = np.broadcast_to(0.0, len(close))
+    market = off, np.broadcast_to(np.int8(0), len(close)), np.broadcast_to(np.int64(1), len(close))
+    return Signals(side, strength, reach, 0.5 * level, 1e-4 * level, 1e-6 * level, *market, off, off, {})
 
 
 class DeskTiming(NamedTuple):

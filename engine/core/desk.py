@@ -14,7 +14,7 @@ from math import isnan
 from typing import Any
 
 from .guardrails import NOTHING_AROUND, Around, count_order, exposure, held_side, roll_day, watch_desk, watch_sleeve
-from .ledger import on_mark, open_lots
+from .ledger import on_mark, open_lots, valued
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
 from .rows import breaker_row, caps_row, decision_row, size_row
 from .sim_venue import settle
@@ -40,11 +40,11 @@ def mark(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> t
     """The sleeve at the close of a usable bar. Returns (sleeve, rows so far)."""
     was = sleeve.guard
     guard = roll_day(was, sleeve.ledger, bar.close_ms)
-    sleeve = on_mark(sleeve, rules, bar.close)
-    guard = watch_sleeve(guard, sleeve.ledger, rules, bar.close_ms)
+    ledger = valued(sleeve, rules, bar.close)
+    guard = watch_sleeve(guard, ledger, rules, bar.close_ms)
     if guard.block_until_ms != was.block_until_ms:
-        n = emit(m.rows, n, breaker_row(s, DAY_LOSS, bar.close_ms, sleeve.ledger.equity, guard.block_until_ms))
-    return sleeve._replace(guard=guard), n
+        n = emit(m.rows, n, breaker_row(s, DAY_LOSS, bar.close_ms, ledger.equity, guard.block_until_ms))
+    return sleeve._replace(ledger=ledger, guard=guard), n
 
 
 def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes: Any, settles: int) -> tuple[Desk, int, int]:
@@ -90,7 +90,7 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             m.side[i] = held_side(sleeve)
             positions += 1
     was = desk.tripped
-    desk = watch_desk(desk, limits, equity, total)._replace(positions=positions)
+    desk = watch_desk(desk, limits, equity, total, positions)
     if desk.tripped != was:
         close_ms = load(m.bars, t * instruments, Bar).close_ms
         n = emit(m.rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_ms, desk.equity, 0))

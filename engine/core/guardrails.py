@@ -245,10 +245,10 @@ def count_opened(guard: Guard, ledger: Ledger, rules: Rules, t_ms: int) -> Guard
     return count_entry(guard, rules, t_ms)
 
 
-def watch_desk(desk: Desk, limits: Limits, equity: float, gross: float) -> Desk:
+def watch_desk(desk: Desk, limits: Limits, equity: float, gross: float, positions: int) -> Desk:
     """The desk after all sleeves are marked: the drawdown breaker latches and halts, on marked-to-market equity."""
     peak = max(desk.peak, equity)
-    desk = desk._replace(equity=equity, peak=peak, gross=gross)
+    desk = desk._replace(equity=equity, peak=peak, gross=gross, positions=positions)
     if desk.tripped & DESK_DRAWDOWN or equity >= peak * (1.0 - limits.drawdown_frac_max):
         return desk
     return desk._replace(tripped=desk.tripped | DESK_DRAWDOWN, halted=1)

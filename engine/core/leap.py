@@ -269,7 +269,7 @@ def all_asleep(m: Memory, desk: Desk, limits: Limits, equity: Any, t: int, end: 
                 equity[k] += on_mark(sleeve, rules, load(m.bars, k * instruments + rules.instrument, Bar).close).ledger.equity
     first = t
     while t < end:
-        after = watch_desk(desk, limits, equity[t], 0.0)
+        after = watch_desk(desk, limits, equity[t], 0.0, desk.positions)
         if after.tripped != desk.tripped:
             break
         desk = after

@@ -170,6 +170,11 @@ def on_funding(sleeve: Sleeve, cash: float) -> Sleeve:
 
 
 def on_mark(sleeve: Sleeve, rules: Rules, price: float) -> Sleeve:
+    """The sleeve at `price`."""
+    return sleeve._replace(ledger=valued(sleeve, rules, price))
+
+
+def valued(sleeve: Sleeve, rules: Rules, price: float) -> Ledger:
     """Equity and notional at `price`."""
     position, ledger = sleeve.position, sleeve.ledger
     a, b, c, d, e = position.layers
@@ -179,4 +184,4 @@ def on_mark(sleeve: Sleeve, rules: Rules, price: float) -> Sleeve:
         gain = gain + e.lots * (price - e.entry)
     equity = ledger.cash + position.side * rules.lot_size * gain
     notional = open_lots(position) * rules.lot_size * price
-    return sleeve._replace(ledger=ledger._replace(equity=equity, notional=notional))
+    return ledger._replace(equity=equity, notional=notional)

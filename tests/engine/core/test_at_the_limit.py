@@ -296,7 +296,7 @@ def test_the_desk_trips_at_the_first_equity_below_its_share_of_the_peak(most: fl
             equity = max(equity + rng.choice((-16, -8, 0, 8)), 0)
             peak = max(peak, equity)
             tripped = tripped or Fraction(equity) < peak * (1 - Fraction(most))
-            desk = watch_desk(desk, limits, float(equity), 0.0)
+            desk = watch_desk(desk, limits, float(equity), 0.0, 0)
             assert (bool(desk.halted), bool(desk.tripped), desk.peak) == (tripped, tripped, float(peak))
 
 

@@ -182,7 +182,7 @@ def test_the_twentieth_entry_of_a_day_pauses() -> None:
 @pytest.mark.parametrize(("equity", "halted"), [(8_501.0, 0), (8_499.0, 1), (NAN, 1)])
 def test_desk_drawdown_latches_and_halts(equity: float, halted: int) -> None:
     """15 % below the peak of marked equity halts; a recovery does not lift it."""
-    desk = watch_desk(DESK, LIMITS, equity, 0.0)
+    desk = watch_desk(DESK, LIMITS, equity, 0.0, 0)
     assert (desk.halted, desk.tripped) == (halted, halted * DESK_DRAWDOWN)
-    again = watch_desk(desk, LIMITS, 12_000.0, 0.0)
+    again = watch_desk(desk, LIMITS, 12_000.0, 0.0, 0)
     assert again.halted == halted
