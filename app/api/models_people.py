@@ -158,11 +158,25 @@ class RejectionBody(RequestBody):
 
 class RollbackBody(RequestBody):
     """The rollback's target: a version of the desk (`3`, `v3`), with `sleeve` one of that sleeve's own, or an applied proposal
-    (`prop-2`), whose sleeves get back the versions they had before.
+    (`prop-2`), whose sleeves get back the versions they had before. `diff_sha256`: of the rollback that was shown; any other is
+    refused.
     """
 
     target: str = Field(min_length=1, max_length=40)
     sleeve: str = Field("", max_length=40)
+    diff_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+
+class RollbackView(ApiModel):
+    """A rollback before anybody asked for it: its diff and its direction against what runs."""
+
+    target: str
+    sleeve: str
+    diff: dict[str, Any]
+    diff_sha256: str
+    direction: Literal["tightens", "loosens", "neutral", "unknown"]
+    verdict: str
+    rows: list[CardRowView]
 
 
 class DecisionView(ApiModel):

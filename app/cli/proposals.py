@@ -3,6 +3,7 @@
 Text from models and files is shown with every control character escaped, so that it cannot redraw the card.
 """
 
+import json
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.cli import out
 from app.cli.words import shown
 from engine.clock import utc
 
-AS = typer.Option("", "--as", metavar="NAME", help="who decides (default: your OS account's name)")
+AS = typer.Option(..., "--as", metavar="NAME", help="who decides")
 JSON = typer.Option(False, "--json")
 
 
@@ -104,7 +105,7 @@ def approve(
         raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
     actor = _who(home, as_name)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
-    text = f"{row.id} applied as {became(done)} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
+    text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. The worker adopts it within one bar.", as_json)
 
 
@@ -128,21 +129,37 @@ def reject(
 def rollback(
     target: str = typer.Argument(..., metavar="VERSION_OR_ID", help="a version (3), or an applied proposal to undo (prop-2)"),
     sleeve: str = typer.Option("", "--sleeve", metavar="NAME", help="only this sleeve, to a version of its own"),
+    preview: bool = typer.Option(False, "--preview", help="show its diff and its direction against what runs; roll nothing back"),
     as_name: str = AS,
     as_json: bool = JSON,
 ) -> None:
-    """Roll back the desk or one sleeve: a new version equal to an old one, in your name."""
+    """Roll back the desk or one sleeve: a new version equal to an old one, in your name. Shows its diff and direction."""
+    from app.cli.card import rows_text
     from app.home.home import existing_home
     from app.people import approvals
+    from app.views.proposal_card import rollback_card
     from engine.control.proposals import back_to_text, get
 
     home = existing_home()
     actor = _who(home, as_name)
     goal = back_to_text(approvals.back_to_of(home, target, sleeve))
-    done = approvals.rollback(home, target, actor, now(), sleeve)
+    shown_row = approvals.rollback_shown(home, target, now(), sleeve)
+    rows = rollback_card(home, shown_row)["rows"]
+    if preview:
+        value = {"rows": rows, "direction": shown_row.direction, "diff": json.loads(shown_row.diff)}
+        out.emit(value, as_json=as_json, text=lambda: f"{rows_text(rows)}\nNothing was rolled back.")
+        return
+    done = approvals.rollback(home, target, actor, now(), sleeve, shown_row.diff_sha256)
     row = get(home.engine, done.proposal_id)
-    text = f"Rolled back to {goal}, as {became(done)} ({row.direction.upper()}), by {actor.name}"
-    _decided(done, actor, row.direction, f"{text} ({actor.assurance}).", as_json)
+    text = f"Rolled back to {goal}, as {became(done)} ({verdict_of(row)}), by {actor.name}"
+    _decided(done, actor, row.direction, f"{rows_text(rows)}\n{text} ({actor.assurance}).", as_json, rows)
+
+
+def verdict_of(row: Any) -> str:
+    """The direction of a proposal as its card says it."""
+    from engine.control.evidence import verdict_words
+
+    return verdict_words(row.direction, json.loads(row.exposure))
 
 
 def became(done: Any) -> str:
@@ -152,14 +169,15 @@ def became(done: Any) -> str:
 
 
 def _who(home: Any, name: str) -> Any:
-    from app.people.identity import identify, os_user
+    from app.people.identity import identify
 
-    return identify(home.path, name or os_user(), "cli")
+    return identify(home.path, name, "cli")
 
 
-def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) -> None:
-    """Print the outcome of a decision."""
+def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool, rows: Any = None) -> None:
+    """Print the outcome of a decision; of a rollback with the rows that say what it changed."""
     value = {
+        **({} if rows is None else {"rows": rows}),
         "proposal": done.proposal_id,
         "state": done.state,
         "version": done.version,

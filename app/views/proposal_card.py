@@ -30,7 +30,7 @@ FIGURES = (
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
-NOT_SHOWN = ("changes", "from_versions", "back_to", "sleeve")  # keys of a diff that other rows say
+NOT_SHOWN = ("kind", "changes", "from_versions", "back_to", "rollback_of", "sleeve", "apply_to_open")  # other rows say them
 TABLES = ("diff", "worst", "evidence")
 NONE = "-"
 
@@ -62,6 +62,15 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     return {**found, "rows": [made._asdict() for made in rows_of(found)]}
 
 
+def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
+    """A rollback before anybody asked for it: its diff and its direction against what runs, as a card's rows."""
+    value = view(home.engine, row)
+    names = value["diff"]["from_versions"]
+    value["parts"] = [{"sleeve": name, "from_version": number} for name, number in names.items()]
+    found = {**value, "evidence_runs": {}, "told_apart": None, "warnings": []}
+    return {**found, "verdict": verdict_words(row.direction, value["exposure"]), "rows": [r._asdict() for r in _change(found)]}
+
+
 def _role(item: Mapping[str, Any]) -> str:
     """What a run of the evidence shows: `base`, `changed`; of several sleeves with the sleeve's name."""
     return f"{item['sleeve']} {item['role']}" if item.get("sleeve") else str(item["role"])
@@ -69,14 +78,9 @@ def _role(item: Mapping[str, Any]) -> str:
 
 def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
     """The card's facts in the order they are shown."""
-    why = str(value["exposure"].get("why") or "")
-    verdict = verdict_words(value["direction"], value["exposure"])
     return [
         CardRow("proposal", (f"{value['id']}, {value['state']}, PAPER",)),
-        CardRow("sleeve", (_sleeves(value),)),
-        CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction"),
-        *_diff(value),
-        *_worst(value),
+        *_change(value),
         *_evidence(value),
         *(CardRow("warning", (warning,), "warning") for warning in value["warnings"]),
         CardRow("why", (value["rationale"] or NONE,)),
@@ -85,6 +89,14 @@ def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
         _standing(value),
         *([CardRow("runs now", (value["runs_now"]["text"],), "now")] if value.get("runs_now") else []),
     ]
+
+
+def _change(value: Mapping[str, Any]) -> list[CardRow]:
+    """What the change is: its sleeves, its direction against what runs, its diff, its worst case."""
+    why = str(value["exposure"].get("why") or "")
+    verdict = verdict_words(value["direction"], value["exposure"])
+    direction = CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction")
+    return [CardRow("sleeve", (_sleeves(value),)), direction, *_diff(value), *_worst(value)]
 
 
 def _sleeves(value: Mapping[str, Any]) -> str:
@@ -105,6 +117,13 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     for c in changes:
         cells = (number(c["old"]), number(c["value"]), _allowed(c), moves.get(c["key"]) or NONE)
         yield CardRow(str(c["key"]), cells, "diff")
+    if value["kind"] == "rollback":
+        whole = diff.get("rollback_of")
+        goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
+        yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,))
+    elif changes:
+        applies = "take the change at once" if diff.get("apply_to_open") else "keep the version they were opened under"
+        yield CardRow("open positions", (applies,))
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:
         yield CardRow(value["kind"], (others or "no parameter changes",))

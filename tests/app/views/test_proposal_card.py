@@ -150,7 +150,7 @@ def test_a_rollback_names_what_it_goes_back_to(home: Home) -> None:
     back = proposals.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
     value = card(home, back, now_ms())
     assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("True", "False")
-    assert row_of(value, "rollback") == ("kind rollback, rollback_of 1",)
+    assert row_of(value, "back to") == ("version 1 of the desk",)
     assert row_of(value, "why") == ("back to version 1",)
     assert value["direction"] == "loosens"
     assert row_of(value, "evidence") == ("none is needed for this kind of proposal",)
