@@ -1,5 +1,6 @@
 """Plans about the past: backtests, comparisons, leaks, runs, round trips, and changes proposed from them."""
 
+import re
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -125,7 +126,8 @@ def compare(q: Question) -> Plan:
         else join_parts(name_list(strategies) if strategies else "", name_list(symbols) if symbols else "")
     )
     rows = "; ".join(changes_text(v) for v in variants)
-    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or "all available bars")
+    every = "all available bars" if q.words.desk_ms is None else "all bars up to the desk's time"
+    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or every)
     understood += f"; variants {rows}; against the live configuration" if variants else ""
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
@@ -183,6 +185,20 @@ def leaks(q: Question) -> Plan:
 
 # --------------------------------------------------------------------------- changes
 
+PLACES = {"first": 0, "former": 0, "second": 1, "third": 2, "latter": -1, "last": -1}
+QUESTION = re.compile(
+    r"^(?:and |so |ok |but )*(?:which|what|who|why|how|when|where|is|are|was|were|does|did|should|shall|has|have|am)\b"
+)
+VERB = re.compile(
+    r"\b(?:propos\w+|submit|suggest|recommend|adopt|switch|apply|use|file|go (?:ahead )?with|roll (?:it )?out|make|send|turn|put|"
+    r"approv\w+)\b"
+)
+
+
+def asks_for_proposal(q: Question) -> bool:
+    """Whether the question asks for a proposal by a verb; one that only asks which, what or whether files nothing."""
+    return VERB.search(q.slots.text) is not None and QUESTION.match(q.slots.text) is None
+
 
 def propose_better(q: Question) -> Plan:
     """Propose the better variant of the thread's last comparison, or the one the question picks."""
@@ -195,7 +211,11 @@ def propose_better(q: Question) -> Plan:
     wrong = _other_sleeve(q, last.data.get("sleeve"))
     if wrong:
         return asks_back("propose the better variant", wrong)
-    row = _picked(q, last.data)
+    if (row := _picked(q, last.data)) is None:
+        names = [changes_text({c["key"]: c["value"] for c in r["changes"]}) for r in last.data["rows"][1:]]
+        return asks_back("propose one of the compared variants", f"Which one? Compared were {name_list(names)}.")
+    if not row["changes"] and _place(q) is not None:
+        return answer("propose the one you named", "That one is the live configuration itself: nothing to propose.")
     if not row["changes"]:
         return answer(
             f"propose the better variant for {last.data.get('sleeve')}",
@@ -218,24 +238,63 @@ def _other_sleeve(q: Question, compared: Any) -> str:
     return ""
 
 
-def _picked(q: Question, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row meant: by value (`the 3 ATR one`), by place (`the second`), else the best."""
-    rows = data["rows"]
+def _picked(q: Question, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row meant: by value (`the 3 ATR one`), by place as the person listed them (`the second`), else the best. None when the
+    question names one that was not compared.
+    """
+    rows: list[Mapping[str, Any]] = data["rows"]
     wanted = q.slots.common or (q.slots.variants[0] if q.slots.variants else {})
-    for row in rows[1:]:
-        has = {change["key"]: change["value"] for change in row["changes"]}
-        if wanted and all(has.get(key) == value for key, value in wanted.items()):
-            return row  # type: ignore[no-any-return]  # JSON of our own
-    places = {"first": 1, "former": 1, "second": 2, "latter": len(rows) - 1, "third": 3}
-    place = next((n for word, n in places.items() if f" {word}" in f" {q.slots.text}"), None)
     unit = next((float(text.split()[0]) for text in q.slots.unclear if text.split()[0].replace(".", "", 1).isdigit()), None)
+    if wanted:
+        fits = [r for r in rows[1:] if wanted.items() <= {c["key"]: c["value"] for c in r["changes"]}.items()]
+        return fits[0] if fits else None
     if unit is not None:
-        by_value = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
-        if len(by_value) == 1:
-            return by_value[0]  # type: ignore[no-any-return]  # the same
-    if place is not None and place < len(rows):
-        return rows[place]  # type: ignore[no-any-return]  # the same
-    return rows[data.get("best", 0)]  # type: ignore[no-any-return]  # the same
+        fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
+        return fits[0] if len(fits) == 1 else None
+    place = _place(q)
+    if place is None:
+        return rows[data.get("best", 0)]
+    listed = data.get("listed") or list(range(1, len(rows)))  # the row of each variant, in the person's order
+    return rows[listed[place]] if -len(listed) <= place < len(listed) else None
+
+
+def _place(q: Question) -> int | None:
+    """The place in a list that the question names, counted from 0, the last one -1; None when it names none."""
+    return next(
+        (
+            n
+            for word, n in PLACES.items()
+            if re.search(rf"\b{word}\b(?! (?:comparison|run|backtest|time|week|month|year))", q.slots.text)
+        ),
+        None,
+    )
+
+
+def which_did_best(q: Question) -> Plan:
+    """A question about the last comparison that asks for no proposal: what came out ahead, and nothing is filed."""
+    yield from ()
+    last = q.last("compare")
+    if last is None:
+        return asks_back(
+            "which one is better", "This thread has no comparison yet: `compare a 2 ATR with a 3 ATR stop` makes one."
+        )
+    row = last.data["rows"][last.data.get("best", 0)]
+    if not row["changes"]:
+        found = "No variant came out ahead of the live configuration."
+    else:
+        name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
+        told = "it is better than the live configuration" if verdict == "better" else f"the two are {verdict}"
+        told = "it cannot be told apart from the live configuration" if verdict == "cannot be told apart" else told
+        found = f"{name} has the highest mean daily return of those compared; {told}."
+    return answer("which of the compared did best", found, "Nothing was proposed. `propose the better one` does that.")
+
+
+def only_asked(q: Question) -> Plan:
+    """A question about a change, where no verb asks for one: nothing is filed."""
+    yield from ()
+    sleeve, changes = q.sleeve(), changes_text(q.slots.common)
+    how = f"`propose {changes} for {sleeve.name}`" if sleeve and changes else "`propose stop_atr=3 for btc-trend`"
+    return answer("a question about a change", f"Nothing was proposed, because that reads as a question. To ask for it: {how}.")
 
 
 def propose_change(q: Question) -> Plan:

@@ -61,6 +61,7 @@ PLANS: Mapping[str, PlanOf] = {
 }
 # tools a role may use instead of an intent's own
 _INSTEAD: Mapping[str, tuple[str, ...]] = {"tighten": ("propose_config",), "propose_change": ("propose_tightening",)}
+_FILES = ("propose_change", "tighten", "pause")  # intents that end in a proposal; a question files none
 # pairs of parts where the first intent covers both
 _SWALLOWS = {
     ("compare", "backtest"),
@@ -169,6 +170,10 @@ def _plan_of(part: Part, q: Question) -> Plan:
     needed = set(part.intent.tools)
     instead = set(_INSTEAD.get(name, ()))
     if needed <= q.tools or (instead and instead <= q.tools):
+        if name == "propose_better" and not developer.asks_for_proposal(q):
+            return developer.which_did_best(q)
+        if name in _FILES and developer.QUESTION.match(q.slots.text):
+            return developer.only_asked(q)
         return PLANS[name](q)
     return _nothing(owner_sentence(part, q))
 
