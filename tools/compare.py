@@ -12,7 +12,7 @@ from pydantic import Field
 from engine.clock import Timeframe
 from engine.errors import BadInput
 from engine.sim import bootstrap
-from engine.sim.life import life_of
+from engine.sim.life import favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
 from tools.setups import (
@@ -173,10 +173,18 @@ def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequen
         else:
             span = f"{{{x}.difference_bps}} a day ({{{x}.low_bps}} to {{{x}.high_bps}})"
             word = f"{gap.verdict} than row 0" if gap.verdict in ("better", "worse") else f"{gap.verdict} from row 0"
-            said.append(f"{what}; {word}: {span} over the {{{x}.compared_days}} whole days that both traded.")
+            said.append(
+                f"{what}; {word}: {span} over the {{{x}.compared_days}} whole days that both traded{caveat(found[0], run)}."
+            )
     if same:
         said.append(f"Left out as identical to row 0 or another row: {'; '.join(same)}.")
     return said
+
+
+def caveat(base: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """`; those days end where ...`: what favours one of the two; empty when nothing does."""
+    text = favours(base, run, ("live", "other"))
+    return f"; {text}" if text else ""
 
 
 def method(told: Sequence[Any]) -> str:
@@ -196,7 +204,8 @@ def summary(setups: Any, found: Any, told: Any, sleeve: str | None) -> dict[str,
         changed = [
             {"key": k, "value": v} for k, v in setup.sleeve["params"].items() if k not in base_params or base_params[k] != v
         ]
-        rows.append({"row": n, "label": setup.label, "run_id": run["run_id"], "changes": changed, "verdict": gap.verdict})
+        kept = {"verdict": gap.verdict, "caveat": favours(found[0], run, ("live", "other"))}
+        rows.append({"row": n, "label": setup.label, "run_id": run["run_id"], "changes": changed, **kept})
     means = [0.0 if gap.low is None else gap.mean or 0.0 for gap, *_ in told]
     best = max(((mean, n) for n, mean in enumerate(means, start=1)), default=(0.0, 0))
     return {

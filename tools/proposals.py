@@ -12,7 +12,7 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput, Refused
 from engine.sim import bootstrap
-from engine.sim.life import beyond, beyond_text, life_of
+from engine.sim.life import beyond, beyond_text, favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 from tools.common.limits import redacted
@@ -192,7 +192,8 @@ def _evidence(ctx: ToolContext, pair: Pair, gap: bootstrap.Difference, params: M
     text = f"{gap.verdict} than the live configuration" if told else gap.verdict
     text += f": {gap.why}" if gap.why else ""
     numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
-    found.append({"role": "comparison", "text": text, "told_apart": told, "verdict": gap.verdict, **numbers})
+    more = {"verdict": gap.verdict, "caveat": favours(*pair)}
+    found.append({"role": "comparison", "text": text, "told_apart": told, **more, **numbers})
     found += [{"role": "beyond", "text": text} for text in [_beyond(ctx, pair)] if text]
     opened = {run["leaks"]["text"]: None for run in pair if run.get("leaks") and not run["leaks"]["clean"]}
     found += [{"role": "warning", "text": f"the strategy {clean(text, 300)}"} for text in opened]
@@ -209,7 +210,8 @@ def _beyond(ctx: ToolContext, pair: Pair) -> str:
     """What the evidence includes that the desk has not lived when it is proposed; empty when it lived all of it."""
     if ctx.desk_ms is None:
         return "the desk has not started yet: it has lived none of these days"
-    return beyond_text(max(beyond(run, ctx.desk_ms) for run in pair))
+    text = beyond_text(max(beyond(run, ctx.desk_ms) for run in pair))
+    return f"{text} (desk time {utc(ctx.desk_ms)})" if text else ""
 
 
 def _store_proposal(
@@ -242,7 +244,7 @@ def _store_proposal(
 
 def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     """A proposal as a person sees it: diff with bounds, direction, worst case, evidence, expiry."""
-    from engine.control.evidence import equal_worst_case
+    from engine.control.evidence import equal_worst_case, verdict_words
 
     handle = ctx.handle("q", p["id"])
     subject = f"proposal {p['id']} for {p['sleeve']}"
@@ -261,7 +263,9 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     )
     comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
     why = p["exposure"].get("why", "")
-    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {_reads(p['direction'])}: {why}."]
+    mixed = verdict_words(p["direction"], p["exposure"]).startswith("MIXED")
+    moves = "is mixed and counts as loosening" if mixed else _reads(p["direction"])
+    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {moves}: {why}."]
     if text := equal_worst_case(p["direction"], p["exposure"], p["diff"]["changes"]):
         lines.append(f"The worst case is {text}.")
     for n, e in enumerate(comparisons):
@@ -270,13 +274,14 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
         made = _interval_facts(handle, subject, p["id"], e, f"_{n + 1}" if n else "")
         facts += made
         low, high, mean, days = (f"{{{fact.ref}}}" for fact in made) if made else ("", "", "", "")
-        lines.append(text + (f": {mean} a day ({low} to {high}) over the {days} whole days that both traded." if made else "."))
+        text += f": {mean} a day ({low} to {high}) over the {days} whole days that both traded" if made else ""
+        lines.append(text + (f"; {e['caveat']}." if e.get("caveat") else "."))
     for e in p["evidence"]:
         about = f"{e['sleeve']}: " if e.get("sleeve") else ""
         if e.get("life", "").startswith("stopped"):
-            lines.append(f"{about}the {e['role']} run {e['life']}.")
+            lines.append(f"{about}The {e['role']} run was {e['life']}.")
         elif e.get("role") == "beyond":
-            lines.append(f"{about}the evidence: {e['text']}.")
+            lines.append(f"{about}Of the evidence: {e['text']}.")
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]

@@ -286,6 +286,7 @@ def which_did_best(q: Question) -> Plan:
         told = "it is better than the live configuration" if verdict == "better" else f"the two are {verdict}"
         told = "it cannot be told apart from the live configuration" if verdict == "cannot be told apart" else told
         found = f"{name} has the highest mean daily return of those compared; {told}."
+        found += f" Mind that {row['caveat']}." if row.get("caveat") else ""
     return answer("which of the compared did best", found, "Nothing was proposed. `propose the better one` does that.")
 
 

@@ -45,19 +45,27 @@ def list_proposals(
 ) -> None:
     """List proposals, newest first."""
     from app.home.home import existing_home
+    from engine.control.outcome import runs_now
     from engine.control.proposals import STATES, list_proposals, view
     from engine.errors import BadInput
 
     if state and state not in STATES:
         raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
     home, now_ms = existing_home(), now()
-    items = [view(home.engine, row) for row in list_proposals(home.engine, now_ms, state or None)]
+    rows = list_proposals(home.engine, now_ms, state or None)
+    items = [{**view(home.engine, row), "runs_now": as_dict(runs_now(home.engine, home.path, row))} for row in rows]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
+
+
+def as_dict(value: Any) -> dict[str, Any] | None:
+    """A NamedTuple as JSON; None stays None."""
+    return None if value is None else dict(value._asdict())
 
 
 def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     """One line per proposal."""
     from app.views.proposal_card import left
+    from engine.control.evidence import verdict_words
 
     if not items:
         return 'No proposals. Ask for one: nightdesk chat --role developer "propose ..."'
@@ -66,7 +74,10 @@ def _table(items: list[dict[str, Any]], now_ms: int) -> str:
         what = "; ".join(_change(c) for c in item["diff"]["changes"])
         when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else utc(item["decided_ms"])
         name, what = shown(item["sleeve"])[:15], what if len(what) <= 43 else what[:42] + "…"
-        lines.append(f"{item['id']:<9}{name:<16}{item['direction'].upper():<11}{item['state']:<12}{what:<44} {when}")
+        word = verdict_words(item["direction"], item["exposure"]).partition(",")[0]
+        outcome = (item["runs_now"] or {}).get("outcome")
+        state = outcome if outcome in ("rolled back", "replaced") else item["state"]
+        lines.append(f"{item['id']:<9}{name:<16}{word:<11}{state:<12}{what:<44} {when}")
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         _open(api, session, ident)
         return
     _pending(api, session)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         _decided(api)
     with right:

@@ -147,7 +147,7 @@ def _worst(value: Mapping[str, Any]) -> Iterator[CardRow]:
             cells = tuple(number(pair[side].get(key), "not known") for side in ("before", "after"))
             yield CardRow(f"{sleeve}: {label}" if sleeve else label, cells, "worst")
     if text := equal_worst_case(value["direction"], exposure, value["diff"].get("changes") or []):
-        yield CardRow("worst case", (text,), "finding")
+        yield CardRow("worst case", (text,), "warning")
 
 
 def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:

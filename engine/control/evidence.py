@@ -18,9 +18,8 @@ def comparison_text(e: Mapping[str, Any]) -> str:
         return str(e.get("text") or "")
     mean, low, high, level, days = numbers
     bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
-    return (
-        f"changed minus base, mean daily return: {bps}, {level * 100:g} % interval over the {days:,} whole days that both traded"
-    )
+    over = f"{level * 100:g} % interval over the {days:,} whole days that both traded"
+    return f"changed minus base, mean daily return: {bps}, {over}" + (f"; {e['caveat']}" if e.get("caveat") else "")
 
 
 def verdict_words(direction: str, exposure: Mapping[str, Any]) -> str:
@@ -53,9 +52,14 @@ def equal_worst_case(direction: str, exposure: Mapping[str, Any], changes: Seque
 def _reason(change: Mapping[str, Any], label: str) -> str:
     """Why one key counts as loosening; empty when it does not."""
     key, old, new = change["key"], change.get("old"), change.get("value")
+    step = f"{_short(old)} -> {_short(new)}"
     if label == "loosens":
         more = isinstance(old, int | float) and isinstance(new, int | float) and new > old
-        return f"a {'higher' if more else 'lower'} {key} is declared to raise risk ({old} -> {new}), below those caps too"
+        return f"a {'higher' if more else 'lower'} {key} ({step}) is declared to raise risk, below those caps too"
     if label == "unknown" and str(key).rpartition(".")[2] in STOPS:
-        return f"a closer {key} ({old} -> {new}) holds a larger position for the same risk"
-    return f"code cannot tell how {key} ({old} -> {new}) moves risk" if label == "unknown" else ""
+        return f"a closer {key} ({step}) holds a larger position for the same risk"
+    return f"code cannot tell how {key} ({step}) moves risk" if label == "unknown" else ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

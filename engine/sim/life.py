@@ -91,6 +91,16 @@ def _ended(end: Mapping[str, Any]) -> str:
     return f"{end['sleeve']} {_stopped(end)}"
 
 
+def favours(base: Mapping[str, Any], changed: Mapping[str, Any], names: Sequence[str] = ("base", "changed")) -> str:
+    """What a reader of a comparison over the common days must know: they end where one of the two was stopped by its losses, so
+    that one's worst stretch is in them to its end. Empty when both traded until the end."""
+    stops = [(life.stopped_ms, n) for n, life in enumerate(map(life_of, (base, changed))) if life.stopped_ms is not None]
+    if not stops or (len(stops) == 2 and stops[0][0] == stops[1][0]):
+        return ""
+    first = min(stops)[1]
+    return f"those days end where the {names[first]} run was stopped, which favours the {names[1 - first]} one"
+
+
 def beyond(run: Mapping[str, Any], desk_ms: int | None) -> int:
     """Days of a run that the desk has not lived yet, a begun one counted; 0 when its end is not past the desk's time."""
     span = span_of(run)
