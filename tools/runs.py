@@ -132,12 +132,15 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
         f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
         f"{{{h}.trades}} round trips, fees {{{h}.fees}}, run {run['run_id']}."
     ]
+    life = life_of(run)
+    lines += [f"{life.text[:1].upper()}{life.text[1:]}."] if life.ends else []
     if ahead := beyond_text(beyond(run, ctx.desk_ms)):
         lines.append(f"The span {ahead}.")
     undefined = {name: why for name, why in (run["metrics"].get("undefined") or {}).items() if name in METRICS}
     if undefined:
         lines.append("Undefined: " + "; ".join(f"{name} ({why})" for name, why in list(undefined.items())[:6]) + ".")
-    lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith(("LEAKS", "LIMITS"))]
+    notes = [note for note in run.get("notes", []) if note != life.text and not note.startswith(("LEAKS", "LIMITS"))]
+    lines += [f"Note: {clean(note, 200)}." for note in notes[:5]]
     return " ".join(lines)
 
 

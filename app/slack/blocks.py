@@ -115,7 +115,9 @@ def title_of(row: Mapping[str, Any], step: str) -> str:
 def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening whose changes are all
     shown can be approved here."""
-    verdict = row["verdict"] if row["state"] == "pending" else row["state"].upper()
+    gone = (row.get("runs_now") or {}).get("outcome") if row["state"] == "applied" else ""
+    state = f"{row['state']}, {gone}" if gone in ("rolled back", "replaced") else row["state"]
+    verdict = row["verdict"] if row["state"] == "pending" else state.upper()
     title = f"Proposal {row['id']} {verdict}: {visible(row['sleeve'])}"
     blocks: list[Block] = [{"type": "header", "text": plain_text(title, HEADER_MAX)}]
     whole = True

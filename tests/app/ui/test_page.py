@@ -211,17 +211,48 @@ def test_a_stale_proposal_can_be_proposed_anew(fake: Fake) -> None:
 def test_an_older_version_can_be_rolled_back_to(fake: Fake) -> None:
     """The active version has no button, the older one posts its number."""
     at = page(tab="proposals")
-    assert "back_yes_2" not in [b.key for b in at.button]
+    assert not {"back_2", "back_yes_1", "back_yes_2"} & {b.key for b in at.button}
+    at.button(key="back_1").click().run()
+    assert "TIGHTENS" in texts_of(at)
     at.button(key="back_yes_1").click().run()
-    assert ("POST", "/api/proposals/rollback", {"target": "1"}) in fake.asked
+    assert ("POST", "/api/proposals/rollback", {"target": "1", "diff_sha256": "cd" * 32}) in fake.asked
+    assert "back_yes_1" not in [b.key for b in at.button]
 
 
 def test_one_sleeve_can_be_rolled_back_alone(fake: Fake) -> None:
     """Beside an older version there is a button for each sleeve that had another version of its own in it."""
     at = page(tab="proposals")
+    at.button(key="back_1").click().run()
     assert "back_1_eth-trend" not in [b.key for b in at.button]
     at.button(key="back_1_btc-trend").click().run()
-    assert ("POST", "/api/proposals/rollback", {"target": "1", "sleeve": "btc-trend"}) in fake.asked
+    at.button(key="back_yes_1").click().run()
+    assert ("POST", "/api/proposals/rollback", {"target": "1", "sleeve": "btc-trend", "diff_sha256": "cd" * 32}) in fake.asked
+
+
+def test_a_card_stays_when_it_is_decided_while_it_is_shown(fake: Fake) -> None:
+    """Approved here or elsewhere: the list keeps the card with its outcome and what runs now, until it is put away."""
+    at = page(tab="proposals")
+    at.button(key="yes_prop-1").click().run()
+    assert "applied, version 2 by vera" in texts_of(at)
+    fake.proposals["prop-2"]["state"] = "expired"
+    at.run()
+    assert "EXPIRED" in texts_of(at)
+    assert {"away_prop-1", "away_prop-2"} <= {b.key for b in at.button}
+    at.button(key="away_prop-1").click().run()
+    assert "away_prop-1" not in [b.key for b in at.button]
+    assert "away_prop-2" in [b.key for b in at.button]
+
+
+def test_a_change_that_no_longer_runs_is_not_shown_as_adopted(fake: Fake) -> None:
+    """Rolled back: said in the badge and on the card; no green `Adopted`, though the desk once adopted it."""
+    adopted = {"active_version": 4, "desk_version": 4, "adopted": True, "waiting": [], "event": "d-4"}
+    now = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
+    fake.proposals["prop-1"] |= {"state": "applied", "applied_version": 3, "adoption": adopted, "runs_now": now}
+    text = texts_of(page(tab="proposals", proposal="prop-1"))
+    assert "Adopted" not in text
+    assert "version 4 runs now" in text
+    fake.proposals["prop-1"]["runs_now"] = now | {"outcome": "runs"}
+    assert "Adopted" in texts_of(page(tab="proposals", proposal="prop-1"))
 
 
 def test_halt_asks_why_and_release_too(fake: Fake) -> None:

@@ -13,6 +13,9 @@ from tests.app.ui.looking import page, texts_of
 
 COMPARISON = {"role": "comparison", "difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
 DECIDED = {"state": "rejected", "decided_ms": 1_790_000_000_000, "state_reason": "not now", "journal_id": "p-9"}
+NOW = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
+ROLLED_BACK = DECIDED | {"state": "applied", "applied_version": 3, "runs_now": NOW}
+BEYOND = {"role": "beyond", "text": "includes 30 days the desk has not lived yet"}
 
 
 def on_page(fake: Fake) -> str:
@@ -27,11 +30,16 @@ def in_slack(card: dict[str, Any]) -> str:
     return "\n".join(block["text"]["text"] for block in made if "text" in block)
 
 
-@pytest.mark.parametrize("change", [{}, DECIDED], ids=["pending", "decided"])
+@pytest.mark.parametrize("change", [{}, DECIDED, ROLLED_BACK], ids=["pending", "decided", "rolled back"])
 def test_the_three_paintings_show_the_same_labels_and_values(fake: Fake, change: dict[str, Any]) -> None:
     """Every label and every cell of the rows is in the command's text, on the page and in the Slack message."""
     by = {"name": "vera", "assurance": "claimed", "os_user": "vera", "channel": "page"} if change else None
-    fake.proposals["prop-2"] |= {"evidence": [COMPARISON], "warnings": ["reward to risk is 1.33"], "decided_by": by, **change}
+    fake.proposals["prop-2"] |= {
+        "evidence": [COMPARISON, BEYOND],
+        "warnings": ["reward to risk is 1.33"],
+        "decided_by": by,
+        **change,
+    }
     card = with_rows(fake.proposals["prop-2"]) | {"expires": "expires in 19 h 59 min"}
     paintings = {"command": card_text(card), "page": on_page(fake), "Slack": in_slack(card)}
     assert {row["kind"] for row in card["rows"]} >= {"direction", "diff", "worst", "evidence", "finding", "warning"}
