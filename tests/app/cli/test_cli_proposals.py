@@ -182,7 +182,14 @@ def test_rolling_back_one_sleeve_leaves_the_other(home: Home) -> None:
     _propose(home, {"paused": True}, sleeve="eth-trend")
     for ident in ("prop-1", "prop-2"):
         _json("proposals", "approve", ident, "--as", "ann")
+    shown = _call("proposals", "rollback", "1", "--sleeve", "btc-trend", "--preview", "--as", "bob")
+    assert "direction: MIXED, treated as loosening - stop_atr" in shown
+    assert "Nothing was rolled back." in shown
+    assert active(home.engine, home.path).version == 3
     text = _call("proposals", "rollback", "1", "--sleeve", "btc-trend", "--as", "bob")
+    assert re.search(r"stop_atr +3 +2 +0 to 20 ATR", text)
+    assert "(MIXED, treated as loosening), by bob" in text
+    assert re.search(r"prop-1 .* rolled back ", _call("proposals", "list"))
     assert "Rolled back to btc-trend version 1, as version 4 (btc-trend v3)" in text
     now = active(home.engine, home.path)
     assert (now.config.sleeve("btc-trend").params["stop_atr"], now.config.sleeve("eth-trend").paused) == (2.0, True)
