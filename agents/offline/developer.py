@@ -1,11 +1,11 @@
 """Plans about the past: backtests, comparisons, leaks, runs, round trips, and changes proposed from them."""
 
-import re
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
 from agents import render
+from agents.offline.questions import place_in
 from agents.offline.steps import (
     MAX_VARIANTS,
     Plan,
@@ -185,20 +185,6 @@ def leaks(q: Question) -> Plan:
 
 # --------------------------------------------------------------------------- changes
 
-PLACES = {"first": 0, "former": 0, "second": 1, "third": 2, "latter": -1, "last": -1}
-QUESTION = re.compile(
-    r"^(?:and |so |ok |but )*(?:which|what|who|why|how|when|where|is|are|was|were|does|did|should|shall|has|have|am)\b"
-)
-VERB = re.compile(
-    r"\b(?:propos\w+|submit|suggest|recommend|adopt|switch|apply|use|file|go (?:ahead )?with|roll (?:it )?out|make|send|turn|put|"
-    r"approv\w+)\b"
-)
-
-
-def asks_for_proposal(q: Question) -> bool:
-    """Whether the question asks for a proposal by a verb; one that only asks which, what or whether files nothing."""
-    return VERB.search(q.slots.text) is not None and QUESTION.match(q.slots.text) is None
-
 
 def propose_better(q: Question) -> Plan:
     """Propose the better variant of the thread's last comparison, or the one the question picks."""
@@ -214,7 +200,7 @@ def propose_better(q: Question) -> Plan:
     if (row := _picked(q, last.data)) is None:
         names = [changes_text({c["key"]: c["value"] for c in r["changes"]}) for r in last.data["rows"][1:]]
         return asks_back("propose one of the compared variants", f"Which one? Compared were {name_list(names)}.")
-    if not row["changes"] and _place(q) is not None:
+    if not row["changes"] and place_in(q) is not None:
         return answer("propose the one you named", "That one is the live configuration itself: nothing to propose.")
     if not row["changes"]:
         return answer(
@@ -251,51 +237,11 @@ def _picked(q: Question, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if unit is not None:
         fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
         return fits[0] if len(fits) == 1 else None
-    place = _place(q)
+    place = place_in(q)
     if place is None:
         return rows[data.get("best", 0)]
     listed = data.get("listed") or list(range(1, len(rows)))  # the row of each variant, in the person's order
     return rows[listed[place]] if -len(listed) <= place < len(listed) else None
-
-
-def _place(q: Question) -> int | None:
-    """The place in a list that the question names, counted from 0, the last one -1; None when it names none."""
-    return next(
-        (
-            n
-            for word, n in PLACES.items()
-            if re.search(rf"\b{word}\b(?! (?:comparison|run|backtest|time|week|month|year))", q.slots.text)
-        ),
-        None,
-    )
-
-
-def which_did_best(q: Question) -> Plan:
-    """A question about the last comparison that asks for no proposal: what came out ahead, and nothing is filed."""
-    yield from ()
-    last = q.last("compare")
-    if last is None:
-        return asks_back(
-            "which one is better", "This thread has no comparison yet: `compare a 2 ATR with a 3 ATR stop` makes one."
-        )
-    row = last.data["rows"][last.data.get("best", 0)]
-    if not row["changes"]:
-        found = "No variant came out ahead of the live configuration."
-    else:
-        name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
-        told = "it is better than the live configuration" if verdict == "better" else f"the two are {verdict}"
-        told = "it cannot be told apart from the live configuration" if verdict == "cannot be told apart" else told
-        found = f"{name} has the highest mean daily return of those compared; {told}."
-        found += f" Mind that {row['caveat']}." if row.get("caveat") else ""
-    return answer("which of the compared did best", found, "Nothing was proposed. `propose the better one` does that.")
-
-
-def only_asked(q: Question) -> Plan:
-    """A question about a change, where no verb asks for one: nothing is filed."""
-    yield from ()
-    sleeve, changes = q.sleeve(), changes_text(q.slots.common)
-    how = f"`propose {changes} for {sleeve.name}`" if sleeve and changes else "`propose stop_atr=3 for btc-trend`"
-    return answer("a question about a change", f"Nothing was proposed, because that reads as a question. To ask for it: {how}.")
 
 
 def propose_change(q: Question) -> Plan:

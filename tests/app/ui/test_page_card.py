@@ -55,3 +55,29 @@ def test_a_slack_card_has_its_buttons_only_while_it_is_pending(fake: Fake) -> No
     assert actions == [["approve", "reject", "open"], ["reject", "open"]]
     decided = with_rows(fake.proposals["prop-1"] | DECIDED)
     assert all(block["type"] != "actions" for block in blocks.card(decided, "http://h/")[1])
+
+
+def test_a_card_stays_when_it_is_decided_while_it_is_shown(fake: Fake) -> None:
+    """Approved here or elsewhere: the list keeps the card with its outcome and what runs now, until it is put away."""
+    at = page(tab="proposals")
+    at.button(key="yes_prop-1").click().run()
+    assert "applied, version 2 by vera" in texts_of(at)
+    fake.proposals["prop-2"]["state"] = "expired"
+    at.run()
+    assert "EXPIRED" in texts_of(at)
+    assert {"away_prop-1", "away_prop-2"} <= {b.key for b in at.button}
+    at.button(key="away_prop-1").click().run()
+    assert "away_prop-1" not in [b.key for b in at.button]
+    assert "away_prop-2" in [b.key for b in at.button]
+
+
+def test_a_change_that_no_longer_runs_is_not_shown_as_adopted(fake: Fake) -> None:
+    """Rolled back: said in the badge and on the card; no green `Adopted`, though the desk once adopted it."""
+    adopted = {"active_version": 4, "desk_version": 4, "adopted": True, "waiting": [], "event": "d-4"}
+    now = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
+    fake.proposals["prop-1"] |= {"state": "applied", "applied_version": 3, "adoption": adopted, "runs_now": now}
+    text = texts_of(page(tab="proposals", proposal="prop-1"))
+    assert "Adopted" not in text
+    assert "version 4 runs now" in text
+    fake.proposals["prop-1"]["runs_now"] = now | {"outcome": "runs"}
+    assert "Adopted" in texts_of(page(tab="proposals", proposal="prop-1"))
