@@ -1,6 +1,7 @@
 """Is a variant better than the live configuration? compare (COMPUTE): row 0 is live, variants below. Called by the catalog.
 
-Each variant is compared with row 0 by the difference of mean daily returns on the same days (bootstrap.py).
+Each variant is compared with row 0 by the difference of mean daily returns over the whole days that both traded: a run that a
+breaker ended has no returns after it (bootstrap.py, life.py). Without an end the span ends at the desk's time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pydantic import Field
 from engine.clock import Timeframe
 from engine.errors import BadInput
 from engine.sim import bootstrap
+from engine.sim.life import favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
 from tools.setups import (
@@ -19,9 +21,9 @@ from tools.setups import (
     full_params,
     label_of,
     live_setup,
+    lived_span,
     named_setup,
     runs_of,
-    span_of,
     values_of,
 )
 
@@ -53,10 +55,11 @@ def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     difference of mean daily returns; says "cannot be told apart" when the interval spans zero."""
     base, sleeve = base_of(ctx, args)
     setups, same = variants_of(base, args.variants)
-    done = runs_of(ctx, [base, *setups], span_of(ctx, args.start, args.end), {})
+    done = runs_of(ctx, [base, *setups], lived_span(ctx, args.start, args.end), {})
     if done.instead:
         return done.instead
-    return comparison_result(ctx, [base, *setups], done.runs, sleeve, same)
+    result = comparison_result(ctx, [base, *setups], done.runs, sleeve, same)
+    return result._replace(data={**result.data, "listed": listed_rows(base, setups, args.variants)})
 
 
 def base_of(ctx: ToolContext, args: CompareArgs) -> tuple[Setup, str | None]:
@@ -93,11 +96,18 @@ def variants_of(base: Setup, variants: Sequence[Variant]) -> tuple[list[Setup], 
     return kept, same
 
 
+def listed_rows(base: Setup, kept: Sequence[Setup], variants: Sequence[Variant]) -> list[int]:
+    """The row of each variant in the order in which the person listed them; 0 for one that is the live configuration."""
+    rows = [full_params(setup.sleeve) for setup in (base, *kept)]
+    return [
+        rows.index(full_params({**base.sleeve, "params": {**base.sleeve["params"], **values_of(v.changes)}})) for v in variants
+    ]
+
+
 def comparison_result(
     ctx: ToolContext, setups: Sequence[Setup], found: Sequence[Mapping[str, Any]], sleeve: str | None, same: Sequence[str]
 ) -> ToolResult:
     """The table of a comparison, row 0 first, with each variant's difference and verdict."""
-    base_days = runs.daily_returns(ctx, found[0])
     facts: list[Fact] = []
     rows, told = [], []
     for n, (setup, run) in enumerate(zip(setups, found, strict=True)):
@@ -106,16 +116,18 @@ def comparison_result(
         h = runs.handle_of(ctx, run)
         cells = [n, setup.label, run["run_id"], *(f"{{{h}.{m}}}" for m in ("total_return_frac", "optimistic_return_frac"))]
         cells += [f"{{{h}.{m}}}" for m in ("sharpe", "max_drawdown_frac", "trades", "fees")]
+        life = life_of(run)
+        cells.append("; stopped ".join(filter(None, (life.share, life.ended))) or "-")
         if n:
-            gap = gap_of(base_days, runs.daily_returns(ctx, run), len(setups) - 1)
+            gap = gap_of(ctx, found[0], run, len(setups) - 1)
             x = ctx.handle("x", f"{found[0]['run_id']}|{run['run_id']}")
             facts += gap_facts(x, f"{setup.label} against {setups[0].label}", run["run_id"], gap)
-            shown = f"{{{x}.difference_bps}} ({{{x}.low_bps}} to {{{x}.high_bps}})" if gap.low is not None else "too few days"
+            shown = f"{{{x}.difference_bps}} ({{{x}.low_bps}} to {{{x}.high_bps}})" if gap.low is not None else "-"
             rows.append((*cells, shown, gap.verdict))
             told.append((gap, setup, run, x))
         else:
             rows.append((*cells, "-", "row 0"))
-    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", "drawdown", "round trips", "fees")
+    columns = ("#", "configuration", "run", "return", "optimistic", "Sharpe", "drawdown", "round trips", "fees", "traded")
     level = percent(1 - bootstrap.ALPHA / max(1, len(setups) - 1))
     table = Table((*columns, f"difference a day ({level})", "verdict"), tuple(rows))
     evidence = tuple(Evidence("run", run["run_id"]) for run in found)
@@ -124,10 +136,15 @@ def comparison_result(
     return ToolResult("ok", text, tuple(facts), evidence, table, data)
 
 
-def gap_of(base: Sequence[float], variant: Sequence[float], comparisons: int) -> bootstrap.Difference:
-    """The difference of two runs; without an interval when one of them lost everything (no daily returns)."""
-    usable = len(base) == len(variant) and base
-    return bootstrap.difference(base if usable else [], variant if usable else [], max(1, comparisons))
+def gap_of(ctx: ToolContext, base: Mapping[str, Any], variant: Mapping[str, Any], comparisons: int) -> bootstrap.Difference:
+    """The difference of two runs over the whole days that both traded; without an interval, and with the reason, when those are
+    too few or one of the two lost everything."""
+    until_ms = min(runs.lived_until(base), runs.lived_until(variant))
+    one, other = (runs.daily_returns(ctx, run, until_ms) for run in (base, variant))
+    if len(one) == len(other):
+        return bootstrap.difference(one, other, max(1, comparisons))
+    gap = bootstrap.difference([], [], max(1, comparisons))
+    return gap._replace(why="one of the two lost its whole equity" if not (one and other) else "their days are not the same")
 
 
 def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference) -> tuple[Fact, ...]:
@@ -147,17 +164,27 @@ def sentences(ctx: ToolContext, setups: Any, found: Any, told: Any, same: Sequen
     for gap, setup, run, x in told:
         h = runs.handle_of(ctx, run)
         what = f"{setup.label}: return {{{h}.total_return_frac}}, Sharpe {{{h}.sharpe}}"
+        life = life_of(run)
+        what += f"; {life.text}" if life.ends else ""
         if gap.low is None:
-            said.append(f"{what}; {{{x}.compared_days}} days are too few for an interval: cannot be told apart from row 0.")
+            said.append(f"{what}; not comparable with row 0: {gap.why}.")
         elif gap.verdict == "the same":
             said.append(f"{what}; the same as row 0 on every day.")
         else:
             span = f"{{{x}.difference_bps}} a day ({{{x}.low_bps}} to {{{x}.high_bps}})"
             word = f"{gap.verdict} than row 0" if gap.verdict in ("better", "worse") else f"{gap.verdict} from row 0"
-            said.append(f"{what}; {word}: {span}.")
+            said.append(
+                f"{what}; {word}: {span} over the {{{x}.compared_days}} whole days that both traded{caveat(found[0], run)}."
+            )
     if same:
         said.append(f"Left out as identical to row 0 or another row: {'; '.join(same)}.")
     return said
+
+
+def caveat(base: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """`; those days end where ...`: what favours one of the two; empty when nothing does."""
+    text = favours(base, run, ("live", "other"))
+    return f"; {text}" if text else ""
 
 
 def method(told: Sequence[Any]) -> str:
@@ -177,8 +204,10 @@ def summary(setups: Any, found: Any, told: Any, sleeve: str | None) -> dict[str,
         changed = [
             {"key": k, "value": v} for k, v in setup.sleeve["params"].items() if k not in base_params or base_params[k] != v
         ]
-        rows.append({"row": n, "label": setup.label, "run_id": run["run_id"], "changes": changed, "verdict": gap.verdict})
-    best = max(((gap.mean or 0.0, n) for n, (gap, *_) in enumerate(told, start=1)), default=(0.0, 0))
+        kept = {"verdict": gap.verdict, "caveat": favours(found[0], run, ("live", "other"))}
+        rows.append({"row": n, "label": setup.label, "run_id": run["run_id"], "changes": changed, **kept})
+    means = [0.0 if gap.low is None else gap.mean or 0.0 for gap, *_ in told]
+    best = max(((mean, n) for n, mean in enumerate(means, start=1)), default=(0.0, 0))
     return {
         "sleeve": sleeve,
         "rows": rows,

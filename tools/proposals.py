@@ -12,11 +12,12 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput, Refused
 from engine.sim import bootstrap
+from engine.sim.life import beyond, beyond_text, favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
 from tools.common.limits import redacted
 from tools.compare import gap_facts, gap_of
-from tools.setups import ParamChange, label_of, live_setup, runs_of, span_of, values_of
+from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
 
@@ -39,7 +40,7 @@ class SleeveChange(Args):
 
 class ProposeConfigArgs(Args):
     """`changes` of the sleeve's live configuration (a parameter, `paused`, or `stage`: draft, paper, retired); `also`: further
-    sleeves; `rationale` for the person; the window of the evidence runs."""
+    sleeves; `rationale` for the person; the window of the evidence runs: without `end` up to the desk's time."""
 
     sleeve: str = Field(max_length=60)
     changes: list[ParamChange] = Field(min_length=1, max_length=30)
@@ -97,7 +98,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return _propose_change(ctx, _wanted(args), args, span_of(ctx, args.start, args.end))
+    return _propose_change(ctx, _wanted(args), args, lived_span(ctx, args.start, args.end))
 
 
 @tool("propose_tightening", Effect.PROPOSE)
@@ -112,7 +113,7 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
         if made.direction.label != "tightens":
             what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
             raise Refused(what, "the developer may propose it with propose_config")
-    return _propose_change(ctx, wanted, args, (None, None))
+    return _propose_change(ctx, wanted, args, lived_span(ctx, None, None))
 
 
 @tool("propose_pause", Effect.PROPOSE)
@@ -164,7 +165,7 @@ def _propose_change(
             why = clean(leaky["leaks"].get("text", ""), 160)
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
         gap, more = _gap(ctx, pair, labels[sleeve])
-        evidence[sleeve], facts = _evidence(pair, gap, made.new.params), facts + more
+        evidence[sleeve], facts = _evidence(ctx, pair, gap, made.new.params), facts + more
     result = _store_proposal(ctx, wanted, args.rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
@@ -172,31 +173,28 @@ def _propose_change(
 def _gap(ctx: ToolContext, pair: Pair, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
     """The changed run's difference from the base, and the facts of both runs."""
     base, changed = pair
-    gap = gap_of(runs.daily_returns(ctx, base), runs.daily_returns(ctx, changed), 1)
+    gap = gap_of(ctx, base, changed, 1)
     x = ctx.handle("x", f"{base['run_id']}|{changed['run_id']}")
     facts = runs.facts_of(ctx, base, f"{runs.subject_of(base)}, live configuration")
     facts += runs.facts_of(ctx, changed, f"{runs.subject_of(changed)}, {label}")
     return gap, facts + gap_facts(x, f"{label} against the live configuration", changed["run_id"], gap)
 
 
-def _evidence(pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the card shows: both runs with their figures, the verdict on the difference, and warnings."""
+def _evidence(ctx: ToolContext, pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the card shows: both runs with their figures and how long they traded, the verdict on the difference, and warnings."""
     found: list[dict[str, Any]] = []
     for role, run in zip(("base", "changed"), pair, strict=True):
         figures = {name: run["metrics"].get(name) for name in ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")}
         data = run["data"]
         place = {"source": data["source"], "first_ms": data["first_ms"], "last_ms": data["last_ms"]}
-        found.append({"role": role, "run_id": run["run_id"], **figures, **place})
+        found.append({"role": role, "run_id": run["run_id"], **figures, **place, "life": life_of(run).text})
     told = gap.verdict in ("better", "worse")
-    text = (
-        f"{gap.verdict} than the live configuration"
-        if told
-        else gap.verdict
-        if gap.verdict == "the same"
-        else "cannot be told apart"
-    )
+    text = f"{gap.verdict} than the live configuration" if told else gap.verdict
+    text += f": {gap.why}" if gap.why else ""
     numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
-    found.append({"role": "comparison", "text": text, "told_apart": told, "verdict": gap.verdict, **numbers})
+    more = {"verdict": gap.verdict, "caveat": favours(*pair)}
+    found.append({"role": "comparison", "text": text, "told_apart": told, **more, **numbers})
+    found += [{"role": "beyond", "text": text} for text in [_beyond(ctx, pair)] if text]
     opened = {run["leaks"]["text"]: None for run in pair if run.get("leaks") and not run["leaks"]["clean"]}
     found += [{"role": "warning", "text": f"the strategy {clean(text, 300)}"} for text in opened]
     stop, target = params.get("stop_atr"), params.get("target_atr")
@@ -206,6 +204,14 @@ def _evidence(pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) 
         if ratio < REWARD_RISK_MIN:
             found.append({"role": "warning", "text": f"reward to risk is {ratio:.2f}, below {REWARD_RISK_MIN}"})
     return found
+
+
+def _beyond(ctx: ToolContext, pair: Pair) -> str:
+    """What the evidence includes that the desk has not lived when it is proposed; empty when it lived all of it."""
+    if ctx.desk_ms is None:
+        return "the desk has not started yet: it has lived none of these days"
+    text = beyond_text(max(beyond(run, ctx.desk_ms) for run in pair))
+    return f"{text} (desk time {utc(ctx.desk_ms)})" if text else ""
 
 
 def _store_proposal(
@@ -238,6 +244,8 @@ def _store_proposal(
 
 def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     """A proposal as a person sees it: diff with bounds, direction, worst case, evidence, expiry."""
+    from engine.control.evidence import equal_worst_case, verdict_words
+
     handle = ctx.handle("q", p["id"])
     subject = f"proposal {p['id']} for {p['sleeve']}"
     values: dict[str, tuple[Any, str]] = {"expires": (p["expires_ms"], "ms"), "created": (p["created_ms"], "ms")}
@@ -255,10 +263,25 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     )
     comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
     why = p["exposure"].get("why", "")
-    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {_reads(p['direction'])}: {why}."]
-    for e in comparisons:
+    mixed = verdict_words(p["direction"], p["exposure"]).startswith("MIXED")
+    moves = "is mixed and counts as loosening" if mixed else _reads(p["direction"])
+    lines = [f"{subject} ({p['state']}): {_diff_text(p)}. Computed direction: it {moves}: {why}."]
+    if text := equal_worst_case(p["direction"], p["exposure"], p["diff"]["changes"]):
+        lines.append(f"The worst case is {text}.")
+    for n, e in enumerate(comparisons):
         where = f"On the evidence of {e['sleeve']}" if e.get("sleeve") else "On the evidence"
-        lines.append(f"{where} the change is {e['text']}.".replace("is cannot", "and the live configuration cannot"))
+        text = f"{where} the change is {e['text']}".replace("is cannot", "and the live configuration cannot")
+        made = _interval_facts(handle, subject, p["id"], e, f"_{n + 1}" if n else "")
+        facts += made
+        low, high, mean, days = (f"{{{fact.ref}}}" for fact in made) if made else ("", "", "", "")
+        text += f": {mean} a day ({low} to {high}) over the {days} whole days that both traded" if made else ""
+        lines.append(text + (f"; {e['caveat']}." if e.get("caveat") else "."))
+    for e in p["evidence"]:
+        about = f"{e['sleeve']}: " if e.get("sleeve") else ""
+        if e.get("life", "").startswith("stopped"):
+            lines.append(f"{about}The {e['role']} run was {e['life']}.")
+        elif e.get("role") == "beyond":
+            lines.append(f"{about}Of the evidence: {e['text']}.")
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]
@@ -271,6 +294,17 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     data = {"proposal": p["id"], "state": p["state"], "direction": p["direction"], "verdict": verdict}
     columns = ("parameter", "now", "proposed", "bounds", "unit", "direction")
     return ToolResult("ok", " ".join(lines), facts, tuple(evidence), Table(columns, rows), data)
+
+
+def _interval_facts(handle: str, subject: str, proposal: str, e: Mapping[str, Any], which: str) -> tuple[Fact, ...]:
+    """Low, high and mean of a stored comparison in bps a day, and its days; none without an interval."""
+    ends = [e[name] for name in ("low_frac", "high_frac", "difference_frac") if isinstance(e.get(name), int | float)]
+    if len(ends) < 3:
+        return ()
+    named = zip(("low_bps", "high_bps", "difference_bps"), ends, strict=True)
+    found: dict[str, tuple[Any, str]] = {f"{name}{which}": (value * 1e4, "bps") for name, value in named}
+    found[f"compared_days{which}"] = (e.get("days"), "count")
+    return make_facts(handle, subject, Evidence("proposal", proposal), found)
 
 
 def _reads(label: str) -> str:

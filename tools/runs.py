@@ -1,9 +1,10 @@
 """Stored runs as named facts: run and round_trip (READ), and what backtests.py and proposals.py say about a run.
 
 engine.store.runs owns a run's folder; here its JSON becomes facts, its daily equity daily returns, and a round trip a
-sentence. Called by the catalog, tools/backtests.py and tools/proposals.py.
+sentence. How long a run traded is engine.sim.life's word. Called by the catalog, tools/backtests.py and tools/proposals.py.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from engine.clock import utc
 from engine.errors import BadInput
+from engine.sim.life import beyond, beyond_text, life_of
 from tools.common.contract import (
     Args,
     Effect,
@@ -98,6 +100,11 @@ def facts_of(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     values["bars"] = (data["bars"], "bars")
     values["first"] = (data["first_ms"], "ms")
     values["last"] = (data["last_ms"], "ms")
+    if (life := life_of(run)).text:
+        values["traded_days"], values["span_days"] = (life.traded_days, "days"), (life.days, "days")
+        values |= {} if life.stopped_ms is None else {"stopped": (life.stopped_ms, "ms")}
+    if ahead := beyond(run, ctx.desk_ms):
+        values["days_not_lived"] = (ahead, "days")
     return make_facts(handle_of(ctx, run), subject or subject_of(run), Evidence("run", run["run_id"]), values)
 
 
@@ -125,10 +132,15 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
         f"(optimistic {{{h}.optimistic_return_frac}}), Sharpe {{{h}.sharpe}}, largest drawdown {{{h}.max_drawdown_frac}}, "
         f"{{{h}.trades}} round trips, fees {{{h}.fees}}, run {run['run_id']}."
     ]
+    life = life_of(run)
+    lines += [f"{life.text[:1].upper()}{life.text[1:]}."] if life.ends else []
+    if ahead := beyond_text(beyond(run, ctx.desk_ms)):
+        lines.append(f"The span {ahead}.")
     undefined = {name: why for name, why in (run["metrics"].get("undefined") or {}).items() if name in METRICS}
     if undefined:
         lines.append("Undefined: " + "; ".join(f"{name} ({why})" for name, why in list(undefined.items())[:6]) + ".")
-    lines += [f"Note: {clean(note, 200)}." for note in run.get("notes", [])[:5] if not note.startswith(("LEAKS", "LIMITS"))]
+    notes = [note for note in run.get("notes", []) if note != life.text and not note.startswith(("LEAKS", "LIMITS"))]
+    lines += [f"Note: {clean(note, 200)}." for note in notes[:5]]
     return " ".join(lines)
 
 
@@ -146,14 +158,22 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
     return f"IT LOOKS AHEAD, {text}: the figures are meaningless. " if ahead else f"{line}: {text}. "
 
 
-def daily_returns(ctx: ToolContext, run: Mapping[str, Any]) -> list[float]:
-    """Simple daily returns of the run's marked equity at UTC midnights, flat days as 0; empty when equity went to 0."""
+def lived_until(run: Mapping[str, Any]) -> float:
+    """When the run stopped trading, in UTC ms; infinite when it traded until its end."""
+    stopped_ms = life_of(run).stopped_ms
+    return math.inf if stopped_ms is None else float(stopped_ms)
+
+
+def daily_returns(ctx: ToolContext, run: Mapping[str, Any], until_ms: float = math.inf) -> list[float]:
+    """Simple returns of the run's marked equity from UTC midnight to midnight, up to `until_ms`; a flat day is 0. Empty when
+    equity went to 0."""
     from engine.clock import timeframe_ms
     from engine.sim.metrics import daily_equity
 
     frame = store(ctx).frame(run["run_id"], "equity")
     close_ms, equity = frame["close_ms"].to_numpy(), frame["equity"].to_numpy()
-    _, daily = daily_equity(close_ms, equity, timeframe_ms(run["timeframe"]), float(run["cash"]))
+    midnights, daily = daily_equity(close_ms, equity, timeframe_ms(run["timeframe"]), float(run["cash"]))
+    daily = daily[midnights <= until_ms]
     return [] if len(daily) < 2 or (daily <= 0).any() else (daily[1:] / daily[:-1] - 1.0).tolist()
 
 

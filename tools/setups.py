@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
+from engine.clock import DAY_MS
 from engine.errors import BadInput, DataError
 from tools import runs
 from tools.common.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
@@ -96,6 +97,31 @@ def span_of(ctx: ToolContext, start: str | None, end: str | None) -> tuple[int |
     if first is not None and last is not None and last <= first:
         raise BadInput(f"the span is empty or reversed: {start} to {end}", "end is exclusive and must come after start")
     return first, last
+
+
+def lived_span(ctx: ToolContext, start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """The same for evidence about the desk: without an end it ends with the last whole day that the desk has lived.
+
+    Later bars are taken when the person names an end, or a start that the desk has not reached; the result says how far beyond
+    the desk's time they go. A call that is made again keeps the end of the jobs it started.
+    """
+    first, last = span_of(ctx, start, end)
+    if last is not None or ctx.desk_ms is None:
+        return first, last
+    lived = _earlier_end(ctx) or ctx.desk_ms - ctx.desk_ms % DAY_MS
+    return first, None if first is not None and first >= lived else lived
+
+
+def _earlier_end(ctx: ToolContext) -> int | None:
+    """The end of the backtests that this call started before."""
+    from sqlmodel import col, select
+
+    from engine.store.db import read
+    from engine.store.tables import Job
+
+    with read(ctx.engine) as session:
+        found = session.exec(select(Job.args).where(Job.kind == "backtest", col(Job.id).in_(ctx.earlier_jobs))).all()
+    return next((args["end"] for args in map(json.loads, found) if args.get("end") is not None), None)
 
 
 def runs_of(

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 from agents import render
+from agents.offline.questions import place_in
 from agents.offline.steps import (
     MAX_VARIANTS,
     Plan,
@@ -125,7 +126,8 @@ def compare(q: Question) -> Plan:
         else join_parts(name_list(strategies) if strategies else "", name_list(symbols) if symbols else "")
     )
     rows = "; ".join(changes_text(v) for v in variants)
-    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or "all available bars")
+    every = "all available bars" if q.words.desk_ms is None else "all bars up to the desk's time"
+    understood = join_parts(f"compare {about}".strip(), span_text(q.slots.span) or every)
     understood += f"; variants {rows}; against the live configuration" if variants else ""
     if q.slots.unclear:
         return asks_back(understood, _unclear(q))
@@ -195,7 +197,11 @@ def propose_better(q: Question) -> Plan:
     wrong = _other_sleeve(q, last.data.get("sleeve"))
     if wrong:
         return asks_back("propose the better variant", wrong)
-    row = _picked(q, last.data)
+    if (row := _picked(q, last.data)) is None:
+        names = [changes_text({c["key"]: c["value"] for c in r["changes"]}) for r in last.data["rows"][1:]]
+        return asks_back("propose one of the compared variants", f"Which one? Compared were {name_list(names)}.")
+    if not row["changes"] and place_in(q) is not None:
+        return answer("propose the one you named", "That one is the live configuration itself: nothing to propose.")
     if not row["changes"]:
         return answer(
             f"propose the better variant for {last.data.get('sleeve')}",
@@ -218,24 +224,24 @@ def _other_sleeve(q: Question, compared: Any) -> str:
     return ""
 
 
-def _picked(q: Question, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row meant: by value (`the 3 ATR one`), by place (`the second`), else the best."""
-    rows = data["rows"]
+def _picked(q: Question, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row meant: by value (`the 3 ATR one`), by place as the person listed them (`the second`), else the best. None when the
+    question names one that was not compared.
+    """
+    rows: list[Mapping[str, Any]] = data["rows"]
     wanted = q.slots.common or (q.slots.variants[0] if q.slots.variants else {})
-    for row in rows[1:]:
-        has = {change["key"]: change["value"] for change in row["changes"]}
-        if wanted and all(has.get(key) == value for key, value in wanted.items()):
-            return row  # type: ignore[no-any-return]  # JSON of our own
-    places = {"first": 1, "former": 1, "second": 2, "latter": len(rows) - 1, "third": 3}
-    place = next((n for word, n in places.items() if f" {word}" in f" {q.slots.text}"), None)
     unit = next((float(text.split()[0]) for text in q.slots.unclear if text.split()[0].replace(".", "", 1).isdigit()), None)
+    if wanted:
+        fits = [r for r in rows[1:] if wanted.items() <= {c["key"]: c["value"] for c in r["changes"]}.items()]
+        return fits[0] if fits else None
     if unit is not None:
-        by_value = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
-        if len(by_value) == 1:
-            return by_value[0]  # type: ignore[no-any-return]  # the same
-    if place is not None and place < len(rows):
-        return rows[place]  # type: ignore[no-any-return]  # the same
-    return rows[data.get("best", 0)]  # type: ignore[no-any-return]  # the same
+        fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
+        return fits[0] if len(fits) == 1 else None
+    place = place_in(q)
+    if place is None:
+        return rows[data.get("best", 0)]
+    listed = data.get("listed") or list(range(1, len(rows)))  # the row of each variant, in the person's order
+    return rows[listed[place]] if -len(listed) <= place < len(listed) else None
 
 
 def propose_change(q: Question) -> Plan:

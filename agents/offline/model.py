@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline import advisor, developer, operator, slots, watch
+from agents.offline import advisor, developer, operator, questions, slots, watch
 from agents.offline.dates import NO_SPAN
 from agents.offline.intents import BY_NAME, INTENTS, LEAST, Intent, nearest, scores
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedCall, PlanOf, Question
@@ -61,6 +61,7 @@ PLANS: Mapping[str, PlanOf] = {
 }
 # tools a role may use instead of an intent's own
 _INSTEAD: Mapping[str, tuple[str, ...]] = {"tighten": ("propose_config",), "propose_change": ("propose_tightening",)}
+_FILES = ("propose_change", "tighten", "pause")  # intents that end in a proposal; a question files none
 # pairs of parts where the first intent covers both
 _SWALLOWS = {
     ("compare", "backtest"),
@@ -169,6 +170,10 @@ def _plan_of(part: Part, q: Question) -> Plan:
     needed = set(part.intent.tools)
     instead = set(_INSTEAD.get(name, ()))
     if needed <= q.tools or (instead and instead <= q.tools):
+        if name == "propose_better" and not questions.asks_for_proposal(q):
+            return questions.which_did_best(q)
+        if name in _FILES and questions.QUESTION.match(q.slots.text):
+            return questions.only_asked(q)
         return PLANS[name](q)
     return _nothing(owner_sentence(part, q))
 

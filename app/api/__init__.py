@@ -50,24 +50,28 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "total_return_frac", "sharpe", "max_drawdown_frac", "trades"}]}
   GET    /api/runs/{id}         run.json as it is stored (keys of `backtest --json`)
   GET    /api/runs/{id}/report  text/html under a sandbox policy
-  GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac"}
+  GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac",
+                        "life" (how long it traded), "stopped_ms", "beyond" (what the desk has not lived yet)}
   GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
 
   GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
   GET /api/proposals/{id} Card = {"id", "kind", "sleeve", "base_version", "parts": [{"sleeve",
                         "from_version", "to_version", "changes"}] (each sleeve's own versions), "diff": {"changes":
                         [{"key", "old", "value", "low", "high", "unit"}], ...} (with "choices" where a word is chosen),
-                        "diff_sha256", "direction": tightens|loosens|neutral|unknown, "exposure":
+                        "diff_sha256", "direction": tightens|loosens|neutral|unknown, "verdict" (it in words), "exposure":
                         {"before", "after", "keys", "why"}, "rationale", "evidence": [..], "evidence_runs": {role: {"run_id",
                         "metrics", "source", "bars", "first_ms", "last_ms"}|{"run_id", "error"}}, "told_apart", "warnings",
                         "rows": [{"label", "cells": [..], "kind"}] (the facts every screen shows), "requester",
                         "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by", "decided_ms",
                         "applied_version", "rollback_of", "journal_id",
+                        "runs_now": {"version", "outcome": "runs"|"rolled back"|"replaced"|"not applied", "text"}|null,
                         "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
   POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base
-  POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2", "sleeve": ""}    -> Decision
+  GET    /api/proposals/rollback?target=3&sleeve=   {"target", "sleeve", "diff", "diff_sha256", "direction", "verdict", "rows"}:
+                        what it would change, against what runs; nothing is stored
+  POST   /api/proposals/rollback       {"target": "3"|"v3"|"prop-2", "sleeve": "", "diff_sha256": ""} -> Decision
          Decision {"proposal", "state", "version", "sleeves": {name: version}, "direction",
                         "actor": {"name", "assurance", "os_user", "channel"}, "journal_id"}
   GET /api/versions?limit=20 {"items": [{"version", "sleeves": {name: version}, "created_ms", "made_by",

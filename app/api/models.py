@@ -210,6 +210,7 @@ class RunLine(ApiModel):
     timeframe: str
     state: str
     source: str | None = None
+    life: str | None = None
     total_return_frac: Number = None
     sharpe: Number = None
     max_drawdown_frac: Number = None
@@ -223,10 +224,14 @@ class RunLines(ApiModel):
 
 
 class RunCurve(Curve):
-    """A run's equity; `optimistic`: under the optimistic fill scenario."""
+    """A run's equity; `optimistic`: under the optimistic fill scenario. `life`: how long it traded, `stopped_ms`: when it
+    stopped, null for a run that traded until its end; `beyond`: what it includes that the desk has not lived yet, or empty."""
 
     run_id: str
     optimistic: list[Number]
+    life: str
+    stopped_ms: int | None
+    beyond: str
 
 
 class TripView(ApiModel):

@@ -83,7 +83,7 @@ class CardRowView(ApiModel):
 
     label: str
     cells: list[str]
-    kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision"]
+    kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision", "now"]
 
 
 class PartView(ApiModel):
@@ -95,8 +95,17 @@ class PartView(ApiModel):
     changes: list[dict[str, Any]]
 
 
+class RunsNowView(ApiModel):
+    """What runs now in place of a decided proposal: the desk's version in force, and what became of the change."""
+
+    version: int
+    outcome: Literal["runs", "rolled back", "replaced", "not applied"]
+    text: str
+
+
 class CardView(ApiModel):
-    """A proposal with everything needed to decide."""
+    """A proposal with everything needed to decide. `verdict`: its direction as the card's first word; `runs_now`: null while
+    it is pending."""
 
     id: str
     kind: str
@@ -106,6 +115,8 @@ class CardView(ApiModel):
     diff: dict[str, Any]
     diff_sha256: str
     direction: Literal["tightens", "loosens", "neutral", "unknown"]
+    verdict: str
+    runs_now: RunsNowView | None
     exposure: dict[str, Any]
     rationale: str
     evidence: list[dict[str, Any]]
@@ -147,11 +158,25 @@ class RejectionBody(RequestBody):
 
 class RollbackBody(RequestBody):
     """The rollback's target: a version of the desk (`3`, `v3`), with `sleeve` one of that sleeve's own, or an applied proposal
-    (`prop-2`), whose sleeves get back the versions they had before.
+    (`prop-2`), whose sleeves get back the versions they had before. `diff_sha256`: of the rollback that was shown; any other is
+    refused.
     """
 
     target: str = Field(min_length=1, max_length=40)
     sleeve: str = Field("", max_length=40)
+    diff_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+
+
+class RollbackView(ApiModel):
+    """A rollback before anybody asked for it: its diff and its direction against what runs."""
+
+    target: str
+    sleeve: str
+    diff: dict[str, Any]
+    diff_sha256: str
+    direction: Literal["tightens", "loosens", "neutral", "unknown"]
+    verdict: str
+    rows: list[CardRowView]
 
 
 class DecisionView(ApiModel):

@@ -10,7 +10,7 @@ from app.api import models_people as m
 from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
 from app.people.identity import Actor
-from app.views.proposal_card import card
+from app.views.proposal_card import card, rollback_card
 from engine.control import proposals
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
@@ -32,7 +32,19 @@ def cards(at: At, _: Who, state: State | None = None, limit: int = Query(50, ge=
 @router.post("/proposals/rollback")
 def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
     """Roll back the desk or one sleeve to a version, or undo an applied proposal: a new version equal to the old one."""
-    return decision_view(at, approvals.rollback(at.home, body.target, actor, now_ms(), body.sleeve), actor)
+    done = approvals.rollback(at.home, body.target, actor, now_ms(), body.sleeve, body.diff_sha256)
+    return decision_view(at, done, actor)
+
+
+@router.get("/proposals/rollback")
+def rollback_shown(
+    at: At, _: Who, target: str = Query(min_length=1, max_length=40), sleeve: str = Query("", max_length=40)
+) -> m.RollbackView:
+    """What a rollback would change, and its direction against what runs; nothing is stored."""
+    row = approvals.rollback_shown(at.home, target, now_ms(), sleeve)
+    value = rollback_card(at.home, row)
+    shown = {name: value[name] for name in ("diff", "diff_sha256", "direction", "verdict", "rows")}
+    return m.RollbackView(target=target, sleeve=sleeve, **shown)
 
 
 @router.get("/proposals/{proposal_id}")

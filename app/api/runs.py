@@ -8,12 +8,14 @@ from fastapi.responses import HTMLResponse
 from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who
 from engine.errors import BadInput
+from engine.sim.life import beyond, beyond_text, life_of
 from engine.store.runs import Runs
+from engine.watch.window import desk_ms
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 RunId = Path(pattern=r"^r-\d{8}-[0-9a-f]{8}(-\d+)?$", examples=["r-20261120-0a1b2c3d"])
 SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-LINE = ("source", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
+LINE = ("source", "life", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 
 
 @router.get("")
@@ -26,9 +28,10 @@ def runs(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.RunLines:
 
 @router.get("/{run_id}")
 def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
-    """A run's stored report; the keys of `backtest --json`."""
+    """A run's stored report; the keys of `backtest --json`. `life.beyond`: what it includes that the desk has not lived yet."""
     found = store_with(at, run_id).load(run_id)
-    return {key: value for key, value in found.items() if key != "folder"}
+    life = {**life_of(found).as_json(), "beyond": beyond_text(beyond(found, desk_ms(at.path)))}
+    return {key: value for key, value in found.items() if key != "folder"} | {"life": life}
 
 
 @router.get("/{run_id}/report", response_class=HTMLResponse)
@@ -44,8 +47,10 @@ def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
 
 @router.get("/{run_id}/equity")
 def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, le=5000)) -> m.RunCurve:
-    """A run's equity under both fill scenarios; every n-th close and the last."""
-    frame = store_with(at, run_id).frame(run_id, "equity")
+    """A run's equity under both fill scenarios, every n-th close and the last; and how long it traded."""
+    runs_here = store_with(at, run_id)
+    run, frame = runs_here.load(run_id), runs_here.frame(run_id, "equity")
+    life, past = life_of(run), beyond_text(beyond(run, desk_ms(at.path)))
     every = max(-(-frame.height // points), 1)
     peak = frame["equity"].cum_max()
     frame = frame.with_columns((1 - frame["equity"] / peak).alias("drawdown_frac"))
@@ -54,7 +59,8 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
         thin = thin.vstack(frame.tail(1))
     optimistic = thin["optimistic"].to_list() if "optimistic" in thin.columns else [None] * thin.height
     kept = {name: _finite(thin[name].to_list()) for name in ("equity", "drawdown_frac")}
-    return m.RunCurve(run_id=run_id, close_ms=thin["close_ms"].to_list(), optimistic=_finite(optimistic), **kept)
+    lived = {"life": life.text, "stopped_ms": life.stopped_ms, "beyond": past}
+    return m.RunCurve(run_id=run_id, close_ms=thin["close_ms"].to_list(), optimistic=_finite(optimistic), **kept, **lived)
 
 
 @router.get("/{run_id}/trips/{trip}")

@@ -171,6 +171,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
     from engine.sim.leaks import verdict
+    from engine.sim.life import life_of
 
     data, s = run["data"], run["scenarios"]
     first, last = utc(data["first_ms"]), utc(data["last_ms"])
@@ -181,6 +182,8 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} {clock} bars"),
         Text(f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}"),
     ]
+    if (life := life_of(run)).text:
+        lines.append(Text(life.text, style="bold red" if life.ends else ""))
     if run.get("raw_signal"):
         lines.append(Text(run["raw_signal"]["text"], style="bold red"))
     if run["leaks"]:
@@ -210,6 +213,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
 def notes_of(run: Mapping[str, Any]) -> list[str]:
     """What a reader must know, but for the verdicts that are printed above the figures."""
     texts = [run["raw_signal"]["text"]] if run.get("raw_signal") else []
+    texts += [life["text"]] if (life := run.get("life")) else []
     texts += [f"{f['strategy']} {f['text']}" for f in (run["leaks"] or {}).get("strategies", ())]
     return [note for note in run["notes"] if not note.startswith("LEAKS") and note not in texts]
 
@@ -254,8 +258,10 @@ def figures(run: Mapping[str, Any]) -> Any:
 
 
 def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
-    """Stored runs, newest first."""
+    """Stored runs, newest first; then those that stopped before the end of their bars."""
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     if not found:
         return "no stored runs; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
@@ -269,7 +275,8 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
         cells = (pct(r["total_return_frac"]), num(r["sharpe"]), pct(r["max_drawdown_frac"]).lstrip("+"), f"{r['trades']:,}")
         made = utc(r["created_ms"])
         table.add_row(r["id"], made, r["strategy"], r["symbol"], r["timeframe"], *cells, r["source"])
-    return table
+    stopped = [f"{r['id']}: {life}" for r in found if (life := r.get("life") or "").startswith("stopped")]
+    return Group(table, *(Text(line, style="red") for line in ["", *stopped] if stopped))
 
 
 def rerun_text(found: Mapping[str, Any]) -> str:

@@ -10,16 +10,22 @@ from app.views.proposal_card import TABLES
 
 def card_text(value: Mapping[str, Any]) -> str:
     """The card as lines, followed by the commands that decide it."""
-    lines: list[str] = []
-    for kind, group in groupby(value["rows"], key=lambda row: row["kind"]):
-        rows = [[shown(part) for part in (row["label"], *row["cells"])] for row in group]
-        lines += ["", *_table(rows), ""] if kind in TABLES else [f"{label}: {text}" for label, text in rows]
+    lines = [rows_text(value["rows"])]
     if value["state"] == "pending":
         lines += [
             value["expires"],
             f"  nightdesk proposals approve {value['id']} --sha {value['diff_sha256'][:12]} --as NAME",
             f"  nightdesk proposals reject {value['id']} --reason WHY --as NAME",
         ]
+    return "\n".join(lines)
+
+
+def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A card's rows as text: a table for each kind of table, a line for anything else."""
+    lines: list[str] = []
+    for kind, group in groupby(rows, key=lambda row: row["kind"]):
+        cells = [[shown(part) for part in (row["label"], *row["cells"])] for row in group]
+        lines += ["", *_table(cells), ""] if kind in TABLES else [f"{label}: {text}" for label, text in cells]
     return "\n".join(lines).replace("\n\n\n", "\n\n")
 
 

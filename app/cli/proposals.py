@@ -3,6 +3,7 @@
 Text from models and files is shown with every control character escaped, so that it cannot redraw the card.
 """
 
+import json
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.cli import out
 from app.cli.words import shown
 from engine.clock import utc
 
-AS = typer.Option("", "--as", metavar="NAME", help="who decides (default: your OS account's name)")
+AS = typer.Option(..., "--as", metavar="NAME", help="who decides")
 JSON = typer.Option(False, "--json")
 
 
@@ -44,19 +45,27 @@ def list_proposals(
 ) -> None:
     """List proposals, newest first."""
     from app.home.home import existing_home
+    from engine.control.outcome import runs_now
     from engine.control.proposals import STATES, list_proposals, view
     from engine.errors import BadInput
 
     if state and state not in STATES:
         raise BadInput(f"unknown state {state!r}", f"available: {', '.join(STATES)}")
     home, now_ms = existing_home(), now()
-    items = [view(home.engine, row) for row in list_proposals(home.engine, now_ms, state or None)]
+    rows = list_proposals(home.engine, now_ms, state or None)
+    items = [{**view(home.engine, row), "runs_now": as_dict(runs_now(home.engine, home.path, row))} for row in rows]
     out.emit({"items": items}, as_json=as_json, text=lambda: _table(items, now_ms))
+
+
+def as_dict(value: Any) -> dict[str, Any] | None:
+    """A NamedTuple as JSON; None stays None."""
+    return None if value is None else dict(value._asdict())
 
 
 def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     """One line per proposal."""
     from app.views.proposal_card import left
+    from engine.control.evidence import verdict_words
 
     if not items:
         return 'No proposals. Ask for one: nightdesk chat --role developer "propose ..."'
@@ -65,7 +74,10 @@ def _table(items: list[dict[str, Any]], now_ms: int) -> str:
         what = "; ".join(_change(c) for c in item["diff"]["changes"])
         when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else utc(item["decided_ms"])
         name, what = shown(item["sleeve"])[:15], what if len(what) <= 43 else what[:42] + "…"
-        lines.append(f"{item['id']:<9}{name:<16}{item['direction'].upper():<11}{item['state']:<12}{what:<44} {when}")
+        word = verdict_words(item["direction"], item["exposure"]).partition(",")[0]
+        outcome = (item["runs_now"] or {}).get("outcome")
+        state = outcome if outcome in ("rolled back", "replaced") else item["state"]
+        lines.append(f"{item['id']:<9}{name:<16}{word:<11}{state:<12}{what:<44} {when}")
     return "\n".join(lines)
 
 
@@ -104,7 +116,7 @@ def approve(
         raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
     actor = _who(home, as_name)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
-    text = f"{row.id} applied as {became(done)} ({row.direction.upper()}) by {actor.name} ({actor.assurance})"
+    text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. The worker adopts it within one bar.", as_json)
 
 
@@ -128,21 +140,37 @@ def reject(
 def rollback(
     target: str = typer.Argument(..., metavar="VERSION_OR_ID", help="a version (3), or an applied proposal to undo (prop-2)"),
     sleeve: str = typer.Option("", "--sleeve", metavar="NAME", help="only this sleeve, to a version of its own"),
+    preview: bool = typer.Option(False, "--preview", help="show its diff and its direction against what runs; roll nothing back"),
     as_name: str = AS,
     as_json: bool = JSON,
 ) -> None:
-    """Roll back the desk or one sleeve: a new version equal to an old one, in your name."""
+    """Roll back the desk or one sleeve: a new version equal to an old one, in your name. Shows its diff and direction."""
+    from app.cli.card import rows_text
     from app.home.home import existing_home
     from app.people import approvals
+    from app.views.proposal_card import rollback_card
     from engine.control.proposals import back_to_text, get
 
     home = existing_home()
     actor = _who(home, as_name)
     goal = back_to_text(approvals.back_to_of(home, target, sleeve))
-    done = approvals.rollback(home, target, actor, now(), sleeve)
+    shown_row = approvals.rollback_shown(home, target, now(), sleeve)
+    rows = rollback_card(home, shown_row)["rows"]
+    if preview:
+        value = {"rows": rows, "direction": shown_row.direction, "diff": json.loads(shown_row.diff)}
+        out.emit(value, as_json=as_json, text=lambda: f"{rows_text(rows)}\nNothing was rolled back.")
+        return
+    done = approvals.rollback(home, target, actor, now(), sleeve, shown_row.diff_sha256)
     row = get(home.engine, done.proposal_id)
-    text = f"Rolled back to {goal}, as {became(done)} ({row.direction.upper()}), by {actor.name}"
-    _decided(done, actor, row.direction, f"{text} ({actor.assurance}).", as_json)
+    text = f"Rolled back to {goal}, as {became(done)} ({verdict_of(row)}), by {actor.name}"
+    _decided(done, actor, row.direction, f"{rows_text(rows)}\n{text} ({actor.assurance}).", as_json, rows)
+
+
+def verdict_of(row: Any) -> str:
+    """The direction of a proposal as its card says it."""
+    from engine.control.evidence import verdict_words
+
+    return verdict_words(row.direction, json.loads(row.exposure))
 
 
 def became(done: Any) -> str:
@@ -152,14 +180,15 @@ def became(done: Any) -> str:
 
 
 def _who(home: Any, name: str) -> Any:
-    from app.people.identity import identify, os_user
+    from app.people.identity import identify
 
-    return identify(home.path, name or os_user(), "cli")
+    return identify(home.path, name, "cli")
 
 
-def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool) -> None:
-    """Print the outcome of a decision."""
+def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool, rows: Any = None) -> None:
+    """Print the outcome of a decision; of a rollback with the rows that say what it changed."""
     value = {
+        **({} if rows is None else {"rows": rows}),
         "proposal": done.proposal_id,
         "state": done.state,
         "version": done.version,

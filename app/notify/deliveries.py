@@ -15,6 +15,8 @@ from app.home.home import Home
 from app.people.approvals import record
 from app.people.identity import Actor
 from app.views.proposal_card import card
+from engine.control.config import active_version
+from engine.control.outcome import runs_now
 from engine.control.proposals import get as proposal_of
 from engine.control.proposals import list_proposals as proposals_listed
 from engine.errors import BadInput
@@ -148,14 +150,16 @@ def owe(home: Home, subject: str, step: str, sinks: Sequence[str], at_ms: int) -
 
 
 def cards(home: Home, sinks: Sequence[str], at_ms: int) -> None:
-    """Queue a card for each pending proposal, and an update for each card whose proposal was decided, wherever that was."""
+    """Queue a card for each pending proposal, an update for each card whose proposal was decided, wherever that was, and one
+    more when what it applied no longer runs."""
     if not sinks:
         return
     rows = [row for row in proposals_listed(home.engine, at_ms) if row.created_ms > at_ms - CARDS_MS]
+    now = active_version(home.engine)
     with db.read(home.engine) as session:
         queued = set(session.exec(select(Delivery.subject, Delivery.step).where(col(Delivery.subject).like("prop-%"))).all())
     for row in rows:
-        step = step_of(row, queued)
+        step = step_of(row, queued) or _outrun(home, row, queued, now)
         if step:
             owe(home, row.id, step, sinks, at_ms)
 
@@ -165,6 +169,14 @@ def step_of(row: Proposal, queued: set[tuple[str, str]]) -> str:
     if row.state == "pending":
         return "" if (row.id, "card") in queued else "card"
     return "decided" if (row.id, "card") in queued and (row.id, "decided") not in queued else ""
+
+
+def _outrun(home: Home, row: Proposal, queued: set[tuple[str, str]], now: int) -> str:
+    """`outrun` for a card that says `applied` of a change that the version in force, `now`, no longer has; none for any other."""
+    if row.applied_version in (None, now) or (row.id, "decided") not in queued or (row.id, "outrun") in queued:
+        return ""
+    found = runs_now(home.engine, home.path, row)
+    return "outrun" if found is not None and found.outcome in ("rolled back", "replaced") else ""
 
 
 def acknowledge(home: Home, alert_id: str, actor: Actor, at_ms: int) -> Alert:

@@ -19,6 +19,7 @@ from engine.control import halt, proposals
 from engine.control.agreement import differs
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
+from engine.control.config import active
 from engine.control.proposals import get
 from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.store import db
@@ -70,17 +71,27 @@ def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int)
     return DecisionRecord(row.id, "rejected", None, {}, _answer(home, get(home.engine, row.id), now_ms, request_id))
 
 
-def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "") -> DecisionRecord:
+def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "", shown_sha256: str = "") -> DecisionRecord:
     """Roll back, as a new version: the desk to a version (`3`, `v3`), a sleeve to one of its own, or what a proposal changed
-    (`prop-2`) to what it was before.
+    (`prop-2`) to what it was before. `shown_sha256`: the diff that the person was shown, if it was.
     """
-    back_to = back_to_of(home, target, sleeve)
-    requester = {"role": "person", "thread": "", "person": actor.name}
-    lost = bool(differs(home.engine, home.desk_journal))  # the desk waits for a person to say which version holds
-    row = proposals.create_rollback(home.engine, home.path, back_to, requester=requester, now_ms=now_ms, confirms=lost)
+    back_to, more = back_to_of(home, target, sleeve), _of_rollback(home, actor.name, now_ms)
+    row = proposals.create_rollback(home.engine, home.path, back_to, shown_sha256=shown_sha256, **more)
     goal = {"rollback_of": back_to} if isinstance(back_to, int) else {"back_to": back_to}
     record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, **goal}, now_ms)
     return approve(home, row.id, row.diff_sha256, actor, now_ms)
+
+
+def rollback_shown(home: Home, target: str, now_ms: int, sleeve: str = "") -> Proposal:
+    """What that rollback would be, with its diff and its direction against what runs; nothing is stored."""
+    desk, back_to = active(home.engine, home.path), back_to_of(home, target, sleeve)
+    return proposals.rollback_against(home.engine, home.path, desk, back_to, **_of_rollback(home, "", now_ms))[0]
+
+
+def _of_rollback(home: Home, name: str, now_ms: int) -> dict[str, Any]:
+    """Who asks for a rollback, when, and whether it may confirm the version in force."""
+    lost = bool(differs(home.engine, home.desk_journal))  # the desk waits for a person to say which version holds
+    return {"requester": {"role": "person", "thread": "", "person": name}, "now_ms": now_ms, "confirms": lost}
 
 
 def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int]:

@@ -115,7 +115,9 @@ def title_of(row: Mapping[str, Any], step: str) -> str:
 def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening whose changes are all
     shown can be approved here."""
-    verdict = row["direction"].upper() if row["state"] == "pending" else row["state"].upper()
+    gone = (row.get("runs_now") or {}).get("outcome") if row["state"] == "applied" else ""
+    state = f"{row['state']}, {gone}" if gone in ("rolled back", "replaced") else row["state"]
+    verdict = row["verdict"] if row["state"] == "pending" else state.upper()
     title = f"Proposal {row['id']} {verdict}: {visible(row['sleeve'])}"
     blocks: list[Block] = [{"type": "header", "text": plain_text(title, HEADER_MAX)}]
     whole = True
@@ -125,7 +127,8 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
         whole = whole and (kind != "diff" or fits(lines))
         blocks.append(section(plain_lines(lines)))
     if row["state"] != "pending":
-        return escaped(f"{title} - {row['rows'][-1]['cells'][0]}", 300), blocks
+        ends = [one["cells"][0] for one in row["rows"] if one["kind"] in ("decision", "now")]
+        return escaped(" - ".join([title, *ends]), 300), blocks
     value = f"{row['id']} {row['diff_sha256']}"
     elements = [
         button("Reject", "reject", value, "danger"),

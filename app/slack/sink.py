@@ -46,7 +46,7 @@ class Slack:
         text, blocks = self.rendered(message)
         channel, _, ts = message.before.partition(" ")
         body = {"text": text, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
-        if message.kind == "card" and message.step == "decided" and ts:
+        if message.kind == "card" and message.step in ("decided", "outrun") and ts:
             return self.call("chat.update", channel=channel, ts=ts, **body)
         if ts:
             body |= {"thread_ts": ts, "reply_broadcast": True}

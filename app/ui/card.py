@@ -18,11 +18,13 @@ from app.ui.safe import words
 COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
 TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
 CELL_MAX = 1_000
+DECISIVE = ("direction", "diff", "worst", "warning", "finding", "decision", "now")  # kinds of rows of the card in a chat
 RUN = re.compile(r"r-[\w-]{1,60}")
 
 
 def short(api: PageClient, ident: str, *, key: str) -> None:
-    """The card in a chat: its diff; a tightening can be approved here, anything else on the proposals page."""
+    """The card in a chat, without its table of evidence; a tightening can be approved here, anything else on the proposals
+    page."""
     try:
         held = api.get(f"/api/proposals/{ident}")
     except Trouble as trouble:
@@ -31,7 +33,7 @@ def short(api: PageClient, ident: str, *, key: str) -> None:
     pending = held["state"] == "pending"
     with st.container(border=True):
         title(held)
-        paint(held, "diff")
+        paint(held, *DECISIVE)
         with st.container(horizontal=True):
             if pending and held["direction"] == "tightens":
                 st.button(
@@ -48,8 +50,11 @@ def title(held: Mapping[str, Any]) -> None:
     state, direction = str(held.get("state")), str(held.get("direction"))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{words(held['id'], 40)}** · {words(held.get('sleeve') or 'whole desk', 100)}")
-        st.badge(words(direction.upper(), 20), color=COLORS.get(direction, "red"))
-        st.badge(words(state.upper(), 20), color={"pending": "blue", "applied": "green"}.get(state, "gray"))
+        now = (held.get("runs_now") or {}).get("outcome")
+        st.badge(words(held.get("verdict") or direction.upper(), 40), color=COLORS.get(direction, "red"))
+        color = {"pending": "blue", "applied": "green" if now in (None, "runs") else "gray"}.get(state, "gray")
+        gone = f", {now}" if state == "applied" and now not in (None, "runs") else ""
+        st.badge(words(f"{state}{gone}".upper(), 40), color=color)
 
 
 def paint(held: Mapping[str, Any], *kinds: str) -> None:

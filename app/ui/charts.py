@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui.safe import chart
+from app.ui.safe import chart, words
 
 COLORS = ("#5aa9e6", "#f4a259", "#7fc29b", "#c58af9", "#e8c547", "#d77a7a")
 RED = "#d9655f"
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
-Curve = Mapping[str, Any]  # close_ms, equity, optimistic?, drawdown_frac
+Curve = Mapping[str, Any]  # close_ms, equity, optimistic?, drawdown_frac, and of a run: life, stopped_ms, beyond
 
 
 def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300, relative: bool | None = None) -> None:
@@ -24,6 +24,18 @@ def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300, 
         return
     compared = len(drawn) > 1 if relative is None else relative
     st.plotly_chart(_figure(drawn, compared, height), key=key, config=CONFIG, width="stretch")
+    for line in lives(drawn):
+        st.caption(words(line, 400))
+
+
+def lives(curves: Sequence[tuple[str, Curve]]) -> list[str]:
+    """What is said under a chart of runs: of each one that stopped, or goes beyond the desk's time, how long it traded."""
+    said = []
+    for name, curve in curves:
+        parts = [curve.get("life") if curve.get("stopped_ms") is not None else "", curve.get("beyond")]
+        if text := "; ".join(part for part in parts if part):
+            said.append(f"{name}: {text}")
+    return said
 
 
 def _figure(curves: Sequence[tuple[str, Curve]], compared: bool, height: int) -> Any:
@@ -32,7 +44,11 @@ def _figure(curves: Sequence[tuple[str, Curve]], compared: bool, height: int) ->
 
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.05)
     for n, (name, curve) in enumerate(curves):
-        _add(figure, chart(name), curve, COLORS[n % len(COLORS)], compared)
+        color = COLORS[n % len(COLORS)]
+        _add(figure, chart(name), curve, color, compared)
+        if curve.get("stopped_ms") is not None:
+            (when,) = times([curve["stopped_ms"]])
+            figure.add_vline(x=when, line={"color": color if compared else RED, "width": 1, "dash": "dot"})
     figure.update_yaxes(title_text="start = 100" if compared else "equity, USDT", row=1, col=1, tickformat=",.6~g")
     figure.update_yaxes(title_text="drawdown", tickformat=".1%", row=2, col=1)
     figure.update_layout(

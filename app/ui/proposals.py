@@ -11,7 +11,8 @@ from app.ui.figures import clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
-LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision")  # kinds of rows beside the evidence
+LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision", "now")  # kinds of rows beside the evidence
+SEEN = "cards_seen"  # in the session: proposals that were shown while they were pending
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
 
 
@@ -23,7 +24,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         _open(api, session, ident)
         return
     _pending(api, session)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         _decided(api)
     with right:
@@ -31,16 +32,28 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
 
 
 def _pending(api: PageClient, session: Mapping[str, Any]) -> None:
-    """Pending proposals as full cards: nobody decides on a summary."""
+    """Pending proposals as full cards: nobody decides on a summary. One that is decided while it is shown stays, with its
+    outcome, until it is put away."""
     st.subheader("Waiting for a person", anchor=False)
     items = api.get("/api/proposals", state="pending", limit=50)["items"]
-    if not items:
+    waiting = [str(held["id"]) for held in items]
+    seen = [ident for ident in st.session_state.get(SEEN, []) if ident not in waiting]
+    st.session_state[SEEN] = [*seen, *waiting]
+    for ident in seen:
+        st.button("Put away", icon=":material/close:", type="tertiary", key=f"away_{ident}", on_click=_put_away, args=(ident,))
+        _open(api, session, ident)
+    if not items and not seen:
         st.caption(
             "No pending proposals. Ask the developer for a change, or the operator for a tightening: they propose, you decide."
         )
     for held in items:
         with st.container(border=True):
             _card(api, session, held)
+
+
+def _put_away(ident: str) -> None:
+    """Show a decided card no longer among those that wait."""
+    st.session_state[SEEN] = [seen for seen in st.session_state.get(SEEN, []) if seen != ident]
 
 
 def _decided(api: PageClient) -> None:
@@ -53,7 +66,9 @@ def _decided(api: PageClient) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             links.button(words(held["id"], 40), "proposal", str(held["id"]), key=f"decided_{held['id']}")
             at = when(held.get("decided_ms") or held.get("created_ms"))
-            st.caption(words(f"{held.get('state')} · {held.get('sleeve') or 'desk'} · {held.get('direction')} · {at}", 200))
+            now = (held.get("runs_now") or {}).get("outcome")
+            state = f"{held.get('state')}, {now}" if held.get("state") == "applied" and now else held.get("state")
+            st.caption(words(f"{state} · {held.get('sleeve') or 'desk'} · {held.get('verdict')} · {at}", 200))
 
 
 def _open(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
@@ -78,7 +93,7 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
             _countdown(api, ident, int(held["created_ms"]), int(held["expires_ms"]))
         _buttons(api, session, held)
         card.show_outcome(ident)
-        if held.get("state") == "applied":
+        if held.get("state") == "applied" and (held.get("runs_now") or {}).get("outcome") in (None, "runs"):
             _adoption(api, ident)
     with right:
         card.paint(held, "evidence", "finding")

@@ -41,8 +41,8 @@ def show(api: PageClient) -> None:
         st.caption("No stored runs yet. Ask the developer for a backtest.")
         return
     head = [
-        "| run | made | strategy | instrument | bars | return | Sharpe | drawdown | round trips |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| run | made | strategy | instrument | bars | return | Sharpe | drawdown | round trips | days |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     st.markdown("\n".join([*head, *(_row(r) for r in items)]))
 
@@ -58,6 +58,7 @@ def _row(r: Mapping[str, Any]) -> str:
         words(ratio(r.get("sharpe"))),
         words(percent(r.get("max_drawdown_frac"))),
         words(count(r.get("trades"))),
+        words(r.get("life") or "–", 160),
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -74,7 +75,10 @@ def _one(api: PageClient, ident: str) -> None:
     st.subheader(words(f"{run.get('strategy')} on {run.get('symbol') or ''} {run.get('timeframe') or ''}", 100), anchor=False)
     span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} in total"
     st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
-    for note in (run.get("notes") or [])[:NOTES_MAX]:
+    life = run.get("life") or {}
+    st.caption(words(life.get("text"), 300))
+    beyond = [life["beyond"]] if life.get("beyond") else []
+    for note in [*beyond, *(run.get("notes") or [])[:NOTES_MAX]]:
         st.warning(words(note, 400))
     _scenarios(run.get("scenarios") or {})
     metrics = run.get("metrics") or {}

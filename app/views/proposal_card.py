@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 from app.home.home import Home
 from engine.clock import utc
 from engine.control.config import version_of
+from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
+from engine.control.outcome import runs_now
 from engine.control.proposals import view
 from engine.errors import DeskError
+from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
 
@@ -27,13 +30,13 @@ FIGURES = (
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
-NOT_SHOWN = ("changes", "from_versions", "back_to", "sleeve")  # keys of a diff that other rows say
+NOT_SHOWN = ("kind", "changes", "from_versions", "back_to", "rollback_of", "sleeve", "apply_to_open")  # other rows say them
 TABLES = ("diff", "worst", "evidence")
 NONE = "-"
 
 
 class CardRow(NamedTuple):
-    """One fact of a card. `kind`: text | direction | diff | worst | evidence | finding | warning | expiry | decision."""
+    """One fact of a card. `kind`: text | direction | diff | worst | evidence | finding | warning | expiry | decision | now."""
 
     label: str
     cells: tuple[str, ...]
@@ -45,8 +48,11 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     value = view(home.engine, row)
     runs = {_role(e): _run(home, str(e["run_id"])) for e in value["evidence"] if {"role", "run_id"} <= set(e)}
     alike = any(e.get("told_apart") is False or "cannot be told apart" in str(e) for e in value["evidence"])
+    now = runs_now(home.engine, home.path, row)
     found = {
         **value,
+        "verdict": verdict_words(row.direction, value["exposure"]),
+        "runs_now": now and now._asdict(),
         "expires_in_s": max(0, row.expires_ms - now_ms) / 1000 if row.state == "pending" else None,
         "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
         "evidence_runs": runs,
@@ -56,6 +62,15 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     return {**found, "rows": [made._asdict() for made in rows_of(found)]}
 
 
+def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
+    """A rollback before anybody asked for it: its diff and its direction against what runs, as a card's rows."""
+    value = view(home.engine, row)
+    names = value["diff"]["from_versions"]
+    value["parts"] = [{"sleeve": name, "from_version": number} for name, number in names.items()]
+    found = {**value, "evidence_runs": {}, "told_apart": None, "warnings": []}
+    return {**found, "verdict": verdict_words(row.direction, value["exposure"]), "rows": [r._asdict() for r in _change(found)]}
+
+
 def _role(item: Mapping[str, Any]) -> str:
     """What a run of the evidence shows: `base`, `changed`; of several sleeves with the sleeve's name."""
     return f"{item['sleeve']} {item['role']}" if item.get("sleeve") else str(item["role"])
@@ -63,21 +78,25 @@ def _role(item: Mapping[str, Any]) -> str:
 
 def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
     """The card's facts in the order they are shown."""
-    why = str(value["exposure"].get("why") or "")
-    verdict = value["direction"].upper() + (", treated as loosening" if value["direction"] == "unknown" else "")
     return [
         CardRow("proposal", (f"{value['id']}, {value['state']}, PAPER",)),
-        CardRow("sleeve", (_sleeves(value),)),
-        CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction"),
-        *_diff(value),
-        *_worst(value["exposure"]),
+        *_change(value),
         *_evidence(value),
         *(CardRow("warning", (warning,), "warning") for warning in value["warnings"]),
         CardRow("why", (value["rationale"] or NONE,)),
         CardRow("requested by", (f"{_requester(value['requester'])} at {utc(value['created_ms'])}",)),
         CardRow("diff", (value["diff_sha256"][:12],)),
         _standing(value),
+        *([CardRow("runs now", (value["runs_now"]["text"],), "now")] if value.get("runs_now") else []),
     ]
+
+
+def _change(value: Mapping[str, Any]) -> list[CardRow]:
+    """What the change is: its sleeves, its direction against what runs, its diff, its worst case."""
+    why = str(value["exposure"].get("why") or "")
+    verdict = verdict_words(value["direction"], value["exposure"])
+    direction = CardRow("direction", (f"{verdict} - {why}" if why else verdict,), "direction")
+    return [CardRow("sleeve", (_sleeves(value),)), direction, *_diff(value), *_worst(value)]
 
 
 def _sleeves(value: Mapping[str, Any]) -> str:
@@ -98,6 +117,13 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     for c in changes:
         cells = (number(c["old"]), number(c["value"]), _allowed(c), moves.get(c["key"]) or NONE)
         yield CardRow(str(c["key"]), cells, "diff")
+    if value["kind"] == "rollback":
+        whole = diff.get("rollback_of")
+        goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
+        yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,))
+    elif changes:
+        applies = "take the change at once" if diff.get("apply_to_open") else "keep the version they were opened under"
+        yield CardRow("open positions", (applies,))
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:
         yield CardRow(value["kind"], (others or "no parameter changes",))
@@ -110,8 +136,9 @@ def _allowed(change: Mapping[str, Any]) -> str:
     return f"{number(change['low'])} to {number(change['high'])} {change.get('unit') or ''}".strip()
 
 
-def _worst(exposure: Mapping[str, Any]) -> Iterator[CardRow]:
-    """Worst case before and after, for each sleeve that changes."""
+def _worst(value: Mapping[str, Any]) -> Iterator[CardRow]:
+    """Worst case before and after, for each sleeve that changes; and why an equal one still counts as loosening."""
+    exposure = value["exposure"]
     pairs = exposure.get("sleeves") or ({"": exposure} if "before" in exposure else {})
     if pairs:
         yield CardRow("worst case, in multiples of the sleeve's equity", ("before", "after"), "worst")
@@ -119,6 +146,8 @@ def _worst(exposure: Mapping[str, Any]) -> Iterator[CardRow]:
         for label, key in WORST:
             cells = tuple(number(pair[side].get(key), "not known") for side in ("before", "after"))
             yield CardRow(f"{sleeve}: {label}" if sleeve else label, cells, "worst")
+    if text := equal_worst_case(value["direction"], exposure, value["diff"].get("changes") or []):
+        yield CardRow("worst case", (text,), "warning")
 
 
 def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
@@ -133,11 +162,23 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         yield CardRow(label, tuple(_figure((run.get("metrics") or {}).get(key), unit) for run in runs.values()), "evidence")
     for label, n in (("data", 0), ("range", 1), ("bars", 2)):
         yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
+    for label, part in (("traded", "share"), ("stopped", "ended")):
+        cells = tuple(str((run.get("life") or {}).get(part) or NONE) for run in runs.values())
+        if any(cell != NONE for cell in cells):
+            yield CardRow(label, cells, "evidence")
+    for role, run in runs.items():
+        if (run.get("life") or {}).get("ended"):
+            yield CardRow(f"{role} run", (run["life"]["text"],), "finding")
     for e in value["evidence"]:
-        if e.get("role") == "comparison" and (text := _comparison(e)):
-            yield CardRow(f"{e['sleeve']} comparison" if e.get("sleeve") else "comparison", (text,), "finding")
+        about = f"{e['sleeve']} " if e.get("sleeve") else ""
+        if e.get("role") == "comparison" and (text := comparison_text(e)):
+            yield CardRow(f"{about}comparison", (text,), "finding")
+        if e.get("role") == "beyond" and e.get("text"):
+            yield CardRow(f"{about}evidence", (str(e["text"]),), "warning")
     if value["told_apart"] is False:
-        yield CardRow("verdict", ("THE TWO CANNOT BE TOLD APART on this evidence",), "finding")
+        apart = all(e.get("verdict") != "not comparable" for e in value["evidence"])
+        word = "CANNOT BE TOLD APART" if apart else "ARE NOT COMPARABLE"
+        yield CardRow("verdict", (f"THE TWO {word} on this evidence",), "finding")
 
 
 def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -146,16 +187,6 @@ def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
         return str(run["error"]), NONE, NONE
     span = f"{utc(run.get('first_ms'))[:10]} to {utc(run.get('last_ms'))[:10]}"
     return str(run.get("source") or "unknown source").upper(), span, _figure(run.get("bars"), "count")
-
-
-def _comparison(e: Mapping[str, Any]) -> str:
-    """The comparison in words, with its interval if one was computed."""
-    numbers = [e.get(name) for name in ("difference_frac", "low_frac", "high_frac", "level", "days")]
-    if not all(isinstance(x, int | float) for x in numbers):
-        return str(e.get("text") or "")
-    mean, low, high, level, days = numbers
-    bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
-    return f"changed minus base, mean daily return: {bps}, {level * 100:g} % interval over {days} days"
 
 
 def _standing(value: Mapping[str, Any]) -> CardRow:
@@ -204,7 +235,10 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
         return {"run_id": run_id, "error": str(error)}
     data = run.get("data", {})
     figures = {key: run.get("metrics", {}).get(key) for _, key, _ in FIGURES}
-    return {"run_id": run_id, "metrics": figures, **{k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}}
+    place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}
+    life = life_of(run)
+    lived = {"text": life.text, "share": life.share, "ended": life.ended, "stopped_ms": life.stopped_ms}
+    return {"run_id": run_id, "metrics": figures, **place, "life": lived}
 
 
 def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:

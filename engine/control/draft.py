@@ -141,12 +141,18 @@ def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) ->
     for key in [*fields, *(key for key in old.params if key not in fields)]:
         was, will = old.params.get(key), new.params.get(key)
         if was != will:
-            low, high = bounds(fields[key]) if key in fields else (None, None)
-            unit = extra(fields[key]).get("unit", "") if key in fields else ""
-            words = {"choices": list(choices(fields[key]))} if key in fields and choices(fields[key]) else {}
-            found.append({"key": key, "old": was, "value": will, "low": low, "high": high, "unit": unit, **words})
+            found.append({"key": key, "old": was, "value": will, **limits_in(fields, key)})
     for key in ("paused", "stage"):
         was, will = getattr(old, key), getattr(new, key)
         if was != will:
-            found.append({"key": key, "old": was, "value": will, "low": None, "high": None, "unit": ""})
+            found.append({"key": key, "old": was, "value": will, **limits_in({}, key)})
     return found
+
+
+def limits_in(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Bounds and unit of a changed parameter as a diff carries them, or the words it may be; none for what is no parameter."""
+    if key not in fields:
+        return {"low": None, "high": None, "unit": ""}
+    low, high = bounds(fields[key])
+    words = {"choices": list(choices(fields[key]))} if choices(fields[key]) else {}
+    return {"low": low, "high": high, "unit": extra(fields[key]).get("unit", ""), **words}

@@ -30,13 +30,14 @@ from engine.control.config import (
     with_defaults,
 )
 from engine.control.direction import Direction, Label, desk_direction, directions_by_sleeve
-from engine.control.draft import Draft, draft_against
+from engine.control.draft import Draft, draft_against, limits_in
 from engine.control.limits import limits_of
 from engine.control.pending import leave_pending
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.runs import Runs
 from engine.store.tables import Proposal, ProposalPart
+from engine.strategies.params import StrategyParams
 
 STATES = ("pending", "applied", "rejected", "expired", "stale", "superseded")
 RATIONALE_MAX = 4_000  # characters
@@ -171,13 +172,32 @@ def create_rollback(
     requester: Mapping[str, Any],
     now_ms: int,
     confirms: bool = False,
+    shown_sha256: str = "",
 ) -> Proposal:
     """Store a pending proposal to go back: the whole desk to one of its versions, or each named sleeve to one of its own.
 
     What it comes to is a new version with the old text. Raises BadInput or Refused. `confirms`: also when it equals the one in
-    force, because the desk does not follow that one (engine.control.agreement).
+    force, because the desk does not follow that one (engine.control.agreement). `shown_sha256`: refused when its diff is not the
+    one that the person was shown.
     """
     desk = active(engine, home)
+    row, changed = rollback_against(engine, home, desk, back_to, requester=requester, now_ms=now_ms, confirms=confirms)
+    if shown_sha256 and row.diff_sha256 != shown_sha256:
+        raise Refused("the rollback is not what was shown: another version is in force now", "look at it again, then decide")
+    return _store(engine, row, desk, changed, now_ms)
+
+
+def rollback_against(
+    engine: Engine,
+    home: Path,
+    desk: DeskVersion,
+    back_to: int | Mapping[str, int],
+    *,
+    requester: Mapping[str, Any],
+    now_ms: int,
+    confirms: bool = False,
+) -> tuple[Proposal, list[str]]:
+    """The same without storing it: the row as it would be, its diff and direction against what runs, and the sleeves it moves."""
     then, numbers = target_of(engine, home, desk, back_to)
     whole = isinstance(back_to, int)
     goal = back_to_text(back_to)
@@ -211,7 +231,7 @@ def create_rollback(
         expires_ms=now_ms + DAY_MS,
         rollback_of=back_to if isinstance(back_to, int) else None,
     )
-    return _store(engine, row, desk, changed, now_ms)
+    return row, changed
 
 
 def back_to_text(back_to: int | Mapping[str, int]) -> str:
@@ -247,13 +267,15 @@ def desk_diff(now: DeskConfig, then: DeskConfig, home: Path) -> dict[str, tuple[
     classes = {s.name: read_strategy(s.strategy, home / "strategies").Params for s in now.sleeves}
     now, then = (DeskConfig(sleeves=tuple(with_defaults(s, classes[s.name]) for s in desk.sleeves)) for desk in (now, then))
     moves = directions_by_sleeve(now, then, classes, limits_of(home))
-    return {s.name: (_changes_apart(s, then.sleeve(s.name)), moves[s.name]) for s in now.sleeves}
+    return {s.name: (_changes_apart(s, then.sleeve(s.name), classes[s.name]), moves[s.name]) for s in now.sleeves}
 
 
-def _changes_apart(old: SleeveConfig, new: SleeveConfig) -> list[dict[str, Any]]:
-    """Two sleeves' differences as the changes of a diff."""
-    apart = fields_apart(old, new)
-    return [{"key": key, "old": was, "value": will, "low": None, "high": None, "unit": ""} for key, was, will in apart]
+def _changes_apart(old: SleeveConfig, new: SleeveConfig, params: type[StrategyParams]) -> list[dict[str, Any]]:
+    """Two sleeves' differences as the changes of a diff, with their bounds."""
+    return [
+        {"key": key, "old": was, "value": will, **limits_in(params.model_fields, key)}
+        for key, was, will in fields_apart(old, new)
+    ]
 
 
 def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Runs) -> None:

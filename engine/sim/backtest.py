@@ -30,6 +30,7 @@ from engine.sim import access, resolve
 from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, is_own, with_opened
 from engine.sim.leaks import leaks_of
+from engine.sim.life import ends_of, life_of
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
@@ -302,7 +303,8 @@ def report_of(
     figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
-    many = len(sleeves) > 1
+    many, data = len(sleeves) > 1, data_of(p, span)
+    life = life_of({"data": data, "timeframe": p.clock, "sleeves": sleeves, "life": {"ends": ends_of(run, span)}})
     return {
         "strategy": " + ".join(s["strategy"] for s in sleeves),
         "params": {s["name"]: s["params"] for s in sleeves} if many else sleeves[0]["params"],
@@ -315,14 +317,15 @@ def report_of(
         "sleeves": sleeves,
         "config": p.config,
         "config_hash": p.config_hash,
-        "data": data_of(p, span),
+        "data": data,
+        "life": life.as_json(),
         "metrics": figures,
         "scenarios": returns | {"ambiguous_bars": own.ambiguous},
         "breakers": breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "leaks": leaks_of(leaks),
         "raw_signal": raw,
-        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns)],
+        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns, life)],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,

@@ -1,6 +1,6 @@
-"""Do two runs differ significantly? Daily returns on the same days -> an interval on the difference of their means.
+"""Do two runs differ significantly? Daily returns on the days both traded -> an interval on the difference of their means.
 
-Called by tools/backtests.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
+Called by tools/compare.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
 blocks of geometric length, mean n^(1/3) days, around the end of the sample; percentile interval; the seed is fixed, so
 the same two runs give the same interval. What is tested is the mean daily return, not the Sharpe ratio.
 """
@@ -15,18 +15,21 @@ ALPHA = 0.05
 
 
 class Difference(NamedTuple):
-    """Mean daily return of a variant minus the base's, with its interval; fractions. None: too few days."""
+    """Mean daily return of a variant minus the base's, with its interval; fractions. None: they cannot be compared, and `why`."""
 
     mean: float | None
     low: float | None
     high: float | None
     days: int
     level: float  # of the interval: 0.95 for one variant, higher when several are compared (Bonferroni)
+    why: str = ""  # there is no interval
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, `the same` (no day differs) or `cannot be told apart`."""
-        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+        """`better`, `worse`, `the same` (no day differs), `cannot be told apart`, or `not comparable` for want of an interval."""
+        if self.low is None or self.high is None:
+            return "not comparable"
+        if self.low <= 0.0 <= self.high:
             return "the same" if self.low == self.high == 0.0 else "cannot be told apart"
         return "better" if self.low > 0.0 else "worse"
 
@@ -41,7 +44,8 @@ def difference(base: Sequence[float], variant: Sequence[float], comparisons: int
     gaps = np.asarray(variant, dtype=float) - np.asarray(base, dtype=float)
     n, level = len(gaps), 1.0 - ALPHA / comparisons
     if n < DAYS_MIN:
-        return Difference(float(gaps.mean()) if n else None, None, None, n, level)
+        why = f"both traded on {n} whole day{'' if n == 1 else 's'} only, and an interval needs {DAYS_MIN}"
+        return Difference(float(gaps.mean()) if n else None, None, None, n, level, why)
     if not gaps.any():
         return Difference(0.0, 0.0, 0.0, n, level)
     means = gaps[_resampled(n)].mean(axis=1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from engine.clock import utc
 from engine.core import state
 from engine.core.row_fields import DecisionRow
 from engine.sim import trips as reading
+from engine.sim.life import Life
 
 OTHER_PATH = (
     "the optimistic scenario ends below the pessimistic one: one better fill changes what follows, sizes, pauses and breakers,"
@@ -32,14 +32,13 @@ def refusals(rows: pl.DataFrame) -> dict[str, int]:
     return {state.RULES[rule]: n for rule, n in counts.iter_rows()}
 
 
-def reader_notes(run: Any, leaks: list[dict[str, Any]], scenarios: Mapping[str, float]) -> list[str]:
-    """What a reader must know before trusting a figure. `scenarios`: total return under each."""
-    notes = [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if f["looks_ahead"]]
+def reader_notes(run: Any, leaks: list[dict[str, Any]], scenarios: Mapping[str, float], life: Life) -> list[str]:
+    """What a reader must know before trusting a figure. `scenarios`: total return under each; `life`: how long it traded."""
+    notes = [life.text] if life.ends else []
+    notes += [f"LEAKS: {f['strategy']} {f['text']}: do not trust its figures" for f in leaks if f["looks_ahead"]]
     notes += [f"{f['strategy']} {f['text']}" for f in leaks if not f["clean"] and not f["looks_ahead"]]
     if text := scenario_text(scenarios):
         notes.append(text)
-    for line in run.breakers.filter(pl.col("breaker") == "desk drawdown").to_dicts():
-        notes.append(f"the desk drawdown breaker tripped at {utc(line['close_ms'])}: no entries after it")
     notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
     if run.round_trips.is_empty():
         notes.append(no_round_trip(run))

@@ -19,6 +19,7 @@ import polars as pl
 
 from engine.clock import utc
 from engine.sim.leaks import verdict
+from engine.sim.life import life_of
 from engine.sim.metrics import Floats, Times
 from engine.sim.trips import COSTS, attribution
 
@@ -31,10 +32,15 @@ const s = JSON.parse(document.getElementById('series').textContent);
 const line = (name, x, y, color, more) => Object.assign({name, x, y, type: 'scatter', mode: 'lines',
   line: {color, width: 1.3}, hovertemplate: '%{y:,.2f}<extra>' + name + '</extra>'}, more);
 const traces = s.curves.map((c, i) => line(c.name, c.x, c.y, i ? '#9aa5b5' : '#1f5fbf', {}));
+const stop = s.stopped === null ? {} : {
+  shapes: [{type: 'line', x0: s.stopped, x1: s.stopped, yref: 'paper', y0: 0, y1: 1,
+    line: {color: '#b3261e', width: 1, dash: 'dot'}}],
+  annotations: [{x: s.stopped, yref: 'paper', y: 1, yanchor: 'bottom', showarrow: false, text: 'stopped',
+    font: {color: '#b3261e', size: 11}}]};
 traces.push(line('drawdown', s.fall.x, s.fall.y, '#b3261e', {yaxis: 'y2', fill: 'tozeroy',
   fillcolor: 'rgba(179,38,30,.12)', showlegend: false, hovertemplate: '%{y:.1%}<extra>drawdown</extra>'}));
 const axis = {gridcolor: '#e8ebf0', zeroline: false, linecolor: '#c9d0da', tickfont: {color: '#5c6678'}};
-Plotly.newPlot('chart', traces, {margin: {l: 68, r: 12, t: 8, b: 32}, hovermode: 'x unified', dragmode: 'zoom',
+Plotly.newPlot('chart', traces, {...stop, margin: {l: 68, r: 12, t: 8, b: 32}, hovermode: 'x unified', dragmode: 'zoom',
   paper_bgcolor: '#fff', plot_bgcolor: '#fff', font: {family: 'system-ui, sans-serif', size: 12},
   legend: {orientation: 'h', x: 0, y: 1.08}, showlegend: s.curves.length > 1,
   xaxis: {...axis, type: 'date', anchor: 'y2'}, yaxis: {...axis, domain: [.34, 1], title: {text: s.quote}},
@@ -61,7 +67,7 @@ def page(
         "policy": policy(plotly, DRAW),
         "plotly": Markup(plotly),  # noqa: S704 - the library's own file; it runs by its hash only
         "draw": Markup(DRAW),  # noqa: S704 - the constant above
-        "series": Markup(script_safe_json(series(close_ms, curves, float(run["cash"])))),  # noqa: S704 - numbers and our own names, `<` escaped
+        "series": Markup(script_safe_json(series(close_ms, curves, float(run["cash"]), life_of(run).stopped_ms))),  # noqa: S704 - numbers and our own names, `<` escaped
     }
     template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     return Environment(autoescape=True, trim_blocks=True).from_string(template).render(view)
@@ -79,12 +85,12 @@ def script_safe_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def series(close_ms: Times, curves: Mapping[str, Floats], cash: float) -> dict[str, Any]:
-    """What the chart draws: each curve and the first one's drawdown, thinned to POINTS_MAX."""
+def series(close_ms: Times, curves: Mapping[str, Floats], cash: float, stopped_ms: int | None = None) -> dict[str, Any]:
+    """What the chart draws: each curve and the first one's drawdown, thinned to POINTS_MAX, and where the run stopped trading."""
     first = next(iter(curves.values()))
     peak = np.maximum.accumulate(np.concatenate(([cash], first)))[1:]
     drawn = [{"name": name, **downsample(close_ms, values, 2)} for name, values in curves.items()]
-    return {"curves": drawn, "fall": downsample(close_ms, (first - peak) / peak, 5), "quote": "equity"}
+    return {"curves": drawn, "fall": downsample(close_ms, (first - peak) / peak, 5), "quote": "equity", "stopped": stopped_ms}
 
 
 def downsample(x: Times, y: Floats, digits: int) -> dict[str, list[float]]:
@@ -128,6 +134,8 @@ def stamps(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     source = run["data"]["source"].upper()
     found = [{"text": f"{source} data", "loud": source == "SYNTHETIC"}, {"text": f"fills {run['fills']}", "loud": False}]
     found.append({"text": f"funding {run['funding']}", "loud": run["funding"] != "recorded"})
+    if (life := life_of(run)).text:
+        found.append({"text": life.text, "loud": bool(life.ends)})
     if run.get("raw_signal"):
         found.append({"text": run["raw_signal"]["text"], "loud": True})
     if line := verdict(run["leaks"]):

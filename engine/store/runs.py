@@ -118,6 +118,7 @@ class Runs:
 
         first = run["sleeves"][0]
         summary = {name: run["metrics"][name] for name in SUMMARY} | {"source": run["data"]["source"]}
+        summary |= {"life": life["text"]} if (life := run.get("life")) else {}
         with write(self.engine) as session:
             session.add(
                 Run(

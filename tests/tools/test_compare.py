@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
-from tests.tools.stored_runs import keep_run
+from tests.tools.stored_runs import DAY, START, keep_run
 from tools.catalog import call
 from tools.common.contract import JobView
 
@@ -83,6 +83,105 @@ def test_every_number_of_the_text_is_a_reference(desk: Any) -> None:
     for ref in re.findall(r"\{(\w+\.\w+)\}", shown):
         assert ref in ctx.facts
     assert "98.3 %" in shown
+
+
+BREAKER = "desk drawdown"
+
+
+def stopped(day: int) -> dict[str, Any]:
+    """What a stored run has more when the desk's breaker ended it after so many days."""
+    return {"breakers": [{"sleeve": "desk", "breaker": BREAKER, "times": 1, "first_ms": START + day * DAY + 1}]}
+
+
+@pytest.fixture
+def ended(make_ctx: Any, db: Any, desk: Any) -> Callable[..., Any]:
+    """The same desk; `stops` maps a stop_atr to the day on which the breaker ended its run."""
+
+    def make(by: Callable[[Mapping[str, Any]], list[float]], stops: Mapping[float, int], **more: Any) -> Any:
+        ctx = make_ctx("developer", **more)
+
+        def ends(job: str, args: Mapping[str, Any]) -> JobView:
+            params = args["sleeves"][0]["params"]
+            day = stops.get(params["stop_atr"])
+            run_id = keep_run(ctx.home / "runs", db, args, by(params), **({} if day is None else stopped(day)))
+            return JobView(job, "done", 1.0, run_id, None)
+
+        ctx.jobs.ends = ends
+        return ctx
+
+    return make
+
+
+def test_a_comparison_is_over_the_days_that_both_traded(ended: Any) -> None:
+    """Row 0 earns half a percent a day less while it trades and nothing after its breaker: dead days do not dilute that. Each
+    run says when it stopped, and that the days favour the other one."""
+
+    def by(params: Mapping[str, Any]) -> list[float]:
+        edge = returns(0.005)
+        return edge if params["stop_atr"] == 3 else [x - 0.005 for x in edge[:60]] + [0.0] * (DAYS - 60)
+
+    ctx = ended(by, {2.0: 60})
+    result = call(ctx, "compare", {"variants": variants(3), "sleeve": "trend-btc"})
+    assert ctx.facts["x1.compared_days"].value == 59  # the first of these days has no midnight before it
+    assert ctx.facts["x1.difference_bps"].value == pytest.approx(50.0)
+    assert result.table.rows[1][-1] == "better"
+    assert "Stopped by the desk drawdown breaker on 2024-03-01, traded 60 of 199 days" in result.text
+    assert "over the {x1.compared_days} whole days that both traded" in result.text
+    assert "those days end where the live run was stopped, which favours the other one" in result.text
+    traded = result.table.columns.index("traded")
+    assert [row[traded] for row in result.table.rows] == [
+        "60 of 199 days; stopped 2024-03-01, desk drawdown breaker",
+        "199 of 199 days",
+    ]
+    assert ctx.facts["r1.traded_days"].value == 60
+    assert "r2.stopped" not in ctx.facts
+
+
+def test_too_few_common_days_are_not_comparable(ended: Any) -> None:
+    """Twelve days are no comparison, whatever their mean: it is said, and such a variant is never the better one."""
+    ctx = ended(lambda p: returns(0.01 if p["stop_atr"] == 3 else 0.0), {3: 12})
+    result = call(ctx, "compare", {"variants": variants(3), "sleeve": "trend-btc"})
+    assert result.table.rows[1][-1] == "not comparable"
+    assert "not comparable with row 0: both traded on 11 whole days only, and an interval needs 30" in result.text
+    assert (result.data["best"], result.data["told_apart"]) == (0, False)
+
+
+LIVED = START + 120 * DAY + 5 * 3_600_000  # the desk's time: in the middle of a day
+
+
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        ({}, START + 120 * DAY),  # the last whole day that the desk has lived
+        ({"start": "2024-02"}, START + 120 * DAY),
+        ({"end": "2024-07"}, 1_719_792_000_000),  # asked for
+        ({"start": "2024-06"}, None),  # nothing of it has been lived
+    ],
+)
+def test_evidence_ends_at_the_desks_time_unless_more_is_asked_for(ended: Any, asked: dict[str, Any], end: int | None) -> None:
+    """By default no bar that the desk has not reached; whoever names an end, or a later start, gets it."""
+    ctx = ended(lambda p: returns(0.0), {}, desk_ms=LIVED)
+    call(ctx, "compare", {"variants": variants(3), "sleeve": "trend-btc", **asked})
+    assert [args["end"] for _, args in ctx.jobs.asked] == [end, end]
+
+
+def test_what_the_desk_has_not_lived_is_stamped(ended: Any) -> None:
+    """A run that goes on for eleven weeks after the desk's time says so, wherever it is read; one within it says nothing."""
+    ctx = ended(lambda p: returns(0.0), {}, desk_ms=LIVED)
+    stamp = "The span includes 79 days the desk has not lived yet."
+    made = call(ctx, "backtest", {"strategy": "trend", "symbol": "BTC-USDT", "changes": [{"key": "stop_atr", "value": 3}]})
+    assert stamp in made.text
+    assert stamp in call(ctx, "run", {"run_id": made.data["run_id"]}).text
+    assert ctx.facts["r1.days_not_lived"].value == 79
+    later = ended(lambda p: returns(0.0), {}, desk_ms=START + 300 * DAY)
+    assert "not lived yet" not in call(later, "run", {"run_id": made.data["run_id"]}).text
+
+
+def test_the_variants_keep_the_persons_order(desk: Any) -> None:
+    """`2, 2.5 and 3 ATR` where 2 is live: the second one is 2.5, though the table has it in row 1."""
+    result = call(desk(lambda p: returns(0.0)), "compare", {"variants": variants(2, 2.5, 3), "sleeve": "trend-btc"})
+    assert result.data["listed"] == [0, 1, 2]
+    assert result.data["rows"][1]["changes"] == [{"key": "stop_atr", "value": 2.5}]
 
 
 def test_a_job_that_takes_longer_is_started(desk: Any) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
 from engine.control.proposals import list_proposals
-from tests.tools.stored_runs import keep_run
+from engine.store.db import write
+from engine.store.tables import Job
+from tests.tools.stored_runs import DAY, START, keep_run
 from tools.catalog import call
 from tools.common.contract import JobView
 
@@ -104,6 +106,35 @@ def test_a_word_is_proposed_with_its_choices(desk: Any) -> None:
     assert result.status == "ok"
     assert result.table.rows[0] == ("entry", "market", "limit", "market or limit", "-", "neutral")
     assert "it leaves risk as it is: entry leaves the most that can be lost or held unchanged" in result.text
+
+
+def test_evidence_ends_at_the_desks_time_or_is_stamped(desk: Any, db: Any) -> None:
+    """Both runs end with the last day the desk has lived; with a later end the card says how many days it has not. A call that
+    is made again keeps the end it began with."""
+    ctx = desk()
+    ctx.desk_ms = START + 150 * DAY + 1
+    assert call(ctx, "propose_config", wish()).status == "ok"
+    assert {args["end"] for _, args in ctx.jobs.asked} == {START + 150 * DAY}
+    late = desk(turn="u2")
+    late.desk_ms = START + 150 * DAY + 1
+    text = call(late, "propose_config", wish(value=4, end="2025")).text
+    assert "includes 50 days the desk has not lived yet (desk time 2024-05-30 00:00Z)" in text
+    with write(db) as session:
+        session.add(Job(id="j1", state="done", kind="backtest", args='{"end": 77}', thread="t1", created_ms=1))
+    again = desk(turn="u3")
+    again.desk_ms, again.earlier_jobs = START + 199 * DAY, ("j1",)
+    call(again, "propose_config", wish(value=5))
+    assert {args["end"] for _, args in again.jobs.asked} == {77}
+
+
+def test_the_card_in_words_has_interval_and_worst_case(desk: Any) -> None:
+    """What a person reads in the chat: the interval with its days, why an equal worst case loosens, that the desk never ran."""
+    ctx = desk()
+    text = call(ctx, "propose_config", wish()).text
+    assert "{q1.difference_bps} a day ({q1.low_bps} to {q1.high_bps}) over the {q1.compared_days} whole days" in text
+    assert ctx.facts["q1.low_bps"].value < ctx.facts["q1.difference_bps"].value < ctx.facts["q1.high_bps"].value
+    assert "The worst case is equal before and after" in text
+    assert "the desk has not started yet" in text
 
 
 def test_a_real_edge_is_said(desk: Any) -> None:

@@ -82,6 +82,57 @@ def test_one_of_the_compared_may_be_picked(words: Words, text: str, value: float
     assert desk.called[0][1]["changes"] == changes(stop_atr=value)
 
 
+@pytest.mark.parametrize(
+    "text", ["which one is best?", "which one would you use?", "should I go with the second one?", "is the second one better?"]
+)
+def test_a_question_files_no_proposal(words: Words, text: str) -> None:
+    """Which, whether and should are questions: nothing is proposed without a verb that asks for it."""
+    desk = Desk("developer", words)
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    desk.ask(text)
+    assert not [name for name, _ in desk.called if name.startswith("propose")]
+
+
+def test_the_best_of_the_table_is_said_without_a_proposal(words: Words) -> None:
+    """The answer to "which one is best?": the variant, what the interval says, and the words that would propose it."""
+    desk = Desk("developer", words)
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    said = desk.ask("which one is best?")
+    assert "stop_atr=3 has the highest mean daily return" in said
+    assert "it cannot be told apart from the live configuration" in said
+    assert "`propose the better one`" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("propose the second one", 3), ("propose the third one", 4), ("propose the last one", 4), ("propose it", 3)],
+)
+def test_a_place_is_the_one_in_the_persons_list(words: Words, text: str, value: float) -> None:
+    """Two, three and four ATR were listed and two is live: the second one is three."""
+    desk = Desk("developer", words, compare=ok("compare", data=COMPARED | {"listed": [0, 1, 2]}))
+    desk.ask("compare 2, 3 and 4 ATR stops for btc-trend")
+    desk.ask(text)
+    assert desk.called[0][1]["changes"] == changes(stop_atr=value)
+
+
+@pytest.mark.parametrize("text", ["propose the third one", "propose the 5 ATR one", "propose the first one"])
+def test_what_was_not_compared_is_not_replaced_by_the_best(words: Words, text: str) -> None:
+    """A place beyond the list, a value that was not in it, or the live one: nothing is proposed, and it is said."""
+    listed = [0, 1] if "first" in text else [1, 2]
+    desk = Desk("developer", words, compare=ok("compare", data=COMPARED | {"listed": listed}))
+    desk.ask("compare 3 and 4 ATR stops for btc-trend")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "Compared were stop_atr=3 and stop_atr=4" in said or "the live configuration itself" in said
+
+
+def test_a_question_about_a_change_files_none(words: Words) -> None:
+    """`what should the stop of btc-trend be, 3 ATR?` is no request."""
+    desk = Desk("developer", words)
+    desk.ask("should the stop of btc-trend be raised to 3 ATR?")
+    assert not [name for name, _ in desk.called if name.startswith("propose")]
+
+
 def test_the_live_configuration_may_be_the_best(words: Words) -> None:
     """Then there is nothing to propose, and it is said."""
     desk = Desk("developer", words, compare=ok("compare", data=COMPARED | {"best": 0}))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.home.home import Home, open_home
+from app.views.proposal_card import card
 from engine.control import proposals
 from engine.control.config import active
 from engine.control.halt import read as latch
@@ -47,11 +48,19 @@ def test_two_sleeves_cards_are_both_approved_and_one_is_rolled_back(api: httpx.C
     """The second card lives on after the first approval; versions list each sleeve's own; a rollback moves one sleeve."""
     rows = [propose(home, {"stop_atr": 3.0}, now_ms(api)), paused(home, "eth-trend", now_ms(api))]
     for n, row in enumerate(rows):
-        card = api.get(f"/api/proposals/{row.id}").json()
-        assert (card["state"], card["parts"][0]["from_version"], card["parts"][0]["to_version"]) == ("pending", 1, None)
-        done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": card["diff_sha256"]}).json()
+        held = api.get(f"/api/proposals/{row.id}").json()
+        assert (held["state"], held["parts"][0]["from_version"], held["parts"][0]["to_version"]) == ("pending", 1, None)
+        done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": held["diff_sha256"]}).json()
         assert (done["version"], done["sleeves"]) == (n + 2, {row.sleeve: 2})
-    back = api.post("/api/proposals/rollback", json={"target": "1", "sleeve": "btc-trend"}).json()
+    shown = api.get("/api/proposals/rollback", params={"target": "1", "sleeve": "btc-trend"}).json()
+    assert [(c["key"], c["old"], c["value"]) for c in shown["diff"]["changes"]] == [("stop_atr", 3.0, 2.0)]
+    assert shown["verdict"] == "MIXED, treated as loosening"
+    other = {"target": "1", "sleeve": "btc-trend", "diff_sha256": "0" * 64}
+    assert api.post("/api/proposals/rollback", json=other).status_code == 409
+    back = api.post("/api/proposals/rollback", json={**other, "diff_sha256": shown["diff_sha256"]}).json()
+    first = api.get(f"/api/proposals/{rows[0].id}").json()
+    assert first["runs_now"]["text"] == "applied as version 2, rolled back; version 4 runs now: stop_atr 2"
+    assert first["rows"] == json.loads(json.dumps(card(home, proposals.get(home.engine, rows[0].id), now_ms(api))["rows"]))
     assert (back["state"], back["version"], back["sleeves"]) == ("applied", 4, {"btc-trend": 3})
     lines = api.get("/api/versions").json()["items"]
     assert [(line["version"], line["sleeves"]["btc-trend"], line["sleeves"]["eth-trend"]) for line in lines] == [

@@ -46,12 +46,17 @@ def home(own_home: Path) -> Home:
     return open_home()
 
 
-def _call(*words: str, typed: str | None = None) -> str:
-    """Run a command in this process; its stdout. What it raises is raised."""
+def _app() -> typer.Typer:
+    """The commands of this file's subject."""
     app = typer.Typer()
     commands.register(app)
     halt_commands.register(app)
-    done = CliRunner().invoke(app, words, input=typed, catch_exceptions=True)
+    return app
+
+
+def _call(*words: str, typed: str | None = None) -> str:
+    """Run a command in this process; its stdout. What it raises is raised."""
+    done = CliRunner().invoke(_app(), words, input=typed, catch_exceptions=True)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
@@ -112,7 +117,7 @@ def test_show_prints_the_whole_card(home: Home) -> None:
         "RECORDED",
         "2025-01-01 to 2025-12-31",
         "35,040",
-        "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over 365 days",
+        "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over the 365 whole days that both traded",
         "THE TWO CANNOT BE TOLD APART",
         "warning: reward to risk is 1.33",
         "requested by: developer for ann in t-1",
@@ -177,7 +182,14 @@ def test_rolling_back_one_sleeve_leaves_the_other(home: Home) -> None:
     _propose(home, {"paused": True}, sleeve="eth-trend")
     for ident in ("prop-1", "prop-2"):
         _json("proposals", "approve", ident, "--as", "ann")
+    shown = _call("proposals", "rollback", "1", "--sleeve", "btc-trend", "--preview", "--as", "bob")
+    assert "direction: MIXED, treated as loosening - stop_atr" in shown
+    assert "Nothing was rolled back." in shown
+    assert active(home.engine, home.path).version == 3
     text = _call("proposals", "rollback", "1", "--sleeve", "btc-trend", "--as", "bob")
+    assert re.search(r"stop_atr +3 +2 +0 to 20 ATR", text)
+    assert "(MIXED, treated as loosening), by bob" in text
+    assert re.search(r"prop-1 .* rolled back ", _call("proposals", "list"))
     assert "Rolled back to btc-trend version 1, as version 4 (btc-trend v3)" in text
     now = active(home.engine, home.path)
     assert (now.config.sleeve("btc-trend").params["stop_atr"], now.config.sleeve("eth-trend").paused) == (2.0, True)
@@ -211,11 +223,13 @@ def test_a_stage_out_of_reach_is_refused_in_one_line(home: Home) -> None:
     assert _json("proposals", "show", "1")["state"] == "pending"
 
 
-def test_without_a_name_it_is_the_account(home: Home) -> None:
-    """A decision always has a name."""
+def test_without_a_name_nothing_is_decided(home: Home) -> None:
+    """Approve, reject and roll back ask for a name, as a release does: the machine's account is nobody's decision."""
     _propose(home)
-    actor = _json("proposals", "approve", "1")["actor"]
-    assert actor["name"] == actor["os_user"]
+    for words in (("approve", "1"), ("reject", "1"), ("rollback", "1")):
+        done = CliRunner().invoke(_app(), ["proposals", *words])
+        assert (done.exit_code, "--as" in done.output) == (2, True)
+    assert proposals.get(home.engine, "prop-1").state == "pending"
 
 
 def test_another_diff_than_shown_is_refused(home: Home) -> None:
@@ -224,7 +238,7 @@ def test_another_diff_than_shown_is_refused(home: Home) -> None:
     sha = proposals.get(home.engine, "prop-1").diff_sha256
     for wrong in ("deadbeef", sha[:3]):
         with pytest.raises(Refused, match="not the diff you saw"):
-            _call("proposals", "approve", "1", "--sha", wrong)
+            _call("proposals", "approve", "1", "--sha", wrong, "--as", "ann")
 
 
 def test_two_commands_approve_at_once_one_exits_0_one_1(home: Home) -> None:

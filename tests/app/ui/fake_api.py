@@ -169,6 +169,13 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/proposals"): lambda f, q, b: {
         "items": [with_rows(p) for p in f.proposals.values() if q.get("state") in (None, p["state"])]
     },
+    ("GET", "/api/proposals/rollback"): lambda f, q, b: {
+        "target": q["target"],
+        "sleeve": q.get("sleeve", ""),
+        "diff_sha256": "cd" * 32,
+        "verdict": "TIGHTENS",
+        "rows": with_rows(card("prop-9", "tightens"))["rows"][1:4],
+    },
     ("GET", r"/api/proposals/([\w-]+)"): lambda f, q, b, i: with_rows(f.proposals[i]),
     ("POST", r"/api/proposals/([\w-]+)/(approve|reject)"): lambda f, q, b, i, w: _decided(f, i, w),
     ("POST", "/api/proposals/rollback"): lambda f, q, b: {

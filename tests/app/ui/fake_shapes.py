@@ -144,6 +144,8 @@ def card(ident: str, direction: str) -> dict[str, Any]:
         "diff": {"changes": [change]},
         "diff_sha256": "ab" * 32,
         "direction": direction,
+        "verdict": direction.upper(),
+        "runs_now": None,
         "exposure": {"before": worst, "after": {**worst, "risk_frac": 0.004}, "keys": {"stop_atr": "?"}, "why": "code"},
         "rationale": "less lost at the stop",
         "evidence": [],

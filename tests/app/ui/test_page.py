@@ -211,17 +211,22 @@ def test_a_stale_proposal_can_be_proposed_anew(fake: Fake) -> None:
 def test_an_older_version_can_be_rolled_back_to(fake: Fake) -> None:
     """The active version has no button, the older one posts its number."""
     at = page(tab="proposals")
-    assert "back_yes_2" not in [b.key for b in at.button]
+    assert not {"back_2", "back_yes_1", "back_yes_2"} & {b.key for b in at.button}
+    at.button(key="back_1").click().run()
+    assert "TIGHTENS" in texts_of(at)
     at.button(key="back_yes_1").click().run()
-    assert ("POST", "/api/proposals/rollback", {"target": "1"}) in fake.asked
+    assert ("POST", "/api/proposals/rollback", {"target": "1", "diff_sha256": "cd" * 32}) in fake.asked
+    assert "back_yes_1" not in [b.key for b in at.button]
 
 
 def test_one_sleeve_can_be_rolled_back_alone(fake: Fake) -> None:
     """Beside an older version there is a button for each sleeve that had another version of its own in it."""
     at = page(tab="proposals")
+    at.button(key="back_1").click().run()
     assert "back_1_eth-trend" not in [b.key for b in at.button]
     at.button(key="back_1_btc-trend").click().run()
-    assert ("POST", "/api/proposals/rollback", {"target": "1", "sleeve": "btc-trend"}) in fake.asked
+    at.button(key="back_yes_1").click().run()
+    assert ("POST", "/api/proposals/rollback", {"target": "1", "sleeve": "btc-trend", "diff_sha256": "cd" * 32}) in fake.asked
 
 
 def test_halt_asks_why_and_release_too(fake: Fake) -> None:

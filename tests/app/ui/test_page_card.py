@@ -13,6 +13,9 @@ from tests.app.ui.looking import page, texts_of
 
 COMPARISON = {"role": "comparison", "difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
 DECIDED = {"state": "rejected", "decided_ms": 1_790_000_000_000, "state_reason": "not now", "journal_id": "p-9"}
+NOW = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
+ROLLED_BACK = DECIDED | {"state": "applied", "applied_version": 3, "runs_now": NOW}
+BEYOND = {"role": "beyond", "text": "includes 30 days the desk has not lived yet"}
 
 
 def on_page(fake: Fake) -> str:
@@ -27,11 +30,16 @@ def in_slack(card: dict[str, Any]) -> str:
     return "\n".join(block["text"]["text"] for block in made if "text" in block)
 
 
-@pytest.mark.parametrize("change", [{}, DECIDED], ids=["pending", "decided"])
+@pytest.mark.parametrize("change", [{}, DECIDED, ROLLED_BACK], ids=["pending", "decided", "rolled back"])
 def test_the_three_paintings_show_the_same_labels_and_values(fake: Fake, change: dict[str, Any]) -> None:
     """Every label and every cell of the rows is in the command's text, on the page and in the Slack message."""
     by = {"name": "vera", "assurance": "claimed", "os_user": "vera", "channel": "page"} if change else None
-    fake.proposals["prop-2"] |= {"evidence": [COMPARISON], "warnings": ["reward to risk is 1.33"], "decided_by": by, **change}
+    fake.proposals["prop-2"] |= {
+        "evidence": [COMPARISON, BEYOND],
+        "warnings": ["reward to risk is 1.33"],
+        "decided_by": by,
+        **change,
+    }
     card = with_rows(fake.proposals["prop-2"]) | {"expires": "expires in 19 h 59 min"}
     paintings = {"command": card_text(card), "page": on_page(fake), "Slack": in_slack(card)}
     assert {row["kind"] for row in card["rows"]} >= {"direction", "diff", "worst", "evidence", "finding", "warning"}
@@ -47,3 +55,29 @@ def test_a_slack_card_has_its_buttons_only_while_it_is_pending(fake: Fake) -> No
     assert actions == [["approve", "reject", "open"], ["reject", "open"]]
     decided = with_rows(fake.proposals["prop-1"] | DECIDED)
     assert all(block["type"] != "actions" for block in blocks.card(decided, "http://h/")[1])
+
+
+def test_a_card_stays_when_it_is_decided_while_it_is_shown(fake: Fake) -> None:
+    """Approved here or elsewhere: the list keeps the card with its outcome and what runs now, until it is put away."""
+    at = page(tab="proposals")
+    at.button(key="yes_prop-1").click().run()
+    assert "applied, version 2 by vera" in texts_of(at)
+    fake.proposals["prop-2"]["state"] = "expired"
+    at.run()
+    assert "EXPIRED" in texts_of(at)
+    assert {"away_prop-1", "away_prop-2"} <= {b.key for b in at.button}
+    at.button(key="away_prop-1").click().run()
+    assert "away_prop-1" not in [b.key for b in at.button]
+    assert "away_prop-2" in [b.key for b in at.button]
+
+
+def test_a_change_that_no_longer_runs_is_not_shown_as_adopted(fake: Fake) -> None:
+    """Rolled back: said in the badge and on the card; no green `Adopted`, though the desk once adopted it."""
+    adopted = {"active_version": 4, "desk_version": 4, "adopted": True, "waiting": [], "event": "d-4"}
+    now = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
+    fake.proposals["prop-1"] |= {"state": "applied", "applied_version": 3, "adoption": adopted, "runs_now": now}
+    text = texts_of(page(tab="proposals", proposal="prop-1"))
+    assert "Adopted" not in text
+    assert "version 4 runs now" in text
+    fake.proposals["prop-1"]["runs_now"] = now | {"outcome": "runs"}
+    assert "Adopted" in texts_of(page(tab="proposals", proposal="prop-1"))

@@ -11,6 +11,7 @@ import pytest
 from app.home.home import Home, open_home
 from app.people import approvals
 from app.people.identity import Actor
+from app.slack import blocks
 from app.views import proposal_card
 from app.views.proposal_card import card, left, number, rows_of
 from engine.clock import utc
@@ -150,10 +151,58 @@ def test_a_rollback_names_what_it_goes_back_to(home: Home) -> None:
     back = proposals.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
     value = card(home, back, now_ms())
     assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("True", "False")
-    assert row_of(value, "rollback") == ("kind rollback, rollback_of 1",)
+    assert row_of(value, "back to") == ("version 1 of the desk",)
     assert row_of(value, "why") == ("back to version 1",)
     assert value["direction"] == "loosens"
     assert row_of(value, "evidence") == ("none is needed for this kind of proposal",)
+
+
+def test_a_run_that_a_breaker_ended_is_told_on_the_card(home: Home) -> None:
+    """Under the figures of each run how much of the span it traded, and a line for the one that stopped."""
+    made = proposed(home, stop_atr=3.0)
+    day, first = 86_400_000, 1_672_531_200_000
+    drawn = {"sleeve": "desk", "breaker": "desk drawdown", "times": 1, "first_ms": first + 308 * day + 1}
+    for n, breakers in enumerate(([drawn], [])):
+        path = home.runs / f"r-20231114-{n:08x}" / "run.json"
+        data = {"first_ms": first, "last_ms": first + 1096 * day - 900_000}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "data": data, "timeframe": "15m", "breakers": breakers}))
+    value = card(home, made, now_ms())
+    assert row_of(value, "traded") == ("308 of 1,096 days", "1,096 of 1,096 days")
+    assert row_of(value, "stopped") == ("2023-11-05, desk drawdown breaker", "-")
+    assert row_of(value, "base run") == ("stopped by the desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days",)
+
+
+def test_what_the_desk_has_not_lived_and_what_cannot_be_compared_are_on_the_card(home: Home) -> None:
+    """The stamp as a warning; and no `cannot be told apart` where there was nothing to compare."""
+    made = proposed(home, stop_atr=3.0)
+    why = "not comparable: both traded on 12 whole days only, and an interval needs 30"
+    more = [
+        {"role": "comparison", "text": why, "verdict": "not comparable", "told_apart": False},
+        {"role": "beyond", "text": "includes 30 days the desk has not lived yet"},
+    ]
+    row = Proposal(**{**made.model_dump(), "evidence": json.dumps([*json.loads(made.evidence), *more])})
+    value = card(home, row, now_ms())
+    assert ("evidence", ("includes 30 days the desk has not lived yet",), "warning") in rows(value)
+    assert row_of(value, "comparison") == (why,)
+    assert row_of(value, "verdict") == ("THE TWO ARE NOT COMPARABLE on this evidence",)
+
+
+def test_an_old_card_says_what_runs_now(home: Home) -> None:
+    """Pending: nothing, its diff says it. Applied and rolled back: both, with the value that runs."""
+    made = proposed(home, stop_atr=3.0)
+    assert card(home, made, now_ms())["runs_now"] is None
+    assert row_of(card(home, made, now_ms()), "worst case")[0].startswith("equal before and after")
+    approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
+    shown = approvals.rollback_shown(home, "1", now_ms())
+    preview = proposal_card.rollback_card(home, shown)
+    assert preview["verdict"] == "MIXED, treated as loosening"
+    assert row_of(preview, "btc-trend.stop_atr")[:3] == ("3", "2", "0 to 20 ATR")
+    approvals.rollback(home, "1", ANN, now_ms(), shown_sha256=shown.diff_sha256)
+    value = card(home, proposals.get(home.engine, made.id), now_ms())
+    assert row_of(value, "runs now") == ("applied as version 2, rolled back; version 3 runs now: stop_atr 2",)
+    line, _ = blocks.card(value, "http://127.0.0.1/")
+    assert line.startswith("Proposal prop-1 APPLIED, ROLLED BACK: btc-trend")
+    assert line.endswith("version 3 runs now: stop_atr 2")
 
 
 def test_an_unknown_direction_reads_as_the_careful_one(home: Home) -> None:

@@ -141,6 +141,21 @@ def test_several_sleeves_share_one_clock_and_the_desk_s_limits(catalog):
     assert set(both.report["params"]) == {"trend BTC-USDT", "trend ETH-USDT", "reversion ETH-USDT"}
 
 
+def test_a_run_says_when_its_breaker_ended_it(catalog):
+    """A desk that may lose half a percent is stopped in its month: the report says when, and after how many days; no entry
+    follows; and the notes have it. One that may lose fifteen trades all of them."""
+    tight = simulate(plan(Request((SleeveRequest("trend", "BTC-USDT"),), limits=Limits(0.005, 3.0, 1.8, 10)), catalog))
+    life, first_ms = tight.report["life"], tight.report["data"]["first_ms"]
+    (tripped,) = [b for b in tight.report["breakers"] if b["breaker"] == "desk drawdown"]
+    assert (life["stopped_ms"], life["stopped_by"]) == (tripped["first_ms"], "desk drawdown breaker")
+    assert life["traded_days"] == (tripped["first_ms"] - first_ms) // state.DAY_MS < life["days"] == 31
+    assert life["text"] in tight.report["notes"]
+    assert tight.entry_orders["close_ms"].max() < tripped["first_ms"]
+    whole = backtest("trend", "BTC-USDT", catalog=catalog)
+    assert whole.report["life"]["text"] == "traded all 31 days"
+    assert whole.report["life"]["text"] not in whole.report["notes"]
+
+
 def test_the_configuration_makes_the_same_plan_again(catalog):
     """What a run stores is enough to repeat it: config, data and code hash equal."""
     first = plan(Request((SleeveRequest("trend", "BTC-USDT", params={"stop_atr": "3"}),), from_ms=moment("2025-01-10")), catalog)

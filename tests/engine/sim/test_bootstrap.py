@@ -43,6 +43,7 @@ def test_too_few_days_and_no_difference() -> None:
     """No interval under thirty days; equal runs are the same."""
     short = difference(noise(1, DAYS_MIN - 1), noise(2, DAYS_MIN - 1))
     assert short.low is None
-    assert short.verdict == "cannot be told apart"
+    assert short.verdict == "not comparable"
+    assert short.why == "both traded on 29 whole days only, and an interval needs 30"
     assert difference(noise(1), noise(1)).verdict == "the same"
     assert difference([], []).mean is None

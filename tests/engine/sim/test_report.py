@@ -148,6 +148,27 @@ def test_thinning_keeps_the_extremes():
     assert thin["x"][-1] == 199_999
 
 
+def test_where_the_run_stopped_is_on_the_page_and_in_its_chart(parts):
+    """The stamp is loud, and the chart gets the moment; a run that traded to its end has a quiet stamp and no line."""
+    day = 24 * 4 * BAR
+    data = {
+        "source": "recorded",
+        "files": [],
+        "sha256": "ab" * 32,
+        "bars": 960,
+        "first_ms": START,
+        "last_ms": START + 10 * day - BAR,
+    }
+    drawn = {"sleeve": "desk", "breaker": "desk drawdown", "times": 1, "first_ms": START + 3 * day + 1}
+    ended = run_of(data=data, breakers=[drawn])
+    loud = {stamp["text"] for stamp in report.stamps(ended) if stamp["loud"]}
+    assert "stopped by the desk drawdown breaker on 2025-01-04, traded 3 of 10 days" in loud
+    assert {"text": "traded all 10 days", "loud": False} in report.stamps(run_of(data=data, breakers=[]))
+    close_ms, curves = START + BAR * np.arange(1, 961), {"pessimistic": np.full(960, 10_000.0)}
+    page = report.page(ended, close_ms, curves, *parts[-2:])
+    assert f'"stopped": {START + 3 * day + 1}' in page
+
+
 def test_what_is_unusual_is_loud(parts):
     """Synthetic bars, waived funding and a leaking strategy are stamped so that nobody overlooks them."""
     data = run_of()["data"] | {"source": "synthetic"}

@@ -1,0 +1,65 @@
+"""What a proposal's evidence, worst case and direction say in words: one sentence each, the same on every card.
+
+Called by app.views.proposal_card and by the proposal tools. Turns the JSON of a proposal's row into text; computes nothing anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.control.direction import STOPS
+
+FIGURES = ("difference_frac", "low_frac", "high_frac", "level", "days")
+
+
+def comparison_text(e: Mapping[str, Any]) -> str:
+    """A comparison in words: its interval and the days it is over, or why there is none."""
+    numbers = [x for name in FIGURES if isinstance(x := e.get(name), int | float)]
+    if len(numbers) < len(FIGURES):
+        return str(e.get("text") or "")
+    mean, low, high, level, days = numbers
+    bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
+    over = f"{level * 100:g} % interval over the {days:,} whole days that both traded"
+    return f"changed minus base, mean daily return: {bps}, {over}" + (f"; {e['caveat']}" if e.get("caveat") else "")
+
+
+def verdict_words(direction: str, exposure: Mapping[str, Any]) -> str:
+    """The direction as a card's first word. MIXED: parts of the change lower risk and parts raise it, or a closer stop, which
+    loses less a unit and holds more of them; both are treated as loosening, as is UNKNOWN."""
+    keys = exposure.get("keys") or {}
+    doubtful = [key.rpartition(".")[2] for key, label in keys.items() if label == "unknown"]
+    both = direction in ("loosens", "unknown") and "tightens" in keys.values()
+    closer = direction == "unknown" and bool(doubtful) and set(doubtful) <= set(STOPS)
+    if both or closer:
+        return "MIXED, treated as loosening"
+    return direction.upper() + (", treated as loosening" if direction == "unknown" else "")
+
+
+def equal_worst_case(direction: str, exposure: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
+    """Why a change counts as loosening though its worst case is equal before and after; empty for any other."""
+    pairs = list((exposure.get("sleeves") or {"": exposure}).values())
+    equal = all(pair.get("before") and pair.get("before") == pair.get("after") for pair in pairs)
+    if direction not in ("loosens", "unknown") or not equal:
+        return ""
+    keys = exposure.get("keys") or {}
+    reasons = [text for c in changes if (text := _reason(c, str(keys.get(c["key"]))))]
+    because = " and ".join(reasons) or "code cannot rule out that it raises risk"
+    return (
+        "equal before and after: its three figures are bounded by the caps on risk, notional and leverage, which this change "
+        f"leaves alone. It still counts as loosening because {because}"
+    )
+
+
+def _reason(change: Mapping[str, Any], label: str) -> str:
+    """Why one key counts as loosening; empty when it does not."""
+    key, old, new = change["key"], change.get("old"), change.get("value")
+    step = f"{_short(old)} -> {_short(new)}"
+    if label == "loosens":
+        more = isinstance(old, int | float) and isinstance(new, int | float) and new > old
+        return f"a {'higher' if more else 'lower'} {key} ({step}) is declared to raise risk, below those caps too"
+    if label == "unknown" and str(key).rpartition(".")[2] in STOPS:
+        return f"a closer {key} ({step}) holds a larger position for the same risk"
+    return f"code cannot tell how {key} ({step}) moves risk" if label == "unknown" else ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
