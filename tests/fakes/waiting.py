@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 WAIT_S = 300.0  # for any state of a test, also at a load of twenty
-POLL_S = 0.02
+POLL_S, POLL_MAX_S = 0.02, 0.15  # between two looks: what is long in coming is looked for less often
 
 
 def until(reached: Callable[[], Any], why: str, seen: Callable[[], Any] | None = None) -> Any:
@@ -19,14 +19,15 @@ def until(reached: Callable[[], Any], why: str, seen: Callable[[], Any] | None =
 
     Nothing is caught: a `reached` that raises (a process that has ended, say) ends the wait at once.
     """
-    end = time.monotonic() + WAIT_S
+    end, pause_s = time.monotonic() + WAIT_S, POLL_S
     while True:
         found = reached()
         if found:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"{why} (waited {WAIT_S:g} s; last seen: {found if seen is None else seen()!r})")
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, POLL_MAX_S)
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from agents.turns import ask
 from app import wiring
+from app.cli import main
 from app.home.home import open_home
 from app.home.settings import DeskToml, read_desk_toml
 from engine.errors import BadInput
@@ -22,12 +24,37 @@ KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
 OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\napi_format = "{api_format}"\nkey_env = "MY_KEY"\n'
 
 
-def nightdesk(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """The command as a person types it, in a process of its own."""
+def environment(home: Path, **env: str) -> dict[str, str]:
+    """What the command sees: this shell without the desk's own variables, and these."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIGHTDESK_", "OPENAI_"))}
-    command = [sys.executable, "-c", "from app.cli.main import run; run()", *words]
-    given = kept | {"NIGHTDESK_HOME": str(home), "COLUMNS": "200", **env}
-    return subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    return kept | {"NIGHTDESK_HOME": str(home), "COLUMNS": "200", **env}
+
+
+Typed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def nightdesk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """The command as a person types it, by the console's entry in this process: its libraries take two seconds to load."""
+
+    def typed(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        given = environment(home, **env)
+        with monkeypatch.context() as patched:
+            for name in set(os.environ) - set(given):
+                patched.delenv(name)
+            for name, value in given.items():
+                patched.setenv(name, value)
+            patched.setattr(main.app, "registered_commands", [])
+            patched.setattr(main.app, "registered_groups", [])
+            patched.setattr(sys, "argv", ["nightdesk", *words])
+            with pytest.raises(SystemExit) as left:
+                main.run()
+        said = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return subprocess.CompletedProcess(words, left.value.code, said.out, said.err)
+
+    return typed
 
 
 def operator(body: dict[str, Any]) -> Step:
@@ -38,11 +65,31 @@ def operator(body: dict[str, Any]) -> Step:
     return Say("The default stop is {p1.stop_atr}. It made 41.7 % last year.")
 
 
-def test_a_real_model_answers_through_tools(own_home: Path) -> None:
-    """From the environment alone: reference rendered, invented number struck, model named, request readable, key nowhere."""
+def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) -> None:
+    """From the environment alone: reference rendered, invented number struck, model named, request readable, key nowhere.
+
+    In a process of its own.
+    """
     with ModelServer(operator, key=KEY) as server:
         env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "small"}
-        done = nightdesk(own_home, "chat", "--role", "developer", "what is trend's stop?", "--json", **env)
+        command = [
+            sys.executable,
+            "-c",
+            "from app.cli.main import run; run()",
+            "chat",
+            "--role",
+            "developer",
+            "what is trend's stop?",
+        ]
+        done = subprocess.run(
+            [*command, "--json"],
+            cwd=ROOT,
+            env=environment(own_home, **env),
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
     answer = json.loads(done.stdout)
     assert answer["answer_md"].startswith("The default stop is [2.00](config:v1). It made ~~41.7 %~~ last year.")
     assert [s["text"] for s in answer["struck"]] == ["41.7 %"]
@@ -59,7 +106,7 @@ def test_a_real_model_answers_through_tools(own_home: Path) -> None:
     assert b"canary" not in everything
 
 
-def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path) -> None:
+def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path, nightdesk: Typed) -> None:
     """Nothing lost: exit code 0, the reason first, then what was asked."""
     with ModelServer(Fail(401, f"Incorrect API key provided: {KEY}")) as server:
         env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
@@ -71,7 +118,7 @@ def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path) -> None:
     assert "canary" not in done.stdout + done.stderr
 
 
-def test_halt_asks_no_model(own_home: Path) -> None:
+def test_halt_asks_no_model(own_home: Path, nightdesk: Typed) -> None:
     """/halt is done before a model sees anything."""
     open_home()
     with ModelServer(Say("no")) as server:
@@ -156,7 +203,7 @@ def test_a_model_outlives_the_office_of_a_turn(own_home: Path, monkeypatch: pyte
     assert wiring.Wiring(home, "mara", "test").endpoint is None
 
 
-def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
+def test_doctor_names_the_model_that_answers(own_home: Path, nightdesk: Typed) -> None:
     """And what it is sent; a wrong address is a warning, not a danger."""
     good = nightdesk(own_home, "doctor", OPENAI_API_KEY=KEY)
     assert "gpt-5-mini at api.openai.com, another machine" in " ".join(good.stdout.split())
@@ -167,7 +214,7 @@ def test_doctor_names_the_model_that_answers(own_home: Path) -> None:
     assert "canary" not in good.stdout + good.stderr
 
 
-def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path) -> None:
+def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path, nightdesk: Typed) -> None:
     """As a person types it, without --json: the mark in the sentence and in the table, the count at the end."""
     said = "The equity is 98,765.43 USDT.\n\n| sleeve | sharpe |\n|---|---|\n| trend | 2.71 |"
     with ModelServer(Say(said)) as server:
@@ -177,7 +224,7 @@ def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path) -> None:
     assert "2 unsupported numbers were struck out: no tool result in this thread contains them." in done.stdout
 
 
-def test_what_a_server_says_is_plain_words_in_a_terminal(own_home: Path) -> None:
+def test_what_a_server_says_is_plain_words_in_a_terminal(own_home: Path, nightdesk: Typed) -> None:
     """An error page in the notice: no entity of it, and nothing that a terminal would act on."""
     page = "<html>\x1b]0;t\x07\x1b[2J\x1b]8;;http://foreign.example\x1b\\gone</html>"
     with ModelServer(Fail(400, page)) as server:

@@ -28,7 +28,7 @@ ANSWER = """The equity is ~~98,765.43~~ USDT, up ~~41.7 %~~(this year), x~~-777~
 |---|---|
 | sharpe | ~~0.3131~~ |
 """
-SHOW = "import json, sys; from app.cli import chat, out; a = json.load(open(sys.argv[1])); {do}"
+SHOW = "import json, sys; from app.cli import chat, out; a = json.load(open(sys.argv[1]))\n"
 EMIT = "out.emit({}, as_json=False, text=lambda: chat.shown(a['text'], a['struck']))"
 WORDS = "from rich.text import Text; out.emit({}, as_json=False, text=lambda: Text(a['text']))"
 TELL = "chat._print_event({'kind': 'notice', 'text': a['text']})"
@@ -38,7 +38,7 @@ def run(folder: Path, text: str, struck: list[str], do: str = EMIT, *, terminal:
     """What really comes out of a process of its own, into a pipe or into a terminal."""
     path = folder / "answer.json"
     path.write_text(json.dumps({"text": text, "struck": struck}))
-    command = [sys.executable, "-c", SHOW.format(do=do), str(path)]
+    command = [sys.executable, "-c", SHOW + do, str(path)]
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
     if not terminal:
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=WAIT_S, check=True)
@@ -89,15 +89,20 @@ def test_strikes_that_a_model_writes_itself_unstrike_nothing(text: str) -> None:
     assert "[struck: 98,765.43]" in chat.in_words(chat.marked(text, ["98,765.43"]))
 
 
+DOORS = (EMIT, WORDS, TELL, "out.say(a['text'])", "out.emit({}, as_json=False, text=lambda: a['text'])")
+BETWEEN = "= the next door ="
+
+
 @pytest.mark.parametrize("terminal", [False, True], ids=["piped", "terminal"])
-@pytest.mark.parametrize("do", [EMIT, WORDS, TELL, "out.say(a['text'])", "out.emit({}, as_json=False, text=lambda: a['text'])"])
-def test_no_escape_sequence_of_others_reaches_a_terminal(tmp_path: Path, do: str, terminal: bool) -> None:
+def test_no_escape_sequence_of_others_reaches_a_terminal(tmp_path: Path, terminal: bool) -> None:
     """No title, no erased screen, no link, no words turned round: from an answer, a cell, a notice or a line of text."""
     text = f"{EVIL} &#27;[2J &#x9b;2J &#x202e; <http://foreign.example>\n\n| a | b |\n|---|---|\n| {EVIL} | &#x202e; |\n"
-    shown = run(tmp_path, text, [], do, terminal=terminal)
+    mark = f"print('{BETWEEN}', flush=True, file=sys.stderr); print('{BETWEEN}', flush=True)\n"
+    shown = run(tmp_path, text, [], mark.join(f"{do}\n" for do in DOORS), terminal=terminal)
     for bad in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e"):
         assert bad not in shown
-    assert "title" in shown
+    parts = shown.split(BETWEEN)
+    assert sum("title" in part for part in parts) == len(DOORS), "each of them has shown it"
     if not terminal:
         assert "\x1b" not in shown
 

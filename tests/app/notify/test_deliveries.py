@@ -20,6 +20,7 @@ from engine.store.journal import tail
 from engine.store.tables import Delivery, Handover
 from engine.watch.alert_rows import deliveries_of, list_alerts
 from engine.watch.window import mark_at
+from tests.fakes import papers
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 from tests.fakes.slack_desks import connected, proposed, slack_home
 from tests.fakes.slack_server import SlackServer
@@ -85,8 +86,10 @@ def sink() -> Kept:
 
 
 @pytest.fixture
-def bench(own_home: Path, sink: Kept) -> Iterator[Bench]:
-    """A small synthetic desk behind its replay, calm."""
+def bench(own_home: Path, sink: Kept, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A small synthetic desk behind a replay of a few bars, calm."""
+    whole = papers.span()
+    monkeypatch.setattr(papers, "span", lambda: whole._replace(first_ms=whole.replay_until_ms - 5 * papers.BAR_MS))
     furnished(own_home)
     found = Bench(open_home(WALL_MS), [sink])
     assert pages(found.pass_time(12)) == []
@@ -128,7 +131,7 @@ def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> N
     """A whole month of bars behind the replay: warnings and notes there may be, pages none, and nothing is unsure."""
     furnished(own_home, 75)
     bench = Bench(open_home(WALL_MS), [sink])
-    found = bench.pass_time(30 * 96, every=9)
+    found = bench.pass_time(30 * 96, every=16)
     assert not bench.loop.replaying
     assert pages(found) == []
     assert {row.kind for row in list_alerts(bench.home.engine, None, 500)} <= {"breaker", "refused"}
@@ -142,7 +145,6 @@ def test_thirty_recorded_days_wake_nobody(own_home: Path, sink: Kept, market_dat
     from engine.data.timeframes import series_of
     from engine.live import config_event
     from engine.live.feed import begin_at, load
-    from tests.fakes import papers
 
     monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
     home = open_home(WALL_MS)

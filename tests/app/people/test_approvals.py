@@ -301,6 +301,14 @@ def test_a_decision_whose_answer_was_lost_is_journaled_by_the_next(home: Home, m
 # -- races ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """Where processes come from: a server imports all of this once, and forks. Each start anew would cost a second."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
 def _racer(path: str, jobs: Any, results: Any, start: Any) -> None:
     """Approve what comes down the pipe, at the same moment as the others."""
     os.environ["NIGHTDESK_HOME"] = path
@@ -316,11 +324,10 @@ def _racer(path: str, jobs: Any, results: Any, start: Any) -> None:
             results.put(("crashed", repr(error)))
 
 
-def test_two_processes_approve_at_once_and_exactly_one_succeeds(home: Home) -> None:
+def test_two_processes_approve_at_once_and_exactly_one_succeeds(home: Home, processes: Any) -> None:
     """Thirty rounds of the double click; every third round the two click different sleeves' cards, and both succeed."""
-    context = multiprocessing.get_context("spawn")
-    jobs, results, start = [context.Queue() for _ in range(2)], context.Queue(), context.Barrier(2)
-    racers = [context.Process(target=_racer, args=(str(home.path), j, results, start)) for j in jobs]
+    jobs, results, start = [processes.Queue() for _ in range(2)], processes.Queue(), processes.Barrier(2)
+    racers = [processes.Process(target=_racer, args=(str(home.path), j, results, start)) for j in jobs]
     for racer in racers:
         racer.start()
     for n in range(30):
@@ -365,10 +372,10 @@ def _victim(path: str, proposal_id: str, sha: str, at: int) -> None:
 
 
 @pytest.mark.parametrize("at", range(8))
-def test_killed_anywhere_an_approval_is_whole_or_absent(home: Home, at: int) -> None:
+def test_killed_anywhere_an_approval_is_whole_or_absent(home: Home, processes: Any, at: int) -> None:
     """kill -9 at each step of the first approval: no version is written or two are, and the next decision sets it right."""
     row = _propose(home, {"stop_atr": 3.0})
-    victim = multiprocessing.get_context("spawn").Process(target=_victim, args=(str(home.path), row.id, row.diff_sha256, at))
+    victim = processes.Process(target=_victim, args=(str(home.path), row.id, row.diff_sha256, at))
     victim.start()
     victim.join(WAIT_S)
     assert victim.exitcode == -signal.SIGKILL

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +20,8 @@ from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
 from engine.control.config import active, versions
+from engine.store.anchors import anchor_claims, note_head
+from engine.store.chain import Head
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.own_strategies import own_strategy
@@ -75,20 +77,77 @@ def phase(home: Path, process: subprocess.Popen[str], wanted: str) -> dict[str, 
     return beating(home, process, lambda said: said.get("phase") == wanted, f"never {wanted}")
 
 
+def new_home(path: Path) -> Path:
+    """A home on a short synthetic market, opened once, desk.toml edited before the first start."""
+    furnished(path, DAYS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NIGHTDESK_HOME", str(path))
+        home = open_home(WALL_MS)
+        assert versions(home.engine) == [], "nothing is in force before the first start"
+        home.engine.dispose()
+    edit(path, "params = {}", "params = { stop_atr = 2.5 }")
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change desk.toml as a person does, at the first place."""
+    toml = path / "desk.toml"
+    text = toml.read_text()
+    assert old in text
+    toml.write_text(text.replace(old, new, 1))
+
+
 @pytest.fixture
 def furnished_home(own_home: Path) -> Path:
-    """A home on a short synthetic market, opened once."""
-    furnished(own_home, DAYS)
-    open_home(WALL_MS)
-    return own_home
+    """Such a home."""
+    return new_home(own_home)
 
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose worker has walked to the end of the market, undisturbed. Not to be changed: take a copy."""
-    home = furnished(tmp_path_factory.mktemp("walked"), DAYS)
-    run_to_end(home)
+    home = new_home(tmp_path_factory.mktemp("walked") / "home")
+    run_to_end(home, PYTHONHASHSEED="4242")
     return home
+
+
+class Life(NamedTuple):
+    """What was seen of a worker that ran, met a second one, adopted version 2 and was stopped."""
+
+    home: Path  # not to be changed: take a copy
+    environment: bytes
+    second: tuple[int, str]
+    unharmed: bool
+    adopted: dict[str, Any]
+    end: tuple[int, str]
+
+
+KEYS = {"OPENAI_API_KEY": "sk-planted-1", "ANTHROPIC_API_KEY": "planted-2", "SLACK_BOT_TOKEN": "planted-3", "MY_SECRET": "x"}
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """Of one worker, started by hand in an environment full of keys."""
+    path = new_home(tmp_path_factory.mktemp("life") / "home")
+    process = started(path, "--bars-per-second", "20", **KEYS)
+    phase(path, process, "running")
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+    second = ended(started(path))
+    unharmed = process.poll() is None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NIGHTDESK_HOME", str(path))
+        home = open_home(WALL_MS)
+        reconfigured(home, "sol-reversion", stop_atr=3.5)
+        home.engine.dispose()
+    adopted = beating(path, process, lambda said: said["version"] == 2, "version 2 was not adopted")
+    process.send_signal(signal.SIGTERM)
+    return Life(path, environment, second, unharmed, adopted, ended(process))
+
+
+@pytest.fixture
+def home_stopped(own_home: Path, life: Life) -> Path:
+    """A copy of its home."""
+    return Path(shutil.copytree(life.home, own_home))
 
 
 @pytest.fixture
@@ -107,10 +166,12 @@ def undisturbed(walked: Path) -> str:
 def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
     furnished_home: Path, undisturbed: str, seed: int
 ) -> None:
-    """kill -9 in start-up, in the replay, behind it: nothing is lost, nothing is done twice."""
+    """kill -9 in start-up, in the replay, behind it: nothing is lost, nothing is done twice, whatever the hash seed."""
     moments, path = random.Random(seed), furnished_home / "journal" / "desk.jsonl"
     for _ in range(5):
-        process = started(furnished_home, "--bars-per-second", "100", "--stop-at-end")
+        process = started(
+            furnished_home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16))
+        )
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(moments.uniform(0.3, 3.5))
         process.kill()
@@ -121,24 +182,15 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
     assert to_json(fold(path, whole=True)) == to_json(fold(path))
 
 
-def test_one_hash_whatever_the_hash_seed(furnished_home: Path, undisturbed: str) -> None:
-    """PYTHONHASHSEED moves nothing."""
-    assert run_to_end(furnished_home, PYTHONHASHSEED="4242") == undisturbed
-
-
-def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_differs(furnished_home: Path) -> None:
-    """Nothing is written before it; an edit of the file afterwards is one line at each start and changes nothing."""
+def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_differs(home_at_end: Path) -> None:
+    """What was edited before the first start counts; an edit afterwards is one line at each start and changes nothing."""
     home = open_home(WALL_MS)
-    toml = home.settings.desk_toml
-    toml.write_text(toml.read_text().replace("params = {}", "params = { stop_atr = 2.5 }", 1))
-    assert versions(home.engine) == []
-    run_to_end(furnished_home)
     assert [(v.version, v.reason) for v in versions(home.engine)] == [(1, "desk.toml at the first start")]
     now = active(home.engine, home.path)
     assert now.config.sleeves[0].params["stop_atr"] == 2.5, "edited before the first start: it counts"
-    toml.write_text(toml.read_text().replace("stop_atr = 2.5", "stop_atr = 3.5", 1))
+    edit(home_at_end, "stop_atr = 2.5", "stop_atr = 3.5")
     for _ in range(2):
-        code, output = ended(started(furnished_home, "--stop-at-end"))
+        code, output = ended(started(home_at_end, "--stop-at-end"))
         assert code == 0
         assert output == (
             "nightdesk worker: desk.toml differs from version 1, which stays in force: "
@@ -147,33 +199,62 @@ def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_d
     assert active(home.engine, home.path) == now
 
 
-def test_a_second_worker_is_refused_in_one_line(furnished_home: Path) -> None:
+def test_a_second_worker_is_refused_in_one_line(life: Life) -> None:
     """Exit code 1, one clear line, and the first one does not notice."""
-    first = started(furnished_home, "--bars-per-second", "1")
-    phase(furnished_home, first, "running")
-    code, said = ended(started(furnished_home))
+    code, said = life.second
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert "one worker per home" in said
-    assert first.poll() is None
-    first.send_signal(signal.SIGTERM)
-    assert ended(first) == (0, "")
+    assert life.unharmed
 
 
-def test_its_environment_holds_no_model_key(furnished_home: Path) -> None:
-    """Started by hand in an environment full of keys, /proc/PID/environ has none of them."""
-    keys = {"OPENAI_API_KEY": "sk-planted-1", "ANTHROPIC_API_KEY": "planted-2", "SLACK_BOT_TOKEN": "planted-3", "MY_SECRET": "x"}
-    process = started(furnished_home, "--bars-per-second", "1", **keys)
-    phase(furnished_home, process, "running")
-    seen = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-    names = {entry.partition(b"=")[0].decode() for entry in seen if entry}
-    assert not names & set(keys)
-    assert b"planted" not in b"".join(seen)
+def test_its_environment_holds_no_model_key(life: Life) -> None:
+    """Started by hand in an environment full of keys, /proc/PID/environ has none of them, nor has any file it wrote."""
+    names = {entry.partition(b"=")[0].decode() for entry in life.environment.split(b"\0") if entry}
+    assert not names & set(KEYS)
+    assert b"planted" not in life.environment
     assert names <= set(allowed(dict.fromkeys(names, "")))
+    written = [p for p in life.home.rglob("*") if p.is_file() and b"planted" in p.read_bytes()]
+    assert not written
+
+
+def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(life: Life) -> None:
+    """Approved in another process: the config event is there before the next bar's group."""
+    assert life.adopted["version"] == 2
+    path = life.home / "journal" / "desk.jsonl"
+    adopted = next(e for e in read(path, {"config"}) if e.body.get("version") == 2)
+    before = [e for e in read(path, {"bar"}) if e.seq < adopted.seq]
+    assert before[-1].t_event_ms == adopted.t_event_ms
+
+
+def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(life: Life, home_stopped: Path) -> None:
+    """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored."""
+    assert life.end == (0, "")
+    home = open_home(WALL_MS)
+    events = list(read(home.desk_journal))
+    assert events[-1].kind == "snapshot"
+    assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
+    count = fold(home.desk_journal).count
+    process = started(home_stopped, "--bars-per-second", "20")
+    assert phase(home_stopped, process, "running")["bars"] >= count
     process.send_signal(signal.SIGTERM)
     ended(process)
-    written = [p for p in furnished_home.rglob("*") if p.is_file() and b"planted" in p.read_bytes()]
-    assert not written
+
+
+def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_halt(home_stopped: Path) -> None:
+    """What the start does not fold is verified beside it: the worker lives on, enters nothing and halts for a person."""
+    path = home_stopped / "journal" / "desk.jsonl"
+    data, last = bytearray(path.read_bytes()), max(e.seq for e in read(path))
+    data[data.index(b'"close_ms":', len(data) // 3) + 12] ^= 1
+    path.write_bytes(data)
+    code, _ = ended(started(home_stopped, "--bars-per-second", "100000", "--stop-at-end"))
+    assert code == 0
+    latch = halt.read(home_stopped, open_home(WALL_MS).engine)
+    assert (latch.halted, latch.by) == (True, halt.WORKER)
+    assert "does not verify" in latch.reason
+    since = list(read(path, after=last))
+    assert [e.body["state"] for e in since if e.kind == "halt"] == ["halted"]
+    assert all(e.body["reduce_only"] for e in since if e.kind == "intent"), "what a halt closes is no entry"
 
 
 def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Path) -> None:
@@ -210,20 +291,6 @@ def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path)
     ended(process)
 
 
-def test_it_adopts_a_version_while_it_runs_and_the_journal_proves_it(furnished_home: Path) -> None:
-    """Approved in another process: the config event is there before the next bar's group."""
-    home = open_home(WALL_MS)
-    process = started(furnished_home, "--bars-per-second", "20")
-    phase(furnished_home, process, "running")
-    reconfigured(home, "sol-reversion", stop_atr=3.5)
-    beating(furnished_home, process, lambda said: said["version"] == 2, "version 2 was not adopted")
-    process.send_signal(signal.SIGTERM)
-    ended(process)
-    adopted = next(e for e in read(home.desk_journal, {"config"}) if e.body.get("version") == 2)
-    before = [e for e in read(home.desk_journal, {"bar"}) if e.seq < adopted.seq]
-    assert before[-1].t_event_ms == adopted.t_event_ms
-
-
 def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     """At the end it waits; a longer file of the same market is noticed, and it goes on."""
     process = started(home_at_end, "--bars-per-second", "100000")
@@ -235,25 +302,6 @@ def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     beating(home_at_end, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
-
-
-def test_a_stopped_worker_leaves_a_snapshot_and_starts_where_it_was(furnished_home: Path) -> None:
-    """SIGTERM: exit 0, the journal ends with the whole state, its head is anchored."""
-    process = started(furnished_home, "--bars-per-second", "20")
-    phase(furnished_home, process, "running")
-    process.send_signal(signal.SIGTERM)
-    assert ended(process) == (0, "")
-    home = open_home(WALL_MS)
-    events = list(read(home.desk_journal))
-    assert events[-1].kind == "snapshot"
-    from engine.store.anchors import anchor_claims
-
-    assert anchor_claims(home.engine, "desk")[0].seq == events[-1].seq
-    count = fold(home.desk_journal).count
-    process = started(furnished_home, "--bars-per-second", "20")
-    assert phase(furnished_home, process, "running")["bars"] >= count
-    process.send_signal(signal.SIGTERM)
-    ended(process)
 
 
 def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> None:
@@ -332,31 +380,8 @@ def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> Non
     assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
 
 
-def test_a_bit_flipped_in_the_middle_of_the_journal_ends_in_no_entries_and_a_halt(furnished_home: Path) -> None:
-    """What the start does not fold is verified beside it: the worker lives on, enters nothing and halts for a person."""
-    process = started(furnished_home, "--bars-per-second", "20")
-    phase(furnished_home, process, "running")
-    process.send_signal(signal.SIGTERM)
-    assert ended(process) == (0, "")
-    path = furnished_home / "journal" / "desk.jsonl"
-    data, last = bytearray(path.read_bytes()), max(e.seq for e in read(path))
-    data[data.index(b'"close_ms":', len(data) // 3) + 12] ^= 1
-    path.write_bytes(data)
-    code, said = ended(started(furnished_home, "--bars-per-second", "100000", "--stop-at-end"))
-    assert (code, said) == (0, "")
-    latch = halt.read(furnished_home, open_home(WALL_MS).engine)
-    assert (latch.halted, latch.by) == (True, halt.WORKER)
-    assert "does not verify" in latch.reason
-    since = list(read(path, after=last))
-    assert [e.body["state"] for e in since if e.kind == "halt"] == ["halted"]
-    assert all(e.body["reduce_only"] for e in since if e.kind == "intent"), "what a halt closes is no entry"
-
-
 def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(home_at_end: Path) -> None:
     """Another journal of the same desk, longer than the anchor: exit code 1, and the database keeps what it has seen."""
-    from engine.store.anchors import anchor_claims, note_head
-    from engine.store.chain import Head
-
     home = open_home(WALL_MS)
     engine, seen = home.engine, anchor_claims(home.engine, "desk")[0]
     with engine.connect() as connection:
