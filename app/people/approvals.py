@@ -27,6 +27,7 @@ from engine.store.anchors import note_head
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
 
+VERSION_DIGITS_MAX = 9  # the longest number that a database is asked for
 Probe = Callable[[], list[str]]  # what is unhealthy; empty when all is well
 
 
@@ -98,6 +99,8 @@ def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int
     """What `target` goes back to: a version of the desk, or a version of each sleeve concerned. BadInput when it names none."""
     bare = target.strip().removeprefix("v")
     if bare.isascii() and bare.isdigit():
+        if len(bare) > VERSION_DIGITS_MAX:
+            raise BadInput(f"there is no version {bare[:VERSION_DIGITS_MAX]}\u2026", "see the versions on the proposals page")
         return {sleeve: int(bare)} if sleeve else int(bare)
     row = get(home.engine, target)
     if row.applied_version is None:

@@ -238,7 +238,13 @@ def test_rolling_back_makes_a_new_version_equal_to_the_old_one(home: Home) -> No
     assert hashes[5] == hashes[2]
     assert versions(home.engine)[3].rollback_of == 1
     assert proposals.get(home.engine, "prop-3").kind == "rollback"
-    for target, words in [("5", "already equals"), ("9", "no configuration version 9"), ("prop-99", "no proposal")]:
+    refused = [
+        ("5", "already equals"),
+        ("9", "no configuration version 9"),
+        ("9" * 30, "no version 999"),
+        ("prop-99", "no proposal"),
+    ]
+    for target, words in refused:
         with pytest.raises((BadInput, Refused), match=words):
             approvals.rollback(home, target, ANN, NOW + 5)
 
