@@ -17,7 +17,7 @@ from engine.book.transitions import specs_of
 from engine.clock import HOUR_MS, utc
 from engine.control.config import active, ensure_first, first_of
 from engine.core import state
-from engine.core.kernel import ROW_VIEW, run_desk
+from engine.core.kernel import ROW_VIEW, run_desk, run_records
 from engine.core.state import (
     K_DECISION,
     K_FILL,
@@ -144,10 +144,18 @@ TIGHT = {
 TIGHT_RULES = {"positions_max", "family_frac_max", "correlated_frac_max", "range_times_max", "abnormal volume", "no_entry window"}
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, HARD, SLOW], ids=["as it starts", "limits, layers and parts", "1h beside 15m, tight guardrails"]
-)
-def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, changes: dict[str, str]) -> None:
+SHORT_DAYS = 10
+SETUPS = [
+    pytest.param({}, SHORT_DAYS, id="as it starts"),
+    pytest.param(HARD, SHORT_DAYS, id="limits, layers and parts"),
+    pytest.param(SLOW, DAYS, id="1h beside 15m, tight guardrails"),  # a month, until each of them has refused
+    pytest.param({}, DAYS, id="as it starts, a month", marks=pytest.mark.long),  # seconds each, and little else in the journal
+    pytest.param(HARD, DAYS, id="limits, layers and parts, a month", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("changes", "days"), SETUPS)
+def test_recorded_days_through_the_loop_are_the_backtest_of_them(recorded: Any, changes: dict[str, str], days: int) -> None:
     """Every decision, fill, settlement and breaker, every close's equity, and the whole state at the end: equal bits."""
     home, feed = recorded
     for name, line in changes.items():
@@ -166,7 +174,7 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, 
     home = open_home(WALL_MS)
     feed = recorded_feed(home) if changes else feed
     loop = loop_of_recorded(home, feed)
-    bars = DAYS * 96
+    bars = days * 96
     for _ in range(bars):
         loop.step()
     loop.journal.close()
@@ -175,7 +183,7 @@ def test_a_recorded_month_through_the_loop_is_the_backtest_of_it(recorded: Any, 
     for name, kind in (("decision", 1), ("fill", 4), ("funding", 5), ("breaker", 6)):
         ours = told_rows(home.desk_journal, loop.book.names, name)
         assert ours == kernel_rows(rows, kind), f"{name} rows differ"
-        assert ours, f"the month has no {name}"
+        assert ours, f"these days have no {name}"
     equity = [e.body["equity"] for e in read(home.desk_journal, {"mark"}) if "stamp" in e.body]
     assert equity == result.equity.tolist()
     assert loop.book.sleeves == result.sleeves
@@ -276,8 +284,8 @@ def test_the_fuzz_reaches_what_it_should() -> None:
     fills, refusals, layers = set(), set(), 0
     for seed in range(24):
         bars, signals = hostile(seed)
-        _, compiled = both_ways(bars, signals, hostile_rules(seed), LIMITS[seed % 4], 100_000.0, daily=daily_of(seed, 8))
-        rows = compiled[0].view(ROW_VIEW)
+        rules, limits, daily = hostile_rules(seed), LIMITS[seed % 4], daily_of(seed, 8)
+        rows = run_records(bars, signals, 3, rules, limits, [100_000.0] * len(rules), 0, None, daily).rows
         fills |= set(rows["rule"][rows["kind"] == K_FILL].tolist())
         refusals |= set(rows["rule"][(rows["kind"] == K_DECISION) & (rows["code"] == 4)].tolist())
         layers = max(layers, 1 + int(rows["layer"][rows["kind"] == K_FILL].max()))
@@ -292,7 +300,7 @@ def test_the_fuzz_reaches_what_it_should() -> None:
 @pytest.mark.parametrize("field", ["open", "high", "low", "close", "volume", "funding_rate", "funding_mark"])
 def test_a_poisoned_field_runs_the_same_both_ways(field: str, value: float) -> None:
     """One absurd value in one field of many bars: same bytes, and nothing infinite in the money."""
-    bars, signals = hostile(5, bars=300)
+    bars, signals = hostile(5, bars=150)
     bars[field][::17] = value
     plain, compiled = both_ways(bars, signals, hostile_rules(5), LOOSE, 100_000.0)
     assert_equal(plain, compiled)

@@ -157,7 +157,8 @@ def weathered(folder: Path, plan: list[tuple[int, str, float]], patch: pytest.Mo
     return journal_hash(path)
 
 
-SEEDS = [*range(4), *(pytest.param(n, marks=pytest.mark.long) for n in range(4, 200))]
+SHORT = (7, 8)  # in each of them everything comes up; a storm is four seconds
+SEEDS = [*SHORT, *(pytest.param(n, marks=pytest.mark.long) for n in range(200) if n not in SHORT)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -170,6 +171,6 @@ def test_a_storm_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_plans_reach_what_they_should() -> None:
-    """Every fault and everything people do comes up in the seeds that always run."""
-    met = {what for seed in range(4) for _, what, _ in plan_of(seed)}
-    assert met == set(FAULTS + PEOPLE)
+    """Every fault and everything people do comes up in each of the seeds that always run."""
+    for seed in SHORT:
+        assert {what for _, what, _ in plan_of(seed)} == set(FAULTS + PEOPLE)

@@ -22,22 +22,32 @@ from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 @pytest.fixture
 def home(own_home: Path) -> Home:
-    """A home whose desk has walked six days and a bit."""
+    """A fresh home on a synthetic market."""
     furnished(own_home)
     return open_home(WALL_MS)
 
 
+@pytest.fixture(scope="module")
+def three_days(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The journal of a desk that has walked three days and a bit, closed without a snapshot."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(furnished(tmp_path_factory.mktemp("replay") / "home")))
+        home = open_home(WALL_MS)
+    advanced(loop_of(home, feed_of(home)), 3 * 96 + 31).journal.close()
+    return home.desk_journal.read_bytes()
+
+
 @pytest.fixture
-def book(home: Home):
-    """The state in memory after it; its journal is closed without a snapshot."""
-    loop = advanced(loop_of(home, feed_of(home)), 6 * 96 + 31)
-    loop.journal.close()
-    return loop.book
+def path(tmp_path: Path, three_days: bytes) -> Path:
+    """A file of its own with that journal."""
+    found = tmp_path / "desk.jsonl"
+    found.write_bytes(three_days)
+    return found
 
 
-def test_a_snapshot_bounds_the_work(home: Home, book) -> None:
+def test_a_snapshot_bounds_the_work(path: Path) -> None:
     """Only what follows the last one is read."""
-    found = since_snapshot(home.desk_journal)
+    found = since_snapshot(path)
     assert found[0].kind == "snapshot"
     assert sum(e.kind == "bar" for e in found) == 31
 
@@ -65,42 +75,42 @@ def rewritten(path: Path, change) -> None:
     ("kind", "field", "value"),
     [("fill", "price", 1.0), ("mark", "equity", 1e9), ("decision", "strength", 0.123), ("intent", "lots", 10_000)],
 )
-def test_a_journal_that_does_not_fold_to_its_own_rows_is_broken(home: Home, book, kind: str, field: str, value: float) -> None:
+def test_a_journal_that_does_not_fold_to_its_own_rows_is_broken(path: Path, kind: str, field: str, value: float) -> None:
     """A changed fill, mark, decision or order is found although every hash of the chain fits."""
-    last = [e.seq for e in read(home.desk_journal, {kind})][-1]
+    last = [e.seq for e in read(path, {kind})][-1]
 
     def change(event: dict) -> None:
         if event["seq"] == last:
             event["body"][field] = value
 
-    rewritten(home.desk_journal, change)
+    rewritten(path, change)
     with pytest.raises(JournalBroken, match=f"d-{last}"):
-        fold(home.desk_journal, whole=True)
+        fold(path, whole=True)
 
 
-def test_features_that_the_decision_did_not_read_are_found(home: Home, book) -> None:
+def test_features_that_the_decision_did_not_read_are_found(path: Path) -> None:
     """The bar notes a digest of each sleeve's feature row: a decision cannot be given other reasons later."""
-    last = [e.seq for e in read(home.desk_journal, {"decision"})][-1]
+    last = [e.seq for e in read(path, {"decision"})][-1]
 
     def change(event: dict) -> None:
         if event["seq"] == last:
             event["body"]["features"] = dict.fromkeys(event["body"]["features"], 1.0)
 
-    rewritten(home.desk_journal, change)
+    rewritten(path, change)
     with pytest.raises(JournalBroken, match="did not have"):
-        fold(home.desk_journal, whole=True)
+        fold(path, whole=True)
 
 
-def test_a_snapshot_that_tells_another_state_is_found(home: Home, book) -> None:
+def test_a_snapshot_that_tells_another_state_is_found(path: Path) -> None:
     """Folding on from a forged snapshot would be folding a lie."""
 
     def change(event: dict) -> None:
         if event["kind"] == "snapshot":
             event["body"]["desk"][1] += 1.0
 
-    rewritten(home.desk_journal, change)
+    rewritten(path, change)
     with pytest.raises(JournalBroken, match="snapshot"):
-        fold(home.desk_journal, whole=True)
+        fold(path, whole=True)
 
 
 def test_a_tail_torn_at_any_byte_of_the_last_group_is_cut_and_the_bar_walked_again(home: Home) -> None:

@@ -62,22 +62,28 @@ def test_long_sleeps_leave_the_same_bytes(seed: int) -> None:
     assert stepping[5] == len(signals[0])
 
 
-@pytest.mark.parametrize("fills", ["pessimistic", "optimistic", "reference"])
-def test_a_recorded_desk_leaves_the_same_bytes(market_data: Path, fills: str) -> None:
-    """Three sleeves, layers and fade, over all recorded 15-minute bars: 2025 whole, with its settlements."""
+@pytest.fixture(scope="module")
+def recorded(market_data: Path) -> tuple[Any, Any, Any]:
+    """(plan, bars, signals) of three sleeves over all recorded 15-minute bars: 2025 whole, with its settlements."""
     specs = (
         SleeveRequest("trend", "BTC-USDT", params={"layers_max": 3, "fade_below": 0.1}, name="a"),
         SleeveRequest("trend", "ETH-USDT", name="b"),
         SleeveRequest("reversion", "SOL-USDT", name="c"),
     )
-    planned = plan(Request(specs, "15m", None, None, fills, "recorded"), Catalog([(market_data, "recorded")]))
+    planned = plan(Request(specs, "15m", None, None, "pessimistic", "recorded"), Catalog([(market_data, "recorded")]))
     loaded = load(planned)
-    names, limits = loaded.span.instruments, planned.request.sleeve_limits
-    signals = kernel.signal_columns([signals_in_span(s, loaded) for s in planned.sleeves])
+    return planned, loaded.span, kernel.signal_columns([signals_in_span(s, loaded) for s in planned.sleeves])
+
+
+@pytest.mark.parametrize("fills", ["pessimistic", "optimistic", "reference"])
+def test_a_recorded_desk_leaves_the_same_bytes(recorded: tuple[Any, Any, Any], fills: str) -> None:
+    """Layers and fade, in each reading of a bar."""
+    planned, span, signals = recorded
+    names, limits = span.instruments, planned.request.sleeve_limits
     rules = [
         rules_of(s.params, s.instrument, s.costs, names.index(s.key), fills, planned.clock_ms, limits) for s in planned.sleeves
     ]
-    bars = kernel.bar_records(loaded.span)
+    bars = kernel.bar_records(span)
     leaping, stepping = (ran(bars, signals, rules, planned.request.limits, leaps, len(names)) for leaps in (1, 0))
     assert leaping[:5] == stepping[:5]
     assert leaping[5] < 0.5 * stepping[5]

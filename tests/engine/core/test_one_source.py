@@ -1,14 +1,24 @@
-"""An edit of the core changes both ways of running it: numba's cache must not go on with yesterday's code."""
+"""An edit of the core changes both ways of running it: numba's cache must not go on with yesterday's code.
 
+By default the key under which numba keeps the code is asked; the long test compiles an edited copy of the core.
+"""
+
+import inspect
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numba
+import pytest
+from numba.core.registry import cpu_target
+
 import engine
+from engine.core import kernel
 from engine.core.kernel import warm_up
 
 SCRIPT = """
@@ -22,6 +32,27 @@ print(json.dumps({"result": [len(plain[0]), plain[3].equity], "from cache": sum(
 """
 
 
+def key_of(entry: Any) -> Any:
+    """Under which key numba's cache would keep this function; nothing is compiled."""
+    return numba.njit(cache=True)(entry)._cache._index_key((), cpu_target.target_context.codegen())
+
+
+@pytest.mark.parametrize("edited", kernel.SOURCES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_an_edit_of_any_file_of_the_core_asks_for_other_code(edited: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more character in one file: the run and the blocks lie under other keys of the cache; unedited under the same."""
+    monkeypatch.setattr(kernel.numba, "njit", lambda *_args, **_options: lambda entry: entry)
+    kept = [kernel.cached_entry, kernel.folding]
+    digest, getsource = kernel.sources_digest.__wrapped__, inspect.getsource
+    before, again = digest(), digest()
+    monkeypatch.setattr(inspect, "getsource", lambda module: getsource(module) + "#" * (module is edited))
+    after = digest()
+    entries = [[make(made) for made in (before, again, after)] for make in kept]
+    monkeypatch.undo()
+    for was, same, now in ([key_of(entry) for entry in made] for made in entries):
+        assert was == same
+        assert was != now
+
+
 def run_copy(copy: Path) -> dict[str, Any]:
     """What the script says, run on the copied tree with the kernel cache beside its source, where numba looks by itself."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -30,6 +61,7 @@ def run_copy(copy: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long  # compiles the whole kernel anew: half a minute of CPU
 def test_an_edit_of_exits_changes_plain_and_compiled_alike(tmp_path: Path) -> None:
     """The trail is switched off in a copy: both runs change, equally, although the kernel's own file did not."""
     warm_up()  # so that the code compiled from this source is in the cache, and goes along with the copy

@@ -29,6 +29,15 @@ def found(daily_returns, totals=NOTHING):
     return metrics(close, equity, BAR, 10_000.0, totals)
 
 
+def test_figures_of_two_hundred_days_are_what_empyrical_gave():
+    """Sharpe, Sortino and yearly return of one drawn series, as the library gave them with 365 days a year."""
+    values = found(np.random.default_rng(7).normal(0.0005, 0.02, 200))
+    assert values["sharpe"] == pytest.approx(-2.3367715384943804, rel=1e-9)
+    assert values["sortino"] == pytest.approx(-3.0062044113504123, rel=1e-9)
+    assert values["cagr_frac"] == pytest.approx(-0.5672052758539183, rel=1e-9)
+
+
+@pytest.mark.long  # the library takes two seconds to import
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(40, 400))
 def test_sharpe_and_sortino_equal_empyrical_with_365_days(seed, days):
