@@ -26,6 +26,7 @@ STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (JournalBroken, 503),
 )
 KINDS = {"NotFound": "BadInput", "Denied": "Refused"}
+UNREAD = "There was an error parsing the body"  # FastAPI's words for a body that json.loads does not read
 WORDS = {404: ("BadInput", "unknown route"), 405: ("BadInput", "this route does not support that method")}
 
 
@@ -54,11 +55,17 @@ async def _of_the_desk(_request: Request, error: Any) -> JSONResponse:
 
 async def _of_the_body(_request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        what = f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+        return error_response("BadInput", what, "send one JSON object", 422)
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:120]
-    return error_response("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
+    why = str(first["msg"]).removeprefix("Value error, ")
+    return error_response("BadInput", f"{where or 'the request'}: {why}", "see /openapi.json", 422)
 
 
 async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
+    if error.detail == UNREAD:
+        return error_response("BadInput", "the body cannot be read: not UTF-8, or nested too deeply", "send one JSON object", 400)
     kind, what = WORDS.get(error.status_code, ("BadInput", str(error.detail)[:200]))
     response = error_response(kind, what, "see /openapi.json", error.status_code)
     response.headers.update(error.headers or {})  # a 405 names the methods that it allows
