@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.context import NotFound, now_ms
 from app.people.sessions import Denied, NoSession
+from app.processes.room import failure_text
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
 # first match wins; a refusal by one of the desk's rules is a conflict with its state
@@ -35,6 +36,8 @@ def add_faults(app: FastAPI) -> None:
     app.add_exception_handler(DeskError, _of_the_desk)
     app.add_exception_handler(RequestValidationError, _of_the_body)
     app.add_exception_handler(HTTPException, _of_the_route)
+    app.add_exception_handler(OSError, _of_the_system)
+    app.add_exception_handler(MemoryError, _of_the_system)
     app.add_exception_handler(Exception, _of_ours)
 
 
@@ -70,6 +73,12 @@ async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
     response = error_response(kind, what, "see /openapi.json", error.status_code)
     response.headers.update(error.headers or {})  # a 405 names the methods that it allows
     return response
+
+
+async def _of_the_system(_request: Request, error: Any) -> JSONResponse:
+    """A full disk, too many open files, no memory: what failed, and what to do."""
+    what, _, advice = failure_text(error).partition(" - ")
+    return error_response("DataError", what, advice, 503)
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:

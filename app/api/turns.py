@@ -22,7 +22,7 @@ from app.api import models_people as m
 from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
 from app.api.jobs import job_status
 from app.wiring import halt_first
-from engine.errors import BadInput, Busy
+from engine.errors import Busy, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.common.contract import ROLES
@@ -106,10 +106,13 @@ async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody) -> m.TurnBeg
     begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
     try:
         begun = await begin(body.thread, channel)
-    except (Busy, BadInput):
+    except DeskError as error:
         if reason is None:
             raise
-        begun = await begin("new", channel)
+        try:
+            begun = await begin("new", channel)
+        except DeskError:
+            raise DataError(f"the desk is HALTED by file; the turn itself failed: {error.what}", error.hint) from None
     return m.TurnBegun(turn=begun["turn"], thread=begun["thread"], role=begun["role"])
 
 

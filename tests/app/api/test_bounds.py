@@ -1,7 +1,9 @@
 """Whatever comes in through the API's door has a bound, and what is beyond it is told in one line."""
 
+import errno
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +14,8 @@ from sqlmodel import select
 from app.api import turns
 from app.api.factory import create
 from app.home.home import Home
+from engine.control import halt
+from engine.errors import DataError
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Halt
@@ -204,3 +208,38 @@ def test_no_hostile_value_of_any_field_is_our_bug(served: Any, schema: Json) -> 
                     if answer.status_code >= 400:
                         assert set(answer.json()["error"]) == {"kind", "what", "hint"}
                         assert len(answer.text) < 2_000
+
+
+def refused(error: Exception) -> Callable[..., Any]:
+    """A function that fails in this way."""
+
+    def fail(*_: Any, **_more: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_a_full_disk_is_no_bug_of_ours(api: httpx.Client, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed, where and what to do: no traceback, and no file about it, for which there is no room."""
+    monkeypatch.setattr(served.desk.sessions, "rename", refused(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/desk/x")))
+    answer = api.post("/api/session", json={"name": "bob"})
+    fault = answer.json()["error"]
+    assert (answer.status_code, fault["kind"]) == (503, "DataError")
+    assert fault["what"] == "the system failed /srv/desk/x: No space left on device"
+    assert fault["hint"] == "free disk space, then try again"
+    assert not list(served.home.path.glob("logs/api-bug-*"))
+
+
+def test_a_halt_in_a_chat_says_that_it_holds_when_nothing_else_does(
+    api: httpx.Client, served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is written, the turn cannot be stored: whoever reads the error knows that the desk is halted."""
+    monkeypatch.setattr(
+        served.desk.running, "begin", refused(DataError("the database failed: database or disk is full", "free it"))
+    )
+    answer = api.post("/api/turns", json={"role": "operator", "text": "/halt it burns"})
+    assert answer.status_code == 503
+    assert answer.json()["error"]["what"].startswith("the desk is HALTED by file; the turn itself failed: the database failed")
+    assert halt.read(served.home.path).reason == "it burns"
+    monkeypatch.setattr(served.desk.running, "begin", refused(DataError("the database failed", "free it")))
+    assert "HALTED" not in api.post("/api/turns", json={"role": "operator", "text": "status"}).text
