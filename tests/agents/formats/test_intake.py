@@ -153,3 +153,11 @@ def test_an_answer_without_an_end_says_so(model_at: Making, kept: Kept, monkeypa
     monkeypatch.setattr(transport, "ATTEMPT_S_MAX", 0.0)
     with ModelServer(Raw(b"")) as server, pytest.raises(ModelDown, match="did not end its answer within 0 s"):
         model_at(server).complete(QUESTION, (), kept)
+
+
+def test_the_client_reads_through_these_bounds(model_at: Making, kept: Kept) -> None:
+    """Whatever the endpoint: gzip alone is asked for, and what comes otherwise is not unpacked."""
+    with ModelServer(Raw(b"{}", headers={"content-encoding": "br"})) as server:
+        with pytest.raises(ModelDown, match="which was not asked for"):
+            model_at(server).complete(QUESTION, (), kept)
+        assert server.posts[0].headers["accept-encoding"] == "gzip"
