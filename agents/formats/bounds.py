@@ -74,6 +74,8 @@ def bounded(reply: Reply, host: str) -> Reply:
     """The reply, which every format has made, within the bounds. Raises EndpointFault."""
     check_text(reply.text, host)
     for call in reply.calls:
+        if not (isinstance(call.name, str) and isinstance(call.id, str)):
+            raise too_much(host, "a tool call whose name or id is not text")
         if len(call.name) > NAME_MAX or len(call.id) > NAME_MAX:
             raise too_much(host, f"a tool call whose name or id has more than {NAME_MAX} characters")
         if weight(call.args, 2 * ARGUMENTS_MAX, DEPTH_MAX) > 2 * ARGUMENTS_MAX:

@@ -15,6 +15,7 @@ from agents.formats.text import VisibleText, arguments_of, circling, readable, v
 from agents.model import Call, Message, ProviderMessage, Reply, Usage
 from tools.common.contract import Tool
 
+TOKENS_MAX = 100_000_000  # of one answer; what is above is no count
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
 
 
@@ -98,11 +99,11 @@ class ChatReader:
         function = {"name": "", "arguments": ""} | dict(call.get("function") or {})
         if isinstance(function["arguments"], Mapping):
             function["arguments"] = json.dumps(function["arguments"])
-        self.calls.append({"type": "function"} | dict(call) | {"id": call.get("id") or "", "function": function})
+        self.calls.append({"type": "function"} | dict(call) | {"id": str(call.get("id") or ""), "function": function})
 
     def _take_call(self, delta: Mapping[str, Any]) -> None:
         """A tool call, or a piece of one: joined to the call it belongs to."""
-        index, identity = delta.get("index"), delta.get("id") or ""
+        index, identity = delta.get("index"), str(delta.get("id") or "")
         function = dict(delta.get("function") or {})
         if isinstance(function.get("arguments"), Mapping):
             function["arguments"] = json.dumps(function["arguments"])
@@ -183,6 +184,8 @@ def usage_of(said: Any) -> Usage | None:
     taken = said.get("prompt_tokens", said.get("input_tokens"))
     given = said.get("completion_tokens", said.get("output_tokens"))
     if not isinstance(taken, int) or not isinstance(given, int) or taken < 0 or given < 0:
+        return None
+    if max(taken, given) > TOKENS_MAX:
         return None
     cached = [said.get(key) for key in ("cache_read_input_tokens", "cache_creation_input_tokens")]
     beside = sum(n for n in cached if isinstance(n, int))

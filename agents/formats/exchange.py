@@ -38,6 +38,7 @@ class AnswerReader(Protocol):
 
 
 R = TypeVar("R", bound=AnswerReader)
+T = TypeVar("T")
 
 
 @dataclass
@@ -159,7 +160,7 @@ class Exchange:
         try:
             for event in self.transport.events(path, body, self.caller, patience_s):
                 answered = True
-                if text := reading.add(event):
+                if text := self._readable(lambda event=event: reading.add(event)):  # type: ignore[misc]  # bound here
                     written += len(text)
                     self.caller.report("text", {"delta": text})
             if not answered and body.get("stream"):  # asked for a stream, and something else came
@@ -167,7 +168,7 @@ class Exchange:
             if reading.usage is not None and reading.usage.input_tokens < min(UNCOUNTED, _message_tokens(body) / 10):
                 reading.usage = None
             used = reading.usage or Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
-            reading.reply()
+            self._readable(reading.reply)
         finally:
             if answered and used == Usage():  # cut in the middle: what was sent has been read
                 used = Usage(most.input_tokens, int(written / CHARACTERS_A_TOKEN) + 1)
@@ -176,6 +177,14 @@ class Exchange:
         if reading.usage is not None:
             self._weigh(estimate, _message_tokens(body), reading.usage.input_tokens)
         return reading
+
+    def _readable(self, read: Callable[[], T]) -> T:
+        """What `read` makes of a piece of the answer. Raises EndpointFault when the piece has another shape than the format's."""
+        try:
+            return read()
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            what = f"{self.endpoint.host} sent an answer of a shape that this API format does not have ({type(error).__name__})"
+            raise EndpointFault(what, again=True) from None
 
     def _weigh(self, estimate: int, spoken: int, reported: int) -> None:
         """Correct the estimate by the reported count. Raises EndpointFault when most of the request was not read.

@@ -49,6 +49,17 @@ def without_key(value: Any, key: str) -> Any:
     return value
 
 
+def storable(value: Any) -> Any:
+    """`value` without the characters that a database or a stream cannot hold: null bytes, and halves of characters."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "?")
+    if isinstance(value, Mapping):
+        return {storable(k): storable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(v) for v in value]
+    return value
+
+
 def error_line(text: object, key: str) -> str:
     """An endpoint's words for a person: short, on one line, without the key or anything that looks like one."""
     bare = without_key(" ".join(str(text).split()), key)
@@ -80,6 +91,8 @@ def fault_of(error: BaseException, host: str, key: str) -> EndpointFault:
     if isinstance(error, openai.APIError):  # an error object inside a stream that began well
         said = error_line(error.message, key)
         return EndpointFault(f"{host} reported an error in the middle of its answer: {said}", again=True, said=said)
+    if isinstance(error, RecursionError):
+        return EndpointFault(f"{host} sent an answer that is nested too deeply", again=False)
     if isinstance(error, ValueError):  # also a JSON fault
         return EndpointFault(f"{host} answered with something that is not JSON", again=True)
     return EndpointFault(f"the request to {host} failed ({type(error).__name__})", again=False, said=error_line(error, key))

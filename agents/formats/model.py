@@ -9,7 +9,7 @@ from agents.endpoints import Endpoint, privacy_sentence
 from agents.formats import chat, json_steps, responses
 from agents.formats.bounds import bounded
 from agents.formats.exchange import OUTPUT_TOKENS, EndpointQuirks, Exchange
-from agents.formats.faults import without_key
+from agents.formats.faults import storable, without_key
 from agents.formats.fit import fit_to_context
 from agents.formats.transport import Transport
 from agents.model import ALONE, Caller, Message, ModelDown, Reply
@@ -65,8 +65,10 @@ class EndpointModel:
         return self._transport.models()
 
     def _clean(self, reply: Reply) -> Reply:
-        """The reply with our key taken out, should an endpoint have repeated it."""
-        calls = tuple(c._replace(args=without_key(c.args, self._key), name=without_key(c.name, self._key)) for c in reply.calls)
+        """The reply with our key taken out, should an endpoint have repeated it; arguments are JSON inside of JSON."""
+        calls = tuple(
+            c._replace(args=storable(without_key(c.args, self._key)), name=without_key(c.name, self._key)) for c in reply.calls
+        )
         raw = None if reply.raw is None else reply.raw._replace(said=without_key(reply.raw.said, self._key))
         return reply._replace(text=without_key(reply.text, self._key), calls=calls, raw=raw)
 

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from agents.endpoints import Endpoint
 from agents.formats.bounds import Weighed
-from agents.formats.faults import EndpointFault, fault_of, without_key
+from agents.formats.faults import EndpointFault, fault_of, storable, without_key
+from agents.formats.intake import ACCEPTED, LISTING_S, bound_body, until
 from agents.model import Caller
 
 CONNECT_S = 5.0
@@ -70,6 +71,8 @@ class Transport:
                     now = time.monotonic()
                     if now >= last + silent_s or now >= began + ATTEMPT_S_MAX:
                         what = f"{self.endpoint.host} sent nothing for {now - last:.0f} s (patience_s in desk.toml)"
+                        if now < last + silent_s:
+                            what = f"{self.endpoint.host} did not end its answer within {ATTEMPT_S_MAX:.0f} s"
                         raise EndpointFault(what, again=True).lasting() from None
                     told = True
                     text = (
@@ -85,7 +88,7 @@ class Transport:
                 if count > EVENTS_MAX:
                     raise EndpointFault(f"{self.endpoint.host} sent too many events", again=False)
                 weighed.take(item)
-                yield without_key(item, self.key)
+                yield storable(without_key(item, self.key))
         finally:
             left.set()
 
@@ -102,6 +105,7 @@ class Transport:
 
     def models(self) -> list[str]:
         """The models that the endpoint lists, in its order. Raises EndpointFault."""
+        self._local.is_left = until(LISTING_S)
         try:
             return [str(model.id) for model in self.client().with_options(timeout=CONNECT_S).models.list()]
         except Exception as error:  # noqa: BLE001 - whatever a client raises becomes one kind of fault
@@ -109,7 +113,7 @@ class Transport:
 
     def _pump(self, path: str, body: dict[str, Any], sent: Callable[[bytes], None], feed: Any, left: threading.Event) -> None:
         """In the thread: send, and hand on each event until the end, an error, or until nobody listens."""
-        self._local.sent = sent
+        self._local.sent, self._local.is_left = sent, left.is_set
         try:
             answer = self._create(path, body)
             if isinstance(answer, str | bytes) or answer is None:
@@ -148,7 +152,7 @@ class Transport:
             timeout=timeout,
             verify=_certificates(trust_env=not self.endpoint.local),
             trust_env=not self.endpoint.local,  # a proxy has no business between us and our own machine
-            event_hooks={"request": [self._before_it_leaves]},
+            event_hooks={"request": [self._before_it_leaves], "response": [self._before_it_is_read]},
         )
         return openai.OpenAI(
             api_key=self.key or "none",
@@ -164,7 +168,7 @@ class Transport:
         for name in list(request.headers):
             if name.lower() not in HEADERS:
                 del request.headers[name]
-        request.headers["user-agent"] = "nightdesk"
+        request.headers["user-agent"], request.headers["accept-encoding"] = "nightdesk", ACCEPTED
         if not self.key or (request.url.scheme, request.url.host) != (home.scheme, home.hostname):
             request.headers.pop("authorization", None)
         else:
@@ -173,6 +177,10 @@ class Transport:
         if sent is not None and request.method == "POST":
             content: bytes = request.read()
             sent(content.replace(self.key.encode(), b"[key]") if self.key else content)
+
+    def _before_it_is_read(self, response: Any) -> None:
+        """Bound what comes back, also while nobody waits for it any more."""
+        bound_body(response, self.endpoint.host, getattr(self._local, "is_left", until(ATTEMPT_S_MAX)))
 
 
 @cache

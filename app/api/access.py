@@ -12,6 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
 from app.api.context import ApiContext, now_ms
+from app.api.models_people import BODY_MAX
 from app.people.sessions import Session, cookie_name
 
 Scope = MutableMapping[str, Any]
@@ -19,7 +20,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-BODY_MAX = 64 * 1024  # bytes
 SLACK_MAX = 200_000  # of one of Slack's requests
 COOKIES_MAX = 8_192  # characters of the cookies of one request; a browser sends a few hundred to this machine
 BODY_S_MAX = 10.0  # time to receive a body

@@ -59,7 +59,12 @@ def alerts(
 
 
 @router.post("/alerts/{alert_id}/ack")
-def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r"^(al-)?\d{1,9}$")) -> dict[str, Any]:  # noqa: ARG001 - checked to be empty
+def ack(
+    at: At,
+    actor: Deciding,
+    body: EmptyBody,  # noqa: ARG001 - checked to be empty
+    alert_id: str = Path(max_length=12, pattern=r"^(al-)?[0-9]{1,9}$"),
+) -> dict[str, Any]:
     """Acknowledge an alert: it is not sent again."""
     try:
         row = acknowledge(at.home, alert_id, actor, now_ms())
@@ -69,7 +74,7 @@ def ack(at: At, actor: Deciding, body: EmptyBody, alert_id: str = Path(pattern=r
 
 
 @router.get("/runbooks/{name}")
-def runbook(_: Who, name: str = Path(pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
+def runbook(_: Who, name: str = Path(max_length=41, pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
     """The runbook that an alert names, by its file name without folder and suffix."""
     path = RUNBOOKS / f"{name}.md"
     if not path.is_file():

@@ -1,11 +1,13 @@
 """One HTTP connection of the API, bounded in time and number. Called by uvicorn, for app.api.__main__.
 
 A connection that has no request under way is quiet: new, between two requests, or sending its header a byte at a time. A quiet
-one is closed after HEADER_S; when CONNECTIONS_MAX are open, the one that has been quiet longest makes room. So nobody who only
-holds connections open keeps the page, health or a halt from being answered.
+one is closed after HEADER_S; app.api.access bounds the time of a body. When CONNECTIONS_MAX are open, the one whose header or
+body we have waited for longest makes room. So nobody who only holds connections open keeps the page, health or a halt from being
+answered.
 """
 
 import asyncio
+import math
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,16 +21,17 @@ class BoundedConnection(H11Protocol):
     """uvicorn's connection with a clock on its header."""
 
     quiet_since: float | None = None  # the loop's clock; None while a request is under way
+    begun: float = 0.0  # when its last request began; a body may still be on its way
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """A new connection; the longest quiet one leaves when there are too many."""
+        """A new connection; the one that we have waited for longest leaves when there are too many."""
         super().connection_made(transport)
         self._settle()
-        quiet = [one for one in self.connections if isinstance(one, BoundedConnection) and one.quiet_since is not None]
-        if len(self.connections) > CONNECTIONS_MAX and quiet:
-            longest = min(quiet, key=lambda one: one.quiet_since or 0.0)
-            longest.quiet_since = None
+        if len(self.connections) > CONNECTIONS_MAX:
+            waits = [(since, one) for one in self.connections if (since := _waits_since(one)) is not None]
+            longest = min(waits, key=lambda pair: pair[0])[1]
+            longest.quiet_since, longest.begun = None, math.inf  # it leaves; the next one too many is another
             longest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -55,12 +58,19 @@ class BoundedConnection(H11Protocol):
                 self._timer.cancel()
                 self._timer = None
         elif self.quiet_since is None:
-            self.quiet_since = self.loop.time()
+            self.begun = self.quiet_since = self.loop.time()
             self._timer = self.loop.call_later(HEADER_S, self._close_quiet)
 
     def _close_quiet(self) -> None:
         if self.quiet_since is not None:
             self.transport.abort()
+
+
+def _waits_since(one: Any) -> float | None:
+    """Since when a connection owes us a header or a body; None when it owes nothing."""
+    if one.quiet_since is not None:
+        return float(one.quiet_since)
+    return one.begun if one.cycle is not None and one.cycle.more_body and not one.cycle.response_complete else None
 
 
 BOUNDS: dict[str, Any] = {"http": BoundedConnection, "ws": "none", "limit_concurrency": REQUESTS_MAX}  # what uvicorn is given

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.context import NotFound, now_ms
 from app.people.sessions import Denied, NoSession
+from app.processes.room import failure_text
 from engine.errors import BadInput, Busy, DataError, DeskError, JournalBroken, Refused, StrategyError
 
 # first match wins; a refusal by one of the desk's rules is a conflict with its state
@@ -26,6 +27,7 @@ STATUS: tuple[tuple[type[DeskError], int], ...] = (
     (JournalBroken, 503),
 )
 KINDS = {"NotFound": "BadInput", "Denied": "Refused"}
+UNREAD = "There was an error parsing the body"  # FastAPI's words for a body that json.loads does not read
 WORDS = {404: ("BadInput", "unknown route"), 405: ("BadInput", "this route does not support that method")}
 
 
@@ -34,6 +36,8 @@ def add_faults(app: FastAPI) -> None:
     app.add_exception_handler(DeskError, _of_the_desk)
     app.add_exception_handler(RequestValidationError, _of_the_body)
     app.add_exception_handler(HTTPException, _of_the_route)
+    app.add_exception_handler(OSError, _of_the_system)
+    app.add_exception_handler(MemoryError, _of_the_system)
     app.add_exception_handler(Exception, _of_ours)
 
 
@@ -54,15 +58,27 @@ async def _of_the_desk(_request: Request, error: Any) -> JSONResponse:
 
 async def _of_the_body(_request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        what = f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+        return error_response("BadInput", what, "send one JSON object", 422)
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))[:120]
-    return error_response("BadInput", f"{where or 'the request'}: {first['msg']}", "see /openapi.json", 422)
+    why = str(first["msg"]).removeprefix("Value error, ")
+    return error_response("BadInput", f"{where or 'the request'}: {why}", "see /openapi.json", 422)
 
 
 async def _of_the_route(_request: Request, error: Any) -> JSONResponse:
+    if error.detail == UNREAD:
+        return error_response("BadInput", "the body cannot be read: not UTF-8, or nested too deeply", "send one JSON object", 400)
     kind, what = WORDS.get(error.status_code, ("BadInput", str(error.detail)[:200]))
     response = error_response(kind, what, "see /openapi.json", error.status_code)
     response.headers.update(error.headers or {})  # a 405 names the methods that it allows
     return response
+
+
+async def _of_the_system(_request: Request, error: Any) -> JSONResponse:
+    """A full disk, too many open files, no memory: what failed, and what to do."""
+    what, _, advice = failure_text(error).partition(" - ")
+    return error_response("DataError", what, advice, 503)
 
 
 async def _of_ours(request: Request, error: Exception) -> JSONResponse:

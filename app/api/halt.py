@@ -31,7 +31,7 @@ def latch(at: At, _: Who) -> m.LatchView:
 @router.post("")
 async def set_halt(at: At, session: Who, channel: Channel, body: p.HaltBody | None = None) -> m.LatchView:
     """Halt the desk now. Any session that is not read-only may; an unproven name is recorded as claimed."""
-    reason = " ".join((body.reason if body else "").split())[: halt.REASON_MAX] or halt.NO_REASON
+    reason = halt.reason_of(" ".join((body.reason if body else "").split()))
     by = Actor(session.name or os_user(), "claimed", os_user(), channel).as_json()
     seen = halt.set(at.path, reason, by, now_ms())  # the file only, durably; row and journal follow in their own thread
     asyncio.get_running_loop().run_in_executor(_AFTER, _spread, at, reason, by)

@@ -14,7 +14,7 @@ from engine.store.journal import find
 from tools.common.event_text import event_line, is_routine, people_event_line
 
 router = APIRouter(prefix="/api/journal", tags=["journal"])
-EventId = Path(pattern=r"^[dp]-\d{1,15}$", examples=["d-123"])
+EventId = Path(max_length=17, pattern=r"^[dp]-[0-9]{1,15}$", examples=["d-123"])
 
 
 @router.get("")

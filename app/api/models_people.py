@@ -1,13 +1,24 @@
 """Request and response models of people, proposals, threads and turns. Used by app.api's routes."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.api.models import ApiModel, JobStatus, LatchView
 from engine.clock import Timeframe
 
 Role = Literal["developer", "operator", "advisor"]
+BODY_MAX = 64 * 1024  # bytes of a request's body, read by app.api.access before any of these
+
+
+def _storable(text: str) -> str:
+    """The text; PostgreSQL keeps no null byte, and no database half a character."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("it holds a null byte or half a character: leave that out")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class RequestBody(BaseModel):
@@ -41,13 +52,13 @@ class NameBody(RequestBody):
 class HaltBody(RequestBody):
     """Why to halt the desk; may be empty, and is cut where it is long: a halt is not refused for its words."""
 
-    reason: str = ""
+    reason: str = Field("", json_schema_extra={"maxLength": BODY_MAX})
 
 
 class ReleaseBody(RequestBody):
     """What was found and fixed; the passphrase once people.toml has entries."""
 
-    reason: str = Field(min_length=1, max_length=300, pattern=r"\S")
+    reason: Text = Field(min_length=1, max_length=300, pattern=r"\S")
     passphrase: str | None = Field(None, max_length=200)
 
 
@@ -147,13 +158,13 @@ class Cards(ApiModel):
 class ApprovalBody(RequestBody):
     """The full hash of the diff that the person was shown."""
 
-    diff_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    diff_sha256: str = Field(max_length=64, pattern=r"^[0-9a-f]{64}$")
 
 
 class RejectionBody(RequestBody):
     """Why it is rejected; kept with the proposal."""
 
-    reason: str = Field("", max_length=1000)
+    reason: Text = Field("", max_length=1000)
 
 
 class RollbackBody(RequestBody):
@@ -162,9 +173,9 @@ class RollbackBody(RequestBody):
     refused.
     """
 
-    target: str = Field(min_length=1, max_length=40)
-    sleeve: str = Field("", max_length=40)
-    diff_sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    target: Text = Field(min_length=1, max_length=40)
+    sleeve: Text = Field("", max_length=40)
+    diff_sha256: str = Field("", max_length=64, pattern=r"^([0-9a-f]{64})?$")
 
 
 class RollbackView(ApiModel):
@@ -254,8 +265,8 @@ class TurnBody(RequestBody):
     """A question. `thread`: an id, `new`, `last`, or null for the role's latest fresh one."""
 
     role: Role
-    text: str = Field(min_length=1, max_length=4000, pattern=r"\S")
-    thread: str | None = Field(None, max_length=60)
+    text: Text = Field(min_length=1, max_length=4000, pattern=r"\S")
+    thread: Text | None = Field(None, max_length=60)
 
 
 class TurnBegun(ApiModel):
@@ -315,6 +326,8 @@ class PullBody(RequestBody):
     """Bars to fetch; venues are tried in this order."""
 
     venues: list[Literal["binance", "okx", "bybit"]] = Field(default=["binance", "okx", "bybit"], min_length=1, max_length=3)
-    symbols: list[str] = Field(default=["BTC-USDT", "ETH-USDT", "SOL-USDT"], min_length=1, max_length=10)
+    symbols: list[Annotated[Text, Field(max_length=60)]] = Field(
+        default=["BTC-USDT", "ETH-USDT", "SOL-USDT"], min_length=1, max_length=10
+    )
     timeframe: Timeframe = "15m"
     days: int = Field(730, ge=1, le=3650)

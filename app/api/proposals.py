@@ -18,7 +18,7 @@ from engine.store.tables import Proposal
 from engine.watch.desk_view import desk_view
 
 router = APIRouter(prefix="/api", tags=["proposals"])
-ProposalId = Path(pattern=r"^(prop-)?\d{1,9}$", examples=["prop-3"])
+ProposalId = Path(max_length=14, pattern=r"^(prop-)?[0-9]{1,9}$", examples=["prop-3"])
 State = Literal["pending", "applied", "rejected", "expired", "stale", "superseded"]
 
 

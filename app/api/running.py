@@ -71,6 +71,7 @@ class RunningTurns:
         self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
         self.live: dict[str, LiveTurn] = {}
+        self.readers = 0  # open event streams; the event loop alone counts them
 
     def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
         """Start a turn in the background; returns its first event ({"turn", "thread", "role", ...}). Raises what `ask` raises."""

@@ -13,7 +13,7 @@ from engine.store.runs import Runs
 from engine.watch.window import desk_ms
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
-RunId = Path(pattern=r"^r-\d{8}-[0-9a-f]{8}(-\d+)?$", examples=["r-20261120-0a1b2c3d"])
+RunId = Path(max_length=40, pattern=r"^r-[0-9]{8}-[0-9a-f]{8}(-[0-9]+)?$", examples=["r-20261120-0a1b2c3d"])
 SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 LINE = ("source", "life", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 
@@ -64,7 +64,7 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
 
 
 @router.get("/{run_id}/trips/{trip}")
-def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(pattern=r"^t\d{1,7}$")) -> m.TripView:
+def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(max_length=8, pattern=r"^t[0-9]{1,7}$")) -> m.TripView:
     """One round trip: decisions, sizes, caps, fills, costs and the closing rule."""
     from engine.sim import explain
 

@@ -4,8 +4,8 @@ Registered by app.api.factory."""
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.api import models_people as m
 from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
 from app.api.jobs import job_status
 from app.wiring import halt_first
-from engine.errors import BadInput, Busy
+from engine.errors import Busy, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tools.common.contract import ROLES
@@ -33,6 +33,7 @@ ThreadId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["t-20261120-0a1b2c
 POLL_S = 0.5  # how often a turn of another process (nightdesk chat) is polled
 ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
 GRACE_S = 2.0  # from the end of a turn's row to its answer event
+READERS_MAX = 60  # of all event streams; each holds a connection (app.api.connections)
 LAST = ("answer", "interrupted")
 
 
@@ -105,10 +106,13 @@ async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody) -> m.TurnBeg
     begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
     try:
         begun = await begin(body.thread, channel)
-    except (Busy, BadInput):
+    except DeskError as error:
         if reason is None:
             raise
-        begun = await begin("new", channel)
+        try:
+            begun = await begin("new", channel)
+        except DeskError:
+            raise DataError(f"the desk is HALTED by file; the turn itself failed: {error.what}", error.hint) from None
     return m.TurnBegun(turn=begun["turn"], thread=begun["thread"], role=begun["role"])
 
 
@@ -143,13 +147,25 @@ async def followed(
 ) -> StreamingResponse:
     """Each stored event once, in order, from the reader's position; progress in between; `end` when the turn is over."""
     await run_in_threadpool(turn_view, at, turn_id)
+    if at.running.readers >= READERS_MAX:
+        raise Busy(f"{READERS_MAX} readers follow turns already", "close a page, or read events.json")
     last = last_event_id or ""
     begin = int(last) if last.isascii() and last.isdigit() else after
     return StreamingResponse(_stream(at, turn_id, begin), media_type="text/event-stream")
 
 
 async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
-    """The lines of the stream."""
+    """The lines of the stream, while its reader is counted."""
+    at.running.readers += 1
+    try:
+        async with aclosing(_lines(at, turn, after)) as lines:
+            async for line in lines:
+                yield line
+    finally:
+        at.running.readers -= 1
+
+
+async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, None]:
     live = at.running.live.get(turn)
     ended_at, silent_since, progress = None, time.monotonic(), None
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:

@@ -35,7 +35,7 @@ def halt_desk(
     if not home.is_dir():
         raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
     by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()
-    why = " ".join([reason, *(words or [])]).strip()[: halt.REASON_MAX] or halt.NO_REASON
+    why = halt.reason_of(" ".join([reason, *(words or [])]))
     latch = halt.set(home, why, by, now_ms)
     notes = _spread(why, by, now_ms)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}

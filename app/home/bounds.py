@@ -3,7 +3,7 @@
 A pydantic model and the path of a key -> "above 0, at most 0.9", or "" where the key is bounded by words alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
@@ -15,6 +15,26 @@ SHOWN_MAX = 60  # characters of a value or a key that are repeated
 
 def bounds_of(model: type[BaseModel], where: Sequence[str | int]) -> str:
     """The numeric or length bounds of the field at `where`."""
+    field = _field_at(model, where)
+    return "" if field is None or _model_in(field.annotation) is not None else words_of(field.metadata)
+
+
+def switches_for_numbers(
+    model: type[BaseModel], value: Any, where: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """The keys that are true or false where a number belongs: pydantic would read 1 and 0."""
+    if isinstance(value, bool):
+        field = _field_at(model, where)
+        kinds = {field.annotation, *get_args(field.annotation)} if field is not None else set[Any]()
+        if kinds & {int, float} and bool not in kinds:
+            yield where
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in parts:
+        yield from switches_for_numbers(model, inner, (*where, key))
+
+
+def _field_at(model: type[BaseModel], where: Sequence[str | int]) -> FieldInfo | None:
+    """The field that a key path leads to, as far as models go."""
     field: FieldInfo | None = None
     at: Any = model
     for part in where:
@@ -23,8 +43,8 @@ def bounds_of(model: type[BaseModel], where: Sequence[str | int]) -> str:
             field = inner.model_fields[str(part)]
             at = field.annotation
         elif isinstance(part, str) and inner is not None and field is None:
-            return ""
-    return "" if field is None or _model_in(field.annotation) is not None else words_of(field.metadata)
+            return None
+    return field
 
 
 def words_of(metadata: Sequence[Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.home.bounds import SHOWN_MAX, bounds_of, shown
+from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.errors import BadInput
@@ -172,7 +172,11 @@ def read_desk_toml(path: Path) -> DeskToml:
         if (size := path.stat().st_size) > FILE_MAX:
             raise BadInput(f"{path} has {size:,} bytes, at most {FILE_MAX:,} are read", "keep settings only in it")
         text = path.read_text(encoding="utf-8")
-        return DeskToml.model_validate(_renamed(path, text, tomllib.loads(text)))
+        value = _renamed(path, text, tomllib.loads(text))
+        for where in switches_for_numbers(DeskToml, value):
+            error = {"loc": where, "msg": "true and false are no numbers", "type": "bool", "input": True}
+            raise _fault(path, text, error)
+        return DeskToml.model_validate(value)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
     except UnicodeDecodeError as error:

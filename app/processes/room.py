@@ -31,9 +31,9 @@ def failure_text(error: BaseException) -> str:
     advice = {
         errno.EMFILE: "too many open files for this process: ulimit -n 1024",
         errno.ENFILE: "too many open files on this machine: stop other programs",
-        errno.ENOSPC: "free disk space, then start again",
-        errno.EFBIG: "a file may not grow further (ulimit -f): raise it, then start again",
-        errno.EROFS: "the disk is read-only: mount it for writing, then start again",
+        errno.ENOSPC: "free disk space, then try again",
+        errno.EFBIG: "a file may not grow further (ulimit -f): raise it, then try again",
+        errno.EROFS: "the disk is read-only: mount it for writing, then try again",
         errno.EACCES: "give this user the right to read and write there",
-    }.get(number or 0, "look at the disk and the limits of this machine, then start again")
+    }.get(number or 0, "look at the disk and the limits of this machine, then try again")
     return f"the system failed{where}: {getattr(error, 'strerror', None) or error} - {advice}"

@@ -69,7 +69,7 @@ def halt_now(home: Home, slack: Slack, who: Who, why: str) -> Answer:
     """Latch first. Anyone in the desk's own workspace may halt it, listed or not; nobody can release it from here."""
     if slack.team and who.team != slack.team:
         return Answer("Only members of this desk's own workspace can halt it here.", who.channel, who.user)
-    now_ms, reason = time.time_ns() // 1_000_000, why.strip()[:REASON_MAX] or "halted from Slack, no reason given"
+    now_ms, reason = time.time_ns() // 1_000_000, halt.reason_of(why.strip()[:REASON_MAX] or "halted from Slack, no reason given")
     by = Actor(f"slack {who.user}"[:60], "claimed", os_user(), "slack")
     with suppress(DeskError):
         by = by_slack(home.path, who.team, who.user) or by

@@ -104,7 +104,7 @@ def event(home: Home, slack: Slack, payload: Mapping[str, Any]) -> SlackResponse
     Slack resends an event when the answer was slow, and sends a mention twice (message and app_mention): neither halts twice.
     """
     if payload.get("type") == "url_verification":
-        return SlackResponse(200, {"challenge": str(payload.get("challenge") or "")[:CHALLENGE_MAX]})
+        return SlackResponse(200, {"challenge": escaped_text(str(payload.get("challenge") or "")[:CHALLENGE_MAX])})
     inner, event_id = payload.get("event"), str(payload.get("event_id") or "")
     if payload.get("type") != "event_callback" or not isinstance(inner, Mapping) or not event_id:
         return SlackResponse(400, {"error": "no event"})

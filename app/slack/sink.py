@@ -16,11 +16,13 @@ from app.home.home import Home
 from app.home.settings import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.slack import blocks
+from tools.common.limits import redacted
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
 TIMEOUT_S = 5
+PLACE_MAX, REASON_MAX = 100, 200  # characters of Slack's own that are kept
 SECRET_MIN = 8
 FATAL = frozenset(
     {"invalid_auth", "account_inactive", "token_revoked", "not_authed", "channel_not_found", "is_archived", "not_in_channel"}
@@ -80,18 +82,21 @@ class Slack:
     def call(self, method: str, **body: Any) -> str:
         """One Web API call; "channel ts" of the message. Raises Undelivered, with the wait that Slack asks for."""
         answer = self._request(method, **body)
-        return f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}".strip()
+        place = f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}"
+        return blocks.visible(place).strip()[:PLACE_MAX]
 
     def _request(self, method: str, **body: Any) -> Mapping[str, Any]:
-        from slack_sdk.errors import SlackApiError, SlackClientError
+        from slack_sdk.errors import SlackApiError
 
         try:
             answer = self.client.api_call(method, json=body)
         except SlackApiError as error:
             reason = str(error.response.get("error") or error.response.status_code) if error.response is not None else "no answer"
             wait = error.response.headers.get("Retry-After") if error.response is not None else None
-            raise Undelivered(f"{method}: {reason}", seconds(wait), final=reason in FATAL) from None
-        except (SlackClientError, OSError, ValueError) as error:
+            raise Undelivered(
+                f"{method}: {redacted(blocks.visible(reason))[:REASON_MAX]}", seconds(wait), final=reason in FATAL
+            ) from None
+        except Exception as error:  # noqa: BLE001 - whatever answers in Slack's place, the message waits and is tried again
             raise Undelivered(f"{method}: {type(error).__name__}") from None
         return answer.data if isinstance(answer.data, dict) else {}
 
@@ -109,9 +114,9 @@ def connect(home: Home, environment: Mapping[str, str] | None = None) -> Slack |
     token = seen.get(entry.bot_token_env, "") if entry is not None else ""
     if entry is None or not token:
         return None
-    from slack_sdk import WebClient
+    from app.slack.web_client import BoundedWebClient
 
-    client = WebClient(token=token, base_url=entry.base_url, timeout=TIMEOUT_S, retry_handlers=[], logger=LOG)
+    client = BoundedWebClient(token=token, base_url=entry.base_url, timeout=TIMEOUT_S, retry_handlers=[], logger=LOG)
     secret = seen.get(entry.signing_secret_env, "")
     return Slack(entry, client, seen.get(entry.app_token_env, ""), secret if len(secret) >= SECRET_MIN else "")
 

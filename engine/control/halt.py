@@ -51,7 +51,7 @@ def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "En
     `by` is an actor ({"name": ...}). Raises DataError only when neither file nor database could be written.
     """
     failed = []
-    reason = reason.strip()[:REASON_MAX] or NO_REASON
+    reason = reason_of(reason)
     line = json.dumps({"reason": reason, "by": dict(by), "since_ms": now_ms}, sort_keys=True) + "\n"
     try:
         _append(home / FILE, line.encode("ascii"))
@@ -66,6 +66,11 @@ def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "En
     if len(failed) == (1 if engine is None else 2):
         raise DataError(f"the halt could NOT be latched ({'; '.join(failed)})", "stop the worker by hand, now")
     return read(home, engine)
+
+
+def reason_of(words: str) -> str:
+    """A reason as it is kept: cut, never empty, and without the characters that a database or a journal cannot hold."""
+    return words.encode("utf-8", "replace").decode().replace("\0", "?").strip()[:REASON_MAX] or NO_REASON
 
 
 def read(home: Path, engine: "Engine | None" = None) -> Latch:
@@ -265,6 +270,7 @@ def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -
     from engine.store import db
     from engine.store.tables import Halt
 
+    reason = reason_of(reason)
     with db.write(engine) as session:
         db.take_turn(session)
         session.add(Halt(reason=reason, set_by=_text(by), set_ms=now_ms))

@@ -64,12 +64,21 @@ class RawFile(NamedTuple):
 def read_any(path: Path, options: ReadOptions = AS_NAMED) -> RawFile:
     """Read a file whatever it is. Raises DataError with file, place and fix: missing, unreadable, or contradicting itself."""
     if not path.is_file():
-        raise DataError(f"{path} is a folder" if path.is_dir() else f"{path} does not exist", "give the path of a file")
+        raise DataError(f"{path} {_not_a_file(path)}", "give the path of a file")
     try:
         return _read(path, options)
     except pl.exceptions.PolarsError as error:
         line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise DataError(f"{path} cannot be interpreted ({line})", "store UTC times and plain numbers") from error
+
+
+def _not_a_file(path: Path) -> str:
+    """What is at a path where no file is."""
+    if path.is_dir():
+        return "is a folder"
+    if path.exists():
+        return "is no regular file: a pipe or a device has no end"
+    return "is a link that leads nowhere" if path.is_symlink() else "does not exist"
 
 
 def _read(path: Path, options: ReadOptions) -> RawFile:

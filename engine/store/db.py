@@ -23,6 +23,8 @@ from engine.errors import BadInput, Busy, DataError
 REVISION = "0006"  # head of migrations/versions; a test keeps it so
 _GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
 BUSY_MS = 5_000  # how long a write waits for another process's
+DISK_WORDS = ("disk I/O error", "disk is full", "No space left on device")  # SQLite's, and PostgreSQL's
+DISK_ADVICE = "free disk space where it is (a halt needs none: `nightdesk halt`), then try again"
 WRITER_LOCK = 4_711  # PostgreSQL's name for it: an advisory lock, of this database alone
 
 
@@ -122,7 +124,12 @@ def _readable_errors(engine: Engine) -> Iterator[None]:
         where, what = engine.url.render_as_string(hide_password=True), f"{error.orig}".strip().splitlines()[0]
         if "locked" in what or "lock timeout" in what:
             raise Busy(f"the database {where} is busy: {what}", "try again in a moment") from error
-        raise DataError(f"the database {where} failed: {what}", "run `nightdesk doctor`") from error
+        raise DataError(f"the database {where} failed: {what}", _advice(what, "run `nightdesk doctor`")) from error
+
+
+def _advice(what: str, usual: str) -> str:
+    """What to do about a database's error: SQLite needs a few pages of disk even to read."""
+    return DISK_ADVICE if any(words in what for words in DISK_WORDS) else usual
 
 
 def take_turn(session: Session) -> None:
@@ -159,7 +166,8 @@ def migrate(engine: Engine) -> bool:
         _upgrade(engine)
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
-        raise DataError(f"the database {where} cannot be opened: {error.orig}", "check NIGHTDESK_DATABASE_URL") from error
+        advice = _advice(str(error.orig), "check NIGHTDESK_DATABASE_URL")
+        raise DataError(f"the database {where} cannot be opened: {error.orig}", advice) from error
     return True
 
 

@@ -22,6 +22,9 @@ TEXT_MAX = 512 * 2**20  # bytes of text after unpacking
 JSON_MAX = 96 * 2**20  # JSON needs about ten times its size in memory
 ROWS_MAX = 12_000_000  # over 20 years of 1m bars
 CELLS_MAX = 200_000_000
+COLUMNS_MAX = 1_000  # market data has a dozen
+LINE_MAX = 2**20  # bytes of one line of text
+HEAD = 20_000  # bytes in which separator and header are looked for
 TABLES = (".parquet", ".feather", ".ft", ".arrow")
 TEXTS = (".csv", ".txt", ".tsv", ".json")
 PACKED = (".gz", ".zip")
@@ -94,10 +97,24 @@ def _too_large(path: Path, what: str) -> DataError:
     return DataError(f"{path} is too large: {what}", "split it, one file a year for example")
 
 
+def _too_wide(path: Path, what: str) -> DataError:
+    """The one line for what is no table of market data."""
+    return DataError(f"{path} is too wide: {what}, at most {COLUMNS_MAX:,} columns are read", "keep one column a value")
+
+
+def _check_lines(content: bytes, path: Path) -> None:
+    """Raise DataError for a line of over twice LINE_MAX bytes: a cell of it would take ten times its size."""
+    for start in range(0, len(content) - LINE_MAX, LINE_MAX):
+        if content.find(b"\n", start, start + LINE_MAX) < 0 and content.find(b"\r", start, start + LINE_MAX) < 0:
+            raise DataError(f"{path} has a line of over {LINE_MAX / 2**20:g} MiB", "give a table: csv, parquet or feather")
+
+
 def _table(path: Path) -> pl.DataFrame:
     """A parquet or feather file whose footer says that it fits."""
     parquet = path.name.lower().endswith(".parquet")
     schema = pl.read_parquet_schema(path) if parquet else pl.read_ipc_schema(path)
+    if len(schema) > COLUMNS_MAX:
+        raise _too_wide(path, f"{len(schema):,} columns")
     lazy = pl.scan_parquet(path) if parquet else pl.scan_ipc(path)
     rows = int(lazy.select(pl.len()).collect().item())
     if rows > ROWS_MAX or rows * max(len(schema), 1) > CELLS_MAX:
@@ -152,7 +169,10 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
 def _csv(content: bytes, path: Path) -> Cells:
     """Comma, semicolon or tab; comment lines above the header are skipped; a header that comes again is left out, with a note."""
     content = content.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
-    head = content[:20_000]
+    _check_lines(content, path)
+    head = content[:HEAD]
+    if len(content) > HEAD and b"\n" not in head:
+        raise _too_wide(path, f"a first line of over {HEAD:,} bytes")
     lines = head[: head.rfind(b"\n") + 1 if len(content) > len(head) else None].decode(errors="strict").splitlines()
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty", "the download may have failed: get it again")

@@ -40,6 +40,19 @@ def test_three_hundred_slow_headers_keep_nobody_out(served: Any, crowd: list[soc
         assert crowd[0].recv(100) == b""
 
 
+@pytest.mark.parametrize("path", ["/api/health", "/api/slack/events"])
+def test_bodies_that_never_come_keep_nobody_out(served: Any, path: str) -> None:
+    """Nobody needs a session to begin a request there: whoever sends no body leaves before the page or a halt does."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    with contextlib.ExitStack() as opened:
+        for _ in range(connections.CONNECTIONS_MAX + 20):
+            one = opened.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_S))
+            one.sendall(head.encode())
+        assert httpx.get(f"{served.url}/api/health", timeout=WAIT_S).status_code == 200
+        with served.client() as client:
+            assert client.post("/api/halt", json={"reason": "crowded"}).status_code == 200
+
+
 def test_a_header_that_does_not_end_is_given_up(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then does not wind the clock, neither on a new connection nor behind an answered request."""
     monkeypatch.setattr(connections, "HEADER_S", 0.2)

@@ -68,6 +68,17 @@ def test_zero_is_refused_where_it_would_switch_something_off(tmp_path: Path) -> 
         assert words in line
 
 
+def test_true_is_no_number(tmp_path: Path) -> None:
+    """`leverage_max = true` would be a limit of 1; where a switch belongs, true is one."""
+    for table, name in NUMBERS:
+        base = 'base_url = "http://127.0.0.1:1/v1"\n' if table == "models.mine" else ""
+        line = refused(tmp_path / "desk.toml", f"{SLEEVE}[{table}]\n{base}{name} = true\n")
+        assert f"{name}: True: true and false are no numbers" in line
+    assert "sleeves.0.cash" in refused(tmp_path / "desk.toml", f"{SLEEVE}cash = false\n")
+    (tmp_path / "desk.toml").write_text(f"{SLEEVE}paused = true\n")
+    assert read_desk_toml(tmp_path / "desk.toml").sleeves[0].paused
+
+
 @pytest.mark.parametrize(
     "text",
     [

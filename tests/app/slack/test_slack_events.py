@@ -57,6 +57,7 @@ def test_the_address_is_proven_to_slack_alone(home: Home, slack: Slack) -> None:
     """The challenge comes back, for a right signature only."""
     asked = {"type": "url_verification", "token": "x", "challenge": "3eZbrw1aB"}
     assert send(home, slack, asked) == (200, {"challenge": "3eZbrw1aB"})
+    json.dumps(send(home, slack, {**asked, "challenge": "half \ud800"})[1], ensure_ascii=False).encode()  # what the route does
     assert send(home, slack, asked, key="another secret").status == 401
     assert send(home, slack, asked, age_s=600).status == 401
 

@@ -136,6 +136,7 @@ def test_a_database_on_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path:
         session.add_all([Thread(id=f"t-{n}", role="operator", created_ms=1, body="x" * 1_000) for n in range(2, 500)])
     assert isinstance(caught.value, DataError)
     assert "desk.db failed" in caught.value.what
+    assert caught.value.hint == database.DISK_ADVICE
     with database.read(sqlite) as session:
         assert session.get(Thread, "t-1") is not None
         assert session.get(Thread, "t-2") is None
