@@ -1,6 +1,7 @@
-"""How often the checker errs on the claims set: `python -m tests.evals.claims.measure` prints escapes and false strikes by kind.
+"""How often the checker errs on the claims set: `make evals` prints escapes and false strikes by kind and by origin.
 
-An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each.
+An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each
+of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
 """
 
 import random
@@ -17,7 +18,10 @@ from tests.evals.claims.templates import LabelledClaim, made
 SPOKEN = Path(__file__).parent / "spoken.toml"
 UNSEEN = Path(__file__).parent / "unseen.toml"
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
+MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
+MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
 SEED = 7
+SPLIT_SEED = 20  # drawn once, before the first listing of what was judged wrongly
 EACH = 200  # of a kind and truth, from templates
 MUTATIONS = 4  # of each sentence written by hand
 
@@ -58,9 +62,27 @@ def spoken(path: Path = SPOKEN) -> Iterator[LabelledClaim]:
                     yield LabelledClaim(kind, "mutation", changed, truth == "true")
 
 
+def model_written() -> Iterator[LabelledClaim]:
+    """What a language model wrote before it saw the checker: of each kind and truth one half to improve on, one held out."""
+    rng = random.Random(SPLIT_SEED)
+    for path in MODEL_WRITTEN:
+        for kind, by_truth in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            for truth, rows in by_truth.items():
+                texts = [text for _, text, _ in rows]
+                rng.shuffle(texts)
+                for i, text in enumerate(texts):
+                    yield LabelledClaim(kind, MODEL_HELD_OUT if i % 2 else MODEL_SEEN, text, truth == "true")
+
+
 def claims_set() -> list[LabelledClaim]:
-    """The whole set, each sentence once."""
-    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN))}.values())
+    """The whole set on which the checker is improved, each sentence once."""
+    seen = (claim for claim in model_written() if claim.source == MODEL_SEEN)
+    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN), *seen)}.values())
+
+
+def held_out() -> list[LabelledClaim]:
+    """The half of what a model wrote on which the checker is never improved."""
+    return [claim for claim in model_written() if claim.source == MODEL_HELD_OUT]
 
 
 def wrong(claims: list[LabelledClaim]) -> list[LabelledClaim]:
