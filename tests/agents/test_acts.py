@@ -126,8 +126,8 @@ def test_an_act_without_a_receipt_is_a_claim_without_support(text: str) -> None:
         "The report is saved under runs.",
         "prop-2 was approved and moved stop_atr from 2 to 3.",
         "The backtest bought and sold at the open.",
-        "After the 05:15 cancelled order nothing followed.",
-        "Closing it now would cost the spread.",
+        "05:15 cancelled entries",
+        "Closing it is too early now.",
     ],
 )
 def test_what_is_recorded_denied_asked_or_left_to_people_stands(text: str) -> None:
@@ -147,6 +147,8 @@ def test_what_is_recorded_denied_asked_or_left_to_people_stands(text: str) -> No
         ("I approved my own proposal.", {"propose"}, False),
         ("Done.", {"propose"}, True),
         ("Done.", set(), False),
+        ("| release halt | done", {"propose"}, False),
+        ("| propose pause | done", {"propose"}, True),
     ],
 )
 def test_an_act_of_this_turn_is_its_own_receipt(text: str, own: set[str], *, stands: bool) -> None:
@@ -184,6 +186,13 @@ def test_a_proposal_of_an_earlier_turn_may_be_named() -> None:
     receipts = Receipts(earlier=("prop-7",), halted=False)
     assert not unsupported("Earlier I proposed prop-7.", receipts)
     assert unsupported("Earlier I proposed a change.", receipts)
+
+
+def test_a_record_shows_an_act_in_whatever_words_of_the_table() -> None:
+    """Rejected and turned down are one act."""
+    rejected = Receipts(records=["proposal prop-1 (rejected): leverage_max 2 -> 4."])
+    assert not unsupported("prop-1 was turned down.", rejected)
+    assert unsupported("prop-2 was turned down.", rejected)
 
 
 def test_an_old_release_in_the_journal_does_not_lift_the_halt_of_now() -> None:
