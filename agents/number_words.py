@@ -45,6 +45,11 @@ _SHARE = re.compile(
     r"(?i)\b(?:(one|two|three|an?)[\s-]+)?(half|thirds?|quarters?|fifth|tenth)\s+(?=(?:of\s+)?(?:(?:the|its|all|your?)\s+){0,2}"
     r"(?:round|trades?|trips?|entries|orders?|fills?|equity|positions?|profits?|loss(?:es)?|fees?|return|capital|account))"
 )
+# a multiple told of what was: `the drawdown doubled`, `double the equity`; not `would be doubled`, `double-check`
+_MULTIPLE = re.compile(
+    r"(?i)(?<!\bbe )(?<!\bwere )(?<!\bnot )\b(?:(doubled|twice the|double the)|(tripled|three times the|triple the)"
+    r"|(quadrupled))(?![\w-])"
+)
 _COUNTED = re.compile(
     r"(?i)\s+(?:(?!of\b|or\b|and\b|to\b|in\b|at\b)[\w-]+\s+){0,2}?(trades?|round[\s-]trips?|trips?|entries|entry"
     r"|exits?|orders?|fills?|positions?|alerts?|pages?"
@@ -72,6 +77,9 @@ def word_claims(line: str) -> Iterator[NumberClaim]:
         many = {"two": 2.0, "three": 3.0}.get((found[1] or "").lower(), 1.0)
         part = many * _PARTS[found[2].lower()] * 100
         yield NumberClaim(found.start(), found.end(), found[0].strip(), part, 1.0, 2, "frac", 0.01)
+    for found in _MULTIPLE.finditer(line):
+        if not _REFERRED.search(line[max(0, found.start() - 60) : found.start()]):
+            yield NumberClaim(found.start(), found.end(), found[0], float((found.lastindex or 1) + 1), 1.0, 2, "", 1.0)
 
 
 def _claim_of(found: re.Match[str], line: str) -> NumberClaim | None:

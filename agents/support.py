@@ -72,6 +72,11 @@ _LOSING = re.compile(
 _REPEATING = re.compile(r"(?i)\b(you (?:asked|said|typed|wrote|named|gave|want)|(?:i )?understood|asked for)\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9*_`{(\[~\ue000-\uf8ff])")
 _SET = re.compile(rf"(?<!\w)(\w{{1,{KEY_MAX}}})\s{{0,4}}=\s{{0,4}}([-+]?\d{{1,{NUMBER_MAX}}}(?:\.\d{{1,{NUMBER_MAX}}})?)")
+# a change of a setting as a card or the list of proposals shows it: `stop_atr 2 -> 2.5`
+_CHANGED = re.compile(
+    rf"(?<!\w)([a-z]\w{{1,{KEY_MAX}}}) (-?\d{{1,{NUMBER_MAX}}}(?:\.\d{{1,{NUMBER_MAX}}})?)"
+    rf" -> (-?\d{{1,{NUMBER_MAX}}}(?:\.\d{{1,{NUMBER_MAX}}})?)"
+)
 
 
 class CountedRows(NamedTuple):
@@ -96,6 +101,7 @@ class Ground:
     by_code: bool = False  # the draft is code's own: only its references are rendered
     typed: tuple[NumberClaim, ...] = field(init=False)
     settings: tuple[tuple[str, float], ...] = field(init=False)
+    changed: frozenset[tuple[str, float]] = field(init=False)  # settings with the values that a proposal names
     quoted: frozenset[str] = field(init=False)
     mentions: KnownMentions = field(init=False)
     index: "FactIndex" = field(init=False)
@@ -106,6 +112,8 @@ class Ground:
         typed = [claim for line in lines for read in (claims, word_claims) for claim in read(line)]
         object.__setattr__(self, "typed", tuple(typed))
         object.__setattr__(self, "settings", tuple(dict.fromkeys(settings_of(self.arguments))))
+        found = [change for text in self.quotes for change in _CHANGED.finditer(text)]
+        object.__setattr__(self, "changed", frozenset((change[1], float(change[n])) for change in found for n in (2, 3)))
         known = {fact.evidence.id for fact in self.facts.values()}
         said = [render.safe(text, known) for text in self.quotes]
         object.__setattr__(self, "quoted", frozenset(part for text in said for part in whole_parts(text)))
@@ -200,12 +208,13 @@ def _base_value(fact: Fact) -> float:
 
 
 def _is_setting(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
-    """An argument of this thread's calls, said with a word of its key: `stop_atr=2`, "a 2 ATR stop", "fast 20"."""
+    """An argument of this thread's calls, said with a word of its key: `stop_atr=2`, "a 2 ATR stop", "fast 20"; or a value that a
+    proposal this turn read gives the setting, which the sentence names in full."""
     for key, value in stand.settings:
         same = claim.value == value or (claim.dimension == "frac" and abs(claim.value * claim.factor - value) < 1e-12)
         if same and any(re.search(rf"(?i)(?<![a-z]){re.escape(word)}", sentence) for word in _key_words(key)):
             return True
-    return False
+    return not claim.dimension and any(claim.value == value and key in sentence for key, value in stand.changed)
 
 
 def _key_words(key: str) -> list[str]:

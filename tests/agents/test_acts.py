@@ -3,6 +3,7 @@
 import pytest
 
 from agents import turns
+from agents.act_words import FAMILIES, ing_forms, past_forms
 from agents.acts import Receipts, unsupported
 from agents.grounding import Ground, ground
 from agents.model import Reply
@@ -67,6 +68,15 @@ HALTED = Receipts(records=RECORDS, halted=True)
         "I'm pausing btc-trend.",
         "The configuration was updated to version 4.",
         "I did it.",
+        "I'm putting eth-trend on pause.",
+        "I had the worker sell it.",
+        "Hold on while I close this position.",
+        "Rollback complete.",
+        "prop-3 was turned down.",
+        "stop_atr 4 is live.",
+        "The position was reduced.",
+        "| release halt | done",
+        "Set stop_atr to 4 as requested.",
     ],
 )
 def test_an_act_without_a_receipt_is_a_claim_without_support(text: str) -> None:
@@ -114,6 +124,10 @@ def test_an_act_without_a_receipt_is_a_claim_without_support(text: str) -> None:
         "trend enters when the fast average crosses.",
         "The strategy was tested with pessimistic fills.",
         "The report is saved under runs.",
+        "prop-2 was approved and moved stop_atr from 2 to 3.",
+        "The backtest bought and sold at the open.",
+        "05:15 cancelled entries",
+        "Closing it is too early now.",
     ],
 )
 def test_what_is_recorded_denied_asked_or_left_to_people_stands(text: str) -> None:
@@ -133,6 +147,8 @@ def test_what_is_recorded_denied_asked_or_left_to_people_stands(text: str) -> No
         ("I approved my own proposal.", {"propose"}, False),
         ("Done.", {"propose"}, True),
         ("Done.", set(), False),
+        ("| release halt | done", {"propose"}, False),
+        ("| propose pause | done", {"propose"}, True),
     ],
 )
 def test_an_act_of_this_turn_is_its_own_receipt(text: str, own: set[str], *, stands: bool) -> None:
@@ -140,11 +156,43 @@ def test_an_act_of_this_turn_is_its_own_receipt(text: str, own: set[str], *, sta
     assert unsupported(text, Receipts(frozenset(own), halted=False)) is not stands
 
 
+@pytest.mark.parametrize(
+    ("verb", "past", "ing"),
+    [
+        ("stop", ["stopped"], ["stopping"]),
+        ("submit", ["submitted"], ["submitting"]),
+        ("open", ["opened"], ["opening"]),
+        ("cancel", ["cancelled", "canceled"], ["cancelling", "canceling"]),
+        ("apply", ["applied"], ["applying"]),
+        ("pause", ["paused"], ["pausing"]),
+        ("withdraw", ["withdrew", "withdrawn"], ["withdrawing"]),
+        ("put", ["put"], ["putting"]),
+    ],
+)
+def test_a_verb_of_the_table_is_known_in_each_form(verb: str, past: list[str], ing: list[str]) -> None:
+    """Made from the lemma, irregular ones from their list."""
+    assert (past_forms(verb), ing_forms(verb)) == (past, ing)
+
+
+def test_every_kind_of_act_is_found_in_its_own_words() -> None:
+    """Each lemma of the table, in the first person: struck without a receipt."""
+    lemmas = [lemma.strip() for kind in FAMILIES.values() for lemma in kind.lemmas.split(",") if lemma]
+    said = {lemma: f"I {' '.join([past_forms(verb)[-1], 'it', *rest])}." for lemma in lemmas for verb, *rest in [lemma.split()]}
+    assert [lemma for lemma, text in said.items() if not unsupported(text, Receipts())] == []
+
+
 def test_a_proposal_of_an_earlier_turn_may_be_named() -> None:
     """By its id."""
     receipts = Receipts(earlier=("prop-7",), halted=False)
     assert not unsupported("Earlier I proposed prop-7.", receipts)
     assert unsupported("Earlier I proposed a change.", receipts)
+
+
+def test_a_record_shows_an_act_in_whatever_words_of_the_table() -> None:
+    """Rejected and turned down are one act."""
+    rejected = Receipts(records=["proposal prop-1 (rejected): leverage_max 2 -> 4."])
+    assert not unsupported("prop-1 was turned down.", rejected)
+    assert unsupported("prop-2 was turned down.", rejected)
 
 
 def test_an_old_release_in_the_journal_does_not_lift_the_halt_of_now() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.grounding import ground
+from agents.grounding import Ground, ground
 from tests.fakes.facts import BY_REF, stand, struck
 from tests.fakes.linear_time import beyond_linear
 
@@ -226,6 +226,12 @@ WORST = {
     "cells": "|1" * 10_000,
     "parentheses": "a(1," * 5_000,
     "months": "may " * 5_000,
+    "particles": "turned it a " * 2_000,
+    "nouns of acts": "order of " * 2_500,
+    "settings": "a_" * 10_000,
+    "adverbs": "I really " * 2_500,
+    "multiples": "doubled " * 2_500,
+    "changes": "stop_atr 2 -> " * 1_500,
 }
 
 
@@ -240,3 +246,17 @@ def test_the_worst_texts_are_read_in_linear_time(name: str) -> None:
         ground(text, Ground(BY_REF, [text[:4000]], [{"set": text}], [text[:200]], [text], [text], receipts))
 
     assert not beyond_linear(read, WORST[name])
+
+
+def test_a_value_that_a_proposal_names_stands_with_its_setting() -> None:
+    """`stop_atr 2 -> 2.5` in a result of this turn supports both values of stop_atr, of nothing else."""
+    stand = Ground({}, quotes=["proposal prop-2 (applied): stop_atr 2 -> 2.5."])
+    assert not ground("prop-2 moved stop_atr from 2 to 2.5.", stand).struck
+    assert [entry.text for entry in ground("leverage_max is 2.5, stop 2.5 ATR.", stand).struck] == ["2.5", "2.5 ATR"]
+
+
+@pytest.mark.parametrize("text", ["The drawdown doubled.", "Exposure is twice the equity.", "Returns tripled."])
+def test_a_multiple_in_words_is_a_number(text: str) -> None:
+    """Told of what was, not of what would be."""
+    assert ground(text, Ground({})).struck
+    assert not ground("Risk would be doubled by it.", Ground({})).struck

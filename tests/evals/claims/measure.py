@@ -1,12 +1,12 @@
-"""How often the checker errs on the claims set: `python -m tests.evals.claims.measure` prints escapes and false strikes by kind.
+"""How often the checker errs on the claims set: `make evals` prints escapes and false strikes by kind and by origin.
 
-An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each.
+An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each
+of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
 """
 
 import random
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from tests.evals.claims.templates import LabelledClaim, made
 SPOKEN = Path(__file__).parent / "spoken.toml"
 UNSEEN = Path(__file__).parent / "unseen.toml"
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
+MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
+MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
 SEED = 7
+SPLIT_SEED = 20  # drawn once, before the first listing of what was judged wrongly
 EACH = 200  # of a kind and truth, from templates
 MUTATIONS = 4  # of each sentence written by hand
 
@@ -58,9 +61,27 @@ def spoken(path: Path = SPOKEN) -> Iterator[LabelledClaim]:
                     yield LabelledClaim(kind, "mutation", changed, truth == "true")
 
 
+def model_written() -> Iterator[LabelledClaim]:
+    """What a language model wrote before it saw the checker: of each kind and truth one half to improve on, one held out."""
+    rng = random.Random(SPLIT_SEED)
+    for path in MODEL_WRITTEN:
+        for kind, by_truth in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            for truth, rows in by_truth.items():
+                texts = [text for _, text, _ in rows]
+                rng.shuffle(texts)
+                for i, text in enumerate(texts):
+                    yield LabelledClaim(kind, MODEL_HELD_OUT if i % 2 else MODEL_SEEN, text, truth == "true")
+
+
 def claims_set() -> list[LabelledClaim]:
-    """The whole set, each sentence once."""
-    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN))}.values())
+    """The whole set on which the checker is improved, each sentence once."""
+    seen = (claim for claim in model_written() if claim.source == MODEL_SEEN)
+    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN), *seen)}.values())
+
+
+def held_out() -> list[LabelledClaim]:
+    """The half of what a model wrote on which the checker is never improved."""
+    return [claim for claim in model_written() if claim.source == MODEL_HELD_OUT]
 
 
 def wrong(claims: list[LabelledClaim]) -> list[LabelledClaim]:
@@ -69,29 +90,40 @@ def wrong(claims: list[LabelledClaim]) -> list[LabelledClaim]:
     return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
 
 
-def table(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
-    """Escapes and false strikes by kind, as markdown."""
-    lines = ["| kind | false sentences | escapes | true sentences | false strikes |", "|---|---|---|---|---|"]
-    many, bad = (Counter((claim.kind, claim.true) for claim in listed) for listed in (claims, errors))
-    for kind in ("digits", "ids", "times", "words", "acts"):
-        lines.append(f"| {kind} | {many[kind, False]} | {bad[kind, False]} | {many[kind, True]} | {bad[kind, True]} |")
-    total = [sum(n for (_, true), n in counted.items() if true is truth) for truth in (False, True) for counted in (many, bad)]
-    shares = [total[1] / max(1, total[0]), total[3] / max(1, total[2])]
-    rates = f"{total[1]} ({shares[0]:.2%}) | {total[2]} | {total[3]} ({shares[1]:.2%})"
-    return "\n".join([*lines, f"| all | {total[0]} | {rates} |"])
+def rates(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
+    """False sentences, escapes, true sentences, false strikes, as the cells of a row."""
+    false, true = (sum(claim.true is truth for claim in claims) for truth in (False, True))
+    escapes, strikes = (sum(claim.true is truth for claim in errors) for truth in (False, True))
+    return f"{false} | {escapes} ({escapes / max(1, false):.2%}) | {true} | {strikes} ({strikes / max(1, true):.2%})"
+
+
+def table(claims: list[LabelledClaim], errors: list[LabelledClaim], by: str) -> str:
+    """Escapes and false strikes by kind or by source, as markdown."""
+    lines = [f"| {by} | false sentences | escapes | true sentences | false strikes |", "|---|---|---|---|---|"]
+    for name in dict.fromkeys(getattr(claim, by) for claim in claims):
+        of_it = ([claim for claim in listed if getattr(claim, by) == name] for listed in (claims, errors))
+        lines.append(f"| {name} | {rates(*of_it)} |")
+    return "\n".join([*lines, f"| all | {rates(claims, errors)} |"])
+
+
+def report(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
+    """What `make evals` prints and docs/claims.md repeats: the set by kind and by origin, then what is held out."""
+    parts = [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
+    parts.append(table(claims, errors, "source"))
+    late = held_out()
+    parts += [f"{len(late)} sentences held out:", table(late, wrong(late), "kind")]
+    by_hand = [claim for claim in spoken(HELD_OUT) if claim.source == "hand"]
+    parts += [f"{len(by_hand)} acts by hand, held out:", table(by_hand, wrong(by_hand), "kind")]
+    return "\n\n".join(parts)
 
 
 def main() -> None:
-    """Print the table; with --list each sentence that is judged wrongly."""
+    """Print the tables; with --list each sentence of the set that is judged wrongly, never one that is held out."""
     claims = claims_set()
     errors = wrong(claims)
-    sources = Counter(claim.source for claim in claims)
-    print(f"{len(claims)} sentences: {', '.join(f'{n} {source}' for source, n in sources.items())}\n\n{table(claims, errors)}")
-    later = [claim for claim in spoken(HELD_OUT) if claim.source == "hand"]
-    missed = wrong(later)
-    print(f"\nHeld out, {len(later)} sentences by hand that the checker was never improved on:\n\n{table(later, missed)}")
+    print(report(claims, errors))
     if "--list" in sys.argv:
-        for claim in [*errors, *missed]:
+        for claim in errors:
             print(f"{'false strike' if claim.true else 'escape'} ({claim.kind}, {claim.source}): {claim.text!r}")
 
 

@@ -50,8 +50,26 @@ FACTS = tuple(
                 "fees": (228.91, "usd"),
             },
         ),
-        ("e1", "fill of btc-trend", Evidence("event", "d-2090"), {"quantity": (0.12, "base"), "price": (91204.5, "price")}),
+        (
+            "e1",
+            "fill of btc-trend",
+            Evidence("event", "d-2090"),
+            {"quantity": (0.12, "base"), "price": (91204.5, "price"), "round_trip_pnl": (-38.2, "usd")},
+        ),
         ("e2", "fill of eth-trend", Evidence("event", "d-2051"), {"quantity": (0.84, "base"), "price": (2990.1, "price")}),
+        ("l1", "sleeve btc-trend", MARK, {"equity": (5104.20, "usd"), "trips": (31, "count"), "version": (3, "count")}),
+        (
+            "l2",
+            "sleeve eth-trend",
+            MARK,
+            {
+                "equity": (5308.17, "usd"),
+                "trips": (27, "count"),
+                "version": (3, "count"),
+                "quantity": (0.84, "base"),
+                "protective": (2911.40, "price"),
+            },
+        ),
         (
             "d1",
             "desk",

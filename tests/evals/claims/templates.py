@@ -15,7 +15,7 @@ class LabelledClaim(NamedTuple):
     """One sentence: its kind, where it comes from, and whether what it says is so."""
 
     kind: str  # digits | ids | times | words | acts
-    source: str  # template | hand | mutation
+    source: str  # template | hand | mutation | model-written, seen | model-written, held out
     text: str
     true: bool
 
