@@ -100,7 +100,7 @@ def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int
     bare = target.strip().removeprefix("v")
     if bare.isascii() and bare.isdigit():
         if len(bare) > VERSION_DIGITS_MAX:
-            raise BadInput(f"there is no version {bare[:VERSION_DIGITS_MAX]}\u2026", "see the versions on the proposals page")
+            raise BadInput(f"{bare[:VERSION_DIGITS_MAX]}\u2026 is not a version", "see the versions on the proposals page")
         return {sleeve: int(bare)} if sleeve else int(bare)
     row = get(home.engine, target)
     if row.applied_version is None:
