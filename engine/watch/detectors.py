@@ -23,7 +23,7 @@ from engine.watch.observation import (
     open_positions,
     position_text,
 )
-from engine.watch.venue_detectors import differences, unmoved
+from engine.watch.venue_detectors import differences, liquidated, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -76,7 +76,7 @@ def evaluate(desk: DeskObservation) -> tuple[list[Finding], frozenset[str]]:
 
 KINDS_OF = {  # health check -> the kinds that depend on it
     "worker": ("worker",),
-    "protective orders": ("protective", "stop", "difference", "drawdown", "breaker", "refused", "rejected"),
+    "protective orders": ("protective", "stop", "difference", "drawdown", "breaker", "refused", "rejected", "liquidation"),
     "bars": ("bars",),
     "journals": ("journal",),
     "disk": ("disk",),
@@ -363,6 +363,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "protective orders": (protective, ("protective",)),
     "stops": (unmoved, ("stop",)),
     "differences": (differences, ("difference",)),
+    "liquidations": (liquidated, ("liquidation",)),
     "journals and disk": (records, ("journal", "disk")),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }
