@@ -47,6 +47,7 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
         "below the venue's least order",
         "spot cannot be sold short",
         "no_entry window",
+        "no equity left",
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")

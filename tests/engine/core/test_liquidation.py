@@ -1,17 +1,13 @@
 """Liquidation of isolated margin: where it stands, who goes first inside a bar, what it leaves; beside it a separate oracle."""
 
 import hashlib
-import random
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import state
-from engine.core.kernel import bar_records, signal_columns
 from engine.core.liquidation import bankruptcy_price, liquidation_level
 from engine.core.rows import unpack
 from engine.core.sim_venue import settle
@@ -33,9 +29,9 @@ from engine.core.state import (
     start,
 )
 from engine.venues.tiers import core_tiers
-from tests.fakes.desks import BAR_MS, LOOSE, RULES, both_ways, market, of_lists, run_lists
+from tests.fakes.desks import BAR_MS, LOOSE, RULES, both_ways, of_lists, run_lists
+from tests.fakes.paying_desks import T0, indebted, made, paying
 
-T0 = 1_735_689_600_000
 FREE = RULES._replace(lot_size=1.0, tick=0.0, participation_max=1.0, taker_frac=0.0, maker_frac=0.0, mode=PESSIMISTIC)
 PAIRS = [[1_000.0, 0.01], [5_000.0, 0.02], [20_000.0, 0.05]]
 
@@ -212,18 +208,6 @@ def test_a_target_is_reached_before_liquidation_only_in_the_optimistic_reading()
 # ---- the loop ------------------------------------------------------------------------------------------------------------
 
 
-def made(seed: int, bars: int = 400) -> tuple[list[Bar], list[Signal]]:
-    """A random walk in whole tenths: the same numbers on every machine."""
-    rng, price, found, said = random.Random(seed), 1_000, [], []
-    for t in range(bars):
-        opened, price = price, max(price + rng.randrange(-12, 13), 500)
-        high, low = max(opened, price) + rng.randrange(6), min(opened, price) - rng.randrange(6)
-        found.append(Bar(T0 + (t + 1) * BAR_MS, opened / 10, high / 10, low / 10, price / 10, 1e6, 0.0, 0.0))
-        side = rng.choice((-1, 0, 0, 1))
-        said.append(Signal(side, 0.5 if side else 0.0, 1.5, 0.6, 0.0001, 0.0, 0.0, 0, 1))
-    return found, said
-
-
 @pytest.mark.parametrize(
     ("seed", "count", "digest"), [(0, 227, "84e71b2d5da0847e"), (1, 158, "0d775cb6533dea75"), (2, 197, "4324a809b92421f3")]
 )
@@ -234,35 +218,13 @@ def test_runs_without_a_liquidation_are_what_they_were(seed: int, count: int, di
     assert (len(rows), hashlib.sha256(repr([tuple(r) for r in rows]).encode()).hexdigest()[:16]) == (count, digest)
 
 
-def paying(seed: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Two random walks whose settlements take a tenth of the notional every 24 bars: longs pay on one, shorts on the other; two
-    sleeves on each hold the paying side all the time."""
-    walks, bars = [made(seed * 2 + k)[0] for k in (0, 1)], 400
-    columns = {name: np.array([[getattr(b, name) for b in walk] for walk in walks]).T for name in Bar._fields[1:6]}
-    due = np.arange(bars)[:, None] % 24 == 23
-    columns |= {"funding_rate": np.array([[0.1, -0.1]]) * due, "funding_mark": columns["open"] * due}
-    whole, ones = np.zeros(bars, np.int8), np.ones(bars)
-    signals = [
-        SimpleNamespace(side=whole + side, strength=ones, atr=ones, vol_annual=ones, slip_frac=0 * ones, impact=0 * ones,
-                        limit=0 * ones, post_only=whole, good_for=np.ones(bars, np.int64), range_times=ones, volume_times=ones)
-        for side in (1, -1, 1, -1)
-    ]  # fmt: skip
-    return bar_records(market(columns)), signal_columns(signals)
-
-
 def test_machine_code_liquidates_as_plain_python_does() -> None:
     """Settlements eat the margin until the level is nearer than the stop, in bars that sleep otherwise: the same bytes both ways,
     and positions are liquidated in every fill mode."""
-    tiers, closed = core_tiers([[5_000.0, 0.02], [20_000.0, 0.05], [60_000.0, 0.1]]), set()
-    held = RULES._replace(
-        maintenance_frac=0.02, tiers=tiers, liquidation_fee_frac=0.01, risk_start_frac=0.9, risk_max_frac=0.9, vol_target=0.0,
-        notional_frac_max=4.0, leverage_max=4.0, stop_atr=8.0, target_atr=0.0, trail_atr=0.0, fade_below=0.0, streak_max=1_000,
-        day_loss_frac_max=1e9, participation_max=1.0,
-    )  # fmt: skip
+    closed = set()
     for seed in range(3):
         bars, signals = paying(seed)
-        more = {"layers_max": 3, "add_atr": 0.5, "participation_max": 1e-4}
-        rules = [held._replace(instrument=k % 2, bars=k % 2, mode=seed, **(more if k > 1 else {})) for k in range(4)]
+        rules = indebted(seed)
         plain, machine = both_ways(bars, signals, rules, LOOSE._replace(drawdown_frac_max=1e9), 10_000.0)
         assert plain[0].tobytes() == machine[0].tobytes()
         assert plain[1].tobytes() == machine[1].tobytes()
