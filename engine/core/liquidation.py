@@ -1,8 +1,8 @@
 """Liquidation of isolated margin (DEFINITIONS D5): at which price a venue closes a sleeve's position, and at what cost.
 
 Called by sim_venue.settle and venues/paper.py inside a bar, and by leap.py about the bars that a sleeve may sleep through. The
-margin is the sleeve's whole cash; a bar's own prices are taken for the mark price. Of the liquidation level and a protective order
-the one nearer to the price goes first.
+margin is the sleeve's whole cash; a bar's own prices are taken for the mark price. Of the liquidation level and a protective
+order the one nearer to the price goes first.
 """
 
 from .exits import reached

@@ -33,9 +33,7 @@ def liquidation_notes(
         notes.append(f"{times}: the venue closed {line['sleeve']} at {utc(line['close_ms'])} first; its margin was gone")
     below = [s.spec.name for s, cash in zip(sleeves, ended, strict=True) if cash < -CENT]
     if below:
-        notes.append(
-            f"BELOW ZERO: {', '.join(below)} lost more than its margin in a gap, and stopped entering; nobody would lend it that"
-        )
+        notes.append(f"BELOW ZERO: {', '.join(below)} lost more than its margin in a gap, and stopped entering")
     elif len(equity) and float(equity.min()) < -CENT:
         at = utc(int(close_ms[int((equity < -CENT).argmax())]))
         notes.append(f"BELOW ZERO: the desk's equity was negative at {at}")

@@ -205,6 +205,14 @@ def test_a_target_is_reached_before_liquidation_only_in_the_optimistic_reading()
     assert settled(sleeve, wide, FREE._replace(mode=state.OPTIMISTIC))[1][0][0] == "target"
 
 
+def test_a_bar_that_reaches_target_and_level_is_ambiguous() -> None:
+    """The stop is out of its reach, so without the level the bar would have one reading."""
+    sleeve, wide = holding(200.0, layer(stop=50.0, target=110.0)), bar(100.0, 115.0, 70.0, 100.0)
+    for cash, expected in ((200.0, 1), (2_000.0, 0)):
+        held = sleeve._replace(ledger=sleeve.ledger._replace(cash=cash))
+        assert settle(held, FREE, wide, 0, of_lists([wide], [held], [FREE], [None] * 4), 0)[2] == expected
+
+
 # ---- the loop ------------------------------------------------------------------------------------------------------------
 
 

@@ -335,3 +335,10 @@ def test_a_liquidated_layer_without_an_order_is_reported_under_none_of_ours() ->
     traded.bar(bar(prices=(100, 101, 60, 65)))
     (closed,) = [r for r in traded.reports if isinstance(r, Execution)]
     assert closed.order.startswith("liquidation of btc")
+
+
+def test_a_bar_that_reaches_target_and_liquidation_level_is_ambiguous() -> None:
+    """With margin to spare the same bar has one reading: the stop is out of its reach."""
+    for cash, expected in ((200.0, True), (2_000.0, False)):
+        traded = Traded(stop(price=50.0), target(), rules=THIN, cash=cash)
+        assert traded.bar(bar(prices=(100, 110, 70, 100))) is expected
