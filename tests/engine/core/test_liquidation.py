@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core import state
-from engine.core.liquidation import bankruptcy_price, liquidation_level
+from engine.core.liquidation import bankruptcy_price, liquidation_fill, liquidation_level
 from engine.core.rows import unpack
 from engine.core.sim_venue import settle
 from engine.core.state import (
@@ -196,6 +196,8 @@ def test_an_exit_that_waits_does_not_save_a_position() -> None:
     after, fills = settled(sleeve, bar(100.0, 100.0, 70.0, 75.0, volume=0.0))
     assert [(reason, lots) for reason, _, lots in fills] == [("liquidation", 10)]
     assert after.position.open_layers == 0
+    waiting = [liquidation_fill(sleeve.position.layers[0]._replace(exit_pending=due), 0, FREE, 80.0, T0).slot for due in range(6)]
+    assert [due for due, slot in enumerate(waiting) if slot == state.EXIT_SLOT] == [state.FADE, state.HALT]
 
 
 def test_a_target_is_reached_before_liquidation_only_in_the_optimistic_reading() -> None:
