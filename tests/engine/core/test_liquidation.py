@@ -190,6 +190,12 @@ def test_a_stop_behind_the_level_fills_when_the_layers_before_it_have_moved_the_
     assert settled(sleeve, bar(100.0, 100.0, 77.0, 80.0))[1] == [("stop", 95.0, 10), ("stop", 78.0, 10)]
 
 
+def test_an_order_that_has_waited_for_the_level_fills_once_it_is_out_of_reach() -> None:
+    """The same with the stops the other way round: the newer layer comes first, waits, and fills after the older one's stop."""
+    sleeve = holding(300.0, layer(10, 100.0, 95.0, key=1), layer(10, 100.0, 78.0, key=2))
+    assert settled(sleeve, bar(100.0, 100.0, 77.0, 80.0))[1] == [("stop", 95.0, 10), ("stop", 78.0, 10)]
+
+
 def test_an_exit_that_waits_does_not_save_a_position() -> None:
     """A fade with no volume to leave at the open is liquidated inside the bar like any other position."""
     sleeve = holding(200.0, layer(stop=50.0, due=state.FADE))
