@@ -342,3 +342,16 @@ def test_a_bar_that_reaches_target_and_liquidation_level_is_ambiguous() -> None:
     for cash, expected in ((200.0, True), (2_000.0, False)):
         traded = Traded(stop(price=50.0), target(), rules=THIN, cash=cash)
         assert traded.bar(bar(prices=(100, 110, 70, 100))) is expected
+
+
+def test_the_rest_of_a_stop_is_liquidated_under_another_trade_id() -> None:
+    """Volume for 4 of 10 lots at the stop, then the fall goes on: two trades of one order in one bar, each booked once."""
+    traded, rest = Traded(stop(price=90.0), rules=THIN, cash=200.0), HELD.layers[0]._replace(lots=6, exit_pending=1)
+    left = start(160.0)._replace(position=HELD._replace(layers=(rest, *HELD.layers[1:])))
+    before = traded.account.now()
+    traded.account = traded.account._replace(now=lambda: left if traded.fills() else before)
+    traded.bar(bar(prices=(100, 101, 60, 65), volume=40.0))
+    first, second = (r for r in traded.reports if isinstance(r, Execution))
+    assert (first.lots, second.lots, first.liquidation, second.liquidation) == (4, 6, False, True)
+    assert first.order == second.order
+    assert first.trade != second.trade
