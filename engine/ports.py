@@ -34,6 +34,7 @@ class Execution(NamedTuple):
     maker: bool
     reference_price: float  # without slippage; the price itself where that is not known
     t_ms: int
+    liquidation: bool = False  # the venue closed it for want of margin; `order` is the one of ours whose place it took
 
 
 class FundingBill(NamedTuple):

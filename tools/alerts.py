@@ -42,6 +42,7 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("refused", r"\brefus|\bblocked\b"),
     ("delivery", r"\bdeliver|\bslack\b|\b(?:messages?|alerts?)\b.*\b(?:sent|arriv|not come|lost)"),
     ("journal", r"\bjournal|\bhash chain\b|\btamper|\bverif"),
+    ("liquidation", r"\bliquidat|\bmargin\b"),
     ("drawdown", r"\bdraw-?downs?\b"),
     ("breaker", r"\bbreakers?\b|\bdaily loss\b|\bloss streak\b"),
     ("disk", r"\bdisk\b|\bspace\b|\bstorage\b"),
@@ -54,6 +55,7 @@ SPOKEN: tuple[tuple[str, str], ...] = (
 )
 _UNITS = {
     "equity": "usd",
+    "price": "price",
     "peak": "usd",
     "high_water": "usd",
     "entry": "price",

@@ -58,11 +58,14 @@ LIMITS = """
 REST = """
 # ---- Instruments: your own figures, where the shipped lots, ticks and costs are wrong for your account ---------------
 # Any of: lot_size and least_qty (base units), tick and least_notional (quote units), maintenance_frac, maker_frac (negative:
-# a rebate), taker_frac, half_spread_frac, impact_y (slippage by the square-root law), source and dated (where and when read).
+# a rebate), taker_frac, half_spread_frac, impact_y (slippage by the square-root law), source and dated (where and when read),
+# fee_tier, contract_size, liquidation_fee_frac, tiers (margin tiers as the venue lists them: [[notional_max, rate], ...]; without
+# them liquidation is judged by maintenance_frac alone).
 #
 # [instruments."binance:BTC-USDT:perp"]
 # taker_frac = 0.0004
 # source = "my fee tier"
+# tiers = [[50000, 0.004], [600000, 0.005], [3000000, 0.01]]
 
 # ---- Paper replay: replay_days at full speed, then bars_per_second --------------------------------------------------
 

@@ -18,7 +18,7 @@ from engine.core.ledger import entry_index, fits, on_funding
 from engine.core.memory import Memory
 from engine.core.orders import ENDED, VenueOrder, amended, executed, find, heard
 from engine.core.rows import funding_row
-from engine.core.state import ENTRY, EXIT_SLOT, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
+from engine.core.state import ENTRY, EXIT_SLOT, LIQUIDATION, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
 
 Led = tuple[Mapping[str, Any], list[EventBody]]  # the leading event's whole body, and what follows it
 
@@ -68,7 +68,8 @@ def _entry_ended(book: Book, order: VenueOrder) -> None:
 
 
 def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
-    """One execution: {trade, order, lots, price, fee, liquidity, reference_price, t_ms}; by its trade id it is booked once.
+    """One execution: {trade, order, lots, price, fee, liquidity, reference_price, t_ms} and, of a position that the venue
+    liquidated, {liquidation: true}; by its trade id it is booked once.
 
     It is booked whenever it comes, also after its order has ended; a part is a part. What fits no order or layer is a difference.
     """
@@ -116,7 +117,9 @@ def _fill_of(sleeve: Sleeve, order: VenueOrder, body: Mapping[str, Any]) -> Fill
     else:
         layers = position.layers[: position.open_layers]
         k = next((k for k, layer in enumerate(layers) if layer.key == order.key), -1)
-    if order.slot == PROTECTIVE and k >= 0:
+    if order.slot != ENTRY and body.get("liquidation"):
+        reason = LIQUIDATION
+    elif order.slot == PROTECTIVE and k >= 0:
         reason = layers[k].exit_pending or protective(position, layers[k])[0]
     elif order.slot == EXIT_SLOT and k >= 0:
         reason = layers[k].exit_pending

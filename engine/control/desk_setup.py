@@ -19,6 +19,7 @@ from engine.control.limits import HardLimits
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.venues.instruments import Overrides
+from engine.venues.tiers import TIERS_MAX
 
 TEXT_MAX = 500  # characters of a text in desk.toml
 FEED_FILE = "feed.json"  # the data found at the first start
@@ -35,6 +36,10 @@ class InstrumentEntry(BaseModel):
     least_notional: float | None = Field(None, ge=0, le=1e12)
     maintenance_frac: float | None = Field(None, ge=0, lt=1)
     funding_hours: Literal[1, 2, 4, 8] | None = None
+    contract_size: float | None = Field(None, gt=0, le=1e12)
+    fee_tier: str | None = None
+    liquidation_fee_frac: float | None = Field(None, ge=0, lt=1)
+    tiers: tuple[tuple[float, float], ...] | None = Field(None, max_length=TIERS_MAX)
     maker_frac: float | None = Field(None, ge=-0.01, le=0.05)
     taker_frac: float | None = Field(None, ge=0, le=0.05)
     half_spread_frac: float | None = Field(None, ge=0, le=0.05)

@@ -7,7 +7,7 @@ a NaN fails it. Exits do not come here: a reduce-only order within the position 
 from math import isnan, sqrt
 from typing import NamedTuple
 
-from .sizing import liquidation_distance
+from .sizing import margin_distance
 from .state import (
     DAY_MS,
     DESK_DRAWDOWN,
@@ -16,6 +16,7 @@ from .state import (
     R_CORRELATED,
     R_DAY_LOSS,
     R_DRAWDOWN,
+    R_EQUITY,
     R_FAMILY,
     R_GROSS,
     R_HALT,
@@ -149,6 +150,8 @@ def review(
     rule = abnormal(signal, limits)
     if rule != R_NONE:
         return rule
+    if sleeve.ledger.equity <= 0.0:
+        return R_EQUITY
     if not (stop_distance > 0.0 and price > 0.0 and desk.equity > 0.0 and sleeve.ledger.equity > 0.0 and size.wanted > 0.0):
         return R_UNKNOWN
     if not sleeve.position.open_layers < rules.layers_max:
@@ -165,7 +168,7 @@ def review(
     if not size.risk_frac <= rules.risk_limit_frac * ROUNDING:
         return R_RISK
     exposed = sleeve.ledger.notional + notional
-    distance = liquidation_distance(sleeve.ledger.equity, exposed / price, price, side, rules.maintenance_frac)
+    distance = margin_distance(sleeve.ledger.equity, exposed / price, price, side, rules)
     if not distance >= 2.0 * stop_distance:
         return R_LIQUIDATION
     if not exposed <= rules.leverage_max * sleeve.ledger.equity:

@@ -25,6 +25,7 @@ from . import (
     guardrails,
     leap,
     ledger,
+    liquidation,
     memory,
     rows,
     sim_venue,
@@ -38,7 +39,24 @@ from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 OPTIONS = {"forceinline": True, "_nrt": False}
-SOURCES = (compiled, booking, desk, exits, fills, guardrails, leap, ledger, memory, rows, sim_venue, sizing, state, step, windows)
+SOURCES = (
+    compiled,
+    booking,
+    desk,
+    exits,
+    fills,
+    guardrails,
+    leap,
+    ledger,
+    liquidation,
+    memory,
+    rows,
+    sim_venue,
+    sizing,
+    state,
+    step,
+    windows,
+)
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
     [
@@ -238,7 +256,8 @@ def run_records(
 def warm_up() -> None:
     """Compile for the types that run_records passes, on no bars at all."""
     none = np.zeros(0, dtype_of(Bar)), tuple(np.zeros(0, kind.name) for kind in SIGNAL_KINDS)
-    run_records(*none, 1, [Rules(*(kind(0) for kind in Rules.__annotations__.values()))], Limits(1.0, 1.0, 1.0, 1), [1.0])
+    needed = {name: kind(0) for name, kind in Rules.__annotations__.items() if name not in Rules._field_defaults}
+    run_records(*none, 1, [Rules(**needed)], Limits(1.0, 1.0, 1.0, 1), [1.0])
 
 
 if __name__ == "__main__":

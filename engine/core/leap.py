@@ -7,9 +7,9 @@ Called by kernel.py (compiled) and, with `leaps` 0, by the tests as the plain Py
     awakened      the sleeve after the bars it slept through
     all_asleep    the desk over bars through which every sleeve sleeps
 
-Each question is put to the function that would act on it (clear_of, follow, faded, wants, watch_sleeve), so there is no second
-rule to keep in step. Where one bar in BLOCK is enough, `blocks` holds BLOCK bars as one: if nothing can happen within the
-extremes of the block, nothing happens at any of its bars.
+Each question is put to the function that would act on it (clear_of, liquidation_level, follow, faded, wants, watch_sleeve), so
+there is no second rule to keep in step. Where one bar in BLOCK is enough, `blocks` holds BLOCK bars as one: if nothing can
+happen within the extremes of the block, nothing happens at any of its bars.
 """
 
 from typing import Any
@@ -18,6 +18,7 @@ from .desk import decide_all, settle_and_mark
 from .exits import clear_of, faded, follow
 from .guardrails import barred, exposure, watch_desk, watch_sleeve
 from .ledger import on_mark
+from .liquidation import clear_of_liquidation, liquidation_level
 from .memory import Memory, load, store
 from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Guard, Ledger, Limits, Position, Rules, Signal, Sleeve
 from .step import cost_now, usable, wants
@@ -181,12 +182,12 @@ def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, bloc
         if position.layers[k].exit_pending != NONE:
             return t
     end_ms = (sleeve.guard.day + 1) * DAY_MS
-    listens = rules.fade_below > 0.0 or position.open_layers < rules.layers_max
+    listens, liquidation = rules.fade_below > 0.0 or position.open_layers < rules.layers_max, liquidation_level(sleeve, rules)
     while t < last:
         if t % BLOCK == 0 and t + BLOCK <= last:
             block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
             after = follow(position, rules, block)
-            quiet = block.close_ms <= end_ms and only_marks(sleeve, after, rules, block)
+            quiet = block.close_ms <= end_ms and only_marks(sleeve, after, rules, block, liquidation)
             k = t
             while quiet and listens and k < t + BLOCK:
                 quiet = not decides(after, rules, block, load(signals, k * count + s, Signal))
@@ -196,7 +197,7 @@ def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, bloc
                 continue
         bar = load(m.bars, t * instruments + rules.instrument, Bar)
         one = bar._replace(open=bar.close)  # a block of one bar
-        if bar.close_ms > end_ms or not usable(bar) or not only_marks(sleeve, position, rules, one):
+        if bar.close_ms > end_ms or not usable(bar) or not only_marks(sleeve, position, rules, one, liquidation):
             break
         position = follow(position, rules, bar)
         if listens and decides(position, rules, one, load(signals, t * count + s, Signal)):
@@ -205,10 +206,12 @@ def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, bloc
     return t
 
 
-def only_marks(sleeve: Sleeve, position: Position, rules: Rules, span: Bar) -> bool:
-    """True when nothing of `span` (closes from `open` to `close`) fills or settles, and no close of it trips the daily
-    breaker."""
+def only_marks(sleeve: Sleeve, position: Position, rules: Rules, span: Bar, liquidation: float) -> bool:
+    """True when nothing of `span` (closes from `open` to `close`) fills, settles or reaches the liquidation level, and no close
+    of it trips the daily breaker."""
     if span.funding_mark != 0.0:  # a hole shows as one, too
+        return False
+    if not clear_of_liquidation(position.side, liquidation, span):
         return False
     for k in range(position.open_layers):
         if not clear_of(position, position.layers[k], span):

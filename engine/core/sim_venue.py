@@ -1,4 +1,5 @@
-"""The simulated venue: what one bar settles of one sleeve - funding, exits ordered earlier, the entry, exits inside the bar.
+"""The simulated venue: what one bar settles of one sleeve - funding, exits ordered earlier, the entry, then inside the bar its
+exits and its liquidation, whichever comes first.
 
 Called by desk.settle_and_mark in backtests, where it is compiled. A desk has a venue instead (venues/paper.py, or a real one):
 there funding and executions come as events. Both ways match with fills.py and book with booking.py.
@@ -8,6 +9,7 @@ from .booking import book_fill
 from .exits import ambiguous, protective
 from .fills import ends, match_entry, match_exit, match_pending
 from .ledger import entry_index, funding_cash, on_funding
+from .liquidation import closing_price, comes_first, first_level, liquidation_fill, liquidation_level
 from .memory import Memory, emit
 from .rows import funding_row
 from .state import NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
@@ -21,7 +23,7 @@ def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: 
 
 def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int, int]:
     """The sleeve after what a usable bar settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
-    is_ambiguous, inside = 0, -1
+    inside = -1  # key of the layer that a resting entry opened within this bar
     taken, i = m.taken, rules.bars
     if sleeve.position.open_layers > 0:
         if bar.funding_mark > 0.0:
@@ -37,16 +39,46 @@ def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) ->
         fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-            inside = k if fill.maker != 0 else -1
+            inside = fill.key if fill.maker != 0 else -1
         if ended:
             sleeve = sleeve._replace(order=NO_ORDER)
+    if sleeve.position.open_layers == 0:
+        return sleeve, n, 0
+    sleeve, n, is_ambiguous, waiting = settle_inside(sleeve, rules, bar, s, m, n, inside, 0)
+    if sleeve.position.open_layers == 0:
+        return sleeve, n, is_ambiguous
+    price = closing_price(sleeve, rules, bar, 1 if sleeve.position.layers[0].key == inside else 0)
+    if price > 0.0:
+        for k in range(sleeve.position.open_layers - 1, -1, -1):
+            sleeve, n = booked_fill(
+                sleeve, rules, s, liquidation_fill(sleeve.position.layers[k], k, rules, price, bar.close_ms), m, n
+            )
+    elif waiting != 0:  # what filled before them has moved the level out of reach
+        sleeve, n, _, _ = settle_inside(sleeve, rules, bar, s, m, n, inside, 1)
+    return sleeve, n, is_ambiguous
+
+
+def settle_inside(
+    sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int, inside: int, cleared: int
+) -> tuple[Sleeve, int, int, int]:
+    """Protective and target orders inside the bar, newest layer first; those behind the liquidation level wait, unless
+    `cleared`. Returns (sleeve, rows so far, 1 if the bar was ambiguous, 1 if an order waits).
+    """
+    side, is_ambiguous, waiting = sleeve.position.side, 0, 0
+    liquidation = liquidation_level(sleeve, rules)
     for k in range(sleeve.position.open_layers - 1, -1, -1):
-        layer, within = sleeve.position.layers[k], 1 if k == inside else 0
-        if layer.exit_pending == NONE:
+        layer, within, waits = sleeve.position.layers[k], 1 if sleeve.position.layers[k].key == inside else 0, False
+        if layer.exit_pending == NONE and cleared == 0:
             level = protective(sleeve.position, layer)[1]
-            if ambiguous(sleeve.position.side, level, layer.target, bar, rules.tick, within):
+            if ambiguous(side, first_level(side, liquidation, level), layer.target, bar, rules.tick, within):
                 is_ambiguous = 1
-        fill = match_exit(sleeve.position, layer, k, rules, sleeve.cost, bar, taken[i], within)
+            waits = comes_first(side, liquidation, level, layer.target, bar, rules, within)
+        if waits:
+            waiting = 1
+            continue
+        fill = match_exit(sleeve.position, layer, k, rules, sleeve.cost, bar, m.taken[rules.bars], within)
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-    return sleeve, n, is_ambiguous
+            if sleeve.position.open_layers > 0:
+                liquidation = liquidation_level(sleeve, rules)
+    return sleeve, n, is_ambiguous, waiting

@@ -12,6 +12,7 @@ from .state import (
     CAP_VOL,
     NO_SIZE,
     REFERENCE,
+    TIERS,
     Layer,
     Ledger,
     Position,
@@ -120,8 +121,23 @@ def layer_risk(position: Position, layer: Layer, rules: Rules, slip_frac: float)
     return layer.lots * lost_at_stop(position.side * (layer.entry - level), layer.entry, rules, slip_frac)
 
 
-def liquidation_distance(equity: float, units: float, price: float, side: int, maintenance_frac: float) -> float:
-    """How far the price may go against `units` at `price` before maintenance margin is gone (D5, cross within the sleeve)."""
+def liquidation_distance(
+    equity: float, units: float, price: float, side: int, maintenance_frac: float, amount: float = 0.0
+) -> float:
+    """How far the price may go against `units` at `price` before maintenance margin is gone (D5: the sleeve's whole equity is its
+    isolated margin); `amount`: what the tier takes off (quote units).
+    """
     if not (units > 0.0 and maintenance_frac >= 0.0 and maintenance_frac < 1.0):
         return 0.0
-    return (equity / units - maintenance_frac * price) / (1.0 - side * maintenance_frac)
+    return ((equity + amount) / units - maintenance_frac * price) / (1.0 - side * maintenance_frac)
+
+
+def margin_distance(equity: float, units: float, price: float, side: int, rules: Rules) -> float:
+    """The same under all tiers. The tier that a notional lies in asks for the most of all, so the nearest distance counts."""
+    nearest = liquidation_distance(equity, units, price, side, rules.maintenance_frac)
+    for k in range(TIERS):
+        tier = rules.tiers[k]
+        if not tier.rate > 0.0:
+            break
+        nearest = min(nearest, liquidation_distance(equity, units, price, side, tier.rate, tier.amount))
+    return nearest

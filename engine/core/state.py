@@ -16,8 +16,8 @@ PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
 # why a layer leaves (also a layer's `exit_pending`)
-NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED = 0, 1, 2, 3, 4, 5, 6
-EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt", "adopted")  # adopted: it was gone, says a person
+NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION = 0, 1, 2, 3, 4, 5, 6, 7
+EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation")  # adopted: gone, says a person
 
 # what the close decided
 HOLD, ENTER, ADD, EXIT, REFUSED, CANCEL = 0, 1, 2, 3, 4, 5
@@ -27,7 +27,7 @@ ACTIONS = ("hold", "enter", "add", "exit", "refused", "cancel")
 DAY_LOSS, LOSS_STREAK, FREQUENCY, DESK_DRAWDOWN = 1, 2, 4, 8
 BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk drawdown"}
 
-# the rule that refused; the order is the order of review()
+# the rule that refused; the order is the order of review(), later ones behind it: a journal keeps its codes
 (
     R_NONE,
     R_HALT,
@@ -54,7 +54,8 @@ BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk dr
     R_CORRELATED,
     R_POSITIONS,
     R_ORDER_RATE,
-) = range(25)
+    R_EQUITY,
+) = range(26)
 RULES = (
     "none",
     "desk is halted",
@@ -81,6 +82,7 @@ RULES = (
     "correlated_frac_max",
     "positions_max",
     "orders_minute_max",
+    "no equity left",
 )
 
 # which cap bound the size
@@ -231,6 +233,19 @@ class Desk(NamedTuple):
     positions: int = 0  # sleeves with an open position or a working entry
 
 
+class Tier(NamedTuple):
+    """One more bracket of a venue's maintenance margin: it asks for `rate` times the notional, less `amount`."""
+
+    rate: float  # 0: unused
+    amount: float  # quote units
+
+
+Tiers = tuple[Tier, Tier, Tier, Tier, Tier, Tier]
+TIERS = 6
+NO_TIER = Tier(0.0, 0.0)
+NO_TIERS = (NO_TIER, NO_TIER, NO_TIER, NO_TIER, NO_TIER, NO_TIER)
+
+
 class Rules(NamedTuple):
     """One sleeve's configuration as the core reads it.
 
@@ -260,7 +275,7 @@ class Rules(NamedTuple):
     vol_target: float  # a year; 0: not applied
     notional_frac_max: float  # of sleeve equity
     leverage_max: float
-    maintenance_frac: float
+    maintenance_frac: float  # of notional, in the first tier
     participation_max: float  # of a bar's volume
     day_loss_frac_max: float
     streak_max: int
@@ -276,6 +291,8 @@ class Rules(NamedTuple):
     taker_frac: float
     family: int = 0  # which strategy of the desk: sleeves of one have the same
     funding_ms: int = 0  # between settlements, which fall on multiples of it; 0: none
+    liquidation_fee_frac: float = 0.0  # of the notional that a venue closes
+    tiers: Tiers = NO_TIERS  # behind the first
 
 
 Hours = tuple[int, int, int, int, int, int, int]  # Monday to Sunday, a bit an hour (UTC)

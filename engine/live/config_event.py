@@ -141,7 +141,7 @@ def _sleeve(
         "paused": sleeve.paused,
         "stage": sleeve.stage,
         "params": params.model_dump(),
-        "rules": rules._asdict(),
+        "rules": {field: as_json(value) for field, value in rules._asdict().items()},
         "costs": costs._asdict(),
     }
 

@@ -7,6 +7,7 @@ truth: a start folds it, asks the venue about every order in doubt, and goes on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +268,8 @@ class Loop:
             bar = bar_of(body["close_ms"], body["bars"].get(book.column(s), NO_BAR))
             if usable(bar):
                 sleeve = book.sleeves[s]
-                account = Account(book.names[s], s, sleeve.position, spec.rules, sleeve.cost)
+                now = partial(book.sleeves.__getitem__, s)
+                account = Account(book.names[s], s, sleeve.position, spec.rules, sleeve.cost, now)
                 ambiguous += self.venue.trade(account, bar, deliver)
         return batch, ambiguous
 

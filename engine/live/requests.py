@@ -35,7 +35,8 @@ def reported(report: Report) -> tuple[str, dict[str, Any]]:
     """(kind, body) of the event that a report leads."""
     if isinstance(report, Execution):
         body = report._asdict()
-        return "fill", body | {"liquidity": "maker" if body.pop("maker") else "taker"}
+        more = {"liquidation": True} if body.pop("liquidation") else {}
+        return "fill", body | {"liquidity": "maker" if body.pop("maker") else "taker"} | more
     if isinstance(report, FundingBill):
         body = report._asdict()
         return "funding", body | {"cash_flow": body.pop("cash")}

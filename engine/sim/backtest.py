@@ -31,6 +31,7 @@ from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, is_own, with_opened
 from engine.sim.leaks import leaks_of
 from engine.sim.life import ends_of, life_of
+from engine.sim.liquidations import liquidation_notes, liquidations
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
@@ -253,7 +254,7 @@ def raw_signal(run: Backtest, loaded: DeskBars, signals: Sequence[Signals]) -> d
     cash = sum(s.spec.cash for s in run.plan.sleeves)
     limited = reading.decisions(reading.frame_of(found.rows), run.run_sleeves)
     raw = reading.decisions(run.rows, run.run_sleeves)
-    return counted(raw, limited, (float(found.equity[-1]) - cash) / cash)
+    return counted(raw, limited, (float(found.equity[-1]) - cash) / cash, len(liquidations(run.fills)))
 
 
 def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
@@ -303,8 +304,9 @@ def report_of(
     figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
-    many, data = len(sleeves) > 1, data_of(p, span)
+    many, data, liquidated = len(sleeves) > 1, data_of(p, span), liquidations(run.fills)
     life = life_of({"data": data, "timeframe": p.clock, "sleeves": sleeves, "life": {"ends": ends_of(run, span)}})
+    margin = liquidation_notes(liquidated, p.sleeves, run.close_ms, own.equity, [s.ledger.equity for s in own.sleeves])
     return {
         "strategy": " + ".join(s["strategy"] for s in sleeves),
         "params": {s["name"]: s["params"] for s in sleeves} if many else sleeves[0]["params"],
@@ -323,9 +325,10 @@ def report_of(
         "scenarios": returns | {"ambiguous_bars": own.ambiguous},
         "breakers": breakers_of(run.breakers),
         "refused": refusals(run.rows),
+        "liquidations": len(liquidated),
         "leaks": leaks_of(leaks),
         "raw_signal": raw,
-        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns, life)],
+        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns, life), *margin],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,

@@ -43,6 +43,9 @@ EXIT_MODELS = {
         "target": "the target order: at its level or a better open, maker fee",
     },
 }
+LIQUIDATION_MODEL = (
+    "closed whole by the venue at the price that leaves nothing of the margin, or at a worse open; liquidation fee"
+)
 DUE_MODEL = "decided at the close, filled at the next open plus slippage, taker fee"
 RULE_TEXT = {
     "stop": "the protective order was at the first stop",
@@ -50,6 +53,7 @@ RULE_TEXT = {
     "target": "the target was reached",
     "fade": "the signal had decayed below fade_below at the close before",
     "halt": "the desk was halted: every position was flattened",
+    "liquidation": "the margin was gone: the venue closed the position before its protective order",
     "none": "it is still open",
 }
 
@@ -95,6 +99,7 @@ def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, 
         due = fill["reason"] in {"fade", "halt"}
         kind = "target" if fill["slot"] == "target" else "stop"
         model = DUE_MODEL if due else EXIT_MODELS[run["fills"]][kind]
+        model = LIQUIDATION_MODEL if fill["reason"] == "liquidation" else model
     shown = {k: v for k, v in fill.items() if k not in {"n", "sleeve"}}
     notional = fill["units"] * fill["price"]
     shown |= {"bar_open_ms": fill["close_ms"] - bar_ms, "fee_bps": fill["fee"] / notional * 1e4, "assumption": model}

@@ -49,6 +49,7 @@ OWN = (
     "sim/trips.py",
     "sim/metrics.py",
     "venues/instruments.py",
+    "venues/tiers.py",
 )
 
 Moment = int | str | date | None

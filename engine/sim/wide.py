@@ -37,12 +37,12 @@ def widened(limits: Some) -> Some:
     return limits._replace(**wide, **{name: value for name, value in quiet.items() if name in limits._fields})
 
 
-def counted(raw: pl.DataFrame, limited: pl.DataFrame, return_frac: float) -> dict[str, Any]:
+def counted(raw: pl.DataFrame, limited: pl.DataFrame, return_frac: float, liquidations: int = 0) -> dict[str, Any]:
     """What became of each entry order of the raw run in a second run over the same signals under the desk's limits.
 
     `raw`, `limited`: decisions of the two runs (sim/trips.decisions). `allowed`: ordered at the same close there too. `refused`:
     refused there by that rule, at that close or since an earlier one. `elsewhere`: not asked there, because that run was in
-    another position: after the first refusal the two go different ways.
+    another position: after the first refusal the two go different ways. `liquidations`: of the raw run.
     """
     asked = raw.filter(pl.col("action").is_in(ENTRIES)).select("sleeve", "close_ms").sort("close_ms")
     known = limited.filter(pl.col("action").is_in((*ENTRIES, "refused"))).select(
@@ -55,6 +55,7 @@ def counted(raw: pl.DataFrame, limited: pl.DataFrame, return_frac: float) -> dic
     allowed = met.filter(pl.col("refused_by").is_null() & (pl.col("decided_ms") == pl.col("close_ms"))).height
     rules = dict(refused.iter_rows())
     found = {"entries": len(asked), "allowed": allowed, "refused": rules, "total_return_frac": return_frac}
+    found["liquidations"] = liquidations
     found["elsewhere"] = len(asked) - allowed - sum(rules.values())
     return found | {"text": sentence(found)}
 
@@ -67,4 +68,6 @@ def sentence(found: dict[str, Any]) -> str:
     text += f"Of {found['entries']:,} entries the desk's limits would have refused {refused}"
     if found["elsewhere"]:
         text += f"; at {found['elsewhere']:,} the run under them was in another position"
+    if found["liquidations"]:
+        text += f". The venue would have liquidated it {found['liquidations']:,} times"
     return f"{text}. Under the limits: return {found['total_return_frac'] * 100:+.2f} %"

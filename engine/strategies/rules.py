@@ -12,11 +12,13 @@ from engine.clock import HOUR_MS
 from engine.core.state import FILL_MODES, Rules
 from engine.errors import BadInput
 from engine.strategies.params import StrategyParams
+from engine.venues.tiers import core_tiers
 
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs, Instrument
 
 SPOT_LEVERAGE = 0.995  # spot is bought with the cash there is; the rest is for fee and slippage
+CLOSING_FEE_HELD = ("okx",)  # venues whose maintenance margin holds the taker fee of closing, too (D5)
 LOT_SLACK = 1e-9  # 0.3 / 0.1 is slightly below 3; 0.3 is meant as three lots
 
 
@@ -62,7 +64,10 @@ def rules_of(
     read = {name: getattr(params, name) for name in SAME}
     read |= {name: min(getattr(params, name), limits.risk_frac_max) for name in RISKS}
     read |= {name: getattr(limits, name) for name in ("day_loss_frac_max", "streak_max", "day_entries_max")}
-    read |= {name: getattr(instrument, name) for name in ("maintenance_frac", "lot_size", "tick")}
+    read |= {name: getattr(instrument, name) for name in ("lot_size", "tick")}
+    closing = costs.taker_frac if instrument.venue in CLOSING_FEE_HELD else 0.0
+    read |= {"maintenance_frac": instrument.maintenance_frac + closing}
+    read |= {"liquidation_fee_frac": max(instrument.liquidation_fee_frac, costs.taker_frac)}
     least = floor(instrument.least_qty / instrument.lot_size + 1.0 - LOT_SLACK) if instrument.least_qty > 0.0 else 1
     spot = instrument.market == "spot"
     read |= {"least_lots": max(least, 1), "least_notional": instrument.least_notional, "shorts": 0 if spot else 1}
@@ -73,7 +78,8 @@ def rules_of(
     read["leverage_max"] = min(params.leverage_max, limits.leverage_max, SPOT_LEVERAGE if spot else inf)
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
     # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0
-    return Rules(**{name: kind(read[name]) for name, kind in Rules.__annotations__.items()})
+    numbers = {name: kind(read[name]) for name, kind in Rules.__annotations__.items() if name != "tiers"}
+    return Rules(**numbers, tiers=core_tiers(instrument.tiers, closing))
 
 
 def families(strategies: Sequence[str]) -> list[int]:

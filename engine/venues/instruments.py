@@ -10,8 +10,10 @@ from math import inf
 from typing import Any, NamedTuple
 
 from engine.errors import BadInput
+from engine.venues.tiers import fault_in
 
-FIGURES = ("lot_size", "tick", "maintenance_frac", "least_qty", "least_notional")  # of an instrument, as desk.toml names them
+# figures of an instrument, as desk.toml names them
+FIGURES = ("lot_size", "tick", "maintenance_frac", "least_qty", "least_notional", "contract_size", "liquidation_fee_frac")
 Overrides = Mapping[str, Mapping[str, Any]]  # "binance:BTC-USDT:perp" -> some fields of Instrument or Costs
 
 
@@ -29,6 +31,10 @@ class Instrument(NamedTuple):
     rules_source: str = ""  # where lot, tick and least order come from
     rules_dated: str = ""  # the day they were read there, ISO
     funding_hours: int = 8  # between settlements, at multiples of it (UTC); no matter on spot
+    contract_size: float = 1.0  # base units in one contract; 1 where the venue or this desk counts coins
+    fee_tier: str = ""  # whose maker and taker fees Costs holds, where and when they were read
+    liquidation_fee_frac: float = 0.0  # of the notional that the venue closes
+    tiers: tuple[tuple[float, float], ...] = ()  # (notional_max, rate) of all margin tiers; empty: only the first is known
 
     @property
     def kind(self) -> str:
@@ -111,6 +117,10 @@ _RULES_SOURCE = {
 }
 _GRID_DATED = "2025-12-31"
 
+# `liquidationFee` of a recorded GET /fapi/v1/exchangeInfo of 2022-02-19, Binance, perpetuals. The others are not recorded: there
+# the taker fee counts (strategies/rules.py). What the margin has left bounds it, so a higher figure costs no more.
+_LIQUIDATION_FEE = {"BTC": 0.012, "ETH": 0.03}
+
 # maker, taker of a user without volume tier or token discount; page; day read
 _FEES = {
     ("binance", "perp"): (0.0002, 0.0005, "www.binance.com/en/fee/futureFee", "2026-10-12"),
@@ -174,19 +184,50 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
     said = (_RULES_SOURCE[venue], _GRID_DATED) if figures else ("desk.toml", "")
     maintenance = _MAINTENANCE.get(base, 0.0) if market == "perp" else 0.0
     shipped = Instrument(venue, symbol, market, lot, tick, maintenance, 0.0, least.get(base, least.get("", 0.0)), *said)
+    if figures and market == "perp" and venue in ("binance", "synthetic"):
+        shipped = shipped._replace(liquidation_fee_frac=_LIQUIDATION_FEE.get(base, 0.0))
     given = _numbers(own, FIGURES, _key(venue, symbol, market))
     if figures and given:
         shipped = shipped._replace(rules_source=f"{said[0]}; desk.toml: {', '.join(sorted(given))}")
     found = shipped._replace(**given, **{k: str(own[k]) for k in ("rules_source", "rules_dated") if k in own})
     found = found._replace(funding_hours=int(own.get("funding_hours", found.funding_hours)))
+    found = with_tiers(found, own)._replace(fee_tier=str(own.get("fee_tier", fee_tier_of(venue, symbol, market, own))))
     least_fits = 0 <= found.least_qty < inf and 0 <= found.least_notional < inf
+    least_fits = least_fits and 0 < found.contract_size < inf and 0 <= found.liquidation_fee_frac < 1
     if not (0 < found.lot_size < inf and 0 < found.tick < inf and 0 <= found.maintenance_frac < 1 and least_fits):
         figures_text = ", ".join(f"{name} {getattr(found, name)}" for name in FIGURES)
         raise BadInput(
             f"{_key(venue, symbol, market)}: {figures_text} are not valid",
-            "lot and tick must be above 0, maintenance_frac in 0..1, least_qty and least_notional 0 or more",
+            "lot, tick and contract_size must be above 0, maintenance_frac and liquidation_fee_frac in 0..1,"
+            " least_qty and least_notional 0 or more",
         )
     return found
+
+
+def with_tiers(found: Instrument, own: Mapping[str, Any]) -> Instrument:
+    """The instrument with the margin tiers of desk.toml, whose first rate is its maintenance_frac. Raises BadInput."""
+    pairs = own.get("tiers") or ()
+    if found.market == "spot" or not pairs:
+        return found
+    try:
+        fault = fault_in(pairs)
+    except (TypeError, ValueError):
+        fault = "give plain numbers"
+    first = 0.0 if fault else float(pairs[0][1])
+    if not fault and own.get("maintenance_frac", first) != first:
+        fault = "maintenance_frac is not the first tier's rate; give one of the two"
+    if fault:
+        key = _key(found.venue, found.symbol, found.market)
+        raise BadInput(f"[instruments] {key}: tiers: {fault}", "for example tiers = [[50000, 0.004], [600000, 0.005]]")
+    return found._replace(maintenance_frac=first, tiers=tuple((float(cap), float(rate)) for cap, rate in pairs))
+
+
+def fee_tier_of(venue: str, symbol: str, market: str, own: Mapping[str, Any]) -> str:
+    """Whose maker and taker fees are charged, with source and date."""
+    fees = _FEES.get((venue, market)) if _figures(venue, symbol, market) else None
+    if fees is None or {"maker_frac", "taker_frac"} & set(own):
+        return "; ".join(("desk.toml", *(str(own[k]) for k in ("source", "dated") if own.get(k))))
+    return f"no volume tier, no token discount; {fees[2]}, {fees[3]}"
 
 
 def costs_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides | None = None) -> Costs:

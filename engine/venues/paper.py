@@ -12,10 +12,12 @@ from typing import NamedTuple
 from engine.core.exits import ambiguous, reached
 from engine.core.fills import ends, market_exit, match_entry, resting_exit
 from engine.core.ledger import funding_cash
+from engine.core.liquidation import closing_price, comes_first, first_level, liquidation_fill, liquidation_level
 from engine.core.orders import CANCELLING, DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.state import (
     ENTRY,
     EXIT_SLOT,
+    LIQUIDATION,
     NO_ORDER,
     NONE,
     PROTECTIVE,
@@ -27,6 +29,7 @@ from engine.core.state import (
     Order,
     Position,
     Rules,
+    Sleeve,
 )
 from engine.ports import Execution, FundingBill, OrderReport, Report
 
@@ -52,6 +55,7 @@ class Account(NamedTuple):
     position: Position
     rules: Rules
     cost: Cost
+    now: Callable[[], Sleeve]  # what it holds at this moment, its margin included: a fill of this bar changes it
 
 
 class PaperVenue:
@@ -118,7 +122,8 @@ class PaperVenue:
         """Fill one sleeve's orders on a usable bar, reporting each thing as it happens. True when the bar was ambiguous.
 
         At the open: funding, orders that leave at the market (newest layer first), the entry. Inside the bar: protective and
-        target orders, those included that the desk places once its entry is reported.
+        target orders, those included that the desk places once its entry is reported; and liquidation, which goes before the
+        orders behind its level.
         """
         if bar.funding_mark > 0.0 and account.position.open_layers > 0:
             cash = funding_cash(account.position, account.rules, bar.funding_mark, bar.funding_rate)
@@ -147,8 +152,15 @@ class PaperVenue:
         return order.key if fill.lots > 0 and fill.maker != 0 else -1
 
     def _resting(self, account: Account, bar: Bar, inside: int, deliver: Deliver) -> bool:
-        """Protective and target orders inside the bar, newest layer first."""
-        unclear = False
+        """Protective and target orders inside the bar, newest layer first; those behind the liquidation level wait for it."""
+        unclear, waiting = self._inside(account, bar, inside, deliver, cleared=False)
+        if not self._liquidate(account, bar, inside, deliver) and waiting:
+            self._inside(account, bar, inside, deliver, cleared=True)
+        return unclear
+
+    def _inside(self, account: Account, bar: Bar, inside: int, deliver: Deliver, *, cleared: bool) -> tuple[bool, bool]:
+        """One round of them; `cleared`: no liquidation any more. Returns whether the bar was ambiguous, whether one waits."""
+        unclear, waiting, rules = False, False, account.rules
         for key in sorted(self._keys(account.sleeve), reverse=True):
             stop, target = self._order(account.sleeve, PROTECTIVE, key), self._order(account.sleeve, TARGET_SLOT, key)
             if (
@@ -159,14 +171,41 @@ class PaperVenue:
             ):
                 continue
             side, level, within = -stop.side, target.price if target is not None else 0.0, 1 if key == inside else 0
-            given = (side, stop.price, level, bar, account.rules.tick)
-            unclear = unclear or ambiguous(*given, within)
-            which, price = reached(*given, account.rules.mode, within)
+            margin = account.now()
+            if not cleared and margin.position.open_layers > 0:
+                liquidation = liquidation_level(margin, rules)
+                first = first_level(side, liquidation, stop.price)
+                unclear = unclear or ambiguous(side, first, level, bar, rules.tick, within)
+                if comes_first(side, liquidation, stop.price, level, bar, rules, within):
+                    waiting = True
+                    continue
+            which, price = reached(side, stop.price, level, bar, rules.tick, rules.mode, within)
             order = stop if which == STOP else target
             if which != NONE and order is not None:
-                market = (account.rules, account.cost, bar, self._taken_of(account))
+                market = (rules, account.cost, bar, self._taken_of(account))
                 self._fill(account, resting_exit(which, price, key, 0, order.left, side, *market), order, bar, deliver)
-        return unclear
+        return unclear, waiting
+
+    def _liquidate(self, account: Account, bar: Bar, inside: int, deliver: Deliver) -> bool:
+        """Close the whole position, newest layer first, if its margin does not last through the bar. True if it was closed.
+
+        Each part is reported under the order of ours that it takes the place of; a layer without one shows as a difference.
+        """
+        margin, rules = account.now(), account.rules
+        layers = margin.position.layers[: margin.position.open_layers]
+        price = closing_price(margin, rules, bar, 1 if layers[0].key == inside else 0) if layers else 0.0
+        if not price > 0.0:
+            return False
+        for k, layer in reversed(list(enumerate(layers))):
+            fill = liquidation_fill(layer, k, rules, price, bar.close_ms)
+            order = self._order(account.sleeve, fill.slot, layer.key)
+            if order is None:
+                unknown = f"liquidation of {account.name} layer {layer.key}"
+                trade, taker, t_ms = f"{unknown}@{bar.close_ms}", False, bar.close_ms
+                deliver(Execution(trade, unknown, fill.lots, price, fill.fee, taker, price, t_ms, liquidation=True))
+            else:
+                self._fill(account, fill, order, bar, deliver)
+        return True
 
     def _fill(self, account: Account, fill: Fill, order: VenueOrder, bar: Bar, deliver: Deliver) -> None:
         """Report a fill; its units are taken from the bar, and a filled order is gone."""
@@ -178,9 +217,9 @@ class PaperVenue:
             del self._of(order.sleeve)[order.id]
         else:
             self._of(order.sleeve)[order.id] = order._replace(filled=filled, state=PARTIAL)
-        trade = f"{order.id}@{bar.close_ms}"
-        price, fee, maker = fill.price, fill.fee, fill.maker != 0
-        deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms))
+        trade = f"{order.id}@{bar.close_ms}" + ("L" if fill.reason == LIQUIDATION else "")  # beside a part of this bar
+        price, fee, maker, liquidated = fill.price, fill.fee, fill.maker != 0, fill.reason == LIQUIDATION
+        deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms, liquidated))
 
     def _leaving(self, index: int) -> list[VenueOrder]:
         """Orders that leave at this open: exits at the market, and what is left of protective orders that filled in part."""

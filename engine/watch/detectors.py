@@ -23,7 +23,7 @@ from engine.watch.observation import (
     open_positions,
     position_text,
 )
-from engine.watch.venue_detectors import differences, unmoved
+from engine.watch.venue_detectors import differences, liquidated, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -47,6 +47,7 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
         "below the venue's least order",
         "spot cannot be sold short",
         "no_entry window",
+        "no equity left",
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")
@@ -76,7 +77,7 @@ def evaluate(desk: DeskObservation) -> tuple[list[Finding], frozenset[str]]:
 
 KINDS_OF = {  # health check -> the kinds that depend on it
     "worker": ("worker",),
-    "protective orders": ("protective", "stop", "difference", "drawdown", "breaker", "refused", "rejected"),
+    "protective orders": ("protective", "stop", "difference", "drawdown", "breaker", "refused", "rejected", "liquidation"),
     "bars": ("bars",),
     "journals": ("journal",),
     "disk": ("disk",),
@@ -363,6 +364,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "protective orders": (protective, ("protective",)),
     "stops": (unmoved, ("stop",)),
     "differences": (differences, ("difference",)),
+    "liquidations": (liquidated, ("liquidation",)),
     "journals and disk": (records, ("journal", "disk")),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

@@ -21,6 +21,7 @@ RUNBOOKS = {
     "stop": "stop-not-moved",
     "difference": "venue-differs",
     "drawdown": "drawdown",
+    "liquidation": "liquidation",
     "journal": "journal-broken",
     "disk": "disk-low",
     "proposal": "proposal-expired",

@@ -31,7 +31,7 @@ EXPIRED_MS = 3_600_000  # the same for an expired proposal
 FAILED_MS = 3_600_000  # the same for an undelivered message
 UNSEEN_MAX = 100_000  # events since the last look that are searched for incidents, at most
 WRITTEN_MEANWHILE = 1_000  # room for what is journaled between two readings of its end
-ROWS_BACK = 3 * REFUSED_ROW_MAX  # bars of decisions and orders in an observation
+ROWS_BACK = 3 * REFUSED_ROW_MAX  # bars of decisions, orders and fills in an observation
 
 
 class Observer:
@@ -116,14 +116,14 @@ class Observer:
         return self._config
 
     def _recent(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
-        """Decisions and orders of the last bars, and the decisions that refusals in force began with."""
+        """Decisions, orders and fills of the last bars, and the decisions that refusals in force began with."""
         if mark is None:
             return ()
         step = int(self._first_config(path)["start"]["timeframe_ms"])
         since_ms = mark.t_event_ms - ROWS_BACK * step
         began = {s["guard"]["refused_ms"] for s in mark.body["sleeves"].values() if s["guard"]["refused_ms"] is not None}
         older = [e for ms in sorted(began) if ms < since_ms for e in between(path, ms - 1, ms, {"decision"})]
-        return (*older, *between(path, since_ms - 1, mark.t_event_ms, {"decision", "order"}))
+        return (*older, *between(path, since_ms - 1, mark.t_event_ms, {"decision", "order", "fill"}))
 
     def _tripped(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
         """Breaker events that may still be in force; searched only when a sleeve is blocked or paused."""

@@ -1,4 +1,5 @@
-"""Detectors of what is wrong between desk and venue: a stop that the venue refuses to move, a difference that nobody explains.
+"""Detectors of what is wrong between desk and venue: a stop that the venue refuses to move, a difference that nobody explains, a
+position that the venue closed for want of margin.
 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
@@ -37,3 +38,23 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
         )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         yield Finding(f"difference:{difference}", "difference", "page", what, "desk", since, action, {}, event)
+
+
+def liquidated(desk: DeskObservation) -> Iterator[Finding]:
+    """A sleeve whose position the venue closed lately, or whose equity is gone."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    closed = {e.body["sleeve"]: e for e in desk.recent if e.kind == "fill" and e.body.get("reason") == "liquidation"}
+    for sleeve, state in desk.mark.body["sleeves"].items():
+        equity, fill = state.get("equity"), closed.get(sleeve)
+        gone = equity is not None and equity <= 0.0
+        if fill is None and not gone:
+            continue
+        how = f"LIQUIDATED at {fill.body['price']:,.8g}: its margin was gone" if fill else "has no equity left"
+        worth = "unknown" if equity is None else f"{equity:,.2f}"
+        what = f"{sleeve} {how}; equity {worth}, no entry passes without equity; {position_text(desk, sleeve)}"
+        action = (
+            "compare with the venue's liquidation history; find out why its stop did not go first, then give it cash or retire it"
+        )
+        numbers, event = {"equity": equity, "price": fill.body["price"] if fill else None}, fill or desk.mark
+        yield Finding(f"liquidation:{sleeve}", "liquidation", "page", what, sleeve, event.t_recv_ms, action, numbers, event.id)

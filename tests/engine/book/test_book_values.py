@@ -33,6 +33,7 @@ from engine.core.state import (
 )
 from engine.store.chain import same_body
 from tests.fakes.desks import RULES
+from tests.fakes.order_desks import as_object
 
 T0 = 1_735_689_600_000
 LIMITS = Limits(0.15, 3.0, 1.8, 10)
@@ -40,7 +41,7 @@ LIMITS = Limits(0.15, 3.0, 1.8, 10)
 
 def source(name: str, **changed: Any) -> dict[str, Any]:
     """A sleeve of a config event."""
-    return {"name": name, "instrument": "i", "paused": False, "cash": 1_000.0, "version": 1, "rules": RULES._asdict(), **changed}
+    return {"name": name, "instrument": "i", "paused": False, "cash": 1_000.0, "version": 1, "rules": as_object(RULES), **changed}
 
 
 def config(*sleeves: dict[str, Any], version: int = 1, **more: Any) -> dict[str, Any]:
@@ -225,7 +226,7 @@ def test_a_new_version_governs_who_is_flat_and_waits_for_who_is_not() -> None:
         book = made()
         book.sleeves[0] = holding(book.sleeves[0])
         book.features = {"btc": "f" * 32, "sol": "f" * 32}
-        rules = RULES._replace(stop_atr=3.0)._asdict()
+        rules = as_object(RULES._replace(stop_atr=3.0))
         sleeves = [source(name, version=2, rules=rules) for name in ("btc", "sol")]
         following = on_config(book, config(*sleeves, version=2, to_open=to_open))
         assert [spec.version for spec in book.specs] == governs
@@ -239,7 +240,7 @@ def test_going_back_before_a_version_governed_lets_nothing_wait() -> None:
     """Version 2 waits, version 3 equals version 1: the sleeve is where it was."""
     book = made()
     book.sleeves[0] = holding(book.sleeves[0])
-    changed = source("btc", version=2, rules=RULES._replace(stop_atr=3.0)._asdict())
+    changed = source("btc", version=2, rules=as_object(RULES._replace(stop_atr=3.0)))
     on_config(book, config(changed, source("sol"), version=2))
     assert book.waiting[0] is not None
     on_config(book, config(source("btc"), source("sol"), version=3))
@@ -305,7 +306,7 @@ def test_a_snapshot_is_the_book_and_a_copy_shares_nothing_that_moves() -> None:
     book.sleeves[0] = holding(book.sleeves[0])
     book.sleeves[1] = book.sleeves[1]._replace(ledger=book.sleeves[1].ledger._replace(equity=nan))
     book.waiting[0] = Spec(
-        2, RULES._replace(tick=0.5), True, source("btc", version=2, paused=True, rules=RULES._replace(tick=0.5)._asdict())
+        2, RULES._replace(tick=0.5), True, source("btc", version=2, paused=True, rules=as_object(RULES._replace(tick=0.5)))
     )
     ended = VENUE_ORDER._replace(id="y", state=next(state for state in STATES if state in ENDED))
     book.orders = book.orders._replace(open={"x": VENUE_ORDER}, ended=(ended,), trades={"t": T0}, attempts={"x": 2})

@@ -17,6 +17,7 @@ from engine.errors import JournalBroken
 from engine.store.chain import Event, end_of
 from engine.store.journal import Journal, journal_hash, read
 from tests.fakes.desks import RULES
+from tests.fakes.order_desks import as_object
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 
@@ -144,7 +145,7 @@ def test_a_value_survives_its_json_bit_for_bit() -> None:
     assert repr(again) == repr(odd)
     sleeve = start(10_000.1)
     assert restored(Sleeve, json.loads(json.dumps(as_json(sleeve)))) == sleeve
-    assert restored(Rules, json.loads(json.dumps(RULES._asdict()))) == RULES
+    assert restored(Rules, json.loads(json.dumps(as_object(RULES)))) == RULES
 
 
 @pytest.mark.parametrize("written", [FORMAT - 1, FORMAT + 1, None])

@@ -39,6 +39,8 @@ def first_refusal(x: dict[str, Any]) -> int:
         return state.R_VOLUME
     if q["range"] > q["range_max"]:
         return state.R_RANGE
+    if q["equity"] <= 0:
+        return state.R_EQUITY
     if not (q["stop"] > 0 and q["price"] > 0 and q["desk_equity"] > 0 and q["equity"] > 0 and q["wanted"] > 0):
         return state.R_UNKNOWN
     if q["open_layers"] >= q["layers_max"]:

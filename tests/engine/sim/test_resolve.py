@@ -10,7 +10,7 @@ from app.jobs import kinds
 from engine.book.snapshot import restored
 from engine.control.config import active
 from engine.control.desk_setup import desk_setup
-from engine.core.state import Limits
+from engine.core.state import Limits, Rules
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.live import config_event
@@ -67,7 +67,7 @@ def test_the_worker_trades_by_the_rules_of_the_backtest(home: Home) -> None:
     desk, found = active(home.engine, home.path), kinds.planned(home, ASK)
     body = config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
     (rules,) = rules_in(found, load(found).span, config_event.FILLS)
-    assert body["sleeves"][0]["rules"] == rules._asdict()
+    assert restored(Rules, body["sleeves"][0]["rules"]) == rules
     assert restored(Limits, body["limits"]) == found.request.limits
     assert (rules.taker_frac, rules.streak_max, rules.risk_max_frac) == (0.001, 2, 0.001)
 

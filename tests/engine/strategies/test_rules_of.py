@@ -35,7 +35,9 @@ def test_kinds_are_what_the_kernel_stores() -> None:
     words = {"stop_atr": "3", "target_atr": 5, "layers_max": "2", "fixed_qty": "1"}
     free = COSTS._replace(maker_frac=0, taker_frac=0)
     rules = rules_of(parse_params(trend, words), INSTRUMENT, free, 0, 0, QUARTER_MS, SLEEVE_LIMITS._replace(leverage_max=2))
-    assert all(type(getattr(rules, name)) is kind for name, kind in Rules.__annotations__.items())
+    assert all(type(getattr(rules, name)) is kind for name, kind in Rules.__annotations__.items() if name != "tiers")
+    tiered = rules_of(trend.Params(), INSTRUMENT._replace(tiers=((1, 0.1), (2, 0.2))), COSTS, 0, 0, QUARTER_MS)
+    assert all(type(value) is float for tier in (*rules.tiers, *tiered.tiers) for value in tier)
 
 
 def test_hard_limits_stand_above_the_params() -> None:
@@ -74,3 +76,15 @@ def test_an_unknown_fill_mode_is_refused() -> None:
     """One line with the modes there are."""
     with pytest.raises(BadInput, match="fills = 'lucky' is not one of pessimistic, optimistic, reference"):
         rules_of(trend.Params(), INSTRUMENT, COSTS, 0, "lucky", QUARTER_MS)
+
+
+def test_margin_tiers_and_the_fee_of_a_liquidation_reach_the_core() -> None:
+    """Amounts follow from caps and rates, without a jump at a cap; OKX holds the closing fee with the margin; the fee is at least
+    the taker fee."""
+    tiered = INSTRUMENT._replace(maintenance_frac=0.01, tiers=((1_000.0, 0.01), (5_000.0, 0.02), (20_000.0, 0.05)))
+    rules = rules_of(trend.Params(), tiered, COSTS, 0, 0, QUARTER_MS)
+    assert [tuple(tier) for tier in rules.tiers[:3]] == [(0.02, pytest.approx(10.0)), (0.05, pytest.approx(160.0)), (0.0, 0.0)]
+    assert (rules.maintenance_frac, rules.liquidation_fee_frac) == (0.01, 0.012)
+    okx = rules_of(trend.Params(), tiered._replace(venue="okx", liquidation_fee_frac=0.0), COSTS, 0, 0, QUARTER_MS)
+    assert (okx.maintenance_frac, okx.tiers[0].rate) == (0.01 + COSTS.taker_frac, 0.02 + COSTS.taker_frac)
+    assert okx.liquidation_fee_frac == COSTS.taker_frac

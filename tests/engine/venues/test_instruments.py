@@ -184,3 +184,44 @@ def test_spot_pays_no_funding_and_has_no_margin() -> None:
     assert costs_of("binance", "BTC-USDT", "spot").funding_source == "none"
     with pytest.raises(BadInput, match="unknown instrument okx:BTC-USDT:spot"):
         instrument_of("okx", "BTC-USDT", "spot")
+
+
+def test_margin_tiers_come_from_desk_toml_and_come_back_from_a_stored_run() -> None:
+    """The first rate is the maintenance margin; what a run stores as JSON gives the same instrument again."""
+    key, tiers = "binance:BTC-USDT:perp", [[50_000, 0.004], [600_000, 0.005]]
+    found = instrument_of("binance", "BTC-USDT", overrides={key: {"tiers": tiers}})
+    assert (found.maintenance_frac, found.tiers) == (0.004, ((50_000.0, 0.004), (600_000.0, 0.005)))
+    stored = {name: value for name, value in found._asdict().items() if name not in ("venue", "symbol", "market")}
+    assert instrument_of("binance", "BTC-USDT", overrides={key: stored}) == found
+    assert instrument_of("binance", "BTC-USDT").tiers == ()
+    assert instrument_of("binance", "BTC-USDT", "spot", {"binance:BTC-USDT:spot": {"tiers": tiers}}).tiers == ()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"tiers": [[50_000, 0.005], [40_000, 0.006]]},
+        {"tiers": [[50_000, 0.005], [60_000, 0.005]]},
+        {"tiers": [[50_000, 1.0]]},
+        {"tiers": [[NAN, 0.01]]},
+        {"tiers": [[50_000]]},
+        {"tiers": [["much", 0.01]]},
+        {"tiers": [[k + 1.0, 0.01 * (k + 1)] for k in range(8)]},
+        {"tiers": [[50_000, 0.004]], "maintenance_frac": 0.005},
+        {"contract_size": 0.0},
+        {"liquidation_fee_frac": 1.0},
+    ],
+)
+def test_margin_that_cannot_be_is_refused(own: dict) -> None:
+    """Caps and rates rise, rates lie within 0 and 1, seven tiers at most, one first rate."""
+    with pytest.raises(BadInput):
+        instrument_of("binance", "BTC-USDT", overrides={"binance:BTC-USDT:perp": own})
+
+
+def test_contract_size_and_fee_tier_are_named() -> None:
+    """Coins count as one; the fee tier says whose fees, from where and of which day, or that desk.toml says so."""
+    found = instrument_of("okx", "BTC-USDT")
+    assert found.contract_size == 1.0
+    assert found.fee_tier == "no volume tier, no token discount; www.okx.com/fees, 2026-10-16"
+    own = {"okx:BTC-USDT:perp": {"taker_frac": 0.0003, "source": "my tier", "dated": "2026-11-01"}}
+    assert instrument_of("okx", "BTC-USDT", overrides=own).fee_tier == "desk.toml; my tier; 2026-11-01"

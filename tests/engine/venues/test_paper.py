@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.core.orders import CANCELLING, DONE, INTENDED, PARTIAL, REJECTED, SENT, UNKNOWN, WORKING, VenueOrder
-from engine.core.state import ENTRY, EXIT_SLOT, FLAT, NO_LAYER, PROTECTIVE, TARGET_SLOT, Bar, Cost
+from engine.core.state import ENTRY, EXIT_SLOT, FLAT, NO_LAYER, PROTECTIVE, TARGET_SLOT, Bar, Cost, start
 from engine.ports import Execution, FundingBill, OrderReport, Report
 from engine.venues.paper import KEPT, Account, PaperVenue, as_entry
 from tests.fakes.desks import BAR_MS, RULES
@@ -41,9 +41,10 @@ def bar(t: int = 1, prices: tuple[float, ...] = (100, 101, 99, 100), volume: flo
 class Traded:
     """A venue with some orders, and what it reports of bars."""
 
-    def __init__(self, *orders: VenueOrder, position: Any = HELD, rules: Any = UNIT) -> None:
+    def __init__(self, *orders: VenueOrder, position: Any = HELD, rules: Any = UNIT, cash: float = 1e6) -> None:
         self.venue, self.reports = PaperVenue(), list[Report]()
-        self.account = Account("btc", 0, position, rules, Cost(0.0, 0.0))
+        flat, held = start(cash), start(cash)._replace(position=position)
+        self.account = Account("btc", 0, position, rules, Cost(0.0, 0.0), lambda: flat if self.fills() else held)
         for each in orders:
             self.venue.place(each)
 
@@ -302,3 +303,55 @@ def test_the_core_sees_what_is_left_of_an_entry() -> None:
     found = as_entry(order(filled=4, price=98.0, post_only=1, good_for=3, key=7, side=-1))
     assert (found.key, found.side, found.lots, found.limit) == (7, -1, 6, 98.0)
     assert (found.post_only, found.good_for, found.decided_ms) == (1, 3, T0 + BAR_MS)
+
+
+# ---- liquidation ---------------------------------------------------------------------------------------------------------
+
+
+THIN = UNIT._replace(maintenance_frac=0.01, liquidation_fee_frac=0.01)
+
+
+def test_a_position_without_margin_is_closed_before_its_stop() -> None:
+    """Long 10 at 100 with 200 of cash and a stop at 70: the venue closes it at 80.81 under the stop's order, and says why."""
+    traded = Traded(stop(price=70.0), target(), rules=THIN, cash=200.0)
+    traded.bar(bar(prices=(100, 101, 60, 65)))
+    (closed,) = [r for r in traded.reports if isinstance(r, Execution)]
+    assert (closed.order, closed.lots, closed.liquidation) == ("s1", 10, True)
+    assert closed.price == pytest.approx(80.808, abs=1e-3)
+    assert closed.fee == pytest.approx(8.081, abs=1e-3)
+    assert set(traded.venue.orders) == {"t1"}  # the desk cancels what is left
+
+
+def test_a_stop_nearer_than_the_level_fills_as_ever() -> None:
+    """The same fall with a stop at 90: a plain stop."""
+    traded = Traded(stop(price=90.0), rules=THIN, cash=200.0)
+    traded.bar(bar(prices=(100, 101, 60, 65)))
+    assert [(r.order, r.price, r.liquidation) for r in traded.reports if isinstance(r, Execution)] == [("s1", 90.0, False)]
+
+
+def test_a_liquidated_layer_without_an_order_is_reported_under_none_of_ours() -> None:
+    """Nothing of ours stands for it: the report names no order that the desk knows, which shows as a difference."""
+    traded = Traded(rules=THIN, cash=200.0)
+    traded.bar(bar(prices=(100, 101, 60, 65)))
+    (closed,) = [r for r in traded.reports if isinstance(r, Execution)]
+    assert closed.order.startswith("liquidation of btc")
+
+
+def test_a_bar_that_reaches_target_and_liquidation_level_is_ambiguous() -> None:
+    """With margin to spare the same bar has one reading: the stop is out of its reach."""
+    for cash, expected in ((200.0, True), (2_000.0, False)):
+        traded = Traded(stop(price=50.0), target(), rules=THIN, cash=cash)
+        assert traded.bar(bar(prices=(100, 110, 70, 100))) is expected
+
+
+def test_the_rest_of_a_stop_is_liquidated_under_another_trade_id() -> None:
+    """Volume for 4 of 10 lots at the stop, then the fall goes on: two trades of one order in one bar, each booked once."""
+    traded, rest = Traded(stop(price=90.0), rules=THIN, cash=200.0), HELD.layers[0]._replace(lots=6, exit_pending=1)
+    left = start(160.0)._replace(position=HELD._replace(layers=(rest, *HELD.layers[1:])))
+    before = traded.account.now()
+    traded.account = traded.account._replace(now=lambda: left if traded.fills() else before)
+    traded.bar(bar(prices=(100, 101, 60, 65), volume=40.0))
+    first, second = (r for r in traded.reports if isinstance(r, Execution))
+    assert (first.lots, second.lots, first.liquidation, second.liquidation) == (4, 6, False, True)
+    assert first.order == second.order
+    assert first.trade != second.trade

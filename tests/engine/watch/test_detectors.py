@@ -279,3 +279,22 @@ def test_every_alert_has_a_page_for_three_in_the_morning(name: str) -> None:
     assert len(text.splitlines()) < 25
     assert "\n1. " in text
     assert text.rstrip().splitlines()[-1].endswith(".")
+
+
+def test_a_liquidation_pages_with_price_and_what_is_left() -> None:
+    """The fill that the venue made for want of margin, at once; a stop is none."""
+    closed = {"sleeve": "btc-trend", "reason": "liquidation", "price": 80.8, "slot": "protective"}
+    fill = Event("fill", DESK_MS, closed, t_recv_ms=NOW - 900, id="d-7", seq=7)
+    found = only(desk(mark=mark({"equity": 0.0, "cash": 0.0, "position": None}), recent=(fill,)))
+    assert (found.kind, found.severity, found.event, found.since_ms) == ("liquidation", "page", "d-7", NOW - 900)
+    assert "btc-trend LIQUIDATED at 80.8" in found.what
+    stop = Event("fill", DESK_MS, {**closed, "reason": "stop"}, t_recv_ms=NOW, id="d-8", seq=8)
+    assert evaluate(desk(recent=(stop,)))[0] == []
+
+
+def test_a_sleeve_without_equity_pages_for_as_long_as_it_has_none() -> None:
+    """Below zero, long after the fill: named, with the figure; its refusals are no second alert."""
+    refused = GUARD | {"refused_by": "no equity left", "refused_ms": DESK_MS - 100 * BAR_MS}
+    found = only(desk(mark=mark({"equity": -12.5, "position": None, "guard": refused})))
+    assert (found.kind, found.numbers["equity"]) == ("liquidation", -12.5)
+    assert "btc-trend has no equity left; equity -12.50" in found.what
