@@ -18,7 +18,7 @@ from agents.model import Caller, Prices, Usage
 from agents.spending import Spend, SpendLimits
 from agents.written_calls import hides_call
 from engine.errors import DataError
-from tools.common.limits import redacted
+from engine.redaction import redacted
 
 FOLDER = "turns"
 UNBROKEN_MAX = 4_000  # characters without the end of a sentence

@@ -14,11 +14,11 @@ from agents.offline.words import Words
 from agents.render import value_text
 from agents.roster import Role
 from engine.errors import DeskError
+from engine.redaction import redacted
 from memory.recall import recall
 from memory.shelf import Shelf
 from tools import desk, proposals
 from tools.common.contract import Fact, NoArgs, ToolContext, ToolResult, clean
-from tools.common.limits import redacted
 
 MEMORY_TOKENS = 1500
 _REFERENCE = re.compile(r"\{([A-Za-z]\w*\.[\w-]+)\}")

@@ -23,10 +23,10 @@ from agents.spending import SpendLimits
 from agents.state import AnsweredCall, EarlierTurn, Work
 from engine.clock import utc
 from engine.errors import BadInput, DeskError
+from engine.redaction import redacted
 from memory.shelf import ShelfError
 from tools.catalog import TOOLS
 from tools.common.contract import Effect, Fact, ToolContext
-from tools.common.limits import redacted
 from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000

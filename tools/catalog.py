@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
+from engine.redaction import redacted
 from tools import alerts, backtests, calc, compare, desk, journal, market, notes, proposals, runs
 from tools.common import limits
 from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
@@ -136,7 +137,7 @@ def _entry(ctx: ToolContext, name: str, args: Mapping[str, Any], result: ToolRes
         "turn": ctx.turn,
         "model": clean(ctx.model, 80),
         "status": result.status,
-        "outcome": limits.redacted(clean(result.text, 200)),
+        "outcome": redacted(clean(result.text, 200)),
         "evidence": [f"{e.kind}:{e.id}" for e in result.evidence[:20]],
         "job": result.job,
     }

@@ -9,11 +9,12 @@ from pydantic import Field
 
 from engine.clock import DAY_MS
 from engine.errors import BadInput, Refused
+from engine.redaction import redacted
 from memory import note as notes
 from memory import recall
 from memory.shelf import INBOX, Shelf, ShelfError
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, no_data, tool
-from tools.common.limits import NOTES_DAY_MAX, redacted
+from tools.common.limits import NOTES_DAY_MAX
 
 INBOX_MAX = 500  # unread notes: above it the inbox is full
 

@@ -11,11 +11,11 @@ from pydantic import Field
 
 from engine.clock import utc
 from engine.errors import BadInput, Refused
+from engine.redaction import redacted
 from engine.sim import bootstrap
 from engine.sim.life import beyond, beyond_text, favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
-from tools.common.limits import redacted
 from tools.compare import gap_facts, gap_of
 from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 

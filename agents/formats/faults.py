@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.model import ModelDown
+from engine.redaction import redacted
 from tools.common.contract import clean
-from tools.common.limits import redacted
 
 SAID_MAX = 240
 # 400 responses that mean a bad key: Google's, and a proxy without its key database

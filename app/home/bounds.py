@@ -25,12 +25,19 @@ def switches_for_numbers(
     """The keys that are true or false where a number belongs: pydantic would read 1 and 0."""
     if isinstance(value, bool):
         field = _field_at(model, where)
-        kinds = {field.annotation, *get_args(field.annotation)} if field is not None else set[Any]()
+        kinds = set(leaf_kinds(field.annotation)) if field is not None else set[Any]()
         if kinds & {int, float} and bool not in kinds:
             yield where
     parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in parts:
         yield from switches_for_numbers(model, inner, (*where, key))
+
+
+def leaf_kinds(annotation: Any) -> Iterator[Any]:
+    """The types at the ends of an annotation: float of `tuple[tuple[float, float], ...] | None`."""
+    parts = get_args(annotation)
+    for part in parts or (annotation,):
+        yield from leaf_kinds(part) if parts else (part,)
 
 
 def _field_at(model: type[BaseModel], where: Sequence[str | int]) -> FieldInfo | None:

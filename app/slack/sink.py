@@ -16,7 +16,7 @@ from app.home.home import Home
 from app.home.settings import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.slack import blocks
-from tools.common.limits import redacted
+from engine.redaction import redacted
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

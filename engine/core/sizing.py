@@ -127,7 +127,7 @@ def liquidation_distance(
     """How far the price may go against `units` at `price` before maintenance margin is gone (D5: the sleeve's whole equity is its
     isolated margin); `amount`: what the tier takes off (quote units).
     """
-    if not (units > 0.0 and maintenance_frac >= 0.0 and maintenance_frac < 1.0):
+    if not (units > 0.0 and maintenance_frac >= 0.0 and maintenance_frac < 1.0 and amount >= 0.0):
         return 0.0
     return ((equity + amount) / units - maintenance_frac * price) / (1.0 - side * maintenance_frac)
 
@@ -137,7 +137,7 @@ def margin_distance(equity: float, units: float, price: float, side: int, rules:
     nearest = liquidation_distance(equity, units, price, side, rules.maintenance_frac)
     for k in range(TIERS):
         tier = rules.tiers[k]
-        if not tier.rate > 0.0:
-            break
+        if tier.rate == 0.0:
+            break  # NO_TIER; what is not a rate goes on, and refuses
         nearest = min(nearest, liquidation_distance(equity, units, price, side, tier.rate, tier.amount))
     return nearest

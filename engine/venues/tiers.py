@@ -7,10 +7,10 @@ ones: the margin has no jump at a cap (Binance: "maintenance amount").
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf
 
 from engine.core.state import NO_TIER, TIERS, Tier, Tiers
 
+CAP_MAX = 1e15  # quote units of notional
 TIERS_MAX = TIERS + 1  # the first one is the instrument's maintenance_frac
 Pairs = Sequence[Sequence[float]]
 
@@ -23,7 +23,7 @@ def fault_in(pairs: Pairs) -> str:
         return "each tier is [notional_max, maintenance rate]"
     caps, rates = [float(cap) for cap, _ in pairs], [float(rate) for _, rate in pairs]
     rises = all(a < b for values in (caps, rates) for a, b in pairwise(values))
-    within = all(0 < cap < inf for cap in caps) and all(0 < rate < 1 for rate in rates)
+    within = all(0 < cap <= CAP_MAX for cap in caps) and all(0 < rate < 1 for rate in rates)
     return "" if rises and within else "caps and rates rise from tier to tier, caps above 0, rates in 0..1"
 
 

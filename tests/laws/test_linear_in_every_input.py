@@ -22,11 +22,12 @@ from app.slack.actions import HALT
 from app.slack.blocks import escaped
 from app.slack.sink import as_json
 from engine.control import halt
+from engine.redaction import redacted
 from engine.store.chain import event_of
 from memory.note import split
 from tests.fakes.linear_time import JUDGED_S, RATIO_MAX, beyond_linear, cpu_s
 from tools.common.contract import clean
-from tools.common.limits import recordable, redacted
+from tools.common.limits import recordable
 
 MEGABYTE, SMALLEST = 1 << 20, 1 << 14
 REPEATED = ("a", "1 ", "= ", "| 1 ", "[", '{"a":', "!")  # what has been quadratic, or is likely to be

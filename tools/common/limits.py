@@ -5,30 +5,17 @@ One PROPOSE per turn, as the last call; one running and three queued jobs; tools
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import Refused
+from engine.redaction import redacted
 from tools.common.contract import ToolContext, clean
 
 JOBS_RUNNING_MAX, JOBS_QUEUED_MAX = 1, 3
 JOBS_MAX = JOBS_RUNNING_MAX + JOBS_QUEUED_MAX
 NOTES_DAY_MAX = 20
 RECORD_MAX, DEPTH_MAX, WIDTH_MAX = 2000, 6, 30  # of a call's arguments in the journal
-
-# shapes of keys that people paste into a chat by mistake: never kept in a journal. The last three are of venues: 48 letters and
-# digits or more (Binance), 30 or more with small and capital letters and digits (Bybit), 32 hexadecimal digits in capitals (OKX)
-_SECRET = re.compile(
-    r"(sk-[\w-]{16,}|(?:xox[a-z]|xapp)-[\w-]{10,}|gh[a-z]_\w{20,}|AKIA[A-Z0-9]{12,}|Bearer\s+[\w.~+/=-]{16,}"
-    r"|\b[A-Za-z0-9]{48,}\b|\b(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])(?=[A-Za-z]*\d)[A-Za-z0-9]{30,}\b"
-    r"|\b(?=[A-F]*\d)(?=\d*[A-F])[0-9A-F]{32}\b)"
-)
-
-
-def redacted(text: str) -> str:
-    """`text` with everything that looks like a key replaced; run ids and hashes are shorter or known and stay."""
-    return _SECRET.sub("[secret]", text)
 
 
 def recordable(args: Any) -> Any:

@@ -18,12 +18,13 @@ from app.home.settings import (
 from engine.control.desk_setup import InstrumentEntry
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
+from engine.venues.instruments import instrument_of
 
 INSTRUMENT = 'instruments."binance:BTC-USDT:perp"'
 TABLES = {"limits": HardLimits, "budgets": BudgetEntry, INSTRUMENT: InstrumentEntry, "models.mine": ModelEntry,
           "worker": WorkerEntry, "alerts": AlertsEntry, "api": ApiEntry, "ui": UiEntry}  # fmt: skip
 NUMBERS = [(table, name) for table, model in TABLES.items() for name, field in model.model_fields.items()
-           if name != "names" and any(kind in str(field.annotation) for kind in ("int", "float"))]  # fmt: skip
+           if name not in ("names", "tiers") and any(kind in str(field.annotation) for kind in ("int", "float"))]  # fmt: skip
 IMPOSSIBLE = ("nan", "inf", "-inf", "1e309", "-1e309", "-1", "1e300", "1" + "0" * 400, f'"{"9" * 100_000}"', "[]", "{}")
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "trend"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
 
@@ -50,6 +51,17 @@ def test_a_number_that_none_can_be_is_one_line_with_key_and_bounds(tmp_path: Pat
         assert name in line, value
         if value not in ("[]", "{}"):
             assert "at most" in line or "below" in line, line
+
+
+@pytest.mark.parametrize("value", ["nan", "1e309", "-1", "1e300", "true", '"x"', "[]", "0"])
+def test_a_margin_tier_is_two_numbers_that_rise(tmp_path: Path, value: str) -> None:
+    """An impossible cap or rate in a list of tiers is refused before anything is simulated."""
+    for tiers in (f"[[{value}, 0.004]]", f"[[50000, {value}]]", f"[{value}]", f"[[50000, 0.004], [600000, {value}]]"):
+        path = tmp_path / "desk.toml"
+        path.write_text(f"{SLEEVE}[{INSTRUMENT}]\ntiers = {tiers}\n")
+        with pytest.raises(BadInput) as caught:
+            instrument_of("binance", "BTC-USDT", "perp", read_desk_toml(path).overrides())
+        assert "tiers" in str(caught.value)
 
 
 def test_zero_is_refused_where_it_would_switch_something_off(tmp_path: Path) -> None:

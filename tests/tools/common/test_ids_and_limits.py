@@ -12,12 +12,13 @@ from sqlalchemy import Engine
 
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from engine.errors import Refused
+from engine.redaction import redacted
 from engine.store.chain import Event
 from engine.store.db import write
 from engine.store.journal import Journal
 from engine.store.tables import Alert, Job, Proposal, Run
 from tools.common.ids import exists, find_event, last_seq, require_known
-from tools.common.limits import DEPTH_MAX, JOBS_MAX, RECORD_MAX, WIDTH_MAX, jobs_open, recordable, redacted, require_room
+from tools.common.limits import DEPTH_MAX, JOBS_MAX, RECORD_MAX, WIDTH_MAX, jobs_open, recordable, require_room
 
 SECRETS = (
     "sk-proj-" + "Ab1_-" * 8,
