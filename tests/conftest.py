@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; pytest makes a folder of its own there
 MEMORY_BYTES_MIN = 4 << 30
+FIRST = ("tests/app/processes", "tests/laws", "tests/app/api", "tests/app/cli", "tests/app/jobs", "tests/engine/live")
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -48,6 +49,11 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes go first: a long one at the end would be waited for by everybody else."""
+    items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
 
 
 class Passed:

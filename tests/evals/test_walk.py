@@ -155,6 +155,7 @@ def test_the_walk_on_synthetic_bars(night: Night) -> None:
     assert "synthetic bars" in answer["answer_md"]
 
 
+@pytest.mark.long  # the same walk as on synthetic bars
 def test_the_walk_on_recorded_bars(recorded: Night) -> None:
     """The issue's own words, on two recorded months."""
     answer = walk(recorded, "Backtest trend on BTC-USDT 15m from 2025-03 to 2025-04, and compare a 1 ATR with a 3 ATR stop")

@@ -118,6 +118,7 @@ def dead_claim(home: Home, turn: str) -> None:
         session.add(row)
 
 
+@pytest.mark.long  # the default suite has the two of the next test, one of them killed in between
 def test_two_processes_post_it_once(own_home: Path, gate: Path) -> None:
     """Two APIs of one home, several threads: each answer is there once, in the thread, among the jobs and in the journal."""
     home, (a, b) = open_home(), ports(2)

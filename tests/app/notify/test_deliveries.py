@@ -127,11 +127,11 @@ def journal_mark(bench: Bench, mark: Event, **changes: Any) -> None:
     bench.loop.journal.append([Event("mark", mark.t_event_ms, body, t_recv_ms=bench.now_ms)])
 
 
-def test_thirty_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> None:
-    """A whole month of bars behind the replay: warnings and notes there may be, pages none, and nothing is unsure."""
-    furnished(own_home, 75)
+def test_ten_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> None:
+    """Ten days behind the replay (below a month of recorded bars): warnings and notes there may be, no page, nothing unsure."""
+    furnished(own_home, 55)
     bench = Bench(open_home(WALL_MS), [sink])
-    found = bench.pass_time(30 * 96, every=16)
+    found = bench.pass_time(10 * 96, every=16)
     assert not bench.loop.replaying
     assert pages(found) == []
     assert {row.kind for row in list_alerts(bench.home.engine, None, 500)} <= {"breaker", "refused"}

@@ -306,7 +306,7 @@ def _people(path: str, rows: int, name: str, start: Any) -> None:
 
 def test_four_processes_write_one_chain(tmp_path: Path) -> None:
     """Rows of all processes are there, in one unbroken chain, groups undivided."""
-    path, rows = tmp_path / "people.jsonl", 120
+    path, rows = tmp_path / "people.jsonl", 60
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(4)
     workers = [context.Process(target=_people, args=(str(path), rows, f"w{n}", start)) for n in range(4)]
