@@ -1,8 +1,8 @@
 # What a person and CI type. Every target sets up what it needs first.
 .PHONY: run setup kernel test test-all test-anew check fmt bench evals lock clean
 BIN := .venv/bin
-# one process more than cores, at most four: some tests wait; files go in their order, slow ones first (tests/conftest.py)
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); if [ $$n -lt 4 ]; then echo $$((n + 1)); else echo 4; fi)
+# two processes more than cores, at most four: some tests wait; files go in their order, slow ones first (tests/conftest.py)
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); if [ $$n -lt 2 ]; then echo $$((n + 2)); else echo 4; fi)
 PYTEST := $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 run: setup        ## start the desk on embedded defaults

@@ -45,9 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Garbage is looked for again, and no more among what was imported for the collection."""
+    """Garbage is looked for again, more rarely than usual, and no more among what was imported for the collection."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 

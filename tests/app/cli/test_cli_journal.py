@@ -74,6 +74,7 @@ def events(home, *kinds):
     return list(read(home / "journal" / "desk.jsonl", kinds))
 
 
+@pytest.mark.long  # tests/laws/test_one_decision_path.py has it by functions
 def test_paper_desk_and_backtest_fill_alike_to_the_bit(walked):
     """Law 1: the same bars and configuration give the same fills, cash and equity on either way of running."""
     config = events(walked, "config")[0].body

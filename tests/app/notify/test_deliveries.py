@@ -362,7 +362,7 @@ def test_a_missed_handover_is_made_late_but_not_much_too_late(bench: Bench) -> N
 # ---- with the real scheduler and the real client ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["limited", "slow", "down"])
+@pytest.mark.parametrize("fault", ["limited", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("slow", "down"))])
 def test_alerts_get_through_a_struggling_slack_and_checks_go_on(own_home: Path, fault: str) -> None:
     """429 with Retry-After, two seconds an answer, connections cut: checks keep their pace, the page arrives in the end."""
     with SlackServer() as server:

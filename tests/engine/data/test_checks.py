@@ -193,10 +193,10 @@ def test_a_pager_hides_among_real_outages() -> None:
 @settings(max_examples=60)
 @given(st.sets(st.integers(1, 40_000), min_size=1, max_size=12))
 def test_random_outages_are_hardly_ever_called_regular(places: set[int]) -> None:
-    """Gaps at random places have no stride, unless two distances happen to be the very same."""
+    """Gaps at random places have no stride, unless two distances happen to be the same, or a bar apart: a stride may drift."""
     at = np.array(sorted(places))
     apart = np.diff(np.concatenate([[0], at]))
-    if np.unique(apart).size == apart.size:
+    if apart.size < 2 or np.diff(np.sort(apart)).min() > 1:
         assert regular_gaps(at, at) == ""
 
 
