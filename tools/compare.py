@@ -12,7 +12,7 @@ from pydantic import Field
 from engine.clock import Timeframe
 from engine.errors import BadInput
 from engine.sim import bootstrap
-from engine.sim.life import favours, life_of
+from engine.sim.life import favours, life_of, stopped_first
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
 from tools.setups import (
@@ -142,7 +142,9 @@ def gap_of(ctx: ToolContext, base: Mapping[str, Any], variant: Mapping[str, Any]
     until_ms = min(runs.lived_until(base), runs.lived_until(variant))
     one, other = (runs.daily_returns(ctx, run, until_ms) for run in (base, variant))
     if len(one) == len(other):
-        return bootstrap.difference(one, other, max(1, comparisons))
+        stopped = stopped_first(base, variant)
+        favoured = "" if stopped is None else ("better", "worse")[stopped]
+        return bootstrap.difference(one, other, max(1, comparisons))._replace(favoured=favoured)
     gap = bootstrap.difference([], [], max(1, comparisons))
     return gap._replace(why="one of the two lost its whole equity" if not (one and other) else "their days are not the same")
 

@@ -23,14 +23,20 @@ class Difference(NamedTuple):
     days: int
     level: float  # of the interval: 0.95 for one variant, higher when several are compared (Bonferroni)
     why: str = ""  # there is no interval
+    favoured: str = ""  # the verdict that the choice of days speaks for: it does not count
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, `the same` (no day differs), `cannot be told apart`, or `not comparable` for want of an interval."""
+        """`better`, `worse`, `the same` (no day differs), `cannot be told apart`, or `not comparable` for want of an interval.
+
+        Days that end where one of two runs was stopped by its losses cannot show that the other is the better one.
+        """
         if self.low is None or self.high is None:
             return "not comparable"
         if self.low <= 0.0 <= self.high:
             return "the same" if self.low == self.high == 0.0 else "cannot be told apart"
+        if self.favoured == ("better" if self.low > 0.0 else "worse"):
+            return "cannot be told apart"
         return "better" if self.low > 0.0 else "worse"
 
 

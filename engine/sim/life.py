@@ -94,11 +94,18 @@ def _ended(end: Mapping[str, Any]) -> str:
 def favours(base: Mapping[str, Any], changed: Mapping[str, Any], names: Sequence[str] = ("base", "changed")) -> str:
     """What a reader of a comparison over the common days must know: they end where one of the two was stopped by its losses, so
     that one's worst stretch is in them to its end. Empty when both traded until the end."""
+    stopped = stopped_first(base, changed)
+    if stopped is None:
+        return ""
+    return f"those days end where the {names[stopped]} run was stopped, which favours the {names[1 - stopped]} one"
+
+
+def stopped_first(base: Mapping[str, Any], changed: Mapping[str, Any]) -> int | None:
+    """Which of the two was stopped by its losses before the other: 0 the base, 1 the changed one; None when neither was."""
     stops = [(life.stopped_ms, n) for n, life in enumerate(map(life_of, (base, changed))) if life.stopped_ms is not None]
     if not stops or (len(stops) == 2 and stops[0][0] == stops[1][0]):
-        return ""
-    first = min(stops)[1]
-    return f"those days end where the {names[first]} run was stopped, which favours the {names[1 - first]} one"
+        return None
+    return min(stops)[1]
 
 
 def beyond(run: Mapping[str, Any], desk_ms: int | None) -> int:

@@ -47,3 +47,13 @@ def test_too_few_days_and_no_difference() -> None:
     assert short.why == "both traded on 29 whole days only, and an interval needs 30"
     assert difference(noise(1), noise(1)).verdict == "the same"
     assert difference([], []).mean is None
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(0.01, "better"), (-0.01, "worse")])
+def test_days_that_speak_for_a_verdict_cannot_prove_it(shift: float, verdict: str) -> None:
+    """They end where one run was stopped by its losses: that the other is better does not count, that it is worse does."""
+    base = [0.001 * (k % 7 - 3) for k in range(90)]
+    found = difference(base, [x + shift + 0.0001 * (k % 3) for k, x in enumerate(base)])
+    assert found.verdict == verdict
+    assert found._replace(favoured=verdict).verdict == "cannot be told apart"
+    assert found._replace(favoured={"better": "worse", "worse": "better"}[verdict]).verdict == verdict
