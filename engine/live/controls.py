@@ -85,6 +85,7 @@ class Controls:
         try:
             if self._peek is None:
                 self._peek = self.engine.raw_connection()
+                self._peek.detach()  # one for good: the pool's are for those who give them back
             return int(self._peek.cursor().execute("PRAGMA data_version").fetchone()[0])
         except Exception:  # noqa: BLE001 - then everything is read each time, and what cannot be read is a halt
             self._peek = None

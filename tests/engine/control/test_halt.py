@@ -255,6 +255,15 @@ def test_a_worker_that_looks_in_mid_release_sees_its_end(home: Path, sqlite: Eng
     assert (looks, controls.poll().latch.halted) == ([True], False)
 
 
+def test_who_looks_in_keeps_no_connection_of_the_pool(home: Path, sqlite: Engine) -> None:
+    """More watchers than the pool has connections: a desk that was opened and dropped often leaves the database reachable."""
+    watchers = [Controls(home, sqlite) for _ in range(20)]
+    assert not any(watcher.poll().latch.halted for watcher in watchers)
+    assert sqlite.pool.checkedout() == 0  # type: ignore[attr-defined]
+    halt.set(home, "a", BY, NOW, sqlite)
+    assert all(watcher.poll().latch.halted for watcher in watchers)
+
+
 def latched(home: Path) -> bytes:
     """The lines of the latch's files."""
     return b"".join((home / name).read_bytes() for name in (halt.RELEASING, halt.FILE) if (home / name).exists())
