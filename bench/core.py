@@ -36,7 +36,8 @@ def rules(k: int) -> Rules:
         "lot_size": 0.001, "least_lots": 1, "shorts": 1, "risk_limit_frac": 0.02,
         "tick": 0.1, "maker_frac": 0.0002, "taker_frac": 0.0005,
     }  # fmt: skip
-    return Rules(**{name: kind(given.get(name, 0)) for name, kind in KINDS.items()})
+    needed = {name: kind for name, kind in KINDS.items() if name in given or name not in Rules._field_defaults}
+    return Rules(**{name: kind(given.get(name, 0)) for name, kind in needed.items()})
 
 
 def signals(columns: np.ndarray, k: int) -> Signals:

@@ -40,7 +40,7 @@ def new_bar(folder: Path, day: int, process: SignalProcess) -> Feed:
     seen = FROM_MS + day * DAY_MS - BAR_MS
     feed = load(catalog, series_of(catalog, NAMES, "15m"), BAR_MS, Span(FROM_MS, first, first), "recorded", seen)
     for (_, strategy), name in zip(SLEEVES, NAMES, strict=True):
-        code = SleeveCode(name, name, strategy, strategy.Params(), costs_of("binance", "BTC-USDT"), "both")
+        code = SleeveCode(name, name, "15m", strategy, strategy.Params(), costs_of("binance", "BTC-USDT"), "both")
         source, t = SignalSource(code, process), len(feed.span.close_ms) - 1
         source.ask(feed, t)
         source.at(t, None, lambda: None)

@@ -40,23 +40,9 @@ from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, st
 
 OPTIONS = {"forceinline": True, "_nrt": False}
 SOURCES = (
-    compiled,
-    booking,
-    desk,
-    exits,
-    fills,
-    guardrails,
-    leap,
-    ledger,
-    liquidation,
-    memory,
-    rows,
-    sim_venue,
-    sizing,
-    state,
-    step,
-    windows,
-)
+    compiled, booking, desk, exits, fills, guardrails, leap, ledger, liquidation, memory,
+    rows, sim_venue, sizing, state, step, windows,
+)  # fmt: skip
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
     [
