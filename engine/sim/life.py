@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.clock import DAY_MS, timeframe_ms, utc_day
+from engine.core import state
 
 DESK = "desk"
-DRAWDOWN = "desk drawdown"  # the breaker that only a person releases: in a run nobody does
-LIQUIDATED = "liquid"  # how the reason of an exit by the venue's liquidation begins
+DRAWDOWN = state.BREAKERS[state.DESK_DRAWDOWN]  # the breaker that only a person releases: in a run nobody does
+LIQUIDATED = state.EXIT_REASONS[state.LIQUIDATION]
 # refusals that do not pass by themselves while a sleeve's equity and its inputs stay as they are
-LASTING = ("size rounds down to no lot", "below the venue's least order", "an input cannot be computed")
+LASTING = [state.RULES[rule] for rule in (state.R_SIZE, state.R_LEAST, state.R_UNKNOWN, state.R_EQUITY)]
 
 
 class Life(NamedTuple):
@@ -145,8 +146,8 @@ def _sleeve_end(decided: Any, filled: Any) -> dict[str, Any]:
 
     entered_ms = decided.filter(pl.col("action").is_in(["enter", "add"]))["close_ms"].max() or 0
     for fill in filled.tail(1).select("close_ms", "reason").to_dicts():
-        if fill["reason"].startswith(LIQUIDATED) and fill["close_ms"] >= entered_ms:
-            return {"by": "liquidation", "ms": int(fill["close_ms"])}
+        if fill["reason"] == LIQUIDATED and fill["close_ms"] >= entered_ms:
+            return {"by": LIQUIDATED, "ms": int(fill["close_ms"])}
     lasts = pl.col("refused_by").is_in(LASTING).fill_null(value=False) & (pl.col("lots_before") == 0)
     before_ms = decided.filter(~lasts)["close_ms"].max() or 0
     since = decided.filter(pl.col("close_ms") > before_ms).head(1).to_dicts()

@@ -9,16 +9,15 @@ from typing import Any
 import polars as pl
 
 from engine.clock import utc
-from engine.core import state
+from engine.sim.life import LIQUIDATED
 from engine.sim.metrics import Floats, Times
 
-REASON = state.EXIT_REASONS[state.LIQUIDATION]
 CENT = 0.01
 
 
 def liquidations(fills: pl.DataFrame) -> pl.DataFrame:
     """One row per position that the venue closed: sleeve, close_ms, cash left. `fills`: sim/trips.fills."""
-    closed = fills.filter(pl.col("reason") == REASON)
+    closed = fills.filter(pl.col("reason") == LIQUIDATED)
     return closed.group_by("sleeve", "close_ms", maintain_order=True).agg(pl.col("cash_after").last())
 
 

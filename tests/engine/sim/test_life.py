@@ -77,6 +77,7 @@ SMALL = "size rounds down to no lot"
     [
         ([ENTERED, (9, "exit", None, 5)], [(4, "none"), (10, "stop")], 100, None),
         ([ENTERED, (20, "refused", SMALL, 0), (30, "refused", SMALL, 0)], [(10, "stop")], 100, ("rule 'size rounds", 20)),
+        ([ENTERED, (20, "refused", "no equity left", 0)], [(10, "stop")], 100, ("rule 'no equity left'", 20)),
         ([(2, "refused", SMALL, 0), ENTERED], [(10, "stop")], 100, None),  # refused once, traded after it
         ([ENTERED, (20, "refused", "entries paused", 0)], [(10, "stop")], 100, None),  # a pause ends by itself
         ([ENTERED, (20, "refused", SMALL, 5)], [(10, "stop")], 100, None),  # an add, while it holds a position
