@@ -200,6 +200,7 @@ def state_of(s: Mapping[str, Any]) -> str:
     parts = ["" if stage == "paper" else stage.replace("_", " "), "paused by a person" if s.get("paused") else ""]
     parts += [f"no entries until {when(s['blocked_until_ms'])}" if s.get("blocked_until_ms") else ""]
     parts += [f"pause until {when(s['paused_until_ms'])}" if s.get("paused_until_ms") else ""]
-    parts += [f"no_entry window until {when(s['shut_until_ms'])}" if (s.get("shut_until_ms") or 0) > 0 else ""]
+    if until := s.get("shut_until_ms"):
+        parts.append(f"no_entry window until {when(until)}" if until > 0 else "no_entry never opens")
     parts += [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]
     return ", ".join(part for part in parts if part)

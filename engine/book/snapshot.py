@@ -27,7 +27,7 @@ def _hints(kind: Any) -> tuple[Any, ...]:
 def restored(kind: Any, data: Any) -> Any:
     """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `as_json` has written.
 
-    A NamedTuple may be written as a list, or as an object by its field names, which may lack fields that came later.
+    A NamedTuple may be written as a list, or as an object by its field names.
     """
     if kind is float:
         return math.nan if data is None else float(data)
@@ -37,15 +37,8 @@ def restored(kind: Any, data: Any) -> Any:
         return str(data)
     if get_origin(kind) is tuple:
         return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
-    if isinstance(data, Mapping):
-        known = {name: part for name, part in zip(kind._fields, _hints(kind), strict=True) if not _is_new(kind, name, data)}
-        return kind(**{name: restored(part, data[name]) for name, part in known.items()})
-    return kind(*(restored(part, item) for part, item in zip(_hints(kind), data, strict=True)))
-
-
-def _is_new(kind: Any, name: str, data: Mapping[str, Any]) -> bool:
-    """True for a field that has a default and is younger than what was written."""
-    return name not in data and name in kind._field_defaults
+    items = [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
+    return kind(*(restored(part, item) for part, item in zip(_hints(kind), items, strict=True)))
 
 
 def to_json(book: Book) -> dict[str, Any]:

@@ -56,14 +56,14 @@ def cells_of(path: Path) -> Cells:
             raise DataError(f"{path} has an unsupported file type", f"convert it: {how}")
     if not name.endswith(SUFFIXES):
         raise DataError(f"{path} has an unsupported file type", f"use one of {', '.join(SUFFIXES)}")
-    try:  # zipfile raises NotImplementedError for a compression it lacks and RuntimeError for an encrypted member
+    try:  # zipfile raises RuntimeError for an encrypted member and for a compression that it lacks
         verified = _checksum_notes(path)
         if name.endswith(TABLES):
             read = Cells(_table(path), False, ())
         else:
             content, inner = _text(path)
             read = _json(content, path) if inner.endswith(".json") else _csv(content, path)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise DataError(f"{path} cannot be read ({_line(error)})", "check permissions and that the download is whole") from error
     except pl.exceptions.PolarsError as error:
         raise DataError(f"{path} cannot be read ({_line(error)})", "check permissions and that the download is whole") from error
