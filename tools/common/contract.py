@@ -195,6 +195,24 @@ class NoArgs(Args):
 
 A = TypeVar("A", bound=Args)
 
+Subject = Literal["run", "desk", "sleeve", "proposal", "event", "market", "memory", "setting"]
+Want = Literal["show", "count", "rank", "split", "explain", "compare", "change", "compute"]
+
+
+class Asked(NamedTuple):
+    """How people ask for a tool in their own words; read by the planner without a model (agents/offline).
+
+    `nouns` and `verbs` are lower-case words or short phrases, the field's and the everyday ones ("round trip", "trade"); what
+    narrows the question (sleeve, symbol, span, number) is read from the tool's typed arguments. Each example is a test: the
+    planner must choose this tool for it.
+    """
+
+    about: Subject
+    want: Want
+    nouns: tuple[str, ...]
+    verbs: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -205,21 +223,22 @@ class Tool:
     args: type[Args]
     about: str
     run: Callable[[ToolContext, Any], ToolResult]
+    asked: tuple[Asked, ...] = ()
 
     def schema(self) -> dict[str, Any]:
         """The arguments as strict-safe JSON schema: no free-form objects, every field required, optional = nullable."""
         return strict(self.args.model_json_schema())
 
 
-def tool(name: str, effect: Effect) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool]:
-    """Make a Tool of `f(ctx, args)`; its docstring is what a model reads, its annotation the schema."""
+def tool(name: str, effect: Effect, *asked: Asked) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool]:
+    """Make a Tool of `f(ctx, args)`; its docstring is what a model reads, its annotation the schema, `asked` what people say."""
 
     def name_it(f: Callable[[ToolContext, A], ToolResult]) -> Tool:
         args = list(get_type_hints(f).values())[1]
         assert issubclass(args, Args), f"{name}: args must be a subclass of Args"  # noqa: S101 - a programmer's error
         about = " ".join((f.__doc__ or "").split())
         assert about, f"{name}: a tool's docstring is its description"  # noqa: S101 - a programmer's error
-        return Tool(name, effect, args, about, f)
+        return Tool(name, effect, args, about, f, asked)
 
     return name_it
 
@@ -283,6 +302,7 @@ __all__ = [
     "ROLES",
     "UNITS",
     "Args",
+    "Asked",
     "Effect",
     "Evidence",
     "Fact",
