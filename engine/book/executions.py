@@ -33,7 +33,8 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
         return _differs(book, body, id_, f"the venue has an order that this desk does not know: {id_}")
     was_unmoved = is_unmoved(book, before)
     book.orders = heard(book.orders, id_, state, body["filled_lots"], body.get("why", ""))
-    if body.get("price") is not None:
+    older = body["filled_lots"] < before.reported  # than executions that are booked: its word on an amendment is old news
+    if body.get("price") is not None and not older:
         book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True, close_ms=book.close_ms)
     order = find(book.orders, id_)
     assert order is not None, "an order vanished"  # noqa: S101 - a programmer's error halts

@@ -148,13 +148,17 @@ def heard(book: OrderBook, id_: str, state: str, reported: int = 0, why: str = "
 
 
 def amended(book: OrderBook, id_: str, price: float, lots: int, *, confirmed: bool, close_ms: int = 0) -> OrderBook:
-    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does; unasked, it is old news.
+    """The orders after one was asked to stand at `price` with `lots` in all, or (`confirmed`) does.
 
-    One that stands as before was refused its amendment at desk time `close_ms`, or the request was lost: that is counted.
+    One that stands as before was refused its amendment at desk time `close_ms`, or the request was lost: that is counted. The
+    word may have been older than the request, so more lots that are reported later are believed: an order that is thought done
+    while it stands would be left at the venue. A level that is reported unasked is old news; the plan moves it again.
     """
     order = find(book, id_)
-    if order is None or order.state in ENDED or (confirmed and order.amending == 0):
+    if order is None or order.state in ENDED:
         return book
+    if confirmed and order.amending == 0:
+        return put(book, order._replace(lots=lots)) if lots > order.lots and order.slot != ENTRY else book
     if not confirmed:
         return put(book, order._replace(amending=1))
     if (price, lots) == (order.price, order.lots):
@@ -189,11 +193,12 @@ def executed(book: OrderBook, id_: str, lots: int) -> OrderBook:
 
 def doubtful_notional(book: OrderBook, sleeve: int, key: int) -> float:
     """Quote units that entry orders of a sleeve may still fill, other than the one that its state counts (`key`)."""
-    return sum(
+    doubtful = (
         order.notional * order.left / order.lots
         for order in book.open.values()
         if order.sleeve == sleeve and order.slot == ENTRY and order.key != key
     )
+    return sum(doubtful, 0.0)  # a float also of nothing: a snapshot that was read again must be the same to the letter
 
 
 def described(order: VenueOrder) -> str:

@@ -185,6 +185,19 @@ def test_a_report_from_before_an_amendment_does_not_take_it_back() -> None:
     assert amended(orders, ID, 94.0, 3, confirmed=True) == orders
 
 
+def test_an_amendment_that_was_thought_refused_may_be_reported_after_all() -> None:
+    """A report from before the request reads like a refusal. The lots that come later stand: three executed are not all of ten."""
+    orders = amended(holding(standing(lots=3)), ID, 94.0, 10, confirmed=False)
+    orders = amended(orders, ID, 95.0, 3, confirmed=True)
+    late = executed(amended(orders, ID, 94.0, 10, confirmed=True), ID, 3)
+    assert (late.open[ID].left, late.open[ID].state) == (7, PARTIAL)
+
+
+def test_nothing_in_doubt_is_a_float() -> None:
+    """A snapshot writes 0.0 and reads 0.0: an integer there would be another letter, and the journal would not fold to it."""
+    assert isinstance(doubtful_notional(holding(standing()), 0, -1), float)
+
+
 @pytest.mark.parametrize("state", [SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING])
 def test_every_entry_that_may_still_fill_counts(state: str) -> None:
     """With its unfilled part, but for the one that the sleeve itself counts; protective orders do not."""
