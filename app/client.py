@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from engine.control import halt as latch
+from engine.control.started import started_of
 
 PORT, PAGE_PORT = 8420, 8421
 URL_VARIABLE, PORT_VARIABLE = "NIGHTDESK_API_URL", "NIGHTDESK_API_PORT"
@@ -42,8 +43,13 @@ class ApiError(Exception):
 
 
 def api_url() -> str:
-    """The API's address from the environment."""
-    return os.environ.get(URL_VARIABLE) or f"http://127.0.0.1:{os.environ.get(PORT_VARIABLE) or PORT}"
+    """The API's address from the environment, else that of the home's last start."""
+    port = os.environ.get(PORT_VARIABLE) or started_of(_home()).get(PORT_VARIABLE) or PORT
+    return os.environ.get(URL_VARIABLE) or f"http://127.0.0.1:{port}"
+
+
+def _home() -> Path:
+    return Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
 
 
 def cookie_of(url: str) -> str:
@@ -56,7 +62,7 @@ class Client:
 
     def __init__(self, url: str = "", session: str = "", home: Path | None = None, timeout_s: float = TIMEOUT_S) -> None:
         self.url = (url or api_url()).rstrip("/")
-        self.home = home or Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+        self.home = home or _home()
         cookies = {cookie_of(self.url): session} if session else {}
         # no proxy from the environment: the session goes to the desk's own address only
         self.http = httpx.Client(base_url=self.url, cookies=cookies, timeout=timeout_s, trust_env=False)

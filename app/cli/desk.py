@@ -34,9 +34,12 @@ def init(as_json: bool = typer.Option(False, "--json")) -> None:
     """Make a home with its desk.toml, to be edited before the first start. Starts nothing; a home that exists stays as it is."""
     from app.home.home import open_home
     from app.home.settings import read_settings
+    from app.processes.started import note_start
 
     fresh = not read_settings().desk_toml.exists()
     home = open_home()
+    if fresh:
+        note_start(home.settings)
     found = {"home": str(home.path), "desk_toml": str(home.path / "desk.toml"), "made": fresh, "source": home.feed.get("source")}
     made = f"Made {home.path}, on {found['source']} bars." if fresh else f"{home.path} exists; nothing was changed."
     out.emit(found, as_json=as_json, text=lambda: f"{made} Sleeves, limits and models: {found['desk_toml']}. Start: nightdesk up")
@@ -48,6 +51,7 @@ def up(bars_per_second: float = RATE) -> None:
     from app.home.home import open_home
     from app.processes.children import TUNED
     from app.processes.room import lacking
+    from app.processes.started import note_start
     from app.views.desk_status import running, walks_on
 
     if short := lacking():
@@ -56,6 +60,7 @@ def up(bars_per_second: float = RATE) -> None:
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "stop it first, or set NIGHTDESK_HOME to another home")
+    note_start(home.settings)
     free_ports(home.path)
     new_link(home.path)
     command = [

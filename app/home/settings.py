@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
+from engine.control.started import started_of
 from engine.errors import BadInput
 
 REASON_MAX = 400  # characters of what is wrong with a key
@@ -156,14 +157,19 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Settings from this process' environment, paths made absolute. Raises BadInput for a missing data folder."""
+    """Settings from this process' environment, and from the home's last start where that leaves something unsaid.
+
+    Paths are absolute. Raises BadInput for a missing data folder.
+    """
     try:
         settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = "NIGHTDESK_" + str(first["loc"][-1]).upper()
         raise BadInput(f"{name}={str(first['input'])[:60]!r}: {first['msg']}", "correct it, or unset it") from None
-    return settings.model_copy(update={"home": home_path(settings.home), "data": data_path(settings.data)})
+    home = home_path(settings.home)
+    database = settings.database_url or started_of(home).get("database_url")
+    return settings.model_copy(update={"home": home, "data": data_path(settings.data, home), "database_url": database})
 
 
 def read_desk_toml(path: Path) -> DeskToml:
@@ -226,16 +232,19 @@ def line_of(text: str, where: Sequence[str | int]) -> int:
     """The line (from 1) of a TOML text closest to the key path `where`, as pydantic gives it."""
     best, depth, table, counts = 1, 0, list[str | int](), dict[str, int]()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$", line):
-            table = _path(header[2])
-            if header[1] == "[[":
-                counts[header[2]] = counts.get(header[2], -1) + 1
-                table.append(counts[header[2]])
+        bare, (left, equals, _) = line.strip(), line.partition("=")
+        if bare.startswith("["):
+            comment = bare.find("#")
+            name = bare[: bare.rfind("]", 0, comment if comment > 0 else None) + 1].strip("[] \t")
+            table = _path(name)
+            if bare.startswith("[["):
+                counts[name] = counts.get(name, -1) + 1
+                table.append(counts[name])
             elif len(table) > 1 and str(table[0]) in counts:
                 table.insert(1, counts[str(table[0])])
             found = table
-        elif key := re.match(r"""\s*([\w\-."' ]+?)\s*=""", line):
-            found = table + _path(key[1])
+        elif equals and re.fullmatch(r"""[\w\-."' ]+""", left.strip()):
+            found = table + _path(left.strip())
         else:
             continue
         same = _common(found, where)

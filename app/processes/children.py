@@ -1,4 +1,4 @@
-"""The processes of a desk: their command lines, and what of the environment each may see. Standard library alone.
+"""The processes of a desk: their command lines, and what of the environment each may see. Loads nothing but the standard library.
 
 Called by the supervisor and by `nightdesk worker | api`. The worker sees no model's key and no token; the API no venue's key; the
 page nothing but where home and API are.
@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from engine.control.started import started_of
 
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED", "NIGHTDESK_HOME")
 ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
@@ -74,11 +76,11 @@ def desk_toml(home: Path) -> dict[str, Any]:
 
 
 def ports(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Ports of API and page: the environment's, else desk.toml's, else the usual ones."""
-    desk = desk_toml(home)
+    """Ports of API and page: the environment's, else those of the last start, else desk.toml's, else the usual ones."""
+    desk, started = desk_toml(home), started_of(home)
     found = []
     for variable, table, usual in (("NIGHTDESK_API_PORT", "api", API_PORT), ("NIGHTDESK_UI_PORT", "ui", UI_PORT)):
-        said = environment.get(variable, "")
+        said = environment.get(variable) or started.get(variable, "")
         entry = desk.get(table)
         port = int(said) if said.isdigit() else entry.get("port", usual) if isinstance(entry, dict) else usual
         found.append(port if isinstance(port, int) and 0 < port < 65536 else usual)

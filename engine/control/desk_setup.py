@@ -5,7 +5,6 @@ environment and a home's desk.toml into a DeskSetup, so that a request means the
 that does not exist yet has the defaults, and is not made.
 """
 
-import json
 import os
 import re
 import tomllib
@@ -16,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.control.limits import HardLimits
+from engine.control.started import STARTED_FILE, started_of, words_of
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.venues.instruments import Overrides
@@ -89,7 +89,8 @@ def desk_setup(home: Path | str | None = None, environ: Mapping[str, str] = os.e
     """The setup of `home`, by default that of NIGHTDESK_HOME. Raises BadInput for a faulty desk.toml or data folder."""
     path = home_path(home if home is not None else environ.get("NIGHTDESK_HOME"))
     tables = read_tables(path / "desk.toml")
-    data, venue = data_path(environ.get("NIGHTDESK_DATA")), feed_of(path).get("venue", "")
+    data = data_path(environ.get("NIGHTDESK_DATA"), path)
+    venue = feed_of(path).get("venue", "")
     return DeskSetup(path, data, tables.limits, tables.overrides(), venue)
 
 
@@ -98,13 +99,19 @@ def home_path(given: Path | str | None) -> Path:
     return Path(given or "var").expanduser().absolute()
 
 
-def data_path(given: Path | str | None) -> Path | None:
-    """The folder of recorded data, absolute; None when none is given. Raises BadInput when it is not a folder."""
+def data_path(given: Path | str | None, home: Path) -> Path | None:
+    """The folder of recorded data, absolute: the one given, else that of the home's last start; None when neither names one.
+
+    Raises BadInput when it is not a folder.
+    """
+    named = f"NIGHTDESK_DATA={given}" if given else ""
+    if not given and (given := started_of(home).get("data")):
+        named = f"the data folder {given} of this home's last start"
     if not given:
         return None
     path = Path(given).expanduser().absolute()
     if not path.is_dir():
-        raise BadInput(f"NIGHTDESK_DATA={given} is not a folder", "point it at your recorded data, or unset it")
+        raise BadInput(f"{named} is not a folder", f"set NIGHTDESK_DATA to your recorded data, or remove {home / STARTED_FILE}")
     return path
 
 
@@ -115,11 +122,7 @@ def data_roots(home: Path, data: Path | None) -> list[tuple[Path, str]]:
 
 def feed_of(home: Path) -> dict[str, str]:
     """The data found at the first start: venue, source, folder; empty when the user wrote desk.toml first."""
-    try:
-        feed = json.loads((home / FEED_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in feed.items()} if isinstance(feed, dict) else {}
+    return words_of(home / FEED_FILE)
 
 
 def read_tables(path: Path) -> SimulatedTables:

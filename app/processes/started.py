@@ -1,0 +1,24 @@
+"""Writes down what a start uses, for engine.control.started to read. Called by `nightdesk init` and `up`."""
+
+import json
+import os
+from collections.abc import Mapping
+
+from sqlalchemy.engine import make_url
+
+from app.home.belonging import write_whole
+from app.home.settings import Settings
+from app.processes.children import PORTS
+from engine.control.started import STARTED_FILE
+
+
+def note_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+    """Keep what this start used. A database address with a password is not kept: no secret goes into a file of the home.
+
+    Ports are those of the environment alone; without them desk.toml says, also after it was edited.
+    """
+    noted = {"data": str(settings.data or ""), "database_url": settings.database_url or ""}
+    if noted["database_url"] and make_url(noted["database_url"]).password:
+        noted["database_url"] = ""
+    noted |= {name: environ[name] for name in PORTS if environ.get(name, "").isdigit()}
+    write_whole(settings.home / STARTED_FILE, json.dumps({key: value for key, value in noted.items() if value}, indent=1) + "\n")
