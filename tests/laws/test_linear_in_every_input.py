@@ -57,6 +57,7 @@ def streamed(text: str) -> None:
     """A model's text in pieces, as the page is shown it."""
     shown, caller = VisibleText(), TurnCaller.__new__(TurnCaller)
     caller.emit, caller.checked, caller._text = lambda _kind, _body: None, lambda part: part, ""
+    caller._muted = False
     for at in range(0, len(text), 500):
         caller.report("text", {"delta": shown.add(text[at : at + 500])})
     caller.flush()

@@ -186,7 +186,7 @@ def test_a_report_from_before_an_amendment_does_not_take_it_back() -> None:
 
 
 def test_an_amendment_that_was_thought_refused_may_be_reported_after_all() -> None:
-    """A report from before the request reads like a refusal. The lots that come later stand: three executed are not all of ten."""
+    """A report from before the request reads like a refusal. The lots that come later stand: three are not all of ten."""
     orders = amended(holding(standing(lots=3)), ID, 94.0, 10, confirmed=False)
     orders = amended(orders, ID, 95.0, 3, confirmed=True)
     late = executed(amended(orders, ID, 94.0, 10, confirmed=True), ID, 3)
