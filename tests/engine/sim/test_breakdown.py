@@ -89,6 +89,8 @@ def test_drawdowns_and_months_of_a_curve() -> None:
     assert drawdowns(close_ms[:0], np.empty(0), 5) == []
     returns = months(close_ms, np.array([100.0, 90.0, 95.0, 110.0, 55.0, 60.0]))
     assert returns == [(2025, 3, pytest.approx(-0.45)), (2025, 4, pytest.approx(60 / 55 - 1))]
+    midnight = START + DAY_MS * np.array([0, 28])  # the close of 31 March is the first instant of April
+    assert [month for _, month, _ in months(midnight[1:], np.array([100.0]))] == [3]
 
 
 def test_excursions_are_of_the_trip_s_own_bars() -> None:
