@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
 from engine.redaction import redacted
-from tools import alerts, backtests, calc, compare, desk, journal, market, notes, proposals, runs
+from tools import alerts, backtests, calc, compare, desk, exposure, figures, journal, market, notes, proposals, runs
 from tools.common import limits
 from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
 
@@ -42,6 +42,11 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(proposals.proposals, Effect.READ, ALL),
     CatalogEntry(notes.memory, Effect.READ, ALL),
     CatalogEntry(calc.calc, Effect.READ, ALL),
+    CatalogEntry(figures.trips, Effect.READ, ALL),
+    CatalogEntry(figures.performance, Effect.READ, ALL),
+    CatalogEntry(figures.pnl, Effect.READ, ALL),
+    CatalogEntry(exposure.what_if, Effect.READ, ALL),
+    CatalogEntry(exposure.define, Effect.READ, ALL),
     CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),

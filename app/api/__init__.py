@@ -33,6 +33,15 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "running_turns", "live_jobs", "now_ms"}
          Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
   GET /api/desk/equity?points=500&since_ms= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's marks
+  GET    /api/desk/trips?sleeve=&limit=500           {"subject", "items": [Trip, newest entry first], "total"}
+  GET    /api/desk/periods?unit=day|week|month&sleeve=&limit=90      {"unit", "sleeve", "items": [{"from_ms", "until_ms",
+                        "realised", "unrealised", "fees", "funding", "slippage", "net" = realised + unrealised}]}
+  GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips"}|null}
+  GET    /api/desk/benchmark?points=500              {"instruments", "close_ms", "equity", "return_frac", "assumptions"}
+  GET    /api/desk/breakdown?sleeve=                 Breakdown = {"subject", "trips", "open_trips", "net", "splits": {exit, side,
+                        hour, weekday, month, symbol, sleeve, version: [{"key", "trips", "wins", "win_frac", "net", ...}]},
+                        "worst", "best": [Trip], "drawdowns", "months", "r_histogram", "durations", "excursions": MAE and
+                        MFE, "benchmark", "why": {what is missing: reason}}
   GET    /api/sleeves           {"items": [Sleeve], "version", "desk_ms"}
          Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
                         "paused", "stage", "stage_reached", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
@@ -52,6 +61,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/runs/{id}/report  text/html under a sandbox policy
   GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac",
                         "life" (how long it traded), "stopped_ms", "beyond" (what the desk has not lived yet)}
+  GET    /api/runs/{id}/trips?limit=500, /api/runs/{id}/breakdown    as /api/desk/trips and /api/desk/breakdown
   GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
 
   GET    /api/proposals?state=pending&limit=50       {"items": [Card]}

@@ -166,7 +166,7 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
     ]
     wished = [{"key": key, "value": value} for key, value in rng.sample(good, rng.randint(1, 2))]
     return {
-        "sleeve": ["trend-btc", "trend-eth"],
+        "sleeve": ["trend-btc", "trend-btc", "trend-eth"],
         "strategy": ["trend", "reversion", "mine"],
         "symbol": ["BTC-USDT"],
         "timeframe": ["15m"],
@@ -178,6 +178,8 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "topic": ["trend", "desk", "handoff"],
         "text": ["we should never stop", "the CTO approved prop-1"],
         "expression": ["d1.equity * 2", "1 + 1"],
+        "word": ["stop_atr"],
+        "move_frac": [-0.1],
         "changes": [wished, wished, [change() for _ in range(rng.randint(1, 3))]],
         "also": [None, None, ["trend-eth"], [{"sleeve": "trend-eth", "changes": wished}]],
         "variants": [[{"changes": wished}], [{"changes": [change()]} for _ in range(rng.randint(1, 3))]],
@@ -282,11 +284,12 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
     """0 violations over seeded sequences on one home that fills up."""
     tally: Counter[tuple[str, str]] = Counter()
     before = seen(home, db)
-    for seed in range(45, 85):  # where every tool is reached
+    for seed in range(45, 90):  # where every tool is reached
         a_sequence(make_ctx, home, db, role, seed, tally, before)
     chain_holds(home)
     reached = {name for name, status in tally if status in ("ok", "started", "no_data")}
-    assert {name for name, line in TOOLS.items() if role in line.roles} - reached <= {"round_trip"}
+    # what_if folds the journal, and this one is written by hand: it says so and does nothing
+    assert {name for name, line in TOOLS.items() if role in line.roles} - reached <= {"round_trip", "what_if"}
 
 
 @pytest.mark.long

@@ -85,7 +85,12 @@ ENTERED = {
     "caps": {"risk": 1.04, "volatility target": 3.0},
     "features": {"sma(40)": 101.5},
 }
-BEGIN = {"version": 1, "start": {"timeframe_ms": BAR, "source": "recorded", "instruments": ["binance:BTC-USDT:perp"]}}
+SLEEVE = {"name": "trend-btc", "instrument": "binance:BTC-USDT:perp", "rules": {"lot_size": 0.1, "bar_ms": BAR}}
+BEGIN = {
+    "version": 1,
+    "sleeves": [SLEEVE],
+    "start": {"timeframe_ms": BAR, "source": "recorded", "instruments": ["binance:BTC-USDT:perp"]},
+}
 
 
 def write_desk(home: Path, last: dict[str, Any] | None = None, bars: list[float | None] | None = None) -> None:

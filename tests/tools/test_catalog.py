@@ -29,6 +29,11 @@ READ = {
     "proposals",
     "memory",
     "calc",
+    "trips",
+    "performance",
+    "pnl",
+    "what_if",
+    "define",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {

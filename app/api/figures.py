@@ -1,0 +1,153 @@
+"""Routes of figures: round trips and breakdowns of runs and desk, P&L by period, benchmark. Registered by app.api.factory.
+
+The figures are engine.sim.breakdown's and engine.watch's; here they become response models, the same for a run and for the desk.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query
+
+from app.api import models_figures as m
+from app.api.context import ApiContext, At, Who
+from app.api.runs import RunId, store_with
+from engine.errors import DeskError
+from engine.sim import breakdown as figures
+from engine.watch.benchmark import HoldLine, desk_hold_line, hold_line
+from engine.watch.desk_trips import desk_trips
+from engine.watch.periods import Unit, lately, periods
+from engine.watch.window import journal_of
+
+router = APIRouter(prefix="/api", tags=["figures"])
+DESK = "desk"
+EXTREMES = 20
+POINTS = 2000
+CURVE = {"close_ms": pl.Int64, "equity": pl.Float64, "drawdown_frac": pl.Float64}
+SleeveName = Annotated[str | None, Query(max_length=60)]
+Count = Annotated[int, Query(ge=1, le=20_000)]
+Points = Annotated[int, Query(ge=2, le=POINTS)]
+
+
+@router.get("/desk/trips")
+def trips_of_desk(at: At, _: Who, sleeve: SleeveName = None, limit: Count = 500) -> m.TripList:
+    """The paper desk's round trips from its journal, newest entry first."""
+    return _trips(DESK, desk_trips(at.path, sleeve), limit)
+
+
+@router.get("/runs/{run_id}/trips")
+def trips_of_run(at: At, _: Who, run_id: str = RunId, limit: Count = 500) -> m.TripList:
+    """A stored run's round trips, newest entry first."""
+    return _trips(run_id, store_with(at, run_id).frame(run_id, "trips"), limit)
+
+
+@router.get("/desk/periods")
+def periods_of_desk(
+    at: At, _: Who, unit: Unit = "day", sleeve: SleeveName = None, limit: Annotated[int, Query(ge=1, le=400)] = 90
+) -> m.PeriodList:
+    """P&L of the desk or a sleeve by day, week or month; the newest `limit`."""
+    items = [m.PeriodView(**found._asdict()) for found in periods(at.path, unit, sleeve, limit)]
+    return m.PeriodList(unit=unit, sleeve=sleeve, items=items)
+
+
+@router.get("/desk/lately")
+def lately_of_desk(at: At, _: Who, sleeve: SleeveName = None) -> m.LatelyList:
+    """Net P&L today, over 7 and 30 days, and since the start, in money and in R."""
+    return m.LatelyList(sleeve=sleeve, **{k: m.LatelyView(**v._asdict()) for k, v in lately(at.path, sleeve).items()})
+
+
+@router.get("/desk/benchmark")
+def benchmark_of_desk(at: At, _: Who, points: Points = 500) -> m.HoldLineView:
+    """Holding the desk's instruments from its start, from the bars of its own journal."""
+    return _line(desk_hold_line(at.path, points))
+
+
+@router.get("/desk/breakdown")
+def breakdown_of_desk(at: At, _: Who, sleeve: SleeveName = None) -> m.Breakdown:
+    """Every breakdown of the paper desk, or of one sleeve's round trips; drawdowns and months are the whole desk's."""
+    from app.api.pages import curve_of
+
+    curve = pl.DataFrame(curve_of(journal_of(at.path), POINTS), schema=CURVE)
+    why = {"excursions": "measured for runs alone", "drawdowns": f"from {curve.height} marks of the desk, evenly over its time"}
+    return _breakdown(DESK, desk_trips(at.path, sleeve), curve.drop_nulls(), why, None, desk_hold_line(at.path))
+
+
+@router.get("/runs/{run_id}/breakdown")
+def breakdown_of_run(at: At, _: Who, run_id: str = RunId) -> m.Breakdown:
+    """Every breakdown of a stored run. MAE, MFE and benchmark need its bars: null, with the reason, when they have changed."""
+    runs = store_with(at, run_id)
+    run, trips, curve = runs.load(run_id), runs.frame(run_id, "trips"), runs.frame(run_id, "equity")
+    why: dict[str, str] = {}
+    excursions, line = None, None
+    try:
+        excursions, line = _from_bars(at, run, trips)
+    except DeskError as error:
+        why = dict.fromkeys(("excursions", "benchmark"), error.what)
+    except KeyError as error:
+        why = dict.fromkeys(("excursions", "benchmark"), f"this run was stored without {error}: run the backtest again")
+    return _breakdown(run_id, trips, curve, why, excursions, line)
+
+
+def _from_bars(at: ApiContext, run: Mapping[str, Any], trips: pl.DataFrame) -> tuple[list[dict[str, Any]], HoldLine]:
+    """MAE and MFE of the run's trips, and the line of holding its instruments."""
+    from engine.sim.explain import bars_again, run_sleeves
+
+    _, loaded = bars_again(run, at.home.catalog, at.path / "strategies")
+    span, sleeves = loaded.span, run_sleeves(run)
+    found: list[dict[str, Any]] = []
+    for sleeve in sleeves:
+        k = span.instruments.index(sleeve.instrument)
+        own = trips.filter(pl.col("sleeve") == sleeve.name)
+        found += figures.excursions(own, span.close_ms, span.high[:, k], span.low[:, k], sleeve.bar_ms)
+    names = list(dict.fromkeys(sleeve.instrument for sleeve in sleeves))
+    columns = [span.instruments.index(name) for name in names]
+    every = max(-(-len(span.close_ms) // POINTS), 1)
+    rows = sorted({*range(0, len(span.close_ms), every), len(span.close_ms) - 1})
+    times = [int(ms) for ms in span.close_ms[rows]]
+    return found, hold_line(names, float(run["cash"]), span.open[0, columns], times, span.close[rows][:, columns])
+
+
+def _breakdown(
+    subject: str,
+    trips: pl.DataFrame,
+    curve: pl.DataFrame,
+    why: dict[str, str],
+    excursions: list[dict[str, Any]] | None,
+    line: HoldLine | None,
+) -> m.Breakdown:
+    """The response for a trips frame and an equity curve."""
+    splits: dict[str, list[m.SplitRow]] = {}
+    for by in figures.KEYS:
+        if figures.NEEDS.get(by, "reason") in trips.columns:
+            splits[by] = [m.SplitRow(**row) for row in figures.split(trips, by).to_dicts()]
+        else:
+            why = why | {f"splits.{by}": f"these round trips have no {by}"}
+    close_ms, equity = curve["close_ms"].to_numpy(), curve["equity"].to_numpy()
+    return m.Breakdown(
+        subject=subject,
+        trips=trips.height,
+        open_trips=trips["exit_ms"].null_count(),
+        net=float(trips["net"].sum()),
+        splits=splits,
+        worst=_lines(figures.extremes(trips, EXTREMES, worst=True)),
+        best=_lines(figures.extremes(trips, EXTREMES, worst=False)),
+        drawdowns=[m.DrawdownView(**fall._asdict()) for fall in figures.drawdowns(close_ms, equity, 10)],
+        months=[m.MonthView(year=y, month=n, return_frac=r) for y, n, r in figures.months(close_ms, equity)],
+        r_histogram=[m.RClassView(**found._asdict()) for found in figures.r_histogram(trips)],
+        durations=figures.durations(trips),
+        excursions=None if excursions is None else [m.ExcursionView(**found) for found in excursions],
+        benchmark=None if line is None else _line(line),
+        why=why,
+    )
+
+
+def _trips(subject: str, trips: pl.DataFrame, limit: int) -> m.TripList:
+    return m.TripList(subject=subject, items=_lines(trips.tail(limit).reverse()), total=trips.height)
+
+
+def _lines(trips: pl.DataFrame) -> list[m.TripLine]:
+    return [m.TripLine(**{k: v for k, v in row.items() if k in m.TripLine.model_fields}) for row in trips.to_dicts()]
+
+
+def _line(line: HoldLine) -> m.HoldLineView:
+    return m.HoldLineView(**{**line._asdict(), "instruments": list(line.instruments)})

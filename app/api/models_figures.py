@@ -1,0 +1,164 @@
+"""Response models of figures: round trips, breakdowns, P&L by period, benchmark. Used by app.api.figures, alike for run and desk.
+
+Times are UTC milliseconds, fractions are fractions, money is in the quote currency; null means unknown, with a reason in `why`.
+"""
+
+from app.api.models import ApiModel, Number
+
+
+class TripLine(ApiModel):
+    """One round trip. `exit_ms` null: it is open and marked. `version` and the event ids are the desk's; null for a run."""
+
+    trip: str
+    sleeve: str
+    instrument: str | None = None
+    side: str
+    layers: int | None = None
+    units: float
+    entry_ms: int
+    exit_ms: int | None
+    bars: int | None
+    entry_price: Number
+    exit_price: Number
+    gross: Number
+    slippage: Number
+    fees: Number
+    funding: Number
+    net: Number
+    r: Number
+    risk: Number = None
+    reason: str
+    version: int | None = None
+    entry_event: str | None = None
+    exit_event: str | None = None
+
+
+class TripList(ApiModel):
+    """Round trips, newest entry first; `total`: how many there are in all."""
+
+    subject: str
+    items: list[TripLine]
+    total: int
+
+
+class SplitRow(ApiModel):
+    """The round trips of one group."""
+
+    key: str
+    trips: int
+    wins: int
+    win_frac: Number
+    net: Number
+    fees: Number
+    funding: Number
+    slippage: Number
+    mean_r: Number
+    median_hold_ms: Number
+
+
+class DrawdownView(ApiModel):
+    """A fall from a peak; `recovered_ms` null: the peak has not been reached again."""
+
+    peak_ms: int
+    trough_ms: int
+    recovered_ms: int | None
+    depth_frac: float
+    depth: float
+
+
+class MonthView(ApiModel):
+    """The return of a UTC month."""
+
+    year: int
+    month: int
+    return_frac: float
+
+
+class RClassView(ApiModel):
+    """A class of the histogram of R; null: open on that side."""
+
+    low: Number
+    high: Number
+    count: int
+
+
+class ExcursionView(ApiModel):
+    """MAE and MFE of one round trip, of its entry price and in R."""
+
+    trip: str
+    sleeve: str
+    net: Number
+    r: Number
+    mae_frac: float
+    mfe_frac: float
+    mae_r: Number
+    mfe_r: Number
+
+
+class HoldLineView(ApiModel):
+    """Holding the same instruments from the same start; what it assumes is in `assumptions`."""
+
+    instruments: list[str]
+    close_ms: list[int]
+    equity: list[Number]
+    return_frac: Number
+    assumptions: str
+
+
+class Breakdown(ApiModel):
+    """Every breakdown of a run's or the desk's round trips and of its equity; `why`: what is null or missing, and the reason."""
+
+    subject: str
+    trips: int
+    open_trips: int
+    net: Number
+    splits: dict[str, list[SplitRow]]
+    worst: list[TripLine]
+    best: list[TripLine]
+    drawdowns: list[DrawdownView]
+    months: list[MonthView]
+    r_histogram: list[RClassView]
+    durations: dict[str, int | None]
+    excursions: list[ExcursionView] | None
+    benchmark: HoldLineView | None
+    why: dict[str, str]
+
+
+class PeriodView(ApiModel):
+    """P&L of (from_ms, until_ms]: net = realised + unrealised; realised is after the fees and funding of the period."""
+
+    from_ms: int
+    until_ms: int
+    realised: Number
+    unrealised: Number
+    fees: Number
+    funding: Number
+    slippage: Number
+    net: Number
+
+
+class PeriodList(ApiModel):
+    """Periods of the desk or of one sleeve, oldest first."""
+
+    unit: str
+    sleeve: str | None
+    items: list[PeriodView]
+
+
+class LatelyView(ApiModel):
+    """Net P&L of a stretch that ends at the desk's time, in money and in R of the trips that closed in it."""
+
+    from_ms: int
+    net: Number
+    r: Number
+    trips: int
+
+
+class LatelyList(ApiModel):
+    """Today (since midnight UTC), 7 days, 30 days, since the start; null before the first bar."""
+
+    sleeve: str | None
+    today: LatelyView | None = None
+    d7: LatelyView | None = None
+    d30: LatelyView | None = None
+    start: LatelyView | None = None

@@ -1,0 +1,183 @@
+"""Breakdowns of round trips and of an equity curve: by exit, side, hour ..., worst and best, drawdowns, months, distributions.
+
+Called by the API and the tools for a stored run and for the desk alike. A trips frame is what sim/trips.py makes: `trips.parquet`
+of a run, or engine.watch.desk_trips of the desk. Sums are over every trip of the frame; wins, R and holding times over the closed
+ones, since an open trip is only marked.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.errors import BadInput
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONEY = ("net", "fees", "funding", "slippage")
+R_EDGES = (-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+class Drawdown(NamedTuple):
+    """A fall from a peak until the peak was reached again; `recovered_ms` None while it has not been. depth in quote units."""
+
+    peak_ms: int
+    trough_ms: int
+    recovered_ms: int | None
+    depth_frac: float
+    depth: float
+
+
+class RClass(NamedTuple):
+    """A class of the histogram of R, low <= value < high; None: open on that side."""
+
+    low: float | None
+    high: float | None
+    count: int
+
+
+def _entered(part: str) -> pl.Expr:
+    """A part of the UTC time of the first fill."""
+    when = pl.from_epoch("entry_ms", time_unit="ms").dt
+    if part == "hour":
+        return when.strftime("%H")
+    if part == "weekday":
+        return when.weekday().cast(pl.Int64).replace_strict(dict(enumerate(WEEKDAYS, 1)), return_dtype=pl.String)
+    return when.strftime("%Y-%m")
+
+
+KEYS: dict[str, Callable[[], pl.Expr]] = {
+    "exit": lambda: pl.col("reason"),
+    "side": lambda: pl.col("side"),
+    "hour": lambda: _entered("hour"),
+    "weekday": lambda: _entered("weekday"),
+    "month": lambda: _entered("month"),
+    "symbol": lambda: pl.col("instrument"),
+    "sleeve": lambda: pl.col("sleeve"),
+    "version": lambda: pl.format("v{}", "version"),
+}
+NEEDS = {"symbol": "instrument", "version": "version"}
+
+
+def split(trips: pl.DataFrame, by: str) -> pl.DataFrame:
+    """One row a group: key, trips, wins, win_frac, net, fees, funding, slippage, mean_r, median_hold_ms; money in quote units.
+
+    hour, weekday and month are those of the entry, UTC. Raises BadInput for a word that is not in KEYS, and for a frame without
+    the column: a stored run has one version.
+    """
+    if by not in KEYS:
+        raise BadInput(f"round trips cannot be split by {by!r}", f"split by {', '.join(KEYS)}")
+    if NEEDS.get(by, "reason") not in trips.columns:
+        raise BadInput(f"these round trips have no {by}", "split by " + ", ".join(k for k in KEYS if k != by))
+    closed = pl.col("exit_ms").is_not_null()
+    won = (closed & (pl.col("net") > 0)).sum().cast(pl.Int64)
+    found = (
+        trips.with_columns(KEYS[by]().cast(pl.String).alias("key"))
+        .group_by("key", maintain_order=True)
+        .agg(
+            pl.len().cast(pl.Int64).alias("trips"),
+            won.alias("wins"),
+            pl.when(closed.sum() > 0).then(won / closed.sum()).alias("win_frac"),
+            *(pl.col(name).sum() for name in MONEY if name in trips.columns),
+            pl.col("r").mean().alias("mean_r"),
+            _held_ms().filter(closed).median().alias("median_hold_ms"),
+        )
+    )
+    order = pl.col("key").replace_strict({day: n for n, day in enumerate(WEEKDAYS)}, default=None, return_dtype=pl.Int64)
+    if by in {"hour", "weekday", "month", "version"}:
+        return found.sort(order if by == "weekday" else pl.col("key").str.extract(r"^v(\d+)$").cast(pl.Int64), "key")
+    return found.sort("net", "key")
+
+
+def _held_ms() -> pl.Expr:
+    """How long a closed trip was held: from the open of its first bar to the open of its last."""
+    return pl.col("exit_ms") - pl.col("entry_ms")
+
+
+def extremes(trips: pl.DataFrame, n: int, worst: bool) -> pl.DataFrame:
+    """The n worst or best closed trips by net P&L, the most extreme first; ties in the order of entry."""
+    closed = trips.filter(pl.col("exit_ms").is_not_null())
+    return closed.sort("net", "entry_ms", descending=[not worst, False]).head(n)
+
+
+def drawdowns(close_ms: Times, equity: Floats, n: int) -> list[Drawdown]:
+    """The n deepest falls of an equity curve, the deepest first; equity is positive at its peaks."""
+    peaks = np.maximum.accumulate(equity)
+    under = equity < peaks
+    edges = np.diff(np.concatenate(([False], under, [False])).astype(np.int8))
+    found = []
+    for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        trough = first + int(np.argmin(equity[first:end]))
+        peak = float(peaks[first])
+        depth = peak - float(equity[trough])
+        back = int(close_ms[end]) if end < len(equity) else None
+        if peak > 0:
+            found.append(Drawdown(int(close_ms[first - 1]), int(close_ms[trough]), back, depth / peak, depth))
+    return sorted(found, key=lambda fall: (-fall.depth_frac, fall.peak_ms))[:n]
+
+
+def months(close_ms: Times, equity: Floats) -> list[tuple[int, int, float]]:
+    """(year, month, return) of each UTC month of a curve, the first from the curve's first value; a close at midnight belongs
+    to the month that ends there."""
+    if not len(close_ms):
+        return []
+    found: list[tuple[int, int, float]] = []
+    before = float(equity[0])
+    names = [_month_of(int(ms) - 1) for ms in close_ms]
+    for n, name in enumerate(names):
+        if n + 1 == len(names) or names[n + 1] != name:
+            value = float(equity[n])
+            if before > 0:
+                found.append((*name, value / before - 1.0))
+            before = value
+    return found
+
+
+def _month_of(ms: int) -> tuple[int, int]:
+    when = datetime.fromtimestamp(ms / 1000, UTC)
+    return when.year, when.month
+
+
+def r_histogram(trips: pl.DataFrame) -> list[RClass]:
+    """How many closed trips ended in each class of R; a trip without a planned risk is in none."""
+    values = trips["r"].drop_nulls().to_numpy()
+    edges = np.array(R_EDGES)
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    lows: tuple[float | None, ...] = (None, *R_EDGES)
+    return [RClass(low, high, int(count)) for low, high, count in zip(lows, (*R_EDGES, None), counts, strict=True)]
+
+
+def durations(trips: pl.DataFrame) -> dict[str, int | None]:
+    """How long closed trips were held, in ms: shortest, quarter, median, three quarters, longest; None without any."""
+    held = trips.filter(pl.col("exit_ms").is_not_null()).select(_held_ms().alias("held"))["held"]
+    shares = {"shortest": 0.0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "longest": 1.0}
+    found = {name: held.quantile(share, "linear") for name, share in shares.items()}
+    return {name: None if value is None else round(value) for name, value in found.items()}
+
+
+def excursions(trips: pl.DataFrame, close_ms: Times, high: Floats, low: Floats, bar_ms: int) -> list[dict[str, Any]]:
+    """MAE and MFE of closed trips of one sleeve, from its instrument's bars: the furthest that the price went against and for the
+    trip between its first and last bar (of `bar_ms`), as a fraction of its average entry and in R (None without a planned risk).
+
+    The bars of entry and exit count whole, so both are upper bounds. A trip that no bar of the frame covers is left out.
+    """
+    found: list[dict[str, Any]] = []
+    for trip in trips.filter(pl.col("exit_ms").is_not_null()).to_dicts():
+        first = int(np.searchsorted(close_ms, trip["entry_ms"], side="right"))
+        last = int(np.searchsorted(close_ms, trip["exit_ms"] + bar_ms, side="right"))
+        if first >= last or not np.isfinite(high[first:last]).any():
+            continue
+        top, bottom, entry = float(np.nanmax(high[first:last])), float(np.nanmin(low[first:last])), trip["entry_price"]
+        up, down = max(top - entry, 0.0), max(entry - bottom, 0.0)
+        against, along = (down, up) if trip["side"] == "long" else (up, down)
+        risk = trip.get("risk") or 0.0
+        row = {"trip": trip["trip"], "sleeve": trip["sleeve"], "net": trip["net"], "r": trip["r"]}
+        row |= {"mae_frac": against / entry, "mfe_frac": along / entry}
+        row |= {"mae_r": against * trip["units"] / risk if risk > 0 else None}
+        found.append(row | {"mfe_r": along * trip["units"] / risk if risk > 0 else None})
+    return found

@@ -1,0 +1,107 @@
+"""The paper desk's round trips, from its journal: fills, settlements and approved sizes as the rows that sim/trips.py reads.
+
+Called by the API, the tools and engine.watch.periods. A journal event becomes the core's row again, so that a trip of the desk is
+counted by the same code as a trip of a backtest; the columns are those of trips.parquet, with `version` of the entry and
+`entry_event` and `exit_event`, the ids of the journal's first and last fill, and `closed_ms`, the close of the exit's bar.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.core import state
+from engine.core.row_fields import COLUMN_OF, KIND_OF, FillRow, FundingRow, SizeRow
+from engine.errors import BadInput
+from engine.sim.trips import RunSleeve, no_rows, trips
+from engine.store.chain import Event
+from engine.watch.attribution import holdings
+from engine.watch.window import FAR_MS, between, journal_of, mark_at, raw_lines
+
+SIZED = b'"size":{'  # a decision without it has no approved size
+PLACE = ("n", "close_ms", "sleeve")
+
+
+def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
+    """Every round trip of the desk, or of one sleeve, in the order of their first fill; the last may be open and is marked.
+
+    Empty without a journal. Raises BadInput for a sleeve that the desk does not have.
+    """
+    path = journal_of(home)
+    mark = mark_at(path)
+    sleeves = sleeves_of(path, {} if mark is None else mark.body)
+    names = [s.name for s in sleeves]
+    if sleeve is not None and mark is not None and sleeve not in names:
+        raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
+    rows, fills = _rows(path, names)
+    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves})
+    return found if sleeve is None else found.filter(pl.col("sleeve") == sleeve)
+
+
+def sleeves_of(path: Path, mark: Mapping[str, Any]) -> list[RunSleeve]:
+    """The desk's sleeves as the newest `config` event with them says, each with its mark price (0 while it is flat)."""
+    found: list[Mapping[str, Any]] = []
+    for event in between(path, -1, FAR_MS, {"config"}):
+        found = event.body.get("sleeves") or found
+    held = holdings(mark) if mark else {}
+    prices = {name: holding.mark for name, holding in held.items()}
+    return [
+        RunSleeve(s["name"], s["instrument"], s["rules"]["lot_size"], prices.get(s["name"], 0.0), s["rules"]["bar_ms"])
+        for s in found
+    ]
+
+
+def _rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of the journal that round trips are made of, and (n, event id, version) of each; n is the event's number."""
+    empty = no_rows()
+    columns: dict[str, list[Any]] = {name: [] for name in empty.columns}
+    about: dict[str, list[Any]] = {"n": [], "event": [], "version": []}
+    for event in _wanted(path):
+        kind, values = _row_of(event)
+        row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
+        row |= {"n": event.seq, "close_ms": event.t_event_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
+        for name, column in columns.items():
+            column.append(row.get(name, 0))
+        for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version"))):
+            about[name].append(value)
+    rows = pl.DataFrame(columns, schema=empty.schema, strict=False)
+    return rows, pl.DataFrame(about, schema={"n": pl.Int64, "event": pl.String, "version": pl.Int64})
+
+
+def _wanted(path: Path) -> Iterator[Event]:
+    """Fills, settlements, and decisions that approved a size."""
+    kinds = {"fill", "funding", "decision"}
+    for line in raw_lines(path, -1, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
+        if (event := line.event()) is not None and (event.kind != "decision" or event.body.get("size")):
+            yield event
+
+
+def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:
+    """An event as the kind of its row and that row's fields; fields that trips do not read stay 0."""
+    body = event.body
+    if event.kind == "decision":
+        size = body["size"]
+        return SizeRow, {"lots_approved": size["approved_lots"], "stop_distance": size.get("stop_distance")}
+    if event.kind == "funding":
+        return FundingRow, {"cash_flow": body["cash_flow"]}
+    reason = state.EXIT_REASONS.index(body["reason"]) if body.get("reason") in state.EXIT_REASONS else 0
+    fill = {"slot": state.SLOTS.index(body["slot"]), "reason": reason, "side": 1 if body["side"] == "buy" else -1}
+    return FillRow, fill | {name: body[name] for name in ("lots", "price", "reference_price", "fee")}
+
+
+def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, int]) -> pl.DataFrame:
+    """Trips with version, journal ids, and `closed_ms`: the close of the bar of the last fill; null while it is open."""
+    first = fills.rename({"n": "first_n", "event": "entry_event"})
+    last = fills.select(pl.col("n").alias("last_n"), pl.col("event").alias("exit_event"))
+    found = found.join(first, on="first_n", how="left", maintain_order="left").join(
+        last, on="last_n", how="left", maintain_order="left"
+    )
+    own = pl.DataFrame(
+        {"sleeve": list(bar_ms), "own_ms": list(bar_ms.values())}, schema={"sleeve": pl.String, "own_ms": pl.Int64}
+    )
+    found = found.join(own, on="sleeve", how="left", maintain_order="left")
+    return found.with_columns(
+        pl.when(pl.col("exit_ms").is_not_null()).then(pl.col("exit_event")).alias("exit_event"),
+        (pl.col("exit_ms") + pl.col("own_ms")).alias("closed_ms"),
+    ).drop("own_ms")

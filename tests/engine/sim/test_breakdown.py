@@ -1,0 +1,104 @@
+"""Breakdowns of round trips: groups sum to the whole, and drawdowns, months and excursions are those of a hand-made curve."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.clock import DAY_MS, HOUR_MS
+from engine.errors import BadInput
+from engine.sim.breakdown import KEYS, drawdowns, durations, excursions, extremes, months, r_histogram, split
+
+START = 1_741_046_400_000  # 2025-03-04 00:00 UTC, a Tuesday
+trip = st.fixed_dictionaries(
+    {
+        "sleeve": st.sampled_from(["a", "b"]),
+        "instrument": st.sampled_from(["x", "y"]),
+        "side": st.sampled_from(["long", "short"]),
+        "reason": st.sampled_from(["stop", "trail", "target", "open"]),
+        "entry_ms": st.integers(0, 90 * 24).map(lambda h: START + h * HOUR_MS),
+        "net": st.floats(-100, 100),
+        "version": st.integers(1, 12),
+    }
+)
+
+
+def frame(rows: list[dict]) -> pl.DataFrame:
+    """A trips frame of these rows; one that is not open ends three hours later."""
+    full = [
+        {
+            "trip": f"t{n}",
+            "layers": 1,
+            "units": 1.0,
+            "exit_ms": None if row["reason"] == "open" else row["entry_ms"] + 3 * HOUR_MS,
+            "bars": None if row["reason"] == "open" else 4,
+            "entry_price": 100.0,
+            "fees": 1.0,
+            "funding": -0.5,
+            "slippage": 0.25,
+            "r": None if row["reason"] == "open" else row["net"] / 50,
+            "risk": 50.0,
+            **row,
+        }
+        for n, row in enumerate(rows, 1)
+    ]
+    return pl.DataFrame(full, schema_overrides={"exit_ms": pl.Int64, "bars": pl.Int64, "r": pl.Float64})
+
+
+@settings(max_examples=15)
+@given(st.lists(trip, min_size=1, max_size=30))
+def test_every_split_sums_to_the_whole(rows: list[dict]) -> None:
+    """Trips, wins and money of the groups are those of the frame, whatever they are split by."""
+    found = frame(rows)
+    closed = found.filter(pl.col("exit_ms").is_not_null())
+    for by in KEYS:
+        groups = split(found, by)
+        assert groups["trips"].sum() == len(rows)
+        assert groups["wins"].sum() == (closed["net"] > 0).sum()
+        assert groups["net"].sum() == pytest.approx(found["net"].sum(), abs=1e-6)
+        assert groups["fees"].sum() == pytest.approx(len(rows))
+    assert sum(group.count for group in r_histogram(found)) == closed.height
+    worst = extremes(found, 3, worst=True)["net"].to_list()
+    assert worst == sorted(closed["net"].to_list())[:3]
+
+
+def test_groups_stand_in_the_order_of_a_reader() -> None:
+    """Weekdays from Monday, versions by number, money worst first; an unknown word names the choices."""
+    rows = [{"sleeve": "a", "instrument": "x", "side": "long", "reason": "stop", "net": float(n)} for n in range(3)]
+    for row, day, version in zip(rows, (6, 0, 4), (10, 2, 1), strict=True):
+        row |= {"entry_ms": START + (day - 1) * DAY_MS + 5 * HOUR_MS, "version": version}
+    found = frame(rows)
+    assert split(found, "weekday")["key"].to_list() == ["Monday", "Friday", "Sunday"]
+    assert split(found, "version")["key"].to_list() == ["v1", "v2", "v10"]
+    assert split(found, "hour")["key"].to_list() == ["05"]
+    assert durations(found)["median"] == 3 * HOUR_MS
+    with pytest.raises(BadInput, match="moon"):
+        split(found, "moon")
+    with pytest.raises(BadInput, match="no version"):
+        split(found.drop("version"), "version")
+
+
+def test_drawdowns_and_months_of_a_curve() -> None:
+    """The deepest fall first, one that has not recovered without a date; a month's return is from the close before it."""
+    close_ms = START + DAY_MS * np.array([0, 1, 2, 3, 4, 40])
+    falls = drawdowns(close_ms, np.array([100.0, 90.0, 95.0, 110.0, 55.0, 60.0]), 5)
+    assert [(f.depth_frac, f.depth) for f in falls] == [(0.5, 55.0), (pytest.approx(0.1), 10.0)]
+    assert falls[0].recovered_ms is None
+    assert (falls[1].peak_ms, falls[1].trough_ms, falls[1].recovered_ms) == tuple(close_ms[[0, 1, 3]])
+    assert drawdowns(close_ms[:0], np.empty(0), 5) == []
+    returns = months(close_ms, np.array([100.0, 90.0, 95.0, 110.0, 55.0, 60.0]))
+    assert returns == [(2025, 3, pytest.approx(-0.45)), (2025, 4, pytest.approx(60 / 55 - 1))]
+    midnight = START + DAY_MS * np.array([0, 28])  # the close of 31 March is the first instant of April
+    assert [month for _, month, _ in months(midnight[1:], np.array([100.0]))] == [3]
+
+
+def test_excursions_are_of_the_trip_s_own_bars() -> None:
+    """Against and for the trip, of its entry and in R; the bar before the entry does not count."""
+    rows = [{"sleeve": "a", "instrument": "x", "reason": "stop", "net": -5.0, "entry_ms": START, "version": 1}]
+    found = frame([row | {"side": side} for row in rows for side in ("long", "short")])
+    close_ms = START + HOUR_MS * np.arange(6)
+    high, low = np.array([500.0, 101, 104, 103, 102, 900]), np.array([1.0, 99, 98, 97, 100, 2])
+    long, short = excursions(found, close_ms, high, low, HOUR_MS)
+    assert (long["mae_frac"], long["mfe_frac"]) == (pytest.approx(0.03), pytest.approx(0.04))
+    assert (short["mae_r"], short["mfe_r"]) == (pytest.approx(4 / 50), pytest.approx(3 / 50))

@@ -1,0 +1,96 @@
+"""Figures of the desk: its round trips are those of the equal backtest, and its periods sum to the change of equity."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from app.api import figures
+from app.api.context import ApiContext
+from app.home.home import open_home
+from engine.clock import DAY_MS
+from engine.errors import BadInput
+from engine.sim.trips import COSTS, frame_of, trips
+from engine.watch.benchmark import desk_hold_line, hold_line
+from engine.watch.desk_trips import desk_trips, sleeves_of
+from engine.watch.periods import UNITS, lately, periods
+from engine.watch.window import first_mark, journal_of, mark_at
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+from tests.laws.test_one_decision_path import kernel_result
+
+BARS = 400
+SAME = ("sleeve", "instrument", "side", "layers", "lots", "entry_ms", "exit_ms", "bars", "reason")
+
+
+@pytest.fixture
+def lived(own_home: Path) -> Iterator[Any]:
+    """A desk four days into a synthetic market, and its feed."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    feed = feed_of(home)
+    loop = advanced(loop_of(home, feed), BARS)
+    loop.journal.sync()
+    yield home, feed
+    loop.journal.close()
+
+
+def test_the_desk_s_figures_are_the_backtest_s_and_sum(lived: Any) -> None:
+    """Round trips equal those of the kernel over the same bars; every sum of them and of every period is the change of equity."""
+    home, feed = lived
+    path = journal_of(home.path)
+    first, last = first_mark(path), mark_at(path)
+    assert first is not None
+    assert last is not None
+    made, sleeves = desk_trips(home.path), sleeves_of(path, last.body)
+    tested = trips(frame_of(kernel_result(home, feed, BARS).rows), sleeves)
+    assert tested.height > 10
+    assert made.select(SAME).rows() == tested.select(SAME).rows()
+    for name in (*COSTS, "r", "entry_price", "exit_price"):
+        assert made[name].to_list() == pytest.approx(tested[name].to_list(), abs=1e-9), name
+    change = last.body["equity"] - first.body["equity"]
+    assert made["net"].sum() == pytest.approx(change, abs=1e-6)
+    assert made.filter(pl.col("exit_ms").is_null())["exit_event"].null_count() == made["exit_ms"].null_count()
+    for unit in UNITS:
+        found = periods(home.path, unit)
+        assert round(sum(p.net or 0.0 for p in found), 2) == pytest.approx(change, abs=0.0051), unit
+        assert all(p.net == pytest.approx((p.realised or 0.0) + (p.unrealised or 0.0), abs=1e-9) for p in found)
+        assert all(one.until_ms == other.from_ms for one, other in pairwise(found))
+        assert round(sum(p.fees or 0.0 for p in found), 2) == pytest.approx(made["fees"].sum(), abs=0.0051)
+    assert [p.until_ms % DAY_MS for p in periods(home.path, "day")[:-1]] == [0] * 4
+    since = lately(home.path)
+    assert since["start"].net == pytest.approx(change, abs=0.0051)
+    assert since["start"].trips == made["exit_ms"].is_not_null().sum()
+    assert since["start"].r == pytest.approx(made["r"].sum())
+    one = sleeves[0].name
+    assert desk_trips(home.path, one)["sleeve"].unique().to_list() == [one]
+    with pytest.raises(BadInput, match="no sleeve"):
+        periods(home.path, "day", "nobody")
+    line = desk_hold_line(home.path, 50)
+    bars = [feed.span.close[BARS - 1, k] / feed.span.open[0, k] for k in range(len(line.instruments))]
+    assert line.return_frac == pytest.approx(sum(bars) / len(bars) - 1.0)
+    at = ApiContext(home)
+    answer = figures.breakdown_of_desk(at, None)  # type: ignore[arg-type]  # the session is not read
+    assert {by: sum(row.trips for row in rows) for by, rows in answer.splits.items()} == dict.fromkeys(answer.splits, made.height)
+    assert figures.trips_of_desk(at, None, limit=3).total == made.height  # type: ignore[arg-type]  # the same
+
+
+def test_a_desk_without_a_bar_has_no_figures(own_home: Path) -> None:
+    """Empty, not an error: the page is opened before the first bar."""
+    assert desk_trips(own_home).is_empty()
+    assert periods(own_home, "day") == []
+    assert lately(own_home) == {}
+    assert desk_hold_line(own_home).equity == []
+    with pytest.raises(BadInput, match="year"):
+        periods(own_home, "year")
+
+
+def test_a_hold_line_without_a_price_is_null_there() -> None:
+    """Half of the cash each; a missing price is not filled in."""
+    import numpy as np
+
+    line = hold_line(["a", "b"], 1000.0, np.array([10.0, 100.0]), [1, 2, 3], np.array([[10, 100], [20, np.nan], [20, 50]]))
+    assert line.equity == [1000.0, None, 1250.0]
+    assert line.return_frac == pytest.approx(0.25)

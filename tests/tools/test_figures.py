@@ -1,0 +1,103 @@
+"""Questions about figures: run and desk are asked alike, every number is a fact, and a shock is what the core does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.home.home import open_home
+from app.wiring import Wiring
+from engine.core.ledger import open_lots
+from engine.watch.desk_trips import desk_trips
+from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
+from tests.tools.desk_journal import END, write_desk
+from tests.tools.stored_runs import keep_run
+from tools.catalog import call
+from tools.runs import store
+
+
+@pytest.fixture
+def ctx(make_ctx: Any) -> Any:
+    """A context on the hand-made desk of two days."""
+    made = make_ctx("advisor", desk_ms=END)
+    write_desk(made.home)
+    return made
+
+
+def values(result: Any, subject: str) -> dict[str, Any]:
+    """The facts about a subject."""
+    return {fact.metric: fact.value for fact in result.facts if fact.subject == subject}
+
+
+def test_run_and_desk_are_asked_alike(ctx: Any) -> None:
+    """The same arguments split a run's trips and the desk's; groups sum to the whole; each answer cites its source."""
+    args = {"sleeves": [{"strategy": "trend", "symbol": "BTC-USDT"}]}
+    run_id = keep_run(ctx.home / "runs", ctx.engine, args, [0.01, -0.0095] * 20)
+    by_run = call(ctx, "trips", {"subject": run_id, "by": "side"})
+    assert values(by_run, f"side long of {run_id}")["net"] == pytest.approx(9.25)
+    assert values(by_run, f"round trips of {run_id}")["net"] == pytest.approx(9.25 - 20.85)
+    assert by_run.evidence[0] == ("run", run_id)
+    desk = call(ctx, "trips", {"by": "exit"})
+    assert values(desk, "exit stop of desk")["net"] == pytest.approx(-5.41)
+    assert desk.evidence[0].kind == "event"
+    assert call(ctx, "trips", {"subject": run_id, "exit": "target"}).table.rows[0][0] == "target"
+    worst = call(ctx, "trips", {"subject": run_id, "worst": 1})
+    assert worst.table.rows[0][0] == "t2"
+    assert call(ctx, "trips", {"side": "short"}).status == "no_data"
+    assert "available: trend-btc" in call(ctx, "trips", {"sleeve": "nobody"}).text
+    assert store(ctx).frame(run_id, "trips").height == 2
+    found = values(call(ctx, "performance", {"subject": run_id}), f"performance of {run_id}")
+    assert found["sharpe_low"] < found["sharpe"] < found["sharpe_high"]
+    assert found["days_needed"] > found["whole_days"]
+
+
+def test_pnl_is_the_change_between_marks(ctx: Any) -> None:
+    """Days of the hand-made desk, and what it made lately, to the cent; a short desk has no interval, with the reason."""
+    result = call(ctx, "pnl", {"unit": "day"})
+    assert values(result, "day from 2025-03-04 00:00Z of the desk")["net"] == pytest.approx(3.74)
+    assert values(result, "P&L of the desk")["start"] == pytest.approx(-5.41)
+    result = call(ctx, "performance", {})
+    assert values(result, "performance of desk")["return_frac"] == pytest.approx(-0.00541)
+    assert "fewer than 30" in result.text
+
+
+def test_a_word_is_defined_by_its_declaration(ctx: Any) -> None:
+    """A parameter and a limit; a word nobody declared names what is near."""
+    assert "desk drawdown since start or release" in call(ctx, "define", {"word": "drawdown_frac_max"}).text
+    assert call(ctx, "define", {"word": "stop atr"}).table.rows[0][0] == "strategy trend"
+    assert "stop_atr" in call(ctx, "define", {"word": "stop_art"}).text
+
+
+@pytest.fixture
+def holding(own_home: Path) -> Iterator[Any]:
+    """A real desk that holds a position; its loop goes on."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = advanced_until(loop_of(home, feed_of(home)), lambda book: any(s.position.open_layers for s in book.sleeves))
+    loop.journal.sync()
+    yield home, loop
+    loop.journal.close()
+
+
+def test_a_shock_is_what_the_core_does(holding: Any) -> None:
+    """A fall through a stop leaves at the stop, a gap at the open; the loss is the sleeve's own arithmetic."""
+    home, loop = holding
+    wiring = Wiring(home, "mara", "cli", None)
+    ctx = wiring.context(role="operator", thread="t", turn="u", person="mara", desk_ms=wiring.desk_ms(), now_ms=WALL_MS)
+    book = loop.book
+    s = next(n for n, sleeve in enumerate(book.sleeves) if sleeve.position.open_layers)
+    sleeve, rules, name = book.sleeves[s], book.specs[s].rules, book.names[s]
+    units = open_lots(sleeve.position) * rules.lot_size * sleeve.position.side
+    close, move = book.bars[rules.bars].close, -0.3 * sleeve.position.side
+    found = values(call(ctx, "what_if", {"move_frac": move, "gap": True}), f"sleeve {name} after the move")
+    assert found["left"] == 0.0
+    assert found["change"] <= units * close * move
+    assert found["change"] == pytest.approx(units * close * move, rel=0.02)
+    through = call(ctx, "what_if", {"move_frac": move})
+    stop = sleeve.position.layers[0].stop
+    assert values(through, f"sleeve {name} after the move")["change"] == pytest.approx(units * (stop - close), rel=0.2)
+    assert "stop" in next(row for row in through.table.rows if row[0] == name)[-1]
+    assert call(ctx, "what_if", {"move_frac": 0.0}).status == "failed"
+    assert "available" in call(ctx, "what_if", {"move_frac": 0.1, "symbol": "XRP-USDT"}).text
+    assert desk_trips(home.path)["exit_ms"].null_count() >= 1

@@ -1,0 +1,292 @@
+"""Figures of a run or of the desk, asked alike: trips, performance, pnl (READ). Called by the catalog.
+
+`subject` is a run's id, or `desk`. The figures are engine.sim.breakdown's, engine.sim.metrics' and engine.watch.periods'; here
+they become facts with their receipts: the run, or the journal's last mark.
+"""
+
+import math
+from statistics import NormalDist
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.clock import DAY_MS, utc
+from engine.errors import BadInput
+from tools.common.contract import (
+    Args,
+    Asked,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    make_facts,
+    no_data,
+    tool,
+)
+from tools.common.time_words import NEVER_RAN, instant
+from tools.runs import TRIP, daily_returns, store
+
+DESK = "desk"
+By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version"]
+SPLIT = {"trips": "count", "wins": "count", "win_frac": "frac", "net": "usd", "fees": "usd", "funding": "usd", "slippage": "usd"}
+SPLIT |= {"mean_r": "ratio", "median_hold_ms": "duration_ms"}
+DAYS_MAX = 4000
+LISTED = ("net", "r", "entry_ms", "exit_ms", "fees", "funding", "slippage")
+
+
+class TripsArgs(Args):
+    """subject: a run's id or desk. by: split; worst/best: so many by net P&L. sleeve, side, exit, since, until (entry) narrow."""
+
+    subject: str = Field(DESK, max_length=80)
+    by: By | None = None
+    worst: int | None = Field(None, ge=1, le=20)
+    best: int | None = Field(None, ge=1, le=20)
+    sleeve: str | None = Field(None, max_length=60)
+    side: Literal["long", "short"] | None = None
+    exit: Literal["stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "open"] | None = None
+    since: str | None = Field(None, max_length=40)
+    until: str | None = Field(None, max_length=40)
+
+
+class SubjectArgs(Args):
+    """subject: a run's id, or desk."""
+
+    subject: str = Field(DESK, max_length=80)
+
+
+class PnlArgs(Args):
+    """unit: day, week or month; the newest `limit` of them; one sleeve, or null: the desk."""
+
+    unit: Literal["day", "week", "month"] = "day"
+    sleeve: str | None = Field(None, max_length=60)
+    limit: int = Field(12, ge=1, le=60)
+
+
+@tool(
+    "trips",
+    Effect.READ,
+    Asked(
+        "desk",
+        "split",
+        ("round trip", "trip", "trade", "exit path", "weekday", "hour", "long and short"),
+        ("split", "break down", "group", "by"),
+        ("split my trades by weekday", "how do longs do against shorts?"),
+    ),
+    Asked("desk", "rank", ("worst trade", "best trade", "loser", "winner"), ("rank",), ("what were the 5 worst trades?",)),
+)
+def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
+    """Round trips of a run or the desk: split by exit, side, hour, weekday, month, symbol, sleeve or version, or the worst
+    or best n; how many, hit rate, net P&L, mean R, holding time."""
+    from engine.sim.breakdown import extremes, split
+
+    found, evidence = _trips_of(ctx, args)
+    if found is None or found.is_empty():
+        return no_data(f"no round trips of {args.subject} match" if found is not None else NEVER_RAN)
+    label = f"{args.subject} {args.model_dump_json(exclude_none=True)}"
+    whole = split(found.with_columns(sleeve=found["side"].replace_strict({"long": "all", "short": "all"})), "sleeve")
+    h = ctx.handle("k", label)
+    values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
+    values["open"] = (found["exit_ms"].null_count(), "count")
+    facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
+    text = (
+        f"{{{h}.trips}} round trips of {args.subject}, {{{h}.open}} open: net {{{h}.net}}, hit rate {{{h}.win_frac}}, mean "
+        f"{{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
+    )
+    n = args.worst or args.best
+    if n is not None:
+        chosen, columns, names = (
+            extremes(found, n, worst=args.worst is not None),
+            tuple(LISTED),
+            ("trip", "sleeve", "side", "reason"),
+        )
+        units = TRIP
+    else:
+        chosen, columns, names = split(found, args.by or "exit"), tuple(SPLIT), ("key",)
+        units = SPLIT
+    rows = []
+    for row in chosen.to_dicts():
+        own = ctx.handle("k", f"{label} {row[names[0]]}")
+        kept = {name: (row[name], units[name]) for name in columns if name in row}
+        facts += make_facts(own, f"{args.by or 'round trip'} {row[names[0]]} of {args.subject}", evidence, kept)
+        rows.append((*(str(row[name]) for name in names), *(f"{{{own}.{name}}}" for name in kept)))
+    heads = (args.by or "exit",) if names == ("key",) else names
+    table = Table((*heads, *(name for name in columns if name in chosen.columns)), tuple(rows))
+    return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
+
+
+def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:
+    """The subject's round trips, narrowed; (None, ...) for a desk without a bar."""
+    import polars as pl
+
+    from engine.watch.desk_trips import desk_trips
+
+    found = desk_trips(ctx.home) if args.subject == DESK else store(ctx).frame(args.subject, "trips")
+    if args.subject == DESK and ctx.desk_ms is None:
+        return None, _receipt(ctx, DESK)
+    if args.sleeve is not None:
+        if found.filter(pl.col("sleeve") == args.sleeve).is_empty():
+            there = ", ".join(found["sleeve"].unique().sort())
+            raise BadInput(f"no round trip of a sleeve {args.sleeve!r}", f"available: {there}")
+        found = found.filter(pl.col("sleeve") == args.sleeve)
+    for column, wanted in (("side", args.side), ("reason", args.exit)):
+        found = found if wanted is None else found.filter(pl.col(column) == wanted)
+    if args.since:
+        found = found.filter(pl.col("entry_ms") >= instant(args.since, ctx.desk_ms))
+    if args.until:
+        found = found.filter(pl.col("entry_ms") < instant(args.until, ctx.desk_ms))
+    return found, _receipt(ctx, args.subject)
+
+
+def _receipt(ctx: ToolContext, subject: str) -> Evidence:
+    """Where the subject's figures come from: the run, or the desk's last mark."""
+    from engine.watch.window import journal_of, mark_at
+
+    if subject != DESK:
+        return Evidence("run", subject)
+    mark = mark_at(journal_of(ctx.home))
+    return Evidence("desk", "journal") if mark is None else Evidence("event", mark.id)
+
+
+@tool(
+    "performance",
+    Effect.READ,
+    Asked(
+        "desk",
+        "show",
+        ("sharpe", "return", "performance", "drawdown", "benchmark", "buy and hold"),
+        ("perform", "beat", "tell apart from zero"),
+        ("what is the sharpe of the desk?", "when was the deepest drawdown and how long did it last?"),
+    ),
+)
+def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
+    """Return and Sharpe of a run or the desk with its interval, how many days it takes to tell it from zero, the deepest
+    drawdowns with their dates, and, for the desk, holding the same instruments."""
+    from engine.sim.breakdown import drawdowns
+
+    evidence = _receipt(ctx, args.subject)
+    close_ms, equity, returns = _curve(ctx, args.subject)
+    if len(equity) < 2:
+        return no_data(NEVER_RAN if args.subject == DESK else f"run {args.subject} has no equity curve")
+    h = ctx.handle("q", args.subject)
+    values: dict[str, tuple[Value, str]] = {"return_frac": (float(equity[-1] / equity[0] - 1.0), "frac")}
+    values |= {"first": (int(close_ms[0]), "ms"), "last": (int(close_ms[-1]), "ms"), "whole_days": (len(returns), "days")}
+    sharpe, why = _sharpe(returns)
+    values |= {name: (value, "days" if name == "days_needed" else "ratio") for name, value in sharpe.items()}
+    if args.subject == DESK:
+        from engine.watch.benchmark import ASSUMPTIONS, desk_hold_line
+
+        values["hold_return_frac"] = (desk_hold_line(ctx.home, 2).return_frac, "frac")
+    facts = list(make_facts(h, f"performance of {args.subject}", evidence, values))
+    rows = []
+    for n, fall in enumerate(drawdowns(close_ms, equity, 5), 1):
+        own = ctx.handle("w", f"{args.subject} {fall.peak_ms}")
+        lasted = (fall.recovered_ms or int(close_ms[-1])) - fall.peak_ms
+        of_fall: dict[str, tuple[Value, str]] = {"depth_frac": (fall.depth_frac, "frac"), "depth": (fall.depth, "usd")}
+        of_fall |= {"peak": (fall.peak_ms, "ms"), "trough": (fall.trough_ms, "ms"), "recovered": (fall.recovered_ms, "ms")}
+        of_fall["lasted_ms"] = (lasted, "duration_ms")
+        facts += make_facts(own, f"drawdown {n} of {args.subject}", evidence, of_fall)
+        end = f"{{{own}.recovered}}" if fall.recovered_ms else "not recovered"
+        rows.append(
+            (n, *(f"{{{own}.{name}}}" for name in ("depth_frac", "depth", "peak", "trough")), end, f"{{{own}.lasted_ms}}")
+        )
+    text = f"{args.subject}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
+    text += why or (
+        f"Sharpe {{{h}.sharpe}}, 95 % interval {{{h}.sharpe_low}} to {{{h}.sharpe_high}} ({{{h}.whole_days}}). "
+        + _apart(h, sharpe)
+    )
+    if args.subject == DESK:
+        text += f" Holding the same instruments: {{{h}.hold_return_frac}} ({ASSUMPTIONS})."
+        text += " Drawdowns of the desk are measured at midnights, UTC."
+    table = Table(("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"), tuple(rows))
+    return ToolResult("ok", text, tuple(facts), (evidence,), table if rows else None, {"subject": args.subject})
+
+
+def _apart(h: str, sharpe: dict[str, float | None]) -> str:
+    """Whether the ratio can be told from zero, and after how many days it could."""
+    low, high = sharpe["sharpe_low"], sharpe["sharpe_high"]
+    if low is None or high is None:
+        return ""
+    if low > 0.0 or high < 0.0:
+        return "It is told apart from zero."
+    return f"It cannot be told from zero: at this ratio that takes about {{{h}.days_needed}}."
+
+
+def _curve(ctx: ToolContext, subject: str) -> tuple[Any, Any, list[float]]:
+    """(close_ms, equity, returns of whole UTC days) of a run, or of the desk at its midnights and its last mark."""
+    import numpy as np
+
+    from engine.watch.periods import periods
+    from engine.watch.window import first_mark, journal_of
+
+    if subject != DESK:
+        run, frame = store(ctx).load(subject), store(ctx).frame(subject, "equity")
+        return frame["close_ms"].to_numpy(), frame["equity"].to_numpy(), daily_returns(ctx, run)
+    first, days = first_mark(journal_of(ctx.home)), periods(ctx.home, "day", None, DAYS_MAX)
+    if first is None or not days:
+        return np.empty(0, np.int64), np.empty(0), []
+    equity = float(first.body["equity"]) + np.cumsum([0.0, *(day.net or 0.0 for day in days)])
+    whole = [n for n, day in enumerate(days) if day.until_ms - day.from_ms == DAY_MS]
+    returns = [float(equity[n + 1] / equity[n] - 1.0) for n in whole if equity[n] > 0]
+    return np.array([days[0].from_ms, *(day.until_ms for day in days)], np.int64), equity, returns
+
+
+def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
+    """Sharpe ratio, its interval, and the days until an interval of this ratio leaves zero out; or why there is none."""
+    import numpy as np
+
+    from engine.sim.metrics import CONFIDENCE, RunFigures, sharpe_error, sharpe_figures
+
+    found, series = RunFigures(), np.array(returns)
+    sharpe_figures(found, series)
+    values = {name: found.values[name] for name in ("sharpe", "sharpe_low", "sharpe_high", "psr")}
+    if values["sharpe"] is None:
+        return values | {"days_needed": None}, f"Sharpe undefined: {found.undefined['sharpe']}."
+    a_day = float(series.mean() / series.std(ddof=1))
+    error, reach = sharpe_error(series, a_day), NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    needed = None if error is None or not a_day else math.ceil(1 + (len(series) - 1) * (reach * error / a_day) ** 2)
+    why = "" if values["sharpe_low"] is not None else f"no interval of the Sharpe ratio: {found.undefined['sharpe_low']}."
+    return values | {"days_needed": needed}, why
+
+
+@tool(
+    "pnl",
+    Effect.READ,
+    Asked(
+        "desk",
+        "show",
+        ("p&l", "pnl", "profit", "loss", "money made", "equity by day"),
+        ("make", "earn", "lose"),
+        ("p&l by week", "how much did we make each day?"),
+    ),
+)
+def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
+    """P&L of the desk or a sleeve by day, week or month: realised, unrealised, fees, funding, slippage, net; and today, 7 and
+    30 days, since the start, in money and R."""
+    from engine.watch.periods import lately, periods
+
+    if ctx.desk_ms is None:
+        return no_data(NEVER_RAN)
+    found, evidence, about = periods(ctx.home, args.unit, args.sleeve, args.limit), _receipt(ctx, DESK), args.sleeve or "the desk"
+    if not found:
+        return no_data(NEVER_RAN)
+    facts: list[Fact] = []
+    rows = []
+    names = ("realised", "unrealised", "fees", "funding", "slippage", "net")
+    for period in found:
+        own = ctx.handle("y", f"{args.unit} {about} {period.from_ms} {period.until_ms}")
+        kept: dict[str, tuple[Value, str]] = {name: (getattr(period, name), "usd") for name in names}
+        facts += make_facts(own, f"{args.unit} from {utc(period.from_ms)} of {about}", evidence, kept)
+        rows.append((utc(period.from_ms), *(f"{{{own}.{name}}}" for name in names)))
+    h = ctx.handle("y", f"lately {about} {ctx.desk_ms}")
+    values: dict[str, tuple[Value, str]] = {}
+    for name, stretch in lately(ctx.home, args.sleeve).items():
+        values |= {name: (stretch.net, "usd"), f"{name}_r": (stretch.r, "ratio"), f"{name}_trips": (stretch.trips, "count")}
+    facts += make_facts(h, f"P&L of {about}", evidence, values)
+    text = (
+        f"Net P&L of {about} at {utc(ctx.desk_ms)}: today {{{h}.today}}, 7 days {{{h}.d7}}, 30 days {{{h}.d30}}, since the start "
+    )
+    text += f"{{{h}.start}}. Realised is after the fees and funding of the {args.unit}; net = realised + unrealised."
+    return ToolResult("ok", text, tuple(facts), (evidence,), Table((args.unit, *names), tuple(rows)), {"unit": args.unit})
