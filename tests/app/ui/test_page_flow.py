@@ -79,7 +79,7 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
     target = other.locator("td a").first.get_attribute("href")
     assert target.startswith("?tab=runs&run=r-")
     other.goto(desk.page + target)
-    other.get_by_text("Return under both fill scenarios").wait_for()
+    other.get_by_text("Return, drawdown below").wait_for()
     other.context.close()
     assert not asked
 
