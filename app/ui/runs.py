@@ -20,7 +20,6 @@ COLUMNS = (
     ("run", "text", False),
     ("strategy", "text", True),
     ("instrument", "text", True),
-    ("what differs", "text", False),
     ("side", "text", True),
     ("span", "text", True),
     ("return", "percent", False),
@@ -32,6 +31,7 @@ COLUMNS = (
     ("data", "text", True),
     ("made, UTC", "ms", False),
 )
+PHONE = ("run", "return", "Sharpe", "traded")  # columns that a narrow screen keeps
 
 
 def show(api: PageClient) -> None:
@@ -46,7 +46,11 @@ def show(api: PageClient) -> None:
         parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
         return
     parts.title("Runs", [{"text": f"{len(items)} stored" if len(items) < LISTED_MAX else f"the newest {LISTED_MAX}"}])
-    spec = {"columns": [list(c) for c in COLUMNS], "rows": [_row(line) for line in items], "ids": [line["id"] for line in items]}
+    spec = {
+        "columns": [[*c, c[0] not in PHONE] for c in COLUMNS],
+        "rows": [_row(line) for line in items],
+        "ids": [line["id"] for line in items],
+    }
     with st.container(key="panel_run_list"):
         if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items)):
             links.go({"tab": "runs", "run": picked})
@@ -65,10 +69,9 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
     instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
     fall = line.get("max_drawdown_frac")
     return [
-        line.get("name") or _short(line["id"]),
+        _name(line),
         line.get("strategy"),
         instrument,
-        line.get("label") or NONE,
         line.get("side") or NONE,
         _span(line.get("first_ms"), line.get("last_ms")),
         line.get("total_return_frac"),
@@ -82,9 +85,10 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _short(ident: str) -> str:
-    """The part of an id by which a person finds it again."""
-    return ident.removeprefix("r-")
+def _name(line: Mapping[str, Any]) -> str:
+    """What a person called it, or what it is and in what it differs from the others."""
+    bare = f"{line.get('strategy')} {str(line.get('symbol')).partition('-')[0]}"
+    return str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
 
 
 def _span(first: Any, last: Any) -> str:

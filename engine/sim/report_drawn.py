@@ -37,6 +37,7 @@ TRIP_COLUMNS = (
     ("fees", "cost", "fees", False),
     ("funding", "money", "funding", False),
 )
+PHONE = ("trip", "side", "out, UTC", "exit", "net", "R")  # columns that a narrow screen keeps
 
 
 def chart_specs(trips: pl.DataFrame) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def trip_list(trips: pl.DataFrame, count: int = TRIPS_MAX) -> dict[str, Any]:
     frame = with_r(trips).tail(count).reverse().select([column[2] for column in shown])
     rounded = [pl.col(name).round(4) for name in ("net", "gross", "slippage", "fees", "funding", "r", "mae_r", "mfe_r")]
     return {
-        "columns": [[name, kind, pick] for name, kind, _, pick in shown],
+        "columns": [[name, kind, pick, name not in PHONE] for name, kind, _, pick in shown],
         "rows": [list(r) for r in frame.with_columns(rounded).iter_rows()],
     }
 

@@ -1,6 +1,6 @@
 'use strict';
 // A long table that sorts by a click on a head, filters by choice and text, and grows as it is read. Used like charts.js.
-// columns: [name, kind, filter?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
+// columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
 const table = (() => {
   const STEP = 100;
   const {number, forms} = charts;
@@ -15,6 +15,7 @@ const table = (() => {
 
   const show = (place, spec, pick) => {
     const {columns, rows} = spec;
+    const wide = (n) => columns[n][3] ? ' wide' : '';
     const ids = new Map(rows.map((row, n) => [row, spec.ids ? spec.ids[n] : row[0]]));
     let by = null, down = false, count = STEP, found = rows.slice();
     const filters = columns.map((column, n) => column[2] ? n : -1).filter((n) => n >= 0).map((n) => {
@@ -26,7 +27,7 @@ const table = (() => {
     const counted = element('span', {className: 'count', ariaLive: 'polite'}), more = element('button', {type: 'button', textContent: 'Show more'});
     const body = element('tbody'), heads = columns.map(([name], n) => {
       const press = element('button', {type: 'button', textContent: name});
-      const head = element('th', {className: columns[n][1] === 'text' || columns[n][1] === 'ms' ? 't' : '', scope: 'col'}, press);
+      const head = element('th', {className: (columns[n][1] === 'text' || columns[n][1] === 'ms' ? 't' : '') + wide(n), scope: 'col'}, press);
       press.addEventListener('click', () => { down = by === n ? !down : columns[n][1] !== 'text'; by = n; sort(); });
       return head;
     });
@@ -34,7 +35,7 @@ const table = (() => {
       const cells = row.map((value, n) => {
         const kind = columns[n][1], signed = kind === 'money' || kind === 'r' || kind === 'percent';
         const tone = signed && value > 0 ? 'pos' : signed && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
-        return element('td', {className: tone, textContent: shown[kind](value)});
+        return element('td', {className: tone + wide(n), textContent: shown[kind](value)});
       });
       const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...cells);
       if (pick) {
