@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import chat, desk, head, links, login, proposals, side
+from app.ui import chat, desk, head, links, login, proposals, runs, side
 from app.ui.page_client import Trouble, open_client
 
 # inline, because an icon by name would be fetched from a CDN
@@ -36,6 +36,7 @@ def main() -> None:
             "chat": lambda: chat.show(api, role),
             "proposals": lambda: proposals.show(api, session),
             "desk": lambda: desk.show(api, session),
+            "runs": lambda: runs.show(api),
         }
         tabs[links.tab()]()
     except Trouble as trouble:

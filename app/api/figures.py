@@ -10,11 +10,10 @@ import polars as pl
 from fastapi import APIRouter, Query
 
 from app.api import models_figures as m
-from app.api.context import ApiContext, At, Who
+from app.api.context import At, Who
 from app.api.runs import RunId, store_with
-from engine.errors import DeskError
 from engine.sim import breakdown as figures
-from engine.watch.benchmark import HoldLine, desk_hold_line, hold_line
+from engine.watch.benchmark import HoldLine, desk_hold_line
 from engine.watch.desk_trips import desk_trips
 from engine.watch.periods import Unit, lately, periods
 from engine.watch.window import journal_of
@@ -74,37 +73,27 @@ def breakdown_of_desk(at: At, _: Who, sleeve: SleeveName = None) -> m.Breakdown:
 
 @router.get("/runs/{run_id}/breakdown")
 def breakdown_of_run(at: At, _: Who, run_id: str = RunId) -> m.Breakdown:
-    """Every breakdown of a stored run. MAE, MFE and benchmark need its bars: null, with the reason, when they have changed."""
+    """Every breakdown of a stored run. One that was stored before MAE, MFE and benchmark were kept has null there, and why."""
     runs = store_with(at, run_id)
     run, trips, curve = runs.load(run_id), runs.frame(run_id, "trips"), runs.frame(run_id, "equity")
     why: dict[str, str] = {}
     excursions, line = None, None
-    try:
-        excursions, line = _from_bars(at, run, trips)
-    except DeskError as error:
-        why = dict.fromkeys(("excursions", "benchmark"), error.what)
-    except KeyError as error:
-        why = dict.fromkeys(("excursions", "benchmark"), f"this run was stored without {error}: run the backtest again")
+    if "mae" in trips.columns and "hold" in curve.columns:
+        excursions, line = figures.excursions(trips), _hold_of(run, curve)
+    else:
+        why = dict.fromkeys(("excursions", "benchmark"), "stored before they were kept: run the backtest again")
     return _breakdown(run_id, trips, curve, why, excursions, line)
 
 
-def _from_bars(at: ApiContext, run: Mapping[str, Any], trips: pl.DataFrame) -> tuple[list[dict[str, Any]], HoldLine]:
-    """MAE and MFE of the run's trips, and the line of holding its instruments."""
-    from engine.sim.explain import bars_again, run_sleeves
+def _hold_of(run: Mapping[str, Any], curve: pl.DataFrame) -> HoldLine:
+    """The line of holding a run's instruments, thinned to POINTS."""
+    from engine.sim.explain import run_sleeves
 
-    _, loaded = bars_again(run, at.home.catalog, at.path / "strategies")
-    span, sleeves = loaded.span, run_sleeves(run)
-    found: list[dict[str, Any]] = []
-    for sleeve in sleeves:
-        k = span.instruments.index(sleeve.instrument)
-        own = trips.filter(pl.col("sleeve") == sleeve.name)
-        found += figures.excursions(own, span.close_ms, span.high[:, k], span.low[:, k], sleeve.bar_ms)
-    names = list(dict.fromkeys(sleeve.instrument for sleeve in sleeves))
-    columns = [span.instruments.index(name) for name in names]
-    every = max(-(-len(span.close_ms) // POINTS), 1)
-    rows = sorted({*range(0, len(span.close_ms), every), len(span.close_ms) - 1})
-    times = [int(ms) for ms in span.close_ms[rows]]
-    return found, hold_line(names, float(run["cash"]), span.open[0, columns], times, span.close[rows][:, columns])
+    thin = curve.gather_every(max(-(-curve.height // POINTS), 1))
+    names = tuple(dict.fromkeys(sleeve.instrument for sleeve in run_sleeves(run)))
+    return HoldLine(
+        names, thin["close_ms"].to_list(), thin["hold"].to_list(), float(curve["hold"][-1]) / float(run["cash"]) - 1.0
+    )
 
 
 def _breakdown(

@@ -201,7 +201,7 @@ class StoryView(ApiModel):
 
 
 class RunLine(ApiModel):
-    """A stored run, in a list."""
+    """A stored run, in a list. `name`: given by a person; `label`: in what it differs from the others of its strategy there."""
 
     id: str
     created_ms: int
@@ -209,6 +209,19 @@ class RunLine(ApiModel):
     symbol: str
     timeframe: str
     state: str
+    name: str | None = None
+    label: str = ""
+    venue: str | None = None
+    first_ms: int | None = None
+    last_ms: int | None = None
+    side: str | None = None
+    fills: str | None = None
+    funding: str | None = None
+    fees: Number = None
+    slippage: Number = None
+    paid_funding: Number = None
+    optimistic: Number = None
+    params: dict[str, Any] = Field(default_factory=dict)
     source: str | None = None
     life: str | None = None
     total_return_frac: Number = None
@@ -223,12 +236,22 @@ class RunLines(ApiModel):
     items: list[RunLine]
 
 
+class RunNamed(ApiModel):
+    """The name that a run has now; empty: none."""
+
+    run_id: str
+    name: str
+
+
 class RunCurve(Curve):
-    """A run's equity; `optimistic`: under the optimistic fill scenario. `life`: how long it traded, `stopped_ms`: when it
-    stopped, null for a run that traded until its end; `beyond`: what it includes that the desk has not lived yet, or empty."""
+    """A run's equity; `optimistic`: under the optimistic fill scenario; `hold`: of who held the instruments, if kept.
+
+    `life`: how long it traded, `stopped_ms`: when it stopped, null for a run that traded until its end; `beyond`: what it
+    includes that the desk has not lived yet, or empty."""
 
     run_id: str
     optimistic: list[Number]
+    hold: list[Number] = Field(default_factory=list)
     life: str
     stopped_ms: int | None
     beyond: str

@@ -31,6 +31,12 @@ class EmptyBody(RequestBody):
     """An empty body."""
 
 
+class RunNameBody(RequestBody):
+    """A name for a run; empty takes it away."""
+
+    name: str = Field("", max_length=60)
+
+
 class SessionView(ApiModel):
     """Whose session this is. `proof_needed`: people.toml has entries, and this name is not proven."""
 

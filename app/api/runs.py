@@ -1,12 +1,20 @@
-"""Routes of stored runs: list, JSON, report page under a sandbox policy, equity, round trips. Registered by app.api.factory."""
+"""Routes of stored runs: list, names, JSON, report page under a sandbox policy, its figures, equity, round trips.
+
+Registered by app.api.factory.
+"""
 
 from typing import Any
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from app.api import models as m
-from app.api.context import ApiContext, At, NotFound, Who
+from app.api import models_people as p
+from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
+from app.people.identity import Actor, os_user
+from app.people.run_names import give_name
+from app.views.run_figures import figures_json
+from app.views.run_list import run_lines
 from engine.errors import BadInput
 from engine.sim.life import beyond, beyond_text, life_of
 from engine.store.runs import Runs
@@ -15,15 +23,28 @@ from engine.watch.window import desk_ms
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 RunId = Path(max_length=40, pattern=r"^r-[0-9]{8}-[0-9a-f]{8}(-[0-9]+)?$", examples=["r-20261120-0a1b2c3d"])
 SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-LINE = ("source", "life", "total_return_frac", "sharpe", "max_drawdown_frac", "trades")
 
 
 @router.get("")
 def runs(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.RunLines:
-    """Stored runs, newest first."""
-    columns = ("id", "created_ms", "strategy", "symbol", "timeframe", "state")
-    found = store(at).latest(limit)
-    return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in (*columns, *LINE)}) for run in found])
+    """Stored runs, newest first, each named by what differs from the others."""
+    found = run_lines(store(at), limit)
+    return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in m.RunLine.model_fields}) for run in found])
+
+
+@router.post("/{run_id}/name")
+def name(at: At, session: Who, channel: Channel, body: p.RunNameBody, run_id: str = RunId) -> m.RunNamed:
+    """Give a run a name, or take it away with an empty one; journaled with who did."""
+    store_with(at, run_id)
+    actor = Actor(session.name or os_user(), "claimed", os_user(), channel)
+    return m.RunNamed(run_id=run_id, name=give_name(at.home, run_id, body.name, actor, now_ms()))
+
+
+@router.get("/{run_id}/figures", response_model=dict[str, Any])
+def run_figures(at: At, _: Who, run_id: str = RunId) -> Response:
+    """What the report of a run shows, as JSON: verdicts, figures, tables, and what its charts and its list of trips draw."""
+    store_with(at, run_id)
+    return Response(figures_json(at.home.runs, run_id), media_type="application/json")
 
 
 @router.get("/{run_id}")
@@ -31,7 +52,8 @@ def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
     """A run's stored report; the keys of `backtest --json`. `life.beyond`: what it includes that the desk has not lived yet."""
     found = store_with(at, run_id).load(run_id)
     life = {**life_of(found).as_json(), "beyond": beyond_text(beyond(found, desk_ms(at.path)))}
-    return {key: value for key, value in found.items() if key != "folder"} | {"life": life}
+    named = {"life": life, "name": store(at).name_of(run_id)}
+    return {key: value for key, value in found.items() if key != "folder"} | named
 
 
 @router.get("/{run_id}/report", response_class=HTMLResponse)
@@ -59,6 +81,7 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
         thin = thin.vstack(frame.tail(1))
     optimistic = thin["optimistic"].to_list() if "optimistic" in thin.columns else [None] * thin.height
     kept = {name: _finite(thin[name].to_list()) for name in ("equity", "drawdown_frac")}
+    kept["hold"] = _finite(thin["hold"].to_list()) if "hold" in thin.columns else []
     lived = {"life": life.text, "stopped_ms": life.stopped_ms, "beyond": past}
     return m.RunCurve(run_id=run_id, close_ms=thin["close_ms"].to_list(), optimistic=_finite(optimistic), **kept, **lived)
 

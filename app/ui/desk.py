@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, charts, handover, journal, links, runs
+from app.ui import alerts, charts, handover, journal, links
 from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import chart, words
 
-TITLES = {"overview": "Overview", "journal": "Journal", "runs": "Runs", "alerts": "Alerts", "handover": "Handover"}
+TITLES = {"overview": "Overview", "journal": "Journal", "alerts": "Alerts", "handover": "Handover"}
 EVERY_S = 5
 GUARDS = 9  # guardrails shown: those closest to their limits
 NEAR = 0.8  # share of a limit from which a bar is red
@@ -34,7 +34,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     if links.view() == "alerts":
         alerts.show(api, session)
         return
-    views = {"overview": overview, "journal": journal.show, "runs": runs.show, "handover": handover.show}
+    views = {"overview": overview, "journal": journal.show, "handover": handover.show}
     views[links.view()](api)
 
 

@@ -16,7 +16,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 EVERY_S = 3
-TITLES = {"chat": "Chat", "proposals": "Proposals", "desk": "Desk"}
+TITLES = {"chat": "Chat", "proposals": "Proposals", "desk": "Desk", "runs": "Runs"}
 STYLE = """<style>
 [data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
 .st-key-strip { background: var(--st-background-color, #10151c); padding: .35rem 0 .3rem; gap: .45rem;

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-TABS = ("chat", "proposals", "desk")
-VIEWS = ("overview", "journal", "runs", "alerts", "handover")
+TABS = ("chat", "proposals", "desk", "runs")
+VIEWS = ("overview", "journal", "alerts", "handover")
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
@@ -18,11 +18,11 @@ IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "e
 def place(kind: str, ident: str) -> dict[str, str] | None:
     """The page that shows an id; None for an invalid id or one that no page shows."""
     if kind in ("run", "trip") and (found := TRIP.fullmatch(ident)):
-        return {"tab": "desk", "view": "runs", "run": found[1], "trip": found[2]}
+        return {"tab": "runs", "run": found[1], "trip": found[2]}
     if not ID.fullmatch(ident):
         return None
     places = {
-        "run": {"tab": "desk", "view": "runs", "run": ident},
+        "run": {"tab": "runs", "run": ident},
         "event": {"tab": "desk", "view": "journal", "event": ident},
         "proposal": {"tab": "proposals", "proposal": ident},
         "config": {"tab": "proposals", "version": ident},

@@ -1,147 +1,108 @@
-"""Stored runs: list, one run with curve and report, one round trip. Called by app.ui.desk."""
+"""Stored runs: the list, what to compare, the running jobs; or the run in the URL. Called by streamlit_app.py.
 
-from collections.abc import Mapping
+The list is a table that sorts and filters in the browser; each run is named by a person or by what differs from the others.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import charts, jobs, links
-from app.ui.figures import count, day, is_number, money, number, percent, ratio, when
-from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui import drawn, jobs, links, run
+from app.ui import run_parts as parts
+from app.ui.figures import NONE, day
+from app.ui.page_client import PageClient
 
-NOTES_MAX = 6
-METRICS = (
-    ("return", "total_return_frac", percent),
-    ("Sharpe", "sharpe", ratio),
-    ("drawdown", "max_drawdown_frac", percent),
-    ("round trips", "trades", count),
-    ("win rate", "win_rate", percent),
-    ("fees", "fees", money),
-    ("funding", "funding", money),
-    ("Sortino", "sortino", ratio),
-    ("Calmar", "calmar", ratio),
-    ("exposure", "exposure_frac", percent),
-    ("turnover", "turnover", ratio),
+LISTED_MAX = 200
+TRADED = re.compile(r"traded ((?:all )?[\d,]+(?: of [\d,]+)? days)")
+COLUMNS = (
+    ("run", "text", False),
+    ("strategy", "text", True),
+    ("instrument", "text", True),
+    ("side", "text", True),
+    ("span", "text", True),
+    ("return", "percent", False),
+    ("Sharpe", "ratio", False),
+    ("drawdown", "percent", False),
+    ("trips", "count", False),
+    ("costs", "cost", False),
+    ("traded", "text", False),
+    ("data", "text", True),
+    ("made, UTC", "ms", False),
 )
+PHONE = ("run", "return", "Sharpe", "traded")  # columns that a narrow screen keeps
 
 
 def show(api: PageClient) -> None:
     """The run in the URL, or the list with the running jobs."""
-    run = links.at("run")
-    if run:
-        st.button(
-            "All runs", icon=":material/arrow_back:", type="tertiary", on_click=links.go, args=({"tab": "desk", "view": "runs"},)
-        )
-        _one(api, run)
+    parts.sheet()
+    if ident := links.at("run"):
+        run.show(api, ident)
         return
     jobs.live(api, api.get("/api/jobs", live="true", limit=20)["items"])
-    items = api.get("/api/runs", limit=50)["items"]
+    items = api.get("/api/runs", limit=LISTED_MAX)["items"]
     if not items:
-        st.caption("No stored runs yet. Ask the developer for a backtest.")
+        parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
         return
-    head = [
-        "| run | made | strategy | instrument | bars | return | Sharpe | drawdown | round trips | days |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    st.markdown("\n".join([*head, *(_row(r) for r in items)]))
-
-
-def _row(r: Mapping[str, Any]) -> str:
-    cells = [
-        f"[{words(r['id'], 40)}]({links.href('run', str(r['id']))})",
-        words(when(r.get("created_ms"))),
-        words(r.get("strategy"), 60),
-        words(f"{r.get('symbol')} {r.get('timeframe')}", 60),
-        words(r.get("source") or "–", 20),
-        words(percent(r.get("total_return_frac"))),
-        words(ratio(r.get("sharpe"))),
-        words(percent(r.get("max_drawdown_frac"))),
-        words(count(r.get("trades"))),
-        words(r.get("life") or "–", 160),
-    ]
-    return "| " + " | ".join(cells) + " |"
-
-
-def _one(api: PageClient, ident: str) -> None:
-    """Metrics, both fill scenarios, the curve, the full report."""
-    try:
-        run = api.get(f"/api/runs/{ident}")
-        curve = api.get(f"/api/runs/{ident}/equity", points=1000)
-    except Trouble as trouble:
-        st.error(trouble.markdown())
-        return
-    data = run.get("data") or {}
-    st.subheader(words(f"{run.get('strategy')} on {run.get('symbol') or ''} {run.get('timeframe') or ''}", 100), anchor=False)
-    span = f"{day(data.get('first_ms'))} to {day(data.get('last_ms'))}, {count(data.get('bars'))} in total"
-    st.caption(words(f"{ident} · {data.get('source')} bars, {span}", 200))
-    life = run.get("life") or {}
-    st.caption(words(life.get("text"), 300))
-    beyond = [life["beyond"]] if life.get("beyond") else []
-    for note in [*beyond, *(run.get("notes") or [])[:NOTES_MAX]]:
-        st.warning(words(note, 400))
-    _scenarios(run.get("scenarios") or {})
-    metrics = run.get("metrics") or {}
-    _trip(api, ident, int(metrics.get("trades") or 0))
-    left, right = st.columns([3, 1], gap="large")
-    with left:
-        charts.equity([(ident, curve)], key=f"run_{ident}", height=380)
-    with right:
-        st.markdown(_metrics(metrics))
-    st.link_button("Whole report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:")
-    with st.expander("Parameters, hashes"):
-        st.json({k: run.get(k) for k in ("params", "config_hash", "journal_hash", "data", "breakers")}, expanded=1)
-
-
-def _scenarios(scenarios: Mapping[str, Any]) -> None:
-    """The return under both fill scenarios."""
-    both = f"pessimistic {percent(scenarios.get('pessimistic'))}, optimistic {percent(scenarios.get('optimistic'))}"
-    st.markdown(words(f"Return under both fill scenarios: {both}; {count(scenarios.get('ambiguous_bars'))} ambiguous bars", 200))
-
-
-def _metrics(metrics: Mapping[str, Any]) -> str:
-    rows = [f"| {label} | {words(form(metrics.get(key)))} |" for label, key, form in METRICS]
-    return "\n".join(["| figure | value |", "|---|---|", *rows])
-
-
-def _trip(api: PageClient, run: str, trips: int) -> None:
-    """The round trip in the URL, and an input to choose one."""
-    trip = links.at("trip")
-    number_of = int(trip[1:]) if trip[1:].isdigit() else None
-    if trips > 0:
-        chosen = st.number_input(
-            "Round trip", 1, max(trips, number_of or 1), number_of, placeholder="number", key=f"trip_{run}", width=160
-        )
-        if chosen and chosen != number_of:
-            links.go({"tab": "desk", "view": "runs", "run": run, "trip": f"t{chosen}"})
+    parts.title("Runs", [{"text": f"{len(items)} stored" if len(items) < LISTED_MAX else f"the newest {LISTED_MAX}"}])
+    spec = {
+        "columns": [[*c, c[0] not in PHONE] for c in COLUMNS],
+        "rows": [_row(line) for line in items],
+        "ids": [line["id"] for line in items],
+    }
+    with st.container(key="panel_run_list"):
+        if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items)):
+            links.go({"tab": "runs", "run": picked})
             st.rerun()
-    if not trip:
-        return
-    try:
-        answer = api.get(f"/api/runs/{run}/trips/{trip}")
-    except Trouble as trouble:
-        st.error(trouble.markdown())
-        return
-    with st.container(border=True):
-        st.markdown(f"**Round trip {words(trip)}**: {words(answer.get('text'), 1000)}")
-        found = answer.get("trip") or {}
-        costs = found.get("costs") or {}
-        about = {
-            k: v for k, v in (found.get("trip") or {}).items() if k not in costs and k not in ("trip", "layers", "lots", "sleeve")
-        }
-        st.markdown(_scalars("what", about))
-        st.markdown(_scalars("money, USDT", costs))
-        with st.expander("All decisions, sizes, caps and fills"):
-            st.json(found, expanded=2)
 
 
-def _scalars(name: str, part: Any) -> str:
-    """The scalar values of a part of a round trip, as a table of one row."""
-    values = (
-        {k: v for k, v in part.items() if not isinstance(v, dict | list) and v is not None} if isinstance(part, Mapping) else {}
-    )
-    if not values:
-        return ""
-    forms = [when(v) if k.endswith("_ms") else number(v) if is_number(v) else str(v) for k, v in values.items()]
-    head = " | ".join(words(k.removesuffix("_ms").replace("_", " "), 40) for k in values)
-    return f"**{name}**\n\n| {head} |\n{'|---' * len(values)}|\n| {' | '.join(words(form, 60) for form in forms)} |"
+def _mark(items: Sequence[Mapping[str, Any]]) -> str:
+    """Changes when the list does."""
+    return "|".join(f"{line['id']}:{line.get('name') or ''}" for line in items)
+
+
+def _row(line: Mapping[str, Any]) -> list[Any]:
+    """A run as the values of COLUMNS."""
+    costs = [line.get("fees"), line.get("slippage")]
+    paid = sum(costs) - (line.get("paid_funding") or 0.0) if None not in costs else None
+    instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
+    fall = line.get("max_drawdown_frac")
+    return [
+        _name(line),
+        line.get("strategy"),
+        instrument,
+        line.get("side") or NONE,
+        _span(line.get("first_ms"), line.get("last_ms")),
+        line.get("total_return_frac"),
+        line.get("sharpe"),
+        None if fall is None else -fall,
+        line.get("trades"),
+        paid,
+        _life(str(line.get("life") or "")),
+        line.get("source") or NONE,
+        line.get("created_ms"),
+    ]
+
+
+def _name(line: Mapping[str, Any]) -> str:
+    """What a person called it, or what it is and in what it differs from the others."""
+    bare = f"{line.get('strategy')} {str(line.get('symbol')).partition('-')[0]}"
+    return str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
+
+
+def _span(first: Any, last: Any) -> str:
+    """`2025-01-01 to 2025-12-31`; a whole calendar year as `2025`."""
+    if not (first and last):
+        return NONE
+    one, other = day(first), day(last)
+    return one[:4] if one[:4] == other[:4] and (one[5:], other[5:]) == ("01-01", "12-31") else f"{one} to {other}"
+
+
+def _life(life: str) -> str:
+    """`▲ 345 of 365 days` of a run that ended early; `all 365 days`."""
+    found = TRADED.search(life)
+    if not found:
+        return NONE
+    early = life.startswith("stopped") or "stopped by" in life
+    return ("▲ " if early else "") + found[1]

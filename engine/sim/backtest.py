@@ -29,6 +29,7 @@ from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access, resolve
 from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, is_own, with_opened
+from engine.sim.excursions import hold, with_excursions
 from engine.sim.leaks import leaks_of
 from engine.sim.life import ends_of, life_of
 from engine.sim.liquidations import liquidation_notes, liquidations
@@ -56,11 +57,20 @@ class Backtest:
     run_sleeves: Sequence[reading.RunSleeve]
     used: Sequence[Mapping[str, Floats]]  # one per sleeve: feature label -> its values over the span
     by_limit: Sequence[bool]  # one per sleeve: does it enter by limit
+    span: Market  # the bars it traded
 
     @cached_property
     def round_trips(self) -> pl.DataFrame:
-        """One row per round trip (sim/trips.trips)."""
-        return reading.trips(self.rows, self.run_sleeves)
+        """One row per round trip (sim/trips.trips), with how far each went against and for its position."""
+        table = reading.trips(self.rows, self.run_sleeves)
+        own = [self.span.instruments.index(self.plan.column(s)) for s in self.plan.sleeves]
+        return with_excursions(table, self.rows, self.run_sleeves, own, self.span)
+
+    @cached_property
+    def hold(self) -> Floats:
+        """Equity at each close of who had held the same instruments instead."""
+        traded = [self.span.instruments.index(s.instrument) for s in self.run_sleeves]
+        return hold(self.span, traded, sum(s.spec.cash for s in self.plan.sleeves))
 
     @cached_property
     def fills(self) -> pl.DataFrame:
@@ -92,9 +102,10 @@ class Backtest:
 
     @cached_property
     def equity(self) -> pl.DataFrame:
-        """close_ms, equity, and the equity of each scenario."""
+        """close_ms, equity, the equity of each scenario, and of holding."""
         own = next(iter(self.curves.values()))
-        return pl.DataFrame({"close_ms": self.close_ms, "equity": own} | {name: self.curves[name] for name in SCENARIOS})
+        curves = {name: self.curves[name] for name in SCENARIOS}
+        return pl.DataFrame({"close_ms": self.close_ms, "equity": own, **curves, "hold": self.hold})
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -119,7 +130,7 @@ class Backtest:
         """The report page of the stored run."""
         from engine.sim.report import page
 
-        return page(run, self.close_ms, dict(islice(self.curves.items(), 2)), self.round_trips, self.breakers)
+        return page(run, self.close_ms, dict(islice(self.curves.items(), 2)), self.round_trips, self.breakers, self.hold)
 
 
 def backtest(
@@ -187,6 +198,7 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
         sleeves,
         [s.used for s in signals],
         [bool((s.limit > 0.0).any()) for s in signals],
+        loaded.span,
     )
     raw = raw_signal(run, loaded, signals)
     run.report.update(report_of(run, loaded, own, leaks, raw))
@@ -323,7 +335,7 @@ def report_of(
         "life": life.as_json(),
         "metrics": figures,
         "scenarios": returns | {"ambiguous_bars": own.ambiguous},
-        "breakers": breakers_of(run.breakers),
+        "breakers": reading.breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "liquidations": len(liquidated),
         "leaks": leaks_of(leaks),
@@ -376,12 +388,6 @@ def data_of(p: Plan, span: Market) -> dict[str, Any]:
         "anchor_ms": {key: max(s.first_ms, anchor_ms(first_ms, 1)) for key, s in p.series.items()},
         "source": "+".join(sources),
     }
-
-
-def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
-    """Each kind of breaker: how often it tripped, when first and last."""
-    when = (pl.col("close_ms").min().alias("first_ms"), pl.col("close_ms").max().alias("last_ms"))
-    return table.group_by("sleeve", "breaker", maintain_order=True).agg(pl.len().alias("times"), *when).to_dicts()
 
 
 class _CallableModule(ModuleType):

@@ -160,24 +160,20 @@ def durations(trips: pl.DataFrame) -> dict[str, int | None]:
     return {name: None if value is None else round(value) for name, value in found.items()}
 
 
-def excursions(trips: pl.DataFrame, close_ms: Times, high: Floats, low: Floats, bar_ms: int) -> list[dict[str, Any]]:
-    """MAE and MFE of closed trips of one sleeve, from its instrument's bars: the furthest that the price went against and for the
-    trip between its first and last bar (of `bar_ms`), as a fraction of its average entry and in R (None without a planned risk).
+def excursions(trips: pl.DataFrame) -> list[dict[str, Any]]:
+    """MAE and MFE of closed trips as sim/excursions.py measured them (`mae` <= 0 <= `mfe`, quote units).
 
-    The bars of entry and exit count whole, so both are upper bounds. A trip that no bar of the frame covers is left out.
+    Here they are fractions of the entry's notional, and in R (None without a planned risk); mae counts positive.
+
+    Raises BadInput for a frame without them: a run that was stored before they were kept.
     """
+    if "mae" not in trips.columns:
+        raise BadInput("these round trips have no excursions", "run the backtest again")
     found: list[dict[str, Any]] = []
-    for trip in trips.filter(pl.col("exit_ms").is_not_null()).to_dicts():
-        first = int(np.searchsorted(close_ms, trip["entry_ms"], side="right"))
-        last = int(np.searchsorted(close_ms, trip["exit_ms"] + bar_ms, side="right"))
-        if first >= last or not np.isfinite(high[first:last]).any():
-            continue
-        top, bottom, entry = float(np.nanmax(high[first:last])), float(np.nanmin(low[first:last])), trip["entry_price"]
-        up, down = max(top - entry, 0.0), max(entry - bottom, 0.0)
-        against, along = (down, up) if trip["side"] == "long" else (up, down)
-        risk = trip.get("risk") or 0.0
+    for trip in trips.filter(pl.col("exit_ms").is_not_null() & pl.col("mae").is_finite()).to_dicts():
+        notional, risk = trip["entry_price"] * trip["units"], trip.get("risk") or 0.0
         row = {"trip": trip["trip"], "sleeve": trip["sleeve"], "net": trip["net"], "r": trip["r"]}
-        row |= {"mae_frac": against / entry, "mfe_frac": along / entry}
-        row |= {"mae_r": against * trip["units"] / risk if risk > 0 else None}
-        found.append(row | {"mfe_r": along * trip["units"] / risk if risk > 0 else None})
+        for name, money in (("mae", -trip["mae"]), ("mfe", trip["mfe"])):
+            row |= {f"{name}_frac": money / notional, f"{name}_r": money / risk if risk > 0 else None}
+        found.append(row)
     return found

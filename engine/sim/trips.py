@@ -256,6 +256,12 @@ def breakers(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
     )
 
 
+def breakers_of(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """Each kind of breaker: how often it tripped, when first and last."""
+    when = (pl.col("close_ms").min().alias("first_ms"), pl.col("close_ms").max().alias("last_ms"))
+    return table.group_by("sleeve", "breaker", maintain_order=True).agg(pl.len().alias("times"), *when).to_dicts()
+
+
 def attribution(table: pl.DataFrame, by: str = "sleeve") -> list[dict[str, Any]]:
     """P&L attribution: costs summed over the trips by a column ("sleeve", "reason", "side", ...)."""
     sums = [pl.col(name).sum() for name in COSTS]

@@ -117,8 +117,6 @@ class Runs:
         from engine.store.tables import Run
 
         first = run["sleeves"][0]
-        summary = {name: run["metrics"][name] for name in SUMMARY} | {"source": run["data"]["source"]}
-        summary |= {"life": life["text"]} if (life := run.get("life")) else {}
         with write(self.engine) as session:
             session.add(
                 Run(
@@ -130,7 +128,7 @@ class Runs:
                     cache_key=run["cache_key"],
                     state="done",
                     folder=run["folder"],
-                    summary=json.dumps(summary, allow_nan=False),
+                    summary=json.dumps(summary_of(run), allow_nan=False),
                 )
             )
 
@@ -162,7 +160,33 @@ class Runs:
 
         with read(self.engine) as session:
             rows = list(session.exec(select(Run).order_by(Run.created_ms.desc()).limit(count)))  # type: ignore[attr-defined]  # a column
-            return [row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) for row in rows]
+            names = [json.loads(row.body).get("name") for row in rows]
+            found = [row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) for row in rows]
+        return [line | {"name": name} for line, name in zip(found, names, strict=True)]
+
+    def give_name(self, run_id: str, name: str) -> None:
+        """The name that a person gave a run, kept in its row; empty takes it away. Raises BadInput for an unknown id."""
+        from engine.store.db import write
+        from engine.store.tables import Run
+
+        self.path(run_id)
+        with write(self.engine) as session:
+            row = session.get(Run, run_id)
+            if row is None:
+                raise BadInput(f"run {run_id} has no row in this database", "it was copied here; run it again to list it")
+            row.body = json.dumps({**json.loads(row.body), "name": name or None})
+            session.add(row)
+
+    def name_of(self, run_id: str) -> str:
+        """The name that a person gave a run; empty without one."""
+        if self.engine is None:
+            return ""
+        from engine.store.db import read
+        from engine.store.tables import Run
+
+        with read(self.engine) as session:
+            row = session.get(Run, run_id)
+            return str(json.loads(row.body).get("name") or "") if row else ""
 
     def load(self, run_id: str) -> dict[str, Any]:
         """A run's JSON. Raises BadInput for an invalid or unknown id, DataError for a damaged folder."""
@@ -196,6 +220,28 @@ class Runs:
             hint = f"did you mean {near[-1]}?" if near else "see nightdesk runs list"
             raise BadInput(f"no run {run_id} under {self.folder}", hint)
         return place
+
+
+def summary_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What lists show of a run, from its JSON; kept in its row."""
+    metrics, data, sleeves = run["metrics"], run["data"], run["sleeves"]
+    found = {name: metrics.get(name) for name in SUMMARY} | {"source": data["source"]}
+    found |= {"life": life["text"]} if (life := run.get("life")) else {}
+    sides = list(dict.fromkeys(str(s.get("side") or "both") for s in sleeves))
+    shown = {
+        "venue": run.get("venue"),
+        "first_ms": data.get("first_ms"),
+        "last_ms": data.get("last_ms"),
+        "side": sides[0] if len(sides) == 1 else "mixed",
+        "fills": run.get("fills"),
+        "funding": run.get("funding"),
+        "fees": metrics.get("fees"),
+        "slippage": metrics.get("slippage"),
+        "paid_funding": metrics.get("funding"),
+        "optimistic": (run.get("scenarios") or {}).get("optimistic"),
+        "params": run.get("params") or {},
+    }
+    return found | shown
 
 
 def _write_frame(frame: "pl.DataFrame", path: Path) -> None:

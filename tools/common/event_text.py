@@ -128,7 +128,11 @@ def people_event_line(e: Event) -> str:
     b = e.body
     actor = b.get("actor") or {}
     who = (actor.get("name") if isinstance(actor, Mapping) else None) or b.get("person") or b.get("role") or ""
-    kept = {k: v for k, v in b.items() if k in ("proposal", "outcome", "version", "reason", "tool", "status", "direction") and v}
+    kept = {
+        k: v
+        for k, v in b.items()
+        if k in ("proposal", "run", "name", "outcome", "version", "reason", "tool", "status", "direction") and v
+    }
     return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
 
 

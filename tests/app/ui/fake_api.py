@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.views.proposal_card import rows_of
+from tests.app.ui.fake_runs import run_figures
 from tests.app.ui.fake_shapes import NOW_MS, answer, card, curve, desk, event, model, run, sleeve, turn
 
 
@@ -164,6 +165,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
     ("GET", "/api/runs"): lambda f, q, b: {"items": f.runs},
     ("GET", r"/api/runs/([\w-]+)"): lambda f, q, b, i: f.runs[0] | {"id": i},
+    ("GET", r"/api/runs/([\w-]+)/figures"): lambda f, q, b, i: run_figures(f.runs[0]),
+    ("POST", r"/api/runs/([\w-]+)/name"): lambda f, q, b, i: f.runs[0].update(name=b["name"]) or {"run_id": i, "name": b["name"]},
     ("GET", r"/api/runs/([\w-]+)/equity"): lambda f, q, b, i: {"run_id": i, **curve()},
     ("GET", r"/api/runs/([\w-]+)/trips/(t\d+)"): lambda f, q, b, i, t: {"text": "entered, left", "trip": {"net": 1.0}},
     ("GET", "/api/proposals"): lambda f, q, b: {

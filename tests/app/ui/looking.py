@@ -23,4 +23,5 @@ def texts_of(at: AppTest) -> str:
     """All the text of a page, as it was given to the browser."""
     kinds = ("markdown", "caption", "error", "warning", "info", "success", "subheader", "code", "badge")
     parts = [str(e.value) for kind in kinds for e in at.get(kind) if hasattr(e, "value")]
-    return "\n".join([*parts, *(str(b.label) for b in at.button)])
+    drawn = [str(e.proto.body) for e in at.get("html") if not str(e.proto.body).lstrip().startswith("<style>")]
+    return "\n".join([*parts, *drawn, *(str(b.label) for b in at.button)])

@@ -276,8 +276,8 @@ def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
 
 def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:
     """Addresses of evidence open what they name."""
-    assert "trend on BTC-USDT 15m" in texts_of(page(tab="desk", view="runs", run="r-1")).replace("\\", "")
-    assert "Round trip t12" in texts_of(page(tab="desk", view="runs", run="r-1", trip="t12"))
+    assert "trend on binance BTC-USDT 15m" in texts_of(page(tab="runs", run="r-1"))
+    assert "Trip t12" in texts_of(page(tab="runs", run="r-1", trip="t12"))
     assert "What led to it" in texts_of(page(tab="desk", view="journal", event="d-1"))
     assert texts_of(page(tab="proposals", version="v2")).count("cited by the answer") == 1
 
@@ -334,8 +334,8 @@ PLACES = [
     {"tab": "desk"},
     {"tab": "desk", "view": "journal"},
     {"tab": "desk", "view": "journal", "event": "d-1"},
-    {"tab": "desk", "view": "runs"},
-    {"tab": "desk", "view": "runs", "run": "r-1"},
+    {"tab": "runs"},
+    {"tab": "runs", "run": "r-1"},
     {"tab": "desk", "view": "alerts"},
     {"tab": "desk", "view": "handover"},
 ]

@@ -77,9 +77,9 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
     other.goto(page.url)
     other.get_by_text(COMPARE).first.wait_for()
     target = other.locator("td a").first.get_attribute("href")
-    assert target.startswith("?tab=desk&view=runs&run=r-")
+    assert target.startswith("?tab=runs&run=r-")
     other.goto(desk.page + target)
-    other.get_by_text("Return under both fill scenarios").wait_for()
+    other.get_by_text("Return, drawdown below").wait_for()
     other.context.close()
     assert not asked
 

@@ -18,7 +18,7 @@ def test_an_answer_keeps_its_shape() -> None:
     """Bold, struck, code, lists, tables and own links are what they were."""
     shown = markdown("**I understood:** `x`\n\n- a\n1. b\n\n| m | v |\n|---|---|\n| return | [-1.5 %](run:r-1) |\n\n~~0.31~~")
     assert "**I understood" in shown
-    assert "| return | [\\-1\\.5 %](?tab=desk&view=runs&run=r-1) |" in shown
+    assert "| return | [\\-1\\.5 %](?tab=runs&run=r-1) |" in shown
     assert "~~0\\.31~~" in shown
     assert "\n- a\n1. b" in shown
 
@@ -26,7 +26,7 @@ def test_an_answer_keeps_its_shape() -> None:
 def test_ids_in_plain_sight_lead_where_they_belong() -> None:
     """Runs, round trips, events and proposals are linked without being asked."""
     shown = markdown("run r-20261120-cbdb9300/t12, event d-14500, prop-3, and 15m-x")
-    assert "(?tab=desk&view=runs&run=r-20261120-cbdb9300&trip=t12)" in shown
+    assert "(?tab=runs&run=r-20261120-cbdb9300&trip=t12)" in shown
     assert "(?tab=desk&view=journal&event=d-14500)" in shown
     assert "(?tab=proposals&proposal=prop-3)" in shown
     assert shown.count("](") == 3
@@ -102,9 +102,11 @@ def test_plotly_gets_no_tags() -> None:
 
 
 def test_no_page_renders_html() -> None:
-    """The switch that would let HTML through is nowhere; st.html gets our own constant alone."""
+    """The switch that would let HTML through is nowhere; st.html gets our own constant, and where names stand in HTML one module
+    writes it, which escapes them (test_page_runs.py)."""
     for path in [ROOT / "streamlit_app.py", *(ROOT / "app" / "ui").glob("*.py")]:
         text = path.read_text()
         assert "unsafe_allow" not in text, path
-        assert re.findall(r"st\.html\(([^)]*)\)", text) in ([], ["STYLE"]), path
+        if path.name != "run_parts.py":
+            assert re.findall(r"st\.html\(([^)]*)\)", text) in ([], ["STYLE"]), path
         assert "components" not in re.findall(r"import .*", text), path

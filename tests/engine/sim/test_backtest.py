@@ -102,7 +102,7 @@ def test_frames_are_what_a_notebook_needs(run):
     assert entered["sma(40)"].null_count() == 0
     assert entered["cap_binding"].null_count() == 0
     assert (entered["lots_approved"] > 0).all()
-    assert run.equity.columns == ["close_ms", "equity", "pessimistic", "optimistic"]
+    assert run.equity.columns == ["close_ms", "equity", "pessimistic", "optimistic", "hold"]
     assert len(run.equity) == run.report["data"]["bars"] == 3_000
     assert set(run.fills["slot"].unique()) <= {"entry", "protective", "target"}
 

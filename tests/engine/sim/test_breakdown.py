@@ -93,12 +93,13 @@ def test_drawdowns_and_months_of_a_curve() -> None:
     assert [month for _, month, _ in months(midnight[1:], np.array([100.0]))] == [3]
 
 
-def test_excursions_are_of_the_trip_s_own_bars() -> None:
-    """Against and for the trip, of its entry and in R; the bar before the entry does not count."""
+def test_excursions_in_parts_of_the_entry_and_in_r() -> None:
+    """Against counts positive; a run that was stored without them is one line with what to do."""
     rows = [{"sleeve": "a", "instrument": "x", "reason": "stop", "net": -5.0, "entry_ms": START, "version": 1}]
-    found = frame([row | {"side": side} for row in rows for side in ("long", "short")])
-    close_ms = START + HOUR_MS * np.arange(6)
-    high, low = np.array([500.0, 101, 104, 103, 102, 900]), np.array([1.0, 99, 98, 97, 100, 2])
-    long, short = excursions(found, close_ms, high, low, HOUR_MS)
-    assert (long["mae_frac"], long["mfe_frac"]) == (pytest.approx(0.03), pytest.approx(0.04))
-    assert (short["mae_r"], short["mfe_r"]) == (pytest.approx(4 / 50), pytest.approx(3 / 50))
+    found = frame([row | {"side": "long"} for row in rows])
+    notional = found["entry_price"][0] * found["units"][0]
+    (row,) = excursions(found.with_columns(mae=pl.lit(-3.0), mfe=pl.lit(4.0)))
+    assert (row["mae_frac"], row["mfe_frac"]) == (pytest.approx(3 / notional), pytest.approx(4 / notional))
+    assert (row["mae_r"], row["mfe_r"]) == (pytest.approx(3 / 50), pytest.approx(4 / 50))
+    with pytest.raises(BadInput, match="no excursions"):
+        excursions(found)

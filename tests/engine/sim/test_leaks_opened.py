@@ -15,7 +15,7 @@ from engine.data.catalog import Catalog
 from engine.sim import access, backtest, leaks, prefixes
 from engine.sim.backtest import simulate
 from engine.sim.checked import check_sleeve
-from engine.sim.report import stamps
+from engine.sim.report_parts import verdicts
 from engine.sim.resolve import planned
 from engine.strategies.base import SignalFrame, StrategyParams
 from tests.fakes import recordings
@@ -172,7 +172,7 @@ def test_the_verdict_is_on_every_output(folder: Path, bars: Path) -> None:
     report = run.report
     json.dumps(report, allow_nan=False)
     assert any(named in note for note in report["notes"])
-    assert any(stamp["loud"] and named in stamp["text"] for stamp in stamps(report))
+    assert any(v["kind"] == "bad" and named in v["text"] for v in verdicts(report))
     assert looks_ahead(report).startswith("CANNOT BE VOUCHED FOR: ")
     assert named in looks_ahead(report)
     assert "CANNOT BE VOUCHED FOR" in run.page({**report, "run_id": "r-20250101-00000000"})

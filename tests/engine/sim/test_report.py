@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from engine.core import state
-from engine.sim import report, trips
+from engine.sim import report, report_drawn, report_parts, trips
 
 BAR = 900_000
 START = 1_735_689_600_000
@@ -95,7 +95,15 @@ def scripts_of(page):
 def test_the_page_holds_what_a_reader_needs(parts):
     """Figures, scenarios, round trips, breakers, configuration, stamp and proof are on it."""
     page = report.page(run_of(), *parts)
-    for text in ("RECORDED data", "fills pessimistic", "3.12 %", "8.21 %", "17 ambiguous bars", "daily loss", "trail"):
+    for text in (
+        "recorded data",
+        "fills pessimistic",
+        "+3.12\u202f%",
+        "\u22128.21\u202f%",
+        "17 ambiguous bars",
+        "daily loss",
+        "trail",
+    ):
         assert text in page
     assert "nightdesk rerun r-20250101-0123abcd" in page
     assert "fewer than 30 days" in page
@@ -141,11 +149,9 @@ def test_thinning_keeps_the_extremes():
     y = np.zeros(200_000)
     y[123_457] = -999.0
     y[77_777] = 888.0
-    thin = report.downsample(np.arange(200_000), y, 2)
-    assert len(thin["x"]) <= report.POINTS_MAX + 1
-    assert min(thin["y"]) == -999.0
-    assert max(thin["y"]) == 888.0
-    assert thin["x"][-1] == 199_999
+    thin = report.thin(y)
+    assert len(thin) <= report.POINTS_MAX + 1
+    assert {0, 123_457, 77_777, 199_999} <= set(thin.tolist())
 
 
 def test_where_the_run_stopped_is_on_the_page_and_in_its_chart(parts):
@@ -161,17 +167,113 @@ def test_where_the_run_stopped_is_on_the_page_and_in_its_chart(parts):
     }
     drawn = {"sleeve": "desk", "breaker": "desk drawdown", "times": 1, "first_ms": START + 3 * day + 1}
     ended = run_of(data=data, breakers=[drawn])
-    loud = {stamp["text"] for stamp in report.stamps(ended) if stamp["loud"]}
-    assert "stopped by the desk drawdown breaker on 2025-01-04, traded 3 of 10 days" in loud
-    assert {"text": "traded all 10 days", "loud": False} in report.stamps(run_of(data=data, breakers=[]))
+    (loud,) = report_parts.verdicts(ended)
+    assert (loud["kind"], loud["strong"]) == ("warn", "▲ Stopped by the desk drawdown breaker on 2025-01-04.")
+    (quiet,) = report_parts.verdicts(run_of(data=data, breakers=[]))
+    assert (quiet["kind"], quiet["strong"]) == ("calm", "Traded all 10 days.")
     close_ms, curves = START + BAR * np.arange(1, 961), {"pessimistic": np.full(960, 10_000.0)}
     page = report.page(ended, close_ms, curves, *parts[-2:])
-    assert f'"stopped": {START + 3 * day + 1}' in page
+    assert f'"stopped":{START + 3 * day + 1}' in page
+    assert "It traded 3 of 10 days; the figures below count the other 7 days as zero." in page
 
 
 def test_what_is_unusual_is_loud(parts):
     """Synthetic bars, waived funding and a leaking strategy are stamped so that nobody overlooks them."""
     data = run_of()["data"] | {"source": "synthetic"}
     page = report.page(run_of(data=data, funding="none", leaks={"clean": False, "text": "leaks at bar 4,181"}), *parts)
-    for text in ("SYNTHETIC data", "funding none", "LOOKS AHEAD"):
-        assert re.search(rf'class="stamp loud">[^<]*{text}', page)
+    for text in ("SYNTHETIC data", "funding none"):
+        assert re.search(rf'class="loud">[^<]*{text}', page)
+    assert re.search(r'<p class="note first bad"><b>■ LOOKS AHEAD[^<]*</b> leaks at bar 4,181', page)
+
+
+def series_of(page):
+    """What the page's charts and its table draw."""
+    return json.loads(re.search(r'id="series">(.*?)</script>', page)[1])
+
+
+def many(count):
+    """Closed round trips, one each hour, the last one open."""
+    n = np.arange(count)
+    net = np.where(n % 3, -10.0, 25.0)
+    return pl.DataFrame(
+        {
+            "trip": [f"t{k + 1}" for k in n],
+            "sleeve": "trend",
+            "instrument": "binance:BTC-USDT:perp",
+            "side": np.where(n % 2, "long", "short"),
+            "layers": 1,
+            "lots": 1,
+            "units": 0.01,
+            "entry_ms": START + 3_600_000 * n,
+            "exit_ms": pl.Series([*(START + 3_600_000 * n[:-1] + BAR), None], dtype=pl.Int64),
+            "bars": 2,
+            "entry_price": 60_000.0,
+            "exit_price": 60_001.0,
+            "gross": net + 3.0,
+            "slippage": 1.0,
+            "fees": 1.5,
+            "funding": -0.5,
+            "net": net,
+            "r": net / 20.0,
+            "risk": 20.0,
+            "reason": [*np.where(n[:-1] % 3, "stop", "target"), "open"],
+            "first_n": n,
+            "last_n": n,
+            "mae": -8.0,
+            "mfe": 26.0,
+        }
+    )
+
+
+def test_the_list_holds_every_trip_and_says_when_it_cannot(parts):
+    """All trips are in the table that sorts and filters; of too many the newest, and the page says so."""
+    close_ms, curves, _, tripped = parts
+    page = report.page(run_of(), close_ms, curves, many(300), tripped)
+    listed = series_of(page)["trips"]
+    assert len(listed["rows"]) == 300
+    assert listed["rows"][0][0] == "t300"
+    assert len(listed["columns"]) == len(listed["rows"][0])
+    assert "300 in all, the newest first" in page
+    assert len(report_drawn.trip_list(many(300), 20)["rows"]) == 20
+    table = many(report_drawn.TRIPS_MAX + 1)
+    assert report_parts.trips_note(table).startswith("The newest 10,000 of 10,001")
+
+
+def test_the_costs_lead_from_gross_to_net(parts):
+    """The steps between gross and net sum to the difference, to the cent."""
+    close_ms, curves, _, tripped = parts
+    steps = {
+        s["name"]: s["value"] for s in series_of(report.page(run_of(), close_ms, curves, many(60), tripped))["costs"]["steps"]
+    }
+    assert list(steps) == ["gross", "fees", "slippage", "funding", "net"]
+    assert steps["gross"] + steps["fees"] + steps["slippage"] + steps["funding"] == pytest.approx(steps["net"], abs=0.005)
+    assert steps["net"] == pytest.approx(many(60)["net"].sum())
+
+
+def test_every_closed_trip_is_in_the_distribution(parts):
+    """The bars count each closed trip once; the dots are those whose excursions are known."""
+    close_ms, curves, _, tripped = parts
+    drawn = series_of(report.page(run_of(), close_ms, curves, many(60), tripped))
+    assert sum(item["value"] for item in drawn["result"]["items"]) == 59
+    assert [item["value"] for item in drawn["result"]["items"] if item["tone"] == "up"] != []
+    assert len(drawn["dots"]["points"]) == 59
+    assert drawn["dots"]["points"][0][:2] == [-0.4, 1.3]
+
+
+def test_holding_stands_beside_the_run(parts):
+    """The line of who held the instruments, its return, and what it assumes; without it none is claimed."""
+    close_ms, curves, table, tripped = parts
+    hold = np.linspace(10_000.0, 10_900.0, len(close_ms))
+    page = report.page(run_of(), close_ms, curves, table, tripped, hold)
+    assert "hold BTC +9.00\u202f%" in page
+    assert "without costs and funding" in page
+    assert [line["name"] for line in series_of(page)["curve"]["lines"]] == ["this run", "optimistic fills", "hold BTC"]
+    assert "hold BTC" not in report.page(run_of(), close_ms, curves, table, tripped)
+
+
+def test_a_run_without_trips_has_a_page(parts):
+    """Nothing to split and nothing to draw: the page says so instead of drawing nothing."""
+    close_ms, curves, table, tripped = parts
+    empty = report.page(run_of(), close_ms, curves, table.head(0), tripped)
+    assert "0 in all" in empty
+    assert not {"result", "dots", "costs", "hour"} & set(series_of(empty))

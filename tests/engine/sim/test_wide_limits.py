@@ -13,7 +13,7 @@ from engine.control.limits import HardLimits
 from engine.control.proposals import _evidence_fault
 from engine.errors import BadInput
 from engine.sim import backtest
-from engine.sim.report import stamps
+from engine.sim.report_parts import verdicts
 from engine.sim.request import request_of
 from engine.sim.wide import FAR, MANY, counted, widened
 from tests.fakes import recordings
@@ -110,7 +110,7 @@ def test_it_is_stamped_on_every_output(home: Home, wide: dict[str, Any]) -> None
     assert shown.count(text) == 1
     assert shown.index(text) < shown.index("total return")
     assert wide["notes"][0] == text
-    assert any(stamp["loud"] and stamp["text"] == text for stamp in stamps(wide))
+    assert any(v["kind"] == "warn" and v["text"] == text for v in verdicts(wide))
     assert text.replace("'", "&#39;") in (Path(wide["folder"]) / "report.html").read_text()
     assert wide["config_hash"] != kinds.backtest(home, ASK)["config_hash"]
     assert kinds.rerun(home, wide["run_id"])["equal"]

@@ -186,3 +186,17 @@ def test_a_home_that_moved_reads_its_runs_where_they_are_now(runs, tmp_path):
     moved = Runs((tmp_path / "runs").rename(tmp_path / "elsewhere"), runs.engine)
     assert moved.load(kept["run_id"])["folder"] == str(tmp_path / "elsewhere" / kept["run_id"])
     assert moved.cached(KEY)["folder"] == str(tmp_path / "elsewhere" / kept["run_id"])
+
+
+def test_a_person_s_name_is_kept_beside_the_figures(runs):
+    """Given, changed, taken away; an unknown run has none and gets none."""
+    run_id = keep(runs)["run_id"]
+    before = runs.load(run_id)
+    assert (runs.latest()[0]["name"], runs.name_of(run_id)) == (None, "")
+    runs.give_name(run_id, "wide stop")
+    assert (runs.latest()[0]["name"], runs.name_of(run_id)) == ("wide stop", "wide stop")
+    runs.give_name(run_id, "")
+    assert (runs.latest()[0]["name"], runs.name_of(run_id)) == (None, "")
+    assert runs.load(run_id) == before
+    with pytest.raises(BadInput, match="no run"):
+        runs.give_name("r-20250101-00000000", "x")

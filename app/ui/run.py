@@ -1,0 +1,232 @@
+"""One stored run: verdict, figures, equity against holding, months, exits, its trips with the explanation of one, the report.
+
+Called by app/ui/runs.py. The figures come from the API as the report shows them (/api/runs/{id}/figures); here they get the
+page's look. All text of a run is outside text: it is escaped on its way into HTML.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import drawn, links
+from app.ui import run_parts as parts
+from app.ui.figures import when
+from app.ui.page_client import PageClient, Trouble
+
+KEPT = "run_figures"
+LAYERS_MAX = 5
+
+
+def show(api: PageClient, ident: str) -> None:
+    """The run in the URL."""
+    try:
+        run, found = api.get(f"/api/runs/{ident}"), figures(api, ident)
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    _head(api, run, found, ident)
+    parts.tiles(found["tiles"])
+    left, right = st.columns([2, 1], gap="small")
+    with left.container(key="panel_run_curve", height="stretch"):
+        parts.head("Return, drawdown below", legend=found["legend"])
+        drawn.chart(found["drawn"]["curve"], key=f"curve_{ident}", mark=ident)
+        parts.soft(found["hold_note"])
+    with right.container(key="panel_run_months", height="stretch"):
+        parts.head("Months")
+        parts.table(("", "run", "hold", "trips", "won"), [_month(row) for row in found["months"]], total=True, scroll=True)
+    _distributions(found, ident)
+    _breakdowns(found, ident)
+    _trips(api, found, ident)
+    _below(found)
+
+
+def figures(api: PageClient, ident: str) -> dict[str, Any]:
+    """The run's figures; a stored run never changes, so a session asks once for each of its last few."""
+    kept = st.session_state.setdefault(KEPT, {})
+    if ident not in kept:
+        kept[ident] = api.get(f"/api/runs/{ident}/figures")
+        while len(kept) > 4:
+            kept.pop(next(iter(kept)))
+    return dict(kept[ident])
+
+
+def _head(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ident: str) -> None:
+    """Name, span, source, and what must be read before any figure."""
+    name = str(run.get("name") or "")
+    parts.title(name or found["heading"], [*([{"text": found["heading"]}] if name else []), *found["about"]], ident)
+    for verdict in found["verdicts"]:
+        parts.note(verdict["strong"], verdict["text"], verdict["kind"])
+    if beyond := (run.get("life") or {}).get("beyond"):
+        parts.note(f"▲ {beyond[:1].upper()}{beyond[1:]}.", "", "warn")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        links.press("All runs", {"tab": "runs"}, key="all_runs", icon=":material/arrow_back:", look="tertiary")
+        st.link_button("Report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:", type="tertiary")
+        with st.popover("Name", icon=":material/edit:", type="tertiary"):
+            _name(api, ident, name)
+
+
+def _name(api: PageClient, ident: str, name: str) -> None:
+    """A form that gives the run a name."""
+    with st.form(f"name_{ident}", border=False):
+        text = st.text_input("Name of this run", name, max_chars=60, placeholder="e.g. wide stop, before the fix")
+        if st.form_submit_button("Keep"):
+            try:
+                api.post(f"/api/runs/{ident}/name", {"name": text})
+            except Trouble as trouble:
+                st.error(trouble.markdown())
+                return
+            st.rerun()
+
+
+def _month(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    return (row["name"], (row["run"], row["tone"]), (row["hold"], "mut"), row["trips"], row["won"])
+
+
+def _distributions(found: Mapping[str, Any], ident: str) -> None:
+    """Trips by result, excursions, and the way from gross to net."""
+    left, middle, right = st.columns(3, gap="small")
+    with left.container(key="panel_run_result", height="stretch"):
+        parts.head("Trips by result", "in R")
+        drawn.chart(found["drawn"].get("result"), key=f"result_{ident}", mark=ident)
+        if "result" not in found["drawn"]:
+            parts.soft("No closed trip with a stop.")
+    with middle.container(key="panel_run_dots", height="stretch"):
+        parts.head("Against and for", found["dots_note"])
+        if picked := drawn.chart(found["drawn"].get("dots"), key=f"dots_{ident}", mark=ident, picks=True):
+            _open(ident, picked)
+    with right.container(key="panel_run_costs", height="stretch"):
+        parts.head("Costs", "from gross to net")
+        drawn.chart(found["drawn"].get("costs"), key=f"costs_{ident}", mark=ident)
+        parts.soft("Quote currency; open positions at their mark.")
+
+
+def _breakdowns(found: Mapping[str, Any], ident: str) -> None:
+    """By exit path and side, by weekday and hour, by sleeve."""
+    heads = ("", "trips", "won", "mean R", "median time", "net")
+    splits = list(found["splits"])
+    for pair in (splits[n : n + 2] for n in range(0, len(splits), 2)):
+        for column, split in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column.container(key=f"panel_run_{split['by']}", height="stretch"):
+                parts.head(split["title"])
+                rows = [_split(row) for row in split["rows"]]
+                if spec := found["drawn"].get(split["by"]):
+                    drawn.chart(spec, key=f"{split['by']}_{ident}", mark=ident)
+                    with st.expander("Table"):
+                        parts.table(heads, rows)
+                else:
+                    parts.table(heads, rows)
+
+
+def _split(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    return (row["name"], row["trips"], row["won"], (row["mean_r"], row["r_tone"]), row["hold"], (row["net"], row["tone"]))
+
+
+def _trips(api: PageClient, found: Mapping[str, Any], ident: str) -> None:
+    """All trips, and beside them the explanation of the one in the URL."""
+    trip = links.at("trip")
+    spec = {**found["drawn"]["trips"], "chosen": trip}
+    left, right = st.columns([2, 1], gap="small") if trip else (st.container(), None)
+    with left.container(key="panel_run_trips", height="stretch" if trip else "content"):
+        parts.head("Round trips", found["trips_note"])
+        if picked := drawn.long_table(spec, key=f"trips_{ident}", mark=f"{ident}/{trip}"):
+            _open(ident, picked)
+    if right is not None:
+        with right.container(key="panel_run_trip", height="stretch"):
+            _one_trip(api, ident, trip, [row[0] for row in spec["rows"]])
+
+
+def _open(ident: str, trip: str) -> None:
+    """Show a trip beside the list."""
+    if trip != links.at("trip"):
+        links.go({"tab": "runs", "run": ident, "trip": trip})
+        st.rerun()
+
+
+def _one_trip(api: PageClient, ident: str, trip: str, order: Sequence[str]) -> None:
+    """The explanation of a trip: in, out, size, costs, why; then every decision folded."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        parts.head(f"Trip {trip}")
+        with st.container(horizontal=True, gap="small", width="content"):
+            for label, step, key in (("‹", 1, "older"), ("›", -1, "newer")):
+                at = order.index(trip) + step if trip in order else -1
+                there = 0 <= at < len(order)
+                if st.button(label, key=f"trip_{key}", disabled=not there, help=f"{key} trip"):
+                    _open(ident, order[at])
+    try:
+        answer = api.get(f"/api/runs/{ident}/trips/{trip}")
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    found = answer.get("trip") or {}
+    parts.pairs(_facts(found.get("trip") or {}))
+    for line in reasons(found, str(answer.get("text") or "")):
+        parts.soft(line)
+    with st.expander("Every decision, size, cap and fill"):
+        st.json(found, expanded=2)
+
+
+def reasons(found: Mapping[str, Any], closing: str) -> list[str]:
+    """Why it entered, with the features it read, what bound its size, and why it left."""
+    lines = []
+    for entry in (found.get("entries") or [])[:LAYERS_MAX]:
+        decision = entry.get("decision") or {}
+        signal, size = decision.get("signal") or {}, decision.get("size") or {}
+        read = (decision.get("features") or {}).items()
+        features = [f"{name} {parts.number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
+        side = {1: "long", -1: "short"}.get(signal.get("side"), "no")
+        bound = f", size bound by {size['cap_binding']}" if size.get("cap_binding") else ""
+        strength = f"strength {parts.number(signal.get('strength'))}"
+        lines.append(f"In: {side} signal of {strength} at {when(decision.get('close_ms'))}{bound}.")
+        lines.append(f"Read: {', '.join(features)}." if features else "")
+    lines.append(f"Out: {closing}." if closing else "")
+    return [line for line in lines if line]
+
+
+def _facts(trip: Mapping[str, Any]) -> list[tuple[str, parts.Cell]]:
+    """A trip as label and value."""
+    risk = trip.get("risk") or 0.0
+    reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
+    sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
+    return [
+        *sleeve,
+        ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
+        ("in", f"{parts.price(trip.get('entry_price'))}  {when(trip.get('entry_ms'))}"),
+        ("out", f"{parts.price(trip.get('exit_price'))}  {when(trip.get('exit_ms'))}"),
+        ("closed by", str(trip.get("reason"))),
+        ("units", parts.number(trip.get("units"), 6).rstrip("0").rstrip(".")),
+        ("1 R, lost at the first stop", parts.number(risk)),
+        ("went against it, for it", f"{parts.in_r(reach[0])}, {parts.in_r(reach[1])}"),
+        ("gross", parts.number(trip.get("gross"), sign=True)),
+        ("fees, slippage", f"{parts.number(trip.get('fees'))}, {parts.number(trip.get('slippage'))}"),
+        ("funding", parts.number(trip.get("funding"), sign=True)),
+        ("net", (f"{parts.number(trip.get('net'), sign=True)}  {parts.in_r(trip.get('r'))}", parts.tone(trip.get("net")))),
+    ]
+
+
+def _below(found: Mapping[str, Any]) -> None:
+    """Drawdowns, further figures, breakers, notes; parameters and hashes folded."""
+    left, right = st.columns(2, gap="small")
+    with left.container(key="panel_run_falls", height="stretch"):
+        parts.head("Deepest drawdowns")
+        if found["falls"]:
+            parts.table(("depth", "money", "peak", "lowest", "back at it", "took"), found["falls"], left=(2, 3, 4))
+        else:
+            parts.soft("The equity never fell.")
+    with right.container(key="panel_run_more", height="stretch"):
+        parts.head("More figures")
+        parts.pairs([(name, value) for name, value in found["more"]])
+    with st.container(key="panel_run_notes"):
+        parts.head("Breakers and notes")
+        if found["breakers"]:
+            parts.table(("", "times", "when"), [(b["name"], b["times"], b["note"]) for b in found["breakers"]], left=(0, 2))
+        for text in found["warnings"]:
+            parts.note("", text, "calm")
+        if found["undefined"]:
+            parts.pairs([(f"{name} is not defined", why) for name, why in found["undefined"].items()])
+    with st.expander("Parameters, data and hashes"):
+        one, two = st.columns(2, gap="small")
+        with one:
+            parts.pairs([(str(k), str(v)) for k, v in found["config"]])
+        with two:
+            parts.pairs([(str(k), str(v)) for k, v in found["proof"]])

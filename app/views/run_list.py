@@ -1,0 +1,81 @@
+"""Stored runs as a list in which each is named by what differs from the others. Called by app/api/runs.py.
+
+Turns the rows of the run store into lines: strategy, instrument, span, costs, figures, and `label`: the settings in which the
+listed runs of one strategy on one instrument differ, in words.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.clock import utc_day
+from engine.errors import DeskError
+from engine.store.runs import Runs, summary_of
+
+SUFFIXES = ("_atr", "_frac", "_bars")
+PARTS_MAX = 4
+
+
+def run_lines(runs: Runs, count: int) -> list[dict[str, Any]]:
+    """The newest `count` runs, newest first, each with its `label`."""
+    found = [_complete(runs, line) for line in runs.latest(count)]
+    for line, label in zip(found, labels(found), strict=True):
+        line["label"] = label
+    return found
+
+
+def _complete(runs: Runs, line: dict[str, Any]) -> dict[str, Any]:
+    """A line whose row was written before lists showed parameters is filled from the run's folder; a damaged one stays short."""
+    if "params" in line:
+        return line
+    try:
+        return {**summary_of(runs.load(str(line["id"]))), **line}
+    except DeskError:
+        return {**line, "params": {}}
+
+
+def labels(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of each line, in what it differs from the other lines of the same strategy and instrument; empty where it stands alone."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for line in lines:
+        groups.setdefault((str(line.get("strategy")), str(line.get("symbol"))), []).append(line)
+    keys = {group: differing([settings_of(line) for line in members]) for group, members in groups.items()}
+    return [label_of(settings_of(line), keys[(str(line.get("strategy")), str(line.get("symbol")))]) for line in lines]
+
+
+def settings_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything by which two runs may differ, one level deep; a sleeve's parameters of several as `sleeve.key`."""
+    found: dict[str, Any] = {}
+    for key, value in (line.get("params") or {}).items():
+        found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {key: value}
+    found |= {key: line.get(key) for key in ("side", "fills", "venue", "timeframe", "funding")}
+    first, last = line.get("first_ms"), line.get("last_ms")
+    found["span"] = f"{utc_day(first)} to {utc_day(last)}" if isinstance(first, int) and isinstance(last, int) else None
+    return found
+
+
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys whose values are not the same in all of them, in order."""
+    keys = list(dict.fromkeys(key for one in settings for key in one))
+    return [key for key in keys if len({repr(one.get(key)) for one in settings}) > 1]
+
+
+def label_of(settings: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """`stop 2, side long`: those keys with their values, the ends of their names left off where nothing is lost."""
+    stems = [_stem(key) for key in keys]
+    names = [stem if stems.count(stem) == 1 else key.replace("_", " ") for key, stem in zip(keys, stems, strict=True)]
+    said = [f"{name} {_value(settings.get(key))}" for name, key in zip(names, keys, strict=True)]
+    more = f" and {len(said) - PARTS_MAX} more" if len(said) > PARTS_MAX else ""
+    return ", ".join(said[:PARTS_MAX]) + more
+
+
+def _stem(key: str) -> str:
+    for suffix in SUFFIXES:
+        if key.endswith(suffix):
+            return key.removesuffix(suffix).replace("_", " ")
+    return key.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,75 @@
+'use strict';
+// A long table that sorts by a click on a head, filters by choice and text, and grows as it is read. Used like charts.js.
+// columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
+const table = (() => {
+  const STEP = 100;
+  const {number, forms} = charts;
+  const shown = {
+    text: (v) => v ?? '–', ms: (v) => v === null ? '–' : new Date(v).toISOString().slice(0, 16).replace('T', ' '), count: (v) => number(v, 0), money: (v) => number(v, 2, true), cost: (v) => number(v, 2), ratio: (v) => number(v, 2),
+    percent: (v) => v === null ? '–' : forms.percent(v),
+    r: (v) => v === null ? '–' : forms.r(v), reach: (v) => v === null ? '–' : forms.r(v), size: (v) => v === null ? '–' : String(+v.toPrecision(8)),
+    price: (v) => v === null ? '–' : Math.abs(v) >= 1000 ? number(v, 1) : Math.abs(v) >= 10 ? number(v, 2) : String(+v.toPrecision(6)),
+  };
+  const element = (name, more, ...children) => { const found = Object.assign(document.createElement(name), more); found.append(...children); return found; };
+  const rise = (a, b) => a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -1 : 1;
+
+  const show = (place, spec, pick) => {
+    const {columns, rows} = spec;
+    const wide = (n) => columns[n][3] ? ' wide' : '';
+    const ids = new Map(rows.map((row, n) => [row, spec.ids ? spec.ids[n] : row[0]]));
+    let by = null, down = false, count = STEP, found = rows.slice();
+    const filters = columns.map((column, n) => column[2] ? n : -1).filter((n) => n >= 0).map((n) => {
+      const values = [...new Set(rows.map((row) => row[n]))].sort();
+      const select = element('select', {ariaLabel: columns[n][0]}, element('option', {value: '', textContent: `${columns[n][0]}: all`}), ...values.map((v) => element('option', {value: v, textContent: v})));
+      return [n, select, values.length];
+    }).filter(([, , many]) => many > 1);
+    const text = element('input', {type: 'search', placeholder: 'filter, e.g. t12 or 2025-03', ariaLabel: 'Filter', maxLength: 40});
+    const counted = element('span', {className: 'count', ariaLive: 'polite'}), more = element('button', {type: 'button', textContent: 'Show more'});
+    const body = element('tbody'), heads = columns.map(([name], n) => {
+      const press = element('button', {type: 'button', textContent: name});
+      const head = element('th', {className: (columns[n][1] === 'text' || columns[n][1] === 'ms' ? 't' : '') + wide(n), scope: 'col'}, press);
+      press.addEventListener('click', () => { down = by === n ? !down : columns[n][1] !== 'text'; by = n; sort(); });
+      return head;
+    });
+    const line = (row) => {
+      const cells = row.map((value, n) => {
+        const kind = columns[n][1], signed = kind === 'money' || kind === 'r' || kind === 'percent';
+        const tone = signed && value > 0 ? 'pos' : signed && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
+        return element('td', {className: tone + wide(n), textContent: shown[kind](value)});
+      });
+      const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...cells);
+      if (pick) {
+        made.tabIndex = 0;
+        made.addEventListener('click', () => pick(ids.get(row)));
+        made.addEventListener('keydown', (event) => { if (event.key === 'Enter') pick(ids.get(row)); });
+      }
+      return made;
+    };
+    const draw = () => {
+      body.replaceChildren(...found.slice(0, count).map(line));
+      const all = rows.length.toLocaleString('en-US'), few = found.length.toLocaleString('en-US');
+      counted.textContent = found.length === rows.length ? `${all} in all` : `${few} of ${all}`;
+      more.hidden = found.length <= count;
+      more.textContent = `Show more (${(found.length - Math.min(count, found.length)).toLocaleString('en-US')} left)`;
+      heads.forEach((head, n) => { if (n === by) head.setAttribute('aria-sort', down ? 'descending' : 'ascending'); else head.removeAttribute('aria-sort'); });
+    };
+    const sort = () => {
+      if (by !== null) { const way = down ? -1 : 1; found.sort((a, b) => a[by] === null || b[by] === null ? rise(a[by], b[by]) : way * rise(a[by], b[by])); }
+      draw();
+    };
+    const words = rows.map((row) => row.map((v, n) => columns[n][1] === 'ms' && v !== null ? new Date(v).toISOString() : columns[n][1] === 'text' ? v : '').join(' ').toLowerCase());
+    const filter = () => {
+      const wanted = text.value.trim().toLowerCase();
+      const kept = rows.filter((row, k) => filters.every(([n, select]) => !select.value || String(row[n]) === select.value) && words[k].includes(wanted));
+      found = kept; count = STEP; sort();
+    };
+    filters.forEach(([, select]) => select.addEventListener('change', filter));
+    text.addEventListener('input', filter);
+    more.addEventListener('click', () => { count += 5 * STEP; draw(); });
+    const scroll = element('div', {className: 'rows', tabIndex: 0}, element('table', {}, element('thead', {}, element('tr', {}, ...heads)), body));
+    place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted), scroll, element('div', {className: 'picks'}, more));
+    filter();
+    addEventListener('beforeprint', () => { count = rows.length; draw(); });
+  };
+  return {show};
+})();

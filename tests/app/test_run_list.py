@@ -1,0 +1,43 @@
+"""What names a run in a list: the settings in which it differs from the others of its strategy and instrument."""
+
+from app.views.run_list import labels
+
+BASE = {"strategy": "trend", "symbol": "BTC-USDT", "side": "both", "params": {"stop_atr": 2.0, "stop_frac": 0.0, "fast_bars": 40}}
+
+
+def line(**changes):
+    """A run's line; parameters by name, anything else as it is."""
+    own = {k: v for k, v in changes.items() if k in BASE["params"]}
+    return {**BASE, **{k: v for k, v in changes.items() if k not in own}, "params": {**BASE["params"], **own}}
+
+
+def test_only_what_differs_is_said():
+    """In words a trader uses, without the ends of names that lose nothing."""
+    assert labels([line(), line(stop_atr=3.0), line(stop_atr=3.0, side="long")]) == [
+        "stop 2, side both",
+        "stop 3, side both",
+        "stop 3, side long",
+    ]
+
+
+def test_two_parameters_of_one_stem_keep_their_whole_names():
+    """A stop in ATR and one as a fraction are not the same."""
+    assert labels([line(), line(stop_atr=0.0, stop_frac=0.02)]) == ["stop atr 2, stop frac 0", "stop atr 0, stop frac 0.02"]
+
+
+def test_runs_of_other_strategies_and_instruments_do_not_matter():
+    """A run alone, or equal to all others of its kind, has nothing to say."""
+    assert labels([line(), line(symbol="ETH-USDT", stop_atr=9.0), line(strategy="reversion")]) == ["", "", ""]
+    assert labels([line(), line()]) == ["", ""]
+
+
+def test_many_differences_are_counted():
+    """Four are named."""
+    other = line(stop_atr=1.0, stop_frac=1.0, fast_bars=1, side="long", fills="optimistic", venue="okx")
+    assert labels([line(), other])[1].endswith("side long and 2 more")
+
+
+def test_sleeves_of_several_keep_their_names():
+    """`btc.stop 2`."""
+    several = [line() | {"params": {"btc": {"stop_atr": n}, "eth": {"stop_atr": 2.0}}} for n in (2.0, 3.0)]
+    assert labels(several) == ["btc.stop 2", "btc.stop 3"]

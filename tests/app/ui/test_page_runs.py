@@ -1,0 +1,128 @@
+"""Runs on the page: the list, one run with its figures and trips, its name; hostile names stay text in the HTML of its panels."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.ui import run_parts, runs
+from tests.app.ui.fake_api import Fake
+from tests.app.ui.looking import page, texts_of
+
+EVIL = "</div><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&{{7*7}}"
+ROOT = Path(__file__).resolve().parents[3]
+OURS = {"h1", "h2", "p", "span", "small", "code", "i", "b", "div", "table", "thead", "tbody", "tr", "th", "td"}
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a piece of HTML."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.given: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        """Called by the parser."""
+        self.found.add(tag)
+        self.given |= {name for name, _ in attrs}
+
+
+def drawn(at: Any) -> list[dict[str, Any]]:
+    """What the components of a page were given."""
+    found = [json.loads(e.proto.json) for e in at.get("bidi_component") if e.proto.json]
+    return [data for data in found if isinstance(data, dict) and "spec" in data]
+
+
+def test_a_run_begins_with_its_verdict_and_holds_every_trip(fake: Fake) -> None:
+    """How long it traded stands before the first figure; the list gets every trip, the one in the address is explained."""
+    at = page(tab="runs", run="r-1", trip="t12")
+    text = texts_of(at)
+    assert text.index("Traded all") < text.index("Return")
+    for words in ("hold BTC", "Months", "By exit path", "By hour of the entry", "Deepest drawdowns", "look-ahead"):
+        assert words in text
+    (listed,) = [data for data in drawn(at) if data["kind"] == "table"]
+    assert len(listed["spec"]["rows"]) == 60
+    assert listed["spec"]["chosen"] == "t12"
+    assert "Out: entered, left." in text
+
+
+def test_the_next_trip_is_one_click_away(fake: Fake) -> None:
+    """Newer and older step through the list in its order and stop at its ends."""
+    at = page(tab="runs", run="r-1", trip="t60")
+    assert at.button(key="trip_newer").disabled
+    at.button(key="trip_older").click().run()
+    assert at.query_params["trip"] == "t59"
+
+
+def test_a_person_names_a_run(fake: Fake) -> None:
+    """The name goes to the API and stands where the run is shown."""
+    at = page(tab="runs", run="r-1")
+    next(i for i in at.text_input if i.label == "Name of this run").input("wide stop")
+    next(b for b in at.button if b.label == "Keep").click().run()
+    assert ("POST", "/api/runs/r-1/name", {"name": "wide stop"}) in fake.asked
+    assert '<h1 class="t">wide stop</h1>' in texts_of(page(tab="runs", run="r-1"))
+
+
+def test_the_list_says_what_differs(fake: Fake) -> None:
+    """Name, what differs, span, costs and how long it traded are columns; a picked row is a run's id."""
+    fake.runs[0] |= {
+        "label": "stop 2",
+        "fees": 10.0,
+        "slippage": 2.0,
+        "paid_funding": -1.0,
+        "life": "stopped by x, traded 3 of 9 days",
+    }
+    fake.runs[1] |= {"name": "mine"}
+    (listed,) = drawn(page(tab="runs"))
+    names = [column[0] for column in listed["spec"]["columns"]]
+    rows = [dict(zip(names, row, strict=True)) for row in listed["spec"]["rows"]]
+    assert [row["run"] for row in rows] == ["trend BTC, stop 2", "mine"]
+    assert (rows[0]["costs"], rows[0]["traded"]) == (13.0, "▲ 3 of 9 days")
+    assert listed["spec"]["ids"] == ["r-1", "r-2"]
+
+
+def test_a_hostile_name_is_text_in_every_panel(fake: Fake) -> None:
+    """Strategy, reason, parameter, note and the person's name: shown, and no tag or attribute of theirs in the page's HTML."""
+    fake.runs[0] |= {"strategy": EVIL, "symbol": EVIL, "name": EVIL}
+    for where in ({"run": "r-1", "trip": "t12"}, {}):
+        at = page(tab="runs", **where)
+        bodies = [str(e.proto.body) for e in at.get("html") if not str(e.proto.body).lstrip().startswith("<style>")]
+        found = [Tags(body) for body in bodies]
+        assert set().union(*(t.found for t in found)) <= OURS
+        assert set().union(*(t.given for t in found)) <= {"class"}
+        assert "&lt;script&gt;window.pwned=1" in "".join(bodies) or not where
+
+
+def test_classes_are_ours_whatever_the_api_says() -> None:
+    """A tone that is none of ours gives no class, so nothing can leave the attribute."""
+    assert run_parts._class('x" onmouseover="1') == ""
+    assert 'class="key edge "' in run_parts._key({"name": "a", "tone": '"><b>', "dash": ""})
+
+
+@pytest.mark.parametrize(
+    ("life", "shown"),
+    [
+        ("traded all 365 days", "all 365 days"),
+        ("stopped by the desk drawdown breaker on 2025-12-12, traded 1,345 of 2,365 days", "▲ 1,345 of 2,365 days"),
+        ("", "–"),
+    ],
+)
+def test_a_life_in_a_few_words(life: str, shown: str) -> None:
+    """A run that ended early carries its sign."""
+    assert runs._life(life) == shown
+
+
+def test_the_report_has_the_tokens_of_the_page() -> None:
+    """One look: every colour of the page's sheet has the same two values in the report's."""
+
+    def tokens(path: str) -> dict[str, str]:
+        return dict(re.findall(r"--([\w]+): light-dark\(([^)]*)\)", (ROOT / path).read_text()))
+
+    page_s, report_s = tokens("app/ui/runs.css"), tokens("engine/sim/page/report.css")
+    assert len(report_s) > 10
+    assert {name: page_s.get(name) for name in report_s} == report_s
