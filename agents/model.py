@@ -58,6 +58,8 @@ class Reply(NamedTuple):
     calls: tuple[Call, ...] = ()
     usage: Usage = Usage()
     raw: ProviderMessage | None = None
+    unused: tuple[str, ...] = ()  # pieces of the question that the planner without a model left out
+    asked_back: bool = False  # the planner asks the person instead of answering
 
 
 class ModelDown(DeskError):

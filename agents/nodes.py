@@ -103,7 +103,8 @@ def think(work: Work, state: TurnState) -> dict[str, Any]:
     work.budget.usage = work.budget.usage.plus(reply.usage)
     if not reply.calls:
         said = with_earlier_findings(work, reply.text, state["done"])
-        return {"draft": said, "by_code": work.model.offline, "messages": [Message("assistant", reply.text)]}
+        own = {"unused": reply.unused, "asked_back": reply.asked_back}
+        return {"draft": said, "by_code": work.model.offline, **own, "messages": [Message("assistant", reply.text)]}
     if reply.text:
         shown = ground(clean(reply.text, 500), ground_of(work, state["done"], by_code=work.model.offline))
         emitter()("understood", {"text": shown.text})

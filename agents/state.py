@@ -26,6 +26,8 @@ class TurnState(TypedDict):
     done: Annotated[list[AnsweredCall], operator.add]
     draft: str
     by_code: bool  # the draft is code's own: the offline model's, or a failure in plain words
+    unused: tuple[str, ...]  # pieces of the question that the draft leaves out
+    asked_back: bool  # the draft asks the person
     answer: str
     struck: list[StruckNumber]
 

@@ -26,10 +26,11 @@ from engine.errors import BadInput, DeskError
 from engine.redaction import redacted
 from memory.shelf import ShelfError
 from tools.catalog import TOOLS
-from tools.common.contract import Effect, Fact, ToolContext
+from tools.common.contract import Effect, Fact, Table, ToolContext
 from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000
+ROWS_KEPT = 20  # of a table, for "the second one" in a later turn
 Event = dict[str, Any]
 
 
@@ -105,6 +106,7 @@ def _turn_events(
             state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
             answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
+            answer |= {"unused": list(state["unused"]), "asked_back": state["asked_back"]}
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
@@ -184,9 +186,16 @@ def _blocks(office: AgentRuntime, ctx: ToolContext, words: Words) -> list[prompt
 
 def _past(earlier: EarlierTurn) -> PastTurn:
     results = tuple(
-        CallResult(c["name"], c["args"], c["status"], c["text"], None, c["data"], tuple(c["evidence"])) for c in earlier.calls
+        CallResult(c["name"], c["args"], c["status"], c["text"], _table(c), c["data"], tuple(c["evidence"]))
+        for c in earlier.calls
     )
     return PastTurn("" if earlier.posted else earlier.asked, results)  # "and for ETH?" continues what a person asked
+
+
+def _table(stored: Mapping[str, Any]) -> Table | None:
+    """The first rows of a stored call's table: what "the second one" points at."""
+    kept = stored.get("rows")
+    return Table(tuple(kept["columns"]), tuple(map(tuple, kept["rows"]))) if kept else None
 
 
 def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
@@ -201,7 +210,8 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
     graph.no_tracing()
     from langgraph.errors import GraphRecursionError
 
-    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "answer": "", "struck": []}
+    state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "unused": (), "asked_back": False}
+    state |= {"answer": "", "struck": []}
     stream = graph.build(work).stream(dict(state), {"recursion_limit": STEPS}, stream_mode=["custom", "values"])
     try:
         for mode, part in stream:
@@ -247,6 +257,8 @@ def answer_of(
         "answer_md": text,
         "state_line": lines.state,
         "acts_line": lines.acts,
+        "unused": [],
+        "asked_back": False,
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],
@@ -326,4 +338,4 @@ def _kept_call(entry: AnsweredCall) -> dict[str, Any]:
         "text": one_line(r.text, 600),
         "data": dict(r.data),
         "evidence": list(r.evidence),
-    }
+    } | ({"rows": {"columns": r.table.columns, "rows": r.table.rows[:ROWS_KEPT]}} if r.table else {})

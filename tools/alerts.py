@@ -22,6 +22,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -83,7 +84,19 @@ class RunbookArgs(Args):
     about: str | None = Field(None, max_length=200)
 
 
-@tool("alerts", Effect.READ)
+@tool(
+    "alerts",
+    Effect.READ,
+    asked_as(
+        "event: show",
+        "alert; alerts; slack; page; pages; paged; alarm; acknowledged; acked; unanswered; unacknowledged; anybody on; anyone",
+        "fire; acknowledge; acked; go off; went off; sent; page; reach; resolve; resolved",
+        "what alerts are open?; who acknowledged the page last night?; which alerts fired yesterday?; show alert al-3; any "
+        "alerts overnight?; was anyone paged last night?; is anybody on the open alerts?; did the alert reach Slack?; what "
+        "alarms went off today?; how many alerts were there this week?; which alerts were resolved?; what's the status of "
+        "alert al-7; has anyone acknowledged it?; who is on the alert about the worker?",
+    ),
+)
 def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
     """Open and recent alerts: what, where, since when (wall time), numbers, state, who acknowledged it, delivery of its
     messages, runbook."""
@@ -220,7 +233,22 @@ def evidence_of(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
     return (Evidence("alert", item["id"]), *([Evidence("event", item["event"])] if item["event"] else []))
 
 
-@tool("runbook", Effect.READ)
+@tool(
+    "runbook",
+    Effect.READ,
+    asked_as(
+        "event: explain",
+        "runbook; playbook; checklist; steps; procedure; what do I do; what should I do; what to do; what do we do; what now; "
+        "what must I do; should I react; do about; to do about; about it",
+        "fix; deal; react; respond; handle",
+        "what do I do about stale bars?; show the runbook for a dead worker; which runbooks are there?; how do I deal with "
+        "rejected orders?; what do we do if the disk is full; how should I react to a tripped breaker?; the journal is "
+        "broken, what now?; steps for a missing protective order; what should I do when the worker hangs?; how do I fix "
+        "alerts that are not delivered?; what must I do now that the worker died?; what should i do about it; a position "
+        "without protective order: what do I do?; is there a playbook for refused orders?; give me the checklist for a dead "
+        "feed",
+    ),
+)
 def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     """What to do about an alert or incident: the desk's own page, written by people, steps in order."""
     pages = titles()

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from engine.clock import Timeframe
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, tool
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, asked_as, clean, make_facts, tool
 from tools.setups import (
     ParamChange,
     label_of,
@@ -43,7 +43,20 @@ class LeaksArgs(Args):
     venue: str | None = Field(None, max_length=20)
 
 
-@tool("backtest", Effect.COMPUTE)
+@tool(
+    "backtest",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compute",
+        "backtest; simulation; strategy; history; track record; performance; numbers",
+        "backtest; back test; simulate; run; test; rerun; evaluate; perform; done; try; made; do; does; work; take for a spin",
+        "backtest trend on BTC-USDT 15m for 2025; how did trend do on ETH in March 2025?; what would reversion have made on "
+        "SOL-USDT in 2025?; run trend on btc for last year; simulate reversion sol-usdt 5m 2025; how profitable was trend on "
+        "btc last year; trend btc 15m 2025; how would reversion have done on SOL in Q3 2025?; what's the track record of "
+        "reversion on ETH this year; can I get numbers for trend on BTC with a 30 bar fast average in 2024?; take trend for a "
+        "spin on SOL",
+    ),
+)
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     """Run a strategy over recorded bars and report its metrics, with the optimistic scenario beside the pessimistic one
     and, for a person's own strategy, the look-ahead check."""
@@ -63,7 +76,20 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     return ToolResult("ok", runs.headline(ctx, run, subject), facts, evidence, Table(("metric", "value"), rows), data)
 
 
-@tool("leaks", Effect.COMPUTE)
+@tool(
+    "leaks",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compute",
+        "look-ahead; lookahead; look ahead; leak; leaks; leakage; future; future data; causal; cheating; not cheating; leak "
+        "check; bias",
+        "leak; peek; cheat; look ahead; repaint; use the future",
+        "does trend look ahead?; check my_strategy for leaks; is reversion free of lookahead bias?; is the reversion strategy "
+        "using future data?; does my strategy peek into the future?; prove that trend isn't cheating; sanity check: does "
+        "reversion use information from the future?; is trend causal?; run the lookahead check on trend; check my_strat for "
+        "leakage; does my strategy have lookahead?; verify that no look-ahead is in my_strat",
+    ),
+)
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:
     """Check a strategy for look-ahead bias: its values, recomputed on prefixes of the bars, must be bit-identical."""
     setup = named_setup(args.strategy, args.symbol or "BTC-USDT", args.timeframe, args.venue)

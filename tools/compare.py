@@ -14,7 +14,7 @@ from engine.errors import BadInput
 from engine.sim import bootstrap
 from engine.sim.life import favours, life_of, stopped_first
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, make_facts, tool
+from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, asked_as, make_facts, tool
 from tools.setups import (
     ParamChange,
     Setup,
@@ -49,7 +49,22 @@ class CompareArgs(Args):
     end: str | None = Field(None, max_length=40)
 
 
-@tool("compare", Effect.COMPUTE)
+@tool(
+    "compare",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compare",
+        "better; best; difference; variant; what if; instead of; worth; which one; head to head; a/b; tighter; wider; live; "
+        "current; make sense",
+        "compare; versus; vs; against; beat; help; improve; win; stack up; try; outperform; pit; test; would",
+        "compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve over 2025; what if the ETH stop was 3 ATR?; fast 20 "
+        "against fast 60 on BTC for 2025; which is better, stop at 2 or 3 ATR for btc trend?; does a wider stop help? try 2.5 "
+        "and 3.5 ATR on the BTC trend sleeve; would a 3 ATR target be better for ETH?; compare the live BTC trend settings "
+        "with a stop of 3 ATR; is it worth going from 2 to 3 ATR on the BTC stop?; try a tighter stop (1.5 ATR) on btc-trend "
+        "vs what we have; would loosening the stop to 4 ATR on btc-trend make sense?; check whether fast_bars 30 beats "
+        "fast_bars 60 on ETH; how does a 1.5 ATR stop stack up against the current one for BTC?",
+    ),
+)
 def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     """Backtest variants against the live configuration (row 0) on the same bars and costs, with an interval on the
     difference of mean daily returns; says "cannot be told apart" when the interval spans zero."""

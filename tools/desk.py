@@ -21,6 +21,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -44,7 +45,26 @@ class WindowArgs(Args):
     until: str | None = Field(None, max_length=40)
 
 
-@tool("desk", Effect.READ)
+@tool(
+    "desk",
+    Effect.READ,
+    asked_as(
+        "desk: show",
+        "equity; cash; money; state of the desk; desk doing; balance; account; how are we doing; account value",
+        "",
+        "what is our equity?; how is the desk doing?; how much money do we have?; how are we doing; show me the desk; how "
+        "much cash do we have",
+    ),
+    asked_as(
+        "desk: show",
+        "limit; risk; drawdown; breaker; daily loss; exposure; leverage; leveraged; exposed; room; close to; risky; gross; "
+        "drawdown halt; concentrated; danger",
+        "close; far; near; hit; distance; running",
+        "how close are we to our limits?; what is our exposure?; how leveraged are we; what's our drawdown; how much room is "
+        "left until the daily loss limit?; how far is the drawdown breaker?; how risky is the book right now; how much risk "
+        "are we running?; are we in danger of hitting the drawdown halt?",
+    ),
+)
 def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """The desk now: desk time, equity, drawdown, exposure, positions, limits, halt, configuration version, source."""
     from engine.control.limits import limits_of
@@ -143,7 +163,27 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")
 
 
-@tool("sleeves", Effect.READ)
+@tool(
+    "sleeves",
+    Effect.READ,
+    asked_as(
+        "sleeve: show",
+        "position; open position; open trade; holding; long; short; flat; in the market; stop; stops; protective; protective "
+        "level; target; book",
+        "hold; holding; have; open",
+        "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
+        "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?",
+    ),
+    asked_as(
+        "setting: show",
+        "configuration; config; settings; setting; parameter; parameters; sleeve; sleeves; live configuration; running with; "
+        "stop; current stop; current settings",
+        "use; using; run; running; trade",
+        "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running right "
+        "now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the ETH "
+        "sleeve using?; which sleeves are paused?",
+    ),
+)
 def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     """The sleeves: strategy, instrument, parameters, position, equity, pauses."""
     from engine.control.config import active
@@ -171,7 +211,28 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
 
 
-@tool("health", Effect.READ)
+@tool(
+    "health",
+    Effect.READ,
+    asked_as(
+        "desk: show",
+        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; status; system; error; warning; worried; worry; "
+        "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; feed; stale; fresh; data fresh; smoothly; "
+        "alive; systems go; fishy; amiss",
+        "break; broke; running; restart; worry",
+        "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
+        "ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check please; "
+        "did the worker restart; status; are all systems go?; is the desk running fine?",
+    ),
+    asked_as(
+        "desk: rank",
+        "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; needs my "
+        "attention; worry about",
+        "look; focus; recommend; advise; do next; deserve",
+        "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "
+        "next steps; what would you do next?; what would you advise; any recommendations?; what should I worry about?",
+    ),
+)
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
@@ -179,7 +240,17 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
     return _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
 
 
-@tool("probe", Effect.COMPUTE)
+@tool(
+    "probe",
+    Effect.COMPUTE,
+    asked_as(
+        "desk: compute",
+        "release safely; safe to resume; safe to release; journals; journal ok; journal intact; hash chain; safely",
+        "verify; probe; released; resume",
+        "can the halt be released safely?; is it safe to resume?; verify the journals; is everything ok to release the halt?; "
+        "is the journal ok",
+    ),
+)
 def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Run the release checks of a halt: both journals verified from end to end, state rebuilt from them, worker alive."""
     from engine.watch.health import checks, journal_fold, run_check
@@ -213,7 +284,37 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     return ToolResult("ok", text, facts, tuple(dict.fromkeys(evidence)), Table(("what", "state", "found", "event"), rows), data)
 
 
-@tool("attribution", Effect.COMPUTE)
+@tool(
+    "attribution",
+    Effect.COMPUTE,
+    asked_as(
+        "desk: explain",
+        "p&l; pnl; p and l; profit; loss; losses; money; returns; equity; return; earnings; performance; contributed; down; "
+        "up; attribution; breakdown; come from; where the money",
+        "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; go",
+        "where does the P&L come from?; why did we lose money since monday?; pnl this week; how much did we make this month?; "
+        "where did the money go; why are we down this week?; why is equity falling?; what's driving our returns; break down "
+        "the profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L",
+    ),
+    asked_as(
+        "desk: show",
+        "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange",
+        "eat; pay; paid; cost; hurt; receive; lost to; take",
+        "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
+        "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "
+        "we receive or pay funding; share of fees in the p&l; how much of our profit is lost to trading costs; are costs too "
+        "high?; what is the effect of funding on the p&l",
+    ),
+    asked_as(
+        "sleeve: split",
+        "by sleeve; per sleeve; each sleeve; sleeves; sleeve; performance; which sleeve; result; p&l; pnl; of the sleeves",
+        "perform; doing; do; rank; compare; earn; lose; losing",
+        "how is each sleeve doing?; how did the sleeves perform last week?; p&l per sleeve; which sleeve is the worst?; rank "
+        "the sleeves by p&l; compare the sleeves; which sleeve earns the least?; is btc-trend better than eth-trend?; who is "
+        "losing the money, btc-trend or eth-trend?; break the performance down by sleeve; is btc-trend worth keeping after "
+        "costs?",
+    ),
+)
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     """Where the P&L comes from: by sleeve, split into price P&L, fees, funding and slippage, summing to the change in
     equity to the cent."""

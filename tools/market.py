@@ -7,7 +7,19 @@ from typing import Any
 from pydantic import Field
 
 from engine.errors import BadInput
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Table,
+    ToolContext,
+    ToolResult,
+    asked_as,
+    clean,
+    make_facts,
+    no_data,
+    tool,
+)
 
 ROWS_MAX = 40
 
@@ -26,7 +38,20 @@ class ListStrategiesArgs(Args):
     strategy: str | None = Field(None, max_length=60)
 
 
-@tool("list_data", Effect.READ)
+@tool(
+    "list_data",
+    Effect.READ,
+    asked_as(
+        "market: show",
+        "data; data set; market data; bars; candles; series; symbols; coins; pairs; venues; exchanges; timeframes; history; "
+        "funding data; funding rates; coverage; instruments; recorded; how far back; markets",
+        "have; go back; available; cover; test on",
+        "what data do we have?; how far back do the BTC bars go; which symbols can I test on?; do we have 1m candles for "
+        "solana?; from when on do we have ETH bars?; list the recorded series; how much history of SOL is there?; which "
+        "timeframes are available for SOL?; what market data is available?; which data sets can you use?; do you have ETH "
+        "data for 2024?",
+    ),
+)
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     """The available bars and other series: venue, symbol, timeframe, range; recorded, pulled or synthetic."""
     found = [s for s in ctx.catalog.series() if _wanted(s, args)]
@@ -56,7 +81,19 @@ def _filter_text(args: ListDataArgs) -> str:
     return " ".join(part for part in (args.venue, args.symbol, args.series) if part) or "any kind"
 
 
-@tool("list_strategies", Effect.READ)
+@tool(
+    "list_strategies",
+    Effect.READ,
+    asked_as(
+        "setting: explain",
+        "strategy; strategies; parameter; parameters; params; knob; knobs; bounds; default; defaults; tunable; tune; dial",
+        "do; does; take; turn; touch; exist; describe; explain; tune; work",
+        "which strategies are there?; what parameters does trend have?; what does the trend strategy do?; what knobs can I "
+        "turn on reversion?; what's the default stop of trend?; tell me about the trend strategy; what strategies do we have "
+        "and which parameters can I touch?; what can I tune on the trend strategy?; what are the bounds of stop_atr in "
+        "reversion?; explain what band_atr does; what does reversion do exactly?",
+    ),
+)
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     """The available strategies, shipped and the person's own; with a name, its parameters, defaults, bounds and units."""
     from engine.strategies.base import SHIPPED

@@ -15,7 +15,20 @@ from engine.redaction import redacted
 from engine.sim import bootstrap
 from engine.sim.life import beyond, beyond_text, favours, life_of
 from tools import runs
-from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, clean, make_facts, no_data, tool
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    asked_as,
+    clean,
+    make_facts,
+    no_data,
+    tool,
+)
 from tools.compare import gap_facts, gap_of
 from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 
@@ -69,7 +82,18 @@ class ProposePauseArgs(Args):
     also: list[str] | None = Field(None, max_length=300)
 
 
-@tool("proposals", Effect.READ)
+@tool(
+    "proposals",
+    Effect.READ,
+    asked_as(
+        "proposal: show",
+        "proposal; proposals; pending; approval; waiting for me; to approve; waiting for my approval; decide on; waiting",
+        "approve; decide; wait; pend",
+        "which proposals are pending?; is anything waiting for my approval?; show me proposal 3; anything to approve?; list "
+        "all proposals; status of prop-1; which proposals are open; what is prop-2 about?; are there proposals I need to "
+        "decide on?; show the last proposal; do I have to approve something?; what's waiting for me?",
+    ),
+)
 def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     """Read proposals: diff, direction, evidence, state, expiry."""
     from engine.control.proposals import get, list_proposals, view
@@ -94,14 +118,40 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     return ToolResult("ok", text, facts, evidence, Table(columns, rows), data)
 
 
-@tool("propose_config", Effect.PROPOSE)
+@tool(
+    "propose_config",
+    Effect.PROPOSE,
+    asked_as(
+        "setting: change",
+        "stop; target; trail; entry; parameter; configuration; change; better one; winner; second one; variant; best one; "
+        "better; proposal; risk",
+        "propose; set; change; raise; increase; widen; loosen; update; submit; suggest; file; use; go with; move; adopt; put "
+        "forward; make a proposal; for approval; want; like; switch; double; adjust; put up; turn into a proposal; lower; "
+        "reduce; halve; make live; should be; send for approval",
+        "propose stop_atr=3 for the BTC trend sleeve; set the target of eth-trend to 5 ATR; raise fast to 60 on the BTC "
+        "sleeve; propose the better one for the BTC trend sleeve; propose the second one; widen the stop on SOL to 3 ATR; go "
+        "with the second one; suggest the winner as a change; submit the better variant as a proposal for btc; turn the "
+        "winner into a proposal; make a proposal out of the best variant",
+    ),
+)
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
     return _propose_change(ctx, _wanted(args), args, lived_span(ctx, args.start, args.end))
 
 
-@tool("propose_tightening", Effect.PROPOSE)
+@tool(
+    "propose_tightening",
+    Effect.PROPOSE,
+    asked_as(
+        "setting: change",
+        "leverage; risk; safer; stop; layer; layers; exposure; size; risk off; more careful; more conservative",
+        "tighten; reduce; lower; cut; decrease; derisk; de-risk; scale down; halve; trim; take some risk off; make safer; "
+        "set; propose",
+        "reduce the leverage of btc-trend to 2; tighten the ETH sleeve: at most 1 layer; lower risk_max_frac of sol-reversion "
+        "to 1 %; make the SOL sleeve safer; scale down the risk of sol-reversion; cut the leverage on the SOL sleeve to 1.5",
+    ),
+)
 def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolResult:
     """Propose a change that lowers risk; refused when the computed direction is anything but tightens. Must be the last
     call of a turn."""
@@ -116,7 +166,19 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     return _propose_change(ctx, wanted, args, lived_span(ctx, None, None))
 
 
-@tool("propose_pause", Effect.PROPOSE)
+@tool(
+    "propose_pause",
+    Effect.PROPOSE,
+    asked_as(
+        "sleeve: change",
+        "sleeve; offline; on hold; entries; new entries; for now; trading",
+        "pause; suspend; freeze; stop; disable; deactivate; take offline; hold off; put on hold; stop trading; stop entries; "
+        "bench; switch off; turn off",
+        "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable the "
+        "SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps losing; "
+        "stop the ETH sleeve from trading",
+    ),
+)
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
     """Propose to pause a sleeve's entries. Must be the last call of a turn."""
     names = dict.fromkeys([args.sleeve, *(args.also or [])])

@@ -22,6 +22,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -177,7 +178,25 @@ def daily_returns(ctx: ToolContext, run: Mapping[str, Any], until_ms: float = ma
     return [] if len(daily) < 2 or (daily <= 0).any() else (daily[1:] / daily[:-1] - 1.0).tolist()
 
 
-@tool("run", Effect.READ)
+@tool(
+    "run",
+    Effect.READ,
+    asked_as(
+        "run: show",
+        "run; backtest; result; results; metrics; figures; sharpe; drawdown; backtest result; last run; last backtest",
+        "open; return; do; describe; lose; make",
+        "show me run r-20261120-1a2b3c4d; what was the sharpe of r1?; results of the last backtest; open the last run; how "
+        "did run r1 do?; details of run r2 please; metrics of r1; what did r-20261120-1a2b3c4d return?; show me the last "
+        "backtest result",
+    ),
+    asked_as(
+        "run: show",
+        "runs; backtests; latest runs; previous runs; recent backtests; run history; stored runs",
+        "run; list",
+        "list the latest runs; which backtests have we run so far; show previous runs; what runs do we have; show me all "
+        "backtests so far",
+    ),
+)
 def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
     """Read a stored run: configuration, data, metrics; without an id, list the latest runs."""
     if args.run_id is None:
@@ -213,7 +232,19 @@ def _latest(ctx: ToolContext) -> ToolResult:
     return ToolResult("ok", f"The latest {len(found)} runs.", tuple(facts), evidence, Table(columns, tuple(rows)))
 
 
-@tool("round_trip", Effect.READ)
+@tool(
+    "round_trip",
+    Effect.READ,
+    asked_as(
+        "run: explain",
+        "round trip; round trips; trade; worst trade; best trade; biggest loser; biggest winner; loser; winner; worst round "
+        "trip; best round trip",
+        "walk me through; explain; close; lose money",
+        "explain the worst round trip of r1; why did trade 3 of r1 close?; walk me through the best trade of the last run; "
+        "show the biggest loser of the last run; what happened in trade #7 of the last backtest?; why did the worst trade "
+        "lose money?; explain round trip 12 of r1",
+    ),
+)
 def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
     """Read one round trip of a stored run: entry, exit, costs, the rule that closed it."""
     trips = store(ctx).frame(args.run_id, "trips")

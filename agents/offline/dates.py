@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from dateutil.relativedelta import relativedelta
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTH = (
@@ -62,7 +64,9 @@ _POINT = re.compile(
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
     |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
         |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
-        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b
+        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b|(?<=\bduring\s)(?P<m16>{_MONTH})\b
+        |(?<=\bover\s)(?P<m17>{_MONTH})\b|(?<=\bthrough\s)(?P<m18>{_MONTH})\b
+        |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b$
         |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
     """,
@@ -114,15 +118,11 @@ def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, li
 
 
 def _minus(desk: datetime, number: int, unit: str) -> datetime:
-    if unit[0] in ("y", "q") or unit == "mo":
-        months = number * {"y": 12, "q": 3, "m": 1}[unit[0]]
-        index = desk.year * 12 + desk.month - 1 - months
-        year, month = max(index // 12, 1), index % 12 + 1
-        return desk.replace(year=year, month=month, day=min(desk.day, monthrange(year, month)[1]))
-    size = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[unit[0]]
+    name = {"y": "years", "q": "months", "mo": "months", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    size = name["mo" if unit == "mo" else unit[0]]
     try:
-        return desk - number * size
-    except OverflowError:
+        return desk - relativedelta(**{size: number * 3 if unit[0] == "q" else number})
+    except (OverflowError, ValueError):
         return datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -146,7 +146,7 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
     year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 16))) if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 21))) if found[g]), None)
     day = found["d"] or found["d2"] or found["d3"]
     clock = found["clock"] or found["clock2"] or found["clock3"]
     if found["time"]:
@@ -236,8 +236,7 @@ def _day(year: int, month: int = 1, day: int = 1) -> datetime:
 
 
 def _next_month(first: datetime, months: int = 1) -> datetime:
-    index = first.year * 12 + first.month - 1 + months
-    return _day(index // 12, index % 12 + 1)
+    return first + relativedelta(months=months)
 
 
 def _text(when: datetime) -> str:
@@ -249,7 +248,7 @@ def _text(when: datetime) -> str:
 
 def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
-    points = _with_clock(text, points)
+    points = _with_clock(text, _on_named_day(points))
     used = [(point.start, point.stop) for point in points]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
@@ -269,6 +268,16 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
     if point.size in ("minute", "clock"):
         return TimeSpan(at=_text(point.first)), used
     return TimeSpan(_text(point.first), _text(point.last)), used
+
+
+def _on_named_day(points: list[_Point]) -> list[_Point]:
+    """Two clocks and a day are clocks of that day: `between 10:00 and 12:00 yesterday`."""
+    clocks, days = ([p for p in points if p.size == size] for size in ("clock", "day"))
+    if len(clocks) != 2 or len(days) != 1:
+        return points
+    day = days[0].first
+    moved = [p._replace(first=(at := day.replace(hour=p.first.hour, minute=p.first.minute)), last=at) for p in clocks]
+    return [*moved, *days]
 
 
 def _with_clock(text: str, points: list[_Point]) -> list[_Point]:

@@ -32,6 +32,7 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 _PHRASES: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "good_for_bars": (("good for", "rest for", "rests for", "resting for"), True),
     "limit_offset_atr": (("limit offset", "offset"), False),
+    "enter_below": (("enter below", "rsi below", "rsi under", "below", "under"), False),
 }
 _UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
 _UNIT_SAID: Mapping[str, str] = {
@@ -73,10 +74,13 @@ class ParamReading(NamedTuple):
     common: dict[str, Any]
     variants: list[dict[str, Any]]
     unclear: tuple[str, ...]
+    places: tuple[tuple[int, int], ...] = ()  # of the numbers that were given a key, and of the words that name parameters
+    unplaced: tuple[tuple[int, int], ...] = ()  # of the numbers without one
 
 
 def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     """Parameters of a tidy text from which dates, ids and names have been blanked out."""
+    whole = text
     chosen, text = _choices(text, params)
     params = {key: param for key, param in params.items() if not param.choices}
     assigned, rest = _assignments(text, params)
@@ -85,7 +89,12 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     keyed = sorted((*chosen, *assigned, *(n for n in numbers if n.key)), key=lambda n: n.start)
     unclear = tuple(rest[n.start : n.stop] for n in numbers if not n.key)
     common, variants = _group_variants(keyed)
-    return ParamReading(common, variants, unclear)
+    named = {form for n in keyed for part in str(n.key).split("_") for form in _ALSO.get(part, (part, part + "s"))}
+    forms = "|".join(sorted(map(re.escape, named | {str(n.key) for n in keyed}), key=len, reverse=True))
+    said = [m.span() for m in re.finditer(rf"(?<![a-z_])(?:{forms})(?![a-z_])", whole)] if keyed else []
+    places = [(n.start, n.stop) for n in (*numbers, *chosen, *assigned) if n.key]
+    unplaced = tuple((n.start, n.stop) for n in numbers if not n.key)
+    return ParamReading(common, variants, unclear, tuple(places + said), unplaced)
 
 
 def _value(text: str, percent: bool, key: str) -> float | int | bool:

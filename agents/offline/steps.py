@@ -1,20 +1,19 @@
-"""Plans: what each intent does. A plan makes tool calls and turns their results into an answer. Called by offline/model.py.
+"""What a plan is made of: calls, results, a question with its slots; and how an answer reads. Called by plans.py and model.py.
 
-A plan is a generator: it yields the calls it wants next, is sent their results, and returns the draft: what was understood
-first, then the tools' texts, numbers as references. Replayed with the same results it returns the same draft.
+A plan is a generator: it yields the calls it wants next, is sent their results, and returns the draft: the tool's own text, which
+says the verdict first, its table, and last how the sentence was read. Replayed with the same results it returns the same draft.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agents import render
 from agents.offline.dates import TimeSpan
+from agents.offline.entries import AskedEntry
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
 from tools.common.contract import Table
-
-MAX_VARIANTS = 3
 
 
 class PlannedCall(NamedTuple):
@@ -43,6 +42,15 @@ class PastTurn(NamedTuple):
     results: tuple[CallResult, ...]
 
 
+class PlannedAnswer(NamedTuple):
+    """What a plan ends with. `asked_back`: nothing was done, the person is asked instead."""
+
+    text: str
+    asked_back: bool = False
+    read_as: str = ""
+    unused: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Question:
     """One question (or one part of it), read; with what the thread and this turn already know."""
@@ -52,43 +60,101 @@ class Question:
     words: Words
     role: str
     tools: frozenset[str]
+    entry: AskedEntry | None = None
     past: Sequence[PastTurn] = ()
     done: Sequence[CallResult] = ()  # of this turn, earlier parts included
-    handles: Mapping[str, str] | None = None  # r1 -> run id
+    handles: Mapping[str, str] = field(default_factory=dict)  # r1 -> run id
 
     def sleeve(self) -> SleeveName | None:
         """The one sleeve the question names; None when it names none or several."""
         named = [s for s in self.words.sleeves if s.name in self.slots.sleeves]
         return named[0] if len(named) == 1 else None
 
+    def results(self) -> list[CallResult]:
+        """Every result of the thread, the newest last."""
+        return [r for past in self.past for r in past.results] + list(self.done)
+
     def last(self, *names: str) -> CallResult | None:
         """The latest successful result of one of the tools `names`, in this turn or the thread."""
-        everything = [r for past in self.past for r in past.results] + list(self.done)
-        return next((r for r in reversed(everything) if r.name in names and r.status == "ok"), None)
+        return next((r for r in reversed(self.results()) if r.name in names and r.status == "ok"), None)
+
+    def run_id(self) -> str | None:
+        """The run a question is about: by id, by handle (r1), else the thread's last one."""
+        named = next((i for i in self.slots.ids if i.startswith("r-")), None)
+        by_handle = next((self.handles[h] for h in self.slots.handles if h in self.handles), None)
+        if named or by_handle:
+            return named or by_handle
+        for result in reversed(self.results()):
+            if result.status == "ok":
+                run = result.data.get("run_id") or next((i for i in reversed(result.evidence) if i.startswith("r-")), None)
+                if run:
+                    return str(run)
+        return None
 
 
-Plan = Generator[list[PlannedCall], list[CallResult], str]
+Plan = Generator[list[PlannedCall], list[CallResult], PlannedAnswer]
 PlanOf = Callable[[Question], Plan]
 
 
-# --------------------------------------------------------------------------- how an answer reads
+def nothing(text: str, *, asked_back: bool = False) -> Plan:
+    """A plan without a call."""
+    yield from ()
+    return PlannedAnswer(text, asked_back)
 
 
-def answer(understood: str, *parts: str) -> str:
-    """`I understood: ...` first, then the parts."""
-    return "\n\n".join([f"**I understood:** {understood}.", *(part for part in parts if part)])
+def asks_back(question: str) -> PlannedAnswer:
+    """Something is missing, so the person is asked for it."""
+    return PlannedAnswer(question, asked_back=True)
 
 
-def asks_back(understood: str, question: str) -> str:
-    """A slot is missing: repeat what was understood and ask for it."""
-    return answer(understood, question)
+def drafted(calls: Sequence[PlannedCall], results: Sequence[CallResult], *more: str) -> PlannedAnswer:
+    """The tools' own texts and tables, then `more`."""
+    parts = [result_text(result) for result in results] + [text for text in more if text]
+    return PlannedAnswer("\n\n".join(parts), read_as=read_as(calls))
 
 
 def result_text(result: CallResult, *, table: bool = True) -> str:
     """A tool's text, with its table; a refusal or failure is marked."""
     lead = {"refused": "Refused: ", "failed": "That did not work: "}.get(result.status, "")
     shown = render.markdown_table(result.table) if table and result.table and result.table.rows else ""
-    return f"{lead}{result.text}" + (f"\n\n{shown}" if shown else "")
+    text = f"{lead}{result.text}"
+    if result.name == "memory" and result.status == "ok" and not result.table:
+        text = "\n".join(f"> {line}" for line in result.text.splitlines())
+    return text + (f"\n\n{shown}" if shown else "")
+
+
+def read_as(calls: Sequence[PlannedCall]) -> str:
+    """How a sentence was read: `journal search, fills, since 2025-12-01`."""
+    return "; then ".join(_call_text(call) for call in calls)
+
+
+def _call_text(call: PlannedCall) -> str:
+    parts = [call.name.replace("_", " ")]
+    for name, value in call.args.items():
+        if name == "rationale":
+            continue
+        if name == "changes":
+            parts.append(changes_text({c["key"]: c["value"] for c in value}))
+        elif name == "variants":
+            parts.append(" against ".join(changes_text({c["key"]: c["value"] for c in v["changes"]}) for v in value))
+        elif isinstance(value, list):
+            parts.append(f"{name} {', '.join(map(str, value))}")
+        elif name in (
+            "sleeve",
+            "strategy",
+            "symbol",
+            "timeframe",
+            "run_id",
+            "event_id",
+            "alert_id",
+            "proposal_id",
+            "about",
+            "query",
+        ):
+            parts.append(render.one_line(value, 120))
+        else:
+            parts.append(f"{name} {render.one_line(value, 120)}")
+    return ", ".join(part for part in parts if part)
 
 
 def name_list(names: Sequence[str], last: str = "and") -> str:
@@ -101,30 +167,13 @@ def changes_text(changes: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in changes.items())
 
 
-def span_text(span: TimeSpan) -> str:
-    """The window in words, its end named as exclusive."""
-    if span.at:
-        return f"at {span.at}"
-    if span.start and span.end:
-        return f"{span.start} to {span.end} (end not included)"
-    if span.start:
-        return f"since {span.start}"
-    return f"until {span.end}" if span.end else ""
-
-
-def join_parts(*parts: str) -> str:
-    """Parts of an `I understood` line, empty ones left out."""
-    return ", ".join(part for part in parts if part)
-
-
 def changes_of(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Parameters as the tools take them."""
     return [{"key": key, "value": value} for key, value in changes.items()]
 
 
-def window(slots: Slots) -> dict[str, Any]:
+def window(span: TimeSpan) -> dict[str, Any]:
     """`since` and `until` of a question about the desk."""
-    span = slots.span
     if span.at:
         return {"since": span.at}
     return {key: value for key, value in (("since", span.start), ("until", span.end)) if value}
@@ -135,22 +184,3 @@ def which_sleeve(q: Question) -> str:
     several = list(q.slots.sleeves)
     names = several if len(several) > 1 else [s.name for s in q.words.sleeves]
     return f"Which sleeve? Available: {name_list(names)}." if names else "Which sleeve? The desk has none yet."
-
-
-def sleeve_line(sleeve: SleeveName) -> str:
-    """`sleeve btc-trend (trend on BTC-USDT 15m)`."""
-    return f"sleeve {sleeve.name} ({sleeve.strategy} on {sleeve.symbol} {sleeve.timeframe})"
-
-
-def run_of(q: Question) -> str | None:
-    """The run a question is about: by id, by handle (r1), else the thread's last one."""
-    named = next((i for i in q.slots.ids if i.startswith("r-")), None)
-    if named:
-        return named
-    by_handle = next(((q.handles or {}).get(h) for h in q.slots.handles), None)
-    if by_handle:
-        return by_handle
-    last = q.last("backtest", "compare", "run", "propose_config")
-    if last is None:
-        return None
-    return last.data.get("run_id") or next((i for i in reversed(last.evidence) if i.startswith("r-")), None)

@@ -4,12 +4,11 @@
 signs and corrects typing errors towards known words, so that `bactest trned` reads as `backtest trend`.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +53,7 @@ class Words:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word with a meaning here; typing errors are corrected towards them."""
-        words = set(_MEANT) | {name for name in COINS if " " not in name}
+        words = {name for name in COINS if " " not in name} | set(_LISTS["calendar"].split())
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
         names += [sleeve.name for sleeve in self.sleeves]
         for name in names:
@@ -74,21 +73,42 @@ COINS = {
     "litecoin": "LTC",
 }
 
-_FOLDER = Path(__file__).parent
-_LISTS = tomllib.loads((_FOLDER / "words.toml").read_text(encoding="utf-8"))
-_MEANT = frozenset(_LISTS["meant"].split())
-# ordinary words, and every word that an intent looks for: none of them is corrected
-_COMMON = frozenset(_LISTS["common"].split()) | frozenset(
-    re.findall(r"[a-z]{4,}", (_FOLDER / "intents.toml").read_text(encoding="utf-8").lower())
-)
+_LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_COMMON = frozenset(_LISTS["common"].split())
+STOP = frozenset(_LISTS["stop"].split())
+TURNING = frozenset(_LISTS["turning"].split())
+POLITE, WEAK, PICKS, LOOSE = (frozenset(_LISTS[name].split()) for name in ("polite", "weak", "picks", "loose"))
+WANTS: Mapping[str, re.Pattern[str]] = {
+    want: re.compile("|".join(patterns).replace("<polite>", f"(?:{'|'.join(POLITE)})"))
+    for want, patterns in _LISTS["wants"].items()
+}
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
+BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
+SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
+_SHORT = (  # contractions and clocks, written out
+    (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
+    (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
+    (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
+    (r"\b(?:whats)\b", "what is"),
+    (r"\b(today|yesterday|tonight|week|month|year)(?:'s|s')|\b(today|yesterday)s\b", r"\1\2"),
+    (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
+    (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
+    (r"\bu\b", "you"),
+    (r"\bnoon\b", "12:00"),
+    (r"\bmidnight\b", "00:00"),
+)
+_HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 
 
-def tidy(text: str, words: Words) -> str:
-    """The question lower-cased, dashes and quotes unified, typing errors corrected; word order kept."""
-    low = text.lower().translate(_SIGNS)
-    low = re.sub(r"\s+", " ", low).strip()
-    return re.sub(r"(?<![\w.=/-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words), low)
+def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
+    """The question lower-cased, signs unified, contractions written out, typing errors corrected towards the desk's vocabulary
+    and `more`; word order kept."""
+    low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
+    for pattern, written in _SHORT:
+        low = re.sub(pattern, written, low) if written else low
+    low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
+    known = words.vocabulary | more
+    return re.sub(r"(?<![\w.=/'-])[a-z]{5,}(?![\w=/-])", lambda found: _corrected(found[0], known), low)
 
 
 _SIGNS = str.maketrans(
@@ -96,25 +116,45 @@ _SIGNS = str.maketrans(
 )
 
 
-def _corrected(word: str, words: Words) -> str:
-    """`word`, or the known word it is a typo of: at least five letters, about one error in five."""
-    if len(word) < 5 or word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON:
+def _corrected(word: str, known: frozenset[str]) -> str:
+    """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
+    if is_common(word) or word in known or stem(word) in _stems(known):
         return word
+    from rapidfuzz import process
+    from rapidfuzz.distance import DamerauLevenshtein
 
-    def begins_alike(other: str) -> bool:
-        return other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])
-
-    near = difflib.get_close_matches(word, sorted(filter(begins_alike, words.vocabulary)), n=1, cutoff=0.8)
-    return near[0] if near else word
-
-
-def is_common(word: str, words: Words) -> bool:
-    """Is it an ordinary word or one with a meaning here, rather than an invented name?"""
-    return word in _COMMON or word in words.vocabulary or _stem(word) in words.vocabulary or _stem(word) in _COMMON
+    near = [other for other in known if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
+    found = process.extractOne(word, sorted(near), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.75)
+    return found[0] if found and len(found[0]) > 3 else word
 
 
-def _stem(word: str) -> str:
-    for ending in ("ing", "ed", "es", "s", "ly"):
+@cache
+def _stems(known: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(stem, known))
+
+
+def is_common(word: str) -> bool:
+    """Is it an ordinary word, which no correction may bend?"""
+    return word in _COMMON or word in STOP or stem(word) in _COMMON_STEMS
+
+
+def stem(word: str) -> str:
+    """A word without its ending, so that `refused`, `refuse` and `refusing` are one."""
+    if len(word) <= 3 or not word.isalpha():
+        return word
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "xes", "ches", "shes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ing", "ed", "ly"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
+            word = word[: -len(ending)]
+            break
+    word = word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "sl" else word
+    word = re.sub(r"is(?=e?$|ation$)", "iz", word) if len(word) > 6 else word
+    return word.removesuffix("e") if len(word) > 3 else word
+
+
+_COMMON_STEMS = frozenset(map(stem, _COMMON | STOP))

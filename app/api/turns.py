@@ -40,13 +40,13 @@ LAST = ("answer", "interrupted")
 @router.get("/roles")
 def roles(_: Who) -> m.Roles:
     """The three roles, their tools, and example questions that need no model."""
-    from agents.offline.intents import INTENTS
+    from agents.offline.entries import entries
 
     items = []
     for name in ROLES:
         one = role_of(name)
         own = {tool.name for tool in one.tools}
-        examples = [i.examples[0] for i in INTENTS if i.examples and i.tools and set(i.tools) <= own]
+        examples = [e.asked.examples[0] for e in entries() if e.asked.examples and e.tool.name in own]
         items.append(m.RoleView(name=name, about=one.about, tools=sorted(own), examples=examples[:12]))
     return m.Roles(items=items)
 

@@ -14,7 +14,7 @@ from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tests.fakes.offices import FakeOffice, NoJobs, ScriptedModel, calls
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back"]
 KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
@@ -47,9 +47,22 @@ def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> No
     assert again[-1]["answer_md"] == told[-1]["answer_md"]
 
 
-def test_what_was_understood_comes_before_what_was_found(office: FakeOffice) -> None:
-    """The answer repeats the question in its own words first."""
-    assert ask(office, "which strategies are there?")["answer_md"].startswith("**I understood:** list the strategies.")
+def test_the_verdict_comes_before_how_the_question_was_read(office: FakeOffice) -> None:
+    """The answer begins with what was found, and says after it how the question was read."""
+    text = ask(office, "which strategies are there?")["answer_md"]
+    assert text.startswith("Strategies: ")
+    assert "*Read as: list strategies.*" in text
+
+
+def test_what_was_not_used_is_named_and_asked_back_where_it_narrows(office: FakeOffice) -> None:
+    """A leftover word is named; a span that no argument takes turns the answer into a question, with no call."""
+    named = ask(office, "which strategies are there, grandma?")
+    assert (named["unused"], named["asked_back"]) == (["grandma"], False)
+    assert 'I did not use: "grandma".' in named["answer_md"]
+    asked = ask(office, "what positions were open yesterday?", "operator")
+    assert asked["asked_back"]
+    assert asked["tool_calls"] == []
+    assert '"yesterday"' in asked["answer_md"]
 
 
 def test_an_answer_about_the_desk_carries_its_stamp(office: FakeOffice) -> None:

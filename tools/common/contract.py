@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -214,6 +214,14 @@ class Asked(NamedTuple):
     examples: tuple[str, ...] = ()
 
 
+def asked_as(kind: str, nouns: str, verbs: str = "", examples: str = "") -> Asked:
+    """An entry as a tool writes it down: `run: show`, then nouns, verbs and examples, each a list parted by semicolons."""
+    about, want = kind.split(": ")
+    lists = (tuple(part.strip() for part in text.split(";") if part.strip()) for text in (nouns, verbs, examples))
+    assert about in get_args(Subject) and want in get_args(Want), kind  # noqa: S101, PT018 - a programmer's error
+    return Asked(cast("Subject", about), cast("Want", want), *lists)
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """A named tool: what a model sees (`name`, `about`, the schema of `args`) and the function that does it."""
@@ -315,6 +323,7 @@ __all__ = [
     "Tool",
     "ToolContext",
     "ToolResult",
+    "asked_as",
     "cap_text",
     "clean",
     "make_facts",

@@ -1,0 +1,38 @@
+"""One call of a tool, and what is asked for when a required argument is not named. Called by plans.py and run_plans.py."""
+
+from agents.offline.fill import arguments
+from agents.offline.steps import Plan, PlannedCall, Question, asks_back, drafted, name_list, which_sleeve
+
+
+def once(q: Question) -> Plan:
+    """One call of the entry's tool, after asking for what it requires and the sentence does not name."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    tool = q.entry.tool
+    args = arguments(q, tool)
+    missing = [name for name, field in tool.args.model_fields.items() if field.is_required() and name not in args]
+    if missing:
+        return asks_back(ask_for(q, missing[0]))
+    if len(q.slots.sleeves) > 1 and "sleeve" in tool.args.model_fields and not args.get("symbol") and q.slots.symbols:
+        return asks_back(which_sleeve(q))
+    return (yield from made([PlannedCall(tool.name, args)]))
+
+
+def made(calls: list[PlannedCall], *more: str) -> Plan:
+    """Make the calls; their texts are the answer."""
+    results = yield calls
+    return drafted(calls, results, *more)
+
+
+def ask_for(q: Question, name: str) -> str:
+    """The question back for a missing argument."""
+    if name == "sleeve":
+        return which_sleeve(q)
+    if name == "strategy":
+        return f"Which strategy? Available: {name_list(list(q.words.strategies))}."
+    if name == "symbol":
+        return f"On which symbol? Bars are available for {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
+    if name == "run_id":
+        return "Which run? Name its id; `list the latest runs` shows them."
+    if name == "changes":
+        return "Which change? Write it as key=value, such as stop_atr=2."
+    return f"Which {name.replace('_', ' ')}? Name it, and I go on."

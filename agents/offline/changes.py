@@ -1,0 +1,164 @@
+"""Proposed changes: spelled out, or picked from the thread's last comparison. Called by plans.py; a question files nothing.
+
+A proposal needs an explicit verb in a sentence that is no question; a value, a sleeve, and one value for each parameter.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from agents import render
+from agents.offline.slots import Slots
+from agents.offline.steps import (
+    Plan,
+    PlannedAnswer,
+    PlannedCall,
+    Question,
+    asks_back,
+    changes_of,
+    changes_text,
+    drafted,
+    name_list,
+    which_sleeve,
+)
+
+QUESTION = re.compile(
+    r"^(?:and |so |ok |but )*(?:which|what|who|why|how|when|where|is|are|am|was|were|does|did|should|shall|has|have)\b"
+)
+BETTER = re.compile(
+    r"\b(?:better|best|winner|winning|superior|it|that|this|these|those|ones?|variant|whichever|first|second|third|last|former|latter)\b"
+)
+_RISK = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
+
+
+def propose(q: Question) -> Plan:
+    """A proposal of what the question asks to change."""
+    if QUESTION.match(q.slots.text):
+        return only_asked(q)
+    compared = q.last("compare")
+    spelled = bool(q.slots.common) and not (compared and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text))
+    if (
+        "propose_config" in q.tools
+        and not spelled
+        and not q.slots.variants
+        and not q.slots.factor
+        and BETTER.search(q.slots.text)
+    ):
+        return (yield from _of_compared(q))
+    return (yield from _spelled_out(q))
+
+
+def only_asked(q: Question) -> PlannedAnswer:
+    """A question about a change, where no verb asks for one: nothing is filed."""
+    sleeve, changes = q.sleeve(), changes_text(q.slots.common)
+    how = f"`propose {changes} for {sleeve.name}`" if sleeve and changes else "`propose stop_atr=3 for btc-trend`"
+    return asks_back(f"Nothing was proposed, because that reads as a question. To ask for it: {how}.")
+
+
+def _of_compared(q: Question) -> Plan:
+    """Propose the better variant of the last comparison, or the one the question picks."""
+    last = q.last("compare")
+    if last is None:
+        return asks_back(
+            "This thread has no comparison yet. First: `compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve`, "
+            "or name the change: `propose stop_atr=3 for btc-trend`."
+        )
+    if wrong := _other_sleeve(q, last.data.get("sleeve")):
+        return asks_back(wrong)
+    row = picked(q.slots, last.data)
+    if row is None:
+        names = [changes_text({c["key"]: c["value"] for c in r["changes"]}) for r in last.data["rows"][1:]]
+        return asks_back(f"Which one? Compared were {name_list(names)}.")
+    if not row["changes"] and q.slots.place is not None:
+        return asks_back("That one is the live configuration itself: nothing to propose.")
+    if not row["changes"]:
+        return asks_back(
+            f"The live configuration did best in the comparison (run {row['run_id']}): nothing to propose. "
+            "To propose a variant anyway, name it: `propose the first one`."
+        )
+    changes = {change["key"]: change["value"] for change in row["changes"]}
+    apart = "" if row.get("verdict") in ("better", "worse") else "; it cannot be told apart from the live configuration"
+    rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}. From the comparison with run {row['run_id']}{apart}."
+    return (yield from _file(q, str(last.data["sleeve"]), changes, rationale, last.args))
+
+
+def _other_sleeve(q: Question, compared: Any) -> str:
+    """Why the last comparison does not apply; empty when it does."""
+    if not compared:
+        return "The last comparison was not of a live sleeve, so nothing can be changed. Compare a sleeve: " + which_sleeve(q)
+    named = q.slots.sleeves
+    if named and compared not in named:
+        return f"This thread's last comparison was of {compared}, not {name_list(list(named), 'or')}. Compare that one first."
+    return ""
+
+
+def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row meant: by value (`the 3 ATR one`), by place as the person listed them (`the second`), else the best. None when the
+    question names one that was not compared.
+    """
+    rows: list[Mapping[str, Any]] = data["rows"]
+    wanted = slots.common or (slots.variants[0] if slots.variants else {})
+    unit = next((float(text.split()[0]) for text in slots.unclear if text.split()[0].replace(".", "", 1).isdigit()), None)
+    if wanted:
+        fits = [r for r in rows[1:] if wanted.items() <= {c["key"]: c["value"] for c in r["changes"]}.items()]
+        return fits[0] if fits else None
+    if unit is not None:
+        fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
+        return fits[0] if len(fits) == 1 else None
+    if slots.place is None:
+        return rows[data.get("best", 0)]
+    listed = data.get("listed") or list(range(1, len(rows)))  # the row of each variant, in the person's order
+    return rows[listed[slots.place]] if -len(listed) <= slots.place < len(listed) else None
+
+
+def _spelled_out(q: Question) -> Plan:
+    """A change that the question spells out."""
+    sleeve = q.sleeve()
+    if q.slots.unclear:
+        return asks_back(
+            f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
+            "`what parameters does trend have` lists them."
+        )
+    if q.slots.variants:
+        return asks_back("You named several values for one parameter; a proposal sets one. Which?")
+    if sleeve is None:
+        return asks_back(which_sleeve(q))
+    changes = dict(q.slots.common) or _scaled(q, sleeve.params)
+    if not changes:
+        return asks_back(_to_which_value(q, sleeve.params))
+    last = q.last("compare")
+    span = last.args if last and last.data.get("sleeve") == sleeve.name else {}
+    return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
+
+
+def _scaled(q: Question, own: Mapping[str, Any]) -> dict[str, Any]:
+    """`halve the risk`: the risk parameters of the sleeve, halved; the same for a parameter named by its words."""
+    if q.slots.factor is None or (sleeve := q.sleeve()) is None:
+        return {}
+    now = {p.key: own.get(p.key, p.default) for p in q.words.strategies.get(sleeve.strategy, ())}
+    keys = [k for k in _RISK if k in now] if re.search(r"\b(?:risk|size)\b", q.slots.text) else []
+    keys = keys or [k for k in now if k.split("_")[0] in q.slots.text.split() and k.endswith(("_atr", "_max", "_frac"))][:1]
+    numbers = {k: now[k] for k in keys if isinstance(now[k], int | float) and not isinstance(now[k], bool)}
+    return {k: round(value * q.slots.factor, 8) for k, value in numbers.items() if value}
+
+
+def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:
+    """Ask for a value, with the present ones of what the question seems to mean."""
+    near = [key for key in params if any(part in q.slots.text for part in key.split("_") if len(part) > 3 and part != "bars")]
+    now = changes_text({key: params[key] for key in near[:4]})
+    other = "Which parameter, and to which value? Write it as key=value, such as stop_atr=1.5."
+    return f"To which value? Now {now}." if now else other
+
+
+def _file(q: Question, sleeve: str, changes: Mapping[str, Any], rationale: str, span: Mapping[str, Any]) -> Plan:
+    """Call the role's proposing tool; what it refuses as not tightening is referred to the developer."""
+    args: dict[str, Any] = {"sleeve": sleeve, "changes": changes_of(changes), "rationale": rationale}
+    name = "propose_config" if "propose_config" in q.tools else "propose_tightening"
+    if name == "propose_config":
+        args |= {key: span[key] for key in ("start", "end") if span.get(key)}
+    call = PlannedCall(name, args)
+    (result,) = yield [call]
+    if name == "propose_tightening" and result.status == "refused" and ("tighten" in result.text or "loosen" in result.text):
+        carry = f'nightdesk chat --role developer "propose {changes_text(changes)} for {sleeve}"'
+        return drafted([call], [result], f"A change that does not tighten is proposed by the developer: `{carry}`")
+    return drafted([call], [result])

@@ -1,0 +1,162 @@
+"""Chooses what a sentence asks for: its tidy words and slots in, the best entry with its score out. Called by model.py.
+
+An entry gains by its phrases in the sentence, by an example that reads alike, by the kind of answer wanted (how many, why,
+which is worst, by day) and by arguments for what the sentence names; it loses by names and times that it cannot take.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agents.offline.entries import WORD, AskedEntry, entries, pattern_of, rarities
+from agents.offline.slots import Slots
+from agents.offline.words import POLITE, STOP, WANTS, stem
+
+DEFINES = re.compile(
+    r"^(?:so |and )?what (?:is|are) (?:an? )?(?!(?:our|the|my|your|its|it|this|that|these|those|wrong|up|new|happening|going|"
+    r"open|running|there|left|\w+ing (?:our|the|my|us|on|it)|"
+    r"waiting|pending|broken)\b)(?:[a-z&-]+ ?){1,3}[?. ]*$|\bwhat (?:does|do) [\w& -]+ mean\b|\bdefin(?:e|ition)\b|\bmeaning of\b"
+)
+_EVERYDAY = ("desk", "run", "note", "sleeves", "health", "calc", "alerts", "proposals")  # names of tools that are everyday words
+_NAMES = frozenset(("sleeves", "symbols", "strategies", "span", "ids", "handles"))  # no noun of an entry: what they are is known
+LEAST = 1.7  # a score below is no understanding
+# arguments that can take what a sentence names
+TAKERS: Mapping[str, tuple[str, ...]] = {
+    "sleeves": ("sleeve", "symbol", "strategy", "symbols", "sleeves", "about", "query", "topic"),
+    "symbols": ("sleeve", "symbol", "symbols", "text", "query", "topic", "about", "instrument"),
+    "strategies": ("strategy", "sleeve", "query", "about"),
+    "span": ("since", "start", "at", "from", "until", "span"),
+    "by": ("by", "unit"),
+    "params": ("changes", "variants"),
+    "count": ("n", "limit", "count", "last"),
+    "number": ("number", "trip"),
+    "timeframe": ("timeframe", "series", "sleeve"),
+    "venue": ("venue", "sleeve"),
+    "percent": ("percent", "move", "move_frac", "shock_frac", "drop_frac", "frac", "change_frac"),
+    "lasting": ("hours", "minutes", "until", "ends", "for_hours", "duration", "lasts", "end"),
+    "funding": ("funding",),
+}
+_COSTS = {"span": 1.2, "params": 1.5, "by": 1.5, "percent": 2.0, "number": 1.0, "strategies": 0.6, "sleeves": 0.7, "symbols": 0.7}
+_OF_IDS = {
+    "r": ("run_id", "run", "run_ids", "evidence"),
+    "d": ("event_id", "evidence"),
+    "p": ("event_id", "evidence"),
+    "al": ("alert_id", "about"),
+    "prop": ("proposal_id",),
+}
+
+
+class Token(NamedTuple):
+    """A word of the sentence with its stem, its place and the slot that it belongs to, if any."""
+
+    word: str
+    stem: str
+    start: int
+    stop: int
+    slot: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An entry for a sentence, how well it fits, and the tokens that its phrases use."""
+
+    entry: AskedEntry
+    score: float
+    used: frozenset[int]
+
+
+def tokens_of(slots: Slots) -> list[Token]:
+    """The words of a sentence."""
+    where = [(start, stop, name) for name, places in slots.places.items() for start, stop in places]
+    return [
+        Token(m[0], stem(m[0]), *m.span(), next((name for a, b, name in where if a < m.end() and m.start() < b), ""))
+        for m in WORD.finditer(slots.text)
+    ]
+
+
+def wants_of(text: str) -> list[str]:
+    """Kinds of answer that a sentence may want, the strongest first."""
+    return [want for want, pattern in WANTS.items() if pattern.search(text)] or ["show"]
+
+
+def rank(slots: Slots, about: str | None = None) -> list[Chosen]:
+    """Every entry that has a word of the sentence, best first. `about`: what the thread was about last."""
+    tokens, wants = tokens_of(slots), wants_of(slots.text)
+    found = [chosen for entry in entries() if (chosen := _fit(entry, slots, tokens, wants, about)).used]
+    return sorted(found, key=lambda chosen: -chosen.score)
+
+
+def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequence[str], about: str | None) -> Chosen:
+    score, used = _phrases(entry, tokens)
+    likeness, known = _likeness(entry, slots, tokens)
+    score += 3.5 * likeness + _arguments(entry, slots)
+    if entry.asked.want in wants:
+        score += 1.2 if wants[0] == entry.asked.want else 0.6
+    elif entry.asked.want in ("change", "compute", "compare"):
+        score -= 1.5
+    if pattern_of(slots.text) in entry.examples:
+        score += 2.5  # an example is a promise
+    first = next((t for t in tokens if t.word not in POLITE), None)
+    if first and first.word not in STOP and (first.stem,) in entry.phrases and first.word in map(str.lower, entry.asked.verbs):
+        score += 2.5 if entry.asked.about == "memory" else 1.2  # an imperative
+    if {stem(entry.tool.name)} & {t.stem for t in tokens if not t.slot} and entry.tool.name not in _EVERYDAY:
+        score += 1.5  # called by its name
+    if "strategies" in slots.places and not re.search(r"\bsleeves?\b", slots.text):
+        score += 1.5 if entry.takes("strategy") else -1.0
+    if len(slots.variants) > 1 and entry.tool.name == "compare":
+        score += 1.5
+    if len(slots.places.get("sleeves", ())) > 1 and not slots.places.get("params"):
+        score += 2.0 if entry.asked.want == "split" else 0.0  # two sleeves beside each other
+    if DEFINES.search(slots.text) and not (entry.asked.want == "explain" and entry.asked.about == "setting"):
+        score -= 6.0  # what a word means is not the desk's figure of that name
+    if entry.proposes and wants[0] != "change":
+        score -= 1.5
+    score += 0.6 if about == entry.asked.about else 0.0
+    return Chosen(entry, score, frozenset(used | known))
+
+
+def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int]]:
+    """The weight of the entry's phrases in the sentence, longest first, each word once."""
+    score, used = 0.0, set[int]()
+    for phrase, weight in sorted(entry.phrases.items(), key=lambda item: -len(item[0])):
+        size = len(phrase)
+        for i in range(len(tokens) - size + 1):
+            part = range(i, i + size)
+            if used.isdisjoint(part) and all(tokens[k].stem == phrase[k - i] and tokens[k].slot not in _NAMES for k in part):
+                used.update(part)
+                score += weight if any(tokens[k].word not in STOP for k in part) or size > 1 else 0.2 * weight
+                break
+    return score, used
+
+
+def _likeness(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> tuple[float, set[int]]:
+    """0..1: how like the nearest example the sentence reads; and the tokens that any example knows."""
+    rare = rarities()
+    own = {t.stem for t in tokens if t.slot in ("", "params", "by", "place", "count")}
+    own |= {"<name>"} if slots.symbols or slots.sleeves else set()
+    own |= {"<when>"} if slots.span.start or slots.span.at else set()
+    own |= {"<id>"} if slots.ids or slots.handles else set()
+
+    def weight(words: set[str] | frozenset[str]) -> float:
+        return sum(0.3 if word in STOP else rare.get(word, 1.5) if word[0] != "<" else 0.5 for word in words)
+
+    total = weight(own) or 1.0
+    best = max((2 * weight(own & ex) / (total + weight(ex)) for ex in entry.examples), default=0.0)
+    return best, {i for i, t in enumerate(tokens) if t.stem in entry.words and t.word not in STOP}
+
+
+def _arguments(entry: AskedEntry, slots: Slots) -> float:
+    """Gain for arguments that take what is named, loss for what cannot be taken."""
+    score = 0.0
+    for name in slots.places:
+        if name not in TAKERS:
+            continue
+        if any(map(entry.takes, TAKERS[name])):
+            score += 0.6 if name in ("span", "symbols", "sleeves", "strategies") else 1.0
+        else:
+            score -= _COSTS.get(name, 0.6)
+    for identity in (*slots.ids, *slots.handles):
+        kind = "r" if identity in slots.handles else identity.split("-")[0]
+        score += 2.5 if any(map(entry.takes, _OF_IDS.get(kind, ("proposal_id",)))) else -3.0
+    return score

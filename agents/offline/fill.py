@@ -1,0 +1,100 @@
+"""Fills a tool's typed arguments from a sentence's slots. Called by plans.py: a question in, arguments out.
+
+An argument is filled by its name and type: `sleeve`, `since`, `run_id`, `by` and so on from the slot of that kind, a Literal
+from the words that say it (words.toml), so that a new tool needs no code here. What is not named stays null.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agents import render
+from agents.offline.choose import tokens_of
+from agents.offline.entries import choices_of
+from agents.offline.steps import Question, changes_of
+from agents.offline.words import SAID, STOP
+from tools.common.contract import Tool
+
+_FREE = ("about", "query", "term", "word", "name", "what", "key")  # filled with the words that nothing else uses
+
+
+def _of_kind(q: Question, *kinds: str) -> str | None:
+    return next((i for i in q.slots.ids if i.split("-")[0] in kinds), None)
+
+
+def _sleeve(q: Question) -> str | None:
+    found = q.sleeve()
+    return found.name if found else None
+
+
+def _until(q: Question) -> str | None:
+    return q.slots.span.end or q.slots.lasting
+
+
+FILLERS: Mapping[str, Callable[[Question], Any]] = {
+    "sleeve": _sleeve,
+    "symbol": lambda q: q.slots.symbol,
+    "strategy": lambda q: q.slots.strategy,
+    "venue": lambda q: q.slots.venue,
+    "timeframe": lambda q: q.slots.timeframe,
+    "series": lambda q: q.slots.timeframe,
+    "since": lambda q: q.slots.span.at or q.slots.span.start,
+    "start": lambda q: q.slots.span.start or q.slots.span.at,
+    "until": _until,
+    "end": _until,
+    "ends": _until,
+    "at": lambda q: q.slots.span.at or q.slots.span.start,
+    "run_id": lambda q: q.run_id(),
+    "event_id": lambda q: _of_kind(q, "d", "p", "j"),
+    "alert_id": lambda q: _of_kind(q, "al"),
+    "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
+    "n": lambda q: q.slots.count,
+    "limit": lambda q: q.slots.count,
+    "changes": lambda q: changes_of(q.slots.common) or None,
+    "fills": lambda q: q.slots.fills,
+    "funding": lambda q: q.slots.funding,
+    "rationale": lambda q: f"Asked by a person: {render.one_line(q.raw, 200)!r}.",
+    **dict.fromkeys(("percent",), lambda q: None if q.slots.percent is None else round(q.slots.percent * 100, 6)),
+    **dict.fromkeys(("move_frac", "shock_frac", "change_frac", "frac", "move"), lambda q: q.slots.percent),
+}
+
+
+def arguments(q: Question, tool: Tool) -> dict[str, Any]:
+    """The arguments of `tool` that the question names."""
+    found: dict[str, Any] = {}
+    for name in tool.args.model_fields:
+        value = value_of(q, tool, name)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def value_of(q: Question, tool: Tool, name: str) -> Any:
+    """One argument's value; None when the question does not name it."""
+    choices = choices_of(tool, name)
+    if name in ("by", "unit") and choices:
+        return next((by for by in q.slots.by if by in choices), None)
+    if choices and name not in FILLERS:
+        said = [choice for choice in choices if is_said(choice, q)]
+        many = "list" in str(tool.args.model_fields[name].annotation)
+        return (said or None) if many else said[0] if said else None
+    if name in FILLERS:
+        value = FILLERS[name](q)
+        return value if not choices or value in choices else None
+    if name == "worst" and q.slots.which in ("worst", "best"):
+        return q.slots.which == "worst"
+    return free_words(q) if name in _FREE else None
+
+
+def is_said(choice: str, q: Question) -> bool:
+    """Whether a word that an argument may be stands in the sentence, in one of the ways to say it."""
+    forms = SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))
+    return re.search(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])", q.slots.text) is not None
+
+
+def free_words(q: Question) -> str | None:
+    """The words of the sentence that carry something, in order: what a search or a page is asked by."""
+    asks = q.entry.phrases if q.entry else {}
+    leading = {part for phrase in asks for part in phrase if len(phrase) > 1} | {p[0] for p in asks if len(p) == 1}
+    words = [t.word for t in tokens_of(q.slots) if t.word not in STOP and t.stem not in leading and t.slot != "span"]
+    return " ".join(words)[:120] or None

@@ -1,0 +1,196 @@
+"""Plans about the past: backtests, comparisons, look-ahead checks, stored runs, strategies. Called by plans.py."""
+
+import re
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+from agents import render
+from agents.offline.calls import ask_for, made, once
+from agents.offline.fill import arguments
+from agents.offline.steps import (
+    CallResult,
+    Plan,
+    PlannedAnswer,
+    PlannedCall,
+    Question,
+    asks_back,
+    changes_of,
+    changes_text,
+    drafted,
+    name_list,
+    result_text,
+    which_sleeve,
+)
+from tools.common.contract import Table
+
+MAX_VARIANTS = 3
+_SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
+
+
+def backtest(q: Question) -> Plan:
+    """One run for each strategy and symbol named; variants make it a comparison."""
+    if q.slots.variants and "compare" in q.tools:
+        return (yield from compare(q))
+    sleeve = q.sleeve()
+    strategies = list(q.slots.strategies) or ([sleeve.strategy] if sleeve else [])
+    symbols = list(q.slots.symbols) or ([sleeve.symbol] if sleeve else [])
+    if not strategies:
+        return asks_back(ask_for(q, "strategy"))
+    if not symbols:
+        return asks_back(ask_for(q, "symbol"))
+    if q.slots.unclear:
+        return asks_back(unclear(q))
+    own = {"timeframe": q.slots.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(q.slots.common)}
+    args = {key: value for key, value in arguments(q, q.entry.tool).items() if q.entry} if q.entry else {}
+    pairs = list(product(strategies, symbols))[: MAX_VARIANTS + 1]
+    calls = [
+        PlannedCall("backtest", {**_only(args, "venue", "start", "end", "fills", "funding"), "strategy": s, "symbol": y, **own})
+        for s, y in pairs
+    ]
+    results = yield calls
+    texts = [result_text(result, table=len(results) == 1) for result in results]
+    return PlannedAnswer("\n\n".join(texts), read_as="; then ".join(_backtest_text(call) for call in calls))
+
+
+def _backtest_text(call: PlannedCall) -> str:
+    a = call.args
+    span = f"{a.get('start', 'the first bar')} to {a['end']} (end not included)" if a.get("end") else ""
+    span = span or (f"since {a['start']}" if a.get("start") else "all available bars")
+    more = [changes_text({c["key"]: c["value"] for c in a["changes"]}), f"{a['fills']} fills" if a.get("fills") else ""]
+    more += [f"funding {a['funding']}" if a.get("funding") else "", a.get("venue", "")]
+    return ", ".join([f"backtest {a['strategy']} on {a['symbol']} {a['timeframe']}", span, *(part for part in more if part)])
+
+
+def _only(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: args[name] for name in names if name in args}
+
+
+def unclear(q: Question) -> str:
+    """Ask which parameter a number is for."""
+    return (
+        f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
+        "`what parameters does trend have` lists them."
+    )
+
+
+def compare(q: Question) -> Plan:
+    """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
+    s = q.slots
+    variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
+    runs = [i for i in s.ids if i.startswith("r-")] + [q.handles.get(h, h) for h in s.handles]
+    if not variants and len(runs) > 1:
+        return (yield from _side_by_side(q, runs))
+    if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
+        return (yield from backtest(q))
+    if not variants and q.last("compare") and re.search(r"\b(?:best|better|winner|which|would you)\b", s.text):
+        return best_of_last(q)
+    sleeve = q.sleeve()
+    if s.unclear:
+        return asks_back(unclear(q))
+    if not variants:
+        return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
+    if len(variants) > MAX_VARIANTS:
+        return asks_back("Too many variants for one comparison; name at most three.")
+    if sleeve is None and not (s.strategies and s.symbols):
+        return asks_back(which_sleeve(q))
+    where = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
+    given = {"timeframe": None if sleeve else s.timeframe, "venue": None if sleeve else s.venue}
+    given |= {"start": s.span.start or s.span.at, "end": s.span.end}
+    args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
+    (result,) = yield [PlannedCall("compare", args)]
+    return drafted([PlannedCall("compare", args)], [result], _after(q, result))
+
+
+def _after(q: Question, result: CallResult) -> str:
+    """The step that fits a comparison: a proposal when something is better, a longer span when nothing can be told."""
+    if result.status != "ok":
+        return ""
+    better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
+    if better and "propose_config" in q.tools and result.data.get("sleeve"):
+        return "Next: `propose the better one`."
+    return "Next: a longer span tells more, such as `the same over 2024 and 2025`." if not better else ""
+
+
+def best_of_last(q: Question) -> PlannedAnswer:
+    """What came out ahead in the last comparison; nothing is filed."""
+    last = q.last("compare")
+    assert last is not None  # noqa: S101 - asked before
+    row = last.data["rows"][last.data.get("best", 0)]
+    if not row["changes"]:
+        return PlannedAnswer("No variant came out ahead of the live configuration.")
+    name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
+    found = f"{name} has the highest mean daily return of those compared; "
+    found += (
+        "it is better than the live configuration"
+        if verdict == "better"
+        else f"it {verdict} from the live configuration"
+        if verdict.startswith("cannot")
+        else f"it is {verdict}"
+    )
+    found += f". Mind that {row['caveat']}." if row.get("caveat") else "."
+    more = (
+        "`propose the better one` would propose it"
+        if verdict == "better"
+        else "A longer span tells more; `propose the better one` would propose it as it is"
+    )
+    return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
+
+
+def _side_by_side(q: Question, ids: list[str]) -> Plan:
+    """Stored runs beside each other, their figures as references."""
+    results = yield [PlannedCall("run", {"run_id": i}) for i in ids[:4]]
+    handles = {name: handle for handle, name in q.handles.items()}
+    good = [r for r in results if r.status == "ok"]
+    rows = tuple((metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE)
+    shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
+    bad = [result_text(r, table=False) for r in results if r.status != "ok"]
+    return PlannedAnswer("\n\n".join(part for part in (*bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side")
+
+
+def leaks(q: Question) -> Plan:
+    """Does a strategy look ahead?"""
+    if not q.slots.strategy:
+        return asks_back(ask_for(q, "strategy"))
+    return (yield from once(q))
+
+
+def run(q: Question) -> Plan:
+    """A run's figures; the latest runs when none is meant."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
+    args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
+    return (yield from made([PlannedCall("run", args)]))
+
+
+def round_trip(q: Question) -> Plan:
+    """One round trip of a run."""
+    run_id = q.run_id()
+    if run_id is None:
+        (latest,) = yield [PlannedCall("run", {})]
+        run_id = latest.evidence[0] if latest.evidence else None
+        if run_id is None:
+            return PlannedAnswer(result_text(latest))
+    pick: int | str = q.slots.number if q.slots.number is not None else "best" if q.slots.which == "best" else "worst"
+    return (yield from made([PlannedCall("round_trip", {"run_id": run_id, "number": pick})]))
+
+
+def strategies(q: Question) -> Plan:
+    """The available strategies, or one with its parameters."""
+    sleeve = q.sleeve()
+    name = q.slots.strategy or (sleeve.strategy if sleeve else None)
+    key = next((key for key in q.words.params if re.search(rf"\b{key}\b", q.slots.text)), None)
+    if name is None and key:
+        name = next((s for s, params in q.words.strategies.items() if any(p.key == key for p in params)), None)
+    wants = re.search(r"\b(?:param\w*|knobs?|bounds?|defaults?|tun\w+|dials?)\b", q.slots.text)
+    names = [name] if name else [s for s, params in q.words.strategies.items() if params] if wants else []
+    calls = [PlannedCall("list_strategies", {"strategy": n}) for n in names] or [PlannedCall("list_strategies", {})]
+    results = yield calls
+    if key and len(results) == 1 and (table := results[0].table):
+        row = [r for r in table.rows if r[0] == key]
+        results = [
+            results[0]._replace(
+                text=f"{key}: {row[0][-1]}." if row else results[0].text, table=Table(table.columns, tuple(row)) if row else table
+            )
+        ]
+    return drafted(calls, results)
