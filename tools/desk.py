@@ -294,7 +294,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; go",
         "where does the P&L come from?; why did we lose money since monday?; pnl this week; how much did we make this month?; "
         "where did the money go; why are we down this week?; why is equity falling?; what's driving our returns; break down "
-        "the profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L",
+        "the profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; "
+        "how much did we earn last week?",
     ),
     asked_as(
         "desk: show",

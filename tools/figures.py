@@ -22,6 +22,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     make_facts,
     no_data,
     tool,
@@ -68,14 +69,27 @@ class PnlArgs(Args):
 @tool(
     "trips",
     Effect.READ,
-    Asked(
-        "desk",
-        "split",
-        ("round trip", "trip", "trade", "exit path", "weekday", "hour", "long and short"),
-        ("split", "break down", "group", "by"),
-        ("split my trades by weekday", "how do longs do against shorts?"),
+    asked_as(
+        "desk: split",
+        "round trip; trip; trade; exit; exit path; weekday; hour; month; long; short; long and short; hit rate; win rate; "
+        "winner; loser; holding time; mean r; average r; fees",
+        "split; break down; group; hold; win; lose; made",
+        "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; "
+        "trades by exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; "
+        "which exits cost the most?",
     ),
-    Asked("desk", "rank", ("worst trade", "best trade", "loser", "winner"), ("rank",), ("what were the 5 worst trades?",)),
+    asked_as(
+        "desk: rank",
+        "worst trade; best trade; loser; winner; biggest win; biggest loss",
+        "rank",
+        "what were the 5 worst trades?; best trades of the week; the three worst trades of eth in november; biggest losers",
+    ),
+    asked_as(
+        "desk: count",
+        "trade; round trip; stop",
+        "make; made; hit; close; do; did",
+        "how many trades did we make this week?; how many stops were hit since monday?; how many shorts in november?",
+    ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     """Round trips of a run or the desk: split by exit, side, hour, weekday, month, symbol, sleeve or version, or the worst
@@ -92,8 +106,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values["open"] = (found["exit_ms"].null_count(), "count")
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
-        f"{{{h}.trips}} round trips of {args.subject}, {{{h}.open}} open: net {{{h}.net}}, hit rate {{{h}.win_frac}}, mean "
-        f"{{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
+        f"{{{h}.trips}} round trips of {args.subject}{_narrowed(args)}, {{{h}.open}} open: net {{{h}.net}}, hit rate "
+        f"{{{h}.win_frac}}, mean {{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
     )
     n = args.worst or args.best
     if n is not None:
@@ -115,6 +129,12 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     heads = (args.by or "exit",) if names == ("key",) else names
     table = Table((*heads, *(name for name in columns if name in chosen.columns)), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
+
+
+def _narrowed(args: TripsArgs) -> str:
+    """What the question narrows the round trips to, in words."""
+    parts = (args.sleeve, f"{args.side} only" if args.side else None, f"ended by {args.exit}" if args.exit else None)
+    return "".join(f", {part}" for part in parts if part)
 
 
 def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:

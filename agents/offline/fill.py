@@ -15,6 +15,8 @@ from agents.offline.steps import Question, changes_of
 from agents.offline.words import SAID, STOP
 from tools.common.contract import Tool
 
+DESKWARD = re.compile(r"\b(?:desk|live|paper|we|us|our|today|yesterday|tonight|this (?:week|month))\b")  # not a stored run
+EXTREMES = 5  # the worst or best trades, when no number says how many
 _FREE = ("about", "query", "term", "word", "name", "what", "key")  # filled with the words that nothing else uses
 
 
@@ -25,6 +27,18 @@ def _of_kind(q: Question, *kinds: str) -> str | None:
 def _sleeve(q: Question) -> str | None:
     found = q.sleeve()
     return found.name if found else None
+
+
+def _subject(q: Question) -> str | None:
+    """The run that is named, or that the thread was about; null, the desk, when the sentence speaks of the desk."""
+    named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids)
+    return q.run_id() if named or not (q.slots.sleeves or DESKWARD.search(q.slots.text)) else None
+
+
+def _side(q: Question) -> str | None:
+    """The one side that is named, here or in the question that this one goes on with."""
+    both = all(re.search(rf"\b{side}s?\b", q.slots.text) for side in ("long", "short"))
+    return None if both else q.slots.side
 
 
 def _until(q: Question) -> str | None:
@@ -45,6 +59,10 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "ends": _until,
     "at": lambda q: q.slots.span.at or q.slots.span.start,
     "run_id": lambda q: q.run_id(),
+    "subject": _subject,
+    "side": _side,
+    "worst": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "worst" else None,
+    "best": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "best" else None,
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
     "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
@@ -73,17 +91,21 @@ def value_of(q: Question, tool: Tool, name: str) -> Any:
     """One argument's value; None when the question does not name it."""
     choices = choices_of(tool, name)
     if name in ("by", "unit") and choices:
-        return next((by for by in q.slots.by if by in choices), None)
+        beside = [by for by in choices if len(said_of(q, tool, by)) > 1]  # longs against shorts: by side
+        return next((by for by in (*q.slots.by, *beside) if by in choices), None)
     if choices and name not in FILLERS:
-        said = [choice for choice in choices if is_said(choice, q)]
+        said = said_of(q, tool, name)
         many = "list" in str(tool.args.model_fields[name].annotation)
-        return (said or None) if many else said[0] if said else None
+        return (said or None) if many else said[0] if len(said) == 1 else None
     if name in FILLERS:
         value = FILLERS[name](q)
         return value if not choices or value in choices else None
-    if name == "worst" and q.slots.which in ("worst", "best"):
-        return q.slots.which == "worst"
     return free_words(q) if name in _FREE else None
+
+
+def said_of(q: Question, tool: Tool, name: str) -> list[str]:
+    """The words of an argument's choices that the sentence says; none for an argument that the tool lacks."""
+    return [choice for choice in choices_of(tool, name) or () if is_said(choice, q)] if name in tool.args.model_fields else []
 
 
 def is_said(choice: str, q: Question) -> bool:

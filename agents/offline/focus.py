@@ -24,6 +24,7 @@ _WHY = re.compile(
     r"^(?:and |but |so |ok )*(?:why|how come|why is that|why not|explain(?: (?:it|that|this))?|what is the reason)[?.! ]*$"
 )
 _LEAD = re.compile(r"^(?:and|what about|how about|same|now|also|again|with|for|on|in|then|or|but|make it|try|the same)\b")
+_NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "worst", "best", "only", "just")
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
 
 
@@ -33,7 +34,8 @@ def goes_on(slots: Slots) -> bool:
     if _EARLIER.search(slots.text) and len(bare) <= 2:
         return True
     named = any(name not in ("strategies",) for name in slots.places) or slots.side
-    if bare and all(t.word in ("long", "longs", "short", "shorts", "atr", "sleeve", "worst", "best") for t in bare):
+    named = named or (slots.which in ("worst", "best") and not re.search(r"\bwhich\b", slots.text))
+    if bare and all(t.word in _NARROW for t in bare):
         bare = []
     return bool(named) and not bare and (bool(_LEAD.match(slots.text)) or len(tokens_of(slots)) <= 4)
 
@@ -50,7 +52,7 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         size = timedelta(days=days[unit]) if unit else (end - start) if end else timedelta(days=7)
         span = TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), start.strftime("%Y-%m-%dT%H:%M"))
         merged = replace(merged, span=span)
-    return replace(merged, text=older.text, places={**older.places})
+    return replace(merged, text=older.text, places={**older.places}, which=slots.which or older.which)
 
 
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:

@@ -145,7 +145,7 @@ def read_slots(question: str, words: Words) -> Slots:
         place=None if place is None else _placed(place),
         by=by,
         percent=percent,
-        which=_which(rest),
+        which=_which(text),
         side=next((side for side in ("long", "short") if re.search(rf"\b{side}s?\b", rest)), None),
         fills=next((mode for mode in ("optimistic", "pessimistic") if mode in text), None),
         funding=funding,

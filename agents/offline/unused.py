@@ -30,7 +30,7 @@ _MORE: Mapping[str, frozenset[str]] = {
     "run": frozenset(("handles", "place")),
     "alerts": frozenset(("span",)),
 }
-_FREE = frozenset(("note", "memory", "runbook"))  # these take the sentence itself
+_FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
 _ANY = frozenset(("ids", "handles", "place"))
 
 
