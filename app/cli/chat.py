@@ -52,6 +52,8 @@ def register(app: typer.Typer) -> None:
             out.say(f"nightdesk: the desk is HALTED by file; the chat itself failed: {error}")
             return
         out.emit(answer, as_json=as_json, text=lambda: shown_answer(answer))
+        if any(call.get("status") == "failed" for call in answer.get("tool_calls") or ()):
+            raise typer.Exit(1)  # it answered, but something that it needed broke: a script must notice
 
 
 def _halt_first(text: str, person: str) -> None:

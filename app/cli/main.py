@@ -49,7 +49,7 @@ def run() -> None:
         out.say(f"nightdesk: {failure_text(error)}")
         code = 1
     except Exception as error:  # noqa: BLE001 - last resort: no traceback reaches a user
-        code = out.click_exit(error) if hasattr(error, "exit_code") else out.bug(error, home())
+        code = out.click_exit(error, as_json=as_json) if hasattr(error, "exit_code") else out.bug(error, home())
     sys.exit(code if isinstance(code, int) else 0)
 
 

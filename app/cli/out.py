@@ -120,8 +120,13 @@ def bug(error: BaseException, home: Path | None) -> int:
     return 1
 
 
-def click_exit(error: Exception) -> int:
-    """A usage error, printed as the parser prints it; returns its exit code (2)."""
+def click_exit(error: Exception, *, as_json: bool) -> int:
+    """A usage error, printed as the parser prints it (and as JSON); returns its exit code (2)."""
+    if as_json:
+        what = str(getattr(error, "message", error))
+        sys.stdout.write(
+            json_line({"error": {"kind": "Usage", "what": what, "hint": "add --help to see what the command takes"}})
+        )
     show = getattr(error, "show", None)
     if show is not None:
         show()

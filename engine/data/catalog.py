@@ -12,7 +12,7 @@ that series is requested.
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,6 +129,9 @@ class Catalog:
         if not self._found:
             folders = ", ".join(str(folder) for folder, _ in self.roots) or "no folder given"
             return f"no market data at all (searched {folders}); see nightdesk data list"
+        meant = spelled(key[1], {k[1] for k in self._found})
+        if meant and (meant_keys := [k for k in self._found if k[1] == meant and k[3] == key[3]]):
+            return f"did you mean {meant}? Available: " + ", ".join(_series_text(k) for k in sorted(meant_keys)[:8])
         same = [k for k in self._found if k[1:4] == key[1:4] and k[3] == key[3]]
         near = same or [k for k in self._found if k[0] == key[0] and k[1] == key[1]]
         near = near or [k for k in self._found if k[1] == key[1]]
@@ -194,6 +197,19 @@ class Catalog:
         frame = _columns(s.path, ["open"])
         _ascending(frame, s.path)
         return frame
+
+
+def spelled(symbol: str, known: Collection[str]) -> str:
+    """The known symbol that another spelling means (BTCUSDT, btc/usdt, BTC_USDT:USDT); "" when none or several do."""
+    if symbol in known:
+        return ""
+    bare = _letters(symbol.partition(":")[0])
+    found = [name for name in known if _letters(name) == bare]
+    return found[0] if len(found) == 1 else ""
+
+
+def _letters(symbol: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 def _series_text(key: Iterable[str]) -> str:

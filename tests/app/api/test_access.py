@@ -66,6 +66,17 @@ def test_a_login_link_works_once(served: Any) -> None:
         assert error(page.get("/api/session"))["what"] == "this session has ended"
 
 
+def test_a_used_link_speaks_to_a_person_in_words(served: Any) -> None:
+    """A browser is shown what to do; a program gets the error as JSON."""
+    link = f"{served.url}/api/login?code=used"
+    page = httpx.get(link, headers={"accept": "text/html,application/xhtml+xml"})
+    assert (page.status_code, page.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "used or expired" in page.text
+    assert "nightdesk login" in page.text
+    assert "set-cookie" not in page.headers
+    assert error(httpx.get(link))["kind"] == "NoSession"
+
+
 def test_sessions_end(own_home: Path) -> None:
     """Neither a session nor a login code outlives its time; a secret is kept nowhere, and nobody else may read the rest."""
     own_home.mkdir()

@@ -64,6 +64,16 @@ def test_text_says_what_was_understood_and_which_model_answered(home: Home) -> N
     assert "PAPER" in done.stdout
 
 
+def test_a_tool_that_breaks_is_no_success(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is printed as always, and a script sees that something in it failed."""
+    answer = {"answer_md": "could not read it", "struck": [], "tool_calls": [{"name": "desk", "status": "failed"}]}
+    monkeypatch.setattr(command, "_answer", lambda *_: answer)
+    done = chat("--role", "operator", "is anything wrong?")
+    assert (done.exit_code, "could not read it" in done.stdout) == (1, True)
+    answer["tool_calls"][0]["status"] = "refused"
+    assert chat("--role", "operator", "is anything wrong?").exit_code == 0
+
+
 def test_a_role_without_authority_is_an_answer(home: Home) -> None:
     """One sentence, exit code 0."""
     done = chat("--role", "operator", "Backtest trend on BTC-USDT for 2025")

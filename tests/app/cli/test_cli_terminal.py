@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import typer
 
 from agents.render import safe
 from app.cli import chat, out
@@ -145,3 +146,12 @@ def test_a_tool_shows_what_was_struck_as_struck(own_home: Path) -> None:
 
     held: Any = SimpleNamespace(facts={"r1.why": Fact("r1.why", "BTC", "why", "<b>", "text", Evidence("run", "r-1"))})
     assert _rendered(held, "It was ~~41.7 %~~ for {r1.why}; {r2.x}") == "It was [struck: 41.7 %] for <b>; {r2.x}"
+
+
+def test_a_usage_error_is_json_too_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object on stdout with what is wrong, exit code 2; without --json stdout stays empty."""
+    error = typer.BadParameter("not a number")
+    assert out.click_exit(error, as_json=True) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "Usage"
+    assert out.click_exit(error, as_json=False) == 2
+    assert capsys.readouterr().out == ""

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from engine.clock import timeframe_ms
-from engine.data.catalog import Catalog, sha256_of
+from engine.data.catalog import Catalog, sha256_of, spelled
 from engine.errors import BadInput, DataError
 
 STEP = 900_000
@@ -212,3 +212,20 @@ def test_the_recorded_folder_just_works(market_data: Path) -> None:
     assert funding is not None
     assert funding.height == 2564 - 467
     assert catalog.bars(catalog.find("binance", "BTC-USDT", "15m")).height == 105_216
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("BTCUSDT", "BTC-USDT"),
+        ("btc/usdt", "BTC-USDT"),
+        ("BTC_USDT:USDT", "BTC-USDT"),
+        ("BTC-USDT", ""),
+        ("XBTUSD", ""),
+        ("", ""),
+    ],
+)
+def test_another_spelling_of_a_symbol_is_named(typed: str, meant: str) -> None:
+    """The exchange's spelling is one letter away from ours; nothing is guessed where none or several could be meant."""
+    assert spelled(typed, {"BTC-USDT", "ETH-USDT"}) == meant
+    assert spelled("BTCUSDT", {"BTC-USDT", "BTCU-SDT"}) == ""
