@@ -27,7 +27,7 @@ def show(api: PageClient, ident: str) -> None:
         return
     _head(api, run, found, ident)
     parts.tiles(found["tiles"])
-    left, right = st.columns([2, 1], gap="small")
+    left, right = st.columns([1.7, 1], gap="small")
     with left.container(key="panel_run_curve", height="stretch"):
         parts.head("Return, drawdown below", legend=found["legend"])
         drawn.chart(found["drawn"]["curve"], key=f"curve_{ident}", mark=ident)
