@@ -119,8 +119,9 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
 
 def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int]]:
     """The weight of the entry's phrases in the sentence, longest first, each word once."""
-    score, used = 0.0, set[int]()
-    for phrase, weight in sorted(entry.phrases.items(), key=lambda item: -len(item[0])):
+    score, used, stems = 0.0, set[int](), {t.stem for t in tokens}
+    there = [(phrase, weight) for phrase, weight in entry.phrases.items() if phrase[0] in stems]
+    for phrase, weight in sorted(there, key=lambda item: -len(item[0])):
         size = len(phrase)
         for i in range(len(tokens) - size + 1):
             part = range(i, i + size)
