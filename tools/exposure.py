@@ -34,7 +34,7 @@ class WhatIfArgs(Args):
 
 
 class WordArgs(Args):
-    """A parameter, hard limit or breaker, as it is written: stop_atr, drawdown_frac_max, loss streak."""
+    """A parameter or hard limit, as it is written: stop_atr, drawdown_frac_max."""
 
     word: str = Field(max_length=60)
 

@@ -1,4 +1,4 @@
-"""The name that a person gives a stored run. Called by app/api/runs.py and `nightdesk runs name`.
+"""The name that a person gives a stored run. Called by app/api/runs.py.
 
 Turns a name into an event of the people journal and then into the run's row; a run's figures and hashes are not touched.
 """
