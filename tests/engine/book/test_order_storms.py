@@ -3,6 +3,7 @@
 A seed makes the whole storm; a failure names it, and `weathered(SEED)` runs it again.
 """
 
+import json
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import pytest
 from engine.book import order_events
 from engine.book.order_events import EventBody, _given_up, _immovable
 from engine.book.replay import after
-from engine.book.snapshot import to_json
+from engine.book.snapshot import from_json, to_json
 from engine.book.transitions import begin, step
 from engine.core.guardrails import exposure
 from engine.core.orders import CANCELLING, ENDED, STANDING, find
@@ -291,7 +292,9 @@ class Storm:
     def fold_now(self) -> None:
         """The second book is the first, to the bit."""
         assert self.folded is not None
-        assert encode_body(to_json(self.folded)) == encode_body(to_json(self.book))
+        text = encode_body(to_json(self.book))
+        assert encode_body(to_json(self.folded)) == text
+        assert encode_body(to_json(from_json(json.loads(text)))) == text, "a snapshot reads as another one"
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
