@@ -20,6 +20,10 @@ from engine.sim import trips as reading
 from engine.sim.metrics import Floats
 
 OPEN_END = np.iinfo(np.int64).max
+HOLD_ASSUMPTIONS = (
+    "equal parts, each bought at its first open and kept; long without leverage; no fees, no slippage, no funding; where a price "
+    "is missing the last one counts, before the first one cash"
+)
 
 
 def with_excursions(
@@ -80,19 +84,23 @@ def _extreme(of: np.ufunc, values: Floats, first: np.ndarray, end: np.ndarray) -
 
 
 def hold(span: Market, columns: Sequence[int], cash: float) -> Floats:
-    """(n,) equity of a holder at each close: `cash` in equal parts over the instruments, each bought at its first open and kept.
-
-    Without costs and funding; a part stays cash until its first bar; a missing bar is worth its last close.
-    """
+    """(n,) equity at each close of who holds the instruments of these columns from the run's start on; see `worth_held`."""
     columns = list(dict.fromkeys(columns))
-    worth = np.zeros(len(span.close_ms))
-    for column in columns:
-        opens, closes = span.open[:, column], span.close[:, column]
-        there = np.flatnonzero(np.isfinite(opens) & np.isfinite(closes))
-        if not there.size:
-            worth += cash / len(columns)
-            continue
-        last = np.maximum.accumulate(np.where(np.isfinite(closes), np.arange(len(closes)), -1))
-        kept = np.where(last >= there[0], closes[np.maximum(last, 0)] / opens[there[0]], 1.0)
-        worth += cash / len(columns) * kept
-    return worth
+    opens, closes = span.open[:, columns], span.close[:, columns].copy()
+    there = np.isfinite(opens) & np.isfinite(closes)
+    first = np.where(there.any(axis=0), there.argmax(axis=0), len(closes))
+    closes[np.arange(len(closes))[:, None] < first] = np.nan
+    bought = np.array([opens[at, k] if at < len(closes) else np.nan for k, at in enumerate(first)])
+    return worth_held(bought, closes, cash)
+
+
+def worth_held(bought: Floats, closes: Floats, cash: float) -> Floats:
+    """(n,) what `cash` in equal parts is worth at each of n closes, each part bought at `bought` (k,) and kept: HOLD_ASSUMPTIONS.
+
+    closes: (n, k), NaN where a price is missing.
+    """
+    at = np.where(np.isfinite(closes), np.arange(len(closes))[:, None], -1)
+    last = np.maximum.accumulate(at, axis=0)
+    prices = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
+    parts = np.where((last >= 0) & np.isfinite(bought), prices / bought, 1.0)
+    return cash * parts.mean(axis=1)

@@ -1,7 +1,7 @@
-"""A benchmark line: hold the same instruments from the same start. Called by the API and the tools, for the desk and for runs.
+"""The desk's benchmark line: hold the same instruments from the same start. Called by the API and the tools.
 
-`hold_line` turns closes into equity; `desk_hold_line` takes them from the desk journal's own bars, so the line has the desk's
-instruments, its start and its data.
+Prices are those of the desk journal's own bars, so the line has the desk's instruments, its start and its data; what they are
+worth is sim/excursions.worth_held, as for a stored run.
 """
 
 from collections.abc import Sequence
@@ -9,37 +9,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.sim.excursions import HOLD_ASSUMPTIONS, worth_held
 from engine.store.chain import Event
 from engine.watch.window import between, first_mark, journal_of, mark_at, start_of
 
 OPEN, CLOSE = 0, 3  # of a bar in a `bar` event
-ASSUMPTIONS = (
-    "equal weights, bought at the first open and never rebalanced; long without leverage; no fees, no slippage, no funding; "
-    "a point without a price of every instrument is null"
-)
-
-Floats = NDArray[np.float64]
 
 
 class HoldLine(NamedTuple):
-    """Equity of holding, at each close; None where a price is missing. `assumptions`: what it leaves out, in words."""
+    """Equity of holding, at each close. `assumptions`: what it leaves out, in words."""
 
     instruments: tuple[str, ...]
     close_ms: list[int]
-    equity: list[float | None]
+    equity: list[float]
     return_frac: float | None  # at the last point
-    assumptions: str = ASSUMPTIONS
-
-
-def hold_line(instruments: Sequence[str], cash: float, bought: Floats, close_ms: Sequence[int], closes: Floats) -> HoldLine:
-    """Hold `instruments` in equal parts of `cash` from the prices `bought` (k,) on; closes: (n, k), NaN where none is known."""
-    with np.errstate(all="ignore"):
-        values = cash * (closes / bought).mean(axis=1) if len(instruments) else np.full(len(close_ms), np.nan)
-    equity = [float(value) if np.isfinite(value) else None for value in values]
-    last = equity[-1] if equity else None
-    return HoldLine(tuple(instruments), list(close_ms), equity, None if last is None or cash <= 0 else last / cash - 1.0)
+    assumptions: str = HOLD_ASSUMPTIONS
 
 
 def desk_hold_line(home: Path, points: int = 500) -> HoldLine:
@@ -48,13 +33,15 @@ def desk_hold_line(home: Path, points: int = 500) -> HoldLine:
     start, first, last = start_of(path), first_mark(path), mark_at(path)
     begun = next(between(path, first.t_event_ms, last.t_event_ms, {"bar"}), None) if first and last else None
     if first is None or last is None or begun is None:
-        return hold_line((), 0.0, np.empty(0), [], np.empty((0, 0)))
+        return HoldLine((), [], [], None)
     step = max((last.t_event_ms - begun.t_event_ms) // max(points - 1, 1), int(start.get("timeframe_ms") or 1))
     times = [*range(begun.t_event_ms, last.t_event_ms, step), last.t_event_ms]
     bars = {bar.t_event_ms: bar for bar in (next(between(path, ms - 1, last.t_event_ms, {"bar"}), None) for ms in times) if bar}
     names = [name for name in begun.body["bars"] if "@" not in name]  # the clock's columns: each instrument once
     closes = np.array([_prices(bar, names, CLOSE) for bar in bars.values()])
-    return hold_line(names, float(first.body["equity"]), np.array(_prices(begun, names, OPEN)), list(bars), closes)
+    cash = float(first.body["equity"])
+    equity = worth_held(np.array(_prices(begun, names, OPEN)), closes, cash)
+    return HoldLine(tuple(names), list(bars), equity.tolist(), float(equity[-1]) / cash - 1.0 if cash > 0 else None)
 
 
 def _prices(bar: Event, names: Sequence[str], column: int) -> list[float]:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -13,8 +14,9 @@ from app.api.context import ApiContext
 from app.home.home import open_home
 from engine.clock import DAY_MS
 from engine.errors import BadInput
+from engine.sim.excursions import worth_held
 from engine.sim.trips import COSTS, frame_of, trips
-from engine.watch.benchmark import desk_hold_line, hold_line
+from engine.watch.benchmark import desk_hold_line
 from engine.watch.desk_trips import desk_trips, sleeves_of
 from engine.watch.periods import UNITS, lately, periods
 from engine.watch.window import first_mark, journal_of, mark_at
@@ -87,10 +89,8 @@ def test_a_desk_without_a_bar_has_no_figures(own_home: Path) -> None:
         periods(own_home, "year")
 
 
-def test_a_hold_line_without_a_price_is_null_there() -> None:
-    """Half of the cash each; a missing price is not filled in."""
-    import numpy as np
-
-    line = hold_line(["a", "b"], 1000.0, np.array([10.0, 100.0]), [1, 2, 3], np.array([[10, 100], [20, np.nan], [20, 50]]))
-    assert line.equity == [1000.0, None, 1250.0]
-    assert line.return_frac == pytest.approx(0.25)
+def test_a_missing_price_of_a_holder_is_the_last_one() -> None:
+    """Before the first price a part is cash: nothing is gained by a gap, and nothing is filled into the past."""
+    closes = np.array([[10, np.nan], [20, 100], [20, np.nan], [20, 50]], dtype=float)
+    assert worth_held(np.array([10.0, 100.0]), closes, 1000.0).tolist() == [1000.0, 1500.0, 1500.0, 1250.0]
+    assert worth_held(np.array([10.0, np.nan]), closes, 1000.0).tolist() == [1000.0, 1500.0, 1500.0, 1500.0]
