@@ -18,7 +18,13 @@ def note_start(settings: Settings, environ: Mapping[str, str] = os.environ) -> N
     Ports are those of the environment alone; without them desk.toml says, also after it was edited.
     """
     noted = {"data": str(settings.data or ""), "database_url": settings.database_url or ""}
-    if noted["database_url"] and make_url(noted["database_url"]).password:
+    if noted["database_url"] and _holds_secret(noted["database_url"]):
         noted["database_url"] = ""
     noted |= {name: environ[name] for name in PORTS if environ.get(name, "").isdigit()}
     write_whole(settings.home / STARTED_FILE, json.dumps({key: value for key, value in noted.items() if value}, indent=1) + "\n")
+
+
+def _holds_secret(database_url: str) -> bool:
+    """Whether an address carries a password, beside the user or among what follows it."""
+    url = make_url(database_url)
+    return bool(url.password) or any("pass" in key.lower() for key in url.query)

@@ -66,9 +66,10 @@ def test_a_start_without_variables_keeps_the_data_of_the_one_before(home: Path, 
     assert read_settings().data == home.parent / "data"
 
 
-def test_a_password_is_not_remembered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No secret goes into a file of the home."""
-    started(home, monkeypatch, DATABASE_URL="postgresql://ann:hunter2@127.0.0.1/desk")
+@pytest.mark.parametrize("rest", ["ann:hunter2@127.0.0.1/desk", "127.0.0.1/desk?password=hunter2", "/desk?sslpassword=x"])
+def test_a_password_is_not_remembered(home: Path, monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+    """No secret goes into a file of the home, wherever in the address it is."""
+    started(home, monkeypatch, DATABASE_URL=f"postgresql://{rest}")
     assert json.loads((home / STARTED_FILE).read_text()) == {}
 
 
