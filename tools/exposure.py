@@ -62,7 +62,8 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     evidence = Evidence("event", mark.id)
     h = ctx.handle("x", f"{mark.id} {args.model_dump_json()}")
     values: dict[str, tuple[Value, str]] = {"before": (found.before, "usd"), "after": (found.after, "usd")}
-    values |= {"change": (found.after - found.before, "usd"), "change_frac": (found.after / found.before - 1.0, "frac")}
+    change_frac = found.after / found.before - 1.0 if found.before > 0.0 else None
+    values |= {"change": (found.after - found.before, "usd"), "change_frac": (change_frac, "frac")}
     values |= {"drawdown_frac": (found.drawdown_frac, "frac"), "move_frac": (args.move_frac, "frac")}
     facts: list[Fact] = list(make_facts(h, "the desk after the move", evidence, values))
     rows = []

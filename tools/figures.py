@@ -8,10 +8,10 @@ import math
 from statistics import NormalDist
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.clock import DAY_MS, utc
-from engine.errors import BadInput
+from engine.errors import BadInput, DataError
 from tools.common.contract import (
     Args,
     Asked,
@@ -23,6 +23,7 @@ from tools.common.contract import (
     ToolResult,
     Value,
     asked_as,
+    clean,
     make_facts,
     no_data,
     tool,
@@ -50,6 +51,13 @@ class TripsArgs(Args):
     exit: Literal["stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "open"] | None = None
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
+
+    @model_validator(mode="after")
+    def one_table(self) -> "TripsArgs":
+        """One call gives one table: a split, the worst, or the best."""
+        if sum(part is not None for part in (self.by, self.worst, self.best)) > 1:
+            raise ValueError("by, worst and best are three tables: ask for one at a time")
+        return self
 
 
 class SubjectArgs(Args):
@@ -98,7 +106,7 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
 
     found, evidence = _trips_of(ctx, args)
     if found is None or found.is_empty():
-        return no_data(f"no round trips of {args.subject} match" if found is not None else NEVER_RAN)
+        return no_data(f"no round trips of {args.subject}{_narrowed(args)}" if found is not None else NEVER_RAN)
     label = f"{args.subject} {args.model_dump_json(exclude_none=True)}"
     whole = split(found.with_columns(sleeve=found["side"].replace_strict({"long": "all", "short": "all"})), "sleeve")
     h = ctx.handle("k", label)
@@ -106,8 +114,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values["open"] = (found["exit_ms"].null_count(), "count")
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
-        f"{{{h}.trips}} round trips of {args.subject}{_narrowed(args)}, {{{h}.open}} open: net {{{h}.net}}, hit rate "
-        f"{{{h}.win_frac}}, mean {{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
+        f"{{{h}.trips}} round trips of {args.subject}{_bars_of(ctx, args.subject)}{_narrowed(args)}, {{{h}.open}} open: net "
+        f"{{{h}.net}}, hit rate {{{h}.win_frac}}, mean {{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
     )
     n = args.worst or args.best
     if n is not None:
@@ -133,8 +141,19 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
 
 def _narrowed(args: TripsArgs) -> str:
     """What the question narrows the round trips to, in words."""
-    parts = (args.sleeve, f"{args.side} only" if args.side else None, f"ended by {args.exit}" if args.exit else None)
+    parts = (
+        args.sleeve,
+        args.side and f"{args.side} only",
+        args.exit and f"ended by {args.exit}",
+        args.since and f"entered since {args.since}",
+        args.until and f"entered before {args.until}",
+    )
     return "".join(f", {part}" for part in parts if part)
+
+
+def _bars_of(ctx: ToolContext, subject: str) -> str:
+    """On which bars a run was made: ` (recorded bars)`; of the desk the answer's own last line says it."""
+    return "" if subject == DESK else f" ({clean(store(ctx).load(subject)['data']['source'], 20)} bars)"
 
 
 def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:
@@ -196,7 +215,8 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     sharpe, why = _sharpe(returns)
     values |= {name: (value, "days" if name == "days_needed" else "ratio") for name, value in sharpe.items()}
     if args.subject == DESK:
-        from engine.watch.benchmark import ASSUMPTIONS, desk_hold_line
+        from engine.sim.excursions import HOLD_ASSUMPTIONS
+        from engine.watch.benchmark import desk_hold_line
 
         values["hold_return_frac"] = (desk_hold_line(ctx.home, 2).return_frac, "frac")
     facts = list(make_facts(h, f"performance of {args.subject}", evidence, values))
@@ -212,13 +232,13 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         rows.append(
             (n, *(f"{{{own}.{name}}}" for name in ("depth_frac", "depth", "peak", "trough")), end, f"{{{own}.lasted_ms}}")
         )
-    text = f"{args.subject}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
+    text = f"{args.subject}{_bars_of(ctx, args.subject)}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
     text += why or (
         f"Sharpe {{{h}.sharpe}}, 95 % interval {{{h}.sharpe_low}} to {{{h}.sharpe_high}} ({{{h}.whole_days}}). "
         + _apart(h, sharpe)
     )
     if args.subject == DESK:
-        text += f" Holding the same instruments: {{{h}.hold_return_frac}} ({ASSUMPTIONS})."
+        text += f" Holding the same instruments: {{{h}.hold_return_frac}} ({HOLD_ASSUMPTIONS})."
         text += " Drawdowns of the desk are measured at midnights, UTC."
     table = Table(("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table if rows else None, {"subject": args.subject})
@@ -247,7 +267,11 @@ def _curve(ctx: ToolContext, subject: str) -> tuple[Any, Any, list[float]]:
     first, days = first_mark(journal_of(ctx.home)), periods(ctx.home, "day", None, DAYS_MAX)
     if first is None or not days:
         return np.empty(0, np.int64), np.empty(0), []
-    equity = float(first.body["equity"]) + np.cumsum([0.0, *(day.net or 0.0 for day in days)])
+    changes = [day.net for day in days if day.net is not None]
+    if len(changes) < len(days):
+        unknown = next(utc(day.from_ms) for day in days if day.net is None)
+        raise DataError(f"the desk journal does not say what the day from {unknown} made", "`nightdesk journal verify`")
+    equity = float(first.body["equity"]) + np.cumsum([0.0, *changes])
     whole = [n for n, day in enumerate(days) if day.until_ms - day.from_ms == DAY_MS]
     returns = [float(equity[n + 1] / equity[n] - 1.0) for n in whole if equity[n] > 0]
     return np.array([days[0].from_ms, *(day.until_ms for day in days)], np.int64), equity, returns

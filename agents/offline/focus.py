@@ -52,7 +52,11 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         size = timedelta(days=days[unit]) if unit else (end - start) if end else timedelta(days=7)
         span = TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), start.strftime("%Y-%m-%dT%H:%M"))
         merged = replace(merged, span=span)
-    return replace(merged, text=older.text, places={**older.places}, which=slots.which or older.which)
+    if slots.by:  # a split instead of the worst, or the worst instead of a split
+        merged = replace(merged, which=slots.which, count=slots.count)
+    else:
+        merged = replace(merged, which=slots.which or older.which, by=() if slots.which else merged.by)
+    return replace(merged, text=older.text, places={**older.places})
 
 
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:

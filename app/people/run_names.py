@@ -16,7 +16,8 @@ def give_name(home: Home, run_id: str, name: str, actor: Actor, now_ms: int) -> 
     """Name a run, or take its name away with an empty one; returns the name as it is kept. Raises BadInput."""
     kept = " ".join(name.split())
     if len(kept) > LENGTH_MAX or not kept.isprintable():
-        raise BadInput(f"name: {len(kept)} characters", f"use at most {LENGTH_MAX} printable characters")
+        what = f"has {len(kept)} characters" if len(kept) > LENGTH_MAX else "has characters that cannot be printed"
+        raise BadInput(f"the name of a run {what}", f"use at most {LENGTH_MAX} printable characters")
     runs = Runs(home.runs, home.engine)
     runs.path(run_id)
     body = {"run": run_id, "name": kept, "before": runs.name_of(run_id), "actor": actor.as_json()}

@@ -1,4 +1,4 @@
-"""Stored runs: the list, what to compare, the running jobs; or the run in the URL. Called by streamlit_app.py.
+"""Stored runs: the list and the running jobs; or the run in the URL. Called by streamlit_app.py.
 
 The list is a table that sorts and filters in the browser; each run is named by a person or by what differs from the others.
 """

@@ -1,4 +1,4 @@
-"""The figures of a stored run as the report shows them, as JSON. Called by app/api/runs.py and `nightdesk runs export`.
+"""The figures of a stored run as the report shows them, as JSON. Called by app/api/runs.py.
 
 Turns a run's folder into sim/report.figures. A stored run never changes, so the last few answers are kept.
 """

@@ -160,9 +160,10 @@ class Runs:
 
         with read(self.engine) as session:
             rows = list(session.exec(select(Run).order_by(Run.created_ms.desc()).limit(count)))  # type: ignore[attr-defined]  # a column
-            names = [json.loads(row.body).get("name") for row in rows]
-            found = [row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) for row in rows]
-        return [line | {"name": name} for line, name in zip(found, names, strict=True)]
+            return [
+                row.model_dump(exclude={"summary", "body"}) | json.loads(row.summary) | {"name": json.loads(row.body).get("name")}
+                for row in rows
+            ]
 
     def give_name(self, run_id: str, name: str) -> None:
         """The name that a person gave a run, kept in its row; empty takes it away. Raises BadInput for an unknown id."""

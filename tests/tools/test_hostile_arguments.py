@@ -50,9 +50,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "calc": {"expression": "2 * 2"},
     "trips": {
         "subject": RUN,
-        "by": "side",
+        "by": None,
         "worst": 3,
-        "best": 3,
+        "best": None,
         "sleeve": "trend",
         "side": "long",
         "exit": "stop",
