@@ -250,6 +250,8 @@ def part_of(text: str, words: Words, past: Sequence[PastTurn], earlier: Sequence
             text, read, call=call or "Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id."
         )
     if (past or earlier) and focus.goes_on(read) and (older := _older(words, past, earlier)) is not None:
+        if older.chosen and older.chosen.entry.proposes and unused.unused_of(older.chosen, older.slots).turns:
+            return older  # it was asked back about: no proposal is made of the rest of it
         return older._replace(text=text, slots=focus.shifted(read, older.slots, words), continued=True)
     ranked = rank(read, focus.about_of(past))
     if not ranked or ranked[0].score < LEAST:

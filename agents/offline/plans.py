@@ -41,7 +41,7 @@ def journal(q: Question) -> Plan:
     assert q.entry is not None  # noqa: S101 - chosen by the caller
     args = arguments(q, q.entry.tool) | window(q.slots.span)
     changed = q.entry.asked.about == "setting"
-    halted = "halted" in q.entry.words and q.entry.asked.nouns[0] == "halted"
+    halted = q.entry.asked.nouns[0] == "halted"
     refused = "refused" in q.entry.asked.nouns
     if changed and re.search(r"\b(?:config\w*|versions?|settings?|parameters?|approved|adopted)\b|\blast change", q.slots.text):
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
@@ -149,15 +149,12 @@ def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
     about = ids[0] if ids else free_words(q)
-    if not about and (last := q.last("alerts", "health")) and re.search(r"\b(?:it|that|this|them)\b", q.slots.text):
-        about = next((i for i in last.evidence if i.startswith("al-")), None)
+    if not about and re.search(r"\b(?:it|that|this|them)\b", q.slots.text) and q.last("alerts", "health"):
+        (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
+        about = next((i for i in found.evidence if i.startswith("al-")), None)
         if about is None:
-            return (
-                yield from made(
-                    [PlannedCall("health", {})],
-                    "No open alert to act on. `show the runbooks` lists what to do for each kind of trouble.",
-                )
-            )
+            lists = "`show the runbooks` lists what to do for each kind of trouble."
+            return PlannedAnswer(f"{result_text(found)}\n\n{lists}", read_as="what to do about the open alerts")
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 

@@ -25,6 +25,7 @@ from agents.offline.steps import (
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
+RUNS_MAX = 4  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
 
@@ -42,8 +43,12 @@ def backtest(q: Question) -> Plan:
     if q.slots.unclear:
         return asks_back(unclear(q))
     own = {"timeframe": q.slots.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(q.slots.common)}
-    args = {key: value for key, value in arguments(q, q.entry.tool).items() if q.entry} if q.entry else {}
-    pairs = list(product(strategies, symbols))[: MAX_VARIANTS + 1]
+    args = arguments(q, q.entry.tool) if q.entry else {}
+    pairs = list(product(strategies, symbols))
+    if len(pairs) > RUNS_MAX:
+        return asks_back(
+            f"That is {len(pairs)} backtests; name at most {RUNS_MAX} pairs of strategy and symbol for one question."
+        )
     calls = [
         PlannedCall("backtest", {**_only(args, "venue", "start", "end", "fills", "funding"), "strategy": s, "symbol": y, **own})
         for s, y in pairs
@@ -78,7 +83,7 @@ def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
     s = q.slots
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
-    runs = [i for i in s.ids if i.startswith("r-")] + [q.handles.get(h, h) for h in s.handles]
+    runs = _named(q)
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
     if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
@@ -129,17 +134,20 @@ def best_of_last(q: Question) -> PlannedAnswer:
         else f"it is {verdict}"
     )
     found += f". Mind that {row['caveat']}." if row.get("caveat") else "."
-    more = (
-        "`propose the better one` would propose it"
-        if verdict == "better"
-        else "A longer span tells more; `propose the better one` would propose it as it is"
-    )
+    more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
     return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
+
+
+def _named(q: Question) -> list[str]:
+    """The runs that a question names, by id and by handle."""
+    return [i for i in q.slots.ids if i.startswith("r-")] + [q.handles.get(h, h) for h in q.slots.handles]
 
 
 def _side_by_side(q: Question, ids: list[str]) -> Plan:
     """Stored runs beside each other, their figures as references."""
-    results = yield [PlannedCall("run", {"run_id": i}) for i in ids[:4]]
+    if len(ids) > RUNS_MAX:
+        return asks_back(f"You named {len(ids)} runs; at most {RUNS_MAX} stand beside each other.")
+    results = yield [PlannedCall("run", {"run_id": i}) for i in ids]
     handles = {name: handle for handle, name in q.handles.items()}
     good = [r for r in results if r.status == "ok"]
     rows = tuple((metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE)
@@ -156,8 +164,9 @@ def leaks(q: Question) -> Plan:
 
 
 def run(q: Question) -> Plan:
-    """A run's figures; the latest runs when none is meant."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    """A run's figures, or those of several beside each other; the latest runs when none is meant."""
+    if len(several := _named(q)) > 1:
+        return (yield from _side_by_side(q, several))
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     return (yield from made([PlannedCall("run", args)]))

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api", tags=["desk"])
 VERSION = "0.1.0"
 PULL_S = 3600.0  # time limit of a pull
 SENDS = ["your question and this thread's turns", "the desk's state", "memory pages", "what tools find"]
-OFFLINE = "Answers come from the offline model: fixed intents, no language model. Nothing leaves this machine."
+OFFLINE = "Answers come from the offline model: a planner, no language model. Nothing leaves this machine."
 
 
 @router.get("/health")

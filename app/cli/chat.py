@@ -122,7 +122,7 @@ def _print_event(event: dict[str, Any]) -> None:
     from agents.render import one_line
 
     if event["kind"] == "begun":
-        model = "OFFLINE model (fixed intents, no language model)" if event["model"]["offline"] else event["model"]["name"]
+        model = "OFFLINE model (a planner, no language model)" if event["model"]["offline"] else event["model"]["name"]
         out.say(f"{event['role']} · {model} · thread {event['thread']}")
         if event.get("privacy"):
             out.say(f"  {one_line(event['privacy'], 800)}")

@@ -14,7 +14,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 OFFLINE = (
-    "**OFFLINE model**: a planner with fixed intents answers; nothing you type leaves this machine. Set `OPENAI_API_KEY` in the "
+    "**OFFLINE model**: a planner answers, no language model; nothing you type leaves this machine. Set `OPENAI_API_KEY` in the "
     "desk's environment to use a language model."
 )
 

@@ -155,6 +155,6 @@ def _money(desk: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _model(model: Mapping[str, Any]) -> tuple[str, str, str]:
     if model.get("offline", True):
-        return "OFFLINE model", "orange", "A planner with fixed intents; no language model, nothing leaves this machine."
+        return "OFFLINE model", "orange", "A planner, no language model; nothing leaves this machine."
     host = f" at {model['host']}" if model.get("host") else ""
     return words(f"model {model.get('name')}", 60), "blue", words(f"{model.get('name')}{host}. {model.get('privacy') or ''}", 600)

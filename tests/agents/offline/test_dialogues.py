@@ -1,6 +1,7 @@
 """The offline model in conversation: which calls it makes, what it says first, how a thread goes on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,13 +93,14 @@ def test_a_question_files_no_proposal(words: Words, text: str) -> None:
 
 
 def test_the_best_of_the_table_is_said_without_a_proposal(words: Words) -> None:
-    """The answer to "which one is best?": the variant, what the interval says, and the words that would propose it."""
+    """The answer to "which one is best?": the variant and what the interval says; no proposal of what is not told apart."""
     desk = Desk("developer", words)
     desk.ask("compare 3 and 4 ATR stops for btc-trend")
     said = desk.ask("which one is best?")
     assert "stop_atr=3 has the highest mean daily return" in said
     assert "it cannot be told apart from the live configuration" in said
-    assert "`propose the better one`" in said
+    assert "A longer span tells more" in said
+    assert "`propose the better one`" not in said
 
 
 @pytest.mark.parametrize(
@@ -312,3 +314,69 @@ def test_alerts_and_runbooks_are_asked_for_in_words(words: Words, question: str,
 def test_no_chat_acknowledges_an_alert(words: Words) -> None:
     """Asked to, it shows the alert and says how a person does it."""
     assert "nightdesk alerts ack ID --as NAME" in Desk("operator", words).ask("acknowledge al-3")
+
+
+@pytest.mark.parametrize(
+    "text", ["halt", "halt!", "halt for 10 minutes", "please halt everything", "go flat", "flatten everything now"]
+)
+@pytest.mark.parametrize("role", ["developer", "operator", "advisor"])
+def test_who_wants_to_halt_is_told_how(words: Words, role: Role, text: str) -> None:
+    """At 3 a.m. the bare word is enough: the way to halt, and no search."""
+    desk = Desk(role, words)
+    assert "/halt REASON" in desk.ask(text)
+    assert desk.called == []
+
+
+@pytest.mark.parametrize("text", ["are we halted??", "is the desk halted right now?", "are we halted?"])
+def test_whether_it_is_halted_is_looked_up_now(words: Words, text: str) -> None:
+    """A window of events says nothing about a halt that began before it."""
+    desk = Desk("operator", words)
+    desk.ask(text)
+    assert "health" in [name for name, _ in desk.called]
+
+
+def test_what_to_do_about_it_looks_at_the_alerts(words: Words) -> None:
+    """After a look at the health an open alert is found, and none is said only when none is open."""
+    desk = Desk("operator", words, alerts=ok("alerts", "1 open", evidence=["al-1"]))
+    desk.ask("is anything wrong?")
+    desk.ask("what should I do about it?")
+    assert desk.called == [("alerts", {"state": "open"}), ("runbook", {"about": "al-1"})]
+    calm = Desk("operator", words, alerts=ok("alerts", "0 open"))
+    calm.ask("is anything wrong?")
+    assert calm.ask("what should I do about it?").startswith("0 open")
+
+
+def test_a_pause_that_was_asked_back_about_is_not_made_of_its_rest(words: Words) -> None:
+    """Until when was asked for and cannot be had: naming another sleeve files no pause without an end."""
+    desk = Desk("operator", words)
+    for text in ("pause everything till 8 am", "no only btc"):
+        desk.ask(text)
+        assert [name for name, _ in desk.called if name.startswith("propose")] == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "args"),
+    [
+        (["worst 5 trades"], {"worst": 5}),
+        (["worst 5 trades", "and the best?"], {"best": 5}),
+        (["worst 5 trades", "only shorts"], {"worst": 5, "side": "short"}),
+        (["worst 5 trades", "by exit path"], {"by": "exit"}),
+        (["how do longs do against shorts?"], {"by": "side"}),
+        (["hit rate of longs on btc"], {"side": "long", "sleeve": "btc-trend"}),
+    ],
+)
+def test_trades_are_narrowed_as_asked(words: Words, texts: list[str], args: Mapping[str, Any]) -> None:
+    """The number, the side, the split, and what a short sentence changes of the question before."""
+    desk = Desk("advisor", words)
+    for text in texts:
+        desk.ask(text)
+    assert desk.called == [("trips", args)]
+
+
+def test_more_than_a_question_can_carry_is_said(words: Words) -> None:
+    """Six backtests at once, five runs side by side: asked back, none dropped in silence."""
+    both = replace(words, strategies={**words.strategies, "reversion": words.strategies["trend"]})
+    desk = Desk("developer", both)
+    assert "6 backtests" in desk.ask("backtest trend and reversion on BTC-USDT, ETH-USDT and SOL-USDT for 2025")
+    assert "You named 5 runs" in desk.ask("compare the runs r-1, r-2, r-3, r-4 and r-5")
+    assert desk.called == []
