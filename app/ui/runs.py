@@ -88,7 +88,10 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
 def _name(line: Mapping[str, Any]) -> str:
     """What a person called it, or what it is and in what it differs from the others."""
     bare = f"{line.get('strategy')} {str(line.get('symbol')).partition('-')[0]}"
-    return str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
+    name = str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
+    return (
+        f"{name} (SYNTHETIC)" if line.get("source") == "synthetic" else name
+    )  # also where the screen has no room for its column
 
 
 def _span(first: Any, last: Any) -> str:

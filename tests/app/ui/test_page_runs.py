@@ -126,3 +126,11 @@ def test_the_report_has_the_tokens_of_the_page() -> None:
     page_s, report_s = tokens("app/ui/runs.css"), tokens("engine/sim/page/report.css")
     assert len(report_s) > 10
     assert {name: page_s.get(name) for name in report_s} == report_s
+
+
+def test_a_run_on_synthetic_bars_says_so_in_its_name() -> None:
+    """On a phone the column of the data is left out, the name is not; a name that a person gave hides nothing."""
+    line = {"strategy": "trend", "symbol": "BTC-USDT", "label": "stop 2", "source": "synthetic"}
+    assert runs._name(line) == "trend BTC, stop 2 (SYNTHETIC)"
+    assert runs._name(line | {"name": "my best"}) == "my best (SYNTHETIC)"
+    assert runs._name(line | {"source": "recorded"}) == "trend BTC, stop 2"
