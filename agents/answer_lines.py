@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from sqlmodel import col, select
 
-from agents.render import one_line, safe
 from agents.state import AnsweredCall
 from engine.clock import utc
 from engine.control import halt
@@ -20,6 +19,7 @@ from engine.store import db
 from engine.store.tables import Alert
 from tools.catalog import TOOLS
 from tools.common.contract import Effect
+from tools.common.render import one_line, safe
 
 PAGES_NAMED = 3
 REFUSALS_NAMED = 4

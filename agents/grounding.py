@@ -13,11 +13,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from agents import acts, render
+from agents import acts
 from agents.claims import NumberClaim, claims
 from agents.mentions import unknown_mentions
 from agents.number_words import word_claims
 from agents.support import Ground, sentences, stands
+from tools.common import render
 from tools.common.contract import Fact
 
 __all__ = ["Ground", "GroundedText", "StruckNumber", "ground"]

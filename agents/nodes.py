@@ -12,7 +12,6 @@ from agents.grounding import Ground, ground
 from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offline.steps import CallResult
 from agents.prompt import ContextBlock, label_block
-from agents.render import markdown_table, safe
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
 from agents.support import CountedRows
 from agents.written_calls import SET_FORMAT, with_written_calls
@@ -20,6 +19,7 @@ from engine.control import halt
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolResult, clean, refused
+from tools.common.render import markdown_table, safe
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
 EARLIER_TOKENS = 3_000  # of the older turns of a thread, a line each

@@ -16,7 +16,6 @@ from agents.model import Call, Reply
 from agents.nodes import result_of
 from agents.offline.steps import result_text as words_of
 from agents.owed import CODE, PendingAnswer
-from agents.render import one_line, safe
 from agents.state import AnsweredCall
 from agents.turns import AgentRuntime, EventLog, answer_of, close, hand_off, stamp_of
 from engine.errors import DeskError
@@ -24,6 +23,7 @@ from engine.store import db
 from engine.store.tables import Proposal, ProposalPart
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolContext, ToolResult
+from tools.common.render import one_line, safe
 
 TRIES_MAX = 5  # repeats that only started new jobs (the configuration changed, say); then it is reported as failed
 

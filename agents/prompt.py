@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from agents.model import CHARACTERS_A_TOKEN
 from agents.offline.words import Words
-from agents.render import value_text
 from agents.roster import Role
 from engine.errors import DeskError
 from engine.redaction import redacted
@@ -19,6 +18,7 @@ from memory.recall import recall
 from memory.shelf import Shelf
 from tools import desk, proposals
 from tools.common.contract import Fact, NoArgs, ToolContext, ToolResult, clean
+from tools.common.render import value_text
 
 MEMORY_TOKENS = 1500
 _REFERENCE = re.compile(r"\{([A-Za-z]\w*\.[\w-]+)\}")

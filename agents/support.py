@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from agents import render
 from agents.acts import Receipts
 from agents.claims import NumberClaim, claims
 from agents.mentions import KnownMentions, known_mentions
 from agents.number_words import word_claims
+from tools.common import render
 from tools.common.contract import Fact
 
 CROWD = 8  # a metric with more facts than this in a thread needs its subject named too

@@ -17,7 +17,6 @@ from agents.model import Message, Model
 from agents.offline.model import OfflineContext, OfflineModel
 from agents.offline.steps import CallResult, PastTurn
 from agents.offline.words import Words
-from agents.render import one_line, safe
 from agents.roster import role as role_of
 from agents.spending import SpendLimits
 from agents.state import AnsweredCall, EarlierTurn, Work
@@ -27,6 +26,7 @@ from engine.redaction import redacted
 from memory.shelf import ShelfError
 from tools.catalog import TOOLS
 from tools.common.contract import Effect, Fact, Table, ToolContext
+from tools.common.render import one_line, safe
 from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000

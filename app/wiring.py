@@ -1,37 +1,32 @@
 """The composition root for agents: turns an opened home into the AgentRuntime that agents.turns needs.
 
-Called by app/cli/chat.py, app/cli/tool.py and the API. Chooses the model, reads the vocabulary, makes tool contexts and opens
-the people journal. No venue key and no private venue can be reached from here.
+Called by app/cli/chat.py and the API. Adds to app/tool_wiring.py what a turn needs beyond tools: the model, the vocabulary,
+the limits of spending, a halt. No venue key and no private venue can be reached from here.
 """
 
 import os
 import time
 from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
 from agents.spending import SpendLimits
 from app.home.home import Home
 from app.people.identity import Actor, os_user
+from app.tool_wiring import WAIT_S, ToolWiring
 from engine.clock import TIMEFRAMES
 from engine.control import halt
 from engine.errors import DeskError
-from engine.watch import window
 
 if TYPE_CHECKING:
     from agents.endpoints import Endpoint
     from agents.model import Model
-    from engine.store.journal import Journal
-    from tools.common.contract import ToolContext
 
 
-WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
-
-
-class Wiring:
+class Wiring(ToolWiring):
     """The AgentRuntime of one process. `wait_s`: how long a COMPUTE call waits for its job; None waits until it ends.
 
     `model`: the model to ask; None takes the one that the environment or desk.toml names.
@@ -40,36 +35,14 @@ class Wiring:
     def __init__(
         self, home: Home, person: str, channel: str, wait_s: float | None = WAIT_S, model: "Model | None" = None
     ) -> None:
-        self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
-        self.engine, self.home = home.engine, home.path
+        super().__init__(home, person, channel, wait_s)
         self.model: Model = model or model_of(home)
         self.limits = SpendLimits(**home.desk.budgets.model_dump())
-
-    @cached_property
-    def source(self) -> str:
-        """Source of the desk's bars: from its journal, else as noted at the first start."""
-        source = window.start_of(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
-        return str(source or "no")
-
-    @property
-    def stamp(self) -> str:
-        """PAPER, or REPLAYED and PAPER while the desk replays."""
-        mark = window.mark_at(window.journal_of(self.home))
-        stamp = str(mark.body.get("stamp") or "") if mark is not None else ""
-        return "PAPER" if stamp in ("", "PAPER") else f"{stamp} \u00b7 PAPER"
 
     @property
     def endpoint(self) -> "Endpoint | None":
         """Where questions are sent; None while nothing leaves this machine."""
         return getattr(self.model, "endpoint", None)
-
-    def now_ms(self) -> int:
-        """The machine's time."""
-        return time.time_ns() // 1_000_000
-
-    def desk_ms(self) -> int | None:
-        """The desk's time: the close of the last bar it decided on."""
-        return window.desk_ms(self.home)
 
     def words(self, desk_ms: int | None) -> Words:
         """Which strategies, parameters, sleeves and symbols a question may name."""
@@ -95,44 +68,6 @@ class Wiring:
         except DeskError:
             return ()
         return tuple(SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params) for s in desk.sleeves)
-
-    def context(self, **of_the_turn: Any) -> "ToolContext":
-        """A tool context for one turn."""
-        from app.jobs.queue import JobQueue
-        from memory.shelf import Shelf
-        from tools.common.contract import ToolContext
-
-        Shelf(self._home.memory).stock()
-        return ToolContext(
-            engine=self.engine,
-            home=self.home,
-            catalog=self._home.catalog,
-            jobs=JobQueue(self._home, self.person),
-            record=self.record,
-            wait_s=self.wait_s,
-            **of_the_turn,
-        )
-
-    @cached_property
-    def _people(self) -> "Journal":
-        from engine.store.journal import Journal
-
-        return Journal(self._home.people_journal, self.channel)
-
-    def close(self) -> None:
-        """Close the people journal if it was opened; for a process that makes one runtime per turn."""
-        if "_people" in vars(self):
-            self._people.close()
-
-    def record(self, kind: str, body: Mapping[str, Any]) -> str:
-        """Append to the people journal, durably; the id of the event."""
-        from engine.store.anchors import note_head
-        from engine.store.journal import Event
-
-        head = self._people.append([Event(kind, self.now_ms(), dict(body))])[0]
-        if kind == "answer":  # anchoring the head once a turn is enough
-            note_head(self.engine, "people", head, self.now_ms())
-        return head.id
 
     def halt(self, reason: str, person: str) -> str:
         """Latch the halt: file, then database, then journal. Returns the text for the person; DataError means not latched."""

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -170,7 +171,7 @@ def _around(text: str) -> str:
 def _put(path: Path, text: str) -> None:
     """Write the page atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.draft")  # threads of a server write too
     with draft.open("w", encoding="utf-8", errors="replace") as file:
         file.write(text)
         file.flush()

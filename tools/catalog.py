@@ -96,6 +96,8 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
     if ctx.role not in line.roles:
         owners = " or ".join(line.roles)
         return refused(f"{name} belongs to the {owners}, not to the {ctx.role}: ask there (--role {line.roles[0]})")
+    if line.effect not in ctx.effects:
+        return refused(f"{name} is a {line.effect} tool, and this connection may only {' and '.join(ctx.effects)}")
     try:
         checked = line.tool.args.model_validate(dict(args))
     except ValidationError as error:
@@ -103,7 +105,7 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
     except (TypeError, ValueError):
         return refused(f"{name}: the arguments must be a JSON object")
     try:
-        reason = limits.reason_against(ctx)
+        reason = limits.reason_against(ctx, line.effect)
         if reason:
             return refused(reason)
         if line.effect is Effect.PROPOSE:  # what a person may have to decide on is journaled before it exists

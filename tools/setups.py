@@ -200,11 +200,14 @@ def wait_all(ctx: ToolContext, jobs: Sequence[str]) -> list[JobView]:
     return views
 
 
+POSTED = "The answer will be posted in this thread when it ends."
+
+
 def unfinished(view: JobView, count: int = 1) -> ToolResult:
     """The result for a job that is unfinished, or failed."""
     evidence = (Evidence("job", view.id),)
     if view.state in ("failed", "cancelled"):
         return ToolResult("failed", f"{clean(view.error or f'the job was {view.state}', 400)}", evidence=evidence)
     jobs = "A job is" if count == 1 else f"{count} jobs are"
-    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). The answer will be posted in this thread when it ends."
+    text = f"{jobs} still running ({view.id}, {view.progress:.0%} done). {POSTED}"
     return ToolResult("started", text, evidence=evidence, job=view.id)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents import render
 from agents.offline.slots import Slots
 from agents.offline.steps import (
     Plan,
@@ -21,6 +20,7 @@ from agents.offline.steps import (
     name_list,
     which_sleeve,
 )
+from tools.common import render
 
 QUESTION = re.compile(
     r"^(?:and |so |ok |but )*(?:which|what|who|why|how|when|where|is|are|am|was|were|does|did|should|shall|has|have)\b"

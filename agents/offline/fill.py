@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents import render
 from agents.offline.choose import tokens_of
 from agents.offline.entries import choices_of
 from agents.offline.steps import Question, changes_of
 from agents.offline.words import SAID, STOP
+from tools.common import render
 from tools.common.contract import Tool
 
 DESKWARD = re.compile(r"\b(?:desk|live|paper|we|us|our|today|yesterday|tonight|this (?:week|month))\b")  # not a stored run

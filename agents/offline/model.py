@@ -20,8 +20,8 @@ from agents.offline.plans import made, plan_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, nothing
 from agents.offline.ways import Way, way_of
 from agents.offline.words import Words, tidy
-from agents.render import one_line
 from tools.common.contract import Tool
+from tools.common.render import one_line
 
 _SENTENCE = re.compile(r"(?<=[?!;])\s+|(?<=[a-z0-9%)]\.)\s+(?=[A-Z])|\n+")
 _VERBS = (

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents import render
 from agents.offline import run_plans
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
@@ -25,6 +24,7 @@ from agents.offline.steps import (
     window,
 )
 from engine.clock import utc
+from tools.common import render
 
 
 def plan_of(q: Question) -> Plan:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from agents import render
 from agents.offline.calls import ask_for, made, once
 from agents.offline.fill import arguments
 from agents.offline.steps import (
@@ -22,6 +21,7 @@ from agents.offline.steps import (
     result_text,
     which_sleeve,
 )
+from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3

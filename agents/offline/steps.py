@@ -8,11 +8,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agents import render
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
+from tools.common import render
 from tools.common.contract import Table
 
 

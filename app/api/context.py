@@ -4,12 +4,13 @@
 """
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from app.home.current import CurrentHome
 from app.home.home import Home
 from app.people.identity import Actor
 from app.people.sessions import Session, Sessions
@@ -43,19 +44,15 @@ class ApiContext:
     address: Address = field(default_factory=Address)
     running: Any = None  # app.api.running.RunningTurns, set by the factory
     meters: Any = None  # app.api.metrics.Meters, set by the factory
-    _seen: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.opened.path)
-        self._seen = _stamps(self.opened)
+        self._current = CurrentHome(self.opened)
 
     @property
     def home(self) -> Home:
         """The home; its catalog is read again after a file was added to the home's data."""
-        stamps = _stamps(self.opened)
-        if stamps != self._seen:
-            self._seen, self.opened = stamps, replace(self.opened)
-        return self.opened
+        return self._current.home
 
     @property
     def path(self) -> Path:
@@ -66,13 +63,6 @@ class ApiContext:
     def engine(self) -> Any:
         """The database."""
         return self.opened.engine
-
-
-def _stamps(home: Home) -> tuple[tuple[str, int], ...]:
-    """Modification times of the home's data folders."""
-    top = home.path / "data"
-    folders = [top, *(p for p in top.iterdir() if p.is_dir())] if top.is_dir() else []
-    return tuple((str(p), p.stat().st_mtime_ns) for p in sorted(folders))
 
 
 def now_ms() -> int:

@@ -102,7 +102,7 @@ def _with_bars(events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[
 
 def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, Any]") -> Iterator[dict[str, Any]]:
     """One tool call from start to end, with its progress bar."""
-    from agents.render import one_line
+    from tools.common.render import one_line
 
     name = one_line(started["tool"], 40)
     out.say(f"  {name} ...")
@@ -119,7 +119,7 @@ def _one_tool(started: dict[str, Any], events: "Generator[dict[str, Any], None, 
 
 def _print_event(event: dict[str, Any]) -> None:
     """Print one line for an event that is not a tool call."""
-    from agents.render import one_line
+    from tools.common.render import one_line
 
     if event["kind"] == "begun":
         model = "OFFLINE model (a planner, no language model)" if event["model"]["offline"] else event["model"]["name"]
@@ -150,7 +150,7 @@ def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = ()) 
     from rich.console import Console, Group
     from rich.text import Text
 
-    from agents.render import unlinked
+    from tools.common.render import unlinked
 
     text, named = unlinked(marked(markdown, struck))
     width = Console().width if os.isatty(1) else 120

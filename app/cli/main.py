@@ -15,7 +15,22 @@ from app.processes.room import failure_text
 from engine.errors import DeskError
 
 # each module has register(app), which adds its commands
-GROUPS = ("data", "backtest", "chat", "proposals", "halt", "adopt", "journal", "desk", "tool", "api", "ui", "notes", "alerts")
+GROUPS = (
+    "data",
+    "backtest",
+    "chat",
+    "proposals",
+    "halt",
+    "adopt",
+    "journal",
+    "desk",
+    "tool",
+    "api",
+    "ui",
+    "notes",
+    "alerts",
+    "mcp",
+)
 
 app = typer.Typer(
     name="nightdesk",

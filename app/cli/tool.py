@@ -99,9 +99,9 @@ def check_role(role: str) -> None:
 def context(home: "Home", role: str, advance: Any) -> "ToolContext":
     """The tool context of a call from the command line; it waits for jobs, with a progress bar."""
     from app.people.identity import os_user
-    from app.wiring import Wiring
+    from app.tool_wiring import ToolWiring
 
-    wiring = Wiring(home, os_user(), "cli", wait_s=None)
+    wiring = ToolWiring(home, os_user(), "cli", wait_s=None)
     return wiring.context(
         role=role,
         thread="command-line",
@@ -187,8 +187,8 @@ def _rendered(ctx: "ToolContext", text: str) -> str:
     import html
     import re
 
-    from agents import render
     from app.cli.chat import in_words, marked
+    from tools.common import render
 
     def value(found: re.Match[str]) -> str:
         return html.unescape(render.value_text(ctx.facts[found[1]])) if found[1] in ctx.facts else found[0]

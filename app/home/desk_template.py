@@ -136,6 +136,14 @@ quiet_to = "06:00"
 # [ui]
 # port = 8421
 
+# ---- Clients of the Model Context Protocol (`nightdesk mcp`): port of --http, and what they may use; days are UTC ----------
+#
+# [mcp]
+# port = 8422
+# calls_minute = 120             # of one client
+# jobs_day = 50                  # backtests and other jobs that clients start
+# proposals_day = 10             # proposals and notes
+
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.

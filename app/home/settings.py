@@ -113,6 +113,17 @@ class UiEntry(BaseModel):
     port: int = Field(8421, ge=1, le=65535)
 
 
+class McpEntry(BaseModel):
+    """`nightdesk mcp`: [mcp]. What clients of the Model Context Protocol may use, beside what every role may; days are UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    port: int = Field(8422, ge=1, le=65535)  # of streamable HTTP, on this machine
+    calls_minute: int = Field(120, ge=1, le=10_000)  # of one client
+    jobs_day: int = Field(50, ge=0, le=10_000)  # started by all clients together
+    proposals_day: int = Field(10, ge=0, le=1_000)  # proposals and notes, of all clients together
+
+
 class DeskToml(SimulatedTables):
     """The content of desk.toml: what decides a figure (engine.control.desk_setup), and the rest."""
 
@@ -127,6 +138,7 @@ class DeskToml(SimulatedTables):
     slack: SlackEntry | None = None
     api: ApiEntry = ApiEntry.model_validate({})
     ui: UiEntry = UiEntry.model_validate({})
+    mcp: McpEntry = McpEntry.model_validate({})
 
     @field_validator("sleeves")
     @classmethod

@@ -14,10 +14,10 @@ from agents.caller import TurnCaller
 from agents.claims import claims
 from agents.formats.text import VisibleText, arguments_of, circling, object_in, visible
 from agents.grounding import Ground, ground
-from agents.render import one_line, safe, unlinked
 from agents.turns import halt_reason
 from app.api.access import secret_of
 from app.home.settings import line_of
+from app.mcp.bounds import client_name, nesting
 from app.slack.actions import HALT
 from app.slack.blocks import escaped
 from app.slack.sink import as_json
@@ -28,9 +28,10 @@ from memory.note import split
 from tests.fakes.linear_time import JUDGED_S, RATIO_MAX, beyond_linear, cpu_s
 from tools.common.contract import clean
 from tools.common.limits import recordable
+from tools.common.render import one_line, safe, unlinked
 
 MEGABYTE, SMALLEST = 1 << 20, 1 << 14
-REPEATED = ("a", "1 ", "= ", "| 1 ", "[", '{"a":', "!")  # what has been quadratic, or is likely to be
+REPEATED = ("a", "1 ", "= ", "| 1 ", "[", '{"a":', "!", '\\"')  # what has been quadratic, or is likely to be
 MORE = (
     "a=",
     "a ",
@@ -66,6 +67,8 @@ def streamed(text: str) -> None:
 PARSERS: dict[str, Callable[[str], Any]] = {
     "a model's answer": lambda text: ground(text, Ground({})),
     "what a tool said, quoted": lambda text: Ground({}, quotes=[text]),
+    "a client's message, its depth": lambda text: nesting(text.encode()),
+    "a client's name": client_name,
     "a model's arguments, grounded": lambda text: Ground({}, arguments=[{"x": text}]),
     "a model's arguments, read": arguments_of,
     "a model's JSON": object_in,

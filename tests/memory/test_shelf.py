@@ -24,6 +24,29 @@ def note(text: str = "trend loses in ranges", topic: str = "trend") -> Note:
     return Note(note_id(5, topic, 1), topic, text, ("run-1",), "developer", "t1", "mara", 5, None)
 
 
+def test_two_threads_stock_one_shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both write a page at the same moment; neither finds its draft gone."""
+    both, faults = threading.Barrier(2, timeout=60), list[OSError]()
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "desk.md").write_text("the same page\n")
+    monkeypatch.setattr("memory.shelf.SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr("memory.shelf.os.fsync", lambda _file: both.wait())
+
+    def stock() -> None:
+        try:
+            Shelf(tmp_path / "memory").stock()
+        except OSError as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=stock) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert Shelf(tmp_path / "memory").path("desk").read_text() == "the same page\n"
+
+
 def test_stocking_leaves_a_persons_page_alone(shelf: Shelf) -> None:
     """What a person wrote into a shipped page survives the next start."""
     shelf.path("desk").write_text("we never trade on Sundays\n")

@@ -140,6 +140,11 @@ class Jobs(Protocol):
 def _silent(_done: float) -> None: ...
 
 
+def _unlimited(_effect: Effect) -> str:
+    """No budget of its own."""
+    return ""
+
+
 @dataclass(slots=True)
 class ToolContext:
     """What a call may reach, made anew for each turn by app/wiring.py (and by `nightdesk tool`).
@@ -147,7 +152,8 @@ class ToolContext:
     There is no way from here to an approval, a key, an order or a configuration. `desk_ms` is the desk's time (close of
     the last bar it decided on), `now_ms` the machine's; both are given, no tool reads a clock. `wait_s` is how long a
     COMPUTE call waits for its job before it returns `started`: 20 s in a turn, None (as long as it takes) where a
-    person sits in front of a progress bar. `record` appends to the people journal and returns the event's id.
+    person sits in front of a progress bar. `record` appends to the people journal and returns the event's id. `effects` and
+    `over_budget` may narrow what a caller's role allows, never widen it.
     """
 
     engine: Any  # sqlalchemy.Engine
@@ -168,6 +174,8 @@ class ToolContext:
     facts: dict[str, Fact] = field(default_factory=dict)  # every fact shown in this thread by ref; calc reads them
     earlier_jobs: tuple[str, ...] = ()  # of the same call made before: they are its jobs, ended or not, and none is run again
     proposed: bool = False  # set by call() once a PROPOSE of this turn has gone through
+    effects: tuple[Effect, ...] = tuple(Effect)  # which effects this caller was given at all
+    over_budget: Callable[[Effect], str] = _unlimited  # why a call of an effect is refused now; empty when it is not
 
     def handle(self, letter: str, thing: str) -> str:
         """The short name of `thing` in this thread: the first run is r1, the second r2; a known one keeps its own."""

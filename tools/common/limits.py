@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import Refused
 from engine.redaction import redacted
-from tools.common.contract import ToolContext, clean
+from tools.common.contract import Effect, ToolContext, clean
 
 JOBS_RUNNING_MAX, JOBS_QUEUED_MAX = 1, 3
 JOBS_MAX = JOBS_RUNNING_MAX + JOBS_QUEUED_MAX
@@ -40,9 +40,11 @@ def _recordable_value(value: Any, depth: int) -> Any:
     return redacted(clean(type(value).__name__ if isinstance(value, Mapping | list | tuple) else value))
 
 
-def reason_against(ctx: ToolContext) -> str:
-    """Why any call is refused now; empty when it is not."""
-    return "this turn has already made a proposal or note: only one per turn, as the last call" if ctx.proposed else ""
+def reason_against(ctx: ToolContext, effect: Effect) -> str:
+    """Why a call of this effect is refused now; empty when it is not."""
+    if ctx.proposed:
+        return "this turn has already made a proposal or note: only one per turn, as the last call"
+    return ctx.over_budget(effect)
 
 
 def require_room(ctx: ToolContext, wanted: int) -> None:

@@ -148,7 +148,7 @@ def test_foreign_text_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str])
     """Escape sequences are gone before the terminal."""
     from rich.console import Console
 
-    from agents.render import safe
+    from tools.common.render import safe
 
     Console(width=120, force_terminal=False).print(command.shown(safe("a \x1b[2J\x1b]0;t\x07 b [bold]c[/bold]")))
     shown = capsys.readouterr().out

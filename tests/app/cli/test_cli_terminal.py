@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import typer
 
-from agents.render import safe
 from app.cli import chat, out
 from tests.fakes.waiting import WAIT_S
+from tools.common.render import safe
 
 ROOT = Path(__file__).resolve().parents[3]
 EVIL = "a\x1b]0;title\x07b\x1b[2Jc\x1b]8;;http://foreign.example\x1b\\d\x1b]8;;\x1b\\e\x9b2Jf\u202eg"

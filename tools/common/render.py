@@ -1,4 +1,4 @@
-"""Makes untrusted text safe to show, and formats facts. Called by grounding, nodes and app/cli/chat.
+"""Makes untrusted text safe to show, and formats facts. Called by agents, by app/cli and by app/mcp: whoever hands text out.
 
 `safe` turns untrusted markdown into markdown that fetches nothing and links nowhere else: no images, no raw HTML, no address
 that a page would make a link, links to ids of this thread only, no control or direction-changing characters.

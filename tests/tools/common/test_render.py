@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import render
+from tools.common import render
 from tools.common.contract import Evidence, Fact, Table
 
 

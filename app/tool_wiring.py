@@ -1,0 +1,86 @@
+"""What a tool call needs of an opened home: its context, the people journal, the desk's time and source. No agent is loaded.
+
+Called by app/cli/tool.py and app/mcp; app/wiring.py builds the runtime of agents upon it. No venue key and no private venue
+can be reached from here.
+"""
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from app.home.home import Home
+from engine.watch import window
+
+if TYPE_CHECKING:
+    from engine.store.journal import Journal
+    from tools.common.contract import ToolContext
+
+WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
+
+
+class ToolWiring:
+    """Tool calls of one person on one home. `wait_s`: how long a COMPUTE call waits for its job; None waits until it ends."""
+
+    def __init__(self, home: Home, person: str, channel: str, wait_s: float | None = WAIT_S) -> None:
+        self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
+        self.engine, self.home = home.engine, home.path
+
+    @cached_property
+    def source(self) -> str:
+        """Source of the desk's bars: from its journal, else as noted at the first start."""
+        source = window.start_of(window.journal_of(self.home)).get("source") or self._home.feed.get("source")
+        return str(source or "no")
+
+    @property
+    def stamp(self) -> str:
+        """PAPER, or REPLAYED and PAPER while the desk replays."""
+        mark = window.mark_at(window.journal_of(self.home))
+        stamp = str(mark.body.get("stamp") or "") if mark is not None else ""
+        return "PAPER" if stamp in ("", "PAPER") else f"{stamp} \u00b7 PAPER"
+
+    def now_ms(self) -> int:
+        """The machine's time."""
+        return time.time_ns() // 1_000_000
+
+    def desk_ms(self) -> int | None:
+        """The desk's time: the close of the last bar it decided on."""
+        return window.desk_ms(self.home)
+
+    def context(self, **of_the_turn: Any) -> "ToolContext":
+        """A tool context for one turn."""
+        from app.jobs.queue import JobQueue
+        from memory.shelf import Shelf
+        from tools.common.contract import ToolContext
+
+        Shelf(self._home.memory).stock()
+        return ToolContext(
+            engine=self.engine,
+            home=self.home,
+            catalog=self._home.catalog,
+            jobs=JobQueue(self._home, self.person),
+            record=self.record,
+            wait_s=self.wait_s,
+            **of_the_turn,
+        )
+
+    @cached_property
+    def _people(self) -> "Journal":
+        from engine.store.journal import Journal
+
+        return Journal(self._home.people_journal, self.channel)
+
+    def close(self) -> None:
+        """Close the people journal if it was opened; for a process that makes one runtime per turn."""
+        if "_people" in vars(self):
+            self._people.close()
+
+    def record(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Append to the people journal, durably; the id of the event."""
+        from engine.store.anchors import note_head
+        from engine.store.journal import Event
+
+        head = self._people.append([Event(kind, self.now_ms(), dict(body))])[0]
+        if kind == "answer":  # anchoring the head once a turn is enough
+            note_head(self.engine, "people", head, self.now_ms())
+        return head.id
