@@ -11,8 +11,8 @@ from pydantic import Field
 
 from engine.clock import Timeframe
 from engine.errors import BadInput
-from engine.sim import bootstrap
-from engine.sim.life import favours, life_of, stopped_first
+from engine.sim import bootstrap, versus
+from engine.sim.life import favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, asked_as, make_facts, tool
 from tools.setups import (
@@ -134,7 +134,7 @@ def comparison_result(
         life = life_of(run)
         cells.append("; stopped ".join(filter(None, (life.share, life.ended))) or "-")
         if n:
-            gap = gap_of(ctx, found[0], run, len(setups) - 1)
+            gap = versus.gap(runs.store(ctx), found[0], run, len(setups) - 1)
             x = ctx.handle("x", f"{found[0]['run_id']}|{run['run_id']}")
             facts += gap_facts(x, f"{setup.label} against {setups[0].label}", run["run_id"], gap)
             shown = f"{{{x}.difference_bps}} ({{{x}.low_bps}} to {{{x}.high_bps}})" if gap.low is not None else "-"
@@ -149,19 +149,6 @@ def comparison_result(
     data = summary(setups, found, told, sleeve)
     text = " ".join([*sentences(ctx, setups, found, told, same), method(told)])
     return ToolResult("ok", text, tuple(facts), evidence, table, data)
-
-
-def gap_of(ctx: ToolContext, base: Mapping[str, Any], variant: Mapping[str, Any], comparisons: int) -> bootstrap.Difference:
-    """The difference of two runs over the whole days that both traded; without an interval, and with the reason, when those are
-    too few or one of the two lost everything."""
-    until_ms = min(runs.lived_until(base), runs.lived_until(variant))
-    one, other = (runs.daily_returns(ctx, run, until_ms) for run in (base, variant))
-    if len(one) == len(other):
-        stopped = stopped_first(base, variant)
-        favoured = "" if stopped is None else ("better", "worse")[stopped]
-        return bootstrap.difference(one, other, max(1, comparisons))._replace(favoured=favoured)
-    gap = bootstrap.difference([], [], max(1, comparisons))
-    return gap._replace(why="one of the two lost its whole equity" if not (one and other) else "their days are not the same")
 
 
 def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference) -> tuple[Fact, ...]:

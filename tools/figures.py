@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from engine.clock import DAY_MS, utc
 from engine.errors import BadInput, DataError
+from engine.sim import versus
 from tools.common.contract import (
     Args,
     Asked,
@@ -29,7 +30,7 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.time_words import NEVER_RAN, instant
-from tools.runs import TRIP, daily_returns, store
+from tools.runs import TRIP, store
 
 DESK = "desk"
 By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version"]
@@ -263,7 +264,7 @@ def _curve(ctx: ToolContext, subject: str) -> tuple[Any, Any, list[float]]:
 
     if subject != DESK:
         run, frame = store(ctx).load(subject), store(ctx).frame(subject, "equity")
-        return frame["close_ms"].to_numpy(), frame["equity"].to_numpy(), daily_returns(ctx, run)
+        return frame["close_ms"].to_numpy(), frame["equity"].to_numpy(), versus.daily_returns(store(ctx), run)
     first, days = first_mark(journal_of(ctx.home)), periods(ctx.home, "day", None, DAYS_MAX)
     if first is None or not days:
         return np.empty(0, np.int64), np.empty(0), []

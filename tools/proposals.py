@@ -12,7 +12,7 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
-from engine.sim import bootstrap
+from engine.sim import bootstrap, versus
 from engine.sim.life import beyond, beyond_text, favours, life_of
 from tools import runs
 from tools.common.contract import (
@@ -29,7 +29,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.compare import gap_facts, gap_of
+from tools.compare import gap_facts
 from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 
 REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
@@ -235,7 +235,7 @@ def _propose_change(
 def _gap(ctx: ToolContext, pair: Pair, label: str) -> tuple[bootstrap.Difference, tuple[Fact, ...]]:
     """The changed run's difference from the base, and the facts of both runs."""
     base, changed = pair
-    gap = gap_of(ctx, base, changed, 1)
+    gap = versus.gap(runs.store(ctx), base, changed)
     x = ctx.handle("x", f"{base['run_id']}|{changed['run_id']}")
     facts = runs.facts_of(ctx, base, f"{runs.subject_of(base)}, live configuration")
     facts += runs.facts_of(ctx, changed, f"{runs.subject_of(changed)}, {label}")

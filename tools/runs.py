@@ -4,7 +4,6 @@ engine.store.runs owns a run's folder; here its JSON becomes facts, its daily eq
 sentence. How long a run traded is engine.sim.life's word. Called by the catalog, tools/backtests.py and tools/proposals.py.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -157,25 +156,6 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
         return f"No look-ahead found: {text}. "
     ahead = found.get("looks_ahead", True)
     return f"IT LOOKS AHEAD, {text}: the figures are meaningless. " if ahead else f"{line}: {text}. "
-
-
-def lived_until(run: Mapping[str, Any]) -> float:
-    """When the run stopped trading, in UTC ms; infinite when it traded until its end."""
-    stopped_ms = life_of(run).stopped_ms
-    return math.inf if stopped_ms is None else float(stopped_ms)
-
-
-def daily_returns(ctx: ToolContext, run: Mapping[str, Any], until_ms: float = math.inf) -> list[float]:
-    """Simple returns of the run's marked equity from UTC midnight to midnight, up to `until_ms`; a flat day is 0. Empty when
-    equity went to 0."""
-    from engine.clock import timeframe_ms
-    from engine.sim.metrics import daily_equity
-
-    frame = store(ctx).frame(run["run_id"], "equity")
-    close_ms, equity = frame["close_ms"].to_numpy(), frame["equity"].to_numpy()
-    midnights, daily = daily_equity(close_ms, equity, timeframe_ms(run["timeframe"]), float(run["cash"]))
-    daily = daily[midnights <= until_ms]
-    return [] if len(daily) < 2 or (daily <= 0).any() else (daily[1:] / daily[:-1] - 1.0).tolist()
 
 
 @tool(

@@ -211,6 +211,7 @@ class RunLine(ApiModel):
     state: str
     name: str | None = None
     label: str = ""
+    span: str | None = None
     venue: str | None = None
     first_ms: int | None = None
     last_ms: int | None = None

@@ -37,6 +37,26 @@ class RunNameBody(RequestBody):
     name: str = Field("", max_length=60)
 
 
+class BacktestBody(RequestBody):
+    """A backtest to start; what is left out is as in `nightdesk backtest`."""
+
+    strategy: Text = Field(min_length=1, max_length=60)
+    symbol: Text = Field(min_length=1, max_length=60)
+    timeframe: Timeframe = "15m"
+    venue: Text | None = Field(None, max_length=20)
+    market: Literal["perp", "spot"] = "perp"
+    side: Literal["both", "long", "short"] = "both"
+    start: Text | None = Field(None, max_length=40)
+    end: Text | None = Field(None, max_length=40)
+    fills: Literal["pessimistic", "optimistic", "reference"] = "pessimistic"
+    funding: Text = Field("recorded", max_length=20)
+    cash: float = Field(10_000.0, gt=0, le=1e12, allow_inf_nan=False)
+    limits: Literal["desk", "wide"] = "desk"
+    params: dict[Annotated[str, Field(max_length=60)], float | Annotated[Text, Field(max_length=60)]] = Field(
+        default_factory=dict, max_length=40
+    )
+
+
 class SessionView(ApiModel):
     """Whose session this is. `proof_needed`: people.toml has entries, and this name is not proven."""
 

@@ -3,7 +3,7 @@
 Registered by app.api.factory.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse, Response
@@ -13,15 +13,19 @@ from app.api import models_people as p
 from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
 from app.people.identity import Actor, os_user
 from app.people.run_names import give_name
+from app.views.run_export import MEDIA, exported
 from app.views.run_figures import figures_json
 from app.views.run_list import run_lines
+from app.views.run_pair import pair_of
 from engine.errors import BadInput
 from engine.sim.life import beyond, beyond_text, life_of
 from engine.store.runs import Runs
 from engine.watch.window import desk_ms
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
-RunId = Path(max_length=40, pattern=r"^r-[0-9]{8}-[0-9a-f]{8}(-[0-9]+)?$", examples=["r-20261120-0a1b2c3d"])
+RUN = r"^r-[0-9]{8}-[0-9a-f]{8}(-[0-9]+)?$"
+RunId = Path(max_length=40, pattern=RUN, examples=["r-20261120-0a1b2c3d"])
+OneOf = Annotated[str, Query(max_length=40, pattern=RUN)]
 SANDBOX = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -30,6 +34,24 @@ def runs(at: At, _: Who, limit: int = Query(20, ge=1, le=500)) -> m.RunLines:
     """Stored runs, newest first, each named by what differs from the others."""
     found = run_lines(store(at), limit)
     return m.RunLines(items=[m.RunLine(**{k: run.get(k) for k in m.RunLine.model_fields}) for run in found])
+
+
+@router.get("/compare", response_model=dict[str, Any])
+def compare(at: At, _: Who, one: OneOf, other: OneOf) -> dict[str, Any]:
+    """Two runs side by side: what differs, the figures of both, their curves, and whether they can be told apart."""
+    for run_id in (one, other):
+        store_with(at, run_id)
+    return pair_of(store(at), one, other)
+
+
+@router.post("", status_code=202)
+def begin(at: At, session: Who, body: p.BacktestBody) -> m.JobStatus:
+    """Start a backtest as a job, as the form of the page does; a run that is already stored ends at once."""
+    from app.api.jobs import job_status
+    from app.jobs.queue import JobQueue
+
+    given = {key: value for key, value in body.model_dump().items() if value not in (None, "")}
+    return job_status(at, JobQueue(at.home, session.name).submit("backtest", given))
 
 
 @router.post("/{run_id}/name")
@@ -59,12 +81,26 @@ def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
 @router.get("/{run_id}/report", response_class=HTMLResponse)
 def report(at: At, _: Who, run_id: str = RunId) -> HTMLResponse:
     """A run's report page: one self-contained file under a sandbox policy."""
-    path = store_with(at, run_id).path(run_id) / "report.html"
-    if not path.is_file():
-        raise NotFound(f"run {run_id} has no report page", "run the backtest again")
+    content = _file(at, run_id, "report.html")
     page = " ".join(f"http://{name}:{at.address.page_port}" for name in at.address.names)
     policy = f"{SANDBOX}; frame-ancestors {page}"
-    return HTMLResponse(path.read_text(encoding="utf-8"), headers={"content-security-policy": policy})
+    return HTMLResponse(content, headers={"content-security-policy": policy})
+
+
+@router.get("/{run_id}/export/{name}", response_class=Response)
+def export(at: At, _: Who, run_id: str = RunId, name: str = Path(max_length=20, examples=["trips.csv"])) -> Response:
+    """A run as a file to save: report.html, run.json, trips.csv or equity.csv."""
+    content = _file(at, run_id, name)
+    saved = {"content-disposition": f'attachment; filename="{run_id}-{name}"', "content-security-policy": "sandbox"}
+    return Response(content, media_type=MEDIA[name], headers=saved)
+
+
+def _file(at: ApiContext, run_id: str, name: str) -> bytes:
+    """An export of a run. Raises NotFound."""
+    try:
+        return exported(store_with(at, run_id), run_id, name)
+    except BadInput as error:
+        raise NotFound(error.what, error.hint) from None
 
 
 @router.get("/{run_id}/equity")

@@ -1,4 +1,4 @@
-"""`nightdesk backtest | leaks | rerun | runs`: backtests and stored runs, computed in this process with a progress bar.
+"""`nightdesk backtest | leaks | rerun`: backtests computed in this process with a progress bar; stored runs: runs.py.
 
 Called by app/cli/main.py. Turns command-line options into arguments of app/jobs/kinds.py, and its JSON into text.
 """
@@ -28,10 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command()(backtest)
     app.command()(leaks)
     app.command()(rerun)
-    runs = typer.Typer(no_args_is_help=True, help="Stored runs.")
-    runs.command("list")(runs_list)
-    runs.command("show")(runs_show)
-    app.add_typer(runs, name="runs")
 
 
 def backtest(
@@ -125,25 +121,6 @@ def rerun(
     out.emit(found, as_json=as_json, text=lambda: rerun_text(found))
     if not found["equal"]:
         raise typer.Exit(1)
-
-
-def runs_list(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
-    """List stored runs, newest first."""
-    from app.home.home import existing_home
-    from engine.store.runs import Runs
-
-    home = existing_home()
-    found = Runs(home.runs, home.engine).latest(count)
-    out.emit({"items": found}, as_json=as_json, text=lambda: runs_table(found))
-
-
-def runs_show(run_id: str = typer.Argument(..., help="id of a stored run"), as_json: bool = JSON) -> None:
-    """Show a stored run as `backtest` printed it."""
-    from app.home.home import existing_home
-    from engine.store.runs import Runs
-
-    home = existing_home()
-    show(Runs(home.runs, home.engine).load(run_id) | {"cached": True}, as_json)
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, str]:
@@ -255,28 +232,6 @@ def figures(run: Mapping[str, Any]) -> Any:
     for line in shown:
         table.add_row(*line)
     return table
-
-
-def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
-    """Stored runs, newest first; then those that stopped before the end of their bars."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    if not found:
-        return "no stored runs; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name, side in (("run", "left"), ("made", "left"), ("strategy", "left"), ("symbol", "left"), ("tf", "left")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]  # a literal of rich
-    for name in ("return", "Sharpe", "max drawdown", "trips"):
-        table.add_column(name, justify="right")
-    table.add_column("data")
-    for r in found:
-        cells = (pct(r["total_return_frac"]), num(r["sharpe"]), pct(r["max_drawdown_frac"]).lstrip("+"), f"{r['trades']:,}")
-        made = utc(r["created_ms"])
-        table.add_row(r["id"], made, r["strategy"], r["symbol"], r["timeframe"], *cells, r["source"])
-    stopped = [f"{r['id']}: {life}" for r in found if (life := r.get("life") or "").startswith("stopped")]
-    return Group(table, *(Text(line, style="red") for line in ["", *stopped] if stopped))
 
 
 def rerun_text(found: Mapping[str, Any]) -> str:

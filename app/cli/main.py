@@ -18,6 +18,7 @@ from engine.errors import DeskError
 GROUPS = (
     "data",
     "backtest",
+    "runs",
     "chat",
     "proposals",
     "halt",

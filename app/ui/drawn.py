@@ -19,7 +19,8 @@ export default function ({data, parentElement, setTriggerValue}) {
   if (root.mark === data.mark) return root.undo;
   root.mark = data.mark;
   const pick = data.picks ? (name) => setTriggerValue('picked', name) : null;
-  root.undo = data.kind === 'table' ? table.show(drawn, data.spec, pick) : charts.chart(drawn, data.spec, pick);
+  const both = data.pairs ? (one, other) => setTriggerValue('picked', `${one} ${other}`) : null;
+  root.undo = data.kind === 'table' ? table.show(drawn, data.spec, pick, both) : charts.chart(drawn, data.spec, pick);
 }
 """
 BASE = """
@@ -45,16 +46,22 @@ def chart(spec: Mapping[str, Any] | None, *, key: str, mark: str, picks: bool = 
     return None if spec is None else _mount("chart", spec, key, mark, picks=picks)
 
 
-def long_table(spec: Mapping[str, Any], *, key: str, mark: str, picks: bool = True) -> str | None:
-    """The table that sorts and filters; the id of the row that was clicked just now."""
-    return _mount("table", spec, key, mark, picks=picks)
+def long_table(spec: Mapping[str, Any], *, key: str, mark: str, picks: bool = True, pairs: bool = False) -> str | None:
+    """The table that sorts and filters; the id of the row that was clicked just now, or with `pairs` two ids of ticked rows,
+    with a space between."""
+    return _mount("table", spec, key, mark, picks=picks, pairs=pairs)
 
 
-def _mount(kind: str, spec: Mapping[str, Any], key: str, mark: str, *, picks: bool) -> str | None:
-    data = {"kind": kind, "spec": dict(spec), "mark": mark, "picks": picks}
+def _mount(kind: str, spec: Mapping[str, Any], key: str, mark: str, *, picks: bool, pairs: bool = False) -> str | None:
+    data = {"kind": kind, "spec": dict(spec), "mark": mark, "picks": picks, "pairs": pairs}
     found = DRAWN(key=key, data=data, on_picked_change=_nothing)
-    name = str(getattr(found, "picked", None) or "")
-    return name if links.ID.fullmatch(name) else None
+    return ids_in(str(getattr(found, "picked", None) or ""), 1 + pairs)
+
+
+def ids_in(text: str, most: int) -> str | None:
+    """The text if it is one id, or up to `most` with single spaces between; what else the browser may send is None."""
+    names = text.split(" ")
+    return text if len(names) <= most and all(links.ID.fullmatch(name) for name in names) else None
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ VIEWS = ("overview", "journal", "alerts", "handover")
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
-IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "trip", "event")  # every parameter a URL may hold
+IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "with", "trip", "event")  # every parameter a URL may hold
 
 
 def place(kind: str, ident: str) -> dict[str, str] | None:

@@ -16,6 +16,12 @@ from app.ui.page_client import PageClient, Trouble
 
 KEPT = "run_figures"
 LAYERS_MAX = 5
+EXPORTS = (
+    ("Report, HTML", "report.html"),
+    ("Round trips, CSV", "trips.csv"),
+    ("Equity of each bar, CSV", "equity.csv"),
+    ("Everything, JSON", "run.json"),
+)
 
 
 def show(api: PageClient, ident: str) -> None:
@@ -62,6 +68,9 @@ def _head(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ide
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         links.press("All runs", {"tab": "runs"}, key="all_runs", icon=":material/arrow_back:", look="tertiary")
         st.link_button("Report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:", type="tertiary")
+        with st.popover("Export", icon=":material/download:", type="tertiary"):
+            for label, name in EXPORTS:
+                st.link_button(label, api.browser_url(f"/api/runs/{ident}/export/{name}"), type="tertiary")
         with st.popover("Name", icon=":material/edit:", type="tertiary"):
             _name(api, ident, name)
 

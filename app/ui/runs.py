@@ -9,9 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, jobs, links, run
+from app.ui import drawn, jobs, links, run, run_compare, run_form
 from app.ui import run_parts as parts
-from app.ui.figures import NONE, day
+from app.ui.figures import NONE
 from app.ui.page_client import PageClient
 
 LISTED_MAX = 200
@@ -38,9 +38,11 @@ def show(api: PageClient) -> None:
     """The run in the URL, or the list with the running jobs."""
     parts.sheet()
     if ident := links.at("run"):
-        run.show(api, ident)
+        run_compare.show(api, ident, links.at("with")) if links.at("with") else run.show(api, ident)
         return
-    jobs.live(api, api.get("/api/jobs", live="true", limit=20)["items"])
+    run_form.show(api)
+    running = api.get("/api/jobs", live="true", limit=20)["items"]
+    jobs.live(api, [job for job in running if job["id"] != run_form.begun()])
     items = api.get("/api/runs", limit=LISTED_MAX)["items"]
     if not items:
         parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
@@ -52,8 +54,8 @@ def show(api: PageClient) -> None:
         "ids": [line["id"] for line in items],
     }
     with st.container(key="panel_run_list"):
-        if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items)):
-            links.go({"tab": "runs", "run": picked})
+        if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items), pairs=True):
+            links.go({"tab": "runs", **dict(zip(("run", "with"), picked.split(" "), strict=False))})
             st.rerun()
 
 
@@ -73,7 +75,7 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
         line.get("strategy"),
         instrument,
         line.get("side") or NONE,
-        _span(line.get("first_ms"), line.get("last_ms")),
+        line.get("span") or NONE,
         line.get("total_return_frac"),
         line.get("sharpe"),
         None if fall is None else -fall,
@@ -92,14 +94,6 @@ def _name(line: Mapping[str, Any]) -> str:
     return (
         f"{name} (SYNTHETIC)" if line.get("source") == "synthetic" else name
     )  # also where the screen has no room for its column
-
-
-def _span(first: Any, last: Any) -> str:
-    """`2025-01-01 to 2025-12-31`; a whole calendar year as `2025`."""
-    if not (first and last):
-        return NONE
-    one, other = day(first), day(last)
-    return one[:4] if one[:4] == other[:4] and (one[5:], other[5:]) == ("01-01", "12-31") else f"{one} to {other}"
 
 
 def _life(life: str) -> str:

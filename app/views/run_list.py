@@ -13,13 +13,14 @@ from engine.store.runs import Runs, summary_of
 
 SUFFIXES = ("_atr", "_frac", "_bars")
 PARTS_MAX = 4
+BARE = ("timeframe", "span", "venue", "strategy", "symbol")  # their values need no name
 
 
 def run_lines(runs: Runs, count: int) -> list[dict[str, Any]]:
-    """The newest `count` runs, newest first, each with its `label`."""
+    """The newest `count` runs, newest first, each with its `label` and `span`."""
     found = [_complete(runs, line) for line in runs.latest(count)]
     for line, label in zip(found, labels(found), strict=True):
-        line["label"] = label
+        line |= {"label": label, "span": settings_of(line)["span"]}
     return found
 
 
@@ -49,8 +50,14 @@ def settings_of(line: Mapping[str, Any]) -> dict[str, Any]:
         found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {key: value}
     found |= {key: line.get(key) for key in ("side", "fills", "venue", "timeframe", "funding")}
     first, last = line.get("first_ms"), line.get("last_ms")
-    found["span"] = f"{utc_day(first)} to {utc_day(last)}" if isinstance(first, int) and isinstance(last, int) else None
+    found["span"] = span_text(first, last) if isinstance(first, int) and isinstance(last, int) else None
     return found
+
+
+def span_text(first_ms: int, last_ms: int) -> str:
+    """`2025-03-01 to 2025-12-31`; a whole calendar year as `2025`."""
+    one, other = utc_day(first_ms), utc_day(last_ms)
+    return one[:4] if one[:4] == other[:4] and (one[5:], other[5:]) == ("01-01", "12-31") else f"{one} to {other}"
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -63,7 +70,8 @@ def label_of(settings: Mapping[str, Any], keys: Sequence[str]) -> str:
     """`stop 2, side long`: those keys with their values, the ends of their names left off where nothing is lost."""
     stems = [_stem(key) for key in keys]
     names = [stem if stems.count(stem) == 1 else key.replace("_", " ") for key, stem in zip(keys, stems, strict=True)]
-    said = [f"{name} {_value(settings.get(key))}" for name, key in zip(names, keys, strict=True)]
+    values = [value_text(settings.get(key)) for key in keys]
+    said = [value if key in BARE else f"{name} {value}" for name, key, value in zip(names, keys, values, strict=True)]
     more = f" and {len(said) - PARTS_MAX} more" if len(said) > PARTS_MAX else ""
     return ", ".join(said[:PARTS_MAX]) + more
 
@@ -75,7 +83,8 @@ def _stem(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A setting as text; a dash for none."""
     if value is None:
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,6 @@
 """Do two runs differ significantly? Daily returns on the days both traded -> an interval on the difference of their means.
 
-Called by tools/compare.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
+Called by sim/versus.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
 blocks of geometric length, mean n^(1/3) days, around the end of the sample; percentile interval; the seed is fixed, so
 the same two runs give the same interval. What is tested is the mean daily return, not the Sharpe ratio.
 """

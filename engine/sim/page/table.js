@@ -1,5 +1,6 @@
 'use strict';
 // A long table that sorts by a click on a head, filters by choice and text, and grows as it is read. Used like charts.js.
+// `both`, where it is given, takes two rows that were ticked.
 // columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
 const table = (() => {
   const STEP = 100;
@@ -13,11 +14,25 @@ const table = (() => {
   const element = (name, more, ...children) => { const found = Object.assign(document.createElement(name), more); found.append(...children); return found; };
   const rise = (a, b) => a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -1 : 1;
 
-  const show = (place, spec, pick) => {
+  const show = (place, spec, pick, both) => {
     const {columns, rows} = spec;
     const wide = (n) => columns[n][3] ? ' wide' : '';
     const ids = new Map(rows.map((row, n) => [row, spec.ids ? spec.ids[n] : row[0]]));
-    let by = null, down = false, count = STEP, found = rows.slice();
+    let by = null, down = false, count = STEP, found = rows.slice(), ticked = [];
+    const compare = element('button', {type: 'button', disabled: true});
+    const retick = () => {
+      compare.textContent = ticked.length === 2 ? 'Compare the two' : 'Tick two to compare';
+      compare.disabled = ticked.length !== 2;
+      body.querySelectorAll('input').forEach((box) => { box.checked = ticked.includes(box.value); });
+    };
+    const tick = (id) => {
+      const box = element('input', {type: 'checkbox', value: id, checked: ticked.includes(id), ariaLabel: `compare ${id}`});
+      box.addEventListener('change', () => { ticked = box.checked ? [...ticked, id].slice(-2) : ticked.filter((other) => other !== id); retick(); });
+      const cell = element('td', {className: 't'}, box);
+      for (const kind of ['click', 'keydown']) cell.addEventListener(kind, (event) => event.stopPropagation());
+      return cell;
+    };
+    compare.addEventListener('click', () => both(...ticked));
     const filters = columns.map((column, n) => column[2] ? n : -1).filter((n) => n >= 0).map((n) => {
       const values = [...new Set(rows.map((row) => row[n]))].sort();
       const select = element('select', {ariaLabel: columns[n][0]}, element('option', {value: '', textContent: `${columns[n][0]}: all`}), ...values.map((v) => element('option', {value: v, textContent: v})));
@@ -35,9 +50,9 @@ const table = (() => {
       const cells = row.map((value, n) => {
         const kind = columns[n][1], signed = kind === 'money' || kind === 'r' || kind === 'percent';
         const tone = signed && value > 0 ? 'pos' : signed && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
-        return element('td', {className: tone + wide(n), textContent: shown[kind](value)});
+        return element('td', {className: tone + wide(n) + (n ? '' : ' name'), textContent: shown[kind](value)});
       });
-      const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...cells);
+      const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...(both ? [tick(ids.get(row))] : []), ...cells);
       if (pick) {
         made.tabIndex = 0;
         made.addEventListener('click', () => pick(ids.get(row)));
@@ -66,9 +81,10 @@ const table = (() => {
     filters.forEach(([, select]) => select.addEventListener('change', filter));
     text.addEventListener('input', filter);
     more.addEventListener('click', () => { count += 5 * STEP; draw(); });
-    const scroll = element('div', {className: 'rows', tabIndex: 0}, element('table', {}, element('thead', {}, element('tr', {}, ...heads)), body));
-    place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted), scroll, element('div', {className: 'picks'}, more));
+    const scroll = element('div', {className: 'rows', tabIndex: 0}, element('table', {}, element('thead', {}, element('tr', {}, ...(both ? [element('th', {scope: 'col', ariaLabel: 'compare'})] : []), ...heads)), body));
+    place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted, ...(both ? [compare] : [])), scroll, element('div', {className: 'picks'}, more));
     filter();
+    if (both) retick();
     addEventListener('beforeprint', () => { count = rows.length; draw(); });
   };
   return {show};

@@ -7,6 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from app.jobs.queue import JobQueue
+from app.views.run_export import csv_of
+from engine.clock import utc
 from engine.sim import trips
 from engine.store.journal import read
 from engine.store.runs import Runs, sha256_of_json
@@ -40,6 +43,7 @@ def test_runs_are_listed_named_and_shown(served: Any, api: Any) -> None:
     lines = {line["id"]: line for line in api.get("/api/runs").json()["items"]}
     assert [lines[i]["label"] for i in ids] == ["stop 2", "stop 3"]
     assert lines[ids[0]]["params"]["stop_atr"] == 2.0
+    assert lines[ids[0]]["span"].startswith("2025-")
     assert (lines[ids[0]]["first_ms"], lines[ids[0]]["fees"]) == (START, 31.2)
     answer = api.post(f"/api/runs/{ids[0]}/name", json={"name": "  wide \n stop "}).json()
     assert answer == {"run_id": ids[0], "name": "wide stop"}
@@ -62,3 +66,63 @@ def test_runs_are_listed_named_and_shown(served: Any, api: Any) -> None:
     assert found["tiles"][0]["note"].startswith("hold BTC +1.00")
     assert api.get("/api/runs/r-20250101-00000000/figures").status_code == 404
     assert api.get(f"/api/runs/{ids[0]}/equity").json()["hold"][0] == pytest.approx(10_100.0)
+
+
+def test_two_runs_side_by_side(served: Any, api: Any) -> None:
+    """Each run keeps its side; what differs is a row, what they share is not; other bars are a warning; both must exist."""
+    one, other = stored(served.home, stop_atr=2.0), stored(served.home, stop_atr=3.0)
+    found = api.get("/api/runs/compare", params={"one": one, "other": other}).json()
+    assert [run["id"] for run in found["runs"]] == [one, other]
+    assert found["differs"] == [["stop_atr", "2", "3"]]
+    assert ["fast", "40"] in found["same"]
+    assert found["figures"][0][0] == "return"
+    assert found["word"] == "not comparable"  # of one day
+    assert found["warnings"] == []
+    turned = api.get("/api/runs/compare", params={"one": other, "other": one}).json()
+    assert turned["differs"] == [["stop_atr", "3", "2"]]
+    for missing in ({"one": one, "other": "r-20250101-00000000"}, {"one": "r-20250101-00000000", "other": one}):
+        assert api.get("/api/runs/compare", params=missing).status_code == 404
+    assert api.get("/api/runs/compare", params={"one": one}).status_code == 422
+
+
+def test_a_run_is_saved_as_a_file(served: Any, api: Any) -> None:
+    """CSV of all trips with times in ms and words, JSON with the name, the report as it was made; nothing else is a file."""
+    run = stored(served.home)
+    api.post(f"/api/runs/{run}/name", json={"name": "wide"})
+    answer = api.get(f"/api/runs/{run}/export/trips.csv")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{run}-trips.csv"'
+    trips = pl.read_csv(answer.content)
+    assert trips.height == 300
+    assert trips["entry_utc"][0] == utc(trips["entry_ms"][0])
+    assert trips["net"].sum() == pytest.approx(many(300)["net"].sum())
+    assert pl.read_csv(api.get(f"/api/runs/{run}/export/equity.csv").content).height == 96
+    whole = api.get(f"/api/runs/{run}/export/run.json").json()
+    assert (whole["name"], len(whole["trips"]), whole["run_id"], "folder" in whole) == ("wide", 300, run, False)
+    assert api.get(f"/api/runs/{run}/export/report.html").content == b"<p></p>"
+    for name in ("rows.parquet", "desk.db", "..%2Frun.json", "trips.csv%00"):
+        assert api.get(f"/api/runs/{run}/export/{name}").status_code in (404, 422)
+
+
+def test_a_cell_is_no_formula() -> None:
+    """What a spreadsheet would run stays text; numbers stay numbers."""
+    frame = pl.DataFrame({"reason": ["=1+1", "@x", "-2", "stop"], "net": [-1.0, 2.0, 3.0, 4.0]})
+    assert csv_of(frame).decode().splitlines() == ["reason,net", "'=1+1,-1.0", "'@x,2.0", "'-2,3.0", "stop,4.0"]
+
+
+def test_a_backtest_is_begun_from_the_form(served: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not a strategy or has no bars is refused in words before a process starts; a job belongs to who began it."""
+    begun: list[str] = []
+    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job: begun.append(f"{self.person} {job}"))
+    names = {s["name"]: s for s in api.get("/api/strategies").json()["items"]}
+    stop = next(p for p in names["trend"]["params"] if p["key"] == "stop_atr")
+    assert (stop["default"], stop["low"], stop["high"], stop["unit"]) == (2.0, 0.0, 20.0, "ATR")
+    ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic", "params": {"stop_atr": 3.0}}
+    job = api.post("/api/runs", json=ask)
+    assert (job.status_code, job.json()["state"], begun) == (202, "queued", [f"ann {job.json()['id']}"])
+    for wrong in ({"strategy": "nothing"}, {"symbol": "XYZ-USDT"}, {"start": "gestern"}, {"params": {"stop_atr": 99}}):
+        answer = api.post("/api/runs", json={**ask, **wrong})
+        assert answer.status_code in (400, 404, 422), wrong
+        assert answer.json()["error"]["what"]
+    assert len(begun) == 1
+    with served.client(scope="read") as reader:
+        assert reader.post("/api/runs", json=ask).status_code == 403

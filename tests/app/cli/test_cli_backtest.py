@@ -40,7 +40,7 @@ def cli(bars, monkeypatch, capsys):
     """Type a command: (exit code, stdout, stderr). Only this part of the command line is loaded."""
 
     def typed(*words):
-        monkeypatch.setattr(main, "GROUPS", ("backtest", "journal"))
+        monkeypatch.setattr(main, "GROUPS", ("backtest", "runs", "journal"))
         monkeypatch.setattr(main.app, "registered_commands", [])
         monkeypatch.setattr(main.app, "registered_groups", [])
         monkeypatch.setattr(sys, "argv", ["nightdesk", *words])
@@ -306,3 +306,22 @@ def test_a_year_of_recorded_bars_in_a_new_process(market_data, tmp_path):
     said = json.loads(done.stdout)
     assert said["data"]["bars"] == 35_040
     assert (tmp_path / "h" / "runs" / said["run_id"] / "report.html").exists()
+
+
+def test_runs_are_compared_named_and_saved(cli, tmp_path, monkeypatch):
+    """Two runs side by side, a name that both commands show, and files that are never overwritten."""
+    monkeypatch.chdir(tmp_path)
+    ids = [json.loads(cli(*ASK, "--set", f"stop_atr={stop}", "--json")[1])["run_id"] for stop in (2, 3)]
+    code, shown, _ = cli("runs", "name", ids[1], "wide stop", "--as", "ann")
+    assert (code, shown.strip()) == (0, f"{ids[1]} is named wide stop")
+    found = json.loads(cli("runs", "compare", *ids, "--json")[1])
+    assert found["differs"] == [["stop_atr", "2", "3"]]
+    assert [run["name"] for run in found["runs"]] == ["", "wide stop"]
+    assert "wide stop" in cli("runs", "compare", *ids)[1]
+    saved = json.loads(cli("runs", "export", ids[0], "--json")[1])
+    trips = pl.read_csv(tmp_path / saved["path"])
+    assert trips.height == pl.read_parquet(Path(os.environ["NIGHTDESK_HOME"]) / "runs" / ids[0] / "trips.parquet").height
+    code, _, why = cli("runs", "export", ids[0])
+    assert code != 0
+    assert "exists" in why
+    assert cli("runs", "export", ids[0], "--format", "pdf")[0] != 0

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.views.proposal_card import rows_of
-from tests.app.ui.fake_runs import run_figures
-from tests.app.ui.fake_shapes import NOW_MS, answer, card, curve, desk, event, model, run, sleeve, turn
+from tests.app.ui.fake_runs import run_figures, run_pair
+from tests.app.ui.fake_shapes import BARS, NOW_MS, STRATEGIES, answer, card, curve, desk, event, model, run, sleeve, turn
 
 
 class Fake:
@@ -33,6 +33,7 @@ class Fake:
         self.alerts: list[dict[str, Any]] = []
         self.handovers: list[dict[str, Any]] = []
         self.empty = False
+        self.series: list[dict[str, Any]] = list(BARS)
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
         self.runs = [run("r-1"), run("r-2")]
@@ -128,6 +129,11 @@ def _pull(fake: Fake) -> tuple[int, Any]:
     return 202, job
 
 
+def _begun(fake: Fake) -> tuple[int, Any]:
+    status, job = _pull(fake)
+    return status, job | {"kind": "backtest", "state": "queued"}
+
+
 def _threads(fake: Fake) -> list[dict[str, Any]]:
     held = {
         "id": "t-1",
@@ -164,6 +170,9 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
     ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
     ("GET", "/api/runs"): lambda f, q, b: {"items": f.runs},
+    ("POST", "/api/runs"): lambda f, q, b: _begun(f),
+    ("GET", "/api/runs/compare"): lambda f, q, b: run_pair(f.runs, q["one"], q["other"]),
+    ("GET", "/api/strategies"): lambda f, q, b: {"items": STRATEGIES},
     ("GET", r"/api/runs/([\w-]+)"): lambda f, q, b, i: f.runs[0] | {"id": i},
     ("GET", r"/api/runs/([\w-]+)/figures"): lambda f, q, b, i: run_figures(f.runs[0]),
     ("POST", r"/api/runs/([\w-]+)/name"): lambda f, q, b, i: f.runs[0].update(name=b["name"]) or {"run_id": i, "name": b["name"]},
@@ -206,7 +215,13 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/runbooks/([\w-]+)"): lambda f, q, b, i: {"name": i, "text": f"# {i}\n\n1. Look at `nightdesk status`.\n"},
     ("GET", "/api/handovers"): lambda f, q, b: {"items": f.handovers, "at": "06:00"},
     ("GET", "/api/model"): lambda f, q, b: model(),
-    ("GET", "/api/data"): lambda f, q, b: {"items": [], "unknown": [], "source": "recorded", "walks": "", "empty": f.empty},
+    ("GET", "/api/data"): lambda f, q, b: {
+        "items": f.series,
+        "unknown": [],
+        "source": "recorded",
+        "walks": "",
+        "empty": f.empty,
+    },
     ("POST", "/api/data/pull"): lambda f, q, b: _pull(f),
 }
 

@@ -6,6 +6,27 @@ from typing import Any
 NOW_MS = 1_790_000_000_000
 DAY_MS = 86_400_000
 
+BARS = [
+    {"venue": "binance", "symbol": symbol, "market": "perp", "series": timeframe, "tag": "", "source": "recorded"}
+    | {"rows": 100, "first_ms": NOW_MS - 400 * DAY_MS, "last_ms": NOW_MS, "path": "x"}
+    for symbol in ("AVAX-USDT", "BTC-USDT")
+    for timeframe in ("1h", "15m")
+]
+STOP = {
+    "key": "stop_atr",
+    "default": 2.0,
+    "low": 0.0,
+    "high": 20.0,
+    "unit": "ATR",
+    "choices": [],
+    "zero": "",
+    "about": "the stop",
+}
+STRATEGIES = [
+    {"name": "trend", "shipped": True, "about": "follows", "params": [STOP]},
+    {"name": "mine", "shipped": False, "about": "my own", "params": None},
+]
+
 
 def desk() -> dict[str, Any]:
     """/api/desk of a healthy paper desk."""

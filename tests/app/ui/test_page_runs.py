@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.ui import drawn as drawn_module
 from app.ui import run_parts, runs
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.looking import page, texts_of
@@ -96,6 +97,53 @@ def test_a_hostile_name_is_text_in_every_panel(fake: Fake) -> None:
         assert set().union(*(t.found for t in found)) <= OURS
         assert set().union(*(t.given for t in found)) <= {"class"}
         assert "&lt;script&gt;window.pwned=1" in "".join(bodies) or not where
+
+
+def test_two_runs_stand_side_by_side(fake: Fake) -> None:
+    """Verdict first, what differs with the figures of both, both curves; other bars are said before any figure."""
+    at = page(tab="runs", run="r-1", **{"with": "r-2"})
+    text = texts_of(at)
+    assert text.index("The second is worse than the first") < text.index("What differs")
+    assert text.index("different bars") < text.index("What differs")
+    assert "stop_atr" in text
+    (chart,) = [data for data in drawn(at) if data["kind"] == "chart"]
+    assert [line["name"] for line in chart["spec"]["lines"]] == ["stop 1", "stop 2"]
+    at.button(key="swap_runs").click().run()
+    assert (at.query_params["run"], at.query_params["with"]) == ("r-2", "r-1")
+
+
+def test_only_ids_are_picked(fake: Fake) -> None:
+    """The list offers ticks and takes two ids or one; nothing else comes in from the browser."""
+    (listed,) = [data for data in drawn(page(tab="runs")) if data["kind"] == "table"]
+    assert listed["pairs"] is True
+    assert drawn_module.ids_in("r-1 r-2", 2) == "r-1 r-2"
+    assert [drawn_module.ids_in(text, 2) for text in ("", " ", "r-1 ", "r-1 <b>", "a b c")] == [None] * 5
+    assert drawn_module.ids_in("r-1 r-2", 1) is None
+
+
+def test_the_form_sends_what_was_changed(fake: Fake) -> None:
+    """The instrument as it is stored, the span as typed, and of the parameters those that are not at their default."""
+    at = page(tab="runs")
+    assert at.selectbox(key="bt_instrument").value == "BTC-USDT perp, binance"
+    assert at.selectbox(key="bt_clock").value == "15m"
+    at.number_input(key="bt_trend_stop_atr").set_value(3.5)
+    at.text_input(key="bt_from").input(" 2025-03 ")
+    at.button(key="bt_run").click().run()
+    (sent,) = [body for verb, path, body in fake.asked if (verb, path) == ("POST", "/api/runs")]
+    assert sent["params"] == {"stop_atr": 3.5}
+    assert {k: sent[k] for k in ("strategy", "symbol", "venue", "market", "timeframe", "start", "end")} == {
+        "strategy": "trend",
+        "symbol": "BTC-USDT",
+        "venue": "binance",
+        "market": "perp",
+        "timeframe": "15m",
+        "start": "2025-03",
+        "end": None,
+    }
+    at.selectbox(key="bt_strategy").set_value("mine").run()
+    at.text_area(key="bt_own_mine").input("a = 1\n\nb=x").run()
+    at.button(key="bt_run").click().run()
+    assert fake.asked[-1][2]["params"] == {"a": "1", "b": "x"}
 
 
 def test_classes_are_ours_whatever_the_api_says() -> None:

@@ -1,0 +1,124 @@
+"""The form that starts a backtest: strategy, instrument, span, costs, parameters with their bounds. Called by app/ui/runs.py.
+
+Turns what a person chose into one POST /api/runs; jobs.py draws progress and outcome. Only what differs from a
+strategy's defaults is sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import jobs, links
+from app.ui.figures import day
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import words
+
+BEGUN = "backtest_begun"
+FIRST = "BTC-USDT perp, "  # offered first where there are bars of it
+ORDER = ("1m", "5m", "15m", "1h", "4h", "1d")
+Params = dict[str, Any]
+
+
+def show(api: PageClient) -> None:
+    """The form, folded; below it the backtest that was started from it."""
+    with st.expander("New backtest", icon=":material/add:"):
+        strategies, series = api.get("/api/strategies")["items"], _bars(api.get("/api/data")["items"])
+        if not series:
+            st.caption("No bars yet: pull some on the first page, or `nightdesk data import FILE`.")
+            return
+        _form(api, strategies, series)
+    if begun():
+        jobs.follow(api, begun())
+
+
+def begun() -> str:
+    """The job of the backtest that was last started from the form; empty for none."""
+    return str(st.session_state.get(BEGUN) or "")
+
+
+def _bars(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The plain bar series among the data."""
+    return [dict(item) for item in items if item.get("series") in ORDER and not item.get("tag")]
+
+
+def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequence[Mapping[str, Any]]) -> None:
+    left, middle, right = st.columns([1, 1.4, 1], gap="small")
+    name = left.selectbox("Strategy", [s["name"] for s in strategies], key="bt_strategy")
+    chosen = next(s for s in strategies if s["name"] == name)
+    names = sorted({_instrument(s) for s in series})
+    first = next((n for n, one in enumerate(names) if one.startswith(FIRST)), 0)
+    instrument = middle.selectbox("Instrument", names, index=first, key="bt_instrument")
+    clocks = sorted({s["series"] for s in series if _instrument(s) == instrument}, key=ORDER.index)
+    timeframe = right.selectbox("Timeframe", clocks, index=clocks.index("15m") if "15m" in clocks else 0, key="bt_clock")
+    bars = next(s for s in series if _instrument(s) == instrument and s["series"] == timeframe)
+    st.caption(words(f"{chosen['about']} · {bars['source']} bars from {day(bars['first_ms'])} to {day(bars['last_ms'])}", 400))
+    one, two, three, four = st.columns(4, gap="small")
+    start = one.text_input("From, UTC", placeholder="2025, 2025-03 or 2025-03-04", max_chars=40, key="bt_from")
+    end = two.text_input("Until, exclusive", placeholder="the last bar", max_chars=40, key="bt_until")
+    side = three.selectbox("Side", ("both", "long", "short"), key="bt_side")
+    fills = four.selectbox(
+        "Fills", ("pessimistic", "optimistic"), key="bt_fills", help="how a bar that could fill two ways is read"
+    )
+    params = _params(chosen)
+    body = {"strategy": name, "symbol": bars["symbol"], "venue": bars["venue"], "market": bars["market"], "timeframe": timeframe}
+    more = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills, "params": params}
+    changed = ", ".join(f"{key} {value}" for key, value in params.items())
+    st.caption(words(f"Changed: {changed}" if changed else "All parameters at their defaults."))
+    if st.button("Run the backtest", type="primary", icon=":material/play_arrow:", key="bt_run"):
+        _begin(api, {**body, **more})
+
+
+def _instrument(series: Mapping[str, Any]) -> str:
+    return f"{series['symbol']} {series['market']}, {series['venue']}"
+
+
+def _params(chosen: Mapping[str, Any]) -> Params:
+    """What was set to something else than its default."""
+    if chosen["params"] is None:
+        text = st.text_area("Parameters, KEY=VALUE a line", max_chars=2_000, key=f"bt_own_{chosen['name']}")
+        return dict(_pair(line) for line in text.splitlines() if line.strip())
+    found: Params = {}
+    with st.popover("Parameters", icon=":material/tune:"):
+        for param in chosen["params"]:
+            value = _field(param, f"bt_{chosen['name']}_{param['key']}")
+            if value != param["default"]:
+                found[param["key"]] = value
+    return found
+
+
+def _pair(line: str) -> tuple[str, str]:
+    key, _, value = line.partition("=")
+    return key.strip()[:60], value.strip()[:60]
+
+
+def _field(param: Mapping[str, Any], key: str) -> Any:
+    """A parameter's input, with its bounds, its unit and what it does."""
+    label, default = f"{param['key']}, {param['unit']}" if param["unit"] else param["key"], param["default"]
+    if param["choices"]:
+        return st.selectbox(label, param["choices"], index=param["choices"].index(default), help=words(param["about"]), key=key)
+    low, high = param["low"], param["high"]
+    help_text = words(f"{param['about']}; {low:g} to {high:g}" + (f"; 0: {param['zero']}" if param["zero"] else ""), 300)
+    if isinstance(default, int):
+        return st.number_input(label, int(low), int(high), default, 1, help=help_text, key=key)
+    return st.number_input(label, float(low), float(high), float(default), _step(float(default)), "%g", help=help_text, key=key)
+
+
+def _step(default: float) -> float:
+    """A step that moves a default by about a fifth."""
+    return next((step for step in (1.0, 0.5, 0.1, 0.05, 0.01, 0.001) if step <= default / 4), 0.0001 if default else 0.1)
+
+
+def _begin(api: PageClient, body: Mapping[str, Any]) -> None:
+    """Start the job; a run that is stored already is opened at once."""
+    try:
+        job = api.post("/api/runs", body)
+    except Trouble as trouble:
+        st.error(trouble.markdown())
+        return
+    if job["state"] == "done" and job.get("run_id"):
+        st.session_state.pop(BEGUN, None)
+        links.go({"tab": "runs", "run": job["run_id"]})
+    else:
+        st.session_state[BEGUN] = str(job["id"])
+    st.rerun()
