@@ -22,8 +22,9 @@ STOP = {
     "zero": "",
     "about": "the stop",
 }
+FAST = STOP | {"key": "fast_bars", "default": 40, "low": 5, "high": 400, "unit": "bars", "about": "the fast average"}
 STRATEGIES = [
-    {"name": "trend", "shipped": True, "about": "follows", "params": [STOP]},
+    {"name": "trend", "shipped": True, "about": "follows", "params": [FAST, STOP]},
     {"name": "mine", "shipped": False, "about": "my own", "params": None},
 ]
 
