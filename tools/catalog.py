@@ -92,7 +92,8 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
 def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     line = TOOLS.get(name)
     if line is None:
-        return refused(f"unknown tool {clean(name, 40)!r}; available to the {ctx.role}: {', '.join(_names(ctx.role))}")
+        there = ", ".join(line.tool.name for line in ENTRIES if ctx.role in line.roles and line.effect in ctx.effects)
+        return refused(f"unknown tool {clean(name, 40)!r}; available to the {ctx.role}: {there}")
     if ctx.role not in line.roles:
         owners = " or ".join(line.roles)
         return refused(f"{name} belongs to the {owners}, not to the {ctx.role}: ask there (--role {line.roles[0]})")
@@ -120,10 +121,6 @@ def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult
     if line.effect is Effect.PROPOSE and result.status in ("ok", "started"):
         ctx.proposed = True
     return result
-
-
-def _names(role: Role) -> list[str]:
-    return [tool.name for tool in tools_of(role)]
 
 
 def _first(error: ValidationError) -> str:

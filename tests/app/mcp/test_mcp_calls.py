@@ -99,6 +99,7 @@ def test_what_was_not_given_is_refused_and_journaled(bench: McpBench) -> None:
         assert answer.is_error
         assert answer.structured_content["status"] == "refused"
         assert words in answer.content[0].text
+    assert not {"probe", "note", "propose_pause"} & set(answer.content[0].text.replace(",", " ").split())
     entries = bench.calls()[seen:]
     assert [(e["tool"], e["status"]) for e in entries] == [(n, "refused") for n in ("propose_pause", "backtest", "approve")]
     assert {(e["model"], e["person"], e["role"]) for e in entries} == {("mcp:stock-client-1", "mara", "operator")}
