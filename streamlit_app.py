@@ -1,8 +1,8 @@
-"""The page: login, strip, sidebar, then the tab from app/ui; no logic. Run by Streamlit, started by `nightdesk ui`."""
+"""The page: login, head, then the tab from app/ui; no logic. Run by Streamlit, started by `nightdesk ui`."""
 
 import streamlit as st
 
-from app.ui import chat, desk, head, links, login, proposals, runs, side
+from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, side, sleeve
 from app.ui.page_client import Trouble, open_client
 
 # inline, because an icon by name would be fetched from a CDN
@@ -13,8 +13,9 @@ MOON = (
 
 
 def main() -> None:
-    """Log in, draw the strip and the sidebar, then the tab in the URL."""
+    """Log in, draw the head, then the tab in the URL."""
     st.set_page_config(page_title="Nightdesk", page_icon=MOON, layout="wide")
+    parts.sheet()
     api = open_client()
     try:
         session = api.get("/api/session")
@@ -25,19 +26,16 @@ def main() -> None:
         head.show(api, {})
         login.stopped(api, trouble)
         return
+    catcher.mount()
     head.show(api, session)
+    tabs = {
+        "desk": lambda: desk.show(api, session),
+        "sleeves": lambda: sleeve.show(api, session),
+        "runs": lambda: runs.show(api),
+        "proposals": lambda: proposals.show(api, session),
+        "chat": lambda: chat.show(api, side.show(api)),
+    }
     try:
-        with st.sidebar:
-            st.markdown("### :material/nightlight: Nightdesk")
-            role = side.choose_role()
-            side.threads(api, role)
-            side.who(api, session)
-        tabs = {
-            "chat": lambda: chat.show(api, role),
-            "proposals": lambda: proposals.show(api, session),
-            "desk": lambda: desk.show(api, session),
-            "runs": lambda: runs.show(api),
-        }
         tabs[links.tab()]()
     except Trouble as trouble:
         login.stopped(api, trouble)

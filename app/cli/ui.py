@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from app.ui.tokens import theme_options
 from engine.errors import Busy
 
 HOST = "127.0.0.1"
@@ -20,17 +21,9 @@ OPTIONS = {
     "server.maxUploadSize": "1",
     "browser.gatherUsageStats": "false",
     "browser.serverAddress": HOST,
-    "client.toolbarMode": "minimal",
+    "client.toolbarMode": "viewer",  # its menu holds the choice of the theme
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",
-    "theme.base": "dark",
-    "theme.backgroundColor": "#10151c",
-    "theme.secondaryBackgroundColor": "#18202a",
-    "theme.textColor": "#d7dee7",
-    "theme.primaryColor": "#4b8fd1",
-    "theme.borderColor": "#2a3542",
-    "theme.baseFontSize": "15",
-    "theme.baseRadius": "small",
     "logger.level": "warning",
 }
 HOSTS = ("127.0.0.1", "localhost")  # a foreign name that resolves to this machine is refused
@@ -69,5 +62,5 @@ def command_of(port: int) -> list[str]:
 
 def flags() -> list[str]:
     """Streamlit's settings as command-line options."""
-    settings = [*OPTIONS.items(), *(("server.allowedHosts", host) for host in HOSTS)]
+    settings = [*OPTIONS.items(), *theme_options().items(), *(("server.allowedHosts", host) for host in HOSTS)]
     return [word for name, value in settings for word in (f"--{name}", value)]

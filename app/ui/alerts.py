@@ -1,4 +1,4 @@
-"""Alerts with their runbooks, and the health checks; the alert line on every tab. Called by app.ui.desk, head and handover."""
+"""Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.ui import links
-from app.ui.figures import figure, is_number, length, number, percent, when
+from app.ui.figures import figure, is_number, length, percent, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
@@ -46,25 +46,6 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
             return
         for check in checks:
             _check(check)
-
-
-def found(api: PageClient) -> list[dict[str, Any]]:
-    """The open alerts."""
-    items: list[dict[str, Any]] = api.get("/api/alerts", open="true", limit=100)["items"]
-    return items
-
-
-def strip(items: Sequence[Mapping[str, Any]]) -> None:
-    """The line on every tab: unacknowledged pages, and the number of open alerts."""
-    waiting = [item for item in items if item.get("severity") == "page" and not item.get("acked_by")]
-    if not items:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="alerted"):
-        if waiting:
-            more = f" · and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-            st.error(f"**PAGE** {words(waiting[0].get('what'), 200)}{more}", icon=":material/notifications_active:")
-        label = "1 open alert" if len(items) == 1 else f"{len(items)} open alerts"
-        links.press(label, {"tab": "desk", "view": "alerts"}, key="to_alerts", icon=":material/notifications:")
 
 
 def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -123,7 +104,7 @@ def numbers(figures: Mapping[str, Any]) -> str:
         label, text = name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
             kinds = {"_ms": when, "_frac": percent, "_s": length}
-            form = next((form for end, form in kinds.items() if name.endswith(end)), number)
+            form = next((form for end, form in kinds.items() if name.endswith(end)), pure)
             text = figure(value, UNITS[name]) if name in UNITS else form(value)
         parts.append(f"{label.replace('_', ' ')} {text}")
     return ", ".join(parts)

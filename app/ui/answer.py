@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, charts, links, safe
-from app.ui.figures import figure, money
+from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
 RUNS_MAX = 4  # curves under one answer
@@ -151,7 +151,7 @@ def _cost(turn: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
         tokens = 0 if offline else (usage.get("input_tokens") or 0) + (usage.get("output_tokens") or 0)
         parts.append(f"{calls} model call{'s' if calls != 1 else ''}" + (f", {tokens:,} tokens" if tokens else ""))
         cost = usage.get("cost_usd")
-        parts.append("price unknown" if cost is None else f"{money(cost, 4)} USD")
+        parts.append("price unknown" if cost is None else f"{number(cost, 4)} USD")
     if turn.get("ended_ms") and turn.get("created_ms"):
         parts.append(f"{(turn['ended_ms'] - turn['created_ms']) / 1000:.1f} s")
     return safe.words(" · ".join(parts))

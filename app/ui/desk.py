@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, charts, handover, journal, links
-from app.ui.figures import NONE, count, figure, is_number, money, number, percent, price, when
+from app.ui.figures import NONE, count, figure, is_number, number, percent, price, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import chart, words
 
@@ -68,16 +68,16 @@ def overview(api: PageClient) -> None:
 def _figures(desk: Mapping[str, Any]) -> None:
     """Four figures and the tripped breakers."""
     halts = percent((desk.get("limits") or {}).get("drawdown_frac_max"))
-    breaker = f"{percent(desk.get('breaker_drawdown_frac'))} below {money(desk.get('breaker_peak'))}"
+    breaker = f"{percent(desk.get('breaker_drawdown_frac'))} below {number(desk.get('breaker_peak'))}"
     peak = (
-        f"below {money(desk.get('peak'))}, the highest equity ever. The breaker halts at {halts} below the peak since the start "
+        f"below {number(desk.get('peak'))}, the highest equity ever. The breaker halts at {halts} below the peak since the start "
     )
     peak += f"or the last release; now {breaker}"
     figures = (
-        ("Equity, USDT", money(desk.get("equity")), "all sleeves, marked at the last close"),
+        ("Equity, USDT", number(desk.get("equity")), "all sleeves, marked at the last close"),
         ("Drawdown", percent(desk.get("drawdown_frac")), peak),
         ("Gross exposure", percent(desk.get("gross_frac"), 1), "open and working notional, of equity"),
-        ("Version", number(desk.get("version")), f"of the configuration; active: {number(desk.get('active_version'))}"),
+        ("Version", pure(desk.get("version")), f"of the configuration; active: {pure(desk.get('active_version'))}"),
     )
     with st.container(horizontal=True, key="figures"):
         for label, value, about in figures:
@@ -153,7 +153,7 @@ def _layers(sleeve: Mapping[str, Any]) -> list[str]:
         cells = [
             words(sleeve["name"], 60),
             words(position.get("side"), 10),
-            words(number(abs(size)) if size is not None else NONE),
+            words(pure(abs(size)) if size is not None else NONE),
             words(price(layer.get("entry"))),
             f"**{words(price(layer.get('protective')))}** {words(kind, 80)}",
             words(_away(mark, layer.get("protective"))),
@@ -183,10 +183,10 @@ def _sleeve(s: Mapping[str, Any]) -> str:
     cells = [
         f"**{words(s.get('name'), 60)}**",
         words(f"{s.get('strategy')} on {s.get('venue')} {s.get('symbol')} {s.get('timeframe')}", 100),
-        words(money(s.get("equity"))),
-        words(f"{gained:+,.2f}" if gained is not None else NONE),
+        words(number(s.get("equity"))),
+        words(number(gained, sign=True)),
         words(count(s.get("trips"))),
-        words(money(spent)),
+        words(number(spent)),
         words(f"{'v' + str(s['version']) if s.get('version') else NONE}{waiting}"),
         words(state_of(s), 120),
     ]

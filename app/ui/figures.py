@@ -1,10 +1,18 @@
-"""Formats of numbers and times. Called by the pages; unknown values are a dash, never a zero."""
+"""Formats of numbers and times. Called by the pages; unknown values are a dash, never a zero.
 
+A minus is a real one; only a profit or a loss has a plus (`sign=True`), zero has no sign; a narrow space stands before % and R.
+"""
+
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from engine.clock import utc
+from engine.clock import TIMEFRAMES, timeframe_ms, utc
 
 NONE = "–"
+MINUS, THIN = "\u2212", "\u202f"  # a minus as wide as the plus; a narrow space that keeps a unit at its number
+ZONE_MAX = 60
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def is_number(value: Any) -> bool:
@@ -12,29 +20,37 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def percent(value: Any, digits: int = 2) -> str:
-    """A fraction: 0.0123 -> 1.23 %."""
-    return f"{value * 100:,.{digits}f} %" if is_number(value) else NONE
+def number(value: Any, digits: int = 2, *, sign: bool = False) -> str:
+    """`1,234.50` with a real minus; a plus only with `sign`, for a profit or a loss; zero has no sign."""
+    if not is_number(value):
+        return NONE
+    shown = f"{abs(value):,.{digits}f}"
+    return shown if not shown.strip("0.,") else (MINUS if value < 0 else "+" if sign else "") + shown
 
 
-def money(value: Any, digits: int = 2) -> str:
-    """Quote currency: 10,000.00."""
-    return f"{value:,.{digits}f}" if is_number(value) else NONE
+def percent(value: Any, digits: int = 2, *, sign: bool = False) -> str:
+    """A fraction in percent: 0.0123 -> `1.23 %`."""
+    return f"{number(value * 100, digits, sign=sign)}{THIN}%" if is_number(value) else NONE
 
 
-def number(value: Any) -> str:
-    """A pure number, six significant digits."""
-    return f"{value:,.6g}" if is_number(value) else NONE
-
-
-def ratio(value: Any) -> str:
-    """A pure number with two decimals, such as a Sharpe ratio."""
-    return f"{value:,.2f}" if is_number(value) else NONE
+def in_r(value: Any) -> str:
+    """A multiple of the money at risk, always with its sign: `+0.08 R`."""
+    return f"{number(value, sign=True)}{THIN}R" if is_number(value) else NONE
 
 
 def price(value: Any) -> str:
-    """A price: two decimals from 100 on, else six significant digits."""
-    return (f"{value:,.2f}" if abs(value) >= 100 else f"{value:.6g}") if is_number(value) else NONE
+    """A price, with fewer digits the larger it is."""
+    return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 10 else 5) if is_number(value) else NONE
+
+
+def tone(value: Any) -> str:
+    """The class of a result's colour; the sign says it too."""
+    return ("pos" if value > 0 else "neg" if value < 0 else "") if is_number(value) else ""
+
+
+def pure(value: Any) -> str:
+    """A pure number, six significant digits."""
+    return f"{value:,.6g}".replace("-", MINUS) if is_number(value) else NONE
 
 
 def count(value: Any) -> str:
@@ -44,12 +60,42 @@ def count(value: Any) -> str:
 
 def setting(value: Any) -> str:
     """A parameter's value."""
-    return NONE if value is None else number(value) if is_number(value) else str(value)
+    return NONE if value is None else pure(value) if is_number(value) else str(value)
 
 
 def when(ms: Any) -> str:
     """UTC: 2025-03-04 05:15Z, with seconds unless they are zero."""
     return utc(ms) if is_number(ms) else NONE
+
+
+def short(ms: Any, now_ms: Any = None) -> str:
+    """UTC: `31 Dec 08:00Z`; with the year where it is not the one of `now_ms`, the desk's time."""
+    if not is_number(ms):
+        return NONE
+    date, clock_time = utc(ms).split(" ")
+    year, month, of_month = date.split("-")
+    same = is_number(now_ms) and utc(now_ms).startswith(f"{year}-")
+    return f"{int(of_month)} {MONTHS[int(month) - 1]}{'' if same else f' {year}'} {clock_time}"
+
+
+def local(ms: Any, zone: str | None) -> str:
+    """The same instant on the clock of a time zone, `09:00 Berlin`, with its day where that differs; empty for UTC or no zone."""
+    if not is_number(ms) or not zone or len(zone) > ZONE_MAX:
+        return ""
+    try:
+        here = datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    except (ValueError, OSError, KeyError):  # a name that the browser made up
+        return ""
+    if not here.utcoffset():
+        return ""
+    other = here.date() != datetime.fromtimestamp(ms / 1000, UTC).date()
+    date = f"{here.day} {MONTHS[here.month - 1]} " if other else ""
+    return f"{date}{here:%H:%M} {zone.rpartition('/')[2].replace('_', ' ')}"
+
+
+def bar_ms(timeframe: Any) -> int | None:
+    """How long a bar of a sleeve takes; None for an unknown timeframe."""
+    return timeframe_ms(str(timeframe)) if timeframe in TIMEFRAMES else None
 
 
 def day(ms: Any) -> str:
@@ -77,7 +123,7 @@ def clock(seconds: float) -> str:
 
 def figure(value: Any, unit: str) -> str:
     """A value formatted by its unit, as in guards and facts."""
-    forms = {"frac": percent, "usd": money, "price": price, "count": count, "bars": count, "ms": when}
+    forms = {"frac": percent, "usd": number, "price": price, "count": count, "bars": count, "ms": when}
     if unit == "duration_ms":
         return length(value / 1000) if is_number(value) else NONE
     return forms.get(unit, setting)(value)

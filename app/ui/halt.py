@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.ui import parts
 from app.ui.figures import when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -49,13 +50,10 @@ def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str
     latch = desk.get("halt") or {}
     if not latch.get("halted"):
         return
-    by = words(latch.get("by") or "unknown", 60)
+    by = str(latch.get("by") or "unknown")
     since = when(latch.get("since_ms"))
     with st.container(horizontal=True, vertical_alignment="center", key="halted"):
-        st.error(
-            f"**HALTED** by {by} since {since}: {words(latch.get('reason') or 'no reason recorded')}",
-            icon=":material/front_hand:",
-        )
+        parts.note(f"■ HALTED by {by} since {since}:", str(latch.get("reason") or "no reason recorded"), "bad")
         with st.popover("Release", key="release_open"):
             _release_form(api, session, str(desk.get("release_effect") or ""))
 

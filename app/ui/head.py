@@ -1,59 +1,39 @@
-"""The strip on every tab: navigation, the desk's state, HALT. Called by streamlit_app.py.
+"""The head of every tab, one row: tabs, what is real, worker, desk time, what waits, HALT; below it what is wrong (strips.py).
 
-Paper or live, bars, model, desk time and the worker's health refresh every few seconds; with the API down the strip says so and
-HALT stays.
+Called by streamlit_app.py. Its words refresh every few seconds; with the API down they stay, of the last answer, and HALT works.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, links
-from app.ui.figures import NONE, money, percent, when
+from app.ui import account, links, parts, strips
+from app.ui.figures import local, percent, short, when
 from app.ui.halt import halt_button, halted_banner
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui.parts import Badge
 
 EVERY_S = 3
-TITLES = {"chat": "Chat", "proposals": "Proposals", "desk": "Desk", "runs": "Runs"}
-STYLE = """<style>
-[data-testid="stLayoutWrapper"]:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
-.st-key-strip { background: var(--st-background-color, #10151c); padding: .35rem 0 .3rem; gap: .45rem;
-  border-bottom: 1px solid rgba(128, 140, 155, .25); }
-[data-testid="stMainBlockContainer"] { padding-top: 2.4rem; max-width: 1320px; }
-[class*="st-key-halt_open"] button, .st-key-halt_now button { background: #c8453b; border-color: #c8453b; color: #fff; }
-[class*="st-key-halt_open"] button:is(:hover, :focus, :active, [aria-expanded="true"]),
-.st-key-halt_now button:is(:hover, :focus, :active) {
-  background: #e0564b; border-color: #e0564b; color: #fff; }
-section[data-testid="stSidebar"] [class*="st-key-thread_"] button > div { justify-content: flex-start; text-align: left; }
-[class*="st-key-thread_"] button p { text-align: left; }
-td a { white-space: nowrap; }
-[data-testid="stMarkdownContainer"]:has(table) { overflow-x: auto; }
-.st-key-strip [data-testid="stHorizontalBlock"], .st-key-standing { row-gap: .15rem; }
-.st-key-figures > div { flex: 1 1 9rem; }
-.st-key-alerted [data-testid="stAlert"] { flex: 1 1 20rem; }
-.st-key-alerted button { min-height: 1.7rem; padding: 0 .6rem; }
-[class*="st-key-line_"] { gap: .5rem; margin-bottom: -.9rem; }
-[class*="st-key-line_"] button { min-height: 1.6rem; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; font-size: 1.6rem; }
-[data-testid="stMarkdownContainer"] table { font-variant-numeric: tabular-nums; font-size: .92rem; }
-[data-testid="stMarkdownContainer"] th, [data-testid="stMarkdownContainer"] td { padding: .25rem .6rem; }
-@media (max-width: 768px) {
-  [data-testid="stLayoutWrapper"]:has(> .st-key-strip) { top: 3.3rem; }
-  [data-testid="stMainBlockContainer"] { padding-top: 3.6rem; }
-}
-</style>"""
+TITLES = {"desk": "Desk", "sleeves": "Sleeves", "runs": "Runs", "proposals": "Proposals", "chat": "Chat"}
+LAST, SILENT = "desk_seen", "silent_since"  # in the session: the API's last answer about the desk; since when none comes
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
-    """Draw the strip."""
-    st.html(STYLE)  # our own constant: no outside text ever reaches st.html
-    with st.container(key="strip"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _navigation(api)
+    """Draw the head and what is wrong."""
+    with (
+        st.container(key="head"),
+        st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="bar"),
+    ):
+        _navigation(api)
+        with st.container(key="status"):
+            _status(api)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="acts"):
+            if session:
+                account.show(api, session)
             halt_button(api, session)
-        _standing(api, session)
+    _wrong(api, session)
 
 
 def _navigation(api: PageClient) -> None:
@@ -63,7 +43,7 @@ def _navigation(api: PageClient) -> None:
     st.segmented_control(
         "Tab",
         links.TABS,
-        format_func=lambda name: TITLES[name] + (f" ({pending})" if name == "proposals" and pending else ""),
+        format_func=lambda name: TITLES[name] + (f" {pending}" if name == "proposals" and pending else ""),
         key="nav",
         required=True,
         label_visibility="collapsed",
@@ -83,78 +63,109 @@ def _pending(api: PageClient) -> int:
         return 0
 
 
+def read(api: PageClient) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
+    """The desk and its open alerts; the answer is kept for the time the API is silent."""
+    desk, found = api.desk(), api.get("/api/alerts", open="true", limit=100)["items"]
+    st.session_state[LAST] = desk
+    st.session_state.pop(SILENT, None)
+    return desk, found
+
+
 @st.fragment(run_every=EVERY_S)
-def _standing(api: PageClient, session: Mapping[str, Any]) -> None:
-    """The part of the strip that refreshes itself."""
+def _status(api: PageClient) -> None:
+    """The words of the head; of the last answer while the API is silent."""
     try:
-        desk = api.desk(fresh=True)
-        found = alerts.found(api)
+        desk, found = read(api)
+    except Trouble:
+        desk, found = st.session_state.get(LAST) or {}, []
+    parts.badges(_mode(desk), badges(desk, found, str(st.context.timezone or "")))
+
+
+@st.fragment(run_every=EVERY_S)
+def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
+    """What is wrong, the halt first; nothing on a healthy desk."""
+    try:
+        desk, found = read(api)
+        sleeves = api.get("/api/sleeves")["items"] if _idle(desk) else []
     except Trouble as trouble:
-        st.error(
-            f"{trouble.markdown()}. The desk keeps trading without this page; HALT works by file.", icon=":material/cloud_off:"
-        )
+        since = st.session_state.setdefault(SILENT, time.time_ns() // 1_000_000)
+        last = (st.session_state.get(LAST) or {}).get("desk_ms")
+        if trouble.down:
+            strips.draw([strips.silent(since, last)])
+        else:
+            st.error(trouble.markdown())
         if halted := st.session_state.get("by_file"):
             st.error(halted, icon=":material/front_hand:")
         return
     st.session_state.pop("by_file", None)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="standing"):
-        for label, color, about in badges(desk):
-            st.badge(label, color=color, help=about)
     halted_banner(api, desk, session)
-    alerts.strip(found)
+    strips.draw(strips.found(desk, found, sleeves))
 
 
-def badges(desk: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
-    """The badges on every screen: (label, color, explanation)."""
-    return [_mode(desk), _bars(desk), _time(desk), _worker(desk), _money(desk), _model(desk.get("model") or {})]
-
-
-def _mode(desk: Mapping[str, Any]) -> tuple[str, str, str]:
-    mode = str(desk.get("mode") or "paper")
-    return (
-        words(mode.upper(), 20),
-        "blue" if mode == "paper" else "red",
-        "No real order leaves this desk." if mode == "paper" else "Real money.",
-    )
-
-
-def _bars(desk: Mapping[str, Any]) -> tuple[str, str, str]:
-    source = str(desk.get("source") or "no bars yet")
-    replayed = "REPLAYED " if desk.get("stamp") == "REPLAYED" else ""
-    shown = source.upper() if source == "synthetic" else source
-    return (
-        words(f"{replayed}{shown} bars", 40),
-        "violet" if source == "synthetic" or replayed else "gray",
-        f"The desk trades {words(desk.get('walks') or NONE)}.",
-    )
-
-
-def _time(desk: Mapping[str, Any]) -> tuple[str, str, str]:
-    label = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "the desk has not run yet"
-    return label.replace(":", "\\:"), "gray", "Close of the last bar the desk decided on, UTC. Answers refer to this time."
-
-
-def _worker(desk: Mapping[str, Any]) -> tuple[str, str, str]:
+def _idle(desk: Mapping[str, Any]) -> bool:
+    """Whether no bar is being decided, so that open positions are worth a word."""
     worker = desk.get("worker") or {}
-    note = words(worker.get("note") or "")
+    return not worker.get("running") or worker.get("phase") == "waiting"
+
+
+def badges(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], zone: str) -> list[Badge]:
+    """The words after PAPER or LIVE."""
+    time_words = _time(desk, zone)
+    return [_bars(desk), _worker(desk), *time_words, *_drawdown(desk), *_waits(desk, alerts), _model(desk.get("model") or {})]
+
+
+def _mode(desk: Mapping[str, Any]) -> Badge:
+    mode = str(desk.get("mode") or "paper")
+    paper = mode == "paper"
+    return Badge(mode.upper(), "No real order leaves this desk." if paper else "Real money.", "" if paper else "neg")
+
+
+def _bars(desk: Mapping[str, Any]) -> Badge:
+    source = str(desk.get("source") or "no")
+    made_up, replayed = source == "synthetic", desk.get("stamp") == "REPLAYED"
+    label = f"{'REPLAYED ' if replayed else ''}{source.upper() if made_up else source} bars"
+    return Badge(label, f"The desk trades {desk.get('walks') or 'nothing yet'}.", "wrn" if made_up or replayed else "", "wide")
+
+
+def _worker(desk: Mapping[str, Any]) -> Badge:
+    """Grey when well; what is wrong has a sign of its own and a line below the head."""
+    worker = desk.get("worker") or {}
+    note = str(worker.get("note") or "")
     if not worker.get("running"):
-        return "worker not running", "red", note or "Nothing trades, and protective orders are not amended."
-    phase = f"worker {words(worker.get('phase') or 'running', 30)}"
-    for state, color in (("bad", "red"), ("warning", "orange")):
-        found = [c for c in desk.get("checks") or [] if c.get("state") == state]
-        if found:
-            names = words(", ".join(str(c.get("name")) for c in found), 60)
-            return f"{phase} · {state}\\: {names}", color, words("; ".join(str(c.get("text")) for c in found))
-    return phase, "green", note or "It runs, and its checks pass."
+        return Badge("■ worker", note or "Nothing trades, and protective orders are not moved.", "neg", more="not running")
+    phase = str(worker.get("phase") or "running")
+    sign, look = ("◐", "wrn") if phase == "waiting" else ("●", "")
+    return Badge(f"{sign} worker", note or "It runs.", look, more="" if phase == "running" else phase)
 
 
-def _money(desk: Mapping[str, Any]) -> tuple[str, str, str]:
-    drawdown = f" · drawdown {percent(desk.get('drawdown_frac'))}" if desk.get("drawdown_frac") else ""
-    return f"equity {money(desk.get('equity'), 0)}{drawdown}", "gray", "All sleeves, at the last close, in USDT."
+def _time(desk: Mapping[str, Any], zone: str) -> list[Badge]:
+    """Desk time in UTC, and beside it on the clock of this browser."""
+    ms = desk.get("desk_ms")
+    if not ms:
+        return [Badge("the desk has not run yet")]
+    about = f"Desk time: close of the last bar it decided on, {when(ms)}. Answers and figures refer to it."
+    here = local(ms, zone)
+    return [
+        Badge(short(ms, ms), about, "desk-time"),
+        *([Badge(here, "The same instant on your clock.", "", "wider")] if here else []),
+    ]
 
 
-def _model(model: Mapping[str, Any]) -> tuple[str, str, str]:
+def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
+    lost = desk.get("drawdown_frac")
+    return [Badge(f"drawdown {percent(-lost, 1)}", "Below the highest equity ever.", "", "wider")] if lost else []
+
+
+def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:
+    """What waits for a person: proposals to decide, alerts that nobody took."""
+    n = int(desk.get("pending") or 0) + sum(not alert.get("acked_by") for alert in alerts)
+    if not n:
+        return []
+    return [Badge(f"▲ {n} wait{'s' if n == 1 else ''}", "Proposals to decide and alerts to take.", "wrn", where={"tab": "desk"})]
+
+
+def _model(model: Mapping[str, Any]) -> Badge:
     if model.get("offline", True):
-        return "OFFLINE model", "orange", "A planner, no language model; nothing leaves this machine."
+        return Badge("OFFLINE planner", "No language model answers; nothing you type leaves this machine.", "", "wider")
     host = f" at {model['host']}" if model.get("host") else ""
-    return words(f"model {model.get('name')}", 60), "blue", words(f"{model.get('name')}{host}. {model.get('privacy') or ''}", 600)
+    return Badge(f"model {model.get('name')}", f"{model.get('name')}{host}. {model.get('privacy') or ''}", "", "wider")

@@ -3,16 +3,29 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
-TABS = ("chat", "proposals", "desk", "runs")
+TABS = ("desk", "sleeves", "runs", "proposals", "chat")
 VIEWS = ("overview", "journal", "alerts", "handover")
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
+ADDRESS_MAX = 600
 TRIP = re.compile(r"([\w.-]{1,80})/(t\d{1,7})")
-IDS = ("tab", "view", "role", "thread", "proposal", "version", "run", "with", "trip", "event")  # every parameter a URL may hold
+IDS = (  # every parameter a URL may hold
+    "tab",
+    "view",
+    "role",
+    "thread",
+    "sleeve",
+    "proposal",
+    "version",
+    "run",
+    "with",
+    "trip",
+    "event",
+)
 
 
 def place(kind: str, ident: str) -> dict[str, str] | None:
@@ -23,6 +36,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         return None
     places = {
         "run": {"tab": "runs", "run": ident},
+        "sleeve": {"tab": "sleeves", "sleeve": ident},
         "event": {"tab": "desk", "view": "journal", "event": ident},
         "proposal": {"tab": "proposals", "proposal": ident},
         "config": {"tab": "proposals", "version": ident},
@@ -45,7 +59,7 @@ def at(name: str) -> str:
 
 
 def tab() -> str:
-    """The tab in the URL; default: chat."""
+    """The tab in the URL; default: the desk."""
     name = at("tab")
     return name if name in TABS else TABS[0]
 
@@ -54,6 +68,14 @@ def view() -> str:
     """The view of the desk tab in the URL; default: overview."""
     name = at("view")
     return name if name in VIEWS else VIEWS[0]
+
+
+def follow(address: str) -> None:
+    """Navigate to a relative address that a link of this page had; what it names that we do not know is left out."""
+    found = dict(parse_qsl(address.lstrip("?")[:ADDRESS_MAX]))
+    where = {name: ident for name, ident in found.items() if name in IDS and ID.fullmatch(ident)}
+    if where.get("tab") in TABS:
+        go(where)
 
 
 def go(where: Mapping[str, Any]) -> None:

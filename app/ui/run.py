@@ -9,9 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links
-from app.ui import run_parts as parts
-from app.ui.figures import when
+from app.ui import drawn, links, parts
+from app.ui.figures import in_r, number, price, tone, when
 from app.ui.page_client import PageClient, Trouble
 
 KEPT = "run_figures"
@@ -182,10 +181,10 @@ def reasons(found: Mapping[str, Any], closing: str) -> list[str]:
         decision = entry.get("decision") or {}
         signal, size = decision.get("signal") or {}, decision.get("size") or {}
         read = (decision.get("features") or {}).items()
-        features = [f"{name} {parts.number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
+        features = [f"{name} {number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
         side = {1: "long", -1: "short"}.get(signal.get("side"), "no")
         bound = f", size bound by {size['cap_binding']}" if size.get("cap_binding") else ""
-        strength = f"strength {parts.number(signal.get('strength'))}"
+        strength = f"strength {number(signal.get('strength'))}"
         lines.append(f"In: {side} signal of {strength} at {when(decision.get('close_ms'))}{bound}.")
         lines.append(f"Read: {', '.join(features)}." if features else "")
     lines.append(f"Out: {closing}." if closing else "")
@@ -200,16 +199,16 @@ def _facts(trip: Mapping[str, Any]) -> list[tuple[str, parts.Cell]]:
     return [
         *sleeve,
         ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
-        ("in", f"{parts.price(trip.get('entry_price'))}  {when(trip.get('entry_ms'))}"),
-        ("out", f"{parts.price(trip.get('exit_price'))}  {when(trip.get('exit_ms'))}"),
+        ("in", f"{price(trip.get('entry_price'))}  {when(trip.get('entry_ms'))}"),
+        ("out", f"{price(trip.get('exit_price'))}  {when(trip.get('exit_ms'))}"),
         ("closed by", str(trip.get("reason"))),
-        ("units", parts.number(trip.get("units"), 6).rstrip("0").rstrip(".")),
-        ("1 R, lost at the first stop", parts.number(risk)),
-        ("went against it, for it", f"{parts.in_r(reach[0])}, {parts.in_r(reach[1])}"),
-        ("gross", parts.number(trip.get("gross"), sign=True)),
-        ("fees, slippage", f"{parts.number(trip.get('fees'))}, {parts.number(trip.get('slippage'))}"),
-        ("funding", parts.number(trip.get("funding"), sign=True)),
-        ("net", (f"{parts.number(trip.get('net'), sign=True)}  {parts.in_r(trip.get('r'))}", parts.tone(trip.get("net")))),
+        ("units", number(trip.get("units"), 6).rstrip("0").rstrip(".")),
+        ("1 R, lost at the first stop", number(risk)),
+        ("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}"),
+        ("gross", number(trip.get("gross"), sign=True)),
+        ("fees, slippage", f"{number(trip.get('fees'))}, {number(trip.get('slippage'))}"),
+        ("funding", number(trip.get("funding"), sign=True)),
+        ("net", (f"{number(trip.get('net'), sign=True)}  {in_r(trip.get('r'))}", tone(trip.get("net")))),
     ]
 
 

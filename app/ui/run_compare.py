@@ -8,8 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links
-from app.ui import run_parts as parts
+from app.ui import drawn, links, parts
 from app.ui.page_client import PageClient, Trouble
 
 

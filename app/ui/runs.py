@@ -9,8 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, jobs, links, run, run_compare, run_form
-from app.ui import run_parts as parts
+from app.ui import drawn, jobs, links, parts, run, run_compare, run_form
 from app.ui.figures import NONE
 from app.ui.page_client import PageClient
 
@@ -36,7 +35,6 @@ PHONE = ("run", "return", "Sharpe", "traded")  # columns that a narrow screen ke
 
 def show(api: PageClient) -> None:
     """The run in the URL, or the list with the running jobs."""
-    parts.sheet()
     if ident := links.at("run"):
         run_compare.show(api, ident, links.at("with")) if links.at("with") else run.show(api, ident)
         return

@@ -16,6 +16,7 @@ from app.ui.links import href
 JOIN = "\u2060"  # a word joiner: invisible, and no URL, e-mail or directive is recognised across it
 TEXT_MAX = 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
+_SPACE = re.compile(r"[^\S\u202f]+")  # all but the narrow space that keeps a unit at its number
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^&=\"'])")
 _UNESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _INLINE = re.compile(
@@ -35,7 +36,7 @@ _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 def one_line(text: object, length: int = 300) -> str:
     """Outside text as one plain line, for widgets that interpret nothing: options, cells, chart captions."""
-    bare = _CONTROL.sub("", " ".join(str("" if text is None else text)[: 4 * length].split()))
+    bare = _CONTROL.sub("", _SPACE.sub(" ", str("" if text is None else text)[: 4 * length]).strip())
     return bare if len(bare) <= length else bare[: length - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""The sidebar: role, its threads, who decides here. Called by streamlit_app.py."""
+"""The sidebar of the chat: role and its threads. Called by streamlit_app.py. Other tabs have none."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +23,14 @@ def role() -> str:
     """The role in the URL; default: operator."""
     name = links.at("role")
     return name if name in ROLES else "operator"
+
+
+def show(api: PageClient) -> str:
+    """Role and threads beside the chat; returns the role."""
+    with st.sidebar:
+        chosen = choose_role()
+        threads(api, chosen)
+    return chosen
 
 
 def choose_role() -> str:
@@ -71,34 +79,3 @@ def _thread(item: Mapping[str, Any], of_role: str) -> None:
 
 def _open(of_role: str, thread: str) -> None:
     st.query_params.from_dict({"tab": "chat", "role": of_role} | ({"thread": thread} if thread else {}))
-
-
-def who(api: PageClient, session: Mapping[str, Any]) -> None:
-    """The person who decides in this session, and a form to change it."""
-    st.divider()
-    proven = "verified by token" if session.get("assurance") == "session" else "claimed name"
-    st.caption(f"You decide as **{words(session.get('name') or 'unknown', 60)}** ({proven})")
-    if session.get("proof_needed"):
-        st.warning("This desk verifies names: enter your name and token before deciding.")
-    with st.popover("Not you?", width="stretch", key="who_open"), st.form("who_form", border=False):
-        name = st.text_input("Name", value=one_line(session.get("name"), 60), max_chars=60)
-        token = st.text_input("Token", type="password", help="Needed once people.toml has entries.")
-        if st.form_submit_button("Use this name"):
-            _rename(api, name, token)
-    st.button("Log out", type="tertiary", on_click=_leave, args=(api,))
-
-
-def _rename(api: PageClient, name: str, token: str) -> None:
-    try:
-        api.post("/api/session", {"name": name} | ({"token": token} if token else {}))
-    except Trouble as trouble:
-        st.error(trouble.markdown())
-        return
-    st.rerun()
-
-
-def _leave(api: PageClient) -> None:
-    try:
-        api.delete("/api/session")
-    except Trouble as trouble:
-        st.toast(trouble.markdown())

@@ -92,5 +92,5 @@ def browser(place: Place, chromium: Any, **more: Any) -> tuple[Any, list[str]]:
     made = context.new_page()
     made.set_default_timeout(WAIT_MS)
     made.goto(place.command("login", "--as", "vera")["url"])
-    made.locator(".st-key-strip").wait_for()
+    made.locator(".st-key-head").wait_for()
     return made, asked

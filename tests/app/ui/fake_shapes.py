@@ -52,7 +52,7 @@ def desk() -> dict[str, Any]:
         "worker": {
             "running": True,
             "pid": 7,
-            "phase": "live",
+            "phase": "running",
             "note": "",
             "beat_ms": NOW_MS,
             "bars_per_second": 1.0,

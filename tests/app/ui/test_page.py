@@ -15,16 +15,19 @@ EVIL = "x](http://evil.example/a)<img src=http://evil.example/b>![c](http://evil
 
 def test_every_tab_says_what_is_real(fake: Fake) -> None:
     """Paper or live, which bars, desk time, worker and model stand on each tab."""
-    for tab in ("chat", "proposals", "desk"):
+    for tab in ("chat", "proposals", "desk", "sleeves", "runs"):
         text = texts_of(page(tab=tab))
-        for word in ("PAPER", "REPLAYED recorded bars", "desk time", "worker live", "OFFLINE model"):
+        for word in ("PAPER", "REPLAYED recorded bars", "Desk time", "● worker", "OFFLINE planner"):
             assert word in text.replace("\\", ""), (tab, word)
 
 
 def test_a_dead_worker_is_red_on_every_tab(fake: Fake) -> None:
     """A worker that does not run is never shown as health."""
     fake.desk["worker"] |= {"running": False, "phase": "not running"}
-    assert "worker not running" in texts_of(page(tab="desk"))
+    for tab in ("desk", "chat"):
+        text = texts_of(page(tab=tab))
+        assert "■ worker" in text
+        assert 'class="note bad"><b>■ No worker runs' in text
 
 
 def test_without_a_session_it_says_how_to_get_one(fake: Fake) -> None:
@@ -38,7 +41,7 @@ def test_without_a_session_it_says_how_to_get_one(fake: Fake) -> None:
 def test_the_pull_is_a_button_and_nothing_is_fetched_before(fake: Fake) -> None:
     """Without data there is one button; only its click starts a job, whose progress is shown."""
     fake.empty = True
-    at = page()
+    at = page(tab="chat")
     assert not fake.asked
     at.button(key="pull").click().run()
     assert fake.asked == [("POST", "/api/data/pull", {})]
@@ -47,7 +50,7 @@ def test_the_pull_is_a_button_and_nothing_is_fetched_before(fake: Fake) -> None:
 
 def test_with_data_there_is_no_pull_button(fake: Fake) -> None:
     """The offer is made only where there are no real bars."""
-    assert "pull" not in [b.key for b in page().button]
+    assert "pull" not in [b.key for b in page(tab="chat").button]
 
 
 def test_a_question_becomes_a_turn_and_the_address_keeps_the_thread(fake: Fake) -> None:
@@ -268,8 +271,8 @@ def test_halt_works_with_the_api_down(fake: Fake, own_home: Path, monkeypatch: p
 def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
     """Protective level, kind and distance; a layer without one is said loudly."""
     text = texts_of(page(tab="desk")).replace("\\", "")
-    assert "62,900.00" in text
-    assert "2.48 %" in text
+    assert "62,900.0" in text
+    assert "2.48\u202f%" in text
     fake.sleeves[0]["position"]["layers"][0]["protective"] = None
     assert "No protective order known for btc-trend" in texts_of(page(tab="desk")).replace("\\", "")
 

@@ -20,7 +20,7 @@ def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(f
         "No bar for 3 minutes",
         "al-7 · bars · binance:BTC-USDT:perp",
         "since 2026-09-21 14:13:20Z, ongoing · escalated 1 time",
-        "age 3 min, desk 2026-09-21 14:13:20Z, drawdown 3.45 %, equity 9,916.77",
+        "age 3 min, desk 2026-09-21 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
         "look at the venue's status page",
         "Look at `nightdesk status`",
         "slack (opened): **NOT DELIVERED** after 8 tries: channel_not_found",
@@ -70,17 +70,18 @@ def test_recovery_is_shown(fake: Fake) -> None:
 
 
 def test_a_page_that_nobody_answered_stands_on_every_tab(fake: Fake) -> None:
-    """Red with its words until somebody is on it; then only the way to the alerts is left."""
+    """Red with its words until somebody is on it; what waits is counted in the head."""
     fake.alerts = [alert("al-7"), alert("al-8", "warn")]
     for tab in ("chat", "proposals", "desk"):
-        at = page(tab=tab)
-        assert "**PAGE** No bar for 3 minutes" in bare(texts_of(at))
-        assert at.button(key="to_alerts").label == "2 open alerts"
+        text = texts_of(page(tab=tab))
+        assert "■ PAGE: No bar for 3 minutes" in text
+        assert "▲ 4 wait<" in text
+        assert 'href="?tab=desk&amp;view=alerts"' in text
     fake.alerts[0]["acked_by"] = {"name": "ann"}
-    at = page(tab="chat")
-    assert "**PAGE**" not in texts_of(at)
-    at.button(key="to_alerts").click().run()
-    assert "acknowledged by ann" in bare(texts_of(at))
+    text = texts_of(page(tab="chat"))
+    assert "PAGE:" not in text
+    assert "▲ 3 wait<" in text
+    assert "acknowledged by ann" in bare(texts_of(page(tab="desk", view="alerts")))
 
 
 def test_the_morning_handover_stands_on_the_page(fake: Fake) -> None:

@@ -53,12 +53,12 @@ def ask(page: Any, desk: Place, role: str, text: str) -> None:
 
 def test_the_first_panel_says_what_is_real(page: Any, desk: Place) -> None:
     """Paper, synthetic, desk time, offline, worker; one button for data, and nothing was fetched."""
+    page.goto(f"{desk.page}?tab=chat")
     for words in (
         "PAPER",
         "SYNTHETIC bars",
-        "desk time",
         "worker",
-        "OFFLINE model",
+        "OFFLINE planner",
         "Pull two years of BTC, ETH and SOL 15m bars",
     ):
         page.get_by_text(words).first.wait_for()
@@ -78,8 +78,12 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
     other.get_by_text(COMPARE).first.wait_for()
     target = other.locator("td a").first.get_attribute("href")
     assert target.startswith("?tab=runs&run=r-")
-    other.goto(desk.page + target)
+    other.evaluate("window.sameDocument = true")
+    other.locator("td a").first.click()
     other.get_by_text("Return, drawdown below").wait_for()
+    assert other.evaluate("window.sameDocument")
+    assert "thread=" in other.url
+    assert "role=developer" in other.url
     other.context.close()
     assert not asked
 
@@ -150,6 +154,24 @@ def test_a_running_turn_and_the_thread_outlive_the_api(page: Any, desk: Place) -
     assert page.get_by_role("button", name="Cancel").count() == 0
 
 
+def test_the_page_says_itself_that_its_server_is_gone(page: Any, desk: Place) -> None:
+    """Nobody answers the browser: since when, of when the figures are, the commands; it goes when the server is back."""
+    page.goto(f"{desk.page}?tab=desk")
+    page.locator(".desk-time").wait_for()
+    page.wait_for_function("document.querySelector('.desk-time').textContent.trim().endsWith('Z')")
+    (pid,) = [one for one in desk.processes("streamlit") if one != os.getpid()]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        note = page.locator(".gone")
+        note.wait_for()
+        assert "The page does not answer since" in note.inner_text()
+        assert page.get_by_text("connected to the internet").locator("visible=true").count() == 0
+        assert page.locator(".desk-time").inner_text().strip() in note.inner_text()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    note.wait_for(state="detached")
+
+
 def test_halt_and_release(page: Any, desk: Place) -> None:
     """A reason, the banner on every tab, latched for the command line too; released with a reason."""
     page.get_by_role("button", name="HALT").click()
@@ -203,4 +225,4 @@ def test_a_session_that_ends_says_so_and_a_new_link_goes_on(page: Any, desk: Pla
     page.get_by_text("You are not logged in").wait_for()
     assert page.get_by_text("btc-trend").count() == 0
     page.goto(desk.command("login", "--as", "vera")["url"])
-    page.locator(".st-key-strip").wait_for()
+    page.locator(".st-key-head").wait_for()

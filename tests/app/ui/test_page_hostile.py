@@ -165,7 +165,7 @@ def test_it_is_text_in_every_view(page: Any, evil: tuple[Place, str, str], view:
     """It is there to be read, and nothing of it is an element, a formula, a link or a request."""
     place, run, event = evil
     page.goto(place.page + VIEWS[view].format(run=run, event=event))
-    page.locator(".st-key-strip").wait_for()
+    page.locator(".st-key-head").wait_for()
     page.get_by_text("PAGE", exact=True).first.wait_for()  # the alert's line, hostile too
     for shut in page.locator("details > summary").all():
         shut.click()

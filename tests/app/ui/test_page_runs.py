@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from app.ui import drawn as drawn_module
-from app.ui import run_parts, runs
+from app.ui import parts, runs, tokens
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.looking import page, texts_of
 
 EVIL = "</div><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&{{7*7}}"
 ROOT = Path(__file__).resolve().parents[3]
-OURS = {"h1", "h2", "p", "span", "small", "code", "i", "b", "div", "table", "thead", "tbody", "tr", "th", "td"}
+OURS = {"h1", "h2", "p", "span", "small", "code", "i", "b", "div", "table", "thead", "tbody", "tr", "th", "td", "a"}
 
 
 class Tags(HTMLParser):
@@ -25,12 +25,14 @@ class Tags(HTMLParser):
         super().__init__()
         self.found: set[str] = set()
         self.given: set[str] = set()
+        self.leads: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         """Called by the parser."""
         self.found.add(tag)
         self.given |= {name for name, _ in attrs}
+        self.leads += [str(value) for name, value in attrs if name == "href"]
 
 
 def drawn(at: Any) -> list[dict[str, Any]]:
@@ -95,7 +97,8 @@ def test_a_hostile_name_is_text_in_every_panel(fake: Fake) -> None:
         bodies = [str(e.proto.body) for e in at.get("html") if not str(e.proto.body).lstrip().startswith("<style>")]
         found = [Tags(body) for body in bodies]
         assert set().union(*(t.found for t in found)) <= OURS
-        assert set().union(*(t.given for t in found)) <= {"class"}
+        assert set().union(*(t.given for t in found)) <= {"class", "title", "href"}
+        assert all(href.startswith("?tab=") for tags in found for href in tags.leads)
         assert "&lt;script&gt;window.pwned=1" in "".join(bodies) or not where
 
 
@@ -148,8 +151,8 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
 
 def test_classes_are_ours_whatever_the_api_says() -> None:
     """A tone that is none of ours gives no class, so nothing can leave the attribute."""
-    assert run_parts._class('x" onmouseover="1') == ""
-    assert 'class="key edge "' in run_parts._key({"name": "a", "tone": '"><b>', "dash": ""})
+    assert parts._class('x" onmouseover="1') == ""
+    assert 'class="key edge "' in parts._key({"name": "a", "tone": '"><b>', "dash": ""})
 
 
 @pytest.mark.parametrize(
@@ -166,14 +169,11 @@ def test_a_life_in_a_few_words(life: str, shown: str) -> None:
 
 
 def test_the_report_has_the_tokens_of_the_page() -> None:
-    """One look: every colour of the page's sheet has the same two values in the report's."""
-
-    def tokens(path: str) -> dict[str, str]:
-        return dict(re.findall(r"--([\w]+): light-dark\(([^)]*)\)", (ROOT / path).read_text()))
-
-    page_s, report_s = tokens("app/ui/runs.css"), tokens("engine/sim/page/report.css")
+    """One look: every colour of the report's sheet has the page's two values."""
+    written = (ROOT / "engine" / "sim" / "page" / "report.css").read_text()
+    report_s = {name: (dark, light) for name, light, dark in re.findall(r"--([\w]+): light-dark\(([^,]*), ([^)]*)\)", written)}
     assert len(report_s) > 10
-    assert {name: page_s.get(name) for name in report_s} == report_s
+    assert {name: tokens.TOKENS.get(name) for name in report_s} == report_s
 
 
 def test_a_run_on_synthetic_bars_says_so_in_its_name() -> None:

@@ -1,0 +1,167 @@
+"""Panels' insides as HTML: figures in a strip, tables, notes, pairs, links. Called by the pages.
+
+Turns texts, also those of strategy files and people, into st.html: everything is escaped here, nothing is passed through. A
+link leads to a page of ours (links.py) and nowhere else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from app.ui.links import IDS, TABS
+from app.ui.safe import one_line
+from app.ui.tokens import variables
+
+CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
+TONES = ("accent", "hold", "series2", "edge")
+SIGNS = {"bad": "■", "warn": "▲", "calm": ""}
+
+
+class Linked(NamedTuple):
+    """A text that leads to a page of ours."""
+
+    text: str
+    where: Mapping[str, str]
+    look: str = ""
+
+
+Cell = str | tuple[str, str] | Linked  # text; text and the class of its colour; a link
+
+
+@st.cache_resource(show_spinner=False)
+def _sheet() -> str:
+    written = Path(__file__).with_name("sheet.css").read_text(encoding="utf-8")
+    return f"<style>.stApp {{ {variables()} }}\n{written}</style>"
+
+
+def sheet() -> None:
+    """The look of the page; once on each drawing."""
+    st.html(_sheet())
+
+
+def text(value: object, length: int = 400) -> str:
+    """Outside text as HTML text, one line."""
+    return escape(one_line(value, length))
+
+
+def link(to: Linked) -> str:
+    """A link within this browser tab (catcher.py); text alone where the page is none of ours."""
+    where = {name: ident for name, ident in to.where.items() if name in IDS and ident}
+    look = f' class="{_class(to.look)}"' if _class(to.look) else ""
+    if where.get("tab") not in TABS:
+        return text(to.text)
+    return f'<a{look} href="{escape("?" + urlencode({"tab": where.pop("tab"), **where}))}">{text(to.text)}</a>'
+
+
+def title(name: str, about: Sequence[Mapping[str, Any]], ident: str = "") -> None:
+    """The name of the page's thing, and a grey line about it; what is unusual is amber."""
+    shown = [f'<span class="wrn">{text(part["text"])}</span>' if part.get("loud") else text(part["text"]) for part in about]
+    shown += [f"<code>{text(ident)}</code>"] if ident else []
+    st.html(f'<h1 class="t">{text(name, 120)}</h1><p class="sub">{" · ".join(shown)}</p>')
+
+
+def head(name: str, sub: str = "", legend: Iterable[Mapping[str, str]] = ()) -> None:
+    """A panel's head, with the legend of its chart."""
+    keys = "".join(_key(line) for line in legend)
+    st.html(f'<h2 class="t">{text(name)} <small>{text(sub)}{keys}</small></h2>')
+
+
+def _key(line: Mapping[str, str]) -> str:
+    """A line of a chart in its head."""
+    look = f"{line['tone'] if line['tone'] in TONES else 'edge'} {'dot' if line['dash'] else ''}"
+    return f'<i class="key {look}"></i>{text(line["name"], 60)}'
+
+
+def soft(line: str) -> None:
+    """A grey sentence."""
+    if line:
+        st.html(f'<p class="sub">{text(line, 1000)}</p>')
+
+
+def note(strong: str, rest: str, kind: str, *, command: str = "", to: Linked | None = None) -> None:
+    """A verdict or a warning, with the command or the page that helps. kind: bad, warn or calm."""
+    look = {"bad": "bad", "warn": "wrn"}.get(kind, "")
+    next_step = f" <code>{text(command)}</code>" if command else ""
+    next_step += f" {link(to)}" if to else ""
+    st.html(f'<div class="note {look}"><b>{text(strong)}</b> {text(rest, 600)}{next_step}</div>')
+
+
+def tiles(items: Sequence[Mapping[str, str]]) -> None:
+    """Figures in a strip; the first is the large one."""
+    cells = (
+        f'<div class="kpi{"" if n else " big"}"><div class="l">{text(t["name"])}</div>'
+        f'<div class="v {_class(t.get("tone", ""))}">{text(t["value"])}</div><div class="n">{text(t["note"])}</div></div>'
+        for n, t in enumerate(items)
+    )
+    st.html(f'<div class="kpis">{"".join(cells)}</div>')
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[int] = (0,), *, total: bool = False, scroll: bool = False
+) -> None:
+    """Numbers to the right, the columns of `left` to the left; the last row is a sum with `total`."""
+    rows = list(rows)
+    top = "".join(f'<th class="{"t" if n in left else ""}">{escape(name)}</th>' for n, name in enumerate(heads))
+    lines = []
+    for k, row in enumerate(rows):
+        cells = "".join(_cell(cell, left=n in left) for n, cell in enumerate(row))
+        lines.append(f"<tr{' class=sum' if total and k == len(rows) - 1 else ''}>{cells}</tr>")
+    frame = f'<table class="n"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    st.html(f'<div class="{"scroll tall" if scroll else "scroll"}">{frame}</div>')
+
+
+def _cell(cell: Cell, *, left: bool) -> str:
+    inner, look = _inner(cell)
+    return f'<td class="{"t " if left else ""}{look}">{inner}</td>'
+
+
+def _inner(cell: Cell) -> tuple[str, str]:
+    """A cell as HTML, and its class."""
+    if isinstance(cell, Linked):
+        return link(cell), ""
+    shown, look = (cell, "") if isinstance(cell, str) else cell
+    return text(shown), _class(look)
+
+
+def pairs(items: Iterable[tuple[str, Cell]]) -> None:
+    """Labels with their values."""
+    lines = []
+    for name, cell in items:
+        inner, look = _inner(cell)
+        lines.append(f'<span class="mut">{text(name)}</span><span class="{look}">{inner}</span>')
+    st.html(f'<div class="kv">{"".join(lines)}</div>')
+
+
+def _class(look: str) -> str:
+    return look if look in CLASSES else ""
+
+
+class Badge(NamedTuple):
+    """A word of the head: text, why (on hover), class of its colour; `wide` is left out on a phone, `wider` below 1100 px."""
+
+    text: str
+    about: str = ""
+    look: str = ""
+    width: str = ""
+    where: Mapping[str, str] | None = None
+    more: str = ""  # words that a phone leaves out
+
+
+def badges(mode: Badge, items: Iterable[Badge]) -> None:
+    """The head's words: the mode framed, then the others in a row."""
+    live = " live" if mode.look == "neg" else ""
+    shown = [f'<span class="mode{live}" title="{text(mode.about)}">{text(mode.text, 20)}</span>', *map(_badge, items)]
+    st.html(f'<div class="status">{"".join(shown)}</div>')
+
+
+def _badge(badge: Badge) -> str:
+    width = badge.width if badge.width in ("wide", "wider") else ""
+    look = f"{_class(badge.look)} {width}".strip()
+    inner = link(Linked(badge.text, badge.where, badge.look)) if badge.where else text(badge.text, 80)
+    strong = f"<b>{inner}</b>" if badge.look else inner
+    strong += f' <span class="wide">{text(badge.more, 40)}</span>' if badge.more else ""
+    return f'<span class="{look}" title="{text(badge.about, 600)}">{strong}</span>'

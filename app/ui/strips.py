@@ -1,0 +1,104 @@
+"""What is wrong, under the head of every tab: what, since when, what holds, the next step. Called by head.py.
+
+Turns the API's last answer, or its silence, into at most a few lines, the worst first. A sleeve that pauses by its own rule is
+not wrong; the desk view says it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from app.ui import parts
+from app.ui.figures import bar_ms, is_number, short, when
+
+LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
+OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
+SHOWN_MAX = 4
+ALERTS = {"tab": "desk", "view": "alerts"}
+
+
+class Strip(NamedTuple):
+    """One line: bad (red, ■) or warn (amber, ▲)."""
+
+    kind: str
+    strong: str
+    rest: str
+    command: str = ""
+    to: parts.Linked | None = None
+
+
+def draw(found: Sequence[Strip]) -> None:
+    """The worst first; what does not fit is counted."""
+    ordered = sorted(found, key=lambda strip: strip.kind != "bad")
+    for strip in ordered[:SHOWN_MAX]:
+        sign = parts.SIGNS[strip.kind]
+        parts.note(f"{sign} {strip.strong}", strip.rest, strip.kind, command=strip.command, to=strip.to)
+    if (more := len(ordered) - SHOWN_MAX) > 0:
+        parts.note("", f"and {more} more", "warn", to=parts.Linked("alerts and checks", ALERTS))
+
+
+def silent(since_ms: int, figures_ms: Any) -> Strip:
+    """The API does not answer: since when (wall clock), and of when the figures are (desk time)."""
+    of = f"Figures shown are of desk time {when(figures_ms)}." if is_number(figures_ms) else "No figures were read yet."
+    rest = f"{of} The worker is another process and may trade on; HALT works by file, also in a terminal:"
+    return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest, "nightdesk halt")
+
+
+def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], sleeves: Sequence[Mapping[str, Any]]) -> list[Strip]:
+    """What is wrong with a desk that answers."""
+    return [*_worker(desk, sleeves), *_checks(desk.get("checks") or []), *_pages(alerts)]
+
+
+def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
+    """No worker, a silent one, or one that waits for bars."""
+    worker, desk_ms, now_ms = desk.get("worker") or {}, desk.get("desk_ms"), desk.get("now_ms")
+    at = short(desk_ms, desk_ms)
+    if not worker.get("running"):
+        since = f" since {_clock(worker['beat_ms'])} (wall clock)" if is_number(worker.get("beat_ms")) else ""
+        rest = f"{_open(sleeves, 'nobody moves their protective orders')} Figures are of {at}. Next:"
+        yield Strip("bad", f"No worker runs{since}: nothing trades.", rest, "nightdesk up")
+        return
+    for check in desk.get("checks") or []:
+        if check.get("name") == "worker" and check.get("state") == "bad":
+            yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
+    if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, sleeves):
+        source = str(desk.get("source") or "")
+        rest = f"{_open(sleeves, 'their protective orders stand')} It goes on by itself when newer bars are there. Next:"
+        yield Strip("warn", f"The {source} bars end at {at}: nothing trades.", rest, "nightdesk data pull")
+
+
+def _late(desk_ms: Any, now_ms: Any, sleeves: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the next bar is overdue: a worker on current bars waits for each of them for a while."""
+    steps = [step for sleeve in sleeves if (step := bar_ms(sleeve.get("timeframe")))]
+    if not is_number(desk_ms) or not is_number(now_ms) or not steps:
+        return True
+    return bool(now_ms - desk_ms > LATE_BARS * min(steps))
+
+
+def _open(sleeves: Sequence[Mapping[str, Any]], how: str) -> str:
+    """`2 positions stay open, ...`."""
+    n = sum(bool(sleeve.get("position")) for sleeve in sleeves)
+    return f"{n} position{'s stay' if n != 1 else ' stays'} open, {how}." if n else "No position is open."
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
+    """Failed checks that nothing else on the page says."""
+    for check in checks:
+        if check.get("state") in ("bad", "warning") and check.get("name") not in OWN_LINE:
+            kind = "bad" if check["state"] == "bad" else "warn"
+            event = str(check.get("event") or "")
+            to = parts.Linked("its event", {"tab": "desk", "view": "journal", "event": event}) if event else None
+            yield Strip(kind, f"Check failed: {check.get('name')}.", f"{check.get('text')}.", to=to)
+
+
+def _pages(alerts: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
+    """Unacknowledged alerts that page a person."""
+    pages = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
+    if pages:
+        first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
+        rest = f"Since {when(first.get('since_ms'))}{more}."
+        yield Strip("bad", f"PAGE: {first.get('what')}", rest, to=parts.Linked("what to do", ALERTS))
+
+
+def _clock(ms: Any) -> str:
+    """The time of day of an instant of the wall clock, UTC."""
+    return when(ms)[11:]

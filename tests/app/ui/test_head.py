@@ -1,0 +1,145 @@
+"""Head, lines of what is wrong, addresses and formats, without a page: what each says of which desk."""
+
+from typing import Any
+
+import pytest
+
+from app.ui import figures, head, links, parts, strips
+from tests.app.ui.fake_shapes import NOW_MS, alert, desk, sleeve
+
+SLEEVES = [sleeve("btc-trend", with_position=True), sleeve("eth-trend")]
+QUARTER_MS = 900_000
+
+
+def lines(status: dict[str, Any], alerts: list[dict[str, Any]] | None = None) -> list[tuple[str, str, str]]:
+    """(kind, strong, command) of what is wrong."""
+    return [(s.kind, s.strong, s.command) for s in strips.found(status, alerts or [], SLEEVES)]
+
+
+def test_a_healthy_desk_says_nothing() -> None:
+    """No line at all; the head has no colour but of what is not live."""
+    status = desk() | {"stamp": "PAPER"}
+    assert lines(status) == []
+    looks = {badge.look for badge in head.badges(status | {"pending": 0}, [], "UTC")}
+    assert looks == {"", "desk-time"}
+
+
+def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
+    """Amber, with the desk's time; also the sign in the head changes."""
+    status = desk()
+    status["worker"] |= {"phase": "waiting", "note": "End of the recorded bars"}
+    status |= {"now_ms": NOW_MS + 90 * 86_400_000}
+    (line,) = strips.found(status, [], SLEEVES)
+    assert (line.kind, line.command) == ("warn", "nightdesk data pull")
+    assert line.strong == "The recorded bars end at 21 Sep 14:13:20Z: nothing trades."
+    assert line.rest.startswith("1 position stays open, their protective orders stand.")
+    assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
+
+
+@pytest.mark.parametrize(("bars", "wrong"), [(1, 0), (3, 0), (4, 1)])
+def test_a_worker_on_current_bars_waits_quietly_for_the_next(bars: int, wrong: int) -> None:
+    """Three bars of the fastest sleeve may pass before a line appears."""
+    status = desk() | {"now_ms": NOW_MS + bars * QUARTER_MS}
+    status["worker"] |= {"phase": "waiting"}
+    assert len(lines(status)) == wrong
+
+
+def test_a_worker_that_is_gone_or_silent_is_red() -> None:
+    """Gone: since its last heartbeat, and how to start it. Hanging: the check's own words."""
+    status = desk()
+    status["checks"] = [{"name": "worker", "state": "bad", "text": "the worker (process 7) hangs", "event": ""}]
+    assert lines(status) == [("bad", "The worker is silent.", "nightdesk doctor")]
+    status["worker"] |= {"running": False, "phase": "not running"}
+    assert lines(status) == [("bad", "No worker runs since 14:13:20Z (wall clock): nothing trades.", "nightdesk up")]
+
+
+def test_a_failed_check_is_said_once_and_a_pause_by_rule_is_no_fault() -> None:
+    """What banner, desk view or a line of its own says is not said again."""
+    found = [("disk", "warning"), ("protective orders", "bad"), ("sleeves", "warning"), ("halt", "bad"), ("bars", "ok")]
+    status = desk() | {"checks": [{"name": n, "state": s, "text": f"{n} text", "event": "d-4"} for n, s in found]}
+    assert [(kind, strong) for kind, strong, _ in lines(status)] == [
+        ("warn", "Check failed: disk."),
+        ("bad", "Check failed: protective orders."),
+    ]
+
+
+def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
+    """Wall clock for the silence, desk time for the figures."""
+    line = strips.silent(NOW_MS, NOW_MS - 60_000)
+    assert "since 14:13:20Z (wall clock)" in line.strong
+    assert "Figures shown are of desk time 2026-09-21 14:12:20Z." in line.rest
+    assert line.command == "nightdesk halt"
+
+
+def test_pages_are_counted_and_what_waits_too() -> None:
+    """The first page's words, the number of others; proposals and alerts that nobody took wait."""
+    found = [alert("al-1"), alert("al-2"), alert("al-3", "warn"), alert("al-4") | {"acked_by": {"name": "ann"}}]
+    (page,) = strips.found(desk(), found, SLEEVES)
+    assert page.strong.startswith("PAGE: No bar for 3 minutes")
+    assert page.rest.endswith("and 1 more.")
+    assert [badge.text for badge in head.badges(desk(), found, "") if badge.where] == ["▲ 5 wait"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "here"),
+    [("Europe/Berlin", "16:13 Berlin"), ("UTC", ""), ("", ""), ("../../etc/passwd", ""), ("No/Where", ""), ("x" * 99, "")],
+)
+def test_the_same_instant_on_the_clock_of_the_browser(zone: str, here: str) -> None:
+    """The zone's place beside the time; a zone the browser made up is none."""
+    assert figures.local(NOW_MS, zone) == here
+
+
+def test_another_day_on_that_clock_is_named() -> None:
+    """23:30 UTC is tomorrow in Tokyo."""
+    assert figures.local(1_767_223_800_000, "Asia/Tokyo") == "1 Jan 08:30 Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("shown", "wanted"),
+    [
+        (figures.number(-1234.5), "\u22121,234.50"),
+        (figures.number(0.004, sign=True), "0.00"),
+        (figures.number(-0.004), "0.00"),
+        (figures.number(3, sign=True), "+3.00"),
+        (figures.number(None), "–"),
+        (figures.number(True), "–"),
+        (figures.percent(0.0345), "3.45\u202f%"),
+        (figures.in_r(0.08), "+0.08\u202fR"),
+        (figures.price(87_413.44), "87,413.4"),
+        (figures.price(0.012345), "0.01235"),
+        (figures.short(NOW_MS, NOW_MS), "21 Sep 14:13:20Z"),
+        (figures.short(1_767_223_800_000, NOW_MS), "31 Dec 2025 23:30Z"),
+    ],
+)
+def test_figures_as_people_read_them(shown: str, wanted: str) -> None:
+    """A real minus, a sign on results alone and none on zero, a dash for unknown, the year only where it differs."""
+    assert shown == wanted
+
+
+def test_a_number_keeps_its_unit_through_the_escaping() -> None:
+    """The narrow space is no line end; other blanks become one."""
+    assert parts.text("3.45\u202f%\n of\t15") == "3.45\u202f% of 15"
+
+
+def test_a_link_leads_to_a_page_of_ours_or_is_text() -> None:
+    """Only parameters an address may have; what is no tab of ours is not clickable."""
+    assert parts.link(parts.Linked("a&b", {"tab": "sleeves", "sleeve": "x"})) == '<a href="?tab=sleeves&amp;sleeve=x">a&amp;b</a>'
+    assert parts.link(parts.Linked("a", {"tab": "nowhere"})) == "a"
+    assert "evil" not in parts.link(parts.Linked("a", {"tab": "desk", "evil": "1"}))
+
+
+def test_a_followed_link_keeps_role_and_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the address does not name stays; what is none of ours does not get in."""
+
+    class Address(dict[str, str]):
+        def from_dict(self, to: dict[str, str]) -> None:
+            self.clear()
+            self.update(to)
+
+    address = Address(tab="chat", role="advisor", thread="t-1")
+    monkeypatch.setattr(links.st, "query_params", address)
+    links.follow("?tab=runs&run=r-1&trip=t3&evil=1&sleeve=a b")
+    assert address == {"tab": "runs", "role": "advisor", "thread": "t-1", "run": "r-1", "trip": "t3"}
+    for nowhere in ("?tab=nowhere", "https://evil.example/?tab=desk", "", "?run=r-2"):
+        links.follow(nowhere)
+    assert address["run"] == "r-1"
