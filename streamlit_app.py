@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, side, sleeve
+from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, sleeve
 from app.ui.page_client import Trouble, open_client
 
 # inline, because an icon by name would be fetched from a CDN
@@ -33,7 +33,7 @@ def main() -> None:
         "sleeves": lambda: sleeve.show(api, session),
         "runs": lambda: runs.show(api),
         "proposals": lambda: proposals.show(api, session),
-        "chat": lambda: chat.show(api, side.show(api)),
+        "chat": lambda: chat.show(api),
     }
     try:
         tabs[links.tab()]()

@@ -24,20 +24,25 @@ STARTERS = {  # example first questions
 }
 
 
-def show(api: PageClient, role: str) -> None:
-    """The thread, or a welcome with example questions; the input below."""
+def show(api: PageClient) -> None:
+    """Role and threads at the left; the thread, or a welcome with example questions; the input below."""
+    role = side.role()
     thread = _thread(api, role)
-    if thread is None or not thread["turns"]:
-        _welcome(api, role)
-    else:
-        _turns(api, thread["turns"])
-    if thread is not None:
-        followed = {str(one["id"]) for one in thread["turns"] if one["state"] not in turn.ENDED}  # these show their own jobs
-        jobs.live(api, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
-        for owed in thread.get("owed") or []:
-            jobs.awaited(api, str(owed["id"]))
+    left, right = st.columns([2, 7], gap="medium")
+    with left.container(key="threads"):
+        side.show(api, role)
+    with right:
+        if thread is None or not thread["turns"]:
+            _welcome(api, role)
+        else:
+            _turns(api, thread["turns"])
+        if thread is not None:
+            followed = {str(one["id"]) for one in thread["turns"] if one["state"] not in turn.ENDED}  # these show their own jobs
+            jobs.live(api, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
+            for owed in thread.get("owed") or []:
+                jobs.awaited(api, str(owed["id"]))
     # inside the page before the first question: an input at the bottom would scroll the page past the first panel
-    with st.container() if thread is None or not thread["turns"] else nullcontext():
+    with right if thread is None or not thread["turns"] else nullcontext():
         _input(api, role, str(thread["id"]) if thread else "new")
 
 

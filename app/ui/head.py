@@ -110,8 +110,8 @@ def _idle(desk: Mapping[str, Any]) -> bool:
 
 def badges(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], zone: str) -> list[Badge]:
     """The words after PAPER or LIVE."""
-    time_words = _time(desk, zone)
-    return [_bars(desk), _worker(desk), *time_words, *_drawdown(desk), *_waits(desk, alerts), _model(desk.get("model") or {})]
+    times = [*_time(desk), *_here(desk, zone)]
+    return [_bars(desk), _worker(desk), *times, *_waits(desk, alerts), _model(desk.get("model") or {}), *_drawdown(desk)]
 
 
 def _mode(desk: Mapping[str, Any]) -> Badge:
@@ -123,8 +123,10 @@ def _mode(desk: Mapping[str, Any]) -> Badge:
 def _bars(desk: Mapping[str, Any]) -> Badge:
     source = str(desk.get("source") or "no")
     made_up, replayed = source == "synthetic", desk.get("stamp") == "REPLAYED"
-    label = f"{'REPLAYED ' if replayed else ''}{source.upper() if made_up else source} bars"
-    return Badge(label, f"The desk trades {desk.get('walks') or 'nothing yet'}.", "wrn" if made_up or replayed else "", "wide")
+    label = f"{'REPLAYED ' if replayed else ''}{source.upper() if made_up else source}"
+    return Badge(
+        label, f"The desk trades {desk.get('walks') or 'nothing yet'}.", "wrn" if made_up or replayed else "", more="bars"
+    )
 
 
 def _worker(desk: Mapping[str, Any]) -> Badge:
@@ -138,17 +140,19 @@ def _worker(desk: Mapping[str, Any]) -> Badge:
     return Badge(f"{sign} worker", note or "It runs.", look, more="" if phase == "running" else phase)
 
 
-def _time(desk: Mapping[str, Any], zone: str) -> list[Badge]:
-    """Desk time in UTC, and beside it on the clock of this browser."""
+def _time(desk: Mapping[str, Any]) -> list[Badge]:
+    """Desk time in UTC."""
     ms = desk.get("desk_ms")
     if not ms:
         return [Badge("the desk has not run yet")]
     about = f"Desk time: close of the last bar it decided on, {when(ms)}. Answers and figures refer to it."
-    here = local(ms, zone)
-    return [
-        Badge(short(ms, ms), about, "desk-time"),
-        *([Badge(here, "The same instant on your clock.", "", "wider")] if here else []),
-    ]
+    return [Badge(short(ms, ms), about, "desk-time")]
+
+
+def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
+    """The same instant on the clock of this browser."""
+    here = local(desk.get("desk_ms"), zone)
+    return [Badge(here, "Desk time on your clock.", "", "wider")] if here else []
 
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
@@ -166,6 +170,6 @@ def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list
 
 def _model(model: Mapping[str, Any]) -> Badge:
     if model.get("offline", True):
-        return Badge("OFFLINE planner", "No language model answers; nothing you type leaves this machine.", "", "wider")
+        return Badge("OFFLINE", "A planner answers, no language model; nothing you type leaves this machine.", more="planner")
     host = f" at {model['host']}" if model.get("host") else ""
-    return Badge(f"model {model.get('name')}", f"{model.get('name')}{host}. {model.get('privacy') or ''}", "", "wider")
+    return Badge(f"model {model.get('name')}", f"{model.get('name')}{host}. {model.get('privacy') or ''}")

@@ -1,4 +1,4 @@
-"""The sidebar of the chat: role and its threads. Called by streamlit_app.py. Other tabs have none."""
+"""Beside the chat: who answers, and that role's threads. Called by chat.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,25 +25,22 @@ def role() -> str:
     return name if name in ROLES else "operator"
 
 
-def show(api: PageClient) -> str:
-    """Role and threads beside the chat; returns the role."""
-    with st.sidebar:
-        chosen = choose_role()
-        threads(api, chosen)
-    return chosen
-
-
-def choose_role() -> str:
-    """The role selector; returns the role."""
-    st.session_state["role"] = role()
-    return st.radio(
+def show(api: PageClient, of_role: str) -> None:
+    """The role's selector and its threads; folded on a phone, where they would stand above the answer."""
+    st.session_state["role"] = of_role
+    st.segmented_control(
         "Who answers",
         ROLES,
         key="role",
         format_func=str.capitalize,
-        captions=[ABOUT[name] for name in ROLES],
+        required=True,
+        label_visibility="collapsed",
         on_change=_ask_another,
+        width="stretch",
     )
+    phone = "Mobi" in str(st.context.headers.get("User-Agent") or "")
+    with st.expander("Threads", expanded=not phone, key="thread_list"):
+        threads(api, of_role)
 
 
 def _ask_another() -> None:
