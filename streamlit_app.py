@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, sleeve
+from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, sleeves
 from app.ui.page_client import Trouble, open_client
 
 # inline, because an icon by name would be fetched from a CDN
@@ -30,7 +30,7 @@ def main() -> None:
     head.show(api, session)
     tabs = {
         "desk": lambda: desk.show(api, session),
-        "sleeves": lambda: sleeve.show(api, session),
+        "sleeves": lambda: sleeves.show(api, session),
         "runs": lambda: runs.show(api),
         "proposals": lambda: proposals.show(api, session),
         "chat": lambda: chat.show(api),

@@ -28,7 +28,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         (from where the drawdown breaker measures), "release_effect" (a sentence, while halted),
                         "gross", "gross_frac", "breakers": [..], "bars", "version",
                         "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
-                        "guards": [{"name", "value", "limit", "used_frac", "unit"}], "model": Model,
+                        "guards": [{"name", "value", "limit", "used_frac", "unit", "until_ms"}], "model": Model,
                         "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
                         "running_turns", "live_jobs", "now_ms"}
          Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
@@ -37,6 +37,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/desk/periods?unit=day|week|month&sleeve=&limit=90      {"unit", "sleeve", "items": [{"from_ms", "until_ms",
                         "realised", "unrealised", "fees", "funding", "slippage", "net" = realised + unrealised}]}
   GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips"}|null}
+  GET    /api/desk/lately/sleeves                    {"items": [{"sleeve": name|null, ...}]}, the desk first
   GET    /api/desk/benchmark?points=500              {"instruments", "close_ms", "equity", "return_frac", "assumptions"}
   GET    /api/desk/breakdown?sleeve=                 Breakdown = {"subject", "trips", "open_trips", "net", "splits": {exit, side,
                         hour, weekday, month, symbol, sleeve, version: [{"key", "trips", "wins", "win_frac", "net", ...}]},

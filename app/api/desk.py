@@ -17,6 +17,7 @@ from engine.store.tables import Job, Proposal, Turn
 from engine.watch.desk_view import desk_view, release_effect
 from engine.watch.health import checks
 from engine.watch.limit_usage import limit_usage
+from engine.watch.tripped import tripped_events
 from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["desk"])
@@ -39,6 +40,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
     view, hard = desk_view(home.path, home.engine), limits_of(home.path)
     active_desk = active(home.engine, home.path)
     body = view.mark.body if view.mark is not None else None
+    tripped = tripped_events(journal_of(home.path), view.mark, hard.pause_hours)
     with db.read(home.engine) as session:
         pending = session.exec(select(func.count()).where(Proposal.state == "pending")).one()
         turns = session.exec(select(func.count()).where(Turn.state == "running")).one()
@@ -49,7 +51,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         halt=latch_view(view.halt),
         worker=view.worker,
         limits={k: list(v) if isinstance(v, tuple) else float(v) for k, v in hard.model_dump().items()},
-        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.sleeves)],
+        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.sleeves, tripped)],
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,

@@ -15,7 +15,7 @@ from app.api.runs import RunId, store_with
 from engine.sim import breakdown as figures
 from engine.watch.benchmark import HoldLine, desk_hold_line
 from engine.watch.desk_trips import desk_trips
-from engine.watch.periods import Unit, lately, periods
+from engine.watch.periods import Unit, lately, lately_of_all, periods
 from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["figures"])
@@ -53,6 +53,15 @@ def periods_of_desk(
 def lately_of_desk(at: At, _: Who, sleeve: SleeveName = None) -> m.LatelyList:
     """Net P&L today, over 7 and 30 days, and since the start, in money and in R."""
     return m.LatelyList(sleeve=sleeve, **{k: m.LatelyView(**v._asdict()) for k, v in lately(at.path, sleeve).items()})
+
+
+@router.get("/desk/lately/sleeves")
+def lately_of_sleeves(at: At, _: Who) -> m.LatelyLists:
+    """The same of the desk (sleeve null, first) and of each sleeve."""
+    found = lately_of_all(at.path).items()
+    return m.LatelyLists(
+        items=[m.LatelyList(sleeve=who, **{k: m.LatelyView(**v._asdict()) for k, v in one.items()}) for who, one in found]
+    )
 
 
 @router.get("/desk/benchmark")

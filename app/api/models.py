@@ -68,13 +68,17 @@ class CheckView(ApiModel):
 
 
 class GuardView(ApiModel):
-    """How much of a limit is used: value and limit in `unit`, `used_frac` of the limit (1 = reached)."""
+    """How much of a limit is used: value and limit in `unit`, `used_frac` of the limit (1 = reached).
+
+    `until_ms`: its breaker tripped; no entries until then, desk time.
+    """
 
     name: str
     value: Number
     limit: float
     used_frac: Number
     unit: str
+    until_ms: int | None = None
 
 
 class ModelView(ApiModel):

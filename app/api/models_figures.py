@@ -162,3 +162,9 @@ class LatelyList(ApiModel):
     d7: LatelyView | None = None
     d30: LatelyView | None = None
     start: LatelyView | None = None
+
+
+class LatelyLists(ApiModel):
+    """The desk and each of its sleeves; empty before the first bar."""
+
+    items: list[LatelyList]

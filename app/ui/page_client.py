@@ -16,6 +16,7 @@ from app.ui.safe import words
 
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
 SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
+KEPT = "figures_kept"  # in the session: figures of the newest mark, by address
 FRESH_S = 1.0  # the desk is read once per page, not once per part
 
 
@@ -47,6 +48,14 @@ class PageClient:
     def get(self, path: str, **query: Any) -> Any:
         """GET; empty query parameters are left out."""
         return self._call("GET", path, query={k: v for k, v in query.items() if v not in (None, "")})
+
+    def as_of(self, event: Any, path: str, **query: Any) -> Any:
+        """GET of figures that change only with the desk's newest mark, `event`: asked once for each."""
+        kept: dict[Any, Any] = st.session_state.setdefault(KEPT, {})
+        key = (path, *sorted(query.items()))
+        if event is None or kept.get(key, (None,))[0] != event:
+            kept[key] = (event, self.get(path, **query))
+        return kept[key][1]
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST."""

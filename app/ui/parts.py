@@ -29,7 +29,17 @@ class Linked(NamedTuple):
     look: str = ""
 
 
-Cell = str | tuple[str, str] | Linked  # text; text and the class of its colour; a link
+class Ladder(NamedTuple):
+    """Where the mark stands between stop and target; the stop at the left, also of a short."""
+
+    stop: float
+    entry: float
+    mark: float
+    target: float | None
+    title: str
+
+
+Cell = str | tuple[str, str] | Linked | Ladder  # text; text and the class of its colour; a link; a drawn ladder
 
 
 @st.cache_resource(show_spinner=False)
@@ -101,30 +111,94 @@ def tiles(items: Sequence[Mapping[str, str]]) -> None:
 
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[Cell]], left: Sequence[int] = (0,), *, total: bool = False, scroll: bool = False
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    left: Sequence[int] = (0,),
+    *,
+    thin: Sequence[int] = (),
+    total: bool = False,
+    scroll: bool = False,
 ) -> None:
-    """Numbers to the right, the columns of `left` to the left; the last row is a sum with `total`."""
+    """Numbers to the right, the columns of `left` to the left; a phone leaves out those of `thin`; `total`: the last is a sum."""
     rows = list(rows)
-    top = "".join(f'<th class="{"t" if n in left else ""}">{escape(name)}</th>' for n, name in enumerate(heads))
+    looks = [f"{'t' if n in left else ''}{' wide' if n in thin else ''}".strip() for n in range(len(heads))]
+    top = "".join(f'<th class="{look}">{escape(name)}</th>' for look, name in zip(looks, heads, strict=True))
     lines = []
     for k, row in enumerate(rows):
-        cells = "".join(_cell(cell, left=n in left) for n, cell in enumerate(row))
+        cells = "".join(_cell(cell, look) for look, cell in zip(looks, row, strict=True))
         lines.append(f"<tr{' class=sum' if total and k == len(rows) - 1 else ''}>{cells}</tr>")
     frame = f'<table class="n"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
     st.html(f'<div class="{"scroll tall" if scroll else "scroll"}">{frame}</div>')
 
 
-def _cell(cell: Cell, *, left: bool) -> str:
+def _cell(cell: Cell, column: str) -> str:
     inner, look = _inner(cell)
-    return f'<td class="{"t " if left else ""}{look}">{inner}</td>'
+    return f'<td class="{f"{column} {look}".strip()}">{inner}</td>'
 
 
 def _inner(cell: Cell) -> tuple[str, str]:
     """A cell as HTML, and its class."""
     if isinstance(cell, Linked):
         return link(cell), ""
+    if isinstance(cell, Ladder):
+        return _ladder(cell), ""
     shown, look = (cell, "") if isinstance(cell, str) else cell
     return text(shown), _class(look)
+
+
+def _ladder(of: Ladder) -> str:
+    """Stop bar, entry ring, mark dot, target diamond, to scale; the stretch from entry to mark in the colour of its result."""
+    end = of.target if of.target is not None else max(of.entry, of.mark, key=lambda price: abs(price - of.stop))
+    if end == of.stop:
+        return ""
+    entry, mark = (min(100.0, max(0.0, 100 * (price - of.stop) / (end - of.stop))) for price in (of.entry, of.mark))
+    look, low, long = ("up" if mark >= entry else "down"), min(entry, mark), abs(mark - entry)
+    marks = f'<b class="{look}" style="left:{low:.1f}%;width:{long:.1f}%"></b><i class="s"></i>'
+    marks += f'<i class="e" style="left:{entry:.1f}%"></i>'
+    marks += f'<i class="m {look}" style="left:{mark:.1f}%"></i>' + ('<i class="g"></i>' if of.target is not None else "")
+    return f'<span class="ladder" role="img" aria-label="{text(of.title)}" title="{text(of.title)}">{marks}</span>'
+
+
+class Bar(NamedTuple):
+    """How much of a limit is used: its name, value and limit in words, the share, and whether it is reached."""
+
+    name: str
+    value: str
+    share: float
+    full: bool = False
+
+
+def gauges(items: Iterable[Bar]) -> None:
+    """Limits as bars; one that is reached is full and red, and says so."""
+    rows = []
+    for bar in items:
+        look = "neg" if bar.full else ""
+        width = 100.0 if bar.full else min(100.0, max(0.0, 100 * bar.share))
+        rows.append(f'<span>{text(bar.name)}</span><span class="{look}">{text(bar.value)}</span>')
+        rows.append(f'<div class="gauge"><i class="{"full" if bar.full else ""}" style="width:{width:.1f}%"></i></div>')
+    st.html(f'<div class="gauges">{"".join(rows)}</div>')
+
+
+class Line(NamedTuple):
+    """A line of a list: its sign, what it says first, the rest, and where it leads."""
+
+    sign: str
+    strong: str
+    rest: str = ""
+    look: str = ""
+    to: Linked | None = None
+
+
+def listed(items: Iterable[Line]) -> None:
+    """Lines with a sign each: what is loud is strong, what goes on by itself grey."""
+    rows = []
+    for one in items:
+        look = _class(one.look)
+        rest = f"<b>{text(one.strong)}</b> {text(one.rest)} {link(one.to) if one.to else ''}"
+        rows.append(
+            f'<div><span class="{look}">{text(one.sign)}</span><span class="{look if look == "mut" else ""}">{rest}</span></div>'
+        )
+    st.html(f'<div class="list">{"".join(rows)}</div>')
 
 
 def pairs(items: Iterable[tuple[str, Cell]]) -> None:

@@ -7,10 +7,12 @@ counted by the same code as a trip of a backtest; the columns are those of trips
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import polars as pl
 
+from engine.clock import DAY_MS
 from engine.core import state
 from engine.core.row_fields import COLUMN_OF, KIND_OF, FillRow, FundingRow, SizeRow
 from engine.errors import BadInput
@@ -21,6 +23,9 @@ from engine.watch.window import FAR_MS, between, journal_of, mark_at, raw_lines
 
 SIZED = b'"size":{'  # a decision without it has no approved size
 PLACE = ("n", "close_ms", "sleeve")
+JOURNALS_KEPT = 4
+_SETTLED: dict[tuple[str, int], tuple[int, int, list[Event]]] = {}  # by journal: its size, until when, its events until then
+_LOCK = Lock()
 
 
 def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
@@ -69,10 +74,30 @@ def _rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]
     return rows, pl.DataFrame(about, schema={"n": pl.Int64, "event": pl.String, "version": pl.Int64})
 
 
-def _wanted(path: Path) -> Iterator[Event]:
-    """Fills, settlements, and decisions that approved a size."""
+def _wanted(path: Path) -> list[Event]:
+    """Fills, settlements, and decisions that approved a size. Those older than a day are read once a process: a page asks
+    again with every bar, and a journal grows at its end alone."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return []
+    with _LOCK:
+        size, until_ms, settled = _SETTLED.get((str(path), found.st_ino), (0, -1, []))
+        if found.st_size < size:
+            until_ms, settled = -1, []
+        fresh = list(_sized(path, until_ms))
+        settled_ms = max(until_ms, fresh[-1].t_event_ms - DAY_MS) if fresh else until_ms
+        older = [*settled, *(event for event in fresh if event.t_event_ms <= settled_ms)]
+        if len(_SETTLED) >= JOURNALS_KEPT:
+            _SETTLED.clear()
+        _SETTLED[str(path), found.st_ino] = (found.st_size, settled_ms, older)
+    return [*settled, *fresh]
+
+
+def _sized(path: Path, after_ms: int) -> Iterator[Event]:
+    """The same after an instant."""
     kinds = {"fill", "funding", "decision"}
-    for line in raw_lines(path, -1, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
+    for line in raw_lines(path, after_ms, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
         if (event := line.event()) is not None and (event.kind != "decision" or event.body.get("size")):
             yield event
 

@@ -23,6 +23,7 @@ from engine.watch.observation import (
     open_positions,
     position_text,
 )
+from engine.watch.tripped import in_force
 from engine.watch.venue_detectors import differences, liquidated, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
@@ -51,7 +52,6 @@ ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy m
     }
 )
 PAGING_BREAKERS = ("daily loss", "desk drawdown")
-DAY_BREAKERS, PAUSE_BREAKERS = ("daily loss",), ("loss streak", "entry frequency")  # what sets a block, what sets a pause
 
 Detector = Callable[[DeskObservation], Iterator[Finding]]
 
@@ -246,14 +246,10 @@ def breakers(desk: DeskObservation) -> Iterator[Finding]:
     if not is_trading(desk) or desk.mark is None:
         return
     for sleeve, state in desk.mark.body["sleeves"].items():
-        blocked, paused = state.get("blocked_until_ms") or 0, state.get("paused_until_ms") or 0
-        until = max(blocked, paused)  # both may run: a stop after the daily loss can end a streak
-        if not until:
+        shut = in_force(sleeve, state, desk.tripped)
+        if shut is None:
             continue
-        in_force = DAY_BREAKERS if blocked else PAUSE_BREAKERS
-        mine = (e for e in reversed(desk.tripped) if e.body["sleeve"] == sleeve and e.body["breaker"] in in_force)
-        event = next(mine, None)
-        name = str(event.body["breaker"]) if event else " or ".join(in_force)
+        event, until, name = shut.event, shut.until_ms, " or ".join(shut.breakers)
         severity: Severity = "page" if name in PAGING_BREAKERS else "warn"
         numbers = {"equity": state.get("equity"), "until_desk_ms": until, "desk_ms": desk.mark.t_event_ms}
         what = f"Breaker {name} tripped: no entries until desk time {utc(until)}; {position_text(desk, sleeve)}"

@@ -1,7 +1,7 @@
 """How near the desk is to each of its limits, from the newest mark. Called by the API's desk view.
 
 Nothing is counted here: losses in a row, entries and first equity of the UTC day (desk time) are the guardrails' own memory,
-which every mark carries.
+which every mark carries. A limit whose breaker keeps entries shut says until when, and a streak that has tripped counts in full.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,20 +10,30 @@ from typing import Any, NamedTuple
 from engine.book.bodies import SleeveBody
 from engine.control.config import SleeveConfig
 from engine.control.limits import HardLimits
+from engine.store.chain import Event
+from engine.watch.tripped import in_force
+
+LIMIT_OF = {"daily loss": "loss of the day", "loss streak": "losses in a row", "entry frequency": "entries of the day"}
 
 
 class LimitUsage(NamedTuple):
-    """A limit, its value now in its unit (None before it was measured), and the share of it that is used."""
+    """A limit, its value now in its unit (None before it was measured), and the share of it that is used.
+
+    `until_ms`: its breaker tripped and keeps entries shut until then, desk time.
+    """
 
     name: str
     value: float | None
     limit: float
     used_frac: float | None
     unit: str
+    until_ms: int | None = None
 
 
-def limit_usage(mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Sequence[SleeveConfig]) -> list[LimitUsage]:
-    """Each limit of desk and sleeves; `mark`: body of the newest mark, None before the first."""
+def limit_usage(
+    mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Sequence[SleeveConfig], tripped: Sequence[Event] = ()
+) -> list[LimitUsage]:
+    """Each limit of desk and sleeves. `mark`: body of the newest mark, None before the first; `tripped`: breakers up to it."""
     body = mark or {}
     equity, gross = body.get("equity"), body.get("gross")
     bodies: Mapping[str, SleeveBody] = body.get("sleeves") or {}
@@ -44,8 +54,21 @@ def limit_usage(mark: Mapping[str, Any] | None, hard: HardLimits, sleeves: Seque
     for name, notional in exposures(bodies, sleeves, lambda s: s.strategy).items():
         found.append(usage(f"exposure by {name}, times equity", _times(notional, equity), hard.family_frac_max, "ratio"))
     for s in sleeves:
-        found += _of_sleeve(s.name, bodies.get(s.name), hard)
+        found += _shut(s.name, _of_sleeve(s.name, bodies.get(s.name), hard), bodies.get(s.name) or {}, tripped)
     return found
+
+
+def _shut(name: str, found: list[LimitUsage], body: Mapping[str, Any], tripped: Sequence[Event]) -> list[LimitUsage]:
+    """The same limits; the one whose breaker is in force with its end, and a streak, which is counted anew, in full."""
+    shut = in_force(name, body, tripped)
+    names = {f"{name}: {LIMIT_OF[breaker]}" for breaker in shut.breakers} if shut is not None else set()
+    streak = f"{name}: {LIMIT_OF['loss streak']}"
+    return [
+        one
+        if shut is None or one.name not in names
+        else one._replace(until_ms=shut.until_ms, **({"value": one.limit, "used_frac": 1.0} if names == {streak} else {}))
+        for one in found
+    ]
 
 
 def usage(name: str, value: float | None, limit: float, unit: str) -> LimitUsage:

@@ -24,6 +24,7 @@ from engine.watch import health
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.observation import DeskObservation, ProcessExit
+from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
 INCIDENT_MS = 600_000  # how long a journaled incident stays open as an alert
@@ -67,7 +68,7 @@ class Observer:
             exits=tuple(self.exits),
             limits=self.limits,
             recent=self._recent(path, mark),
-            tripped=self._tripped(path, mark),
+            tripped=tripped_events(path, mark, self.limits.pause_hours),
             incidents=self._recent_incidents(path, now_ms),
             silent_instruments=tuple(health.silent_instruments(self.home, mark)[0]) if mark is not None else (),
             expired=self._expired(now_ms),
@@ -124,14 +125,6 @@ class Observer:
         began = {s["guard"]["refused_ms"] for s in mark.body["sleeves"].values() if s["guard"]["refused_ms"] is not None}
         older = [e for ms in sorted(began) if ms < since_ms for e in between(path, ms - 1, ms, {"decision"})]
         return (*older, *between(path, since_ms - 1, mark.t_event_ms, {"decision", "order", "fill"}))
-
-    def _tripped(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
-        """Breaker events that may still be in force; searched only when a sleeve is blocked or paused."""
-        sleeves = {} if mark is None else mark.body["sleeves"]
-        if mark is None or not any(s.get("blocked_until_ms") or s.get("paused_until_ms") for s in sleeves.values()):
-            return ()
-        back = int(self.limits.pause_hours * 3_600_000) + 2 * DAY_MS
-        return tuple(e for e in between(path, mark.t_event_ms - back, mark.t_event_ms, {"breaker"}) if e.body["sleeve"])
 
     def _recent_incidents(self, path: Path, now_ms: int) -> tuple[Event, ...]:
         """Incidents journaled since the first observation and within INCIDENT_MS."""

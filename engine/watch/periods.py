@@ -110,20 +110,39 @@ def _minus(one: int | None, other: int | None) -> int | None:
 def lately(home: Path, sleeve: str | None = None) -> dict[str, Lately]:
     """Net P&L since midnight (`today`), over the last 7 and 30 days (`d7`, `d30`), and since the `start`; empty before the first
     bar. A desk younger than a stretch has it from its start."""
-    path = journal_of(home)
+    return _stretches(journal_of(home), [sleeve], desk_trips(home, sleeve)).get(sleeve, {})
+
+
+def lately_of_all(home: Path) -> dict[str | None, dict[str, Lately]]:
+    """The same of the desk (None) and of each of its sleeves, with one reading of the journal; empty before the first bar."""
+    last = mark_at(journal_of(home))
+    names: list[str | None] = [None, *(last.body["sleeves"] if last is not None else ())]
+    return _stretches(journal_of(home), names, desk_trips(home))
+
+
+def _stretches(path: Path, names: list[str | None], trips: pl.DataFrame) -> dict[str | None, dict[str, Lately]]:
+    """The stretches of each name; trips of other sleeves are left out."""
     first, last = first_mark(path), mark_at(path)
     if first is None or last is None:
         return {}
-    now = last.t_event_ms
+    now, closed = last.t_event_ms, trips.filter(pl.col("exit_ms").is_not_null())
     begins = {"today": _begin(now, "day"), "d7": now - 7 * DAY_MS, "d30": now - 30 * DAY_MS, "start": first.t_event_ms}
-    after, closed = _sums(last.body, sleeve), desk_trips(home, sleeve).filter(pl.col("exit_ms").is_not_null())
-    return {name: _lately(path, max(ms, first.t_event_ms), sleeve, after, closed) for name, ms in begins.items()}
+    starts = {name: mark_at(path, max(ms, first.t_event_ms)) or first for name, ms in begins.items()}
+    return {
+        who: {
+            name: _lately(max(ms, first.t_event_ms), _sums(starts[name].body, who), _sums(last.body, who), _own(closed, who))
+            for name, ms in begins.items()
+        }
+        for who in names
+    }
 
 
-def _lately(path: Path, from_ms: int, sleeve: str | None, after: Cents, closed: pl.DataFrame) -> Lately:
-    """One stretch: the marks at both ends, and the trips whose last bar closed in it."""
-    start = mark_at(path, from_ms) or first_mark(path)
-    before = after if start is None else _sums(start.body, sleeve)
+def _own(closed: pl.DataFrame, sleeve: str | None) -> pl.DataFrame:
+    return closed if sleeve is None else closed.filter(pl.col("sleeve") == sleeve)
+
+
+def _lately(from_ms: int, before: Cents, after: Cents, closed: pl.DataFrame) -> Lately:
+    """One stretch: the sums at both ends, and the trips whose last bar closed in it."""
     net = _minus(after["equity"], before["equity"])
     own = closed.filter(pl.col("closed_ms") > from_ms)
     r = own["r"].drop_nulls()

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.views.proposal_card import rows_of
+from tests.app.ui.fake_figures import hold_line, lately, periods, trips
 from tests.app.ui.fake_runs import run_figures, run_pair
 from tests.app.ui.fake_shapes import BARS, NOW_MS, STRATEGIES, answer, card, curve, desk, event, model, run, sleeve, turn
 
@@ -34,6 +35,7 @@ class Fake:
         self.handovers: list[dict[str, Any]] = []
         self.empty = False
         self.series: list[dict[str, Any]] = list(BARS)
+        self.no_watch: str | None = None
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
         self.runs = [run("r-1"), run("r-2")]
@@ -166,6 +168,10 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/session"): lambda f, q, b: f.session.update(name=b["name"]) or f.session,
     ("GET", "/api/desk"): lambda f, q, b: f.desk,
     ("GET", "/api/desk/equity"): lambda f, q, b: curve(),
+    ("GET", "/api/desk/benchmark"): lambda f, q, b: hold_line(),
+    ("GET", "/api/desk/lately/sleeves"): lambda f, q, b: lately([None, *(s["name"] for s in f.sleeves)]),
+    ("GET", "/api/desk/periods"): lambda f, q, b: periods(q["unit"]),
+    ("GET", "/api/desk/trips"): lambda f, q, b: trips(),
     ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "version": 1, "desk_ms": NOW_MS},
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
     ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
@@ -210,7 +216,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/halt"): lambda f, q, b: f.desk["halt"],
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
-    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": None},
+    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch},
     ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),
     ("GET", r"/api/runbooks/([\w-]+)"): lambda f, q, b, i: {"name": i, "text": f"# {i}\n\n1. Look at `nightdesk status`.\n"},
     ("GET", "/api/handovers"): lambda f, q, b: {"items": f.handovers, "at": "06:00"},

@@ -10,6 +10,7 @@ from app.home.home import Home
 from engine.control.config import SleeveConfig, active
 from engine.control.limits import HardLimits
 from engine.core.state import DAY_MS
+from engine.store.chain import Event
 from engine.watch.limit_usage import limit_usage
 from engine.watch.window import mark_at
 from tests.fakes.papers import feed_of, furnished, loop_of
@@ -159,3 +160,23 @@ def test_a_sleeve_that_the_mark_does_not_have_is_listed_as_unknown() -> None:
         None
     ] * 4
     assert found["exposure in okx SOL-USDT, times equity"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("state", "breaker", "limit"),
+    [
+        ({"paused_until_ms": 9}, "loss streak", "losses in a row"),
+        ({"paused_until_ms": 9}, "entry frequency", "entries of the day"),
+        ({"blocked_until_ms": 9}, "daily loss", "loss of the day"),
+    ],
+)
+def test_the_limit_that_tripped_says_until_when(state: dict[str, int], breaker: str, limit: str) -> None:
+    """A streak is counted from zero again, and stands in full while it shuts the entries; no other limit of the sleeve does."""
+    sleeve = SleeveConfig(name="btc", strategy="trend", venue="binance", symbol="BTC-USDT")
+    guard = {"day_equity": 1_000.0, "streak": 0, "day_entries": 2, **dict.fromkeys(SEEN)}
+    body = {"equity": 1_000.0, "sleeves": {"btc": {"equity": 1_000.0, "guard": guard, **state}}}
+    events = [Event("breaker", 1, {"sleeve": name, "breaker": breaker}, id="d-1") for name in ("btc", "eth")]
+    found = limit_usage(body, HardLimits(), [sleeve], events)
+    (shut,) = [g for g in found if g.until_ms is not None]
+    assert (shut.name, shut.until_ms) == (f"btc: {limit}", 9)
+    assert shut.value == {"losses in a row": 3, "entries of the day": 2, "loss of the day": 0.0}[limit]

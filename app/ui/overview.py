@@ -1,0 +1,229 @@
+"""The desk at a glance: figures, equity against holding, what needs a person, guardrails, positions, sleeves, P&L by period.
+
+Called by desk.py; refreshes itself. What depends on the newest mark alone is asked for once a mark (PageClient.as_of).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import drawn, links, money, parts, sleeves, urgent
+from app.ui.figures import MINUS, NONE, in_r, is_number, length, number, percent, price, pure, short, tone
+from app.ui.page_client import PageClient, Trouble
+
+EVERY_S = 5
+DAY_MS = 86_400_000
+RANGES = {"1M": 30, "3M": 91, "1Y": 365, "All": 0}  # days back from the desk's time; 0: from its start
+POINTS = 400
+TRIPS_MAX, CLOSED_MAX = 200, 6  # newest round trips that are searched for the open ones; closed ones that are listed
+
+
+@st.fragment(run_every=EVERY_S)
+def show(api: PageClient) -> None:
+    """All of it; the words of a silent API are in the head."""
+    try:
+        _draw(api)
+    except Trouble as trouble:  # a fragment must handle its own errors
+        if not trouble.down:
+            st.warning(trouble.markdown(), icon=":material/cloud_off:")
+
+
+def _draw(api: PageClient) -> None:
+    desk, items = api.desk(fresh=True), api.get("/api/sleeves")["items"]
+    event = desk.get("event")
+    made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
+    parts.tiles(tiles(desk, made, hold))
+    left, right = st.columns([2, 1], gap="small")
+    with left.container(key="panel_equity", height="stretch"):
+        _equity(api, desk, hold)
+    with right.container(key="panel_urgent", height="stretch"):
+        urgent.show(api, desk)
+    with st.container(key="panel_positions"):
+        _positions(api, desk, items)
+    left, right = st.columns([2, 1], gap="small")
+    with left.container(key="panel_desk_sleeves"):
+        parts.head("Sleeves", _version(desk))
+        sleeves.table(items, made, desk)
+    with left.container(key="panel_lately", height="stretch"):
+        parts.head("Latest round trips")
+        _closed(_trips(api, desk), desk.get("desk_ms"))
+    with right.container(key="panel_money", height="stretch"):
+        money.show(api, desk)
+
+
+def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Equity, P&L of the four stretches, drawdown with the breaker's reference, exposure."""
+    peak, limits = desk.get("peak"), desk.get("limits") or {}
+    found = [{"name": "Equity, USDT", "value": number(desk.get("equity")), "note": f"highest {number(peak)}"}]
+    own = made.get(None) or {}
+    for name, key in (("Today, UTC", "today"), ("7 days", "d7"), ("30 days", "d30"), ("Since start", "start")):
+        one = own.get(key) or {}
+        note = f"{in_r(one['r'])}, {one.get('trips')} trips closed" if is_number(one.get("r")) else ""
+        if key == "start" and (held := holding(hold)) is not None:
+            note = f"holding {number(held, 0, sign=True)}"
+        found.append({"name": name, "value": number(one.get("net"), sign=True), "note": note, "tone": tone(one.get("net"))})
+    lost = desk.get("drawdown_frac")
+    fell = {
+        "name": "Drawdown, from highest",
+        "value": percent(-lost if is_number(lost) else None),
+        "note": _breaker(desk, limits),
+    }
+    gross = f"{number(desk.get('gross'), 0)} of at most {pure(limits.get('gross_frac_max'))}× equity"
+    exposed = {"name": "Exposure", "value": percent(desk.get("gross_frac"), 1), "note": gross}
+    return [*found, fell, exposed]
+
+
+def holding(hold: Mapping[str, Any]) -> float | None:
+    """What holding the desk's instruments made since the start, in money."""
+    values = [value for value in hold.get("equity") or [] if is_number(value)]
+    back = hold.get("return_frac")
+    if not values or not is_number(back) or back <= -1:
+        return None
+    return float(values[-1] - values[-1] / (1 + back))
+
+
+def _breaker(desk: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+    """Where the breaker halts, and from which peak it measures when a release has moved that."""
+    most, reference = percent(limits.get("drawdown_frac_max"), 0), desk.get("breaker_peak")
+    if not is_number(reference) or reference == desk.get("peak"):
+        return f"desk halts at {MINUS}{most}"
+    return f"breaker {percent(-(desk.get('breaker_drawdown_frac') or 0.0))} from {number(reference, 0)}, halts at {MINUS}{most}"
+
+
+def _equity(api: PageClient, desk: Mapping[str, Any], hold: Mapping[str, Any]) -> None:
+    """The desk's equity and drawdown against holding, over a range that ends at the desk's time."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        legend = [{"name": "desk", "tone": "accent", "dash": ""}, {"name": "hold the same", "tone": "hold", "dash": "dotted"}]
+        parts.head("Equity, USDT; drawdown below", legend=legend)
+        chosen = st.segmented_control("Range", RANGES, default="All", key="range", required=True, label_visibility="collapsed")
+    days, now = RANGES.get(str(chosen), 0), desk.get("desk_ms")
+    since = now - days * DAY_MS if days and is_number(now) else 0
+    curve = api.as_of(desk.get("event"), "/api/desk/equity", points=POINTS, since_ms=since)
+    if not curve["close_ms"]:
+        parts.soft("No bar is decided yet: the curve begins with the first.")
+        return
+    drawn.chart(spec(curve, hold, since), key="desk_equity", mark=f"{desk.get('event')} {chosen}")
+    parts.soft(f"Hold: {hold['assumptions']}." if hold.get("assumptions") else "")
+
+
+def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> dict[str, Any]:
+    """The chart: equity, holding as far as the curve goes, drawdown below."""
+    until = curve["close_ms"][-1]
+    held = [(x, y) for x, y in zip(hold.get("close_ms") or [], hold.get("equity") or [], strict=True) if since_ms <= x <= until]
+    lines: list[dict[str, Any]] = [{"name": "desk", "tone": "accent", "y": curve["equity"]}]
+    if held:
+        lines.append({"name": "hold", "tone": "hold", "dash": "dotted", "x": [x for x, _ in held], "y": [y for _, y in held]})
+    fall = [-value if is_number(value) else None for value in curve["drawdown_frac"]]
+    made = {"kind": "curve", "unit": "equity", "label": "Equity of the desk against holding, drawdown below", "height": 330}
+    return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
+
+
+def _positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
+    """Every open layer between its stop and its target; what is unprotected first."""
+    held = [s for s in items if s.get("position")]
+    parts.head("Open positions", f"{len(held)} of {len(items)} sleeves")
+    bare = [s["name"] for s in held for layer in s["position"].get("layers") or [] if not layer.get("protective")]
+    if bare:
+        names = ", ".join(dict.fromkeys(map(str, bare)))
+        parts.note("■ No protective order known", f"for {names}.", "bad", command="nightdesk doctor")
+    if not held:
+        parts.soft("Flat: no open position.")
+        return
+    risks = {trip["sleeve"]: trip.get("risk") for trip in _trips(api, desk) if trip.get("reason") == "open"}
+    rows = [row for s in held for row in layer_rows(s, risks.get(s["name"]), desk.get("desk_ms"))]
+    heads = ("sleeve", "side", "size", "notional", "entry", "mark", "unrealised", "R", "stop · entry · mark · target")
+    parts.table((*heads, "protective, away", "target, away", "open for"), rows, left=(0, 1), thin=(2, 3, 4, 5, 8, 10, 11))
+
+
+def _trips(api: PageClient, desk: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The newest round trips, newest entry first."""
+    items: Sequence[Mapping[str, Any]] = api.as_of(desk.get("event"), "/api/desk/trips", limit=TRIPS_MAX)["items"]
+    return items
+
+
+def _closed(trips: Sequence[Mapping[str, Any]], now_ms: Any) -> None:
+    """The last few that are over, each with the event that closed it."""
+    over = sorted((trip for trip in trips if is_number(trip.get("exit_ms"))), key=lambda trip: -trip["exit_ms"])[:CLOSED_MAX]
+    if not over:
+        parts.soft("No round trip is closed yet.")
+        return
+    rows: list[Sequence[parts.Cell]] = [
+        (
+            parts.Linked(short(trip["exit_ms"], now_ms), links.place("event", str(trip.get("exit_event"))) or {}),
+            str(trip.get("sleeve")),
+            str(trip.get("side")),
+            str(trip.get("reason")),
+            (number(trip.get("net"), sign=True), tone(trip.get("net"))),
+            (in_r(trip.get("r")), tone(trip.get("r"))),
+        )
+        for trip in over
+    ]
+    parts.table(("closed", "sleeve", "side", "by", "net", "R"), rows, left=(0, 1, 2, 3), thin=(2,))
+
+
+def _version(desk: Mapping[str, Any]) -> str:
+    """The configuration that runs, and the one that waits."""
+    waits = "" if desk.get("active_version") == desk.get("version") else f", v{pure(desk.get('active_version'))} waits"
+    return f"configuration v{pure(desk.get('version'))}{waits}"
+
+
+def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any) -> list[Sequence[parts.Cell]]:
+    """A position's layers; its P&L, in money and in R, stands in the first."""
+    position = s["position"]
+    lots, side = position.get("lots"), str(position.get("side") or "")
+    mark = abs(position["notional"] / position["quantity"]) if position.get("notional") and position.get("quantity") else None
+    gained = s["equity"] - s["cash"] if is_number(s.get("equity")) and is_number(s.get("cash")) else None
+    r = gained / risk if gained is not None and is_number(risk) and risk > 0 else None
+    rows: list[Sequence[parts.Cell]] = []
+    for n, layer in enumerate(position.get("layers") or []):
+        share = abs(layer["lots"] / lots) if lots and layer.get("lots") else None
+        size, notional = (
+            abs(position[k]) * share if share is not None and is_number(position.get(k)) else None
+            for k in ("quantity", "notional")
+        )
+        entry, stop, target = layer.get("entry"), layer.get("protective"), layer.get("target")
+        first = ((number(gained, sign=True), tone(gained)), (in_r(r), tone(r))) if n == 0 else ("", "")
+        opened = position.get("opened_ms")
+        lasts = length((now_ms - opened) / 1000) if is_number(now_ms) and is_number(opened) else NONE
+        rows.append(
+            (
+                sleeves.linked(s),
+                side,
+                pure(size),
+                number(notional, 0),
+                price(entry),
+                price(mark),
+                *first,
+                _ladder(stop, entry, mark, target),
+                f"{price(stop)} {_away(mark, stop)}{_order(layer)}",
+                f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
+                lasts if n == 0 else "",
+            )
+        )
+    return rows
+
+
+def _ladder(stop: Any, entry: Any, mark: Any, target: Any) -> parts.Cell:
+    if not (is_number(stop) and is_number(entry) and is_number(mark)):
+        return ""
+    named = (("stop", stop), ("entry", entry), ("mark", mark), ("target", target))
+    about = ", ".join(f"{name} {price(value)}" for name, value in named if is_number(value))
+    return parts.Ladder(stop, entry, mark, target if is_number(target) else None, about)
+
+
+def _order(layer: Mapping[str, Any]) -> str:
+    """How the protective order stands where it is not simply working, and what else ends the layer."""
+    kind, standing = str(layer.get("protective_kind") or ""), str(layer.get("protective_state") or "")
+    text = f" {kind}" if kind else ""
+    text += f", {standing}" if standing not in ("working", "") else ""
+    if layer.get("due"):
+        text += f"; leaves by {layer['due']}, exit {layer.get('exit_state') or 'unknown'}"
+    if "stop_at" in layer:
+        text += f"; venue refuses to move it from {layer['stop_at']} ({layer.get('stop_lots')} lots)"
+    return text
+
+
+def _away(mark: float | None, level: Any) -> str:
+    """How far the level is from the mark."""
+    return percent((level - mark) / mark, sign=True) if mark and is_number(level) else ""

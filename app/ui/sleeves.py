@@ -1,0 +1,88 @@
+"""The sleeves tab: every sleeve with its state and what it made. Called by streamlit_app.py; its table also by overview.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import parts
+from app.ui.figures import NONE, count, is_number, number, short, tone
+from app.ui.page_client import PageClient
+
+STRETCHES = (("today", "today"), ("7 d", "d7"), ("30 d", "d30"), ("start", "start"))
+Lately = Mapping[str | None, Mapping[str, Any]]
+
+
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
+    """All sleeves."""
+    del session  # who looks matters once a sleeve can be changed here
+    desk = api.desk()
+    items = api.get("/api/sleeves")["items"]
+    parts.title("Sleeves", [{"text": f"{len(items)} configured"}])
+    with st.container(key="panel_sleeves"):
+        table(items, lately(api, desk), desk)
+    with st.container(key="panel_runs_what"):
+        parts.head("What they run")
+        rows = [(linked(s), _runs(s), _version(s), number(_costs(s))) for s in items]
+        parts.table(("sleeve", "runs", "version", "costs"), rows, left=(0, 1, 2), thin=(2,))
+
+
+def lately(api: PageClient, desk: Mapping[str, Any]) -> Lately:
+    """Net P&L of the desk (None) and of each sleeve, by stretch."""
+    return {one["sleeve"]: one for one in api.as_of(desk.get("event"), "/api/desk/lately/sleeves")["items"]}
+
+
+def table(sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str, Any]) -> None:
+    """One line a sleeve: its state, what it made lately; the desk last."""
+    if not sleeves:
+        parts.soft("No sleeve is configured.")
+        return
+    now = desk.get("desk_ms")
+    rows: list[Sequence[parts.Cell]] = [
+        (linked(s), state(s, now), number(s.get("equity")), *_made(made.get(s["name"]) or {}), count(s.get("trips")))
+        for s in sleeves
+    ]
+    trips = [s["trips"] for s in sleeves if is_number(s.get("trips"))]
+    rows.append(("desk", "", number(desk.get("equity")), *_made(made.get(None) or {}), count(sum(trips) if trips else None)))
+    heads = ("sleeve", "state", "equity", *(name for name, _ in STRETCHES), "trips")
+    parts.table(heads, rows, left=(0, 1), total=True, thin=(2, 4, 5, 7))
+
+
+def _made(found: Mapping[str, Any]) -> list[parts.Cell]:
+    """The four stretches; a dash before the first bar."""
+    values = [(found.get(key) or {}).get("net") for _, key in STRETCHES]
+    return [(number(value, sign=True), tone(value)) for value in values]
+
+
+def linked(s: Mapping[str, Any]) -> parts.Linked:
+    """A sleeve's name that leads to its page."""
+    return parts.Linked(str(s.get("name")), {"tab": "sleeves", "sleeve": str(s.get("name"))})
+
+
+def _runs(s: Mapping[str, Any]) -> str:
+    return f"{s.get('strategy')} on {s.get('venue')} {s.get('symbol')} {s.get('timeframe')}"
+
+
+def _version(s: Mapping[str, Any]) -> str:
+    waiting = f" (v{s['waiting_version']} waits)" if s.get("waiting_version") else ""
+    return f"{'v' + str(s['version']) if s.get('version') else NONE}{waiting}"
+
+
+def _costs(s: Mapping[str, Any]) -> float | None:
+    costs = [s.get(name) for name in ("fees", "slippage")]
+    return sum(abs(c) for c in costs if is_number(c)) if any(is_number(c) for c in costs) else None
+
+
+def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
+    """A sleeve's state in a few words, with its sign; amber when it takes no entries."""
+    position, order = s.get("position") or {}, s.get("order") or {}
+    stage = str(s.get("stage_reached") or s.get("stage") or "paper")
+    shut = ["" if stage == "paper" else stage.replace("_", " "), "paused by a person" if s.get("paused") else ""]
+    shut += [f"no entries until {short(s['blocked_until_ms'], now_ms)}" if s.get("blocked_until_ms") else ""]
+    shut += [f"paused until {short(s['paused_until_ms'], now_ms)}" if s.get("paused_until_ms") else ""]
+    if until := s.get("shut_until_ms"):
+        shut.append(f"no_entry window until {short(until, now_ms)}" if until > 0 else "no_entry never opens")
+    held = [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]
+    found = [words for words in (*shut, *held) if words]
+    off = any(shut)
+    return f"{'◐' if off else '●' if position else '○'} {', '.join(found)}", "wrn" if off else ""

@@ -1,0 +1,99 @@
+"""What needs a person, and how near each limit is: tripped first, then the nearest. Called by overview.py.
+
+Turns pending proposals, open alerts and guardrails into a list and bars. What goes on by itself is grey and comes last.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import parts
+from app.ui.figures import NONE, figure, is_number, length, short
+from app.ui.page_client import PageClient
+
+LINES_MAX = 6
+BARS_MAX = 7
+FAR = 0.05  # share of a limit below which its bar is folded away
+SIGNS = {"page": ("■", "neg"), "warn": ("▲", "wrn")}
+ALERTS = {"tab": "desk", "view": "alerts"}
+
+
+def show(api: PageClient, desk: Mapping[str, Any]) -> None:
+    """Both lists."""
+    answer = api.get("/api/alerts", open="true", limit=100)
+    latched = [
+        parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
+    ]
+    lines = [*latched, *needs(api.get("/api/proposals", state="pending", limit=50)["items"], answer["items"])]
+    loud = [line for line in lines if line.look != "mut"]
+    parts.head("Needs you", str(len(loud)))
+    if lines:
+        parts.listed(lines[:LINES_MAX])
+    if (more := len(lines) - LINES_MAX) > 0:
+        parts.listed([parts.Line("", f"and {more} more", to=parts.Linked("all alerts", ALERTS))])
+    if answer.get("reason"):
+        parts.note("▲ No alert is raised:", f"{answer['reason']}.", "warn")
+    elif not loud:
+        parts.soft("Nothing waits for a person.")
+    shut, near, folded = sorted_bars(desk.get("guards") or [], desk.get("desk_ms"))
+    parts.head("Guardrails", "tripped first, then the nearest")
+    parts.gauges([*shut, *near[:BARS_MAX]])
+    rest = [*near[BARS_MAX:], *folded]
+    if rest:
+        with st.expander(f"{len(rest)} more, each at {max(bar.share for bar in rest):.0%} or less"):
+            parts.gauges(rest)
+    unknown = [str(g.get("name")) for g in desk.get("guards") or [] if not is_number(g.get("used_frac"))]
+    parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
+
+
+def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, Any]]) -> list[parts.Line]:
+    """Pages, then what else waits for a decision, then, in grey, what only is so."""
+    found = [_alert(alert) for alert in alerts]
+    order = {"neg": 0, "wrn": 1, "mut": 2}
+    return sorted([*found, *map(_proposal, proposals)], key=lambda line: order[line.look])
+
+
+def _proposal(held: Mapping[str, Any]) -> parts.Line:
+    ident = str(held.get("id"))
+    left = f"{length(held.get('expires_in_s'))} left" if is_number(held.get("expires_in_s")) else ""
+    changes = [f"{c.get('key')} {c.get('old')} → {c.get('value')}" for c in (held.get("diff") or {}).get("changes") or []]
+    about = f"{held.get('verdict')} {held.get('sleeve') or 'the desk'}: {', '.join(changes[:2]) or held.get('kind')}"
+    to = parts.Linked("decide", {"tab": "proposals", "proposal": ident})
+    return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", to)
+
+
+def _alert(alert: Mapping[str, Any]) -> parts.Line:
+    """An alert that nobody took is loud, unless it is only a note."""
+    sign, look = SIGNS.get(str(alert.get("severity")), ("○", "mut"))
+    if alert.get("acked_by"):
+        by = alert["acked_by"].get("name") if isinstance(alert["acked_by"], Mapping) else alert["acked_by"]
+        return parts.Line("◐", str(alert.get("what")), f"{by} has it.", "mut", parts.Linked("alert", ALERTS))
+    return parts.Line(sign, str(alert.get("what")), "", look, parts.Linked("what to do", ALERTS))
+
+
+def sorted_bars(guards: Sequence[Mapping[str, Any]], now_ms: Any) -> tuple[list[parts.Bar], list[parts.Bar], list[parts.Bar]]:
+    """(tripped or reached, nearest first, far from their limit) of the limits that are measured."""
+    measured = [g for g in guards if is_number(g.get("used_frac"))]
+    ordered = sorted(measured, key=lambda g: -float(g["used_frac"]))
+    bars = [(_bar(g, now_ms), g) for g in ordered]
+    shut = [bar for bar, _ in bars if bar.full]
+    near = [bar for bar, _ in bars if not bar.full and bar.share >= FAR]
+    return shut, near, [bar for bar, _ in bars if not bar.full and bar.share < FAR]
+
+
+def _bar(g: Mapping[str, Any], now_ms: Any) -> parts.Bar:
+    """One limit: `3 of 3 · no entries until 31 Dec 19:15Z` when its breaker tripped."""
+    share, until = float(g["used_frac"]), g.get("until_ms")
+    shown = f"{_short(g, 'value')} of {_short(g, 'limit')}"
+    if until:
+        return parts.Bar(str(g.get("name")), f"{shown} · no entries until {short(until, now_ms)}", share, full=True)
+    return parts.Bar(str(g.get("name")), f"{shown} · reached" if share >= 1 else shown, share, full=share >= 1)
+
+
+def _short(guard: Mapping[str, Any], key: str) -> str:
+    """A guardrail's number, rounded."""
+    value, unit = guard.get(key), str(guard.get("unit"))
+    if not is_number(value):
+        return NONE
+    return figure(value, unit) if unit in ("frac", "usd", "count", "bars") else f"{value:,.3g}"

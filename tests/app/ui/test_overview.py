@@ -1,0 +1,153 @@
+"""The desk at a glance, without a browser: what its figures, lists and bars say of which desk."""
+
+from typing import Any
+
+import pytest
+
+from app.ui import money, overview, page_client, parts, sleeves, urgent
+from app.ui.page_client import PageClient
+from tests.app.ui.fake_api import Fake
+from tests.app.ui.fake_figures import hold_line, lately, periods
+from tests.app.ui.fake_shapes import NOW_MS, alert, card, curve, desk, sleeve
+from tests.app.ui.looking import page, texts_of
+
+MADE = {one["sleeve"]: one for one in lately([None, "btc-trend"])["items"]}
+THIN = "\u202f"
+
+
+def tile(name: str, status: dict[str, Any]) -> dict[str, str]:
+    """One figure of the strip."""
+    return next(t for t in overview.tiles(status, MADE, hold_line()) if t["name"].startswith(name))
+
+
+def test_the_strip_says_what_was_made_and_what_holding_would_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sign and a colour for results, the R and the trips that closed; holding in money beside the result since the start."""
+    assert (tile("Today", desk())["value"], tile("Today", desk())["tone"]) == ("+12.50", "pos")
+    assert tile("7 days", desk())["note"] == f"\u22120.40{THIN}R, 3 trips closed"
+    assert (tile("Since", desk())["value"], tile("Since", desk())["tone"]) == ("\u2212349.88", "neg")
+    assert tile("Since", desk())["note"] == "holding \u22122,950"
+    assert overview.holding({"equity": [], "return_frac": None}) is None
+
+
+def test_the_drawdown_is_from_the_highest_equity_and_names_the_breakers_reference() -> None:
+    """After a release the breaker measures from another peak: both are there. Without one its limit is."""
+    moved = tile("Drawdown", desk())
+    assert (moved["value"], moved["note"]) == (
+        f"\u22123.40{THIN}%",
+        f"breaker \u22121.17{THIN}% from 30,000, halts at \u221215{THIN}%",
+    )
+    assert tile("Drawdown", desk() | {"breaker_peak": 30_500.0})["note"] == f"desk halts at \u221215{THIN}%"
+    assert tile("Drawdown", desk() | {"drawdown_frac": None})["value"] == "–"
+
+
+def test_holding_is_drawn_no_further_than_the_desk() -> None:
+    """Nothing after the desk's time, nothing before the range; the drawdown is below zero."""
+    cut = curve()
+    later = hold_line()
+    later["close_ms"] = [ms + 86_400_000 for ms in later["close_ms"]]
+    made = overview.spec(cut, later, cut["close_ms"][30])
+    hold = made["lines"][1]
+    assert cut["close_ms"][30] <= min(hold["x"])
+    assert max(hold["x"]) <= cut["close_ms"][-1]
+    assert max(value for value in made["fall"] if value is not None) <= 0
+
+
+def test_a_tripped_limit_comes_first_full_and_with_its_end() -> None:
+    """Then the nearest; what is far from its limit is folded away, what was not measured is no bar."""
+    guards = [
+        {"name": "drawdown", "value": 0.03, "limit": 0.15, "used_frac": 0.2, "unit": "frac"},
+        {"name": "eth: losses in a row", "value": 3, "limit": 3, "used_frac": 1.0, "unit": "count", "until_ms": NOW_MS},
+        {"name": "eth: entries of the day", "value": 2, "limit": 20, "used_frac": 0.1, "unit": "count", "until_ms": NOW_MS},
+        {"name": "btc: losses in a row", "value": 2, "limit": 3, "used_frac": 0.67, "unit": "count"},
+        {"name": "btc: leverage", "value": 0.1, "limit": 10, "used_frac": 0.01, "unit": "ratio"},
+        {"name": "btc: spread", "value": None, "limit": 1, "used_frac": None, "unit": "frac"},
+    ]
+    shut, near, folded = urgent.sorted_bars(guards, NOW_MS)
+    assert [bar.name for bar in shut] == ["eth: losses in a row", "eth: entries of the day"]
+    assert shut[0].value == "3 of 3 · no entries until 21 Sep 14:13:20Z"
+    assert [bar.name for bar in near] == ["btc: losses in a row", "drawdown"]
+    assert [bar.name for bar in folded] == ["btc: leverage"]
+
+
+def test_pages_come_before_proposals_and_what_somebody_has_is_grey() -> None:
+    """A note and an alert that was taken ask for nothing: last, and not counted."""
+    taken = alert("al-2") | {"acked_by": {"name": "ann"}}
+    lines = urgent.needs([card("prop-1", "loosens")], [alert("al-3", "note"), taken, alert("al-4", "warn"), alert("al-1")])
+    assert [(line.sign, line.look) for line in lines] == [("■", "neg"), ("▲", "wrn"), ("▲", "wrn"), ("○", "mut"), ("◐", "mut")]
+    prop = next(line for line in lines if line.strong.startswith("prop-1"))
+    assert prop.rest == "20 h left. LOOSENS btc-trend: stop_atr 2.0 → 3.0."
+    assert prop.to
+    assert prop.to.where == {"tab": "proposals", "proposal": "prop-1"}
+
+
+def test_a_position_stands_between_its_stop_and_its_target() -> None:
+    """P&L is the ledger's own, R is of the first stop; of a short the stop is at the left too."""
+    (row,) = overview.layer_rows(sleeve("btc-trend", with_position=True), 110.0, NOW_MS)
+    ladder = row[8]
+    assert isinstance(ladder, parts.Ladder)
+    assert (ladder.stop, ladder.mark, ladder.target) == (62_900.0, 64_500.0, 67_000.0)
+    assert row[6:8] == (("+76.50", "pos"), (f"+0.70{THIN}R", "pos"))
+    assert row[9] == f"62,900.0 \u22122.48{THIN}% stop"
+    assert row[11] == "1 d"
+    short = parts._ladder(parts.Ladder(110.0, 100.0, 95.0, 80.0, "a<b"))
+    assert 'class="e" style="left:33.3%"' in short
+    assert 'class="m up" style="left:50.0%"' in short
+    assert "a&lt;b" in short
+    assert parts._ladder(parts.Ladder(110.0, 110.0, 110.0, None, "")) == ""
+
+
+def test_net_is_realised_and_unrealised_in_words_and_bars() -> None:
+    """By week a bar has its Monday, by month its name; a period that a mark does not say is no bar and makes no sum."""
+    items = periods("week")["items"]
+    made = money.spec(items, "month")
+    assert [bar["tone"] for bar in made["items"]] == ["down", "down", "up"]
+    rows = dict(money.summary(items, "week"))
+    assert rows["net of 3 weeks, 1 up, 2 down"] == ("\u221226.50", "neg")
+    assert rows["realised, after fees and funding"] == ("\u221230.50", "neg")
+    items[0]["net"] = None
+    assert len(money.spec(items, "week")["items"]) == 2
+    assert dict(money.summary(items, "week"))["net of 3 weeks, 1 up, 1 down"] == ("–", "")
+    assert money.label(NOW_MS, "month") == "Sep 2026"
+
+
+@pytest.mark.parametrize(
+    ("more", "cell"),
+    [
+        ({}, ("○ flat", "")),
+        ({"position": {"side": "long"}}, ("● long", "")),
+        ({"paused_until_ms": NOW_MS}, ("◐ paused until 21 Sep 14:13:20Z, flat", "wrn")),
+        ({"paused": True, "position": {"side": "short"}}, ("◐ paused by a person, short", "wrn")),
+        ({"shut_until_ms": -1}, ("◐ no_entry never opens, flat", "wrn")),
+        ({"stage": "retired", "order": {"side": "long"}}, ("◐ retired, flat, long order pending", "wrn")),
+    ],
+)
+def test_a_sleeves_state_has_a_sign_and_is_amber_when_nothing_enters(more: dict[str, Any], cell: tuple[str, str]) -> None:
+    """Never by colour alone."""
+    assert sleeves.state(sleeve("x") | {"position": None} | more, NOW_MS) == cell
+
+
+def test_figures_of_a_mark_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again with the next mark, and each time while there is none."""
+    asked: list[str] = []
+
+    class Counting(PageClient):
+        def get(self, path: str, **query: Any) -> Any:
+            asked.append(path)
+            return len(asked)
+
+    monkeypatch.setattr(page_client.st, "session_state", {})
+    api = Counting.__new__(Counting)
+    assert [api.as_of(event, "/a", unit="day") for event in ("d-1", "d-1", "d-2", None, None)] == [1, 1, 2, 3, 4]
+    api.as_of("d-1", "/a", unit="week")
+    assert len(asked) == 5
+
+
+def test_without_the_watch_nothing_is_claimed_of_alerts(fake: Fake) -> None:
+    """No alert may mean that nobody raises any: the view says which."""
+    assert "Nothing waits for a person." not in texts_of(page(tab="desk"))  # two proposals do
+    fake.proposals.clear()
+    assert "Nothing waits for a person." in texts_of(page(tab="desk"))
+    fake.no_watch = "this API was started alone"
+    text = texts_of(page(tab="desk"))
+    assert "Nothing waits" not in text
+    assert "No alert is raised:</b> this API was started alone." in text
