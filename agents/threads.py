@@ -25,6 +25,7 @@ from tools.common.contract import Evidence, Fact
 
 FRESH_MS = 12 * HOUR_MS  # wall time after which a thread is continued only when it is named
 NOTHING: Mapping[str, Any] = {}
+LABEL_HEAD, LABEL_CHARS = '{"label": ', 600
 FACTS_KEPT = 4000  # per thread; the oldest are dropped first
 EARLIER_KEPT = 40
 
@@ -64,8 +65,42 @@ def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int
 
 def _latest(engine: Engine, role: str, person: str) -> str | None:
     with db.read(engine) as session:
-        mine = select(Thread.id).where(Thread.role == role, Thread.person == person)
-        return session.exec(mine.order_by(col(Thread.created_ms).desc(), col(Thread.id).desc())).first()
+        mine = select(Thread.id, label_head()).where(Thread.role == role, Thread.person == person)
+        rows = session.exec(mine.order_by(col(Thread.created_ms).desc(), col(Thread.id).desc()))
+        return next((identity for identity, head in rows if not label_of(head).hidden), None)
+
+
+class Label(NamedTuple):
+    """What a person calls a thread, and whether a person took it off the list; its turns stay, and so does the journal."""
+
+    name: str = ""
+    hidden: bool = False
+
+
+def label_head() -> Any:
+    """The column to select for label_of."""
+    return func.substr(col(Thread.body), 1, LABEL_CHARS)
+
+
+def label_of(head: str) -> Label:
+    """The label at the head of a thread's body (LABEL_CHARS of it suffice): a list does not read all the facts of a thread."""
+    if not head.startswith(LABEL_HEAD):
+        return Label()
+    return Label(**json.JSONDecoder().raw_decode(head[len(LABEL_HEAD) :])[0])
+
+
+def set_label(engine: Engine, thread: str, *, name: str | None = None, hidden: bool | None = None) -> Label:
+    """Name a thread (empty: no name), or take it off the list. BadInput for an unknown id."""
+    with db.write(engine) as session:
+        row = session.get(Thread, thread)
+        if row is None:
+            raise BadInput(f"unknown thread {thread[:60]!r}", "see /api/threads")
+        body, old = json.loads(row.body), label_of(row.body)
+        made = Label(old.name if name is None else name, old.hidden if hidden is None else hidden)
+        body.pop("label", None)
+        row.body = _json({"label": made._asdict(), **body})  # first: label_of reads it there
+        session.add(row)
+    return made
 
 
 def _touched(engine: Engine, thread: str) -> int:
@@ -237,7 +272,8 @@ def end(
         if kept is not None and thread is not None:
             handles, facts = kept
             latest = [[*fact[:5], list(fact.evidence)] for fact in facts.values()][-FACTS_KEPT:]
-            thread.body = _json({"handles": dict(handles), "facts": latest})
+            label = json.loads(thread.body).get("label")
+            thread.body = _json({**({"label": label} if label else {}), "handles": dict(handles), "facts": latest})
             session.add(thread)
 
 

@@ -89,8 +89,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "reason", "proposal_id", "rollback_of", "active"}]}
 
   GET    /api/roles             {"items": [{"name", "about", "tools": [..], "examples": [..]}]}
-  GET    /api/threads?role=&limit=50   {"items": [{"id", "role", "person", "created_ms", "touched_ms", "turns", "title",
-                        "running": turn id|null}]}
+  GET    /api/threads?role=&text=&limit=50   {"items": [{"id", "role", "person", "created_ms", "touched_ms", "turns", "title",
+                        "name", "running": turn id|null}]}
+  POST   /api/threads/{id}/name {"name"} -> {"id", "name", "hidden"}; DELETE /api/threads/{id}: off the list, kept otherwise
   POST   /api/threads           {"role"} -> 201 {"id", "role", ...}
   GET    /api/threads/{id}      {"id", "role", "person", "created_ms", "turns": [Turn, oldest first], "jobs": [Job],
                         "owed": [{"id", "turn", "tool", "jobs"}]: turns `id` that code will post when those jobs end}

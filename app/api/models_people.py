@@ -269,7 +269,7 @@ class ThreadBody(RequestBody):
 
 
 class ThreadLine(ApiModel):
-    """A thread, in a list; `title`: its first question, `running`: the turn being answered."""
+    """A thread, in a list; `title`: its first question, `name`: what a person called it, `running`: the turn being answered."""
 
     id: str
     role: str
@@ -279,6 +279,21 @@ class ThreadLine(ApiModel):
     turns: int
     title: str
     running: str | None
+    name: str = ""
+
+
+class ThreadName(RequestBody):
+    """What a person calls a thread."""
+
+    name: Text = Field("", max_length=60)
+
+
+class ThreadNamed(ApiModel):
+    """A thread that was named, or taken off the list."""
+
+    id: str
+    name: str
+    hidden: bool
 
 
 class ThreadLines(ApiModel):

@@ -4,10 +4,10 @@ Registered by app.api.factory."""
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, nullcontext
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.concurrency import run_in_threadpool
@@ -21,6 +21,8 @@ from agents.turns import halt_reason
 from app.api import models_people as m
 from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
 from app.api.jobs import job_status
+from app.people.approvals import record
+from app.people.identity import Actor, os_user
 from app.wiring import halt_first
 from engine.errors import Busy, DataError, DeskError
 from engine.store import db
@@ -35,6 +37,7 @@ ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
 GRACE_S = 2.0  # from the end of a turn's row to its answer event
 READERS_MAX = 60  # of all event streams; each holds a connection (app.api.connections)
 LAST = ("answer", "interrupted")
+COLUMNS = (Thread.id, Thread.role, Thread.person, Thread.created_ms)
 
 
 @router.get("/roles")
@@ -52,24 +55,68 @@ def roles(_: Who) -> m.Roles:
 
 
 @router.get("/threads")
-def thread_list(at: At, _: Who, role: m.Role | None = None, limit: int = Query(50, ge=1, le=200)) -> m.ThreadLines:
-    """Threads, last used first."""
+def thread_list(
+    at: At,
+    _: Who,
+    role: m.Role | None = None,
+    text: Annotated[str, Query(max_length=80)] = "",
+    limit: int = Query(50, ge=1, le=200),
+) -> m.ThreadLines:
+    """Threads, last used first, without those taken off the list. `text`: only those whose name or a question of which has it."""
     touched = func.max(Turn.created_ms)
     mine = and_(col(Turn.thread) == col(Thread.id), col(Turn.state) != OWED)
-    query = select(Thread, touched, func.count(col(Turn.id))).outerjoin(Turn, mine)
+    query = select(*COLUMNS, threads.label_head(), touched, func.count(col(Turn.id))).outerjoin(Turn, mine)
     query = query.where(Thread.role == role) if role else query
     query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
+    wanted, items = text.strip().lower(), []
     with db.read(at.engine) as session:
-        rows = session.exec(query.limit(limit)).all()
-        return m.ThreadLines(items=[_line(session, *row) for row in rows])
+        has = select(Turn.thread).where(func.lower(Turn.text).contains(wanted, autoescape=True)).distinct()
+        asked = set(session.exec(has)) if wanted else set()
+        for *columns, head, last, turns in session.exec(query):
+            label = threads.label_of(head)
+            if label.hidden or (wanted and columns[0] not in asked and wanted not in label.name.lower()):
+                continue
+            items.append(_line(session, columns, label.name, last, turns))
+            if len(items) >= limit:
+                break
+    return m.ThreadLines(items=items)
 
 
-def _line(session: Session, row: Thread, touched: int | None, turns: int) -> m.ThreadLine:
-    mine = select(Turn.text).where(Turn.thread == row.id).order_by(col(Turn.created_ms)).limit(1)
-    running = session.exec(select(Turn.id).where(Turn.thread == row.id, Turn.state == "running").limit(1)).first()
+def _line(session: Session, columns: Sequence[Any], name: str, touched: int | None, turns: int) -> m.ThreadLine:
+    ident, role, person, created_ms = columns
+    mine = select(Turn.text).where(Turn.thread == ident).order_by(col(Turn.created_ms)).limit(1)
+    running = session.exec(select(Turn.id).where(Turn.thread == ident, Turn.state == "running").limit(1)).first()
     title = (session.exec(mine).first() or "")[:120]
-    columns = {k: getattr(row, k) for k in ("id", "role", "person", "created_ms")}
-    return m.ThreadLine(**columns, touched_ms=touched or row.created_ms, turns=turns, title=title, running=running)
+    found = {"touched_ms": touched or created_ms, "turns": turns, "title": title, "running": running, "name": name}
+    return m.ThreadLine(id=ident, role=role, person=person, created_ms=created_ms, **found)
+
+
+@router.post("/threads/{thread_id}/name")
+def name_thread(at: At, who: Who, channel: Channel, body: m.ThreadName, thread_id: str = ThreadId) -> m.ThreadNamed:
+    """Give a thread a name, or take it away with an empty one; journaled with who did."""
+    return _labelled(at, who.name, channel, thread_id, name=" ".join(body.name.split()))
+
+
+@router.delete("/threads/{thread_id}")
+def hide_thread(at: At, who: Who, channel: Channel, thread_id: str = ThreadId) -> m.ThreadNamed:
+    """Take a thread off the list; its questions and answers stay. Journaled with who did."""
+    return _labelled(at, who.name, channel, thread_id, hidden=True)
+
+
+def _labelled(at: ApiContext, person: str, channel: str, thread_id: str, **changed: Any) -> m.ThreadNamed:
+    """Journal first, then label."""
+    _known_thread(at, thread_id)
+    actor = Actor(person or os_user(), "claimed", os_user(), channel)
+    record(at.home, "thread", {"thread": thread_id, **changed, "actor": actor.as_json()}, now_ms())
+    label = threads.set_label(at.engine, thread_id, **changed)
+    return m.ThreadNamed(id=thread_id, name=label.name, hidden=label.hidden)
+
+
+def _known_thread(at: ApiContext, thread_id: str) -> None:
+    """Raises NotFound for an unknown id."""
+    with db.read(at.engine) as session:
+        if session.get(Thread, thread_id) is None:
+            raise NotFound(f"unknown thread {thread_id!r}", "see /api/threads")
 
 
 @router.post("/threads", status_code=201)
@@ -79,7 +126,7 @@ def begin_thread(at: At, who: Who, body: m.ThreadBody) -> m.ThreadLine:
     with db.read(at.engine) as session:
         row = session.get(Thread, identity)
         assert row is not None  # noqa: S101 - it was created a line above, and rows are never deleted
-        return _line(session, row, None, 0)
+        return _line(session, (row.id, row.role, row.person, row.created_ms), "", None, 0)
 
 
 @router.get("/threads/{thread_id}")

@@ -7,10 +7,13 @@ outside passes app.ui.safe.
     page_client.py  the API for the person of this browser: cookie -> client; every refusal one Trouble
     safe.py     escapes outside text; links.py: our own URLs; figures.py: formats of numbers and times
     login.py    shown without a session
-    head.py     the strip on every tab: paper or live, bars, model, desk time, worker; halt.py: HALT and release
-    side.py     role, threads, who decides; first.py: the first panel and the data pull
-    chat.py     a thread; turn.py: a running turn; answer.py: a finished one
+    head.py     the row on every tab: paper or live, bars, worker, desk time, what waits, model; halt.py: HALT and release;
+                account.py: who decides; strips.py: what is wrong, below it; catcher.py: links that stay, keys, a dead page
+    parts.py    HTML of panels, tables, figures, lists; tokens.py, sheet.css: their look
+    chat.py     a thread; side.py: role and threads; asking.py: a question; turn.py: a running turn; answer.py: a finished one;
+                reading.py: its text in the order people read it; first.py: the first panel and the data pull
+    desk.py     overview.py (urgent.py, money.py), journal.py, alerts.py, handover.py; sleeves.py: every sleeve
+    runs.py     run.py, run_form.py, run_compare.py, jobs.py
     proposals.py, card.py     proposals; versions.py: configuration versions and rollback
-    desk.py     sleeves, guardrails, curves; journal.py, runs.py, alerts.py, handover.py: its other views
-    charts.py   plotly figures
+    drawn.py    charts and long tables in the browser; charts.py: curves of runs
 """

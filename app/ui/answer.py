@@ -1,16 +1,19 @@
-"""A finished turn: steps, answer, equity curves, receipts, proposals, hand-over to another role. Called by app.ui.chat."""
+"""A finished turn: verdict, answer, equity curves, proposals, next steps, how it was computed. Called by app.ui.chat."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import card, charts, links, safe
+from app.ui import asking, card, charts, links, reading, safe
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
-RUNS_MAX = 4  # curves under one answer
+RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
+LOUD_MAX = 170  # characters of a verdict that is shown large
+LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
+ROWS_MAX = 12  # of a table that is not folded, with its head
 SIGNS = {
     "ok": ":material/check:",
     "started": ":material/schedule:",
@@ -22,29 +25,87 @@ OWNER = re.compile(r"\bbelongs? to the (developer|operator|advisor)\b")
 
 
 def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
-    """The answer to a question, with everything that belongs to it."""
+    """The answer to a question: verdict, what follows, tables, curves, proposals, next steps; how it was computed is folded."""
     answer = turn.get("answer") or {}
     ident = str(turn["id"])
+    found = reading.read(str(answer.get("answer_md") or ""))
     _state(turn)
-    if answer.get("tool_calls"):
-        with st.expander(_steps_title(answer["tool_calls"])):
-            for call in answer["tool_calls"]:
-                st.markdown(step(call))
-    st.markdown(safe.markdown(answer.get("answer_md") or ""))
-    _lines(answer)
-    _curves(api, answer, ident, shown=latest)
-    _receipts(answer)
+    _verdicts(found.verdicts, ident)
+    if _only_proposed(answer):  # its card says the same, and more
+        found = found._replace(notes=(*found.blocks, *found.notes), blocks=())
+    for block in found.blocks:
+        _block(block)
+    _curves(api, answer, ident, found.names, shown=latest)
     for proposal in answer.get("proposals") or []:
         card.short(api, str(proposal), key=f"{ident}_{proposal}")
+    if latest:
+        _next(api, turn, found.steps)
     _carry(turn, str(answer.get("answer_md") or ""))
-    st.caption(_cost(turn, answer))
+    _computed(answer, found)
+    st.caption("  \n".join([*_lines(answer, found.foot), _cost(turn, answer)]))
 
 
-def _lines(answer: Mapping[str, Any]) -> None:
-    """What code says under the answer: the state of the desk and the acts of the turn; older answers have neither."""
-    for key in ("state_line", "acts_line"):
-        if line := answer.get(key):
-            st.caption(safe.markdown(str(line)))
+def _verdicts(verdicts: Sequence[str], ident: str) -> None:
+    """Short ones large; a long sentence is first, too, but not loud."""
+    loud = [line for line in verdicts if len(LINK.sub(r"\1", line)) <= LOUD_MAX]
+    if loud:
+        with st.container(key=f"verdict_{ident}"):
+            st.markdown(safe.markdown("\n\n".join(loud)))
+    for line in verdicts:
+        if line not in loud:
+            st.markdown(safe.markdown(line))
+
+
+def _only_proposed(answer: Mapping[str, Any]) -> bool:
+    """Whether the turn did nothing but propose."""
+    names = [str(call.get("name")) for call in answer.get("tool_calls") or []]
+    return bool(answer.get("proposals")) and all(name.startswith("propose") for name in names)
+
+
+def _block(block: str) -> None:
+    """Text or a table; a long table is folded under what it holds."""
+    rows = reading.cells_of(block) if reading.is_table(block) else []
+    if len(rows) <= ROWS_MAX:
+        st.markdown(safe.markdown(block))
+        return
+    with st.expander(safe.words(f"{len(rows) - 1} rows: {', '.join(head for head in rows[0] if head)}", 120)):
+        st.markdown(safe.markdown(block))
+
+
+def _next(api: PageClient, turn: Mapping[str, Any], steps: Sequence[str]) -> None:
+    """What fits to ask next, one button each."""
+    if not steps:
+        return
+    with st.container(horizontal=True, gap="small"):
+        for n, step in enumerate(steps[:STEPS_MAX]):
+            label, where = safe.words(step, 80), (api, str(turn.get("role")), step, str(turn.get("thread")))
+            st.button(label, key=f"next_{turn['id']}_{n}", on_click=asking.send, args=where)
+
+
+def _computed(answer: Mapping[str, Any], found: reading.Reading) -> None:
+    """Folded: notes, the steps that were taken, every fact with its receipt, what was struck out."""
+    calls, facts, struck = (answer.get(name) or [] for name in ("tool_calls", "facts", "struck"))
+    counted = [_steps_title(calls) if calls else "", f"{len(facts)} receipts" if facts else ""]
+    counted += [
+        f"{len(struck)} struck out" if struck else "",
+        f"{len(found.notes)} note{'s' if len(found.notes) != 1 else ''}" if found.notes else "",
+    ]
+    title = " · ".join(part for part in counted if part)
+    if not title:
+        return
+    with st.expander(f"How this was computed · {title}"):
+        for note in found.notes:
+            st.markdown(safe.markdown(note))
+        for call in calls:
+            st.markdown(step(call))
+        _receipts(answer)
+
+
+def _lines(answer: Mapping[str, Any], foot: Sequence[str]) -> list[str]:
+    """What code says under the answer: how it was read, the state of the desk, the acts of the turn; older ones have less."""
+    lines = [answer.get("state_line"), answer.get("acts_line")]
+    kept = [line for line in foot if not (line.startswith(reading.STAMP) and lines[0])]  # the state says the same
+    return [safe.markdown(str(line)) for line in (*kept, *lines) if line]
 
 
 def _state(turn: Mapping[str, Any]) -> None:
@@ -69,24 +130,25 @@ def step(call: Mapping[str, Any]) -> str:
     return f"{sign} **{name}** {safe.words(args, 200)} · {safe.words(status, 20)}"
 
 
-def _curves(api: PageClient, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
-    """The equity of this answer's runs in one figure; collapsed in older answers."""
+def _curves(api: PageClient, answer: Mapping[str, Any], key: str, names: Mapping[str, str], *, shown: bool) -> None:
+    """The equity of this answer's runs in one figure, each called what the answer calls it; collapsed in older answers."""
     runs = runs_of(answer)
     if not runs:
         return
-    label = "Equity of " + ", ".join(runs)
+    called = {run: names.get(run) or run for run in runs}
+    label = "Equity of " + ", ".join(called.values())
     if not shown and not st.toggle(safe.words(label, 120), key=f"curve_{key}"):
         return
     curves = []
     for run in runs:
         try:
-            curves.append((run, api.get(f"/api/runs/{run}/equity", points=400)))
+            curves.append((called[run], api.get(f"/api/runs/{run}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{safe.words(run)}: {trouble.markdown()}")
     charts.equity(curves, key=f"equity_{key}", height=280)
     with st.container(horizontal=True):
         for run in runs:
-            links.button(safe.words(run, 40), "run", run, key=f"run_{key}_{run}", icon=":material/monitoring:")
+            links.button(safe.words(f"Open {called[run]}", 60), "run", run, key=f"run_{key}_{run}", icon=":material/monitoring:")
 
 
 def runs_of(answer: Mapping[str, Any]) -> list[str]:
@@ -105,12 +167,10 @@ def _receipts(answer: Mapping[str, Any]) -> None:
         return
     text = str(answer.get("answer_md") or "")
     facts = sorted(facts, key=lambda fact: f":{(fact.get('evidence') or {}).get('id')})" not in text)
-    label = f"Receipts: {len(facts)} facts" if facts else "Receipts"
-    with st.expander(label + (f" · {len(struck)} struck out" if struck else "")):
-        for entry in struck:
-            st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no tool result contains it')}")
-        lines = [_receipt(fact) for fact in facts[:200]]
-        st.markdown("\n".join(["| what | value | evidence |", "|---|---|---|", *lines]) if lines else "")
+    for entry in struck:
+        st.markdown(f"~~{safe.words(entry.get('text'))}~~ {safe.words(entry.get('why') or 'no tool result contains it')}")
+    lines = [_receipt(fact) for fact in facts[:200]]
+    st.markdown("\n".join(["| what | value | evidence |", "|---|---|---|", *lines]) if lines else "")
 
 
 def _receipt(fact: Mapping[str, Any]) -> str:

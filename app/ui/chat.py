@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import answer, first, jobs, links, safe, side, turn
+from app.ui import answer, asking, first, jobs, links, safe, side, turn
 from app.ui.page_client import PageClient, Trouble
 
 SHOWN = 12  # turns; older ones are behind a toggle
@@ -89,7 +89,7 @@ def _welcome(api: PageClient, role: str) -> None:
     examples = dict.fromkeys([*STARTERS[role], *(chosen.get("examples") or [])])
     with st.container(horizontal=True):
         for n, example in enumerate(list(examples)[:8]):
-            st.button(safe.words(example, 120), key=f"example_{n}", on_click=_send, args=(api, role, str(example), "new"))
+            st.button(safe.words(example, 120), key=f"example_{n}", on_click=asking.send, args=(api, role, str(example), "new"))
 
 
 def _input(api: PageClient, role: str, thread: str) -> None:
@@ -100,7 +100,7 @@ def _input(api: PageClient, role: str, thread: str) -> None:
             st.markdown(f"For the {role}: {safe.words(carried, QUESTION_MAX)}")
             with st.container(horizontal=True):
                 st.button(
-                    f"Ask the {role}", type="primary", key="send_carried", on_click=_send, args=(api, role, carried, thread)
+                    f"Ask the {role}", type="primary", key="send_carried", on_click=asking.send, args=(api, role, carried, thread)
                 )
                 st.button("Discard", key="drop_carried", on_click=st.session_state.pop, args=("carried", None))
     unsent = st.session_state.get("unsent")
@@ -110,17 +110,5 @@ def _input(api: PageClient, role: str, thread: str) -> None:
     placeholder = f"Ask the {role} ...   /halt REASON stops the desk at once"
     text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX)
     if text:
-        _send(api, role, text, thread)
+        asking.send(api, role, text, thread)
         st.rerun()
-
-
-def _send(api: PageClient, role: str, text: str, thread: str) -> None:
-    """Ask. A question that was refused stays visible and can be copied."""
-    st.session_state.pop("unsent", None)
-    try:
-        made = api.post("/api/turns", {"role": role, "text": text, "thread": thread})
-    except Trouble as trouble:
-        st.session_state["unsent"] = (trouble.markdown(), text)
-        return
-    st.session_state.pop("carried", None)
-    links.go({"tab": "chat", "role": role, "thread": made["thread"]})

@@ -17,7 +17,7 @@ from app.ui.safe import one_line
 from app.ui.tokens import variables
 
 CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
-TONES = ("accent", "hold", "series2", "edge")
+TONES = ("accent", "hold", "series2", "edge", "text")
 SIGNS = {"bad": "■", "warn": "▲", "calm": ""}
 
 

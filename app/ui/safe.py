@@ -4,8 +4,7 @@ An allow-list, not a filter: a few known shapes (paragraph, list, table, bold, s
 rewritten, everything else is escaped character by character. So no images, HTML, formulas, emoji or colour directives, and only
 links to our own ids.
 
-`markdown` for an answer, `words` for a name or sentence in a label, `one_line` where the widget shows plain text, `chart` for a
-plotly label (plotly interprets tags and templates in its labels).
+`markdown` for an answer, `words` for a name or sentence in a label, `one_line` where the widget shows plain text.
 """
 
 import html
@@ -43,11 +42,6 @@ def one_line(text: object, length: int = 300) -> str:
 def words(text: object, length: int = 300) -> str:
     """Outside text as one line inside a markdown label: shown as written, without effect."""
     return _escaped(one_line(text, length))
-
-
-def chart(text: object) -> str:
-    """Outside text for a plotly label, without the characters plotly reads as tags, entities and templates."""
-    return re.sub(r"[<>&%{}$]", " ", one_line(text, 80))
 
 
 def markdown(text: str) -> str:

@@ -308,3 +308,34 @@ def test_without_an_api_the_client_halts_by_file(own_home: Path) -> None:
     said = Client(f"http://127.0.0.1:{free_port()}", "", own_home).halt("no API", "ann")
     assert said["by_file"] is True
     assert (halt.read(own_home).reason, halt.read(own_home).by) == ("no API", "ann")
+
+
+def test_a_thread_is_named_found_and_taken_off_the_list_but_stays(served: Any, api: httpx.Client, waiting: Waiting) -> None:
+    """Its name outlives the next turn; words of a question or of the name find it; off the list it is there, and journaled."""
+    waiting.go.set()
+    one, other = (api.post("/api/turns", json={**ASKED, "thread": "new"}).json()["thread"] for _ in range(2))
+    listed = lambda **query: [line["id"] for line in api.get("/api/threads", params=query).json()["items"]]  # noqa: E731 - asked often below
+    assert api.post(f"/api/threads/{one}/name", json={"name": "  night \n watch "}).json()["name"] == "night watch"
+    turn = until(lambda: _asked_again(api, one), "the thread never answered")
+    until(lambda: api.get(f"/api/turns/{turn}").json()["state"] == "done", "the turn never ended")
+    assert {line["id"]: line["name"] for line in api.get("/api/threads").json()["items"]} == {one: "night watch", other: ""}
+    assert listed(text="NIGHT") == [one]
+    assert set(listed(text="anything wrong")) == {one, other}
+    assert listed(text="100%_") == []
+    assert api.delete(f"/api/threads/{one}").json() == {"id": one, "name": "night watch", "hidden": True}
+    assert listed() == [other]
+    assert len(api.get(f"/api/threads/{one}").json()["turns"]) == 2
+    assert threads.find(served.home.engine, "operator", "ann", "last", 0) == other
+    bodies = [event.body for event in read(served.home.people_journal, {"thread"})]
+    assert [(b["thread"], b.get("name"), b.get("hidden"), b["actor"]["name"]) for b in bodies] == [
+        (one, "night watch", None, "ann"),
+        (one, None, True, "ann"),
+    ]
+    assert api.post(f"/api/threads/{one}/name", json={"name": "x" * 61}).status_code == 422
+    assert api.delete("/api/threads/t-unknown").status_code == 404
+
+
+def _asked_again(api: httpx.Client, thread: str) -> str:
+    """The id of a second turn; empty while the first still runs."""
+    answer = api.post("/api/turns", json={**ASKED, "thread": thread})
+    return str(answer.json()["turn"]) if answer.status_code == 202 else ""

@@ -205,8 +205,12 @@ ROUTES: dict[tuple[str, str], Any] = {
     },
     ("GET", "/api/versions"): lambda f, q, b: {"items": VERSIONS},
     ("GET", "/api/roles"): lambda f, q, b: {"items": ROLES},
-    ("GET", "/api/threads"): lambda f, q, b: {"items": _threads(f)},
+    ("GET", "/api/threads"): lambda f, q, b: {
+        "items": [t for t in _threads(f) if q.get("text", "").lower() in t["title"].lower()]
+    },
     ("GET", r"/api/threads/t-1"): lambda f, q, b: _thread(f),
+    ("POST", r"/api/threads/([\w-]+)/name"): lambda f, q, b, i: {"id": i, "name": b["name"], "hidden": False},
+    ("DELETE", r"/api/threads/([\w-]+)"): lambda f, q, b, i: {"id": i, "name": "", "hidden": True},
     ("POST", "/api/turns"): lambda f, q, b: _begin_turn(f, b),
     ("GET", r"/api/turns/([\w-]+)"): lambda f, q, b, i: f.turns[i],
     ("GET", r"/api/turns/([\w-]+)/events.json"): lambda f, q, b, i: {"items": f.turn_events, "state": f.turns[i]["state"]},

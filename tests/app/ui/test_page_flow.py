@@ -69,10 +69,10 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
     """The thread is in the address: a reload and a second browser find the same answer; a number leads to its run."""
     ask(page, desk, "developer", COMPARE)
     page.locator("td", has_text="cannot be told apart").or_(page.locator("td", has_text="verdict")).first.wait_for()
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator("svg.chart").first.wait_for()
     assert "thread=" in page.url
     page.reload()
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator("svg.chart").first.wait_for()
     other, asked = browser(desk, chromium)
     other.goto(page.url)
     other.get_by_text(COMPARE).first.wait_for()
@@ -117,7 +117,7 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) ->
     page.get_by_role("button", name="Decide on the proposals page").click()
     for words in ("worst case", "left to decide", "base", "changed"):
         page.get_by_text(words).first.wait_for()
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator("svg.chart").first.wait_for()
     page.get_by_role("button", name="Approve as vera").click()
     page.get_by_role("button", name="I understand; approve").click()
     page.get_by_text("Adopted").first.wait_for()
@@ -130,8 +130,8 @@ def test_a_loosening_is_decided_on_the_proposals_page(page: Any, desk: Place) ->
 def test_the_desk_tab_shows_the_desk(page: Any, desk: Place) -> None:
     """Curves, guardrails, sleeves; the timeline leads to an event's story."""
     page.goto(f"{desk.page}?tab=desk")
-    page.locator(".js-plotly-plot").nth(1).wait_for()
-    for words in ("Guardrails", "Positions and their protective orders", "sol-reversion"):
+    page.locator("svg.chart").nth(1).wait_for()
+    for words in ("Guardrails", "Open positions", "sol-reversion"):
         page.get_by_text(words).first.wait_for()
     page.goto(f"{desk.page}?tab=desk&view=journal")
     page.locator("[class*='st-key-line_'] button").first.click()

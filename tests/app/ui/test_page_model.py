@@ -93,8 +93,9 @@ def test_a_backtest_of_the_model_shows_its_step_its_curve_and_links_to_the_run(
 ) -> None:
     """The tool as it runs, then figures that lead to the run; the number nobody computed is struck."""
     answer = ask(page, desk[0], "developer", "backtest it")
+    answer.get_by_text("How this was computed").click()
     answer.get_by_text("backtest").first.wait_for()
-    answer.locator(".js-plotly-plot").first.wait_for()
+    answer.locator("svg.chart").first.wait_for()
     assert answer.locator("del, s").first.inner_text() == "3.14"
     page.goto(desk[0].page + answer.locator("p a").first.get_attribute("href"))
     page.get_by_text("Return under both fill scenarios").wait_for()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.ui.safe import JOIN, chart, markdown, one_line, words
+from app.ui.safe import JOIN, markdown, one_line, words
 
 ROOT = Path(__file__).resolve().parents[3]
 ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u202e\x00", max_size=120)
@@ -94,11 +94,6 @@ def test_plain_text_is_one_clean_line() -> None:
     assert one_line("a\x00b\u202ec\nd") == "abc d"
     assert len(one_line("x" * 1000, 50)) == 50
     assert one_line(None) == ""
-
-
-def test_plotly_gets_no_tags() -> None:
-    """Plotly reads tags, entities and templates in its labels."""
-    assert not set("<>&%{}$") & set(chart("<a href='http://evil'>%{x} & b</a>"))
 
 
 def test_no_page_renders_html() -> None:

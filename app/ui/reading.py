@@ -1,0 +1,133 @@
+"""An answer's text in the order people read it: verdicts, what follows, tables, then notes and next steps. Called by answer.py.
+
+Turns the markdown of an answer into its parts; nothing is added but for the sentence that a table's verdict makes, nothing left
+out. What is not recognised stays where it was. The parts are still outside text: they pass safe.markdown before they are shown.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+NOTES = ("Note: ", "Left out ", "Interval: ", "Desk time ", "Row 0 is ")
+STOPPED = "Stopped by "
+NEXT = "Next: "
+READ_AS, STAMP = "*Read as: ", "*desk time "
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*\[`])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )")
+_CODE = re.compile(r"`([^`\n]{1,300})`")
+_OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
+RUN = re.compile(r"r-\d{8}-[0-9a-f]{6,12}")
+
+
+class Reading(NamedTuple):
+    """The parts of an answer, markdown each; `steps` are questions to ask next, `names` what a run is called in the answer."""
+
+    verdicts: tuple[str, ...]
+    blocks: tuple[str, ...]
+    notes: tuple[str, ...]
+    steps: tuple[str, ...]
+    foot: tuple[str, ...]
+    names: dict[str, str]
+
+
+def read(text: str) -> Reading:
+    """The parts of an answer."""
+    found = [block.strip("\n") for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if block.strip()]
+    verdicts, blocks, notes, steps, foot = ([] for _ in range(5))  # type: list[str], list[str], list[str], list[str], list[str]
+    names: dict[str, str] = {}
+    for n, block in enumerate(found):
+        if block.startswith((READ_AS, STAMP)):
+            foot.append(block)
+        elif block.startswith(NEXT):
+            steps += _CODE.findall(block)
+            notes.append(block)
+        elif is_table(block):
+            rows = cells_of(block)
+            said, turned = compared(rows)
+            verdicts += said
+            names |= named(rows)
+            blocks.append(turned or block)
+        elif _OTHER.match(block) or "\n" in block:
+            blocks.append(block)
+        else:
+            lead = not blocks or (n + 1 < len(found) and is_table(found[n + 1]))
+            comparison = n + 1 < len(found) and is_table(found[n + 1]) and bool(compared(cells_of(found[n + 1]))[0])
+            first, rest, aside = _sorted(sentences(block), lead=lead and not comparison)
+            verdicts += first
+            blocks += [" ".join(rest)] if rest else []
+            notes += aside
+    return Reading(tuple(verdicts), tuple(blocks), tuple(notes), tuple(steps), tuple(foot), names)
+
+
+def _sorted(found: Sequence[str], *, lead: bool) -> tuple[list[str], list[str], list[str]]:
+    """(the verdict, what follows it, notes) of a paragraph's sentences; one without a verdict keeps its order."""
+    aside, kept = [], []
+    for sentence in found:
+        noted = sentence.startswith(NOTES) or (sentence.startswith(STOPPED) and bool(aside) and aside[-1].startswith(NOTES[-1]))
+        (aside if noted else kept).append(sentence)
+    return (kept[:1], kept[1:], aside) if lead else ([], kept, aside)
+
+
+def sentences(paragraph: str) -> list[str]:
+    """The sentences of a paragraph; none ends inside a link, code or bold."""
+    found: list[str] = []
+    for piece in _SENTENCE.split(paragraph.strip()):
+        whole = not found or all(found[-1].count(a) == found[-1].count(b) for a, b in ("[]", "()"))
+        even = not found or (found[-1].count("`") % 2 == 0 and found[-1].count("**") % 2 == 0)
+        if found and not (whole and even):
+            found[-1] += f" {piece}"
+        else:
+            found.append(piece)
+    return found
+
+
+def is_table(block: str) -> bool:
+    """Whether every line is a row."""
+    lines = block.split("\n")
+    return len(lines) > 2 and all(line.lstrip().startswith("|") for line in lines)
+
+
+def cells_of(block: str) -> list[list[str]]:
+    """The rows of a table, its head first."""
+    lines = [line.strip() for line in block.split("\n") if not re.fullmatch(r"\|?[\s:|-]+\|?", line.strip())]
+    return [[part.strip() for part in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
+    """Of a comparison (a column of configurations, one of verdicts): its verdicts as sentences, and the table with the
+    configurations as heads, how long each traded first. Nothing of another table."""
+    heads = list(rows[0])
+    if not {"configuration", "verdict"} <= set(heads) or any(len(row) != len(heads) for row in rows) or len(rows) < 3:
+        return [], ""
+    at = heads.index("configuration")
+    base, *others = rows[1:]
+    said = [_verdict(row[at], row[heads.index("verdict")], base[at]) for row in others]
+    order = sorted(
+        (n for n, head in enumerate(heads) if n != at and head != "#"), key=lambda n: (heads[n] != "traded", heads[n] == "run")
+    )
+    lines = [["", *(row[at] for row in rows[1:])], *([heads[n], *(_loud(heads[n], row[n]) for row in rows[1:])] for n in order)]
+    return said, "\n".join([_line(lines[0]), "|" + "---|" * len(lines[0]), *map(_line, lines[1:])])
+
+
+def _verdict(name: str, verdict: str, base: str) -> str:
+    """`stop_atr 3 cannot be told apart from live configuration (v1).`"""
+    if verdict in ("better", "worse"):
+        return f"{name} is {verdict} than {base}."
+    return f"{name} cannot be told apart from {base}." if verdict == "cannot be told apart" else f"{name}: {verdict}."
+
+
+def _loud(head: str, cell: str) -> str:
+    """A run that ended early carries its sign."""
+    return f"▲ {cell}" if head == "traded" and "stopped" in cell else cell
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def named(rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """What the runs of a comparison are called."""
+    heads = list(rows[0])
+    if not {"configuration", "run"} <= set(heads):
+        return {}
+    pairs = [(row[heads.index("run")], row[heads.index("configuration")]) for row in rows[1:] if len(row) == len(heads)]
+    return {found[0]: name for run, name in pairs if (found := RUN.search(run))}

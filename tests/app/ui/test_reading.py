@@ -1,0 +1,96 @@
+"""An answer's parts: the verdict is first wherever the text has it, nothing is lost, and what is not known stays as it was."""
+
+import re
+
+import pytest
+
+from app.ui import reading
+
+COMPARISON = """Row 0 is trend on BTC-USDT, live configuration (v1): return [-10.51 %](run:r-20261127-fbbfa0ba) (optimistic \
+[-10.54 %](run:r-20261127-fbbfa0ba)), run r-20261127-fbbfa0ba. Stopped by the desk drawdown breaker on 2023-11-17, traded 320 of \
+1,096 days. Note: funding at the recorded mark price. stop_atr 3: return [-2.21 %](run:r-20261127-c56aee56), Sharpe -0.13; \
+cannot be told apart from row 0. Left out as identical to row 0: stop_atr 2. Interval: 95 %, fixed seed.
+
+| # | configuration | run | return | traded | verdict |
+|---|---|---|---|---|---|
+| 0 | live configuration (v1) | r-20261127-fbbfa0ba | -10.51 % | 320 of 1,096 days; stopped 2023-11-17 | row 0 |
+| 1 | stop_atr 3 | r-20261127-c56aee56 | -2.21 % | all 1,096 days | cannot be told apart |
+
+Next: a longer span tells more, such as `the same over 2024 and 2025`.
+
+*Read as: compare, stop_atr=3.*
+
+*desk time 2026-01-01 00:00Z · PAPER*"""
+
+WRONG = """From 2025-12-31 00:00Z to 2026-01-01 00:00Z equity changed by -13.49 USDT. Refused by: entries paused.
+
+| desk time | event |
+|---|---|
+| 2025-12-31 04:30Z | d-17489 |
+
+Nothing is wrong. Desk time 2026-01-01 00:00Z.
+
+| what | state |
+|---|---|
+| halt | ok |
+| worker | ok |"""
+
+
+def test_a_comparison_begins_with_its_verdict_and_has_what_differs_as_heads() -> None:
+    """How long each traded is the first row; the wall of figures is folded; the next step is a question to ask."""
+    found = reading.read(COMPARISON)
+    assert found.verdicts == ("stop_atr 3 cannot be told apart from live configuration (v1).",)
+    table = reading.cells_of(found.blocks[1])
+    assert table[0] == ["", "live configuration (v1)", "stop_atr 3"]
+    assert table[1] == ["traded", "▲ 320 of 1,096 days; stopped 2023-11-17", "all 1,096 days"]
+    assert table[-1] == ["run", "r-20261127-fbbfa0ba", "r-20261127-c56aee56"]
+    assert "#" not in [row[0] for row in table]
+    assert found.blocks[0].startswith("stop_atr 3: return")
+    assert [note.split()[0] for note in found.notes] == ["Row", "Stopped", "Note:", "Left", "Interval:", "Next:"]
+    assert found.steps == ("the same over 2024 and 2025",)
+    assert found.names == {"r-20261127-fbbfa0ba": "live configuration (v1)", "r-20261127-c56aee56": "stop_atr 3"}
+    assert [line[:9] for line in found.foot] == ["*Read as:", "*desk tim"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [("better", "b is better than a."), ("worse", "b is worse than a."), ("the same", "b: the same."), ("row 0", "b: row 0.")],
+)
+def test_the_verdict_of_a_comparison_is_the_tables_own(verdict: str, sentence: str) -> None:
+    """Its word, and no other."""
+    rows = [["configuration", "verdict"], ["a", "row 0"], ["b", verdict]]
+    assert reading.compared(rows)[0] == [sentence]
+
+
+def test_every_verdict_stands_before_the_first_table() -> None:
+    """Two questions in one: both answers are read before any fill."""
+    found = reading.read(WRONG)
+    assert found.verdicts[-1] == "Nothing is wrong."
+    assert found.verdicts[0].startswith("From 2025-12-31")
+    assert [reading.is_table(block) for block in found.blocks] == [False, True, True]
+
+
+@pytest.mark.parametrize("text", [COMPARISON, WRONG, "One line.", "- a\n- b\n\n> quoted\n\n`code`\n\nLast line. And more.", ""])
+def test_no_word_of_an_answer_is_lost(text: str) -> None:
+    """Every word is in one of the parts, but for rules of tables and the number of a row."""
+    found = reading.read(text)
+    shown = " ".join([*found.verdicts, *found.blocks, *found.notes, *found.foot])
+    words = set(re.findall(r"[\w.%-]+", re.sub(r"\| ?#? ?\d? ?\|", "|", text)))
+    assert words - set(re.findall(r"[\w.%-]+", shown)) <= {"-", "---"}
+
+
+def test_a_sentence_does_not_end_inside_a_link_code_or_bold() -> None:
+    """Dots in ids, in code and in bold are no ends."""
+    text = "It fell [by 2. Much](run:r-1) today. Ask `Stop it. Now` or **Wait. Here** first. Done."
+    assert reading.sentences(text) == [
+        "It fell [by 2. Much](run:r-1) today.",
+        "Ask `Stop it. Now` or **Wait. Here** first.",
+        "Done.",
+    ]
+
+
+def test_a_table_that_is_no_comparison_stays_as_it_is() -> None:
+    """Also one with torn rows."""
+    torn = "| configuration | verdict |\n|---|---|\n| a |\n| b | better |"
+    assert reading.read(f"Lead.\n\n{torn}").blocks == (torn,)
+    assert reading.compared([["a", "b"], ["1", "2"], ["3", "4"]]) == ([], "")
