@@ -16,9 +16,10 @@ def main() -> None:
     """Log in, draw the head, then the tab in the URL."""
     st.set_page_config(page_title="Nightdesk", page_icon=MOON, layout="wide")
     parts.sheet()
+    catcher.mount()
     api = open_client()
     try:
-        session = api.get("/api/session")
+        session = api.last("/api/session")
     except Trouble as trouble:
         if not (trouble.down and api.known):
             login.show(api, trouble)
@@ -26,8 +27,8 @@ def main() -> None:
         head.show(api, {})
         login.stopped(api, trouble)
         return
-    catcher.mount()
     head.show(api, session)
+    silent = api.silent  # the session is of the last answer: drawn again as soon as there is a new one
     tabs = {
         "desk": lambda: desk.show(api, session),
         "sleeves": lambda: sleeves.show(api, session),
@@ -39,6 +40,9 @@ def main() -> None:
         tabs[links.tab()]()
     except Trouble as trouble:
         login.stopped(api, trouble)
+        return
+    if silent:
+        login.until_back(api)
 
 
 main()

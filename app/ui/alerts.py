@@ -84,7 +84,7 @@ def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any],
         if item.get("action") and not resolved:
             st.markdown(f"**To do:** {words(item['action'], 500)}")
             _book(api, str(item.get("runbook") or ""), books, ident)
-        for line in delivery_lines(item.get("deliveries") or []):
+        for line in delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)
         _who(api, session, item, ident, resolved=resolved)
 
@@ -125,8 +125,8 @@ def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None
         st.markdown(markdown(books[bare]))
 
 
-def delivery_lines(deliveries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line per message: sink, state, error."""
+def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") -> list[str]:
+    """One line per message: sink, state, error. Without one: where else it is seen; the terminal has pages alone."""
     lines = []
     for d in deliveries:
         state = str(d.get("state"))
@@ -136,7 +136,8 @@ def delivery_lines(deliveries: Sequence[Mapping[str, Any]]) -> list[str]:
         loud = f"**{DELIVERIES[state]}**" if state == "failed" else DELIVERIES.get(state, words(state, 20))
         step = f" ({words(d['step'], 30)})" if d.get("step") else ""
         lines.append(f":material/send: {words(d.get('sink'), 20)}{step}: {loud}{words(at)}{tries}{why}")
-    return lines or [":material/desktop_windows: No message was sent: it is shown here and in the desk's terminal."]
+    where = "here and in the terminal of nightdesk up" if severity == "page" else "here alone"
+    return lines or [f":material/desktop_windows: No message was sent: it stands {where}."]
 
 
 def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, resolved: bool) -> None:

@@ -52,12 +52,12 @@ function watch() {
 }
 
 function say(note, since) {
-  const at = document.querySelector('.desk-time'), figures = at ? at.textContent.trim() : 'an earlier time';
+  const at = document.querySelector('.desk-time'), figures = at ? `Figures below are of desk time ${at.textContent.trim()}. ` : '';
   const clock = since.toISOString().slice(11, 19) + 'Z';
   note.replaceChildren();
   const strong = document.createElement('b');
   strong.textContent = `■ The page does not answer since ${clock} (wall clock).`;
-  const rest = `Figures below are of desk time ${figures}. The desk may trade on without the page. In a terminal: nightdesk ui starts ` +
+  const rest = `${figures}The desk may trade on without the page. In a terminal: nightdesk ui starts ` +
     'the page, nightdesk halt --reason WHY stops the desk. It reconnects by itself.';
   note.append(strong, ' ' + rest);
   if (!note.isConnected) document.querySelector('.stApp').append(note);

@@ -78,7 +78,10 @@ def _status(api: PageClient) -> None:
         desk, found = read(api)
     except Trouble:
         desk, found = st.session_state.get(LAST) or {}, []
-    parts.badges(_mode(desk), badges(desk, found, str(st.context.timezone or "")))
+    if desk:
+        parts.badges(_mode(desk), badges(desk, found, str(st.context.timezone or "")))
+    else:
+        parts.badges(Badge("?", "Paper or live is not known."), [Badge("nothing is known of the desk", look="neg")])
 
 
 @st.fragment(run_every=EVERY_S)
@@ -161,8 +164,9 @@ def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
 
 
 def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:
-    """What waits for a person: proposals to decide, alerts that nobody took."""
-    n = int(desk.get("pending") or 0) + sum(not alert.get("acked_by") for alert in alerts)
+    """What waits for a person: proposals to decide, alerts that nobody took; a note asks for nothing."""
+    asking = [alert for alert in alerts if not alert.get("acked_by") and alert.get("severity") != "note"]
+    n = int(desk.get("pending") or 0) + len(asking)
     if not n:
         return []
     return [Badge(f"▲ {n} wait{'s' if n == 1 else ''}", "Proposals to decide and alerts to take.", "wrn", where={"tab": "desk"})]

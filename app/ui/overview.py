@@ -30,7 +30,7 @@ def show(api: PageClient) -> None:
 
 
 def _draw(api: PageClient) -> None:
-    desk, items = api.desk(fresh=True), api.get("/api/sleeves")["items"]
+    desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     event = desk.get("event")
     made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
     parts.tiles(tiles(desk, made, hold))
@@ -115,7 +115,7 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
     if held:
         lines.append({"name": "hold", "tone": "hold", "dash": "dotted", "x": [x for x, _ in held], "y": [y for _, y in held]})
     fall = [-value if is_number(value) else None for value in curve["drawdown_frac"]]
-    made = {"kind": "curve", "unit": "equity", "label": "Equity of the desk against holding, drawdown below", "height": 330}
+    made = {"kind": "curve", "unit": "equity", "label": "Equity of the desk against holding, drawdown below", "height": 350}
     return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
 
 

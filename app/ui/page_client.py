@@ -16,7 +16,7 @@ from app.ui.safe import words
 
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
 SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
-KEPT = "figures_kept"  # in the session: figures of the newest mark, by address
+KEPT = "figures_kept"  # in the session: the last figures, by address
 FRESH_S = 1.0  # the desk is read once per page, not once per part
 
 
@@ -42,6 +42,7 @@ class PageClient:
 
     def __init__(self, client: Client, *, known: bool) -> None:
         self.client, self.known = client, known
+        self.silent = False  # a last answer stood in for one of now
         self._desk: dict[str, Any] = {}
         self._desk_at = 0.0
 
@@ -51,11 +52,26 @@ class PageClient:
 
     def as_of(self, event: Any, path: str, **query: Any) -> Any:
         """GET of figures that change only with the desk's newest mark, `event`: asked once for each."""
-        kept: dict[Any, Any] = st.session_state.setdefault(KEPT, {})
-        key = (path, *sorted(query.items()))
-        if event is None or kept.get(key, (None,))[0] != event:
+        kept, key = self._kept(path, query)
+        if event is not None and kept.get(key, (None,))[0] == event:
+            return kept[key][1]
+        return self.last(path, event, **query)
+
+    def last(self, path: str, event: Any = None, **query: Any) -> Any:
+        """GET; while the API is silent the last answer stands, if there was one: the head says of when it is."""
+        kept, key = self._kept(path, query)
+        try:
             kept[key] = (event, self.get(path, **query))
+        except Trouble as trouble:
+            if not trouble.down or key not in kept:
+                raise
+            self.silent = True
         return kept[key][1]
+
+    def _kept(self, path: str, query: Mapping[str, Any]) -> tuple[dict[Any, Any], tuple[Any, ...]]:
+        """The session's figures, and the place of one of them."""
+        kept: dict[Any, Any] = st.session_state.setdefault(KEPT, {})
+        return kept, (path, *sorted(query.items()))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """POST."""

@@ -159,7 +159,7 @@ def _ladder(of: Ladder) -> str:
     return f'<span class="ladder" role="img" aria-label="{text(of.title)}" title="{text(of.title)}">{marks}</span>'
 
 
-class Bar(NamedTuple):
+class Gauge(NamedTuple):
     """How much of a limit is used: its name, value and limit in words, the share, and whether it is reached."""
 
     name: str
@@ -168,13 +168,13 @@ class Bar(NamedTuple):
     full: bool = False
 
 
-def gauges(items: Iterable[Bar]) -> None:
+def gauges(items: Iterable[Gauge]) -> None:
     """Limits as bars; one that is reached is full and red, and says so."""
     rows = []
     for bar in items:
         look = "neg" if bar.full else ""
         width = 100.0 if bar.full else min(100.0, max(0.0, 100 * bar.share))
-        rows.append(f'<span>{text(bar.name)}</span><span class="{look}">{text(bar.value)}</span>')
+        rows.append(f'<div class="named"><span>{text(bar.name)}</span><span class="{look}">{text(bar.value)}</span></div>')
         rows.append(f'<div class="gauge"><i class="{"full" if bar.full else ""}" style="width:{width:.1f}%"></i></div>')
     st.html(f'<div class="gauges">{"".join(rows)}</div>')
 

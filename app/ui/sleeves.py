@@ -16,8 +16,8 @@ Lately = Mapping[str | None, Mapping[str, Any]]
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """All sleeves."""
     del session  # who looks matters once a sleeve can be changed here
-    desk = api.desk()
-    items = api.get("/api/sleeves")["items"]
+    desk = api.last("/api/desk")
+    items = api.last("/api/sleeves")["items"]
     parts.title("Sleeves", [{"text": f"{len(items)} configured"}])
     with st.container(key="panel_sleeves"):
         table(items, lately(api, desk), desk)

@@ -13,19 +13,20 @@ from app.ui.figures import NONE, figure, is_number, length, short
 from app.ui.page_client import PageClient
 
 LINES_MAX = 6
-BARS_MAX = 7
+BARS_MAX = 5
 FAR = 0.05  # share of a limit below which its bar is folded away
 SIGNS = {"page": ("■", "neg"), "warn": ("▲", "wrn")}
+PAUSED = ("note", "breaker")  # the bar of its limit says it, with its end
 ALERTS = {"tab": "desk", "view": "alerts"}
 
 
 def show(api: PageClient, desk: Mapping[str, Any]) -> None:
     """Both lists."""
-    answer = api.get("/api/alerts", open="true", limit=100)
+    answer = api.last("/api/alerts", open="true", limit=100)
     latched = [
         parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
     ]
-    lines = [*latched, *needs(api.get("/api/proposals", state="pending", limit=50)["items"], answer["items"])]
+    lines = [*latched, *needs(api.last("/api/proposals", state="pending", limit=50)["items"], answer["items"])]
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
     if lines:
@@ -49,7 +50,7 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
 
 def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, Any]]) -> list[parts.Line]:
     """Pages, then what else waits for a decision, then, in grey, what only is so."""
-    found = [_alert(alert) for alert in alerts]
+    found = [_alert(alert) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
     order = {"neg": 0, "wrn": 1, "mut": 2}
     return sorted([*found, *map(_proposal, proposals)], key=lambda line: order[line.look])
 
@@ -72,7 +73,9 @@ def _alert(alert: Mapping[str, Any]) -> parts.Line:
     return parts.Line(sign, str(alert.get("what")), "", look, parts.Linked("what to do", ALERTS))
 
 
-def sorted_bars(guards: Sequence[Mapping[str, Any]], now_ms: Any) -> tuple[list[parts.Bar], list[parts.Bar], list[parts.Bar]]:
+def sorted_bars(
+    guards: Sequence[Mapping[str, Any]], now_ms: Any
+) -> tuple[list[parts.Gauge], list[parts.Gauge], list[parts.Gauge]]:
     """(tripped or reached, nearest first, far from their limit) of the limits that are measured."""
     measured = [g for g in guards if is_number(g.get("used_frac"))]
     ordered = sorted(measured, key=lambda g: -float(g["used_frac"]))
@@ -82,13 +85,13 @@ def sorted_bars(guards: Sequence[Mapping[str, Any]], now_ms: Any) -> tuple[list[
     return shut, near, [bar for bar, _ in bars if not bar.full and bar.share < FAR]
 
 
-def _bar(g: Mapping[str, Any], now_ms: Any) -> parts.Bar:
+def _bar(g: Mapping[str, Any], now_ms: Any) -> parts.Gauge:
     """One limit: `3 of 3 · no entries until 31 Dec 19:15Z` when its breaker tripped."""
     share, until = float(g["used_frac"]), g.get("until_ms")
     shown = f"{_short(g, 'value')} of {_short(g, 'limit')}"
     if until:
-        return parts.Bar(str(g.get("name")), f"{shown} · no entries until {short(until, now_ms)}", share, full=True)
-    return parts.Bar(str(g.get("name")), f"{shown} · reached" if share >= 1 else shown, share, full=share >= 1)
+        return parts.Gauge(str(g.get("name")), f"{shown} · no entries until {short(until, now_ms)}", share, full=True)
+    return parts.Gauge(str(g.get("name")), f"{shown} · reached" if share >= 1 else shown, share, full=share >= 1)
 
 
 def _short(guard: Mapping[str, Any], key: str) -> str:

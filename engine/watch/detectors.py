@@ -250,7 +250,7 @@ def breakers(desk: DeskObservation) -> Iterator[Finding]:
         if shut is None:
             continue
         event, until, name = shut.event, shut.until_ms, " or ".join(shut.breakers)
-        severity: Severity = "page" if name in PAGING_BREAKERS else "warn"
+        severity: Severity = "page" if name in PAGING_BREAKERS else "note"  # a pause asks nothing of a person and ends by itself
         numbers = {"equity": state.get("equity"), "until_desk_ms": until, "desk_ms": desk.mark.t_event_ms}
         what = f"Breaker {name} tripped: no entries until desk time {utc(until)}; {position_text(desk, sleeve)}"
         since = event.t_recv_ms if event else desk.mark.t_recv_ms

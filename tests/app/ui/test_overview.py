@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.ui import money, overview, page_client, parts, sleeves, urgent
-from app.ui.page_client import PageClient
+from app.ui.page_client import PageClient, Trouble
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_figures import hold_line, lately, periods
 from tests.app.ui.fake_shapes import NOW_MS, alert, card, curve, desk, sleeve
@@ -72,7 +72,10 @@ def test_a_tripped_limit_comes_first_full_and_with_its_end() -> None:
 def test_pages_come_before_proposals_and_what_somebody_has_is_grey() -> None:
     """A note and an alert that was taken ask for nothing: last, and not counted."""
     taken = alert("al-2") | {"acked_by": {"name": "ann"}}
-    lines = urgent.needs([card("prop-1", "loosens")], [alert("al-3", "note"), taken, alert("al-4", "warn"), alert("al-1")])
+    paused = alert("al-5", "note") | {"kind": "breaker"}  # its bar says it
+    lines = urgent.needs(
+        [card("prop-1", "loosens")], [paused, alert("al-3", "note"), taken, alert("al-4", "warn"), alert("al-1")]
+    )
     assert [(line.sign, line.look) for line in lines] == [("■", "neg"), ("▲", "wrn"), ("▲", "wrn"), ("○", "mut"), ("◐", "mut")]
     prop = next(line for line in lines if line.strong.startswith("prop-1"))
     assert prop.rest == "20 h left. LOOSENS btc-trend: stop_atr 2.0 → 3.0."
@@ -140,6 +143,26 @@ def test_figures_of_a_mark_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -
     assert [api.as_of(event, "/a", unit="day") for event in ("d-1", "d-1", "d-2", None, None)] == [1, 1, 2, 3, 4]
     api.as_of("d-1", "/a", unit="week")
     assert len(asked) == 5
+
+
+def test_the_last_figures_stand_while_the_api_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read stays; what never was, and a refusal, is said."""
+    silent, refused = Trouble("no answer"), Trouble("no", status=401)
+    answers: list[Any] = [7, silent, silent, refused]
+
+    class Failing(PageClient):
+        def get(self, path: str, **query: Any) -> Any:
+            answer = answers.pop(0)
+            if isinstance(answer, Trouble):
+                raise answer
+            return answer
+
+    monkeypatch.setattr(page_client.st, "session_state", {})
+    api = Failing.__new__(Failing)
+    assert [api.last("/a"), api.as_of("d-2", "/a")] == [7, 7]
+    for path, why in (("/b", "no answer"), ("/a", "no")):
+        with pytest.raises(Trouble, match=why):
+            api.last(path)
 
 
 def test_without_the_watch_nothing_is_claimed_of_alerts(fake: Fake) -> None:

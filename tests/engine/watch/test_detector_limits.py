@@ -167,19 +167,20 @@ PAUSED = {"paused_until_ms": DESK_MS + 99_000_000}
     ("state", "tripped", "name", "severity"),
     [
         (UNTIL, ("daily loss",), "daily loss", "page"),
-        (PAUSED, ("loss streak",), "loss streak", "warn"),
-        (PAUSED, ("loss streak", "entry frequency"), "entry frequency", "warn"),
+        (PAUSED, ("loss streak",), "loss streak", "note"),
+        (PAUSED, ("loss streak", "entry frequency"), "entry frequency", "note"),
         (UNTIL | PAUSED, ("daily loss", "loss streak"), "daily loss", "page"),
         (UNTIL | PAUSED, ("entry frequency", "daily loss"), "daily loss", "page"),
-        (PAUSED, ("loss streak", "daily loss"), "loss streak", "warn"),  # the day's block is over, the pause is not
+        (PAUSED, ("loss streak", "daily loss"), "loss streak", "note"),  # the day's block is over, the pause is not
         (UNTIL, (), "daily loss", "page"),
-        (PAUSED, (), "loss streak or entry frequency", "warn"),
+        (PAUSED, (), "loss streak or entry frequency", "note"),
     ],
 )
 def test_the_breaker_in_force_is_named_whatever_tripped_after_it(
     state: dict[str, Any], tripped: tuple[str, ...], name: str, severity: str
 ) -> None:
-    """A position that is stopped out after the daily loss also ends a streak: the daily loss goes on paging, with its own row."""
+    """A position that is stopped out after the daily loss also ends a streak: the daily loss goes on paging, with its own row. A
+    pause asks nothing of a person: it is a note."""
     events = tuple(trip(breaker, n) for n, breaker in enumerate(tripped))
     found = only(desk(mark=mark(state), tripped=(*events, trip("entry frequency", 8, "eth-trend"))))
     assert (found.what.split(" tripped:")[0], found.severity) == (f"Breaker {name}", severity)

@@ -150,7 +150,7 @@ def test_no_fault_hides_another(first: str) -> None:
     ("more", "kind", "severity"),
     [
         (refused(6, "leverage_max"), "refused", "warn"),
-        ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "warn"),
+        ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "note"),
         ({"silent_instruments": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
         ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
         ({"exits": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
