@@ -41,6 +41,8 @@ def main() -> None:
     except Trouble as trouble:
         login.stopped(api, trouble)
         return
+    except Exception:  # noqa: BLE001 - a fault of one view takes neither the head nor HALT away
+        login.broken()
     if silent:
         login.until_back(api)
 

@@ -1,7 +1,10 @@
 """Shown without a session or without an API: how to get one, and a retry loop. Called by streamlit_app.py."""
 
+import logging
+
 import streamlit as st
 
+from app.ui import parts
 from app.ui.page_client import PageClient, Trouble
 
 AGAIN_S = 2
@@ -32,6 +35,13 @@ def stopped(api: PageClient, trouble: Trouble) -> None:
     else:
         st.error(trouble.markdown(), icon=":material/error:")
         st.button("Try again", icon=":material/refresh:")
+
+
+def broken() -> None:
+    """A fault of our own in a tab: logged, and said in our words."""
+    logging.getLogger("nightdesk.page").exception("a view could not be drawn")
+    parts.note("■ This view could not be drawn.", "A fault of the page; its log says which. The head and HALT work.", "bad")
+    st.button("Try again", icon=":material/refresh:", key="try_broken")
 
 
 @st.fragment(run_every=AGAIN_S)

@@ -108,9 +108,9 @@ const charts = (() => {
       make('path', {d: line, class: 'line down thin'}, svg);
     }
     spec.lines.slice().reverse().forEach((line) => make('path', {d: path(line, y), class: `line ${line.tone} ${line.dash || ''}`}, svg));
-    (spec.marks || []).forEach((mark) => {
+    (spec.marks || []).forEach((mark, n) => {
       make('line', {x1: x(mark.x), x2: x(mark.x), y1: 4, y2: bottom, class: 'line warn dashed thin'}, svg);
-      make('text', {x: x(mark.x) - 6, y: 14, class: 'label warn', 'text-anchor': 'end'}, svg, mark.text);
+      make('text', {x: x(mark.x) - 6, y: 14 + 14 * (n % 3), class: 'label warn', 'text-anchor': 'end'}, svg, mark.text);
     });
     const cross = make('line', {y1: 4, y2: bottom, class: 'cross', visibility: 'hidden'}, svg), box = tip(element);
     const near = (values, ms) => {
