@@ -293,7 +293,13 @@ def _store_proposal(
         changes=wanted,
         evidence=evidence,
         rationale=redacted(clean(rationale, 1000)),
-        requester={"role": ctx.role, "thread": ctx.thread, "turn": ctx.turn, "person": clean(ctx.person, 80), "model": ctx.model},
+        requester={
+            "role": "person" if ctx.model == "none" else ctx.role,
+            "thread": ctx.thread,
+            "turn": ctx.turn,
+            "person": clean(ctx.person, 80),
+            "model": ctx.model,
+        },
         now_ms=ctx.now_ms,
         apply_to_open=apply_to_open,
     )

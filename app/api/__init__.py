@@ -32,8 +32,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
                         "running_turns", "live_jobs", "now_ms"}
          Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
-  GET /api/desk/equity?points=500&since_ms= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's marks
+  GET /api/desk/equity?points=500&since_ms=&sleeve= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's
+                        marks, or of one sleeve in them
   GET    /api/desk/trips?sleeve=&limit=500           {"subject", "items": [Trip, newest entry first], "total"}
+  GET    /api/desk/trips/{t}                         as /api/runs/{id}/trips/{t}, with the ids of the journal's events
   GET    /api/desk/periods?unit=day|week|month&sleeve=&limit=90      {"unit", "sleeve", "items": [{"from_ms", "until_ms",
                         "realised", "unrealised", "fees", "funding", "slippage", "net" = realised + unrealised}]}
   GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips"}|null}
@@ -43,6 +45,12 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         hour, weekday, month, symbol, sleeve, version: [{"key", "trips", "wins", "win_frac", "net", ...}]},
                         "worst", "best": [Trip], "drawdowns", "months", "r_histogram", "durations", "excursions": MAE and
                         MFE, "benchmark", "why": {what is missing: reason}}
+  GET    /api/desk/candles?sleeve=&from_ms=&until_ms=    Chart = {"mark", "subject", "sleeve", "clock_ms", "instrument", "source",
+                        "timeframe", "from_ms", "until_ms", "tick", "bars": {"first_ms", "step_ms", "count", "unit", "text"}
+                        (packed, see app/views/candle_bars.py), "lines": features on the price, "trips": columns, "levels",
+                        "bands": entries refused or paused, "breakers", "held": the open position, "notes": what is left out};
+                        by default the last year; nothing later than the desk's clock
+  GET    /api/markets/candles?instrument=binance:BTC-USDT:perp&timeframe=15m&from_ms=&until_ms=    Chart of bars alone
   GET    /api/sleeves           {"items": [Sleeve], "version", "desk_ms"}
          Sleeve                 {"name", "strategy", "venue", "symbol", "market", "timeframe", "side", "cash_start", "params",
                         "paused", "stage", "stage_reached", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
@@ -50,6 +58,12 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due",
                         "exit_state" once due, "stop_at" and "stop_lots" while the venue refuses to move it}]}|null,
                         "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms", "paused_until_ms"}
+  GET    /api/sleeves/{name}    SleevePage = {"position": {"unrealised", "r", "notional", "leverage", "stop", "target",
+                        "liquidation": {"price", "away_frac"}, ...}|null, "closes": [{"what", "closes", "blocked"}] of the last
+                        "closes_ms", "params": [{"key", "value", "low", "high", "about", "version" that set it, ...}],
+                        "versions": [{"version", "made_by", "changes": [{"key", "old", "value"}], ...}], "version",
+                        "runs_version"}
+  GET    /api/sleeves/{name}/trips                   {"columns", "rows"}: the sleeve's trips for a table, newest first
   GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
          Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",
@@ -63,6 +77,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac",
                         "life" (how long it traded), "stopped_ms", "beyond" (what the desk has not lived yet)}
   GET    /api/runs/{id}/trips?limit=500, /api/runs/{id}/breakdown    as /api/desk/trips and /api/desk/breakdown
+  GET    /api/runs/{id}/candles?sleeve=&from_ms=&until_ms=    Chart, by default of the whole run and its first sleeve
   GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
 
   GET    /api/proposals?state=pending&limit=50       {"items": [Card]}
@@ -77,6 +92,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "applied_version", "rollback_of", "journal_id",
                         "runs_now": {"version", "outcome": "runs"|"rolled back"|"replaced"|"not applied", "text"}|null,
                         "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
+  POST   /api/proposals         {"sleeve", "changes": [{"key", "value"}], "rationale"}: a person's own, by the tools that roles
+                        propose with -> {"state": "made", "proposal": Card} or 202 {"state": "evidence", "jobs", "progress"}
+                        while the runs that are its evidence go on: send the same again
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
   POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from sqlmodel import col, func, select
 
 from app.api import models as m
-from app.api.context import ApiContext, At, Who, now_ms
+from app.api.context import ApiContext, At, NotFound, Who, now_ms
 from app.api.models_people import PullBody
 from app.views.desk_status import walks_on
 from engine.control import halt
@@ -72,11 +72,19 @@ def latch_view(latch: halt.Latch) -> m.LatchView:
 
 
 @router.get("/desk/equity")
-def equity(at: At, _: Who, points: int = Query(500, ge=2, le=2000), since_ms: int = Query(0, ge=0, le=1 << 52)) -> m.Curve:
-    """The desk's equity at `points` marks, evenly over desk time; reads only those marks, not the whole journal."""
+def equity(
+    at: At,
+    _: Who,
+    points: int = Query(500, ge=2, le=2000),
+    since_ms: int = Query(0, ge=0, le=1 << 52),
+    sleeve: str = Query("", max_length=60),
+) -> m.Curve:
+    """Equity of the desk, or of one sleeve, at `points` marks, evenly over desk time; reads only those, not the whole journal."""
     from app.api.pages import curve_of
 
-    return m.Curve(**curve_of(journal_of(at.path), points, since_ms))
+    if sleeve and sleeve not in active(at.engine, at.path).sleeves:
+        raise NotFound(f"the desk has no sleeve {sleeve!r}", "see /api/sleeves")
+    return m.Curve(**curve_of(journal_of(at.path), points, since_ms, sleeve))
 
 
 @router.get("/sleeves")

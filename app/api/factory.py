@@ -16,7 +16,23 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from agents.threads import close_dead
-from app.api import alerts, figures, halt, jobs, journal, login, metrics, proposals, runs, slack, strategies, turns
+from app.api import (
+    alerts,
+    figures,
+    halt,
+    jobs,
+    journal,
+    login,
+    markets,
+    metrics,
+    proposals,
+    proposing,
+    runs,
+    slack,
+    sleeves,
+    strategies,
+    turns,
+)
 from app.api import desk as desk_routes
 from app.api.access import AccessMiddleware
 from app.api.context import Address, ApiContext, now_ms
@@ -25,7 +41,8 @@ from app.api.models import Failure
 from app.api.running import RunningTurns
 from app.home.home import Home
 
-ROUTERS = (desk_routes, figures, halt, login, journal, runs, strategies, proposals, turns, jobs, alerts, metrics, slack)
+ROUTERS = (desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing)
+ROUTERS += (turns, jobs, alerts, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

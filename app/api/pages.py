@@ -19,7 +19,7 @@ _HEAD = re.compile(rb'\{"seq":(\d+),"id":"[^"]*","kind":"([^"]*)","schema":\d+,"
 BLOCK = 1 << 18
 READ_MAX = 16 << 20  # bytes read for one page
 CURVE_KEPT = 4000  # marks kept in memory: the past does not change
-_MARKS: dict[tuple[str, int], tuple[int, float | None, float | None]] = {}
+_MARKS: dict[tuple[str, str, int], tuple[int, float | None, float | None]] = {}
 
 
 class EventFilter(NamedTuple):
@@ -113,10 +113,11 @@ def lines_before(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
         at = start
 
 
-def curve_of(path: Path, points: int, since_ms: int = 0) -> dict[str, list[Any]]:
-    """{"close_ms", "equity", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last.
+def curve_of(path: Path, points: int, since_ms: int = 0, sleeve: str = "") -> dict[str, list[Any]]:
+    """{"close_ms", "equity", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last; of the desk,
+    or of one sleeve.
 
-    The drawdown is from the highest equity so far; a release does not make it smaller.
+    The drawdown is from the highest equity so far (of a sleeve: at these marks); a release does not make it smaller.
     """
     last, first = mark_at(path), first_mark(path)
     if last is None or first is None:
@@ -125,26 +126,29 @@ def curve_of(path: Path, points: int, since_ms: int = 0) -> dict[str, list[Any]]
     step = max((high - low) // (points - 1), 1)
     step = -(-step // 60_000) * 60_000  # whole minutes: the same instants recur and are cached
     times = list(range(-(-low // step) * step, high, step))[-points:]
-    found = {mark[0]: mark for mark in (_mark(path, t) for t in times) if mark is not None and mark[0] >= low}
-    found[last.t_event_ms] = _figures(last)
+    found = {mark[0]: mark for mark in (_mark(path, t, sleeve) for t in times) if mark is not None and mark[0] >= low}
+    found[last.t_event_ms] = _figures(last, sleeve)
     rows = [found[when] for when in sorted(found)]
     highest = [p or 0.0 for p in accumulate((p for _, _, p in rows), lambda one, other: max(one or 0.0, other or 0.0))]
     drawdown = [None if e is None or not p else 1 - e / p for (_, e, _), p in zip(rows, highest, strict=True)]
     return {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows], "drawdown_frac": drawdown}
 
 
-def _mark(path: Path, at_ms: int) -> tuple[int, float | None, float | None] | None:
+def _mark(path: Path, at_ms: int, sleeve: str) -> tuple[int, float | None, float | None] | None:
     """Time, equity and highest equity of the last mark at or before a past instant (cached)."""
-    key = (str(path), at_ms)
+    key = (str(path), sleeve, at_ms)
     if key not in _MARKS:
         mark = mark_at(path, at_ms)
         if mark is None:
             return None
         if len(_MARKS) >= CURVE_KEPT:
             _MARKS.clear()
-        _MARKS[key] = _figures(mark)
+        _MARKS[key] = _figures(mark, sleeve)
     return _MARKS[key]
 
 
-def _figures(mark: Event) -> tuple[int, float | None, float | None]:
+def _figures(mark: Event, sleeve: str) -> tuple[int, float | None, float | None]:
+    if sleeve:
+        equity = (mark.body.get("sleeves") or {}).get(sleeve, {}).get("equity")
+        return mark.t_event_ms, equity, equity
     return mark.t_event_ms, mark.body.get("equity"), mark.body.get("high_water", mark.body.get("peak"))

@@ -15,5 +15,7 @@ outside passes app.ui.safe.
     desk.py     overview.py (urgent.py, money.py), journal.py, alerts.py, handover.py; sleeves.py: every sleeve
     runs.py     run.py, run_form.py, run_compare.py, jobs.py
     proposals.py, card.py     proposals; versions.py: configuration versions and rollback
-    drawn.py    charts and long tables in the browser; charts.py: curves of runs
+    sleeve.py   one sleeve; sleeve_settings.py: its settings and a person's proposals
+    market.py   candles with the trips of a sleeve or a run; trip_panel.py: one of them explained
+    drawn.py    charts and long tables in the browser; charts.py: curves of runs; candles/: the candle chart
 """

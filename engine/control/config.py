@@ -324,3 +324,10 @@ def versions(engine: Engine) -> list[ConfigVersion]:
     """All written versions of the desk, oldest first."""
     with db.read(engine) as session:
         return list(session.exec(select(ConfigVersion).order_by(col(ConfigVersion.version))).all())
+
+
+def sleeve_versions(engine: Engine, sleeve: str) -> list[SleeveVersion]:
+    """All written versions of one sleeve, oldest first."""
+    with db.read(engine) as session:
+        mine = select(SleeveVersion).where(SleeveVersion.sleeve == sleeve)
+        return list(session.exec(mine.order_by(col(SleeveVersion.version))).all())

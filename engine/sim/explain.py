@@ -179,12 +179,9 @@ def earlier_size(table: pl.DataFrame, sleeve: str, close_ms: int, rule: str) -> 
 
 def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Catalog, folder: Path | None) -> dict[str, Any]:
     """A close without a row: nothing new was decided. What it was is worked out again on the same data by the same code."""
-    from engine.sim.backtest import load, signals_in_span, state_at
+    from engine.sim.backtest import signals_in_span, state_at
 
-    request, overrides = request_of(run["config"])
-    found = plan(request, catalog, folder, overrides)
-    require_same_inputs(run, found)
-    loaded = load(found)
+    found, loaded = bars_again(run, catalog, folder)
     t = int(np.searchsorted(loaded.span.close_ms, close_ms))
     names, everyone = [s.spec.name for s in found.sleeves], [signals_in_span(s, loaded) for s in found.sleeves]
     signals, after = everyone[names.index(sleeve)], state_at(found, loaded, everyone, t)[names.index(sleeve)]
@@ -214,6 +211,16 @@ def silent_close(run: Mapping[str, Any], sleeve: str, close_ms: int, catalog: Ca
         "features": features,
         "text": why,
     }
+
+
+def bars_again(run: Mapping[str, Any], catalog: Catalog, folder: Path | None) -> tuple[Plan, Any]:
+    """The plan of a stored run and its bars (DeskBars), loaded again. Raises DataError when data or code changed since."""
+    from engine.sim.backtest import load
+
+    request, overrides = request_of(run["config"])
+    found = plan(request, catalog, folder, overrides)
+    require_same_inputs(run, found)
+    return found, load(found)
 
 
 def require_same_inputs(run: Mapping[str, Any], now: Plan) -> None:

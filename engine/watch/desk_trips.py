@@ -25,6 +25,7 @@ SIZED = b'"size":{'  # a decision without it has no approved size
 PLACE = ("n", "close_ms", "sleeve")
 JOURNALS_KEPT = 4
 _SETTLED: dict[tuple[str, int], tuple[int, int, list[Event]]] = {}  # by journal: its size, until when, its events until then
+_TRIPS: dict[tuple[str, int], tuple[int, list[str], pl.DataFrame]] = {}  # by journal: its size, its sleeves, its trips
 _LOCK = Lock()
 
 
@@ -33,15 +34,34 @@ def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
 
     Empty without a journal. Raises BadInput for a sleeve that the desk does not have.
     """
-    path = journal_of(home)
-    mark = mark_at(path)
-    sleeves = sleeves_of(path, {} if mark is None else mark.body)
-    names = [s.name for s in sleeves]
-    if sleeve is not None and mark is not None and sleeve not in names:
+    names, found = _trips(journal_of(home))
+    if sleeve is not None and names and sleeve not in names:
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
-    rows, fills = _rows(path, names)
-    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves})
     return found if sleeve is None else found.filter(pl.col("sleeve") == sleeve)
+
+
+def _trips(path: Path) -> tuple[list[str], pl.DataFrame]:
+    """The sleeves once the desk has a mark, and their trips; computed once for a journal of this size."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return [], _computed(path, None)[1]
+    key = str(path), status.st_ino
+    kept = _TRIPS.get(key)
+    if kept is None or kept[0] != status.st_size:
+        kept = (status.st_size, *_computed(path, mark_at(path)))
+        if len(_TRIPS) >= JOURNALS_KEPT:
+            _TRIPS.clear()
+        _TRIPS[key] = kept
+    return kept[1:]
+
+
+def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
+    """The same from the journal."""
+    sleeves = sleeves_of(path, {} if mark is None else mark.body)
+    rows, fills = _rows(path, [s.name for s in sleeves])
+    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves})
+    return [] if mark is None else [s.name for s in sleeves], found
 
 
 def sleeves_of(path: Path, mark: Mapping[str, Any]) -> list[RunSleeve]:

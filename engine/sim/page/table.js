@@ -1,6 +1,7 @@
 'use strict';
 // A long table that sorts by a click on a head, filters by choice and text, and grows as it is read. Used like charts.js.
 // `both`, where it is given, takes two rows that were ticked.
+// file: a name under which what is shown can be saved as CSV.
 // columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
 const table = (() => {
   const STEP = 100;
@@ -13,6 +14,21 @@ const table = (() => {
   };
   const element = (name, more, ...children) => { const found = Object.assign(document.createElement(name), more); found.append(...children); return found; };
   const rise = (a, b) => a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -1 : 1;
+
+  // One cell of a CSV; a text that a spreadsheet would take for a formula begins with an apostrophe.
+  const csv = (value, kind) => {
+    if (value === null || value === undefined) return '';
+    if (kind === 'ms') return new Date(value).toISOString();
+    if (typeof value === 'number') return String(value);
+    const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const save = (columns, rows, name) => {
+    const lines = [columns.map((column) => csv(column[0], 'text')), ...rows.map((row) => row.map((value, n) => csv(value, columns[n][1])))];
+    const link = element('a', {href: URL.createObjectURL(new Blob([lines.map((line) => line.join(',') + '\r\n').join('')], {type: 'text/csv'})), download: `${name}.csv`});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
 
   const show = (place, spec, pick, both) => {
     const {columns, rows} = spec;
@@ -54,7 +70,7 @@ const table = (() => {
       });
       const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...(both ? [tick(ids.get(row))] : []), ...cells);
       if (pick) {
-        made.tabIndex = 0;
+        made.tabIndex = 0; made.dataset.id = ids.get(row);
         made.addEventListener('click', () => pick(ids.get(row)));
         made.addEventListener('keydown', (event) => { if (event.key === 'Enter') pick(ids.get(row)); });
       }
@@ -78,11 +94,13 @@ const table = (() => {
       const kept = rows.filter((row, k) => filters.every(([n, select]) => !select.value || String(row[n]) === select.value) && words[k].includes(wanted));
       found = kept; count = STEP; sort();
     };
+    const saved = spec.file ? [element('button', {type: 'button', textContent: 'CSV', title: 'Save the rows that are shown by the filters'})] : [];
+    saved.forEach((press) => press.addEventListener('click', () => save(columns, found, spec.file)));
     filters.forEach(([, select]) => select.addEventListener('change', filter));
     text.addEventListener('input', filter);
     more.addEventListener('click', () => { count += 5 * STEP; draw(); });
     const scroll = element('div', {className: 'rows', tabIndex: 0}, element('table', {}, element('thead', {}, element('tr', {}, ...(both ? [element('th', {scope: 'col', ariaLabel: 'compare'})] : []), ...heads)), body));
-    place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted, ...(both ? [compare] : [])), scroll, element('div', {className: 'picks'}, more));
+    place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted, ...(both ? [compare] : []), ...saved), scroll, element('div', {className: 'picks'}, more));
     filter();
     if (both) retick();
     addEventListener('beforeprint', () => { count = rows.length; draw(); });

@@ -1,0 +1,132 @@
+"""Response and request models of a sleeve's page. Used by app/api/sleeves.py."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.api.models import ApiModel, Number
+from app.api.models_people import CardView, RequestBody, Text
+
+Key = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
+Setting = bool | int | float | Annotated[str, Field(max_length=60)]
+
+
+class LevelAway(ApiModel):
+    """A price level and how far the mark is from it, as a fraction of the mark (negative: below it)."""
+
+    price: Number = None
+    away_frac: Number = None
+    kind: str = ""
+
+
+class PositionFigures(ApiModel):
+    """An open position at the desk's last mark. `r`: unrealised P&L over what its first stops risked."""
+
+    side: str
+    quantity: Number
+    opened_ms: int
+    layers: int
+    entry: Number
+    mark: Number
+    notional: Number
+    leverage: Number
+    unrealised: Number
+    risk: Number
+    r: Number
+    stop: LevelAway
+    target: LevelAway
+    liquidation: LevelAway
+
+
+class CloseCountView(ApiModel):
+    """Closes of one kind; `blocked`: there was a signal that did not become an order."""
+
+    what: str
+    closes: int
+    blocked: bool
+
+
+class ParamRow(ApiModel):
+    """A parameter: its value, its bounds or words, what it means, and the sleeve's version that set it."""
+
+    key: str
+    value: Setting
+    default: Setting | None
+    low: Number
+    high: Number
+    unit: str | None
+    risk: str | None
+    zero: str | None
+    choices: list[str]
+    about: str | None
+    version: int
+    since_ms: int | None
+
+
+class ChangeView(ApiModel):
+    """What a version changed against the one before."""
+
+    key: str
+    old: Any
+    value: Any
+
+
+class SleeveVersionView(ApiModel):
+    """A version of one sleeve, with its changes."""
+
+    version: int
+    created_ms: int | None
+    made_by: str
+    reason: str
+    proposal: str | None = None
+    rollback_of: int | None = None
+    changes: list[ChangeView]
+
+
+class SleevePage(ApiModel):
+    """What a sleeve's page shows beside its candles. `runs_version`: what the worker runs; `params_why`: why there are none."""
+
+    name: str
+    strategy: str
+    instrument: str
+    timeframe: str
+    desk_ms: int | None
+    version: int
+    runs_version: int | None
+    position: PositionFigures | None
+    closes: list[CloseCountView]
+    closes_ms: int
+    params: list[ParamRow]
+    params_why: str
+    versions: list[SleeveVersionView]
+
+
+class TableSpec(ApiModel):
+    """A table that a browser sorts and filters: columns [name, kind, filter, left out on a phone], rows of values."""
+
+    columns: list[list[Any]]
+    rows: list[list[Any]]
+
+
+class ChangeBody(RequestBody):
+    """One parameter (or `paused`, `stage`) and its new value."""
+
+    key: Key
+    value: Setting
+
+
+class ProposingBody(RequestBody):
+    """A change that a person proposes, and why."""
+
+    sleeve: str = Field(min_length=1, max_length=60)
+    changes: list[ChangeBody] = Field(min_length=1, max_length=30)
+    rationale: Text = Field(min_length=1, max_length=1000, pattern=r"\S")
+
+
+class Proposing(ApiModel):
+    """A proposal that was made, or the jobs whose runs are its evidence: send the same again until it is there."""
+
+    state: str = Field(examples=["made", "evidence"])
+    proposal: CardView | None
+    jobs: list[str]
+    progress: float = Field(ge=0, le=1)

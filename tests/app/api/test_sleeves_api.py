@@ -1,0 +1,95 @@
+"""A sleeve's page and a person's proposals over HTTP: unknown ids are named, bounds hold, nothing changes without approval."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.api import proposing
+from app.home.home import Home
+from engine.control.config import active
+from engine.store.journal import read
+from tests.fakes.waiting import until
+
+UNKNOWN = ("/api/sleeves/nobody", "/api/sleeves/nobody/trips", "/api/desk/trips/t1", "/api/desk/equity?sleeve=nobody")
+
+
+def body(**more: Any) -> dict[str, Any]:
+    """A pause of btc-trend, or what else is given."""
+    return {"sleeve": "btc-trend", "changes": [{"key": "paused", "value": True}], "rationale": "three losses"} | more
+
+
+def test_a_desk_that_has_not_begun_has_settings_and_no_position(api: Any) -> None:
+    """Its page is there before the first bar; unknown sleeves and trips are not found, in words."""
+    found = api.get("/api/sleeves/btc-trend").json()
+    assert (found["desk_ms"], found["position"], found["closes"], found["version"]) == (None, None, [], 1)
+    params = {row["key"]: row for row in found["params"]}
+    assert (params["stop_atr"]["value"], params["stop_atr"]["high"], params["stop_atr"]["version"]) == (2.0, 20.0, 1)
+    assert params["entry"]["choices"] == ["market", "limit"]
+    assert api.get("/api/sleeves/btc-trend/trips").json()["rows"] == []
+    for path in UNKNOWN:
+        answer = api.get(path)
+        assert (answer.status_code, bool(answer.json()["error"]["what"])) == (404, True), path
+
+
+def test_a_person_proposes_a_pause(api: Any, home: Home) -> None:
+    """A card of a person, tightening, journaled before it existed; the configuration is as it was until somebody approves."""
+    answer = api.post("/api/proposals", json=body())
+    assert answer.status_code == 200, answer.text
+    made = answer.json()
+    assert (made["state"], made["jobs"]) == ("made", [])
+    card = made["proposal"]
+    assert (card["direction"], card["state"], card["rationale"]) == ("tightens", "pending", "three losses")
+    assert (card["requester"]["role"], card["requester"]["person"], card["requester"]["model"]) == ("person", "ann", "none")
+    assert not active(home.engine, home.path).config.sleeve("btc-trend").paused
+    kinds = [e.kind for e in read(home.people_journal)]
+    assert kinds.index("tool") < kinds.index("proposal")
+    done = api.post(f"/api/proposals/{card['id']}/approve", json={"diff_sha256": card["diff_sha256"]})
+    assert done.status_code == 200
+    assert active(home.engine, home.path).config.sleeve("btc-trend").paused
+    assert api.get("/api/sleeves/btc-trend").json()["versions"][0]["changes"] == [{"key": "paused", "old": False, "value": True}]
+
+
+REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
+    ({"sleeve": "nobody"}, 400, "nobody"),
+    ({"changes": []}, 422, "changes"),
+    ({"changes": [{"key": "stop_atr", "value": 99}]}, 400, "stop_atr = 99"),
+    ({"changes": [{"key": "stop_atr", "value": "wide"}]}, 400, "stop_atr = 'wide'"),
+    ({"changes": [{"key": "drawdown_frac_max", "value": 1}]}, 409, "hard limit"),
+    ({"changes": [{"key": "cash", "value": 1e9}]}, 409, "cannot be proposed"),
+    ({"changes": [{"key": "stop_atr", "value": 2.0}]}, 409, "nothing would change"),
+    ({"changes": [{"key": "__class__", "value": 1}]}, 422, "key"),
+    ({"changes": [{"key": f"k{n}", "value": 1} for n in range(31)]}, 422, "changes"),
+    ({"rationale": " "}, 422, "rationale"),
+    ({"rationale": "x" * 1001}, 422, "rationale"),
+    ({"apply": True}, 422, "apply"),
+)
+
+
+def test_what_cannot_be_proposed_is_refused_in_words_and_starts_no_job(served: Any) -> None:
+    """Out of bounds, a hard limit, what defines the sleeve, no change, no reason, too much; and a session that may only read."""
+    with served.client() as api:
+        for more, status, words in REFUSED:
+            answer = api.post("/api/proposals", json=body(**more))
+            assert answer.status_code == status, (more, answer.text)
+            assert words in json.dumps(answer.json()["error"]), (more, answer.text)
+        assert api.get("/api/jobs").json()["items"] == []
+        assert api.get("/api/proposals").json()["items"] == []
+    with served.client(scope="read") as reader:
+        assert reader.post("/api/proposals", json=body()).status_code == 403
+
+
+@pytest.mark.long  # two backtests in processes of their own
+def test_evidence_is_run_first_and_the_same_request_takes_it_up(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """202 with its two jobs while they run, no third one however often it is sent; then the card with both runs."""
+    monkeypatch.setattr(proposing, "WAIT_S", 0.0)
+    wanted = body(changes=[{"key": "stop_atr", "value": 3.0}], rationale="noise")
+    first = api.post("/api/proposals", json=wanted)
+    assert (first.status_code, first.json()["state"], len(first.json()["jobs"])) == (202, "evidence", 2)
+    until(lambda: all(job["state"] not in ("queued", "running") for job in api.get("/api/jobs").json()["items"]), "jobs")
+    last = api.post("/api/proposals", json=wanted)
+    assert last.status_code == 200, last.text
+    card = last.json()["proposal"]
+    assert {"base", "changed"} <= set(card["evidence_runs"])
+    assert card["requester"]["role"] == "person"
+    assert len(api.get("/api/jobs").json()["items"]) == 2
