@@ -14,10 +14,22 @@ from app.ui import links
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "engine" / "sim" / "page"  # read as files: pages import nothing of the engine
 MOUNT = """
+const CHOSEN = 'nightdesk-candles-chosen';
+function choose(drawn, spec, id) {
+  spec.chosen = id;
+  for (const row of drawn.querySelectorAll('tr[data-id]')) row.classList.toggle('chosen', row.dataset.id === id);
+}
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement, drawn = root.querySelector('.drawn');
   if (root.mark === data.mark) return root.undo;
   root.mark = data.mark;
+  if (root.followed) document.removeEventListener(CHOSEN, root.followed);
+  const follow = (event) => { if (event.detail.name === data.follows) choose(drawn, data.spec, event.detail.chosen); };
+  root.followed = data.follows ? follow : null;
+  if (root.followed) {
+    data.spec.chosen = (window.nightdeskChosen || {})[data.follows];
+    document.addEventListener(CHOSEN, root.followed);
+  }
   const pick = data.picks ? (name) => setTriggerValue('picked', name) : null;
   const both = data.pairs ? (one, other) => setTriggerValue('picked', `${one} ${other}`) : null;
   root.undo = data.kind === 'table' ? table.show(drawn, data.spec, pick, both) : charts.chart(drawn, data.spec, pick);
@@ -46,14 +58,18 @@ def chart(spec: Mapping[str, Any] | None, *, key: str, mark: str, picks: bool = 
     return None if spec is None else _mount("chart", spec, key, mark, picks=picks)
 
 
-def long_table(spec: Mapping[str, Any], *, key: str, mark: str, picks: bool = True, pairs: bool = False) -> str | None:
+def long_table(
+    spec: Mapping[str, Any], *, key: str, mark: str, picks: bool = True, pairs: bool = False, follows: str = ""
+) -> str | None:
     """The table that sorts and filters; the id of the row that was clicked just now, or with `pairs` two ids of ticked rows,
-    with a space between."""
-    return _mount("table", spec, key, mark, picks=picks, pairs=pairs)
+    with a space between. `follows`: a candle chart, whose chosen trip is marked here too."""
+    return _mount("table", spec, key, mark, picks=picks, pairs=pairs, follows=follows)
 
 
-def _mount(kind: str, spec: Mapping[str, Any], key: str, mark: str, *, picks: bool, pairs: bool = False) -> str | None:
-    data = {"kind": kind, "spec": dict(spec), "mark": mark, "picks": picks, "pairs": pairs}
+def _mount(
+    kind: str, spec: Mapping[str, Any], key: str, mark: str, *, picks: bool, pairs: bool = False, follows: str = ""
+) -> str | None:
+    data = {"kind": kind, "spec": dict(spec), "mark": mark, "picks": picks, "pairs": pairs, "follows": follows}
     found = DRAWN(key=key, data=data, on_picked_change=_nothing)
     return ids_in(str(getattr(found, "picked", None) or ""), 1 + pairs)
 

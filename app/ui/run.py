@@ -1,4 +1,4 @@
-"""One stored run: verdict, figures, equity against holding, months, exits, its trips with the explanation of one, the report.
+"""One stored run: verdict, figures, equity against holding, months, candles with its trips (market.py), exits, the report.
 
 Called by app/ui/runs.py. The figures come from the API as the report shows them (/api/runs/{id}/figures); here they get the
 page's look. All text of a run is outside text: it is escaped on its way into HTML.
@@ -9,12 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, parts
-from app.ui.figures import in_r, number, price, tone, when
+from app.ui import drawn, links, market, parts
+from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import words
 
 KEPT = "run_figures"
-LAYERS_MAX = 5
 EXPORTS = (
     ("Report, HTML", "report.html"),
     ("Round trips, CSV", "trips.csv"),
@@ -40,9 +40,9 @@ def show(api: PageClient, ident: str) -> None:
     with right.container(key="panel_run_months", height="stretch"):
         parts.head("Months")
         parts.table(("", "run", "hold", "trips", "won"), [_month(row) for row in found["months"]], total=True, scroll=True)
+    _market(api, run, found, ident)
     _distributions(found, ident)
     _breakdowns(found, ident)
-    _trips(api, found, ident)
     _below(found)
 
 
@@ -102,7 +102,8 @@ def _distributions(found: Mapping[str, Any], ident: str) -> None:
     with middle.container(key="panel_run_dots", height="stretch"):
         parts.head("Against and for", found["dots_note"])
         if picked := drawn.chart(found["drawn"].get("dots"), key=f"dots_{ident}", mark=ident, picks=True):
-            _open(ident, picked)
+            links.go({"tab": "runs", "run": ident, "trip": picked})
+            st.rerun()
     with right.container(key="panel_run_costs", height="stretch"):
         parts.head("Costs", "from gross to net")
         drawn.chart(found["drawn"].get("costs"), key=f"costs_{ident}", mark=ident)
@@ -130,86 +131,20 @@ def _split(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     return (row["name"], row["trips"], row["won"], (row["mean_r"], row["r_tone"]), row["hold"], (row["net"], row["tone"]))
 
 
-def _trips(api: PageClient, found: Mapping[str, Any], ident: str) -> None:
-    """All trips, and beside them the explanation of the one in the URL."""
-    trip = links.at("trip")
-    spec = {**found["drawn"]["trips"], "chosen": trip}
-    left, right = st.columns([2, 1], gap="small") if trip else (st.container(), None)
-    with left.container(key="panel_run_trips", height="stretch" if trip else "content"):
-        parts.head("Round trips", found["trips_note"])
-        if picked := drawn.long_table(spec, key=f"trips_{ident}", mark=f"{ident}/{trip}"):
-            _open(ident, picked)
-    if right is not None:
-        with right.container(key="panel_run_trip", height="stretch"):
-            _one_trip(api, ident, trip, [row[0] for row in spec["rows"]])
-
-
-def _open(ident: str, trip: str) -> None:
-    """Show a trip beside the list."""
-    if trip != links.at("trip"):
-        links.go({"tab": "runs", "run": ident, "trip": trip})
-        st.rerun()
-
-
-def _one_trip(api: PageClient, ident: str, trip: str, order: Sequence[str]) -> None:
-    """The explanation of a trip: in, out, size, costs, why; then every decision folded."""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        parts.head(f"Trip {trip}")
-        with st.container(horizontal=True, gap="small", width="content"):
-            for label, step, key in (("‹", 1, "older"), ("›", -1, "newer")):
-                at = order.index(trip) + step if trip in order else -1
-                there = 0 <= at < len(order)
-                if st.button(label, key=f"trip_{key}", disabled=not there, help=f"{key} trip"):
-                    _open(ident, order[at])
-    try:
-        answer = api.get(f"/api/runs/{ident}/trips/{trip}")
-    except Trouble as trouble:
-        st.error(trouble.markdown())
-        return
-    found = answer.get("trip") or {}
-    parts.pairs(_facts(found.get("trip") or {}))
-    for line in reasons(found, str(answer.get("text") or "")):
-        parts.soft(line)
-    with st.expander("Every decision, size, cap and fill"):
-        st.json(found, expanded=2)
-
-
-def reasons(found: Mapping[str, Any], closing: str) -> list[str]:
-    """Why it entered, with the features it read, what bound its size, and why it left."""
-    lines = []
-    for entry in (found.get("entries") or [])[:LAYERS_MAX]:
-        decision = entry.get("decision") or {}
-        signal, size = decision.get("signal") or {}, decision.get("size") or {}
-        read = (decision.get("features") or {}).items()
-        features = [f"{name} {number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
-        side = {1: "long", -1: "short"}.get(signal.get("side"), "no")
-        bound = f", size bound by {size['cap_binding']}" if size.get("cap_binding") else ""
-        strength = f"strength {number(signal.get('strength'))}"
-        lines.append(f"In: {side} signal of {strength} at {when(decision.get('close_ms'))}{bound}.")
-        lines.append(f"Read: {', '.join(features)}." if features else "")
-    lines.append(f"Out: {closing}." if closing else "")
-    return [line for line in lines if line]
-
-
-def _facts(trip: Mapping[str, Any]) -> list[tuple[str, parts.Cell]]:
-    """A trip as label and value."""
-    risk = trip.get("risk") or 0.0
-    reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
-    sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
-    return [
-        *sleeve,
-        ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
-        ("in", f"{price(trip.get('entry_price'))}  {when(trip.get('entry_ms'))}"),
-        ("out", f"{price(trip.get('exit_price'))}  {when(trip.get('exit_ms'))}"),
-        ("closed by", str(trip.get("reason"))),
-        ("units", number(trip.get("units"), 6).rstrip("0").rstrip(".")),
-        ("1 R, lost at the first stop", number(risk)),
-        ("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}"),
-        ("gross", number(trip.get("gross"), sign=True)),
-        ("fees, slippage", f"{number(trip.get('fees'))}, {number(trip.get('slippage'))}"),
-        ("funding", number(trip.get("funding"), sign=True)),
-        ("net", (f"{number(trip.get('net'), sign=True)}  {in_r(trip.get('r'))}", tone(trip.get("net")))),
-    ]
+def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ident: str) -> None:
+    """Candles of a sleeve of the run, the chosen trip beside them, all trips below."""
+    names, table = [str(sleeve["name"]) for sleeve in run["sleeves"]], found["drawn"]["trips"]
+    name = names[0]
+    if len(names) > 1:
+        name = st.segmented_control(
+            "Candles of", names, default=name, required=True, key=f"candles_of_{ident}", format_func=words
+        )
+        at = [column[0] for column in table["columns"]].index("sleeve")
+        table = {**table, "rows": [row for row in table["rows"] if row[at] == name]}
+    end = int(run["data"]["last_ms"])
+    where = {"tab": "runs", "run": ident}
+    of = MarketPart(f"{ident}_{name}", f"/api/runs/{ident}/candles", f"/api/runs/{ident}/trips", {"sleeve": name}, where, end)
+    market.show(api, of, table, found["trips_note"])
 
 
 def _below(found: Mapping[str, Any]) -> None:

@@ -1,11 +1,14 @@
-"""The sleeves tab: every sleeve with its state and what it made. Called by streamlit_app.py; its table also by overview.py."""
+"""The sleeves tab: every sleeve with its state and what it made, or the one in the URL (sleeve.py).
+
+Called by streamlit_app.py; its table also by overview.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import parts
+from app.ui import links, parts, sleeve
 from app.ui.figures import NONE, count, is_number, number, short, tone
 from app.ui.page_client import PageClient
 
@@ -14,11 +17,15 @@ Lately = Mapping[str | None, Mapping[str, Any]]
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
-    """All sleeves."""
-    del session  # who looks matters once a sleeve can be changed here
+    """The sleeve in the URL, or all of them."""
     desk = api.last("/api/desk")
     items = api.last("/api/sleeves")["items"]
-    parts.title("Sleeves", [{"text": f"{len(items)} configured"}])
+    if (found := next((item for item in items if item["name"] == links.at("sleeve")), None)) is not None:
+        sleeve.show(api, session, found, state(found, desk.get("desk_ms")))
+        return
+    parts.title("Sleeves", [{"text": f"{len(items)} configured; a name opens its page"}])
+    if name := links.at("sleeve"):
+        parts.note("▲ Not configured:", f"the desk has no sleeve {name}.", "warn")
     with st.container(key="panel_sleeves"):
         table(items, lately(api, desk), desk)
     with st.container(key="panel_runs_what"):

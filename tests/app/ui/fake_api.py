@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from app.views.proposal_card import rows_of
 from tests.app.ui.fake_figures import hold_line, lately, periods, trips
+from tests.app.ui.fake_market import desk_trip, market_chart, sleeve_page, stretches, trip_table
 from tests.app.ui.fake_runs import run_figures, run_pair
 from tests.app.ui.fake_shapes import BARS, NOW_MS, STRATEGIES, answer, card, curve, desk, event, model, run, sleeve, turn
 
@@ -40,6 +41,12 @@ class Fake:
         self.session |= {"proof_needed": False, "passphrase_needed": False}
         self.runs = [run("r-1"), run("r-2")]
         self.titles = ["Backtest trend on BTC"]
+        self.candle_trips = 3  # round trips in a chart and in a sleeve's table
+        self.evil = ""  # text in every field of a sleeve's page that others write
+        self.proposing: Any = lambda _: (
+            200,
+            {"state": "made", "proposal": self.proposals["prop-1"], "jobs": [], "progress": 1.0},
+        )
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """Status and body."""
@@ -172,6 +179,12 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/desk/lately/sleeves"): lambda f, q, b: lately([None, *(s["name"] for s in f.sleeves)]),
     ("GET", "/api/desk/periods"): lambda f, q, b: periods(q["unit"]),
     ("GET", "/api/desk/trips"): lambda f, q, b: trips(),
+    ("GET", "/api/desk/candles"): lambda f, q, b: market_chart(f.candle_trips),
+    ("GET", "/api/desk/lately"): lambda f, q, b: stretches(),
+    ("GET", r"/api/desk/trips/(t\d+)"): lambda f, q, b, t: {"text": "the target was reached", "trip": desk_trip(t)},
+    ("GET", r"/api/sleeves/([^/]+)"): lambda f, q, b, i: sleeve_page(i, f.evil),
+    ("GET", r"/api/sleeves/([^/]+)/trips"): lambda f, q, b, i: trip_table(f.candle_trips, f.evil),
+    ("POST", "/api/proposals"): lambda f, q, b: f.proposing(b),
     ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "version": 1, "desk_ms": NOW_MS},
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
     ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
@@ -183,6 +196,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/runs/([\w-]+)/figures"): lambda f, q, b, i: run_figures(f.runs[0]),
     ("POST", r"/api/runs/([\w-]+)/name"): lambda f, q, b, i: f.runs[0].update(name=b["name"]) or {"run_id": i, "name": b["name"]},
     ("GET", r"/api/runs/([\w-]+)/equity"): lambda f, q, b, i: {"run_id": i, **curve()},
+    ("GET", r"/api/runs/([\w-]+)/candles"): lambda f, q, b, i: market_chart(f.candle_trips),
     ("GET", r"/api/runs/([\w-]+)/trips/(t\d+)"): lambda f, q, b, i, t: {"text": "entered, left", "trip": {"net": 1.0}},
     ("GET", "/api/proposals"): lambda f, q, b: {
         "items": [with_rows(p) for p in f.proposals.values() if q.get("state") in (None, p["state"])]

@@ -214,6 +214,7 @@ def run(ident: str) -> dict[str, Any]:
         "trades": 1138,
         "metrics": metrics,
         "params": {},
+        "sleeves": [{"name": "trend"}],
         "data": {"source": "recorded", "bars": 35_000, "first_ms": NOW_MS - 365 * DAY_MS, "last_ms": NOW_MS},
         "scenarios": {"pessimistic": -0.1446, "optimistic": -0.1445, "ambiguous_bars": 12},
         "journal_hash": "cd" * 32,

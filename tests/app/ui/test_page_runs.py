@@ -35,10 +35,15 @@ class Tags(HTMLParser):
         self.leads += [str(value) for name, value in attrs if name == "href"]
 
 
-def drawn(at: Any) -> list[dict[str, Any]]:
+def components(at: Any) -> list[dict[str, Any]]:
     """What the components of a page were given."""
     found = [json.loads(e.proto.json) for e in at.get("bidi_component") if e.proto.json]
-    return [data for data in found if isinstance(data, dict) and "spec" in data]
+    return [data for data in found if isinstance(data, dict)]
+
+
+def drawn(at: Any) -> list[dict[str, Any]]:
+    """What its charts and long tables were given."""
+    return [data for data in components(at) if "spec" in data]
 
 
 def test_a_run_begins_with_its_verdict_and_holds_every_trip(fake: Fake) -> None:
@@ -50,15 +55,17 @@ def test_a_run_begins_with_its_verdict_and_holds_every_trip(fake: Fake) -> None:
         assert words in text
     (listed,) = [data for data in drawn(at) if data["kind"] == "table"]
     assert len(listed["spec"]["rows"]) == 60
-    assert listed["spec"]["chosen"] == "t12"
+    assert listed["follows"] == "candles_r-1_trend"
+    assert [d["chosen"] for d in components(at) if "chosen" in d] == ["t12"]
     assert "Out: entered, left." in text
 
 
 def test_the_next_trip_is_one_click_away(fake: Fake) -> None:
-    """Newer and older step through the list in its order and stop at its ends."""
+    """The one before and the next step through the trips of the chart in their order and stop at its ends."""
+    fake.candle_trips = 60
     at = page(tab="runs", run="r-1", trip="t60")
-    assert at.button(key="trip_newer").disabled
-    at.button(key="trip_older").click().run()
+    assert at.button(key="next_r-1_trend").disabled
+    at.button(key="before_r-1_trend").click().run()
     assert at.query_params["trip"] == "t59"
 
 

@@ -1,0 +1,147 @@
+"""One sleeve: its state and figures, what waits or is wrong, candles with its trips (market.py), its equity, why it did not
+trade, its settings and how a person proposes to change them (sleeve_settings.py). Called by sleeves.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import drawn, links, market, parts, sleeve_settings
+from app.ui.figures import count, in_r, number, percent, price, short, tone
+from app.ui.market import MarketPart
+from app.ui.page_client import PageClient, Trouble
+from app.ui.parts import Linked
+
+EVERY_S = 5
+STRETCHES = (("today", "Today"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
+
+
+def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], state: parts.Cell) -> None:
+    """The page of a sleeve; `item`: its line in the list, `state`: in a few words."""
+    name = str(item["name"])
+    page = api.get(f"/api/sleeves/{name}")
+    words, look = (state, "") if isinstance(state, str) else state[:2]
+    runs = page["runs_version"]
+    waits = "" if runs in (None, page["version"]) else f", the worker still runs {runs}"
+    venue, symbol, kind = str(page["instrument"]).split(":")
+    about: list[dict[str, Any]] = [{"text": f"{page['strategy']} on {symbol} {kind}, {venue}, {page['timeframe']}"}]
+    about.append({"text": f"version {page['version']}{waits}", "loud": bool(waits)})
+    parts.title(name, [*about, {"text": words, "loud": look == "wrn"}])
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        links.press("All sleeves", {"tab": "sleeves"}, key="all_sleeves", icon=":material/arrow_back:", look="tertiary")
+        if session:
+            sleeve_settings.acts(item, page)
+    above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
+    _figures(api, name)
+    clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
+    if clock is None:
+        parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
+    else:
+        table = api.get(f"/api/sleeves/{name}/trips")
+        note = f"{len(table['rows']):,} on the desk, the newest first; a row shows its trip in the chart"
+        of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
+        market.show(api, of, {**table, "file": f"trips-{name}"}, note)
+        _results(api, item, page)
+    sleeve_settings.show(session, page)
+    with above:
+        _alerts(api, name)
+        sleeve_settings.waiting(api, name)
+
+
+def _alerts(api: PageClient, name: str) -> None:
+    """The open alerts that name this sleeve."""
+    try:
+        items = api.get("/api/alerts", open="true", limit=100)["items"]
+    except Trouble:
+        return  # the head says that the API is silent
+    for item in items:
+        words = f"{item.get('place') or ''} {item.get('what') or ''}"
+        if name in words.replace(",", " ").replace(":", " ").split():
+            where = {"tab": "desk", "view": "alerts"}
+            kind = "bad" if item.get("severity") == "page" else "warn"
+            since = f"since {short(item.get('since_ms'))}. {item.get('action') or ''}"
+            parts.note(f"▲ {item.get('what')}", since, kind, to=Linked("The alert", where))
+
+
+@st.fragment(run_every=EVERY_S)
+def _figures(api: PageClient, name: str) -> None:
+    """The strip of figures; refreshes itself."""
+    try:
+        page, lately = api.get(f"/api/sleeves/{name}"), api.get("/api/desk/lately", sleeve=name)
+    except Trouble as trouble:  # a fragment must handle its own errors
+        parts.note("▲ No new figures.", trouble.what, "warn")
+        return
+    parts.tiles([*_position(page.get("position")), *(_stretch(lately.get(key), label) for key, label in STRETCHES)])
+
+
+def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """The open position, and how far away what would end it is."""
+    if not held:
+        return [{"name": "Position", "value": "flat", "note": "no open position", "tone": ""}]
+    size = f"{in_r(held['r'])} · {held['side']} from {price(held['entry'])}"
+    times = f" · {number(held['leverage'])}x" if held.get("leverage") is not None else ""
+    notional = f"{number(held['quantity'], 6).rstrip('0').rstrip('.')}{times}"
+    gained = {"name": "Unrealised, USDT", "value": number(held["unrealised"], sign=True)}
+    levels = [_level(name, held[key]) for name, key in (("To the stop", "stop"), ("To the target", "target"))]
+    away = held["liquidation"]
+    far = _level("To liquidation", away) if away.get("price") else {"name": "Liquidation", "value": "–", "note": "none above 0"}
+    return [
+        gained | {"note": size, "tone": tone(held["unrealised"])},
+        {"name": "Notional, leverage", "value": number(held["notional"], 0), "note": notional, "tone": ""},
+        *levels,
+        far | {"tone": ""},
+    ]
+
+
+def _level(name: str, level: Mapping[str, Any]) -> dict[str, str]:
+    """A level as a tile: how far from the mark, and its price."""
+    if level.get("price") is None:
+        return {"name": name, "value": "–", "note": "none", "tone": ""}
+    kind = f"{level['kind']} " if level.get("kind") else ""
+    return {"name": name, "value": percent(level["away_frac"], sign=True), "note": f"{kind}{price(level['price'])}", "tone": ""}
+
+
+def _stretch(found: Mapping[str, Any] | None, name: str) -> dict[str, str]:
+    """Net P&L of a stretch as a tile."""
+    if not found:
+        return {"name": name, "value": "–", "note": "", "tone": ""}
+    trips = f"{count(found['trips'])} trip{'' if found['trips'] == 1 else 's'}"
+    r = f"{in_r(found['r'])} · " if found.get("r") is not None else ""
+    return {"name": name, "value": number(found["net"], sign=True), "note": f"{r}{trips}", "tone": tone(found["net"])}
+
+
+def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+    """Equity of the sleeve, and what it did at each close lately."""
+    left, right = st.columns([1.7, 1], gap="small")
+    curve = api.get("/api/desk/equity", sleeve=item["name"], points=400)
+    with left.container(key="panel_sleeve_equity", height="stretch"):
+        parts.head("Return of the sleeve, drawdown below", f"from {number(item['cash_start'], 0)} USDT")
+        if len(curve["close_ms"]) > 1:
+            drawn.chart(_curve(curve, item["cash_start"]), key=f"curve_{item['name']}", mark=str(page["desk_ms"]))
+        else:
+            parts.soft("One close so far.")
+    with right.container(key="panel_sleeve_closes", height="stretch"):
+        total = sum(row["closes"] for row in page["closes"])
+        parts.head("Why it did not trade", f"{count(page['closes_ms'] / 86_400_000)} days, {total:,} closes")
+        parts.table(("at its closes", "closes", "share"), [_close(row, total) for row in page["closes"]])
+        parts.soft("Amber: the signal was there, and a rule refused the entry.")
+
+
+def _close(row: Mapping[str, Any], total: int) -> Sequence[parts.Cell]:
+    words = f"▲ refused: {row['what']}" if row["blocked"] else row["what"]
+    return ((words, "wrn" if row["blocked"] else ""), count(row["closes"]), percent(row["closes"] / total if total else None, 0))
+
+
+def _curve(curve: Mapping[str, Any], cash: float) -> dict[str, Any]:
+    """The sleeve's equity as a chart of its return."""
+    line = {
+        "name": "this sleeve",
+        "tone": "accent",
+        "dash": "",
+        "y": [e / cash - 1 if e is not None else None for e in curve["equity"]],
+    }
+    fall = [None if d is None else -d for d in curve["drawdown_frac"]]
+    label = "Return of this sleeve, drawdown below"
+    more = {"marks": [], "stopped": None, "height": 300}
+    return {"kind": "curve", "label": label, "unit": "percent", "x": curve["close_ms"], "lines": [line], "fall": fall, **more}

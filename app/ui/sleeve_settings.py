@@ -1,0 +1,213 @@
+"""A sleeve's settings: every parameter with the version that set it, its versions with their changes, and a person's proposals.
+
+Called by sleeve.py. A person proposes as a role does (POST /api/proposals): the runs that are the evidence first, then a card;
+nothing here changes the desk. While the evidence runs, the same request is sent again every few seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import card, parts
+from app.ui.figures import NONE, is_number, setting, short
+from app.ui.page_client import PageClient, Trouble
+from app.ui.parts import Linked
+from app.ui.safe import one_line, words
+
+AGAIN_S = 2.5
+WHY_MAX = 300
+TIGHTER = {
+    "Half the risk of each trade": (("risk_floor_frac", "risk_start_frac", "risk_max_frac"), 0.5),
+    "Half the leverage allowed": (("leverage_max", "notional_frac_max"), 0.5),
+    "One entry a position": (("layers_max",), None),
+}
+
+
+def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+    """Settings and versions beside each other; below the settings the form that proposes others."""
+    left, right = st.columns([1.7, 1], gap="small")
+    with left.container(key="panel_sleeve_settings", height="stretch"):
+        parts.head("Settings", f"{page['strategy']}, version {page['version']}")
+        if page["params_why"]:
+            parts.note("▲ No list of parameters.", page["params_why"], "warn")
+        else:
+            parts.table(
+                ("parameter", "value", "bounds", "set in", "what it is"), map(_row, page["params"]), left=(0, 4), scroll=True
+            )
+        if session and page["params"]:
+            with st.expander("Propose other settings", icon=":material/edit:"):
+                _form(page)
+    with right.container(key="panel_sleeve_versions", height="stretch"):
+        parts.head("Versions", "newest first; wall time")
+        parts.table(("", "changed", "by"), [_version(row) for row in page["versions"]], left=(0, 1, 2), scroll=True)
+
+
+def _row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    changed = row["value"] != row["default"]
+    off = f"; 0: {row['zero']}" if row.get("zero") else ""
+    value = (setting(row["value"]), "" if changed else "mut")
+    return (row["key"], value, (_bounds(row), "mut"), f"v{row['version']}", (f"{row['about'] or ''}{off}", "mut"))
+
+
+def _bounds(row: Mapping[str, Any]) -> str:
+    """The allowed values in words."""
+    if row["choices"]:
+        return " or ".join(row["choices"])
+    return f"{setting(row['low'])} to {setting(row['high'])} {row['unit'] or ''}".strip()
+
+
+def _version(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    moved = [f"{c['key']} {_value(c['old'])} → {_value(c['value'])}" for c in row["changes"][:6]]
+    more = len(row["changes"]) - len(moved)
+    text = ", ".join(moved) + (f" and {more} more" if more > 0 else "") or row["reason"] or "as desk.toml says"
+    when = f"{row['made_by']}, {short(row['created_ms'])}" if row["created_ms"] else row["made_by"]
+    by: parts.Cell = Linked(when, {"tab": "proposals", "proposal": row["proposal"]}) if row.get("proposal") else (when, "mut")
+    return (f"v{row['version']}", text, by)
+
+
+def _value(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else setting(value)
+
+
+# ---- proposing
+
+
+def acts(item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+    """Pause, or let it enter again, and tighten: each a proposal."""
+    name, paused = str(item["name"]), bool(item.get("paused"))
+    label = "Propose to resume" if paused else "Propose a pause"
+    turn = st.session_state.get(f"turn_{name}", 0)  # another key after each proposal: the popover is closed again
+    icon = ":material/play_arrow:" if paused else ":material/pause:"
+    with st.popover(label, icon=icon, type="tertiary", key=f"pause_open_{name}_{turn}"):
+        st.caption("Exits go on either way; a pause stops entries. It waits for a person's approval.")
+        _why(name, "pause", [{"key": "paused", "value": not paused}], label)
+    if page["params"]:
+        with st.popover("Tighten", icon=":material/shield:", type="tertiary", key=f"tighten_open_{name}_{turn}"):
+            _tighten(name, page)
+
+
+def _tighten(name: str, page: Mapping[str, Any]) -> None:
+    """Presets that lower risk; which way a change goes is computed by the desk, not here."""
+    rows = {row["key"]: row for row in page["params"]}
+    chosen = st.radio("What", list(TIGHTER), key=f"tighter_{name}")
+    changes = tighter(rows, *TIGHTER[chosen])
+    for change in changes:
+        parts.soft(f"{change['key']}: {setting(rows[change['key']]['value'])} → {setting(change['value'])}")
+    if not changes:
+        parts.soft("It is there already.")
+    _why(name, "tighten", changes, "Propose it")
+
+
+def _why(name: str, act: str, changes: Sequence[Mapping[str, Any]], label: str) -> None:
+    """The reason, and the button that proposes."""
+    with st.form(f"{act}_{name}", border=False):
+        why = st.text_input("Why", key=f"{act}_why_{name}", max_chars=WHY_MAX, placeholder="what you saw, what you expect of it")
+        if not st.form_submit_button(label, type="primary", disabled=not changes):
+            return
+    if not why.strip():
+        parts.note("▲ Say why:", "the reason is on the card that a person decides on.", "warn")
+        return
+    st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why.strip()}
+    st.session_state[f"turn_{name}"] = st.session_state.get(f"turn_{name}", 0) + 1
+    st.session_state.pop(f"proposed_{name}", None)
+    st.rerun()
+
+
+def tighter(rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str], times: float | None) -> list[dict[str, Any]]:
+    """These parameters times a factor, or at their lower bound without one; what is there already is left out."""
+    changes = []
+    for key in keys:
+        row = rows.get(key)
+        if row is None or not is_number(row["value"]):
+            continue
+        low = row["low"] if row["low"] is not None else 0.0
+        value = low if times is None else max(float(f"{row['value'] * times:.4g}"), low)
+        value = int(value) if isinstance(row["value"], int) else value
+        if value < row["value"]:
+            changes.append({"key": key, "value": value})
+    return changes
+
+
+def _form(page: Mapping[str, Any]) -> None:
+    """Choose parameters, give each a value within its bounds, say why."""
+    name, rows = page["name"], {row["key"]: row for row in page["params"]}
+    keys = st.multiselect("Parameters to change", list(rows), key=f"keys_{name}", max_selections=8)
+    changes = []
+    for key in keys:
+        value = _input(rows[key], f"value_{name}_{key}")
+        if value is not None and value != rows[key]["value"]:
+            changes.append({"key": key, "value": value})
+    st.caption("Both configurations run first, over the bars up to the desk's time: that is the evidence on the card.")
+    _why(str(name), "form", changes, "Propose")
+
+
+def _input(row: Mapping[str, Any], key: str) -> Any:
+    """A field for one parameter, with its bounds and help."""
+    label = f"{row['key']}, now {setting(row['value'])} ({_bounds(row)})"
+    if row["choices"]:
+        return st.selectbox(label, row["choices"], index=row["choices"].index(row["value"]), key=key, help=row["about"])
+    if isinstance(row["value"], bool):
+        return st.checkbox(label, row["value"], key=key, help=row["about"])
+    text = st.text_input(label, f"{row['value']:.10g}", key=key, help=row["about"], max_chars=24)
+    value = number_in(text, row)
+    if value is None:
+        parts.note(f"▲ {one_line(text, 24)} is out of bounds or not a number.", f"Allowed: {_bounds(row)}.", "warn")
+    return value
+
+
+def number_in(text: str, row: Mapping[str, Any]) -> float | int | None:
+    """The number of a text, if the parameter may have it; a whole one where the parameter is whole."""
+    try:
+        value = float(text.strip().replace(",", "").replace("\u2212", "-"))
+    except ValueError:
+        return None
+    low = row["low"] if row["low"] is not None else -float("inf")
+    high = row["high"] if row["high"] is not None else float("inf")
+    if not low <= value <= high:
+        return None
+    return (int(value) if value == int(value) else None) if isinstance(row["value"], int) else value
+
+
+def waiting(api: PageClient, name: str) -> None:
+    """What was proposed for this sleeve: the evidence that runs, the card that was made, what waits for a person."""
+    if st.session_state.get(f"proposing_{name}"):
+        st.fragment(_send, run_every=AGAIN_S)(api, name)
+    if made := st.session_state.get(f"proposed_{name}"):
+        kind, text = made
+        if kind == "card":
+            card.short(api, text, key=f"own_{name}")
+        else:
+            parts.note("■ Not proposed.", text, "bad")
+        st.button("Close", key=f"close_{name}", type="tertiary", on_click=st.session_state.pop, args=(f"proposed_{name}", None))
+        return
+    pending = api.get("/api/proposals", state="pending", limit=50)["items"]
+    for item in pending:
+        if name in [part["sleeve"] for part in item["parts"]]:
+            moved = ", ".join(f"{c['key']} {_value(c['old'])} → {_value(c['value'])}" for c in item["diff"].get("changes") or [])
+            to = Linked("Decide on it", {"tab": "proposals", "proposal": item["id"]})
+            parts.note(f"▲ {item['id']} waits for a person: {item['verdict']}.", moved or NONE, "warn", to=to)
+
+
+def _send(api: PageClient, name: str) -> None:
+    """Send what is proposed; again while its evidence runs."""
+    body = st.session_state.get(f"proposing_{name}")
+    if not body:
+        return
+    try:
+        answer = api.post("/api/proposals", body)
+    except Trouble as trouble:
+        outcome = ("trouble", f"{trouble.what}. {trouble.hint}")
+    else:
+        if answer["state"] != "made":
+            st.progress(float(answer["progress"]), f"Evidence: both configurations over the same bars ({words(name, 60)})")
+            if st.button("Do not propose it", key=f"stop_{name}"):
+                st.session_state.pop(f"proposing_{name}", None)
+                for job in answer["jobs"]:
+                    api.post(f"/api/jobs/{job}/cancel")
+                st.rerun()
+            return
+        outcome = ("card", str(answer["proposal"]["id"]))
+    st.session_state.pop(f"proposing_{name}", None)
+    st.session_state[f"proposed_{name}"] = outcome
+    st.rerun()

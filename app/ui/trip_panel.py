@@ -1,0 +1,66 @@
+"""One round trip explained: in, out, size, costs, why it entered and left, then every decision folded. Called by market.py.
+
+Turns the answer of /api/runs/{id}/trips/{t} or /api/desk/trips/{t}, which have the same shape, into a panel's inside.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui import parts
+from app.ui.figures import in_r, number, price, short, tone
+
+LAYERS_MAX = 5
+
+
+def show(answer: Mapping[str, Any], now_ms: int | None) -> None:
+    """The trip of an answer; `now_ms`: the desk's time, whose year goes without saying."""
+    found = answer.get("trip") or {}
+    parts.pairs(_facts(found.get("trip") or {}, now_ms))
+    for line in reasons(found, str(answer.get("text") or ""), now_ms):
+        parts.soft(line)
+    with st.expander("Every decision, size, cap and fill"):
+        st.json(found, expanded=2)
+
+
+def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -> list[str]:
+    """Why it entered, with the features it read, what bound its size, and why it left."""
+    lines = []
+    for entry in (found.get("entries") or [])[:LAYERS_MAX]:
+        decision = entry.get("decision") or {}
+        signal, size = decision.get("signal") or {}, decision.get("size") or {}
+        read = (decision.get("features") or {}).items()
+        features = [f"{name} {number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
+        side = {1: "long", -1: "short"}.get(signal.get("side"), "no")
+        bound = f", size bound by {size['cap_binding']}" if size.get("cap_binding") else ""
+        strength = f"strength {number(signal.get('strength'))}"
+        lines.append(f"In: {side} signal of {strength} at {short(decision.get('close_ms'), now_ms)}{bound}.")
+        lines.append(f"Read: {', '.join(features)}." if features else "")
+    lines.append(f"Out: {closing}." if closing else "")
+    return [line for line in lines if line]
+
+
+def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts.Cell]]:
+    """A trip as label and value."""
+    risk = trip.get("risk") or 0.0
+    reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
+    sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
+    ended = trip.get("exit_ms") is not None
+    out = f"{price(trip.get('exit_price'))}  {short(trip['exit_ms'], now_ms)}" if ended else "still open"
+    excursion = [("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}")] if None not in reach else []
+    net = f"{number(trip.get('net'), sign=True)}  {in_r(trip.get('r')) if ended else ''}".strip()
+    return [
+        *sleeve,
+        ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
+        ("in", f"{price(trip.get('entry_price'))}  {short(trip.get('entry_ms'), now_ms)}"),
+        ("out", out),
+        *([("closed by", str(trip.get("reason")))] if ended else []),
+        ("units", number(trip.get("units"), 6).rstrip("0").rstrip(".")),
+        ("1 R, lost at the first stop", number(risk)),
+        *excursion,
+        ("gross", number(trip.get("gross"), sign=True)),
+        ("fees, slippage", f"{number(trip.get('fees'))}, {number(trip.get('slippage'))}"),
+        ("funding", number(trip.get("funding"), sign=True)),
+        ("net" if ended else "net so far, at the mark", (net, tone(trip.get("net")))),
+    ]

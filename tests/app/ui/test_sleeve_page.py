@@ -1,0 +1,188 @@
+"""A sleeve's page: its figures, its trips beside the candles, why it did not trade, and what a person proposes from it."""
+
+from typing import Any
+
+import pytest
+
+from app.ui import sleeve_settings
+from tests.app.ui.fake_api import Fake
+from tests.app.ui.looking import page, texts_of
+from tests.app.ui.test_page_runs import OURS, Tags, components
+
+EVIL = "</div><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&{{7*7}}"
+HERE = {"tab": "sleeves", "sleeve": "btc-trend"}
+
+
+def test_a_sleeve_s_page_has_its_figures_before_its_trips(fake: Fake) -> None:
+    """Unrealised in money and R, notional and leverage, distances, four stretches, closes, settings with their version."""
+    text = texts_of(page(**HERE))
+    money = ("+50.00", "+0.45\u202fR", "6,450", "0.65x", "+5.00", "−26.00", "−123.50")
+    away = ("−2.48\u202f%", "trail 62,900.0", "+3.88\u202f%", "none above 0")
+    rest = (
+        "▲ refused: spread_frac_max",
+        "89\u202f%",
+        "stop_atr",
+        "0 to 20 ATR",
+        "v2",
+        "stop_atr 2 → 2.5",
+        "trend on BTC-USDT perp",
+    )
+    for words in (*money, *away, *rest):
+        assert words in text, words
+    assert ">0.00<" in text  # no sign on zero
+    assert text.index("Unrealised") < text.index("Round trips") < text.index("Settings")
+
+
+def test_the_newest_trip_is_explained_and_the_one_before_is_one_click_away(fake: Fake) -> None:
+    """Chart and table get every trip; the chosen one is marked in both by one small component; the ends have no next."""
+    at = page(**HERE)
+    assert "Trip t3" in texts_of(at)
+    assert "long signal of strength 0.70" in texts_of(at)
+    assert at.button(key="next_desk_btc-trend").disabled
+    assert "trip" not in at.query_params
+    at.button(key="before_desk_btc-trend").click().run()
+    assert at.query_params["trip"] == "t2"
+    assert "Trip t2" in texts_of(at)
+    found = components(at)
+    assert [d["chosen"] for d in found if "chosen" in d] == ["t2"]
+    (table,) = [d for d in found if d.get("kind") == "table"]
+    assert (len(table["spec"]["rows"]), table["follows"]) == (3, "candles_desk_btc-trend")
+    assert table["spec"]["file"] == "trips-btc-trend"
+    at.query_params["trip"] = "t1"
+    at.run()
+    assert at.button(key="before_desk_btc-trend").disabled
+
+
+def test_a_chart_that_cannot_be_drawn_leaves_the_trips(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason stands in the chart's place; table and explanation stay."""
+    from tests.app.ui import fake_api
+
+    trouble = (503, {"error": {"kind": "DataError", "what": "no 15m bar", "hint": "import some"}})
+    monkeypatch.setitem(fake_api.ROUTES, ("GET", "/api/desk/candles"), lambda f, q, b: trouble)
+    text = texts_of(page(**HERE))
+    assert "No candles." in text
+    assert "no 15m bar. import some" in text
+    assert "Trip t3" in text
+
+
+def test_a_desk_that_has_not_begun_says_what_to_do(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No empty chart: one sentence and the next step."""
+    from tests.app.ui import fake_api
+
+    route = fake_api.ROUTES["GET", r"/api/sleeves/([^/]+)"]
+    monkeypatch.setitem(
+        fake_api.ROUTES,
+        ("GET", r"/api/sleeves/([^/]+)"),
+        lambda f, q, b, i: route(f, q, b, i) | {"desk_ms": None, "position": None, "closes": []},
+    )
+    at = page(**HERE)
+    assert "Next: nightdesk up" in texts_of(at)
+    assert not components(at)[1:]  # the page's link catcher alone
+    assert "flat" in texts_of(at)
+
+
+def test_an_unknown_sleeve_is_named_and_the_list_leads_on(fake: Fake) -> None:
+    """An old link is not an error page."""
+    text = texts_of(page(tab="sleeves", sleeve="gone"))
+    assert "the desk has no sleeve gone" in text
+    assert 'href="?tab=sleeves&amp;sleeve=btc-trend"' in text
+
+
+def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
+    """Those of other sleeves, and of one whose name begins alike, do not."""
+    for n, place in enumerate(("btc-trend", "btc-trend-2", "eth-trend"), 1):
+        fake.alerts.append(
+            {"id": f"a-{n}", "severity": "page", "what": f"no protective order, {n}", "place": place, "since_ms": 1}
+        )
+    text = texts_of(page(**HERE))
+    assert "<b>▲ no protective order, 1</b>" in text
+    assert "<b>▲ no protective order, 2" not in text
+    assert "<b>▲ no protective order, 3" not in text
+
+
+def press(at: Any, key: str, why: str) -> Any:
+    """Fill in the reason of a form and send it."""
+    at.text_input(key=f"{key}_why_btc-trend").input(why)
+    form = next(b for b in at.button if b.proto.form_id == f"{key}_btc-trend")
+    return form.click().run()
+
+
+def test_a_pause_is_proposed_with_its_reason_and_its_card_is_shown(fake: Fake) -> None:
+    """The API gets what the tool gets; nothing is sent without a reason; a refusal is in the API's words."""
+    fake.proposals.pop("prop-2")
+    at = press(page(**HERE), "pause", "  ")
+    assert "Say why" in texts_of(at)
+    assert fake.asked == []
+    at = press(at, "pause", "three losses")
+    body = {"sleeve": "btc-trend", "changes": [{"key": "paused", "value": True}], "rationale": "three losses"}
+    assert fake.asked == [("POST", "/api/proposals", body)]
+    assert "**prop\\-1**" in texts_of(at)
+    at.run()
+    assert len(fake.asked) == 1
+    fake.proposing = lambda _: (409, {"error": {"kind": "Refused", "what": "one waits", "hint": "decide it"}})
+    at = press(at, "pause", "again")
+    assert "one waits. decide it" in texts_of(at)
+
+
+def test_evidence_that_runs_is_asked_for_again(fake: Fake) -> None:
+    """The same body each time, until the card is there; meanwhile the way out."""
+    answers = [(202, {"state": "evidence", "proposal": None, "jobs": ["j-1"], "progress": 0.5})]
+    fake.proposing = lambda _: answers.pop() if answers else (200, {"state": "made", "proposal": fake.proposals["prop-1"]})
+    at = press(page(**HERE), "tighten", "calmer")
+    assert any(b.label == "Do not propose it" for b in at.button)
+    at.run()
+    assert "**prop\\-1**" in texts_of(at)
+    sent = [body for _, path, body in fake.asked if path == "/api/proposals"]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert sent[0]["changes"] == [{"key": "risk_start_frac", "value": 0.002}]
+
+
+def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
+    """A value out of bounds is named and not sent; a word is one of its words; what stays as it is, is no change."""
+    at = page(**HERE)
+    at.multiselect(key="keys_btc-trend").set_value(["stop_atr", "entry"]).run()
+    at.text_input(key="value_btc-trend_stop_atr").input("99").run()
+    assert "99 is out of bounds" in texts_of(at)
+    at.text_input(key="value_btc-trend_stop_atr").input("3").run()
+    at = press(at, "form", "noise")
+    assert fake.asked[-1][2]["changes"] == [{"key": "stop_atr", "value": 3.0}]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "found"),
+    [
+        ("3", 2.0, 3.0),
+        ("\u22121", 2.0, None),
+        ("nan", 2.0, None),
+        ("inf", 2.0, None),
+        ("2.5", 2, None),
+        ("1e1", 2, 10),
+        ("", 2, None),
+    ],
+)
+def test_a_number_is_one_the_parameter_may_have(text: str, value: float, found: float | None) -> None:
+    """Not a number, infinite, out of bounds, or a part where whole ones are counted: none."""
+    assert sleeve_settings.number_in(text, {"low": 0, "high": 20, "value": value}) == found
+
+
+def test_tightening_never_passes_a_lower_bound_nor_raises_anything() -> None:
+    """Half of a value, its lower bound where half is less; at the bound it is left out; whole numbers stay whole."""
+    floors = {"a": (0.004, 0.003), "b": (0.1, 0.1), "c": (3, 1), "d": (0.02, 0.0)}
+    rows = {key: {"value": value, "low": low} for key, (value, low) in floors.items()}
+    found = sleeve_settings.tighter(rows, ("a", "b", "d", "gone"), 0.5)
+    assert found == [{"key": "a", "value": 0.003}, {"key": "d", "value": 0.01}]
+    assert sleeve_settings.tighter(rows, ("c",), None) == [{"key": "c", "value": 1}]
+
+
+def test_hostile_text_is_text_in_every_panel_of_a_sleeve(fake: Fake) -> None:
+    """Strategy, parameter, version, reason and exit: no tag or attribute of theirs."""
+    fake.evil = EVIL
+    at = page(**HERE)
+    bodies = [str(e.proto.body) for e in at.get("html") if not str(e.proto.body).lstrip().startswith("<style>")]
+    found = [Tags(body) for body in bodies]
+    assert set().union(*(t.found for t in found)) <= OURS
+    assert set().union(*(t.given for t in found)) <= {"class", "title", "href"}
+    assert "&lt;script&gt;window.pwned=1" in "".join(bodies)
+    for kind in ("markdown", "caption"):
+        assert all("<script" not in str(e.value) for e in at.get(kind))
