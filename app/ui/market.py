@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.ui import candles, drawn, links, parts, trip_panel
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import one_line
+from app.ui.safe import one_line, words
 
 KEPT, KEPT_MAX = "charts", 3
 HEIGHT = 500
@@ -44,7 +44,10 @@ def show(api: PageClient, of: MarketPart, table: Mapping[str, Any], note: str) -
     if data:
         left, right = st.columns([2.7, 1], gap="small")
         with left.container(key="panel_market", height="stretch"):
-            picked = candles.show(data, key=f"candles_{of.key}", height=HEIGHT, chosen=trip)
+            chart = st.container()
+            data["others"] = _another(api, of, data)
+            with chart:
+                picked = candles.show(data, key=f"candles_{of.key}", height=HEIGHT, chosen=trip)
         place = right.container(key="panel_market_trip", height="stretch")
     else:
         place = st.container(key="panel_market_trip")
@@ -75,6 +78,26 @@ def _chart(api: PageClient, of: MarketPart) -> dict[str, Any]:
     return dict(kept[mark])
 
 
+def _another(api: PageClient, of: MarketPart, data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same instrument on another venue, as a second line, if its bars are there and a person wants it."""
+    venue, symbol, kind = str(data["instrument"]).split(":")
+    files = api.as_of(of.clock_ms, "/api/data")["items"]
+    wanted = (symbol, kind, data["timeframe"], "")
+    names = sorted({f["venue"] for f in files if (f["symbol"], f["market"], f["series"], f["tag"]) == wanted} - {venue})
+    if not names:
+        return []
+    name = st.pills("The same on", names, key=f"another_{of.key}", format_func=words)
+    if not name:
+        return []
+    place = {"instrument": f"{name}:{symbol}:{kind}", "timeframe": data["timeframe"]}
+    window = {"from_ms": data["from_ms"], "until_ms": data["until_ms"]}
+    try:
+        return [{"name": name, "bars": api.as_of(of.clock_ms, "/api/markets/candles", **place, **window)["bars"]}]
+    except Trouble as trouble:
+        parts.note(f"▲ {name} is not drawn.", f"{trouble.what}. {trouble.hint}", "warn")
+        return []
+
+
 def _choose(of: MarketPart, trip: str) -> None:
     links.go({**of.where, "trip": trip})
 
@@ -85,10 +108,10 @@ def _steps(of: MarketPart, order: Sequence[str], trip: str) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         parts.head(f"Trip {trip}")
         with st.container(horizontal=True, gap="small", width="content"):
-            for label, step, key, words in (("‹", -1, "before", "The trip before: k"), ("›", 1, "next", "The next trip: j")):
+            for label, step, key, about in (("‹", -1, "before", "The trip before: k"), ("›", 1, "next", "The next trip: j")):
                 there = at >= 0 and 0 <= at + step < len(order)
                 goes = (of, order[at + step] if there else "")
-                st.button(label, key=f"{key}_{of.key}", disabled=not there, help=words, on_click=_choose, args=goes)
+                st.button(label, key=f"{key}_{of.key}", disabled=not there, help=about, on_click=_choose, args=goes)
 
 
 def _explained(api: PageClient, of: MarketPart, trip: str) -> None:

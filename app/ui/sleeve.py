@@ -2,6 +2,7 @@
 trade, its settings and how a person proposes to change them (sleeve_settings.py). Called by sleeves.py.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,14 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
 
 EVERY_S = 5
+AGAIN_S = 20.0
+DRAWN = "sleeve_drawn"  # in the session: when the page was drawn as a whole
 STRETCHES = (("today", "Today"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
 
 
 def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], state: parts.Cell) -> None:
     """The page of a sleeve; `item`: its line in the list, `state`: in a few words."""
+    st.session_state[DRAWN] = time.monotonic()
     name = str(item["name"])
     page = api.get(f"/api/sleeves/{name}")
     words, look = (state, "") if isinstance(state, str) else state[:2]
@@ -33,7 +37,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         if session:
             sleeve_settings.acts(item, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
-    _figures(api, name)
+    _figures(api, name, page["desk_ms"])
     clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
     if clock is None:
         parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
@@ -65,13 +69,16 @@ def _alerts(api: PageClient, name: str) -> None:
 
 
 @st.fragment(run_every=EVERY_S)
-def _figures(api: PageClient, name: str) -> None:
-    """The strip of figures; refreshes itself."""
+def _figures(api: PageClient, name: str, drawn_ms: int | None) -> None:
+    """The strip of figures; refreshes itself, and at most every AGAIN_S the whole page, whose chart is of `drawn_ms`."""
     try:
         page, lately = api.get(f"/api/sleeves/{name}"), api.get("/api/desk/lately", sleeve=name)
     except Trouble as trouble:  # a fragment must handle its own errors
         parts.note("▲ No new figures.", trouble.what, "warn")
         return
+    since = time.monotonic() - st.session_state.get(DRAWN, 0.0)
+    if page["desk_ms"] != drawn_ms and since > AGAIN_S:
+        st.rerun()
     parts.tiles([*_position(page.get("position")), *(_stretch(lately.get(key), label) for key, label in STRETCHES)])
 
 

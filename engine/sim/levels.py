@@ -65,8 +65,10 @@ def _positions(
             sleeve = _filled(sleeve, rules, fill, atr.get(int(fill["decided_ms"] or 0), np.nan))
             yield close_ms - (step if fill["slot"] == state.ENTRY else 0), sleeve.position
         if sleeve.position.open_layers > 0 and bar[3] == bar[3]:  # NaN differs from itself: a missing bar
-            sleeve = sleeve._replace(position=follow(sleeve.position, rules, state.Bar(close_ms, *bar, 0.0, 0.0)))
-            yield close_ms, sleeve.position
+            position = follow(sleeve.position, rules, state.Bar(close_ms, *bar, 0.0, 0.0))
+            if position != sleeve.position:
+                sleeve = sleeve._replace(position=position)
+                yield close_ms, position
 
 
 def _filled(sleeve: state.Sleeve, rules: state.Rules, row: Mapping[str, float], atr: float) -> state.Sleeve:

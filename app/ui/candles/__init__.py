@@ -46,7 +46,8 @@ def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "") ->
     another is picked.
     """
     title = str(data["instrument"]).split(":")[1]
-    parts = {"title": title, "name": key, "mark": f"{data['mark']} {height}", "height": height}
+    drawn = [str(data["mark"]), str(height), *(f"{other['name']}" for other in data.get("others") or ())]
+    parts = {"title": title, "name": key, "mark": " ".join(drawn), "height": height}
     found = CHART(key=key, data={**parts, "chart": dict(data)}, on_picked_change=_nothing)
     picked = str(getattr(found, "picked", None) or "")
     picked = picked if picked[:1] == "t" and picked[1:].isdecimal() and len(picked) <= PICKED_MAX else ""

@@ -68,6 +68,11 @@ function valuesOf(chart, view, shown) {
   for (const [name, of] of [['O', 'open'], ['H', 'high'], ['L', 'low'], ['C', 'close']]) parts.push(`${name} ${numberText(candles[of][i], digits)}`);
   parts.push(`vol ${shortText(candles.volume[i])}`);
   for (const line of chart.lines) parts.push(`${line.label} ${numberText(line.values[candles.last[i]], digits)}`);
+  chart.others.forEach((other, n) => { // the close of the candle that opened at the same time, and how far it is away
+    const found = chart.joinedOf(other, shown.step), k = placeOf(found.ms, candles.ms[i], found.count);
+    if (k >= found.count || found.ms[k] !== candles.ms[i]) return;
+    parts.push(`${chart.data.others[n].name} ${numberText(found.close[k], digits)} (${numberText((found.close[k] / candles.close[i] - 1) * 1e4, 1, true)} bps)`);
+  });
   const bands = chart.data.bands.filter((b) => b.from_ms < candles.ms[i] + shown.step && b.until_ms > candles.ms[i]);
   for (const band of bands.slice(0, 2)) parts.push(`${band.rule}${band.count ? ` (${band.count} refused)` : ''}`);
   return parts.join('  ');

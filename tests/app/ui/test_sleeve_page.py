@@ -53,6 +53,33 @@ def test_the_newest_trip_is_explained_and_the_one_before_is_one_click_away(fake:
     assert at.button(key="before_desk_btc-trend").disabled
 
 
+def test_another_venue_s_bars_of_the_same_instrument_are_a_second_line(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Venues with bars of the same symbol, market and timeframe are offered, none with a tag; the chosen one's bars are added."""
+    from tests.app.ui import fake_api
+
+    place = {"symbol": "BTC-USDT", "market": "perp", "series": "15m", "tag": ""}
+    others = [
+        {"venue": "okx"},
+        {"venue": "bybit", "series": "1h"},
+        {"venue": "a", "tag": "old"},
+        {"venue": "b", "market": "spot"},
+    ]
+    files = [place | more for more in ({"venue": "binance"}, *others)]
+    monkeypatch.setitem(fake_api.ROUTES, ("GET", "/api/data"), lambda f, q, b: {"items": files})
+    asked: list[dict[str, str]] = []
+    route = ("GET", "/api/markets/candles")
+    monkeypatch.setitem(fake_api.ROUTES, route, lambda f, q, b: asked.append(q) or fake_api.market_chart(0))
+    at = page(**HERE)
+    pills = next(one for one in at.get("button_group") if one.label == "The same on")
+    assert [o.content for o in pills.proto.options] == ["okx"]
+    pills.set_value("okx").run()
+    assert (asked[0]["instrument"], asked[0]["timeframe"]) == ("okx:BTC-USDT:perp", "15m")
+    (chart,) = [d["chart"] for d in components(at) if "chart" in d]
+    assert asked[0]["until_ms"] == str(chart["until_ms"])
+    assert [other["name"] for other in chart["others"]] == ["okx"]
+    assert chart["others"][0]["bars"]["count"] == 200
+
+
 def test_a_chart_that_cannot_be_drawn_leaves_the_trips(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason stands in the chart's place; table and explanation stay."""
     from tests.app.ui import fake_api
