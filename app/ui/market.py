@@ -47,7 +47,7 @@ def show(api: PageClient, of: MarketPart, table: Mapping[str, Any], note: str) -
             chart = st.container()
             data["others"] = _another(api, of, data)
             with chart:
-                picked = candles.show(data, key=f"candles_{of.key}", height=HEIGHT, chosen=trip)
+                picked = candles.show(data, key=f"candles_{of.key}", height=HEIGHT, chosen=trip, wanted=bool(links.at("trip")))
         place = right.container(key="panel_market_trip", height="stretch")
     else:
         place = st.container(key="panel_market_trip")

@@ -41,9 +41,9 @@ CHOSEN = st.components.v2.component(
 )
 
 
-def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "") -> str | None:
+def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "", wanted: bool = True) -> str | None:
     """Draw `data`; the id of the trip that was picked in it just now. `chosen`: the trip to mark and bring into view, until
-    another is picked.
+    another is picked; one that nobody `wanted` does not move a chart that is looked at.
     """
     title = str(data["instrument"]).split(":")[1]
     drawn = [str(data["mark"]), str(height), *(f"{other['name']}" for other in data.get("others") or ())]
@@ -51,7 +51,7 @@ def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "") ->
     found = CHART(key=key, data={**parts, "chart": dict(data)}, on_picked_change=_nothing)
     picked = str(getattr(found, "picked", None) or "")
     picked = picked if picked[:1] == "t" and picked[1:].isdecimal() and len(picked) <= PICKED_MAX else ""
-    CHOSEN(key=f"{key}_chosen", data={"name": key, "chosen": picked or chosen})
+    CHOSEN(key=f"{key}_chosen", data={"name": key, "chosen": picked or chosen, "wanted": wanted})
     return picked or None
 
 

@@ -225,7 +225,9 @@ function held({ g, box, x, y, view, colours, data, chart }) {
   for (const flag of flags) {
     stroke(g, flag.colour, 1, flag.dash, [[start, flag.y], [box.right, flag.y]]);
     last = Math.max(flag.y - 8, last + 14);
-    text(g, `${flag.name} ${numberText(flag.price, digits)}`, box.right - 4, last, flag.colour, 'right');
+    const words = `${flag.name} ${numberText(flag.price, digits)}`, wide = g.measureText(words).width;
+    g.fillStyle = colours.surface; g.fillRect(box.right - 8 - wide, last - 7, wide + 8, 14); // candles may reach below it
+    text(g, words, box.right - 4, last, flag.colour, 'right');
   }
 }
 

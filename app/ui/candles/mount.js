@@ -116,7 +116,7 @@ class CandleChart {
     this.ranges(days);
     const seen = this.root.seen; // newer bars of the same chart: what was looked at stays
     this.view = seen && seen.range === null ? kept(chart, seen.from, seen.to) : rangeView(chart, seen ? seen.range : Math.min(small ? 3 : 7, days), this.frame.clientWidth);
-    this.choose((window.nightdeskChosen || {})[this.root.name] || '');
+    this.choose((window.nightdeskChosen || {})[this.root.name] || '', !seen);
     this.later();
   }
 
@@ -170,12 +170,12 @@ class CandleChart {
     this.canvas.dataset.state = JSON.stringify({ from: this.view.from, to: this.view.to, step: this.shown.step, candles: this.shown.candles, trips: this.shown.trips, detail: this.shown.detail, last_ms: this.shown.last_ms, chosen: this.chart.chosen });
   }
 
-  // Marks a trip and brings it into view; what the page already knows is not sent back.
-  choose(id) {
+  // Marks a trip, and brings it into view with `move`; what the page already knows is not sent back.
+  choose(id, move = true) {
     if (!this.chart || this.chart.chosen === id) return;
     this.chart.chosen = id;
     const trip = this.chart.byId.get(id);
-    if (trip) {
+    if (trip && move) {
       const end = trip.exit === null ? this.chart.last : trip.exit + this.chart.bars.step, span = this.view.to - this.view.from, long = end - trip.entry;
       const inside = trip.entry >= this.view.from && end <= this.view.to;
       if (!inside) { const wide = Math.max(span, long * 1.6), middle = (trip.entry + end) / 2; this.view = kept(this.chart, middle - wide / 2, middle + wide / 2); }
@@ -221,7 +221,7 @@ class CandleChart {
     this.on(c, 'pointerleave', () => { if (this.chart) { this.chart.cross = null; this.later(); } });
     this.on(c, 'dblclick', () => { if (this.chart) { const days = (this.chart.last - this.chart.bars.ms[0]) / DAY; this.view = rangeView(this.chart, Math.min(7, days), this.frame.clientWidth); this.later(); } });
     this.on(document, 'keydown', (e) => this.key(e));
-    this.on(document, CHOSEN, (e) => { if (e.detail.name === this.root.name) this.choose(e.detail.chosen); });
+    this.on(document, CHOSEN, (e) => { if (e.detail.name === this.root.name) this.choose(e.detail.chosen, e.detail.wanted || !this.root.seen); });
   }
 
   move(e) {

@@ -136,10 +136,15 @@ def test_a_trip_is_picked_by_key_and_by_click(page: Any) -> None:
         if state(page)["chosen"] == "t1":
             break
     assert state(page)["chosen"] == "t1"
-    page.evaluate(
-        "() => document.dispatchEvent(new CustomEvent('nightdesk-candles-chosen', {detail: {name: 'c', chosen: 't3'}}))"
-    )
-    assert state(page)["chosen"] == "t3"
+    page.locator(".ranges button", has_text="1D").click()
+    view = state(page)["from"]
+    event = "([id, wanted]) => document.dispatchEvent(new CustomEvent('nightdesk-candles-chosen', {detail: %s}))"
+    choose = event % "{name: 'c', chosen: id, wanted}"
+    page.evaluate(choose, ["t2", False])  # the page's own choice marks it, and does not move what is looked at
+    assert (state(page)["chosen"], state(page)["from"]) == ("t2", view)
+    page.evaluate(choose, ["t1", True])
+    assert state(page)["chosen"] == "t1"
+    assert state(page)["from"] < FIRST_TRIP < state(page)["to"]
 
 
 def test_the_wheel_zooms_and_a_drag_pans(page: Any) -> None:
