@@ -90,6 +90,9 @@ def test_a_trip_of_the_desk_is_explained_by_its_own_events(lived: Any) -> None:
         assert decision["signal"] == {"side": 1 if trip["side"] == "long" else -1, "strength": body["strength"]}
         assert decision["features"] == body["features"]
         assert decision["size"]["cap_binding"] == body["size"]["binding"]
+        for step in [*into, *out]:
+            at = events[step["fill"]["event"]].body.get("decided_ms")
+            assert (step["decision"] or {"close_ms": at})["close_ms"] == at
         assert found["closing_rule"]["reason"] == trip["reason"] == out[-1]["fill"]["reason"]
         assert sum(step["fill"]["fee"] for step in [*into, *out]) == pytest.approx(trip["fees"])
     still = desk_trips(lived.path).filter(reading.pl.col("exit_ms").is_null()).to_dicts()
