@@ -18,6 +18,7 @@ from engine.sim.levels import LevelStep
 from tests.fakes import recordings
 from tests.fakes.recordings import BAR_MS, FIRST_MS
 
+long = pytest.mark.long  # a browser of its own
 COUNT = 96 * 60
 CLOCK = FIRST_MS + 50 * DAY_MS
 FIRST_TRIP = CLOCK - 4 * DAY_MS
@@ -80,6 +81,7 @@ def state(page: Any) -> dict[str, Any]:
     return dict(json.loads(page.locator("canvas").get_attribute("data-state")))
 
 
+@long
 @pytest.mark.parametrize("step", [BAR_MS, HOUR_MS, DAY_MS])
 def test_the_browser_joins_as_the_server_does(page: Any, data: dict[str, Any], step: int) -> None:
     """Unpacked and joined in the browser: the candles that Python makes of the same bars, to half a tick."""
@@ -93,6 +95,7 @@ def test_the_browser_joins_as_the_server_does(page: Any, data: dict[str, Any], s
         assert values == pytest.approx(wanted[name].to_list(), rel=1e-6 if name == "volume" else 1e-9, abs=0.0501), name
 
 
+@long
 def test_no_view_shows_anything_after_the_clock(page: Any) -> None:
     """At every range, and wherever the view is moved, the last candle ends at the clock; the room beyond stays empty."""
     for n in range(page.locator(".ranges button").count()):
@@ -117,6 +120,7 @@ def test_no_view_shows_anything_after_the_clock(page: Any) -> None:
     assert inked == 0
 
 
+@long
 def test_a_trip_is_picked_by_key_and_by_click(page: Any) -> None:
     """`k` and `j` go to the trip before and after and stop at the ends; typing elsewhere does not; a click takes the nearest."""
     page.locator(".ranges button", has_text="1W").click()
@@ -147,6 +151,7 @@ def test_a_trip_is_picked_by_key_and_by_click(page: Any) -> None:
     assert state(page)["from"] < FIRST_TRIP < state(page)["to"]
 
 
+@long
 def test_the_wheel_zooms_and_a_drag_pans(page: Any) -> None:
     """The instant under the pointer stays under it; a drag moves the view by as much; double click goes back. A chart that was
     not clicked lets the page scroll."""
@@ -175,6 +180,7 @@ def test_the_wheel_zooms_and_a_drag_pans(page: Any) -> None:
     assert page.locator(".ranges button[aria-pressed=true]").inner_text() == "1W"
 
 
+@long
 def test_words_from_outside_stay_words(page: Any) -> None:
     """A note with markup is shown as it is written."""
     assert EVIL in page.locator(".notes").inner_text()

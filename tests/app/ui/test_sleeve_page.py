@@ -10,6 +10,7 @@ from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
 
 EVIL = "</div><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&{{7*7}}"
+long = pytest.mark.long  # a page drawn several times
 HERE = {"tab": "sleeves", "sleeve": "btc-trend"}
 
 
@@ -53,6 +54,7 @@ def test_the_newest_trip_is_explained_and_the_one_before_is_one_click_away(fake:
     assert at.button(key="before_desk_btc-trend").disabled
 
 
+@long
 def test_another_venue_s_bars_of_the_same_instrument_are_a_second_line(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Venues with bars of the same symbol, market and timeframe are offered, none with a tag; the chosen one's bars are added."""
     from tests.app.ui import fake_api
@@ -115,6 +117,7 @@ def test_an_unknown_sleeve_is_named_and_the_list_leads_on(fake: Fake) -> None:
     assert 'href="?tab=sleeves&amp;sleeve=btc-trend"' in text
 
 
+@long
 def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
     """Those of other sleeves, and of one whose name begins alike, do not."""
     for n, place in enumerate(("btc-trend", "btc-trend-2", "eth-trend"), 1):
@@ -135,22 +138,28 @@ def press(at: Any, key: str, why: str) -> Any:
 
 
 def test_a_pause_is_proposed_with_its_reason_and_its_card_is_shown(fake: Fake) -> None:
-    """The API gets what the tool gets; nothing is sent without a reason; a refusal is in the API's words."""
+    """The API gets what the tool gets, once."""
     fake.proposals.pop("prop-2")
-    at = press(page(**HERE), "pause", "  ")
-    assert "Say why" in texts_of(at)
-    assert fake.asked == []
-    at = press(at, "pause", "three losses")
+    at = press(page(**HERE), "pause", "three losses")
     body = {"sleeve": "btc-trend", "changes": [{"key": "paused", "value": True}], "rationale": "three losses"}
     assert fake.asked == [("POST", "/api/proposals", body)]
     assert "**prop\\-1**" in texts_of(at)
-    at.run()
-    assert len(fake.asked) == 1
+
+
+@long
+def test_nothing_is_proposed_without_a_reason_and_a_refusal_is_in_the_api_s_words(fake: Fake) -> None:
+    """Blanks are no reason; what was refused is not sent again."""
+    at = press(page(**HERE), "pause", "  ")
+    assert "Say why" in texts_of(at)
+    assert fake.asked == []
     fake.proposing = lambda _: (409, {"error": {"kind": "Refused", "what": "one waits", "hint": "decide it"}})
     at = press(at, "pause", "again")
     assert "one waits. decide it" in texts_of(at)
+    at.run()
+    assert len(fake.asked) == 1
 
 
+@long
 def test_evidence_that_runs_is_asked_for_again(fake: Fake) -> None:
     """The same body each time, until the card is there; meanwhile the way out."""
     answers = [(202, {"state": "evidence", "proposal": None, "jobs": ["j-1"], "progress": 0.5})]
@@ -165,6 +174,7 @@ def test_evidence_that_runs_is_asked_for_again(fake: Fake) -> None:
     assert sent[0]["changes"] == [{"key": "risk_start_frac", "value": 0.002}]
 
 
+@long
 def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
     """A value out of bounds is named and not sent; a word is one of its words; what stays as it is, is no change."""
     at = page(**HERE)

@@ -40,7 +40,7 @@ def unpacked(packed: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame({"ts": packed["first_ms"] + at * packed["step_ms"], **prices, "volume": columns[5].astype(np.float64)})
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(1, 400), st.sampled_from([2, 4, 16, 96]), st.integers(0, 95), st.sets(st.integers(0, 399)), st.integers(0, 9))
 def test_joined_candles_are_the_naive_ones(count: int, width: int, shift: int, missing: set[int], seed: int) -> None:
     """First open, highest high, lowest low, last close and the sum of the volume of the bars there are; no candle of none."""
@@ -69,7 +69,7 @@ def test_the_step_keeps_within_the_points(shift: int, count: int, bar_ms: int, p
         assert step == bar_ms
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(1, 300), st.sampled_from([0.1, 0.01, 5.0, 0.0]), st.sets(st.integers(0, 299)), st.integers(0, 9))
 def test_what_is_packed_comes_out_again(count: int, tick: float, missing: set[int], seed: int) -> None:
     """Prices to half a unit, times and gaps exactly, volumes to seven digits; on and off the tick alike."""
