@@ -24,7 +24,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     """The page of a sleeve; `item`: its line in the list, `state`: in a few words."""
     st.session_state[DRAWN] = time.monotonic()
     name = str(item["name"])
-    page = api.get(f"/api/sleeves/{name}")
+    page = api.last(f"/api/sleeves/{name}")
     words, look = (state, "") if isinstance(state, str) else state[:2]
     runs = page["runs_version"]
     waits = "" if runs in (None, page["version"]) else f", the worker still runs {runs}"
@@ -42,7 +42,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     if clock is None:
         parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
     else:
-        table = api.get(f"/api/sleeves/{name}/trips")
+        table = api.last(f"/api/sleeves/{name}/trips")
         note = f"{len(table['rows']):,} on the desk, the newest first; a row shows its trip in the chart"
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
@@ -55,11 +55,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
 
 def _alerts(api: PageClient, name: str) -> None:
     """The open alerts that name this sleeve."""
-    try:
-        items = api.get("/api/alerts", open="true", limit=100)["items"]
-    except Trouble:
-        return  # the head says that the API is silent
-    for item in items:
+    for item in api.last("/api/alerts", open="true", limit=100)["items"]:
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
         if name in words.replace(",", " ").replace(":", " ").split():
             where = {"tab": "desk", "view": "alerts"}
@@ -72,7 +68,7 @@ def _alerts(api: PageClient, name: str) -> None:
 def _figures(api: PageClient, name: str, drawn_ms: int | None) -> None:
     """The strip of figures; refreshes itself, and at most every AGAIN_S the whole page, whose chart is of `drawn_ms`."""
     try:
-        page, lately = api.get(f"/api/sleeves/{name}"), api.get("/api/desk/lately", sleeve=name)
+        page, lately = api.last(f"/api/sleeves/{name}"), api.last("/api/desk/lately", sleeve=name)
     except Trouble as trouble:  # a fragment must handle its own errors
         parts.note("▲ No new figures.", trouble.what, "warn")
         return
@@ -121,7 +117,7 @@ def _stretch(found: Mapping[str, Any] | None, name: str) -> dict[str, str]:
 def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     """Equity of the sleeve, and what it did at each close lately."""
     left, right = st.columns([1.7, 1], gap="small")
-    curve = api.get("/api/desk/equity", sleeve=item["name"], points=400)
+    curve = api.last("/api/desk/equity", sleeve=item["name"], points=400)
     with left.container(key="panel_sleeve_equity", height="stretch"):
         parts.head("Return of the sleeve, drawdown below", f"from {number(item['cash_start'], 0)} USDT")
         if len(curve["close_ms"]) > 1:

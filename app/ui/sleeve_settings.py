@@ -181,7 +181,7 @@ def waiting(api: PageClient, name: str) -> None:
             parts.note("■ Not proposed.", text, "bad")
         st.button("Close", key=f"close_{name}", type="tertiary", on_click=st.session_state.pop, args=(f"proposed_{name}", None))
         return
-    pending = api.get("/api/proposals", state="pending", limit=50)["items"]
+    pending = api.last("/api/proposals", state="pending", limit=50)["items"]
     for item in pending:
         if name in [part["sleeve"] for part in item["parts"]]:
             moved = ", ".join(f"{c['key']} {_value(c['old'])} → {_value(c['value'])}" for c in item["diff"].get("changes") or [])

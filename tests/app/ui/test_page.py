@@ -339,6 +339,7 @@ PLACES = [
     {"tab": "desk", "view": "journal", "event": "d-1"},
     {"tab": "runs"},
     {"tab": "runs", "run": "r-1"},
+    {"tab": "sleeves", "sleeve": "btc-trend"},
     {"tab": "desk", "view": "alerts"},
     {"tab": "desk", "view": "handover"},
 ]
