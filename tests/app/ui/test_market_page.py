@@ -1,0 +1,88 @@
+"""Candles, trip and table of a sleeve's page in a real browser: one choice in all three, by key, row and button; the CSV."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.ui.browsers import WAIT_MS, Place, answers, started
+from tests.app.ui.fake_api import Fake, serving
+from tests.fakes.waiting import until
+
+pytestmark = pytest.mark.long  # a page and a browser of their own
+CANVAS = "[class*='st-key-panel_market'] canvas[data-state]"
+
+
+@pytest.fixture(scope="module")
+def at(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[tuple[Any, list[str]]]:
+    """A sleeve's page in a browser, and the requests that left the machine."""
+    fake = Fake()
+    fake.evil = '=HYPERLINK("http://evil.example","x"), "y"'
+    place = Place(Path(tmp_path_factory.mktemp("market")) / "home")
+    place.home.mkdir()
+    left: list[str] = []
+    with serving(fake) as url, started(place, "ui", "--api", url):
+        until(lambda: answers(place.ui), "the page never listened")
+        context = chromium.new_context(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
+        inside = ("http://127.0.0.1:", "data:", "blob:")
+        context.on("request", lambda r: None if r.url.startswith(inside) else left.append(r.url))
+        made = context.new_page()
+        made.set_default_timeout(WAIT_MS)
+        made.goto(f"{place.page}?tab=sleeves&sleeve=btc-trend")
+        made.locator(CANVAS).wait_for()
+        made.locator("tr.chosen").wait_for()
+        yield made, left
+        context.close()
+
+
+def chosen(page: Any) -> str:
+    """The trip that the chart marks."""
+    return str(json.loads(page.locator(CANVAS).get_attribute("data-state"))["chosen"])
+
+
+def test_one_trip_is_chosen_everywhere(at: tuple[Any, list[str]]) -> None:
+    """By `k`, by a row, by the button: chart, table, explanation and address agree; nothing is fetched from elsewhere."""
+    page, left = at
+    head = page.locator("[class*='st-key-panel_market_trip'] h2", has_text="Trip t")
+    head.get_by_text("Trip t3").wait_for()
+    steps = (
+        ("t2", lambda: page.keyboard.press("k")),
+        ("t1", lambda: page.locator("tr[data-id=t1]").click()),
+        ("t2", lambda: page.get_by_role("button", name="›").click()),
+    )
+    for trip, step in steps:
+        step()
+        page.locator(f"tr.chosen[data-id={trip}]").wait_for()
+        head.get_by_text(f"Trip {trip}").wait_for()
+        page.wait_for_url(f"**trip={trip}*")
+        assert chosen(page) == trip
+    assert left == []
+
+
+def test_what_is_saved_is_what_the_filter_shows_and_no_formula(at: tuple[Any, list[str]]) -> None:
+    """The rows of the filter, in their order; a text that a spreadsheet would run begins with an apostrophe."""
+    page, _ = at
+    page.get_by_label("Filter").fill("t2")
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="CSV").click()
+    assert saving.value.suggested_filename == "trips-btc-trend.csv"
+    lines = Path(saving.value.path()).read_text().splitlines()
+    assert lines == ["trip,exit,net", 't2,"\'=HYPERLINK(""http://evil.example"",""x""), ""y""",-1.5']
+    page.get_by_label("Filter").fill("")
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_page_is_as_wide_as_its_window(at: tuple[Any, list[str]], width: int, scheme: Any) -> None:
+    """Nothing scrolls sideways, the chart fills its panel and takes the theme's colours."""
+    page, _ = at
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
+    box, panel = page.locator(CANVAS).bounding_box(), page.locator("[class*='st-key-panel_market']").first.bounding_box()
+    assert 0.9 * panel["width"] < box["width"] <= panel["width"]
+    colour = page.locator("[class*='st-key-panel_market'] .notes").evaluate("(e) => getComputedStyle(e).color")
+    assert colour == ("rgb(221, 229, 238)" if scheme == "dark" else "rgb(24, 34, 45)")
