@@ -7,7 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 STREAM = "/api/turns/{turn_id}/events"  # its own tests read it
-NO_JSON = {STREAM, "/metrics", "/api/login", "/api/runs/{run_id}/report"}
+NO_JSON = {STREAM, "/metrics", "/api/login", "/api/runs/{run_id}/report", "/api/runs/{run_id}/export/{name}"}
 LEFT_OUT = {STREAM, "/api/data/pull", "/api/session"}  # a pull would go out to a venue; who logs out is out
 
 
