@@ -1,0 +1,11 @@
+"""The imperative shell: every command and every process of the desk begins here, and with it how its garbage is collected.
+
+A process imports a thousand modules before it does anything: a million objects that live as long as it does. To look through
+them for garbage at Python's usual intervals, and once more at the end, is a quarter of the CPU of a short command.
+"""
+
+import atexit
+import gc
+
+gc.set_threshold(50_000, 20, 20)  # usually 700, 10, 10: what the desk itself leaves behind is little
+atexit.register(gc.freeze)  # what is left at the end ends with the process

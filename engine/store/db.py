@@ -6,12 +6,13 @@ databases, so that no other write comes in between what it reads and what it wri
 transaction would fail with "database is locked"), PostgreSQL one lock of the whole database.
 """
 
+import atexit
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -22,6 +23,7 @@ from engine.errors import BadInput, Busy, DataError
 
 REVISION = "0006"  # head of migrations/versions; a test keeps it so
 _GUARD, _QUEUES = threading.Lock(), WeakKeyDictionary[Engine, threading.Lock]()
+_OPENED = WeakSet[Engine]()
 BUSY_MS = 5_000  # how long a write waits for another process's
 DISK_WORDS = ("disk I/O error", "disk is full", "No space left on device")  # SQLite's, and PostgreSQL's
 DISK_ADVICE = "free disk space where it is (a halt needs none: `nightdesk halt`), then try again"
@@ -41,10 +43,18 @@ def open_db(url: str) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+        _OPENED.add(engine)
         return engine
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 5})
     raise BadInput(f"database {parsed.get_backend_name()!r} is not supported", "use sqlite or postgresql")
+
+
+@atexit.register
+def close_all() -> None:
+    """Close the databases of a process that ends: the last to close one moves its write-ahead log into the file."""
+    for engine in list(_OPENED):
+        engine.dispose()
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

@@ -291,7 +291,7 @@ def test_an_unwritable_home_is_one_line(cli, tmp_path, monkeypatch):
 
 
 def test_a_year_of_recorded_bars_in_a_new_process(market_data, tmp_path):
-    """All 35,040 bars of a year, with everything stored; `make bench` tells what it costs."""
+    """All 35,040 bars of a year, with everything stored, the database in one file; `make bench` tells what it costs."""
     script = "from app.cli import main; main.GROUPS = ('backtest',); main.run()"
     words = ("backtest", "trend", "--symbol", "BTC-USDT", "--from", "2025", "--to", "2026", "--json")
     env = os.environ | {"NIGHTDESK_HOME": str(tmp_path / "h"), "NIGHTDESK_DATA": str(market_data)}
@@ -306,6 +306,7 @@ def test_a_year_of_recorded_bars_in_a_new_process(market_data, tmp_path):
     said = json.loads(done.stdout)
     assert said["data"]["bars"] == 35_040
     assert (tmp_path / "h" / "runs" / said["run_id"] / "report.html").exists()
+    assert not (tmp_path / "h" / "desk.db-wal").exists()
 
 
 def test_runs_are_compared_named_and_saved(cli, tmp_path, monkeypatch):
