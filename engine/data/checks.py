@@ -95,7 +95,7 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int]
         found += issue("nan", "error", empty, text)
     for name in frame.columns:
         if frame.schema[name].is_numeric() and name != "ts":
-            bad = ~np.isfinite(frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+            bad = ~np.isfinite(_numbers(frame[name]))
             bad[empty] = False
             found += issue("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
     return found
@@ -117,8 +117,15 @@ def _empty_rows(frame: pl.DataFrame) -> np.ndarray:
     names = [n for n in ("open", "high", "low", "close", "volume") if n in frame.columns]
     if len(names) < 4:
         return np.empty(0, dtype=np.int64)
-    missing = pl.all_horizontal(pl.col(n).cast(pl.Float64).fill_nan(None).is_null() for n in names)
-    return np.flatnonzero(frame.select(missing).to_series().to_numpy())
+    missing = np.ones(frame.height, dtype=bool)
+    for name in names:
+        missing &= np.isnan(_numbers(frame[name]))
+    return np.flatnonzero(missing)
+
+
+def _numbers(column: pl.Series) -> np.ndarray:
+    """A column as numbers, NaN where it is empty."""
+    return (column if column.dtype == pl.Float64 else column.cast(pl.Float64)).to_numpy()
 
 
 def _other_timeframe(ts: np.ndarray, timeframe_ms: int) -> str:
@@ -162,16 +169,16 @@ def _finite(f: pl.DataFrame) -> np.ndarray:
     """Rows whose prices are positive numbers (and volume a number, where there is one)."""
     ok = np.ones(f.height, dtype=bool)
     for name in ("open", "high", "low", "close"):
-        value = f[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        value = _numbers(f[name])
         ok &= np.isfinite(value) & (value > 0)
     if "volume" in f.columns:
-        ok &= np.isfinite(f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy())
+        ok &= np.isfinite(_numbers(f["volume"]))
     return ok
 
 
 def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[DataIssue]:
     """Impossible numbers inside a bar."""
-    o, h, lo, c = (f[n].cast(pl.Float64).fill_null(float("nan")).to_numpy() for n in ("open", "high", "low", "close"))
+    o, h, lo, c = (_numbers(f[n]) for n in ("open", "high", "low", "close"))
     positive = np.zeros(f.height, dtype=bool)
     for value in (o, h, lo, c):
         positive |= value <= 0
@@ -181,7 +188,7 @@ def _values(f: pl.DataFrame, rows: np.ndarray, ok: np.ndarray) -> list[DataIssue
         out = ok & (h >= lo) & ((value > h) | (value < lo))
         found += issue("range", "error", rows[out], f"{name} is outside high and low")
     if "volume" in f.columns:
-        volume = f["volume"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        volume = _numbers(f["volume"])
         found += issue("volume", "error", rows[volume < 0], "volume is negative")
     return found
 
@@ -192,8 +199,8 @@ class _Context:
     def __init__(self, f: pl.DataFrame, rows: np.ndarray, timeframe_ms: int) -> None:
         self.rows, self.timeframe_ms = rows, timeframe_ms
         self.ts = f["ts"].to_numpy()
-        self.open, self.high, self.low, self.close = (f[n].cast(pl.Float64).to_numpy() for n in ("open", "high", "low", "close"))
-        self.volume = f["volume"].cast(pl.Float64).to_numpy() if "volume" in f.columns else None
+        self.open, self.high, self.low, self.close = (_numbers(f[n]) for n in ("open", "high", "low", "close"))
+        self.volume = _numbers(f["volume"]) if "volume" in f.columns else None
         spread = (self.high - self.low) / self.close
         local = pl.Series(spread).rolling_median(WINDOW, min_samples=1, center=True).to_numpy()
         # the floor at half the file's median keeps a quiet hour from making every tick an outlier

@@ -92,11 +92,20 @@ def volume_levels(u: PatternBars) -> list[DataIssue]:
 def _at_the_ends(size: np.ndarray) -> list[int]:
     """A change so near an end of the file that fewer bars are on one side of it; at most one at each end."""
     found = []
-    for places in (range(END_BARS, LEVEL_BARS), range(size.size - LEVEL_BARS + 1, size.size - END_BARS + 1)):
-        apart = [abs(float(np.median(size[k : k + LEVEL_BARS]) - np.median(size[max(k - LEVEL_BARS, 0) : k]))) for k in places]
-        if max(apart) > np.log(LEVEL):
-            found.append(places[int(np.argmax(apart))])
+    for places in (np.arange(END_BARS, LEVEL_BARS), np.arange(size.size - LEVEL_BARS + 1, size.size - END_BARS + 1)):
+        after = _medians(size, places, np.minimum(places + LEVEL_BARS, size.size))
+        apart = np.abs(after - _medians(size, np.maximum(places - LEVEL_BARS, 0), places))
+        if apart.max() > np.log(LEVEL):
+            found.append(int(places[np.argmax(apart)]))
     return found
+
+
+def _medians(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The median of values[a:b] for each a of `first` and b of `last`, at most LEVEL_BARS apart."""
+    at = first[:, None] + np.arange(LEVEL_BARS)
+    ordered = np.sort(np.where(at < last[:, None], values[np.minimum(at, values.size - 1)], np.inf), axis=1)
+    count, row = last - first, np.arange(first.size)
+    return (ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2
 
 
 def _edge(size: np.ndarray, near: int) -> int:
