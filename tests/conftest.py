@@ -114,7 +114,7 @@ def bounded(request: pytest.FixtureRequest) -> Iterator[None]:
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh NIGHTDESK_HOME; nothing of the user's settings, data or keys reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_")) and name != "NIGHTDESK_DATA":
+        if name.startswith(("NIGHTDESK_", "OPENAI_", "SLACK_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
@@ -123,20 +123,22 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def copied_tables() -> None:
-    """A new SQLite database gets its tables copied: hundreds of tests open one, and a migration takes 30 times as long."""
+    """A new SQLite database gets its tables copied, and statements that are compiled already: hundreds of tests open one."""
     if "engine.store.db" in sys.modules:  # else no test of this run has asked for a database when it was imported
         from tests.fakes import databases
 
-        databases.db._upgrade = databases.copied
+        databases.db._upgrade, databases.db.create_engine = databases.copied, databases.created
 
 
 RECORDED = os.environ.get("NIGHTDESK_DATA")
 
 
-@pytest.fixture(autouse=True)
-def no_inherited_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that wants recorded data asks for `market_data`; the product's own setting starts empty."""
-    monkeypatch.delenv("NIGHTDESK_DATA", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def no_inherited_data() -> Iterator[None]:
+    """A test that wants recorded data asks for `market_data`; the product's own setting starts empty, for shared homes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NIGHTDESK_DATA", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

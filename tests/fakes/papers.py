@@ -1,11 +1,15 @@
 """A small desk on a synthetic market: homes, loops and journals for the tests of the live loop, the fold and the worker."""
 
 import atexit
+import hashlib
 import shutil
 import tempfile
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
+
+import numpy as np
 
 from app.home.home import Home
 from engine.book.book import Book
@@ -28,6 +32,7 @@ DAYS = 60  # features need a month to warm up
 WARM_DAYS, REPLAY_DAYS = 33, 3
 SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
 WALL_MS = 1_760_000_000_000
+_FEEDS: dict[tuple[Any, ...], Feed] = {}
 
 
 @cache
@@ -52,10 +57,25 @@ def span() -> Span:
 
 
 def feed_of(home: Home) -> Feed:
-    """All its bars."""
+    """All its bars. The same bytes are read and checked once a test run, and nobody can write into what they gave."""
     config = active(home.engine, home.path).config
     series = series_of(home.catalog, config_event.columns(config), config_event.clock(config))
-    return load(home.catalog, series, BAR_MS, span(), "recorded")
+    files = sorted(path for folder, _ in home.roots for path in folder.rglob("*.parquet"))
+    digest = hashlib.blake2b(b"".join(path.name.encode() + path.read_bytes() for path in files)).digest()
+    key = (digest, *((column, s.path.name, s.source) for column, s in series.items()))
+    if key not in _FEEDS:
+        _FEEDS[key] = load(home.catalog, series, BAR_MS, span(), "recorded")
+        for own in _FEEDS[key].own.values():
+            for values in (*own.whole, *own.span, *_FEEDS[key].span):
+                if isinstance(values, np.ndarray):
+                    values.setflags(write=False)
+    return _FEEDS[key]._replace(files=tuple(series.values()), catalog=home.catalog)
+
+
+def changeable(feed: Feed) -> Feed:
+    """A copy of a feed whose bars a test may change."""
+    own, span = deepcopy((dict(feed.own), feed.span))
+    return feed._replace(own=own, span=span)
 
 
 def loop_of(home: Home, feed: Feed, book: Any = None, controls: Controls | None = None) -> Loop:

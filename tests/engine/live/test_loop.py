@@ -18,6 +18,7 @@ from tests.fakes.papers import (
     WALL_MS,
     advanced,
     advanced_until,
+    changeable,
     holding,
     loop_of,
     ordering,
@@ -251,6 +252,7 @@ def test_history_that_was_changed_is_refused_at_the_start(home: Home, feed: Feed
     """A past close that moved gives other features: the desk does not go on as if nothing had happened."""
     advanced(loop, 40)
     loop.journal.close()
+    feed = changeable(feed)
     feed.clock.whole.close[feed.clock.first - 20, 0] *= 1.001
     with pytest.raises(DataError, match="other features"):
         loop_of(home, feed, fold(home.desk_journal))

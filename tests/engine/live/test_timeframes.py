@@ -20,7 +20,7 @@ from engine.live.loop import Loop
 from engine.store.journal import journal_hash, read
 from engine.watch.window import own_close
 from tests.fakes.own_strategies import backtest_of, events_of, rows_of
-from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, furnished, loop_of, span
+from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, changeable, feed_of, furnished, loop_of, span
 
 BTC, SOL = "synthetic:BTC-USDT:perp", "synthetic:SOL-USDT:perp"
 SLOW = {"btc-trend": 4 * HOUR_MS, "sol-reversion": HOUR_MS}
@@ -108,7 +108,7 @@ def test_a_restart_at_any_of_the_clocks_closes_goes_on_as_if_nothing_had_been(sl
 def test_a_changed_own_bar_is_noticed_between_its_closes(slow_home: Home, slow: Loop) -> None:
     """The last four-hour bar that the desk saw is held against the file although the clock has gone on."""
     advanced(slow, 101)
-    feed = feed_of(slow_home)
+    feed = changeable(feed_of(slow_home))
     unchanged(feed, slow.book)
     column = feed.span.instruments.index(f"{BTC}@4h")
     feed.span.close[feed.after(slow.book.close_ms // (4 * HOUR_MS) * (4 * HOUR_MS)) - 1, column] *= 1.0001
