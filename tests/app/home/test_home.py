@@ -1,7 +1,7 @@
 """Opening a home: made once, by whoever comes first, and every obstacle is one clear line."""
 
-import multiprocessing
-import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -127,20 +127,18 @@ def test_bars_of_two_instruments_are_not_enough(own_home: Path) -> None:
     assert open_home(NOW).feed["venue"] == "synthetic"
 
 
-def _open(path: str) -> None:
-    """Open the home in a process of its own."""
-    os.environ["NIGHTDESK_HOME"] = path
-    open_home(NOW)
-
-
 def test_three_processes_that_come_first_at_once_make_one_home(own_home: Path) -> None:
     """The lock lets one of them make it; nobody fails, and version 1 is written once whoever asks for it."""
-    workers = [multiprocessing.get_context("spawn").Process(target=_open, args=(str(own_home),)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(WAIT_S)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    program = f"from app.home.home import open_home; print(flush=True); input(); open_home({NOW})"
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    openers = [subprocess.Popen([sys.executable, "-c", program], **piped) for _ in range(3)]
+    assert [opener.stdout.readline() for opener in openers] == ["\n"] * 3
+    for opener in openers:
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    for opener in openers:
+        opener.communicate(timeout=WAIT_S)
+    assert [opener.returncode for opener in openers] == [0, 0, 0]
     home = open_home(NOW)
     assert [ensure_first(home.engine, home.path, NOW, "first") for _ in range(2)] == [True, False]
     assert len(versions(home.engine)) == 1

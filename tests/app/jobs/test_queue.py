@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from app.home.home import open_home
-from app.jobs import queue
+from app.jobs import kinds, queue
 from app.jobs.queue import JobQueue, environment
 from engine.errors import BadInput, Refused
 from engine.store.db import read, write
@@ -118,7 +118,7 @@ def test_killed_in_mid_run_the_row_tells_and_the_next_job_runs(home, jobs):
 
 def test_a_strategy_that_never_ends_is_ended(home):
     """A loop that swallows every exception dies at the limit; the row says which strategy and what to do."""
-    for name, body in (("loop", "pass"), ("deaf", "try:\n            while True: pass\n        except: pass")):
+    for name, body in (("loop", "pass"), ("deaf", "try:\n            import time; time.sleep(9)\n        except: pass")):
         recordings.strategy(home.strategies, name, recordings.ENDLESS.replace("{body}", body))
         jobs = JobQueue(home, time_limit_s=1.0)
         view = jobs.wait(jobs.submit("backtest", {**ASK, "strategy": name}), WAIT_S)
@@ -127,10 +127,13 @@ def test_a_strategy_that_never_ends_is_ended(home):
         assert "endless loop" in view.error
 
 
-def test_one_runs_three_wait_the_fifth_is_refused(home, jobs):
-    """The queue is short on purpose; a refusal names the jobs."""
+def test_one_runs_three_wait_the_fifth_is_refused(home, jobs, monkeypatch):
+    """The queue is short on purpose; a refusal names the jobs. Those that wait need no process for that."""
     recordings.strategy(home.strategies, "sleeper", SLEEPER)
-    ids = [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1000.0 + n}) for n in range(4)]
+    monkeypatch.setattr(queue, "SPAWN_MS_MAX", 10**9)
+    ids = [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1000.0})]
+    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
+    ids += [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1001.0 + n}) for n in range(3)]
     with pytest.raises(Refused, match=ids[0]):
         jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 9.0})
     assert running(jobs, ids[0]).state == "running"
@@ -165,7 +168,7 @@ def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
     """Just after the fork /proc shows an empty command line; whoever looks then must not take the job for gone."""
     monkeypatch.setattr(queue, "_CHILDREN", {})  # as another process would look at it
     for _ in range(40):
-        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "j-1"]) as child:
+        with subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)", "j-1"]) as child:
             assert queue.is_job(child.pid, "j-1")
             child.kill()
             until(lambda: not queue.is_job(child.pid, "j-1"), "not reaped yet: its words are gone as well, and it is dead")
@@ -226,10 +229,10 @@ def test_a_leaks_job_reports(home, jobs):
     assert view.run_id is None
 
 
-def test_every_kept_run_has_one_row(home, jobs):
-    """Folder and table agree."""
+def test_every_kept_run_has_one_row(home):
+    """Folder and table agree: of runs that jobs made, by what a job's process calls."""
     for n in range(2):
-        jobs.wait(jobs.submit("backtest", {**ASK, "cash": 5_000.0 + n}), WAIT_S)
+        kinds.backtest(home, {**ASK, "cash": 5_000.0 + n})
     with read(home.engine) as session:
         rows = {r.id: json.loads(r.summary) for r in session.exec(select(Run))}
     assert sorted(rows) == sorted(p.name for p in home.runs.iterdir())

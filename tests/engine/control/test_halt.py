@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -269,17 +268,21 @@ def latched(home: Path) -> bytes:
     return b"".join((home / name).read_bytes() for name in (halt.RELEASING, halt.FILE) if (home / name).exists())
 
 
-def _set_many(home: str, n: int) -> None:
-    for k in range(n):
-        halt.set(Path(home), f"halt {k}", BY, NOW + k)
+HALTING = """
+import sys
+from pathlib import Path
+from engine.control import halt
+for k in range(40):
+    halt.set(Path(sys.argv[1]), f"halt {k}", {by}, {now} + k)
+"""
 
 
 def test_halts_and_releases_at_once_lose_no_halt(home: Path, sqlite: Engine) -> None:
     """While one process keeps halting and another releasing, every halt is either released as seen or still there."""
-    worker = multiprocessing.get_context("spawn").Process(target=_set_many, args=(str(home), 40))
-    worker.start()
+    program = HALTING.replace("{by}", repr(BY)).replace("{now}", str(NOW))
+    halting = subprocess.Popen([sys.executable, "-c", program, str(home)])
     taken: list[bytes] = []
-    while worker.is_alive():
+    while halting.poll() is None:
         seen = halt.read(home, sqlite)
         with contextlib.suppress(Refused, FileNotFoundError):
             # what a release takes back is what was read: these halts, by the hash of their lines
@@ -287,6 +290,5 @@ def test_halts_and_releases_at_once_lose_no_halt(home: Path, sqlite: Engine) -> 
             if seen.halted and sha256(before).hexdigest() == seen.file_sha256:
                 halt.release(home, sqlite, seen, BY, "test", NOW)
                 taken += before.splitlines()
-    worker.join()
-    assert worker.exitcode == 0
+    assert halting.returncode == 0
     assert {json.loads(line)["reason"] for line in [*taken, *latched(home).splitlines()]} == {f"halt {k}" for k in range(40)}

@@ -2,12 +2,10 @@
 
 import json
 import math
-import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -296,28 +294,35 @@ def test_a_group_in_the_making_does_not_show(tmp_path: Path) -> None:
     assert report.unfinished_bytes == len(lines[3] + lines[4]) + 6
 
 
-def _people(path: str, rows: int, name: str, start: Any) -> None:
-    """Append in a process of its own, all at the same time."""
-    journal = Journal(Path(path), name)
-    start.wait(WAIT_S)
-    for n in range(rows):
-        journal.append([Event("tool", n, {"n": n})] * (1 + n % 3))
+APPENDING = """
+import sys
+from pathlib import Path
+from engine.store.journal import Event, Journal
+path, name, rows = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+journal = Journal(path, name)
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(rows):
+    journal.append([Event("tool", n, {"n": n})] * (1 + n % 3))
+"""
 
 
 def test_four_processes_write_one_chain(tmp_path: Path) -> None:
     """Rows of all processes are there, in one unbroken chain, groups undivided."""
-    path, rows = tmp_path / "people.jsonl", 60
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(4)
-    workers = [context.Process(target=_people, args=(str(path), rows, f"w{n}", start)) for n in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(WAIT_S)
-    assert [worker.exitcode for worker in workers] == [0] * 4
+    path, rows, names = tmp_path / "people.jsonl", 60, ("w0", "w1", "w2", "w3")
+    command = [sys.executable, "-c", APPENDING, str(path)]
+    piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen([*command, name, str(rows)], **piped) for name in names]
+    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 4
+    for writer in writers:  # all have their journal open, and begin now
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=WAIT_S)
+    assert [writer.returncode for writer in writers] == [0] * 4
     report = verify(path)
     assert (report.ok, report.rows) == (True, 4 * rows * 2)
-    for name in ("w0", "w1", "w2", "w3"):
+    for name in names:
         assert [e.body["n"] for e in read(path) if e.writer == name] == [n for n in range(rows) for _ in range(1 + n % 3)]
 
 
