@@ -218,9 +218,26 @@ def _series_text(key: Iterable[str]) -> str:
 
 
 def _extent(path: Path) -> tuple[int, int, int, str]:
-    """(rows, first ts, last ts, source it states or "") from the footer and the time column. Polars alone: pyarrow would
-    cost every process 35 MB for this one question.
+    """(rows, first ts, last ts, source it states or ""), read again only when the file has changed since this process read it.
+
+    A writer of ours puts a new file in the place of the old one, which gives another number and another time of change.
     """
+    try:
+        now = path.stat()
+    except OSError as error:
+        raise DataError(f"it cannot be read ({_short(error)})") from error
+    state = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    known = _EXTENTS.get(path)
+    if known is None or known[0] != state:
+        known = _EXTENTS[path] = (state, _read_extent(path))
+    return known[1]
+
+
+_EXTENTS: dict[Path, tuple[tuple[int, ...], tuple[int, int, int, str]]] = {}  # by path: the file's state, and what was read then
+
+
+def _read_extent(path: Path) -> tuple[int, int, int, str]:
+    """The same from the footer and the time column. Polars alone: pyarrow would cost every process 35 MB for this question."""
     import polars as pl
 
     try:

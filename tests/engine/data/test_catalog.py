@@ -1,11 +1,13 @@
 """The catalog: what is listed, what is found by name, and what is refused when it is read."""
 
+import os
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from engine.clock import timeframe_ms
+from engine.data import catalog
 from engine.data.catalog import Catalog, sha256_of, spelled
 from engine.errors import BadInput, DataError
 
@@ -35,6 +37,29 @@ def test_lists_series_of_nested_folders_with_span_and_source(tmp_path: Path) -> 
     (s,) = Catalog([(tmp_path, "recorded")]).series()
     assert s[1:6] == ("binance", "BTC-USDT", "perp", "15m", "")
     assert (s.source, s.rows, s.first_ms, s.last_ms) == ("recorded", 10, START, START + 9 * STEP)
+
+
+def test_a_file_is_read_once_and_again_when_it_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorded folder is looked through at every command and pull: what has not changed is known, what has is never."""
+    path = put(tmp_path, "binance_BTC-USDT_perp_15m.parquet", bars(10))
+    reads: list[Path] = []
+    original = catalog._read_extent
+    monkeypatch.setattr(catalog, "_read_extent", lambda path: reads.append(path) or original(path))
+
+    def found() -> list[int]:
+        return [s.first_ms for s in Catalog([(tmp_path, "recorded")]).series()]
+
+    assert found() == found() == [START]
+    assert reads == [path]
+    was = path.stat()
+    put(tmp_path / "new", path.name, bars(10, START + STEP)).replace(path)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert path.stat().st_size == was.st_size  # neither size nor time of change gives it away
+    assert found() == [START + STEP]
+    path.write_bytes(b"no parquet")
+    assert found() == []
+    path.unlink()
+    assert found() == []
 
 
 def test_other_names_are_unknown_not_fatal(tmp_path: Path) -> None:
