@@ -7,5 +7,5 @@ them for garbage at Python's usual intervals, and once more at the end, is a qua
 import atexit
 import gc
 
-gc.set_threshold(50_000, 20, 20)  # usually 700, 10, 10: what the desk itself leaves behind is little
+gc.set_threshold(10_000, 10, 10)  # usually 700, 10, 10: what the desk itself leaves behind is little
 atexit.register(gc.freeze)  # what is left at the end ends with the process

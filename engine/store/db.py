@@ -43,16 +43,18 @@ def open_db(url: str) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
-        _OPENED.add(engine)
-        return engine
-    if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    raise BadInput(f"database {parsed.get_backend_name()!r} is not supported", "use sqlite or postgresql")
+    elif parsed.get_backend_name() == "postgresql":
+        own = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), **own)
+    else:
+        raise BadInput(f"database {parsed.get_backend_name()!r} is not supported", "use sqlite or postgresql")
+    _OPENED.add(engine)
+    return engine
 
 
 @atexit.register
 def close_all() -> None:
-    """Close the databases of a process that ends: the last to close one moves its write-ahead log into the file."""
+    """Close the databases of a process that ends: the last to close a SQLite file moves its write-ahead log into it."""
     for engine in list(_OPENED):
         engine.dispose()
 

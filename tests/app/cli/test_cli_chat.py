@@ -158,6 +158,7 @@ def test_foreign_text_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str])
 
 def test_from_the_command_line_it_exits_as_promised(own_home: Path) -> None:
     """0 for an answer, 1 with one line for a bad role, 2 for a missing option."""
+    open_home()  # a first start in a process is test_home.py's
     run = "import sys; from app.cli.main import run; sys.argv[0] = 'nightdesk'; run()"
     program = [sys.executable, "-c", run]
 

@@ -70,6 +70,7 @@ def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) ->
 
     In a process of its own.
     """
+    open_home()
     with ModelServer(operator, key=KEY) as server:
         env = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "small"}
         command = [

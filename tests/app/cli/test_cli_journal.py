@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from app.home.home import open_home
 from engine.data.catalog import Catalog
 from engine.sim.backtest import simulate
 from engine.sim.request import Request, SleeveRequest, plan
@@ -30,6 +31,9 @@ def walked(tmp_path_factory):
     """The home of a paper desk that has walked to the end of its bars and was stopped."""
     home = tmp_path_factory.mktemp("walked")
     recordings.record(home / "data", BARS, ("BTC-USDT", "ETH-USDT", "SOL-USDT"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(home))
+        open_home().engine.dispose()
     env = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")} | {"NIGHTDESK_HOME": str(home)}
     command = [sys.executable, "-m", "app.processes.worker", "--bars-per-second", "100000"]
     with subprocess.Popen(command, cwd=REPOSITORY, env=env, stderr=subprocess.PIPE, text=True) as worker:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.home.home import open_home
+from app.processes import worker
 from app.processes.children import allowed, worker_command
 from app.processes.worker import Log
 from engine.book.replay import fold
@@ -323,11 +324,15 @@ def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> N
         (SLEEVE.format("nope"), "nope"),
     ],
 )
-def test_a_faulty_home_is_one_clear_line(own_home: Path, toml: str, words: str) -> None:
-    """No traceback reaches a person, and nothing is begun."""
+def test_a_faulty_home_is_one_clear_line(
+    own_home: Path, toml: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback reaches a person, and nothing is begun. What the process runs, in this one: its environment stays as it is."""
+    monkeypatch.setattr(worker, "clean", lambda words: None)
+    monkeypatch.setattr(worker, "again", lambda words: pytest.fail("it went on as if nothing were wrong"))
     own_home.mkdir(parents=True)
     (own_home / "desk.toml").write_text(toml)
-    code, said = ended(started(own_home))
+    code, said = worker.main([]), capsys.readouterr().err
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert words in said
