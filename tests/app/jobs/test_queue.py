@@ -179,6 +179,8 @@ def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypa
     monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        words = Path(f"/proc/{stranger.pid}/cmdline")
+        until(words.read_bytes, "it never had words of its own, without which it might still be any job")
         with write(home.engine) as session:
             found = session.get(Job, job_id)
             found.pid = stranger.pid
