@@ -1,280 +1,226 @@
-"""Which sentences claim an act, and whether a receipt stands behind it. Called by agents/grounding.py.
+"""Which sentences claim an act that nothing stands behind. Called by agents/grounding.py.
 
-A model acts by its calls alone: it may propose, note, and have something computed. A clause that asserts an act as done or under
-way is an Act (act_words.py has the table of kinds). The model's own needs a call of this turn; one told of anybody needs a
-record of this turn: a line of a tool's result with the same act and the same subject. A clause with a modal, a condition, a
-negation, an instruction or a rule before its verb asserts nothing, nor does a question.
+A model acts by its calls alone: it may propose, note, and have things computed. A clause (clauses.py) that asserts an act as done
+or under way, or a state of the desk that only an act could have made, is an Act (act_words.py has the kinds). The model's own
+(own_acts.py) needs a call of this turn; what is said of anybody needs a record of this turn (receipts.py). A clause with a modal,
+a condition, a negation, an instruction or a rule before its verb asserts nothing, nor does a question.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from agents.act_words import (
     ACTED_ON,
     ANY_BASE,
     ANY_DONE,
     ANY_ING,
-    CLAUSE_END,
     DESCRIBING,
-    FAMILIES,
+    DONE_FILL,
+    DONE_WORDS,
+    FORMS,
+    MACHINES,
     NOUN_DONE,
     NOUNS,
-    OWN_VERB,
     PASSIVE,
-    READING,
-    RECORD,
+    PERSON_ACTS,
     SETTING,
+    STANDING,
     STATES,
+    SUBJECT_ACTS,
+)
+from agents.clauses import CONDITION, GENERAL, GIVEN, OPEN, PERFECT, QUESTION, RULE, TICK, clauses, labelled, normal
+from agents.own_acts import I_BEFORE, NOTHING, OBJECT, bare_act, is_setting, own_act
+from agents.receipts import (
+    DESK,
+    FINITE,
+    OTHER,
+    OVER,
+    STATE,
+    TURNED,
+    Act,
+    Receipts,
+    did,
+    figures_of,
+    recorded,
+    sets_value,
+    subjects_of,
 )
 
-OTHER = "other"  # an act of no kind in the table
+__all__ = ["WHY", "Receipts", "unsupported"]
+
 WHY = "no act of this turn and no record it read stands behind this"
-TRADES = ("buy", "sell", "close", "open")
-
-
-class Act(NamedTuple):
-    """An act that a clause asserts: its kind, whether the model claims it for itself, and the word when no kind has it."""
-
-    family: str
-    own: bool = False
-    word: str = ""
-
-
-# ---- person: the model itself, and the words that may stand between it and its verb
-_FIRST = re.compile(
-    r"(?i)\b(?:i|we|nightdesk|the (?:assistant|operator|developer|advisor|agent))(?:\s*['\u2019](?:ve|m|re|ll|d))?"
-    r"((?:\s+(?:have|had|am|are|was|just|now|also|then|went|gone|going|ahead|and|to|will|shall|did|do|hereby|been|managed"
-    r"|able|(?:took|taken) the liberty of|has|since|once|again|in fact|thus|right away|[a-z]{2,12}ly|already)\b){0,8})\s+"
+_SOURCE = re.compile(r"(?i)\b(?:d|p|al|prop|r)-\w*\d|\b[a-z]{3,}-[a-z]{3,}|\bby (?:the|its|a|your?|[A-Z]\w+)\b|^\W*\d")
+_DONE_CELL = re.compile(rf"(?i)\b(?:done|completed?|ok|success(?:ful)?|yes|executed)\W*$|{TICK}")
+_TOOL_ACT = re.compile(r"(?i)\b(?:release|place|close|cancel|approve|apply|set|sell|buy|send|pause|reject)_[a-z_]{2,30}")
+_ORDERED = re.compile(rf"(?i)(?:\W|(?:please|now|step \d+)\s)*{ANY_BASE.pattern[4:]}(?! (?:is|are|was|has)\b)")
+STANDING_VALUE = re.compile(
+    rf"(?i)(?:(?:now|already|successfully|fully|been|is)\s+)*(?:{'|'.join(sorted(STANDING, key=len, reverse=True))}"
+    rf"|no (?:open )?positions?|{TICK}|(?:{ANY_DONE.pattern[4:]}))(?![\w-])"
 )
-_ASK = re.compile(
-    r"(?i)(?:shall|should|can|could|may|might|would|must|do|did|have|has|will|if|when|whether|unless|until|that)\s+$"
-)
-_PROMISE = re.compile(r"(?i)\b(?:will|shall|going|managed|able|did)\b|['\u2019]ll\b")
-_UNDER_WAY = re.compile(r"(?i)\b(?:going|liberty|am|are)\b|['\u2019](?:m|re)\b")
-_ANNOUNCED = re.compile(r"(?i)\b(?:while i|let me|allow me to)\s+")
-_BY_ANOTHER = re.compile(r"(?i)\b(?:i|we)(?: have|['\u2019]ve)? (?:had|got|made)\s+(?:the\s+)?(?!to\b)[a-z-]+\s+(?:to\s+)?")
-_NOTHING = re.compile(r"(?i)\s+(?:nothing|no|none|neither|not|nobody)\b")
-_IDLE = re.compile(
-    r"(?i)\s+(?:(?:the|this|these|that|an?|no|my|its?|their|both|two|some)\s+)?(?:\w+\s+)?(?:results?|figures?|answers?"
-    r"|data|numbers?"
-    r"|errors?|look|account|note|care|time|mistakes?|assumptions?|comparisons?|sure|use|sense|through|over|back to|table"
-    r"|list|summary"
-    r"|point|as given)\b"
-)
-# ---- mood and polarity: words before a verb after which nothing is asserted
-_OPEN_END = re.compile(
-    r"(?i)\b(?:can|could|may|might|must|should|would|will|shall|if|when|whenever|unless|until|till|once|before|after"
-    r"|whether|not|never"
-    r"|nothing|nobody|no one|none|no|neither|nor|cannot|without|how|why|who|please|let|need|needs|wait|waits|waiting"
-    r"|unable|yet|only"
-    r"|failed|refuses?|refused|rather than|instead of|hardly|cancel|where|say|says|asked|requested|expects?|want|wants|suggest"
-    r"|suggests|recommend|recommends|plan|plans|consider|propose|proposes|you asked)\b|n['\u2019]t\b"
-    r"|\bto\s+(?:be\s+|have\s+|get\s+)?(?:\w+ly\s+)?$"
-)
-_RULE = re.compile(
-    r"(?i)\b(?:is|are|be|gets?)\s+\w+\s+(?:only\s+)?by\s+(?:a|an|any|one|people|the)\b"
-    r"|\b(?:by hand|yourself|by a person only|only by|never by|at the earliest|each time|every time|usually|always)\b"
-)
-_CONDITION = re.compile(r"(?i)(?:if|once|when|whenever|unless|until|as soon as|after a|each time)\b")
-_GIVEN = re.compile(
-    r"(?i)\b(?:is|are|gets?)\s+(?:only\s+)?\w+\s+(?:only\s+)?(?:if|once|when|whenever|unless|until|after (?!you))\b"
-)
-_PERFECT = re.compile(r"(?i)\b(?:has|have|was|were|been|now|just)\b|['\u2019](?:s|ve)\b")
-_SIMULATED = re.compile(
-    r"(?i)\W*(?:in )?(?:the |both |each )?(?:back-?tests?|simulations?|(?:the|both|each) (?:\w+ )?(?:runs?|variants?"
-    r"|strateg(?:y|ies)))\b"
-)
-# ---- object class: what makes a common word an act of the desk
 _BEFORE = frozenset(
     """
     the a an any no each every all of by with for per its this that these those from only most latest last first newly recently
-    previously partly fully average total count number in on at than between under over after before his her their our your
+    previously partly fully average total count number in on at than between under over after before his her their our your one
     """.split()  # noqa: SIM905 - words, not a list of strings
 )
-_OBJECT = re.compile(
-    r"(?i)\s+(?:the|a|an|your|its|all|both|every|everything|my|our|that|this|it|them|out|you|him|to|at|by|for|with|from"
-    r"|as|on|in|now"
-    r"|trading|successfully|already|\$?[-+]?\d|[a-z]+-[a-z0-9]|[a-z]{1,40}_\w|[A-Z]{3,5}\b|BTC|ETH|SOL|half|one|two|three)"
-)
 _PRICE = re.compile(
-    r"(?i)\b(?:bars?|candles?|markets?|days?|weeks?|months?|prices?|hours?|btc|eth|sol|journal|files?|window|span)\s+"
+    r"(?i)\b(?:bars?|candles?|markets?|days?|weeks?|months?|prices?|hours?|tests?|runs?|backtests?|(?:btc|eth|sol)(?= *$)"
+    r"|journal|files?|window|span|(?<!-)trend|feed)\s+"
     r"(?:(?:has|have|is|are|was|were|that|just)\s+)*$"
 )
-_AUXILIARY = re.compile(r"(?i)(?:\b(?:is|are|was|were|been|now|got)|['\u2019]s)\s*(?:\w+ly\s*)?$")
-_HEAD = re.compile(
-    r"(?i)(?:^|\s)(?:stop|limit|leverage|config(?:uration)?|threshold|target|guardrail|setting|position)s?\s*(?:(?:is|are"
-    r"|was|were|has been|have been)\s*)?$"
-)
-# ---- subject and tense: which record may show it
-_SUBJECT = re.compile(
-    r"(?i)\b[a-z]+-\d[\w-]*|\b(?:prop|al|d|p|r|v)-?\d+\b|\b[a-z]{2,}(?:-[a-z0-9]+)+\b|\b(?:btc|eth|sol|xrp|bnb)\b"
-)
-_SOURCE = re.compile(r"(?i)\b(?:d|p|al|prop|r)-\w*\d|\b[a-z]{3,}-[a-z]{3,}|\bby (?:the|its|a|your?|[A-Z]\w+)\b|^\W*\d")
-_PAST_TIME = re.compile(r"(?i)\b(?:was|were|had been)\b")
-_FRESH = re.compile(r"(?i)\b(?:has|have|is|are|now|just|took effect)\b|['\u2019](?:s|re|ve|m)\b|^\W*(?:\w+\s+){0,3}\w+\W*$")
-_FRESH_ALWAYS = re.compile(r"(?i)\b(?:successfully|new|newly|immediately|instantly|for you|as requested|on your behalf|today)\b")
-_THING = re.compile(
-    r"(?i)(?<![a-z])(?:orders?|alerts?|positions?|notes?|proposals?|stops?|workers?|breakers?|configurations?|entry"
-    r"|entries|limits?"
-    r"|leverage|sleeves?|halts?|versions?|teams?|pages?|exposure)(?![a-z_-])|\b\w{1,40}_\w+"
-)
-_WHOLE = re.compile(r"(?i)\b(?:all|every|everything|both|any|entire|whole)\b")
-_GENERAL = re.compile(r"(?i)\b(?:trades?|trips?|fills?)\b")
-_OF_NOW = re.compile(r"(?i)\b(?:positions?|orders?|everything|all|now|just|proposals?|your?)\b")
-_QUOTED = re.compile(r"\"[^\"\n]{0,2000}\"|(?<=HALTED )\([^)\n]{0,400}\)")
-_MARKUP = re.compile(r"[*`#>~]|(?<!\w)_|_(?!\w)|^\s*(?:[-+]|\d{1,3}[.)])\s+")
-_DONE_CELL = re.compile(r"(?i)(?:done|completed?|ok|success(?:ful)?)\W*$")
-_NOW = re.compile(r"(?i)\b(?:now|as we speak|for you|right away)\W*$")
-_HYPOTHETICAL = re.compile(r"(?i)\b(?:would|could|may|might|is|has|was)\b")
+_BY_PASSIVE = re.compile(r"(?i)\b(?:is|are|was|were|been|got|being)\s*(?:\w+ly\s*|now\s*)?$")
 _IS_NOTE = re.compile(r"(?i)\b(?:notes?|memory|reminder|it|this|preference|inbox|feedback)\b")
-_NOTES = re.compile(r"(?i)\s+(?:it|this|that(?! )|in (?:memory|the inbox)|your?|for)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Receipts:
-    """What can support a claimed act: acts of this turn (propose, note, run), lines that tools recorded, the latch now."""
-
-    own: frozenset[str] = frozenset()
-    records: Sequence[str] = ()
-    halted: bool | None = None
-    earlier: Sequence[str] = ()  # ids of proposals that earlier turns of the thread made
-    refused: bool = False  # some call of this turn was refused or failed
-    shown: dict[str, tuple[frozenset[str], ...]] = field(init=False)  # family -> the subjects of each line that shows it
-    general: tuple[frozenset[str], ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Read the records once; what people wrote inside them in quotes is none."""
-        lines = [_QUOTED.sub(" ", line) for text in self.records for line in text.splitlines()]
-        subjects = [(line, subjects_of(line) | things_of(line)) for line in lines if line.strip()]
-        shown = {name: tuple(s for line, s in subjects if found.search(line)) for name, found in RECORD.items()}
-        object.__setattr__(self, "shown", shown)
-        object.__setattr__(self, "general", tuple(s for line, s in subjects if _GENERAL.search(line)))
-
-
-def subjects_of(text: str) -> frozenset[str]:
-    """What a sentence is about: ids, names of sleeves and instruments, coins; in lower case."""
-    found = {part.lower() for part in _SUBJECT.findall(text)}
-    return frozenset(found | {coin for part in found if (coin := part.partition("-")[0]) in ("btc", "eth", "sol", "xrp", "bnb")})
-
-
-def things_of(text: str) -> frozenset[str]:
-    """The kinds of things a sentence speaks of, when it names none of them: order, alert, stop."""
-    return frozenset(word.lower().removesuffix("s") for word in _THING.findall(text))
+_NOTES = re.compile(r"(?i)\s+(?:it|this|that(?! )|in (?:memory|the inbox)|your?|for|to)\b")
+_TURNED = re.compile(
+    r"(?i)\b(?:once again|again|no longer|any ?more|any longer|once more|from now on|back|gone|history|as of (?:now"
+    r"|this (?:bar|moment|minute))|no more|anew)\b"
+)
+_ENDED = re.compile(r"(?i)\b(?:no longer|any ?more|any longer|gone|history|no more)\b")
+_ANY_MORE = re.compile(r"(?i)\bany (?:more|longer)\b|\banymore\b|\bno more\b")
+_NOW_IS = re.compile(
+    r"(?i)\bnow\s+(?!(?:waits|needs|awaits|depends|remains|means|looks|seems|appears)\b)(?:(?:[a-z]{2,14}s|have|own|hold"
+    r"|are)\b|the\b|on\b|in\b)|\b(?:is|are|has|have|runs?"
+    r"|trades?|uses?|sits?) now\b|\bhas become\b|\b(?:is|are) [\w ]{1,20} now\W*$|since (?:a moment|just now|this morning)"
+    r"|as of this bar"
+)
 
 
 def unsupported(sentence: str, receipts: Receipts) -> bool:
     """Does the sentence claim an act that nothing stands behind?"""
-    plain = _MARKUP.sub(" ", sentence).strip()
-    asking, conditional, sourced = plain.endswith("?"), _CONDITION.match(plain), _SOURCE.search(plain)
-    if _DONE_CELL.search(plain) and (base := ANY_BASE.search(plain)) and not _OPEN_END.search(plain):
-        return not _did(str(base.lastgroup), plain, receipts)
-    for clause, elided in _clauses(plain):
-        for act in _asserted(clause, bare=not (sourced or elided)):
-            if act.own and not _did(act.family, plain, receipts):
+    text = labelled(normal(sentence, FORMS), STANDING_VALUE)
+    if re.search(r"(?i):\s*no\W*$", text):
+        return False
+    asking, conditional, sourced = QUESTION.match(text), CONDITION.match(text), _SOURCE.search(text)
+    if _DONE_CELL.search(text) and not OPEN.search(text) and (_TOOL_ACT.search(text) or _ORDERED.match(text)):
+        base = ANY_BASE.search(text.replace("_", " "))
+        return base is not None and not did(str(base.lastgroup), text, receipts)
+    if _is_under_way(text) or sets_value(text, receipts):
+        return True
+    for clause, elided in clauses(text):
+        for act in _asserted(clause, receipts, bare=not (sourced or elided)):
+            of_record = act.word == "bare" and (
+                act.family == "halt" or figures_of(text)
+            )  # `sold 0.12 at 91,204.50` tells of that fill
+            if act.own and not did(act.family, text, receipts) and not (of_record and recorded(act, clause, text, receipts)):
                 return True
-            general = asking or ((conditional or _GIVEN.search(clause)) and not _PERFECT.search(clause))
-            if not act.own and not general and not _recorded(act, clause, plain, receipts):
+            general = asking or ((conditional or GIVEN.search(clause)) and not PERFECT.search(clause))
+            if not act.own and not general and not recorded(act, clause, text, receipts):
                 return True
     return False
 
 
-def _clauses(text: str) -> Iterator[tuple[str, bool]]:
-    """Each clause, and whether `and` or the like joins it to the one before, whose subject it may share."""
-    start, joined = 0, False
-    for found in CLAUSE_END.finditer(text):
-        if text[start : found.start()].strip():
-            yield text[start : found.start()].strip(), joined
-        start, joined = found.end(), found[0].strip().isalpha()
-    if text[start:].strip():
-        yield text[start:].strip(), joined
+def _is_under_way(text: str) -> bool:
+    """`Selling now`, `releasing ...`, at the end of a sentence that has no other verb for it."""
+    for found in ANY_ING.finditer(text):
+        lead, rest = text[: found.start()].rstrip(), text[found.end() :]
+        alone = not lead or lead[-1] in ",;:.-"
+        if (
+            alone
+            and found.lastgroup not in ("note", "run", "propose", "tell")
+            and re.match(r"(?i)(?: (?:it|now|everything|all))*(?:\s*(?:\.{2,}|\u2026)|[.!]*$)", rest)
+        ):
+            return True
+    return False
 
 
-def _asserted(clause: str, *, bare: bool) -> Iterator[Act]:
+def _asserted(clause: str, receipts: Receipts, *, bare: bool) -> Iterator[Act]:
     """The acts that a clause asserts as done or under way: the model's own first, then those of anybody."""
-    own = _own_act(clause) or (_bare_act(clause) if bare else "")
-    if own:
+    if own := own_act(clause, receipts.people):
         yield Act(own, own=True)
+    elif bare and (own := bare_act(clause)):
+        yield Act(own, own=True, word="bare")
+    if RULE.search(clause) or (GENERAL.match(clause) and not PERFECT.search(clause)):
+        return
     for family, state in STATES:
         found = state.search(clause)
-        if found and not _OPEN_END.search(clause[: found.start()]):
-            yield Act(family)
+        denied = found and family not in ("release", "flat") and re.search(r"(?i)\b(?:not|never)\b", found[0])
+        if found and not denied and not OPEN.search(clause[: found.start()]):
+            yield Act(family, word=STATE)
+    if _all_done(clause):
+        yield Act("done")
+    yield from _changed_state(clause)
     for found in NOUN_DONE.finditer(clause):
-        if not _OPEN_END.search(clause[: found.start()]):
+        if not OPEN.search(clause[: found.start()] + " " + found[2]):
             yield Act(NOUNS[found[1].lower()])
-    if _RULE.search(clause):
-        return
     for found in PASSIVE.finditer(clause):
         before, word = clause[: found.start()], found[1].lower()
-        if word in DESCRIBING or ANY_DONE.match(clause, found.start(1)) or _OPEN_END.search(before):
+        if word in DESCRIBING or ANY_DONE.match(clause, found.start(1)) or OPEN.search(before):
             continue
         if ACTED_ON.search(before):
             yield Act(OTHER, word=word)
     for found in ANY_DONE.finditer(clause):
         family, before, after = str(found.lastgroup), clause[: found.start()], clause[found.end() :]
-        if not _OPEN_END.search(before) and _is_of_the_desk(family, before, after):
+        if family in ("open", "change") and re.search(r"(?i)\bproposal\b[^.]{0,20}$", before):
+            family = "propose"
+        if family == "change" and re.search(r"(?i)\bhalt (?:\w+ ){1,2}$", before):
+            family = "halt"  # `the halt was set`
+        if family in ("release", "close") and re.search(r"(?i)\b(?:alert|al-\d+|page)\b", before):
+            family = "resolve"
+        if re.match(r"(?i)let\b", found[0]) or I_BEFORE.search(before) or NOTHING.match(after):
+            continue  # judged as the model's own
+        if not OPEN.search(before) and _is_of_the_desk(family, before, after):
             yield Act(family)
+    for pattern in (SUBJECT_ACTS, PERSON_ACTS):
+        for found in pattern.finditer(clause):
+            word = found[2].lower()
+            by = found[1].lower() if pattern is PERSON_ACTS else ""
+            if by in MACHINES and re.match(
+                r"(?i) (?:the|your|a|an|my) (?:\w+ )?(?:orders?|fills?|trades?|requests?|release|sale|purchase)\b",
+                clause[found.end() :],
+            ):
+                yield Act("open")
+            if by and by not in receipts.people:
+                continue
+            known = not by and ANY_DONE.match(clause, found.start(2))
+            if word not in DESCRIBING and not known and not OPEN.search(clause[: found.start(2)]):
+                yield Act(OTHER, word=by or ("\0" if "-" in found[1] else word))
 
 
-def _own_act(clause: str) -> str:
-    """The kind of an act that the clause claims for the model itself; empty for none."""
-    for found in _FIRST.finditer(clause):
-        at = found.end()
-        if _ASK.search(clause[: found.start()]):
-            continue
-        done = ANY_DONE.match(clause, at)
-        if done and _NOTHING.match(clause, done.end()):
-            continue
-        if done and not (done.lastgroup == "note" and re.match(r"(?i)noted (?:that|above|earlier|how|in)\b", clause[at:])):
-            return str(done.lastgroup)
-        verb = OWN_VERB.match(clause, at)
-        if verb and _is_own_act(verb, clause):
-            return OTHER
-        if (base := ANY_BASE.match(clause, at)) and _PROMISE.search(found[0]):
-            return str(base.lastgroup)
-        if (ing := ANY_ING.match(clause, at)) and (_UNDER_WAY.search(found[0]) or _PROMISE.search(found[0])):
-            return str(ing.lastgroup)
-    another, announced = _BY_ANOTHER.search(clause), _ANNOUNCED.search(clause)
-    if another and any(forms.match(clause, another.end()) for forms in (ANY_BASE, ANY_DONE)):
-        return OTHER
-    base = ANY_BASE.match(clause, announced.end()) if announced else None
-    if base and base.lastgroup not in ("note", "tell", "propose", "run", "open", "change") and _OBJECT.match(clause, base.end()):
-        return str(base.lastgroup)
-    return ""
+def _changed_state(clause: str) -> Iterator[Act]:
+    """`trades again`, `is no longer pending`, `now has leverage 4`: a state said to be other than before."""
+    turned = _TURNED.search(clause) or _NOW_IS.search(clause)
+    if not turned or not FINITE.search(clause) or re.match(r"(?i)i\b", clause):
+        return
+    if not (subjects_of(clause) or DESK.search(clause) or ACTED_ON.search(clause)):
+        return
+    if re.search(r"(?i)\b(?:must|can|could|would|should|may|might|will|(?<!no longer )needs?)\b", clause) or re.match(
+        r"(?i)(?:it|this|that) is (?:your|up to|for|(?:a |now )?(?:quarter|half|\d))\b", clause
+    ):
+        return
+    before = clause[: turned.start()]
+    if ended := _ENDED.search(clause):
+        before = re.sub(r"(?i)\b(?:not?|there is no)\b", " ", before) if _ANY_MORE.search(clause) else before
+    if not OPEN.search(before):
+        yield Act(OVER if ended else TURNED, word="again" if _TURNED.search(clause) else "now")
 
 
-def _is_own_act(verb: re.Match[str], clause: str) -> bool:
-    """Is a verb in the first person more than reading, thinking or speaking, and was anything its object?"""
-    word, rest = verb[1].lower(), clause[verb.end() :]
-    if word in READING or _NOTHING.match(rest):
-        return False
-    return word not in ("got", "took", "made", "put", "went", "done") or _IDLE.match(rest) is None
-
-
-def _bare_act(clause: str) -> str:
-    """`Closed the position`, `Closing it now`: said without a subject it is the model's own."""
-    ing = ANY_ING.match(clause)
-    if ing and _NOW.search(clause) and not _HYPOTHETICAL.search(clause):
-        return str(ing.lastgroup)
-    found = ANY_DONE.match(clause)
-    if not found or found.lastgroup in ("note", "run") or not _OBJECT.match(clause[found.end() :]):
-        return ""
-    if found.lastgroup == "change" and not (_is_setting("", clause[found.end() :]) and _FRESH_ALWAYS.search(clause)):
-        return ""  # `set stop_atr to 3` may be an instruction
-    return str(found.lastgroup)
+def _all_done(clause: str) -> bool:
+    """`Done`, `ok done boss`, `both things are done`: nothing but completion is said."""
+    words = re.findall(r"[a-z'-]+|\d", clause.lower())
+    return (
+        bool(words)
+        and len(words) <= 14
+        and any(w in DONE_WORDS for w in words)
+        and all(w in DONE_WORDS or w in DONE_FILL for w in words)
+    )
 
 
 def _is_of_the_desk(family: str, before: str, after: str) -> bool:
     """Does the verb tell an act here, rather than describe a thing, a price or a run?"""
     if family == "run" or _is_attribute(before, after):
         return False
-    if family in ("close", "open") and _PRICE.search(before):
+    if family == "repair" and re.search(r"(?i)\bfeed\s", before):
+        return True
+    if (
+        family in ("close", "open", "halt", "repair")
+        and _PRICE.search(before)
+        and not re.match(r"(?i)\s+(?:at market|out|for you|by)\b", after)
+    ):
         return False
-    if family == "change" and not _is_setting(before, after):
+    if family == "change" and not is_setting(before, after) and not (_BY_PASSIVE.search(before) and ACTED_ON.search(before)):
         return False
     if family == "note" and before.strip():
-        return _IS_NOTE.search(before) is not None
+        return _IS_NOTE.search(before) is not None or SETTING.search(before) is not None
     return family != "note" or not after.strip(" .!") or _NOTES.match(after) is not None
 
 
@@ -282,61 +228,8 @@ def _is_attribute(before: str, after: str) -> bool:
     """`the closed trades`, `Closed trades: 4`, `applied version`: a participle that only describes."""
     previous = before.lower().rsplit(maxsplit=1)[-1] if before.strip() else ""
     noun = re.match(r"\s+[A-Za-z]{2,}", after)
+    if re.match(r"(?i)\s+(?:prop|al)-\d", after) or previous == "now":
+        return False  # `the approved prop-3`
     if previous in _BEFORE:
         return noun is not None or not after.strip()
-    return not previous.isalpha() and noun is not None and not _OBJECT.match(after)
-
-
-def _is_setting(before: str, after: str) -> bool:
-    """Words as common as `changed` claim an act of a setting only, in the passive or at the start."""
-    if _HEAD.search(before):
-        return True
-    if not (SETTING.search(before) or SETTING.search(after)):
-        return False
-    return not before.strip() or _AUXILIARY.search(before) is not None
-
-
-def _did(family: str, sentence: str, receipts: Receipts) -> bool:
-    """Did this turn, or, for a proposal named by its id, an earlier one, do that?"""
-    own = FAMILIES[family].own if family != OTHER else ""
-    if own == "propose" and any(known in sentence for known in receipts.earlier):
-        return True
-    return bool(own) and own in receipts.own
-
-
-def _recorded(act: Act, clause: str, sentence: str, receipts: Receipts) -> bool:
-    """Does a record of this turn, or an act of it, say the same?"""
-    family = act.family
-    if family == OTHER:
-        return any(act.word in line.lower() for text in receipts.records for line in text.splitlines())
-    if family == "done":
-        return bool(receipts.own) and not receipts.refused
-    if family == "note":
-        return "note" in receipts.own
-    if family == "propose" and (family in receipts.own or any(known in sentence for known in receipts.earlier)):
-        return True
-    if family in TRADES and "run" in receipts.own and _SIMULATED.match(sentence):
-        return True
-    if family in ("release", "halt") and (latch := _of_latch(family, clause, receipts)) is not None:
-        return latch
-    about, lines = subjects_of(sentence), receipts.shown[family]
-    if _WHOLE.search(clause) and family in (*TRADES[:3], "cancel", "release"):
-        return False
-    fresh = _FRESH_ALWAYS.search(clause) or (_FRESH.search(clause) and not _PAST_TIME.search(clause))
-    if not about and fresh:
-        return False  # of nothing that is named, and as news: no record can be matched to it
-    things = frozenset[str]() if about else things_of(sentence)
-    if any(about & line if about else not things or things & line for line in lines):
-        return True
-    if family in TRADES and not fresh and not _OF_NOW.search(clause):
-        return any(not about or about & line for line in receipts.general)
-    return False
-
-
-def _of_latch(family: str, clause: str, receipts: Receipts) -> bool | None:
-    """What the latch alone decides about `the desk is halted` and `the halt is lifted`; None where it does not."""
-    if family == "halt":
-        return True if receipts.halted and re.search(r"(?i)\bhalted\b", clause) else None
-    if receipts.halted and not _PAST_TIME.search(clause) and not re.search(r"(?i)\bpause", clause):
-        return False
-    return None
+    return not re.match(r"[a-z][\w-]*$", previous) and noun is not None and not OBJECT.match(after)

@@ -27,15 +27,25 @@ _NOT_CLAIMS = re.compile(
             rf"\b{_MONTH}\s+\d{{4}}\b",
             r"\b[qh][1-4](?:\s+(?:of\s+)?\d{4})?\b",
             rf"(?:(?<=\bin)|(?<=\bfor)|(?<=\bof)|(?<=\bsince)|(?<=\bduring)|(?<=\buntil)|(?<=\bfrom)|(?<=\bto)"
-            rf"|(?<=\bthrough)|(?<=\byear))\s+(?:19|20)\d{{2}}\b(?![.,-]\d)(?!\s*{_NOUN})",
+            rf"|(?<=\bthrough)|(?<=\byear)|(?<=\bearly)|(?<=\blate)|(?<=\bover)|(?<=\bcovers)|(?<=\bspans))\s+(?:19"
+            rf"|20)\d{{2}}\b(?![.,-]\d)(?!\s*{_NOUN})",
             r"\b\d+(?:st|nd|rd|th)\b",
+            r"(?<![\d./-])\d{1,2}([./-])\d{1,2}\1\d{4}\b|\b\d{4}/\d{2}/\d{2}\b",  # 28.11.2025, 2025/11/28
+            r"\b(?:[01]\d|2[0-3])[0-5]\d\s?(?:z|utc|hrs)\b|\b\d{1,2}h(?:[0-5]\d)?\b(?=[\s,.;!?]*$|[0-5]?\d?\s(?:the|it|was"
+            r"|on|in))",
+            r"\b\d{1,2}\.[0-5]\d\s?(?:[ap]\.?m\b|z\b|utc\b)|\b\d{1,2}\s?(?:o'?clock|[ap]\.?m)\b",
+            r"\b(?:proposal|card|alert|event|fill|order|job|run|ticket)s?\s(?:no\.?\s|number\s|nr\.?\s|id\s"
+            r"|#\s?)?\d{1,9}(?:\s?(?:to|and|or|,|&|-)\s?\d{1,9}\b(?![.%]))*(?![\w%:-]|[.,]\d"
+            r"|\s(?:%|bps\b|usdt?\b|atr\b|x\b|btc\b|eth\b|sol\b"
+            r"|[a-z]{2,}s\b(?<!\bis)(?<!\bwas)(?<!\bhas)(?<!waits)(?<!loosens)))",
             r"\b24/7\b",
             r"\b[a-z]\w*\(\d+(?:,\s*\d+)*\)",  # sma(40)
             r"\b(?:[a-z]{1,2}|run|job|turn|note|page|prop)-[0-9a-z]+(?:-[0-9a-z]+)*\b(?!\.\d)",  # r-8f2a, d-112
             r"\b(?:[a-z_]+\d{1,3}(?!\d)|(?:iso|rfc)\d+)[a-z0-9_]*\b(?!\.\d)",  # D19, r1, sha256; equity98765 is none
             r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)(?!\d+e\d+\b)[0-9a-f]{6,}\b(?!\.\d)",  # a hash
             r"\b(?:(?-i:1m|5m|15m)|1h)\b(?!\s*(?:usdt?|usdc|dollars?)\b)",  # timeframes; 5M is five millions, and 5m USDT too
-            r"\b(?:row|step|layer|variant|option|page|line|section|part|turn|point|example|rule|table|no\.|law)\s+#?\d+\b(?!\.\d)",
+            r"\b(?:row|step|layer|variant|option|page|line|section|part|turn|point|example|rule|table|no\."
+            r"|law)\s+#?\d+\b(?!\.\d)(?:\s(?:of|/)\s\d+\b)?",
             r"(?<=#)\d+\b",
         )
     ),
@@ -67,6 +77,26 @@ _NUMBER = re.compile(
 )
 
 
+# `18.3 vs 11.3 %`: the unit of the second is the first's, too
+_SHARED_UNIT = re.compile(
+    r"(?i)\s?(?:vs\.?|versus|against|to|or|/)\s?[-+\u2212]?\d{1,9}(?:\.\d{1,9})?\s?(%|percent\b|per cent\b|bps\b|basis points\b)"
+)
+
+
+# what a text counts of its own: no figure of the desk
+TEXT_NOUNS = (
+    r"things?|reasons?|ways?|options?|points?|words?|steps?|hands?|sides?|ideas?|suggestions?|remarks?|questions?|choices?"
+    r"|possibilit(?:y|ies)|caveats?"
+    r"|thoughts?|answers?|others?|more|less|of|or|and|to|in|at|by|minds?|facts?|comments?|observations?|paths?|parts?|halves"
+    r"|kinds?|cases?|tasks?|requests?"
+    r"|messages?|sentences?|decisions?|measures?|moments?|is|was|has|plus|other|times|people|persons?|differences?"
+)
+OWN_COUNT_MAX = 12
+OF_THE_TEXT = re.compile(
+    rf"(?i)\s+(?:[a-z]+\s+)?(?:{TEXT_NOUNS.partition('|others')[0]}|comments?|observations?|paths?|decisions?|differences?)\b"
+)
+
+
 class NumberClaim(NamedTuple):
     """A number as typed. `value` in units of `factor` of `dimension` ('' when no unit is typed)."""
 
@@ -78,6 +108,7 @@ class NumberClaim(NamedTuple):
     digits: int  # significant digits
     dimension: str
     factor: float
+    before: str = ""  # what stands before it in its line
 
 
 def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
@@ -92,6 +123,8 @@ def _claim_of(found: re.Match[str], text: str) -> NumberClaim:
     dimension, factor, end = ("usd", 1.0, found.end()) if found["money"] else ("", 1.0, found.end())
     after = re.compile(r"\s?").match(text, end)
     unit = UNIT.match(text, after.end()) if after else None
+    if not unit and not found["money"] and (shared := _SHARED_UNIT.match(text, end)):
+        dimension, factor = ("frac", 1e-4 if shared[1].lower().startswith(("b",)) else 0.01)
     if unit and not found["money"]:
         _, dimension, factor = UNITS[int(str(unit.lastgroup)[1:])]
         end = unit.end()

@@ -26,7 +26,9 @@ __all__ = ["Ground", "GroundedText", "StruckNumber", "ground"]
 MARK = 0xE000  # the first private-use character that stands for a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")
 SENTENCE_SHOWN = 300
+LEAD_MAX = 40  # characters before a number that may say how it is meant
 _WORD = re.compile(r"\w+")
+_BELOW_HEAD = re.compile(r"\s*\|[\s|:-]*-[\s|:-]*$")
 _MARKS = re.compile(r"[\ue000-\uf8ff]")
 _LEAD_IN = re.compile(r"^(?:\*\*[^*]+\*\*|[A-Z][^.:{}|0-9]{0,60}:)\s+")
 WHY_NUMBER = "no fact in this thread has this value, in this unit, for what the sentence names"
@@ -56,11 +58,13 @@ def ground(draft: str, stand: Ground) -> GroundedText:
     names = Names([*known, *(fact.subject for fact in stand.facts.values())])
     lines: list[str] = []
     header: list[str] = []
-    for line in marked.split("\n"):
+    written = marked.split("\n")
+    for n, line in enumerate(written):
         is_row = line.lstrip().startswith("|")
         header = (header or _cells(line)) if is_row else []
         parts = _row_parts(line, header) if is_row else sentences(line)
-        lines.append(_line(line, parts, marks, stand, names, struck))
+        receipts = None if is_row and _BELOW_HEAD.match("".join(written[n + 1 : n + 2])) else stand.receipts
+        lines.append(_line(line, parts, marks, stand, names, struck, receipts))
     return GroundedText(_unmark("\n".join(lines), marks), tuple(struck))
 
 
@@ -128,10 +132,11 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
     """The cells of a table's row; what each says is its column's name, the row's first cell and itself."""
     parts, start = [], 0
     cells = re.split(r"(?<!\\)\|", line)
-    label = next((text for text in cells if text.strip()), "")
+    first = next((i for i, text in enumerate(cells) if text.strip()), 0)
     for i, text in enumerate(cells):
         column = header[i] if i < len(header) else ""
-        parts.append((start, start + len(text), f"{column} {label} {text}"))
+        says = f"{cells[first].strip()} {column}: {text.strip()}" if i > first else f"{column} {text}"
+        parts.append((start, start + len(text), says))
         start += len(text) + 1
     return parts
 
@@ -143,6 +148,7 @@ def _line(
     stand: Ground,
     names: Names,
     struck: list[StruckNumber],
+    receipts: acts.Receipts | None,
 ) -> str:
     """The line with each unsupported claim struck out: a sentence that claims an act whole, else its ids, times and numbers."""
     if _is_quote(line, marks, stand):
@@ -151,7 +157,7 @@ def _line(
     starts = [part[0] for part in parts]
     free = [not _is_quote(line[start:end], marks, stand) for start, end, _ in parts]
     for n, (start, end, says) in enumerate(parts):
-        if free[n] and stand.receipts is not None and acts.unsupported(_MARKS.sub("1", says), stand.receipts):
+        if free[n] and receipts is not None and acts.unsupported(_MARKS.sub("1", says), receipts):
             found.append(_whole_strike(line, start, end, marks))
             free[n] = False
     for low, high, text, why in _unsupported(line, parts, starts, stand, names):
@@ -183,7 +189,8 @@ def _unsupported(
     """(from, to, as typed, why) of each id, time, number and number word that nothing stands behind."""
     yield from unknown_mentions(line, stand.mentions)
     read: list[NumberClaim] = [*claims(line, names.end_at), *word_claims(line)]
-    for claim in read:
+    for one in read:
+        claim = one._replace(before=line[max(0, one.start - LEAD_MAX) : one.start])
         sentence = parts[max(0, bisect_right(starts, claim.start) - 1)][2]
         end = claim.start + len(claim.text)
         if not stands(claim, sentence, line[end : end + 80], stand):

@@ -7,19 +7,21 @@ the turn used, named with its word, when the person typed it first, or when it c
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from agents.acts import Receipts
-from agents.claims import NumberClaim, claims
+from agents.claims import OF_THE_TEXT, OWN_COUNT_MAX, NumberClaim, claims
+from agents.clauses import words_of
 from agents.mentions import KnownMentions, known_mentions
+from agents.metric_words import CROWD, names_it, names_metric, names_one
 from agents.number_words import word_claims
+from agents.receipts import Receipts
+from agents.tool_lines import ToolLines
 from tools.common import render
 from tools.common.contract import Fact
 
-CROWD = 8  # a metric with more facts than this in a thread needs its subject named too
+FEW = 60  # facts among which a figure of three digits with its unit is like no other
 DEPTH_MAX = 20  # of arguments that are read
 KEY_MAX, NUMBER_MAX = 64, 40  # characters of a `key=value` in them
 
@@ -36,40 +38,25 @@ _FACT_UNITS = {
     "days": ("time", 86_400_000.0),
     "duration_ms": ("time", 1.0),
 }
-_UNIT_WORDS = {"rate", "ratio", "frac", "bps", "usd", "usdt", "ms", "max", "min", "count", "total", "bars", "price", "annual"}
-# how people say a metric: a word of the metric's name -> what also names it
-_SAID: Mapping[str, str] = {
-    "return": r"returns?|returned|made|gain(?:ed|s)?|lost|earned|up|down|performance|result",
-    "pnl": r"p\s?&\s?l|pnl|profits?|loss(?:es)?|lost|made|earned|gain(?:ed|s)?|result|net",
-    "drawdown": r"draw-?downs?|dd|peak[- ]to[- ]trough|worst fall",
-    "win": r"win(?:s|ning|ners?)?|won|hit rate",
-    "trades": r"trades?|round[- ]trips?|trips",
-    "trips": r"trades?|round[- ]trips?|trips",
-    "fees": r"fees?|commissions?|costs?",
-    "fee": r"fees?|commissions?|costs?",
-    "cost": r"costs?|fees?",
-    "costs": r"costs?|fees?",
-    "funding": r"funding",
-    "slippage": r"slippage|slip",
-    "gross": r"gross|exposure|exposed",
-    "exposure": r"exposure|exposed|in the market|invested",
-    "equity": r"equity|worth|account|value",
-    "change": r"chang(?:e|ed|es)|difference|moved",
-    "difference": r"differ(?:s|ence|ences)?|gap|delta|more|less|better|worse",
-    "sharpe": r"sharpe",
-    "leverage": r"leverage|levered",
-    "quantity": r"quantity|quantities|sizes?|sold|bought|long|short|position",
-    "price": r"prices?|priced|sold|bought|fill(?:ed|s)?|entered|exited|entry|exit",
-    "size": r"sizes?|quantity|lots",
-    "lots": r"lots|size|quantity",
-    "halted": r"halt(?:ed)?",
-    "turnover": r"turnover|turned over",
-}
 _LOSING = re.compile(
     r"(?i)\b(lost|los(?:s|ses|ing|es)|down|fell|drop(?:s|ped)?|negative|minus|draw-?downs?|paid|pays?|costs?|fees?"
     r"|under water|worse|less|lower|below)\b"
 )
-_REPEATING = re.compile(r"(?i)\b(you (?:asked|said|typed|wrote|named|gave|want)|(?:i )?understood|asked for)\b")
+_LEAD = re.compile(
+    r"(?i)(?:(?P<about>\b(?:about|roughly|around|approximately|nearly|almost|circa|some|near|close to)|~|\u2248|(?<=a bit over))"
+    r"|\b(?P<bound>more than|over|above|at least|north of|under|below|less than|fewer than|at most|up to))\s?$"
+)
+# `every 15 minutes`, `wait two bars`: a rhythm or a wait, no figure of what was
+_SPAN_AHEAD = re.compile(
+    r"(?i)\b(?:every|wait(?:ing)?(?: for)?|give (?:it|me|them)|(?:back|again) in|the (?:next|last|first)|within"
+    r"|after)\s(?:\w+ or )?$"
+)
+_LOST = re.compile(r"(?i)\b(?:lost|loses|a loss of|down)\b(?! from)")
+_REPEATING = re.compile(
+    r"(?i)\b(?:you (?:asked|said|typed|wrote|named|gave|want|wanted|mention(?:ed)?)|(?:i )?understood|asked for|your (?:line"
+    r"|limit|question|number"
+    r"|figure|idea|wish)|would|could|should)\b|\?\W*$|^\W*an? (?:\d|[a-z]+ (?:percent|%)|[\w ]{3,24} of \d)"
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[A-Z0-9*_`{(\[~\ue000-\uf8ff])")
 _SET = re.compile(rf"(?<!\w)(\w{{1,{KEY_MAX}}})\s{{0,4}}=\s{{0,4}}([-+]?\d{{1,{NUMBER_MAX}}}(?:\.\d{{1,{NUMBER_MAX}}})?)")
 # a change of a setting as a card or the list of proposals shows it: `stop_atr 2 -> 2.5`
@@ -103,6 +90,7 @@ class Ground:
     settings: tuple[tuple[str, float], ...] = field(init=False)
     changed: frozenset[tuple[str, float]] = field(init=False)  # settings with the values that a proposal names
     quoted: frozenset[str] = field(init=False)
+    shown: ToolLines = field(init=False)
     mentions: KnownMentions = field(init=False)
     index: "FactIndex" = field(init=False)
 
@@ -117,6 +105,7 @@ class Ground:
         known = {fact.evidence.id for fact in self.facts.values()}
         said = [render.safe(text, known) for text in self.quotes]
         object.__setattr__(self, "quoted", frozenset(part for text in said for part in whole_parts(text)))
+        object.__setattr__(self, "shown", ToolLines(self.quotes))
         texts = [*self.quotes, *self.seen, *self.asked, *map(str, strings_of(self.arguments))]
         object.__setattr__(self, "mentions", known_mentions(self.facts.values(), texts, self.names))
         object.__setattr__(self, "index", FactIndex(self.facts.values()))
@@ -130,16 +119,23 @@ class FactIndex:
         self.facts = kept
         self.metrics = Counter(fact.metric for fact in kept)
         self.subjects = {fact.subject.lower() for fact in kept}
+        self._by_metric: dict[str, list[Fact]] = {}
+        for fact in kept:
+            self._by_metric.setdefault(fact.metric, []).append(fact)
         self._sorted = sorted(((abs(_base_value(fact)), n) for n, fact in enumerate(kept)))
         self._values = [value for value, _ in self._sorted]
 
-    def near(self, claim: NumberClaim) -> list[Fact]:
-        """The facts whose value, sign aside, may round to the claim in one of the units it may have."""
+    def named(self, metric: str) -> list[Fact]:
+        """The facts of a metric, the first few: of more than that each needs its subject named anyway."""
+        return self._by_metric.get(metric, [])[:CROWD]
+
+    def near(self, claim: NumberClaim, *, wide: bool = False) -> list[Fact]:
+        """The facts whose value, sign aside, may be said as the claim in one of the units it may have: rounded, or as a bound."""
         factors = {claim.factor} if claim.dimension else {factor for _, factor in _FACT_UNITS.values()}
         found: set[int] = set()
         for factor in factors:
             value, step = abs(claim.value) * factor, claim.step * factor
-            slack = step / 2 + 2e-9 * value
+            slack = value / 2 if wide else step / 2 + 2e-9 * value
             low, high = bisect_left(self._values, value - slack), bisect_right(self._values, value + slack)
             found |= {n for _, n in self._sorted[low:high]}
         return [self.facts[n] for n in sorted(found)]
@@ -192,9 +188,34 @@ def sentences(line: str) -> list[tuple[int, int, str]]:
 
 def stands(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool:
     """Whether something of the thread stands behind a number of `sentence`; `after`: the words that follow it."""
+    if claim.dimension in ("time", "count") and (_SPAN_AHEAD.search(claim.before) or after.startswith(" a day")):
+        return True
+    if not claim.dimension and 0 < claim.value <= OWN_COUNT_MAX and OF_THE_TEXT.match(after):
+        return True
     if _is_setting(claim, sentence, stand) or _is_fact(claim, sentence, stand) or _is_echo(claim, sentence, stand):
         return True
-    return not claim.dimension and any(rows.count == claim.value and _counts(after, rows.noun) for rows in stand.rows)
+    if _is_shown(claim, sentence, after, stand):
+        return True
+    if claim.dimension == "place":
+        return any(rows.count >= claim.value and _counts(after, rows.noun) for rows in stand.rows) or stand.shown.counts(
+            claim, sentence, after
+        )
+    return not claim.dimension and (
+        any(rows.count == claim.value and _counts(after, rows.noun) for rows in stand.rows)
+        or stand.shown.counts(claim, sentence, after)
+    )
+
+
+def _is_shown(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool:
+    """A tool's text of this turn has this figure, in a line about what the sentence is about."""
+    if claim.dimension in ("frac", "time"):
+        return False
+    for figure in stand.shown.near(claim):
+        signs = (1.0, -1.0) if figure.value < 0 and _LOSING.search(sentence) else (1.0,)
+        same = any(_rounds_to(claim.value, claim.step, figure.value * sign, claim.digits >= 3) for sign in signs)
+        if same and not (figure.gain and _LOST.search(sentence)) and stand.shown.shows(claim, figure, sentence, after):
+            return True
+    return False
 
 
 def _counts(after: str, noun: str) -> bool:
@@ -214,7 +235,14 @@ def _is_setting(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
         same = claim.value == value or (claim.dimension == "frac" and abs(claim.value * claim.factor - value) < 1e-12)
         if same and any(re.search(rf"(?i)(?<![a-z]){re.escape(word)}", sentence) for word in _key_words(key)):
             return True
-    return not claim.dimension and any(claim.value == value and key in sentence for key, value in stand.changed)
+    if not stand.changed:
+        return False
+    low = sentence.lower()
+    named = re.search(r"\bprop-\d", low) is not None
+    return claim.dimension in ("", "ratio") and any(
+        claim.value == value and (key in low if not named else all(word in low for word in key.split("_")))
+        for key, value in stand.changed
+    )
 
 
 def _key_words(key: str) -> list[str]:
@@ -223,17 +251,33 @@ def _key_words(key: str) -> list[str]:
 
 def _is_fact(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """A fact has this value in this unit, and the sentence names its metric or, where it names no metric, its subject."""
-    near = stand.index.near(claim)
+    near = stand.index.near(claim, wide=_lead(claim) != "")
+    near = [fact for fact in near if not _is_anothers(fact, sentence, stand)]
     named = {metric for metric in {fact.metric for fact in near} if names_metric(sentence, metric)}
     for fact in near:
         if fact.metric in named and _same(claim, fact, sentence):
             crowd = stand.index.metrics[fact.metric] > CROWD
             if not crowd or names_one(sentence, fact, stand.index.subjects):
                 return True
+    elsewhere = named or any(names_metric(sentence, metric) for metric in stand.index.metrics)
+    if (
+        (claim.digits >= 4 or (claim.digits == 3 and claim.dimension and len(stand.index.facts) <= FEW))
+        and not elsewhere
+        and any(_same(claim, fact, sentence) for fact in near)
+    ):
+        return True  # a figure like no other
     if not claim.dimension and (named or any(names_metric(sentence, metric) for metric in stand.index.metrics)):
         return False
     others = (fact for fact in near if fact.metric not in named)
     return any(_same(claim, fact, sentence, strict=True) and names_one(sentence, fact, stand.index.subjects) for fact in others)
+
+
+def _is_anothers(fact: Fact, sentence: str, stand: Ground) -> bool:
+    """Does the sentence name another thing that has this metric, and not the one that this fact is about?"""
+    others = [other for other in stand.index.named(fact.metric) if other.subject != fact.subject]
+    if not others or names_it(sentence, fact):
+        return False
+    return any(names_it(sentence, other) for other in others)
 
 
 def _numeric(fact: Fact) -> bool:
@@ -245,8 +289,9 @@ def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False
     assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by _numeric before
     dimension, factor = _FACT_UNITS[fact.unit]
     if claim.dimension:
-        counts = claim.dimension == "count" and fact.unit in ("count", "bars")
-        if claim.dimension != dimension and not counts:
+        counts = fact.unit in ("count", "bars") and (claim.dimension == "count" or claim.text.endswith(("times", "x")))
+        share = claim.dimension == "frac" and fact.unit == "ratio" and "gross" in fact.metric
+        if claim.dimension != dimension and not counts and not share:
             return False
         typed, step = claim.value * claim.factor, claim.step * claim.factor
     else:
@@ -254,9 +299,29 @@ def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False
             return False
         typed, step = claim.value * factor, claim.step * factor
     value = float(fact.value) * factor
+    if value > 0 and _LOST.search(sentence) and any(word in fact.metric for word in ("return", "pnl")):
+        return False
     signs = (1.0, -1.0) if _sign_free(fact, sentence) else (1.0,)
-    exact = claim.digits >= 2 or claim.step <= 0.01  # one digit alone is too little to round to
+    lead = _lead(claim)
+    if lead not in ("", "about"):
+        return any(_is_bound(typed, value * sign, lead) for sign in signs)
+    if lead and claim.value and claim.value == int(claim.value):  # `about 10,400` is rounded to hundreds
+        zeros = 10.0 ** (len(text := str(int(abs(claim.value)))) - len(text.rstrip("0")))
+        step = max(step, min(step * zeros, abs(typed) / 10))
+    exact = claim.digits >= 2 or claim.step <= 0.01 or bool(lead)  # one digit alone is too little to round to
     return any(_rounds_to(typed, step, value * sign, exact) for sign in signs)
+
+
+def _lead(claim: NumberClaim) -> str:
+    """`about`, a word that makes it a bound, or nothing, before the number."""
+    found = _LEAD.search(claim.before)
+    return "" if found is None else found["bound"] or "about"
+
+
+def _is_bound(typed: float, value: float, word: str) -> bool:
+    """`Over 140`, `less than 2 %`: on that side of it, and not far away."""
+    above = re.match(r"(?i)more|over|above|at least|north", word) is not None
+    return typed <= value <= 1.25 * typed if above else typed / 1.25 <= value <= typed
 
 
 def _sign_free(fact: Fact, sentence: str) -> bool:
@@ -274,38 +339,6 @@ def _rounds_to(typed: float, step: float, value: float, rounded: bool) -> bool:
     return rounded and abs(typed - value) <= step / 2 + slack
 
 
-@lru_cache(maxsize=4096)
-def names_metric(sentence: str, metric: str) -> bool:
-    """Does the sentence name the metric: each word of its name that is not a unit, or a usual way to say it?"""
-    words = [word for word in re.split(r"[_\W]+", metric.lower()) if word and word not in _UNIT_WORDS]
-    if not words:
-        words = [word for word in metric.lower().split("_") if word]
-    return all(_names_word(sentence, word) for word in words)
-
-
-def _names_word(sentence: str, word: str) -> bool:
-    stem = re.escape(word[:-1] if word.endswith("s") and len(word) > 3 else word)
-    pattern = _SAID.get(word, rf"{stem}\w{{0,3}}")
-    return re.search(rf"(?i)(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", sentence.replace("_", " ")) is not None
-
-
-def names_one(sentence: str, fact: Fact, subjects: Collection[str]) -> bool:
-    """Does the sentence name what the fact is about: its id, its handle, the whole subject or its last part (`fast_bars 7`), or
-    a word of it that few facts about other things share?"""
-    handle = fact.ref.split(".", 1)[0]
-    low = sentence.lower().replace("=", " ")
-    subject = fact.subject.lower().replace("=", " ")
-    whole = (fact.evidence.id.lower(), handle.lower(), subject, subject.rsplit(", ", 1)[-1])
-    if any(word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low) for word in whole):
-        return True
-    words = {
-        word
-        for word in re.split(r"[^\w.-]+", subject)
-        if len(word) > 2 and word not in _UNIT_WORDS and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", low)
-    }
-    return any(sum(word in other for other in subjects) <= CROWD for word in words)
-
-
 def _is_echo(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """The person typed it first. Said of a metric that has facts it is a statement, unless it says who said it."""
     typed = any(
@@ -315,6 +348,8 @@ def _is_echo(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
         return False
     if _REPEATING.search(sentence):
         return True
+    if not claim.dimension and not any(words_of(text) & words_of(sentence) for text in stand.asked):
+        return False
     return not any(names_metric(sentence, metric) for metric in stand.index.metrics)
 
 

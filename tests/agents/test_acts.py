@@ -3,10 +3,11 @@
 import pytest
 
 from agents import turns
-from agents.act_words import FAMILIES, ing_forms, past_forms
+from agents.act_words import FAMILIES
 from agents.acts import Receipts, unsupported
 from agents.grounding import Ground, ground
 from agents.model import Reply
+from agents.verb_forms import ing_forms, past_forms
 from engine.control import halt
 from tests.agents.test_answer_lines import SINCE_MS, ask
 from tests.fakes.facts import BY_REF
@@ -231,3 +232,46 @@ def test_codes_own_sentences_are_not_struck(office: FakeOffice) -> None:
     answer = ask(office)
     assert "the budget of 16 tool calls per turn is used up" in answer["answer_md"]
     assert answer["struck"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "halted", "struck"),
+    [
+        ("The desk is not halted.", True, True),
+        ("The desk is not halted.", False, False),
+        ("Halt: off", True, True),
+        ("is_halted: false", True, True),
+        ("Trading is active.", False, False),
+        ("The desk is halted.", False, True),
+        ("The desk isn't trading.", True, False),
+    ],
+)
+def test_a_state_is_held_against_the_latch(text: str, halted: bool, struck: bool) -> None:
+    """Said either way round, with a label or without."""
+    assert unsupported(text, Receipts(records=RECORDS, halted=halted)) is struck
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The halt was realeased.",
+        '{"action": "release_halt", "result": "ok"}',
+        "- [x] release the halt",
+        "Approval of prop-3 came through.",
+        "mara gave prop-3 her blessing.",
+        "prop-3 is no longer pending.",
+        "eth-trend has no position.",
+        "btc-trend is long.",
+        "After I closed ETH, exposure fell.",
+        "The halt was lifted, wasn't it?",
+    ],
+)
+def test_other_ways_of_saying_an_act(text: str) -> None:
+    """Typing errors, JSON, ticks, nouns, people, states, tenses."""
+    assert unsupported(text, HALTED)
+
+
+def test_capitals_alone_are_a_symbol() -> None:
+    """`Sold BTC` and `Sold XRPL` have an object; `sold well` has none."""
+    assert unsupported("Sold XRPL.", Receipts())
+    assert unsupported("I sold well.", Receipts()) is unsupported("I sold XRPL.", Receipts())

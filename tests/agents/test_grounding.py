@@ -260,3 +260,36 @@ def test_a_multiple_in_words_is_a_number(text: str) -> None:
     """Told of what was, not of what would be."""
     assert ground(text, Ground({})).struck
     assert not ground("Risk would be doubled by it.", Ground({})).struck
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("At quarter past five, at half past nine.", ["half past nine"]),
+        ("On 01/01/2025, not on 28.11.2025.", ["28.11.2025"]),
+        ("In January 2025 and in March 2024.", ["in March 2024"]),
+        ("It fell an hour ago.", ["an hour ago"]),
+        ("See proposal 3 and alert 9.", ["alert 9"]),
+        ("The third run is best.", ["third"]),
+        ("Over 120 trades, fewer than 100 trades.", ["100"]),
+        ("One in five trades won.", ["One in five"]),
+    ],
+)
+def test_times_ids_and_words_in_other_writings(text: str, gone: list[str]) -> None:
+    """Clock and calendar in words and figures, numbered things, places, bounds."""
+    seen = Ground(BY_REF, seen=["prop-3 at 05:15Z"])
+    assert [entry.text for entry in ground(text, seen).struck] == gone
+
+
+def test_a_figure_of_another_thing_is_struck() -> None:
+    """The live configuration's Sharpe is not r1's."""
+    assert struck("r1 has a Sharpe of 0.99.") == ["0.99"]
+    assert struck("r2 has a Sharpe of 0.99.") == []
+
+
+def test_a_figure_of_a_tools_text_stands_beside_its_subject() -> None:
+    """`0 of 40 lots filled` of a tool, said of that sleeve or with the word beside it."""
+    shown = Ground({}, quotes=["d-2060 order eth-trend: 0 of 40 lots filled, stop 2,911.40"])
+    assert not ground("The stop of eth-trend is 2,911.40.", shown).struck
+    assert not ground("eth-trend had 40 lots.", shown).struck
+    assert [entry.text for entry in ground("btc-trend: 2,911.40", shown).struck] == ["2,911.40"]

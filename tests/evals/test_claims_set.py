@@ -2,11 +2,25 @@
 
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.evals.claims.measure import MODEL_WRITTEN, claims_set, held_out, model_written, report, table, wrong
+from agents.support import Ground
+from tests.evals.claims.measure import (
+    FURTHER,
+    MODEL_WRITTEN,
+    RUNNING,
+    by_hand,
+    claims_set,
+    held_out,
+    model_written,
+    report,
+    table,
+    wrong,
+)
+from tests.evals.claims.scene import running_scene, scene
 from tests.evals.claims.templates import LabelledClaim
 
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
@@ -38,9 +52,9 @@ def test_what_a_model_wrote_has_a_reason_a_line_and_two_halves() -> None:
     assert not {claim.text for claim in held_out()} & {claim.text for claim in claims_set()}
 
 
-def check_rates(claims: list[LabelledClaim]) -> None:
+def check_rates(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> None:
     """At most one false sentence in two hundred passes, at most one true one in a hundred is struck."""
-    errors = wrong(claims)
+    errors = wrong(claims, thread)
     false, true = ([claim for claim in claims if claim.true is truth] for truth in (False, True))
     assert len([e for e in errors if not e.true]) / len(false) <= ESCAPES_MAX, [e.text for e in errors if not e.true]
     assert len([e for e in errors if e.true]) / len(true) <= FALSE_STRIKES_MAX, [e.text for e in errors if e.true]
@@ -57,10 +71,24 @@ def test_the_whole_set_is_judged_within_the_rates() -> None:
     check_rates(claims_set())
 
 
-def test_the_held_out_rate_is_published_as_it_is() -> None:
-    """What a model wrote and nobody improved the checker on: no bound, but docs/claims.md says the figures of today."""
-    late = held_out()
-    assert table(late, wrong(late), "kind") in PAGE.read_text()
+def test_another_thread_is_judged_as_well() -> None:
+    """A desk that is not halted, with other sleeves, people and figures."""
+    check_rates(by_hand(RUNNING), running_scene)
+
+
+def test_what_is_held_out_is_in_no_set_that_is_improved_on() -> None:
+    """At least 400 sentences by hand, and none of them among those that `--list` prints."""
+    further = {claim.text for claim in by_hand(FURTHER)}
+    assert len(further) >= 400
+    assert not further & {claim.text for claim in claims_set()}
+
+
+@pytest.mark.parametrize("claims", [held_out(), by_hand(FURTHER)], ids=["by a model", "by hand"])
+def test_the_held_out_rate_is_published_as_it_is(claims: list[LabelledClaim]) -> None:
+    """No bound, but docs/claims.md says the figures of today. A failure shows the table, never a sentence."""
+    measured = table(claims, wrong(claims), "kind")
+    if measured not in PAGE.read_text():
+        pytest.fail(f"docs/claims.md does not hold:\n{measured}", pytrace=False)
 
 
 @pytest.mark.long  # 3,000 sentences take a second of CPU
@@ -68,5 +96,5 @@ def test_the_page_repeats_each_table_of_make_evals() -> None:
     """docs/claims.md is what was measured, line by line."""
     claims, page = claims_set(), PAGE.read_text()
     tables = [part for part in report(claims, wrong(claims)).split("\n\n") if part.startswith("|")]
-    assert len(tables) == 4
+    assert len(tables) == 6
     assert [part for part in tables if part not in page] == []

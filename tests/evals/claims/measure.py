@@ -4,18 +4,23 @@ An escape: a false sentence in which nothing is struck. A false strike: a true o
 of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
 """
 
+import math
 import random
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agents.grounding import ground
-from tests.evals.claims.scene import scene
+from agents.support import Ground
+from tests.evals.claims.scene import running_scene, scene
 from tests.evals.claims.templates import LabelledClaim, made
 
 SPOKEN = Path(__file__).parent / "spoken.toml"
 UNSEEN = Path(__file__).parent / "unseen.toml"
+GRAMMAR = Path(__file__).parent / "grammar.toml"
+RUNNING = Path(__file__).parent / "running.toml"  # said in the other thread
+FURTHER = Path(__file__).parent / "further.toml"  # no part of the set: written before the checker read grammar, never listed
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
 MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
 MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
@@ -76,7 +81,14 @@ def model_written() -> Iterator[LabelledClaim]:
 def claims_set() -> list[LabelledClaim]:
     """The whole set on which the checker is improved, each sentence once."""
     seen = (claim for claim in model_written() if claim.source == MODEL_SEEN)
-    return list({claim.text: claim for claim in (*made(SEED, EACH), *spoken(), *spoken(UNSEEN), *seen)}.values())
+    grammar = (claim._replace(source="grammar") for claim in by_hand(GRAMMAR))
+    listed = (*grammar, *made(SEED, EACH), *spoken(), *spoken(UNSEEN), *seen)
+    return list({claim.text: claim for claim in listed}.values())
+
+
+def by_hand(path: Path) -> list[LabelledClaim]:
+    """The sentences of a file, without their mutations."""
+    return [claim for claim in spoken(path) if claim.source == "hand"]
 
 
 def held_out() -> list[LabelledClaim]:
@@ -84,9 +96,9 @@ def held_out() -> list[LabelledClaim]:
     return [claim for claim in model_written() if claim.source == MODEL_HELD_OUT]
 
 
-def wrong(claims: list[LabelledClaim]) -> list[LabelledClaim]:
-    """The sentences on which the checker errs."""
-    stand = scene()
+def wrong(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> list[LabelledClaim]:
+    """The sentences on which the checker errs, said in a thread."""
+    stand = thread()
     return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
 
 
@@ -94,7 +106,17 @@ def rates(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
     """False sentences, escapes, true sentences, false strikes, as the cells of a row."""
     false, true = (sum(claim.true is truth for claim in claims) for truth in (False, True))
     escapes, strikes = (sum(claim.true is truth for claim in errors) for truth in (False, True))
-    return f"{false} | {escapes} ({escapes / max(1, false):.2%}) | {true} | {strikes} ({strikes / max(1, true):.2%})"
+    return f"{false} | {share(escapes, false)} | {true} | {share(strikes, true)}"
+
+
+def share(errors: int, count: int) -> str:
+    """How many of how many, with the 95 % interval (Wilson) of the rate."""
+    if not count:
+        return "0"
+    rate, z = errors / count, 1.96
+    middle, half = rate + z * z / (2 * count), z * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
+    low, high = ((middle + way * half) / (1 + z * z / count) for way in (-1, 1))
+    return f"{errors} ({rate:.1%}, {max(0.0, low):.1%} to {high:.1%})"
 
 
 def table(claims: list[LabelledClaim], errors: list[LabelledClaim], by: str) -> str:
@@ -107,13 +129,14 @@ def table(claims: list[LabelledClaim], errors: list[LabelledClaim], by: str) -> 
 
 
 def report(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
-    """What `make evals` prints and docs/claims.md repeats: the set by kind and by origin, then what is held out."""
-    parts = [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
+    """What `make evals` prints and docs/claims.md repeats: what is held out first, then the set by kind and by origin."""
+    late, further, acts, running = held_out(), by_hand(FURTHER), by_hand(HELD_OUT), by_hand(RUNNING)
+    parts = [f"{len(further)} sentences held out, by hand:", table(further, wrong(further), "kind")]
+    parts += [f"{len(late)} sentences held out, by a model:", table(late, wrong(late), "kind")]
+    parts += [f"{len(acts)} acts held out, by hand:", table(acts, wrong(acts), "kind")]
+    parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
     parts.append(table(claims, errors, "source"))
-    late = held_out()
-    parts += [f"{len(late)} sentences held out:", table(late, wrong(late), "kind")]
-    by_hand = [claim for claim in spoken(HELD_OUT) if claim.source == "hand"]
-    parts += [f"{len(by_hand)} acts by hand, held out:", table(by_hand, wrong(by_hand), "kind")]
+    parts += [f"{len(running)} sentences of another thread, improved on:", table(running, wrong(running, running_scene), "kind")]
     return "\n\n".join(parts)
 
 

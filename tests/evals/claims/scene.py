@@ -1,7 +1,8 @@
-"""The thread that every sentence of the claims set is said in: its facts, what its tools recorded, and what the person asked.
+"""The threads that the sentences of the claims set are said in: facts, what tools recorded, and what the person asked.
 
-The desk is HALTED, btc-trend is flat, eth-trend is long, prop-2 is applied, prop-3 is pending; this turn made proposal prop-3
-and ran a comparison. Called by templates.py and measure.py.
+Of `scene`: the desk is HALTED, btc-trend is flat, eth-trend is long, prop-2 is applied, prop-3 is pending; this turn made
+proposal prop-3 and ran a comparison. `running_scene` is another thread: not halted, one sleeve long, one short, one flat. Called
+by templates.py and measure.py.
 """
 
 from datetime import UTC, datetime
@@ -133,3 +134,41 @@ def scene() -> Ground:
         receipts,
         [CountedRows("sleeve", 2)],
     )
+
+
+RUNNING_FACTS = tuple(
+    Fact(f"{handle}.{metric}", subject, metric, value, unit, Evidence(kind, name))
+    for handle, subject, kind, name, metric, value, unit in (
+        ("r1", "reversion on SOL-USDT", "run", "r-20270301-aa11bb22", "sharpe", 2.051, "ratio"),
+        ("r1", "reversion on SOL-USDT", "run", "r-20270301-aa11bb22", "max_drawdown_frac", 0.043, "frac"),
+        ("r1", "reversion on SOL-USDT", "run", "r-20270301-aa11bb22", "trades", 388, "count"),
+        ("d1", "desk", "event", "d-5001", "equity", 25310.77, "usd"),
+        ("d1", "desk", "event", "d-5001", "open_positions", 2, "count"),
+        ("d1", "desk", "event", "d-5001", "drawdown_frac", 0.006, "frac"),
+        ("l1", "sleeve btc-breakout", "event", "d-5001", "equity", 9100.5, "usd"),
+        ("l1", "sleeve btc-breakout", "event", "d-5001", "pnl", 210.4, "usd"),
+        ("l2", "sleeve sol-reversion", "event", "d-5001", "equity", 8010.27, "usd"),
+    )
+)
+RUNNING_TEXTS = (
+    "The desk is not halted, running: equity 25,310.77 USDT, 2 open positions (d-5001).\n"
+    "| sleeve | equity | position | protective level | entries |\n"
+    "| btc-breakout | 9,100.50 USDT | long 0.30 | 58,200.00 (stop) | allowed |\n"
+    "| sol-reversion | 8,010.27 USDT | short 40 | 151.20 (stop) | allowed |\n"
+    "| eth-grid | 8,200.00 USDT | flat | - | paused |",
+    "d-4988 fill sol-reversion 2027-03-02 09:14Z: sell 40 at 148.30 to enter\n"
+    "d-4970 fill eth-grid 2027-03-01 17:40Z: sell 1.5 at 3,410.00 by target, round trip +61.30\n"
+    "d-4990 halt 2027-03-02 10:00Z: desk halted by lena\n"
+    "d-4993 halt 2027-03-02 10:22Z: desk released by lena",
+    "proposal prop-11 for btc-breakout (pending): stop_atr 2 -> 2.5. It loosens.\n"
+    "proposal prop-10 for eth-grid (applied): risk_frac 0.01 -> 0.005. approved by lena.",
+    "al-12 warning feed: sol bars late, since 2027-03-02 08:10Z, resolved.",
+)
+
+
+def running_scene() -> Ground:
+    """What stands behind the sentences of running.toml; this turn left a note."""
+    receipts = Receipts(frozenset({"note"}), RUNNING_TEXTS, halted=False)
+    facts, names = {fact.ref: fact for fact in RUNNING_FACTS}, ("btc-breakout", "sol-reversion", "eth-grid")
+    asked = ["How is sol doing? Should I raise risk_frac to 0.02?"]
+    return Ground(facts, asked, [], names, RUNNING_TEXTS, (), receipts, [CountedRows("sleeve", 3)])
