@@ -43,7 +43,7 @@ FAMILIES: dict[str, ActFamily] = {
         r"| with\b| version| by\b)"
         r"|\ball sleeves trade|\b(?:desk|sleeves) trades?\W*$|\bnormal (?:service|operations?)\b.{0,12}\b(?:resumed|restored"
         r"|back)"
-        r"|^there is no (?:more )?halt\b|accept(?:s|ing)? entries|(?:can|may) (?:now )?(?:enter|trade|continue) again"
+        r"|^there (?:is|exists) no (?:more )?halt\b|accept(?:s|ing)? entries|(?:can|may) (?:now )?(?:enter|trade|continue) again"
         r"|trading can (?:now )?(?:continue|go on|start)|^trades? normally",
     ),
     "allow": ActFamily(

@@ -2,13 +2,28 @@
 
 A model acts by its calls alone: it may propose, note, and have things computed. A clause (clauses.py) that asserts an act as done
 or under way, or a state of the desk that only an act could have made, is an Act (act_words.py has the kinds). The model's own
-(own_acts.py) needs a call of this turn; what is said of anybody needs a record of this turn (receipts.py). A clause with a modal,
-a condition, a negation, an instruction or a rule before its verb asserts nothing, nor does a question.
+(own_acts.py) needs a call of this turn; what is said of anybody needs a record of this turn (act_records.py). A clause with a
+modal, a condition, a negation, an instruction or a rule before its verb asserts nothing, nor does a question.
 """
 
 import re
 from collections.abc import Iterator
 
+from agents.act_records import (
+    DESK,
+    FINITE,
+    OTHER,
+    OVER,
+    STATE,
+    TURNED,
+    Act,
+    Receipts,
+    did,
+    figures_of,
+    recorded,
+    sets_value,
+    subjects_of,
+)
 from agents.act_words import (
     ACTED_ON,
     ANY_BASE,
@@ -30,21 +45,6 @@ from agents.act_words import (
 )
 from agents.clauses import CONDITION, GENERAL, GIVEN, OPEN, PERFECT, QUESTION, RULE, TICK, clauses, labelled, normal
 from agents.own_acts import I_BEFORE, NOTHING, OBJECT, bare_act, is_setting, own_act
-from agents.receipts import (
-    DESK,
-    FINITE,
-    OTHER,
-    OVER,
-    STATE,
-    TURNED,
-    Act,
-    Receipts,
-    did,
-    figures_of,
-    recorded,
-    sets_value,
-    subjects_of,
-)
 
 __all__ = ["WHY", "Receipts", "unsupported"]
 

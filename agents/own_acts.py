@@ -6,8 +6,8 @@ it`), one left to another (`I had the worker sell it`), and one without a subjec
 
 import re
 
+from agents.act_records import FRESH_ALWAYS, OTHER, RUN_DONE, subjects_of
 from agents.act_words import ACTED_ON, ANY_BASE, ANY_DONE, ANY_ING, LIGHT_ACT, NOUNS, OWN_VERB, READING, SETTING
-from agents.receipts import FRESH_ALWAYS, OTHER, RUN_DONE, subjects_of
 
 _FIRST = re.compile(
     r"(?i)\b(?:i|we|nightdesk|the (?:assistant|operator|developer|advisor|agent))"

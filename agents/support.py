@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from agents.act_records import Receipts
 from agents.claims import OF_THE_TEXT, OWN_COUNT_MAX, NumberClaim, claims
 from agents.clauses import words_of
 from agents.mentions import KnownMentions, known_mentions
 from agents.metric_words import CROWD, names_it, names_metric, names_one
 from agents.number_words import word_claims
-from agents.receipts import Receipts
 from agents.tool_lines import ToolLines
 from tools.common import render
 from tools.common.contract import Fact

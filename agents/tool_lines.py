@@ -8,9 +8,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from agents.act_records import NEXT_THING, subjects_of
 from agents.claims import NumberClaim
 from agents.clauses import words_of
-from agents.receipts import NEXT_THING, subjects_of
 
 LINE_MAX, IDS_MAX, NEAR_MAX = 1000, 500, 100  # characters of a line, ids of a kind and figures of a value that are looked at
 _FIGURE = re.compile(
