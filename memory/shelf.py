@@ -169,14 +169,18 @@ def _around(text: str) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    """Write the page atomically."""
+    """Write the page atomically; a full disk leaves it as it was, and no draft beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.draft")  # threads of a server write too
-    with draft.open("w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _mark(body: str) -> str:

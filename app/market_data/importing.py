@@ -120,15 +120,21 @@ def _store(
     item["notes"] += [
         f"overrides {path} of the same name" for folder, _ in roots[:-1] for path in sorted(folder.rglob(target.name))
     ]
-    if wanted.replace and target.exists():
-        item["notes"].append(f"the old file is kept as {_set_aside(target).name}")
+    aside = _set_aside(target) if wanted.replace and target.exists() else None
     origin = {
         "file": "; ".join(str(incoming.raw.path) for incoming in group),
         "sha256": "; ".join(sha256_of(incoming.raw.path) for incoming in group),
         "notes": "; ".join(note for incoming in group for note in incoming.item["notes"]),
     }
     if kept is None or whole.frame.height > before:
-        write_series(target, whole.frame, "recorded", origin)
+        try:
+            write_series(target, whole.frame, "recorded", origin)
+        except DeskError:
+            if aside is not None:  # the old file is still in its place
+                aside.unlink(missing_ok=True)
+            raise
+    if aside is not None:
+        item["notes"].append(f"the old file is kept as {aside.name}")
     for incoming in group:
         incoming.item.update(imported=True, path=str(target))
 

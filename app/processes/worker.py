@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -228,6 +229,8 @@ class Worker:
         """Say in the home how the desk stands: for the supervisor, doctor and status."""
         if not now and time.monotonic() - self._beat_at < HEARTBEAT_S:
             return
+        from app.home.belonging import write_whole
+
         self._beat_at = time.monotonic()
         book = self.loop.book
         said = {
@@ -249,7 +252,7 @@ class Worker:
             "positions": positions(book),
             "open": open_positions(book),
         }
-        write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n")
+        write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n", durable=False)
 
     def anchor(self, *, last: bool = False) -> None:
         """Note the journal's head in the database, beside the loop: it never waits for another process's write.
@@ -298,8 +301,6 @@ def walked(home: Any) -> tuple[str, list[str]]:
 
 def note(engine: Any, head: Any) -> None:
     """Anchor a head; a database that is busy or away is tried again with the next head."""
-    from contextlib import suppress
-
     from engine.store.anchors import note_head
 
     with suppress(Exception):
@@ -309,13 +310,6 @@ def note(engine: Any, head: Any) -> None:
 def funding_text(policy: Any) -> str:
     """The funding policy as it is stamped."""
     return policy if isinstance(policy, str) else f"assume={policy[1]:g}"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a small file at once; it need not survive a crash of the machine."""
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 class Log:
@@ -337,7 +331,8 @@ class Log:
 
     def _write(self, level: str, event: str, about: dict[str, Any]) -> None:
         stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._file.write(json.dumps({**about, "event": event, "level": level, "timestamp": stamp}) + "\n")
+        with suppress(OSError):  # a full disk stops the journal, and with it the desk; a line of the log stops nothing
+            self._file.write(json.dumps({**about, "event": event, "level": level, "timestamp": stamp}) + "\n")
 
 
 def trim_memory() -> None:

@@ -252,6 +252,8 @@ def _write_frame(frame: "pl.DataFrame", path: Path) -> None:
     try:
         frame.write_parquet(path, compression="zstd")
     except PolarsError as error:
+        if number := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
         raise OSError(f"{path.name} cannot be written ({(str(error).splitlines() or ['?'])[0]})") from error
 
 

@@ -1,5 +1,7 @@
 """Files of one series are joined, compared and stored whole; what contradicts is refused, and nothing stored is ever lost."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,29 @@ def test_a_data_folder_that_is_not_there_is_said_once(tmp_path: Path, own_home: 
     files = [month(tmp_path, f"BTCUSDT-15m-2025-0{n}.csv", BARS) for n in (1, 2)]
     with pytest.raises(BadInput, match="NIGHTDESK_DATA"):
         import_files(files, options(**PERP), judge)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_an_import_on_a_full_disk_leaves_everything_as_it_was(
+    tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    """One line with the file and the reason; no copy kept aside, no part of a file; with room the same command goes through."""
+    import_files([month(tmp_path, "BTCUSDT-15m-2025-01.csv", BARS[:300])], options(**PERP), judge)
+    path = month(tmp_path, "BTCUSDT-15m-2025-02.csv", BARS[:600])
+    before = stored(own_home)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", no_room)
+        (why,) = errors_of(import_files([path], options(**PERP, replace=replace), judge))
+    assert why.endswith("cannot be written: No space left on device - free the disk or check permissions")
+    assert [p.name for p in (own_home / "data").iterdir()] == ["binance_BTC-USDT_perp_15m.parquet"]
+    assert stored(own_home).equals(before)
+    assert errors_of(import_files([path], options(**PERP, replace=replace), judge)) == []
+    assert stored(own_home).height == 600
+
+
+def no_room(_: int) -> None:
+    """fsync of a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -6,14 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from polars.exceptions import ComputeError
 from sqlalchemy import Engine
 
+from app.home.belonging import write_whole
 from engine.control import halt
 from engine.errors import DataError, DeskError, JournalBroken
 from engine.store import db as database
 from engine.store.journal import Event, Journal, read, verify
 from engine.store.runs import FRAMES, Runs
 from engine.store.tables import Thread
+from memory.shelf import Shelf
 from tests.engine.store.test_runs import FRAME, NOW, run_of
 
 ANN = {"name": "ann"}
@@ -125,6 +128,46 @@ def test_a_run_that_does_not_fit_leaves_nothing_and_says_so(tmp_path: Path, sqli
     assert list(runs.folder.iterdir()) == []
     assert runs.latest() == []
     assert runs.keep(run_of(), frames, lambda _: "x" * 5_000, NOW)["run_id"] == "r-20250314-1a2b3c4d"
+
+
+def test_a_small_file_of_the_home_that_does_not_fit_stays_as_it_was(tmp_path: Path) -> None:
+    """The heartbeat, feed.json: the error names the file, the old one is there whole, and no draft lies beside it."""
+    path = tmp_path / "worker.json"
+    write_whole(path, "old\n")
+    for durable in (True, False):
+        with room(20), pytest.raises(OSError, match="worker"):
+            write_whole(path, "x" * 100, durable=durable)
+    assert [p.name for p in tmp_path.iterdir()] == ["worker.json"]
+    assert path.read_text() == "old\n"
+
+
+def test_a_page_of_memory_that_does_not_fit_stays_as_it_was(tmp_path: Path) -> None:
+    """Nothing of the new text, no draft; with room the same write goes through."""
+    shelf = Shelf(tmp_path)
+    shelf.write_block("handoff", "quiet")
+    before = shelf.path("handoff").read_text()
+    with room(100), pytest.raises(OSError, match="File too large"):
+        shelf.write_block("handoff", "x" * 1_000)
+    assert shelf.path("handoff").read_text() == before
+    assert not list(tmp_path.rglob("*.draft"))
+    shelf.write_block("handoff", "x" * 1_000)
+    assert "x" * 1_000 in shelf.path("handoff").read_text()
+
+
+def test_a_run_on_a_full_disk_is_said_in_the_systems_words(tmp_path: Path) -> None:
+    """Which file, and `No space left on device`: not the words of the library that writes it."""
+
+    class Frame:
+        """A frame whose file does not fit."""
+
+        def write_parquet(self, _path: Path, **_: object) -> None:
+            """As polars says it."""
+            raise ComputeError("parquet: File out of specification: underlying IO error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        Runs(tmp_path / "runs").keep(run_of(), dict.fromkeys(FRAMES, Frame()), lambda _: "", NOW)  # type: ignore[arg-type]
+    assert (caught.value.errno, caught.value.filename.rpartition("/")[2]) == (28, "rows.parquet")
+    assert "specification" not in str(caught.value)
 
 
 def test_a_database_on_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path: Path, sqlite: Engine) -> None:
