@@ -40,8 +40,8 @@ def serve(home: Home, port: int | None = None) -> None:
         raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
     import uvicorn
 
-    from app.api.connections import BOUNDS
     from app.api.factory import create
+    from app.processes.connections import BOUNDS
 
     shown = f"[{entry.host}]" if ":" in entry.host else entry.host
     names = tuple(name.lower() for name in (LOOPBACK, "localhost", "[::1]", shown, *entry.names))

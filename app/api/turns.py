@@ -35,7 +35,7 @@ ThreadId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["t-20261120-0a1b2c
 POLL_S = 0.5  # how often a turn of another process (nightdesk chat) is polled
 ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
 GRACE_S = 2.0  # from the end of a turn's row to its answer event
-READERS_MAX = 60  # of all event streams; each holds a connection (app.api.connections)
+READERS_MAX = 60  # of all event streams; each holds a connection (app.processes.connections)
 LAST = ("answer", "interrupted")
 COLUMNS = (Thread.id, Thread.role, Thread.person, Thread.created_ms)
 

@@ -57,7 +57,7 @@ def ui(
 def command_of(port: int) -> list[str]:
     """Streamlit's command line for the page."""
     script = Path(__file__).resolve().parents[2] / "streamlit_app.py"
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port), *flags()]
+    return [sys.executable, "-P", "-m", "app.processes.page", str(script), "--server.port", str(port), *flags()]
 
 
 def flags() -> list[str]:

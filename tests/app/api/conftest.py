@@ -10,10 +10,10 @@ import httpx
 import pytest
 import uvicorn
 
-from app.api.connections import BOUNDS
 from app.api.context import Address
 from app.api.factory import create
 from app.home.home import Home, open_home
+from app.processes.connections import BOUNDS
 from tests.fakes.waiting import WAIT_S, free_port, until
 
 

@@ -22,7 +22,9 @@ def test_it_listens_here_alone_and_reports_to_nobody() -> None:
     assert told["--server.headless"] == "true"
     assert flags.count("--server.allowedHosts") == 2
     assert "*" not in flags
-    assert Path(ui.command_of(8421)[5]).is_file()
+    command = ui.command_of(8421)
+    assert command[2:4] == ["-m", "app.processes.page"]  # the connections are bounded there
+    assert Path(command[4]).is_file()
 
 
 def test_a_taken_port_is_one_clear_line(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
