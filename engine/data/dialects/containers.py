@@ -16,13 +16,12 @@ from typing import IO, Any, NamedTuple
 
 import polars as pl
 
+from engine.data.dialects import tables
+from engine.data.dialects.tables import table_of, too_large, too_wide
 from engine.errors import DataError
 
 TEXT_MAX = 512 * 2**20  # bytes of text after unpacking
 JSON_MAX = 96 * 2**20  # JSON needs about ten times its size in memory
-ROWS_MAX = 12_000_000  # over 20 years of 1m bars
-CELLS_MAX = 200_000_000
-COLUMNS_MAX = 1_000  # market data has a dozen
 LINE_MAX = 2**20  # bytes of one line of text
 HEAD = 20_000  # bytes in which separator and header are looked for
 TABLES = (".parquet", ".feather", ".ft", ".arrow")
@@ -36,7 +35,6 @@ CONVERT = {  # other programs' formats -> one line that makes a file of ours
     (".db", ".sqlite", ".sqlite3"): "sqlite3 -header -csv FILE 'select * from TABLE' > binance_BTC-USDT_perp_15m.csv",
     (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".zst"): "unpack it, then import the csv inside",
 }
-NAUTILUS = "pandas.DataFrame([b.to_dict(b) for b in ParquetDataCatalog(FOLDER).bars()]).to_csv('binance_BTC-USDT_perp_15m.csv')"
 NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?|\d{1,2}:\d{2}(:\d{2})?|nan|NaN|")
 
 
@@ -59,7 +57,7 @@ def cells_of(path: Path) -> Cells:
     try:  # zipfile raises RuntimeError for an encrypted member and for a compression that it lacks
         verified = _checksum_notes(path)
         if name.endswith(TABLES):
-            read = Cells(_table(path), False, ())
+            read = Cells(table_of(path), False, ())
         else:
             content, inner = _text(path)
             read = _json(content, path) if inner.endswith(".json") else _csv(content, path)
@@ -92,43 +90,11 @@ def _checksum_notes(path: Path) -> list[str]:
     return []
 
 
-def _too_large(path: Path, what: str) -> DataError:
-    """The one line for what would not fit into memory."""
-    return DataError(f"{path} is too large: {what}", "split it, one file a year for example")
-
-
-def _too_wide(path: Path, what: str) -> DataError:
-    """The one line for what is no table of market data."""
-    return DataError(f"{path} is too wide: {what}, at most {COLUMNS_MAX:,} columns are read", "keep one column a value")
-
-
 def _check_lines(content: bytes, path: Path) -> None:
     """Raise DataError for a line of over twice LINE_MAX bytes: a cell of it would take ten times its size."""
     for start in range(0, len(content) - LINE_MAX, LINE_MAX):
         if content.find(b"\n", start, start + LINE_MAX) < 0 and content.find(b"\r", start, start + LINE_MAX) < 0:
             raise DataError(f"{path} has a line of over {LINE_MAX / 2**20:g} MiB", "give a table: csv, parquet or feather")
-
-
-def _table(path: Path) -> pl.DataFrame:
-    """A parquet or feather file whose footer says that it fits."""
-    parquet = path.name.lower().endswith(".parquet")
-    schema = pl.read_parquet_schema(path) if parquet else pl.read_ipc_schema(path)
-    if len(schema) > COLUMNS_MAX:
-        raise _too_wide(path, f"{len(schema):,} columns")
-    lazy = pl.scan_parquet(path) if parquet else pl.scan_ipc(path)
-    rows = int(lazy.select(pl.len()).collect().item())
-    if rows > ROWS_MAX or rows * max(len(schema), 1) > CELLS_MAX:
-        raise _too_large(path, f"{rows:,} rows of {len(schema)} columns, at most {ROWS_MAX:,} rows are read")
-    if parquet:
-        import pyarrow.parquet as pq
-
-        footer = pq.read_metadata(path)
-        size = sum(footer.row_group(n).total_byte_size for n in range(footer.num_row_groups))
-        if size > 4 * TEXT_MAX:
-            raise _too_large(path, f"{size / 2**20:,.0f} MiB unpacked, at most {4 * TEXT_MAX // 2**20:,} are read")
-    if any(isinstance(kind, pl.Binary) for kind in schema.values()) and {"ts_event", "ts_init"} & set(schema):
-        raise DataError(f"{path} is a file of a nautilus catalog", f"convert it: {NAUTILUS}")
-    return pl.read_parquet(path) if parquet else pl.read_ipc(path)
 
 
 def _text(path: Path) -> tuple[bytes, str]:
@@ -161,7 +127,7 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
     while part := file.read(2**20):
         size += len(part)
         if size > TEXT_MAX:
-            raise _too_large(path, f"over {TEXT_MAX // 2**20} MiB unpacked")
+            raise too_large(path, f"over {TEXT_MAX // 2**20} MiB unpacked")
         parts.append(part)
     return b"".join(parts)
 
@@ -172,7 +138,7 @@ def _csv(content: bytes, path: Path) -> Cells:
     _check_lines(content, path)
     head = content[:HEAD]
     if len(content) > HEAD and b"\n" not in head:
-        raise _too_wide(path, f"a first line of over {HEAD:,} bytes")
+        raise too_wide(path, f"a first line of over {HEAD:,} bytes")
     lines = head[: head.rfind(b"\n") + 1 if len(content) > len(head) else None].decode(errors="strict").splitlines()
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty", "the download may have failed: get it again")
@@ -192,8 +158,8 @@ def _csv(content: bytes, path: Path) -> Cells:
         infer_schema=False,
         truncate_ragged_lines=False,
     )
-    if table.height > ROWS_MAX:
-        raise _too_large(path, f"{table.height:,} rows, at most {ROWS_MAX:,} are read")
+    if table.height > tables.ROWS_MAX:
+        raise too_large(path, f"{table.height:,} rows, at most {tables.ROWS_MAX:,} are read")
     if headless:
         return Cells(table.rename({old: str(n) for n, old in enumerate(table.columns)}), True, ())
     return _header_once(table)
@@ -217,7 +183,7 @@ def _json(content: bytes, path: Path) -> Cells:
     import orjson
 
     if len(content) > JSON_MAX:
-        raise _too_large(path, f"over {JSON_MAX // 2**20} MiB of JSON")
+        raise too_large(path, f"over {JSON_MAX // 2**20} MiB of JSON")
     try:
         value: Any = orjson.loads(content)
     except orjson.JSONDecodeError as error:

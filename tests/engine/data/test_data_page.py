@@ -15,7 +15,8 @@ import pytest
 from app.market_data.importing import import_files
 from app.market_data.judging import judge
 from app.market_data.naming import ImportOptions
-from engine.data.dialects.containers import CONVERT, ROWS_MAX, TEXT_MAX
+from engine.data.dialects.containers import CONVERT, TEXT_MAX
+from engine.data.dialects.tables import ROWS_MAX
 from engine.data.files import ReadOptions, read_any
 from engine.data.synthetic import synthetic
 from engine.errors import DeskError

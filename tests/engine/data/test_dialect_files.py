@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from engine.data.dialects import containers
+from engine.data.dialects import containers, tables
 from engine.data.dialects.names import symbol_readings
 from engine.data.files import RawFile, name_parts, read_any
 from engine.errors import DataError
@@ -51,7 +51,7 @@ def test_a_bomb_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     bomb = "0" * 2**21
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bomb.encode()))
     (tmp_path / "x.zip").write_bytes(zipped(**{"a.csv": bomb}))
-    monkeypatch.setattr(containers, "ROWS_MAX", 300)
+    monkeypatch.setattr(tables, "ROWS_MAX", 300)
     BARS.write_parquet(tmp_path / "x.parquet")
     BARS.write_ipc(tmp_path / "x.feather")
     csv(tmp_path / "x.csv", BARS)
