@@ -50,7 +50,7 @@ class Who(NamedTuple):
 
 def command(home: Home, slack: Slack, form: Mapping[str, str]) -> Answer:
     """A slash command. /halt, the only one, is latched at once."""
-    who = Who(form.get("team_id", ""), form.get("user_id", ""), form.get("channel_id", ""))
+    who = Who(*(id_of(form.get(name)) for name in ("team_id", "user_id", "channel_id")))
     if form.get("command") == "/halt":
         return halt_now(home, slack, who, form.get("text", ""))
     return Answer("Available command: /halt REASON", who.channel, who.user)
@@ -61,7 +61,7 @@ def message(home: Home, slack: Slack, event: Mapping[str, Any], team: str) -> An
     found = HALT.fullmatch(str(event.get("text") or ""))
     if found is None or event.get("type") not in ("message", "app_mention") or event.get("bot_id") or event.get("subtype"):
         return None
-    who = Who(str(event.get("team") or team), str(event.get("user") or ""), str(event.get("channel") or ""))
+    who = Who(id_of(event.get("team") or team), id_of(event.get("user")), id_of(event.get("channel")))
     return halt_now(home, slack, who, found[1])
 
 
@@ -116,8 +116,12 @@ def interaction(home: Home, slack: Slack, payload: Mapping[str, Any]) -> Answer 
 def part(payload: Mapping[str, Any], key: str, inner: str) -> str:
     """An id from a nested object; empty when missing or invalid."""
     found = payload.get(key)
-    text = str(found.get(inner) or "") if isinstance(found, Mapping) else ""
-    return text if ID.fullmatch(text) else ""
+    return id_of(found.get(inner)) if isinstance(found, Mapping) else ""
+
+
+def id_of(value: Any) -> str:
+    """Slack's id of a workspace, an account or a channel; empty for anything else."""
+    return value if isinstance(value, str) and ID.fullmatch(value) else ""
 
 
 def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> tuple[str, Callable[[], None]]:

@@ -1,7 +1,8 @@
 """Socket Mode: Slack's requests over a websocket that the desk opens itself, so that no inbound port is needed.
 
 Called by app.processes.scheduler in the supervisor. Turns envelopes into calls of app.slack.actions; a command is answered in
-the acknowledgement, a click by an ephemeral message. slack_sdk's built-in client keeps the connection up.
+the acknowledgement, a click by an ephemeral message. slack_sdk's built-in client keeps the connection up; its messages are
+bounded in size and number before they are read.
 """
 
 import threading
@@ -15,6 +16,9 @@ from app.slack.sink import LOG, Slack
 
 WAIT_S = (1.0, 2.0, 5.0, 15.0, 30.0)  # between two attempts to connect
 PING_S = 5.0
+MESSAGE_MAX = 200_000  # characters of one envelope, as of a signed request; Slack's own have a few thousand
+WAITING_MAX = 100  # envelopes that are not worked through yet; Slack sends again what is not acknowledged
+ENVELOPE_MAX = 100  # characters of an envelope's id
 
 
 class SocketConnection:
@@ -44,11 +48,9 @@ class SocketConnection:
         return self._client is not None and bool(self._client.is_connected())
 
     def _open(self) -> None:
-        from slack_sdk.socket_mode import SocketModeClient
-
         tries = 0
         while not self._ended.is_set():
-            client = SocketModeClient(self.slack.app_token, web_client=self.slack.client, logger=LOG, ping_interval=PING_S)
+            client = bounded_client(self.slack)
             client.socket_mode_request_listeners.append(self.take)
             try:
                 client.connect()
@@ -80,6 +82,8 @@ class SocketConnection:
 
     def once(self, request: Any) -> Answer | None:
         """Act on an envelope, unless it was handled before."""
+        if not isinstance(request.envelope_id, str) or len(request.envelope_id) > ENVELOPE_MAX:
+            return None
         with self._mutex:
             if request.envelope_id in self._seen:
                 return None
@@ -93,3 +97,47 @@ class SocketConnection:
             event = payload.get("event")
             return message(self.home, self.slack, event if isinstance(event, dict) else {}, str(payload.get("team_id") or ""))
         return None
+
+
+def bounded_client(slack: Slack) -> Any:
+    """slack_sdk's client for one desk: a message that is too long, or one too many, is dropped. A frame of over a megabyte it does
+    not read at all; the session ends by its pings, and the client connects again.
+    """
+    from slack_sdk.socket_mode import SocketModeClient
+
+    class Bounded(SocketModeClient):
+        """The client, counting what it has taken and not worked through."""
+
+        waiting = 0
+        counting = threading.Lock()
+
+        def enqueue_message(self, message: str) -> None:
+            """Take a message, if it may be taken."""
+            with self.counting:
+                if len(message) > MESSAGE_MAX or self.waiting >= WAITING_MAX:
+                    LOG.warning("dropped a message of Slack: %d characters, %d waiting", len(message), self.waiting)
+                    return
+                self.waiting += 1
+            super().enqueue_message(message)
+
+        def process_message(self) -> None:
+            """The next message, to a thread of its own; one that is no JSON is done with."""
+            try:
+                super().process_message()
+            except (ValueError, RecursionError, AttributeError):
+                self.done()
+                raise
+
+        def run_message_listeners(self, message: Any, raw_message: str) -> None:
+            """Work through a message."""
+            try:
+                super().run_message_listeners(message, raw_message)
+            finally:
+                self.done()
+
+        def done(self) -> None:
+            """One fewer is waiting."""
+            with self.counting:
+                self.waiting -= 1
+
+    return Bounded(slack.app_token, web_client=slack.client, logger=LOG, ping_interval=PING_S)

@@ -242,4 +242,4 @@ def _short(longest: int, name: str, path: Path) -> None:
     """Raise DataError for a text of more than CELL_MAX: nothing that works on texts may copy it once a row."""
     if longest > CELL_MAX:
         what = f"column {name[:60]!r} has a text of {longest:,} characters, at most {CELL_MAX:,} are read"
-        raise DataError(f"{path} is no table of market data: {what}", "leave that column out")
+        raise DataError(f"{path} is not a table of market data: {what}", "leave that column out")

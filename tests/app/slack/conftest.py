@@ -7,6 +7,7 @@ import pytest
 
 from app.home.home import Home
 from app.slack.sink import Slack
+from app.slack.socket_mode import SocketConnection
 from tests.fakes.slack_desks import connected, slack_home
 from tests.fakes.slack_server import SlackServer
 
@@ -28,3 +29,13 @@ def home(own_home: Path, server: SlackServer) -> Home:
 def slack(home: Home, server: SlackServer) -> Slack:
     """Its connection."""
     return connected(home, server)
+
+
+@pytest.fixture
+def line(home: Home, slack: Slack, server: SlackServer) -> Iterator[SocketConnection]:
+    """Its open Socket Mode line."""
+    found = SocketConnection(home, slack)
+    found.start()
+    server.wait_line()
+    yield found
+    found.close()

@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,16 +23,6 @@ from engine.watch.alert_rows import deliveries_of
 from tests.fakes.slack_desks import ANN, BOB, EVE, now_ms, proposed, value_of
 from tests.fakes.slack_server import APP, BOT, CHANNEL, SECRET, TEAM, SlackServer
 from tests.fakes.waiting import until
-
-
-@pytest.fixture
-def line(home: Home, slack: Slack, server: SlackServer) -> Iterator[SocketConnection]:
-    """Its open Socket Mode line."""
-    found = SocketConnection(home, slack)
-    found.start()
-    server.wait_line()
-    yield found
-    found.close()
 
 
 def press(home: Home, slack: Slack, server: SlackServer, user: str, action: str, value: str, team: str = TEAM):
