@@ -100,8 +100,8 @@ class SocketConnection:
 
 
 def bounded_client(slack: Slack) -> Any:
-    """slack_sdk's client for one desk: a message that is too long, or one too many, is dropped. A frame of over a megabyte it does
-    not read at all; the session ends by its pings, and the client connects again.
+    """slack_sdk's client for one desk: a message that is too long, or one too many, is dropped. A frame of over a megabyte
+    it does not read at all; the session ends by its pings, and the client connects again.
     """
     from slack_sdk.socket_mode import SocketModeClient
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import DAY_MS, HOUR_MS, utc
-from engine.data.gaps import LONGEST_MS, hole_spans
+from engine.data.gaps import INTERVALS_MS, LONGEST_MS, hole_spans
 from engine.data.issues import DataIssue, issue
 from engine.data.patterns import runs
 
@@ -57,6 +57,22 @@ def compare_funding(frame: pl.DataFrame, other: pl.DataFrame) -> list[DataIssue]
     why = f"usually {times:.3g} times the other's" if differ.mean() > 0.5 and not 0.5 < times < 2 else "another coin or venue?"
     text = f"{int(differ.sum())} of {both.height} common settlements carry another rate, {why}"
     return issue("rate", "error", both["row"].to_numpy()[differ], text)
+
+
+def against_hours(ts: np.ndarray, hours: int) -> str:
+    """What settlements (UTC ms, ascending, whole minutes) say against one every `hours` hours; "" when they agree.
+
+    A hole is no contradiction: only steps that venues have count.
+    """
+    steps = np.diff(ts)
+    other = np.flatnonzero(np.isin(steps, INTERVALS_MS) & (steps != hours * HOUR_MS))
+    if other.size:
+        apart = " and ".join(f"{step // HOUR_MS:g} h" for step in np.unique(steps[other]))
+        return f"settlements are {apart} apart at {other.size:,} of {steps.size:,} steps, first after {utc(int(ts[other[0]]))}"
+    late = np.flatnonzero(ts % (hours * HOUR_MS))
+    if late.size:
+        return f"{late.size:,} of {ts.size:,} settlements are not at a multiple of {hours} h, the first {utc(int(ts[late[0]]))}"
+    return ""
 
 
 def _sizes(times: np.ndarray, rate: np.ndarray) -> list[DataIssue]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from engine.core import state
 from engine.core.row_fields import DecisionRow
+from engine.data.funding_checks import against_hours
 from engine.sim import trips as reading
 from engine.sim.life import Life
 
@@ -40,8 +41,25 @@ def reader_notes(run: Any, leaks: list[dict[str, Any]], scenarios: Mapping[str, 
     if text := scenario_text(scenarios):
         notes.append(text)
     notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
+    notes += funding_contradictions(run)
     if run.round_trips.is_empty():
         notes.append(no_round_trip(run))
+    return notes
+
+
+def funding_contradictions(run: Any) -> list[str]:
+    """Where the recorded settlements of the range are not `funding_hours` apart. Only the windows around them go by it."""
+    plan, notes = run.plan, []
+    perps = {s.key: s for s in plan.sleeves if s.spec.market == "perp"} if plan.request.funding == "recorded" else {}
+    for key, sleeve in perps.items():
+        recorded = plan.catalog.funding(sleeve.spec.venue, sleeve.spec.symbol)
+        if recorded is None:
+            continue
+        within = recorded.filter(pl.col("ts").is_between(int(run.close_ms[0]) - plan.clock_ms, int(run.close_ms[-1])))
+        hours = sleeve.instrument.funding_hours
+        if text := against_hours(within["ts"].to_numpy(), hours):
+            rest = "funding is charged as recorded, but no_entry_funding_minutes would miss some: set funding_hours in desk.toml"
+            notes.append(f"{key}: {text}, and funding_hours says {hours} h: {rest}")
     return notes
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.data.checks import DataIssue, check, check_funding, check_series, errors, refusals
 from engine.data.files import read_any
+from engine.data.funding_checks import against_hours
 from engine.data.gaps import regular_gaps
 from engine.data.synthetic import synthetic
 
@@ -328,3 +329,25 @@ def test_every_recorded_file_is_judged_as_it_is(market_data: Path) -> None:
         if judged(path) != expected:
             wrong[path.name] = judged(path)
     assert wrong == {}
+
+
+HOUR = 3_600_000
+EIGHT = np.arange(30, dtype=np.int64) * 8 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("ts", "hours", "words"),
+    [
+        (EIGHT, 8, ""),
+        (np.delete(EIGHT, [7, 8, 9]), 8, ""),  # a hole is another finding's
+        (EIGHT, 4, "settlements are 8 h apart at 29 of 29 steps, first after 1970-01-01 00:00Z"),
+        (np.concatenate([EIGHT, EIGHT[-1] + EIGHT[1:5] // 2]), 8, "settlements are 4 h apart at 4 of 33 steps"),
+        (EIGHT + 2 * HOUR, 8, "30 of 30 settlements are not at a multiple of 8 h, the first 1970-01-01 02:00Z"),
+        (EIGHT[:1], 8, ""),
+    ],
+)
+def test_funding_hours_are_held_against_the_files_own_spacing(ts: np.ndarray, hours: int, words: str) -> None:
+    """Eight hours believed where the venue settles every four: the windows around settlements would miss half."""
+    found = against_hours(ts, hours)
+    assert found.startswith(words)
+    assert bool(found) is bool(words)
