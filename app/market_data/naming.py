@@ -77,7 +77,7 @@ def _question(raw: "RawFile", key: str, example: str) -> str:
         readings = symbol_readings(joined)
         if len(readings) > 1:
             return f"{joined} may be {' or '.join(readings)}: add --symbol"
-    return f"add --{key} {example}"
+    return "add --market perp or --market spot" if key == "market" else f"add --{key} {example}"
 
 
 def _stated_symbol(stated: str) -> str:

@@ -177,7 +177,7 @@ def _another_market(pair: _Pair, equal: np.ndarray, same: bool) -> list[DataIssu
     apart = np.where(np.isfinite(apart), apart, np.nan)
     size = np.abs(apart)
     middle, far = float(np.nanmedian(size)), float(np.nanquantile(size, 0.99))
-    text = f"{1 - equal.mean():.1%} of {equal.size} bars differ, closes by {middle * 1e4:.2g} bps (99 %: {far * 1e4:.3g})"
+    text = f"{1 - equal.mean():.1%} of {equal.size} bars differ, closes by {middle * 1e4:,.3g} bps (99 %: {far * 1e4:,.3g})"
     if middle > LEVEL:
         return issue("level", "error", pair.row[:1], f"the price level differs: {text}; a testnet, another coin?")
     wide, wild = size > OUTLIER[0], size > OUTLIER[1]

@@ -46,7 +46,7 @@ BINANCE = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "count"
 
 def normalized_names(table: pl.DataFrame, where: str) -> dict[str, str]:
     """The file's column names -> lower case with underscores. Raises DataError for two of one name."""
-    normal = {old: re.sub(r"[^a-z0-9]+", "_", old.replace("%", " pct").strip().lower()).strip("_") for old in table.columns}
+    normal = {old: re.sub(r"[^\w]+", "_", old.replace("%", " pct").strip().lower()).strip("_") for old in table.columns}
     doubled = [old for old in normal if list(normal.values()).count(normal[old]) > 1]
     if doubled:
         raise DataError(f"{where}: two columns are called {normal[doubled[0]]}: {', '.join(doubled)}", "rename one")

@@ -4,7 +4,6 @@ Called by data/files.py. Text stays text, so that a bad number can be reported w
 beside it is compared first. What another program has to convert is one line that says how.
 """
 
-import codecs
 import gzip
 import hashlib
 import re
@@ -17,6 +16,7 @@ from typing import IO, Any, NamedTuple
 import polars as pl
 
 from engine.data.dialects import tables
+from engine.data.dialects.spelling import one_header, plain_numbers, refuse_lost_header, utf8
 from engine.data.dialects.tables import table_of, too_large, too_wide
 from engine.errors import DataError
 
@@ -133,8 +133,8 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
 
 
 def _csv(content: bytes, path: Path) -> Cells:
-    """Comma, semicolon or tab; comment lines above the header are skipped; a header that comes again is left out, with a note."""
-    content = content.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
+    """Comma, semicolon, tab or bar; comment lines above the header are skipped; one that comes again is left out, with a note."""
+    content = utf8(content, path).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
     _check_lines(content, path)
     head = content[:HEAD]
     if len(content) > HEAD and b"\n" not in head:
@@ -143,7 +143,7 @@ def _csv(content: bytes, path: Path) -> Cells:
     if not any(line.strip() for line in lines):
         raise DataError(f"{path} is empty", "the download may have failed: get it again")
     bare = [re.sub(r'"[^"]*"', "", line) for line in lines[:50]]
-    counts = [max((line.count(mark), mark) for mark in ",;\t") for line in bare]
+    counts = [max((line.count(mark), mark) for mark in ",;\t|") for line in bare]
     width, mark = max(set(counts), key=counts.count)
     if width == 0:
         raise DataError(f"{path} has no columns (first line: {lines[0][:60]!r})", "give a table: csv, parquet or feather")
@@ -161,8 +161,13 @@ def _csv(content: bytes, path: Path) -> Cells:
     if table.height > tables.ROWS_MAX:
         raise too_large(path, f"{table.height:,} rows, at most {tables.ROWS_MAX:,} are read")
     if headless:
-        return Cells(table.rename({old: str(n) for n, old in enumerate(table.columns)}), True, ())
-    return _header_once(table)
+        refuse_lost_header(lines, skip, mark, path)
+        table, notes = plain_numbers(table, path)
+        return Cells(table.rename({old: str(n) for n, old in enumerate(table.columns)}), True, notes)
+    table, headers = one_header(table)
+    read = _header_once(table)
+    table, notes = plain_numbers(read.frame, path)
+    return Cells(table, False, (*headers, *read.notes, *notes))
 
 
 def _header_once(table: pl.DataFrame) -> Cells:

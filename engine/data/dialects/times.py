@@ -86,6 +86,7 @@ def _clock(column: pl.Series, name: str, where: str, dates: str) -> Clock | None
         number = text.cast(pl.Float64, strict=False)
         if number.null_count() > text.null_count() + 0.5 * column.len():
             return _text_clock(text, name, where, dates)
+        _all_times(number, text, name, where)
         whole = text.cast(pl.Int64, strict=False)
         column = whole if whole.null_count() == number.null_count() else number
     return _epochs(column, name, where) if column.dtype.is_numeric() else None

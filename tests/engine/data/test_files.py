@@ -134,7 +134,7 @@ BAD = [
     ("x.csv", b"", "is empty"),
     ("x.csv", b"ts,open,high,low,close,volume\n", "no rows"),
     ("x.csv", b"hello\nworld\n", "no columns"),
-    ("x.csv", b"\xff\xfe\x00", "cannot be read"),
+    ("x.csv", b"\xff\xfe\x00", "is not UTF-8 text"),
     ("x.csv", b"ts,open,high,low,close,volume\n1735689600000,1,2,1,x,3\n", "row 0 of column close is not a number: 'x'"),
     (
         "x.csv",
