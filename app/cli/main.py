@@ -12,7 +12,7 @@ import typer
 
 from app.cli import out
 from app.processes.room import failure_text
-from engine.errors import DeskError
+from engine.errors import BadInput, DeskError
 
 # each module has register(app), which adds its commands
 GROUPS = (
@@ -61,6 +61,13 @@ def run() -> None:
     except (KeyboardInterrupt, typer.Abort):
         out.say("nightdesk: stopped")
         code = 130
+    except UnicodeEncodeError as error:
+        spelled = next((word for word in sys.argv if not word.isprintable()), "")
+        if not any("\udc80" <= letter <= "\udcff" for letter in spelled):
+            code = out.bug(error, home())
+        else:
+            shown = spelled.encode("utf-8", "replace").decode()[:60]
+            code = out.fail(BadInput(f"{shown!r} holds bytes that are not UTF-8", "type it again"), as_json=as_json)
     except (OSError, MemoryError) as error:
         out.say(f"nightdesk: {failure_text(error)}")
         code = 1

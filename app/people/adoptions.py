@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.home.home import Home
 from app.people.approvals import prove_person, record
-from app.people.identity import Actor
+from app.people.identity import Actor, reason_given
 from engine.book.adoption import AdoptBody, lots_of
 from engine.book.bar_signals import signal_of
 from engine.book.book import Book
@@ -69,14 +69,15 @@ def previewed(home: Home, difference: str, held: Held | None, reason: str, actor
     if difference not in book.differences:
         known = ", ".join(book.differences) or "none: nothing to adopt"
         raise BadInput(f"unknown difference {difference[:60]!r}", f"differences: {known}")
-    if not reason.strip():
+    reason = reason_given(reason)
+    if not reason:
         raise Refused("an adoption needs a reason", "--reason WHY: what you found at the venue")
     report = reported_as(home, difference)
     body = AdoptBody(
         request=0,
         difference=difference,
         by=actor.name,
-        reason=reason.strip(),
+        reason=reason,
         order=str(report.get("order") or ""),
         lots=int(report.get("lots") or 0) if report.get("trade") == difference else 0,
         filled_lots=int(report.get("filled_lots") or 0) if report.get("trade") != difference else 0,

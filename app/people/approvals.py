@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select, update
 
 from app.home.home import Home
-from app.people.identity import Actor, read_people
+from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
 from engine.control import halt, proposals
 from engine.control.agreement import differs
@@ -60,7 +60,7 @@ def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_m
 
 def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
     """Reject a pending proposal. Raises Refused when it is no longer pending."""
-    row = get(home.engine, proposal_id)
+    row, reason = get(home.engine, proposal_id), reason_given(reason)
     settle(home, now_ms)
     request_id = record(home, "reject", {"proposal": row.id, "actor": actor.as_json(), "reason": reason}, now_ms)
     try:
@@ -117,8 +117,9 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     `probe` lists what is unhealthy; `passphrase` is needed once people.toml has entries. Raises Refused for an unhealthy desk,
     a missing reason, a desk that is not halted, a wrong or locked passphrase, and a new halt in the meantime.
     """
+    reason = reason_given(reason)
     prove_person(home, actor, passphrase, now_ms)
-    if not reason.strip():
+    if not reason:
         raise Refused("a release needs a reason", "--reason WHY")
     seen = halt.read(home.path, home.engine)
     if not seen.halted:

@@ -22,6 +22,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,59}")
 NAME_HINT = "use letters, digits, space, . _ @ -"
 SLACK = re.compile(r"[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}")
 HASH = re.compile(r"scrypt\$([0-9a-f]{32})\$([0-9a-f]{64})")
+REASON_MAX = 1_000  # characters of why a person decided
 
 
 class Actor(NamedTuple):
@@ -43,6 +44,14 @@ class Person(NamedTuple):
     token: str  # scrypt$salt$hash
     passphrase: str  # the same, or empty: none was set
     slack: str = ""  # "TEAM/USER" ids of Slack, or empty: cannot decide there
+
+
+def reason_given(words: str) -> str:
+    """A person's reason as it is kept, without what a database or a journal cannot hold. BadInput for more than REASON_MAX."""
+    reason = words.encode("utf-8", "replace").decode().replace("\0", "?").strip()
+    if len(reason) > REASON_MAX:
+        raise BadInput(f"the reason has {len(reason):,} characters", f"shorten it to {REASON_MAX:,}")
+    return reason
 
 
 def identify(home: Path, name: str, channel: str, token: str | None = None) -> Actor:

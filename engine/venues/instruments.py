@@ -175,7 +175,7 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
     base = symbol.partition("-")[0]
     if figures is None and not {"lot_size", "tick", "maintenance_frac"} <= set(own):
         raise BadInput(
-            f"unknown instrument {_key(venue, symbol, market)}",
+            f"unknown instrument {_key(venue, symbol, market)[:60]}",
             f"available: {', '.join(instruments())}; any other needs lot_size, tick, maintenance_frac and its costs"
             " under [instruments] in desk.toml",
         )

@@ -121,6 +121,7 @@ WRONG: tuple[tuple[str, str], ...] = (
     ("chat hi --role operator --thread last", "no thread yet"),
     ("release --reason fixed --as ann", "not halted"),
     ("login --as a;b", "not a valid name"),
+    ("chat hi --role operator --as mara\udcff", "'mara?' holds bytes that are not UTF-8"),
     ("token --name a;b", "not a valid name"),
     ("doctor --model nobody", "nobody"),
 )

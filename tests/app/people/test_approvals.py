@@ -266,8 +266,10 @@ def test_release_needs_reason_health_and_a_halt(home: Home) -> None:
     halt.set(home.path, "stop", ANN.as_json(), NOW, home.engine)
     with pytest.raises(Refused, match="needs a reason"):
         approvals.release(home, ANN, " ", list, NOW)
+    with pytest.raises(BadInput, match="100,000 characters - shorten it to 1,000"):
+        approvals.release(home, ANN, "r" * 100_000, list, NOW)
     with pytest.raises(Refused, match="not healthy: the feed is silent"):
-        approvals.release(home, ANN, "x", lambda: ["the feed is silent"], NOW)
+        approvals.release(home, ANN, "x\udcff", lambda: ["the feed is silent"], NOW)
     assert halt.read(home.path, home.engine).halted
     assert approvals.release(home, ANN, "fed again", list, NOW).reason == "stop"
     assert not halt.read(home.path, home.engine).halted
