@@ -10,11 +10,11 @@ import httpx
 import httpx2
 import pytest
 import uvicorn
+from app.api.connections import BOUNDS
 from mcp import types
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from app.api.connections import BOUNDS
 from app.mcp import http
 from app.mcp.bounds import DEPTH_MAX, MESSAGE_MAX
 from app.mcp.calls import ALL_EFFECTS, McpDesk
