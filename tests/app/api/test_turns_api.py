@@ -313,7 +313,7 @@ def test_without_an_api_the_client_halts_by_file(own_home: Path) -> None:
 def test_a_thread_is_named_found_and_taken_off_the_list_but_stays(served: Any, api: httpx.Client, waiting: Waiting) -> None:
     """Its name outlives the next turn; words of a question or of the name find it; off the list it is there, and journaled."""
     waiting.go.set()
-    one, other = (api.post("/api/turns", json={**ASKED, "thread": "new"}).json()["thread"] for _ in range(2))
+    other, one = (api.post("/api/turns", json={**ASKED, "thread": "new"}).json()["thread"] for _ in range(2))
     listed = lambda **query: [line["id"] for line in api.get("/api/threads", params=query).json()["items"]]  # noqa: E731 - asked often below
     assert api.post(f"/api/threads/{one}/name", json={"name": "  night \n watch "}).json()["name"] == "night watch"
     turn = until(lambda: _asked_again(api, one), "the thread never answered")

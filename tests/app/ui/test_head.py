@@ -73,7 +73,13 @@ def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
 
 def test_pages_are_counted_and_what_waits_too() -> None:
     """The first page's words, the number of others; proposals and alerts that nobody took wait."""
-    found = [alert("al-1"), alert("al-2"), alert("al-3", "warn"), alert("al-4") | {"acked_by": {"name": "ann"}}]
+    found = [
+        alert("al-1"),
+        alert("al-2"),
+        alert("al-3", "warn"),
+        alert("al-4") | {"acked_by": {"name": "ann"}},
+        alert("al-5", "note"),
+    ]
     (page,) = strips.found(desk(), found, SLEEVES)
     assert page.strong.startswith("PAGE: No bar for 3 minutes")
     assert page.rest.endswith("and 1 more.")
