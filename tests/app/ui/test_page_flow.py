@@ -180,12 +180,12 @@ def test_halt_and_release(page: Any, desk: Place) -> None:
     page.get_by_text("fills look wrong").first.wait_for()
     assert desk.command("status")["halt"]["halted"]
     page.goto(f"{desk.page}?tab=desk")
-    page.get_by_text("HALTED by vera").wait_for()
+    page.locator(".st-key-halted").get_by_text("HALTED by vera").wait_for()
     until(lambda: heartbeat_of(desk.home).get("halted"), "the worker did not follow the halt")
     page.get_by_role("button", name="Release", exact=True).click()
     page.get_by_label("Why it is safe again").fill("checked by hand")
     page.locator(".st-key-release_now button").click()
-    page.get_by_text("HALTED by vera").wait_for(state="detached")
+    page.locator(".st-key-halted").get_by_text("HALTED by vera").wait_for(state="detached")
     assert not desk.command("status")["halt"]["halted"]
 
 
