@@ -14,7 +14,6 @@ from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 from mcp.server.transport_security import TransportSecuritySettings
 
 from app.api.access import AccessMiddleware, Fault, Message, Receive, Scope, Send, refuse
-from app.api.connections import BOUNDS
 from app.api.context import Address, ApiContext, now_ms
 from app.home.home import Home
 from app.mcp.bounds import MESSAGE_MAX, fault_of
@@ -22,6 +21,7 @@ from app.mcp.calls import McpCaller, McpDesk
 from app.mcp.server import server_of
 from app.people.sessions import Session
 from app.processes.children import LOOPBACK, taken
+from app.processes.connections import BOUNDS
 from engine.errors import Busy
 from tools.common.contract import Effect
 

@@ -10,7 +10,6 @@ import httpx
 import httpx2
 import pytest
 import uvicorn
-from app.api.connections import BOUNDS
 from mcp import types
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -20,6 +19,7 @@ from app.mcp.bounds import DEPTH_MAX, MESSAGE_MAX
 from app.mcp.calls import ALL_EFFECTS, McpDesk
 from app.mcp.http import application
 from app.people.sessions import Sessions
+from app.processes.connections import BOUNDS
 from engine.store.journal import verify
 from tests.app.mcp.conftest import McpBench
 from tests.fakes.waiting import WAIT_S, free_port, until
