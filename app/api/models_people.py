@@ -8,6 +8,7 @@ from app.api.models import ApiModel, JobStatus, LatchView
 from engine.clock import Timeframe
 
 Role = Literal["developer", "operator", "advisor"]
+AMOUNT_MAX = 10**15  # of a parameter; each has narrower bounds of its own
 BODY_MAX = 64 * 1024  # bytes of a request's body, read by app.api.access before any of these
 
 
@@ -37,6 +38,17 @@ class RunNameBody(RequestBody):
     name: str = Field("", max_length=60)
 
 
+Whole = Annotated[int, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)]
+Amount = Annotated[float, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX, allow_inf_nan=False)]
+
+
+class ChangeBody(RequestBody):
+    """One parameter (of a proposal also `paused`, `stage`) and its value."""
+
+    key: str = Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")
+    value: bool | Whole | Amount | Annotated[Text, Field(max_length=60)]
+
+
 class BacktestBody(RequestBody):
     """A backtest to start; what is left out is as in `nightdesk backtest`."""
 
@@ -52,9 +64,7 @@ class BacktestBody(RequestBody):
     funding: Text = Field("recorded", max_length=20)
     cash: float = Field(10_000.0, gt=0, le=1e12, allow_inf_nan=False)
     limits: Literal["desk", "wide"] = "desk"
-    params: dict[Annotated[str, Field(max_length=60)], float | Annotated[Text, Field(max_length=60)]] = Field(
-        default_factory=dict, max_length=40
-    )
+    changes: list[ChangeBody] = Field(default_factory=list, max_length=40)
 
 
 class SessionView(ApiModel):

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.api.models import ApiModel, Number
-from app.api.models_people import CardView, RequestBody, Text
+from app.api.models_people import CardView, ChangeBody, RequestBody, Text
 
-Key = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[a-z][a-z0-9_]*$")]
 Setting = bool | int | float | Annotated[str, Field(max_length=60)]
 
 
@@ -106,13 +105,6 @@ class TableSpec(ApiModel):
 
     columns: list[list[Any]]
     rows: list[list[Any]]
-
-
-class ChangeBody(RequestBody):
-    """One parameter (or `paused`, `stage`) and its new value."""
-
-    key: Key
-    value: Setting
 
 
 class ProposingBody(RequestBody):

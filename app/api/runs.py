@@ -50,7 +50,8 @@ def begin(at: At, session: Who, body: p.BacktestBody) -> m.JobStatus:
     from app.api.jobs import job_status
     from app.jobs.queue import JobQueue
 
-    given = {key: value for key, value in body.model_dump().items() if value not in (None, "")}
+    given = {key: value for key, value in body.model_dump(exclude={"changes"}).items() if value not in (None, "")}
+    given["params"] = {change.key: change.value for change in body.changes}
     return job_status(at, JobQueue(at.home, session.name).submit("backtest", given))
 
 

@@ -19,7 +19,7 @@ MARKET = typer.Option("perp", "--market", help="perp or spot")
 FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")
 TO = typer.Option(None, "--to", help="end day, exclusive; default: the last bar")
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="set a parameter; repeatable")
-LIMIT = typer.Option(120.0, "--time-limit", min=1.0, help="stop after this many seconds")
+LIMIT = typer.Option(120.0, "--time-limit", min=0.1, help="stop after this many seconds")
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 
 

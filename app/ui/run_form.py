@@ -62,7 +62,8 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     )
     params = _params(chosen)
     body = {"strategy": name, "symbol": bars["symbol"], "venue": bars["venue"], "market": bars["market"], "timeframe": timeframe}
-    more = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills, "params": params}
+    more = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills}
+    more["changes"] = [{"key": key, "value": value} for key, value in params.items()]
     changed = ", ".join(f"{key} {value}" for key, value in params.items())
     st.caption(words(f"Changed: {changed}" if changed else "All parameters at their defaults."))
     if st.button("Run the backtest", type="primary", icon=":material/play_arrow:", key="bt_run"):

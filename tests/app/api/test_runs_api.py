@@ -116,10 +116,15 @@ def test_a_backtest_is_begun_from_the_form(served: Any, api: Any, monkeypatch: p
     names = {s["name"]: s for s in api.get("/api/strategies").json()["items"]}
     stop = next(p for p in names["trend"]["params"] if p["key"] == "stop_atr")
     assert (stop["default"], stop["low"], stop["high"], stop["unit"]) == (2.0, 0.0, 20.0, "ATR")
-    ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic", "params": {"stop_atr": 3.0}}
+    ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic", "changes": [{"key": "stop_atr", "value": 3.0}]}
     job = api.post("/api/runs", json=ask)
     assert (job.status_code, job.json()["state"], begun) == (202, "queued", [f"ann {job.json()['id']}"])
-    for wrong in ({"strategy": "nothing"}, {"symbol": "XYZ-USDT"}, {"start": "gestern"}, {"params": {"stop_atr": 99}}):
+    for wrong in (
+        {"strategy": "nothing"},
+        {"symbol": "XYZ-USDT"},
+        {"start": "gestern"},
+        {"changes": [{"key": "stop_atr", "value": 99}]},
+    ):
         answer = api.post("/api/runs", json={**ask, **wrong})
         assert answer.status_code in (400, 404, 422), wrong
         assert answer.json()["error"]["what"]

@@ -140,7 +140,7 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
     at.text_input(key="bt_from").input(" 2025-03 ")
     at.button(key="bt_run").click().run()
     (sent,) = [body for verb, path, body in fake.asked if (verb, path) == ("POST", "/api/runs")]
-    assert sent["params"] == {"stop_atr": 3.5}
+    assert sent["changes"] == [{"key": "stop_atr", "value": 3.5}]
     assert {k: sent[k] for k in ("strategy", "symbol", "venue", "market", "timeframe", "start", "end")} == {
         "strategy": "trend",
         "symbol": "BTC-USDT",
@@ -153,7 +153,7 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
     at.selectbox(key="bt_strategy").set_value("mine").run()
     at.text_area(key="bt_own_mine").input("a = 1\n\nb=x").run()
     at.button(key="bt_run").click().run()
-    assert fake.asked[-1][2]["params"] == {"a": "1", "b": "x"}
+    assert fake.asked[-1][2]["changes"] == [{"key": "a", "value": "1"}, {"key": "b", "value": "x"}]
 
 
 def test_classes_are_ours_whatever_the_api_says() -> None:
