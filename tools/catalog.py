@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
 from engine.redaction import redacted
-from tools import alerts, backtests, calc, compare, desk, exposure, figures, journal, market, notes, proposals, runs
+from tools import alerts, backtests, calc, compare, desk, exposure, figures, journal, market, notes, pauses, proposals, runs
 from tools.common import limits
 from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
 
@@ -31,6 +31,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(desk.desk, Effect.READ, ALL),
     CatalogEntry(desk.sleeves, Effect.READ, ALL),
     CatalogEntry(desk.health, Effect.READ, ALL),
+    CatalogEntry(pauses.pauses, Effect.READ, ALL),
     CatalogEntry(alerts.alerts, Effect.READ, ALL),
     CatalogEntry(alerts.runbook, Effect.READ, ALL),
     CatalogEntry(market.list_data, Effect.READ, ALL),
@@ -54,7 +55,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(desk.probe, Effect.COMPUTE, (OPERATOR,)),
     CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
     CatalogEntry(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
-    CatalogEntry(proposals.propose_pause, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(pauses.propose_pause, Effect.PROPOSE, (OPERATOR,)),
     CatalogEntry(notes.note, Effect.PROPOSE, ALL),
 )
 TOOLS: dict[str, CatalogEntry] = {line.tool.name: line for line in ENTRIES}

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.book.quiet_close import shut_text
+from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import utc
+from engine.control.config import SleeveConfig
 from engine.store.chain import Event
 from tools.common.contract import (
     Args,
@@ -148,10 +149,16 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
     return Table(columns, tuple(rows)), tuple(facts)
 
 
+def _paused(sleeve: SleeveConfig, desk_ms: int | None) -> str:
+    """What the configuration says of a pause that holds."""
+    text = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
+    return f", {text}" if text else ""
+
+
 def entries(sleeve: Mapping[str, Any]) -> str:
     """Whether the sleeve may enter now, and which version is waiting."""
     if sleeve.get("paused"):
-        found = "paused"
+        found = pause_text(sleeve)
     elif sleeve.get("stage"):
         found = f"none: {sleeve.get('stage_reached') or sleeve['stage']}"
     elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
@@ -181,7 +188,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "use; using; run; running; trade",
         "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running right "
         "now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the ETH "
-        "sleeve using?; which sleeves are paused?",
+        "sleeve using?",
     ),
 )
 def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
@@ -192,7 +199,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     version, config = now.version, now.config
     chosen = [config.sleeve(args.sleeve)] if args.sleeve else list(config.sleeves)
     about = "; ".join(
-        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{', paused' if s.paused else ''}"
+        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{_paused(s, ctx.desk_ms)}"
         f"{f', stage {s.stage}' if s.stage != 'paper' else ''}, version {now.sleeves[s.name]}"
         for s in chosen
     )

@@ -1,4 +1,4 @@
-"""Changes that a person may approve: proposals (READ), propose_config, propose_tightening, propose_pause (PROPOSE).
+"""Changes that a person may approve: proposals (READ), propose_config, propose_tightening (PROPOSE).
 
 Called by the catalog. Turns a requested change into its evidence (a run of the live configuration and one of the changed sleeve)
 and passes both to engine.control.proposals, which creates the row or refuses; nothing here can apply one.
@@ -72,14 +72,6 @@ class ProposeTighteningArgs(Args):
     rationale: str = Field(max_length=1000)
     apply_to_open: bool | None = None
     also: list[SleeveChange] | None = Field(None, max_length=8)
-
-
-class ProposePauseArgs(Args):
-    """The sleeve to pause and why; `also`: further sleeves to pause."""
-
-    sleeve: str = Field(max_length=60)
-    rationale: str = Field(max_length=1000)
-    also: list[str] | None = Field(None, max_length=300)
 
 
 @tool(
@@ -166,25 +158,6 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
     return _propose_change(ctx, wanted, args, lived_span(ctx, None, None))
 
 
-@tool(
-    "propose_pause",
-    Effect.PROPOSE,
-    asked_as(
-        "sleeve: change",
-        "sleeve; offline; on hold; entries; new entries; for now; trading",
-        "pause; suspend; freeze; stop; disable; deactivate; take offline; hold off; put on hold; stop trading; stop entries; "
-        "bench; switch off; turn off",
-        "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable the "
-        "SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps losing; "
-        "stop the ETH sleeve from trading",
-    ),
-)
-def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
-    """Propose to pause a sleeve's entries. Must be the last call of a turn."""
-    names = dict.fromkeys([args.sleeve, *(args.also or [])])
-    return _store_proposal(ctx, {name: {"paused": True} for name in names}, args.rationale, {}, apply_to_open=False)
-
-
 # --------------------------------------------------------------------------- making one
 
 
@@ -228,7 +201,7 @@ def _propose_change(
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
         gap, more = _gap(ctx, pair, labels[sleeve])
         evidence[sleeve], facts = _evidence(ctx, pair, gap, made.new.params), facts + more
-    result = _store_proposal(ctx, wanted, args.rationale, evidence, apply_to_open=to_open)
+    result = store_proposal(ctx, wanted, args.rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
 
@@ -276,7 +249,7 @@ def _beyond(ctx: ToolContext, pair: Pair) -> str:
     return f"{text} (desk time {utc(ctx.desk_ms)})" if text else ""
 
 
-def _store_proposal(
+def store_proposal(
     ctx: ToolContext,
     wanted: Mapping[str, Mapping[str, Any]],
     rationale: str,
@@ -326,7 +299,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
     own = p["exposure"].get("keys") or {}
     rows = tuple(
-        (c["key"], _cell(c["old"]), _cell(c["value"]), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
+        (c["key"], _change(c, "old"), _change(c, "value"), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
         for c in p["diff"]["changes"]
     )
     comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
@@ -383,7 +356,7 @@ def _reads(label: str) -> str:
 def _diff_text(p: Mapping[str, Any]) -> str:
     changes = p["diff"]["changes"]
     more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-    return ", ".join(f"{c['key']} {_cell(c['old'])} -> {_cell(c['value'])}" for c in changes[:4]) + more
+    return ", ".join(f"{c['key']} {_change(c, 'old')} -> {_change(c, 'value')}" for c in changes[:4]) + more
 
 
 def _bounds(change: Mapping[str, Any]) -> str:
@@ -391,6 +364,13 @@ def _bounds(change: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return " or ".join(change.get("choices") or ()) or "-"
     return f"{_cell(low)} to {_cell(high)}"
+
+
+def _change(change: Mapping[str, Any], which: str) -> str:
+    """The old or the proposed value of a change."""
+    from engine.control.draft import value_text
+
+    return _cell(value_text(change["key"], change[which]))
 
 
 def _cell(value: Any) -> str:

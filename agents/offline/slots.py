@@ -173,7 +173,7 @@ _LASTING = re.compile(
     r"\bfor (?:the next )?((?:an?|\d{1,3}|two|three|four|five|six|seven|ten|twelve) ?"
     r"(?:minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w))\b"
     r"|\b(until (?:tomorrow|further notice|monday|tuesday|wednesday|thursday|friday|saturday|sunday|tonight"
-    r"|the end of the \w+))\b"
+    r"|the end of the \w+)(?:,? ?(?:at )?\d{1,2}:\d\d ?z?(?:utc)?)?)\b"
 )
 _PERCENT = re.compile(r"(?<![\w.])([-+]?\d{1,3}(?:\.\d+)?) ?(?:%|percent|per cent|pct)(?![\w])")
 _MOVE = re.compile(

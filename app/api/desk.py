@@ -95,12 +95,13 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     for s in found.config.sleeves:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
+        paused = s.paused_at(view.desk_ms)
         items.append(
             m.SleeveView(
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
                 params=dict(s.params),
-                **{**now, "stage": s.stage, "paused": s.paused or bool(now.get("paused"))},
+                **{**now, "stage": s.stage, "paused": paused, "resumes_ms": s.resumes_ms if paused else None},
             )
         )
     return m.Sleeves(items=items, version=found.version, desk_ms=view.desk_ms)

@@ -162,6 +162,7 @@ class SleeveView(ApiModel):
     blocked_until_ms: int | None = None
     shut_until_ms: int | None = None
     paused_until_ms: int | None = None
+    resumes_ms: int | None = None  # desk time at which the pause by people ends by itself
 
 
 class Sleeves(ApiModel):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
-from engine.book.quiet_close import shut_text
+from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, Busy, DeskError
 
@@ -294,7 +294,11 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
     pauses = "".join(
         text
-        for key, text in (("paused", ", PAUSED by a person"), ("paused_until_ms", ", pauses"), ("blocked_until_ms", ", blocked"))
+        for key, text in (
+            ("paused", f", {pause_text(sleeve).replace('paused', 'PAUSED', 1)}"),
+            ("paused_until_ms", ", pauses"),
+            ("blocked_until_ms", ", blocked"),
+        )
         if sleeve.get(key)
     )
     pauses += f", {shut_text(sleeve['shut_until_ms'])}" if sleeve.get("shut_until_ms") else ""

@@ -80,11 +80,17 @@ def _costs(s: Mapping[str, Any]) -> float | None:
     return sum(abs(c) for c in costs if is_number(c)) if any(is_number(c) for c in costs) else None
 
 
+def pause_of(s: Mapping[str, Any], now_ms: Any) -> str:
+    """People's pause, with its end when it has one."""
+    until = f" until {short(s['resumes_ms'], now_ms)}" if s.get("resumes_ms") else ""
+    return f"paused by a person{until}" if s.get("paused") else ""
+
+
 def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
     """A sleeve's state in a few words, with its sign; amber when it takes no entries."""
     position, order = s.get("position") or {}, s.get("order") or {}
     stage = str(s.get("stage_reached") or s.get("stage") or "paper")
-    shut = ["" if stage == "paper" else stage.replace("_", " "), "paused by a person" if s.get("paused") else ""]
+    shut = ["" if stage == "paper" else stage.replace("_", " "), pause_of(s, now_ms)]
     shut += [f"no entries until {short(s['blocked_until_ms'], now_ms)}" if s.get("blocked_until_ms") else ""]
     shut += [f"paused until {short(s['paused_until_ms'], now_ms)}" if s.get("paused_until_ms") else ""]
     if until := s.get("shut_until_ms"):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from app.home.home import Home
 from engine.clock import utc
 from engine.control.config import version_of
+from engine.control.draft import value_text
 from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
 from engine.control.outcome import runs_now
 from engine.control.proposals import view
@@ -115,7 +116,12 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     if changes:
         yield CardRow("parameter", ("now", "proposed", "bounds", "moves risk"), "diff")
     for c in changes:
-        cells = (number(c["old"]), number(c["value"]), _allowed(c), moves.get(c["key"]) or NONE)
+        cells = (
+            number(value_text(c["key"], c["old"])),
+            number(value_text(c["key"], c["value"])),
+            _allowed(c),
+            moves.get(c["key"]) or NONE,
+        )
         yield CardRow(str(c["key"]), cells, "diff")
     if value["kind"] == "rollback":
         whole = diff.get("rollback_of")

@@ -15,6 +15,11 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def pause_holds(paused: bool, resumes_ms: int | None, desk_ms: int | None) -> bool:
+    """Whether people's pause of a sleeve holds at a desk time: one with an end is over from the close at `resumes_ms` on."""
+    return paused and (resumes_ms is None or desk_ms is None or desk_ms < resumes_ms)
+
+
 class GuardBody(TypedDict):
     """What the guardrails of a sleeve count; nobody counts it again."""
 
@@ -71,6 +76,7 @@ class SleeveBody(TypedDict):
     blocked_until_ms: NotRequired[int]
     shut_until_ms: NotRequired[int]  # end of a no_entry window; -1: without one
     paused: NotRequired[bool]
+    resumes_ms: NotRequired[int]  # desk time at which people's pause ends by itself
     paused_until_ms: NotRequired[int]
     waiting_version: NotRequired[int]
     stage: NotRequired[str]  # what people want, unless it is paper
@@ -112,6 +118,7 @@ class SleeveConfigBody(TypedDict):
     side: str
     cash: float
     paused: bool
+    resumes_ms: NotRequired[int]  # desk time at which the pause ends by itself
     params: dict[str, Any]
     rules: dict[str, Any]
     costs: dict[str, Any]

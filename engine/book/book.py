@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from engine.book.bodies import RESTING
+from engine.book.bodies import RESTING, pause_holds
 from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
@@ -19,8 +19,11 @@ class Spec(NamedTuple):
 
     version: int  # the sleeve's own
     rules: Rules
-    paused: bool  # no entries: paused by people, or its stage rests
     source: Mapping[str, Any]  # the sleeve as the config event holds it
+
+    def enters_nothing(self, close_ms: int) -> bool:
+        """Whether it makes no entry at a close: people's pause holds, or its stage rests."""
+        return paused_at(self.source, close_ms) or stage_of(self.source) in RESTING
 
 
 @dataclass
@@ -117,9 +120,9 @@ def stage_of(source: Mapping[str, Any]) -> str:
     return str(source.get("stage", "paper"))
 
 
-def enters_nothing(source: Mapping[str, Any]) -> bool:
-    """Whether a sleeve of a config event may make no entry: it is paused, or its stage rests."""
-    return bool(source["paused"]) or stage_of(source) in RESTING
+def paused_at(source: Mapping[str, Any], close_ms: int) -> bool:
+    """Whether people's pause of a sleeve of a config event holds at a close."""
+    return pause_holds(bool(source["paused"]), source.get("resumes_ms"), close_ms)
 
 
 def flat(sleeve: Sleeve) -> bool:

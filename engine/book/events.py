@@ -10,7 +10,7 @@ from math import sqrt
 from typing import Any
 
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
-from engine.book.book import Book, stage_of
+from engine.book.book import Book, paused_at, stage_of
 from engine.book.order_events import EventBody, order_id, states_of, unmoved_stops
 from engine.core.desk import squared_exposure
 from engine.core.exits import protective
@@ -161,7 +161,8 @@ def _breaker(name: str, row: BreakerRow) -> dict[str, Any]:
 
 
 def adopted(book: Book, s: int, state: str) -> EventBody:
-    """A sleeve follows a version from now on (`governs`), or keeps its own until it is flat (`waits`)."""
+    """A sleeve follows a version from now on (`governs`), keeps its own until it is flat (`waits`), or the end that its pause
+    has in that version has come (`resumes`)."""
     return "config", {"sleeve": book.names[s], "version": book.latest(s).version, "state": state}
 
 
@@ -217,8 +218,10 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         body["stage"] = stage_of(wanted)
     if stage != stage_of(wanted):
         body["stage_reached"] = stage
-    if wanted["paused"]:
+    if paused_at(wanted, book.close_ms):
         body["paused"] = True
+        if (end := wanted.get("resumes_ms")) is not None:
+            body["resumes_ms"] = end
     elif guard.pause_until_ms > book.close_ms:
         body["paused_until_ms"] = guard.pause_until_ms
     if waits is not None:

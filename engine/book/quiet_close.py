@@ -4,6 +4,9 @@ Called by sim/explain (a run's sleeve, worked out again), `journal explain` and 
 mark). Turns state and signal into one sentence, verdict first.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from engine.book.bodies import RESTING, SleeveBody
 from engine.clock import utc
 from engine.core.ledger import open_lots
@@ -28,8 +31,16 @@ def quiet_mark(body: SleeveBody, side: int | None) -> str:
     rests = (order["side"], order["lots"]) if order is not None else None
     refused = (guard["refused_by"], guard["refused_ms"] or 0) if guard["refused_by"] is not None else None
     stage = body.get("stage", "paper")
-    why = "the sleeve is paused; " if body.get("paused") else f"its stage is {stage}; " if stage in RESTING else ""
+    why = f"the sleeve is {pause_text(body)}; " if body.get("paused") else f"its stage is {stage}; " if stage in RESTING else ""
     return sentence(refused, held, rests, why, side)
+
+
+def pause_text(body: Mapping[str, Any]) -> str:
+    """People's pause of a sleeve as a mark shows it, and its end: `paused by a person until 2025-03-05 06:00Z`."""
+    if not body.get("paused"):
+        return ""
+    end = body.get("resumes_ms")
+    return "paused by a person" + (f" until {utc(end)}" if end else "")
 
 
 def shut_text(until_ms: int) -> str:

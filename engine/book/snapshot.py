@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
-from engine.book.book import Book, Spec, enters_nothing
+from engine.book.book import Book, Spec
 from engine.core.orders import OrderBook, Refusals, VenueOrder
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
 
@@ -108,4 +108,4 @@ def from_json(body: Mapping[str, Any]) -> Book:
 
 def _spec(item: Sequence[Any]) -> Spec:
     version, source = item
-    return Spec(version, restored(Rules, source["rules"]), enters_nothing(source), dict(source))
+    return Spec(version, restored(Rules, source["rules"]), dict(source))

@@ -15,7 +15,7 @@ from engine.book import events
 from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, signal_of
 from engine.book.bodies import RESTING, finite
-from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
+from engine.book.book import Book, Spec, flat, paused_at, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
@@ -90,8 +90,7 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
 def specs_of(body: Mapping[str, Any]) -> list[Spec]:
     """The sleeves of a config event."""
     return [
-        Spec(sleeve.get("version", body["version"]), restored(Rules, sleeve["rules"]), enters_nothing(sleeve), dict(sleeve))
-        for sleeve in body["sleeves"]
+        Spec(sleeve.get("version", body["version"]), restored(Rules, sleeve["rules"]), dict(sleeve)) for sleeve in body["sleeves"]
     ]
 
 
@@ -131,13 +130,14 @@ def acted(book: Book) -> list[EventBody]:
     return following
 
 
-def set_pauses(book: Book) -> None:
+def set_pauses(book: Book, close_ms: int = 0) -> None:
     """Sleeves that people paused refuse every entry, all do while entries are blocked, one does while the venue may still fill
-    an entry that it no longer wants or refuses to move a stop of its; their own pauses run on beside it.
+    an entry that it no longer wants or refuses to move a stop of its; their own pauses run on beside it. `close_ms`: of a bar
+    that decides now; without one desk time counts.
     """
     for s, sleeve in enumerate(book.sleeves):
         unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
-        paused = int(book.entries_blocked or book.latest(s).paused or unsure)
+        paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms) or unsure)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
@@ -183,6 +183,12 @@ def adopt_waiting(book: Book) -> list[int]:
     return turned
 
 
+def resuming_by(book: Book, close_ms: int) -> list[int]:
+    """Sleeves whose pause, one with an end, is over by the bar that closes now and was not at desk time."""
+    sources = [book.latest(s).source for s in range(len(book.sleeves))]
+    return [s for s, source in enumerate(sources) if paused_at(source, book.close_ms) and not paused_at(source, close_ms)]
+
+
 def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> list[EventBody]:
     """One closed bar of every instrument: marked and decided upon. What the venue did inside it was reported before.
 
@@ -194,7 +200,8 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     bars += [bar_of(close_ms, body["bars"].get(name, NO_BAR)) for name in own]
     closes = [book.column(s) in body["bars"] for s in range(count)]  # the others decide nothing here
     signals = [signal_of(body["signals"][name]) if due else NO_SIGNAL for name, due in zip(book.names, closes, strict=True)]
-    set_pauses(book)
+    set_pauses(book, close_ms)
+    resuming = resuming_by(book, close_ms)
     before, tripped = list(book.sleeves), book.desk.tripped
     rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
     scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
@@ -223,7 +230,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
         else:
             book.features.pop(book.names[s], None)  # they were the older version's
     following = events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
-    following += [events.adopted(book, s, "governs") for s in turning]
+    following += [events.adopted(book, s, "governs") for s in turning] + [events.adopted(book, s, "resumes") for s in resuming]
     following += acted(book)
     prune(book, close_ms - TRADES_KEPT_MS)
     return [*following, events.mark(book, body["stamp"])]

@@ -17,12 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from sqlalchemy import Engine, tuple_
 from sqlmodel import Session, col, func, select
 
+from engine.book.bodies import pause_holds
 from engine.clock import Timeframe
 from engine.errors import BadInput, DataError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
 
 Stage = Literal["draft", "paper", "shadow", "live_small", "live", "retired"]  # what people want of a sleeve
+INSTANT_MAX_MS = 10**13  # the year 2286
 FIRST = 1  # the version that desk.toml becomes
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -43,8 +45,22 @@ class SleeveConfig(BaseModel):
     side: Literal["both", "long", "short"] = "both"
     cash: float = Field(10_000.0, gt=0, le=1e12)
     paused: bool = False  # no entries; exits go on
+    resumes_ms: int | None = Field(
+        None, gt=0, le=INSTANT_MAX_MS
+    )  # desk time at which the pause ends by itself; null: a person ends it
     stage: Stage = "paper"
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def ends_a_pause(self) -> Self:
+        """An end stands beside a pause alone."""
+        if self.resumes_ms is not None and not self.paused:
+            raise ValueError(f"{self.name} has resumes_ms and is not paused: the end of a pause needs paused = true")
+        return self
+
+    def paused_at(self, desk_ms: int | None) -> bool:
+        """Whether people's pause holds at a desk time."""
+        return pause_holds(self.paused, self.resumes_ms, desk_ms)
 
     @property
     def instrument(self) -> str:
@@ -135,7 +151,7 @@ class DeskVersion(NamedTuple):
 
 def sleeve_text(sleeve: SleeveConfig) -> str:
     """A sleeve as it is stored and hashed."""
-    return canonical_json(sleeve.model_dump(mode="json"))
+    return canonical_json(sleeve.model_dump(mode="json", exclude_none=True))  # a version without an end reads as it always did
 
 
 def desk_text(sleeves: Mapping[str, int], bodies: Mapping[str, str]) -> str:

@@ -76,7 +76,7 @@ def directions_by_sleeve(
 
 def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
     """The worst case that the sleeve's parameters and the hard limits allow; zero while it enters nothing."""
-    if sleeve.paused or sleeve.stage in RESTING:
+    if (sleeve.paused and sleeve.resumes_ms is None) or sleeve.stage in RESTING:  # a pause with an end enters again by itself
         return WorstCase(0.0, 0.0, 0.0)
     take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
@@ -131,6 +131,9 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
     found: dict[str, Label] = {key: "unknown" for key in PLACE if getattr(old, key) != getattr(new, key)}
     if old.paused != new.paused:
         found["paused"] = "tightens" if new.paused else "loosens"
+    elif old.resumes_ms != new.resumes_ms:
+        longer = new.resumes_ms is None or (old.resumes_ms is not None and new.resumes_ms > old.resumes_ms)
+        found["resumes_ms"] = "tightens" if longer else "loosens"
     if old.stage != new.stage:
         found["stage"] = "tightens" if STAGES.index(new.stage) < STAGES.index(old.stage) else "loosens"
     if old.cash != new.cash:

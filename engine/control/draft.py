@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import Engine
 
-from engine.control.config import DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
-from engine.control.direction import Direction, direction
+from engine.clock import utc
+from engine.control.config import INSTANT_MAX_MS, DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
+from engine.control.direction import Direction, direction, finite_number
 from engine.control.limits import HardLimits, limits_of
 from engine.errors import BadInput, Refused
 from engine.strategies.params import bounds, choices, extra
@@ -25,7 +26,8 @@ HARD_LIMIT_OF = {
     "risk_start_frac": "risk_frac_max",
     "risk_floor_frac": "risk_frac_max",
 }
-FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", "paused", "stage"})
+SETTABLE = ("paused", "resumes_ms", "stage")  # what a proposal may change beside parameters
+FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", *SETTABLE})
 
 
 class Draft(NamedTuple):
@@ -74,8 +76,8 @@ def draft_against(
     for key in wanted:
         _check_key(key, old, hard, strategy.Params.model_fields)
     own: dict[str, Any] = {}
-    if "paused" in wanted:
-        own["paused"] = _as_bool(wanted.pop("paused"))
+    if "paused" in wanted or "resumes_ms" in wanted:
+        own |= _pause(old, wanted.pop("paused", old.paused), wanted.pop("resumes_ms", None))
     if "stage" in wanted:
         own["stage"] = _as_stage(wanted.pop("stage"))
     new = with_params(old, {**old.params, **wanted}, home / "strategies").model_copy(update=own)
@@ -109,13 +111,15 @@ def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dic
 
 def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping[str, Any]) -> None:
     """Refuse keys that no proposal may change: hard limits in any spelling, and what defines the sleeve."""
-    if key in params or key in ("paused", "stage"):
+    if key in params or key in SETTABLE:
         return
     bare = re.sub(r"[^a-z0-9]+", "_", key.rpartition(".")[2].lower()).strip("_")
     if bare in type(hard).model_fields and bare not in params:
         raise Refused(f"{key} is a hard limit", "hard limits are changed in desk.toml by a person, never by a proposal")
     if bare in FIXED:
-        raise Refused(f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, stage or paused")
+        raise Refused(
+            f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, stage, paused or resumes_ms"
+        )
 
 
 def _as_bool(value: Any) -> bool:
@@ -125,6 +129,17 @@ def _as_bool(value: Any) -> bool:
     if found is None:
         raise BadInput(f"paused = {value!r} is not a boolean", "give true or false")
     return found
+
+
+def _pause(old: SleeveConfig, paused: Any, resumes_ms: Any) -> dict[str, Any]:
+    """`paused` and its end together: a pause without one is until a person resumes."""
+    found = _as_bool(paused)
+    end = None if resumes_ms is None else finite_number(resumes_ms)
+    if resumes_ms is not None and (end is None or end != int(end) or not 0 < end <= INSTANT_MAX_MS):
+        raise BadInput(f"resumes_ms = {resumes_ms!r} is not a time", "give the end of the pause in UTC milliseconds of desk time")
+    if end is not None and not found:
+        raise BadInput(f"resumes_ms is the end of a pause, and {old.name} would not be paused", "give paused = true with it")
+    return {"paused": found, "resumes_ms": None if end is None else int(end)}
 
 
 def _as_stage(value: Any) -> str:
@@ -142,11 +157,18 @@ def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) ->
         was, will = old.params.get(key), new.params.get(key)
         if was != will:
             found.append({"key": key, "old": was, "value": will, **limits_in(fields, key)})
-    for key in ("paused", "stage"):
+    for key in SETTABLE:
         was, will = getattr(old, key), getattr(new, key)
         if was != will:
             found.append({"key": key, "old": was, "value": will, **limits_in({}, key)})
     return found
+
+
+def value_text(key: str, value: Any) -> Any:
+    """A changed value as people read it: a time as one, everything else as it is."""
+    if key.rpartition(".")[2] != "resumes_ms":
+        return value
+    return "no end" if value is None else utc(value)
 
 
 def limits_in(fields: Mapping[str, Any], key: str) -> dict[str, Any]:

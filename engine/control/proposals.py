@@ -148,13 +148,14 @@ def changes_by_sleeve(names: Sequence[str], changes: Sequence[Mapping[str, Any]]
 
 
 def _kind_of(drafts: Any) -> str:
-    pauses = all([(c["key"], c["value"]) for c in made.changes] == [("paused", True)] for made in drafts)
+    pauses = all(made.new.paused and {c["key"] for c in made.changes} <= {"paused", "resumes_ms"} for made in drafts)
     return "pause" if pauses else "change"
 
 
 def _shown_alone(made: Draft) -> bool:
     """Whether a run would say nothing about the change: it only pauses the sleeve or takes it out of trading."""
-    return made.direction.label == "tightens" and all((c["key"], c["value"]) in SHOWN_ALONE for c in made.changes)
+    alone = (c["key"] == "resumes_ms" or (c["key"], c["value"]) in SHOWN_ALONE for c in made.changes)
+    return made.direction.label == "tightens" and all(alone)
 
 
 def _evidence_of(drafts: Mapping[str, Draft], evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:

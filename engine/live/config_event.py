@@ -139,6 +139,7 @@ def _sleeve(
         "side": sleeve.side,
         "cash": float(sleeve.cash),
         "paused": sleeve.paused,
+        **({} if sleeve.resumes_ms is None else {"resumes_ms": sleeve.resumes_ms}),
         "stage": sleeve.stage,
         "params": params.model_dump(),
         "rules": {field: as_json(value) for field, value in rules._asdict().items()},

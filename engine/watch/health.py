@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from engine.book.quiet_close import shut_text
+from engine.book.quiet_close import pause_text, shut_text
 from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
@@ -140,7 +140,7 @@ def sleeves(mark: Event | None) -> HealthCheck:
     states = {} if mark is None else mark.body["sleeves"]
     blocked = {} if mark is None else mark.body.get("blocked", {})
     off = [f"no sleeve enters: {what}, {why}" for what, why in blocked.items()]
-    off += [f"{name} is paused by a person" for name, s in states.items() if s.get("paused")]
+    off += [f"{name} is {pause_text(s)}" for name, s in states.items() if s.get("paused")]
     off += [f"{name} is paused after a loss streak or too many entries" for name, s in states.items() if s.get("paused_until_ms")]
     off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
     off += [f"{name} has {shut_text(s['shut_until_ms'])}" for name, s in states.items() if s.get("shut_until_ms")]

@@ -132,7 +132,7 @@ def reconfigured(home: Home, name: str, **changes: Any) -> int:
     """A new version with changed parameters (or `paused`, `stage`) of one sleeve, put in force; its number."""
     config = active(home.engine, home.path).config
     sleeve = config.sleeve(name)
-    own = {key: changes.pop(key) for key in ("paused", "stage") if key in changes}
+    own = {key: changes.pop(key) for key in ("paused", "resumes_ms", "stage") if key in changes}
     new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, **own})))
     return put_in_force(home.engine, home.path, new, WALL_MS)
 

@@ -34,6 +34,7 @@ READ = {
     "pnl",
     "what_if",
     "define",
+    "pauses",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.clock import utc
 from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
 from engine.control.proposals import list_proposals
 from engine.store.db import write
 from engine.store.tables import Job
+from tests.fakes.versions import put_in_force
 from tests.tools.stored_runs import DAY, START, keep_run
 from tools.catalog import call
 from tools.common.contract import JobView
@@ -222,6 +224,24 @@ def test_a_pause_needs_no_evidence(desk: Any, db: Any) -> None:
     assert ctx.jobs.asked == []
     (row,) = list_proposals(db, 0)
     assert (row.kind, row.direction, row.state) == ("pause", "tightens", "pending")
+
+
+def test_a_pause_with_an_end_says_until_when_and_a_shorter_one_is_refused(desk: Any, db: Any) -> None:
+    """The end is a time on the card and in the row; what would end a pause earlier is not an operator's to ask."""
+    ctx = desk("operator")
+    ctx.desk_ms = START
+    result = call(ctx, "propose_pause", {"sleeve": "trend-btc", "rationale": "cpi day", "ends": "for 24 hours"})
+    assert (result.status, result.table.rows[1][:3]) == ("ok", ("resumes_ms", "no end", utc(START + DAY)))
+    (row,) = list_proposals(db, 0)
+    assert (row.kind, row.direction) == ("pause", "tightens")
+    paused = active(db, Path()).config.sleeve("trend-btc").model_copy(update={"paused": True})
+    put_in_force(db, ctx.home, DeskConfig(sleeves=(paused,)), 0)
+    other = desk("operator", turn="u2")
+    other.desk_ms = START
+    short = call(other, "propose_pause", {"sleeve": "trend-btc", "rationale": "x", "ends": "24h"})
+    assert (short.status, "until a person resumes it already" in short.text) == ("refused", True)
+    early = call(desk("operator", turn="u3"), "propose_pause", {"sleeve": "trend-btc", "rationale": "x", "ends": "24h"})
+    assert "has not processed a bar yet" in early.text
 
 
 def test_proposals_are_listed_and_read(desk: Any) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
+from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
 from engine.watch.health import HealthCheck
-from tests.tools.desk_journal import END, ENTRY, mark, write_desk
+from tests.fakes.versions import put_in_force
+from tests.tools.desk_journal import BAR, DAY, END, ENTRY, START, mark, write_desk
 from tools import desk
 from tools.catalog import call
 
@@ -51,14 +52,15 @@ def test_a_flat_sleeve_has_no_levels(ctx: Any) -> None:
     ("more", "said"),
     [
         ({}, "allowed"),
-        ({"paused": True}, "paused"),
-        ({"paused": True, "blocked_until_ms": END + 1}, "paused"),
+        ({"paused": True}, "paused by a person"),
+        ({"paused": True, "resumes_ms": END}, "paused by a person until 2025-03-06 00:00Z"),
+        ({"paused": True, "blocked_until_ms": END + 1}, "paused by a person"),
         ({"stage": "retired"}, "none: retired"),
         ({"stage": "retired", "stage_reached": "winding_down"}, "none: winding_down"),
         ({"blocked_until_ms": END}, "paused until 2025-03-06 00:00Z"),
         ({"paused_until_ms": END}, "paused until 2025-03-06 00:00Z"),
         ({"waiting_version": 3}, "allowed; version 3 waits until flat"),
-        ({"paused": True, "waiting_version": 3}, "paused; version 3 waits until flat"),
+        ({"paused": True, "waiting_version": 3}, "paused by a person; version 3 waits until flat"),
     ],
 )
 def test_whether_a_sleeve_may_enter_is_said(ctx: Any, more: dict[str, Any], said: str) -> None:
@@ -71,7 +73,7 @@ def test_the_configuration_is_told_also_before_the_first_bar(ctx: Any) -> None:
     """Strategy, instrument, side, pause, stage and version of each; parameters as facts of that version; no invented equity."""
     result = call(ctx, "sleeves", {})
     assert result.text.startswith("Configuration version 1. trend-btc: trend on binance BTC-USDT 15m, side both, version 1;")
-    assert "trend-eth: trend on binance ETH-USDT 15m, side long, paused, version 1" in result.text
+    assert "trend-eth: trend on binance ETH-USDT 15m, side long, paused by a person, version 1" in result.text
     assert "trend-sol: trend on binance SOL-USDT 15m, side both, stage retired, version 1" in result.text
     assert result.text.endswith("No bar has been processed yet.")
     assert result.table is None
@@ -113,3 +115,26 @@ def test_what_is_wrong_is_said_before_what_is_only_a_warning(
     assert result.text == f"{said} Desk time 2025-03-06 00:00Z."
     assert {f.metric: f.value for f in result.facts} == {"wrong": wrong, "warnings": warned, "desk_time": END}
     assert len(result.table.rows) == len(states)  # type: ignore[union-attr]
+
+
+def test_who_paused_a_sleeve_why_and_until_when(ctx: Any, db: Any) -> None:
+    """People's pause with its end and who set it, a breaker's with the event's time, a stage; a sleeve that may enter says no."""
+    paused = validated(active(db, ctx.home).config).sleeve("trend-btc").model_copy(update={"paused": True, "resumes_ms": END + 1})
+    put_in_force(db, ctx.home, active(db, ctx.home).config.with_sleeve(paused), 0)
+    write_desk(ctx.home, last=mark(994.59, 0.0, 95.0, paused=True, resumes_ms=END + 60_000, paused_until_ms=END + 1))
+    result = call(ctx, "pauses", {"sleeve": "trend-btc"})
+    assert [(row[1], row[4]) for row in result.table.rows] == [
+        ("paused by a person (version 2): a test", "ann"),
+        ("loss streak breaker", "guardrail"),
+    ]
+    assert {(f.metric, f.value) for f in result.facts} == {
+        ("until", END + 60_000), ("until", END + 1), ("since", START + DAY + 2 * BAR)
+    }  # fmt: skip
+    assert "until {w1.until}" in result.text
+    assert call(ctx, "pauses", {"sleeve": "nobody"}).status == "failed"
+
+
+def test_a_sleeve_that_may_enter_is_not_paused(ctx: Any) -> None:
+    """The answer is no, as of the desk's time."""
+    write_desk(ctx.home)
+    assert call(ctx, "pauses", {}).text.startswith("No: every sleeve may enter, as of desk time 2025-03-06 00:00Z")

@@ -114,6 +114,8 @@ def _of_desk(kind: str, b: Mapping[str, Any]) -> str:
         by = b.get("by")
         who = by.get("name", "?") if isinstance(by, Mapping) else by or "?"
         return f"desk {b.get('state', 'halted')} by {who}: {b.get('reason', '')}"
+    if b.get("state") == "resumes":
+        return f"{name} resumes: the end of its pause has come (version {b.get('version', '?')})"
     return f"version {b.get('version', '?')} " + (f"{b['state']} {name}" if "state" in b else "adopted by the desk")
 
 

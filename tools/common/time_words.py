@@ -1,7 +1,8 @@
-"""Parses times as people write them into UTC milliseconds of desk time. Called by the tools that take a window.
+"""Parses times as people write them into UTC milliseconds of desk time. Called by the tools that take a window or an end.
 
 `2025`, `2025-03`, `2025-03-04`, `2025-03-04T05:15`, `today`, `yesterday`, `24h`, `7d`, or milliseconds. An end names
-the first moment that is outside: all of 2025 is start 2025, end 2026.
+the first moment that is outside: all of 2025 is start 2025, end 2026. `ahead` reads what lies before the desk: `24h`,
+`for two days`, `tomorrow`, `monday 06:00Z`.
 """
 
 import re
@@ -49,3 +50,51 @@ def window(since: str | None, until: str | None, desk_ms: int | None, default: s
     if end <= start:
         raise BadInput(f"the window is empty or reversed: {utc(start)} to {utc(end)}")
     return start, end
+
+
+_AHEAD_MAX_MS = 90 * DAY_MS
+_DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12}
+_FOR = re.compile(rf"(\d{{1,4}}|{'|'.join(_COUNTS)}) ?(m|h|d|w)(?:in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)?")
+_NEXT = re.compile(rf"(?:(today|tonight|tomorrow|{'|'.join(_DAY_NAMES)}))?(?:,? ?(?:at )?(\d{{1,2}}):(\d\d) ?(?:z|utc)?)?")
+
+
+def ahead(text: str | None, desk_ms: int | None) -> int | None:
+    """The instant that a length (`24h`) or an end (`until monday 06:00Z`) names, counted on from desk time; None for no end.
+
+    Raises BadInput for what is unreadable, not after desk time, or more than 90 days away.
+    """
+    bare = re.sub(r"^(?:until|till|for)? ?(?:the next )?", "", (text or "").strip().lower())
+    if bare in ("", "further notice"):
+        return None
+    if desk_ms is None:
+        raise BadInput("the desk has not processed a bar yet, and an end counts from desk time", "start it with: nightdesk up")
+    end = _counted_on(bare, desk_ms)
+    if not desk_ms < end <= desk_ms + _AHEAD_MAX_MS:
+        raise BadInput(f"{text!r} is {utc(end)}, and desk time is {utc(desk_ms)}", "an end is after desk time, at most 90 days")
+    return end
+
+
+def _counted_on(bare: str, desk_ms: int) -> int:
+    """A length from desk time on, the next such day or clock, or an instant as `instant` reads it."""
+    if span := _FOR.fullmatch(bare):
+        return desk_ms + (_COUNTS.get(span[1]) or int(span[1])) * _SPAN_MS[span[2]]
+    day, named = desk_ms - desk_ms % DAY_MS, _NEXT.fullmatch(bare)
+    if ends := re.fullmatch(r"the end of the (day|week)", bare):
+        return day + (1 if ends[1] == "day" else 7 - _weekday(day)) * DAY_MS
+    if named is None:
+        return instant(bare, desk_ms)
+    clock_ms = int(named[2] or 0) * HOUR_MS + int(named[3] or 0) * MINUTE_MS
+    if int(named[2] or 0) > 23 or int(named[3] or 0) > 59:
+        raise BadInput(f"{bare!r} is not a time of day", "write 06:00")
+    if named[1] in _DAY_NAMES:
+        days = (_DAY_NAMES.index(named[1]) - _weekday(day)) % 7
+        return day + days * DAY_MS + clock_ms + (7 * DAY_MS if days == 0 and day + clock_ms <= desk_ms else 0)
+    if named[1] == "tomorrow" or (named[2] is None) or (named[1] is None and day + clock_ms <= desk_ms):
+        return day + DAY_MS + clock_ms
+    return day + clock_ms
+
+
+def _weekday(day_ms: int) -> int:
+    """0 for a Monday; the first of January 1970 was a Thursday."""
+    return (day_ms // DAY_MS + 3) % 7

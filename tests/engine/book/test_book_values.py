@@ -9,7 +9,7 @@ import pytest
 
 from engine.book.bar_signals import NO_SIGNAL, signal_in, signal_of
 from engine.book.bodies import finite
-from engine.book.book import Book, Spec, enters_nothing, flat, stage_of
+from engine.book.book import Book, Spec, flat, stage_of
 from engine.book.events import features_hash, mark
 from engine.book.quiet_close import sentence
 from engine.book.snapshot import as_json, from_json, restored, to_json
@@ -191,11 +191,12 @@ def test_how_far_a_sleeve_has_come_to_its_stage(stage: str, sleeve: str, orders:
     ("sleeve", "rests"),
     [({"paused": False}, False), ({"paused": True}, True), ({"paused": False, "stage": "draft"}, True),
      ({"paused": False, "stage": "retired"}, True), ({"paused": False, "stage": "paper"}, False),
-     ({"paused": True, "stage": "paper"}, True)],
+     ({"paused": True, "stage": "paper"}, True), ({"paused": True, "resumes_ms": 1_001}, True),
+     ({"paused": True, "resumes_ms": 1_000}, False), ({"paused": True, "resumes_ms": 1_000, "stage": "draft"}, True)],
 )  # fmt: skip
 def test_who_enters_nothing(sleeve: dict[str, Any], rests: bool) -> None:
-    """Paused by a person, or its stage rests; a journal from before stages means paper."""
-    assert enters_nothing(sleeve) is rests
+    """Paused by a person whose end has not come, or its stage rests; a journal from before stages means paper."""
+    assert Spec(1, made().specs[0].rules, sleeve).enters_nothing(1_000) is rests
     assert stage_of({}) == "paper"
 
 
@@ -306,7 +307,7 @@ def test_a_snapshot_is_the_book_and_a_copy_shares_nothing_that_moves() -> None:
     book.sleeves[0] = holding(book.sleeves[0])
     book.sleeves[1] = book.sleeves[1]._replace(ledger=book.sleeves[1].ledger._replace(equity=nan))
     book.waiting[0] = Spec(
-        2, RULES._replace(tick=0.5), True, source("btc", version=2, paused=True, rules=as_object(RULES._replace(tick=0.5)))
+        2, RULES._replace(tick=0.5), source("btc", version=2, paused=True, rules=as_object(RULES._replace(tick=0.5)))
     )
     ended = VENUE_ORDER._replace(id="y", state=next(state for state in STATES if state in ENDED))
     book.orders = book.orders._replace(open={"x": VENUE_ORDER}, ended=(ended,), trades={"t": T0}, attempts={"x": 2})

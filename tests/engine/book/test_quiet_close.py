@@ -33,7 +33,11 @@ def test_state_and_mark_say_the_same_at_every_close(own_home: Path) -> None:
     ("more", "text"),
     [
         ({}, "no trade: no signal, no position, nothing refused"),
-        ({"paused": True}, "no trade: the sleeve is paused; no signal, no position, nothing refused"),
+        ({"paused": True}, "no trade: the sleeve is paused by a person; no signal, no position, nothing refused"),
+        (
+            {"paused": True, "resumes_ms": 1_741_046_400_000},
+            "no trade: the sleeve is paused by a person until 2025-03-04 00:00Z; no signal, no position, nothing refused",
+        ),
         ({"order": {"side": "long", "lots": 1200}}, "no trade: the long entry order of 1,200 lots rests; no signal"),
         ({"position": {"side": "short", "quantity": 0.25}}, "held short 0.25, nothing to change; no signal"),
     ],

@@ -6,11 +6,13 @@ from typing import Any, get_args
 import pytest
 from sqlalchemy import Engine
 
-from engine.control.config import DeskConfig, Stage, active, write_first
-from engine.control.direction import Direction, Label, WorstCase, desk_direction
+from engine.control.config import DeskConfig, SleeveConfig, Stage, active, write_first
+from engine.control.direction import Direction, Label, WorstCase, desk_direction, direction
 from engine.control.draft import CHANGES_MAX, HARD_LIMIT_OF, draft
+from engine.control.limits import limits_of
 from engine.control.proposals import changes_by_sleeve, merged
 from engine.errors import BadInput, Refused
+from engine.strategies.base import load_strategy
 
 NOW = 1_700_000_000_000
 
@@ -45,6 +47,24 @@ def test_a_pause_is_read_as_people_and_models_write_it(desk: Engine, home: Path,
     else:
         with pytest.raises(Refused, match="nothing would change"):
             draft(desk, home, "btc", {"paused": value})
+
+
+def test_a_pause_with_an_end_tightens_and_its_earlier_end_loosens(desk: Engine, home: Path) -> None:
+    """From trading to a pause tightens, to a later end too; the worst case stays, because it enters again by itself."""
+    made = draft(desk, home, "btc", {"paused": True, "resumes_ms": 2_000})
+    assert [(c["key"], c["value"]) for c in made.changes] == [("paused", True), ("resumes_ms", 2_000)]
+    assert (made.direction.label, made.direction.before) == ("tightens", made.direction.after)
+    for end, label in ((1_000, "loosens"), (3_000, "tightens"), (None, "tightens")):
+        assert moved(home, made.new, made.new.model_copy(update={"resumes_ms": end})) == label
+    assert moved(home, made.new.model_copy(update={"resumes_ms": None}), made.new) == "loosens"
+    for wrong in ({"resumes_ms": 2_000}, {"paused": False, "resumes_ms": 2_000}, {"paused": True, "resumes_ms": "soon"}):
+        with pytest.raises(BadInput, match="resumes_ms"):
+            draft(desk, home, "btc", wrong)
+
+
+def moved(home: Path, old: SleeveConfig, new: SleeveConfig) -> str:
+    """The direction of one version of the sleeve to another."""
+    return direction(old, new, load_strategy(old.strategy).Params, limits_of(home)).label
 
 
 @pytest.mark.parametrize("value", [None, "", "maybe", 2, 0.5, [], {}, "truefalse"])

@@ -12,7 +12,7 @@ from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
 from engine.watch.desk_view import desk_view
-from tests.fakes.papers import WALL_MS, advanced, advanced_until, loop_of, ordering, reconfigured
+from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, loop_of, ordering, reconfigured
 
 ANN = Actor("ann", "claimed", "ann", "test")
 
@@ -82,6 +82,28 @@ def test_an_entry_order_of_a_retired_sleeve_is_cancelled(home: Home, loop: Loop)
     assert stages(loop, "btc-trend") == ("retired", None)
     ends = [e.body for e in read(loop.journal.path, {"order"}) if e.body["sleeve"] == "btc-trend"][-2:]
     assert [(b["state"], b["filled_lots"]) for b in ends] == [("cancelling", 0), ("done", 0)]
+
+
+def test_a_pause_with_an_end_is_over_by_the_desks_own_clock(home: Home, feed: Feed, loop: Loop) -> None:
+    """No entry before its end and none a bar late; the journal says when it resumed, and folds to the same book."""
+    advanced_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
+    advanced(loop, 1)
+    end = loop.book.close_ms + 200 * BAR_MS
+    reconfigured(home, "btc-trend", paused=True, resumes_ms=end)
+    keys = loop.book.sleeves[0].entries
+    advanced(loop, 199)
+    assert (loop.book.sleeves[0].entries, marked(loop, "btc-trend")["resumes_ms"]) == (keys, end)
+    assert desk_view(home.path, home.engine).sleeves["btc-trend"]["paused"]
+    loop.journal.close()
+    loop = loop_of(home, feed, fold(home.desk_journal))
+    advanced(loop, 1)
+    told = [e for e in read(loop.journal.path, {"config"}) if e.body.get("state") == "resumes"]
+    assert [(e.body["sleeve"], e.t_event_ms) for e in told] == [("btc-trend", end)]
+    assert not {"paused", "resumes_ms"} & set(marked(loop, "btc-trend"))
+    assert loop.book.sleeves[0].guard.paused == 0, "the close at its end decides already"
+    advanced_until(loop, lambda book: book.sleeves[0].entries > keys)
+    assert to_json(fold(home.desk_journal, whole=True)) == to_json(loop.book)
+    loop.journal.close()
 
 
 def test_every_event_of_a_sleeve_carries_its_version(home: Home, loop: Loop) -> None:
@@ -160,5 +182,5 @@ def test_a_journal_from_before_sleeves_had_versions_is_gone_on_with(home: Home, 
         "sleeves": [{k: v for k, v in s.items() if k not in ("version", "stage")} for s in body["sleeves"]],
     }
     book, _ = begin(old)
-    assert [(spec.version, spec.paused) for spec in book.specs] == [(7, False)] * 3
+    assert [(spec.version, spec.enters_nothing(book.close_ms)) for spec in book.specs] == [(7, False)] * 3
     assert [book.stage_reached(s) for s in range(3)] == ["paper"] * 3

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.clock import utc
 from engine.errors import BadInput
-from tools.common.time_words import instant, window
+from tools.common.time_words import ahead, instant, window
 
 DESK = datetime(2025, 3, 4, 5, 15, tzinfo=UTC)
 DESK_MS = int(DESK.timestamp() * 1000)
 DAY_MS = 86_400_000
+NOON_MS = DESK_MS + DAY_MS + 7 * 3_600_000 + 900_000  # Wednesday 2025-03-05 12:30
 moments = st.integers(0, 7_000_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 
 
@@ -124,3 +126,23 @@ def test_a_window_up_to_now_needs_a_desk_that_ran() -> None:
     """With a start of its own and no end there is nothing to reach up to."""
     with pytest.raises(BadInput, match="has not processed a bar"):
         window("2025-03-04", None, None, "yesterday")
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("24h", "2025-03-06 12:30Z"), ("for two days", "2025-03-07 12:30Z"), ("until tomorrow", "2025-03-06 00:00Z"),
+     ("until monday 06:00z", "2025-03-10 06:00Z"), ("wednesday 12:00", "2025-03-12 12:00Z"),
+     ("wednesday 13:00", "2025-03-05 13:00Z"),
+     ("until 06:00Z", "2025-03-06 06:00Z"), ("14:00", "2025-03-05 14:00Z"), ("until the end of the week", "2025-03-10 00:00Z"),
+     ("until 2025-03-07T05:15", "2025-03-07 05:15Z"), ("until further notice", "-"), ("", "-"), ("tonight", "2025-03-06 00:00Z")],
+)  # fmt: skip
+def test_an_end_lies_ahead_of_the_desk(text: str, end: str) -> None:
+    """A length, a day, a clock or a date, counted on from Wednesday 2025-03-05 12:30."""
+    assert utc(ahead(text, NOON_MS)) == end
+
+
+@pytest.mark.parametrize("text", ["2025-03-05", "yesterday", "100d", "99:99", "soon", "0h"])
+def test_an_end_that_is_no_end_is_refused(text: str) -> None:
+    """Past, too far away or unreadable: one clear line."""
+    with pytest.raises(BadInput):
+        ahead(text, NOON_MS)

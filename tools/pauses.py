@@ -1,0 +1,164 @@
+"""Pauses: which sleeves take no entries, why and until when (pauses, READ); propose_pause (PROPOSE). Called by the catalog.
+
+Turns the desk's last mark, its breaker events and the versions of a sleeve into one row for each reason; a pause asked for
+becomes a proposal, with an end of desk time where one is named.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import Field
+
+from engine.book.quiet_close import pause_text, shut_text
+from engine.clock import utc
+from engine.control.config import DeskVersion
+from engine.errors import Refused
+from engine.store.chain import Event
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    asked_as,
+    clean,
+    make_facts,
+    no_data,
+    tool,
+)
+from tools.common.time_words import NEVER_RAN, ahead
+from tools.desk import SleevesArgs, last_mark
+from tools.proposals import store_proposal
+
+Reason = tuple[str, int | None, int | None, str]  # why, since, until (desk time; None: not by itself), by whom
+
+
+class ProposePauseArgs(Args):
+    """The sleeve to pause and why; `ends`: for how long or until when in desk time (24h, monday 06:00Z), null: until a person
+    resumes; `also`: further sleeves to pause."""
+
+    sleeve: str = Field(max_length=60)
+    rationale: str = Field(max_length=1000)
+    ends: str | None = Field(None, max_length=60)
+    also: list[str] | None = Field(None, max_length=300)
+
+
+@tool(
+    "pauses",
+    Effect.READ,
+    asked_as(
+        "sleeve: explain",
+        "until when; how long; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; "
+        "why paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused",
+        "enter; resume; block",
+        "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "
+        "btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause end?",
+    ),
+)
+def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
+    """Which sleeves take no entries now: paused by people, by a breaker, a no_entry window or their stage; since when, until
+    when, by whom and why."""
+    from engine.control.config import active
+
+    mark, now = last_mark(ctx), active(ctx.engine, ctx.home)
+    if args.sleeve:
+        now.config.sleeve(args.sleeve)  # BadInput with the list of names
+    if mark is None:
+        return no_data(NEVER_RAN)
+    evidence = Evidence("event", mark.id)
+    blocked = [
+        (f"{clean(what, 60)}: {clean(why, 120)}", None, None, "the desk") for what, why in mark.body.get("blocked", {}).items()
+    ]
+    if mark.body["state"] != "running":
+        halted = mark.body.get("halt") or {}
+        blocked.append((f"the desk is halted: {clean(halted.get('reason', ''), 120)}", None, None, _name(halted.get("by"))))
+    facts, rows, lines = [], [], []
+    for name, state in mark.body["sleeves"].items():
+        if args.sleeve not in (None, name):
+            continue
+        found = [*blocked, *_reasons(ctx, name, state, now)]
+        for n, (why, since, until, by) in enumerate(found):
+            h = ctx.handle("w", f"{name} {why} {until}")
+            values: dict[str, tuple[Value, str]] = {"since": (since, "ms"), "until": (until, "ms")}
+            facts += make_facts(
+                h, f"pause of {name}", evidence, {key: pair for key, pair in values.items() if pair[0] is not None}
+            )
+            cells = (
+                f"{{{h}.since}}" if since is not None else "-",
+                f"{{{h}.until}}" if until is not None else "a person ends it",
+            )
+            rows.append((name, why, *cells, by))
+            if n == 0:
+                lines.append(f"{name}: {why}, " + (f"until {cells[1]}" if until is not None else "until a person ends it"))
+    if not rows:
+        which = args.sleeve or "every sleeve"
+        text = f"No: {which} may enter, as of desk time {utc(mark.t_event_ms)}; nothing is paused."
+        return ToolResult("ok", text, (), (evidence,), None, {"paused": []})
+    text = f"No entries now, as of desk time {utc(mark.t_event_ms)}. {'; '.join(lines)}."
+    table = Table(("sleeve", "why", "since", "until", "by"), tuple(rows))
+    return ToolResult("ok", text, tuple(facts), (evidence,), table, {"paused": sorted({row[0] for row in rows})})
+
+
+def _reasons(ctx: ToolContext, name: str, state: Mapping[str, Any], now: DeskVersion) -> Iterator[Reason]:
+    """Why a sleeve of a mark takes no entries; nothing when it may."""
+    from engine.control.pauses import pause_origin
+
+    if state.get("paused"):
+        origin = pause_origin(ctx.engine, name, now.sleeves[name])
+        why, by = pause_text({"paused": True}), "-"
+        if origin is not None:
+            why += f" (version {origin.version}" + (f", {origin.proposal_id}" if origin.proposal_id else "") + ")"
+            why, by = f"{why}: {clean(origin.why, 200)}" if origin.why else why, clean(origin.by, 60)
+        yield why, None, state.get("resumes_ms"), by
+    for key, breakers in (("paused_until_ms", ("loss streak", "entry frequency")), ("blocked_until_ms", ("daily loss",))):
+        if state.get(key):
+            tripped = _tripped(ctx, name, breakers)
+            which = tripped.body["breaker"] if tripped is not None else " or ".join(breakers)
+            yield f"{which} breaker", tripped and tripped.t_event_ms, state[key], "guardrail"
+    if until := state.get("shut_until_ms"):
+        yield shut_text(until), None, until if until > 0 else None, "desk.toml"
+    if state.get("stage"):
+        yield f"its stage is {state.get('stage_reached') or state['stage']}", None, None, "a version"
+
+
+def _tripped(ctx: ToolContext, sleeve: str, breakers: tuple[str, ...]) -> Event | None:
+    """The last time one of these breakers of a sleeve tripped."""
+    from engine.store.lookback import last
+    from engine.watch.window import journal_of
+
+    return last(journal_of(ctx.home), ("breaker",), lambda e: e.body["sleeve"] == sleeve and e.body["breaker"] in breakers)
+
+
+def _name(by: Any) -> str:
+    return clean(by.get("name", "unknown") if isinstance(by, Mapping) else by or "unknown", 60)
+
+
+@tool(
+    "propose_pause",
+    Effect.PROPOSE,
+    asked_as(
+        "sleeve: change",
+        "sleeve; offline; on hold; entries; new entries; for now; trading",
+        "pause; suspend; freeze; stop; disable; deactivate; take offline; hold off; put on hold; stop trading; stop entries; "
+        "bench; switch off; turn off",
+        "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable the "
+        "SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps losing; "
+        "stop the ETH sleeve from trading; pause btc-trend for 24 hours; pause the eth sleeve until monday 06:00z",
+    ),
+)
+def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:
+    """Propose to pause a sleeve's entries, until a person resumes or until a time. Must be the last call of a turn."""
+    from engine.control.draft import draft
+
+    end = ahead(args.ends, ctx.desk_ms)
+    pause = {"paused": True} if end is None else {"paused": True, "resumes_ms": end}
+    names = dict.fromkeys([args.sleeve, *(args.also or [])])
+    for name in names:
+        made = draft(ctx.engine, ctx.home, name, pause)
+        if made.direction.label == "loosens":
+            until = f"until {utc(made.old.resumes_ms)}" if made.old.resumes_ms else "until a person resumes it"
+            hint = "ending a pause earlier is for the developer to propose: --role developer"
+            raise Refused(f"{made.old.name} is paused {until} already: this would end its pause earlier", hint)
+    return store_proposal(ctx, dict.fromkeys(names, pause), args.rationale, {}, apply_to_open=False)
