@@ -100,6 +100,9 @@ def _made(entry: AnsweredCall) -> str:
     proposals = [e.id for e in entry.result.evidence if e.kind == "proposal"]
     if proposals:
         return f"proposed {', '.join(dict.fromkeys(proposals))}: a person decides, nothing is applied"
+    watches = [e.id for e in entry.result.evidence if e.kind == "watch"]
+    if watches:
+        return f"asked for watch {', '.join(watches)}: a person confirms it, nothing is watched yet"
     return f"noted {', '.join(e.id for e in entry.result.evidence if e.kind == 'page')}: not confirmed by a person"
 
 

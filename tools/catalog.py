@@ -11,7 +11,22 @@ from pydantic import ValidationError
 
 from engine.errors import DeskError, Refused
 from engine.redaction import redacted
-from tools import alerts, backtests, calc, compare, desk, exposure, figures, journal, market, notes, pauses, proposals, runs
+from tools import (
+    alerts,
+    backtests,
+    calc,
+    compare,
+    desk,
+    exposure,
+    figures,
+    journal,
+    market,
+    notes,
+    pauses,
+    proposals,
+    runs,
+    watches,
+)
 from tools.common import limits
 from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
 
@@ -34,6 +49,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(pauses.pauses, Effect.READ, ALL),
     CatalogEntry(alerts.alerts, Effect.READ, ALL),
     CatalogEntry(alerts.runbook, Effect.READ, ALL),
+    CatalogEntry(watches.watches, Effect.READ, ALL),
     CatalogEntry(market.list_data, Effect.READ, ALL),
     CatalogEntry(market.list_strategies, Effect.READ, ALL),
     CatalogEntry(runs.run, Effect.READ, ALL),
@@ -56,6 +72,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
     CatalogEntry(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
     CatalogEntry(pauses.propose_pause, Effect.PROPOSE, (OPERATOR,)),
+    CatalogEntry(watches.propose_watch, Effect.PROPOSE, ALL),
     CatalogEntry(notes.note, Effect.PROPOSE, ALL),
 )
 TOOLS: dict[str, CatalogEntry] = {line.tool.name: line for line in ENTRIES}

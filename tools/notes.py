@@ -27,11 +27,11 @@ class MemoryArgs(Args):
 
 
 class NoteArgs(Args):
-    """What to remember, the page it belongs to, and the ids (run, event, proposal) that show it."""
+    """What to remember, the page it belongs to, and the ids (run, event, proposal) that show it; null: an opinion."""
 
     topic: str = Field(max_length=80)
     text: str = Field(min_length=1, max_length=2000)
-    evidence: list[str] = Field(min_length=1, max_length=10)
+    evidence: list[str] | None = Field(None, max_length=10)
 
 
 @tool(
@@ -78,7 +78,7 @@ def _blocks(ctx: ToolContext, shelf: Shelf, args: MemoryArgs) -> list[recall.Blo
         "note; a note",
         "note; note that; remember; remember that; write down; leave a note; make a note; jot down; keep in mind; please note",
         "note that d-12 was an outage; remember: d-12 was a venue outage; leave a note: d-40 was an exchange outage; make a "
-        "note that d-12 was a data outage",
+        "note that d-12 was a data outage; note: I do not trust weekends",
     ),
 )
 def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
@@ -88,7 +88,8 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     from engine.store.tables import InboxNote
     from tools.common.ids import require_known
 
-    require_known(ctx, args.evidence)
+    shown_by = args.evidence or []
+    require_known(ctx, shown_by)
     shelf = Shelf(ctx.home / "memory")
     with write(ctx.engine) as session:
         number = _require_room(session, ctx)
@@ -98,7 +99,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
             identity,
             topic,
             redacted(args.text),
-            tuple(args.evidence),
+            tuple(shown_by),
             ctx.role,
             ctx.thread,
             clean(ctx.person, 80),
@@ -116,7 +117,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
                 path=f"{path}.md",
                 created_ms=ctx.now_ms,
                 text=made.text,
-                evidence=json.dumps(args.evidence),
+                evidence=json.dumps(shown_by),
             )
         )
         session.flush()

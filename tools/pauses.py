@@ -94,7 +94,7 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
                 lines.append(f"{name}: {why}, " + (f"until {cells[1]}" if until is not None else "until a person ends it"))
     if not rows:
         which = args.sleeve or "every sleeve"
-        text = f"No: {which} may enter, as of desk time {utc(mark.t_event_ms)}; nothing is paused."
+        text = f"Not paused: {which} may enter, as of desk time {utc(mark.t_event_ms)}."
         return ToolResult("ok", text, (), (evidence,), None, {"paused": []})
     text = f"No entries now, as of desk time {utc(mark.t_event_ms)}. {'; '.join(lines)}."
     table = Table(("sleeve", "why", "since", "until", "by"), tuple(rows))
@@ -105,13 +105,14 @@ def _reasons(ctx: ToolContext, name: str, state: Mapping[str, Any], now: DeskVer
     """Why a sleeve of a mark takes no entries; nothing when it may."""
     from engine.control.pauses import pause_origin
 
-    if state.get("paused"):
+    config = now.config.sleeve(name)
+    if state.get("paused") or config.paused_at(ctx.desk_ms):
         origin = pause_origin(ctx.engine, name, now.sleeves[name])
-        why, by = pause_text({"paused": True}), "-"
+        why, by = pause_text({"paused": True}) + ("" if state.get("paused") else ", from the worker's next bar on"), "-"
         if origin is not None:
             why += f" (version {origin.version}" + (f", {origin.proposal_id}" if origin.proposal_id else "") + ")"
             why, by = f"{why}: {clean(origin.why, 200)}" if origin.why else why, clean(origin.by, 60)
-        yield why, None, state.get("resumes_ms"), by
+        yield why, None, state.get("resumes_ms") or config.resumes_ms, by
     for key, breakers in (("paused_until_ms", ("loss streak", "entry frequency")), ("blocked_until_ms", ("daily loss",))):
         if state.get(key):
             tripped = _tripped(ctx, name, breakers)

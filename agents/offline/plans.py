@@ -23,6 +23,7 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
+from agents.offline.watch_plans import watch
 from engine.clock import utc
 from tools.common import render
 
@@ -204,6 +205,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "alerts": alerts,
     "runbook": runbook,
     "memory": memory,
+    "propose_watch": watch,
     "note": note,
     "propose_config": propose,
     "propose_tightening": propose,

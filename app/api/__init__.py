@@ -57,7 +57,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
                         [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due",
                         "exit_state" once due, "stop_at" and "stop_lots" while the venue refuses to move it}]}|null,
-                        "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms", "paused_until_ms"}
+                        "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms", "paused_until_ms",
+                        "resumes_ms": end of a pause by people}
   GET    /api/sleeves/{name}    SleevePage = {"position": {"unrealised", "r", "notional", "leverage", "stop", "target",
                         "liquidation": {"price", "away_frac"}, ...}|null, "closes": [{"what", "closes", "blocked"}] of the last
                         "closes_ms", "params": [{"key", "value", "low", "high", "about", "version" that set it, ...}],
@@ -142,6 +143,11 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "acked_by": actor|null, "acked_ms", "deliveries": [{"step", "sink", "state":
                         waiting|sending|sent|failed|dropped, "attempts", "sent_ms", "error"}]}
   POST   /api/alerts/{id}/ack   {} -> the alert: acknowledged, it is not sent again
+  GET    /api/watches           {"items": [{"id", "metric": price|day_pnl|equity, "subject", "beyond": below|above, "level",
+                        "state": asked|active|removed, "text", "value" at "desk_ms" (null: not known), "passed", "asked_by",
+                        "decided_by"}]}
+  POST   /api/watches           {"metric", "subject", "beyond", "level"} -> 201 the watch, in force
+  POST   /api/watches/{id}/confirm, /api/watches/{id}/remove   {} -> the watch: what a chat asked for is put in force, or ended
   GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names
   GET    /api/handovers?limit=7 {"items": [{"day", "created_ms", "text", "body", "deliveries"}], "at": "06:00" UTC}
   GET /api/model Model = {"name", "api_format", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before

@@ -30,6 +30,7 @@ GROUPS = (
     "ui",
     "notes",
     "alerts",
+    "watches",
     "mcp",
 )
 

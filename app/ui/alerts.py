@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links
+from app.ui import links, watches
 from app.ui.figures import figure, is_number, length, percent, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
@@ -37,6 +37,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _alerts(api, session)
+        watches.show(api, session)
     with right:
         st.markdown("**Health checks**")
         try:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from engine.control.config import DeskVersion, active, with_defaults
+from engine.control.draft import value_text
 from engine.control.proposals import changes_by_sleeve, parts_of
 from engine.errors import DeskError
 from engine.store import db
@@ -47,7 +48,10 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
         kept = same and len(there) == sum(map(len, changes.values())) and (bool(there) or desk.version == row.applied_version)
         outcome = _outcome(session, row, parts, kept=kept)
     many = len(parts) > 1
-    named = [f"{f'{name}.' if many else ''}{c['key']} {_shown(now)}" for now, (name, c) in zip(values, there, strict=True)]
+    named = [
+        f"{f'{name}.' if many else ''}{c['key']} {_shown(value_text(c['key'], now))}"
+        for now, (name, c) in zip(values, there, strict=True)
+    ]
     more = f" and {len(named) - SHOWN_MAX} more" if len(named) > SHOWN_MAX else ""
     listed = f": {', '.join(named[:SHOWN_MAX])}{more}" if named else ""
     return RunsNow(desk.version, outcome, f"{_became(row, outcome, desk.version)}{listed}")

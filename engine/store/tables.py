@@ -357,3 +357,19 @@ class SlackRequest(SQLModel, table=True):
     __tablename__ = "slack_requests"
     digest: str = Field(primary_key=True)
     seen_ms: int = Field(sa_column=_ms(index=True))
+
+
+class LevelWatch(SQLModel, table=True):
+    """A level that a person wants to hear about: asked for in a chat or added, confirmed once, removed once."""
+
+    __tablename__ = "watches"
+    id: str = Field(primary_key=True)  # w-3
+    metric: str  # price | day_pnl | equity
+    subject: str  # an instrument, a sleeve, or desk
+    beyond: str  # below | above
+    level: float
+    state: str = Field(default="asked", index=True)  # asked | active | removed
+    asked_by: str = Field(default="{}", sa_column=_json())
+    asked_ms: int = Field(sa_column=_ms())
+    decided_by: str | None = Field(default=None, sa_column=Column(Text, nullable=True))  # who confirmed or removed it
+    decided_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))

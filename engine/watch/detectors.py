@@ -12,6 +12,7 @@ from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.health import unprotected_layers
 from engine.watch.heartbeat import began_ms
+from engine.watch.levels import levels
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -362,5 +363,6 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "differences": (differences, ("difference",)),
     "liquidations": (liquidated, ("liquidation",)),
     "journals and disk": (records, ("journal", "disk")),
+    "watches": (levels, ("level",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

@@ -29,6 +29,7 @@ RUNBOOKS = {
     "incident": "incident",
     "delivery": "alerts-not-delivered",
     "watch": "watch-blind",
+    "level": "level-reached",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -67,6 +68,18 @@ class Finding(NamedTuple):
         return f"docs/runbooks/{RUNBOOKS[self.kind]}.md"
 
 
+class WatchedLevel(NamedTuple):
+    """A level that people watch, with its value at desk time; None where it is not known."""
+
+    id: str
+    text: str
+    subject: str
+    beyond: str  # below | above
+    level: float
+    value: float | None
+    extreme: float | None  # what counts: of a price the last bar's low or high
+
+
 class DeskObservation(NamedTuple):
     """Everything the detectors read, gathered at one moment; times are wall times unless the name says desk."""
 
@@ -86,6 +99,7 @@ class DeskObservation(NamedTuple):
     silent_instruments: tuple[str, ...] = ()  # instruments without prices
     expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
     undelivered: Mapping[str, Any] = {}  # sink, failed, since_ms, error
+    watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
     halt: Any = None  # engine.control.halt.Latch
 
 

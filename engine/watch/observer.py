@@ -16,6 +16,7 @@ from engine.clock import DAY_MS
 from engine.control import halt
 from engine.control.limits import HardLimits
 from engine.control.proposals import expire_due
+from engine.control.watches import in_force
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import tail
@@ -23,6 +24,7 @@ from engine.store.tables import Delivery, Proposal
 from engine.watch import health
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
+from engine.watch.levels import watched
 from engine.watch.observation import DeskObservation, ProcessExit
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
@@ -73,6 +75,7 @@ class Observer:
             silent_instruments=tuple(health.silent_instruments(self.home, mark)[0]) if mark is not None else (),
             expired=self._expired(now_ms),
             undelivered=self._undelivered(now_ms),
+            watched=watched(path, mark, in_force(self.engine)),
             halt=halt.read(self.home, self.engine),
         )
 

@@ -34,13 +34,14 @@ READ = {
     "pnl",
     "what_if",
     "define",
+    "watches",
     "pauses",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
-    "developer": READ | {"backtest", "compare", "leaks", "propose_config", "note"},
-    "operator": READ | {"probe", "propose_tightening", "propose_pause", "note"},
-    "advisor": READ | {"attribution", "note"},
+    "developer": READ | {"backtest", "compare", "leaks", "propose_config", "propose_watch", "note"},
+    "operator": READ | {"probe", "propose_tightening", "propose_pause", "propose_watch", "note"},
+    "advisor": READ | {"attribution", "propose_watch", "note"},
 }
 NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})
 

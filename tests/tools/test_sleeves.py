@@ -137,4 +137,4 @@ def test_who_paused_a_sleeve_why_and_until_when(ctx: Any, db: Any) -> None:
 def test_a_sleeve_that_may_enter_is_not_paused(ctx: Any) -> None:
     """The answer is no, as of the desk's time."""
     write_desk(ctx.home)
-    assert call(ctx, "pauses", {}).text.startswith("No: every sleeve may enter, as of desk time 2025-03-06 00:00Z")
+    assert call(ctx, "pauses", {}).text.startswith("Not paused: every sleeve may enter, as of desk time 2025-03-06 00:00Z")

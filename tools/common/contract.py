@@ -48,9 +48,9 @@ class Effect(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """Where a fact comes from: a run, a journal event, a proposal, a configuration version, a file of bars, a page, an alert."""
+    """Where a fact comes from: a run, an event, a proposal, a configuration version, a data file, a page, an alert, a watch."""
 
-    kind: Literal["run", "event", "proposal", "config", "data", "page", "job", "calc", "desk", "alert"]
+    kind: Literal["run", "event", "proposal", "config", "data", "page", "job", "calc", "desk", "alert", "watch"]
     id: str
 
 

@@ -28,7 +28,7 @@ def exists(ctx: ToolContext, found: str) -> bool:
     """Whether `found` names something of this desk."""
     from engine.control.config import FIRST
     from engine.store.db import read
-    from engine.store.tables import Alert, ConfigVersion, Job, Proposal, Run
+    from engine.store.tables import Alert, ConfigVersion, Job, LevelWatch, Proposal, Run
 
     event = _EVENT.fullmatch(found)
     if event:
@@ -36,7 +36,7 @@ def exists(ctx: ToolContext, found: str) -> bool:
     with read(ctx.engine) as session:
         if re.fullmatch(r"v\d{1,9}", found):
             return int(found[1:]) == FIRST or session.get(ConfigVersion, int(found[1:])) is not None
-        return any(session.get(table, found) is not None for table in (Run, Proposal, Job, Alert))
+        return any(session.get(table, found) is not None for table in (Run, Proposal, Job, Alert, LevelWatch))
 
 
 def find_event(ctx: ToolContext, event_id: str) -> Event | None:

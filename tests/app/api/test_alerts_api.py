@@ -7,7 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.context import now_ms
 from app.home.home import Home
+from engine.control import watches
 from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch import alert_rows
@@ -70,3 +72,17 @@ def test_handovers_are_read_newest_first(api: httpx.Client, home: Home) -> None:
     assert items[0]["body"] == body
     assert [d["state"] for d in items[0]["deliveries"]] == ["waiting"]
     assert items[1]["deliveries"] == []
+
+
+def test_a_watch_is_added_confirmed_and_removed_by_the_session_and_by_nobody_else(api: httpx.Client, home: Home) -> None:
+    """The name of the session is in the row; without one nothing happens; an unknown watch is 404, a bad one 400."""
+    body = {"metric": "equity", "subject": "desk", "beyond": "below", "level": 9_000.0}
+    assert httpx.post(str(api.base_url.join("/api/watches")), json=body).status_code == 401
+    made = api.post("/api/watches", json=body)
+    assert (made.status_code, made.json()["state"], made.json()["decided_by"]["name"]) == (201, "active", "ann")
+    asked = watches.ask(home.engine, watches.WatchWish("equity", "desk", "above", 1.0), {"role": "operator"}, now_ms()).id
+    assert [item["state"] for item in api.get("/api/watches").json()["items"]] == ["asked", "active"]
+    assert api.post(f"/api/watches/{asked}/confirm", json={}).json()["decided_by"]["name"] == "ann"
+    assert api.post(f"/api/watches/{asked}/remove", json={}).json()["state"] == "removed"
+    assert api.post("/api/watches/w-99/confirm", json={}).status_code == 404
+    assert api.post("/api/watches", json=body | {"metric": "luck"}).status_code == 400

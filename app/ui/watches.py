@@ -1,0 +1,56 @@
+"""Watches under the alerts: where each level stands, a click to confirm or to end it. Called by app.ui.alerts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.ui.figures import number, when
+from app.ui.page_client import PageClient, Trouble
+from app.ui.safe import words
+
+
+def show(api: PageClient, session: Mapping[str, Any]) -> None:
+    """The watches, those that wait for a person first; nothing while the desk has none."""
+    try:
+        items = api.get("/api/watches")["items"]
+    except Trouble as trouble:
+        st.caption(trouble.markdown())
+        return
+    if not items:
+        return
+    st.markdown("**Watches**")
+    for item in sorted(items, key=lambda one: one.get("state") != "asked"):
+        _watch(api, session, item)
+    if error := st.session_state.get("watch_error"):
+        st.error(error)
+
+
+def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -> None:
+    """One watch: its level, its value, its button."""
+    ident, asked, name = str(item.get("id")), item.get("state") == "asked", words(session.get("name") or "unknown", 40)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"watch_{words(ident, 20)}"):
+        st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))
+        value = "not known" if item.get("value") is None else number(item["value"])
+        st.markdown(f"**{words(item.get('text'), 200)}**")
+        st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}", 120))
+        if asked:
+            _button(api, ident, f"Confirm as {name}", "confirm")
+        _button(api, ident, "Dismiss" if asked else "Remove", "remove")
+
+
+def _button(api: PageClient, ident: str, label: str, act: str) -> None:
+    icon = ":material/done:" if act == "confirm" else ":material/close:"
+    st.button(label, key=f"{act}_{ident}", icon=icon, on_click=_act, args=(api, ident, act))
+
+
+def _color(item: Mapping[str, Any]) -> Any:
+    return "blue" if item.get("state") == "asked" else "orange" if item.get("passed") else "gray"
+
+
+def _act(api: PageClient, ident: str, act: str) -> None:
+    st.session_state.pop("watch_error", None)
+    try:
+        api.post(f"/api/watches/{ident}/{act}")
+    except Trouble as trouble:
+        st.session_state["watch_error"] = trouble.markdown()
