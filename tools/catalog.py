@@ -62,6 +62,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(figures.trips, Effect.READ, ALL),
     CatalogEntry(figures.performance, Effect.READ, ALL),
     CatalogEntry(figures.pnl, Effect.READ, ALL),
+    CatalogEntry(exposure.exposure, Effect.READ, ALL),
     CatalogEntry(exposure.what_if, Effect.READ, ALL),
     CatalogEntry(exposure.define, Effect.READ, ALL),
     CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),

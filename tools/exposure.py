@@ -1,13 +1,17 @@
-"""What a sudden move would do, and what a word means: what_if, define (READ). Called by the catalog.
+"""How exposure adds up, what a sudden move would do, what a word means: exposure, what_if, define (READ). For the catalog.
 
-what_if is engine.watch.shock, the core itself on a constructed bar; define reads the declarations of the code, no second text.
+exposure is engine.watch.concentration, counted by the guardrails' own functions; what_if is engine.watch.shock, the core
+itself on a constructed bar; define reads the declarations of the code, no second text.
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.clock import utc
+from engine.watch.concentration import ExposurePair
 from tools.common.contract import (
     Args,
     Asked,
@@ -18,11 +22,14 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     make_facts,
     no_data,
     tool,
 )
 from tools.common.time_words import NEVER_RAN
+
+PAIRS_MAX = 15
 
 
 class WhatIfArgs(Args):
@@ -31,6 +38,12 @@ class WhatIfArgs(Args):
     move_frac: float = Field(ge=-0.95, le=0.95)
     symbol: str | None = Field(None, max_length=30)
     gap: bool = False
+
+
+class ExposureArgs(Args):
+    """by: only this grouping of symbol, strategy and sleeve; null: all of them."""
+
+    by: Literal["symbol", "strategy", "sleeve"] | None = None
 
 
 class WordArgs(Args):
@@ -82,6 +95,79 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     text += " Positions, stops and waiting orders as they stand at the last bar; slippage by the desk's own model."
     table = Table(("sleeve", "held", "left", "change", "exits"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"halts": found.halts})
+
+
+@tool(
+    "exposure",
+    Effect.READ,
+    asked_as(
+        "desk: split",
+        "exposure; correlation; correlated; concentration; concentrated; same bet; doubling; doubled; double; overlap; "
+        "diversified; diversification; net long; net short; exposed; bet",
+        "double; doubling; correlate; concentrate; overlap; diversify",
+        "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure by "
+        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?",
+    ),
+)
+def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
+    """How the desk's exposure adds up: by instrument and strategy against the limits, correlations of the day between
+    instruments, and whether positions are the same bet."""
+    from engine.control.limits import limits_of
+    from engine.watch.concentration import desk_exposure
+
+    found, hard = desk_exposure(ctx.home), limits_of(ctx.home)
+    if found is None:
+        return no_data(NEVER_RAN)
+    evidence = Evidence("event", found.event)
+    h = ctx.handle("x", f"{found.event} exposure")
+    values: dict[str, tuple[Value, str]] = {"gross": (found.gross, "usd"), "correlated": (found.correlated, "usd")}
+    times = found.equity if found.equity > 0.0 else None
+    for name in ("gross", "correlated"):
+        values[f"{name}_times"] = (times and getattr(found, name) / times, "ratio")
+        values[f"{name}_times_max"] = (getattr(hard, f"{name}_frac_max"), "ratio")
+    values |= {"alike_frac": (found.alike_frac, "frac"), "equity": (found.equity, "usd")}
+    facts: list[Fact] = list(make_facts(h, "exposure of the desk", evidence, values))
+    rows: list[tuple[Value, ...]] = []
+    most = {"symbol": hard.instrument_frac_max, "strategy": hard.family_frac_max, "sleeve": None}
+    for kind, shares in (("symbol", found.instruments), ("strategy", found.strategies), ("sleeve", found.sleeves)):
+        for share in shares if args.by in (None, kind) else ():
+            own = ctx.handle("x", f"{found.event} {kind} {share.name}")
+            kept: dict[str, tuple[Value, str]] = {"exposure": (share.exposure, "usd"), "times": (share.equity_frac, "ratio")}
+            kept["times_max"] = (most[kind], "ratio")
+            facts += make_facts(own, f"exposure of {kind} {share.name}", evidence, kept)
+            limit = f"{{{own}.times_max}}" if most[kind] is not None else "-"
+            rows.append((kind, share.name, share.side, f"{{{own}.exposure}}", f"{{{own}.times}}", limit))
+    for n, pair in enumerate(found.pairs[:PAIRS_MAX]):
+        own = ctx.handle("x", f"{found.event} pair {n}")
+        facts += make_facts(own, f"{pair.one} and {pair.other}", evidence, {"correlation": (pair.correlation, "ratio")})
+        rows.append(("pair", f"{pair.one} with {pair.other}", pair.reads, "-", f"{{{own}.correlation}}", "-"))
+    text = f"{_same_bets(found.pairs)} Exposure {{{h}.gross}}, {{{h}.gross_times}} times equity (limit {{{h}.gross_times_max}})"
+    if found.alike_frac is not None:
+        text += (
+            f"; weighted by the correlations of the day {{{h}.correlated_times}} times (limit {{{h}.correlated_times_max}}), "
+            f"{{{h}.alike_frac}} of the plain sum: 100 % is one single bet"
+        )
+    text += f". Orders that may still fill count. Desk time {utc(found.desk_ms)} ({found.event})."
+    table = Table(("of", "name", "side", "exposure", "times equity or correlation", "limit"), tuple(rows))
+    return ToolResult(
+        "ok", text, tuple(facts), (evidence,), table, {"same_bet": [p.reads for p in found.pairs].count("same bet")}
+    )
+
+
+def _same_bets(pairs: Sequence[ExposurePair]) -> str:
+    """The verdict: which positions are one bet."""
+    alike = [f"{_coin(p.one)} and {_coin(p.other)}" for p in pairs if p.reads == "same bet"]
+    if alike:
+        return f"Yes, the same bet: {', '.join(alike[:3])}{' and more' if len(alike) > 3 else ''}."
+    held = [p for p in pairs if p.reads != "not held"]
+    if not held:
+        return "No: at most one instrument is held."
+    unknown = sum(p.reads == "not known" for p in held)
+    return f"Not known for {unknown} of {len(held)} pairs that are held." if unknown else "No two positions are the same bet."
+
+
+def _coin(instrument: str) -> str:
+    return instrument.split(":")[1] if ":" in instrument else instrument
 
 
 @tool(

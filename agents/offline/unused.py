@@ -23,6 +23,7 @@ _MORE: Mapping[str, frozenset[str]] = {
     "propose_tightening": frozenset(("unclear", "params", "place", "strategies", "symbols", "timeframe")),
     "propose_pause": frozenset(("symbols", "strategies", "timeframe")),
     "propose_watch": frozenset(("unclear", "params", "span", "strategies", "symbols", "sleeves", "percent", "count", "which")),
+    "exposure": frozenset(("symbols", "sleeves")),
     "sleeves": frozenset(("symbols", "strategies", "timeframe", "params")),
     "leaks": frozenset(("symbols", "sleeves")),
     "list_strategies": frozenset(("params", "sleeves", "symbols")),

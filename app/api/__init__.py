@@ -41,6 +41,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips"}|null}
   GET    /api/desk/lately/sleeves                    {"items": [{"sleeve": name|null, ...}]}, the desk first
   GET    /api/desk/benchmark?points=500              {"instruments", "close_ms", "equity", "return_frac", "assumptions"}
+  GET    /api/desk/exposure     {"desk_ms", "event", "equity", "gross", "correlated" (weighted by the day's correlations),
+                        "alike_frac" (correlated over gross: 1 is one bet), "sleeves", "instruments", "strategies": [{"name",
+                        "side", "exposure", "equity_frac"}], "pairs": [{"one", "other", "correlation", "exposure", "reads":
+                        same bet|hedge|apart|not known|not held}], "limits"}
   GET    /api/desk/breakdown?sleeve=                 Breakdown = {"subject", "trips", "open_trips", "net", "splits": {exit, side,
                         hour, weekday, month, symbol, sleeve, version: [{"key", "trips", "wins", "win_frac", "net", ...}]},
                         "worst", "best": [Trip], "drawdowns", "months", "r_histogram", "durations", "excursions": MAE and

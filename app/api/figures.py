@@ -1,4 +1,4 @@
-"""Routes of figures: round trips and breakdowns of runs and desk, P&L by period, benchmark. Registered by app.api.factory.
+"""Routes of figures: round trips and breakdowns of runs and desk, P&L by period, exposure, benchmark. For app.api.factory.
 
 The figures are engine.sim.breakdown's and engine.watch's; here they become response models, the same for a run and for the desk.
 """
@@ -12,8 +12,10 @@ from fastapi import APIRouter, Query
 from app.api import models_figures as m
 from app.api.context import At, Who
 from app.api.runs import RunId, store_with
+from engine.control.limits import limits_of
 from engine.sim import breakdown as figures
 from engine.watch.benchmark import HoldLine, desk_hold_line
+from engine.watch.concentration import desk_exposure
 from engine.watch.desk_trips import desk_trips
 from engine.watch.periods import Unit, lately, lately_of_all, periods
 from engine.watch.window import journal_of
@@ -25,6 +27,8 @@ POINTS = 2000
 CURVE = {"close_ms": pl.Int64, "equity": pl.Float64, "drawdown_frac": pl.Float64}
 SleeveName = Annotated[str | None, Query(max_length=60)]
 Count = Annotated[int, Query(ge=1, le=20_000)]
+SHARES = ("sleeves", "instruments", "strategies")
+EXPOSURE_LIMITS = ("gross_frac_max", "instrument_frac_max", "family_frac_max", "correlated_frac_max")
 Points = Annotated[int, Query(ge=2, le=POINTS)]
 
 
@@ -62,6 +66,18 @@ def lately_of_sleeves(at: At, _: Who) -> m.LatelyLists:
     return m.LatelyLists(
         items=[m.LatelyList(sleeve=who, **{k: m.LatelyView(**v._asdict()) for k, v in one.items()}) for who, one in found]
     )
+
+
+@router.get("/desk/exposure")
+def exposure_of_desk(at: At, _: Who) -> m.ExposureView:
+    """How the desk's exposure adds up at desk time, as the guardrails count it; figures are null before the first bar."""
+    found, hard = desk_exposure(at.path), limits_of(at.path)
+    limits = {name: getattr(hard, name) for name in EXPOSURE_LIMITS}
+    if found is None:
+        return m.ExposureView(limits=limits)
+    shares = {name: tuple(m.ShareView(**share._asdict()) for share in getattr(found, name)) for name in SHARES}
+    pairs = tuple(m.PairView(**pair._asdict()) for pair in found.pairs)
+    return m.ExposureView(**found._asdict() | shares | {"pairs": pairs, "limits": limits})
 
 
 @router.get("/desk/benchmark")

@@ -168,3 +168,38 @@ class LatelyLists(ApiModel):
     """The desk and each of its sleeves; empty before the first bar."""
 
     items: list[LatelyList]
+
+
+class ShareView(ApiModel):
+    """Exposure of one instrument, strategy or sleeve: its position and orders that may still fill."""
+
+    name: str
+    side: str
+    exposure: Number
+    equity_frac: Number
+
+
+class PairView(ApiModel):
+    """Two instruments; `reads`: same bet, hedge, apart, not known, not held."""
+
+    one: str
+    other: str
+    correlation: Number
+    exposure: Number
+    reads: str
+
+
+class ExposureView(ApiModel):
+    """The desk's exposure at `desk_ms`; `alike_frac`: correlated over gross, 1 is one bet. `limits`: multiples of equity."""
+
+    desk_ms: int | None = None
+    event: str | None = None
+    equity: Number = None
+    gross: Number = None
+    correlated: Number = None
+    alike_frac: Number = None
+    sleeves: tuple[ShareView, ...] = ()
+    instruments: tuple[ShareView, ...] = ()
+    strategies: tuple[ShareView, ...] = ()
+    pairs: tuple[PairView, ...] = ()
+    limits: dict[str, float]

@@ -34,6 +34,7 @@ READ = {
     "pnl",
     "what_if",
     "define",
+    "exposure",
     "watches",
     "pauses",
 }

@@ -14,7 +14,7 @@ from sqlmodel import func, select
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from engine.data.catalog import Catalog
 from engine.store.db import migrate, open_db, read
-from engine.store.tables import Alert, InboxNote, Proposal
+from engine.store.tables import Alert, InboxNote, LevelWatch, Proposal
 from memory.shelf import Shelf
 from tests.tools.conftest import NOW_MS, FakeJobs
 from tests.tools.desk_journal import END, write_desk
@@ -61,6 +61,9 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "performance": {"subject": RUN},
     "pnl": {"unit": "day", "sleeve": "trend-btc", "limit": 9},
+    "pauses": {"sleeve": "trend-btc"},
+    "watches": {},
+    "exposure": {"by": "strategy"},
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
     "define": {"word": "stop_atr"},
     "backtest": {
@@ -80,7 +83,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "probe": {},
     "propose_config": {"sleeve": "trend-btc", "changes": CHANGE, "rationale": "less", "start": "2025-01", "end": "2025-02"},
     "propose_tightening": {"sleeve": "trend-btc", "changes": LESS, "rationale": "less", "apply_to_open": False},
-    "propose_pause": {"sleeve": "trend-btc", "rationale": "storm", "also": []},
+    "propose_pause": {"sleeve": "trend-btc", "rationale": "storm", "ends": "24h", "also": []},
+    "propose_watch": {"metric": "price", "subject": "BTC-USDT", "beyond": "below", "level": 80_000.0},
     "note": {"topic": "desk", "text": "seen", "evidence": ["d-1"]},
 }
 # one of each kind of wrong: of another type, out of range, too big, badly encoded, nobody's name, no time, no structure
@@ -153,7 +157,7 @@ def filled(desk: Desk, name: str) -> dict[str, Any]:
 
 def rows(engine: Engine) -> int:
     """Everything a model can leave in the database."""
-    each = [select(func.count()).select_from(table).scalar_subquery() for table in (Proposal, InboxNote, Alert)]
+    each = [select(func.count()).select_from(table).scalar_subquery() for table in (Proposal, InboxNote, Alert, LevelWatch)]
     with read(engine) as session:
         return sum(session.exec(select(*each)).one())
 
@@ -170,7 +174,10 @@ def test_good_arguments_get_past_the_checks(desk: Desk) -> None:
         result = call(desk.context(line)[0], name, filled(desk, name))
         if name == "calc":  # constants alone are refused; its own tests give it facts
             assert "uses no fact" in result.text
-        elif name == "what_if":  # this journal is written by hand and folds to nothing; a real desk's is in test_figures.py
+        elif name in (
+            "what_if",
+            "exposure",
+        ):  # this journal is written by hand and folds to nothing; a real desk's is in test_figures.py
             assert "of another format" in result.text
         else:
             assert result.status in ("ok", "no_data", "started"), (name, result.text)
