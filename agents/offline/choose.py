@@ -32,6 +32,7 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "count": ("n", "limit", "count", "last", "worst", "best"),
     "which": ("worst", "best"),
     "number": ("number", "trip"),
+    "version": ("version",),
     "timeframe": ("timeframe", "series", "sleeve"),
     "venue": ("venue", "sleeve"),
     "percent": ("percent", "move", "move_frac", "shock_frac", "drop_frac", "frac", "change_frac"),

@@ -66,6 +66,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
     "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
+    "version": lambda q: q.slots.version,
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,
     "changes": lambda q: changes_of(q.slots.common) or None,

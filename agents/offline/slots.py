@@ -43,6 +43,7 @@ class Slots:
     ids: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()  # r1, r2: runs of this thread
     number: int | None = None  # of a round trip
+    version: int | None = None  # of a sleeve or the desk
     count: int | None = None  # the worst 5, the last 10
     place: int | None = None  # the second one, row 3: counted from 0, the last one -1
     by: tuple[str, ...] = ()  # exit, side, day ...
@@ -101,6 +102,7 @@ def read_slots(question: str, words: Words) -> Slots:
     number = next((int(found[1] or found[2]) for found in _NUMBER_OF.finditer(rest)), None)
     if number is not None:
         rest = take("number", [found.span() for found in _NUMBER_OF.finditer(rest)], rest)
+    version, rest = _first(_VERSION, rest, take, "version")
     funding, blanked = _funding(rest)
     rest = take("funding", _changed(rest, blanked), blanked)
     lasting, rest = _first(_LASTING, rest, take, "lasting")
@@ -141,6 +143,7 @@ def read_slots(question: str, words: Words) -> Slots:
         ids=ids,
         handles=handles,
         number=number,
+        version=None if version is None else int(version),
         count=None if count is None else _counted(count),
         place=None if place is None else _placed(place),
         by=by,
@@ -169,6 +172,7 @@ _COUNT = re.compile(
     rf"(?! ?(?:%|atr|bars?|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y)\b)"
     rf"|(?<![\w.-]){_MANY} (?:worst|best|biggest|largest|smallest|latest|last|deepest|longest) (?!\d)"
 )
+_VERSION = re.compile(r"\b(?:version|v)\.? ?(\d{1,5})\b(?!\.\d)")
 _LASTING = re.compile(
     r"\bfor (?:the next )?((?:an?|\d{1,3}|two|three|four|five|six|seven|ten|twelve) ?"
     r"(?:minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w))\b"

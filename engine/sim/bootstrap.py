@@ -1,14 +1,16 @@
 """Do two runs differ significantly? Daily returns on the days both traded -> an interval on the difference of their means.
 
-Called by sim/versus.py. Stationary bootstrap (Politis & Romano 1994, JASA 89) of the paired daily differences:
-blocks of geometric length, mean n^(1/3) days, around the end of the sample; percentile interval; the seed is fixed, so
-the same two runs give the same interval. What is tested is the mean daily return, not the Sharpe ratio.
+Called by sim/versus.py; `means_apart`, of two samples of round trips, by tools/counts.py. Stationary bootstrap (Politis &
+Romano 1994, JASA 89) of the paired daily differences: blocks of geometric length, mean n^(1/3) days, around the end of the
+sample; percentile interval; the seed is fixed, so the same two runs give the same interval. What is tested is the mean daily
+return, not the Sharpe ratio.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 DAYS_MIN = 30
+TRIPS_MIN = 10  # round trips on each side of `means_apart`
 RESAMPLES = 4000
 SEED = 20_250_101
 ALPHA = 0.05
@@ -70,3 +72,26 @@ def _resampled(n: int):  # type: ignore[no-untyped-def]  # numpy is imported lat
     days = np.arange(n)
     begun = np.maximum.accumulate(np.where(fresh, days, 0), axis=1)
     return (np.take_along_axis(starts, begun, axis=1) + days - begun) % n
+
+
+class MeansApart(NamedTuple):
+    """The mean of one sample minus that of another, with its 95 % interval; None: there is none, and `why`."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    why: str = ""
+
+
+def means_apart(before: Sequence[float], after: Sequence[float]) -> MeansApart:
+    """Mean of `after` minus mean of `before`: bootstrap of both samples, percentile interval, fixed seed, values independent."""
+    import numpy as np
+
+    one, other = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    mean = float(other.mean() - one.mean()) if len(one) and len(other) else None
+    if min(len(one), len(other)) < TRIPS_MIN:
+        return MeansApart(mean, None, None, f"{len(one)} round trips before and {len(other)} after; each needs {TRIPS_MIN}")
+    random = np.random.default_rng(SEED)
+    means = [random.choice(sample, (RESAMPLES, len(sample))).mean(axis=1) for sample in (one, other)]
+    low, high = np.quantile(means[1] - means[0], [ALPHA / 2, 1.0 - ALPHA / 2])
+    return MeansApart(mean, float(low), float(high))

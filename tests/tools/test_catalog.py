@@ -34,6 +34,8 @@ READ = {
     "pnl",
     "what_if",
     "define",
+    "version_effect",
+    "counts",
     "exposure",
     "watches",
     "pauses",

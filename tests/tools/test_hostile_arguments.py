@@ -63,6 +63,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "pnl": {"unit": "day", "sleeve": "trend-btc", "limit": 9},
     "pauses": {"sleeve": "trend-btc"},
     "watches": {},
+    "counts": {"what": "refused", "by": "rule", "since": "2025-03-04", "until": "2025-03-06", "sleeve": "trend-btc"},
+    "version_effect": {"sleeve": "trend-btc", "version": 2},
     "exposure": {"by": "strategy"},
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
     "define": {"word": "stop_atr"},
