@@ -10,6 +10,7 @@ from typing import Any
 from agents.acts import Receipts
 from agents.grounding import Ground, ground
 from agents.model import Call, Message, ModelDown, OverBudget, Reply
+from agents.offers import offered
 from agents.offline.steps import CallResult
 from agents.prompt import ContextBlock, label_block
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
@@ -20,6 +21,7 @@ from engine.errors import DeskError
 from tools.catalog import TOOLS, call
 from tools.common.contract import Effect, ToolResult, clean, refused
 from tools.common.render import markdown_table, safe
+from tools.together import read_together
 
 RESULT_CHARACTERS = 12_000  # of one tool result in front of a model
 EARLIER_TOKENS = 3_000  # of the older turns of a thread, a line each
@@ -115,9 +117,10 @@ def model_reply(work: Work, state: TurnState) -> Reply:
     """The model's reply; from the offline model, with a notice, when a real one fails."""
     if not work.model.offline:
         emit, stand = emitter(), cache(lambda: ground_of(work, state["done"]))
+        shown = offered(work.role, work.earlier, state["done"])
         work.caller.begin_call(emit, lambda text: ground(text, stand()).text)
         try:
-            return readable_reply(work, state, work.model.complete(state["messages"], work.role.tools, work.caller))
+            return readable_reply(work, state, work.model.complete(state["messages"], shown, work.caller))
         except DeskError as error:
             name, why = clean(work.model.name, 80), safe(str(error)).rstrip(". ")
             did = "was not called" if isinstance(error, OverBudget) else "did not answer"
@@ -192,16 +195,17 @@ def next_step(state: TurnState) -> str:
 
 
 def act(work: Work, state: TurnState) -> dict[str, Any]:
-    """Answer every call of the last message exactly once: READs first, then COMPUTE, the one PROPOSE last.
-
-    Sequential on purpose: handles (r1, r2) are assigned in call order, and a read takes milliseconds.
+    """Answer every call of the last message exactly once: READs first, several of them at a time, then COMPUTE, the one
+    PROPOSE last. Handles, results and journal are in the order of the calls.
     """
     emit = emitter()
     calls = state["messages"][-1].calls
     work.budget.rounds += 1
-    results: dict[str, ToolResult] = {}
+    reads = [asked for asked in calls if asked.name in TOOLS and TOOLS[asked.name].effect is Effect.READ]
+    results = _read(work, reads, emit) if len(reads) > 1 else {}
     for asked in sorted(calls, key=_rank):
-        results[asked.id] = _result_of(work, asked, emit)
+        if asked.id not in results:
+            results[asked.id] = _result_of(work, asked, emit)
     done = [AnsweredCall(asked, results[asked.id]) for asked in calls]
     return {"done": done, "messages": [_message(entry) for entry in done]}
 
@@ -211,22 +215,48 @@ def _rank(asked: Call) -> int:
     return _ORDER[line.effect] if line else 0
 
 
+def _read(work: Work, reads: Sequence[Call], emit: Emit) -> dict[str, ToolResult]:
+    """The results of several READs by call id; reported as begun together and as ended in their order."""
+    results: dict[str, ToolResult] = {}
+    for asked in reads:
+        emit("tool_started", {**_shown(asked), "args": _jsonable(asked.args)})
+        if reason := _reason_against(work, asked):
+            results[asked.id] = refused(reason)
+    allowed = [asked for asked in reads if asked.id not in results]
+    found = read_together(work.ctx, [(asked.name, asked.args) for asked in allowed])
+    results |= {asked.id: result for asked, result in zip(allowed, found, strict=True)}
+    for asked in reads:
+        emit("tool_finished", {**_shown(asked), "status": results[asked.id].status, "job": results[asked.id].job})
+    return results
+
+
 def _result_of(work: Work, asked: Call, emit: Emit) -> ToolResult:
     """Run one call and report its start, progress and end."""
-    shown = {"id": asked.id, "tool": clean(asked.name, 60)}
+    shown = _shown(asked)
     emit("tool_started", {**shown, "args": _jsonable(asked.args)})
-    if not work.budget.may_call():
-        result = refused(f"the budget of {work.budget.calls_max} tool calls per turn is used up: answer with what you have")
-    elif work.notice and asked.name in TOOLS and TOOLS[asked.name].effect is not Effect.READ:
-        result = refused("the model failed in this turn, so the offline model only reads. Ask again to run this")
-    elif asked.name in TOOLS and asked.name not in {tool.name for tool in work.role.tools}:
-        allowed = TOOLS[asked.name].roles
-        result = refused(f"{asked.name} belongs to the {' or '.join(allowed)}, not to the {work.role.name}")
+    if reason := _reason_against(work, asked):
+        result = refused(reason)
     else:
         work.ctx.progress = lambda share: emit("tool_progress", {**shown, "share": round(share, 3)})
         result = call(work.ctx, asked.name, asked.args)
     emit("tool_finished", {**shown, "status": result.status, "job": result.job})
     return result
+
+
+def _shown(asked: Call) -> dict[str, Any]:
+    """A call as events name it."""
+    return {"id": asked.id, "tool": clean(asked.name, 60)}
+
+
+def _reason_against(work: Work, asked: Call) -> str:
+    """Why a call is not made in this turn; empty when it is. Counts it."""
+    if not work.budget.may_call():
+        return f"the budget of {work.budget.calls_max} tool calls per turn is used up: answer with what you have"
+    if work.notice and asked.name in TOOLS and TOOLS[asked.name].effect is not Effect.READ:
+        return "the model failed in this turn, so the offline model only reads. Ask again to run this"
+    if asked.name in TOOLS and asked.name not in {tool.name for tool in work.role.tools}:
+        return f"{asked.name} belongs to the {' or '.join(TOOLS[asked.name].roles)}, not to the {work.role.name}"
+    return ""
 
 
 def _jsonable(args: Mapping[str, Any]) -> Any:

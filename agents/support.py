@@ -112,10 +112,11 @@ class Ground:
 
 
 class FactIndex:
-    """The numeric facts of a thread, found by value: no number of an answer is held against all of them."""
+    """The numeric facts of a thread, found by value: no number of an answer is held against all of them. Those of a long table
+    are left out: there a typed number meets one by chance, so that only references stand."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        kept = [fact for fact in facts if fact.unit in _FACT_UNITS and _numeric(fact)]
+        kept = [fact for fact in facts if fact.unit in _FACT_UNITS and _numeric(fact) and not fact.listed]
         self.facts = kept
         self.metrics = Counter(fact.metric for fact in kept)
         self.subjects = {fact.subject.lower() for fact in kept}

@@ -144,8 +144,8 @@ def load(engine: Engine, thread: str) -> OpenThread:
 
 
 def _fact(stored: Sequence[Any]) -> Fact:
-    ref, subject, metric, value, unit, evidence = stored
-    return Fact(ref, subject, metric, value, unit, Evidence(*evidence))
+    ref, subject, metric, value, unit, evidence, *more = stored  # `more`: window and listed, of threads from this version on
+    return Fact(ref, subject, metric, value, unit, Evidence(*evidence), *more)
 
 
 def _earlier(turn: Turn) -> EarlierTurn:
@@ -271,7 +271,7 @@ def end(
         thread = session.get(Thread, row.thread)
         if kept is not None and thread is not None:
             handles, facts = kept
-            latest = [[*fact[:5], list(fact.evidence)] for fact in facts.values()][-FACTS_KEPT:]
+            latest = [[*fact[:5], list(fact.evidence), *fact[6:]] for fact in facts.values()][-FACTS_KEPT:]
             label = json.loads(thread.body).get("label")
             thread.body = _json({**({"label": label} if label else {}), "handles": dict(handles), "facts": latest})
             session.add(thread)

@@ -20,6 +20,7 @@ from tools import (
     desk,
     exposure,
     figures,
+    groups,
     journal,
     market,
     notes,
@@ -29,7 +30,7 @@ from tools import (
     watches,
 )
 from tools.common import limits
-from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, refused
+from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, marked, refused
 
 DEVELOPER, OPERATOR, ADVISOR = ROLES
 ALL = ROLES
@@ -68,6 +69,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(exposure.exposure, Effect.READ, ALL),
     CatalogEntry(exposure.what_if, Effect.READ, ALL),
     CatalogEntry(exposure.define, Effect.READ, ALL),
+    CatalogEntry(groups.more_tools, Effect.READ, ALL),
     CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
@@ -102,7 +104,12 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     of the result are kept in `ctx.facts`. The call is journaled with role, person, thread, turn, model, arguments and outcome,
     also when it was refused or failed; a PROPOSE also before it acts. A call that cannot be journaled returns no facts.
     """
-    result = cap_text(_outcome(ctx, name, args))
+    return journaled(ctx, name, args, outcome(ctx, name, args))
+
+
+def journaled(ctx: ToolContext, name: str, args: Mapping[str, Any], result: ToolResult) -> ToolResult:
+    """The result of a call once it is journaled and its facts are kept; without facts when it cannot be."""
+    result = cap_text(marked(result))
     try:
         ctx.record("tool", _entry(ctx, name, args, result))
     except DeskError as error:
@@ -111,7 +118,8 @@ def call(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
     return result
 
 
-def _outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
+def outcome(ctx: ToolContext, name: str, args: Mapping[str, Any]) -> ToolResult:
+    """What a call comes to, not journaled yet but for the request of a PROPOSE: for `call` and tools/together.py alone."""
     line = TOOLS.get(name)
     if line is None:
         there = ", ".join(line.tool.name for line in ENTRIES if ctx.role in line.roles and line.effect in ctx.effects)

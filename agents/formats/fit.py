@@ -10,13 +10,14 @@ from agents.model import CHARACTERS_A_TOKEN, Message, ModelDown
 from tools.common.contract import Tool
 
 A_MESSAGE = 16  # tokens around each
+A_TOOL = 60  # characters around each: its name and the shape of the format
 SHORTEST = 1_500  # characters that a shortened result keeps
 
 
 def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_tokens: float) -> list[Message]:
     """`messages` within `room_tokens`, tools counted. Raises ModelDown when not even the question with its results fits."""
     kept = list(messages)
-    room = room_tokens - sum(len(json.dumps(tool.schema())) + len(tool.about) + 60 for tool in tools) / CHARACTERS_A_TOKEN
+    room = room_tokens - schema_tokens(tools)
     question = max((i for i, m in enumerate(kept) if m.role == "user"), default=0)
     first = next((i for i, m in enumerate(kept) if m.role != "system"), 0)
     while _tokens(kept) > room and first < question:
@@ -33,6 +34,11 @@ def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_toke
     if _tokens(kept) > room:
         raise ModelDown(f"the question with its context needs about {_tokens(kept):,} tokens; the model accepts {room:,.0f}")
     return kept
+
+
+def schema_tokens(tools: Sequence[Tool]) -> int:
+    """Estimated tokens of what a request says about these tools: names, descriptions, schemas."""
+    return int(sum(len(json.dumps(tool.schema())) + len(tool.about) + A_TOOL for tool in tools) / CHARACTERS_A_TOKEN)
 
 
 def _tokens(messages: Sequence[Message]) -> int:

@@ -25,6 +25,7 @@ from engine.clock import utc
 from engine.errors import DeskError
 from tools.catalog import ENTRIES, CatalogEntry, call
 from tools.common.contract import Effect, Fact, Jobs, JobView, Role, ToolContext, ToolResult, refused
+from tools.groups import more_tools
 
 WAIT_S = 15.0  # for a job; many clients give up on a call after 60 s, and another call may be waiting
 CONVERSATIONS_MAX = 64  # kept; the one that was quiet for longest makes room
@@ -97,7 +98,8 @@ class McpDesk:
 
     def tools(self, effects: tuple[Effect, ...]) -> list[CatalogEntry]:
         """What the role may call with these effects."""
-        return [line for line in ENTRIES if self.role in line.roles and line.effect in effects and line.effect in self.effects]
+        lines = (line for line in ENTRIES if line.tool is not more_tools)  # a client is shown all of them at once
+        return [line for line in lines if self.role in line.roles and line.effect in effects and line.effect in self.effects]
 
     def call(
         self,

@@ -24,11 +24,12 @@ class ScriptedModel:
     name, api_format, offline = "scripted", "test", False
 
     def __init__(self, *replies: Reply | Exception | Callable[[Sequence[Message]], Reply]) -> None:
-        self.replies, self.seen = list(replies), list[Sequence[Message]]()
+        self.replies, self.seen, self.shown = list(replies), list[Sequence[Message]](), list[list[str]]()
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply; the last one again when there are no more."""
         self.seen.append(list(messages))
+        self.shown.append([tool.name for tool in tools])
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, Exception):
             raise reply

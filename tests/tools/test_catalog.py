@@ -34,6 +34,7 @@ READ = {
     "pnl",
     "what_if",
     "define",
+    "more_tools",
     "version_effect",
     "counts",
     "exposure",

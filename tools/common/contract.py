@@ -12,6 +12,7 @@ it with the thread).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -55,7 +56,11 @@ class Evidence(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """One number (or word) with a receipt. `ref` is `handle.metric` and unique among the facts of a thread."""
+    """One number (or word) with a receipt. `ref` is `handle.metric` and unique among the facts of a thread.
+
+    `window`: the span of time that it is about, where the same metric has others. `listed`: it is one of a long table, where a
+    number typed by hand would meet some fact by chance: only its reference may stand in an answer.
+    """
 
     ref: str
     subject: str
@@ -63,6 +68,8 @@ class Fact(NamedTuple):
     value: Value
     unit: str
     evidence: Evidence
+    window: str = ""
+    listed: bool = False
 
 
 class Table(NamedTuple):
@@ -292,21 +299,50 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
             properties = node.get("properties", {})
             if not properties and kept.get("additionalProperties") is not False:
                 raise ValueError("a free-form object cannot be an argument")
+            if node is not schema:
+                kept.pop("description", None)  # a part's own words are for readers of the code
             kept["properties"] = {name: walk(part) for name, part in properties.items()}
             kept["required"] = list(properties)
             kept["additionalProperties"] = False
-        return kept
+        return _joined(kept)
 
     whole = walk(schema)
     assert isinstance(whole, dict)  # noqa: S101 - a schema is an object
     return whole
 
 
-def make_facts(handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]]) -> tuple[Fact, ...]:
-    """Facts of one thing: metric -> (value, unit). A unit not in UNITS is a programmer's error."""
+def _joined(node: dict[str, Any]) -> dict[str, Any]:
+    """`anyOf` of plain types as one list of types: a third of the size, and every strict mode takes it."""
+    options = node.get("anyOf", ())
+    if not options or any(set(option) - {"type", "enum"} or not isinstance(option.get("type"), str) for option in options):
+        return node
+    kept = {key: value for key, value in node.items() if key != "anyOf"}
+    words = [word for option in options for word in option.get("enum", (None,) if option["type"] == "null" else ())]
+    closed = all("enum" in option or option["type"] == "null" for option in options)
+    return kept | {"type": [option["type"] for option in options]} | ({"enum": words} if closed else {})
+
+
+def make_facts(
+    handle: str, subject: str, evidence: Evidence, values: Mapping[str, tuple[Value, str]], window: str = ""
+) -> tuple[Fact, ...]:
+    """Facts of one thing: metric -> (value, unit), about a window. A unit not in UNITS is a programmer's error."""
     for metric, (_, unit) in values.items():
         assert unit in UNITS, f"{metric}: unknown unit {unit}"  # noqa: S101 - a programmer's error
-    return tuple(Fact(f"{handle}.{m}", subject, m, v, unit, evidence) for m, (v, unit) in values.items())
+    return tuple(Fact(f"{handle}.{m}", subject, m, v, unit, evidence, window) for m, (v, unit) in values.items())
+
+
+LONG_TABLE = 12  # rows: in a longer one a typed number stands for nothing
+_CELL = re.compile(r"\{([A-Za-z]\w*\.[\w-]+)\}")
+
+
+def marked(result: ToolResult) -> ToolResult:
+    """The result with the facts of a long table marked as such: those of a metric that stands in several of its rows."""
+    if result.table is None or len(result.table.rows) <= LONG_TABLE:
+        return result
+    cells = [ref for row in result.table.rows for cell in row if isinstance(cell, str) for ref in _CELL.findall(cell)]
+    often = Counter(ref.partition(".")[2] for ref in cells)
+    refs = {ref for ref in cells if often[ref.partition(".")[2]] > 1} - set(_CELL.findall(result.text))
+    return result._replace(facts=tuple(fact._replace(listed=True) if fact.ref in refs else fact for fact in result.facts))
 
 
 def cap_text(result: ToolResult) -> ToolResult:
@@ -335,6 +371,7 @@ __all__ = [
     "cap_text",
     "clean",
     "make_facts",
+    "marked",
     "no_data",
     "refused",
     "strict",

@@ -1,0 +1,45 @@
+"""Which tools a model is shown: a core of each role in every request, the rest in groups that more_tools opens (READ).
+
+Read by agents/offers.py, which counts what the schemas cost. What a role may call is tools/catalog.py's alone: a group shows, it
+grants nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
+
+Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "memory"]
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "journal": ("journal_search", "explain_event", "counts"),
+    "trades": ("trips", "performance", "round_trip"),
+    "money": ("pnl", "attribution", "version_effect"),
+    "risk": ("exposure", "what_if", "define", "pauses"),
+    "watch": ("health", "alerts", "runbook", "watches", "probe"),
+    "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
+    "data": ("list_data", "list_strategies", "run", "backtest", "compare", "leaks"),
+    "memory": ("memory", "note", "calc", "propose_watch"),
+}
+CORE: Mapping[Role, tuple[str, ...]] = {
+    "developer": ("desk", "sleeves", "list_strategies", "run", "backtest", "compare", "propose_config", "note"),
+    "operator": ("desk", "sleeves", "health", "alerts", "journal_search", "explain_event", "proposals", "propose_pause"),
+    "advisor": ("desk", "sleeves", "pnl", "trips", "attribution", "exposure", "journal_search", "note"),
+}
+
+
+class GroupArgs(Args):
+    """The group to open."""
+
+    group: Group
+
+
+@tool("more_tools", Effect.READ)
+def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
+    """Show further tools from the next step on. journal: search, explain, count events; trades: round trips, performance; money:
+    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, watches;
+    changes: proposals; data: bars, strategies, runs, leaks; memory: pages, notes, calc, price watches."""
+    text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
+    return ToolResult("ok", text, data={"group": args.group})
+
+
+assert set(GROUPS) == set(get_args(Group)), "a group is named twice over"  # noqa: S101 - a programmer's error
