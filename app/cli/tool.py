@@ -133,7 +133,7 @@ def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
 
 def value_of(schema: Mapping[str, Any], text: str) -> Any:
     """The text converted for the schema: text where allowed, else JSON; a list also item by item."""
-    options = schema.get("anyOf", [schema])
+    options = options_of(schema)
     if text == "null" and any(option.get("type") == "null" for option in options):
         return None
     items = next((option["items"] for option in options if option.get("type") == "array"), None)
@@ -145,6 +145,12 @@ def value_of(schema: Mapping[str, Any], text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text  # the schema validation reports the error
+
+
+def options_of(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a schema allows, one type each: `anyOf`, a list of types, or itself."""
+    kinds = schema.get("type")
+    return [{"type": kind} for kind in kinds] if isinstance(kinds, list) else list(schema.get("anyOf", [schema]))
 
 
 def _number(options: Sequence[Mapping[str, Any]], text: str) -> bool:

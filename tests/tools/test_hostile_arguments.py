@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import func, select
 
+from app.cli.tool import options_of
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from engine.data.catalog import Catalog
 from engine.store.db import migrate, open_db, read
@@ -148,7 +149,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 def wrong_for(schema: Mapping[str, Any]) -> list[Any]:
     """Wrong values for one argument: of every foreign kind, and those that only its own kind can be wrong by."""
-    kinds = {str(option.get("type")) for option in schema.get("anyOf", [schema])}
+    kinds = {str(option.get("type")) for option in options_of(schema)}
     own = [*(WORDS if "string" in kinds or "enum" in str(schema) else ()), *(ITEMS if "array" in kinds else ())]
     return [*FOREIGN, *own, *(NUMBERS if kinds & {"integer", "number"} else ())]
 
