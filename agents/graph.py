@@ -1,9 +1,15 @@
-"""The graph of a turn: recall -> think <-> act -> ground -> reply. Built anew for each turn by agents/turns.py; holds no logic.
+"""The shape of a turn: recall -> think <-> act -> ground -> reply. Built anew for each turn by agents/turns.py; holds no logic.
 
-No checkpointer: a thread lives in our tables, and nothing waits in the graph for a person (see docs/decisions).
+The shape is declared once, in NODES and AFTER. A turn with a real model runs as LangGraph's graph of it; one of the offline model
+walks it as it stands (`walk`), because loading LangGraph takes longer than such an answer (docs/decisions/0023). No
+checkpointer: a thread lives in our tables, and nothing waits in the graph for a person.
 """
 
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from agents import nodes
@@ -12,23 +18,86 @@ from agents.state import TurnState, Work
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
+Node = Callable[[Work, TurnState], dict[str, Any]]
+FIRST, LAST = "recall", "reply"
+NODES: Mapping[str, Node] = {
+    "recall": nodes.recall,
+    "think": nodes.think,
+    "act": nodes.act,
+    "ground": nodes.ground_draft,
+    "reply": nodes.reply,
+}
+AFTER: Mapping[str, str | Callable[[TurnState], str]] = {
+    "recall": "think",
+    "think": nodes.next_step,
+    "act": "think",
+    "ground": "reply",
+}
+GROWING = ("messages", "done")  # what the state adds up; the rest is replaced
+
+
+class StepsUsedUp(Exception):
+    """A turn has taken all the steps that it may."""
+
+
+def stream(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:
+    """Run a turn: ("custom", event) as each happens, ("values", state) after each step. Raises StepsUsedUp."""
+    return walk(work, state, steps_max) if work.model.offline else _langgraph(work, state, steps_max)
+
+
+def walk(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:
+    """The shape, step by step; a step runs beside its reader, so that its events are read while it works."""
+    now, at = dict(state), FIRST
+    for _ in range(steps_max):
+        events: SimpleQueue[Any] = SimpleQueue()
+        with ThreadPoolExecutor(1, "step") as pool:
+            step = pool.submit(copy_context().run, _step, NODES[at], work, now, events)
+            while (event := events.get()) is not None:
+                yield "custom", event
+        found = step.result()
+        now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
+        yield "values", dict(now)
+        if at == LAST:
+            return
+        follows = AFTER[at]
+        at = follows if isinstance(follows, str) else follows(now)  # type: ignore[arg-type]  # the keys of a TurnState
+    raise StepsUsedUp
+
+
+def _step(node: Node, work: Work, state: Any, events: "SimpleQueue[Any]") -> dict[str, Any]:
+    """One step, its events put into the queue, None at its end."""
+    nodes.WRITER.set(events.put)
+    try:
+        return node(work, state)
+    finally:
+        events.put(None)
+
+
+def _langgraph(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:
+    """The same through LangGraph."""
+    no_tracing()
+    from langgraph.errors import GraphRecursionError
+
+    try:
+        yield from build(work).stream(dict(state), {"recursion_limit": steps_max}, stream_mode=["custom", "values"])
+    except GraphRecursionError:
+        raise StepsUsedUp from None
+
 
 def build(work: Work) -> "CompiledStateGraph[Any, Any, Any, Any]":
     """The graph of one turn over `work`."""
     from langgraph.graph import END, START, StateGraph
 
     shape = StateGraph(TurnState)
-    shape.add_node("recall", partial(nodes.recall, work))
-    shape.add_node("think", partial(nodes.think, work))
-    shape.add_node("act", partial(nodes.act, work))
-    shape.add_node("ground", partial(nodes.ground_draft, work))
-    shape.add_node("reply", partial(nodes.reply, work))
-    shape.add_edge(START, "recall")
-    shape.add_edge("recall", "think")
-    shape.add_conditional_edges("think", nodes.next_step, {"act": "act", "ground": "ground"})
-    shape.add_edge("act", "think")
-    shape.add_edge("ground", "reply")
-    shape.add_edge("reply", END)
+    for name, node in NODES.items():
+        shape.add_node(name, partial(node, work))
+    shape.add_edge(START, FIRST)
+    for name, follows in AFTER.items():
+        if isinstance(follows, str):
+            shape.add_edge(name, follows)
+        else:
+            shape.add_conditional_edges(name, follows, {"act": "act", "ground": "ground"})
+    shape.add_edge(LAST, END)
     return shape.compile()
 
 

@@ -4,6 +4,7 @@ what it adds. Whatever a model does wrong becomes an answer here, never an excep
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -52,14 +53,17 @@ BARREN_MAX = 3  # rounds of calls of which none was carried out, before the offl
 UNREADABLE = "unreadable_arguments"  # the one argument of a call whose arguments could not be read (agents/formats/text.py)
 LAST_WHOLE = 2  # earlier turns shown with their answers; older ones become one line each
 Emit = Callable[[str, Mapping[str, Any]], None]
+WRITER: ContextVar[Callable[[Any], None]] = ContextVar("writer")  # of a turn that LangGraph does not run; set by agents/graph.py
 _ORDER = {Effect.READ: 0, Effect.COMPUTE: 1, Effect.PROPOSE: 2}
 
 
 def emitter() -> Emit:
-    """How a node reports what it is doing: an event in the graph's stream."""
-    from langgraph.config import get_stream_writer
+    """How a node reports what it is doing: an event in the stream of the turn."""
+    write = WRITER.get(None)
+    if write is None:
+        from langgraph.config import get_stream_writer
 
-    write = get_stream_writer()
+        write = get_stream_writer()
 
     def emit(kind: str, body: Mapping[str, Any]) -> None:
         write({"kind": kind, **body})

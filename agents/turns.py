@@ -207,21 +207,17 @@ def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
 
 def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
     """Run the graph and yield its events as they happen; `calls` grows with it. Returns the last state."""
-    graph.no_tracing()
-    from langgraph.errors import GraphRecursionError
-
     state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "unused": (), "asked_back": False}
     state |= {"answer": "", "struck": []}
-    stream = graph.build(work).stream(dict(state), {"recursion_limit": STEPS}, stream_mode=["custom", "values"])
     try:
-        for mode, part in stream:
+        for mode, part in graph.stream(work, state, STEPS):
             if mode == "values":
                 state = part
                 calls[:] = part["done"]
             else:
                 body = {key: value for key, value in part.items() if key != "kind"}
                 yield log.event(part["kind"], body)
-    except GraphRecursionError:
+    except graph.StepsUsedUp:
         state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
         state["by_code"] = True
         state |= nodes.ground_draft(work, state)  # type: ignore[arg-type]  # the same keys

@@ -5,7 +5,7 @@ can be reached from here.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,36 @@ from app.home.home import Home
 from engine.watch import window
 
 if TYPE_CHECKING:
+    from app.jobs.queue import JobQueue
     from engine.store.journal import Journal
-    from tools.common.contract import ToolContext
+    from tools.common.contract import JobView, ToolContext
 
 WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
+
+
+class LateJobs:
+    """The job queue of a home, loaded when the first job is asked for: it brings the data frames of the engine."""
+
+    def __init__(self, home: Home, person: str) -> None:
+        self._home, self._person = home, person
+
+    @cached_property
+    def _queue(self) -> "JobQueue":
+        from app.jobs.queue import JobQueue
+
+        return JobQueue(self._home, self._person)
+
+    def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
+        """As the queue does."""
+        return self._queue.submit(kind, args, thread=thread, turn=turn)
+
+    def wait(self, job_id: str, timeout_s: float | None, progress: Callable[[float], None]) -> "JobView":
+        """As the queue does."""
+        return self._queue.wait(job_id, timeout_s, progress)
+
+    def cancel(self, job_id: str) -> None:
+        """As the queue does."""
+        self._queue.cancel(job_id)
 
 
 class ToolWiring:
@@ -49,7 +75,6 @@ class ToolWiring:
 
     def context(self, **of_the_turn: Any) -> "ToolContext":
         """A tool context for one turn."""
-        from app.jobs.queue import JobQueue
         from memory.shelf import Shelf
         from tools.common.contract import ToolContext
 
@@ -58,7 +83,7 @@ class ToolWiring:
             engine=self.engine,
             home=self.home,
             catalog=self._home.catalog,
-            jobs=JobQueue(self._home, self.person),
+            jobs=LateJobs(self._home, self.person),
             record=self.record,
             wait_s=self.wait_s,
             **of_the_turn,

@@ -13,6 +13,7 @@ that series is requested.
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,94 +49,90 @@ class Series(NamedTuple):
     last_ms: int
 
 
+class Listing(NamedTuple):
+    """What a look at all files gave: series by name, duplicates within a root, files that are none and why, (hidden, used)."""
+
+    found: dict[tuple[str, ...], Series]
+    doubled: dict[tuple[str, ...], list[Path]]
+    unknown: dict[Path, str]
+    shadowed: list[tuple[Path, Path]]
+
+
 class Catalog:
     """The market data under `roots`: (folder, source) pairs, searched recursively; later roots win."""
 
     def __init__(self, roots: Sequence[tuple[Path, str]]) -> None:
         self.roots = [(Path(folder), source) for folder, source in roots]
-        self._scan()
 
-    def _scan(self) -> None:
-        """Look at every parquet file once: its name, its footer and its times, no other column."""
-        self._found: dict[tuple[str, ...], Series] = {}
-        self._doubled: dict[tuple[str, ...], list[Path]] = {}
-        self._unknown: dict[Path, str] = {}
-        self._shadowed: list[tuple[Path, Path]] = []
+    @cached_property
+    def _listed(self) -> Listing:
+        """Every parquet file, looked at once when the first series is asked for: its name, its footer and its times."""
+        listed = Listing({}, {}, {}, [])
         for n, (folder, source) in enumerate(self.roots):
             mine: dict[tuple[str, ...], Series] = {}
-            for path in sorted(folder.rglob("*.parquet")) if folder.is_dir() else []:
-                nested = any(path.is_relative_to(other) for other, _ in self.roots[n + 1 :])
-                if not nested and not path.name.startswith("."):
-                    self._take(path, source, mine)
+            for path in self._files(n, folder):
+                _take(path, source, mine, listed)
             for key, s in mine.items():
-                if key in self._found:
-                    self._shadowed.append((self._found[key].path, s.path))
-                self._found[key] = s
+                if key in listed.found:
+                    listed.shadowed.append((listed.found[key].path, s.path))
+                listed.found[key] = s
+        return listed
 
-    def _take(self, path: Path, source: str, mine: dict[tuple[str, ...], Series]) -> None:
-        """Register one file: as a series, a duplicate within its root, or unknown with a reason."""
-        parts = NAME.fullmatch(path.name) or PLAIN_NAME.fullmatch(path.name)
-        if parts is None:
-            self._unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
-            return
-        try:
-            rows, first_ms, last_ms, stated = _extent(path)
-        except DataError as error:
-            self._unknown[path] = error.what
-            return
-        named = parts.groupdict()
-        key = tuple(named.get(k) or "" for k in ("venue", "symbol", "market", "series", "tag"))
-        source = stated or ("recorded" if source == "pulled" else source)
-        source = "synthetic" if key[0] == "synthetic" else source
-        s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
-        if key in mine:
-            self._doubled.setdefault(key, [mine[key].path]).append(path)
-        else:
-            self._doubled.pop(key, None)  # a later root wins over a duplicate of an earlier one
-            mine[key] = s
+    def _files(self, n: int, folder: Path) -> list[Path]:
+        """The parquet files of a root, but for those that a later root inside it holds."""
+        found = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
+        later = [other for other, _ in self.roots[n + 1 :]]
+        return [p for p in found if not p.name.startswith(".") and not any(p.is_relative_to(other) for other in later)]
+
+    def names(self) -> list[tuple[str, ...]]:
+        """(venue, symbol, market, series, tag) of every file by its name alone: for what a question may name."""
+        found: dict[tuple[str, ...], None] = {}
+        for n, (folder, _) in enumerate(self.roots):
+            found |= dict.fromkeys(key for path in self._files(n, folder) if (key := _key_of(path)) is not None)
+        return sorted(found)
 
     def series(self) -> list[Series]:
         """Every readable series, sorted by name."""
-        return sorted(self._found.values(), key=lambda s: s[1:6])
+        return sorted(self._listed.found.values(), key=lambda s: s[1:6])
 
     def unknown(self) -> list[Path]:
         """Parquet files that are not a series: another name, unreadable, or without rows."""
-        return sorted(self._unknown)
+        return sorted(self._listed.unknown)
 
     def why(self, path: Path) -> str:
         """Why a file is unknown."""
-        return self._unknown.get(path, "")
+        return self._listed.unknown.get(path, "")
 
     def shadowed(self) -> list[tuple[Path, Path]]:
         """(hidden, used) pairs: the same name in two roots, where the later root won."""
-        return list(self._shadowed)
+        return list(self._listed.shadowed)
 
     def find(self, venue: str, symbol: str, series: str, market: str = "perp", tag: str = "") -> Series:
         """The series of that name; BadInput names the alternatives. Untagged unless a tag is given."""
         key = (venue, symbol, market, series, tag)
-        if key in self._doubled:
-            files = " and ".join(str(p) for p in self._doubled[key])
+        if key in self._listed.doubled:
+            files = " and ".join(str(p) for p in self._listed.doubled[key])
             raise BadInput(f"two files are both {_series_text(key)}: {files}", "tag one of them, or move it away")
-        if key in self._found:
-            return self._found[key]
+        if key in self._listed.found:
+            return self._listed.found[key]
         raise BadInput(f"no data for {_series_text(key)}", self._instead(key))
 
     def _instead(self, key: tuple[str, ...]) -> str:
         """The hint for a missing series: the nearest names, or why its file was not accepted."""
         name = "_".join(part for part in key if part) + ".parquet"
-        broken = [f"{p} exists, but {why}" for p, why in self._unknown.items() if p.name == name]
+        broken = [f"{p} exists, but {why}" for p, why in self._listed.unknown.items() if p.name == name]
         if broken:
             return broken[0]
-        if not self._found:
+        if not self._listed.found:
             folders = ", ".join(str(folder) for folder, _ in self.roots) or "no folder given"
             return f"no market data at all (searched {folders}); see nightdesk data list"
-        meant = spelled(key[1], {k[1] for k in self._found})
-        if meant and (meant_keys := [k for k in self._found if k[1] == meant and k[3] == key[3]]):
+        meant = spelled(key[1], {k[1] for k in self._listed.found})
+        if meant and (meant_keys := [k for k in self._listed.found if k[1] == meant and k[3] == key[3]]):
             return f"did you mean {meant}? Available: " + ", ".join(_series_text(k) for k in sorted(meant_keys)[:8])
-        same = [k for k in self._found if k[1:4] == key[1:4] and k[3] == key[3]]
-        near = same or [k for k in self._found if k[0] == key[0] and k[1] == key[1]]
-        near = near or [k for k in self._found if k[1] == key[1]]
-        near = near or [k for k in self._found if k[3] == key[3] and not k[4]]
+        same = [k for k in self._listed.found if k[1:4] == key[1:4] and k[3] == key[3]]
+        near = same or [k for k in self._listed.found if k[0] == key[0] and k[1] == key[1]]
+        near = near or [k for k in self._listed.found if k[1] == key[1]]
+        near = near or [k for k in self._listed.found if k[3] == key[3] and not k[4]]
         return "available: " + ", ".join(_series_text(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
 
     def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
@@ -170,7 +167,7 @@ class Catalog:
         Venues stamp a settlement some ms late and some recordings hold it twice: equal doubles become one (D4);
         doubles that differ raise DataError: which one was paid is unknown.
         """
-        if (venue, symbol, "perp", "funding", "") not in self._found:
+        if (venue, symbol, "perp", "funding", "") not in self._listed.found:
             return None
         s = self.find(venue, symbol, "funding")
         import polars as pl
@@ -190,10 +187,10 @@ class Catalog:
 
     def marks(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Mark prices of the finest recorded series: ts Int64 (bar open), open Float64. None without a file."""
-        names = [k for k in self._found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
+        names = [k for k in self._listed.found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
         if not names:
             return None
-        s = self._found[min(names, key=lambda k: timeframe_ms(k[3].removeprefix("mark_")))]
+        s = self._listed.found[min(names, key=lambda k: timeframe_ms(k[3].removeprefix("mark_")))]
         frame = _columns(s.path, ["open"])
         _ascending(frame, s.path)
         return frame
@@ -206,6 +203,34 @@ def spelled(symbol: str, known: Collection[str]) -> str:
     bare = _letters(symbol.partition(":")[0])
     found = [name for name in known if _letters(name) == bare]
     return found[0] if len(found) == 1 else ""
+
+
+def _key_of(path: Path) -> tuple[str, ...] | None:
+    """(venue, symbol, market, series, tag) that a file's name says; None for another name."""
+    parts = NAME.fullmatch(path.name) or PLAIN_NAME.fullmatch(path.name)
+    named = parts.groupdict() if parts is not None else {}
+    return tuple(named.get(k) or "" for k in ("venue", "symbol", "market", "series", "tag")) if named else None
+
+
+def _take(path: Path, source: str, mine: dict[tuple[str, ...], Series], listed: Listing) -> None:
+    """Register one file: as a series, a duplicate within its root, or unknown with a reason."""
+    key = _key_of(path)
+    if key is None:
+        listed.unknown[path] = "the name is not {venue}_{BASE-QUOTE}_{perp|spot}_{series}[_{tag}].parquet"
+        return
+    try:
+        rows, first_ms, last_ms, stated = _extent(path)
+    except DataError as error:
+        listed.unknown[path] = error.what
+        return
+    source = stated or ("recorded" if source == "pulled" else source)
+    source = "synthetic" if key[0] == "synthetic" else source
+    s = Series(path, key[0], key[1], key[2], key[3], key[4], source, rows, first_ms, last_ms)
+    if key in mine:
+        listed.doubled.setdefault(key, [mine[key].path]).append(path)
+    else:
+        listed.doubled.pop(key, None)  # a later root wins over a duplicate of an earlier one
+        mine[key] = s
 
 
 def _letters(symbol: str) -> str:

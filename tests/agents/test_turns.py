@@ -355,5 +355,6 @@ def test_tracing_is_off_whatever_the_environment_says(office: FakeOffice, monkey
     """LANGSMITH_TRACING alone would upload turns."""
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     monkeypatch.setenv("LANGCHAIN_TRACING_V2", "true")
+    office.model = ScriptedModel(Reply("Nothing."))
     ask(office, "list the data")
     assert os.environ["LANGSMITH_TRACING"] == os.environ["LANGCHAIN_TRACING_V2"] == "false"
