@@ -65,14 +65,14 @@ def test_a_model_is_shown_a_group_after_it_has_opened_it(office: FakeOffice) -> 
 
 def test_reads_of_one_message_are_answered_and_journaled_in_their_order(office: FakeOffice) -> None:
     """Begun together, ended in order; handles and journal as one after the other would have them, twice the same."""
-    wanted = [("define", {"word": "stop_atr"}), ("list_strategies", {"strategy": "trend"}), ("nonsense", {}),
+    wanted = [("list_strategies", {"strategy": "trend"}), ("list_strategies", {"strategy": "reversion"}), ("nonsense", {}),
               ("list_strategies", {}), ("desk", {"x": 1})]  # fmt: skip
     heard = []
     for _ in range(2):
         office.model = ScriptedModel(calls(*wanted), Reply("Done."))
         heard.append(list(turns.ask(office, "developer", "all of it", "mara", None)))
     told = [(e["kind"], e["tool"]) for e in heard[0] if e["kind"] in ("tool_started", "tool_finished")]
-    reads = ["define", "list_strategies", "list_strategies", "desk"]
+    reads = ["list_strategies", "list_strategies", "list_strategies", "desk"]
     assert told[:4] == [("tool_started", name) for name in reads]
     assert told[4:8] == [("tool_finished", name) for name in reads]
     journal = [body["tool"] for kind, body in office.journaled() if kind == "tool"]

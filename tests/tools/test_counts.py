@@ -47,8 +47,8 @@ def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
 
 
 def trips_of(before: list[float], after: list[float]) -> pl.DataFrame:
-    """Closed round trips of versions 1 and 2 with these results."""
-    net, version = [*before, *after], [1] * len(before) + [2] * len(after)
+    """Closed round trips of versions 1 and 2 with these results, and one of a version 3 that is not asked about."""
+    net, version = [*before, *after, 900.0], [1] * len(before) + [2] * len(after) + [3]
     return pl.DataFrame(
         {
             "sleeve": "trend-btc", "version": version, "net": net, "fees": 1.0, "funding": 0.0, "slippage": 0.0, "r": 0.5,

@@ -1,13 +1,17 @@
 """Versions and stages a sleeve on a desk that trades: what an event says, what keeps its version, how a sleeve leaves trading."""
 
+from typing import Any
+
 import pytest
 
 from app.home.home import Home
 from app.people import approvals
 from app.people.identity import Actor
+from engine.book import transitions
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import proposals
+from engine.core.desk import decide_all
 from engine.live.feed import Feed
 from engine.live.loop import Loop
 from engine.store.journal import read
@@ -84,7 +88,9 @@ def test_an_entry_order_of_a_retired_sleeve_is_cancelled(home: Home, loop: Loop)
     assert [(b["state"], b["filled_lots"]) for b in ends] == [("cancelling", 0), ("done", 0)]
 
 
-def test_a_pause_with_an_end_is_over_by_the_desks_own_clock(home: Home, feed: Feed, loop: Loop) -> None:
+def test_a_pause_with_an_end_is_over_by_the_desks_own_clock(
+    home: Home, feed: Feed, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No entry before its end and none a bar late; the journal says when it resumed, and folds to the same book."""
     advanced_until(loop, lambda book: not ordering(book) and book.sleeves[0].position.open_layers == 0)
     advanced(loop, 1)
@@ -96,11 +102,18 @@ def test_a_pause_with_an_end_is_over_by_the_desks_own_clock(home: Home, feed: Fe
     assert desk_view(home.path, home.engine).sleeves["btc-trend"]["paused"]
     loop.journal.close()
     loop = loop_of(home, feed, fold(home.desk_journal))
+    decided: list[int] = []
+
+    def seen(m: Any, *rest: Any) -> Any:
+        decided.append(m.sleeves[0].guard.paused)
+        return decide_all(m, *rest)
+
+    monkeypatch.setattr(transitions, "decide_all", seen)
     advanced(loop, 1)
+    assert decided == [0], "the close at its end decides already"
     told = [e for e in read(loop.journal.path, {"config"}) if e.body.get("state") == "resumes"]
     assert [(e.body["sleeve"], e.t_event_ms) for e in told] == [("btc-trend", end)]
     assert not {"paused", "resumes_ms"} & set(marked(loop, "btc-trend"))
-    assert loop.book.sleeves[0].guard.paused == 0, "the close at its end decides already"
     advanced_until(loop, lambda book: book.sleeves[0].entries > keys)
     assert to_json(fold(home.desk_journal, whole=True)) == to_json(loop.book)
     loop.journal.close()
