@@ -48,19 +48,19 @@ def stream(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tup
 def walk(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:
     """The shape, step by step; a step runs beside its reader, so that its events are read while it works."""
     now, at = dict(state), FIRST
-    for _ in range(steps_max):
-        events: SimpleQueue[Any] = SimpleQueue()
-        with ThreadPoolExecutor(1, "step") as pool:
+    with ThreadPoolExecutor(1, "step") as pool:
+        for _ in range(steps_max):
+            events: SimpleQueue[Any] = SimpleQueue()
             step = pool.submit(copy_context().run, _step, NODES[at], work, now, events)
             while (event := events.get()) is not None:
                 yield "custom", event
-        found = step.result()
-        now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
-        yield "values", dict(now)
-        if at == LAST:
-            return
-        follows = AFTER[at]
-        at = follows if isinstance(follows, str) else follows(now)  # type: ignore[arg-type]  # the keys of a TurnState
+            found = step.result()
+            now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
+            yield "values", dict(now)
+            if at == LAST:
+                return
+            follows = AFTER[at]
+            at = follows if isinstance(follows, str) else follows(now)  # type: ignore[arg-type]  # the keys of a TurnState
     raise StepsUsedUp
 
 

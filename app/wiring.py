@@ -47,7 +47,7 @@ class Wiring(ToolWiring):
     def words(self, desk_ms: int | None) -> Words:
         """Which strategies, parameters, sleeves and symbols a question may name."""
         sleeves = self._sleeves()
-        names = [name for name in self._home.catalog.names() if name[2] == "perp" and not name[4] and name[3] in TIMEFRAMES]
+        names = [name for name in self._home.catalog.names if name[2] == "perp" and not name[4] and name[3] in TIMEFRAMES]
         symbols = dict.fromkeys([*(s.symbol for s in sleeves), *sorted({symbol for _, symbol, *_ in names})])
         venues = dict.fromkeys([*(s.venue for s in sleeves), *sorted({venue for venue, *_ in names})])
         return Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)

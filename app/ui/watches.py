@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui.figures import number, when
+from app.ui.figures import figure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
@@ -31,7 +31,8 @@ def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any])
     ident, asked, name = str(item.get("id")), item.get("state") == "asked", words(session.get("name") or "unknown", 40)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"watch_{words(ident, 20)}"):
         st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))
-        value = "not known" if item.get("value") is None else number(item["value"])
+        unit = "price" if item.get("metric") == "price" else "usd"
+        value = "not known" if item.get("value") is None else figure(item["value"], unit)
         st.markdown(f"**{words(item.get('text'), 200)}**")
         st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}", 120))
         if asked:

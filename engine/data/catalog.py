@@ -84,6 +84,7 @@ class Catalog:
         later = [other for other, _ in self.roots[n + 1 :]]
         return [p for p in found if not p.name.startswith(".") and not any(p.is_relative_to(other) for other in later)]
 
+    @cached_property
     def names(self) -> list[tuple[str, ...]]:
         """(venue, symbol, market, series, tag) of every file by its name alone: for what a question may name."""
         found: dict[tuple[str, ...], None] = {}
