@@ -14,9 +14,11 @@ from pydantic import Field
 from engine.clock import DAY_MS
 from engine.errors import BadInput, DataError
 from tools import runs
-from tools.common.contract import Args, Evidence, JobView, ToolContext, ToolResult, clean
+from tools.common.contract import Args, Evidence, Fact, JobView, Table, ToolContext, ToolResult, Value, clean
 from tools.common.limits import require_room
 from tools.common.time_words import instant
+
+PARTIAL = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")  # of a run that has ended while others go on
 
 
 class ParamChange(Args):
@@ -137,13 +139,35 @@ def runs_of(
         worst = next((v for v in broken if v.state in ("failed", "cancelled")), broken[0])
         for view in broken if worst.state in ("failed", "cancelled") else ():
             ctx.jobs.cancel(view.id)
-        return RunsOutcome((), unfinished(worst, len(broken)))
+        result = unfinished(worst, len(broken))
+        return RunsOutcome(
+            (), result if result.status == "failed" or len(views) < 2 else with_partial(ctx, result, setups, views)
+        )
     if any(view.run_id is None for view in views):
         raise DataError("a finished backtest job has no run id", "run it again")
     found = tuple(runs.store(ctx).load(view.run_id) for view in views)
     if len({run["data"]["sha256"] for run in found}) > 1 or len({run["code"]["core"] for run in found if "code" in run}) > 1:
         raise DataError("data or code changed between the runs, so they cannot be compared", "ask again")
     return RunsOutcome(found, None)
+
+
+def with_partial(ctx: ToolContext, result: ToolResult, setups: Sequence[Setup], views: Sequence[JobView]) -> ToolResult:
+    """A `started` result with what is there already: a row a job, figures of those that have ended, the job of each."""
+    facts: tuple[Fact, ...] = ()
+    rows: list[tuple[Value, ...]] = []
+    for setup, view in zip(setups, views, strict=True):
+        cells: tuple[Value, ...] = tuple("-" for _ in PARTIAL)
+        if view.state == "done" and view.run_id is not None:
+            run = runs.store(ctx).load(view.run_id)
+            own = runs.facts_of(ctx, run, f"{runs.subject_of(run)}, {setup.label}")
+            refs = {fact.metric: f"{{{fact.ref}}}" for fact in own}
+            facts, cells = facts + own, tuple(refs.get(name, "-") for name in PARTIAL)
+        rows.append((setup.label, "done" if view.state == "done" else f"{view.state}, {view.progress:.0%}", *cells))
+    ended = sum(view.state == "done" for view in views)
+    text = f"{result.text} So far {ended} of {len(views)}: a part of the table, not a comparison yet."
+    children = [{"job": view.id, "state": view.state, "run_id": view.run_id} for view in views]
+    table = Table(("configuration", "job", *PARTIAL), tuple(rows))
+    return result._replace(text=text, facts=facts, table=table, data={**result.data, "children": children})
 
 
 def submit_jobs(ctx: ToolContext, kind: str, wanted: Sequence[Mapping[str, Any]]) -> list[str]:

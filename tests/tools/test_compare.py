@@ -299,3 +299,17 @@ def test_the_same_variant_twice_is_run_once(desk: Any) -> None:
     result = call(ctx, "compare", {"variants": variants(3, 3), "sleeve": "trend-btc"})
     assert [row[0] for row in result.table.rows] == [0, 1]
     assert len(ctx.jobs.asked) == 2
+
+
+def test_a_comparison_that_takes_longer_shows_what_is_there(desk: Any) -> None:
+    """A row a job: figures of the run that has ended, the share of the one that has not, and no verdict yet."""
+    ctx = desk(lambda _: returns(0.001))
+    whole = ctx.jobs.ends
+    ctx.jobs.ends = lambda job, args: whole(job, args) if job == "j1" else JobView(job, "running", 0.4, None, None)
+    result = call(ctx, "compare", {"variants": variants(3), "sleeve": "trend-btc"})
+    assert (result.status, result.job) == ("started", "j2")
+    assert [row[1] for row in result.table.rows] == ["done", "running, 40%"]
+    assert [row[2:] for row in result.table.rows][1] == ("-",) * 4
+    assert ctx.facts["r1.sharpe"].value is not None
+    assert [child["state"] for child in result.data["children"]] == ["done", "running"]
+    assert "not a comparison yet" in result.text
