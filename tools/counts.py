@@ -27,7 +27,7 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.refusal_runs import refusal_runs, worth_reading
-from tools.common.time_words import NEVER_RAN, window
+from tools.common.time_words import NEVER_RAN, window, window_text
 from tools.journal import READ_MAX
 
 What = Literal["refused", "breaker", "alert"]
@@ -89,11 +89,12 @@ def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
     found = list(_occurrences(ctx, args, low, high))
     label = f"counts {low} {high} {args.model_dump_json(exclude_none=True)}"
     h, evidence = ctx.handle("n", label), Evidence("desk", "journal")
+    span = window_text(low, min(high, ctx.desk_ms))
     total = {what: sum(o.times for o in found if o.what == what) for what in ("refused", "breaker", "alert")}
     wanted = [args.what] if args.what else list(total)
     values: dict[str, tuple[Value, str]] = {what: (total[what], "count") for what in wanted}
     values |= {"from": (low, "ms"), "to": (min(high, ctx.desk_ms), "ms")}
-    facts: list[Fact] = list(make_facts(h, f"counts{f' of {args.sleeve}' if args.sleeve else ''}", evidence, values))
+    facts: list[Fact] = list(make_facts(h, f"counts{f' of {args.sleeve}' if args.sleeve else ''}", evidence, values, span))
     groups: dict[tuple[str, str], list[Occurrence]] = {}
     for o in found:
         groups.setdefault((o.what, {"rule": o.rule, "sleeve": o.sleeve, "day": utc_day(o.first_ms)}[args.by]), []).append(o)
@@ -103,7 +104,7 @@ def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
         g = ctx.handle("n", f"{label} {what} {key}")
         kept: dict[str, tuple[Value, str]] = {"times": (sum(o.times for o in own), "count"), "stretches": (len(own), "count")}
         kept |= {"first": (min(o.first_ms for o in own), "ms"), "last": (max(o.last_ms for o in own), "ms")}
-        facts += make_facts(g, f"{what} {key}", evidence, kept)
+        facts += make_facts(g, f"{what} {key}", evidence, kept, span)
         rows.append((what, clean(key, 80), *(f"{{{g}.{name}}}" for name in kept)))
     text = (
         f"From {{{h}.from}} to {{{h}.to}} of desk time: " + ", ".join(f"{{{h}.{what}}} {COUNTED[what]}" for what in wanted) + "."

@@ -28,7 +28,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.common.time_words import NEVER_RAN, window
+from tools.common.time_words import NEVER_RAN, window, window_text
 
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
 
@@ -349,7 +349,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         if share is made.desk:
             values |= {"equity_before": (span.start.body["equity"], "usd"), "equity_after": (span.end.body["equity"], "usd")}
             values |= {"fills": (span.fills, "count"), "from": (span.start.t_event_ms, "ms"), "to": (span.end.t_event_ms, "ms")}
-        facts += make_facts(h, f"P&L of {name}", Evidence("event", span.end.id), values)
+        facts += make_facts(h, f"P&L of {name}", Evidence("event", span.end.id), values, window_text(low, min(high, ctx.desk_ms)))
         columns = ("price_pnl", "slippage", "fees", "funding", "unexplained", "change")
         rows.append((name, *(f"{{{h}.{column}}}" for column in columns)))
     d = h  # the desk's is the last one

@@ -29,7 +29,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.common.time_words import NEVER_RAN, instant
+from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
 
 DESK = "desk"
@@ -220,7 +220,8 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         from engine.watch.benchmark import desk_hold_line
 
         values["hold_return_frac"] = (desk_hold_line(ctx.home, 2).return_frac, "frac")
-    facts = list(make_facts(h, f"performance of {args.subject}", evidence, values))
+    span = window_text(int(close_ms[0]), int(close_ms[-1]))
+    facts = list(make_facts(h, f"performance of {args.subject}", evidence, values, span))
     rows = []
     for n, fall in enumerate(drawdowns(close_ms, equity, 5), 1):
         own = ctx.handle("w", f"{args.subject} {fall.peak_ms}")
@@ -323,7 +324,13 @@ def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
     for period in found:
         own = ctx.handle("y", f"{args.unit} {about} {period.from_ms} {period.until_ms}")
         kept: dict[str, tuple[Value, str]] = {name: (getattr(period, name), "usd") for name in names}
-        facts += make_facts(own, f"{args.unit} from {utc(period.from_ms)} of {about}", evidence, kept)
+        facts += make_facts(
+            own,
+            f"{args.unit} from {utc(period.from_ms)} of {about}",
+            evidence,
+            kept,
+            window_text(period.from_ms, period.until_ms),
+        )
         rows.append((utc(period.from_ms), *(f"{{{own}.{name}}}" for name in names)))
     h = ctx.handle("y", f"lately {about} {ctx.desk_ms}")
     values: dict[str, tuple[Value, str]] = {}

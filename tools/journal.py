@@ -31,7 +31,7 @@ from tools.common.contract import (
 from tools.common.event_text import event_line, flat_values, is_routine, people_event_line, reason_text, words_of
 from tools.common.ids import find_event
 from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
-from tools.common.time_words import NEVER_RAN, instant, window
+from tools.common.time_words import NEVER_RAN, instant, window, window_text
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
@@ -138,7 +138,11 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     closed = [pnl for pnl in pnls if pnl is not None]
     values |= {"round_trips_closed": (len(closed), "count"), "round_trip_pnl": (sum(closed) if closed else None, "usd")}
     facts = make_facts(
-        handle, "what happened" + (f" to {args.sleeve}" if args.sleeve else ""), Evidence("desk", "journal"), values
+        handle,
+        "what happened" + (f" to {args.sleeve}" if args.sleeve else ""),
+        Evidence("desk", "journal"),
+        values,
+        window_text(low, min(high, ctx.desk_ms)),
     )
     shown = chosen(found, args.limit)
     rows = [

@@ -40,6 +40,7 @@ def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
     }  # fmt: skip
     at = START + DAY + 2 * BAR
     assert of(result, "breaker loss streak") == {"times": 1, "stretches": 1, "first": at, "last": at}
+    assert {fact.window for fact in result.facts} == {"2025-03-04 00:00Z to 2025-03-06 00:00Z"}
     alone = call(ctx, "counts", SINCE | {"what": "refused", "by": "sleeve"})
     assert [row[:2] for row in alone.table.rows] == [("refused", "trend-btc")]
     assert call(ctx, "counts", SINCE | {"sleeve": "trend-eth"}).data["counts"] == {"refused": 0, "breaker": 0, "alert": 0}

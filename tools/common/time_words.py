@@ -38,6 +38,11 @@ def instant(text: str, desk_ms: int | None) -> int:
     raise BadInput(f"{text!r} is not a valid time", "write 2025-03-04, 2025-03-04T05:15, yesterday or 24h (UTC)")
 
 
+def window_text(low_ms: int, high_ms: int) -> str:
+    """A window as facts carry it: `2025-03-04 00:00Z to 2025-03-05 00:00Z`."""
+    return f"{utc(low_ms)} to {utc(high_ms)}"
+
+
 def window(since: str | None, until: str | None, desk_ms: int | None, default: str) -> tuple[int, int]:
     """[from, to) in UTC ms: `since` (or `default`) up to `until` (or the desk's, inclusive). BadInput: reversed."""
     start = instant(since or default, desk_ms)
