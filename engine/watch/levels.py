@@ -62,6 +62,6 @@ def levels(desk: DeskObservation) -> Iterator[Finding]:
         if is_passed(one) and one.value is not None:
             what = f"Watched level passed: {one.text} ({one.id}); now {one.value:,.7g}, desk time {utc(desk.mark.t_event_ms)}"
             action = f"yours to judge: nothing was traded or changed; to end it: nightdesk watches remove {one.id}"
-            numbers = {"level": one.level, "value": one.value}
+            numbers = {"watched_level": one.level, "value": one.value}
             since = desk.mark.t_recv_ms
             yield Finding(f"level:{one.id}", "level", "warn", what, one.subject, since, action, numbers, desk.mark.id)

@@ -37,6 +37,7 @@ class Fake:
         self.empty = False
         self.series: list[dict[str, Any]] = list(BARS)
         self.no_watch: str | None = None
+        self.watches: list[dict[str, Any]] = []
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
         self.runs = [run("r-1"), run("r-2")]
@@ -235,6 +236,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
     ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch},
+    ("POST", r"/api/watches/([\w-]+)/(confirm|remove)"): lambda f, q, b, i, w: f.watches[0],
+    ("GET", "/api/watches"): lambda f, q, b: {"items": f.watches},
     ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),
     ("GET", r"/api/runbooks/([\w-]+)"): lambda f, q, b, i: {"name": i, "text": f"# {i}\n\n1. Look at `nightdesk status`.\n"},
     ("GET", "/api/handovers"): lambda f, q, b: {"items": f.handovers, "at": "06:00"},

@@ -69,6 +69,23 @@ def test_recovery_is_shown(fake: Fake) -> None:
     assert "ack_al-7" not in [b.key for b in at.button]
 
 
+def test_a_watch_that_waits_is_confirmed_by_one_click(fake: Fake) -> None:
+    """Level and value stand there; the click asks the API once, in the session's name; one in force can only be removed."""
+    one = {"metric": "price", "subject": "x", "state": "asked", "value": 87_608.2, "desk_ms": NOW_MS, "passed": False}
+    fake.watches = [
+        one | {"id": "w-1", "text": "price of BTC below 80,000"},
+        one | {"id": "w-2", "text": "price of BTC above 50,000", "state": "active", "passed": True},
+    ]
+    at = page(tab="desk", view="alerts")
+    text = bare(texts_of(at))
+    for part in ("price of BTC below 80,000", "w-1 · now 87,608.2"):
+        assert part in text, (part, text)
+    assert {b.key for b in at.button} >= {"confirm_w-1", "remove_w-1", "remove_w-2"}
+    assert "confirm_w-2" not in {b.key for b in at.button}
+    at.button(key="confirm_w-1").click().run()
+    assert fake.asked == [("POST", "/api/watches/w-1/confirm", {})]
+
+
 def test_a_page_that_nobody_answered_stands_on_every_tab(fake: Fake) -> None:
     """Red with its words until somebody is on it; what waits is counted in the head."""
     fake.alerts = [alert("al-7"), alert("al-8", "warn")]
