@@ -15,6 +15,7 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
+from engine.clock import utc
 from engine.control import halt, proposals
 from engine.control.agreement import differs
 from engine.control.apply import apply
@@ -26,6 +27,7 @@ from engine.store import db
 from engine.store.anchors import note_head
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
+from engine.watch import window
 
 VERSION_DIGITS_MAX = 9  # the longest number that a database is asked for
 Probe = Callable[[], list[str]]  # what is unhealthy; empty when all is well
@@ -48,6 +50,7 @@ def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_m
     request_id = record(home, "approve", {"proposal": row.id, "diff_sha256": shown_sha256, "actor": actor.as_json()}, now_ms)
     try:
         _no_halt_since(home, row)
+        _pause_ahead(home, row)
         done = apply(home.engine, home.path, row.id, shown_sha256, actor.as_json(), now_ms)
     except DeskError as error:
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
@@ -233,3 +236,14 @@ def _no_halt_since(home: Home, row: Proposal) -> None:
         raise DataError(latch.unreadable, "fix this first: until then the desk counts as halted")
     if latch.halted and (latch.since_ms is None or latch.since_ms >= row.created_ms):
         raise Refused(f"{row.id} is stale: a halt began after it was proposed ({latch.reason})", "release, then propose again")
+
+
+def _pause_ahead(home: Home, row: Proposal) -> None:
+    """Refuse a pause whose end desk time has reached already: approved, it would do nothing."""
+    desk_ms = window.desk_ms(home.path)
+    changes = json.loads(row.diff).get("changes") or []
+    ends = [c["value"] for c in changes if str(c["key"]).rpartition(".")[2] == "resumes_ms" and c["value"] is not None]
+    if row.kind == "pause" and desk_ms is not None and any(end <= desk_ms for end in ends):
+        raise Refused(
+            f"the pause of {row.id} would be over: its end is {utc(min(ends))}, desk time {utc(desk_ms)}", "ask for a new one"
+        )
