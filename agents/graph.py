@@ -1,7 +1,7 @@
 """The shape of a turn: recall -> think <-> act -> ground -> reply. Built anew for each turn by agents/turns.py; holds no logic.
 
 The shape is declared once, in NODES and AFTER. A turn with a real model runs as LangGraph's graph of it; one of the offline model
-walks it as it stands (`walk`), because loading LangGraph takes longer than such an answer (docs/decisions/0023). No
+walks it as it stands (`walk`), because loading LangGraph takes longer than such an answer (docs/decisions/0024). No
 checkpointer: a thread lives in our tables, and nothing waits in the graph for a person.
 """
 
