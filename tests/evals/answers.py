@@ -1,8 +1,9 @@
 """What the offline model answers to the everyday questions, and how it was judged: `make evals` prints the table.
 
-A furnished desk (thirty days replayed, two stored runs, a pending proposal, what the watch finds) is made once; each thread is asked
-on a copy of it, so that the order of threads changes no answer. Answers go to a file for reading; verdicts are in verdicts.toml,
-written by hand after reading. `--only own:12,shared:3` asks these threads, `--out FILE` names the file, `--home FOLDER` keeps the desk.
+A furnished desk (thirty days replayed, two stored runs, a pending proposal, an open alert) is made once; each thread is asked on
+a copy of it, so that the order of threads changes no answer. Answers go to a file for reading; verdicts are in verdicts.toml,
+written by hand after reading. `--only own:12,shared:3` asks these threads, `--out FILE` names the file, `--home FOLDER` keeps
+the desk, `--beside FOLDER` is where data/ and cases/questions.toml are.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from app.processes.scheduler import Schedules
 from app.processes.worker import Pause, Worker
 from app.wiring import Wiring
 from engine.errors import DeskError
+from engine.watch.detectors import ABSENT_MS
 from tests.evals import verdicts
 from tests.evals.verdicts import QuestionThread
 from tools.catalog import call
@@ -100,15 +102,19 @@ def furnish(folder: Path) -> int:
         done = call(office.context(**turn, desk_ms=office.desk_ms(), now_ms=office.now_ms()), tool, args)
         if done.status != "ok":
             raise SystemExit(f"the desk could not be furnished: {done.text}")
-    Schedules(home, sinks=[]).check()
-    (folder / FURNISHED).write_text(json.dumps({"now_ms": office.now_ms()}), encoding="utf-8")
+    now_ms = queue.now_ms()
+    watch = Schedules(home, sinks=[], clock=lambda: now_ms)
+    watch.check()
+    now_ms += ABSENT_MS  # nobody has started the worker again: that is an alert
+    watch.check()
+    (folder / FURNISHED).write_text(json.dumps({"now_ms": now_ms}), encoding="utf-8")
     home.engine.dispose()
-    return office.now_ms()
+    return now_ms
 
 
 def answers_of(home: Home, thread: QuestionThread, now_ms: int) -> Iterator[AnsweredTurn]:
     """The answers of one thread, in order; a question that fails outright is answered by its error, as the command prints it."""
-    office, same, where = office_of(home, now_ms), verdicts.Normal(now_ms), "new"
+    office, same, where = office_of(home, now_ms), verdicts.Normal(now_ms, str(home.path)), "new"
     for i, turn in enumerate(thread.turns):
         try:
             answer: dict[str, Any] = list(turns.ask(office, thread.role, turn.ask, "mara", where))[-1]
@@ -181,9 +187,7 @@ def main(words: list[str]) -> int:
     if recorded.is_dir():
         os.environ["NIGHTDESK_DATA"] = str(recorded)
     else:
-        print(
-            "No recorded bars on this machine: the desk is synthetic, and verdicts, which are of recorded bars, do not fit its answers."
-        )
+        print("No recorded bars on this machine: the desk is synthetic, and verdicts are of answers on recorded bars.")
     run_in_process()
     with tempfile.TemporaryDirectory(prefix="nightdesk-evals-") as folder:
         desk = wish.home or Path(folder) / "desk"

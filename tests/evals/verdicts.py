@@ -1,7 +1,7 @@
 """Verdicts on the answers to the everyday questions: read from verdicts.toml, counted into the table of `make evals`.
 
-Called by answers.py and test_answers.py. A verdict is kept with the hash of the answer that was read; an answer that changed since
-is unjudged and counts as wrong. Hashes leave out what differs between two runs of the same code: ids and wall times.
+Called by answers.py and test_answers.py. A verdict is kept with the hash of the answer that was read; an answer that changed
+since is unjudged and counts as wrong. Hashes leave out what differs between two runs of the same code: ids, wall times, places.
 """
 
 import hashlib
@@ -74,18 +74,20 @@ def hash_of(text: str) -> str:
 
 
 class Normal:
-    """Replaces what differs between two runs of the same code: ids by their order in the thread, wall times by a word."""
+    """Replaces what differs between two runs of the same code: ids by their order in the thread, times and places by a word."""
 
     IDS = re.compile(r"\b([a-z]{1,2})-(?:\d{8}-)?[0-9a-f]{8,}\b")
     DAYS = re.compile(r"\b(\d{4}-\d\d-\d\d)(?:[ T]\d\d:\d\d(?::\d\d)?Z?)?")
     AGES = re.compile(r"\b\d[\d,.]* ?(?:ms|s|min|h|d|days?|hours?|minutes?|seconds?) (?=ago|old)")
+    FREE = re.compile(r"\b[\d.,]+ GB free")
 
-    def __init__(self, now_ms: int) -> None:
-        self.today = datetime.fromtimestamp(now_ms / 1000, UTC)
+    def __init__(self, now_ms: int, home: str) -> None:
+        self.today, self.home = datetime.fromtimestamp(now_ms / 1000, UTC), home
         self.seen: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
-        """The text with its ids and wall times replaced."""
+        """The text with its ids, wall times and places replaced."""
+        text = self.FREE.sub("(some) GB free", text.replace(self.home, "(home)"))
         return self.AGES.sub("(age) ", self.DAYS.sub(self._day, self.IDS.sub(self._id, text)))
 
     def _id(self, found: re.Match[str]) -> str:
