@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from agents import turns
 from app.home.home import Home, open_home
+from app.home.synthetic import ensure_market
 from app.jobs import kinds, queue
 from app.processes.scheduler import Schedules
 from app.processes.worker import Pause, Worker
@@ -91,6 +92,7 @@ def furnish(folder: Path) -> int:
     """Make the desk in `folder`; the machine's time when it was done, at which all questions are asked."""
     os.environ["NIGHTDESK_HOME"] = str(folder)
     home = open_home()
+    ensure_market(home)  # of a synthetic desk; a recorded one has its bars
     worker = Worker(home, 100_000, Pause(), stop_at_end=True)
     worker.open()
     while worker.loop.ready() and worker.loop.replaying:
