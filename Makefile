@@ -38,8 +38,9 @@ fmt: setup        ## format, and fix what lint can fix
 bench: setup      ## the benchmark tables, peers side by side in one run
 	$(BIN)/python -m bench
 
-evals: setup      ## how often the checker of answers errs: escapes and false strikes by kind
+evals: setup      ## how often the checker of answers errs, by kind; how the offline model's answers to everyday questions were judged
 	$(BIN)/python -m tests.evals.claims.measure
+	$(BIN)/python -m tests.evals.answers
 
 lock:             ## resolve anew: names, versions and hashes only, no hosts
 	@test -x .uv/bin/uv || scripts/bootstrap.sh
