@@ -89,7 +89,8 @@ class RunbookArgs(Args):
     Effect.READ,
     asked_as(
         "event: show",
-        "alert; alerts; slack; page; pages; paged; alarm; acknowledged; acked; unanswered; unacknowledged; anybody on; anyone",
+        "alert; alerts; slack; page; pages; paged; alarm; acknowledged; acked; not acked; not acknowledged; unanswered;"
+        " unacknowledged; anybody on; anyone",
         "fire; acknowledge; acked; go off; went off; sent; page; reach; resolve; resolved",
         "what alerts are open?; who acknowledged the page last night?; which alerts fired yesterday?; show alert al-3; any "
         "alerts overnight?; was anyone paged last night?; is anybody on the open alerts?; did the alert reach Slack?; what "

@@ -51,14 +51,14 @@ class WindowArgs(Args):
     Effect.READ,
     asked_as(
         "desk: show",
-        "equity; cash; money; state of the desk; desk doing; balance; account; how are we doing; account value",
+        "equity; cash; money; state of the desk; desk doing; balance; account; account value",
         "",
-        "what is our equity?; how is the desk doing?; how much money do we have?; how are we doing; show me the desk; how "
-        "much cash do we have",
+        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we have",
     ),
     asked_as(
         "desk: show",
-        "limit; risk; drawdown; breaker; daily loss; exposure; leverage; leveraged; exposed; room; close to; risky; gross; "
+        "limit; risk; drawdown; breaker; daily loss; exposure; leverage; leveraged; over-leveraged; exposed; room; "
+        "close to; risky; gross; "
         "drawdown halt; concentrated; danger",
         "close; far; near; hit; distance; running",
         "how close are we to our limits?; what is our exposure?; how leveraged are we; what's our drawdown; how much room is "
@@ -176,7 +176,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     asked_as(
         "sleeve: show",
         "position; open position; open trade; holding; long; short; flat; in the market; stop; stops; protective; protective "
-        "level; target; book",
+        "level; target; book; quantity; position size",
         "hold; holding; have; open",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
         "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?",
@@ -184,7 +184,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     asked_as(
         "setting: show",
         "configuration; config; settings; setting; parameter; parameters; sleeve; sleeves; live configuration; running with; "
-        "stop; current stop; current settings",
+        "stop; current stop; current settings; what version; max leverage; maximum leverage",
         "use; using; run; running; trade",
         "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running right "
         "now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the ETH "
@@ -224,7 +224,8 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     asked_as(
         "desk: show",
         "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; status; system; error; warning; worried; worry; "
-        "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; feed; stale; fresh; data fresh; smoothly; "
+        "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed;"
+        " stale; fresh; data fresh; smoothly; "
         "alive; systems go; fishy; amiss",
         "break; broke; running; restart; worry",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
@@ -233,7 +234,8 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     ),
     asked_as(
         "desk: rank",
-        "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; needs my "
+        "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; go back to sleep; go "
+        "to bed; sleep; should know; should we change; needs my "
         "attention; worry about",
         "look; focus; recommend; advise; do next; deserve",
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "
@@ -306,7 +308,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     ),
     asked_as(
         "desk: show",
-        "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange",
+        "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange; "
+        "gross; gross profit",
         "eat; pay; paid; cost; hurt; receive; lost to; take",
         "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
         "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "
@@ -315,12 +318,14 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     ),
     asked_as(
         "sleeve: split",
-        "by sleeve; per sleeve; each sleeve; sleeves; sleeve; performance; which sleeve; result; p&l; pnl; of the sleeves",
-        "perform; doing; do; rank; compare; earn; lose; losing",
+        "by sleeve; per sleeve; each sleeve; sleeves; sleeve; performance; which sleeve; result; p&l; pnl; of the sleeves; worth "
+        "keeping; worth running; worth it; kill; drop; retire; should we stop; should we keep; should we drop",
+        "perform; doing; do; rank; compare; earn; lose; losing; pay; cost",
         "how is each sleeve doing?; how did the sleeves perform last week?; p&l per sleeve; which sleeve is the worst?; rank "
         "the sleeves by p&l; compare the sleeves; which sleeve earns the least?; is btc-trend better than eth-trend?; who is "
         "losing the money, btc-trend or eth-trend?; break the performance down by sleeve; is btc-trend worth keeping after "
-        "costs?",
+        "costs?; should we stop eth-trend?; should we keep the SOL sleeve?; is it "
+        "worth running SOL?",
     ),
 )
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:

@@ -1,11 +1,13 @@
 """How exposure adds up, what a sudden move would do, what a word means: exposure, what_if, define (READ). For the catalog.
 
 exposure is engine.watch.concentration, counted by the guardrails' own functions; what_if is engine.watch.shock, the core
-itself on a constructed bar; define reads the declarations of the code, no second text.
+itself on a constructed bar; define reads the declarations of the code and the glossary, no second text.
 """
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -30,6 +32,7 @@ from tools.common.contract import (
 from tools.common.time_words import NEVER_RAN
 
 PAIRS_MAX = 15
+GLOSSARY = Path(__file__).resolve().parents[1] / "docs" / "glossary.md"
 
 
 class WhatIfArgs(Args):
@@ -58,7 +61,7 @@ class WordArgs(Args):
     Asked(
         "desk",
         "compute",
-        ("crash", "shock", "gap", "10 % move", "drop", "rally"),
+        ("crash", "shock", "gap", "10 % move", "drop", "rally", "happens if", "happen if", "stress"),
         ("drop", "fall", "crash", "rise", "gap"),
         ("what happens if everything drops 10 %?", "what if btc gaps down 5 %?"),
     ),
@@ -177,20 +180,42 @@ def _coin(instrument: str) -> str:
         "setting",
         "explain",
         ("parameter", "limit", "guardrail", "meaning"),
-        ("mean", "define", "is"),
+        ("mean", "define", "is", "explain"),
         ("what does stop_atr mean?",),
     ),
 )
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
-    """What a strategy parameter or a hard limit means, with its bounds and default, from the declarations of the code."""
+    """What a word means: a strategy parameter or a hard limit with its bounds and default, from the declarations of the code;
+    else a word of the desk or a metric, from the glossary."""
     found = _declared(ctx)
     key = args.word.strip().lower().replace(" ", "_").replace("-", "_")
     if key not in found:
-        near = get_close_matches(key, found, 3)
-        return no_data(f"{args.word!r} is not a declared parameter or limit; near it: {', '.join(near) or 'nothing'}")
+        words = glossary()
+        said = key.replace("_", " ")
+        meaning = words.get(said) or words.get(said.removesuffix("s"))
+        if meaning:
+            return ToolResult("ok", f"{said}: {meaning}.", (), (Evidence("page", "docs/glossary.md"),))
+        near = get_close_matches(key, [*found, *words], 3)
+        return no_data(
+            f"{args.word!r} is no declared parameter or limit, nor in the glossary; near it: {', '.join(near) or 'nothing'}"
+        )
     rows = tuple((place, *(entry[name] for name in ("about", "default", "bounds"))) for place, entry in found[key].items())
     text = f"{key}: " + "; ".join(dict.fromkeys(str(row[1]) for row in rows)) + "."
     return ToolResult("ok", text, (), (Evidence("config", "declarations"),), Table(("of", "meaning", "default", "bounds"), rows))
+
+
+@cache
+def glossary() -> dict[str, str]:
+    """Word -> what it is: the tables of docs/glossary.md, by the desk's word and the field's."""
+    found: dict[str, str] = {}
+    cells = (
+        [line.strip("| ").split(" | ") for line in GLOSSARY.read_text(encoding="utf-8").splitlines()] if GLOSSARY.exists() else []
+    )
+    for at in (1, 0):  # the desk's own word wins
+        for row in cells:
+            if len(row) == 3 and row[0] != "word":
+                found |= {word.strip().lower(): row[2].strip() for word in row[at].split(",")}
+    return found
 
 
 def _declared(ctx: ToolContext) -> dict[str, dict[str, dict[str, Any]]]:

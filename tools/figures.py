@@ -81,7 +81,7 @@ class PnlArgs(Args):
     asked_as(
         "desk: split",
         "round trip; trip; trade; exit; exit path; weekday; hour; month; long; short; long and short; hit rate; win rate; "
-        "winner; loser; holding time; mean r; average r; fees",
+        "winner; loser; holding time; mean r; average r; r multiple; fees",
         "split; break down; group; hold; win; lose; made",
         "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; "
         "trades by exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; "
@@ -196,8 +196,32 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
     Asked(
         "desk",
         "show",
-        ("sharpe", "return", "performance", "drawdown", "benchmark", "buy and hold"),
-        ("perform", "beat", "tell apart from zero"),
+        (
+            *(
+                "sharpe",
+                "return",
+                "total return",
+                "performance",
+                "drawdown",
+                "benchmark",
+                "buy and hold",
+                "made holding",
+                "by holding",
+            ),
+            *(
+                "luck",
+                "lucky",
+                "random",
+                "edge",
+                "significant",
+                "from zero",
+                "told from zero",
+                "days do we need",
+                "enough to judge",
+                "enough data",
+            ),
+        ),
+        ("perform", "beat", "tell apart from zero", "judge"),
         ("what is the sharpe of the desk?", "when was the deepest drawdown and how long did it last?"),
     ),
 )
@@ -303,9 +327,9 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
     Asked(
         "desk",
         "show",
-        ("p&l", "pnl", "profit", "loss", "money made", "equity by day"),
+        ("p&l", "pnl", "profit", "loss", "money made", "profitable", "equity by day", "how are we doing", "how is it go"),
         ("make", "earn", "lose"),
-        ("p&l by week", "how much did we make each day?"),
+        ("p&l by week", "how much did we make each day?", "how are we doing?"),
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

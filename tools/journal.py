@@ -95,7 +95,8 @@ class ExplainArgs(Args):
     ),
     asked_as(
         "setting: show",
-        "changed; change; changes; version; versions; adopted; configuration changed; new version; last change; configuration "
+        "changed; change; changes; version; versions; adopted; config; configuration changed; new version; last change;"
+        " configuration "
         "versions; approved; changed in the configuration",
         "change; adopt; approve",
         "what changed in the configuration since monday?; when was the new version adopted?; has the configuration changed "

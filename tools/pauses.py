@@ -51,7 +51,7 @@ class ProposePauseArgs(Args):
     asked_as(
         "sleeve: explain",
         "until when; how long; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; "
-        "why paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused",
+        "why paused; paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused",
         "enter; resume; block",
         "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "
         "btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause end?",

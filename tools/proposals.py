@@ -79,7 +79,8 @@ class ProposeTighteningArgs(Args):
     Effect.READ,
     asked_as(
         "proposal: show",
-        "proposal; proposals; pending; approval; waiting for me; to approve; waiting for my approval; decide on; waiting",
+        "proposal; proposals; pending; pending change; approval; waiting for me; to approve; waiting for my approval; decide "
+        "on; waiting",
         "approve; decide; wait; pend",
         "which proposals are pending?; is anything waiting for my approval?; show me proposal 3; anything to approve?; list "
         "all proposals; status of prop-1; which proposals are open; what is prop-2 about?; are there proposals I need to "

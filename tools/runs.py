@@ -164,7 +164,7 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
     asked_as(
         "run: show",
         "run; backtest; result; results; metrics; figures; sharpe; drawdown; backtest result; last run; last backtest",
-        "open; return; do; describe; lose; make",
+        "open; do; describe; lose; make",
         "show me run r-20261120-1a2b3c4d; what was the sharpe of r1?; results of the last backtest; open the last run; how "
         "did run r1 do?; details of run r2 please; metrics of r1; what did r-20261120-1a2b3c4d return?; show me the last "
         "backtest result",
