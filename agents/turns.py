@@ -168,7 +168,7 @@ def _work(office: AgentRuntime, role: str, question: str, person: str, held: thr
         facts=held.facts,
     )
     past = [_past(earlier) for earlier in held.earlier]
-    known = OfflineContext(who.name, words, past, ctx.handles)
+    known = OfflineContext(who.name, words, past, ctx.handles, ctx.facts)
     blocks = [] if office.model.offline else _blocks(office, ctx, words)
     system = Message("system", prompt.system_text(who, blocks), data=known)
     settings = [dict(sleeve.params) for sleeve in words.sleeves]

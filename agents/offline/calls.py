@@ -1,7 +1,9 @@
-"""One call of a tool, and what is asked for when a required argument is not named. Called by plans.py and run_plans.py."""
+"""One call of a tool, what stands first of its table, and what is asked for when a required argument is not named. Called by
+plans.py and run_plans.py."""
 
 from agents.offline.fill import arguments
-from agents.offline.steps import Plan, PlannedCall, Question, asks_back, drafted, name_list, which_sleeve
+from agents.offline.steps import CallResult, Plan, PlannedCall, Question, asks_back, drafted, name_list, which_sleeve
+from agents.offline.tables import extreme, ranks, rows_of
 
 
 def once(q: Question) -> Plan:
@@ -14,13 +16,27 @@ def once(q: Question) -> Plan:
         return asks_back(ask_for(q, missing[0]))
     if len(q.slots.sleeves) > 1 and "sleeve" in tool.args.model_fields and not args.get("symbol") and q.slots.symbols:
         return asks_back(which_sleeve(q))
-    return (yield from made([PlannedCall(tool.name, args)]))
+    return (yield from made([PlannedCall(tool.name, args)], q))
 
 
-def made(calls: list[PlannedCall], *more: str) -> Plan:
-    """Make the calls; their texts are the answer."""
+def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
+    """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
-    return drafted(calls, results, *more)
+    first = lead(q, results[0]) if q is not None and len(results) == 1 else ""
+    draft = drafted(calls, results)
+    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+
+
+def lead(q: Question, result: CallResult) -> str:
+    """The verdict of a table: which row has the most or the least, or the figures that the sentence names; empty for neither."""
+    table, text = result.table, q.slots.text
+    if table is None or result.status != "ok":
+        return ""
+    if rows := rows_of(table, text):
+        return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
+    if q.slots.by and (ranks(text) or q.slots.which in ("worst", "best")):
+        return extreme(table, q.facts, text, q.slots.which)
+    return ""
 
 
 def ask_for(q: Question, name: str) -> str:

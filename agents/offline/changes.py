@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agents.offline.choose import QUESTION
 from agents.offline.slots import Slots
 from agents.offline.steps import (
     Plan,
@@ -20,14 +21,10 @@ from agents.offline.steps import (
     name_list,
     which_sleeve,
 )
+from agents.offline.words import PATTERNS
 from tools.common import render
 
-QUESTION = re.compile(
-    r"^(?:and |so |ok |but )*(?:which|what|who|why|how|when|where|is|are|am|was|were|does|did|should|shall|has|have)\b"
-)
-BETTER = re.compile(
-    r"\b(?:better|best|winner|winning|superior|it|that|this|these|those|ones?|variant|whichever|first|second|third|last|former|latter)\b"
-)
+BETTER = PATTERNS["changes.better"]
 _RISK = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
 
 

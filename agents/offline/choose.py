@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from agents.offline.entries import WORD, AskedEntry, entries, pattern_of, rarities
 from agents.offline.slots import Slots
-from agents.offline.words import POLITE, STOP, WANTS, stem
+from agents.offline.words import MARKER, PATTERNS, POLITE, STOP, WANTS, stem
+from tools.exposure import glossary
 
-DEFINES = re.compile(
-    r"^(?:so |and )?what (?:is|are) (?:an? )?(?!(?:our|the|my|your|its|it|this|that|these|those|wrong|up|new|happening|going|"
-    r"open|running|there|left|\w+ing (?:our|the|my|us|on|it)|"
-    r"waiting|pending|broken)\b)(?:[a-z&-]+ ?){1,3}[?. ]*$|\bwhat (?:does|do) [\w& -]+ mean\b|\bdefin(?:e|ition)\b|\bmeaning of\b"
-)
+QUESTION = PATTERNS["choose.question"]
+_OF_A_RUN = PATTERNS["choose.of_a_run"]
+DEFINES = PATTERNS["choose.defines"]
+_EXPLAINS = PATTERNS["choose.explains"]
 _EVERYDAY = ("desk", "run", "note", "sleeves", "health", "calc", "alerts", "proposals")  # names of tools that are everyday words
 _NAMES = frozenset(("sleeves", "symbols", "strategies", "span", "ids", "handles"))  # no noun of an entry: what they are is known
 LEAST = 1.7  # a score below is no understanding
@@ -25,12 +25,18 @@ LEAST = 1.7  # a score below is no understanding
 TAKERS: Mapping[str, tuple[str, ...]] = {
     "sleeves": ("sleeve", "symbol", "strategy", "symbols", "sleeves", "about", "query", "topic"),
     "symbols": ("sleeve", "symbol", "symbols", "text", "query", "topic", "about", "instrument"),
-    "strategies": ("strategy", "sleeve", "query", "about"),
+    "strategies": ("strategy", "sleeve"),
     "span": ("since", "start", "at", "from", "until", "span"),
     "by": ("by", "unit"),
     "params": ("changes", "variants"),
     "count": ("n", "limit", "count", "last", "worst", "best"),
-    "which": ("worst", "best"),
+    "which": ("worst", "best", "number"),
+    "side": ("side",),
+    "filters": ("above", "below", "level"),
+    "without": ("without",),
+    "unit": ("in_unit",),
+    "outcome": ("outcome",),
+    "keys": ("key", "word", "strategy"),
     "number": ("number", "trip"),
     "version": ("version",),
     "timeframe": ("timeframe", "series", "sleeve"),
@@ -38,8 +44,9 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "percent": ("percent", "move", "move_frac", "shock_frac", "drop_frac", "frac", "change_frac"),
     "lasting": ("hours", "minutes", "until", "ends", "for_hours", "duration", "lasts", "end"),
     "funding": ("funding",),
+    "fills": ("fills", "word"),
 }
-_COSTS = {"span": 1.2, "params": 1.5, "by": 1.5, "percent": 2.0, "number": 1.0, "strategies": 0.6, "sleeves": 0.7, "symbols": 0.7}
+_COSTS = {"span": 1.2, "params": 1.5, "by": 2.0, "percent": 2.0, "number": 1.0, "strategies": 0.6, "sleeves": 0.7, "symbols": 0.7}
 _OF_IDS = {
     "r": ("run_id", "run", "run_ids", "evidence"),
     "d": ("event_id", "evidence"),
@@ -66,6 +73,8 @@ class Chosen:
     entry: AskedEntry
     score: float
     used: frozenset[int]
+    noun: bool = True  # it has a noun of the entry, not only a verb
+    evidence: bool = True  # a word that the entry declares stands in the sentence, or a name that is its own
 
 
 def tokens_of(slots: Slots) -> list[Token]:
@@ -75,6 +84,12 @@ def tokens_of(slots: Slots) -> list[Token]:
         Token(m[0], stem(m[0]), *m.span(), next((name for a, b, name in where if a < m.end() and m.start() < b), ""))
         for m in WORD.finditer(slots.text)
     ]
+
+
+def defines(text: str) -> bool:
+    """Whether a sentence asks what a word means: `what is a sleeve`, `explain funding`, `what does a breaker do`."""
+    named = _EXPLAINS.match(text)
+    return bool(DEFINES.search(text)) or (named is not None and named[1] in glossary())
 
 
 def wants_of(text: str) -> list[str]:
@@ -90,14 +105,19 @@ def rank(slots: Slots, about: str | None = None) -> list[Chosen]:
 
 
 def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequence[str], about: str | None) -> Chosen:
-    score, used = _phrases(entry, tokens)
+    score, used, bears = _phrases(entry, tokens)
+    exact = pattern_of(slots.text) in entry.examples
+    named = slots.places.keys() & {"ids", "handles"}
+    named |= {n for n in ("params", "percent", "strategies", "keys") if n in slots.places and any(map(entry.takes, TAKERS[n]))}
+    bears = bears or bool(named) or bool(slots.by and entry.splits(slots.by))
+    bears = bears or (entry.tool.name == "define" and defines(slots.text))
     likeness, known = _likeness(entry, slots, tokens)
     score += 3.5 * likeness + _arguments(entry, slots)
     if entry.asked.want in wants:
         score += 1.2 if wants[0] == entry.asked.want else 0.6
     elif entry.asked.want in ("change", "compute", "compare"):
         score -= 1.5
-    if pattern_of(slots.text) in entry.examples:
+    if exact:
         score += 2.5  # an example is a promise
     first = next((t for t in tokens if t.word not in POLITE), None)
     if first and first.word not in STOP and (first.stem,) in entry.phrases and first.word in map(str.lower, entry.asked.verbs):
@@ -106,20 +126,42 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
         score += 1.5  # called by its name
     if "strategies" in slots.places and not re.search(r"\bsleeves?\b", slots.text):
         score += 1.5 if entry.takes("strategy") else -1.0
-    if len(slots.variants) > 1 and entry.tool.name == "compare":
-        score += 1.5
+    if entry.tool.name == "compare":
+        score += (
+            1.5
+            if len(slots.variants) > 1
+            else 0.0
+            if named or slots.sleeves or len(slots.symbols) > 1 or about == "run"
+            else -2.0
+        )
     if len(slots.places.get("sleeves", ())) > 1 and not slots.places.get("params"):
         score += 2.0 if entry.asked.want == "split" else 0.0  # two sleeves beside each other
-    if DEFINES.search(slots.text) and not (entry.asked.want == "explain" and entry.asked.about == "setting"):
+    if entry.tool.name == "define" and defines(slots.text):
+        score += 2.0
+    elif defines(slots.text) and not (entry.asked.want == "explain" and entry.asked.about == "setting"):
         score -= 6.0  # what a word means is not the desk's figure of that name
     if entry.proposes and wants[0] != "change":
         score -= 1.5
+    if wants[0] == "change" and entry.asked.want != "change" and WANTS["change"].match(slots.text):
+        score -= 0.8
+    if entry.proposes and QUESTION.match(slots.text):
+        score -= 3.0
+    if entry.tool.name in ("run", "round_trip") and about != "run" and not _OF_A_RUN.search(slots.text):
+        score -= 2.0 if not slots.handles and not slots.ids else 0.0
     score += 0.6 if about == entry.asked.about else 0.0
-    return Chosen(entry, score, frozenset(used | known))
+    noun = (
+        exact
+        or bool(named)
+        or bool(slots.by and entry.splits(slots.by))
+        or any(tokens[i].stem in entry.nouns and tokens[i].word not in STOP for i in used)
+    )
+    return Chosen(entry, score if exact or bears else min(score, LEAST - 0.1), frozenset(used | known), noun, exact or bears)
 
 
-def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int]]:
-    """The weight of the entry's phrases in the sentence, longest first, each word once."""
+def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int], bool]:
+    """The weight of the entry's phrases in the sentence, longest first, each word once; the words; and whether one of the phrases
+    says more than function words do."""
+    bears = False
     score, used, stems = 0.0, set[int](), {t.stem for t in tokens}
     there = [(phrase, weight) for phrase, weight in entry.phrases.items() if phrase[0] in stems]
     for phrase, weight in sorted(there, key=lambda item: -len(item[0])):
@@ -128,15 +170,20 @@ def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int
             part = range(i, i + size)
             if used.isdisjoint(part) and all(tokens[k].stem == phrase[k - i] and tokens[k].slot not in _NAMES for k in part):
                 used.update(part)
+                bears = bears or size > 1 or not {tokens[i].word} <= STOP | MARKER
                 score += weight if any(tokens[k].word not in STOP for k in part) or size > 1 else 0.2 * weight
                 break
-    return score, used
+    return score, used, bears
 
 
 def _likeness(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> tuple[float, set[int]]:
     """0..1: how like the nearest example the sentence reads; and the tokens that any example knows."""
     rare = rarities()
-    own = {t.stem for t in tokens if t.slot in ("", "params", "by", "place", "count")}
+    own = {
+        t.stem
+        for t in tokens
+        if t.slot in ("", "params", "by", "place", "count", "side", "which", "filters", "unit", "everything", "outcome")
+    }
     own |= {"<name>"} if slots.symbols or slots.sleeves else set()
     own |= {"<when>"} if slots.span.start or slots.span.at else set()
     own |= {"<id>"} if slots.ids or slots.handles else set()
@@ -153,11 +200,18 @@ def _arguments(entry: AskedEntry, slots: Slots) -> float:
     """Gain for arguments that take what is named, loss for what cannot be taken."""
     score = 0.0
     for name in slots.places:
-        if name not in TAKERS:
+        if name not in TAKERS or (name == "span" and not any(slots.span[:3])):
             continue
-        if any(map(entry.takes, TAKERS[name])):
-            score += 0.6 if name in ("span", "symbols", "sleeves", "strategies") else 1.0
-        else:
+        if entry.splits(slots.by) if name == "by" else any(map(entry.takes, TAKERS[name])):
+            score += 0.6 if name in ("span", "symbols", "sleeves", "strategies") else 1.6 if name == "by" else 1.0
+        elif name not in (
+            "which",
+            "side",
+            "filters",
+            "without",
+            "unit",
+            "outcome",
+        ):  # what no tool takes yet is no reason for another
             score -= _COSTS.get(name, 0.6)
     for identity in (*slots.ids, *slots.handles):
         kind = "r" if identity in slots.handles else identity.split("-")[0]

@@ -31,6 +31,7 @@ class TimeSpan(NamedTuple):
     start: str | None = None
     end: str | None = None
     at: str | None = None
+    to_now: bool = False  # counted back from desk time, or a period that is not over: it ends now
 
 
 NO_SPAN = TimeSpan()
@@ -56,17 +57,18 @@ _POINT = re.compile(
     |(?P<md>\b(?P<m3>{_MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s+(?P<y3>(?:19|20)\d\d)\b)?
         (?:,?\s+(?:at\s+)?(?P<clock3>\d{{1,2}}:\d\d))?)
     |(?P<my>\b(?P<m4>{_MONTH})\b\.?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b)
-    |(?P<q>\bq(?P<qn>[1-4])\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
+    |(?P<q>\b(?:q(?P<qn>[1-4])|(?P<qw>first|second|third|fourth)\s+quarter)\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
     |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
     |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
-    |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|last\s+night|overnight|this\s+morning|now
+    |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now
         |(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
     |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
         |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
         |(?<=\bbetween\s)(?P<m14>{_MONTH})\b|(?<=\bduring\s)(?P<m16>{_MONTH})\b
         |(?<=\bover\s)(?P<m17>{_MONTH})\b|(?<=\bthrough\s)(?P<m18>{_MONTH})\b
-        |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b$
+        |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
+        |\b(?P<m21>january|february|april|june|july|august|september|october|november|december)\b
         |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
     """,
@@ -114,7 +116,7 @@ def _back(found: re.Match[str], text: str, desk: datetime) -> tuple[TimeSpan, li
     if found["n2"] and not re.search(r"\b(since|from|after)\s*$", text[: found.start()]):
         day = start.replace(hour=0, minute=0, second=0, microsecond=0)
         return TimeSpan(_text(day), _text(day + timedelta(days=1))), [found.span()]
-    return TimeSpan(_text(start.replace(second=0, microsecond=0)), None), [found.span()]
+    return TimeSpan(_text(start.replace(second=0, microsecond=0)), to_now=found["n2"] is None), [found.span()]
 
 
 def _minus(desk: datetime, number: int, unit: str) -> datetime:
@@ -146,7 +148,7 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
     year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 21))) if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 22))) if found[g]), None)
     day = found["d"] or found["d2"] or found["d3"]
     clock = found["clock"] or found["clock2"] or found["clock3"]
     if found["time"]:
@@ -184,7 +186,8 @@ def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None)
         return None
     chosen = year if year is not None else desk.year if desk else 1970
     if found["q"]:
-        first = _day(chosen, 3 * int(found["qn"]) - 2)
+        number = int(found["qn"] or 1 + ("first", "second", "third", "fourth").index(found["qw"]))
+        first = _day(chosen, 3 * number - 2)
         return _Point(*found.span(), first, _next_month(first, 3), "month", year is not None)
     second = found["hn"] == "2" or found["hw"] == "second"
     first = _day(chosen, 7 if second else 1)
@@ -208,7 +211,7 @@ def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point 
     day_of = {"today": today, "this morning": today, "yesterday": today - one, "the day before yesterday": today - 2 * one}
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
-    if word in ("last night", "overnight"):
+    if word.endswith("night"):  # last night, overnight, tonight
         return _Point(*found.span(), today - timedelta(hours=6), desk, "since", True)
     if word == "now":
         return None
@@ -248,6 +251,11 @@ def _text(when: datetime) -> str:
 
 def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
+    clocks = [p for p in points if p.size == "clock"]
+    if clocks and any(p.size == "since" for p in points):  # `between 2 and 3 last night`: the clocks say it
+        used = [(point.start, point.stop) for point in points if point.size == "since"]
+        span, more = _meant(text, clocks)
+        return span, used + more
     points = _with_clock(text, _on_named_day(points))
     used = [(point.start, point.stop) for point in points]
     for a, b in pairwise(points):
@@ -260,9 +268,10 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):
         if point.size == "clock":
-            return TimeSpan(_text(point.first), None), used
+            return TimeSpan(_text(point.first)), used
         later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)
-        return TimeSpan(_text(point.first), _end(text, later) if later else None), used
+        now = point.size == "since" and later is None
+        return TimeSpan(_text(point.first), _end(text, later) if later else None, to_now=now), used
     if re.search(r"\b(?:until|till|before|up to|through|by)\s+(?:the\s+)?$", before):
         return TimeSpan(None, _end(text, point)), used
     if point.size in ("minute", "clock"):

@@ -38,6 +38,7 @@ class AskedEntry(NamedTuple):
     phrases: Mapping[tuple[str, ...], float]  # stems -> weight
     words: frozenset[str]  # stems of everything it declares
     examples: tuple[frozenset[str], ...]
+    nouns: frozenset[str] = frozenset()  # stems of its nouns
 
     @property
     def proposes(self) -> bool:
@@ -47,6 +48,11 @@ class AskedEntry(NamedTuple):
     def takes(self, field: str) -> bool:
         """Whether its tool has that argument."""
         return field in self.tool.args.model_fields
+
+    def splits(self, by: Sequence[str]) -> bool:
+        """Whether its tool splits by each of these."""
+        can = [word for field in ("by", "unit") if self.takes(field) for word in choices_of(self.tool, field)]
+        return all(one in can or ("by", stem(one)) in self.phrases or self.tool.name == f"{one}s" for one in by)
 
 
 def stems(text: str) -> tuple[str, ...]:
@@ -73,7 +79,8 @@ def entries() -> tuple[AskedEntry, ...]:
             p: rarity(used[p], len(declared)) * (1 + 0.5 * (len(p) - 1)) for p in map(stems, (*asked.nouns, *asked.verbs)) if p
         }
         words = frozenset(part for text in (*asked.nouns, *asked.verbs, *asked.examples) for part in stems(text))
-        made.append(AskedEntry(line.tool, line.roles, asked, phrases, words, tuple(map(pattern_of, asked.examples))))
+        nouns = frozenset(part for noun in asked.nouns for part in stems(noun))
+        made.append(AskedEntry(line.tool, line.roles, asked, phrases, words, tuple(map(pattern_of, asked.examples)), nouns))
     return tuple(made)
 
 
@@ -91,11 +98,9 @@ def rarities() -> Mapping[str, float]:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Every word that a tool declares: what a typing error may have meant."""
+    """Every word that a tool declares: what a typing error may have meant, and what is none."""
     texts: Iterable[str] = (text for e in entries() for text in (*e.asked.nouns, *e.asked.verbs))
-    return frozenset(
-        word for text in texts for word in WORD.findall(text) if len(word) > 4 and word.isalpha() and word not in STOP
-    )
+    return frozenset(word for text in texts for word in WORD.findall(text) if word.isalpha() and word not in STOP)
 
 
 @cache

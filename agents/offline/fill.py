@@ -11,11 +11,12 @@ from typing import Any
 from agents.offline.choose import tokens_of
 from agents.offline.entries import choices_of
 from agents.offline.steps import Question, changes_of
-from agents.offline.words import SAID, STOP
+from agents.offline.words import PATTERNS, SAID, STOP
+from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Tool
 
-DESKWARD = re.compile(r"\b(?:desk|live|paper|we|us|our|today|yesterday|tonight|this (?:week|month))\b")  # not a stored run
+DESKWARD = PATTERNS["fill.deskward"]
 EXTREMES = 5  # the worst or best trades, when no number says how many
 _FREE = ("about", "query", "term", "word", "name", "what", "key")  # filled with the words that nothing else uses
 
@@ -45,6 +46,12 @@ def _until(q: Question) -> str | None:
     return q.slots.span.end or q.slots.lasting
 
 
+def end_of(q: Question) -> str | None:
+    """The end of a span of bars: `the last 30 days` end now, at the desk's time, not with the data."""
+    now = utc(q.words.desk_ms).removesuffix("Z").replace(" ", "T") if q.slots.span.to_now and q.words.desk_ms else None
+    return _until(q) or now
+
+
 FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "sleeve": _sleeve,
     "symbol": lambda q: q.slots.symbol,
@@ -55,14 +62,14 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "since": lambda q: q.slots.span.at or q.slots.span.start,
     "start": lambda q: q.slots.span.start or q.slots.span.at,
     "until": _until,
-    "end": _until,
+    "end": end_of,
     "ends": _until,
     "at": lambda q: q.slots.span.at or q.slots.span.start,
     "run_id": lambda q: q.run_id(),
     "subject": _subject,
     "side": _side,
-    "worst": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "worst" else None,
-    "best": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "best" else None,
+    "worst": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "worst" and not q.slots.by else None,
+    "best": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "best" and not q.slots.by else None,
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
     "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
@@ -112,7 +119,7 @@ def said_of(q: Question, tool: Tool, name: str) -> list[str]:
 def is_said(choice: str, q: Question) -> bool:
     """Whether a word that an argument may be stands in the sentence, in one of the ways to say it."""
     forms = SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))
-    return re.search(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])", q.slots.text) is not None
+    return re.search(rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])", q.slots.text) is not None
 
 
 def free_words(q: Question) -> str | None:

@@ -1,7 +1,8 @@
-"""What a short sentence goes on with: the thread's last question, table, event, run. Called by model.py.
+"""What a short sentence goes on with: the thread's last question, table, event, run, proposal, alert. Called by model.py.
 
 `and ETH?`, `and the week before`, `1.5 atr` go on with the question before, whose slots they replace one by one; `the second
-one`, `row 3` are a line of the last table that had ids; `why?` is the last event or refusal.
+one`, `row 3` are a line of the last table; `which had the smallest drawdown` is read from it; `when does it expire`, `is it bad`
+ask about the proposal or the alert just shown; `why?` is the last event or refusal.
 """
 
 import re
@@ -13,31 +14,43 @@ from typing import Any
 from agents.offline.choose import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import CallResult, PastTurn, PlannedCall, result_text
-from agents.offline.words import PICKS, STOP, WEAK, Words
+from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, PlannedCall, asks_back, result_text
+from agents.offline.tables import Facts, extreme, heads_of, number_of, only, ranks
+from agents.offline.words import FIGURE_WORDS, MARKER, PATTERNS, PICKS, STOP, WEAK, Words
+from engine.clock import utc
+from tools.common import render
+from tools.common.contract import Table
 
-_EARLIER = re.compile(
-    r"\b(?:the )?(day|week|month|quarter|year) before(?: that)?\b(?! yesterday)"
-    r"|\bthe previous (day|week|month|quarter|year)\b|\bbefore that\b"
-)
-_WHY = re.compile(
-    r"^(?:and |but |so |ok )*(?:why|how come|why is that|why not|explain(?: (?:it|that|this))?|what is the reason)[?.! ]*$"
-)
-_LEAD = re.compile(r"^(?:and|what about|how about|same|now|also|again|with|for|on|in|then|or|but|make it|try|the same)\b")
-_NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "worst", "best", "only", "just")
+_EARLIER = PATTERNS["focus.earlier"]
+_WHY = PATTERNS["focus.why"]
+_LEAD = PATTERNS["focus.lead"]
+_BACK_AT = PATTERNS["focus.back_at"]
+_NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "sleeves", "period")
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
+_UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
 
 
-def goes_on(slots: Slots) -> bool:
+def goes_on(slots: Slots, older: Slots | None = None) -> bool:
     """Whether a sentence names nothing but slots, so that it can only go on with the one before."""
-    bare = [t for t in tokens_of(slots) if not t.slot and t.word not in STOP and t.word not in WEAK]
+    bare = [t for t in tokens_of(slots) if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
     if _EARLIER.search(slots.text) and len(bare) <= 2:
         return True
-    named = any(name not in ("strategies",) for name in slots.places) or slots.side
-    named = named or (slots.which in ("worst", "best") and not re.search(r"\bwhich\b", slots.text))
-    if bare and all(t.word in _NARROW for t in bare):
-        bare = []
-    return bool(named) and not bare and (bool(_LEAD.match(slots.text)) or len(tokens_of(slots)) <= 4)
+    if older is not None and older.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)) and len(bare) <= 1:
+        return True
+    named = any(name not in ("strategies", "everything") for name in slots.places) or slots.side
+    new = slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
+    return bool(named) and not bare and not new
+
+
+def leads(slots: Slots) -> bool:
+    """Whether a sentence begins as one that goes on: `and`, `only`, `what about`."""
+    return bool(_LEAD.match(slots.text))
+
+
+def looks_back(slots: Slots) -> bool:
+    """Whether a sentence of its own speaks of what stands before it: `show them`, `which one tripped then`."""
+    short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
+    return leads(slots) or short or bool(_BACK_AT.search(slots.text))
 
 
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
@@ -45,18 +58,30 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     merged = _with_number(slots, older, words).over(older)
     found = _EARLIER.search(slots.text)
     if found and words.desk_ms is not None:
-        unit = next((g for g in found.groups() if g), None)
-        start = _time(older.span.start or older.span.at) or datetime.fromtimestamp(words.desk_ms / 1000, UTC)
-        end = _time(older.span.end)
-        days = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
-        size = timedelta(days=days[unit]) if unit else (end - start) if end else timedelta(days=7)
-        span = TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), start.strftime("%Y-%m-%dT%H:%M"))
-        merged = replace(merged, span=span)
+        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+    if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
+        merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     if slots.by:  # a split instead of the worst, or the worst instead of a split
         merged = replace(merged, which=slots.which, count=slots.count)
     else:
-        merged = replace(merged, which=slots.which or older.which, by=() if slots.which else merged.by)
-    return replace(merged, text=older.text, places={**older.places})
+        split = merged.by if not slots.which or ranks(older.text) else ()  # `which coin made the most`, `and the least?`
+        merged = replace(merged, which=slots.which or older.which, by=split)
+    text = older.text
+    for old, new in zip(older.filters, slots.filters, strict=False):  # `below 80000`, `and sol below 120`
+        text = text.replace(old, new)
+    return replace(merged, text=text, places={**older.places})
+
+
+_SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
+    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+    now = datetime.fromtimestamp(desk_ms / 1000, UTC)
+    start, end = _time(span.start or span.at) or now, _time(span.end) or (now if unit in ("night", "hour") else None)
+    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
+    until = end - size if end and end - start < size else start
+    return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
@@ -65,7 +90,9 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
         return slots
     value = float(found[1])
     number = int(value) if value.is_integer() and "." not in found[1] else value
-    unit = "_atr" if "atr" in slots.unclear[0] else "_bars" if "bar" in slots.unclear[0] else ""
+    said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in slots.unclear[0]), "")
+    unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")
+    number = round(value / 100, 12) if unit == "_frac" else number
     keys = {key for variant in (older.common, *older.variants) for key in variant if key.endswith(unit)}
     if len(keys) == 1:
         return replace(slots, common={keys.pop(): number}, unclear=())
@@ -89,36 +116,76 @@ def asks_why(slots: Slots) -> bool:
 
 def picks_row(slots: Slots) -> bool:
     """`the second one`, `explain row 3`: a line of the last table and nothing else."""
-    bare = {t.word for t in tokens_of(slots) if not t.slot and t.word not in STOP}
-    chooses = re.search(r"\b(?:go|use|take|pick|choose|adopt|better|best|worse)\b", slots.text)
+    bare = {t.word for t in tokens_of(slots) if not t.slot and t.word not in STOP and t.word not in FIGURE_WORDS}
+    chooses = re.search(r"\b(?:go|use|take|pick|choose|adopt|better|worse|propose)\b", slots.text)
     return slots.place is not None and bare <= PICKS and not slots.strategies and not chooses
 
 
-def row_call(place: int, past: Sequence[PastTurn]) -> PlannedCall | str | None:
-    """The call that shows a line of the last table with ids; a sentence when the table has no such line; None without a table."""
+def last_table(past: Sequence[PastTurn]) -> CallResult | None:
+    """The newest result with a table."""
+    return next((r for t in reversed(past) for r in reversed(t.results) if r.table is not None and r.table.rows), None)
+
+
+def row_of(place: int, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+    """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
     for turn in reversed(past):
-        for result in reversed(turn.results):
-            ids = row_ids(result)
-            if not ids:
+        for result in reversed(_together(turn.results)):
+            ids, table = row_ids(result), result.table
+            size = len(ids) or (len(table.rows) if table is not None else 0)
+            if not size:
                 continue
-            if not -len(ids) <= place < len(ids):
-                return f"The last table has {len(ids)} rows: {', '.join(ids[:6])}. Which one?"
-            return call_for(ids[place], result)
-    return None
+            if not -size <= place < size:
+                return asks_back(f"The last table has {size} rows{': ' + ', '.join(ids[:6]) if ids else ''}. Which one?")
+            if ids:
+                return call_for(ids[place], result)
+            assert table is not None  # noqa: S101 - it has rows
+            row = table.rows[place]
+            if (at := _exit_of(table, row, facts)) is not None:
+                return at
+            return PlannedAnswer(
+                f"Row {place % size + 1} of the table above, {row[0]}.\n\n{render.markdown_table(only(table, [place % size]))}"
+            )
+    return asks_back("Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id.")
+
+
+def _exit_of(table: Table, row: Sequence[Any], facts: Facts) -> PlannedCall | None:
+    """The call that shows a round trip of the desk: its sleeve's fills from entry to exit, with what ended it."""
+    cells = dict(zip(table.columns, row, strict=False))
+    ends = [number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms")]
+    if "sleeve" not in cells or None in ends:
+        return None
+    since, until = (utc((at or 0) + more).removesuffix("Z").replace(" ", "T") for at, more in zip(ends, (0, 60_000), strict=True))
+    return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
+
+
+def _together(results: Sequence[CallResult]) -> list[CallResult]:
+    """Results of one tool with tables of one kind as one: the best and the worst are listed one after the other."""
+    kept: list[CallResult] = []
+    for result in results:
+        last = kept[-1] if kept else None
+        if (
+            last is not None
+            and last.name == result.name
+            and last.table
+            and result.table
+            and last.table.columns == result.table.columns
+        ):
+            kept[-1] = last._replace(table=last.table._replace(rows=last.table.rows + result.table.rows))
+        else:
+            kept.append(result)
+    return kept
 
 
 def row_ids(result: CallResult) -> list[str]:
     """The ids of a table's rows in order; of a result stored without its table, its evidence."""
     if result.status != "ok":
         return []
-    if result.table is not None and result.table.rows:
-        if (numbers := _trip_numbers(result)) is not None:
-            return numbers
-        found = [
-            next((m[0] for cell in row if isinstance(cell, str) and (m := _ID.search(cell))), "") for row in result.table.rows
-        ]
-        return [i for i in found if i]
-    return [i for i in result.evidence if _ID.fullmatch(i)]
+    if result.table is None or not result.table.rows:
+        return [i for i in result.evidence if _ID.fullmatch(i)]
+    if (numbers := _trip_numbers(result)) is not None:
+        return numbers
+    found = [next((m[0] for cell in row if isinstance(cell, str) and (m := _ID.search(cell))), "") for row in result.table.rows]
+    return found if all(found) else []
 
 
 def _trip_numbers(result: CallResult) -> list[str] | None:
@@ -127,11 +194,12 @@ def _trip_numbers(result: CallResult) -> list[str] | None:
     at = next((i for i, name in enumerate(result.table.columns) if name in ("trip", "number", "round trip")), None)
     if at is None or not _run_of(result):
         return None
-    return [str(row[at]) for row in result.table.rows]
+    return [str(row[at]).removeprefix("t") for row in result.table.rows]
 
 
 def _run_of(result: CallResult) -> Any:
-    return result.args.get("run_id") or result.data.get("run_id")
+    subject = result.args.get("subject") or result.data.get("subject")
+    return result.args.get("run_id") or result.data.get("run_id") or (subject if str(subject).startswith("r-") else None)
 
 
 def call_for(identity: str, of: CallResult) -> PlannedCall:
@@ -148,16 +216,117 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
     return PlannedCall("proposals", {"proposal_id": identity})
 
 
-def why_call(past: Sequence[PastTurn]) -> PlannedCall | str | None:
+_OF_THE_DESK = PATTERNS["focus.of_the_desk"]
+
+
+def why_call(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     """What `why?` means: the last refusal again, else the last event; None when nothing can be meant."""
-    results = [r for turn in past for r in turn.results]
-    if not results:
+    last = next((t.results[-1] for t in reversed(past) if t.results), None)
+    if last is None:
         return None
-    last = results[-1]
     if last.status in ("refused", "failed"):
-        return result_text(last)
+        return PlannedAnswer(result_text(last))
+    if last.name in _FIGURES:
+        return PlannedCall("attribution", {key: last.args[key] for key in ("since", "until") if last.args.get(key)})
+    if last.name not in ("journal_search", "alerts"):
+        return None
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     return PlannedCall("explain_event", {"event_id": events[-1]}) if events else None
+
+
+_OF_PROPOSAL = PATTERNS["focus.of_proposal"]
+_OF_ALERT = PATTERNS["focus.of_alert"]
+
+
+_GOOD = PATTERNS["focus.good"]
+_LIST = PATTERNS["focus.list"]
+_FIGURES = ("desk", "pnl", "performance", "trips", "attribution", "sleeves")
+
+
+def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
+    """The call that answers about what was just shown: `when does it expire`, `is it bad`, `fees paid`, `list them`."""
+    last = next((t.results[-1] for t in reversed(past) if t.results), None)
+    names = [n for n in slots.places if n not in ("everything", "side")]
+    if last is None or last.status != "ok" or names or len(tokens_of(slots)) > 9:
+        return None
+    short = len(tokens_of(slots)) <= 4
+    shown = re.search(r"\b(?:it|that|this|its|one)\b", slots.text) or short
+    run = _run_of(last) or (last.evidence[0] if last.name in ("backtest", "run") and last.evidence else None)
+    if _GOOD.search(slots.text) and last.name in (*_FIGURES, "backtest", "run"):
+        return PlannedCall("performance", {"subject": run} if run else {})
+    if _LIST.search(slots.text) and last.name in ("trips", "journal_search"):
+        window = {key: last.args[key] for key in ("since", "until", "sleeve") if last.args.get(key)}
+        return PlannedCall(
+            "journal_search", last.args if last.name == "journal_search" else {"kinds": ["fill"], **window, "limit": 100}
+        )
+    if run and re.search(r"\bwhy\b.*\b(?:los[et]\w*|money|bad|down|negative|poor\w*|little|much)\b", slots.text):
+        return PlannedCall("trips", {"subject": str(run)})
+    about_figures = {t.word for t in tokens_of(slots)} & FIGURE_WORDS and not _OF_THE_DESK.search(slots.text)
+    if run and last.name in ("backtest", "run") and shown and about_figures and not re.search(r"\bwhy\b", slots.text):
+        return PlannedCall("run", {"run_id": str(run)})
+    proposals = [i for i in last.evidence if re.match(r"prop-|\d{8}-", i)]
+    if last.name.startswith("propos") and len(proposals) == 1 and shown and _OF_PROPOSAL.search(slots.text):
+        return PlannedCall("proposals", {"proposal_id": proposals[0]})
+    alerts = [i for i in last.evidence if i.startswith("al-")]
+    if last.name == "alerts" and alerts and shown and _OF_ALERT.search(slots.text):
+        return PlannedCall("alerts", {"alert_id": alerts[0]})
+    return None
+
+
+JUDGES = PATTERNS["focus.judges"]
+
+
+def judges_comparison(slots: Slots, past: Sequence[PastTurn]) -> bool:
+    """Whether a sentence asks what the comparison just made came to: `which one is best`, `is the difference significant`."""
+    last = next((t.results[-1] for t in reversed(past) if t.results), None)
+    new = slots.places.keys() & {"params", "span", "symbols", "sleeves", "strategies", "place", "ids"}
+    asks = JUDGES.search(slots.text) and not re.search(r"\b(?:propos\w+|submit|suggest|adopt|go with|make|turn)\b", slots.text)
+    return last is not None and last.name == "compare" and last.status == "ok" and bool(asks) and not new
+
+
+_WHEN = PATTERNS["focus.when"]
+_TIMES = (
+    "desk time",
+    "entries",
+    "expires",
+    "made",
+    "since (wall time)",
+    "recovered",
+    "entry_ms",
+    "exit_ms",
+    "peak",
+    "first",
+    "last",
+)
+
+
+def times_above(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
+    """`when`, `till when`: the times that the last table has, row by row."""
+    last = last_table(past)
+    if last is None or last.table is None or not _WHEN.match(slots.text):
+        return None
+    heads = [i for i, head in enumerate(last.table.columns) if head in _TIMES]
+    if not heads:
+        return PlannedAnswer("The table above has no times.", asked_back=True)
+    name = next((i for i in range(len(last.table.columns)) if i not in heads), 0)
+    lines = [f"- {row[name]}: {', '.join(f'{last.table.columns[i]} {row[i]}' for i in heads)}" for row in last.table.rows[:10]]
+    return PlannedAnswer("As in the table above:\n\n" + "\n".join(lines), read_as="the times of the table above")
+
+
+def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedAnswer | None:
+    """`which of the three had the smallest drawdown`: read from the table that stands above; None when it does not say."""
+    last = last_table(past)
+    names = {n for n in slots.places if n not in ("count", "which", "place", "everything")}
+    if last is None or last.table is None or names or not past or last not in past[-1].results:
+        return None
+    if not (
+        ranks(slots.text) and re.search(r"\b(?:which|who|what|these|those|them|the (?:two|three|four)|one|ones)\b", slots.text)
+    ):
+        return None
+    if not heads_of(last.table, slots.text):
+        return None
+    found = extreme(last.table, facts, slots.text, slots.which)
+    return PlannedAnswer(f"{found} That is of the table above.", read_as="the table above") if found else None
 
 
 def about_of(past: Sequence[PastTurn]) -> str | None:

@@ -4,14 +4,17 @@ Called by model.py. A tool without a plan of its own here is called once, and it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.offline import run_plans
-from agents.offline.calls import made, once
+from agents.offline.calls import ask_for, made, once
 from agents.offline.changes import propose
-from agents.offline.fill import arguments, free_words
+from agents.offline.fill import EXTREMES, arguments, free_words
 from agents.offline.steps import (
+    CallResult,
+    PastTurn,
     Plan,
     PlannedAnswer,
     PlannedCall,
@@ -23,9 +26,13 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
+from agents.offline.tables import extreme, only, ranks
 from agents.offline.watch_plans import watch
+from agents.offline.words import PATTERNS
 from engine.clock import utc
 from tools.common import render
+from tools.common.contract import Table
+from tools.common.time_words import instant
 
 
 def plan_of(q: Question) -> Plan:
@@ -41,6 +48,12 @@ def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     assert q.entry is not None  # noqa: S101 - chosen by the caller
     args = arguments(q, q.entry.tool) | window(q.slots.span)
+    now = q.words.desk_ms
+    start = q.slots.span.start or q.slots.span.at
+    if now is not None and start and start > _iso(now):
+        return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
+    if "ever" in q.slots.places and not start:
+        args["since"] = "2009-01-01"  # `since the start`
     changed = q.entry.asked.about == "setting"
     halted = q.entry.asked.nouns[0] == "halted"
     refused = "refused" in q.entry.asked.nouns
@@ -63,6 +76,10 @@ def journal(q: Question) -> Plan:
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
+
+
+def _iso(ms: int) -> str:
+    return utc(ms).removesuffix("Z").replace(" ", "T")
 
 
 def explain(q: Question) -> Plan:
@@ -89,7 +106,7 @@ def _at(q: Question) -> Plan:
         return asks_back(which_sleeve(q))
     if span.at is None and q.words.desk_ms is None:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
-    last = utc(q.words.desk_ms or 0).removesuffix("Z").replace(" ", "T")
+    last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
     calls = [PlannedCall("explain_event", {"sleeve": sleeve.name, "at": at})]
     if span.start and not span.at:
@@ -107,8 +124,123 @@ def health(q: Question) -> Plan:
 
 
 def attribution(q: Question) -> Plan:
-    """Where the P&L comes from, in the window named."""
-    return (yield from made([PlannedCall("attribution", window(q.slots.span))]))
+    """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
+    call = PlannedCall("attribution", window(q.slots.span))
+    (result,) = yield [call]
+    draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
+    if sleeve is None or table is None:
+        first = extreme(table, q.facts, q.slots.text, q.slots.which) if table is not None and ranks(q.slots.text) else ""
+    else:
+        row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), None)
+        figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False)) if row else ""
+        first = f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else ""
+    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+
+
+def sleeves(q: Question) -> Plan:
+    """The sleeves, or one: how it stands; asked for settings, its parameters first."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    call = PlannedCall("sleeves", arguments(q, q.entry.tool))
+    (result,) = yield [call]
+    draft, text = drafted([call], [result]), q.slots.text
+    if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
+        return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+    return draft
+
+
+_SETTING = PATTERNS["plans.setting"]
+_SET = PATTERNS["plans.set"]
+
+
+def _settings(q: Question, listed: Any) -> str:
+    """The parameters of sleeves as a table, those that the sentence speaks of alone."""
+    asked = set(_SET.findall(q.slots.text))
+    keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
+    keys = [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
+    rows = tuple((key, *(_shown(sleeve["params"].get(key)) for sleeve in listed)) for key in keys)
+    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def desk(q: Question) -> Plan:
+    """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
+    if not re.search(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b", q.slots.text):
+        return (yield from once(q))
+    calls = [PlannedCall("pnl", {"unit": "day", "limit": 1}), PlannedCall("define", {"word": "day_loss_frac_max"})]
+    results = yield calls
+    first = "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
+    draft = drafted(calls, results)
+    return draft._replace(text=f"{first}\n\n{draft.text}")
+
+
+def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
+    """The question about the newest stored run, where it speaks of one that this thread has not made."""
+    if q.run_id() is not None or not re.search(
+        r"\b(?:last|latest|newest|previous) (?:run|back-?test|simulation)\b", q.slots.text
+    ):
+        return q
+    (latest,) = yield [PlannedCall("run", {})]
+    return replace(q, past=(*q.past, PastTurn("", (latest._replace(data={}, evidence=latest.evidence[:1]),))))
+
+
+def performance(q: Question) -> Plan:
+    """Return, Sharpe and drawdowns of the desk or a run."""
+    return (yield from once((yield from _of_run(q))))
+
+
+def trips(q: Question) -> Plan:
+    """Round trips as once; the best and the worst beside each other where both are asked for."""
+    q = yield from _of_run(q)
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    if q.slots.which != "both" or q.slots.by:
+        return (yield from once(q))
+    args, n = (
+        arguments(q, q.entry.tool),
+        q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", q.slots.text) else EXTREMES),
+    )
+    return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def pause(q: Question) -> Plan:
+    """A pause of one sleeve, of each that is named, or of all."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    named = len(q.slots.symbols) + len(q.slots.strategies) > 1 and len(q.slots.sleeves) == len(q.slots.symbols)
+    names = [s.name for s in q.words.sleeves] if q.slots.everything and not q.slots.sleeves else list(q.slots.sleeves)
+    if len(names) < 2 or not (named or q.slots.everything or len(q.slots.places.get("sleeves", ())) > 1):
+        return (yield from once(q))
+    return (yield from made([PlannedCall("propose_pause", arguments(q, q.entry.tool) | {"sleeve": names[0], "also": names[1:]})]))
+
+
+def pnl(q: Question) -> Plan:
+    """P&L by day, week or month; of a window its rows alone; the best or the worst of them first."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    args, start, end = arguments(q, q.entry.tool), q.slots.span.start or q.slots.span.at, q.slots.span.end
+    if start and q.words.desk_ms is not None:
+        days = (q.words.desk_ms - instant(start, q.words.desk_ms)) // 86_400_000 + 1
+        args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
+    call = PlannedCall("pnl", args)
+    (result,) = yield [call]
+    if start and result.table is not None:
+        day = [str(row[0])[:10] for row in result.table.rows]
+        rows = [i for i, of in enumerate(day) if of >= start[:10] and (not end or of < end[:10])]
+        result = result._replace(table=only(result.table, rows))
+        if not rows:
+            return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
+    draft = drafted([call], [result])
+    asks = result.table is not None and (ranks(q.slots.text) or q.slots.which in ("worst", "best"))
+    first = extreme(result.table, q.facts, q.slots.text, q.slots.which) if asks and result.table is not None else ""
+    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+
+
+def define(q: Question) -> Plan:
+    """What a word means, or each of two."""
+    words = [word.strip() for word in re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(q) or "") if word.strip()]
+    if not words:
+        return asks_back(ask_for(q, "word"))
+    return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
 
 
 def proposals(q: Question) -> Plan:
@@ -117,15 +249,15 @@ def proposals(q: Question) -> Plan:
     args = arguments(q, q.entry.tool)
     if "proposal_id" in args:
         args = {"proposal_id": args["proposal_id"]}
+    elif re.search(r"\bdid\b.*\bapprove\b", q.slots.text):
+        args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
     return (yield from made([PlannedCall("proposals", args)]))
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
-_WHEN = re.compile(
-    r"\b(last night|overnight|yesterday|today|(?:the )?(?:last|past) \d{1,3} ?(?:hours?|h|days?|d|weeks?|minutes?))\b"
-)
+_WHEN = PATTERNS["plans.when"]
 
 
 def alerts(q: Question) -> Plan:
@@ -150,7 +282,7 @@ def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
     about = ids[0] if ids else free_words(q)
-    if not about and re.search(r"\b(?:it|that|this|them)\b", q.slots.text) and q.last("alerts", "health"):
+    if not about and re.search(r"\b(?:it|that|this|them|do|now|react|next)\b", q.slots.text) and q.last("alerts", "health"):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next((i for i in found.evidence if i.startswith("al-")), None)
         if about is None:
@@ -169,10 +301,7 @@ def memory(q: Question) -> Plan:
     return (yield from made([PlannedCall("memory", args)]))
 
 
-_NOTED = re.compile(
-    r"(?i)^\W*(?:please\s+)?(?:note|remember|write down|leave a note|make a note|take a note|record|jot down|keep in mind)"
-    r"(?:\s+(?:that|about|on|down|it))*[\s:,-]*"
-)
+_NOTED = PATTERNS["plans.noted"]
 
 
 def note(q: Question) -> Plan:
@@ -198,6 +327,13 @@ _PLANS: Mapping[str, PlanOf] = {
     "round_trip": run_plans.round_trip,
     "list_strategies": run_plans.strategies,
     "journal_search": journal,
+    "sleeves": sleeves,
+    "desk": desk,
+    "trips": trips,
+    "define": define,
+    "pnl": pnl,
+    "performance": performance,
+    "propose_pause": pause,
     "explain_event": explain,
     "health": health,
     "attribution": attribution,

@@ -6,7 +6,8 @@ from itertools import product
 from typing import Any
 
 from agents.offline.calls import ask_for, made, once
-from agents.offline.fill import arguments
+from agents.offline.fill import arguments, end_of
+from agents.offline.focus import JUDGES
 from agents.offline.steps import (
     CallResult,
     Plan,
@@ -21,6 +22,7 @@ from agents.offline.steps import (
     result_text,
     which_sleeve,
 )
+from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table
 
@@ -54,8 +56,21 @@ def backtest(q: Question) -> Plan:
         for s, y in pairs
     ]
     results = yield calls
-    texts = [result_text(result, table=len(results) == 1) for result in results]
+    more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
+    found = (yield more) if more else []
+    texts = [result_text(result) for result in found]
+    texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as="; then ".join(_backtest_text(call) for call in calls))
+
+
+_WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
+
+
+def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
+    """What else a sentence asks of the run it makes: a split of its round trips, its drawdowns with their dates."""
+    if q.slots.by:
+        return PlannedCall("trips", {"subject": run_id, "by": q.slots.by[0]})
+    return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
 
 
 def _backtest_text(call: PlannedCall) -> str:
@@ -88,7 +103,7 @@ def compare(q: Question) -> Plan:
         return (yield from _side_by_side(q, runs))
     if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
         return (yield from backtest(q))
-    if not variants and q.last("compare") and re.search(r"\b(?:best|better|winner|which|would you)\b", s.text):
+    if not variants and q.last("compare") and (JUDGES.search(s.text) or re.search(r"\bwhich\b", s.text)):
         return best_of_last(q)
     sleeve = q.sleeve()
     if s.unclear:
@@ -101,7 +116,7 @@ def compare(q: Question) -> Plan:
         return asks_back(which_sleeve(q))
     where = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {"timeframe": None if sleeve else s.timeframe, "venue": None if sleeve else s.venue}
-    given |= {"start": s.span.start or s.span.at, "end": s.span.end}
+    given |= {"start": s.span.start or s.span.at, "end": end_of(q)}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
     return drafted([PlannedCall("compare", args)], [result], _after(q, result))
@@ -169,7 +184,7 @@ def run(q: Question) -> Plan:
         return (yield from _side_by_side(q, several))
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    return (yield from made([PlannedCall("run", args)]))
+    return (yield from made([PlannedCall("run", args)], q))
 
 
 def round_trip(q: Question) -> Plan:

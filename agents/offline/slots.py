@@ -1,26 +1,18 @@
-"""What a question names: strategy, symbol, timeframe, window, parameters, sleeves, ids. Called by the offline model.
+"""What a sentence names: strategy, symbol, window, parameters, sleeves, ids, and whatever else narrows it. Called by model.py.
 
-`read` turns a question into typed Slots. Names are looked up in the desk's vocabulary; a symbol or strategy that looks
-like one but is not known is kept as typed, so that the tool can say what there is.
+`read_slots` turns a question into typed Slots, each with its places in the text. A word that belongs to a slot is used by that
+slot or by nothing: no tool may take `below 120` for a word of its own.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agents.offline import dates, params
+from agents.offline import dates, names, params
 from agents.offline.entries import vocabulary
-from agents.offline.words import BY, COINS, NOT_STRATEGIES, SleeveName, Words, is_common, tidy
-
-BLANK = "\u00b7"  # holds the place of a name or a date that has been read
-_TIMEFRAME = re.compile(
-    r"(?<![\w-])(1|5|15|30|2|4|60)[\s-]?(m|min|mins|minutes?|h|hours?|hourly)\b(?:[\s-]?(?:bars?|candles?))?|\bhourly\b"
-)
-_SIZES = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "1h": "1h", "30m": "30m", "2h": "2h", "4h": "4h", "2m": "2m"}
-_ID = re.compile(r"(?<![\w-])([a-z]{1,5}-(?=[0-9a-z-]*\d)[0-9a-z]+(?:-[0-9a-z]+)*)(?![\w-])")
-_PROPOSAL = re.compile(r"\bproposal\s+(?:number\s+|no\.?\s*|#)?(\d{1,6})\b(?!\.\d)")
-_NUMBER_OF = re.compile(r"(?:round[ -]?trip|trade|trip|number|no\.?)\s*(?:number|no\.?)?\s*#?(\d{1,5})\b|#(\d{1,5})\b")
+from agents.offline.sentence import BLANK, Places, Sentence, mentions
+from agents.offline.words import BY, PATTERNS, Words, tidy
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,12 @@ class Slots:
     percent: float | None = None  # a 10 % drop
     which: str | None = None  # worst | best | last
     side: str | None = None
+    filters: tuple[str, ...] = ()  # `below 120`, `longer than 6 hours`: what a figure is to be
+    without: tuple[str, ...] = ()  # `except sol`: what is to be left out
+    unit: str | None = None  # `in R`: what the figures are to be in
+    everything: bool = False  # all sleeves, the whole desk
+    keys: tuple[str, ...] = ()  # parameters named without a value
+    outcome: str | None = None  # winners, losers: trips that are to be left out otherwise
     fills: str | None = None
     funding: str | None = None
     places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # slot -> where it stands in the text
@@ -64,7 +62,20 @@ class Slots:
         taken = {
             name: getattr(older, name)
             for name in self.__dataclass_fields__
-            if name not in ("text", "unclear", "places", "place", "which", "factor")
+            if name
+            not in (
+                "text",
+                "unclear",
+                "places",
+                "place",
+                "which",
+                "factor",
+                "filters",
+                "without",
+                "unit",
+                "everything",
+                "outcome",
+            )
             and not _given(getattr(self, name))
             and _given(getattr(older, name))
         }
@@ -86,48 +97,28 @@ def _keys(slots: Slots) -> set[str]:
 
 def read_slots(question: str, words: Words) -> Slots:
     """The slots of a question."""
-    text = tidy(question, words, vocabulary())
-    took: dict[str, list[tuple[int, int]]] = {}
-
-    def take(name: str, found: Iterable[tuple[int, int]], rest: str) -> str:
-        took.setdefault(name, []).extend(found)
-        return _blank(rest, took[name])
-
-    ids = tuple(dict.fromkeys(found[1] for found in _ID.finditer(text) if not _is_name(found[1], words)))
-    rest = take("ids", [found.span(1) for found in _ID.finditer(text) if found[1] in ids], text)
-    ids += tuple(f"prop-{found[1]}" for found in _PROPOSAL.finditer(rest))
-    rest = take("ids", [found.span() for found in _PROPOSAL.finditer(rest)], rest)
-    place, rest = _first(_PLACE, rest, take, "place")
-    count, rest = _first(_COUNT, rest, take, "count")
-    number = next((int(found[1] or found[2]) for found in _NUMBER_OF.finditer(rest)), None)
-    if number is not None:
-        rest = take("number", [found.span() for found in _NUMBER_OF.finditer(rest)], rest)
-    version, rest = _first(_VERSION, rest, take, "version")
-    funding, blanked = _funding(rest)
-    rest = take("funding", _changed(rest, blanked), blanked)
-    lasting, rest = _first(_LASTING, rest, take, "lasting")
-    span, used = dates.read_span(rest, words.desk_ms)
-    rest = take("span", used, rest)
-    timeframe, blanked = _timeframe(rest)
-    rest = take("timeframe", _changed(rest, blanked), blanked)
-    named, blanked = _names(rest, words)
-    rest = take("sleeves", _changed(rest, blanked), blanked)
-    by, rest = _by(rest, take)
-    symbols, blanked = _symbols(rest, words)
-    rest = take("symbols", _changed(rest, blanked), blanked)
-    strategies = _strategies(rest, words)
-    handles = tuple(dict.fromkeys(re.findall(r"(?<![\w.-])r\d{1,3}\b", rest)))
-    rest = take("handles", [m.span() for m in re.finditer(r"(?<![\w.-])r\d{1,3}\b", rest)], rest)
-    venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if _word(v, rest)), None)
-    percent, rest = _percent(rest, take)
-    reading = params.read_params(rest, _usable(words, strategies))
-    factor = next((number for said, number in (("halve", 0.5), ("half", 0.5), ("double", 2.0)) if _word(said, rest)), None)
-    took["strategies"] = [m.span() for name in strategies for form in _forms(name) for m in _finditer(form, rest)]
-    took["venue"] = [m.span() for m in _finditer(venue or "-", rest)]
-    took["params"] = list(reading.places)
-    took["unclear"] = list(reading.unplaced)
+    s = Sentence(tidy(question, words, vocabulary()))
+    without, ids = s.every("without"), names.ids_of(s, words)
+    place, count, number, version = (s.first(name) for name in ("place", "count", "number", "version"))
+    funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
+    weekday = s.first("weekday")
+    span, used = dates.read_span(s.rest, words.desk_ms)
+    s.take("span", used)
+    s.every("ever")
+    timeframe, named, by = names.timeframe_of(s), names.sleeves_named(s, words), _by(s)
+    by = (*by, "weekday") if weekday and "weekday" not in by else by
+    symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
+    venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if mentions(v, s.rest)), None)
+    s.note("venue", [m.span() for m in mentions(venue or "-", s.rest)])
+    percent = _percent(s)
+    usable = {p.key: p for name in strategies for p in words.strategies.get(name, ())} or words.params
+    reading = params.read_params(s.rest, usable)
+    filters, unclear = _filters(s, reading)
+    s.note("params", reading.places)
+    which, side = _which(s), _side(s)
+    factor = next((number for said, number in (("halve", 0.5), ("half", 0.5), ("double", 2.0)) if mentions(said, s.rest)), None)
     return Slots(
-        text=text,
+        text=s.text,
         strategy=strategies[0] if strategies else None,
         strategies=strategies,
         symbols=symbols,
@@ -137,238 +128,128 @@ def read_slots(question: str, words: Words) -> Slots:
         lasting=lasting,
         common=reading.common,
         variants=tuple(reading.variants),
-        unclear=reading.unclear,
+        unclear=unclear,
         factor=factor,
-        sleeves=named or _sleeves(words, strategies, symbols, timeframe),
+        sleeves=named or names.sleeves_meant(words, strategies, symbols, timeframe),
         ids=ids,
-        handles=handles,
-        number=number,
+        handles=tuple(dict.fromkeys(handles)),
+        number=None if number is None else int(number),
         version=None if version is None else int(version),
         count=None if count is None else _counted(count),
-        place=None if place is None else _placed(place),
+        place=None if place is None else _ORDINALS[place] if place in _ORDINALS else _counted(place) - 1,
         by=by,
         percent=percent,
-        which=_which(text),
-        side=next((side for side in ("long", "short") if re.search(rf"\b{side}s?\b", rest)), None),
-        fills=next((mode for mode in ("optimistic", "pessimistic") if mode in text), None),
+        which=which,
+        side=side,
+        filters=filters,
+        without=without,
+        unit=unit,
+        everything=_noted(s, "everything") is not None,
+        keys=_keys_named(s, words, reading),
+        outcome=_outcome(s),
+        fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
-        places={name: tuple(found) for name, found in took.items() if found},
+        places={name: tuple(found) for name, found in s.places.items() if found},
     )
 
 
 _ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}
-_ORDINALS |= {"last": -1, "latter": -1}
-_ROW = r"(?:one|ones|row|line|variant|option|item)"
-_PLACE = re.compile(
-    rf"\b(?:the )?({'|'.join(_ORDINALS)}) {_ROW}\b"
-    rf"|\b(?:the )?(first|second|third|fourth|fifth) (?:event|alert|proposal|entry|run)\b"
-    rf"|\b(?:row|line|item|option|variant) #?(\d{{1,2}})\b|\bnumber (one|two|three)\b"
-    rf"|\b(former|latter)\b|\bthe (first|second|third)\b(?=[?.! ]*$| for\b| please\b)"
-)
+_ORDINALS |= {"5th": 4, "top": 0, "last": -1, "latter": -1}
 _SMALL = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
-_MANY = rf"(\d{{1,3}}|{'|'.join(_SMALL)})"
-_COUNT = re.compile(
-    rf"\b(?:worst|best|top|biggest|largest|smallest|bottom|deepest|longest|last|latest|first)(?: of the)? {_MANY}\b"
-    rf"(?! ?(?:%|atr|bars?|minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y)\b)"
-    rf"|(?<![\w.-]){_MANY} (?:worst|best|biggest|largest|smallest|latest|last|deepest|longest) (?!\d)"
-)
-_VERSION = re.compile(r"\b(?:version|v)\.? ?(\d{1,5})\b(?!\.\d)")
-_LASTING = re.compile(
-    r"\bfor (?:the next )?((?:an?|\d{1,3}|two|three|four|five|six|seven|ten|twelve) ?"
-    r"(?:minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w))\b"
-    r"|\b(until (?:tomorrow|further notice|monday|tuesday|wednesday|thursday|friday|saturday|sunday|tonight"
-    r"|the end of the \w+)(?:,? ?(?:at )?\d{1,2}:\d\d ?z?(?:utc)?)?)\b"
-)
-_PERCENT = re.compile(r"(?<![\w.])([-+]?\d{1,3}(?:\.\d+)?) ?(?:%|percent|per cent|pct)(?![\w])")
-_MOVE = re.compile(
-    r"\b(?:drops?|falls?|crash\w*|dumps?|declines?|dips?|down|lower|loses?|rises?|rally|rallies|up|jumps?|pumps?|moves?|gap\w*|shock)\b"
-)
-_DOWN = re.compile(r"\b(?:drops?|falls?|crash\w*|dumps?|declines?|dips?|down|lower|loses?)\b")
-
-
-def _first(pattern: re.Pattern[str], text: str, take: Any, name: str) -> tuple[str | None, str]:
-    """The first group that a pattern finds, its place taken."""
-    found = pattern.search(text)
-    if found is None:
-        return None, text
-    return next(group for group in found.groups() if group), take(name, [found.span()], text)
-
-
-def _placed(word: str) -> int:
-    return _ORDINALS[word] if word in _ORDINALS else _counted(word) - 1
 
 
 def _counted(word: str) -> int:
     return int(word) if word.isdigit() else _SMALL[word]
 
 
-def _changed(before: str, after: str) -> list[tuple[int, int]]:
-    """Where `after` has been blanked."""
-    return [m.span() for m in re.finditer(f"{BLANK}+", after) if BLANK not in before[slice(*m.span())]]
+def _noted(s: Sentence, name: str) -> str | None:
+    """What the slot's pattern finds first in the rest; all its places noted."""
+    found = list(PATTERNS[f"slots.{name}"].finditer(s.rest))
+    s.note(name, [m.span() for m in found])
+    return found[0][0] if found else None
 
 
-def _by(text: str, take: Any) -> tuple[tuple[str, ...], str]:
-    """`by exit`, `per day`, `each month`, `longs or shorts`: what a split is asked by."""
+_RANKED = ("exit", "side", "hour", "weekday", "day", "week", "month", "symbol", "sleeve")
+_EVERY = {"day": "daily", "week": "weekly", "month": "monthly"}
+
+
+def _by(s: Sentence) -> tuple[str, ...]:
+    """`by exit`, `per day`, `each month`, `longs or shorts`, `which hour ... most`: what a split is asked by."""
     found_all: list[str] = []
     for name, forms in BY.items():
         said = "|".join(sorted(map(re.escape, forms), key=len, reverse=True))
-        found = re.search(rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)", text)
-        found = found or (re.search(rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b", text) if name == "side" else None)
-        found = found or (re.search(r"\bdaily\b(?! loss| limit| return)", text) if name == "day" else None)
-        if found:
+        patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
+        patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
+        patterns += [rf"^(?:and |so |but )?(?:which|what) (?:{said})(?=[?.! ]*$)"]
+        patterns += [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b"] if name in _RANKED else []
+        patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
+        patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY else []
+        if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
-            text = take("by", [found.span()], text)
-    return tuple(found_all), text
+            s.take("by", [found.span()])
+    both = re.search(r"\blongs?\b", s.rest) and re.search(r"\bshorts?\b", s.rest)
+    if both and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
+        s.take("by", [both.span()])
+        return ("side",)
+    return tuple(found_all)
 
 
-def _percent(text: str, take: Any) -> tuple[float | None, str]:
+def _percent(s: Sentence) -> float | None:
     """A move of a price in percent, signed; a percent of a parameter is left to the parameters."""
-    found, moves = _PERCENT.search(text), _MOVE.search(text)
+    found, moves = PATTERNS["slots.percent"].search(s.rest), PATTERNS["slots.move"].search(s.rest)
     if not found or not moves or abs(found.start() - moves.start()) > 24:
-        return None, text
+        return None
     value = float(found[1]) / 100
-    value = -abs(value) if _DOWN.search(text) else value
-    return value, take("percent", [found.span(), moves.span()], text)
+    value = -abs(value) if PATTERNS["slots.down"].search(s.rest) else value
+    s.take("percent", [found.span(), moves.span()])
+    return value
 
 
-def _finditer(form: str, text: str) -> Iterable[re.Match[str]]:
-    return re.finditer(rf"(?<![\w-]){re.escape(form)}(?![\w-])", text)
+def _filters(s: Sentence, read: params.ParamReading) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`below 120`, `above 2R`: bounds of a figure, of numbers that set no parameter; and the numbers that say nothing."""
+    found = [
+        m.span() for m in PATTERNS["slots.beyond"].finditer(s.rest) if BLANK not in m[0] and not _meet([m.span()], read.places)
+    ]
+    left = [place for place in read.unplaced if not _meet([place], found)]
+    s.note("filters", found)
+    s.note("unclear", left)
+    return tuple(s.rest[a:b] for a, b in found), tuple(s.rest[a:b] for a, b in left)
 
 
-def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    for start, stop in spans:
-        text = text[:start] + BLANK * (stop - start) + text[stop:]
-    return text
+def _meet(some: Places, others: Places) -> bool:
+    return any(a < d and c < b for a, b in some for c, d in others)
 
 
-def _word(word: str, text: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(word.lower())}(?![\w-])", text) is not None
+_WHICH = {which: PATTERNS[f"slots.{which}"] for which in ("worst", "best", "last")}
 
 
-def _is_name(text: str, words: Words) -> bool:
-    return any(text == sleeve.name.lower() for sleeve in words.sleeves) or any(text == name.lower() for name in words.strategies)
+def _which(s: Sentence) -> str | None:
+    """Which of several: the worst, the best, both ends, the last."""
+    found = {which: [m.span() for m in pattern.finditer(s.text)] for which, pattern in _WHICH.items()}
+    s.note("which", found["worst"] + found["best"])
+    named = [which for which, places in found.items() if places]
+    return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
 
 
-def _funding(text: str) -> tuple[str | None, str]:
-    """`without funding`, `assume 3 bps funding`; everything else is a word of the question."""
-    found = re.search(r"\b(?:without|no|ignor(?:e|ing))\s+funding\b|\bfunding\s*=?\s*none\b", text)
-    if found:
-        return "none", _blank(text, [found.span()])
-    found = re.search(r"\bassum(?:e|ing)\s*=?\s*(\d+(?:\.\d+)?)\s*(?:bps?)?(?:\s+(?:of\s+)?funding)?\b", text)
-    return (f"assume={found[1]}", _blank(text, [found.span()])) if found else (None, text)
+def _outcome(s: Sentence) -> str | None:
+    """Winners or losers alone, where no `biggest` makes a ranking of them."""
+    found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
+    s.note("outcome", [m.span() for m in found])
+    return found[0][0] if found else None
 
 
-def _timeframe(text: str) -> tuple[str | None, str]:
-    found = _TIMEFRAME.search(text)
-    if not found:
-        return None, text
-    if found[1] is None:
-        return "1h", _blank(text, [found.span()])
-    size = f"{found[1]}{found[2][0]}"
-    return _SIZES.get(size, size), _blank(text, [found.span()])
+def _side(s: Sentence) -> str | None:
+    """The one side that is named; both are a split or no narrowing."""
+    lasts = re.search(r"\b(?:how|as) long\b", s.rest)
+    found = {side: [m.span() for m in re.finditer(rf"\b{side}s?\b", s.rest)] for side in ("long", "short")}
+    named = [side for side, places in found.items() if places and not (side == "long" and lasts)]
+    s.note("side", found[named[0]] if len(named) == 1 else [])
+    return named[0] if len(named) == 1 else None
 
 
-def _symbols(text: str, words: Words) -> tuple[tuple[str, ...], str]:
-    """Symbols in the order they are named: BTC, btc/usdt, BTCUSDT, bitcoin; an unknown pair is kept as typed."""
-    bases = {symbol.split("-")[0].lower(): symbol for symbol in reversed(words.symbols)}
-    spoken = "|".join(map(re.escape, COINS))
-    known = "|".join(sorted(map(re.escape, bases), key=len, reverse=True)) or "btc"
-    pair = re.compile(
-        rf"(?<![\w-])(?:(?P<name>{spoken})|(?P<base>{known})(?:[-/_ ]?(?:usdt|usdc|usd|perp))?(?:[-/_ ]?perp)?"
-        rf"|(?P<pair>[a-z0-9]{{2,10}}[-/_](?:usdt|usdc|usd)|[a-z]{{2,6}}usdt))(?![\w-])"
-    )
-    found_all: list[str] = []
-    spans = []
-    for found in pair.finditer(text):
-        if found["name"]:
-            base = COINS[found["name"]]
-            symbol = bases.get(base.lower(), f"{base}-USDT")
-        elif found["base"]:
-            symbol = bases.get(found["base"], "BTC-USDT")
-        else:
-            symbol = re.sub(r"[-/_]", "-", found["pair"]).upper()
-            symbol = symbol if "-" in symbol else symbol.removesuffix("USDT") + "-USDT"
-        spans.append(found.span())
-        if symbol not in found_all:
-            found_all.append(symbol)
-    return tuple(found_all), _blank(text, spans)
-
-
-PRAISE = frozenset(("new", "old", "best", "worst", "current", "live", "whole", "favourite", "favorite", "first", "second"))
-PRAISE |= {"main", "existing", "latest", "last"}
-
-
-def _forms(name: str) -> tuple[str, ...]:
-    """How people say a strategy's name."""
-    more = {
-        "reversion": ("mean reversion", "mean-reversion", "reverting", "reversions"),
-        "trend": ("trend following", "trend-following"),
-    }
-    return (name.lower(), name.lower().replace("_", " "), name.lower() + "s", *more.get(name, ()))
-
-
-def _strategies(text: str, words: Words) -> tuple[str, ...]:
-    """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
-    forms = {name: _forms(name) for name in words.strategies}
-    at: dict[str, int] = {}
-    for name, said in forms.items():
-        places = [found.start() for form in said for found in _finditer(form, text)]
-        if places:
-            at[name] = min(places)
-    if at:
-        return tuple(sorted(at, key=lambda name: at[name]))
-    found = re.search(
-        r"\b(?:backtest|simulate|test|try|leaks?(?: check)?|strategy(?: called| named)?|run)\s+"
-        r"(?:(?:the|my|a|own|strategy|for|in|of|on)\s+)*([a-z][a-z0-9]*(?:_[a-z0-9]+)*)(?![\w-])",
-        text,
-    )
-    owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
-    if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
-        return (owned[1],)
-    meant = (
-        found is not None
-        and found[1] not in NOT_STRATEGIES
-        and not (is_common(found[1]) or found[1] in words.vocabulary | vocabulary())
-    )
-    return (found[1],) if found and meant else ()
-
-
-def _names(text: str, words: Words) -> tuple[tuple[str, ...], str]:
-    """Sleeves named literally."""
-    found = [s for s in words.sleeves if _word(s.name, text) and s.name.lower() not in map(str.lower, words.strategies)]
-    for sleeve in found:
-        text = re.sub(rf"(?<![\w-]){re.escape(sleeve.name.lower())}(?![\w-])", lambda m: BLANK * len(m[0]), text)
-    return tuple(s.name for s in found), text
-
-
-def _sleeves(words: Words, strategies: Sequence[str], symbols: Sequence[str], timeframe: str | None) -> tuple[str, ...]:
-    """Sleeves that the named strategy, symbol and timeframe point at; none when nothing is named."""
-    if not (strategies or symbols):
-        return ()
-
-    def fits(sleeve: SleeveName) -> bool:
-        return (
-            (not strategies or sleeve.strategy in strategies)
-            and (not symbols or sleeve.symbol in symbols)
-            and (timeframe is None or sleeve.timeframe == timeframe)
-        )
-
-    return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve))
-
-
-def _usable(words: Words, strategies: Sequence[str]) -> dict[str, params.Param]:
-    """The parameters a number may set: of the strategies named, of all where none is."""
-    chosen = {p.key: p for name in strategies for p in words.strategies.get(name, ())}
-    return chosen or words.params
-
-
-def _which(text: str) -> str | None:
-    """Which of several: the worst, the best, the last."""
-    for which, pattern in (
-        ("worst", r"\b(?:worst|biggest loss|largest loss|biggest loser|most expensive)\b"),
-        ("best", r"\b(?:best|biggest (?:win|winner|gain)|largest (?:win|gain))\b"),
-        ("last", r"\b(?:last|latest|most recent|newest)\b"),
-    ):
-        if re.search(pattern, text):
-            return which
-    return None
+def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[str, ...]:
+    """Parameters that are named without a value."""
+    set_here = {*read.common, *(key for variant in read.variants for key in variant)}
+    found = {key: mentions(key, s.rest) for key in words.params if "_" in key and key not in set_here}
+    s.note("keys", [m.span() for listed in found.values() for m in listed])
+    return tuple(key for key, listed in found.items() if listed)

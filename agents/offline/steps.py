@@ -64,6 +64,7 @@ class Question:
     past: Sequence[PastTurn] = ()
     done: Sequence[CallResult] = ()  # of this turn, earlier parts included
     handles: Mapping[str, str] = field(default_factory=dict)  # r1 -> run id
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of the thread, by reference
 
     def sleeve(self) -> SleeveName | None:
         """The one sleeve the question names; None when it names none or several."""
@@ -98,8 +99,13 @@ PlanOf = Callable[[Question], Plan]
 
 def nothing(text: str, *, asked_back: bool = False) -> Plan:
     """A plan without a call."""
+    return answered(PlannedAnswer(text, asked_back))
+
+
+def answered(draft: PlannedAnswer) -> Plan:
+    """A plan without a call whose answer is there."""
     yield from ()
-    return PlannedAnswer(text, asked_back)
+    return draft
 
 
 def asks_back(question: str) -> PlannedAnswer:

@@ -6,34 +6,47 @@ another entry) the planner asks instead of answering.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
 from agents.offline.entries import domain
 from agents.offline.slots import Slots
-from agents.offline.words import LOOSE, STOP, TURNING, stem
+from agents.offline.words import FIGURE_WORDS, FIGURES, LOOSE, MARKER, STOP, TURNING, stem
 
-# plans that use more than their tool's arguments say
-_MORE: Mapping[str, frozenset[str]] = {
-    "compare": frozenset(("unclear", "params", "strategies", "symbols", "ids", "handles", "place")),
-    "backtest": frozenset(("unclear", "params", "sleeves", "symbols", "strategies", "handles")),
-    "explain_event": frozenset(("symbols", "span", "which", "place", "strategies")),
-    "attribution": frozenset(("sleeves", "symbols", "strategies")),
-    "propose_config": frozenset(("unclear", "params", "place", "count", "strategies", "symbols", "timeframe")),
-    "propose_tightening": frozenset(("unclear", "params", "place", "strategies", "symbols", "timeframe")),
-    "propose_pause": frozenset(("symbols", "strategies", "timeframe")),
-    "propose_watch": frozenset(("unclear", "params", "span", "strategies", "symbols", "sleeves", "percent", "count", "which")),
-    "exposure": frozenset(("symbols", "sleeves")),
-    "sleeves": frozenset(("symbols", "strategies", "timeframe", "params")),
-    "leaks": frozenset(("symbols", "sleeves")),
-    "list_strategies": frozenset(("params", "sleeves", "symbols")),
-    "list_data": frozenset(("span",)),
-    "round_trip": frozenset(("number", "place", "handles")),
-    "run": frozenset(("handles", "place")),
-    "alerts": frozenset(("span",)),
+# what a tool's answer shows, or its plan uses, beyond what its arguments say
+_MORE: Mapping[str, str] = {
+    "compare": "unclear params strategies symbols which filters",
+    "backtest": "unclear params sleeves symbols strategies by which",
+    "run": "which",
+    "explain_event": "symbols span which strategies side",
+    "attribution": "sleeves symbols strategies",
+    "propose_config": "unclear params count strategies symbols timeframe which filters",
+    "propose_tightening": "unclear params strategies symbols timeframe which filters",
+    "propose_pause": "symbols strategies timeframe everything",
+    "propose_watch": "unclear params span strategies symbols sleeves percent count which filters side",
+    "exposure": "symbols sleeves side",
+    "sleeves": "symbols strategies timeframe side",
+    "leaks": "symbols sleeves",
+    "list_strategies": "params sleeves symbols",
+    "list_data": "span",
+    "round_trip": "number",
+    "alerts": "span",
+    "health": "which everything",
+    "what_if": "span",
+    "trips": "unit",
+    "pnl": "span which",
+    "performance": "count unclear",
+}
+_SHOWN = {  # figures that a tool's answer shows, by the heads of its table
+    **dict.fromkeys(("backtest", "run", "compare"), tuple(FIGURES)),
+    "trips": ("net", "fees", "slippage", "funding", "win", "wins", "trips", "hold"),
+    "attribution": ("net", "fees", "slippage", "funding"),
+    "performance": ("net", "return", "drawdown", "sharpe"),
+    "pnl": ("net", "fees", "slippage", "funding"),
 }
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
-_ANY = frozenset(("ids", "handles", "place"))
+_ANY = frozenset(("ids", "handles", "place", "everything", "ever"))
 
 
 class Unused(NamedTuple):
@@ -46,41 +59,72 @@ class Unused(NamedTuple):
 
 
 def unused_of(chosen: Chosen, slots: Slots) -> Unused:
-    """What the chosen entry leaves out of the sentence."""
-    tokens, tool = tokens_of(slots), chosen.entry.tool
-    if tool.name in _FREE:
+    """What the chosen entry leaves out of the sentence. A word is of a slot, declared, without weight, or left over."""
+    entry = chosen.entry
+    if entry.tool.name in _FREE:
         return Unused((), (), 0, 1)
-    taken = _MORE.get(tool.name, frozenset()) | _ANY | {n for n, fields in TAKERS.items() if any(map(chosen.entry.takes, fields))}
+    tokens, nouns = tokens_of(slots), domain()
+    taken = _ANY | set(_MORE.get(entry.tool.name, "").split())
+    taken |= {name for name, fields in TAKERS.items() if any(map(entry.takes, fields))}
+    if not slots.sleeves:  # a strategy on a symbol of which there is no sleeve
+        taken -= {
+            name
+            for name in ("symbols", "strategies")
+            if not entry.takes({"symbols": "symbol", "strategies": "strategy"}[name]) and not entry.takes("query")
+        }
+    taken |= {"which"} if entry.asked.want in ("split", "rank") else set()
+    taken = taken - {"by"} | ({"by"} if entry.splits(slots.by) or entry.tool.name == "backtest" else set())
     left: list[Token] = []
     turns: list[Token] = []
     unknown = content = 0
-    nouns = domain()
     for i, token in enumerate(tokens):
+        known = i in chosen.used or token.stem in entry.words or token.stem in _shown(entry.tool.name)
         if token.slot:
             content += 1
-            if token.slot not in taken and not (
-                token.slot == "by" and any(("by", stem(by)) in chosen.entry.phrases for by in slots.by)
-            ):
-                left.append(token)
+            if token.slot not in taken and not (token.slot == "which" and known):
                 turns.append(token)
-            continue
-        known = i in chosen.used or token.stem in chosen.entry.words
-        if known or (token.word in STOP and token.word not in TURNING):
+        elif token.word in TURNING:
+            turns += [] if known else [token]
+        elif entry.tool.name == "trips" and token.word in ("longest", "shortest"):
+            turns.append(token)
+        elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP
-            continue
-        content += 1
-        if token.word in TURNING:
-            if token.word == "or" and (slots.variants or slots.by or "or" in chosen.entry.words):
-                continue
-            turns.append(token)
-        elif any(c.isdigit() for c in token.word) or ((token.stem,) in nouns and token.word not in LOOSE):
-            turns.append(token)
-        elif token.word in LOOSE:
-            continue
         else:
-            unknown += 1
-        left.append(token)
+            content += 1
+            follows = i + 1 < len(tokens) and (i + 1 in chosen.used or tokens[i + 1].slot)  # `daily` of `daily breaker`
+            narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in FIGURE_WORDS
+            heads = not narrows and _heads(tokens, i, chosen, first=content == 1)
+            if (narrows and token.word not in LOOSE and not follows) or heads:  # `correlation between`: what it is about
+                turns.append(token)
+            elif token.word not in LOOSE:
+                unknown += not narrows
+                left.append(token)
     return Unused(_pieces(slots.text, left), _pieces(slots.text, turns), unknown, content)
+
+
+def _heads(tokens: Sequence[Token], i: int, chosen: Chosen, *, first: bool) -> bool:
+    """Whether an unknown word is what the sentence is about: `correlation between ...`, the streak of `losing streak`."""
+    before, word = tokens[i - 1] if i else None, tokens[i].word
+    after = tokens[i + 1].word if i + 1 < len(tokens) else ""
+    compound = before is not None and i - 1 in chosen.used and before.stem in chosen.entry.nouns and before.word not in STOP
+    return (compound and not word.endswith(("ly", "ing", "ed"))) or (first and after in ("of", "between", "among", "across"))
+
+
+@cache
+def _shown(tool: str) -> frozenset[str]:
+    """Stems of the words for the figures that a tool shows."""
+    return frozenset(stem(word) for name in _SHOWN.get(tool, ()) for word in (name, *FIGURES[name]))
+
+
+def narrowing_of(chosen: Chosen, own: Slots) -> Unused:
+    """Of a sentence that goes on: what it names that the entry of the question before cannot take."""
+    left = unused_of(Chosen(chosen.entry, 0.0, frozenset()), own)
+    return Unused((), tuple(piece for piece in left.turns if not TURNING.issuperset(piece.split())), 0, 1)
+
+
+def words_left(slots: Slots) -> list[str]:
+    """The words of a sentence that carry something and belong to no slot."""
+    return [t.word for t in tokens_of(slots) if not t.slot and t.word not in STOP and t.word not in MARKER]
 
 
 def _pieces(text: str, tokens: Sequence[Token]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class Way(NamedTuple):
     wanted: tuple[re.Pattern[str], ...]
     unless: tuple[re.Pattern[str], ...]
     text: str
+    then: str = ""  # the tool that a short sentence after it goes on with
 
 
 @cache
@@ -26,10 +27,15 @@ def ways() -> tuple[Way, ...]:
     made = []
     for way in listed:
         wanted, unless = (tuple(map(re.compile, way.get(key, ()))) for key in ("any", "not"))
-        made.append(Way(way["name"], wanted, unless, way["text"].strip()))
+        made.append(Way(way["name"], wanted, unless, way["text"].strip(), way.get("then", "")))
     return tuple(made)
 
 
 def way_of(text: str) -> Way | None:
     """The first that fits a tidy sentence."""
     return next((w for w in ways() if any(p.search(text) for p in w.wanted) and not any(p.search(text) for p in w.unless)), None)
+
+
+def bare(text: str) -> str:
+    """A sentence as typed, lower-cased, in plain signs."""
+    return " ".join(text.lower().replace("\u2019", "'").split())

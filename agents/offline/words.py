@@ -76,7 +76,7 @@ COINS = {
 _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 _COMMON = frozenset(_LISTS["common"].split())
 STOP = frozenset(_LISTS["stop"].split())
-TURNING = frozenset(_LISTS["turning"].split())
+TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 POLITE, WEAK, PICKS, LOOSE = (frozenset(_LISTS[name].split()) for name in ("polite", "weak", "picks", "loose"))
 WANTS: Mapping[str, re.Pattern[str]] = {
     want: re.compile("|".join(patterns).replace("<polite>", f"(?:{'|'.join(POLITE)})"))
@@ -84,16 +84,23 @@ WANTS: Mapping[str, re.Pattern[str]] = {
 }
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
+FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
+FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
+PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
+SHORT: Mapping[str, str] = _LISTS["short"]
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
 _SHORT = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
     (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
     (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
-    (r"\b(?:whats)\b", "what is"),
     (r"\b(today|yesterday|tonight|week|month|year)(?:'s|s')|\b(today|yesterday)s\b", r"\1\2"),
     (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
     (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
-    (r"\bu\b", "you"),
+    (r"\bb ?/ ?e\b|\bbreak[- ]even\b", "breakeven"),
+    (r"\bw/o\b", "without"),
+    (r"\bw/(?=[\s\d])", "with "),
+    (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
+    (r"(?<![\w.-])(\d+(?:\.\d+)?)k\b", r"\g<1>000"),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
 )
@@ -105,10 +112,22 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     and `more`; word order kept."""
     low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
     for pattern, written in _SHORT:
-        low = re.sub(pattern, written, low) if written else low
+        low = re.sub(pattern, written, low)
+    low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
-    known = words.vocabulary | more
-    return re.sub(r"(?<![\w.=/'-])[a-z]{5,}(?![\w=/-])", lambda found: _corrected(found[0], known), low)
+    low = re.sub(r"(?<![\w.=/'-])[a-z]{5,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
+    return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
+
+
+_AT_NIGHT, _HOURS = PATTERNS["words.at_night"], PATTERNS["words.hours"]
+
+
+def _clocks(found: re.Match[str]) -> str:
+    """`between 2 and 3`, `at 3`: clocks, where the sentence speaks of a night or a day."""
+    if int(found[2]) > 24 or int(found[4] or 0) > 24:
+        return found[0]
+    first = f"{found[1]} {int(found[2]) % 24:02d}:00"
+    return f"{first} {found[3].strip()} {int(found[4]) % 24:02d}:00" if found[4] else first
 
 
 _SIGNS = str.maketrans(
@@ -116,14 +135,16 @@ _SIGNS = str.maketrans(
 )
 
 
-def _corrected(word: str, known: frozenset[str]) -> str:
+def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> str:
     """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
+    known = names | declared | STOP | MARKER
     if is_common(word) or word in known or stem(word) in _stems(known):
         return word
     from rapidfuzz import process
     from rapidfuzz.distance import DamerauLevenshtein
 
-    near = [other for other in known if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
+    aims = [other for other in known if len(other) > 4 or other in names]
+    near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
     found = process.extractOne(word, sorted(near), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.75)
     return found[0] if found and len(found[0]) > 3 else word
 
@@ -138,8 +159,12 @@ def is_common(word: str) -> bool:
     return word in _COMMON or word in STOP or stem(word) in _COMMON_STEMS
 
 
+_PERSON = {"i": "we", "am": "are", "my": "our", "me": "us", "mine": "ours"}
+
+
 def stem(word: str) -> str:
-    """A word without its ending, so that `refused`, `refuse` and `refusing` are one."""
+    """A word without its ending, so that `refused`, `refuse` and `refusing` are one; `my` and `our` are the desk's both."""
+    word = _PERSON.get(word, word).removesuffix("'s").removesuffix("'")
     if len(word) <= 3 or not word.isalpha():
         return word
     if word.endswith("ies"):

@@ -346,10 +346,21 @@ def test_what_to_do_about_it_looks_at_the_alerts(words: Words) -> None:
     assert calm.ask("what should I do about it?").startswith("0 open")
 
 
-def test_a_pause_that_was_asked_back_about_is_not_made_of_its_rest(words: Words) -> None:
-    """Until when was asked for and cannot be had: naming another sleeve files no pause without an end."""
+def test_the_end_of_a_pause_goes_on_with_it(words: Words) -> None:
+    """Until eight, of all sleeves; then of one alone, and still until eight."""
     desk = Desk("operator", words)
-    for text in ("pause everything till 8 am", "no only btc"):
+    desk.ask("pause everything till 8 am")
+    ((name, args),) = desk.called
+    assert (name, args["ends"], args["also"]) == ("propose_pause", "till 08:00", ["eth-trend"])
+    desk.ask("no only btc")
+    ((name, args),) = desk.called
+    assert (name, args["ends"], args["sleeve"], args.get("also")) == ("propose_pause", "till 08:00", "btc-trend", None)
+
+
+def test_what_was_asked_back_about_is_not_made_of_its_rest(words: Words) -> None:
+    """A condition cannot be had: naming another sleeve files no pause without it."""
+    desk = Desk("operator", words)
+    for text in ("pause eth unless btc is above 100000", "no only btc"):
         desk.ask(text)
         assert [name for name, _ in desk.called if name.startswith("propose")] == []
 

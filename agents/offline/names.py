@@ -1,0 +1,129 @@
+"""The names in a sentence: ids, symbols, strategies, sleeves, timeframes, how funding is meant. Called by slots.py.
+
+Names are looked up in the desk's vocabulary; a symbol or strategy that looks like one but is not known is kept as typed, so that
+the tool can say what there is.
+"""
+
+import re
+from collections.abc import Sequence
+
+from agents.offline.entries import vocabulary
+from agents.offline.sentence import Sentence, mentions
+from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common
+
+_TIMEFRAME = re.compile(
+    r"(?<![\w-])(1|5|15|30|2|4|60)[\s-]?(m|min|mins|minutes?|h|hours?|hourly)\b(?:[\s-]?(?:bars?|candles?))?|\bhourly\b"
+)
+_SIZES = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "1h": "1h", "30m": "30m", "2h": "2h", "4h": "4h", "2m": "2m"}
+
+
+def ids_of(s: Sentence, words: Words) -> tuple[str, ...]:
+    """Ids of runs, events, alerts and proposals; `proposal 3`."""
+    named = {sleeve.name.lower() for sleeve in words.sleeves} | {name.lower() for name in words.strategies}
+    found = [m for m in PATTERNS["slots.id"].finditer(s.rest) if m[1] not in named]
+    s.take("ids", [m.span(1) for m in found])
+    proposals = list(PATTERNS["slots.proposal"].finditer(s.rest))
+    s.take("ids", [m.span() for m in proposals])
+    return (*dict.fromkeys(m[1] for m in found), *(f"prop-{m[1]}" for m in proposals))
+
+
+def funding_of(s: Sentence) -> str | None:
+    """`without funding`, `assume 3 bps funding`; everything else is a word of the question."""
+    for mode, pattern in (
+        ("none", r"\b(?:without|no|ignor(?:e|ing))\s+funding\b|\bfunding\s*=?\s*none\b"),
+        ("recorded", r"^(?:and |now |but |again )*with (?:the )?(?:recorded )?funding\b"),
+        ("assume", r"\bassum(?:e|ing)\s*=?\s*(\d+(?:\.\d+)?)\s*(?:bps?)?(?:\s+(?:of\s+)?funding)?\b"),
+    ):
+        if found := re.search(pattern, s.rest):
+            s.take("funding", [found.span()])
+            return f"assume={found[1]}" if mode == "assume" else mode
+    return None
+
+
+def timeframe_of(s: Sentence) -> str | None:
+    """`15m`, `5 min bars`, `hourly`."""
+    if (found := _TIMEFRAME.search(s.rest)) is None:
+        return None
+    s.take("timeframe", [found.span()])
+    size = f"{found[1]}{found[2][0]}" if found[1] else "1h"
+    return _SIZES.get(size, size)
+
+
+def symbols_of(s: Sentence, words: Words) -> tuple[str, ...]:
+    """Symbols in the order they are named: BTC, btc/usdt, BTCUSDT, bitcoin; an unknown pair is kept as typed."""
+    bases = {symbol.split("-")[0].lower(): symbol for symbol in reversed(words.symbols)}
+    spoken = "|".join(map(re.escape, COINS))
+    known = "|".join(sorted(map(re.escape, bases), key=len, reverse=True)) or "btc"
+    pair = re.compile(
+        rf"(?<![\w-])(?:(?P<name>{spoken})|(?P<base>{known})(?:[-/_ ]?(?:usdt|usdc|usd|perp))?(?:[-/_ ]?perp)?"
+        rf"|(?P<pair>[a-z0-9]{{2,10}}[-/_](?:usdt|usdc|usd)|[a-z]{{2,6}}usdt))(?![\w-])"
+    )
+    found = list(pair.finditer(s.rest))
+    s.take("symbols", [m.span() for m in found])
+    return tuple(dict.fromkeys(_symbol(m, bases) for m in found))
+
+
+def _symbol(found: re.Match[str], bases: dict[str, str]) -> str:
+    if found["pair"]:
+        typed = re.sub(r"[-/_]", "-", found["pair"]).upper()
+        return typed if "-" in typed else typed.removesuffix("USDT") + "-USDT"
+    base = COINS[found["name"]] if found["name"] else found["base"]
+    return bases.get(base.lower(), f"{base.upper()}-USDT")
+
+
+PRAISE = frozenset(("new", "old", "best", "worst", "current", "live", "whole", "favourite", "favorite", "first", "second"))
+PRAISE |= {"main", "existing", "latest", "last"}
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """How people say a strategy's name."""
+    more = {
+        "reversion": ("mean reversion", "mean-reversion", "reverting", "reversions"),
+        "trend": ("trend following", "trend-following"),
+    }
+    return (name.lower(), name.lower().replace("_", " "), name.lower() + "s", *more.get(name, ()))
+
+
+def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
+    """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
+    at = {name: [m.span() for form in _forms(name) for m in mentions(form, s.rest)] for name in words.strategies}
+    named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
+    if not named and (typed := _typed_strategy(s.rest, words)):
+        named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
+    s.note("strategies", [place for name in named for place in at[name]])
+    return tuple(named)
+
+
+def _typed_strategy(text: str, words: Words) -> str:
+    found = re.search(
+        r"\b(?:backtest|simulate|test|try|leaks?(?: check)?|strategy(?: called| named)?|run)\s+"
+        r"(?:(?:the|my|a|own|strategy|for|in|of|on)\s+)*([a-z][a-z0-9]*(?:_[a-z0-9]+)*)(?![\w-])",
+        text,
+    )
+    owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
+    if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
+        return owned[1]
+    if found is None or found[1] in NOT_STRATEGIES or is_common(found[1]) or found[1] in words.vocabulary | vocabulary():
+        return ""
+    return found[1]
+
+
+def sleeves_named(s: Sentence, words: Words) -> tuple[str, ...]:
+    """Sleeves named literally."""
+    known = set(map(str.lower, words.strategies))
+    found = {sleeve.name: mentions(sleeve.name, s.rest) for sleeve in words.sleeves if sleeve.name.lower() not in known}
+    s.take("sleeves", [m.span() for listed in found.values() for m in listed])
+    return tuple(name for name, listed in found.items() if listed)
+
+
+def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str], timeframe: str | None) -> tuple[str, ...]:
+    """Sleeves that the named strategy, symbol and timeframe point at; none when nothing is named."""
+
+    def fits(sleeve: SleeveName) -> bool:
+        return (
+            (not strategies or sleeve.strategy in strategies)
+            and (not symbols or sleeve.symbol in symbols)
+            and (timeframe is None or sleeve.timeframe == timeframe)
+        )
+
+    return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()
