@@ -197,7 +197,7 @@ def define(ctx: ToolContext, args: WordArgs) -> ToolResult:
             return ToolResult("ok", f"{said}: {meaning}.", (), (Evidence("page", "docs/glossary.md"),))
         near = get_close_matches(key, [*found, *words], 3)
         return no_data(
-            f"{args.word!r} is no declared parameter or limit, nor in the glossary; near it: {', '.join(near) or 'nothing'}"
+            f"{args.word!r} is neither a declared parameter or limit nor in the glossary; near it: {', '.join(near) or 'nothing'}"
         )
     rows = tuple((place, *(entry[name] for name in ("about", "default", "bounds"))) for place, entry in found[key].items())
     text = f"{key}: " + "; ".join(dict.fromkeys(str(row[1]) for row in rows)) + "."

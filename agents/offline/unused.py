@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
 from agents.offline.entries import domain
 from agents.offline.slots import Slots
-from agents.offline.words import FIGURE_WORDS, FIGURES, LOOSE, MARKER, STOP, TURNING, stem
+from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
 
 # what a tool's answer shows, or its plan uses, beyond what its arguments say
 _MORE: Mapping[str, str] = {
@@ -92,7 +92,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         else:
             content += 1
             follows = i + 1 < len(tokens) and (i + 1 in chosen.used or tokens[i + 1].slot)  # `daily` of `daily breaker`
-            narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in FIGURE_WORDS
+            narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in ("win", "won", "sharpe")
             heads = not narrows and _heads(tokens, i, chosen, first=content == 1)
             if (narrows and token.word not in LOOSE and not follows) or heads:  # `correlation between`: what it is about
                 turns.append(token)

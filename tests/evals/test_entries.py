@@ -3,7 +3,7 @@
 import pytest
 
 from agents.offline.entries import AskedEntry, entries
-from agents.offline.model import Thread, part_of
+from agents.offline.understand import ThreadSoFar, part_of
 from agents.offline.unused import unused_of
 from agents.offline.words import Words
 
@@ -14,7 +14,7 @@ ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_
 @pytest.mark.parametrize("entry", ENTRIES, ids=[f"{entry.tool.name}: {entry.asked.want}" for entry in ENTRIES])
 def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, words: Words) -> None:
     """What a tool says it can be asked is answered by that tool, with every word of it used."""
-    parts = {example: part_of(example, Thread(words)) for example in entry.asked.examples}
+    parts = {example: part_of(example, ThreadSoFar(words)) for example in entry.asked.examples}
     chosen = {example: part.chosen.entry.tool.name if part.chosen else "" for example, part in parts.items()}
     wanted = (entry.tool.name, ALIKE.get(entry.tool.name))
     assert {example: tool for example, tool in chosen.items() if tool not in wanted} == {}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.offline import slots
-from agents.offline.model import understand
+from agents.offline.understand import understand
 from agents.offline.words import Words
 
 # what answers a group of questions.toml: a tool, either of two, or a way of ways.toml

@@ -1,0 +1,234 @@
+"""What a question wants, part by part: a way, something of what stands above, the question before changed, or an entry.
+
+Called by model.py. A question is split into sentences and clauses; each is read into slots, and the first that fits answers it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from agents.offline import focus, slots, unused
+from agents.offline.choose import LEAST, Chosen, rank
+from agents.offline.entries import entries
+from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall
+from agents.offline.tables import Facts
+from agents.offline.ways import Way, bare, way_of
+from agents.offline.words import PATTERNS, Words, tidy
+
+_SENTENCE, _CLAUSE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "clause", "nod", "mine"))
+ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
+
+
+class ThreadSoFar(NamedTuple):
+    """What a sentence is read against: the desk's words, the turns before, their facts, the role's tools (None: all)."""
+
+    words: Words
+    past: Sequence[PastTurn] = ()
+    facts: Facts = MappingProxyType({})
+    tools: frozenset[str] | None = None
+
+    @property
+    def older(self) -> "Part | None":
+        """The newest question before that an entry answered: what a short sentence goes on with."""
+        for n in range(len(self.past) - 1, max(-1, len(self.past) - 5), -1):
+            if not self.past[n].asked:
+                continue
+            part = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools)[-1]
+            if part.way is not None and part.way.then:
+                return Part("", slots.Slots(), chosen=entry_of(part.way.then))
+            if part.chosen is not None and not part.aside:
+                return part
+        return None
+
+    def defined(self) -> str:
+        """The word that the last answer explained; empty when it explained none."""
+        last = next((turn.results[-1] for turn in reversed(self.past) if turn.results), None)
+        return str(last.args.get("word", "")) if last is not None and last.name == "define" else ""
+
+
+class Part(NamedTuple):
+    """One thing a question wants: a way, or an entry with its slots, or nothing that is understood."""
+
+    text: str
+    slots: slots.Slots
+    way: Way | None = None
+    chosen: Chosen | None = None
+    own: slots.Slots | None = None  # of a sentence that goes on: what it names itself
+    aside: bool = False  # a question about what stands above: nothing goes on with it
+    call: PlannedCall | PlannedAnswer | None = None  # of something that stands above, or what is read from it
+    near: tuple[Chosen, ...] = ()  # the entries that fit best, the chosen one first
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing in it was understood."""
+        return self.chosen is None and self.way is None and self.call is None
+
+
+def understand(
+    question: str,
+    words: Words,
+    past: Sequence[PastTurn] = (),
+    facts: Facts = MappingProxyType({}),
+    tools: frozenset[str] | None = None,
+) -> list[Part]:
+    """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
+    thread = ThreadSoFar(words, past, facts, tools)
+    texts = [text for sentence in _SENTENCE.split(question) for text in clauses_of(sentence, words) if text.strip(" ,;.?!")]
+    texts = [text for text in texts if not _NOD.match(text)] or texts
+    parts: list[Part] = []
+    for text in texts or [question]:
+        part = part_of(text, thread, parts)
+        if part.empty and parts:
+            continue  # a clause that adds nothing readable belongs to the one before it
+        if parts and _swallowed(parts[-1], part):
+            parts[-1] = _swallow(parts[-1], part)
+        else:
+            parts.append(part)
+    if len(texts) > 1 and (one := _one_wish(question, texts, thread, parts)) is not None:
+        return [one]
+    return [p for p in parts if not p.empty] or parts[:1]
+
+
+def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: Sequence[Part]) -> Part | None:
+    """The question as one part, where it reads far better as a whole than any of its clauses, or a clause alone has a number that
+    only the whole explains."""
+    one = part_of(question, thread)
+    if one.chosen is None or one.own is not None or any(part.way or part.call for part in parts):
+        return None
+    if any(slots.read_slots(text, thread.words).unclear for text in texts) and not one.slots.unclear:
+        return one
+    return one if one.chosen.score > 1.4 * max((part.chosen.score for part in parts if part.chosen), default=0.0) else None
+
+
+def clauses_of(sentence: str, words: Words) -> list[str]:
+    """A sentence's clauses; it stays whole where only the whole names what no role does."""
+    clauses = _CLAUSE.split(sentence)
+    if len(clauses) > 1 and way_of(tidy(sentence, words)) and not any(way_of(tidy(clause, words)) for clause in clauses):
+        return [sentence]
+    return clauses
+
+
+def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
+    """What one sentence or clause wants: a way, something of what stands above, the question before changed, or an entry."""
+    words, past = thread.words, thread.past
+    read = slots.read_slots(text, words)
+    way = way_of(bare(text)) or way_of(read.text)  # as typed first: no correction bends what has a way
+    if way is not None:
+        return Part(text, read, way)
+    if past and not earlier:
+        if focus.asks_why(read) and (why := focus.why_call(past)):
+            return Part(text, read, call=why)
+        if focus.judges_comparison(read, past):
+            return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
+        if (word := thread.defined()) and _MINE.search(read.text):
+            return part_of(f"what is our {word}", thread._replace(past=()))
+        if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
+            return Part(text, read, chosen=entry_of("define"))
+        if (
+            call := focus.times_above(read, past)
+            or focus.thing_call(read, past)
+            or focus.read_from_table(read, past, thread.facts)
+        ):
+            return Part(text, read, call=call)
+    if focus.picks_row(read):
+        return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
+    older = earlier[-1] if earlier else thread.older
+    if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
+        return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
+    ranked = rank(read, focus.about_of(past))
+    if older is not None and older.chosen is not None and focus.goes_on(read, older.slots):
+        return _continued(text, read, older, words)
+    if (
+        (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read)
+    ):  # `sol`, `how is btc-trend doing`
+        ranked = [entry_of("sleeves")]
+    least = LEAST - 0.5 if past and focus.leads(read) else LEAST
+    if not ranked or ranked[0].score < least:
+        return Part(text, read, near=tuple(ranked[:2]))
+    chosen = _of_role(_by_use(ranked, read), thread.tools)
+    if older is not None and older.chosen is not None and focus.looks_back(read):  # `vs gross`, after fees
+        same = next(
+            (c for c in ranked if c.entry.tool is older.chosen.entry.tool and c.noun and c.score > chosen.score - 0.9), None
+        )
+        chosen = same or chosen
+    if chosen.entry.tool.name == "backtest" and len(read.variants) > 1:  # several values of one parameter are a comparison
+        chosen = next((other for other in ranked if other.entry.tool.name == "compare"), chosen)
+    named_run = read.sleeves or read.strategies
+    if chosen.entry.tool.name in ("run", "performance") and named_run and read.span.start and "backtest" in (thread.tools or ()):
+        chosen = entry_of("backtest")  # `the Sharpe of btc-trend in 2024`: a run that is still to be made
+    if chosen.entry.tool.name == "run" and (read.by or read.side or read.which in ("worst", "best", "both")):
+        chosen = entry_of("trips")  # a part of a run, not its figures
+    near = (chosen, *(other for other in ranked[:3] if other is not chosen))
+    if older is not None and older.chosen is not None and (earlier or focus.looks_back(read)):
+        read = _carried(read, older.slots, chosen)
+    return Part(text, read, chosen=chosen, near=near)
+
+
+def entry_of(name: str) -> Chosen:
+    """A tool's first entry, chosen for what the sentence names alone."""
+    return next(Chosen(entry, LEAST, frozenset()) for entry in entries() if entry.tool.name == name)
+
+
+def _by_use(ranked: Sequence[Chosen], read: slots.Slots) -> list[tuple[float, Chosen]]:
+    """The best entries again, each with less for what it would have to leave out."""
+    cost = {id(c): 1.4 * len(unused.unused_of(c, read).turns) for c in ranked[:6]}
+    return sorted(((c.score - cost[id(c)], c) for c in ranked[:6]), key=lambda pair: -pair[0])
+
+
+def _of_role(ranked: Sequence[tuple[float, Chosen]], tools: frozenset[str] | None) -> Chosen:
+    """The best entry; one of this role where it fits nearly as well."""
+    most, best = ranked[0]
+    if tools is None or best.entry.tool.name in tools or ALIKE.get(best.entry.tool.name) in tools:
+        return best
+    return next((c for score, c in ranked if c.entry.tool.name in tools and c.evidence and score >= 0.62 * most), best)
+
+
+def _continued(text: str, read: slots.Slots, older: Part, words: Words) -> Part:
+    """The question before with what the short sentence names put in its place; asked back about again where it was."""
+    assert older.chosen is not None  # noqa: S101 - asked before
+    left = unused.unused_of(older.chosen, older.slots) if older.own is None else unused.narrowing_of(older.chosen, older.own)
+    if left.turns:
+        return older
+    chosen = older.chosen
+    if read.by and not chosen.entry.splits(read.by):
+        chosen = entry_of("trips")
+    return older._replace(text=text, slots=focus.shifted(read, older.slots, words), chosen=chosen, own=read)
+
+
+def _carried(read: slots.Slots, older: slots.Slots, chosen: Chosen) -> slots.Slots:
+    """A sentence of its own that looks back, with the window, the sleeve and the side of the one before where it names none."""
+    entry = chosen.entry
+    more: dict[str, Any] = {}
+    if not read.span.start and not read.span.at and (entry.takes("since") or entry.takes("start")):
+        more["span"] = older.span
+    if not read.sleeves and not read.symbols and entry.takes("sleeve"):
+        more["sleeves"] = older.sleeves
+    if not read.side and entry.takes("side"):
+        more["side"] = older.side
+    return replace(read, **more)
+
+
+_SWALLOWS = (
+    ("compare", "backtest"),
+    ("backtest", "compare"),
+    ("propose_config", "propose_tightening"),
+    ("propose_tightening", "propose_config"),
+)
+
+
+def _swallowed(first: Part, second: Part) -> bool:
+    """Whether two clauses want one thing: a backtest and a comparison of the same."""
+    if not (first.chosen and second.chosen):
+        return False
+    pair = (first.chosen.entry.tool.name, second.chosen.entry.tool.name)
+    return pair in _SWALLOWS or (pair[0] == pair[1] and pair[0] in ("compare", "backtest", "list_strategies", "propose_config"))
+
+
+def _swallow(first: Part, second: Part) -> Part:
+    """Both as one part, the comparison's entry with the slots of both."""
+    name = second.chosen.entry.tool.name if second.chosen else ""
+    chosen = second.chosen if name == "compare" else first.chosen
+    text = f"{first.slots.text} and {second.slots.text}"
+    merged = replace(second.slots.over(first.slots), text=text, places={})
+    return Part(f"{first.text} and {second.text}", merged, chosen=chosen, own=slots.Slots())
