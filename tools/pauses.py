@@ -50,7 +50,7 @@ class ProposePauseArgs(Args):
     Effect.READ,
     asked_as(
         "sleeve: explain",
-        "until when; how long; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; "
+        "until when; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; "
         "why paused; paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused",
         "enter; resume; block",
         "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "

@@ -138,7 +138,7 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     Effect.PROPOSE,
     asked_as(
         "setting: change",
-        "leverage; risk; safer; stop; layer; layers; exposure; size; risk off; more careful; more conservative",
+        "leverage; risk; safer; less risky; stop; layer; layers; exposure; size; risk off; more careful; more conservative",
         "tighten; reduce; lower; cut; decrease; derisk; de-risk; scale down; halve; trim; take some risk off; make safer; "
         "set; propose",
         "reduce the leverage of btc-trend to 2; tighten the ETH sleeve: at most 1 layer; lower risk_max_frac of sol-reversion "

@@ -86,6 +86,13 @@ def tokens_of(slots: Slots) -> list[Token]:
     ]
 
 
+def _head(tokens: Sequence[Token]) -> int | None:
+    """The word that says what a sentence is about: the first that carries something, where `between` follows."""
+    first = next((i for i, t in enumerate(tokens) if t.word not in STOP and not t.slot), None)
+    after = tokens[first + 1].word if first is not None and first + 1 < len(tokens) else ""
+    return first if after in ("between", "among") else None
+
+
 def defines(text: str) -> bool:
     """Whether a sentence asks what a word means: `what is a sleeve`, `explain funding`, `what does a breaker do`."""
     named = _EXPLAINS.match(text)
@@ -117,6 +124,8 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
         score += 1.2 if wants[0] == entry.asked.want else 0.6
     elif entry.asked.want in ("change", "compute", "compare"):
         score -= 1.5
+    if (head := _head(tokens)) is not None:
+        score += 3.0 if head in used else -2.0  # `correlation between ...`: what the sentence is about
     if exact:
         score += 2.5  # an example is a promise
     first = next((t for t in tokens if t.word not in POLITE), None)

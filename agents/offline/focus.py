@@ -154,7 +154,8 @@ def _exit_of(table: Table, row: Sequence[Any], facts: Facts) -> PlannedCall | No
     ends = [number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms")]
     if "sleeve" not in cells or None in ends:
         return None
-    since, until = (utc((at or 0) + more).removesuffix("Z").replace(" ", "T") for at, more in zip(ends, (0, 60_000), strict=True))
+    closed = (ends[1] or 0) + 16 * 60_000  # a fill is journaled at the close of its bar
+    since, until = (utc(at).removesuffix("Z").replace(" ", "T") for at in (ends[0], closed))
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
@@ -302,9 +303,11 @@ _TIMES = (
 
 def times_above(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     """`when`, `till when`: the times that the last table has, row by row."""
-    last = last_table(past)
-    if last is None or last.table is None or not _WHEN.match(slots.text):
+    last, newest = last_table(past), next((t.results[-1] for t in reversed(past) if t.results), None)
+    if newest is None or not _WHEN.match(slots.text):
         return None
+    if last is None or last.table is None or newest.table is None:
+        return PlannedAnswer(f"The answer above has no table of times: {result_text(newest)}")
     heads = [i for i, head in enumerate(last.table.columns) if head in _TIMES]
     if not heads:
         return PlannedAnswer("The table above has no times.", asked_back=True)

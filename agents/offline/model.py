@@ -16,11 +16,11 @@ from agents.offline import unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
-from agents.offline.entries import entries
+from agents.offline.entries import WORD, entries
 from agents.offline.plans import plan_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
 from agents.offline.understand import ALIKE, Part, understand
-from agents.offline.words import WANTS, Words
+from agents.offline.words import WANTS, Words, stem
 from tools.common.contract import Tool
 from tools.common.render import one_line
 
@@ -122,7 +122,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
         return nothing(owner_sentence(part, q))
     left = unused.unused_of(part.chosen, part.slots) if part.own is None else unused.narrowing_of(part.chosen, part.own)
     idle = WANTS["change"].match(q.slots.text) and entry.asked.want not in ("change", "compute", "compare")
-    if idle and not re.match(r"i want|leave|alert", q.slots.text):  # something was to be done, and this only looks
+    first = next((stem(word) for word in WORD.findall(q.slots.text)), "")
+    if idle and first not in entry.nouns and not re.match(r"i want|leave|alert", q.slots.text):  # this only looks
         return nothing(not_understood(part, q.tools), asked_back=True)
     if (left.unknown >= 2 and left.unknown * 2 > left.content) or (left.unknown and not part.chosen.noun):
         return nothing(not_understood(part, q.tools), asked_back=True)

@@ -230,6 +230,10 @@ def pnl(q: Question) -> Plan:
         if not rows:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
     draft = drafted([call], [result])
+    if start and start[11:16] not in ("", "00:00"):
+        draft = draft._replace(
+            text=f"P&L is by whole days here: all of {start[:10]} counts, not from {start[11:16]} on.\n\n{draft.text}"
+        )
     asks = result.table is not None and (ranks(q.slots.text) or q.slots.which in ("worst", "best"))
     first = extreme(result.table, q.facts, q.slots.text, q.slots.which) if asks and result.table is not None else ""
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft

@@ -101,7 +101,8 @@ def read_slots(question: str, words: Words) -> Slots:
     without, ids = s.every("without"), names.ids_of(s, words)
     place, count, number, version = (s.first(name) for name in ("place", "count", "number", "version"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
-    weekday = s.first("weekday")
+    if weekday := s.first("weekday"):
+        s.note("by", s.places.pop("weekday"))
     span, used = dates.read_span(s.rest, words.desk_ms)
     s.take("span", used)
     s.every("ever")
