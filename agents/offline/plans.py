@@ -26,7 +26,7 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
-from agents.offline.tables import extreme, only, ranks
+from agents.offline.tables import extreme, number_of, only, ranks
 from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
@@ -120,7 +120,31 @@ def health(q: Question) -> Plan:
     """What is wrong; asked what to look at, also what waits for a decision."""
     ranked = q.entry is not None and q.entry.asked.want == "rank"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
-    return (yield from made([PlannedCall("health", {}), *more]))
+    draft = yield from made([PlannedCall("health", {}), *more])
+    if not re.search(r"\borders?\b", q.slots.text):
+        return draft
+    return draft._replace(
+        text=f"No tool lists working orders; whether each open layer has its protective one is below.\n\n{draft.text}"
+    )
+
+
+def data(q: Question) -> Plan:
+    """The recorded series; of a window those that reach into it."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    call = PlannedCall("list_data", arguments(q, q.entry.tool))
+    (result,) = yield [call]
+    start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
+    if table is None or not (start or end) or not {"first", "last"} <= set(table.columns):
+        return drafted([call], [result])
+    first, last = (
+        [number_of(row[table.columns.index(name)], q.facts) or 0.0 for row in table.rows] for name in ("first", "last")
+    )
+    low, high = (instant(text, q.words.desk_ms) if text else None for text in (start, end))
+    kept = [i for i in range(len(table.rows)) if (high is None or first[i] < high) and (low is None or last[i] >= low)]
+    window_text = " ".join(part for part in (f"from {start}" if start else "", f"before {end}" if end else "") if part)
+    lead = f"{len(kept)} of the {len(table.rows)} series shown have bars {window_text}."
+    draft = drafted([call], [result._replace(table=only(table, kept))])
+    return draft._replace(text=f"{lead}\n\n{draft.text}")
 
 
 def attribution(q: Question) -> Plan:
@@ -145,6 +169,10 @@ def sleeves(q: Question) -> Plan:
     draft, text = drafted([call], [result]), q.slots.text
     if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+    if re.search(r"\b(?:targets?|entry|entered|opened)\b", text):
+        return draft._replace(
+            text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
+        )
     return draft
 
 
@@ -332,6 +360,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "list_strategies": run_plans.strategies,
     "journal_search": journal,
     "sleeves": sleeves,
+    "list_data": data,
     "desk": desk,
     "trips": trips,
     "define": define,
