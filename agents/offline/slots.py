@@ -188,9 +188,9 @@ def _by(s: Sentence) -> tuple[str, ...]:
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
             s.take("by", [found.span()])
-    both = re.search(r"\blongs?\b", s.rest) and re.search(r"\bshorts?\b", s.rest)
-    if both and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
-        s.take("by", [both.span()])
+    both = [m for side in ("long", "short") if (m := re.search(rf"\b{side}s?\b", s.rest))]
+    if len(both) == 2 and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
+        s.take("by", [m.span() for m in both])
         return ("side",)
     return tuple(found_all)
 
