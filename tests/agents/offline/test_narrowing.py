@@ -54,7 +54,8 @@ def test_small_words_beside_a_name_refuse_nothing(question: str, words: Words) -
     """`only`, `between`, `since` belong to what they stand beside."""
     part = part_of(question, ThreadSoFar(words))
     assert part.chosen is not None
-    assert unused_of(part.chosen, part.slots).turns == ()
+    left = unused_of(part.chosen, part.slots)
+    assert (left.turns, left.pieces) == ((), ())
 
 
 def test_a_short_sentence_narrows_only_what_can_be_narrowed(words: Words) -> None:
