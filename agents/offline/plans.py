@@ -205,13 +205,19 @@ def desk(q: Question) -> Plan:
 
 
 def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
-    """The question about the newest stored run, where it speaks of one that this thread has not made."""
-    if q.run_id() is not None or not re.search(
-        r"\b(?:last|latest|newest|previous) (?:run|back-?test|simulation)\b", q.slots.text
-    ):
+    """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
+    spoken = re.search(
+        r"\b(?:the|that|my|our|last|latest|newest|previous) (?:\w+ )?(?:run|back-?test|simulation)\b", q.slots.text
+    )
+    if q.run_id() is not None or not spoken:
         return q
     (latest,) = yield [PlannedCall("run", {})]
-    return replace(q, past=(*q.past, PastTurn("", (latest._replace(data={}, evidence=latest.evidence[:1]),))))
+    rows, named = latest.table.rows if latest.table is not None else (), q.slots.strategy or ""
+    listed = [run for run, row in zip(latest.evidence, rows, strict=False) if named in str(row[1])]
+    if not listed:
+        return q
+    of_run = PastTurn("", (latest._replace(data={}, evidence=tuple(listed[:1])),))
+    return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
 def performance(q: Question) -> Plan:

@@ -13,6 +13,7 @@ from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
 from agents.offline.entries import domain
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
+from tools.common.contract import Effect
 
 # what a tool's answer shows, or its plan uses, beyond what its arguments say
 _MORE: Mapping[str, str] = {
@@ -45,6 +46,7 @@ _SHOWN = {  # figures that a tool's answer shows, by the heads of its table
     "performance": ("net", "return", "drawdown", "sharpe"),
     "pnl": ("net", "fees", "slippage", "funding"),
 }
+_IF = ("what_if", "performance")  # these know what would have been, and what lasted longest
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
 _ANY = frozenset(("ids", "handles", "place", "everything", "ever"))
 
@@ -74,18 +76,26 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         }
     taken |= {"which"} if entry.asked.want in ("split", "rank") else set()
     taken = taken - {"by"} | ({"by"} if entry.splits(slots.by) or entry.tool.name == "backtest" else set())
+    looks = entry.tool.effect is Effect.READ and entry.tool.name not in _IF
     left: list[Token] = []
     turns: list[Token] = []
     unknown = content = 0
     for i, token in enumerate(tokens):
-        known = i in chosen.used or token.stem in entry.words or token.stem in _shown(entry.tool.name)
+        known = (
+            (entry.takes("subject") and token.word in ("run", "backtest", "simulation"))
+            or i in chosen.used
+            or token.stem in entry.words
+            or token.stem in _shown(entry.tool.name)
+        )
         if token.slot:
             content += 1
             if token.slot not in taken and not (token.slot == "which" and known):
                 turns.append(token)
         elif token.word in TURNING:
             turns += [] if known else [token]
-        elif entry.tool.name == "trips" and token.word in ("longest", "shortest"):
+        elif token.word == "would" and looks and " you" not in slots.text:
+            turns.append(token)  # what would have been is no state of the desk
+        elif token.word in ("longest", "shortest") and looks:
             turns.append(token)
         elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP
@@ -93,7 +103,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             content += 1
             follows = i + 1 < len(tokens) and (i + 1 in chosen.used or tokens[i + 1].slot)  # `daily` of `daily breaker`
             narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in ("win", "won", "sharpe")
-            heads = not narrows and _heads(tokens, i, chosen, first=content == 1)
+            heads = not narrows and token.word not in LOOSE and _heads(tokens, i, chosen, first=content == 1)
             if (narrows and token.word not in LOOSE and not follows) or heads:  # `correlation between`: what it is about
                 turns.append(token)
             elif token.word not in LOOSE:
