@@ -66,9 +66,10 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     else:
         split = merged.by if not slots.which or ranks(older.text) else ()  # `which coin made the most`, `and the least?`
         merged = replace(merged, which=slots.which or older.which, by=split)
-    text = older.text
-    for old, new in zip(older.filters, slots.filters, strict=False):  # `below 80000`, `and sol below 120`
-        text = text.replace(old, new)
+    text, bound = older.text, PATTERNS["slots.beyond"]
+    if (old := bound.search(text)) and (slots.symbols or bound.search(slots.text)):  # `below 80000`, `and sol below 120`
+        new = bound.search(slots.text)  # another instrument has no level until one is named
+        text = text.replace(old[0], new[0] if new else "")
     return replace(merged, text=text, places={**older.places})
 
 
@@ -267,7 +268,8 @@ def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
         return PlannedCall("run", {"run_id": str(run)})
     proposals = [i for i in last.evidence if re.match(r"prop-|\d{8}-", i)]
     if last.name.startswith("propos") and len(proposals) == 1 and shown and _OF_PROPOSAL.search(slots.text):
-        return PlannedCall("proposals", {"proposal_id": proposals[0]})
+        expires = re.search(r"\bexpir\w+|\bvalid\b", slots.text)  # the list says until when, the card does not
+        return PlannedCall("proposals", {"state": "pending"} if expires else {"proposal_id": proposals[0]})
     alerts = [i for i in last.evidence if i.startswith("al-")]
     if last.name == "alerts" and alerts and shown and _OF_ALERT.search(slots.text):
         return PlannedCall("alerts", {"alert_id": alerts[0]})
