@@ -391,15 +391,3 @@ def test_more_than_a_question_can_carry_is_said(words: Words) -> None:
     assert "6 backtests" in desk.ask("backtest trend and reversion on BTC-USDT, ETH-USDT and SOL-USDT for 2025")
     assert "You named 5 runs" in desk.ask("compare the runs r-1, r-2, r-3, r-4 and r-5")
     assert desk.called == []
-
-
-def test_a_level_belongs_to_what_it_was_named_for(words: Words) -> None:
-    """Another instrument is watched at its own level; without one the level is asked for."""
-    desk = Desk("operator", words)
-    desk.ask("ping me if btc trades under 80k")
-    assert desk.called[0][1]["level"] == 80_000.0
-    desk.ask("and eth above 4000")
-    ((name, args),) = desk.called
-    assert (name, args["subject"], args["beyond"], args["level"]) == ("propose_watch", "ETH-USDT", "above", 4_000.0)
-    assert "At which level?" in desk.ask("and btc?")
-    assert desk.called == []

@@ -9,6 +9,7 @@ from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of
 from agents.offline.unused import narrowing_of, unused_of
 from agents.offline.words import Words
+from tests.agents.offline.test_dialogues import Desk
 from tools.common.contract import Evidence, Fact, Table
 
 NAMED: list[tuple[str, dict[str, Any]]] = [
@@ -77,3 +78,15 @@ def test_the_least_of_a_figure_is_read_from_the_table_above(words: Words) -> Non
     part = part_of("which of the two had the smallest drawdown", ThreadSoFar(words, past, facts))
     assert isinstance(part.call, PlannedAnswer)
     assert part.call.text.startswith("The lowest drawdown is that of stop_atr 4: {r2.drawdown}.")
+
+
+def test_a_level_belongs_to_what_it_was_named_for(words: Words) -> None:
+    """Another instrument is watched at its own level; without one the level is asked for."""
+    desk = Desk("operator", words)
+    desk.ask("ping me if btc trades under 80k")
+    assert desk.called[0][1]["level"] == 80_000.0
+    desk.ask("and eth above 4000")
+    ((name, args),) = desk.called
+    assert (name, args["subject"], args["beyond"], args["level"]) == ("propose_watch", "ETH-USDT", "above", 4_000.0)
+    assert "At which level?" in desk.ask("and btc?")
+    assert desk.called == []
