@@ -69,6 +69,15 @@ def test_a_word_is_defined_by_its_declaration(ctx: Any) -> None:
     assert "stop_atr" in call(ctx, "define", {"word": "stop_art"}).text
 
 
+def test_a_word_of_the_desk_or_of_the_field_is_read_from_the_glossary(ctx: Any) -> None:
+    """`layers`, and what other programs call it; a metric too."""
+    assert call(ctx, "define", {"word": "layers"}).text.startswith("layers: one entry of a position")
+    assert call(ctx, "define", {"word": "take profit"}).text == call(ctx, "define", {"word": "target"}).text.replace(
+        "target", "take profit", 1
+    )
+    assert "standard deviation" in call(ctx, "define", {"word": "Sharpe"}).text
+
+
 @pytest.fixture
 def holding(own_home: Path) -> Iterator[Any]:
     """A real desk that holds a position; its loop goes on."""
