@@ -295,13 +295,15 @@ def test_a_group_in_the_making_does_not_show(tmp_path: Path) -> None:
 
 
 APPENDING = """
-import sys
+import os, sys, time
 from pathlib import Path
 from engine.store.journal import Event, Journal
 path, name, rows = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 journal = Journal(path, name)
 print("ready", flush=True)
 sys.stdin.readline()
+write = os.write
+os.write = lambda *given: time.sleep(0.002) or write(*given)  # others come while it writes, on a machine of one core too
 for n in range(rows):
     journal.append([Event("tool", n, {"n": n})] * (1 + n % 3))
 """
@@ -309,7 +311,7 @@ for n in range(rows):
 
 def test_four_processes_write_one_chain(tmp_path: Path) -> None:
     """Rows of all processes are there, in one unbroken chain, groups undivided."""
-    path, rows, names = tmp_path / "people.jsonl", 60, ("w0", "w1", "w2", "w3")
+    path, rows, names = tmp_path / "people.jsonl", 30, ("w0", "w1", "w2", "w3")
     command = [sys.executable, "-c", APPENDING, str(path)]
     piped = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     writers = [subprocess.Popen([*command, name, str(rows)], **piped) for name in names]
