@@ -254,7 +254,7 @@ def test_a_state_is_held_against_the_latch(text: str, halted: bool, struck: bool
 @pytest.mark.parametrize(
     "text",
     [
-        "The halt was realeased.",
+        "Trading has resumd.",
         '{"action": "release_halt", "result": "ok"}',
         "- [x] release the halt",
         "Approval of prop-3 came through.",
