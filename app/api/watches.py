@@ -10,7 +10,7 @@ from app.api.context import At, Deciding, NotFound, Who, now_ms
 from app.api.models_people import EmptyBody, RequestBody
 from app.people import watches as people
 from app.views.watches import watch_list
-from engine.control.watches import view, wish_of
+from engine.control.watches import LEVEL_MAX, view, wish_of
 from engine.errors import BadInput
 
 router = APIRouter(prefix="/api", tags=["watches"])
@@ -23,7 +23,7 @@ class WatchBody(RequestBody):
     metric: str = Field(max_length=20)
     subject: str = Field(max_length=60)
     beyond: str = Field(max_length=10)
-    level: float = Field(allow_inf_nan=False)
+    level: float = Field(ge=-LEVEL_MAX, le=LEVEL_MAX, allow_inf_nan=False)
 
 
 class WatchList(m.ApiModel):

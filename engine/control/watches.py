@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import Engine, func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, and_, col, or_, select, update
 
 from engine.clock import DAY_MS
 from engine.control.config import DeskConfig, active
@@ -136,12 +136,11 @@ def decide(engine: Engine, watch_id: str, state: str, by: Mapping[str, Any], now
 
 def listed(engine: Engine, now_ms: int, *, removed: bool = False) -> list[LevelWatch]:
     """Those in force and those that wait for a person, newest first; with `removed` the ended ones too."""
+    waits = and_(col(LevelWatch.state) == "asked", col(LevelWatch.asked_ms) > now_ms - ASKED_MS)
+    wanted = select(LevelWatch) if removed else select(LevelWatch).where(or_(col(LevelWatch.state) == "active", waits))
     with db.read(engine) as session:
-        rows = session.exec(
-            select(LevelWatch).order_by(col(LevelWatch.asked_ms).desc(), col(LevelWatch.id).desc()).limit(200)
-        ).all()
-    waits = [r for r in rows if r.state != "asked" or r.asked_ms > now_ms - ASKED_MS or removed]
-    return [r for r in waits if removed or r.state != "removed"]
+        newest = wanted.order_by(col(LevelWatch.asked_ms).desc(), col(LevelWatch.id).desc()).limit(LISTED_MAX)
+        return list(session.exec(newest).all())
 
 
 def in_force(engine: Engine) -> list[LevelWatch]:
