@@ -32,9 +32,8 @@ def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
         if page["params_why"]:
             parts.note("▲ No list of parameters.", page["params_why"], "warn")
         else:
-            parts.table(
-                ("parameter", "value", "bounds", "set in", "what it is"), map(_row, page["params"]), left=(0, 4), scroll=True
-            )
+            heads = ("parameter", "value", "bounds", "set in", "what it is")
+            parts.table(heads, map(_row, page["params"]), left=(0, 4), thin=(4,), scroll=True)
         if session and page["params"]:
             with st.expander("Propose other settings", icon=":material/edit:"):
                 _form(page)
