@@ -10,8 +10,10 @@ from app.cli import main
 from tests.fakes import recordings
 
 READS = [
-    ("backtest", ("runs", "list")),
-    ("backtest", ("runs", "show", "r-20250101-00000000")),
+    ("runs", ("runs", "list")),
+    ("runs", ("runs", "show", "r-20250101-00000000")),
+    ("runs", ("runs", "compare", "r-20250101-00000000", "r-20250101-00000001")),
+    ("runs", ("runs", "export", "r-20250101-00000000")),
     ("backtest", ("rerun", "r-20250101-00000000")),
     ("desk", ("status",)),
     ("journal", ("journal", "tail")),
