@@ -106,10 +106,11 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     asked_as(
         "desk: split",
         "exposure; correlation; correlated; concentration; concentrated; same bet; doubling; doubled; double; overlap; "
-        "diversified; diversification; net long; net short; exposed; bet",
+        "diversified; diversification; same trade; same thing; same position; same direction; net long; net short; exposed; bet",
         "double; doubling; correlate; concentrate; overlap; diversify",
         "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure by "
-        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?",
+        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?; are btc "
+        "and eth basically the same trade?",
     ),
 )
 def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:

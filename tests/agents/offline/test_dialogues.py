@@ -316,17 +316,6 @@ def test_no_chat_acknowledges_an_alert(words: Words) -> None:
     assert "nightdesk alerts ack ID --as NAME" in Desk("operator", words).ask("acknowledge al-3")
 
 
-@pytest.mark.parametrize(
-    "text", ["halt", "halt!", "halt for 10 minutes", "please halt everything", "go flat", "flatten everything now"]
-)
-@pytest.mark.parametrize("role", ["developer", "operator", "advisor"])
-def test_who_wants_to_halt_is_told_how(words: Words, role: Role, text: str) -> None:
-    """At 3 a.m. the bare word is enough: the way to halt, and no search."""
-    desk = Desk(role, words)
-    assert "/halt REASON" in desk.ask(text)
-    assert desk.called == []
-
-
 @pytest.mark.parametrize("text", ["are we halted??", "is the desk halted right now?", "are we halted?"])
 def test_whether_it_is_halted_is_looked_up_now(words: Words, text: str) -> None:
     """A window of events says nothing about a halt that began before it."""
