@@ -98,7 +98,7 @@ def test_a_backtest_of_the_model_shows_its_step_its_curve_and_links_to_the_run(
     answer.locator("svg.chart").first.wait_for()
     assert answer.locator("del, s").first.inner_text() == "3.14"
     page.goto(desk[0].page + answer.locator("p a").first.get_attribute("href"))
-    page.get_by_text("Return under both fill scenarios").wait_for()
+    page.get_by_text("Return, drawdown below").wait_for()
 
 
 def test_a_busy_model_is_told_while_it_is_waited_for(page: Any, desk: tuple[Place, bool, ModelServer]) -> None:
