@@ -17,6 +17,7 @@ from agents.offline.ways import Way, bare, way_of
 from agents.offline.words import PATTERNS, Words, tidy
 
 _SENTENCE, _CLAUSE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "clause", "nod", "mine"))
+PAST_MAX = 8  # turns before that a question is read against
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
 
@@ -27,14 +28,22 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
+    read: "dict[int, Part | None] | None" = None  # by number of turns: what was read of them, shared while one question is read
 
     @property
     def older(self) -> "Part | None":
-        """The newest question before that an entry answered: what a short sentence goes on with."""
+        """The newest question before that an entry answered: what a short sentence goes on with. Each turn is read once: reading
+        one asks for those before it, which would double with every turn of a thread."""
+        read = {} if self.read is None else self.read
+        if len(self.past) not in read:
+            read[len(self.past)] = self._older(read)
+        return read[len(self.past)]
+
+    def _older(self, read: "dict[int, Part | None]") -> "Part | None":
         for n in range(len(self.past) - 1, max(-1, len(self.past) - 5), -1):
             if not self.past[n].asked:
                 continue
-            part = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools)[-1]
+            part = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
             if part.way is not None and part.way.then:
                 return Part("", slots.Slots(), chosen=entry_of(part.way.then))
             if part.chosen is not None and not part.aside:
@@ -71,9 +80,12 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
+    read: dict[int, Part | None] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
-    thread = ThreadSoFar(words, past, facts, tools)
+    if read is None:
+        past, read = past[-PAST_MAX:], {}
+    thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for sentence in _SENTENCE.split(question) for text in clauses_of(sentence, words) if text.strip(" ,;.?!")]
     texts = [text for text in texts if not _NOD.match(text)] or texts
     parts: list[Part] = []

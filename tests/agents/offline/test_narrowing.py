@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from agents.offline import understand
+from agents.offline.choose import rank
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of
@@ -90,3 +92,12 @@ def test_a_level_belongs_to_what_it_was_named_for(words: Words) -> None:
     assert (name, args["subject"], args["beyond"], args["level"]) == ("propose_watch", "ETH-USDT", "above", 4_000.0)
     assert "At which level?" in desk.ask("and btc?")
     assert desk.called == []
+
+
+def test_each_turn_of_a_long_thread_is_read_once(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a turn went on with is not read anew for each turn after it: that doubles the work with every question."""
+    ranked: list[str] = []
+    monkeypatch.setattr(understand, "rank", lambda read, about: ranked.append(read.text) or rank(read, about))
+    past = tuple(PastTurn(text, ()) for text in ("what happened since yesterday?", "is anything wrong?", "show the desk") * 4)
+    understand.understand("and the week before?", words, past)
+    assert len(ranked) <= 2 * understand.PAST_MAX + 4
