@@ -75,12 +75,10 @@ class Occurrence(NamedTuple):
     asked_as(
         "event: count",
         "how often; counts; number of refusals; number of breakers; refusals by rule; by rule; by guardrail; most often; each "
-        "breaker; each rule; alerts by rule; refusals by sleeve; breakers by sleeve; refused since; loss streak; streak; "
-        "streak rule; loss streak rule; cooldown; rule",
+        "breaker; each rule; alerts by rule; refusals by sleeve; breakers by sleeve; refused since; rule",
         "count; refuse; trip; fire",
         "how many refusals by rule this week?; how often did each breaker trip in the last 30 days?; count the alerts by rule; "
-        "which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve in november; "
-        "how often did the loss streak rule stop us in december?",
+        "which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve in november",
     ),
 )
 def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
