@@ -9,6 +9,7 @@ from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who, now_ms
 from app.api.models_people import PullBody
 from app.views.desk_status import walks_on
+from app.views.sleeve_page import marked
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of
@@ -95,12 +96,14 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     for s in found.config.sleeves:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
-        paused = s.paused_at(view.desk_ms)
+        paused, (mark, unrealised) = s.paused_at(view.desk_ms), marked(view.sleeves.get(s.name, {}))
         items.append(
             m.SleeveView(
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
                 params=dict(s.params),
+                mark=mark,
+                unrealised=unrealised,
                 **{**now, "stage": s.stage, "paused": paused, "resumes_ms": s.resumes_ms if paused else None},
             )
         )

@@ -158,6 +158,8 @@ class SleeveView(ApiModel):
     version: int | None = None
     waiting_version: int | None = None
     position: dict[str, Any] | None = None
+    mark: Number = None  # price of an open position at the mark
+    unrealised: Number = None  # its P&L there
     order: dict[str, Any] | None = None
     blocked_until_ms: int | None = None
     shut_until_ms: int | None = None

@@ -68,7 +68,7 @@ def summary(items: Sequence[Mapping[str, Any]], unit: str) -> list[tuple[str, pa
         ("unrealised", (number(sums["unrealised"], sign=True), tone(sums["unrealised"]))),
     ]
     costs = [("fees paid", number(sums["fees"])), ("slippage paid", number(sums["slippage"]))]
-    return [*rows, *costs, ("funding received", number(sums["funding"], sign=True))]
+    return [*rows, *costs, ("funding, received minus paid", number(sums["funding"], sign=True))]
 
 
 def total(values: Sequence[Any]) -> float | None:

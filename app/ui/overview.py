@@ -172,9 +172,8 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any) -> list[Sequence[pa
     """A position's layers; its P&L, in money and in R, stands in the first."""
     position = s["position"]
     lots, side = position.get("lots"), str(position.get("side") or "")
-    mark = abs(position["notional"] / position["quantity"]) if position.get("notional") and position.get("quantity") else None
-    gained = s["equity"] - s["cash"] if is_number(s.get("equity")) and is_number(s.get("cash")) else None
-    r = gained / risk if gained is not None and is_number(risk) and risk > 0 else None
+    mark, gained = s.get("mark"), s.get("unrealised")
+    r = gained / risk if is_number(gained) and is_number(risk) and risk > 0 else None
     rows: list[Sequence[parts.Cell]] = []
     for n, layer in enumerate(position.get("layers") or []):
         share = abs(layer["lots"] / lots) if lots and layer.get("lots") else None

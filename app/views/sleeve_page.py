@@ -63,8 +63,7 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
     held = own.get("position")
     if not held or not held.get("layers"):
         return None
-    price = abs(held["notional"] / held["quantity"]) if held.get("quantity") and held.get("notional") is not None else None
-    gained = None if own.get("equity") is None or own.get("cash") is None else own["equity"] - own["cash"]
+    price, gained = marked(own)
     risk = _risk(home, name)
     level = _liquidation(str(path), mark.id, name)
     nearest = max if held["side"] == "long" else min
@@ -88,6 +87,15 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
         "target": _level(target, price),
         "liquidation": _level(level, price),
     }
+
+
+def marked(own: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """(price at the mark, unrealised P&L) of a sleeve of a mark with an open position; Nones while flat or not known."""
+    held = own.get("position") or {}
+    if not held.get("quantity") or held.get("notional") is None:
+        return None, None
+    gained = None if own.get("equity") is None or own.get("cash") is None else own["equity"] - own["cash"]
+    return abs(held["notional"] / held["quantity"]), gained
 
 
 def _average(layers: Sequence[Mapping[str, Any]]) -> float | None:
