@@ -1,4 +1,4 @@
-"""Response and request models of a sleeve's page. Used by app/api/sleeves.py."""
+"""Response and request models of sleeves, their parameters and proposals of a person. Used by app/api."""
 
 from typing import Annotated, Any
 
@@ -45,11 +45,10 @@ class CloseCountView(ApiModel):
     blocked: bool
 
 
-class ParamRow(ApiModel):
-    """A parameter: its value, its bounds or words, what it means, and the sleeve's version that set it."""
+class ParamEntry(ApiModel):
+    """A parameter as its strategy declares it: default, bounds or words, what it means; `zero`: what 0 is that is no amount."""
 
     key: str
-    value: Setting
     default: Setting | None
     low: Number
     high: Number
@@ -58,6 +57,12 @@ class ParamRow(ApiModel):
     zero: str | None
     choices: list[str]
     about: str | None
+
+
+class ParamRow(ParamEntry):
+    """The same of a sleeve: its value, and the sleeve's version that set it."""
+
+    value: Setting
     version: int
     since_ms: int | None
 

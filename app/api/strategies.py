@@ -1,64 +1,62 @@
-"""Route of the strategies that a backtest may name, with their parameters for the forms of the page. Registered by factory.py.
+"""Routes of the strategies that a backtest may name, for the forms of the page. Registered by app.api.factory.
 
-A person's own strategy file is parsed, never run, in this process: its parameters are known to the backtest alone.
+A person's own strategy file never runs in this process: another one, which holds nothing, says what its parameters are.
 """
 
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
-from app.api.context import At, Who
+from app.api.context import At, NotFound, Who
 from app.api.models import ApiModel
+from app.api.models_sleeve import ParamEntry
+from engine.strategies.base import SHIPPED, load_strategy, params_table
+from engine.strategies.isolated.described import read_strategy
+from tools.market import own_strategies
 
 router = APIRouter(prefix="/api/strategies", tags=["runs"])
+StrategyName = Annotated[str, Path(max_length=60, pattern=r"^\w[\w-]*$", examples=["trend"])]
+ABOUT_MAX = 400
 
 
-class ParamView(ApiModel):
-    """A parameter; a number within its bounds, or a word among `choices`."""
-
-    key: str
-    default: int | float | str
-    low: float | None
-    high: float | None
-    unit: str
-    choices: list[str]
-    zero: str  # what 0 means where it is not an amount
-    about: str
-
-
-class StrategyView(ApiModel):
-    """A strategy; `params` is null for a person's own."""
+class StrategyLine(ApiModel):
+    """A strategy in the list; `shipped`: it comes with Nightdesk, the others are a person's own."""
 
     name: str
     shipped: bool
     about: str
-    params: list[ParamView] | None
+
+
+class StrategyView(StrategyLine):
+    """A strategy with its parameters."""
+
+    params: list[ParamEntry]
 
 
 class Strategies(ApiModel):
     """All strategies, the shipped ones first."""
 
-    items: list[StrategyView]
+    items: list[StrategyLine]
 
 
 @router.get("")
 def strategies(at: At, _: Who) -> Strategies:
-    """The strategies by name, with what their parameters mean and how far they go."""
-    from engine.strategies.base import SHIPPED, load_strategy, params_table
-    from tools.market import own_strategies
-
-    items = []
-    for name in SHIPPED:
-        module = load_strategy(name)
-        about = (module.__doc__ or "").strip().splitlines()[0]
-        params = [_param(row) for row in params_table(module)]
-        items.append(StrategyView(name=name, shipped=True, about=about, params=params))
-    own = own_strategies(at.path)
-    items += [StrategyView(name=name, shipped=False, about=text[:400], params=None) for name, text in own.items()]
-    return Strategies(items=items)
+    """The strategies by name."""
+    items = [StrategyLine(name=name, shipped=True, about=first_line(load_strategy(name).__doc__)) for name in SHIPPED]
+    own = own_strategies(at.path).items()
+    return Strategies(items=[*items, *(StrategyLine(name=name, shipped=False, about=first_line(text)) for name, text in own)])
 
 
-def _param(row: dict[str, Any]) -> ParamView:
-    texts = {name: str(row[name] or "") for name in ("unit", "zero", "about")}
-    known = {name: row[name] for name in ("key", "default", "low", "high")}
-    return ParamView(**known, **texts, choices=[str(c) for c in row["choices"]])
+@router.get("/{name}")
+def one(at: At, _: Who, name: StrategyName) -> StrategyView:
+    """A strategy's parameters, with what they mean and how far they go. Of a person's file that cannot be read, why."""
+    if name not in (*SHIPPED, *own_strategies(at.path)):
+        raise NotFound(f"unknown strategy {name!r}", "see /api/strategies")
+    module = read_strategy(name, at.home.strategies)
+    params = [ParamEntry(**{**row, "choices": list(row["choices"])}) for row in params_table(module)]
+    return StrategyView(name=name, shipped=name in SHIPPED, about=first_line(module.__doc__), params=params)
+
+
+def first_line(text: str | None) -> str:
+    """What a docstring says first."""
+    return next(iter((text or "").strip().splitlines()), "")[:ABOUT_MAX]

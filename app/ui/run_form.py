@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import jobs, links
+from app.ui import jobs, links, param_field
 from app.ui.figures import day
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -45,7 +45,11 @@ def _bars(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequence[Mapping[str, Any]]) -> None:
     left, middle, right = st.columns([1, 1.4, 1], gap="small")
     name = left.selectbox("Strategy", [s["name"] for s in strategies], key="bt_strategy")
-    chosen = next(s for s in strategies if s["name"] == name)
+    try:
+        chosen = api.get(f"/api/strategies/{name}")
+    except Trouble as trouble:  # a person's file that cannot be read says so, and only a name is lost
+        st.error(trouble.markdown())
+        return
     names = sorted({_instrument(s) for s in series})
     first = next((n for n, one in enumerate(names) if one.startswith(FIRST)), 0)
     instrument = middle.selectbox("Instrument", names, index=first, key="bt_instrument")
@@ -63,10 +67,10 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     params = _params(chosen)
     body = {"strategy": name, "symbol": bars["symbol"], "venue": bars["venue"], "market": bars["market"], "timeframe": timeframe}
     more = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills}
-    more["changes"] = [{"key": key, "value": value} for key, value in params.items()]
-    changed = ", ".join(f"{key} {value}" for key, value in params.items())
+    more["changes"] = [{"key": key, "value": value} for key, value in (params or {}).items()]
+    changed = ", ".join(f"{key} {value}" for key, value in (params or {}).items())
     st.caption(words(f"Changed: {changed}" if changed else "All parameters at their defaults."))
-    if st.button("Run the backtest", type="primary", icon=":material/play_arrow:", key="bt_run"):
+    if st.button("Run the backtest", type="primary", icon=":material/play_arrow:", key="bt_run", disabled=params is None):
         _begin(api, {**body, **more})
 
 
@@ -74,40 +78,15 @@ def _instrument(series: Mapping[str, Any]) -> str:
     return f"{series['symbol']} {series['market']}, {series['venue']}"
 
 
-def _params(chosen: Mapping[str, Any]) -> Params:
-    """What was set to something else than its default."""
-    if chosen["params"] is None:
-        text = st.text_area("Parameters, KEY=VALUE a line", max_chars=2_000, key=f"bt_own_{chosen['name']}")
-        return dict(_pair(line) for line in text.splitlines() if line.strip())
+def _params(chosen: Mapping[str, Any]) -> Params | None:
+    """What was set to something else than its default; None while one of them is not allowed."""
     found: Params = {}
     with st.popover("Parameters", icon=":material/tune:"):
-        for param in chosen["params"]:
-            value = _field(param, f"bt_{chosen['name']}_{param['key']}")
-            if value != param["default"]:
-                found[param["key"]] = value
-    return found
-
-
-def _pair(line: str) -> tuple[str, str]:
-    key, _, value = line.partition("=")
-    return key.strip()[:60], value.strip()[:60]
-
-
-def _field(param: Mapping[str, Any], key: str) -> Any:
-    """A parameter's input, with its bounds, its unit and what it does."""
-    label, default = f"{param['key']}, {param['unit']}" if param["unit"] else param["key"], param["default"]
-    if param["choices"]:
-        return st.selectbox(label, param["choices"], index=param["choices"].index(default), help=words(param["about"]), key=key)
-    low, high = param["low"], param["high"]
-    help_text = words(f"{param['about']}; {low:g} to {high:g}" + (f"; 0: {param['zero']}" if param["zero"] else ""), 300)
-    if isinstance(default, int):
-        return st.number_input(label, int(low), int(high), default, 1, help=help_text, key=key)
-    return st.number_input(label, float(low), float(high), float(default), _step(float(default)), "%g", help=help_text, key=key)
-
-
-def _step(default: float) -> float:
-    """A step that moves a default by about a fifth."""
-    return next((step for step in (1.0, 0.5, 0.1, 0.05, 0.01, 0.001) if step <= default / 4), 0.0001 if default else 0.1)
+        for row in chosen["params"]:
+            value = param_field.field(row, row["default"], f"bt_{chosen['name']}_{row['key']}", "default")
+            if value != row["default"]:
+                found[row["key"]] = value
+    return None if None in found.values() else found
 
 
 def _begin(api: PageClient, body: Mapping[str, Any]) -> None:

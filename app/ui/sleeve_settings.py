@@ -9,11 +9,12 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, parts
+from app.ui import card, param_field, parts
 from app.ui.figures import NONE, is_number, setting, short
 from app.ui.page_client import PageClient, Trouble
+from app.ui.param_field import about_text, bounds_text
 from app.ui.parts import Linked
-from app.ui.safe import one_line, words
+from app.ui.safe import words
 
 AGAIN_S = 2.5
 WHY_MAX = 300
@@ -44,16 +45,8 @@ def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
 
 def _row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     changed = row["value"] != row["default"]
-    off = f"; 0: {row['zero']}" if row.get("zero") else ""
     value = (setting(row["value"]), "" if changed else "mut")
-    return (row["key"], value, (_bounds(row), "mut"), f"v{row['version']}", (f"{row['about'] or ''}{off}", "mut"))
-
-
-def _bounds(row: Mapping[str, Any]) -> str:
-    """The allowed values in words."""
-    if row["choices"]:
-        return " or ".join(row["choices"])
-    return f"{setting(row['low'])} to {setting(row['high'])} {row['unit'] or ''}".strip()
+    return (row["key"], value, (bounds_text(row), "mut"), f"v{row['version']}", (about_text(row), "mut"))
 
 
 def _version(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
@@ -134,38 +127,11 @@ def _form(page: Mapping[str, Any]) -> None:
     keys = st.multiselect("Parameters to change", list(rows), key=f"keys_{name}", max_selections=8)
     changes = []
     for key in keys:
-        value = _input(rows[key], f"value_{name}_{key}")
+        value = param_field.field(rows[key], rows[key]["value"], f"value_{name}_{key}")
         if value is not None and value != rows[key]["value"]:
             changes.append({"key": key, "value": value})
     st.caption("Both configurations run first, over the bars up to the desk's time: that is the evidence on the card.")
     _why(str(name), "form", changes, "Propose")
-
-
-def _input(row: Mapping[str, Any], key: str) -> Any:
-    """A field for one parameter, with its bounds and help."""
-    label = f"{row['key']}, now {setting(row['value'])} ({_bounds(row)})"
-    if row["choices"]:
-        return st.selectbox(label, row["choices"], index=row["choices"].index(row["value"]), key=key, help=row["about"])
-    if isinstance(row["value"], bool):
-        return st.checkbox(label, row["value"], key=key, help=row["about"])
-    text = st.text_input(label, f"{row['value']:.10g}", key=key, help=row["about"], max_chars=24)
-    value = number_in(text, row)
-    if value is None:
-        parts.note(f"▲ {one_line(text, 24)} is out of bounds or not a number.", f"Allowed: {_bounds(row)}.", "warn")
-    return value
-
-
-def number_in(text: str, row: Mapping[str, Any]) -> float | int | None:
-    """The number of a text, if the parameter may have it; a whole one where the parameter is whole."""
-    try:
-        value = float(text.strip().replace(",", "").replace("\u2212", "-"))
-    except ValueError:
-        return None
-    low = row["low"] if row["low"] is not None else -float("inf")
-    high = row["high"] if row["high"] is not None else float("inf")
-    if not low <= value <= high:
-        return None
-    return (int(value) if value == int(value) else None) if isinstance(row["value"], int) else value
 
 
 def waiting(api: PageClient, name: str) -> None:

@@ -1,6 +1,7 @@
 """Stored runs over HTTP: the list with what differs, a name that is journaled, and the figures of the report."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from engine.clock import utc
 from engine.sim import trips
 from engine.store.journal import read
 from engine.store.runs import Runs, sha256_of_json
+from engine.strategies import cross
 from tests.engine.sim.test_report import START, many, run_of
 
 BAR = 900_000
@@ -113,9 +115,6 @@ def test_a_backtest_is_begun_from_the_form(served: Any, api: Any, monkeypatch: p
     """What is not a strategy or has no bars is refused in words before a process starts; a job belongs to who began it."""
     begun: list[str] = []
     monkeypatch.setattr(JobQueue, "_spawn", lambda self, job: begun.append(f"{self.person} {job}"))
-    names = {s["name"]: s for s in api.get("/api/strategies").json()["items"]}
-    stop = next(p for p in names["trend"]["params"] if p["key"] == "stop_atr")
-    assert (stop["default"], stop["low"], stop["high"], stop["unit"]) == (2.0, 0.0, 20.0, "ATR")
     ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic", "changes": [{"key": "stop_atr", "value": 3.0}]}
     job = api.post("/api/runs", json=ask)
     assert (job.status_code, job.json()["state"], begun) == (202, "queued", [f"ann {job.json()['id']}"])
@@ -131,3 +130,21 @@ def test_a_backtest_is_begun_from_the_form(served: Any, api: Any, monkeypatch: p
     assert len(begun) == 1
     with served.client(scope="read") as reader:
         assert reader.post("/api/runs", json=ask).status_code == 403
+
+
+def test_strategies_say_what_their_parameters_are(served: Any, api: Any) -> None:
+    """Shipped and own alike; a person's file runs in a process of its own, and one that is broken says why, alone."""
+    folder = served.home.strategies
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mine.py").write_text(Path(cross.__file__).read_text().replace('NAME = "cross"', 'NAME = "mine"'))
+    (folder / "broken.py").write_text("raise RuntimeError('x')\n")
+    names = {s["name"]: s["shipped"] for s in api.get("/api/strategies").json()["items"]}
+    assert {"trend": True, "mine": False, "broken": False}.items() <= names.items()
+    stop = next(p for p in api.get("/api/strategies/trend").json()["params"] if p["key"] == "stop_atr")
+    assert (stop["default"], stop["low"], stop["high"], stop["unit"]) == (2.0, 0.0, 20.0, "ATR")
+    own = {p["key"]: p["default"] for p in api.get("/api/strategies/mine").json()["params"]}
+    assert own == {p["key"]: p["default"] for p in api.get("/api/strategies/cross").json()["params"]}
+    answer = api.get("/api/strategies/broken")
+    assert answer.status_code in (400, 409, 422)
+    assert "broken" in answer.json()["error"]["what"]
+    assert api.get("/api/strategies/nothing").status_code == 404

@@ -193,6 +193,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/runs"): lambda f, q, b: _begun(f),
     ("GET", "/api/runs/compare"): lambda f, q, b: run_pair(f.runs, q["one"], q["other"]),
     ("GET", "/api/strategies"): lambda f, q, b: {"items": STRATEGIES},
+    ("GET", r"/api/strategies/(\w+)"): lambda f, q, b, i: next(s for s in STRATEGIES if s["name"] == i),
     ("GET", r"/api/runs/([\w-]+)"): lambda f, q, b, i: f.runs[0] | {"id": i},
     ("GET", r"/api/runs/([\w-]+)/figures"): lambda f, q, b, i: run_figures(f.runs[0]),
     ("POST", r"/api/runs/([\w-]+)/name"): lambda f, q, b, i: f.runs[0].update(name=b["name"]) or {"run_id": i, "name": b["name"]},

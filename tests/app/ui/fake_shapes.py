@@ -25,7 +25,7 @@ STOP = {
 FAST = STOP | {"key": "fast_bars", "default": 40, "low": 5, "high": 400, "unit": "bars", "about": "the fast average"}
 STRATEGIES = [
     {"name": "trend", "shipped": True, "about": "follows", "params": [FAST, STOP]},
-    {"name": "mine", "shipped": False, "about": "my own", "params": None},
+    {"name": "mine", "shipped": False, "about": "my own", "params": [FAST | {"key": "depth", "default": 0.5}]},
 ]
 
 
@@ -112,6 +112,8 @@ def sleeve(name: str, *, with_position: bool = False) -> dict[str, Any]:
         "version": 1,
         "waiting_version": None,
         "order": None,
+        "mark": 64_500.0 if with_position else None,
+        "unrealised": 76.5 if with_position else None,
         "position": {**held, "layers": [{**layer, "target": 67_000.0, "due": None}]} if with_position else None,
         "blocked_until_ms": None,
         "paused_until_ms": None,

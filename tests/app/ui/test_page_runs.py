@@ -136,7 +136,10 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
     at = page(tab="runs")
     assert at.selectbox(key="bt_instrument").value == "BTC-USDT perp, binance"
     assert at.selectbox(key="bt_clock").value == "15m"
-    at.number_input(key="bt_trend_stop_atr").set_value(3.5)
+    at.text_input(key="bt_trend_stop_atr").input("99").run()
+    assert at.button(key="bt_run").disabled
+    assert "99 is out of bounds" in texts_of(at)
+    at.text_input(key="bt_trend_stop_atr").input("3.5").run()
     at.text_input(key="bt_from").input(" 2025-03 ")
     at.button(key="bt_run").click().run()
     (sent,) = [body for verb, path, body in fake.asked if (verb, path) == ("POST", "/api/runs")]
@@ -151,9 +154,9 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
         "end": None,
     }
     at.selectbox(key="bt_strategy").set_value("mine").run()
-    at.text_area(key="bt_own_mine").input("a = 1\n\nb=x").run()
+    at.text_input(key="bt_mine_depth").input("7").run()
     at.button(key="bt_run").click().run()
-    assert fake.asked[-1][2]["changes"] == [{"key": "a", "value": "1"}, {"key": "b", "value": "x"}]
+    assert fake.asked[-1][2]["changes"] == [{"key": "depth", "value": 7.0}]
 
 
 def test_classes_are_ours_whatever_the_api_says() -> None:

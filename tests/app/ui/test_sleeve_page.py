@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.ui import sleeve_settings
+from app.ui import param_field, sleeve_settings
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
@@ -200,7 +200,7 @@ def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
 )
 def test_a_number_is_one_the_parameter_may_have(text: str, value: float, found: float | None) -> None:
     """Not a number, infinite, out of bounds, or a part where whole ones are counted: none."""
-    assert sleeve_settings.number_in(text, {"low": 0, "high": 20, "value": value}) == found
+    assert param_field.number_in(text, {"low": 0, "high": 20}, whole=isinstance(value, int)) == found
 
 
 def test_tightening_never_passes_a_lower_bound_nor_raises_anything() -> None:
