@@ -53,6 +53,11 @@ def looks_back(slots: Slots) -> bool:
     return leads(slots) or short or bool(_BACK_AT.search(slots.text))
 
 
+def may_go_on(slots: Slots) -> bool:
+    """Whether the question before can matter to this sentence; else nobody needs to read it again."""
+    return goes_on(slots) or looks_back(slots) or bool(_UP.search(slots.text) or _DOWN.search(slots.text))
+
+
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)

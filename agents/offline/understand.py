@@ -145,7 +145,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return Part(text, read, call=call)
     if focus.picks_row(read):
         return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
-    older = earlier[-1] if earlier else thread.older
+    before = thread.older if not earlier and focus.may_go_on(read) else None
+    older = earlier[-1] if earlier else before
     if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
     ranked = rank(read, focus.about_of(past))
