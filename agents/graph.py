@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agents import nodes
 from agents.state import TurnState, Work
@@ -79,7 +79,8 @@ def _langgraph(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator
     from langgraph.errors import GraphRecursionError
 
     try:
-        yield from build(work).stream(dict(state), {"recursion_limit": steps_max}, stream_mode=["custom", "values"])
+        parts = build(work).stream(dict(state), {"recursion_limit": steps_max}, stream_mode=["custom", "values"])
+        yield from cast("Iterator[tuple[str, Any]]", parts)
     except GraphRecursionError:
         raise StepsUsedUp from None
 

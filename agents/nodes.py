@@ -20,7 +20,7 @@ from agents.written_calls import SET_FORMAT, with_written_calls
 from engine.control import halt
 from engine.errors import DeskError
 from tools.catalog import TOOLS, call
-from tools.common.contract import Effect, ToolResult, clean, refused
+from tools.common.contract import Effect, Table, ToolResult, clean, refused
 from tools.common.render import markdown_table, safe
 from tools.together import read_together
 
@@ -299,15 +299,15 @@ def ground_of(work: Work, done: Sequence[AnsweredCall], *, by_code: bool = False
     quotes = [text for d in done for text in _quotable(d)]
     seen = [work.stamp, *(c["text"] for c in earlier), *(str(i) for c in earlier for i in c.get("evidence", ()))]
     seen += [evidence.id for d in done for evidence in d.result.evidence] + [d.result.job or "" for d in done]
-    rows = [CountedRows(d.result.table.columns[0].removesuffix("s").lower(), len(d.result.table.rows)) for d in done if _named(d)]
+    tables = [d.result.table for d in done]
+    rows = [CountedRows(t.columns[0].removesuffix("s").lower(), len(t.rows)) for t in tables if t is not None and _named(t)]
     names = [*work.names, *(proposal for turn in work.earlier for proposal in turn.proposals)]
     return Ground(work.facts, asked, arguments, names, quotes, seen, receipts_of(work, done), rows, by_code)
 
 
-def _named(entry: AnsweredCall) -> bool:
-    """Whether the first column of a call's table says what its rows are."""
-    table = entry.result.table
-    return table is not None and bool(table.columns) and len(table.columns[0]) > 2
+def _named(table: Table) -> bool:
+    """Whether the first column says what the rows are."""
+    return bool(table.columns) and len(table.columns[0]) > 2
 
 
 def receipts_of(work: Work, done: Sequence[AnsweredCall]) -> Receipts:

@@ -5,7 +5,7 @@ A role's front matter can only narrow what tools/catalog.py grants: naming any o
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from engine.errors import BadInput
 from tools.catalog import tools_of
@@ -29,7 +29,7 @@ def role(name: str) -> Role:
     """The role of that name. BadInput, one line, for an unknown name."""
     if name not in ROLES:
         raise BadInput(f"unknown role {name[:40]!r}", f"available: {', '.join(ROLES)}")
-    return role_of_text(cast("RoleName", name), (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    return role_of_text(name, (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
 
 
 def role_of_text(name: RoleName, text: str) -> Role:

@@ -70,7 +70,7 @@ class CountedRows(NamedTuple):
     """The rows of a table of this turn, by what its first column names: `sleeve`, 3."""
 
     noun: str
-    count: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +198,11 @@ def stands(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool
     if _is_shown(claim, sentence, after, stand):
         return True
     if claim.dimension == "place":
-        return any(rows.count >= claim.value and _counts(after, rows.noun) for rows in stand.rows) or stand.shown.counts(
+        return any(rows.number >= claim.value and _counts(after, rows.noun) for rows in stand.rows) or stand.shown.counts(
             claim, sentence, after
         )
     return not claim.dimension and (
-        any(rows.count == claim.value and _counts(after, rows.noun) for rows in stand.rows)
+        any(rows.number == claim.value and _counts(after, rows.noun) for rows in stand.rows)
         or stand.shown.counts(claim, sentence, after)
     )
 

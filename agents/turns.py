@@ -305,7 +305,7 @@ def close(
     if answer is None and ctx is not None:
         for job in threads.jobs_of(office.engine, turn):
             ctx.jobs.cancel(job)
-    stored = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
+    stored: Mapping[str, Any] = answer if answer is not None else {"answer_md": "Cancelled before the answer."}
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:

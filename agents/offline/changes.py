@@ -103,7 +103,7 @@ def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
         fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
         return fits[0] if len(fits) == 1 else None
     if slots.place is None:
-        return rows[data.get("best", 0)]
+        return rows[int(data.get("best", 0))]
     listed = data.get("listed") or list(range(1, len(rows)))  # the row of each variant, in the person's order
     return rows[listed[slots.place]] if -len(listed) <= slots.place < len(listed) else None
 

@@ -123,9 +123,10 @@ def _minus(desk: datetime, number: int, unit: str) -> datetime:
     name = {"y": "years", "q": "months", "mo": "months", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     size = name["mo" if unit == "mo" else unit[0]]
     try:
-        return desk - relativedelta(**{size: number * 3 if unit[0] == "q" else number})
+        earlier: datetime = desk - relativedelta(**{size: number * 3 if unit[0] == "q" else number})
     except (OverflowError, ValueError):
         return datetime(1970, 1, 1, tzinfo=UTC)
+    return earlier
 
 
 # --------------------------------------------------------------------------- points
@@ -218,20 +219,22 @@ def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point 
     if (name := word.rsplit(" ", 1)[-1]) in DAYS:
         first = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
         return _Point(*found.span(), first, first + one, "day", True)
-    return _Point(*found.span(), *_period(word, today, desk), True)
+    return _period(word, today, desk)._replace(start=found.start(), stop=found.end())
 
 
-def _period(word: str, today: datetime, desk: datetime) -> tuple[datetime, datetime, str]:
-    """`this month`, `last year`, `ytd`: first, last, size."""
+def _period(word: str, today: datetime, desk: datetime) -> _Point:
+    """`this month`, `last year`, `ytd`; where it is in the text is the caller's."""
     back = word.startswith(("last", "previous"))
     if "week" in word:
         first = today - timedelta(days=today.weekday())
-        return (first - timedelta(days=7), first, "day") if back else (first, desk, "since")
+        week = (first - timedelta(days=7), first, "day") if back else (first, desk, "since")
+        return _Point(0, 0, *week, True)
     months = 12 if "year" in word or word == "ytd" else 3 if "quarter" in word else 1
     if "month to date" in word:
         months = 1
     first = _day(today.year, (today.month - 1) // months * months + 1)
-    return (_next_month(first, -months), first, "month") if back else (first, desk, "since")
+    period = (_next_month(first, -months), first, "month") if back else (first, desk, "since")
+    return _Point(0, 0, *period, True)
 
 
 def _day(year: int, month: int = 1, day: int = 1) -> datetime:
@@ -239,7 +242,8 @@ def _day(year: int, month: int = 1, day: int = 1) -> datetime:
 
 
 def _next_month(first: datetime, months: int = 1) -> datetime:
-    return first + relativedelta(months=months)
+    later: datetime = first + relativedelta(months=months)
+    return later
 
 
 def _text(when: datetime) -> str:
