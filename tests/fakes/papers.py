@@ -62,7 +62,7 @@ def feed_of(home: Home) -> Feed:
     series = series_of(home.catalog, config_event.columns(config), config_event.clock(config))
     files = sorted(path for folder, _ in home.roots for path in folder.rglob("*.parquet"))
     digest = hashlib.blake2b(b"".join(path.name.encode() + path.read_bytes() for path in files)).digest()
-    key = (digest, *((column, s.path.name, s.source) for column, s in series.items()))
+    key = (digest, span(), *((column, s.path.name, s.source) for column, s in series.items()))
     if key not in _FEEDS:
         _FEEDS[key] = load(home.catalog, series, BAR_MS, span(), "recorded")
         for own in _FEEDS[key].own.values():
