@@ -138,7 +138,8 @@ def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk: RunningDesk) -> N
         "offline model",
     ):
         assert words in said
-    assert len(said.splitlines()) < 25
+    passing = "  equity "  # of the line about the desk, which comes now and then for as long as it runs
+    assert len([line for line in said.splitlines() if passing not in line]) < 20
     assert not [value for value in SECRETS.values() if value in said]
     assert not any(alive(pid) for pid in children.values())
     assert heartbeat_of(desk.home)["phase"] == "stopped"
