@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, SourceRows, in_order, joined
-from app.market_data.judging import compare
+from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, SourceRows, in_order, joined, twins
+from app.market_data.judging import advice, compare
 from app.market_data.naming import ImportOptions, SeriesName, series_name
 from engine.errors import BadInput, DataError, DeskError
 
@@ -77,7 +77,8 @@ def _read(file: Path, wanted: ImportOptions, item: dict[str, Any]) -> tuple["Raw
     from engine.data.files import ReadOptions, read_any
 
     base = (wanted.symbol or "").partition("-")[0]
-    raw = read_any(file, ReadOptions(base, wanted.series or "", wanted.dates or "", bool(wanted.drop_empty)))
+    options = ReadOptions(base, wanted.series or "", wanted.dates or "", bool(wanted.drop_empty), wanted.venue or "")
+    raw = read_any(file, options)
     item["notes"] = list(raw.notes)
     name, step = series_name(raw, wanted)
     frame, turned = in_order(raw.frame)
@@ -110,13 +111,13 @@ def _store(
             frame=frame, empty_ms=(*empty, *(_gap_times(kept, whole.timeframe_ms) if wanted.drop_empty else ()))
         )
     found = judge(whole)
-    found += _compared(whole, name, target, roots, item["notes"])
+    found += _compared(whole, name, target, roots, item["notes"]) + _of_another(whole, name, roots)
     item["findings"] = as_json(found)
     bad = [f for f in found if f.severity == "error"]
     if bad:
         more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
         subject = f"{group[0].raw.path.name} has" if len(group) == 1 else f"{len(group)} files of {target.name} have"
-        raise BadInput(f"{subject} errors: {bad[0].rule}: {bad[0].text}{more}", "nothing was stored")
+        raise BadInput(f"{subject} errors: {bad[0].rule}: {bad[0].text}{more}", f"nothing was stored; {advice(bad[0])}")
     item["notes"] += [
         f"overrides {path} of the same name" for folder, _ in roots[:-1] for path in sorted(folder.rglob(target.name))
     ]
@@ -199,6 +200,21 @@ def _set_aside(target: Path) -> Path:
 def _kind_of(series: str) -> str:
     """bars, mark, funding or another word: only sources of one kind can be compared."""
     return "bars" if series[0].isdigit() else series.partition("_")[0]
+
+
+def _of_another(whole: "RawFile", name: SeriesName, roots: list[tuple[Path, str]]) -> list["DataIssue"]:
+    """A finding when another instrument has the very same bars already: one of the two is under a wrong name."""
+    from engine.data.catalog import Catalog
+    from engine.data.issues import issue
+
+    if whole.kind != "bars" or name.tag:
+        return []
+    others = [s for s in Catalog(roots).series() if s[1:4] != name[:3] and (s.series, s.tag) == (name.series, "")]
+    for s in (s for s in others if s.source != "synthetic"):
+        if twins(whole.frame, s.path):
+            text = f"the same bars are stored as {s.path.name}: one of the two has a wrong name"
+            return issue("twin", "error", [0], text)
+    return []
 
 
 def _compared(

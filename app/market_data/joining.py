@@ -3,6 +3,7 @@
 Called by importing.py, for the files of one command and for what is stored already.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.clock import utc
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 AGAINST_STORED = "nothing was changed; --replace takes this file and keeps the old one aside, --tag keeps both"
+TWINS = 5  # bars that are looked for in another series
 AGAINST_FILE = "one of them is wrong: nightdesk data check ONE --against OTHER"
 
 
@@ -29,6 +31,24 @@ def in_order(frame: "pl.DataFrame") -> tuple["pl.DataFrame", list[str]]:
         return frame, []
     note = "rows ran from newest to oldest: reversed" if not (steps > 0).any() else "rows were out of order: sorted by time"
     return frame.sort("ts", maintain_order=True), [note]
+
+
+def twins(frame: "pl.DataFrame", stored: Path) -> bool:
+    """Whether some bars of the frame, which have moved, stand in a stored series too, volume included."""
+    import polars as pl
+
+    names = ["open", "high", "low", "close", "volume"]
+    moved = frame.filter((pl.col("high") > pl.col("low")) & (pl.col("volume") > 0))
+    try:
+        theirs = pl.scan_parquet(stored).with_columns(pl.col("ts").dt.epoch("ms"))
+        common = theirs.select("ts").collect().join(moved.select("ts"), on="ts")["ts"].sort()
+        some = (
+            common.gather(sorted({round(n * (common.len() - 1) / (TWINS - 1)) for n in range(TWINS)})) if common.len() else common
+        )
+        rows = theirs.filter(pl.col("ts").is_in(some.implode())).select("ts", *names).collect()
+    except (OSError, pl.exceptions.PolarsError):
+        return False  # the catalog says what is wrong with it
+    return rows.height == TWINS and rows.join(moved, on=["ts", *names], how="semi").height == TWINS
 
 
 def joined(one: SourceRows, other: SourceRows, kind: str, hint: str) -> tuple["pl.DataFrame", int]:

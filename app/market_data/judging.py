@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from engine.data.issues import DataIssue
 
 
+NEXT = {  # rule -> what to do about it
+    "gap": "get the missing rows too, take a part without them, or aggregate to a longer timeframe",
+    "stride": "get the range again",
+    "duplicate": "leave one of each",
+    "shifted": "give the open times, in UTC",
+    "timeframe": "correct the name, or add --timeframe",
+    "unfinished": "leave out what has not closed",
+    "zero-volume": "leave out the rows after trading ended",
+    "unit": "give the volume in base units throughout",
+    "twin": "check which instrument it is, then --symbol, --market or --venue; --tag stores it all the same",
+    "heikin-ashi": "export plain candles",
+}
+
+
+def advice(found: "DataIssue") -> str:
+    """What to do about a finding that kept a file out."""
+    return NEXT.get(found.rule, "correct the file, or get it again")
+
+
 def judge(raw: "RawFile") -> list["DataIssue"]:
     """Findings of one file, by its kind; a table of several coins is checked coin by coin, with row numbers of the full table."""
     import polars as pl
@@ -37,7 +56,7 @@ def _judge_one(raw: "RawFile", frame: Any) -> list["DataIssue"]:
     from engine.data.checks import check, check_funding, check_series
 
     if raw.kind == "funding":
-        return check_funding(frame)
+        return check_funding(frame, time.time_ns() // 1_000_000)
     if not raw.timeframe_ms:
         raise no_timeframe(raw)
     if raw.kind == "series":  # indices pause at weekends, statistics start late: only timestamps can be errors

@@ -12,6 +12,7 @@ from engine.errors import BadInput
 if TYPE_CHECKING:
     from engine.data.files import RawFile
 
+INVERSE_VENUES = ("binance", "okx", "bybit", "deribit", "bitmex", "htx", "bitget", "gate", "kucoin")  # their USD perpetuals
 NAME_MAX = 120  # characters of a file name, far below what file systems allow
 
 
@@ -41,7 +42,7 @@ class SeriesName(NamedTuple):
 
 def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]:
     """(the new file's name in parts, its timeframe in ms). Raises BadInput for what is missing or contradicts itself."""
-    from engine.clock import timeframe_ms
+    from engine.clock import DAY_MS, timeframe_ms
 
     if raw.group:
         raise BadInput(f"{raw.path.name} is a table of several coins (column {raw.group})", "split it")
@@ -51,6 +52,7 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
     named = raw.named
     symbol = wanted.symbol or named.symbol or _stated_symbol(raw.stated)
     _same_coin(raw, symbol)
+    _same_venue(raw, wanted.venue or named.venue)
     tag = named.tag if wanted.tag is None else wanted.tag
     if raw.kind == "series":
         return _of_other_numbers(raw, wanted, symbol, tag)
@@ -59,7 +61,12 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
     for key, value, example in (("venue", venue, "binance"), ("symbol", symbol, "BTC-USDT"), ("market", market, "perp")):
         if not value:
             raise BadInput(f"the file name {raw.path.name} does not contain the {key}", _question(raw, key, example))
+    if market == "perp" and symbol.endswith("-USD") and venue in INVERSE_VENUES:
+        what = f"{raw.path.name}: perpetuals of {symbol} on {venue} are inverse contracts, whose profit is not linear"
+        raise BadInput(what, "use the USDT contract")
     step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
+    if raw.kind != "funding" and step > DAY_MS:
+        raise BadInput(f"{raw.path.name}: bars of {_timeframe(step)}: the longest timeframe is 1d", "get daily bars")
     if raw.kind != "funding" and not step:
         raise no_timeframe(raw)
     series = "funding" if raw.kind == "funding" else ("mark_" if raw.kind == "marks" else "") + _timeframe(step)
@@ -92,13 +99,23 @@ def _same_coin(raw: "RawFile", symbol: str) -> None:
     """Refuse a file whose rows state another coin than its name or the command."""
     from engine.data.dialects.names import ALIASES
 
-    stated = re.sub(r"(-SWAP|_PERP|\.P|:.*)$", "", raw.stated.upper())
+    stated = re.sub(r"^[A-Z]+:(?=[A-Z0-9]{5,})|(-SWAP|_PERP|\.P|:.*)$", "", raw.stated.upper())  # X:BTCUSD, BTC/USDT:USDT
     joined = re.sub(r"[^A-Z0-9]", "", stated)
     for alias, coin in ALIASES.items():
         joined = re.sub(f"^{alias}", coin, joined)
     base = symbol.partition("-")[0]
     if joined and symbol and joined not in (base, symbol.replace("-", "")):
         raise BadInput(f"{raw.path.name} states {raw.stated} in its rows, not {symbol}", "check which coin it is, then --symbol")
+
+
+def _same_venue(raw: "RawFile", venue: str) -> None:
+    """Refuse a file whose rows state another venue than its name or the command."""
+    from engine.data.dialects.names import VENUES
+
+    stated = re.sub(r"[^a-z]", "", raw.exchange.lower()).replace("okex", "okx")
+    known = next((name for name in VENUES if stated.startswith(name)), "")
+    if known and venue in VENUES and known != venue:
+        raise BadInput(f"{raw.path.name} states {raw.exchange[:40]} in its rows, not {venue}", "check which it is, then --venue")
 
 
 def _of_other_numbers(raw: "RawFile", wanted: ImportOptions, symbol: str, tag: str) -> tuple[SeriesName, int]:
@@ -112,6 +129,13 @@ def _of_other_numbers(raw: "RawFile", wanted: ImportOptions, symbol: str, tag: s
         raise BadInput(
             f"{raw.path.name} {what}", "add --venue yahoo --series vix_1d (with --symbol and --market if it is of one)"
         )
+    columns = ", ".join(name for name in raw.frame.columns[1:9])
+    if series == "funding":
+        what = f"{raw.path.name} is named funding, but none of its columns is known as a rate: {columns}"
+        raise BadInput(what, "call the column with the fraction paid at each settlement rate")
+    if re.fullmatch(r"(mark_)?\d+[mhdw]", series):
+        what = f"{raw.path.name} is named as bars ({series}), but lacks one of open, high, low, close: {columns}"
+        raise BadInput(what, "give bars, or add --series with a name of its own, as in oi_1h")
     symbol = wanted.symbol or named.symbol
     if bool(symbol) != bool(market):
         raise BadInput(f"{raw.path.name} needs both a symbol and a market, or neither", "add --symbol BTC-USDT --market perp")

@@ -21,6 +21,7 @@ from engine.core.row_fields import BreakerRow, CapsRow, DecisionRow, FillRow, Fu
 from engine.core.state import (
     ACTIONS,
     BREAKERS,
+    CANCEL,
     CAPS,
     DAY_MS,
     ENTRY,
@@ -29,6 +30,7 @@ from engine.core.state import (
     EXIT_SLOT,
     MINUTE_MS,
     PROTECTIVE,
+    R_NONE,
     REFUSED,
     RULES,
     SIDES,
@@ -92,6 +94,8 @@ def _decision(book: Book, s: int, row: DecisionRow, before: Sleeve, read: Mappin
         body["reason"] = EXIT_REASONS[row.rule]
     if row.action == REFUSED:
         body["refused_by"] = RULES[row.rule]
+    if row.action == CANCEL and row.rule != R_NONE:
+        body["cancelled_by"] = RULES[row.rule]
     if read is not None:
         body["features"] = dict(read)
     return body

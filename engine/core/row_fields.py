@@ -21,7 +21,7 @@ class DecisionRow(NamedTuple):
     """What a close decided, and where the first layer's orders stand after it."""
 
     action: Annotated[int, "code"]
-    rule: int  # the exit reason of an exit, the refusing rule of a refusal
+    rule: int  # the exit reason of an exit, the rule of a refusal or of an entry order that it cancels
     signal: Annotated[int, "side"]
     layers: Annotated[int, "layer"]  # open ones
     key: int  # of the entry order after it; 0: none

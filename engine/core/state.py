@@ -351,7 +351,7 @@ class Decision(NamedTuple):
     """What a close decided, with everything that a journal row tells of it."""
 
     action: int
-    rule: int  # of a refusal; exit reason of an exit
+    rule: int  # of a refusal, or of an entry order that it cancels; exit reason of an exit
     price: float
     stop_distance: float
     target_distance: float

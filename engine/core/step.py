@@ -68,17 +68,20 @@ def on_close(
             sleeve = sleeve._replace(position=leave_all(position, FADE), order=NO_ORDER)
             return sleeve, Decision(EXIT, FADE, bar.close, 0.0, 0.0, NO_SIZE, 0)
     if sleeve.order.side != 0:
-        return resting(sleeve, bar, signal)
+        return resting(sleeve, desk, rules, limits, bar, signal)
     if not wants(position, rules, bar, signal):
         return with_last_refusal(sleeve, R_NONE, bar.close_ms), HELD
     return enter(sleeve, desk, rules, limits, bar, signal, around)
 
 
-def resting(sleeve: Sleeve, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
-    """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it."""
-    if signal.side * sleeve.order.side >= 0:
+def resting(sleeve: Sleeve, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
+    """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it, or from this close
+    on a breaker or a window lets no entry go, and one that rests would fill all the same.
+    """
+    rule = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
+    if rule == R_NONE and signal.side * sleeve.order.side >= 0:
         return sleeve, HELD
-    return sleeve._replace(order=NO_ORDER), Decision(CANCEL, R_NONE, bar.close, 0.0, 0.0, NO_SIZE, 0)
+    return sleeve._replace(order=NO_ORDER), Decision(CANCEL, rule, bar.close, 0.0, 0.0, NO_SIZE, 0)
 
 
 def cost_now(cost: Cost, signal: Signal) -> Cost:

@@ -1,7 +1,7 @@
 """The windows in which people want no entries: hours of the week (UTC) and the minutes around funding settlements.
 
-Asked by guardrails.standing at the close, when an order would leave; `opens_ms` by book/events.py for people. Exits know no
-window.
+Asked by guardrails.standing at the close, when an order would leave and while one rests; `opens_ms` by book/events.py for people.
+Exits know no window.
 """
 
 from .state import DAY_MS, HOUR_MS, Limits, Rules

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from engine.clock import DAY_MS, MINUTE_MS, timeframe_text, utc
+from engine.clock import DAY_MS, utc
 from engine.data.funding_checks import check_funding
-from engine.data.gaps import regular_gaps
+from engine.data.gaps import off_grid, other_timeframe, regular_gaps
 from engine.data.issues import DataIssue, Severity, errors, issue
 from engine.data.patterns import PatternBars, patterns, runs, runs_of
 
@@ -80,10 +80,10 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int]
     order = np.argsort(ts, kind="stable")
     again = np.flatnonzero(np.diff(ts[order]) == 0) + 1
     found += issue("duplicate", "error", np.sort(order[again]), f"{again.size} duplicate times")
-    if other := _other_timeframe(ts, timeframe_ms):
+    if other := other_timeframe(ts, timeframe_ms):
         return found + issue("timeframe", "error", [0], other)
     off = ts % timeframe_ms != 0
-    found += issue("shifted", "error", np.flatnonzero(off), f"times are not on the {timeframe_text(timeframe_ms)} grid")
+    found += issue("shifted", "error", np.flatnonzero(off), off_grid(ts, timeframe_ms))
     if not off.all():
         empty = np.setdiff1d(np.asarray(empty_ms, dtype=np.int64), ts) if len(empty_ms) else np.empty(0, dtype=np.int64)
         found += _gaps(np.unique(np.append(ts[~off], empty)), ts, timeframe_ms)
@@ -126,21 +126,6 @@ def _empty_rows(frame: pl.DataFrame) -> np.ndarray:
 def _numbers(column: pl.Series) -> np.ndarray:
     """A column as numbers, NaN where it is empty."""
     return (column if column.dtype == pl.Float64 else column.cast(pl.Float64)).to_numpy()
-
-
-def _other_timeframe(ts: np.ndarray, timeframe_ms: int) -> str:
-    """What to say when most bars are another timeframe apart than the file claims; "" when they are not."""
-    steps = np.abs(np.diff(ts))
-    if steps.size < 3 or np.count_nonzero(steps == timeframe_ms) > 0.1 * steps.size:
-        return ""
-    steps = np.diff(np.unique(ts))
-    values, counts = np.unique(steps, return_counts=True)
-    if steps.size < 3 or counts.max() <= 0.9 * steps.size or values[np.argmax(counts)] == timeframe_ms:
-        return ""
-    step = int(values[np.argmax(counts)])
-    if step % MINUTE_MS or (step > timeframe_ms and step % timeframe_ms):
-        return ""
-    return f"the file claims {timeframe_text(timeframe_ms)}, but its rows are {timeframe_text(step)} apart"
 
 
 def _gaps(clock: np.ndarray, ts: np.ndarray, timeframe_ms: int) -> list[DataIssue]:

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from engine.clock import MINUTE_MS, UNITS_MS
+from engine.clock import MINUTE_MS, UNITS_MS, timeframe_text
 from engine.data.dialects.columns import (
     CLOSE_TIMES,
     CLOSED_FLAGS,
+    EXCHANGES,
     GROUPS,
+    INTERVALS,
     OPEN_TIMES,
     as_numbers,
     has_numbers,
@@ -24,14 +26,16 @@ from engine.data.dialects.columns import (
     volume_columns,
 )
 from engine.data.dialects.containers import SUFFIXES, Cells, cells_of
+from engine.data.dialects.headless import headless_names
 from engine.data.dialects.names import NameParts, name_parts
 from engine.data.dialects.rates import rate_column, rate_values
-from engine.data.dialects.times import check_closes, open_times, usual_step
-from engine.data.dialects.volumes import Bars, base_volume, headless_names
+from engine.data.dialects.times import check_closes, intervals, open_times, usual_step
+from engine.data.dialects.volumes import Bars, base_volume
 from engine.errors import DataError
 
 __all__ = ["AS_NAMED", "SUFFIXES", "NameParts", "RawFile", "ReadOptions", "name_parts", "read_any"]
 
+ADJUSTED = 1e-3  # how far Adj Close is from the close where there were dividends or splits
 INVERSE = re.compile(r"USD_PERP|-USD-SWAP|USD_\d{6}|-USD-\d{6}")
 
 
@@ -42,6 +46,7 @@ class ReadOptions(NamedTuple):
     series: str = ""
     dates: str = ""  # dmy or mdy
     drop_empty: bool = False
+    venue: str = ""  # yahoo: its volume is in USD
 
 
 AS_NAMED = ReadOptions()
@@ -59,6 +64,7 @@ class RawFile(NamedTuple):
     notes: tuple[str, ...]
     stated: str = ""  # the symbol that every row states, as the file writes it
     empty_ms: tuple[int, ...] = ()  # times of rows without a trade that were left out on request
+    exchange: str = ""  # the venue that every row states
 
 
 def read_any(path: Path, options: ReadOptions = AS_NAMED) -> RawFile:
@@ -109,8 +115,23 @@ def _read(path: Path, options: ReadOptions) -> RawFile:
         frame = frame.with_columns(table[group].cast(pl.String).alias(group))
     elif kind == "series" and "seen_at" in table.columns:
         notes.append("column seen_at: the same times, observed at different moments")
-    stated = next((str(table[g][0]) for g in GROUPS if g in table.columns and g != group), "")
-    return RawFile(path, frame, kind, _timeframe(named, frame, group, kind), named, group, tuple(notes), stated, empty_ms)
+    stated = next((str(table[g][0]) for g in GROUPS if g in table.columns and g != group), cells.stated)
+    exchange = next((str(table[e][0]) for e in EXCHANGES if e in table.columns and table[e].n_unique() == 1), "")
+    step = _timeframe(named, frame, group, kind)
+    if kind in ("bars", "marks", "prices"):
+        _refuse_other_interval(table, ts, where)
+    return RawFile(path, frame, kind, step, named, group, tuple(notes), stated, empty_ms, exchange)
+
+
+def _refuse_other_interval(table: pl.DataFrame, ts: pl.Series, where: str) -> None:
+    """Raise DataError when every row states another timeframe than the one its rows are apart."""
+    step = usual_step(ts)
+    for name in (n for n in INTERVALS if n in table.columns and table[n].n_unique() == 1):
+        stated = str(table[name][0]).strip()
+        readings = intervals(stated)
+        if step and readings and step not in readings:
+            what = f"{name} says {stated} in every row, but the rows are {timeframe_text(step)} apart"
+            raise DataError(f"{where}: {what}", "bars of two timeframes, or a wrong column: get the file again")
 
 
 def _named(path: Path, options: ReadOptions) -> NameParts:
@@ -180,6 +201,8 @@ def _kind(
             return "marks", columns
         found = [n for n in volume_columns(table.columns) if has_numbers(table[n]) or table.schema[n] == pl.String]
         if not found:
+            odd = [n for n in table.columns if "vol" in n]
+            notes += [f"{', '.join(odd)}: not known to be the volume of a bar in base units, left out"] if odd else []
             return "prices", columns
         return "bars", {**columns, "volume": _volume(table, named, options, prices, found, where, notes)}
     if rate and table.width <= 8:  # a wide table of factors may hold a funding rate too
@@ -207,9 +230,17 @@ def _volume(
     if table.height > 1 and bool((volume == 0).all()):
         raise DataError(f"{where}: {name} is 0 in every row: mark or index prices?", "add --series mark if these are mark prices")
     whole = bool((volume.drop_nulls() % 1 == 0).all())
-    if "adj_close" in table.columns and whole and volume.drop_nulls().len():
-        notes.append("volume in whole numbers beside Adj Close is Yahoo's, in USD: divided by the close")
-        return volume / as_numbers(table[prices["close"]], "close", where)
+    close = as_numbers(table[prices["close"]], "close", where)
+    if "adj_close" in table.columns:
+        adjusted = as_numbers(table["adj_close"], "adj_close", where)
+        if bool(((adjusted / close - 1).abs() > ADJUSTED).any()):
+            what = "Adj Close is not the close: a share or a fund with dividends, whose volume counts shares"
+            raise DataError(f"{where}: {what}", "bars of crypto alone can be traded; --series NAME_1d stores it as other numbers")
+    yahoo = "adj_close" in table.columns or "yahoo" in (options.venue, named.venue) or any("yfinance" in n for n in notes)
+    if yahoo and whole and volume.drop_nulls().len():
+        said = "beside Adj Close is Yahoo's" if "adj_close" in table.columns else "of Yahoo is"
+        notes.append(f"volume in whole numbers {said}, in USD: divided by the close")
+        return volume / close
     return volume
 
 

@@ -13,17 +13,20 @@ from engine.data.patterns import runs
 
 MEDIAN_MAX = 0.002  # of |rate| over 8 hours; recorded medians are 0.0001 at most, in percent they would be 0.002 and more
 RATE_MAX = 0.05
+AHEAD_MS = 60_000  # two clocks may differ by so much
 SAME_RATE = 1e-6  # a hundredth of a basis point: sources round differently
 
 
-def check_funding(frame: pl.DataFrame) -> list[DataIssue]:
-    """Settlements (ts, rate): order, duplicates, gaps, missing and absurd rates."""
+def check_funding(frame: pl.DataFrame, now_ms: int | None = None) -> list[DataIssue]:
+    """Settlements (ts, rate): order, duplicates, gaps, missing and absurd rates, and those after `now_ms`."""
     if not frame.height:
         return [DataIssue("empty", "error", (), "the file has no rows")]
     ts = frame["ts"].to_numpy()
     rate = frame["rate"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     found = issue("unsorted", "error", np.flatnonzero(np.diff(ts) < 0) + 1, "time goes back")
     found += issue("nan", "error", np.flatnonzero(~np.isfinite(rate)), "rate is empty or not a number")
+    if now_ms is not None:
+        found += issue("unfinished", "error", np.flatnonzero(ts > now_ms + AHEAD_MS), "a settlement that has not been yet")
     minute = (ts + 30_000) // 60_000 * 60_000
     order = np.argsort(minute, kind="stable")
     twin = np.flatnonzero(np.diff(minute[order]) == 0)

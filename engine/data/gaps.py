@@ -1,4 +1,4 @@
-"""Gaps: whether those of a series are regular, and where settlements are missing.
+"""Gaps: whether those of a series are regular, and where settlements are missing; times on another grid than the file claims.
 
 Called by checks.py and align.py. Outages are irregular; a pager that loses bars does so at a stride, counted in
 rows (it asks for 1,000 bars and skips one) or on the clock (it fetches the first 1,000 of every 5,000 minutes).
@@ -6,6 +6,9 @@ rows (it asks for 1,000 bars and skips one) or on the clock (it fetches the firs
 
 import numpy as np
 
+from engine.clock import MINUTE_MS, timeframe_text
+
+CLOSES_MS = 1000  # a close is written as 14:59, 14:59.999 or 15:00
 LONGEST_MS = 8 * 3_600_000  # settlements are 8, 4, 2 or 1 hours apart (D4)
 INTERVALS_MS = tuple(hours * 3_600_000 for hours in (1, 2, 4, 8))
 
@@ -75,3 +78,24 @@ def hole_spans(ts: np.ndarray) -> list[tuple[int, int]]:
         if not impossible[i] and usual and steps[i] >= 1.5 * max(usual):
             found.append((int(ts[i]), int(ts[i + 1])))
     return sorted(found)
+
+
+def off_grid(ts: np.ndarray, timeframe_ms: int) -> str:
+    """What to say of times that are not on the grid; those a second or less before it are of closes."""
+    text, before = f"times are not on the {timeframe_text(timeframe_ms)} grid", -ts % timeframe_ms
+    return f"{text}, but just before it: times of closes?" if ((before > 0) & (before <= CLOSES_MS)).all() else text
+
+
+def other_timeframe(ts: np.ndarray, timeframe_ms: int) -> str:
+    """What to say when most bars are another timeframe apart than the file claims; "" when they are not."""
+    steps = np.abs(np.diff(ts))
+    if steps.size < 3 or np.count_nonzero(steps == timeframe_ms) > 0.1 * steps.size:
+        return ""
+    steps = np.diff(np.unique(ts))
+    values, counts = np.unique(steps, return_counts=True)
+    if steps.size < 3 or counts.max() <= 0.9 * steps.size or values[np.argmax(counts)] == timeframe_ms:
+        return ""
+    step = int(values[np.argmax(counts)])
+    if step % MINUTE_MS or (step > timeframe_ms and step % timeframe_ms):
+        return ""
+    return f"the file claims {timeframe_text(timeframe_ms)}, but its rows are {timeframe_text(step)} apart"

@@ -18,6 +18,7 @@ LEVEL_BARS = 96  # on each side of a change of the volume's level
 END_BARS = 24  # the same within LEVEL_BARS of an end of the file
 LEVEL = 30.0  # times the volume from one bar to the next; recorded files change by 14 at most, over many bars
 CARRIED = 20  # bars in a row without any movement while volume goes on
+AVERAGED, AVERAGED_BARS = 5e-4, 40  # least body, of price, and how many bars have one, to tell where the next opens
 SEAMLESS = 0.02  # usual ranges between close and open around a hole
 
 
@@ -36,7 +37,7 @@ class PatternBars(NamedTuple):
 
 def patterns(u: PatternBars) -> list[DataIssue]:
     """All of them."""
-    return [*copied_blocks(u), *volume_levels(u), *carried_bars(u), *skipped_hours(u)]
+    return [*copied_blocks(u), *volume_levels(u), *carried_bars(u), *skipped_hours(u), *averaged_bars(u)]
 
 
 def copied_blocks(u: PatternBars) -> list[DataIssue]:
@@ -141,6 +142,21 @@ def skipped_hours(u: PatternBars) -> list[DataIssue]:
     hours = ", ".join(f"{int(s) // HOUR_MS} h" for s in steps[at[:3] - 1])
     text = f"{hours} missing, and the price goes on where it was: times shifted from here on? (--against another source)"
     return issue("shifted", "warning", u.rows[at], text)
+
+
+def averaged_bars(u: PatternBars) -> list[DataIssue]:
+    """Heikin-ashi candles: each opens in the middle of the body before it. Their prices were never traded."""
+    joined = np.diff(u.ts) == u.timeframe_ms
+    body = np.abs(u.close - u.open)[:-1]
+    middle = ((u.open + u.close) / 2)[:-1]
+    use = joined & (body > AVERAGED * u.close[:-1])
+    if use.sum() < AVERAGED_BARS:
+        return []
+    inside = np.abs(u.open[1:] - middle)[use] <= 0.02 * body[use]
+    if inside.mean() < 0.9:
+        return []
+    text = "bars open in the middle of the one before: heikin-ashi candles, whose prices were never traded"
+    return issue("heikin-ashi", "error", u.rows[1:2], text)
 
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:

@@ -26,6 +26,7 @@ WATCHED = PROCESSES | SOCKETS | FILES
 ENGINE = Path(__file__).resolve().parents[1]
 HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/zoneinfo/", "/proc/self/", "/proc/cpuinfo")
 SHARED = ("builtins", "sys", "os", "math", "numpy", "polars")
+WARNED = "__warningregistry__"  # Python's own note in a module that something there has warned
 TEXT_MAX = 200
 _current: tuple[dict[str, None], frozenset[int]] | None = None
 _installed = False
@@ -62,7 +63,7 @@ def left_behind(before: dict[str, set[str]]) -> list[str]:
         f"{module}.{name}"
         for module in sorted(set(before) & set(now))
         for name in sorted(now[module] - before[module])
-        if not isinstance(vars(sys.modules[module]).get(name), ModuleType)
+        if not isinstance(vars(sys.modules[module]).get(name), ModuleType) and name != WARNED
     ]
 
 

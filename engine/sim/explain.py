@@ -258,7 +258,8 @@ def sentence(found: Mapping[str, Any], *, halted: bool, warming: list[str]) -> s
         )  # a market entry is sized at the close
         return f"{signal}; {found['action']} with {size['lots_approved']:,} lots {how}, bound by {size['cap_binding']}"
     if found["action"] == "cancel":
-        return f"{signal}; the entry order that rested is cancelled: the signal turned against it"
+        why = found.get("cancelled_by") or "the signal turned against it"
+        return f"{signal}; the entry order that rested is cancelled: {why}"
     lots = found["position_before"]["lots"]
     if lots:
         return f"{signal}; position {lots:+,} lots, no change"

@@ -30,7 +30,7 @@ from engine.strategies.signals import Evaluation, bar_text, evaluate
 
 NATIVE = "opens files or sockets in native code"
 SHOWN_MAX = 3  # of what it opens, in the line for people
-HINTS = ("limit_price", "limit_offset_atr")  # of a strategy that enters by limit
+HINTS = ("limit_price", "limit_offset_atr", "post_only", "good_for_bars")  # how it enters
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 

@@ -217,6 +217,7 @@ def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
         sleeve_name(sleeves),
         code_words(action, state.ACTIONS),
         pl.when(action == state.REFUSED).then(code_words(rule, state.RULES)).alias("refused_by"),
+        pl.when((action == state.CANCEL) & (rule != state.R_NONE)).then(code_words(rule, state.RULES)).alias("cancelled_by"),
         pl.when(action == state.EXIT).then(code_words(rule, state.EXIT_REASONS)).alias("exit_reason"),
         *(field(DecisionRow, name) for name in ("signal", "strength", "lots_before", "layers", "close", "equity")),
         *(above_zero(field(DecisionRow, name)) for name in ("protective", "target")),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import utc
-from engine.errors import BadInput, StrategyError
+from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
 from engine.strategies.base import SignalFrame, StrategyParams, error_line
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SIDES = ("both", "long", "short")
 YEAR_DAYS = 365.0
+VALUE_MAX = 60  # characters of a wrong value in a message
 GOOD_FOR_MAX = 10_000  # bars a limit entry may rest
 
 
@@ -120,12 +121,13 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
             out = strategy.signals(f, params)
     except (Exception, SystemExit) as error:
         path = Path(getattr(strategy, "__file__", "") or strategy.NAME)
-        raise StrategyError(
-            f"strategy {strategy.NAME} raised {error_line(error, path)} on {len(frame):,} bars", f"fix {path.name}"
-        ) from error
+        said = ":" if isinstance(error, DeskError) else " raised"  # a sentence of ours, or an exception
+        line = f"strategy {strategy.NAME}{said} {error_line(error, path)} on {len(frame):,} bars"
+        raise StrategyError(line, f"fix {path.name}") from error
     out, direction, strength = as_arrays(strategy.NAME, out, len(frame))
     direction, strength = mask_missing(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
+    check_limits(strategy.NAME, frame, direction, out)
     if params.fade_below > 0.0 and f.used:  # a missing value must not look like a decayed signal
         strength = np.where(any_missing(list(f.used.values())), np.nan, strength)
     return Evaluation(direction.astype(np.int8, copy=False), strength, f.used, out)
@@ -157,18 +159,43 @@ def as_arrays(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray
         raise StrategyError(f"strategy {name} returned {type(out).__name__}", "return SignalFrame(...)") from error
     whole = [("direction", direction), ("strength", strength)]
     hinted = [(label, getattr(out, label)) for label in ("limit_price", "limit_offset_atr")]
-    whole += [(label, np.asarray(values)) for label, values in hinted if values is not None and np.ndim(values)]
+    whole += [
+        (label, np.asarray(values))
+        for label, values in hinted
+        if values is not None and (np.ndim(values) or label == "limit_price")
+    ]
     for label, values in whole:
         if values.shape != (count,):
-            shape = "x".join(f"{size:,}" for size in values.shape) or "a single value"
-            raise StrategyError(f"strategy {name}: {label} has {shape} entries for {count:,} bars", "one entry per bar")
+            shape = "x".join(f"{size:,}" for size in values.shape)
+            said = f"has {shape} entries" if shape else "is a single value"
+            raise StrategyError(f"strategy {name}: {label} {said} for {count:,} bars", "one entry per bar")
     if direction.dtype.kind != "i":
         raise StrategyError(f"strategy {name}: direction is {direction.dtype}", "make it int8: -1, 0 or 1")
     if strength.dtype.kind != "f":
         raise StrategyError(f"strategy {name}: strength is {strength.dtype}", "make it float64, 0 to 1")
-    if not 1 <= int(out.good_for_bars) <= GOOD_FOR_MAX:
-        raise StrategyError(f"strategy {name}: good_for_bars is {out.good_for_bars}", f"1 to {GOOD_FOR_MAX:,}")
+    check_hints(name, out)
     return out, direction, strength.astype(np.float64, copy=False)
+
+
+def check_hints(name: str, out: SignalFrame) -> None:
+    """Raises StrategyError for a way to enter that is of another kind than it says, or for two prices of one entry."""
+    if out.limit_price is not None and out.limit_offset_atr is not None:
+        raise StrategyError(f"strategy {name}: limit_price and limit_offset_atr are both given", "give one of them")
+    for label in ("limit_price", "limit_offset_atr"):
+        values = getattr(out, label)
+        if values is not None and (kind := np.asarray(values).dtype).kind not in "fiu":
+            raise StrategyError(f"strategy {name}: {label} is {kind}", "make it float64")
+    if not isinstance(out.post_only, bool | np.bool_):
+        raise StrategyError(f"strategy {name}: post_only is {short(out.post_only)}", "True or False")
+    bars = out.good_for_bars
+    if not (isinstance(bars, int | np.integer) and not isinstance(bars, bool) and 1 <= bars <= GOOD_FOR_MAX):
+        raise StrategyError(f"strategy {name}: good_for_bars is {short(bars)}", f"a whole number, 1 to {GOOD_FOR_MAX:,}")
+
+
+def short(value: Any) -> str:
+    """A value of a stranger's code as text, cut."""
+    text = str(value) if isinstance(value, int | float | np.number) else repr(value)
+    return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}..."
 
 
 def value_range(values: npt.NDArray[Any]) -> tuple[Any, Any]:
@@ -189,6 +216,17 @@ def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], st
     if not (low >= 0.0 and high <= 1.0):
         at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
         raise StrategyError(f"strategy {name}: strength is {strength[at]} at {bar_text(frame, at)}", "finite, 0 to 1")
+
+
+def check_limits(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], out: SignalFrame) -> None:
+    """Raises StrategyError at the first bar with a signal whose limit is infinite: NaN alone says that there is none."""
+    for label in ("limit_price", "limit_offset_atr"):
+        if (found := getattr(out, label)) is None:
+            continue
+        endless = np.isinf(np.broadcast_to(np.asarray(found, np.float64), direction.shape)) & (direction != 0)
+        if endless.any():
+            at = int(np.argmax(endless))
+            raise StrategyError(f"strategy {name}: {label} is infinite at {bar_text(frame, at)}", "NaN where there is none")
 
 
 def bar_text(frame: FeatureFrame, at: int) -> str:

@@ -14,8 +14,9 @@ OPEN_TIMES = (
     "ts", "open_time", "opentime", "unix", "timestamp", "time", "date", "datetime", "unix_timestamp", "start_at", "start_time",
     "starttime", "start", "timestamp_ms", "time_utc", "datetime_utc", "date_utc", "gmt_time", "calc_time", "funding_time",
     "fundingtime", "funding_rate_timestamp", "fundingratetimestamp", "candle_begin_time", "open_timestamp", "t",
+    "mts", "started_at", "startedat", "window_start", "time_period_start", "timeopen", "begins_at", "period_start",
 )  # fmt: skip
-CLOSE_TIMES = ("close_time", "closetime", "end_time", "endtime", "close_timestamp")
+CLOSE_TIMES = ("close_time", "closetime", "end_time", "endtime", "close_timestamp", "time_period_end", "window_end", "timeclose")
 PRICES = ("open", "high", "low", "close")
 PRICE_NAMES = {
     "open": ("open", "open_price", "openprice", "price_open", "o"),
@@ -23,13 +24,28 @@ PRICE_NAMES = {
     "low": ("low", "low_price", "lowprice", "lowest_price", "price_low", "l"),
     "close": ("close", "close_price", "closeprice", "close_last", "price_close", "c"),
 }
-BASE_NAMES = ("base_volume", "basevolume", "volume_base", "base_asset_volume", "volccy", "vol_ccy", "volumefrom", "volume_from")
+BASE_NAMES = (
+    "base_volume",
+    "basevolume",
+    "volume_base",
+    "base_asset_volume",
+    "volccy",
+    "vol_ccy",
+    "volumefrom",
+    "volume_from",
+    "basetokenvolume",
+    "base_token_volume",
+)
 QUOTE_NAMES = (
     "quote_volume", "quotevolume", "quote_asset_volume", "volume_quote", "turnover", "volccyquote", "vol_ccy_quote",
     "vol_quote", "value", "notional", "volume_currency", "quote_vol", "amount_quote", "volumeto", "volume_to",
+    "usdvolume", "usd_volume",
 )  # fmt: skip
-PLAIN_VOLUMES = ("volume", "vol", "v", "volumes", "trading_volume")
+PLAIN_VOLUMES = ("volume", "vol", "v", "volumes", "trading_volume", "volume_traded")
 UNDECIDED = ("amount",)  # base volume at some venues, quote volume at others
+VOLUME_OF = re.compile(r"^(?:volume|vol)_+(.+)$")
+TAKER = re.compile(r"taker|buy|sell|bid|ask")  # a share of the volume, not a second unit of it
+MARKET_CAPS = ("market_cap", "marketcap", "mcap", "market_capitalization")
 CONTRACT_NAMES = ("contracts", "volume_contracts", "vol_contracts", "contract_volume")
 MONEY = re.compile(r"(usd[tcp]?|fdusd|busd|quote|currency|eur|gbp|jpy)$")
 INDICATOR = re.compile(r"^(volume|vol)_?(ma|sma|ema|avg|average)(_?\d+)?$|^(plot|ma|ema|sma|rsi|bb)(_|\d|$)")
@@ -40,13 +56,19 @@ RATES = (  # the first that is there is the rate: relative before absolute, real
     "last_funding_rate", "funding_rate", "fundingrate", "rate",
 )  # fmt: skip
 PERCENT = re.compile(r"(pct|percent|perc)$")
-GROUPS = ("coin", "symbol", "tic", "instid", "instrument_name", "pair")
+GROUPS = ("coin", "symbol", "tic", "instid", "instrument_name", "pair", "ticker", "instrument", "product_id")
+EXCHANGES = ("exchange", "venue", "exchange_name", "exchange_id")
+INTERVALS = ("interval", "timeframe", "resolution", "granularity")
 BINANCE = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "count", "taker_base", "taker_quote", "ignore")
 
 
 def normalized_names(table: pl.DataFrame, where: str) -> dict[str, str]:
     """The file's column names -> lower case with underscores. Raises DataError for two of one name."""
-    normal = {old: re.sub(r"[^\w]+", "_", old.replace("%", " pct").strip().lower()).strip("_") for old in table.columns}
+    ours = {"T": "close_time", "s": "symbol", "i": "interval"} if {"t", "T"} <= set(table.columns) else {}  # Hyperliquid's
+    ours = {old: new for old, new in ours.items() if new not in table.columns}
+    normal = {
+        old: re.sub(r"[^\w]+", "_", ours.get(old, old).replace("%", " pct").strip().lower()).strip("_") for old in table.columns
+    }
     doubled = [old for old in normal if list(normal.values()).count(normal[old]) > 1]
     if doubled:
         raise DataError(f"{where}: two columns are called {normal[doubled[0]]}: {', '.join(doubled)}", "rename one")

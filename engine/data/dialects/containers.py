@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import polars as pl
 
@@ -35,7 +35,17 @@ CONVERT = {  # other programs' formats -> one line that makes a file of ours
     (".db", ".sqlite", ".sqlite3"): "sqlite3 -header -csv FILE 'select * from TABLE' > binance_BTC-USDT_perp_15m.csv",
     (".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".bz2", ".xz", ".zst"): "unpack it, then import the csv inside",
 }
-NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?|\d{1,2}:\d{2}(:\d{2})?|nan|NaN|")
+MARKS = (  # the first bytes of what is often saved under another name
+    (b"\x1f\x8b", "gzip-packed", "add .gz to its name"),
+    (b"PK\x03\x04", "a zip, or a workbook", "name it .zip, or save the sheet as csv"),
+    (b"\xfd7zXZ", "xz-packed", "unpack it, then import the csv inside"),
+    (b"\x28\xb5\x2f\xfd", "zstd-packed", "unpack it, then import the csv inside"),
+    (b"BZh", "bzip2-packed", "unpack it, then import the csv inside"),
+    (b"PAR1", "a parquet file", "name it .parquet"),
+    (b"ARROW1", "a feather file", "name it .feather"),
+    (b"SQLite format 3", "a database", "export the table as csv"),
+)
+NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?|\d{1,2}:\d{2}(:\d{2})?|nan|NaN|[Tt]rue|[Ff]alse|")
 
 
 class Cells(NamedTuple):
@@ -44,6 +54,7 @@ class Cells(NamedTuple):
     frame: pl.DataFrame
     headless: bool
     notes: tuple[str, ...]
+    stated: str = ""  # the symbol that a JSON answer states beside its rows
 
 
 def cells_of(path: Path) -> Cells:
@@ -114,6 +125,8 @@ def _zipped(path: Path) -> tuple[bytes, str]:
         if not inside:
             raise DataError(f"{path} is an empty zip", "the download may have failed: get it again")
         tables = [entry for entry in inside if entry.filename.lower().endswith(TEXTS)]
+        plain = [entry for entry in tables if not entry.filename.lower().endswith(".txt")]  # beside a readme or a licence
+        tables = plain if len(plain) == 1 else tables
         if len(tables) != 1:
             what = f"contains {len(tables)} tables" if tables else f"contains no csv or json ({inside[0].filename[:60]})"
             raise DataError(f"{path} {what}", "unpack it and import what is inside")
@@ -132,8 +145,18 @@ def _bounded(file: IO[bytes], path: Path) -> bytes:
     return b"".join(parts)
 
 
+def _refuse_other_formats(content: bytes, path: Path) -> None:
+    """Raise DataError for content that is not what the file's name says: packed, another program's, or a web page."""
+    what, hint = next(((w, h) for mark, w, h in MARKS if content.startswith(mark)), ("", ""))
+    if not what and re.match(rb"\s*<(!doctype|html|\?xml|head)", content[:200], re.IGNORECASE):
+        what, hint = "a web page", "the download has failed: get it again"
+    if what:
+        raise DataError(f"{path} is {what}, not a table of text", hint)
+
+
 def _csv(content: bytes, path: Path) -> Cells:
     """Comma, semicolon, tab or bar; comment lines above the header are skipped; one that comes again is left out, with a note."""
+    _refuse_other_formats(content, path)
     content = utf8(content, path).rstrip(b"\r\n")  # no second copy as text: polars reads the bytes
     _check_lines(content, path)
     head = content[:HEAD]
@@ -160,13 +183,14 @@ def _csv(content: bytes, path: Path) -> Cells:
     )
     if table.height > tables.ROWS_MAX:
         raise too_large(path, f"{table.height:,} rows, at most {tables.ROWS_MAX:,} are read")
-    if headless:
+    if headless or any(cell and NUMBER.fullmatch(cell) for cell in first):
         refuse_lost_header(lines, skip, mark, path)
-        table, notes = plain_numbers(table, path)
+    if headless:
+        table, notes = plain_numbers(table, path, mark)
         return Cells(table.rename({old: str(n) for n, old in enumerate(table.columns)}), True, notes)
     table, headers = one_header(table)
     read = _header_once(table)
-    table, notes = plain_numbers(read.frame, path)
+    table, notes = plain_numbers(read.frame, path, mark)
     return Cells(table, False, (*headers, *read.notes, *notes))
 
 
@@ -184,33 +208,10 @@ def _header_once(table: pl.DataFrame) -> Cells:
 
 
 def _json(content: bytes, path: Path) -> Cells:
-    """A list of rows (ccxt, freqtrade, the venues' REST) or of objects, alone or inside `data` or `result`."""
-    import orjson
+    """A list of rows (ccxt, freqtrade, the venues' REST), of objects, or columns, wherever in the answer it stands."""
+    from engine.data.dialects.json_tables import json_table
 
     if len(content) > JSON_MAX:
         raise too_large(path, f"over {JSON_MAX // 2**20} MiB of JSON")
-    try:
-        value: Any = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise DataError(f"{path} cannot be read ({_line(error)})", "check that the download is whole") from error
-    for _ in range(3):
-        if isinstance(value, dict):
-            value = next(
-                (value[key] for key in ("data", "result", "list", "rows") if isinstance(value.get(key), dict | list)), None
-            )
-    if not isinstance(value, list) or not value:
-        raise DataError(f"{path} has no rows", "give a JSON list of bars, [[ts, open, high, low, close, volume], ...]")
-    if all(isinstance(row, list) for row in value) and len({len(row) for row in value}) == 1:
-        columns = list(zip(*value, strict=True))
-        return Cells(pl.DataFrame({str(n): _texts(column) for n, column in enumerate(columns)}), True, ())
-    if all(isinstance(row, dict) for row in value):
-        names = [key for key in value[0] if not isinstance(value[0][key], dict | list)]
-        return Cells(pl.DataFrame({name: _texts([row.get(name) for row in value]) for name in names}), False, ())
-    raise DataError(
-        f"{path} holds rows of different shapes", "give a JSON list of bars, [[ts, open, high, low, close, volume], ...]"
-    )
-
-
-def _texts(column: Any) -> pl.Series:
-    """JSON values as the text of cells: whole numbers as such, null as empty."""
-    return pl.Series([None if value is None else str(value) for value in column], dtype=pl.String)
+    found = json_table(content, path)
+    return Cells(found.frame, found.headless, (), found.stated)

@@ -19,6 +19,9 @@ COMMA = r"^\s*[-+]?([1-9]\d{0,2}((\.\d{3})+|([ '\u00a0\u202f]\d{3})+)|\d+),\d+\s
 POINT = r"^\s*[-+]?[1-9]\d{0,2}((,\d{3})+|([ '\u00a0\u202f]\d{3})+)(\.\d*)?\s*$"  # 95,000.5 and 95'000
 EITHER = r"^\s*[-+]?[1-9]\d{0,2},\d{3}\s*$"  # 85,074
 GROUPED = r"^\s*[-+]?[1-9]\d{0,2}(\.\d{3})+\s*$"  # 95.000 beside decimal commas
+TWICE = r"^\s*[-+]?[1-9]\d{0,2}(\.\d{3}){2,}\s*$"  # 1.234.567
+WHOLE = r"^\s*[-+]?\d+\s*$"
+DECIMAL = r"^\s*[-+]?(\d+\.(\d{1,2}|\d{4,})|0\d*\.\d+|\d{4,}\.\d+)([eE][-+]?\d+)?\s*$"  # its point is a decimal one
 ADVICE = "write numbers with a decimal point and nothing between thousands"
 
 
@@ -36,8 +39,15 @@ def utf8(content: bytes, path: Path) -> bytes:
     return content.replace(b"\r", b"\n") if b"\n" not in content else content
 
 
-def plain_numbers(table: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """(the table with numbers that have a decimal point alone, a note where that was a choice). Times and names stay."""
+def plain_numbers(table: pl.DataFrame, path: Path, mark: str = ",") -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """(the table with numbers that have a decimal point alone, a note where that was a choice). Times and names stay.
+
+    `mark`: what stands between cells; where it is no comma, a point may divide thousands.
+    """
+    if mark != ",":
+        table, notes = _without_points(table, path)
+        if notes:
+            return table, notes
     marked = [name for name in table.columns if _marked(table[name])]
     if not marked:
         return table, ()
@@ -59,6 +69,24 @@ def plain_numbers(table: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, tuple[
     change = [_with_point(pl.col(name), comma=bool(comma)).alias(name) for name in marked]
     note = f"numbers have a decimal comma, as in {comma}" if comma else f"thousands are divided, as in {point}"
     return table.with_columns(change), (note,)
+
+
+def _without_points(table: pl.DataFrame, path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """(the table without points between thousands, a note) where a number has two of them, as 1.234.567; else as it is.
+
+    Raises DataError where every number with a point has three digits behind it, and none says what the point is.
+    """
+    names = [n for n in table.columns if table.schema[n] == pl.String]
+    grouped = [n for n in names if table[n].str.contains(GROUPED).any() and _only(table[n], f"{GROUPED}|{WHOLE}")]
+    if not grouped or _first(table, names, DECIMAL, None) or _first(table, names, COMMA, EITHER):
+        return table, ()
+    twice = _first(table, grouped, TWICE, None)
+    if not twice:
+        one = _first(table, grouped, GROUPED, None)
+        where = f"{one!r} may be {float(one):g} or {one.replace('.', '')}"
+        raise DataError(f"{path}: every number with a point can be read in two ways: {where}", ADVICE)
+    bare = [pl.col(n).str.replace_all(".", "", literal=True) for n in grouped]
+    return table.with_columns(bare), (f"thousands are divided, as in {twice}",)
 
 
 def _marked(column: pl.Series) -> bool:
@@ -110,6 +138,7 @@ def refuse_lost_header(lines: list[str], skip: int, mark: str, path: Path) -> No
     """Raise DataError when the line above rows without a header is one, with another number of names: a decimal comma."""
     above = lines[skip - 1].split(mark) if skip else []
     if len(above) > 2 and not any(re.search(r"\d", cell) for cell in above):
-        rows = len(lines[skip].split(mark))
-        what = f"the header has {len(above)} names, the rows have {rows} cells: a decimal comma between commas?"
+        rows = len(re.sub(r'"[^"]*"', "", lines[skip]).split(mark))
+        where = "a decimal comma, or one in a date, between commas?"
+        what = f"the header has {len(above)} names, the rows have {rows} cells: {where}"
         raise DataError(f"{path}: {what}", ADVICE)

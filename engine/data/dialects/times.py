@@ -4,6 +4,7 @@ Called by data/files.py. An epoch or a zoned time beats one without a zone; two 
 are never guessed, and a clock without a zone that changes to summer time is local time: refused.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,12 @@ CLOCK = (
 YEAR_FIRST = r"^(\d{4})[-./](\d{1,2})[-./](\d{1,2})" + CLOCK
 YEAR_LAST = r"^(\d{1,2})[-./](\d{1,2})[-./](\d{4})" + CLOCK
 MONTH_NAMES = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y %H:%M", "%d %b %Y %H:%M")
+WORDS = {
+    ("s", "sec", "secs", "second", "seconds"): 1000,
+    ("m", "min", "mins", "minute", "minutes"): MINUTE_MS,
+    ("h", "hour", "hours", "hrs"): HOUR_MS,
+    ("d", "day", "days"): DAY_MS,
+}
 SLACK_MS = 1000  # two columns of one clock may be cut to different units
 ZONE_MS = 14 * HOUR_MS  # the widest offset of a time zone
 
@@ -56,6 +63,9 @@ def open_times(table: pl.DataFrame, where: str, dates: str, notes: list[str]) ->
             raise DataError(f"{where} has times of closes only", "give the open times in a column ts (UTC ms)")
         raise DataError(f"{where} has no readable time column; its columns: {', '.join(table.columns)}", "name it ts (UTC ms)")
     chosen = next((c for c in clocks if c.sure), clocks[0])
+    if int(chosen.ms.min() or 0) < 0:  # type: ignore[call-overload]  # times are whole numbers
+        row = int((chosen.ms < 0).arg_true()[0])
+        raise DataError(f"{where}: row {row} of column {chosen.name} is before 1970", "leave out the rows before")
     for other in clocks:
         if other is not chosen:
             notes += _compared(chosen, other, where)
@@ -261,6 +271,20 @@ def check_closes(table: pl.DataFrame, ts: pl.Series, where: str) -> None:
     if usual != step:
         what = f"{name} is {timeframe_text(usual)} after the open, but the rows are {timeframe_text(step)} apart"
         raise DataError(f"{where}: {what}", "bars of two timeframes, or a wrong column: get the file again")
+
+
+def intervals(text: str) -> tuple[int, ...]:
+    """What `15m`, `M15`, `15MINS`, `1HOUR`, `60` or `900` may mean, in ms; a bare number has three readings, a word none."""
+    found = re.fullmatch(r"(?:[mhdMHD](\d{1,6})|(\d{1,6})\s*([a-zA-Z]*))", text)
+    if not found:
+        return ()
+    if found[1]:
+        return (int(found[1]) * {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}[text[0].lower()],)
+    number, word = int(found[2]), found[3].lower()
+    if not word:
+        return number * MINUTE_MS, number * 1000, number * HOUR_MS
+    unit = next((ms for words, ms in WORDS.items() if word in words), 0)
+    return (number * unit,) if unit else ()
 
 
 def usual_step(ts: pl.Series) -> int:

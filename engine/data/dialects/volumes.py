@@ -1,25 +1,32 @@
 """Which column is the volume in base units, decided by name and by arithmetic: base volume times price is quote volume.
 
 Called by data/files.py on bars with their prices. A column that contradicts the quote volume beside it is refused with the
-factor; columns without names are taken only where the arithmetic proves them.
+factor; columns without names are headless.py's.
 """
-
-import re
 
 import numpy as np
 import polars as pl
 
 from engine.data.dialects.columns import (
     BASE_NAMES,
-    BINANCE,
+    CLOSE_TIMES,
+    CLOSED_FLAGS,
     CONTRACT_NAMES,
+    GROUPS,
+    MARKET_CAPS,
     MONEY,
+    OPEN_TIMES,
     PLAIN_VOLUMES,
     PRICES,
     QUOTE_NAMES,
+    TAKER,
     UNDECIDED,
+    VOLUME_OF,
+    VWAP_NAMES,
     as_numbers,
+    has_numbers,
 )
+from engine.data.dialects.names import BASES
 from engine.errors import DataError
 
 AGREES = (0.67, 1.5)  # volume times close over quote volume: units differ by far more, closes of wild bars by less
@@ -27,6 +34,9 @@ PROVES = 0.95  # share of bars whose quote over base volume is inside the bar's 
 FAR = 3.0  # times: a row of another unit
 FAR_ROWS = 20
 INVERSE = (1.0, 10.0, 100.0)  # USD a contract
+SAME_VALUE = 0.01  # how far one contract's value is from a round number of USD
+UNLIKE = (0.2, 5.0)  # volume x close over another column: what a taker's share (about 2) never is
+FEW_COLUMNS = 12  # columns without a known name that are weighed against the volume
 FOLLOWS = 0.2  # scatter of volume over close against that of the volume itself
 RATIO = "keep the column in coins and call it volume"
 
@@ -60,6 +70,9 @@ def base_volume(bars: Bars, found: list[str], base: str, notes: list[str]) -> st
         what = f"quote volume only ({', '.join(unsure)})" if unsure else f"volume in contracts only ({contracts[0]})"
         raise DataError(f"{bars.where} has {what}, not in base units", "base volume is needed: convert it, or get other data")
     chosen = _by_quote(bars, wanted, quotes) if quotes else _by_names(bars, wanted, own)
+    _refuse_other_evidence(bars, chosen, found)
+    for quote in quotes:
+        refuse_inverse(bars, chosen, quote, [n for n in (*rest, *contracts) if n != chosen])
     others = [n for n in found if n != chosen]
     if others:
         notes.append(f"volume is {chosen} (base units); {', '.join(others)} left out")
@@ -119,6 +132,10 @@ def _no_other_unit(bars: Bars, base: str, quote: str) -> None:
 
 def _by_names(bars: Bars, wanted: list[str], own: list[str]) -> str:
     """Without a quote volume by name: the only column, a pair that proves itself, or a name that says it."""
+    clear = [n for n in wanted if n in own or not unclear(n)]
+    if not clear:
+        what = f"{wanted[0]} is not known to be the volume of a bar in base units"
+        raise DataError(f"{bars.where}: {what}", "call it volume if it is")
     if len(wanted) == 1:
         return wanted[0]
     pairs = [(b, q) for b in wanted for q in wanted if b != q and proven(bars, bars.column(b), bars.column(q))]
@@ -127,11 +144,54 @@ def _by_names(bars: Bars, wanted: list[str], own: list[str]) -> str:
     unsure = [n for n in wanted if n in UNDECIDED]
     if unsure:  # not base volume by arithmetic, so it must be quote volume
         return _by_quote(bars, [n for n in wanted if n not in unsure], unsure)
-    named = own or [n for n in wanted if n in BASE_NAMES]
+    named = own or [n for n in wanted if n in BASE_NAMES] or clear
     if len(named) == 1:
         return named[0]
     what = f"which of {', '.join(wanted)} is the volume in base units?"
     raise DataError(f"{bars.where}: {what}", "keep one and call it volume")
+
+
+def unclear(name: str) -> bool:
+    """Whether a name only begins like a volume's: `volume_24h`, `volume_buy`, which are other things than a bar's volume."""
+    rest = VOLUME_OF.match(name)
+    if name in (*BASE_NAMES, *QUOTE_NAMES, *PLAIN_VOLUMES, *UNDECIDED, *CONTRACT_NAMES) or rest is None:
+        return False
+    return rest[1].upper() not in BASES
+
+
+def _refuse_other_evidence(bars: Bars, name: str, found: list[str]) -> None:
+    """Raise DataError where a column of another name says that the volume is in another unit."""
+    caps = [n for n in MARKET_CAPS if n in bars.table.columns]
+    if caps:
+        what = f"{name} stands beside {caps[0]}: it is of 24 hours, all venues and in USD, not of a bar"
+        raise DataError(f"{bars.where}: {what}", "get bars of one venue")
+    plain = (*found, *PRICES, *OPEN_TIMES, *CLOSE_TIMES, *VWAP_NAMES, *CLOSED_FLAGS, *GROUPS, "ignore")
+    others = [n for n in bars.table.columns if n not in plain and not TAKER.search(n) and has_numbers(bars.table[n])]
+    base = bars.column(name)
+    for other in others[:FEW_COLUMNS]:
+        value = bars.column(other)
+        use = bars.traded(base, value)
+        factor = float(np.median(base[use] * bars.close[use] / value[use])) if use.any() else 1.0
+        if not UNLIKE[0] <= factor <= UNLIKE[1] and proven(bars, base, value * factor):
+            what = f"{name} x close is {factor:.4g} times {other}, bar by bar: one of the two is in another unit"
+            raise DataError(
+                f"{bars.where}: {what}", f"if {name} is in coins, leave {other} out; if it counts contracts, convert it"
+            )
+
+
+def refuse_inverse(bars: Bars, base: str, quote: str, others: list[str]) -> None:
+    """Raise DataError where a third column counts contracts that are worth one round number of USD, whatever the price."""
+    b, q = bars.column(base), bars.column(quote)
+    for name in others:
+        count = bars.column(name)
+        use = bars.traded(b, q) & np.isfinite(count) & (count > 0)
+        if use.sum() < FAR_ROWS or bool((count[use] == q[use]).all()):  # the quote volume once more
+            continue
+        value = float(np.median(q[use] / count[use]))
+        steady = float(np.log(q[use] / count[use]).std()) < float(np.log(b[use] / count[use]).std())
+        if steady and any(abs(value / one - 1) < SAME_VALUE for one in INVERSE):
+            what = f"{name} counts contracts of {value:.0f} USD: an inverse contract, whose profit is not linear"
+            raise DataError(f"{bars.where}: {what}", "inverse contracts are not supported: use the USDT contract")
 
 
 def proven(bars: Bars, base: np.ndarray, quote: np.ndarray) -> bool:
@@ -153,47 +213,3 @@ def _not_a_price(bars: Bars, name: str) -> None:
     size = np.log(volume[use])
     if size.std() > 1e-9 and (size - np.log(bars.close[use])).std() < FOLLOWS * size.std():
         raise DataError(f"{bars.where}: {name} follows the close: it is a price, not a volume", "give the volume in base units")
-
-
-def headless_names(table: pl.DataFrame, name: str, funding: bool, where: str, notes: list[str]) -> list[str]:
-    """Names for a table without a header. Raises DataError where neither width nor arithmetic proves what is what."""
-    width = table.width
-    if funding and width in (2, 3, 6):
-        notes.append("no header: times and rates")
-        return {2: ["ts", "rate"], 3: ["ts", "interval", "rate"], 6: ["ts", *PRICES, "volume"]}[width]
-    if width == len(BINANCE) or width == len(BINANCE) - 1:
-        notes.append("no header: columns as in Binance's archive")
-        return list(BINANCE[:width])
-    clocked = width == 7 and table.schema["1"] == pl.String and bool(table["1"].str.contains(":").all())
-    if width == 6 or clocked:
-        notes.append("no header: time, open, high, low, close, volume")
-        return ["date", "time", *PRICES, "volume"] if clocked else ["ts", *PRICES, "volume"]
-    if width < 7:
-        raise DataError(f"{where} has no header and {width} columns", "add a header: ts,open,high,low,close,volume")
-    names = ["ts", *PRICES, *(f"column_{n}" for n in range(5, width))]
-    bars = Bars(table.rename(dict(zip(table.columns, names, strict=True))), {n: n for n in PRICES}, where)
-    return _proven_names(bars, names, name, notes)
-
-
-def _proven_names(bars: Bars, names: list[str], name: str, notes: list[str]) -> list[str]:
-    """Names of the columns after the close, by arithmetic; of Kraken's seven, by the file's name and whole numbers of trades."""
-    rest = {n: bars.column(n) for n in names[5:]}
-    pairs = [(b, q) for b in rest for q in rest if b != q and proven(bars, rest[b], rest[q])]
-    pairs = [(b, q) for b, q in pairs if (q, b) not in pairs]
-    if pairs:
-        base, quote = max(pairs, key=lambda pair: float(np.nansum(rest[pair[0]])))
-        flags = [n for n in rest if n not in (base, quote) and set(np.unique(rest[n]).tolist()) <= {0.0, 1.0}]
-        known = {base: "base_volume", quote: "quote_volume", **({flags[-1]: "confirm"} if flags else {})}
-        what = f"no header: column {names.index(base)} x price is column {names.index(quote)}, so these are base and quote volume"
-        notes.append(what + (f"; column {names.index(flags[-1])} is read as closed or not" if flags else ""))
-        return [known.get(n, n) for n in names]
-    if len(rest) == 2:
-        volume, trades = rest.values()
-        counts = bool(
-            (trades == np.rint(trades)).all() and ((volume > 0) == (trades > 0)).all() and (volume != np.rint(volume)).any()
-        )
-        if counts and re.search(r"_\d+\.", name):
-            notes.append("no header: time, open, high, low, close, volume, trades, as in Kraken's archive")
-            return [*names[:5], "volume", "trades"]
-    what = f"has no header, and none of its {len(names)} columns times the price is another"
-    raise DataError(f"{bars.where} {what}", "add a header: ts,open,high,low,close,volume, and names for the others")

@@ -136,7 +136,7 @@ DOWN, HALF = np.zeros(50, np.int8), np.full(50, 0.5)
         (DOWN[:49], HALF, "direction has 49 entries for 50 bars"),
         (DOWN, np.ones(51), "strength has 51 entries for 50 bars"),
         (DOWN.reshape(25, 2), HALF, "direction has 25x2 entries"),
-        (1, HALF, "direction has a single value"),
+        (1, HALF, "direction is a single value"),
         (DOWN.astype(float), HALF, "direction is float64"),
         (DOWN, np.ones(50, int), "strength is int64"),
         (np.array([None] * 50), HALF, "direction is object"),
