@@ -231,3 +231,61 @@ def test_replacing_keeps_each_old_file(tmp_path: Path, own_home: Path, times: in
         import_files([path], options(**PERP, replace=True), judge)
     assert sum(p.name.endswith(".old") for p in (own_home / "data").iterdir()) == times
     assert len(Catalog([(own_home / "data", "recorded")]).series()) == 1
+
+
+INVERSE = {"symbol": "BTC-USD", "market": "perp"}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "more", "said"),
+    [
+        ("x.csv", {}, {**INVERSE, "venue": "deribit"}, "perpetuals of BTC-USD on deribit are inverse contracts"),
+        ("okx_BTC-USD_perp_mark_15m.csv", {"volume": None}, {}, "perpetuals of BTC-USD on okx are inverse contracts"),
+        ("binance_BTC-USDT_perp_15m.csv", {"exchange": "OKX"}, {}, "states OKX in its rows, not binance - check which it is"),
+        ("binance_BTC-USDT_perp_15m.csv", {"ticker": "X:ETHUSDT"}, {}, "states X:ETHUSDT in its rows, not BTC-USDT"),
+        ("binance_BTC-USDT_perp_15m.csv", {"open": None}, {}, "is named as bars (15m), but lacks one of open, high, low, close"),
+        ("binance_BTC-USDT_perp_funding.csv", {"open": None}, {}, "is named funding, but none of its columns is known as a rate"),
+    ],
+)  # fmt: skip
+def test_what_a_file_says_beside_its_prices_is_not_ignored(
+    tmp_path: Path, own_home: Path, name: str, columns: dict[str, Any], more: dict[str, Any], said: str
+) -> None:
+    """An inverse contract by venue and symbol, another venue or coin in every row, and a name that promises other columns."""
+    frame = BARS.drop(key for key, value in columns.items() if value is None)
+    frame = frame.with_columns(pl.lit(value).alias(key) for key, value in columns.items() if value is not None)
+    (why,) = errors_of(import_files([month(tmp_path, name, frame)], options(**more), judge))
+    assert said in why
+    assert not list(own_home.rglob("*.parquet"))
+
+
+def test_words_that_say_the_same_in_another_spelling_are_no_contradiction(tmp_path: Path, own_home: Path) -> None:
+    """Venues and symbols as programs write them; a linear perpetual in USD."""
+    spelled = BARS.with_columns(exchange=pl.lit("BINANCE_PERP"), ticker=pl.lit("BINANCE:BTCUSDT"))
+    assert errors_of(import_files([month(tmp_path, "binance_BTC-USDT_perp_15m.csv", spelled)], options(), judge)) == []
+    linear = BARS.with_columns(pl.col("volume") * 2)
+    items = import_files([month(tmp_path, "x.csv", linear)], options(**INVERSE, venue="hyperliquid"), judge)
+    assert errors_of(items) == []
+
+
+def test_the_same_bars_under_another_name_are_refused(tmp_path: Path, own_home: Path) -> None:
+    """A file that was renamed, or imported with the wrong --symbol or --market; --tag stores it all the same."""
+    file = month(tmp_path, "x.csv", BARS)
+    assert errors_of(import_files([file], options(**PERP, symbol="BTC-USDT"), judge)) == []
+    for more in ({**PERP, "symbol": "ETH-USDT"}, {"venue": "binance", "market": "spot", "symbol": "BTC-USDT"}):
+        (why,) = errors_of(import_files([file], options(**more), judge))
+        assert "twin: the same bars are stored as binance_BTC-USDT_perp_15m.parquet: one of the two has a wrong name" in why
+    part = month(tmp_path, "y.csv", BARS[900:].with_columns(pl.col("volume") * 1.5))
+    assert errors_of(import_files([part], options(**PERP, symbol="ETH-USDT"), judge)) == []
+    assert errors_of(import_files([file], options(**PERP, symbol="SOL-USDT", tag="copy"), judge)) == []
+
+
+def test_a_refusal_says_what_to_do_about_its_first_finding(tmp_path: Path, own_home: Path) -> None:
+    """A gap is got again, bars of over a day are got as daily ones."""
+    holes = pl.concat([BARS[:300], BARS[900:]])
+    (why,) = errors_of(import_files([month(tmp_path, "a.csv", holes)], options(**PERP, symbol="BTC-USDT"), judge))
+    assert why.endswith(
+        "nothing was stored; get the missing rows too, take a part without them, or aggregate to a longer timeframe"
+    )
+    weeks = BARS[:60].with_columns(ts=START + pl.int_range(60) * 672 * STEP)
+    (why,) = errors_of(import_files([month(tmp_path, "b.csv", weeks)], options(**PERP, symbol="BTC-USDT"), judge))
+    assert why.endswith("bars of 7d: the longest timeframe is 1d - get daily bars")

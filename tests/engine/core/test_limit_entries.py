@@ -6,7 +6,7 @@ from engine.core import state
 from engine.core.fills import ends, match_entry
 from engine.core.guardrails import count_opened
 from engine.core.state import OPTIMISTIC, PESSIMISTIC, Cost, Order, start
-from tests.engine.core.test_desk import LONG, PLAIN, QUIET, SHORT, T0, Ran, bar, ran
+from tests.engine.core.test_desk import LONG, LOOSE, PLAIN, QUIET, SHORT, T0, Ran, bar, ran
 from tests.fakes.desks import BAR_MS
 
 RULES = PLAIN._replace(tick=0.5, lot_size=1.0, maker_frac=0.0002, taker_frac=0.0005)
@@ -129,6 +129,32 @@ def test_a_halt_takes_it_back() -> None:
     run = ran([bar(0, CALM), bar(1, CALM), bar(2, DIP)], [resting(9), QUIET, QUIET], RULES, halted=1)
     assert not run.fills()
     assert run.sleeves[0].order == state.NO_ORDER
+
+
+def test_a_window_takes_it_back() -> None:
+    """An order that rests when a no_entry window begins is cancelled there, with the rule; the dip inside fills nothing."""
+    bars, signals = [bar(0, CALM), bar(1, CALM), bar(2, DIP)], [resting(9), QUIET, QUIET]
+    shut = bars[1].close_ms // state.HOUR_MS % 24
+    free = ran(bars, signals, RULES)
+    assert [t for t, *_ in free.fills()] == [2]
+    hours = LOOSE._replace(no_entry=(1 << shut,) * 7)
+    first = [bar(0, CALM)._replace(close_ms=bars[0].close_ms - state.HOUR_MS), *bars[1:]]  # decided in the hour before
+    run = ran(first, signals, RULES, limits=hours)
+    assert not run.fills()
+    assert (state.CANCEL, state.R_WINDOW) in [(code, rule) for _, code, rule, *_ in run.of(state.K_DECISION)]
+    assert run.sleeves[0].order == state.NO_ORDER
+
+
+def test_a_breaker_takes_the_next_layer_back() -> None:
+    """A bid for more rests below; the first layer's loss trips the daily breaker before the price gets there."""
+    rules = RULES._replace(layers_max=2, add_atr=0.1, day_loss_frac_max=0.0001, stop_frac=0.2)
+    more = LONG._replace(limit=98.0, good_for=9)
+    bars = [bar(0, CALM), bar(1, (100, 103, 100, 103)), bar(2, (103, 103, 98.6, 98.6)), bar(3, DIP)]
+    held = ran(bars, [LONG, more, QUIET, QUIET], rules._replace(day_loss_frac_max=0.5))
+    assert [t for t, reason, *_ in held.fills() if reason == state.NONE] == [1, 3]
+    run = ran(bars, [LONG, more, QUIET, QUIET], rules)
+    assert [t for t, reason, *_ in run.fills() if reason == state.NONE] == [1]
+    assert (state.CANCEL, state.R_DAY_LOSS) in [(code, rule) for _, code, rule, *_ in run.of(state.K_DECISION)]
 
 
 def frequency(run: Ran) -> list[int]:

@@ -223,6 +223,29 @@ def test_a_limit_that_leaks_is_found() -> None:
     assert (report.looks_ahead, report.output) == (True, "limit_price")
 
 
+@pytest.mark.parametrize("output", ["post_only", "good_for_bars"])
+def test_a_way_to_enter_that_leaks_is_found(output: str) -> None:
+    """How long an order rests, or whether it may take, for the whole history as the last bar says."""
+
+    def signals(f: Any, p: Any) -> SignalFrame:
+        up = bool(f.close[-1] > f.close[-9]) if len(f) > 9 else False
+        how = {"post_only": {"post_only": up}, "good_for_bars": {"good_for_bars": 2 + up}}[output]
+        return SignalFrame(np.ones(len(f), np.int8), np.ones(len(f)), limit_offset_atr=0.5, **how)
+
+    mine = SimpleNamespace(NAME="mine", FEATURES=(), Params=StrategyParams, signals=signals)
+    report = leaks.check(mine, StrategyParams(), FRAME)
+    assert (report.looks_ahead, report.output) == (True, output)
+
+
+def test_a_warning_is_nothing_that_a_strategy_keeps() -> None:
+    """Python notes in our own module that numpy warned there; no later run can read anything from it."""
+    seen: dict[str, None] = {}
+    with access.watched(seen):
+        vars(leaks)["__warningregistry__"] = {"version": 1}
+    vars(leaks).pop("__warningregistry__")
+    assert seen == {}
+
+
 def test_the_power_is_computed() -> None:
     """What 200 prefixes would find: drawn by hand, the same figure; all changes tried: certainty."""
     report = leaks.check(strategy(lambda f, p: f.close > f.sma(200)), StrategyParams(), FRAME)

@@ -153,6 +153,46 @@ def test_a_broken_answer_is_told_with_its_bar(direction, strength, what) -> None
         evaluate(said(direction, strength), StrategyParams(), frame_of(50))
 
 
+LONGS = np.ones(50, np.int8)
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ({"limit_price": 99.0}, "limit_price is a single value for 50 bars"),
+        ({"limit_price": np.array(["99"] * 50)}, "limit_price is <U2"),
+        ({"limit_offset_atr": True}, "limit_offset_atr is bool"),
+        ({"limit_price": np.where(np.arange(50) == 9, np.inf, 99.0)}, r"limit_price is infinite at bar 9 \("),
+        ({"limit_offset_atr": np.inf}, "limit_offset_atr is infinite at bar 0"),
+        ({"limit_price": np.full(50, 99.0), "limit_offset_atr": 1.0}, "limit_price and limit_offset_atr are both given"),
+        ({"post_only": "no"}, "post_only is 'no' - True or False"),
+        ({"post_only": 1}, "post_only is 1 - True or False"),
+        ({"good_for_bars": 1.5}, "good_for_bars is 1.5 - a whole number"),
+        ({"good_for_bars": True}, "good_for_bars is True"),
+        ({"good_for_bars": 0}, "good_for_bars is 0"),
+        ({"good_for_bars": "x" * 999}, r"good_for_bars is 'x{59}\.\.\. - a whole"),
+    ],
+)
+def test_a_way_to_enter_that_cannot_be_meant_is_told(how, what) -> None:
+    """Kind, length, infinity, two prices of one entry: one clear line instead of an exception from within."""
+    with pytest.raises(StrategyError, match=what):
+        evaluate(strategy(lambda f, p: SignalFrame(LONGS, HALF, **how)), StrategyParams(), frame_of(50))
+
+
+def test_an_infinite_limit_without_a_signal_is_nobodys_order() -> None:
+    """Only bars with a signal are asked; NaN is no limit."""
+    quiet = SignalFrame(np.zeros(50, np.int8), HALF, limit_price=np.full(50, np.inf))
+    assert not evaluate(strategy(lambda f, p: quiet), StrategyParams(), frame_of(50)).direction.any()
+    unknown = SignalFrame(LONGS, HALF, limit_price=np.full(50, np.nan))
+    assert evaluate(strategy(lambda f, p: unknown), StrategyParams(), frame_of(50)).direction.any()
+
+
+def test_our_own_refusal_is_not_called_an_exception() -> None:
+    """`strategy mine: it reads rsi`, not `raised it reads rsi`."""
+    with pytest.raises(StrategyError, match="strategy mine: it reads rsi, which FEATURES does not list"):
+        evaluate(strategy(lambda f, p: f.rsi(14)), StrategyParams(), frame_of(50))
+
+
 @pytest.mark.parametrize("out", [None, 5, "no", (1,), [DOWN, HALF, HALF]])
 def test_an_answer_that_is_no_signal_frame_is_told(out) -> None:
     """Whatever comes back, it is one clear line."""
