@@ -4,7 +4,7 @@ A pydantic model and the path of a key -> "above 0, at most 0.9", or "" where th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen
 from pydantic import BaseModel
@@ -16,7 +16,10 @@ SHOWN_MAX = 60  # characters of a value or a key that are repeated
 def bounds_of(model: type[BaseModel], where: Sequence[str | int]) -> str:
     """The numeric or length bounds of the field at `where`."""
     field = _field_at(model, where)
-    return "" if field is None or _model_in(field.annotation) is not None else words_of(field.metadata)
+    if field is None or _model_in(field.annotation) is not None or isinstance(where[-1], int):  # one entry of many
+        return ""
+    of_many = {tuple, list} & {get_origin(one) for one in (field.annotation, *get_args(field.annotation))}
+    return words_of(field.metadata, "entries" if of_many else "characters")
 
 
 def switches_for_numbers(
@@ -26,7 +29,9 @@ def switches_for_numbers(
     if isinstance(value, bool):
         field = _field_at(model, where)
         kinds = set(leaf_kinds(field.annotation)) if field is not None else set[Any]()
-        if kinds & {int, float} and bool not in kinds:
+        if (
+            kinds & {int, float} or {type(one) for one in kinds} & {int}
+        ) and bool not in kinds:  # of a Literal the words are left
             yield where
     parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in parts:
@@ -54,8 +59,8 @@ def _field_at(model: type[BaseModel], where: Sequence[str | int]) -> FieldInfo |
     return field
 
 
-def words_of(metadata: Sequence[Any]) -> str:
-    """Constraints in words."""
+def words_of(metadata: Sequence[Any], parts: str = "characters") -> str:
+    """Constraints in words; `parts`: what a length counts."""
     found = []
     for one in metadata:
         match one:
@@ -68,7 +73,7 @@ def words_of(metadata: Sequence[Any]) -> str:
             case Le():
                 found.append(f"at most {one.le:.15g}")
             case MaxLen():
-                found.append(f"at most {one.max_length} characters")
+                found.append(f"at most {one.max_length} {parts}")
     return ", ".join(found)
 
 

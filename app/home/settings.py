@@ -23,6 +23,7 @@ REASON_MAX = 400  # characters of what is wrong with a key
 FILE_MAX = 1_000_000  # bytes of desk.toml; 300 sleeves need a tenth of it
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
 _NOTED: set[str] = set()  # notes this process has written already: a home is opened many times
+EITHER = ("bool", "int", "float", "str")  # the kinds of a strategy's parameter
 VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 
 
@@ -229,8 +230,10 @@ def _renamed(path: Path, text: str, value: dict[str, Any]) -> dict[str, Any]:
 def _fault(path: Path, text: str, error: Any) -> BadInput:
     """pydantic's first error as one line with its place in the file."""
     where = tuple(error["loc"])
+    either = len(where) > 1 and where[-2:-1] != ("params",) and "params" in where and where[-1] in EITHER
+    where = where[:-1] if either else where  # one of the kinds that a parameter may have
     line, key = line_of(text, where), ".".join(str(part)[:SHOWN_MAX] for part in where)[: 3 * SHOWN_MAX]
-    reason = error["msg"].removeprefix("Value error, ")
+    reason = "a parameter is a finite number, true or false, or text" if either else error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         reason = "unknown key"
     elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):

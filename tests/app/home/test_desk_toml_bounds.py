@@ -92,6 +92,24 @@ def test_true_is_no_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"[{INSTRUMENT}]\nfunding_hours = true\n", "funding_hours: True: true and false are no numbers -"),
+        (
+            f"{SLEEVE}params = {{ stop_atr = nan }}\n",
+            "params.stop_atr: nan: a parameter is a finite number, true or false, or text",
+        ),
+        (f"{SLEEVE}params = {{ stop_atr = [1] }}\n", "params.stop_atr: a parameter is a finite number, true or false, or text"),
+        ('[limits]\nno_entry = "Sat"\n', "limits.no_entry: 'Sat': Input should be a valid tuple (at most 50 entries)"),
+        ("[limits]\nno_entry = [1]\n", "limits.no_entry.0: 1: Input should be a valid string -"),
+    ],
+)
+def test_a_fault_is_named_by_what_the_key_is(tmp_path: Path, text: str, said: str) -> None:
+    """One of several numbers, a parameter of any kind, a list: not by the first kind that was tried, nor in characters."""
+    assert said in refused(tmp_path / "desk.toml", text if text.startswith("[[") else f"{SLEEVE}{text}")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         SLEEVE.replace('"x"', f'"{"x" * 100_000}"'),

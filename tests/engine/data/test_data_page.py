@@ -54,7 +54,7 @@ MEANING: dict[str, pl.Expr] = {
     "confirm": pl.lit(1),
     "ignore": pl.lit(0),
     "volume ma": pl.lit(3.5),
-    "weighted_price": MIDDLE,
+    **dict.fromkeys(("weighted_price", "vwap"), MIDDLE),
     "adj close": pl.col("close"),
     **{n: pl.lit("BTCUSDT") for n in ("symbol", "instrument_name")},
     "funding_interval_hours": pl.lit(8),
@@ -127,6 +127,10 @@ LOCAL = BARS.with_columns(ts=pl.col("ts") + BERLIN).select(
     date=(TIME + pl.duration(milliseconds=LATER)).dt.to_string("%Y-%m-%d %H:%M"), **{n: pl.col(n) for n in OHLCV}
 )
 UNTRADED = BARS.with_columns(pl.when(pl.col("ts") == BARS["ts"][9]).then(float("nan")).otherwise(n).alias(n) for n in OHLCV)
+QUOTE = pl.col("volume") * MIDDLE
+POINTS = "ts;open;high;low;close;volume\n" + "\n".join(
+    f"{ts};" + ";".join(f"{round(v):,}".replace(",", ".") for v in values[:4]) + ";7" for ts, *values in BARS.rows()
+)
 COPIED = pl.concat([BARS[:200], BARS[20:120].with_columns(ts=pl.col("ts") + 180 * STEP), BARS[300:]])
 REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "contracts for coins": (written(NAMED, bars(turnover=MONEY / 100)), {}),
@@ -135,16 +139,35 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
         {},
     ),
     "an inverse contract": (written(NAMED, BARS.select("ts", *PRICES, volume=MONEY / 100, turnover="volume")), {}),
+    "contracts of one value in USD": (
+        written(NAMED, BARS.select("ts", *PRICES, vol=(QUOTE / 100).round(), volCcy="volume", volCcyQuote=QUOTE)),
+        {},
+    ),
+    "an inverse contract by its name": (written("x.csv", BARS), {"venue": "deribit", "symbol": "BTC-USD", "market": "perp"}),
+    "another unit beside the volume": (written(NAMED, BARS.select("ts", *PRICES, v=pl.col("volume") * 10_000, sum=QUOTE)), {}),
+    "a volume of another span": (written(NAMED, BARS.rename({"volume": "volume_24h"})), {}),
+    "a share with dividends": (written(NAMED, BARS.with_columns((pl.col("close") * 0.97).alias("Adj Close"))), {}),
     "a price for a volume": (written(NAMED, bars(volume=MIDDLE)), {}),
     "quote volume alone": (written(NAMED, BARS.rename({"volume": "turnover"})), {}),
     "no volume, no word of marks": (written(NAMED, BARS.drop("volume")), {}),
     "a volume of zero throughout": (written(NAMED, bars(volume=pl.lit(0))), {}),
     "no header, unknown width": (written(NAMED, bars(x=pl.lit(2.5)).write_csv(include_header=False)), {}),
+    "prices in no known order": (
+        written(NAMED, BARS.select("ts", "high", "open", "low", "close", "volume").write_csv(include_header=False)),
+        {},
+    ),
+    "a point between thousands": (written(NAMED, POINTS), {}),
     "day or month": (written(NAMED, dated("%d/%m/%Y %H:%M")[192:288]), {}),
     "two clocks": (written(NAMED, bars(timestamp=pl.col("ts") + HOUR)), {}),
     "local time": (written(NAMED, LOCAL), {}),
     "a close time of another timeframe": (written(NAMED, bars(close_time=pl.col("ts") + HOUR - 1)), {}),
     "a name of another timeframe": (written(NAMED, BARS.gather_every(4)), {}),
+    "another timeframe in the rows": (written(NAMED, bars(interval=pl.lit("1h"))), {}),
+    "bars of over a day": (
+        written("x.csv", BARS.with_columns(ts=START + pl.int_range(pl.len()) * 672 * STEP)),
+        {"venue": "binance", "symbol": "BTC-USDT", "market": "perp"},
+    ),
+    "times of closes": (written(NAMED, bars(ts=pl.col("ts") + STEP - 1)), {}),
     "seconds": (
         written("binance_x.csv", bars(ts=START + pl.int_range(pl.len()) * 1000)),
         {"venue": "binance", "symbol": "BTC-USDT", "market": "perp"},
@@ -152,9 +175,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "percent for a fraction": (written("binance_BTC-USDT_perp_funding.csv", SETTLED.with_columns(rate=pl.lit(0.01))), {}),
     "a lost settlement": (written("binance_BTC-USDT_perp_funding.csv", pl.concat([SETTLED[:20], SETTLED[21:]])), {}),
     "another coin": (written(NAMED, bars(symbol=pl.lit("ETHUSDT"))), {}),
+    "another venue": (written(NAMED, bars(exchange=pl.lit("OKX"))), {}),
+    "a name that promises bars": (written(NAMED, BARS.drop("open")), {}),
     "two readings of a symbol": (written("GTUSD-15m-2025-01.csv", BARS), {"venue": "binance", "market": "perp"}),
     "rows without a trade": (written(NAMED, UNTRADED), {}),
     "a copied block": (written(NAMED, COPIED), {}),
+    "an answer without bars": (written("x.json", '{"code": -1121, "msg": "Invalid symbol."}'), {}),
+    "content of another kind": (written(NAMED, gzip.compress(b"ts,open")), {}),
     "a damaged download": (written("x.zip", zipped(**{"a.csv": "x"})), {}),
     "an empty zip": (written("x.zip", zipped()), {}),
     "a bomb": (written("x.csv.gz", gzip.compress(b"0" * 4096)), {}),
