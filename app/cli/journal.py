@@ -245,7 +245,8 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
         return found | {"text": quiet_mark(body, side), "sized_at": began}
     refused = decision.body.get("refused_by")
     if not refused:
-        return found | {"text": f"{decision.body['action']}; {decision.body['signal']} signal"}
+        why = f" by {ended}" if (ended := decision.body.get("cancelled_by")) else ""
+        return found | {"text": f"{decision.body['action']}{why}; {decision.body['signal']} signal"}
     return found | {"text": f"no trade: refused by {refused}", "sized_at": None}
 
 

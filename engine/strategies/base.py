@@ -128,9 +128,16 @@ def import_file(path: Path, text: str | None = None) -> ModuleType:
         # pydantic resolves annotations through sys.modules; the name is ours alone
         sys.modules[module.__name__] = module
         exec(compile(text, str(path), "exec"), module.__dict__)  # noqa: S102 - running the person's own file is the feature
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_its_own(error, module.__name__):
+            raise
         raise StrategyError(f"{path.name} does not import: {error_line(error, path)}", f"fix {path}") from error
     return module
+
+
+def is_its_own(error: BaseException, module: str) -> bool:
+    """Whether an exception is the file's fault, whatever it derives from; Ctrl-C and a time limit of ours are not."""
+    return isinstance(error, Exception | SystemExit | GeneratorExit) or type(error).__module__ == module
 
 
 def error_line(error: BaseException, path: Path) -> str:

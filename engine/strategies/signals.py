@@ -15,7 +15,7 @@ from engine.clock import utc
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
-from engine.strategies.base import SignalFrame, StrategyParams, error_line
+from engine.strategies.base import SignalFrame, StrategyParams, error_line, is_its_own
 
 if TYPE_CHECKING:
     from engine.venues.instruments import Costs
@@ -119,7 +119,9 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
     try:
         with np.errstate(all="ignore"):
             out = strategy.signals(f, params)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_its_own(error, getattr(strategy, "__name__", "")):
+            raise
         path = Path(getattr(strategy, "__file__", "") or strategy.NAME)
         said = ":" if isinstance(error, DeskError) else " raised"  # a sentence of ours, or an exception
         line = f"strategy {strategy.NAME}{said} {error_line(error, path)} on {len(frame):,} bars"

@@ -58,7 +58,8 @@ def _words(e: Event) -> str:
         case "snapshot":
             words = f"the desk's whole state after the bar of {utc(b['close_ms'])}"
         case "decision":
-            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {b['reason']}" if b.get("reason") else "")
+            why = b.get("reason") or b.get("cancelled_by")
+            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {why}" if why else "")
         case "funding":
             words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
         case "health":

@@ -42,9 +42,9 @@ def utf8(content: bytes, path: Path) -> bytes:
 def plain_numbers(table: pl.DataFrame, path: Path, mark: str = ",") -> tuple[pl.DataFrame, tuple[str, ...]]:
     """(the table with numbers that have a decimal point alone, a note where that was a choice). Times and names stay.
 
-    `mark`: what stands between cells; where it is no comma, a point may divide thousands.
+    `mark`: what stands between cells; between semicolons, as where a comma is decimal, a point may divide thousands.
     """
-    if mark != ",":
+    if mark == ";":
         table, notes = _without_points(table, path)
         if notes:
             return table, notes

@@ -107,6 +107,7 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         ("import numpy\n\nimport no_such_thing_at_all\n", r"ModuleNotFoundError: No module named .* \(line 3\)"),
         ("x = 1 / 0\n", r"ZeroDivisionError: division by zero \(line 1\)"),
         ("import sys\nsys.exit(3)\n", r"SystemExit: 3 \(line 2\)"),
+        ("class Odd(BaseException): ...\nraise Odd(3)\n", r"Odd: 3 \(line 2\)"),
         ("", "lacks NAME, FEATURES, Params, signals"),
         (GOOD.replace("def signals", "def signal"), "lacks signals"),
         (GOOD.replace('NAME = "mine"', 'NAME = "other"'), "says NAME = 'other'"),

@@ -216,6 +216,18 @@ def test_a_strategy_that_raises_is_one_line(error) -> None:
         evaluate(raising(error), StrategyParams(), frame_of(50))
 
 
+def test_an_exception_of_the_files_own_making_is_its_fault_too() -> None:
+    """One that derives from no Exception is a line like any other; Ctrl-C and a time limit of ours go through."""
+    own = type("Odd", (BaseException,), {"__module__": "strategy_mine"})
+    mine = raising(own("hm"))
+    mine.__name__ = "strategy_mine"
+    with pytest.raises(StrategyError, match="strategy mine raised Odd: hm"):
+        evaluate(mine, StrategyParams(), frame_of(50))
+    for ours in (KeyboardInterrupt(), type("TimedOut", (BaseException,), {})()):
+        with pytest.raises(type(ours)):
+            evaluate(raising(ours), StrategyParams(), frame_of(50))
+
+
 def test_a_strategy_that_reads_what_it_did_not_declare_is_told() -> None:
     """FEATURES is the truth about what is read."""
     with pytest.raises(StrategyError, match="it reads ema, which FEATURES does not list"):

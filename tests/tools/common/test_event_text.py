@@ -31,6 +31,11 @@ WORDS: list[tuple[str, dict[str, Any], str]] = [
         {"equity": 29_999.5, "sleeves": {"a": {"position": {}}, "b": {}}, "state": "running"},
         "equity 29,999.50, 1 open positions",
     ),
+    (
+        "decision",
+        {"action": "cancel", "signal": "long", "cancelled_by": "no_entry window"},
+        "cancel on signal long by no_entry window",
+    ),
     ("snapshot", {"close_ms": 900_000, "bars": []}, "whole state after the bar of 1970-01-01 00:15Z"),
     ("breaker", {"sleeve": "", "breaker": "drawdown"}, "the desk: breaker drawdown tripped, latched until a person releases it"),
     ("halt", {"by": {"name": "ann"}, "reason": "odd", "state": "halting"}, "desk halting by ann: odd"),
