@@ -6,6 +6,7 @@ beside it is compared first. What another program has to convert is one line tha
 
 import gzip
 import hashlib
+import io
 import re
 import zipfile
 import zlib
@@ -173,14 +174,10 @@ def _csv(content: bytes, path: Path) -> Cells:
     skip = next(i for i, (n, m) in enumerate(counts) if n == width and m == mark)
     first = [cell.strip().strip('"') for cell in lines[skip].split(mark)]
     headless = bool(re.match(r"\d", first[0])) and all(NUMBER.fullmatch(cell) for cell in first[1:])
-    table = pl.read_csv(
-        content,
-        separator=mark,
-        skip_rows=skip,
-        has_header=not headless,
-        infer_schema=False,
-        truncate_ragged_lines=False,
-    )
+    try:
+        table = pl.read_csv(content, separator=mark, skip_rows=skip, has_header=not headless, infer_schema=False)
+    except pl.exceptions.ComputeError as error:
+        raise _longer_row(content, mark, width, skip + (not headless), path) or error from error
     if table.height > tables.ROWS_MAX:
         raise too_large(path, f"{table.height:,} rows, at most {tables.ROWS_MAX:,} are read")
     if headless or any(cell and NUMBER.fullmatch(cell) for cell in first):
@@ -192,6 +189,15 @@ def _csv(content: bytes, path: Path) -> Cells:
     read = _header_once(table)
     table, notes = plain_numbers(read.frame, path, mark)
     return Cells(table, False, (*headers, *read.notes, *notes))
+
+
+def _longer_row(content: bytes, mark: str, width: int, first: int, path: Path) -> DataError | None:
+    """What to say of the first row with more cells than the others, counted from 0 after the header; None without one."""
+    for row, line in enumerate(io.BytesIO(content)):
+        cells = len(re.sub(rb'"[^"]*"', b"", line).split(mark.encode()))
+        if row >= first and cells > width + 1:
+            return DataError(f"{path}: row {row - first} has {cells} cells, the others {width + 1}", "correct the row")
+    return None
 
 
 def _header_once(table: pl.DataFrame) -> Cells:

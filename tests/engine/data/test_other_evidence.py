@@ -98,6 +98,14 @@ def test_content_that_is_not_what_the_name_says_is_named(tmp_path: Path, content
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("header", [True, False])
+def test_a_row_of_too_many_cells_is_named(tmp_path: Path, header: bool) -> None:
+    """By its number, after a comment and a header or without one."""
+    rows = [*LINES[1:51], f"{LINES[51]},1", *LINES[52:]]
+    said = refusal(tmp_path, ["a comment", LINES[0], *rows] if header else rows)
+    assert "row 50 has 7 cells, the others 6 - correct the row" in said
+
+
 def test_times_before_1970_are_refused_in_text_as_in_numbers(tmp_path: Path) -> None:
     """A wrong century in a date is not a bar."""
     early = (pl.col("ts") - 80 * 365 * 24 * HOUR).cast(pl.Datetime("ms")).dt.to_string("%Y-%m-%d %H:%M")
