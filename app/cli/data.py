@@ -55,13 +55,14 @@ def check_file(
 ) -> None:
     """Check data quality without changing anything. Errors exit with 1; warnings (a crash, a short outage) do not."""
     from app.market_data.judging import compare, judge
+    from app.market_data.naming import misnamed
     from engine.data.files import ReadOptions, read_any
     from engine.data.issues import as_json as findings_json
 
     options = ReadOptions(dates=_day_order(dates), drop_empty=drop_empty)
     raw = read_any(_path(file), options)
     other = read_any(_path(against), options) if against else None
-    found = [*judge(raw), *(compare(raw, other) if other else [])]
+    found = [*misnamed(raw), *judge(raw), *(compare(raw, other) if other else [])]
     bad = sum(f.severity == "error" for f in found)
     body = {
         "file": str(raw.path),

@@ -1,6 +1,6 @@
 """Which series a file is: venue, symbol, market, series, tag, from the command line, the file's name, and what its rows state.
 
-Called by importing.py. What neither gives is asked for; what they contradict is refused.
+Called by importing.py and `nightdesk data check`. What neither gives is asked for; what they contradict is refused.
 """
 
 import re
@@ -11,6 +11,7 @@ from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.data.files import RawFile
+    from engine.data.issues import DataIssue
 
 INVERSE_VENUES = ("binance", "okx", "bybit", "deribit", "bitmex", "htx", "bitget", "gate", "kucoin")  # their USD perpetuals
 NAME_MAX = 120  # characters of a file name, far below what file systems allow
@@ -46,9 +47,7 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
 
     if raw.group:
         raise BadInput(f"{raw.path.name} is a table of several coins (column {raw.group})", "split it")
-    if raw.kind == "prices":
-        what = f"{raw.path.name} has open, high, low and close, but no volume: bars need one"
-        raise BadInput(what, "if these are mark prices, add --series mark")
+    _with_volume(raw)
     named = raw.named
     symbol = wanted.symbol or named.symbol or _stated_symbol(raw.stated)
     _same_coin(raw, symbol)
@@ -61,9 +60,7 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
     for key, value, example in (("venue", venue, "binance"), ("symbol", symbol, "BTC-USDT"), ("market", market, "perp")):
         if not value:
             raise BadInput(f"the file name {raw.path.name} does not contain the {key}", _question(raw, key, example))
-    if market == "perp" and symbol.endswith("-USD") and venue in INVERSE_VENUES:
-        what = f"{raw.path.name}: perpetuals of {symbol} on {venue} are inverse contracts, whose profit is not linear"
-        raise BadInput(what, "use the USDT contract")
+    _linear(raw, venue, symbol, market)
     step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
     if raw.kind != "funding" and step > DAY_MS:
         raise BadInput(f"{raw.path.name}: bars of {_timeframe(step)}: the longest timeframe is 1d", "get daily bars")
@@ -118,6 +115,50 @@ def _same_venue(raw: "RawFile", venue: str) -> None:
         raise BadInput(f"{raw.path.name} states {raw.exchange[:40]} in its rows, not {venue}", "check which it is, then --venue")
 
 
+def _linear(raw: "RawFile", venue: str, symbol: str, market: str) -> None:
+    """Refuse what is an inverse contract by venue and symbol."""
+    if market == "perp" and symbol.endswith("-USD") and venue in INVERSE_VENUES:
+        what = f"{raw.path.name}: perpetuals of {symbol} on {venue} are inverse contracts, whose profit is not linear"
+        raise BadInput(what, "use the USDT contract")
+
+
+def _with_volume(raw: "RawFile") -> None:
+    """Refuse prices without a volume that nobody calls marks."""
+    if raw.kind == "prices":
+        what = f"{raw.path.name} has open, high, low and close, but no volume: bars need one"
+        raise BadInput(what, "if these are mark prices, add --series mark")
+
+
+def _promised(raw: "RawFile", series: str, market: str, tag: str) -> None:
+    """Refuse other numbers under a name that promises settlements or bars of an instrument."""
+    if tag or not (market or series == "funding"):
+        return
+    columns = ", ".join(name for name in raw.frame.columns[1:9])
+    if series == "funding":
+        what = f"{raw.path.name} is named funding, but none of its columns is known as a rate: {columns}"
+        raise BadInput(what, "call the column with the fraction paid at each settlement rate")
+    if re.fullmatch(r"(mark_)?\d+[mhdw]", series):
+        what = f"{raw.path.name} is named as bars ({series}), but lacks one of open, high, low, close: {columns}"
+        raise BadInput(what, "give bars, or add --series with a name of its own, as in oi_1h")
+
+
+def misnamed(raw: "RawFile") -> list["DataIssue"]:
+    """The finding that a file's name says another thing than its rows, as the import would refuse it; for `data check`."""
+    from engine.data.issues import DataIssue
+
+    named = raw.named
+    try:
+        _same_coin(raw, named.symbol)
+        _same_venue(raw, named.venue)
+        _linear(raw, named.venue, named.symbol, named.market)
+        _with_volume(raw)
+        if raw.kind == "series":
+            _promised(raw, named.series, named.market, named.tag)
+    except BadInput as error:
+        return [DataIssue("name", "error", (), f"{error.what}: {error.hint}")]
+    return []
+
+
 def _of_other_numbers(raw: "RawFile", wanted: ImportOptions, symbol: str, tag: str) -> tuple[SeriesName, int]:
     """The same for other numbers that a strategy may read (open interest, an index): of an instrument, or of a venue alone."""
     from engine.clock import timeframe_ms
@@ -129,13 +170,7 @@ def _of_other_numbers(raw: "RawFile", wanted: ImportOptions, symbol: str, tag: s
         raise BadInput(
             f"{raw.path.name} {what}", "add --venue yahoo --series vix_1d (with --symbol and --market if it is of one)"
         )
-    columns = ", ".join(name for name in raw.frame.columns[1:9])
-    if series == "funding":
-        what = f"{raw.path.name} is named funding, but none of its columns is known as a rate: {columns}"
-        raise BadInput(what, "call the column with the fraction paid at each settlement rate")
-    if re.fullmatch(r"(mark_)?\d+[mhdw]", series):
-        what = f"{raw.path.name} is named as bars ({series}), but lacks one of open, high, low, close: {columns}"
-        raise BadInput(what, "give bars, or add --series with a name of its own, as in oi_1h")
+    _promised(raw, series, market, tag)
     symbol = wanted.symbol or named.symbol
     if bool(symbol) != bool(market):
         raise BadInput(f"{raw.path.name} needs both a symbol and a market, or neither", "add --symbol BTC-USDT --market perp")

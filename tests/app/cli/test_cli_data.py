@@ -94,6 +94,27 @@ def test_check_of_a_clean_file_is_exit_0(nightdesk, files: Path) -> None:
     assert (said.code, said.json["errors"], said.json["kind"], said.json["rows"]) == (0, 0, "bars", 600)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("okx_BTC-USDT_perp_15m.csv", {"symbol": pl.lit("ETHUSDT")}, "states ETHUSDT in its rows, not BTC-USDT"),
+        ("okx_BTC-USD_perp_15m.csv", {}, "perpetuals of BTC-USD on okx are inverse contracts"),
+        ("okx_BTC-USDT_perp_15m.csv", {"open": None}, "is named as bars (15m), but lacks one of open, high, low, close"),
+        ("okx_BTC-USDT_perp_15m.csv", {"volume": None}, "but no volume: bars need one"),
+        ("okx_BTC-USDT_perp_funding.csv", {"open": None}, "is named funding, but none of its columns is known as a rate"),
+        ("okx_BTC-USDT_perp_funding_daily-mean.csv", {"open": None}, ""),
+        ("btc_etf-flow_15m.csv", {"open": None}, ""),
+    ],
+)
+def test_check_does_not_call_clean_what_the_import_refuses(nightdesk, tmp_path: Path, name: str, change: dict, said: str) -> None:
+    """A name that its rows contradict is an error of the file; a name of other numbers is none."""
+    frame = CLEAN.drop(key for key, value in change.items() if value is None)
+    frame.with_columns(**{key: value for key, value in change.items() if value is not None}).write_csv(tmp_path / name)
+    found = nightdesk("check", tmp_path / name, "--json")
+    assert found.code == bool(said)
+    assert [said in f["text"] for f in found.json["findings"] if f["rule"] == "name"] == [True] * bool(said)
+
+
 def test_check_of_a_dirty_file_is_exit_1_with_rows_and_one_line(nightdesk, files: Path) -> None:
     """The finding in JSON, the reason on stderr."""
     said = nightdesk("check", files / "okx_ETH-USDT_perp_15m.csv", "--json")
