@@ -2,8 +2,8 @@
 a busy database or a slow disk do not delay a halt. Registered by app.api.factory."""
 
 import asyncio
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
@@ -39,11 +39,23 @@ async def set_halt(at: At, session: Who, channel: Channel, body: p.HaltBody | No
 
 
 def _spread(at: ApiContext, reason: str, by: dict[str, str]) -> None:
-    """Record the halt in the database and the people journal. The file holds even if both fail."""
-    with contextlib.suppress(DeskError):
-        halt.set_row(at.engine, reason, by, now_ms())
-    with contextlib.suppress(DeskError):
-        approvals.record(at.home, "halt", {"reason": reason, "actor": by}, now_ms())
+    """Record the halt in the database and the people journal. The file holds even if both fail; they follow when they can."""
+    at_ms = now_ms()
+    for work in (partial(_set_row, at, reason, by, at_ms), partial(_journal, at, reason, by, at_ms)):
+        try:
+            work()
+        except (DeskError, OSError):
+            at.running.posting.once_there_is_room(work)
+
+
+def _set_row(at: ApiContext, reason: str, by: dict[str, str], at_ms: int) -> None:
+    """The database's half, unless a person has released the halt meanwhile; and the reason, if the disk had no room for it."""
+    if halt.read(at.path).halted:
+        halt.set_row(at.engine, reason, by, at_ms)
+
+
+def _journal(at: ApiContext, reason: str, by: dict[str, str], at_ms: int) -> None:
+    approvals.record(at.home, "halt", {"reason": reason, "actor": by}, at_ms)
 
 
 @router.delete("")

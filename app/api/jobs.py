@@ -45,10 +45,13 @@ def job_status(at: ApiContext, job_id: str) -> m.JobStatus:
         row = session.get(Job, job_id)
     if row is None:
         raise NotFound(f"unknown job {job_id!r}", "see /api/jobs")
+    now = {}
     if row.state in LIVE:
-        JobQueue(at.home).view(job_id)
+        view = JobQueue(at.home).view(job_id)
         with db.read(at.engine) as session:
             row = session.get(Job, job_id) or row
-    columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in ("args", "result", "progress")}
+        if row.state in LIVE and view.state == "failed":  # dead, and the disk has no room to store that
+            now = {"state": view.state, "error": view.error}
+    columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in ("args", "result", "progress")} | now
     progress = min(max(row.progress, 0.0), 1.0)
     return m.JobStatus(**columns, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)

@@ -1,4 +1,6 @@
-"""Posts pending answers when their jobs end, on one thread of the API process. Started by app.api.factory, stopped by running.
+"""Posts pending answers when their jobs end, on one thread of the API process, and stores what a full disk had no room for.
+
+Started by app.api.factory, stopped by running.
 
 Pending answers are rows (agents/owed.py), so they survive a restart, and of several API processes one posts each. When idle it
 polls the database every IDLE_S; while answers are pending it polls their jobs every OWED_S.
@@ -6,6 +8,8 @@ polls the database every IDLE_S; while answers are pending it polls their jobs e
 
 import logging
 import threading
+from collections import deque
+from collections.abc import Callable
 
 from agents import owed as rows
 from agents import posting, threads
@@ -18,6 +22,7 @@ from engine.errors import BadInput, DeskError
 IDLE_S = 5.0
 OWED_S = 0.5
 STOP_S = 3.0  # grace for a posting when the API stops; the rest is posted after the next start
+LATE_MAX = 1_000
 CHANNEL = "code"  # the writer in the people journal
 
 
@@ -28,6 +33,8 @@ class Posting:
         self.desk = desk
         self._news, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._late: deque[Callable[[], object]] = deque(maxlen=LATE_MAX)
+        self._storing = threading.Lock()
 
     def start(self) -> None:
         """Start the thread."""
@@ -37,6 +44,17 @@ class Posting:
     def wake(self) -> None:
         """A turn has ended: it may have left a pending answer."""
         self._news.set()
+
+    def once_there_is_room(self, work: Callable[[], object]) -> None:
+        """Try `work` again at each poll until it does not raise: a row or a record that the disk had no room for."""
+        self._late.append(work)
+
+    def store_late(self) -> None:
+        """Store what waits for room, oldest first; raises what the first one raises, and keeps it."""
+        with self._storing:
+            while self._late:
+                self._late[0]()
+                self._late.popleft()
 
     def close(self) -> None:
         """Stop; a posting in progress may finish."""
@@ -50,13 +68,14 @@ class Posting:
             self._news.clear()
             try:
                 wait_s = OWED_S if self.poll() else IDLE_S
-            except DeskError as error:  # the database is busy or down: the answer stays pending
+            except (DeskError, OSError) as error:  # the database is busy or down, the disk full: the answer stays pending
                 logging.getLogger(__name__).warning("a pending answer could not be posted: %s", error)
                 wait_s = IDLE_S
             self._news.wait(wait_s)
 
     def poll(self) -> bool:
         """Post what is ready; True while more answers are pending."""
+        self.store_late()
         threads.close_dead(self.desk.engine, now_ms())  # a dead process' claim becomes pending again
         left = False
         for owed in rows.all_pending(self.desk.engine):

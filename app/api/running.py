@@ -19,10 +19,12 @@ from sqlmodel import col, update
 from agents.owed import forgive, posting_in
 from app.api.context import ApiContext, now_ms
 from app.api.posting import Posting
+from app.processes.room import failure_text
 from app.wiring import WAIT_S, Wiring
 from engine.errors import Busy, DeskError
 from engine.store import db
 from engine.store.tables import Turn
+from tools.common.render import safe
 
 Event = dict[str, Any]
 TURNS_MAX = 32  # concurrent turns; more wait for a thread
@@ -71,6 +73,7 @@ class RunningTurns:
         self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
         self.live: dict[str, LiveTurn] = {}
+        self.unstored: dict[str, str] = {}  # turn -> the answer of one whose end the disk has no room for yet
         self.readers = 0  # open event streams; the event loop alone counts them
 
     def begin(self, role: str, text: str, person: str, thread: str | None, channel: str) -> Event:
@@ -97,6 +100,9 @@ class RunningTurns:
     def _begun(self, asking: Callable[[], Generator[Event, None, Any]], thread: str | None) -> tuple[Any, Event]:
         """The turn and its first event; waits while code is posting into the same thread."""
         until = time.monotonic() + POSTING_S
+        if self.unstored:
+            with contextlib.suppress(DeskError, OSError):  # no room yet: a question into its thread is refused as busy
+                self.posting.store_late()
         while True:
             events = asking()
             try:
@@ -132,16 +138,29 @@ class RunningTurns:
             self.on_end(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
 
     def _note(self, live: LiveTurn, error: Exception) -> None:
-        """Our own bug: the traceback into the logs, and `failed` instead of `cancelled` in the row."""
-        path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
-        with contextlib.suppress(OSError):
-            path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        """`failed` instead of `cancelled` in the row, with the reason; of our own bug the traceback into the logs."""
+        if isinstance(error, DeskError | OSError):
+            why = error.what if isinstance(error, DeskError) else failure_text(error)
+            text = f"The answer could not be stored: {safe(why)}. Free disk space, then ask again."
+        else:
+            path = self.desk.path / "logs" / f"turn-{live.turn}.txt"
+            with contextlib.suppress(OSError):
+                path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            text = f"That failed: internal error (our bug), {type(error).__name__}; details in logs/{path.name}."
         if live.stop.is_set():
             return  # it was cancelled, and its row says so already
-        text = f"That failed: internal error (our bug), {type(error).__name__}; details in logs/{path.name}."
-        with contextlib.suppress(DeskError), db.write(self.desk.engine) as session:
+        try:
+            self._fail(live.turn, text)
+        except DeskError:
+            self.unstored[live.turn] = text
+            self.posting.once_there_is_room(lambda: self._fail(live.turn, text))
+
+    def _fail(self, turn: str, text: str) -> None:
+        """Close a turn's row as failed, unless it is done."""
+        with db.write(self.desk.engine) as session:
             values = {"state": "failed", "ended_ms": now_ms(), "answer": json.dumps({"answer_md": text})}
-            session.exec(update(Turn).where(col(Turn.id) == live.turn, Turn.state != "done").values(**values))
+            session.exec(update(Turn).where(col(Turn.id) == turn, Turn.state != "done").values(**values))
+        self.unstored.pop(turn, None)
 
     def cancel(self, turn: str, wait_s: float = 2.0) -> None:
         """Cancel a turn: its jobs first, then the turn. A turn waiting for a model is closed and its answer dropped.

@@ -252,6 +252,7 @@ def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, An
     """State first, then rows: if the turn ends in between, its rows are read once more."""
     with db.read(at.engine) as session:
         state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
+    state = "failed" if turn in at.running.unstored else state
     return state, list(threads.events(at.engine, turn, after))
 
 
@@ -276,6 +277,8 @@ def _turn_view(at: ApiContext, session: Session, row: Turn) -> m.TurnView:
     share = {k: progress[k] for k in ("id", "tool", "share") if k in progress} if progress else None
     columns = {k: getattr(row, k) for k in ("id", "thread", "role", "state", "text", "model", "created_ms", "ended_ms")}
     posts = _pending_answer(row) if row.model == CODE and f'"{OWED}"' in row.body else None
+    if (text := at.running.unstored.get(row.id)) is not None:  # its row still says `running`
+        columns["state"], answer = "failed", {"answer_md": text}
     return m.TurnView(**columns, answer=answer, last_n=last, progress=share, posts=posts)
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from sqlmodel import Session, col, select, update
 from app.home.home import Home, open_home
 from app.jobs import kinds
 from app.processes.children import NETWORK
-from engine.errors import BadInput, DeskError, Refused
+from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
@@ -119,10 +120,12 @@ class JobQueue:
     def view(self, job_id: str) -> JobView:
         """The job as it is now; a process that died is detected here. BadInput for an unknown id."""
         job = self._row(job_id)
-        if job.state in LIVE and why_dead(job, now_ms()):
-            with write(self.home.engine) as session:
+        if job.state in LIVE and (why := why_dead(job, now_ms())):
+            with suppress(DataError), write(self.home.engine) as session:  # a full disk: it is said, and stored later
                 fail_dead(session, now_ms())
             job = self._row(job_id)
+            if job.state in LIVE:
+                return JobView(job.id, "failed", job.progress, None, why, None)
         result = json.loads(job.body).get("result")
         return JobView(job.id, job.state, job.progress, job.run_id, job.error, result)  # type: ignore[arg-type]  # a word of LIVE or an end
 
@@ -202,7 +205,7 @@ def why_dead(job: Job, now: int) -> str:
         return "its process never started: the caller died first" if now - job.created_ms > SPAWN_MS_MAX else ""
     if is_job(job.pid, job.id):
         return ""
-    return f"its process died (killed, or out of memory); see logs/{job.id}.log"
+    return f"its process died (killed, out of memory, or no disk space for its result); see logs/{job.id}.log"
 
 
 def finish(session: Session, job_id: str, state: str, **values: Any) -> bool:
@@ -318,7 +321,7 @@ def progress_writer(home: Home, job_id: str) -> kinds.Progress:
         if time.monotonic() - last[0] < PROGRESS_S:
             return
         last[0] = time.monotonic()
-        with write(home.engine) as session:
+        with suppress(DataError), write(home.engine) as session:  # no room for a number: the work goes on
             claim = update(Job).where(col(Job.id) == job_id, col(Job.state) == "running")
             session.exec(claim.values(progress=min(max(share, 0.0), 1.0)))
 

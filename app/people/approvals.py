@@ -1,7 +1,7 @@
 """Decisions by named people: approve, reject, roll back, release a halt. The sole importer of engine.control.apply.
 
 Called by the command line, API and Slack; works with every model down. Each decision is journaled twice: the request before
-anything changes, the outcome afterwards. If a crash loses the outcome, the next decision journals it (`settle`).
+anything changes, the outcome afterwards. If a crash or a full disk loses the outcome, the next decision journals it (`settle`).
 """
 
 import fcntl
@@ -15,6 +15,7 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
+from app.processes.room import failure_text
 from engine.clock import utc
 from engine.control import halt, proposals
 from engine.control.agreement import differs
@@ -56,9 +57,9 @@ def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_m
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)
         raise
-    return DecisionRecord(
-        row.id, "applied", done.version, done.sleeves, _answer(home, get(home.engine, row.id), now_ms, request_id)
-    )
+    with _outcome_kept(f"{row.id} IS applied, as version {done.version} of the desk"):
+        kept = _answer(home, get(home.engine, row.id), now_ms, request_id)
+    return DecisionRecord(row.id, "applied", done.version, done.sleeves, kept)
 
 
 def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
@@ -72,7 +73,9 @@ def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int)
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)
         raise
-    return DecisionRecord(row.id, "rejected", None, {}, _answer(home, get(home.engine, row.id), now_ms, request_id))
+    with _outcome_kept(f"{row.id} IS rejected"):
+        kept = _answer(home, get(home.engine, row.id), now_ms, request_id)
+    return DecisionRecord(row.id, "rejected", None, {}, kept)
 
 
 def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "", shown_sha256: str = "") -> DecisionRecord:
@@ -133,7 +136,8 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
         record(home, "decision", {"outcome": "refused", "reason": "; ".join(sick)}, now_ms, request_id)
         raise Refused(f"the desk is not healthy: {'; '.join(sick)}", "fix this first; the halt stays")
     left = halt.release(home.path, home.engine, seen, actor.as_json(), reason, now_ms)
-    record(home, "decision", {"outcome": "still halted" if left.halted else "released"}, now_ms, request_id)
+    with _outcome_kept("the desk is STILL HALTED" if left.halted else "the halt IS released", "nothing needs to be done again"):
+        record(home, "decision", {"outcome": "still halted" if left.halted else "released"}, now_ms, request_id)
     if left.halted:
         raise Refused(f"the desk is still halted: {left.reason}", "check the new halt, then release again")
     return seen
@@ -189,6 +193,16 @@ def settle(home: Home, now_ms: int) -> int:
             for row in open_:
                 _note(home, row, journaled[row.id]) if row.id in journaled else _journal_outcome(home, row, now_ms, "")
     return len(open_)
+
+
+@contextmanager
+def _outcome_kept(done: str, then: str = "the next decision journals it; do not decide again") -> Iterator[None]:
+    """Say what is done when only its record fails: whoever reads `failed, try again` would decide twice."""
+    try:
+        yield
+    except (DeskError, OSError) as error:
+        why = error.what if isinstance(error, DeskError) else failure_text(error)
+        raise DataError(f"{done}; only the record of it is missing: {why}", f"free disk space; {then}") from error
 
 
 def _answer(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
