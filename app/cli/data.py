@@ -41,6 +41,8 @@ def list_data(as_json: bool = typer.Option(False, "--json", help="One JSON objec
         "folders": [{"path": str(folder), "there": folder.is_dir()} for folder, _ in catalog.roots],
     }
     out.emit(body, as_json=as_json, text=lambda: _table(body))
+    for path in catalog.damaged():
+        out.say(f"{path}: {catalog.why(path)}")
     for a, b in catalog.shadowed():
         out.say(f"{a} is overridden by {b} (same name in the home)")
 

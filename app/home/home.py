@@ -154,6 +154,8 @@ def first_feed(settings: Settings) -> dict[str, str]:
     """The data a new desk trades on: recorded bars if all its series exist, else the synthetic market."""
     catalog = Catalog(data_roots(settings))
     symbols = {start.symbol for start in desk_template.SLEEVES}
+    for symbol in sorted(symbols):  # a desk of recorded bars does not become a synthetic one without a word
+        catalog.require_undamaged(("binance", symbol, "perp", desk_template.TIMEFRAME, ""))
     found = [
         s
         for s in catalog.series()

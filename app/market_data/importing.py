@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from app.market_data.joining import AGAINST_FILE, AGAINST_STORED, SourceRows, in_order, joined, twins
 from app.market_data.judging import advice, compare
 from app.market_data.naming import ImportOptions, SeriesName, series_name
-from engine.errors import BadInput, DataError, DeskError
+from engine.errors import BadInput, DeskError
 
 if TYPE_CHECKING:
     from engine.data.files import RawFile
@@ -90,7 +90,7 @@ def _store(
     name: SeriesName, group: list[_Incoming], wanted: ImportOptions, judge: Judge, home: Path, roots: list[tuple[Path, str]]
 ) -> None:
     """Join, check and write one series; fills the items step by step, so that a refusal still shows its findings."""
-    from engine.data.catalog import sha256_of
+    from engine.data.checksums import sha256_of
     from engine.data.issues import as_json
     from engine.data.writer import file_name, write_series
 
@@ -165,16 +165,14 @@ def _stored(target: Path) -> Any:
     """The series as stored, ts in ms; None without a file. BadInput for one that a pull wrote, DataError for a broken one."""
     import polars as pl
 
-    from engine.data.catalog import ORIGIN
+    from engine.data.catalog import ORIGIN, readable
 
     if not target.exists():
         return None
-    try:
+    with readable(target):
         if pl.read_parquet_metadata(target).get(ORIGIN) == "pulled":
             raise BadInput(f"{target} already exists, written by a pull", "use --tag to keep both, or --replace")
         return pl.read_parquet(target).with_columns(pl.col("ts").dt.epoch("ms"))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{target} cannot be read ({type(error).__name__})", "move it away, then import again") from error
 
 
 def _gap_times(stored: Any, step: int) -> list[int]:
@@ -187,6 +185,8 @@ def _gap_times(stored: Any, step: int) -> list[int]:
 
 def _set_aside(target: Path) -> Path:
     """Keep the old file under a name that the catalog does not read."""
+    if not target.is_file():
+        raise BadInput(f"{target} is not a file", "move it away, then import again")
     number = 1
     while (aside := target.with_name(f"{target.name}.{number}.old")).exists():
         number += 1

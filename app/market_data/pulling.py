@@ -203,17 +203,15 @@ def _save(path: Path, frame: Any, request: PullRequest) -> Any:
 def _stored(path: Path) -> Any:
     """What an earlier pull stored, ts as Int64 ms; None without a file. Refuses to touch a file of another origin."""
     import polars as pl
-    import pyarrow.parquet as pq
+
+    from engine.data.catalog import ORIGIN, readable
 
     if not path.exists():
         return None
-    try:
-        footer = pq.read_metadata(path).metadata or {}
-        if footer.get(b"nightdesk_source") != b"pulled":
+    with readable(path):
+        if pl.read_parquet_metadata(path).get(ORIGIN) != "pulled":
             raise BadInput(f"{path} was not written by a pull", "move it away: a pull writes to that name")
         return pl.read_parquet(path).with_columns(pl.col("ts").dt.epoch("ms"))
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path} cannot be read ({type(error).__name__})", "move it away and pull again") from error
 
 
 @contextmanager

@@ -211,8 +211,11 @@ class Worker:
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """What tells that a file of ours was written again, or that one came into the home."""
+        from engine.data.checksums import beside
+
         paths = {s.path for s in (*self.series.values(), *self.loop.feed.files)}
         paths |= set((self.home.path / "data").rglob("*.parquet"))
+        paths |= {beside(path) for path in paths}  # put back after its file, it makes that one whole
         stats = [(str(path), path.stat()) for path in sorted(paths) if path.exists()]
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
@@ -238,6 +241,7 @@ class Worker:
             "wall_ms": now_ms(),
             "phase": self.phase,
             "note": self.note,
+            "refused": self.refused.strip(),
             "state": book.state,
             "halted": bool(book.desk.halted),
             "desk_ms": book.close_ms,

@@ -31,7 +31,8 @@ from app.views.candle_marks import (
 from engine.clock import DAY_MS, timeframe_ms, timeframe_text, utc
 from engine.control.desk_setup import DeskSetup
 from engine.data.align import market_of
-from engine.data.catalog import Catalog, Series, sha256_of
+from engine.data.catalog import Catalog, Series
+from engine.data.checksums import sha256_of
 from engine.errors import BadInput, DataError, DeskError
 from engine.features.anchor import anchor_ms
 from engine.features.catalog import BY_NAME

@@ -10,14 +10,15 @@ passes its home last: what a person pulled or imported wins); two files of one n
 that series is requested.
 """
 
-import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.clock import timeframe_ms, utc
+from engine.data.checksums import WAY_OUT, require_whole
 from engine.errors import BadInput, DataError
 
 if TYPE_CHECKING:  # the supervisor needs only names: polars would double its memory
@@ -50,12 +51,14 @@ class Series(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a look at all files gave: series by name, duplicates within a root, files that are none and why, (hidden, used)."""
+    """What a look at all files gave: series by name, duplicates within a root, files that are none and why, (hidden, used),
+    and the names whose file is damaged: no other root's file stands in for it without a word."""
 
     found: dict[tuple[str, ...], Series]
     doubled: dict[tuple[str, ...], list[Path]]
     unknown: dict[Path, str]
     shadowed: list[tuple[Path, Path]]
+    damaged: dict[tuple[str, ...], Path]
 
 
 class Catalog:
@@ -67,11 +70,13 @@ class Catalog:
     @cached_property
     def _listed(self) -> Listing:
         """Every parquet file, looked at once when the first series is asked for: its name, its footer and its times."""
-        listed = Listing({}, {}, {}, [])
+        listed = Listing({}, {}, {}, [], {})
         for n, (folder, source) in enumerate(self.roots):
             mine: dict[tuple[str, ...], Series] = {}
             for path in self._files(n, folder):
                 _take(path, source, mine, listed)
+            for key in listed.damaged:
+                listed.found.pop(key, None)
             for key, s in mine.items():
                 if key in listed.found:
                     listed.shadowed.append((listed.found[key].path, s.path))
@@ -116,14 +121,24 @@ class Catalog:
             raise BadInput(f"two files are both {_series_text(key)}: {files}", "tag one of them, or move it away")
         if key in self._listed.found:
             return self._listed.found[key]
+        self.require_undamaged(key)
         raise BadInput(f"no data for {_series_text(key)}", self._instead(key))
 
+    def venues(self, symbol: str, market: str, series: str) -> set[str]:
+        """The venues that have that untagged series, damaged or not: no other venue's bars stand in for damaged ones."""
+        return {key[0] for key in (*self._listed.found, *self._listed.damaged) if key[1:] == (symbol, market, series, "")}
+
+    def damaged(self) -> list[Path]:
+        """Files with the name of a series that cannot be read; `why` says what is wrong."""
+        return sorted(self._listed.damaged.values())
+
+    def require_undamaged(self, key: tuple[str, ...]) -> None:
+        """Raise DataError when the file of that name (venue, symbol, market, series, tag) is damaged."""
+        if (path := self._listed.damaged.get(key)) is not None:
+            raise DataError(f"{_series_text(key)} cannot be read: {path}: {self.why(path)}", WAY_OUT)
+
     def _instead(self, key: tuple[str, ...]) -> str:
-        """The hint for a missing series: the nearest names, or why its file was not accepted."""
-        name = "_".join(part for part in key if part) + ".parquet"
-        broken = [f"{p} exists, but {why}" for p, why in self._listed.unknown.items() if p.name == name]
-        if broken:
-            return broken[0]
+        """The hint for a missing series: the nearest names."""
         if not self._listed.found:
             folders = ", ".join(str(folder) for folder, _ in self.roots) or "no folder given"
             return f"no market data at all (searched {folders}); see nightdesk data list"
@@ -153,7 +168,7 @@ class Catalog:
         """
         import polars as pl
 
-        stated = "available_ms" in pl.read_parquet_schema(s.path)
+        stated = "available_ms" in _names(s.path)
         frame = _columns(s.path, [column, "available_ms"] if stated else [column]).rename({column: "value"})
         if not stated:
             _ascending(frame, s.path)
@@ -168,7 +183,8 @@ class Catalog:
         Venues stamp a settlement some ms late and some recordings hold it twice: equal doubles become one (D4);
         doubles that differ raise DataError: which one was paid is unknown.
         """
-        if (venue, symbol, "perp", "funding", "") not in self._listed.found:
+        if (key := (venue, symbol, "perp", "funding", "")) not in self._listed.found:
+            self.require_undamaged(key)
             return None
         s = self.find(venue, symbol, "funding")
         import polars as pl
@@ -188,10 +204,13 @@ class Catalog:
 
     def marks(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Mark prices of the finest recorded series: ts Int64 (bar open), open Float64. None without a file."""
-        names = [k for k in self._listed.found if k[:3] == (venue, symbol, "perp") and k[3].startswith("mark_") and not k[4]]
+        names = [k for k in self._listed.found | self._listed.damaged if k[:3] == (venue, symbol, "perp")]
+        names = [k for k in names if k[3].startswith("mark_") and not k[4]]
         if not names:
             return None
-        s = self._listed.found[min(names, key=lambda k: timeframe_ms(k[3].removeprefix("mark_")))]
+        finest = min(names, key=lambda k: timeframe_ms(k[3].removeprefix("mark_")))
+        self.require_undamaged(finest)
+        s = self._listed.found[finest]
         frame = _columns(s.path, ["open"])
         _ascending(frame, s.path)
         return frame
@@ -222,7 +241,7 @@ def _take(path: Path, source: str, mine: dict[tuple[str, ...], Series], listed: 
     try:
         rows, first_ms, last_ms, stated = _extent(path)
     except DataError as error:
-        listed.unknown[path] = error.what
+        listed.unknown[path], listed.damaged[key] = error.what, path
         return
     source = stated or ("recorded" if source == "pulled" else source)
     source = "synthetic" if key[0] == "synthetic" else source
@@ -230,7 +249,8 @@ def _take(path: Path, source: str, mine: dict[tuple[str, ...], Series], listed: 
     if key in mine:
         listed.doubled.setdefault(key, [mine[key].path]).append(path)
     else:
-        listed.doubled.pop(key, None)  # a later root wins over a duplicate of an earlier one
+        listed.doubled.pop(key, None)  # a later root wins over a duplicate of an earlier one, and over a damaged file
+        listed.damaged.pop(key, None)
         mine[key] = s
 
 
@@ -266,13 +286,14 @@ def _read_extent(path: Path) -> tuple[int, int, int, str]:
     """The same from the footer and the time column. Polars alone: pyarrow would cost every process 35 MB for this question."""
     import polars as pl
 
+    require_whole(path)
     try:
         names = pl.read_parquet_schema(path)
         if "ts" not in names:
             raise DataError(f"it has no column ts (it has {', '.join(names)})")
         column = pl.read_parquet(path, columns=["ts"])["ts"]
         origin = str(pl.read_parquet_metadata(path).get(ORIGIN, ""))
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise DataError(f"it cannot be read as parquet ({_short(error)})") from error
     if column.is_empty():
         raise DataError("it has no rows")
@@ -284,14 +305,37 @@ def _read_extent(path: Path) -> tuple[int, int, int, str]:
     return column.len(), first, last, origin
 
 
+def _names(path: Path) -> list[str]:
+    """The columns that the file has. Raises as `_columns`."""
+    import polars as pl
+
+    with readable(path):
+        return list(pl.read_parquet_schema(path))
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Check the file before it is parsed; whatever polars makes of one that is damaged becomes a DataError that names it.
+
+    Its panics are no Exception: they would end a thread, or a worker, past every other net.
+    """
+    import polars as pl
+
+    try:
+        require_whole(path)
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error.what}", error.hint) from error
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise DataError(f"{path}: it is damaged: it cannot be read as parquet ({_short(error)})", WAY_OUT) from error
+
+
 def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None) -> "pl.DataFrame":
     """ts as Int64 ms and the named columns as Float64; DataError when the file does not have them as numbers."""
     import polars as pl
 
-    try:
+    with readable(path):
         frame = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path} cannot be read as parquet ({_short(error)})", "check the file, or import it") from error
     frame = frame.rename({old: new for old, new in (aliases or {}).items() if new not in frame.columns}, strict=False)
     missing = [n for n in ["ts", *names] if n not in frame.columns]
     if missing:
@@ -345,16 +389,3 @@ def _between(frame: "pl.DataFrame", from_ms: int | None, to_ms: int | None) -> "
 def _short(error: BaseException) -> str:
     """The first line of a library's message."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
-
-
-_HASHES: dict[tuple[str, int, int], str] = {}
-
-
-def sha256_of(path: Path) -> str:
-    """Content hash of a file in hex, cached by (path, size, change time) for the life of the process."""
-    stat = path.stat()
-    key = (str(path), stat.st_size, stat.st_mtime_ns)
-    if key not in _HASHES:
-        with path.open("rb") as file:
-            _HASHES[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _HASHES[key]

@@ -1,4 +1,4 @@
-"""A frame -> one parquet file of the catalog, written atomically, with its origin in the footer.
+"""A frame -> one parquet file of the catalog, written atomically, with its origin in the footer and its checksum beside it.
 
 Called by `nightdesk data import` and `pull` and by data/synthetic.py.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from engine.data.checksums import digests_of, note_digests, sha256_of
 from engine.errors import BadInput
 
 ORIGIN = "nightdesk_source"  # recorded | pulled | synthetic; data/catalog reads it from the footer
@@ -38,13 +39,25 @@ def write_series(path: Path, frame: pl.DataFrame, source: str, origin: Mapping[s
             pq.write_table(table, file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())
+        digest = sha256_of(part)
+        note_digests(path, *_digests_before(path), digest)  # whichever file is there when this breaks off, it is noted
         part.replace(path)
+        with suppress(OSError):  # no room: both stay noted, and the file is one of them
+            note_digests(path, digest)
         _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):  # the folder may be what failed
             part.unlink()
         raise BadInput(f"{path} cannot be written: {error.strerror or error}", "free the disk or check permissions") from error
     return path
+
+
+def _digests_before(path: Path) -> list[str]:
+    """What the file that is to be replaced may hash to: as noted, else as it is now."""
+    noted = digests_of(path)
+    if noted is None:
+        return [sha256_of(path)] if path.is_file() else []
+    return noted
 
 
 def _sync_folder(folder: Path) -> None:

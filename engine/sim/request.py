@@ -18,7 +18,8 @@ from engine.book.snapshot import restored
 from engine.clock import TIMEFRAMES, timeframe_ms, utc
 from engine.control.limits import HardLimits
 from engine.core.state import FILL_MODES, OFF, Limits
-from engine.data.catalog import Catalog, Series, sha256_of
+from engine.data.catalog import Catalog, Series
+from engine.data.checksums import sha256_of
 from engine.data.loading import policy_of
 from engine.data.sources import ReadFiles
 from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of

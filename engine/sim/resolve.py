@@ -76,9 +76,7 @@ def spec_of(desk: DeskSetup, catalog: Catalog, given: Mapping[str, Any], timefra
 
 def venue_of(desk: DeskSetup, catalog: Catalog, spec: SleeveRequest, timeframe: str) -> str:
     """binance if it has the bars, else the only venue that does, else the venue of the first start."""
-    found = {
-        s.venue for s in catalog.series() if (s.symbol, s.market, s.series, s.tag) == (spec.symbol, spec.market, timeframe, "")
-    }
+    found = catalog.venues(spec.symbol, spec.market, timeframe)
     real = sorted(found - {"synthetic"})
     if "binance" in found or len(real) > 1:
         return "binance"

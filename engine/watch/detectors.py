@@ -165,6 +165,12 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
             action = "check the feed and the worker; no entries on old bars, protective orders stay at the venue"
             numbers = {"age_s": age_ms // 1000, "bar_s": step_ms / 1000, "desk_ms": desk.mark.t_event_ms}
             yield Finding("bars", "bars", "page", what, names, since, action, numbers, desk.mark.id)
+    if why := str(desk.heartbeat.get("refused") or ""):  # a damaged file, another history: nothing enters, no exit is seen
+        open_ = ", ".join(open_positions(desk))
+        action = "do what it says; the desk waits, and walks every bar in order when the file is whole again"
+        severity: Severity = "page" if open_ else "warn"
+        since = desk.mark.t_recv_ms
+        yield Finding("bars:refused", "bars", severity, f"{why}; open: {open_ or 'nothing'}", "", since, action, {}, desk.mark.id)
     if is_trading(desk):
         for name in desk.silent_instruments:
             sleeves = [s["name"] for s in desk.config.get("sleeves", ()) if s["instrument"] == name]
@@ -172,7 +178,7 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
             positions = ", ".join(position_text(desk, s) for s in sleeves) or "no sleeve trades it"
             what = f"No price of {name} for three bars: {positions}"
             action = "no entries on missing bars; check the venue, and the position by hand if one is open"
-            severity: Severity = "page" if open_ else "warn"
+            severity = "page" if open_ else "warn"
             yield Finding(f"bars:{name}", "bars", severity, what, name, desk.mark.t_recv_ms, action, {}, desk.mark.id)
 
 

@@ -211,7 +211,8 @@ def test_an_import_on_a_full_disk_leaves_everything_as_it_was(
         patched.setattr(os, "fsync", no_room)
         (why,) = errors_of(import_files([path], options(**PERP, replace=replace), judge))
     assert why.endswith("cannot be written: No space left on device - free the disk or check permissions")
-    assert [p.name for p in (own_home / "data").iterdir()] == ["binance_BTC-USDT_perp_15m.parquet"]
+    name = "binance_BTC-USDT_perp_15m.parquet"
+    assert sorted(p.name for p in (own_home / "data").iterdir()) == [name, f"{name}.sha256"]
     assert stored(own_home).equals(before)
     assert errors_of(import_files([path], options(**PERP, replace=replace), judge)) == []
     assert stored(own_home).height == 600

@@ -233,7 +233,7 @@ def test_a_torn_file_is_named_and_left_alone(venue: Venue, own_home: Path, torn:
     path = own_home / "data" / "okx_BTC-USDT_perp_15m.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(torn)
-    with pytest.raises(DataError, match=r"okx_BTC-USDT_perp_15m\.parquet cannot be read"):
+    with pytest.raises(DataError, match=r"okx_BTC-USDT_perp_15m\.parquet: it is damaged: it "):
         pull(request("2025-01-01"))
     assert path.read_bytes() == torn
     assert venue.asked == []

@@ -293,14 +293,20 @@ def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path)
 
 
 def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
-    """At the end it waits; a longer file of the same market is noticed, and it goes on."""
+    """At the end it waits; a damaged file is said and waited out; a longer one of the same market is noticed, and it goes on."""
     process = started(home_at_end, "--bars-per-second", "100000")
     bars = phase(home_at_end, process, "waiting")["bars"]
-    for path in market(DAYS + 1).glob("*.parquet"):
+    path = next((home_at_end / "data" / "synthetic").glob("*BTC*15m.parquet"))
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    said = beating(home_at_end, process, lambda said: said["refused"] != "", "the damaged file was not seen")
+    assert f"{path.name}: it is damaged" in said["refused"]
+    assert said["bars"] == bars
+    for path in market(DAYS + 1).glob("*.parquet*"):
         draft = home_at_end / "data" / "synthetic" / f".{path.name}"
         draft.write_bytes(path.read_bytes())
         draft.replace(draft.with_name(path.name))
-    beating(home_at_end, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
+    said = beating(home_at_end, process, lambda said: said["bars"] >= bars + 96, "the new day was not walked")
+    assert said["refused"] == ""
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (0, "")
 

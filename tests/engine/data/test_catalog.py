@@ -8,7 +8,8 @@ import pytest
 
 from engine.clock import timeframe_ms
 from engine.data import catalog
-from engine.data.catalog import Catalog, sha256_of, spelled
+from engine.data.catalog import Catalog, spelled
+from engine.data.checksums import sha256_of
 from engine.errors import BadInput, DataError
 
 STEP = 900_000
@@ -94,7 +95,7 @@ def test_a_missing_series_says_what_there_is(tmp_path: Path) -> None:
 def test_a_broken_file_of_the_asked_name_is_named(tmp_path: Path) -> None:
     """Not found because unreadable is another story than not there."""
     (tmp_path / "okx_ETH-USDT_perp_1h.parquet").write_text("hello")
-    with pytest.raises(BadInput, match="exists, but it cannot be read"):
+    with pytest.raises(DataError, match=r"okx ETH-USDT perp 1h cannot be read: .*1h\.parquet: it cannot be read"):
         Catalog([(tmp_path, "recorded")]).find("okx", "ETH-USDT", "1h")
 
 

@@ -192,5 +192,5 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_series(blocked / "okx_BTC-USDT_perp_15m.parquet", CLEAN, "recorded", {})
     write_series(path, CLEAN.head(5), "pulled", {})
     assert path.read_bytes() != before
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, f"{path.name}.sha256"]
     assert pl.read_parquet(path).schema["ts"] == pl.Datetime("ms", "UTC")

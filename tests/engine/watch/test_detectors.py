@@ -86,6 +86,16 @@ def test_a_calm_desk_is_silent() -> None:
     assert evaluate(desk(heartbeat={}, mark=None, pid=None, absent_ms=NOW - 600_000))[0] == []
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_bars_that_cannot_be_walked_are_an_alert_while_the_desk_waits(held: bool) -> None:
+    """A damaged file: which, what to do, and what is open meanwhile; a page only when something is."""
+    why = "New bars are there, but: btc.parquet: it is damaged - restore it"
+    beat = {"phase": "waiting", "wall_ms": NOW, "refused": why}
+    found = only(desk(heartbeat=beat, mark=mark(None if held else {"position": None})))
+    assert (found.fingerprint, found.severity) == ("bars:refused", "page" if held else "warn")
+    assert found.what.startswith(f"{why}; open: {'long 0.02' if held else 'nothing'}")
+
+
 PLANTED = {
     "worker dead": {"pid": None, "absent_ms": NOW - 11_000},
     "worker killed and back": {"exits": (ProcessExit("worker", -9, NOW - 2_000),)},
