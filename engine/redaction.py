@@ -1,6 +1,7 @@
 """What looks like a key is taken out of a text before anybody keeps or sends it. Called by agents, tools and the Slack sink."""
 
 import re
+from collections.abc import Collection
 
 # shapes of keys that people paste into a chat by mistake: never kept in a journal. The last three are of venues: 48 letters and
 # digits or more (Binance), 30 or more with small and capital letters and digits (Bybit), 32 hexadecimal digits in capitals (OKX)
@@ -11,6 +12,8 @@ _SECRET = re.compile(
 )
 
 
-def redacted(text: str) -> str:
-    """`text` with everything that looks like a key replaced; run ids and hashes are shorter or known and stay."""
-    return _SECRET.sub("[secret]", text)
+def redacted(text: str, hashes: Collection[str] = ()) -> str:
+    """`text` with everything that looks like a key replaced. Run ids are shorter and stay; of hashes those that our own code
+    computed, which its caller names: 64 hexadecimal digits are a private key elsewhere.
+    """
+    return _SECRET.sub(lambda found: found[0] if found[0] in hashes else "[secret]", text)

@@ -22,7 +22,7 @@ from app.mcp.results import data_of, text_of
 from app.processes.room import failure_text
 from app.tool_wiring import ToolWiring
 from engine.clock import utc
-from engine.errors import DeskError
+from engine.errors import DeskError, Refused
 from tools.catalog import ENTRIES, CatalogEntry, call
 from tools.common.contract import Effect, Fact, Jobs, JobView, Role, ToolContext, ToolResult, refused
 from tools.groups import more_tools
@@ -67,14 +67,21 @@ class Conversation:
 
 
 class NotedJobs:
-    """A job queue that notes which jobs went through it."""
+    """A job queue that notes which jobs went through it. `over`: why one more is beyond the day's limit."""
 
-    def __init__(self, jobs: Jobs) -> None:
-        self._jobs, self.ids = jobs, list[str]()
+    def __init__(self, jobs: Jobs, over: Callable[[], str], gate: Lock) -> None:
+        self._jobs, self._over, self._gate, self.ids = jobs, over, gate, list[str]()
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
-        """Queue a job; returns its id."""
-        self.ids.append(self._jobs.submit(kind, args, thread=thread, turn=turn))
+        """Queue a job; returns its id. A call may start several: Refused at the first that is beyond the day's limit, and those
+        before it are cancelled, since the call has no answer without it.
+        """
+        with self._gate:  # of all clients of this process: counted and started without another in between
+            if why := self._over():
+                for job in self.ids:
+                    self._jobs.cancel(job)
+                raise Refused(why)
+            self.ids.append(self._jobs.submit(kind, args, thread=thread, turn=turn))
         return self.ids[-1]
 
     def wait(self, job_id: str, timeout_s: float | None, progress: Callable[[float], None]) -> JobView:
@@ -92,7 +99,7 @@ class McpDesk:
     def __init__(self, home: Home, role: Role, effects: tuple[Effect, ...]) -> None:
         self.role, self.effects = role, effects
         self._current, self._limits = CurrentHome(home), home.desk.mcp
-        self._lock = Lock()
+        self._lock, self._starting = Lock(), Lock()
         self._rates: dict[str, CallRate] = {}
         self._conversations: OrderedDict[tuple[str, str, str], Conversation] = OrderedDict()
 
@@ -142,12 +149,13 @@ class McpDesk:
         conversation.calls += 1
         ctx = self._context(wiring, caller, conversation, now_ms, progress)
         ctx.earlier_jobs = earlier
-        jobs = NotedJobs(ctx.jobs)
+        limits = day_limits(wiring.engine, self._limits, now_ms)
+        jobs = NotedJobs(ctx.jobs, lambda: limits(Effect.COMPUTE), self._starting)
         ctx.jobs = jobs
         if over:
             ctx.over_budget = lambda _effect: over
         elif not earlier:
-            ctx.over_budget = day_limits(wiring.engine, self._limits, now_ms)
+            ctx.over_budget = limits
         result = call(ctx, name, args)
         if result.status == "started":
             conversation.waiting[key] = (*earlier, *jobs.ids)

@@ -5,7 +5,7 @@ Called by app/mcp/calls.py. This is an exit: text is rendered by tools/common/re
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from engine.redaction import redacted
@@ -22,6 +22,7 @@ SCHEMA: dict[
     "required": ["status", "text", "facts", "evidence", "desk"],
     "properties": {"status": {"enum": list(get_args(Status))}},
 }
+_HASH_NAMES, _HASH = ("sha256", "_hash"), re.compile(r"[0-9a-f]{16,64}")
 _REFERENCE = re.compile(r"\{(\w+\.\w+)\}")
 
 
@@ -34,7 +35,7 @@ def text_of(result: ToolResult, facts: Mapping[str, Fact], desk: Mapping[str, An
         parts.append("Evidence: " + ", ".join(f"{one.kind} {one.id}" for one in result.evidence[:EVIDENCE_MAX]) + ".")
     parts.append(f"Desk: {desk['stamp']}, {desk['source']} bars, desk time {desk['time'] or 'not started'}.")
     filled = _REFERENCE.sub(lambda found: value_text(facts[found[1]]) if found[1] in facts else found[0], "\n\n".join(parts))
-    return redacted(safe(filled))
+    return redacted(safe(filled), _hashes_of(result.data))
 
 
 def data_of(result: ToolResult, facts: Mapping[str, Fact], desk: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,19 +45,29 @@ def data_of(result: ToolResult, facts: Mapping[str, Fact], desk: Mapping[str, An
     value = result._replace(text=result.text.replace(POSTED, AGAIN), facts=tuple(shown.values())).as_json()
     for fact in value["facts"]:
         fact["shown"] = value_text(shown[fact["ref"]])
-    made = _json_value({**value, "desk": dict(desk)})
+    made = _json_value({**value, "desk": dict(desk)}, _hashes_of(result.data))
     assert isinstance(made, dict)  # noqa: S101 - it went in as one
     return made
 
 
-def _json_value(value: Any) -> Any:
+def _hashes_of(value: Any, name: str = "") -> set[str]:
+    """The hashes that a tool returns in fields named so: they are computed by our code, and the journal prints them too."""
+    if isinstance(value, Mapping):
+        return set().union(*(_hashes_of(one, str(key)) for key, one in value.items()))
+    if isinstance(value, list | tuple):
+        return set().union(*(_hashes_of(one, name) for one in value))
+    is_hash = isinstance(value, str) and name.endswith(_HASH_NAMES) and _HASH.fullmatch(value) is not None
+    return {value} if is_hash else set()
+
+
+def _json_value(value: Any, hashes: Collection[str]) -> Any:
     """JSON values alone: no NaN, texts without keys."""
     if isinstance(value, str):
-        return redacted(value)
+        return redacted(value, hashes)
     if isinstance(value, Mapping):
-        return {str(key): _json_value(one) for key, one in value.items()}
+        return {str(key): _json_value(one, hashes) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_json_value(one) for one in value]
+        return [_json_value(one, hashes) for one in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int) else str(value)

@@ -13,11 +13,12 @@ from sqlmodel import select
 
 from app.mcp import calls
 from app.mcp.calls import ALL_EFFECTS, CONVERSATIONS_MAX, McpCaller, McpDesk
+from app.mcp.results import data_of, text_of
 from engine.control.config import active
-from engine.errors import JournalBroken
+from engine.errors import JournalBroken, Refused
 from engine.store.db import read
 from engine.store.journal import verify
-from engine.store.tables import Proposal
+from engine.store.tables import Job, Proposal
 from memory.shelf import Shelf
 from tests.app.mcp.conftest import READ_ONLY, McpBench
 from tests.fakes.waiting import WAIT_S
@@ -190,6 +191,43 @@ def test_proposals_and_jobs_a_day_are_bounded_beyond_a_connection(bench: McpBenc
     assert "0 jobs today" in called(limited(bench, jobs_day=0), "probe", {}).text
 
 
+def test_the_days_last_call_starts_no_job_beyond_the_limit(bench: McpBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One job is left and the call wants three: refused, what it had started is cancelled; a call of one job goes through."""
+    monkeypatch.setattr("app.jobs.queue.JobQueue._spawn", lambda *_: None)
+
+    def door(ctx: ToolContext, _name: str, args: Mapping[str, Any]) -> ToolResult:
+        asked = {"strategy": "trend", "symbol": "BTC-USDT"}
+        try:
+            ids = [ctx.jobs.submit("leaks", asked, thread=ctx.thread, turn=ctx.turn) for _ in range(args["jobs"])]
+        except Refused as error:
+            return ToolResult("refused", str(error))
+        return ToolResult("ok", f"{len(ids)} started")
+
+    monkeypatch.setattr(calls, "call", door)
+    with read(bench.home.engine) as session:
+        before = len(session.exec(select(Job).where(Job.thread.like("mcp-%"))).all())  # type: ignore[union-attr]  # a column
+    desk = limited(bench, jobs_day=before + 1)
+    refused = called(desk, "compare", {"jobs": 3})
+    assert refused.failed
+    assert f"{before + 1} jobs today" in refused.text
+    with read(bench.home.engine) as session:
+        made = session.exec(select(Job.state).where(Job.kind == "leaks", Job.person == "mara")).all()
+    assert made == ["cancelled"]
+    assert called(limited(bench, jobs_day=before + 2), "compare", {"jobs": 1}).text.startswith("1 started")
+
+
+def test_hashes_of_our_own_are_whole_and_what_looks_like_a_key_is_not() -> None:
+    """A run's hash is in text and data as the journal has it; the same digits in a field of somebody's words are masked."""
+    own, strange = "ab" * 32, "cd" * 32
+    data = {"data": {"sha256": own}, "journal_hash": own[:16], "diff_sha256": [own], "reason": strange, "hash_of": strange}
+    result = ToolResult("ok", f"data {own}, and {strange}", data=data)
+    desk = {"stamp": "PAPER", "source": "recorded", "time": None}
+    text, made = text_of(result, {}, desk), data_of(result, {}, desk)
+    assert own in text
+    assert strange not in text + json.dumps(made)
+    assert (made["data"]["data"]["sha256"], made["data"]["diff_sha256"]) == (own, [own])
+
+
 def test_a_call_that_is_made_again_takes_up_its_job(bench: McpBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """`started` says to call again; that call knows its jobs and is within every budget; another call does not know them."""
     known: list[tuple[str, ...]] = []
@@ -203,11 +241,12 @@ def test_a_call_that_is_made_again_takes_up_its_job(bench: McpBench, monkeypatch
 
     monkeypatch.setattr(calls, "call", door)
     monkeypatch.setattr("app.jobs.queue.JobQueue.submit", lambda *_args, **_more: "j-1")
-    desk = limited(bench, jobs_day=0)
+    desk = limited(bench)
     first = called(desk, "leaks", {"strategy": "trend"})
     assert "Call the tool again with the same arguments" in first.text
     assert "posted" not in first.text
     called(desk, "leaks", {"strategy": "reversion"})
+    desk._limits = desk._limits.model_copy(update={"jobs_day": 0})
     assert called(desk, "leaks", {"strategy": "trend"}).text.startswith("done")
     assert known == [(), (), ("j-1",)]
 

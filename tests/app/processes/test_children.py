@@ -4,12 +4,13 @@ The desk that runs is in test_worker_supervised.py.
 """
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.home.home import open_home
-from app.processes.children import allowed, allowed_api, allowed_ui
+from app.processes.children import allowed, allowed_api, allowed_ui, worker_command
 from tests.fakes.canaries import MODEL_KEYS, OWN_MODEL, SECRETS
 from tests.fakes.running_desk import nightdesk
 
@@ -38,3 +39,9 @@ def test_what_each_may_see_is_a_list(own_home: Path) -> None:
     assert set(allowed_api(everything, own_home)) & set(everything) == {"PATH", *MODEL_KEYS}
     assert set(allowed(everything)) & set(everything) == {"PATH"}
     assert set(allowed_ui(everything)) & set(everything) == {"PATH"}
+
+
+def test_the_python_that_runs_it_is_ours() -> None:
+    """The worker's command keeps the current folder off the import path."""
+    assert worker_command([])[:2] == [sys.executable, "-P"]
+    assert allowed({"OPENAI_API_KEY": "x", "PATH": "/bin"}) == allowed({"PATH": "/bin"})

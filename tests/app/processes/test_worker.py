@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -369,12 +368,6 @@ def test_missing_bars_are_one_clear_line(furnished_home: Path) -> None:
     code, said = ended(started(furnished_home))
     assert code == 1
     assert "no data for binance" in said
-
-
-def test_the_python_that_runs_it_is_ours() -> None:
-    """The command line keeps the current folder off the import path."""
-    assert worker_command([])[:2] == [sys.executable, "-P"]
-    assert json.dumps(allowed({"OPENAI_API_KEY": "x", "PATH": "/bin"})).count("OPENAI") == 0
 
 
 def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> None:
