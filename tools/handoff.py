@@ -27,7 +27,7 @@ def write_handoff(engine: Any, home: Path) -> None:
         jobs = session.exec(select(Job).where(col(Job.turn).in_(ids))).all()
         people = {t.id: t.person for t in session.exec(select(Thread).where(col(Thread.id).in_([t.thread for t in turns])))}
         waiting = session.exec(select(Proposal).where(col(Proposal.state) == "pending")).all()
-        going = session.exec(select(Job).where(col(Job.state).in_(("queued", "running")))).all()
+        going = session.exec(select(Job).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))).all()
         entries = [
             handoff.Entry(
                 utc(turn.created_ms),

@@ -272,11 +272,25 @@ class TripView(ApiModel):
     trip: dict[str, Any]
 
 
+class JobCounts(ApiModel):
+    """The runs of a job that has several, by state. `text`: `3 of 12 runs done, 1 failed`."""
+
+    text: str
+    total: int
+    done: int
+    failed: int
+    cancelled: int
+    running: int
+    queued: int
+
+
 class JobStatus(ApiModel):
-    """A job: work in a separate process."""
+    """A job: work in a separate process. `parent`: the job that it is a run of; `children`: of a job of several runs."""
 
     id: str
     kind: str
+    parent: str | None
+    children: JobCounts | None
     args: dict[str, Any]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float = Field(ge=0, le=1)
@@ -295,6 +309,14 @@ class JobList(ApiModel):
     """Jobs, newest first."""
 
     items: list[JobStatus]
+
+
+class JobRuns(ApiModel):
+    """The runs of a job as far as they are: a row each, figures null until it has ended well."""
+
+    counts: JobCounts
+    columns: list[str]
+    rows: list[list[str | float | int | None]]
 
 
 class AlertList(ApiModel):

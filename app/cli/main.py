@@ -31,6 +31,7 @@ GROUPS = (
     "notes",
     "alerts",
     "watches",
+    "jobs",
     "mcp",
 )
 

@@ -35,8 +35,11 @@ KINDS: Mapping[str, Kind] = {
     "backtest": kinds.backtest,
     "leaks": kinds.leaks,
 }
-PROGRAMS = {"pull": "app.market_data.pull_job"}  # kinds whose process needs a venue's client, which this module must not import
+RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
+# kinds whose process is another program; a pull needs a venue's client, which this module must not import
+PROGRAMS = {"pull": "app.market_data.pull_job", RUNS: "app.jobs.children"}
 LIVE = ("queued", "running")
+OWN_LIVE = (col(Job.state).in_(LIVE), col(Job.parent).is_(None))  # what waits for a turn: a child has its parent's
 WAITING_MAX = 3
 NICE = 10
 POLL_S = 0.05
@@ -60,34 +63,43 @@ class JobQueue:
         """
         if kind not in (*KINDS, *PROGRAMS):
             raise BadInput(f"unknown kind of job {kind!r}", f"available: {', '.join((*KINDS, *PROGRAMS))}")
+        job = self.row_of(kind, args, thread=thread, turn=turn)
+        self.add([job])
+        return job.id
+
+    def row_of(self, kind: str, args: Mapping[str, Any], **more: Any) -> Job:
+        """The row of a new job; one whose run is already stored has ended."""
         stored = self._stored_result(kind, args)
         try:
             given = json.dumps(dict(args), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise BadInput(f"the arguments cannot be kept: {error}", "numbers must be finite") from error
         now = now_ms()
-        job = Job(
+        return Job(
             id=f"j-{datetime.fromtimestamp(now / 1000, UTC):%Y%m%d}-{secrets.token_hex(4)}",
             kind=kind,
             args=given,
             state="done" if stored else "queued",
             progress=1.0 if stored else 0.0,
-            thread=thread,
-            turn=turn,
             person=self.person or None,
             run_id=stored["run_id"] if stored else None,
             created_ms=now,
             ended_ms=now if stored else None,
             body=json.dumps({"result": stored} if stored else {"time_limit_s": self.time_limit_s}),
+            **more,
         )
+
+    def add(self, rows: Sequence[Job]) -> None:
+        """Store a job, with its children behind it, and start its process. Raises Refused when the queue is full."""
+        first, job_id, waits = rows[0], rows[0].id, rows[0].state == "queued"
         with write(self.home.engine) as session:
-            if not stored:
-                refuse_when_full(session, now)
-            session.add(job)
-            job_id = job.id
-        if not stored:
-            self._spawn(job_id)
-        return job_id
+            if waits:
+                refuse_when_full(session, first.created_ms)
+            session.add_all(rows)
+            session.flush()
+            session.expunge_all()
+        if waits:
+            self.spawn(job_id)
 
     def _stored_result(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """The result of a backtest that is already stored. A person's strategy file is never executed in this process."""
@@ -99,14 +111,14 @@ class JobQueue:
         run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
 
-    def _spawn(self, job_id: str) -> None:
+    def spawn(self, job_id: str) -> None:
         """Start the job's process in its own session: it outlives this one and can be killed as a group."""
         kind, logs = self._row(job_id).kind, self.home.path / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / f"{job_id}.log").open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-m", PROGRAMS.get(kind, "app.jobs.queue"), job_id],
-                env=environment(self.home, NETWORK if kind in PROGRAMS else ()),
+                env=environment(self.home, NETWORK if kind == "pull" else ()),
                 cwd=Path(__file__).resolve().parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -148,18 +160,24 @@ class JobQueue:
             time.sleep(POLL_S)
 
     def cancel(self, job_id: str) -> None:
-        """Cancel a job: the row first, then the process. What it was writing never becomes a run. An ended job is unchanged."""
+        """Cancel a job: the row first, then the process, then its children. What they were writing never becomes a run; an ended
+        job is unchanged.
+        """
         with write(self.home.engine) as session:
             pid = session.exec(select(Job.pid).where(Job.id == job_id)).first()
             if not finish(session, job_id, "cancelled", error="cancelled"):
                 return
         if pid is not None and is_job(pid, job_id):
             end(pid)
+        with read(self.home.engine) as session:
+            going = session.exec(select(Job.id).where(Job.parent == job_id, col(Job.state).in_(LIVE))).all()
+        for child in going:
+            self.cancel(child)
 
     def live(self) -> list[JobView]:
-        """Jobs that run or wait, oldest first."""
+        """Jobs that run or wait, oldest first; children are their parent's."""
         with read(self.home.engine) as session:
-            ids = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE)).order_by(col(Job.created_ms))))
+            ids = list(session.exec(select(Job.id).where(*OWN_LIVE).order_by(col(Job.created_ms))))
         return [self.view(job_id) for job_id in ids]
 
 
@@ -187,7 +205,7 @@ def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
 def refuse_when_full(session: Session, now: int) -> None:
     """Refused when one job runs (or is about to) and WAITING_MAX wait."""
     fail_dead(session, now)
-    live = list(session.exec(select(Job.id).where(col(Job.state).in_(LIVE))))
+    live = list(session.exec(select(Job.id).where(*OWN_LIVE)))
     if len(live) > WAITING_MAX:
         raise Refused(f"the queue is full: one job runs and {WAITING_MAX} wait ({', '.join(live)})", "wait, or cancel one")
 
@@ -202,6 +220,8 @@ def fail_dead(session: Session, now: int) -> None:
 def why_dead(job: Job, now: int) -> str:
     """Why a live job will never end by itself; empty while its process lives or may still start."""
     if job.pid is None:
+        if job.parent is not None:
+            return ""  # its parent starts it, or ends it
         return "its process never started: the caller died first" if now - job.created_ms > SPAWN_MS_MAX else ""
     if is_job(job.pid, job.id):
         return ""
@@ -209,9 +229,13 @@ def why_dead(job: Job, now: int) -> str:
 
 
 def finish(session: Session, job_id: str, state: str, **values: Any) -> bool:
-    """End a live job; False when it had already ended. The only place where a job ends."""
-    claim = update(Job).where(col(Job.id) == job_id, col(Job.state).in_(LIVE))
-    return session.exec(claim.values(state=state, ended_ms=now_ms(), **values)).rowcount == 1
+    """End a live job, and its children that have not begun; False when it had already ended. The only place where a job ends."""
+    claim, now = update(Job).where(col(Job.state).in_(LIVE)), now_ms()
+    if session.exec(claim.where(col(Job.id) == job_id).values(state=state, ended_ms=now, **values)).rowcount != 1:
+        return False
+    waiting = claim.where(col(Job.parent) == job_id, col(Job.pid).is_(None))
+    session.exec(waiting.values(state="cancelled", ended_ms=now, error="the job that it belongs to ended first"))
+    return True
 
 
 def is_job(pid: int, job_id: str) -> bool:
@@ -260,16 +284,16 @@ def end(pid: int) -> None:
 def my_turn(home: Home, job_id: str) -> bool | None:
     """Claim the single running slot: True when claimed, False when not yet, None when the job was cancelled."""
     with read(home.engine) as session:  # reading takes no lock; only the next job takes one
-        first = next_up(session)
-        if first is not None and first.id != job_id and not why_dead(first, now_ms()):
-            mine = session.get(Job, job_id)
+        first, mine = next_up(session), session.get(Job, job_id)
+        own = mine is None or mine.parent is None
+        if own and first is not None and first.id != job_id and not why_dead(first, now_ms()):
             return False if mine is not None and mine.state == "queued" else None
     with write(home.engine) as session:
         fail_dead(session, now_ms())
         job, first = session.get(Job, job_id), next_up(session)
         if job is None or job.state != "queued":
             return None
-        if first is None or first.id != job_id:
+        if job.parent is None and (first is None or first.id != job_id):
             return False
         job.state, job.pid, job.started_ms = "running", os.getpid(), now_ms()
         session.add(job)
@@ -278,7 +302,7 @@ def my_turn(home: Home, job_id: str) -> bool | None:
 
 def next_up(session: Session) -> Job | None:
     """The running job, else the one that has waited longest."""
-    live = select(Job).where(col(Job.state).in_(LIVE))
+    live = select(Job).where(*OWN_LIVE)
     return session.exec(live.order_by(col(Job.state) != "running", col(Job.created_ms), col(Job.id))).first()
 
 
@@ -291,12 +315,13 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
     with read(home.engine) as session:
         job = session.get(Job, job_id)
         assert job is not None  # noqa: S101 - it existed a moment ago, and rows are never deleted
-        kind, args, limit_s = job.kind, json.loads(job.args), json.loads(job.body).get("time_limit_s", kinds.TIME_LIMIT_S)
+        kind, args, kept = job.kind, json.loads(job.args), json.loads(job.body)
+    limit_s = kept.get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
             result = brief(work[kind](home, args, progress_writer(home, job_id)))
-        body = json.dumps({"result": result, "time_limit_s": limit_s}, allow_nan=False)
+        body = json.dumps({**kept, "result": result, "time_limit_s": limit_s}, allow_nan=False)
     except DeskError as error:
         fail(home, job_id, str(error))
         return

@@ -85,7 +85,7 @@ def run_in_process() -> None:
     def unlimited(*_: Any, **__: Any) -> AbstractContextManager[None]:
         return nullcontext()  # a job's time limit is a signal, and signals reach main threads alone
 
-    queue.JobQueue._spawn, kinds.limited = spawned, unlimited  # type: ignore[method-assign,assignment]
+    queue.JobQueue.spawn, kinds.limited = spawned, unlimited  # type: ignore[method-assign,assignment]
 
 
 def furnish(folder: Path) -> int:

@@ -114,7 +114,7 @@ def test_a_cell_is_no_formula() -> None:
 def test_a_backtest_is_begun_from_the_form(served: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not a strategy or has no bars is refused in words before a process starts; a job belongs to who began it."""
     begun: list[str] = []
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job: begun.append(f"{self.person} {job}"))
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job: begun.append(f"{self.person} {job}"))
     ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic", "changes": [{"key": "stop_atr", "value": 3.0}]}
     job = api.post("/api/runs", json=ask)
     assert (job.status_code, job.json()["state"], begun) == (202, "queued", [f"ann {job.json()['id']}"])

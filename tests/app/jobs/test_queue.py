@@ -132,7 +132,7 @@ def test_one_runs_three_wait_the_fifth_is_refused(home, jobs, monkeypatch):
     recordings.strategy(home.strategies, "sleeper", SLEEPER)
     monkeypatch.setattr(queue, "SPAWN_MS_MAX", 10**9)
     ids = [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1000.0})]
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
     ids += [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1001.0 + n}) for n in range(3)]
     with pytest.raises(Refused, match=ids[0]):
         jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 9.0})
@@ -153,7 +153,7 @@ def test_a_job_survives_its_asker(home, jobs):
 
 def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs, monkeypatch):
     """Queued, no process, half a minute old: failed, and out of the way."""
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
     assert jobs.view(job_id).state == "queued"
     with write(home.engine) as session:
@@ -176,7 +176,7 @@ def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
 
 def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypatch):
     """Another program with the row's pid does not keep a dead job alive, and is not killed by cancel."""
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
     job_id = jobs.submit("backtest", ASK)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         words = Path(f"/proc/{stranger.pid}/cmdline")

@@ -147,7 +147,7 @@ def test_a_job_ends_once_whoever_ends_it(home: Home) -> None:
 
 def test_dead_jobs_take_no_place_in_the_queue(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four that live fill it; with one of them dead there is room, and that one has failed with a reason."""
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: None)
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
     monkeypatch.setattr(queue, "is_job", alive("j-"))
     put(home, *(job(f"j-{n}", "running" if n == 0 else "queued", os.getpid()) for n in range(4)))
     ask = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "binance"}
@@ -344,7 +344,7 @@ def test_what_cannot_run_is_refused_before_there_is_a_row(
     home: Home, monkeypatch: pytest.MonkeyPatch, change: Any, said: str
 ) -> None:
     """Each wrong argument by its name, as a person's error; no row, no process."""
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: pytest.fail("a process was started"))
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: pytest.fail("a process was started"))
     with pytest.raises(DeskError, match=said.replace("'", ".")) as told:
         JobQueue(home).submit("backtest", ASK | change)
     assert isinstance(told.value, BadInput | DataError)
@@ -357,7 +357,7 @@ def test_a_number_that_json_does_not_know_is_refused_for_a_persons_own_strategy_
 ) -> None:
     """Its parameters are not known here, but they must survive the way to its process."""
     recordings.strategy(home.strategies, "mine")
-    monkeypatch.setattr(JobQueue, "_spawn", lambda self, job_id: pytest.fail("a process was started"))
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: pytest.fail("a process was started"))
     with pytest.raises(BadInput):
         JobQueue(home).submit("backtest", ASK | {"strategy": "mine", "params": {"x": math.inf}})
 

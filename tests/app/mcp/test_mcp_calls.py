@@ -193,7 +193,7 @@ def test_proposals_and_jobs_a_day_are_bounded_beyond_a_connection(bench: McpBenc
 
 def test_the_days_last_call_starts_no_job_beyond_the_limit(bench: McpBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """One job is left and the call wants three: refused, what it had started is cancelled; a call of one job goes through."""
-    monkeypatch.setattr("app.jobs.queue.JobQueue._spawn", lambda *_: None)
+    monkeypatch.setattr("app.jobs.queue.JobQueue.spawn", lambda *_: None)
 
     def door(ctx: ToolContext, _name: str, args: Mapping[str, Any]) -> ToolResult:
         asked = {"strategy": "trend", "symbol": "BTC-USDT"}
