@@ -38,7 +38,7 @@ def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
 
 @router.get("/proposals/rollback")
 def rollback_shown(
-    at: At, _: Who, target: str = Query(min_length=1, max_length=40), sleeve: str = Query("", max_length=40)
+    at: At, _: Who, target: m.Text = Query(min_length=1, max_length=40), sleeve: m.Text = Query("", max_length=40)
 ) -> m.RollbackView:
     """What a rollback would change, and its direction against what runs; nothing is stored."""
     row = approvals.rollback_shown(at.home, target, now_ms(), sleeve)

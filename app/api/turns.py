@@ -70,8 +70,7 @@ def thread_list(
     query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
     wanted, items = text.strip().lower(), []
     with db.read(at.engine) as session:
-        has = select(Turn.thread).where(func.lower(Turn.text).contains(wanted, autoescape=True)).distinct()
-        asked = set(session.exec(has)) if wanted else set()
+        asked = _asked(session, wanted)
         for *columns, head, last, turns in session.exec(query):
             label = threads.label_of(head)
             if label.hidden or (wanted and columns[0] not in asked and wanted not in label.name.lower()):
@@ -80,6 +79,15 @@ def thread_list(
             if len(items) >= limit:
                 break
     return m.ThreadLines(items=items)
+
+
+def _asked(session: Session, wanted: str) -> set[str]:
+    """Threads of which a question has these words, in any case; beyond ASCII the databases do not agree on what lower case is."""
+    if not wanted or "\0" in wanted:  # PostgreSQL takes no NUL, and no question has one
+        return set()
+    if wanted.isascii():
+        return set(session.exec(select(Turn.thread).where(func.lower(Turn.text).contains(wanted, autoescape=True)).distinct()))
+    return {thread for thread, text in session.exec(select(Turn.thread, Turn.text)) if wanted in text.lower()}
 
 
 def _line(session: Session, columns: Sequence[Any], name: str, touched: int | None, turns: int) -> m.ThreadLine:

@@ -1,0 +1,104 @@
+"""The list of threads on SQLite and PostgreSQL: order, names, words of any alphabet, taken off; and jobs of several runs."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from agents import threads
+from app.home.home import Home, open_home
+from app.jobs.children import submit_runs
+from app.jobs.queue import JobQueue
+from engine.store import db
+from engine.store.journal import read
+from engine.store.tables import Thread
+from tests.app.home.conftest import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
+HOUR = 3_600_000
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def home(request: pytest.FixtureRequest, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A synthetic desk on each database in turn."""
+    if request.param == "postgres":
+        monkeypatch.setenv("NIGHTDESK_DATABASE_URL", request.getfixturevalue("postgres_url"))
+    return open_home()
+
+
+def answered(home: Home, thread: str, text: str, at_ms: int) -> None:
+    """A question and its answer, with facts that make the thread's row long."""
+    turn = threads.begin(home.engine, thread, "operator", text, "offline", at_ms)
+    kept: Any = ({"r1": "x" * 2_000}, {})
+    threads.end(home.engine, turn, "done", {"answer_md": "fine"}, [], at_ms + 1, kept)
+
+
+def listed(api: httpx.Client, **query: Any) -> list[str]:
+    """Ids of the list, in its order."""
+    answer = api.get("/api/threads", params=query)
+    assert answer.status_code == 200, answer.text
+    return [line["id"] for line in answer.json()["items"]]
+
+
+def test_threads_are_named_searched_and_taken_off_alike(api: httpx.Client, home: Home) -> None:
+    """Last used first; a name outlives the next turn; words of a question or a name find it in any case and alphabet."""
+    old, mid, new = (threads.find(home.engine, "operator", "ann", "new", n * HOUR) for n in (1, 2, 3))
+    answered(home, mid, "Is the 100% hedge_ratio on? ÄNDERUNG", 2 * HOUR)
+    answered(home, new, "what about ETH", 3 * HOUR)
+    answered(home, old, "Is anything wrong?", 4 * HOUR)
+    assert listed(api) == [old, new, mid]
+    assert listed(api, limit=2) == [old, new]
+    assert listed(api, role="advisor") == []
+    assert api.post(f"/api/threads/{new}/name", json={"name": "  Nachtwächter \n ÖL "}).json()["name"] == "Nachtwächter ÖL"
+    answered(home, new, "and now", 5 * HOUR)
+    assert [(line["id"], line["name"], line["turns"]) for line in api.get("/api/threads").json()["items"]] == [
+        (new, "Nachtwächter ÖL", 2),
+        (old, "", 1),
+        (mid, "", 1),
+    ]
+    for words, found in {
+        "ANYTHING": [old],
+        "öl": [new],
+        "eth": [new],
+        "änderung": [mid],
+        "100%": [mid],
+        "hedge_": [mid],
+        "e_h": [],
+        "\\": [],
+        "'": [],
+        "x" * 80: [],
+        "a\0b": [],
+    }.items():
+        assert listed(api, text=words) == found, words
+    assert api.delete(f"/api/threads/{new}").json() == {"id": new, "name": "Nachtwächter ÖL", "hidden": True}
+    assert listed(api) == [old, mid]
+    assert listed(api, text="eth") == []
+    assert threads.find(home.engine, "operator", "ann", "last", 0) != new
+    assert len(api.get(f"/api/threads/{new}").json()["turns"]) == 2
+    assert [(e.body["thread"], e.body.get("hidden")) for e in read(home.people_journal, {"thread"})] == [(new, None), (new, True)]
+    with db.read(home.engine) as session:
+        assert len(session.exec(select(Thread)).all()) == 3
+
+
+def test_what_no_database_holds_is_refused_before_it_is_asked(api: httpx.Client) -> None:
+    """A NUL in what a rollback goes back to: the request is at fault, not the database."""
+    assert api.get("/api/proposals/rollback", params={"target": "a\0b"}).status_code in (400, 422)
+    assert api.get("/api/proposals/rollback", params={"target": "1", "sleeve": "a\0b"}).status_code in (400, 422)
+
+
+def test_jobs_with_children_are_listed_alike(api: httpx.Client, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in the list, its runs beneath it; cancelled by the API with them, resumed, and its cancelled runs are queued again."""
+    monkeypatch.setattr(JobQueue, "spawn", lambda *_: None)
+    asked = {"strategy": "trend", "symbol": "BTC-USDT", "venue": "synthetic"}
+    job = submit_runs(JobQueue(home, "ann"), [(f"stop {n}", {**asked, "params": {"stop_atr": n}}) for n in (2, 3)])
+    (item,) = api.get("/api/jobs", params={"live": True}).json()["items"]
+    assert (item["id"], item["children"]["text"], item["parent"]) == (job, "0 of 2 runs done", None)
+    runs = api.get(f"/api/jobs/{job}/runs").json()
+    assert [row[:3] for row in runs["rows"]] == [["stop 2", "queued", 0.0], ["stop 3", "queued", 0.0]]
+    assert api.post(f"/api/jobs/{job}/cancel", json={}).json()["children"]["cancelled"] == 2
+    assert api.post(f"/api/jobs/{job}/resume", json={}).json()["children"]["queued"] == 2
+    assert api.post(f"/api/jobs/{job}/resume", json={}).status_code == 409
+    assert api.get(f"/api/jobs/{job}-1").json()["parent"] == job
+    assert api.get("/api/jobs/j-unknown/runs").status_code == 404
