@@ -2,7 +2,7 @@
 app.api.factory."""
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
@@ -38,7 +38,10 @@ def rollback(at: At, actor: Deciding, body: m.RollbackBody) -> m.DecisionView:
 
 @router.get("/proposals/rollback")
 def rollback_shown(
-    at: At, _: Who, target: m.Text = Query(min_length=1, max_length=40), sleeve: m.Text = Query("", max_length=40)
+    at: At,
+    _: Who,
+    target: Annotated[m.Text, Query(min_length=1, max_length=40)],
+    sleeve: Annotated[m.Text, Query(max_length=40)] = "",
 ) -> m.RollbackView:
     """What a rollback would change, and its direction against what runs; nothing is stored."""
     row = approvals.rollback_shown(at.home, target, now_ms(), sleeve)

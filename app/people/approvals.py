@@ -15,7 +15,6 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
-from app.processes.room import failure_text
 from engine.clock import utc
 from engine.control import halt, proposals
 from engine.control.agreement import differs
@@ -201,7 +200,7 @@ def _outcome_kept(done: str, then: str = "the next decision journals it; do not 
     try:
         yield
     except (DeskError, OSError) as error:
-        why = error.what if isinstance(error, DeskError) else failure_text(error)
+        why = error.what if isinstance(error, DeskError) else error.strerror or str(error)
         raise DataError(f"{done}; only the record of it is missing: {why}", f"free disk space; {then}") from error
 
 
