@@ -70,7 +70,7 @@ def thread_list(
     query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
     wanted, items = text.strip().lower(), []
     with db.read(at.engine) as session:
-        asked = _asked(session, wanted)
+        asked = _threads_with(session, wanted)
         for *columns, head, last, turns in session.exec(query):
             label = threads.label_of(head)
             if label.hidden or (wanted and columns[0] not in asked and wanted not in label.name.lower()):
@@ -81,7 +81,7 @@ def thread_list(
     return m.ThreadLines(items=items)
 
 
-def _asked(session: Session, wanted: str) -> set[str]:
+def _threads_with(session: Session, wanted: str) -> set[str]:
     """Threads of which a question has these words, in any case; beyond ASCII the databases do not agree on what lower case is."""
     if not wanted or "\0" in wanted:  # PostgreSQL takes no NUL, and no question has one
         return set()

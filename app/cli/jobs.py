@@ -48,7 +48,7 @@ def show(job_id: str = ID, as_json: bool = JSON) -> None:
     item = _item(home, job_id)
     rows = children.children_of(home.engine, job_id)
     body = {**item, "runs": children.table_of(rows), "errors": {row.id: row.error for row in rows if row.error}}
-    out.emit(body, as_json=as_json, text=lambda: _whole(body))
+    out.emit(body, as_json=as_json, text=lambda: _with_runs(body))
 
 
 def cancel(job_id: str = ID, as_json: bool = JSON) -> None:
@@ -79,7 +79,8 @@ def resume(job_id: str = ID, as_json: bool = JSON) -> None:
 def line(item: dict[str, Any]) -> str:
     """A job as one line."""
     runs = f"  {item['children']['text']}" if item["children"] else ""
-    why = f"  {item['run_id'] or ''}  {shown(item['error'] or '')}"
+    error = item["error"] if item["error"] != item["state"] else ""
+    why = f"  {item['run_id'] or ''}  {shown(error or '')}"
     share = f" {item['progress']:.0%}" if item["state"] == "running" else ""
     return f"{item['id']}  {utc(item['created_ms'])}  {item['kind']:<9}{item['state']}{share}{runs}{why}".rstrip()
 
@@ -101,7 +102,7 @@ def _item(home: Any, job_id: str) -> dict[str, Any]:
     return {**columns, **found, "args": json.loads(row.args), "children": counts}
 
 
-def _whole(body: dict[str, Any]) -> Any:
+def _with_runs(body: dict[str, Any]) -> Any:
     """A job with its runs."""
     from rich.console import Group
     from rich.table import Table

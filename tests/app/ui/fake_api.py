@@ -233,6 +233,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", r"/api/turns/([\w-]+)/cancel"): lambda f, q, b, i: _cancelled(f, i),
     ("GET", "/api/jobs"): lambda f, q, b: {"items": list(f.jobs.values())},
     ("GET", r"/api/jobs/([\w-]+)"): lambda f, q, b, i: f.jobs[i],
+    ("GET", r"/api/jobs/([\w-]+)/runs"): lambda f, q, b, i: f.jobs[i]["runs"],
     ("GET", "/api/halt"): lambda f, q, b: f.desk["halt"],
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
