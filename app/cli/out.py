@@ -123,7 +123,8 @@ def bug(error: BaseException, home: Path | None) -> int:
 def click_exit(error: Exception, *, as_json: bool) -> int:
     """A usage error, printed as the parser prints it (and as JSON); returns its exit code (2)."""
     if as_json:
-        what = str(getattr(error, "message", error))
+        told = getattr(error, "format_message", None)  # a missing argument is named there alone
+        what = str(told() if told is not None else error)
         sys.stdout.write(
             json_line({"error": {"kind": "Usage", "what": what, "hint": "add --help to see what the command takes"}})
         )

@@ -85,7 +85,8 @@ def _stop(ends: Sequence[Mapping[str, Any]], sleeves: Sequence[str]) -> Mapping[
 
 
 def _stopped(end: Mapping[str, Any]) -> str:
-    return f"stopped by the {end['by']} on {utc_day(int(end['ms']))}"
+    whose = "its own" if str(end["by"]).endswith("breaker") else "the"  # `the` would read as the breaker of the desk that trades
+    return f"stopped by {whose} {end['by']} on {utc_day(int(end['ms']))}"
 
 
 def _ended(end: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.control.desk_setup import DeskSetup
-from engine.data.catalog import Catalog
+from engine.data.catalog import Catalog, spelled
 from engine.errors import BadInput
 from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan
 from engine.sim.wide import DESK, is_wide, widened
@@ -71,7 +71,17 @@ def spec_of(desk: DeskSetup, catalog: Catalog, given: Mapping[str, Any], timefra
         )
     except (TypeError, ValueError) as error:
         raise BadInput(f"invalid sleeve in the request: {error}", f"its fields: {', '.join(SleeveRequest._fields)}") from error
+    require_spelled(catalog, spec.symbol)
     return spec._replace(venue=spec.venue or venue_of(desk, catalog, spec, spec.timeframe or timeframe))
+
+
+def require_spelled(catalog: Catalog, symbol: str) -> None:
+    """Raise BadInput for another spelling of a symbol that has data (BTCUSDT), and for the half of one alone (BTC)."""
+    known = {name[1] for name in catalog.names if name[1]}
+    halves = [name for name in sorted(known) if name.partition("-")[0] == symbol.upper()]
+    meant = spelled(symbol, known) or (halves[0] if len(halves) == 1 else "")
+    if meant:
+        raise BadInput(f"unknown symbol {symbol!r}", f"did you mean {meant}?")
 
 
 def venue_of(desk: DeskSetup, catalog: Catalog, spec: SleeveRequest, timeframe: str) -> str:

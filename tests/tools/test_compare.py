@@ -125,7 +125,7 @@ def test_a_comparison_is_over_the_days_that_both_traded(ended: Any) -> None:
     assert ctx.facts["x1.compared_days"].value == 59  # the first of these days has no midnight before it
     assert ctx.facts["x1.difference_bps"].value == pytest.approx(50.0)
     assert result.table.rows[1][-1] == "cannot be told apart"  # those days end at the live run's worst
-    assert "Stopped by the desk drawdown breaker on 2024-03-01, traded 60 of 199 days" in result.text
+    assert "Stopped by its own desk drawdown breaker on 2024-03-01, traded 60 of 199 days" in result.text
     assert "over the {x1.compared_days} whole days that both traded" in result.text
     assert "those days end where the live run was stopped, which favours the other one" in result.text
     traded = result.table.columns.index("traded")

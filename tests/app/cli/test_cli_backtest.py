@@ -151,6 +151,8 @@ def test_runs_are_listed(cli):
 BAD = {
     "strategy": (("backtest", "tremd", "--symbol", "BTC-USDT"), "did you mean trend?"),
     "symbol": (("backtest", "trend", "--symbol", "DOGE-USDT"), "DOGE-USDT"),
+    "spelling": (("backtest", "trend", "--symbol", "BTCUSDT"), "did you mean BTC-USDT?"),
+    "half a symbol": (("backtest", "trend", "--symbol", "btc"), "did you mean BTC-USDT?"),
     "timeframe": ((*ASK[:-1], "7m"), "use 1m, 5m, 15m, 1h"),
     "parameter": ((*ASK, "--set", "stop_atrs=2"), "did you mean stop_atr?"),
     "bounds": ((*ASK, "--set", "leverage_max=50"), "allowed is 0.1 to 10"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.exceptions import TyperException
 
 from app.cli import chat, out
 from tests.fakes.waiting import WAIT_S
@@ -153,5 +154,11 @@ def test_a_usage_error_is_json_too_where_json_was_asked_for(capsys: pytest.Captu
     error = typer.BadParameter("not a number")
     assert out.click_exit(error, as_json=True) == 2
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "Usage"
+    group = typer.Typer()
+    group.command("x")(lambda strategy: None)
+    with pytest.raises(TyperException) as caught:
+        group([], standalone_mode=False)
+    assert out.click_exit(caught.value, as_json=True) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["what"] == "Missing argument 'strategy'."
     assert out.click_exit(error, as_json=False) == 2
     assert capsys.readouterr().out == ""

@@ -3,7 +3,7 @@
 from app.ui.charts import lives, spec
 from tests.app.ui.fake_shapes import curve
 
-STOPPED = {"life": "stopped by the desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days", "stopped_ms": 1}
+STOPPED = {"life": "stopped by its own desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days", "stopped_ms": 1}
 
 
 def test_a_stopped_run_and_one_beyond_the_desks_time_are_said_under_the_chart() -> None:

@@ -184,7 +184,7 @@ def test_classes_are_ours_whatever_the_api_says() -> None:
     ("life", "shown"),
     [
         ("traded all 365 days", "all 365 days"),
-        ("stopped by the desk drawdown breaker on 2025-12-12, traded 1,345 of 2,365 days", "▲ 1,345 of 2,365 days"),
+        ("stopped by its own desk drawdown breaker on 2025-12-12, traded 1,345 of 2,365 days", "▲ 1,345 of 2,365 days"),
         ("", "–"),
     ],
 )

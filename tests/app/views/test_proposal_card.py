@@ -169,7 +169,7 @@ def test_a_run_that_a_breaker_ended_is_told_on_the_card(home: Home) -> None:
     value = card(home, made, now_ms())
     assert row_of(value, "traded") == ("308 of 1,096 days", "1,096 of 1,096 days")
     assert row_of(value, "stopped") == ("2023-11-05, desk drawdown breaker", "-")
-    assert row_of(value, "base run") == ("stopped by the desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days",)
+    assert row_of(value, "base run") == ("stopped by its own desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days",)
 
 
 def test_what_the_desk_has_not_lived_and_what_cannot_be_compared_are_on_the_card(home: Home) -> None:

@@ -28,7 +28,7 @@ def ended(*ends: tuple[str, str, int]) -> dict[str, Any]:
 
 def test_a_run_that_the_breaker_ended_says_so_with_the_days_it_traded() -> None:
     """Whole days until the stop, of all days; also of a report that was stored before runs kept their ends."""
-    text = "stopped by the desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days"
+    text = "stopped by its own desk drawdown breaker on 2023-11-05, traded 308 of 1,096 days"
     life = life_of(ended(("desk", "desk drawdown breaker", 308)))
     assert (life.text, life.traded_days, life.days) == (text, 308, 1096)
     assert (life.share, life.ended) == ("308 of 1,096 days", "2023-11-05, desk drawdown breaker")
