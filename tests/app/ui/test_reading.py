@@ -8,8 +8,8 @@ from app.ui import reading
 
 COMPARISON = """Row 0 is trend on BTC-USDT, live configuration (v1): return [-10.51 %](run:r-20261127-fbbfa0ba) (optimistic \
 [-10.54 %](run:r-20261127-fbbfa0ba)), run r-20261127-fbbfa0ba. Stopped by its own desk drawdown breaker on 2023-11-17, traded \
-320 of 1,096 days. Note: funding at the recorded mark price. stop_atr 3: return [-2.21 %](run:r-20261127-c56aee56), Sharpe -0.13; \
-cannot be told apart from row 0. Left out as identical to row 0: stop_atr 2. Interval: 95 %, fixed seed.
+320 of 1,096 days. Note: funding at the recorded mark price. stop_atr 3: return [-2.21 %](run:r-20261127-c56aee56), Sharpe \
+-0.13; cannot be told apart from row 0. Left out as identical to row 0: stop_atr 2. Interval: 95 %, fixed seed.
 
 | # | configuration | run | return | traded | verdict |
 |---|---|---|---|---|---|
