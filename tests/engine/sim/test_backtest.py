@@ -305,7 +305,7 @@ def test_a_broken_or_empty_file_says_what_it_is(tmp_path, content, said):
         recordings.write(tmp_path, path.stem, recordings.bars(10)[:0])
     else:
         path.write_bytes(content)
-    with pytest.raises(BadInput, match=said) as caught:
+    with pytest.raises(DataError, match=said) as caught:
         backtest("trend", "BTC-USDT", catalog=Catalog([(tmp_path, "recorded")]))
     assert path.name in str(caught.value)
 
