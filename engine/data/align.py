@@ -35,6 +35,7 @@ class Market(NamedTuple):
     funding_rate: np.ndarray  # of the settlement at this bar's open; 0 where there is none
     funding_mark: np.ndarray  # mark price of that settlement; 0 where there is none
     notes: tuple[str, ...]
+    taker_buy_volume: np.ndarray | None = None  # base units that takers bought; NaN where not recorded, None where nowhere
 
 
 def market_of(
@@ -48,8 +49,8 @@ def market_of(
 ) -> Market:
     """Join frames by instrument into one market with from_ms <= bar open < to_ms.
 
-    bars: ts (open, UTC ms), open, high, low, close, volume; funding: ts (whole minutes, no doubles), rate, as
-    data/catalog returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
+    bars: ts (open, UTC ms), open, high, low, close, volume, taker_buy_volume where recorded; funding: ts (whole minutes, no
+    doubles), rate, as data/catalog returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
     Raises BadInput for reversed dates, DataError for an empty range, invalid bars, and missing settlements.
     """
     if from_ms is not None and to_ms is not None and from_ms >= to_ms:
@@ -73,7 +74,8 @@ def market_of(
         rate[at, k] = settled["rate"].to_numpy()
         mark[at, k], mark_notes = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
         notes += [_policy_note(name, policy), *mark_notes]
-    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n))
+    taker = _taker_volume(cut, opens, timeframe_ms, notes)
+    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n), taker)
 
 
 def until(market: Market, end_ms: int) -> Market:
@@ -81,6 +83,21 @@ def until(market: Market, end_ms: int) -> Market:
     count = int(np.searchsorted(market.close_ms, end_ms, side="right"))
     cut = {name: values[:count] for name, values in market._asdict().items() if isinstance(values, np.ndarray)}
     return market._replace(**cut)
+
+
+def _taker_volume(cut: Mapping[str, pl.DataFrame], opens: np.ndarray, timeframe_ms: int, notes: list[str]) -> np.ndarray | None:
+    """What takers bought, NaN where a file does not say or says more than the bar's volume; None when no file says."""
+    if not any("taker_buy_volume" in frame.columns for frame in cut.values()):
+        return None
+    found = np.full((opens.size, len(cut)), np.nan)
+    for k, (name, frame) in enumerate(cut.items()):
+        if "taker_buy_volume" in frame.columns:
+            bought, volume = frame["taker_buy_volume"].fill_null(float("nan")).to_numpy(), frame["volume"].to_numpy()
+            sound = (bought >= 0.0) & (bought <= volume)
+            found[(frame["ts"].to_numpy() - opens[0]) // timeframe_ms, k] = np.where(sound, bought, np.nan)
+            if not sound.all():
+                notes.append(f"{name}: no taker volume at {int((~sound).sum())} bars: empty, negative or above the bar's volume")
+    return found
 
 
 def settlements(name: str, bars: pl.DataFrame, funding: pl.DataFrame | None, policy: Policy, timeframe_ms: int) -> pl.DataFrame:

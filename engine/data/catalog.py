@@ -152,12 +152,13 @@ class Catalog:
         return "available: " + ", ".join(_series_text(k) for k in sorted(near)[:8]) + "; see nightdesk data list"
 
     def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
-        """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units).
+        """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units), and
+        taker_buy_volume where the file records it.
 
         Gaps stay gaps. Raises DataError for a missing or non-numeric column, and for times that do not ascend.
         """
         wanted = [*PRICES, "volume"] if not s.series.startswith("mark_") else list(PRICES)
-        frame = _columns(s.path, wanted)
+        frame = _columns(s.path, wanted, optional="taker_buy_volume")
         _ascending(frame, s.path)
         return _between(frame, from_ms, to_ms)
 
@@ -330,13 +331,14 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: it is damaged: it cannot be read as parquet ({_short(error)})", WAY_OUT) from error
 
 
-def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None) -> "pl.DataFrame":
-    """ts as Int64 ms and the named columns as Float64; DataError when the file does not have them as numbers."""
+def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None, optional: str = "") -> "pl.DataFrame":
+    """ts as Int64 ms and the named columns as Float64, `optional` too if it is there; DataError for no numbers."""
     import polars as pl
 
     with readable(path):
         frame = pl.read_parquet(path)
     frame = frame.rename({old: new for old, new in (aliases or {}).items() if new not in frame.columns}, strict=False)
+    names = [*names, optional] if optional in frame.columns else names
     missing = [n for n in ["ts", *names] if n not in frame.columns]
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}; its columns: {', '.join(frame.columns)}")

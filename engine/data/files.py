@@ -19,6 +19,7 @@ from engine.data.dialects.columns import (
     GROUPS,
     INTERVALS,
     OPEN_TIMES,
+    TAKER_NAMES,
     as_numbers,
     has_numbers,
     normalized_names,
@@ -204,7 +205,9 @@ def _kind(
             odd = [n for n in table.columns if "vol" in n]
             notes += [f"{', '.join(odd)}: not known to be the volume of a bar in base units, left out"] if odd else []
             return "prices", columns
-        return "bars", {**columns, "volume": _volume(table, named, options, prices, found, where, notes)}
+        columns["volume"] = _volume(table, named, options, prices, found, where, notes)
+        taker = next((n for n in TAKER_NAMES if n in table.columns), None)
+        return "bars", columns if taker is None else {**columns, "taker_buy_volume": as_numbers(table[taker], taker, where)}
     if rate and table.width <= 8:  # a wide table of factors may hold a funding rate too
         return "funding", {"rate": rate_values(table, rate, where, notes)}
     numeric = [n for n in table.columns if n not in OPEN_TIMES and n not in CLOSE_TIMES and has_numbers(table[n])]

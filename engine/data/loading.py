@@ -107,12 +107,25 @@ def with_read(catalog: Catalog, market: Market, read: Mapping[str, Series], from
             placed = np.full((count, 1), np.nan)
             placed[at] = getattr(other, column)
             columns[column] = np.hstack((getattr(market, column), placed))
+        taker = taker_beside(market, other, at)
         nothing = {column: np.hstack((getattr(market, column), np.zeros((count, 1)))) for column in CHARGED_COLUMNS}
-        market = market._replace(instruments=(*market.instruments, name), **columns, **nothing)
+        market = market._replace(instruments=(*market.instruments, name), **columns, **nothing, taker_buy_volume=taker)
         missing = int(np.isnan(columns["close"][market.close_ms > from_ms, -1]).sum())
         lacking = f"; {missing} bars missing in this range" if missing else ""
         notes += [f"reads {name}: {s.source}, {s.path.name}{lacking}", *data_warnings(name, frame, s, from_ms, step)]
     return market, notes
+
+
+def taker_beside(market: Market, other: Market, at: np.ndarray) -> np.ndarray | None:
+    """Taker volume of the market with that of one more instrument, whose bars are at rows `at`; None when neither records it."""
+    if market.taker_buy_volume is None and other.taker_buy_volume is None:
+        return None
+    both = np.full((len(market.close_ms), len(market.instruments) + 1), np.nan)
+    if market.taker_buy_volume is not None:
+        both[:, :-1] = market.taker_buy_volume
+    if other.taker_buy_volume is not None:
+        both[at, -1:] = other.taker_buy_volume
+    return both
 
 
 def data_warnings(name: str, frame: "pl.DataFrame", series: Series, from_ms: int | None, timeframe_ms: int) -> list[str]:

@@ -112,7 +112,7 @@ def with_own_bars(clock: Market, own: Market) -> Market:
     for name in CHARGED_COLUMNS:
         columns[name] = np.hstack((getattr(clock, name), spread(getattr(own, name), own, clock, 0.0)))
     names = tuple(f"{instrument}{AT}{timeframe_text(own.timeframe_ms)}" for instrument in own.instruments)
-    return clock._replace(instruments=(*clock.instruments, *names), **columns)
+    return clock._replace(instruments=(*clock.instruments, *names), **columns, taker_buy_volume=None)  # features read own bars
 
 
 def spread(values: npt.NDArray[Any], own: Market, clock: Market, between: float = np.nan) -> npt.NDArray[Any]:

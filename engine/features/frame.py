@@ -17,8 +17,9 @@ from engine.data.sources import Observations, asof
 from engine.errors import DataError, StrategyError
 from engine.features.anchor import QUARTER_DAYS, QUARTERS_MAX, AnchoredSpan, anchored_spans, quarters_back, within
 from engine.features.catalog import BY_NAME
-from engine.features.feature import COLUMNS, Array, Feature, empty
+from engine.features.feature import COLUMNS, OTHERS_CLOSE, TAKER_BUY, Array, Feature, empty, label, unbroken_runs
 from engine.features.higher import HigherClock, aggregated, higher_clock, higher_timeframe_ms
+from engine.features.normalised import NORMAL_FORMS, NormalForm
 from engine.features.view import BarsView
 
 
@@ -41,10 +42,12 @@ class FeatureFrame:
         timeframe_ms: int,
         others: Mapping[str, "FeatureFrame"] | None = None,
         outside: Mapping[str, Observations] | None = None,
+        taker_buy_volume: Any = None,
     ) -> None:
         self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
         self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
         self.close, self.volume = read_only(close), read_only(volume)
+        self._taker_buy: Array | None = None if taker_buy_volume is None else read_only(taker_buy_volume)
         self.timeframe_ms = int(timeframe_ms)
         self.used: dict[str, Array] = {}
         self._cache: dict[Any, Array] = {}
@@ -64,7 +67,8 @@ class FeatureFrame:
         outside: Mapping[str, Observations] | None = None,
     ) -> "FeatureFrame":
         """The frame of one instrument of a `Market` (arrays of bars x instruments), with others and outside series."""
-        columns = {name: getattr(market, name)[:, instrument] for name in COLUMNS}
+        recorded = (*COLUMNS, TAKER_BUY) if getattr(market, TAKER_BUY, None) is not None else COLUMNS
+        columns = {name: getattr(market, name)[:, instrument] for name in recorded}
         return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others, outside=outside)
 
     def __len__(self) -> int:
@@ -75,11 +79,23 @@ class FeatureFrame:
         return lambda *args, **named: self._read(feature, args, named)
 
     def __dir__(self) -> Iterable[str]:
-        return (*super().__dir__(), *BY_NAME)
+        return (*super().__dir__(), *BY_NAME, *NORMAL_FORMS)
+
+    @property
+    def taker_buy_volume(self) -> Array:
+        """Base units that takers bought in each bar; NaN where the file does not record it."""
+        return empty(len(self)) if self._taker_buy is None else self._taker_buy
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The columns that these bars have: the five of a bar, and taker volume where it was recorded."""
+        return COLUMNS if self._taker_buy is None else (*COLUMNS, TAKER_BUY)
 
     @staticmethod
-    def feature(name: str) -> Feature:
-        """The feature of that name; AttributeError with the catalog for an unknown one."""
+    def feature(name: str) -> Feature | NormalForm:
+        """The feature, or normal form of any feature, of that name; AttributeError with the catalog for an unknown one."""
+        if name in NORMAL_FORMS:
+            return NORMAL_FORMS[name]
         if name not in BY_NAME:
             raise AttributeError(f"no feature {name!r}; available: {', '.join(BY_NAME)}")
         return BY_NAME[name]
@@ -124,16 +140,25 @@ class FeatureFrame:
         if timeframe not in self._higher:
             length_ms = higher_timeframe_ms(timeframe, self.timeframe_ms)
             clock = higher_clock(self.close_ms, self.timeframe_ms, length_ms)
-            columns = aggregated({name: getattr(self, name) for name in COLUMNS}, clock)
+            columns = aggregated({name: getattr(self, name) for name in self.recorded}, clock)
             close_ms = self.close_ms[clock.first_known :: clock.ratio][: clock.count]
             self._higher[timeframe] = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms), clock
         bars, clock = self._higher[timeframe]
         return bars, f"{timeframe}.", clock
 
+    def column(self, name: str) -> Any:
+        """An input of a feature: a column, the clock, the timeframe, or the closes of all other instruments side by side."""
+        if name != OTHERS_CLOSE:
+            return getattr(self, name)
+        if not self._others:
+            raise StrategyError("it reads all INSTRUMENTS, and none is listed", 'add INSTRUMENTS = ("ETH-USDT",) to the strategy')
+        return np.column_stack([other.close for other in self._others.values()])
+
     def finite(self, column: str) -> npt.NDArray[np.bool_] | None:
         """Which bars have a value in `column`; None when all have."""
         if column not in self._finite:
-            mask = np.isfinite(getattr(self, column))
+            mask = np.isfinite(self.column(column))
+            mask = mask if mask.ndim == 1 else mask.all(axis=1)
             self._finite[column] = None if mask.all() else mask
         return self._finite[column]
 
@@ -162,6 +187,7 @@ class FeatureFrame:
         twin = self._twin()
         for name in ("close_ms", *COLUMNS):
             setattr(twin, name, getattr(self, name)[rows])
+        twin._taker_buy = None if self._taker_buy is None else self._taker_buy[rows]
         twin._cache, twin._runs, twin._higher = {}, {}, {}
         twin._others = {name: other._part(rows) for name, other in self._others.items()}
         twin._finite = {name: None if (mask := self.finite(name)) is None else mask[rows] for name in COLUMNS}
@@ -173,21 +199,24 @@ class FeatureFrame:
         twin.used = {}
         return twin
 
-    def _read(self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any]) -> Array:
+    def _read(self, feature: Feature | NormalForm, args: tuple[Any, ...], named: dict[str, Any]) -> Array:
         text, values = self.labelled(feature, args, named, self.declared)
         self.used[text] = values
         return values
 
     def labelled(
-        self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any], declared: frozenset[str] | None
+        self, asked: Feature | NormalForm, args: tuple[Any, ...], named: dict[str, Any], declared: frozenset[str] | None
     ) -> tuple[str, Array]:
-        """(label, values) of a feature, computed once; StrategyError unless `declared` lists it and the arguments fit."""
-        if declared is not None and feature.name not in declared:
-            raise StrategyError(f"it reads {feature.name}, which FEATURES does not list", "add the name to FEATURES")
+        """(label, values) of a feature, computed once; StrategyError unless `declared` lists it and the arguments fit.
+
+        A normal form is declared by the feature that it is of.
+        """
         try:
-            args = feature.bind(args, named)
+            inner, feature, args = asked.of(args, named)
         except (TypeError, ValueError) as error:
-            raise StrategyError(f"feature {feature.name}{feature.signature}: {error}") from error
+            raise StrategyError(f"feature {asked.name}{asked.signature}: {error}") from error
+        if declared is not None and inner.name not in declared:
+            raise StrategyError(f"it reads {inner.name}, which FEATURES does not list", "add the name to FEATURES")
         return label(feature, args), self.kept((feature.name, *args), lambda: self._compute(feature, args))
 
     def kept(self, key: Any, compute: Callable[[], Array]) -> Array:
@@ -199,8 +228,8 @@ class FeatureFrame:
         return self._cache[key]
 
     def _compute(self, feature: Feature, args: tuple[Any, ...]) -> Array:
-        inputs = [getattr(self, name) for name in feature.inputs]
-        runs = self.runs(tuple(name for name in feature.inputs if name in COLUMNS))
+        inputs = [self.column(name) for name in feature.inputs]
+        runs = self.runs(feature.columns)
         first = feature.first(self.timeframe_ms, *args)
         quarters = quarters_back(first, self.timeframe_ms)
         if quarters > QUARTERS_MAX:
@@ -250,19 +279,6 @@ def by_run(
     return out
 
 
-def label(feature: Feature, args: tuple[Any, ...]) -> str:
-    """A feature's name on screens and in the journal: `sma(40)`, `day_volume`."""
-    shown = ",".join(f"{a:g}" if isinstance(a, int | float) else repr(a) for a in args)
-    return f"{feature.name}({shown})" if args else feature.name
-
-
-def unbroken_runs(masks: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
-    """The runs in which all of `masks` are true, as (start, end) with the end excluded."""
-    complete = np.logical_and.reduce(masks).astype(np.int8)
-    edges = np.flatnonzero(np.diff(complete, prepend=0, append=0))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
 def read_only(values: Any, dtype: Any = np.float64) -> Any:
     """`values` as a read-only contiguous array; copied only where the layout requires it."""
     view = np.ascontiguousarray(values, dtype=dtype).view()
@@ -273,7 +289,7 @@ def read_only(values: Any, dtype: Any = np.float64) -> Any:
 def check_clock(frame: FeatureFrame) -> None:
     """Raises DataError unless all columns are equally long on one regular grid (missing bars are NaN rows), others too."""
     count = len(frame.close_ms)
-    lengths = {name: len(getattr(frame, name)) for name in COLUMNS}
+    lengths = {name: len(getattr(frame, name)) for name in frame.recorded}
     if set(lengths.values()) != {count}:
         raise DataError(f"columns of unequal length: close_ms {count}, {lengths}")
     if frame.timeframe_ms <= 0 or (count and frame.close_ms[-1] - frame.close_ms[0] != (count - 1) * frame.timeframe_ms):

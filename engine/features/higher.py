@@ -55,7 +55,7 @@ def higher_clock(close_ms: npt.NDArray[np.int64], base_ms: int, higher_ms: int) 
 
 
 def aggregated(columns: Mapping[str, Array], clock: HigherClock) -> dict[str, Array]:
-    """open, high, low, close, volume of the higher bars; NaN in a column where a base bar lacks it."""
+    """open, high, low, close and volumes of the higher bars; NaN in a column where a base bar lacks it."""
     end = clock.start + clock.count * clock.ratio
     parts = {name: values[clock.start : end].reshape(clock.count, clock.ratio) for name, values in columns.items()}
     found = {
@@ -63,9 +63,10 @@ def aggregated(columns: Mapping[str, Array], clock: HigherClock) -> dict[str, Ar
         "high": parts["high"].max(axis=1, initial=-np.inf),
         "low": parts["low"].min(axis=1, initial=np.inf),
         "close": parts["close"][:, -1],
-        "volume": reduce(np.add, parts["volume"].T),  # bar after bar: the same bits however many higher bars there are
     }
-    return {name: np.where(np.isfinite(parts[name]).all(axis=1), found[name], np.nan) for name in found}
+    for name in columns.keys() - found.keys():  # volumes, bar after bar: the same bits however many higher bars there are
+        found[name] = reduce(np.add, parts[name].T)
+    return {name: np.where(np.isfinite(parts[name]).all(axis=1), found[name], np.nan) for name in columns}
 
 
 def on_base_clock(values: Array, clock: HigherClock, count: int) -> Array:

@@ -7,14 +7,14 @@ from math import ceil
 
 import numpy as np
 
-from engine.features.feature import Array, day_bars, empty, feature, usual_bars
+from engine.features.feature import ANNUAL, QUOTE, TIMES, Array, day_bars, empty, feature, usual_bars
 from engine.features.ta import ta
 
 WARM_HALFLIVES = 3  # D17
 MEDIAN_DAYS = 30  # D16
 
 
-@feature(inputs=("high", "low", "close"), first=lambda _tf, bars: bars)
+@feature(inputs=("high", "low", "close"), first=lambda _tf, bars: bars, unit=QUOTE)
 def atr(high: Array, low: Array, close: Array, bars: int) -> Array:
     """Average true range after Wilder, quote units (TA-Lib ATR)."""
     return ta().ATR(high, low, close, bars)
@@ -23,6 +23,7 @@ def atr(high: Array, low: Array, close: Array, bars: int) -> Array:
 @feature(
     inputs=("close", "timeframe_ms"),
     first=lambda tf, halflife_days: ceil(WARM_HALFLIVES * halflife_days * day_bars(tf)),
+    unit=ANNUAL,
 )
 def vol(close: Array, timeframe_ms: int, halflife_days: float = 3.0) -> Array:
     """Annual volatility as a fraction: root of the EWMA of squared bar returns, zero mean, 365 days a year (D17).
@@ -46,6 +47,7 @@ def vol(close: Array, timeframe_ms: int, halflife_days: float = 3.0) -> Array:
 @feature(
     inputs=("high", "low", "close", "timeframe_ms"),
     first=lambda tf, atr_bars: atr_bars + day_bars(tf) - 1,
+    unit=TIMES,
 )
 def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars: int) -> Array:
     """ATR/close over its median of the last 30 days, at least 1: by how much slippage widens (D16).
@@ -64,7 +66,7 @@ def vol_ratio(high: Array, low: Array, close: Array, timeframe_ms: int, atr_bars
     return np.maximum(out, 1.0, out=out)
 
 
-@feature(inputs=("high", "low", "timeframe_ms"), first=usual_bars)
+@feature(inputs=("high", "low", "timeframe_ms"), first=usual_bars, unit=TIMES)
 def range_times(high: Array, low: Array, timeframe_ms: int) -> Array:
     """High minus low over its mean of the bars before (a day's, at least 24; TA-Lib SMA); NaN where those did not move."""
     return times_usual(high - low, usual_bars(timeframe_ms))

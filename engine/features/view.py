@@ -15,6 +15,7 @@ from engine.errors import BadInput
 from engine.features.catalog import BY_NAME
 from engine.features.feature import COLUMNS, Array, Feature
 from engine.features.higher import HigherClock, on_base_clock
+from engine.features.normalised import NORMAL_FORMS, NormalForm
 
 
 class BarsFrame(Protocol):
@@ -26,11 +27,11 @@ class BarsFrame(Protocol):
 
     def __len__(self) -> int: ...
 
-    def feature(self, name: str) -> Feature:
-        """The feature of that name; AttributeError for an unknown one."""
+    def feature(self, name: str) -> Feature | NormalForm:
+        """The feature, or normal form, of that name; AttributeError for an unknown one."""
 
     def labelled(
-        self, feature: Feature, args: tuple[Any, ...], named: dict[str, Any], declared: frozenset[str] | None
+        self, asked: Feature | NormalForm, args: tuple[Any, ...], named: dict[str, Any], declared: frozenset[str] | None
     ) -> tuple[str, Array]:
         """(label, values) of a feature."""
 
@@ -79,7 +80,7 @@ class BarsView:
         return read
 
     def __dir__(self) -> Iterable[str]:
-        return (*super().__dir__(), *COLUMNS, *BY_NAME)
+        return (*super().__dir__(), *COLUMNS, *BY_NAME, *NORMAL_FORMS)
 
     def _on_clock(self, label: str, values: Array) -> Array:
         """The values on the reader's clock, computed once, noted as read."""

@@ -47,6 +47,7 @@ VOLUME_OF = re.compile(r"^(?:volume|vol)_+(.+)$")
 TAKER = re.compile(r"taker|buy|sell|bid|ask")  # a share of the volume, not a second unit of it
 MARKET_CAPS = ("market_cap", "marketcap", "mcap", "market_capitalization")
 CONTRACT_NAMES = ("contracts", "volume_contracts", "vol_contracts", "contract_volume")
+TAKER_NAMES = ("taker_buy_volume", "taker_buy_base_volume", "taker_buy_base_asset_volume", "taker_base")  # base units
 MONEY = re.compile(r"(usd[tcp]?|fdusd|busd|quote|currency|eur|gbp|jpy)$")
 INDICATOR = re.compile(r"^(volume|vol)_?(ma|sma|ema|avg|average)(_?\d+)?$|^(plot|ma|ema|sma|rsi|bb)(_|\d|$)")
 VWAP_NAMES = ("weighted_price", "vwap", "average_price", "average")

@@ -9,28 +9,28 @@ from typing import Any
 import numpy as np
 
 from engine.data.sources import Observations
-from engine.features.feature import COLUMNS
 from engine.features.frame import FeatureFrame
 
 
 def pack_frame(frame: FeatureFrame) -> tuple[dict[str, Any], list[bytes]]:
-    """(what the arrays are, the arrays): the clock, five columns, five of each other instrument, two of each outside series."""
+    """(what the arrays are, the arrays): the clock, the columns, those of each other instrument, two of each outside series."""
     arrays = [frame.close_ms.tobytes(), *_columns(frame)]
     for other in frame._others.values():
         arrays += _columns(other)
     for series in frame._outside.values():
         arrays += [series.available_ms.tobytes(), series.values.tobytes()]
     outside = {name: [series.max_age_ms, series.until_ms] for name, series in frame._outside.items()}
-    return {"timeframe_ms": frame.timeframe_ms, "others": list(frame._others), "outside": outside}, arrays
+    columns = [frame.recorded, *(other.recorded for other in frame._others.values())]
+    return {"timeframe_ms": frame.timeframe_ms, "others": list(frame._others), "outside": outside, "columns": columns}, arrays
 
 
 def unpack_frame(about: dict[str, Any], arrays: Sequence[bytes]) -> FeatureFrame:
     """The frame that was packed."""
-    rest = iter(arrays)
+    rest, recorded = iter(arrays), iter(about["columns"])
     close_ms, step = np.frombuffer(next(rest), np.int64), int(about["timeframe_ms"])
 
     def columns() -> dict[str, Any]:
-        return {name: np.frombuffer(next(rest), np.float64) for name in COLUMNS}
+        return {name: np.frombuffer(next(rest), np.float64) for name in next(recorded)}
 
     own = columns()
     others = {name: FeatureFrame(close_ms, **columns(), timeframe_ms=step) for name in about["others"]}
@@ -42,4 +42,4 @@ def unpack_frame(about: dict[str, Any], arrays: Sequence[bytes]) -> FeatureFrame
 
 
 def _columns(frame: FeatureFrame) -> list[bytes]:
-    return [getattr(frame, name).tobytes() for name in COLUMNS]
+    return [getattr(frame, name).tobytes() for name in frame.recorded]
