@@ -142,7 +142,8 @@ class FeatureFrame:
             clock = higher_clock(self.close_ms, self.timeframe_ms, length_ms)
             columns = aggregated({name: getattr(self, name) for name in self.recorded}, clock)
             close_ms = self.close_ms[clock.first_known :: clock.ratio][: clock.count]
-            self._higher[timeframe] = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms), clock
+            others = {name: other.higher(timeframe)[0] for name, other in self._others.items()}
+            self._higher[timeframe] = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms, others=others), clock
         bars, clock = self._higher[timeframe]
         return bars, f"{timeframe}.", clock
 

@@ -17,6 +17,7 @@ HLV = ("high", "low", "volume")
 BARS_MAX, BINS_MAX = 1_000, 200  # bars x bins are computed at every bar
 CELLS = 16_384  # of a profile at a time: they stay in a core's cache
 VALUE_AREA = 0.70  # share of the volume
+ALIKE = 1.0 - 1e-9  # bins that one bar covers are equal but for rounding
 
 
 class Profiles(NamedTuple):
@@ -44,7 +45,7 @@ def poc(high: Array, low: Array, volume: Array, bars: int = 96, bins: int = 24) 
 
     NaN where nothing traded.
     """
-    return _each(high, low, volume, bars, bins, lambda p: p.bottom + (p.volume.argmax(axis=0) + 0.5) * p.step)
+    return _each(high, low, volume, bars, bins, lambda p: p.bottom + (_fullest(p.volume) + 0.5) * p.step)
 
 
 @feature(HLV, _first, PRICE, _bounded)
@@ -87,20 +88,25 @@ def _profiles(high: Array, low: Array, volume: Array, top: Array, bottom: Array,
     return Profiles(below[1:] - below[:-1], bottom[ends], step)
 
 
+def _fullest(profile: Array) -> npt.NDArray[np.int64]:
+    """The bin with the most volume, the lowest of equals."""
+    return (profile >= profile.max(axis=0) * ALIKE).argmax(axis=0)
+
+
 def _area(profile: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(lowest, highest) bin of each value area: the larger neighbour joins the fullest bin until the share is there."""
     bins, windows = profile.shape
     padded = np.full((bins + 2, windows), -1.0)  # no neighbour beyond the ends
     padded[1:-1] = profile
     column, wanted = np.arange(windows), VALUE_AREA * np.add.reduce(list(profile))
-    low = profile.argmax(axis=0)
+    low = _fullest(profile)
     high, inside = low.copy(), profile[low, column]
     for _ in range(bins - 1):
         short = inside < wanted
         if not short.any():
             break
         above, beneath = padded[high + 2, column], padded[low, column]
-        up = short & (above >= beneath)
+        up = short & (above >= beneath * ALIKE)
         down = short & ~up
         inside = inside + np.where(up, above, np.where(down, beneath, 0.0))
         high, low = high + up, low - down

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from engine.errors import BadInput
 from engine.features.catalog import BY_NAME
-from engine.features.feature import COLUMNS, Array, Feature
+from engine.features.feature import COLUMNS, TAKER_BUY, Array, Feature
 from engine.features.higher import HigherClock, on_base_clock
 from engine.features.normalised import NORMAL_FORMS, NormalForm
 
@@ -70,7 +70,7 @@ class BarsView:
         return BarsView(self._reader, bars, self._prefix + prefix, clock)
 
     def __getattr__(self, name: str) -> Any:
-        if name in COLUMNS:
+        if name in COLUMNS or name == TAKER_BUY:
             return self._on_clock(name, getattr(self._bars, name))
         feature = self._bars.feature(name)
 

@@ -4,10 +4,8 @@
 history begins at the first bar (law 2 tests the anchor itself).
 """
 
-import itertools
-import statistics
 from collections.abc import Callable
-from math import inf, isfinite, nan, sqrt
+from math import inf, isfinite, nan
 
 import numpy as np
 import pytest
@@ -15,17 +13,33 @@ import pytest
 from engine.errors import BadInput, StrategyError
 from engine.features.anchor import quarters_back
 from engine.features.catalog import BY_NAME
-from engine.features.feature import COLUMNS, WINDOW_MAX
+from engine.features.feature import COLUMNS, OTHERS_CLOSE, TAKER_BUY, WINDOW_MAX
 from engine.features.frame import FeatureFrame, label, unbroken_runs
+from tests.engine.features.definitions import (
+    DAY,
+    TF,
+    Run,
+    Values,
+    atr,
+    ema,
+    mean,
+    rsi,
+    times_usual,
+    vol,
+    vol_ratio,
+    windowed,
+    zscore,
+)
+from tests.engine.features.level_definitions import LEVELS
+from tests.engine.features.momentum_definitions import MOMENTUM
 
-TF = 4 * 3_600_000
-DAY = 6  # bars
 T0 = 1_735_689_600_000  # 2025-01-01
 COUNT = 520  # 86 days
-Bars = dict[str, list[float]]
+CLOSES = T0 + (np.arange(COUNT) + 1) * TF
+OWN = (*COLUMNS, TAKER_BUY)
 
 
-def bars(seed: int, holes: float = 0.0, step: float = 0.0) -> Bars:
+def bars(seed: int, holes: float = 0.0, step: float = 0.0) -> Run:
     """A walk of whole bars; `holes`: share of single values that are missing or infinite; `step`: prices on a coarse grid."""
     rng = np.random.default_rng(seed)
     close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, COUNT)))
@@ -34,107 +48,25 @@ def bars(seed: int, holes: float = 0.0, step: float = 0.0) -> Bars:
     opened = np.concatenate([close[:1], close[:-1]])
     high, low = np.maximum(opened, close) + rng.random(COUNT), np.minimum(opened, close) - rng.random(COUNT)
     made = {"open": opened, "high": high, "low": low, "close": close, "volume": np.round(rng.lognormal(3, 2, COUNT))}
+    made[TAKER_BUY] = made["volume"] * rng.random(COUNT)
+    made[OTHERS_CLOSE] = close[:, None] * np.exp(rng.normal(0.0, 0.01, (COUNT, 2)))
     for values in made.values():
         values[rng.random(COUNT) < holes] = nan
         values[rng.random(COUNT) < holes / 4] = inf
-    return {name: values.tolist() for name, values in made.items()}
+    return {name: values.tolist() for name, values in made.items()} | {"close_ms": CLOSES.tolist()}
 
 
-def frame(made: Bars) -> FeatureFrame:
+def frame(made: Run) -> FeatureFrame:
     """The frame of such bars."""
-    return FeatureFrame(T0 + (np.arange(COUNT) + 1) * TF, *(made[name] for name in COLUMNS), TF)
+    return part(made, COUNT)
 
 
-# ---- the definitions: each takes an unbroken run of bars and gives one value or None a bar ------------------------------------
-
-Values = list[float | None]
-Run = dict[str, list[float]]
-
-
-def mean(values: list[float]) -> float:
-    """Sum over count."""
-    return sum(values) / len(values)
-
-
-def windowed(values: list[float], n: int, of: Callable[[list[float]], float | None]) -> Values:
-    """`of` the last n values, once there are n."""
-    return [of(values[t - n + 1 : t + 1]) if t >= n - 1 else None for t in range(len(values))]
-
-
-def ema(values: list[float], n: int) -> Values:
-    """Begins at the mean of the first n; weight 2 / (n + 1)."""
-    out: Values = [None] * len(values)
-    for t in range(n - 1, len(values)):
-        before = out[t - 1] if t >= n else None
-        out[t] = mean(values[:n]) if before is None else before + 2 / (n + 1) * (values[t] - before)
-    return out
-
-
-def wilder(values: list[float], n: int) -> Values:
-    """Begins at the mean of the first n; weight 1 / n."""
-    out: Values = [None] * len(values)
-    for t in range(n - 1, len(values)):
-        before = out[t - 1] if t >= n else None
-        out[t] = mean(values[:n]) if before is None else ((n - 1) * before + values[t]) / n
-    return out
-
-
-def rsi(close: list[float], n: int) -> Values:
-    """Wilder's averages of gains and losses; unknown where the window did not move."""
-    moves = [b - a for a, b in itertools.pairwise(close)]
-    up, down = (wilder([max(sign * m, 0.0) for m in moves], n) for sign in (1, -1))
-    out: Values = [None] * len(close)
-    for t, (gain, loss) in enumerate(zip(up, down, strict=True), 1):
-        still = t >= n and len(set(close[t - n : t + 1])) == 1
-        if gain is not None and loss is not None and not still:
-            out[t] = 100.0 * gain / (gain + loss)
-    return out
-
-
-def true_ranges(run: Run) -> list[float]:
-    """From the second bar on: the bar with the close before it."""
-    rows = zip(run["high"][1:], run["low"][1:], run["close"], strict=False)
-    return [max(h, c) - min(lo, c) for h, lo, c in rows]
-
-
-def atr(run: Run, n: int) -> Values:
-    """Wilder's average of true ranges."""
-    return [None, *wilder(true_ranges(run), n)][: len(run["close"])]
-
-
-def vol(close: list[float], days: float) -> Values:
-    """Root of the mean of squared returns, weights halving every `days`, a year of 365 days; after three half-lives."""
-    half = days * DAY
-    out: Values = [None] * len(close)
-    squares = [(b / a - 1.0) ** 2 for a, b in itertools.pairwise(close)]
-    for t in range(1, len(close)):
-        if t >= 3 * half:
-            weights = [0.5 ** ((t - 1 - k) / half) for k in range(t)]
-            out[t] = sqrt(365 * DAY * sum(w * s for w, s in zip(weights, squares[:t], strict=True)) / sum(weights))
-    return out
-
-
-def vol_ratio(run: Run, n: int) -> Values:
-    """ATR over close against its median of up to thirty days, at least a day of them; never below one."""
-    share = [None if a is None else a / c for a, c in zip(atr(run, n), run["close"], strict=True)]
-    out: Values = [None] * len(share)
-    for t, now in enumerate(share):
-        seen = [s for s in share[max(0, t - 30 * DAY + 1) : t + 1] if s is not None]
-        if now is not None and len(seen) >= DAY:
-            out[t] = max(1.0, now / statistics.median(seen))
-    return out
-
-
-def zscore(window: list[float]) -> float | None:
-    """The last value's distance from the mean in standard deviations."""
-    spread = statistics.pstdev(window)
-    return (window[-1] - mean(window)) / spread if spread > 1e-9 else None
-
-
-def times_usual(values: list[float]) -> Values:
-    """Each over the mean of the 24 before it, more than a day here."""
-    before = [None, *windowed(values, 24, mean)][: len(values)]
-    return [x / usual if usual else None for x, usual in zip(values, before, strict=True)]
+def part(made: Run, count: int) -> FeatureFrame:
+    """The frame of the first of them."""
+    own = [made[name][:count] for name in COLUMNS]
+    closes = np.array(made[OTHERS_CLOSE])[:count].T
+    others = {f"COIN{k}": FeatureFrame(CLOSES[:count], *own[:3], column, own[4], TF) for k, column in enumerate(closes)}
+    return FeatureFrame(CLOSES[:count], *own, TF, others=others, taker_buy_volume=made[TAKER_BUY][:count])
 
 
 DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable[[Run], Values]]] = {
@@ -157,17 +89,19 @@ DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable
     ("day_volume", ()): (("volume",), lambda r: windowed(r["volume"], DAY, sum)),
     ("volume_times", ()): (("volume",), lambda r: times_usual(r["volume"])),
     ("range_times", ()): (("high", "low"), lambda r: times_usual([h - lo for h, lo in zip(r["high"], r["low"], strict=True)])),
+    **MOMENTUM,
+    **LEVELS,
 }
 KINDS = {"whole": (1, 0.0, 0.0), "holes": (2, 0.01, 0.0), "many holes": (3, 0.06, 0.0), "coarse prices": (4, 0.004, 4.0)}
 
 
-def by_definition(made: Bars, columns: tuple[str, ...], of: Callable[[Run], Values]) -> list[float]:
+def by_definition(made: Run, columns: tuple[str, ...], of: Callable[[Run], Values]) -> list[float]:
     """The definition over each unbroken run of its own columns; NaN elsewhere."""
     out = [nan] * COUNT
     start = 0
     while start < COUNT:
         end = start
-        while end < COUNT and all(isfinite(made[name][end]) for name in columns):
+        while end < COUNT and all(np.isfinite(made[name][end]).all() for name in columns):
             end += 1
         if end > start:
             values = of({name: made[name][start:end] for name in columns})
@@ -191,33 +125,43 @@ def test_a_feature_is_its_definition(call: tuple[str, tuple[float, ...]], kind: 
 def test_every_feature_of_the_catalog_has_its_definition_here() -> None:
     """A new feature brings one."""
     assert {name for name, _ in DEFINITIONS} == set(BY_NAME)
-    assert {name: BY_NAME[name].inputs for name, _ in DEFINITIONS} == {
-        name: columns + (("timeframe_ms",) if "timeframe_ms" in BY_NAME[name].inputs else ())
-        for (name, _), (columns, _) in DEFINITIONS.items()
-    }
+    read = {name: tuple(x for x in BY_NAME[name].inputs if x != "timeframe_ms") for name, _ in DEFINITIONS}
+    assert read == {name: columns for (name, _), (columns, _) in DEFINITIONS.items()}
 
 
-@pytest.mark.parametrize("call", DEFINITIONS, ids=lambda call: f"{call[0]}{call[1]}")
+@pytest.mark.parametrize("call", [c for c in DEFINITIONS if "supertrend" not in c[0]], ids=lambda call: f"{call[0]}{call[1]}")
 def test_the_first_value_stands_where_the_feature_says(call: tuple[str, tuple[float, ...]]) -> None:
-    """One bar fewer has no value at all; with exactly enough there is one, at the end."""
+    """One bar fewer has no value at all; with exactly enough there is one, at the end. SuperTrend waits for a close outside."""
     name, args = call
     made = bars(5)
     first = BY_NAME[name].first(TF, *args)
     for count, values in ((first, 0), (first + 1, 1)):
-        part = FeatureFrame(T0 + (np.arange(count) + 1) * TF, *(made[c][:count] for c in COLUMNS), TF)
-        found = getattr(part, name)(*args)
+        found = getattr(part(made, count), name)(*args)
         assert np.isfinite(found).sum() == values
         assert count == 0 or values == 0 or isfinite(found[-1])
 
 
 @pytest.mark.parametrize("price", [1e-8, 1.0, 1e8])
 def test_the_size_of_a_price_changes_no_ratio(price: float) -> None:
-    """A coin of a hundred-millionth and one of a hundred million: the same RSI, score, volatility and width."""
+    """A coin of a hundred-millionth and one of a hundred million: the same scores, sides, volatilities and widths."""
     made = bars(6)
-    scaled = {name: [v * price for v in values] if name != "volume" else values for name, values in made.items()}
-    for name, args in (("rsi", (5,)), ("returns", (3,)), ("vol", (1.0,)), ("vol_ratio", (5,))):
+    scaled = {
+        name: (np.array(values) * (price if name in ("open", "high", "low", "close") else 1)) for name, values in made.items()
+    }
+    ratios = [
+        ("rsi", (5,)),
+        ("returns", (3,)),
+        ("vol", (1.0,)),
+        ("vol_ratio", (5,)),
+        ("zscore", (8,)),
+        ("mfi", (4,)),
+        ("adx", (5,)),
+    ]
+    ratios += [("cci", (6,)), ("stoch_k", (5, 3)), ("ppo", (3, 7)), ("trix", (4,)), ("cmo", (5,)), ("ultimate", (2, 4, 7))]
+    ratios += [("bollinger_position", (5, 2.0)), ("supertrend_side", (4, 1.5)), ("yang_zhang", (8,)), ("efficiency", (5,))]
+    for name, args in ratios:
         one, other = getattr(frame(made), name)(*args), getattr(frame(scaled), name)(*args)
-        assert np.allclose(one, other, rtol=1e-6, equal_nan=True), name
+        assert np.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True), name
 
 
 @pytest.mark.parametrize(("name", "args"), [("rsi", (1,)), ("highest", (1,)), ("lowest", (1,)), ("zscore", (1,))])

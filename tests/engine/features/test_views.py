@@ -5,7 +5,7 @@ import pytest
 from engine.errors import BadInput, DataError, StrategyError
 from engine.features.feature import COLUMNS
 from engine.features.frame import FeatureFrame
-from tests.laws.test_one_feature_path import HOUR_MS, bars
+from tests.engine.features.feature_calls import HOUR_MS, bars
 
 
 @pytest.mark.parametrize(
