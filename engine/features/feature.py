@@ -62,10 +62,10 @@ def coerce_argument(parameter: inspect.Parameter, value: Any) -> int | float:
     """`value` as the parameter's own type (whole bars, or a number); TypeError or ValueError when it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{parameter.name} = {value!r} is not a number")
-    if parameter.annotation is int and value != int(value):
-        raise ValueError(f"{parameter.name} = {value!r} is not a whole number of bars")
     if not 0 < value <= WINDOW_MAX:
         raise ValueError(f"{parameter.name} = {value!r} is outside 0 to {WINDOW_MAX:,}")
+    if parameter.annotation is int and value != int(value):
+        raise ValueError(f"{parameter.name} = {value!r} is not a whole number of bars")
     return parameter.annotation(value)
 
 

@@ -16,26 +16,29 @@ BOTH = "-100 to 100"
 
 @feature(("close",), lambda _tf, _fast, slow: slow - 1, QUOTE, faster_first)
 def macd(close: Array, fast: int = 12, slow: int = 26) -> Array:
-    """Fast minus slow exponential average of the close, both begun at one bar (Appel; TA-Lib MACD)."""
-    return ta().MACD(close, fast, slow, 1)[0]
+    """Fast minus slow exponential average of the close, both begun at one bar (Appel; TA-Lib MACD).
+
+    NaN if the last `slow` bars were still: its sign would be that of a rounding. So with `macd_signal`, `macd_hist` and `ppo`.
+    """
+    return blank(ta().MACD(close, fast, slow, 1)[0], flat(close, close, slow + 1))
 
 
 @feature(("close",), lambda _tf, _fast, slow, signal: slow + signal - 2, QUOTE, faster_first)
 def macd_signal(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Array:
     """Exponential average of `macd` over `signal` bars (Appel; TA-Lib MACD)."""
-    return ta().MACD(close, fast, slow, signal)[1]
+    return blank(ta().MACD(close, fast, slow, signal)[1], flat(close, close, slow + 1))
 
 
 @feature(("close",), lambda _tf, _fast, slow, signal: slow + signal - 2, QUOTE, faster_first)
 def macd_hist(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Array:
     """`macd` minus `macd_signal` (Appel; TA-Lib MACD)."""
-    return ta().MACD(close, fast, slow, signal)[2]
+    return blank(ta().MACD(close, fast, slow, signal)[2], flat(close, close, slow + 1))
 
 
 @feature(("close",), lambda _tf, _fast, slow: slow - 1, PERCENT, faster_first)
 def ppo(close: Array, fast: int = 12, slow: int = 26) -> Array:
     """Fast over slow exponential average of the close, less 1, in percent: a MACD that compares coins (TA-Lib PPO)."""
-    return ta().PPO(close, fast, slow, 1)
+    return blank(ta().PPO(close, fast, slow, 1), flat(close, close, slow + 1))
 
 
 @feature(HLC, lambda _tf, bars, smooth: bars + smooth - 2, SCORE)
@@ -108,8 +111,11 @@ def aroon(high: Array, low: Array, bars: int = 25) -> Array:
 
 @feature(("close",), lambda _tf, bars: 3 * bars - 2, PERCENT)
 def trix(close: Array, bars: int = 15) -> Array:
-    """Change over one bar of a three times smoothed exponential average, in percent (Hutson; TA-Lib TRIX)."""
-    return ta().TRIX(close, bars)
+    """Change over one bar of a three times smoothed exponential average, in percent (Hutson; TA-Lib TRIX).
+
+    NaN if the last three times `bars` were still.
+    """
+    return blank(ta().TRIX(close, bars), flat(close, close, 3 * bars))
 
 
 @feature(("close",), lambda _tf, bars: bars, BOTH)

@@ -4,6 +4,7 @@ Turns a feature and its arguments into a feature of its own, `zscored(rsi(14),96
 longer by the window. FEATURES lists the inner feature. A missing inner value ends a window, as a missing bar does.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,10 +12,21 @@ import numpy as np
 
 from engine.features import price
 from engine.features.catalog import BY_NAME
-from engine.features.feature import DEVIATIONS, FRACTION, WINDOW_MAX, Array, Feature, empty, label, unbroken_runs
+from engine.features.feature import (
+    DEVIATIONS,
+    FRACTION,
+    WINDOW_MAX,
+    Array,
+    Feature,
+    coerce_argument,
+    empty,
+    label,
+    unbroken_runs,
+)
 from engine.features.ta import least, most
 
 OVER = 96  # bars, a day of 15m bars
+WINDOW = inspect.Parameter("over", inspect.Parameter.KEYWORD_ONLY, annotation=int)
 
 
 class NormalForm(NamedTuple):
@@ -38,10 +50,9 @@ class NormalForm(NamedTuple):
         name, rest = (args[0], args[1:]) if args else (None, ())
         if not isinstance(name, str) or name not in BY_NAME:
             raise ValueError(f"no feature {name!r} to normalise; available: {', '.join(BY_NAME)}")
-        over = named.get("over", OVER)
-        if isinstance(over, bool) or not isinstance(over, int | float) or over != int(over) or not 2 <= over <= WINDOW_MAX:
-            raise ValueError(f"over = {over!r} is not a whole number of bars from 2 to {WINDOW_MAX:,}")
-        inner, over = BY_NAME[name], int(over)
+        inner, over = BY_NAME[name], int(coerce_argument(WINDOW, named.get("over", OVER)))
+        if over < 2:
+            raise ValueError(f"over = {over} is outside 2 to {WINDOW_MAX:,}")
         bound = inner.bind(rest, {key: value for key, value in named.items() if key != "over"})
 
         def first(timeframe_ms: int) -> int:

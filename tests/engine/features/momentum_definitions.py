@@ -39,6 +39,12 @@ def macd_signal(close: list[float], fast: int, slow: int, signal: int) -> Values
     return smoothed(macd(close, fast, slow), lambda line: ema(line, signal))
 
 
+def moved(close: list[float], n: int, values: Values) -> Values:
+    """The values but where the last n closes are all alike."""
+    still = windowed(close, n, lambda w: 1.0 if len(set(w)) == 1 else None)
+    return [None if s else v for s, v in zip(still, values, strict=True)]
+
+
 def windows(run: Run, n: int) -> list[Run | None]:
     """The last n bars at each bar."""
     count = len(run["close"])
@@ -191,13 +197,16 @@ def part_of_day(when: datetime) -> int:
 
 
 MOMENTUM: dict[tuple[str, tuple[float, ...]], Definition] = {
-    ("macd", (3, 7)): (("close",), lambda r: macd(r["close"], 3, 7)),
-    ("macd_signal", (3, 7, 4)): (("close",), lambda r: macd_signal(r["close"], 3, 7, 4)),
+    ("macd", (3, 7)): (("close",), lambda r: moved(r["close"], 8, macd(r["close"], 3, 7))),
+    ("macd_signal", (3, 7, 4)): (("close",), lambda r: moved(r["close"], 8, macd_signal(r["close"], 3, 7, 4))),
     ("macd_hist", (3, 7, 4)): (
         ("close",),
-        lambda r: both(macd(r["close"], 3, 7), macd_signal(r["close"], 3, 7, 4), lambda a, b: a - b),
+        lambda r: moved(r["close"], 8, both(macd(r["close"], 3, 7), macd_signal(r["close"], 3, 7, 4), lambda a, b: a - b)),
     ),
-    ("ppo", (3, 7)): (("close",), lambda r: both(ema(r["close"], 3), ema(r["close"], 7), lambda a, b: 100.0 * (a / b - 1.0))),
+    ("ppo", (3, 7)): (
+        ("close",),
+        lambda r: moved(r["close"], 8, both(ema(r["close"], 3), ema(r["close"], 7), lambda a, b: 100.0 * (a / b - 1.0))),
+    ),
     ("stoch_k", (5, 3)): (HLC, lambda r: stochastic(r, 5, 3)),
     ("stoch_d", (5, 3, 2)): (HLC, lambda r: stochastic(r, 5, 3, 2)),
     ("williams_r", (5,)): (HLC, lambda r: [None if x is None else 100.0 * x - 100.0 for x in over(r, 5, place)]),
@@ -207,7 +216,7 @@ MOMENTUM: dict[tuple[str, tuple[float, ...]], Definition] = {
     ("plus_di", (5,)): (HLC, lambda r: directional(r, 5)[0]),
     ("minus_di", (5,)): (HLC, lambda r: directional(r, 5)[1]),
     ("aroon", (6,)): (("high", "low"), lambda r: over({**r, "close": r["high"]}, 7, aroon)),
-    ("trix", (4,)): (("close",), lambda r: trix(r["close"], 4)),
+    ("trix", (4,)): (("close",), lambda r: moved(r["close"], 12, trix(r["close"], 4))),
     ("cmo", (5,)): (("close",), lambda r: cmo(r["close"], 5)),
     ("ultimate", (2, 4, 7)): (HLC, lambda r: ultimate(r, 2, 4, 7)),
     ("efficiency", (5,)): (("close",), lambda r: windowed(r["close"], 6, efficiency)),

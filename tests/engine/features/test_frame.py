@@ -99,7 +99,7 @@ def test_an_undeclared_feature_is_refused() -> None:
         frame_of().reader(("sma",)).ema(5)
 
 
-@pytest.mark.parametrize("args", [(), (0,), (-1,), (2.5,), ("5",), (True,), (5, 6), (10**6,), (float("nan"),)])
+@pytest.mark.parametrize("args", [(), (0,), (-1,), (2.5,), ("5",), (True,), (5, 6), (10**6,), (float("nan"),), (float("inf"),)])
 def test_an_argument_that_is_no_window_is_refused(args) -> None:
     """Each is one clear line with the feature's name, whatever the number of bars."""
     with pytest.raises(StrategyError, match="sma"):
