@@ -36,6 +36,7 @@ from engine.data.checksums import sha256_of
 from engine.errors import BadInput, DataError, DeskError
 from engine.features.anchor import anchor_ms
 from engine.features.catalog import BY_NAME
+from engine.features.feature import PRICE
 from engine.features.frame import FeatureFrame
 from engine.sim import trips as reading
 from engine.sim.levels import LevelStep, level_steps
@@ -47,7 +48,6 @@ from engine.watch.window import journal_of, mark_at
 POINTS_MAX = 40_000  # a year of 15m bars has 35,040
 SPAN_MAX_MS = 20 * 366 * DAY_MS
 YEAR_MS = 366 * DAY_MS
-ON_PRICE = ("sma", "ema", "highest", "lowest")  # features in units of the price: drawn over the candles
 LINES_MAX = 6
 KEPT_MAX = 6
 
@@ -175,9 +175,7 @@ def _of_run(
         except DeskError as error:
             notes.append(f"stop, trail and target lines are left out: {error.what}")
         own = decisions.filter(pl.col("sleeve") == name)
-        labels = (
-            [] if changed else [label for label in decisions.columns if "(" in label and own[label].null_count() < own.height]
-        )
+        labels = [] if changed else [name for name in decisions.columns if is_level(name) and own[name].null_count() < own.height]
         return Drawn(
             trips,
             steps,
@@ -274,6 +272,12 @@ def _bands(drawn: Drawn, bar_ms: int, until_ms: int) -> list[Band]:
     return bands(drawn.refused, drawn.tripped, bar_ms, until_ms)
 
 
+def is_level(label: str) -> bool:
+    """Whether a label (`sma(40)`, `vwap_session`) is of a feature of the own bars that is a price: drawn over the candles."""
+    feature = BY_NAME.get(label.partition("(")[0])
+    return feature is not None and feature.unit == PRICE
+
+
 def _lines(
     catalog: Catalog,
     series: Series,
@@ -284,8 +288,9 @@ def _lines(
     unit: float,
 ) -> list[dict[str, Any]]:
     """The features in units of the price that were read, as lines: the value at the last bar of each candle."""
-    on_price = (label for label in labels if label.partition("(")[0] in ON_PRICE and label.endswith(")"))
-    wanted = sorted(on_price, key=lambda label: (label.partition("(")[0], len(label), label))[:LINES_MAX]  # the faster one first
+    wanted = sorted(filter(is_level, labels), key=lambda label: (label.partition("(")[0], len(label), label))[
+        :LINES_MAX
+    ]  # the faster one first
     if not wanted:
         return []
     frame = _frame(catalog, series, place.timeframe, anchor_ms(int(bars["ts"][0])), int(bars["ts"][-1]))
@@ -294,8 +299,8 @@ def _lines(
     at = np.searchsorted(frame.close_ms, last.to_numpy() + bar_ms)
     found = []
     for label in wanted:
-        name, _, rest = label[:-1].partition("(")
-        values = getattr(frame.reader(), name)(*(float(x) for x in rest.split(",")))[at]
+        name, _, rest = label.removesuffix(")").partition("(")
+        values = getattr(frame.reader(), name)(*map(float, rest.split(",") if rest else ()))[at]
         found.append({"label": label, "about": BY_NAME[name].about, "text": packed_line(values, unit)})
     return found
 

@@ -74,3 +74,14 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
+
+
+def features_table() -> list[dict[str, str]]:
+    """Every feature as a table of the docs shows it: how it is called, with defaults, its unit, and what it is."""
+    return [{"call": f"f.{f.name}{call_text(f)}", "unit": f.unit, "about": f.about} for f in FEATURES]
+
+
+def call_text(feature: Feature) -> str:
+    """The arguments as they are written: `(fast=12, slow=26)`."""
+    shown = [p.name if p.default is p.empty else f"{p.name}={p.default:g}" for p in feature.signature.parameters.values()]
+    return f"({', '.join(shown)})"

@@ -27,13 +27,16 @@ def bollinger_lower(close: Array, bars: int = 20, deviations: float = 2.0) -> Ar
 
 @feature(("close",), lambda _tf, bars, _deviations: bars - 1, FRACTION)
 def bollinger_position(close: Array, bars: int = 20, deviations: float = 2.0) -> Array:
-    """Place of the close between the Bollinger bands: 0 at the lower, 1 at the upper, beyond outside (%b); NaN if still."""
+    """Place of the close between the Bollinger bands: 0 at the lower, 1 at the upper, beyond outside (%b).
+
+    NaN if nothing moved.
+    """
     return 0.5 + price.zscore.compute(close, bars) / (2.0 * deviations)
 
 
 @feature(("close",), lambda _tf, bars, _deviations: bars - 1, FRACTION)
 def bollinger_width(close: Array, bars: int = 20, deviations: float = 2.0) -> Array:
-    """Distance of the Bollinger bands over their mean (BandWidth); 0 where the window stood still."""
+    """Distance of the Bollinger bands over their mean (BandWidth); 0 where nothing moved."""
     return 2.0 * deviations * ta().STDDEV(close, bars) / ta().SMA(close, bars)
 
 
@@ -55,7 +58,10 @@ def keltner_lower(high: Array, low: Array, close: Array, bars: int = 20, atr_bar
 
 @feature(HLC, lambda _tf, bars: bars - 1, FRACTION)
 def donchian_position(high: Array, low: Array, close: Array, bars: int = 20) -> Array:
-    """Place of the close between lowest low (0) and highest high (1) of `bars` (Donchian; TA-Lib MAX, MIN); NaN if still."""
+    """Place of the close between lowest low (0) and highest high (1) of `bars` (Donchian; TA-Lib MAX, MIN).
+
+    NaN if nothing moved.
+    """
     top, bottom, out = most(high, bars), least(low, bars), empty(len(close))
     np.divide(close - bottom, top - bottom, out=out, where=top > bottom)
     return out
@@ -65,7 +71,7 @@ def donchian_position(high: Array, low: Array, close: Array, bars: int = 20) -> 
 def supertrend(high: Array, low: Array, close: Array, bars: int = 10, width: float = 3.0) -> Array:
     """SuperTrend: the band of `width` ATRs around (high + low) / 2 that trails the close (Seban; TA-Lib SUPERTREND).
 
-    NaN until its side no longer depends on the side that it was begun on, and where the last `bars` bars were still.
+    NaN until its side no longer depends on the side that it was begun on, and where the last `bars` bars did not move.
     """
     line, side, other = _supertrends(high, low, close, bars, width)
     return blank(line, (side != other) | flat(high, low, bars + 1))

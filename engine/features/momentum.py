@@ -18,7 +18,7 @@ BOTH = "-100 to 100"
 def macd(close: Array, fast: int = 12, slow: int = 26) -> Array:
     """Fast minus slow exponential average of the close, both begun at one bar (Appel; TA-Lib MACD).
 
-    NaN if the last `slow` bars were still: its sign would be that of a rounding. So with `macd_signal`, `macd_hist` and `ppo`.
+    NaN if the last `slow` bars did not move: its sign would be that of a rounding. So with `macd_signal`, `macd_hist` and `ppo`.
     """
     return blank(ta().MACD(close, fast, slow, 1)[0], flat(close, close, slow + 1))
 
@@ -58,13 +58,19 @@ def stoch_d(high: Array, low: Array, close: Array, bars: int = 14, smooth: int =
 
 @feature(HLC, lambda _tf, bars: bars - 1, "-100 to 0")
 def williams_r(high: Array, low: Array, close: Array, bars: int = 14) -> Array:
-    """Distance of the close below the highest high, in percent of the range of `bars` (Williams; TA-Lib WILLR); NaN if still."""
+    """Distance of the close below the highest high, in percent of the range of `bars` (Williams; TA-Lib WILLR).
+
+    NaN if nothing moved.
+    """
     return blank(ta().WILLR(high, low, close, bars), flat(high, low, bars))
 
 
 @feature(HLC, lambda _tf, bars: bars - 1, "mean deviations / 0.015")
 def cci(high: Array, low: Array, close: Array, bars: int = 20) -> Array:
-    """Commodity channel index: typical price less its mean, over 0.015 mean deviations (Lambert; TA-Lib CCI); NaN if still."""
+    """Commodity channel index: typical price less its mean, over 0.015 mean deviations (Lambert; TA-Lib CCI).
+
+    NaN if nothing moved.
+    """
     typical = ta().TYPPRICE(high, low, close)
     return blank(ta().CCI(high, low, close, bars), flat(typical, typical, bars))
 
@@ -84,19 +90,19 @@ def mfi(high: Array, low: Array, close: Array, volume: Array, bars: int = 14) ->
 
 @feature(HLC, lambda _tf, bars: 2 * bars - 1, SCORE)
 def adx(high: Array, low: Array, close: Array, bars: int = 14) -> Array:
-    """Average directional index: strength of a trend, whichever way (Wilder; TA-Lib ADX); NaN if the last `bars` were still."""
+    """Average directional index: strength of a trend, whichever way (Wilder; TA-Lib ADX); NaN if the last `bars` did not move."""
     return blank(ta().ADX(high, low, close, bars), flat(high, low, bars + 1))
 
 
 @feature(HLC, lambda _tf, bars: bars, SCORE)
 def plus_di(high: Array, low: Array, close: Array, bars: int = 14) -> Array:
-    """Share of the true range that was new highs (Wilder's +DI; TA-Lib PLUS_DI); NaN if the last `bars` were still."""
+    """Share of the true range that was new highs (Wilder's +DI; TA-Lib PLUS_DI); NaN if the last `bars` did not move."""
     return blank(ta().PLUS_DI(high, low, close, bars), flat(high, low, bars + 1))
 
 
 @feature(HLC, lambda _tf, bars: bars, SCORE)
 def minus_di(high: Array, low: Array, close: Array, bars: int = 14) -> Array:
-    """Share of the true range that was new lows (Wilder's -DI; TA-Lib MINUS_DI); NaN if the last `bars` were still."""
+    """Share of the true range that was new lows (Wilder's -DI; TA-Lib MINUS_DI); NaN if the last `bars` did not move."""
     return blank(ta().MINUS_DI(high, low, close, bars), flat(high, low, bars + 1))
 
 
@@ -104,7 +110,7 @@ def minus_di(high: Array, low: Array, close: Array, bars: int = 14) -> Array:
 def aroon(high: Array, low: Array, bars: int = 25) -> Array:
     """Aroon oscillator: how much later the highest high came than the lowest low, in percent of `bars` (Chande; TA-Lib AROONOSC).
 
-    NaN if still.
+    NaN if nothing moved.
     """
     return blank(ta().AROONOSC(high, low, bars), flat(high, low, bars + 1))
 
@@ -113,14 +119,14 @@ def aroon(high: Array, low: Array, bars: int = 25) -> Array:
 def trix(close: Array, bars: int = 15) -> Array:
     """Change over one bar of a three times smoothed exponential average, in percent (Hutson; TA-Lib TRIX).
 
-    NaN if the last three times `bars` were still.
+    NaN if the last three times `bars` bars did not move.
     """
     return blank(ta().TRIX(close, bars), flat(close, close, 3 * bars))
 
 
 @feature(("close",), lambda _tf, bars: bars, BOTH)
 def cmo(close: Array, bars: int = 14) -> Array:
-    """Chande momentum oscillator: Wilder's averages of gains less losses over their sum (TA-Lib CMO); NaN if still."""
+    """Chande momentum oscillator: Wilder's averages of gains less losses over their sum (TA-Lib CMO); NaN if nothing moved."""
     return blank(ta().CMO(close, bars), flat(close, close, bars + 1))
 
 
@@ -133,14 +139,14 @@ def _ascending(short: int, middle: int, long: int) -> None:
 def ultimate(high: Array, low: Array, close: Array, short: int = 7, middle: int = 14, long: int = 28) -> Array:
     """Ultimate oscillator: buying pressure over true range in three windows, weighed 4, 2, 1 (Williams; TA-Lib ULTOSC).
 
-    NaN if the last `short` bars were still.
+    NaN if the last `short` bars did not move.
     """
     return blank(ta().ULTOSC(high, low, close, short, middle, long), flat(high, low, short + 1))
 
 
 @feature(("close",), lambda _tf, bars: bars, FRACTION)
 def efficiency(close: Array, bars: int = 10) -> Array:
-    """Kaufman's efficiency ratio: net move of `bars` over the way gone, 0 to 1; NaN if still."""
+    """Kaufman's efficiency ratio: net move of `bars` over the way gone, 0 to 1; NaN if nothing moved."""
     talib, out = ta(), empty(len(close))
     way = talib.SUM(np.abs(close[1:] - close[:-1]), bars) if bars > 1 else np.abs(close[1:] - close[:-1])
     net = np.abs(close[bars:] - close[:-bars])

@@ -86,8 +86,8 @@ def _minmaxed(values: Array, over: int) -> Array:
     return out
 
 
-ZSCORED = "Distance of the value from its mean over the last `over` bars, in standard deviations (ddof 0); NaN if still."
-MINMAXED = "Place of the value between its lowest (0) and highest (1) of the last `over` bars; NaN if still."
+ZSCORED = "Distance of the value from its mean over the last `over` bars, in standard deviations (ddof 0); NaN if nothing moved."
+MINMAXED = "Place of the value between its lowest (0) and highest (1) of the last `over` bars; NaN if nothing moved."
 NORMAL_FORMS = {
     "zscored": NormalForm("zscored", _zscored, DEVIATIONS, ZSCORED),
     "minmaxed": NormalForm("minmaxed", _minmaxed, FRACTION, MINMAXED),

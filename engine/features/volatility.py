@@ -17,7 +17,7 @@ BODY_WEIGHT = 2.0 * log(2.0) - 1.0  # of Garman and Klass
 
 @feature(("close", "timeframe_ms"), lambda _tf, bars: bars, ANNUAL)
 def realised_vol(close: Array, timeframe_ms: int, bars: int = 96) -> Array:
-    """Root of the mean squared log return of `bars` bars, zero mean (TA-Lib LN, SMA); NaN if still."""
+    """Root of the mean squared log return of `bars` bars, zero mean (TA-Lib LN, SMA); NaN if nothing moved."""
     out, moves = empty(len(close)), ta().LN(close[1:] / close[:-1])
     out[1:] = _annual(ta().SMA(moves * moves, bars), timeframe_ms)
     return blank(out, flat(close, close, bars + 1))
@@ -25,21 +25,24 @@ def realised_vol(close: Array, timeframe_ms: int, bars: int = 96) -> Array:
 
 @feature(("high", "low", "timeframe_ms"), lambda _tf, bars: bars - 1, ANNUAL)
 def parkinson(high: Array, low: Array, timeframe_ms: int, bars: int = 96) -> Array:
-    """From the range of each bar: ln(high/low) squared over 4 ln 2 (Parkinson 1980); NaN if still."""
+    """From the range of each bar: ln(high/low) squared over 4 ln 2 (Parkinson 1980); NaN if nothing moved."""
     wide = ta().LN(high / low)
     return _of_bars(wide * wide / (4.0 * log(2.0)), high, low, timeframe_ms, bars)
 
 
 @feature(OHLC, lambda _tf, bars: bars - 1, ANNUAL)
 def garman_klass(open: Array, high: Array, low: Array, close: Array, timeframe_ms: int, bars: int = 96) -> Array:
-    """From range and body of each bar: ln(high/low) squared / 2 less (2 ln 2 - 1) ln(close/open) squared (1980); NaN if still."""
+    """From range and body of each bar: ln(high/low) squared / 2 less (2 ln 2 - 1) ln(close/open) squared (1980).
+
+    NaN if nothing moved.
+    """
     wide, moved = ta().LN(high / low), ta().LN(close / open)
     return _of_bars(0.5 * wide * wide - BODY_WEIGHT * moved * moved, high, low, timeframe_ms, bars)
 
 
 @feature(OHLC, lambda _tf, bars: bars - 1, ANNUAL)
 def rogers_satchell(open: Array, high: Array, low: Array, close: Array, timeframe_ms: int, bars: int = 96) -> Array:
-    """From the ends of each bar, whatever its drift (Rogers, Satchell 1991); NaN if still."""
+    """From the ends of each bar, whatever its drift (Rogers, Satchell 1991); NaN if nothing moved."""
     return _of_bars(_drift_free(open, high, low, close), high, low, timeframe_ms, bars)
 
 
@@ -50,7 +53,10 @@ def _two_bars(bars: int) -> None:
 
 @feature(OHLC, lambda _tf, bars: bars, ANNUAL, _two_bars)
 def yang_zhang(open: Array, high: Array, low: Array, close: Array, timeframe_ms: int, bars: int = 96) -> Array:
-    """Variance of the gaps between bars, k of that of the bodies, 1 - k of `rogers_satchell` (Yang, Zhang 2000); NaN if still."""
+    """Variance of the gaps between bars, k of that of the bodies, 1 - k of `rogers_satchell` (Yang, Zhang 2000).
+
+    NaN if nothing moved.
+    """
     talib, out = ta(), empty(len(close))
     k = 0.34 / (1.34 + (bars + 1) / (bars - 1))
     gaps, bodies = talib.LN(open[1:] / close[:-1]), talib.LN(close / open)[1:]

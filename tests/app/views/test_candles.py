@@ -132,6 +132,30 @@ def test_a_year_of_quarter_hours_is_less_than_a_megabyte(tmp_path: Path) -> None
     assert len(json.dumps(found, separators=(",", ":"))) < 1_000_000
 
 
+def test_only_prices_of_the_own_bars_are_drawn_over_the_candles(tmp_path: Path) -> None:
+    """Levels, with or without arguments; no oscillator, no other timeframe or instrument, no normal form."""
+    recordings.write(tmp_path, "binance_BTC-USDT_perp_15m", recordings.bars(3_000))
+    catalog = Catalog([(tmp_path, "recorded")])
+    series = catalog.find("binance", "BTC-USDT", "15m")
+    read = ("keltner_upper(20,10,1.5)", "poc(96,24)", "vwap_session", "supertrend(10,3)", "sma(40)")
+    others = (
+        "rsi(14)",
+        "obv",
+        "atr(14)",
+        "supertrend_side(10,3)",
+        "4h.sma(40)",
+        "ETH-USDT.sma(40)",
+        "zscored(sma(40),96)",
+        "series(vix)",
+    )
+    drawn = candles.NOTHING._replace(labels=(*others, *read))
+    found = candles.chart(
+        catalog, series, candles.Place("binance", "BTC-USDT", "perp", "15m"), (START, START + 30 * DAY_MS), drawn, 0.1
+    )
+    assert sorted(line["label"] for line in found["lines"]) == sorted(read)
+    assert all(line["about"] for line in found["lines"])
+
+
 def test_refusals_are_bands_and_a_pause_takes_those_inside_it() -> None:
     """Neighbours of one rule are one band, a pause is one from breaker to end, and nothing goes beyond the clock."""
     bar = BAR_MS
