@@ -1,7 +1,7 @@
 """The rolling volume profile: at which prices the volume of the last bars traded. Listed in catalog.py, called by frame.py.
 
 The range from lowest low to highest high of the window is cut into `bins`; each bar's volume lies evenly between its low and its
-high. Computed for many bars at a time, bar of the window after bar of the window: the same bits however many bars there are.
+high. Computed for many bars at a time, each window's bars one after another: the same bits however many bars there are.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.features.feature import PRICE, Array, empty, feature
 from engine.features.ta import least, most
 
 HLV = ("high", "low", "volume")
 BARS_MAX, BINS_MAX = 1_000, 200  # bars x bins are computed at every bar
-CELLS = 16_384  # of a profile at a time: they stay in a core's cache
+CELLS = 32_768  # bars of all windows at a time: they stay in a core's cache
 VALUE_AREA = 0.70  # share of the volume
-ALIKE = 1.0 - 1e-9  # bins that one bar covers are equal but for rounding
+NARROWEST = 1e-6  # a bar of one price is this wide, as a share of it
+ALIKE = 1.0 - 1e-6  # bins that one bar covers are equal but for rounding
 
 
 class Profiles(NamedTuple):
@@ -62,30 +64,38 @@ def value_area_low(high: Array, low: Array, volume: Array, bars: int = 96, bins:
 
 def _each(high: Array, low: Array, volume: Array, bars: int, bins: int, of: Callable[[Profiles], Array]) -> Array:
     """`of` the profile of every window; NaN before the first and where nothing traded."""
-    out, some = empty(len(high)), max(CELLS // bins, 1)
+    out, some = empty(len(high)), max(CELLS // bars, 1)
     top, bottom = most(high, bars), least(low, bars)
+    wide = np.maximum(high - low, low * NARROWEST)
+    views = [sliding_window_view(values, bars) for values in (low, low + wide, volume / wide, volume)]
     for begin in range(bars - 1, len(high), some):
         ends = slice(begin, min(begin + some, len(high)))
-        out[ends] = of(_profiles(high, low, volume, top, bottom, bars, bins, ends))
+        step = np.maximum(top[ends] - bottom[ends], bottom[ends] * NARROWEST) / bins
+        windows = [view[ends.start - bars + 1 : ends.stop - bars + 1] for view in views]
+        out[ends] = of(Profiles(_profiles(*windows, bottom[ends], step, bins), bottom[ends], step))
     out[most(volume, bars) == 0.0] = np.nan
-    return out
+    return np.minimum(out, top, out=out)  # a window of one price has no height
 
 
-def _profiles(high: Array, low: Array, volume: Array, top: Array, bottom: Array, bars: int, bins: int, ends: slice) -> Profiles:
-    """The profiles of the windows that end at `ends`: volume below each edge, summed over the window, then differenced."""
-    step = (top[ends] - bottom[ends]) / bins
-    edges = bottom[ends] + np.arange(1, bins)[:, None] * step  # between the bins
-    below, part = np.zeros((bins + 1, len(step))), np.empty_like(edges)
-    dense = volume / np.maximum(high - low, low * 1e-12)  # volume per price; a bar of one price lies just above it
-    for back in range(bars - 1, -1, -1):
-        at = slice(ends.start - back, ends.stop - back)
-        np.subtract(edges, low[at], out=part)
-        part *= dense[at]
-        np.maximum(part, 0.0, out=part)
-        np.minimum(part, volume[at], out=part)
-        below[1:-1] += part
-        below[-1] += volume[at]
-    return Profiles(below[1:] - below[:-1], bottom[ends], step)
+def _profiles(low: Array, high: Array, dense: Array, volume: Array, bottom: Array, step: Array, bins: int) -> Array:
+    """Volume of each bin and window. Below a price p a bar has its `dense` volume times (p - low) less that times (p - high),
+    both from 0 up: so each end of a bar is put into the bin where its slope begins, and slopes are summed upwards.
+    """
+    windows, edges, dense = len(low), np.arange(bins + 1), dense.ravel()
+    first = (np.arange(windows) * (bins + 1) + 1)[:, None]
+    slope, offset = np.zeros(windows * (bins + 1)), np.zeros(windows * (bins + 1))
+    for ends, add in ((low, np.add), (high, np.subtract)):
+        at = ends - bottom[:, None]
+        at /= step[:, None]
+        cell = at.astype(np.int64)
+        np.minimum(cell, bins - 1, out=cell)
+        cell += first
+        add(slope, np.bincount(cell.ravel(), dense, slope.size), out=slope)
+        add(offset, np.bincount(cell.ravel(), dense * at.ravel(), slope.size), out=offset)
+    slope, offset = slope.reshape(windows, -1), offset.reshape(windows, -1)
+    below = (np.cumsum(slope, axis=1) * edges - np.cumsum(offset, axis=1)) * step[:, None]
+    below[:, -1] = np.cumsum(volume, axis=1)[:, -1]
+    return np.maximum(below[:, 1:] - below[:, :-1], 0.0).T
 
 
 def _fullest(profile: Array) -> npt.NDArray[np.int64]:
