@@ -1,123 +1,124 @@
 """The rolling volume profile: at which prices the volume of the last bars traded. Listed in catalog.py, called by frame.py.
 
-The range from lowest low to highest high of the window is cut into `bins`; each bar's volume lies evenly between its low and its
-high. Computed for many bars at a time, each window's bars one after another: the same bits however many bars there are.
+As in a market profile, prices are cut into rows of one height, here a share of the price: row k begins at exp(k * height). The
+volume of a bar lies evenly between its low and its high. Rows do not move with the window, so a profile is a difference of
+running sums; they begin anew every SOME windows, counted from the run's first bar: the same bits however many bars there are.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.features.feature import PRICE, Array, empty, feature
-from engine.features.ta import least, most
+from engine.features.ta import least, most, ta
 
 HLV = ("high", "low", "volume")
-BARS_MAX, BINS_MAX = 1_000, 200  # bars x bins are computed at every bar
-CELLS = 32_768  # bars of all windows at a time: they stay in a core's cache
+BARS_MAX, HEIGHT_MIN, HEIGHT_MAX = 2_000, 0.0005, 0.1
+SOME = 512  # windows at a time
 VALUE_AREA = 0.70  # share of the volume
-NARROWEST = 1e-6  # a bar of one price is this wide, as a share of it
-ALIKE = 1.0 - 1e-6  # bins that one bar covers are equal but for rounding
+NARROWEST = 1e-6  # of a row: a bar of one price
+ALIKE = 1.0 - 1e-9  # rows that one bar covers are equal but for rounding
+Rows = npt.NDArray[np.int64]
 
 
 class Profiles(NamedTuple):
-    """Profiles of windows that end one after another: bins x windows, from the lowest price up."""
+    """Volume of windows that end one after another: windows x rows, beginning with row `base`."""
 
+    ends: slice
     volume: Array
-    bottom: Array  # lowest price of each window
-    step: Array  # height of one bin
+    base: int
 
 
-def _bounded(bars: int, bins: int) -> None:
+def _bounded(bars: int, height: float) -> None:
     if not 2 <= bars <= BARS_MAX:
         raise ValueError(f"bars = {bars} is outside 2 to {BARS_MAX:,}")
-    if not 2 <= bins <= BINS_MAX:
-        raise ValueError(f"bins = {bins} is outside 2 to {BINS_MAX}")
+    if not HEIGHT_MIN <= height <= HEIGHT_MAX:
+        raise ValueError(f"height = {height} is outside {HEIGHT_MIN} to {HEIGHT_MAX}")
 
 
-def _first(_tf: int, bars: int, _bins: int) -> int:
+def _first(_tf: int, bars: int, _height: float) -> int:
     return bars - 1
 
 
 @feature(HLV, _first, PRICE, _bounded)
-def poc(high: Array, low: Array, volume: Array, bars: int = 96, bins: int = 24) -> Array:
-    """Point of control: middle of the bin with the most volume of the last `bars` bars, the lowest of equals (Steidlmayer).
+def poc(high: Array, low: Array, volume: Array, bars: int = 96, height: float = 0.002) -> Array:
+    """Point of control: middle of the price row with the most volume of the last `bars` bars, the lowest of equals (Steidlmayer).
 
-    NaN where nothing traded.
+    Rows are `height` of the price high. NaN where nothing traded.
     """
-    return _each(high, low, volume, bars, bins, lambda p: p.bottom + (_fullest(p.volume) + 0.5) * p.step)
+    out = empty(len(high))
+    for found in _profiles(high, low, volume, bars, height):
+        out[found.ends] = found.base + _fullest(found.volume) + 0.5
+    return _prices(out, high, low, volume, bars, height)
 
 
 @feature(HLV, _first, PRICE, _bounded)
-def value_area_high(high: Array, low: Array, volume: Array, bars: int = 96, bins: int = 24) -> Array:
+def value_area_high(high: Array, low: Array, volume: Array, bars: int = 96, height: float = 0.002) -> Array:
     """Upper end of the value area: 70 % of the volume of `bars` bars around `poc`, the larger neighbour first (Steidlmayer)."""
-    return _each(high, low, volume, bars, bins, lambda p: p.bottom + (_area(p.volume)[1] + 1.0) * p.step)
+    out = empty(len(high))
+    for found in _profiles(high, low, volume, bars, height):
+        out[found.ends] = found.base + _area(found.volume)[1] + 1.0
+    return _prices(out, high, low, volume, bars, height)
 
 
 @feature(HLV, _first, PRICE, _bounded)
-def value_area_low(high: Array, low: Array, volume: Array, bars: int = 96, bins: int = 24) -> Array:
+def value_area_low(high: Array, low: Array, volume: Array, bars: int = 96, height: float = 0.002) -> Array:
     """Lower end of the value area: 70 % of the volume of `bars` bars around `poc`, the larger neighbour first (Steidlmayer)."""
-    return _each(high, low, volume, bars, bins, lambda p: p.bottom + _area(p.volume)[0] * p.step)
+    out = empty(len(high))
+    for found in _profiles(high, low, volume, bars, height):
+        out[found.ends] = found.base + _area(found.volume)[0]
+    return _prices(out, high, low, volume, bars, height)
 
 
-def _each(high: Array, low: Array, volume: Array, bars: int, bins: int, of: Callable[[Profiles], Array]) -> Array:
-    """`of` the profile of every window; NaN before the first and where nothing traded."""
-    out, some = empty(len(high)), max(CELLS // bars, 1)
-    top, bottom = most(high, bars), least(low, bars)
-    wide = np.maximum(high - low, low * NARROWEST)
-    views = [sliding_window_view(values, bars) for values in (low, low + wide, volume / wide, volume)]
-    for begin in range(bars - 1, len(high), some):
-        ends = slice(begin, min(begin + some, len(high)))
-        step = np.maximum(top[ends] - bottom[ends], bottom[ends] * NARROWEST) / bins
-        windows = [view[ends.start - bars + 1 : ends.stop - bars + 1] for view in views]
-        out[ends] = of(Profiles(_profiles(*windows, bottom[ends], step, bins), bottom[ends], step))
+def _profiles(high: Array, low: Array, volume: Array, bars: int, height: float) -> Iterator[Profiles]:
+    """The profiles of all windows, some at a time."""
+    bottom, top = ta().LN(low) / height, ta().LN(high) / height  # in rows
+    wide = np.maximum(top - bottom, NARROWEST)
+    for begin in range(bars - 1, len(high), SOME):
+        ends = slice(begin, min(begin + SOME, len(high)))
+        at = slice(begin - bars + 1, ends.stop)
+        base = int(np.floor(bottom[at].min()))
+        edges = np.arange(base, int(np.floor(top[at].max())) + 2, dtype=np.float64)
+        below = edges - bottom[at, None]  # of each bar below each edge: share, then volume, then running sum
+        below /= wide[at, None]
+        np.minimum(np.maximum(below, 0.0, out=below), 1.0, out=below)
+        below *= volume[at, None]
+        below[:, -1] = volume[at]
+        np.cumsum(below, axis=0, out=below)
+        inside = below[bars - 1 :].copy()
+        inside[1:] -= below[:-bars]
+        yield Profiles(ends, inside[:, 1:] - inside[:, :-1], base)
+
+
+def _prices(rows: Array, high: Array, low: Array, volume: Array, bars: int, height: float) -> Array:
+    """Places in rows as prices within the window's own; NaN where nothing traded in it."""
+    out = np.clip(ta().EXP(rows * height), least(low, bars), most(high, bars))
     out[most(volume, bars) == 0.0] = np.nan
-    return np.minimum(out, top, out=out)  # a window of one price has no height
+    return out
 
 
-def _profiles(low: Array, high: Array, dense: Array, volume: Array, bottom: Array, step: Array, bins: int) -> Array:
-    """Volume of each bin and window. Below a price p a bar has its `dense` volume times (p - low) less that times (p - high),
-    both from 0 up: so each end of a bar is put into the bin where its slope begins, and slopes are summed upwards.
-    """
-    windows, edges, dense = len(low), np.arange(bins + 1), dense.ravel()
-    first = (np.arange(windows) * (bins + 1) + 1)[:, None]
-    slope, offset = np.zeros(windows * (bins + 1)), np.zeros(windows * (bins + 1))
-    for ends, add in ((low, np.add), (high, np.subtract)):
-        at = ends - bottom[:, None]
-        at /= step[:, None]
-        cell = at.astype(np.int64)
-        np.minimum(cell, bins - 1, out=cell)
-        cell += first
-        add(slope, np.bincount(cell.ravel(), dense, slope.size), out=slope)
-        add(offset, np.bincount(cell.ravel(), dense * at.ravel(), slope.size), out=offset)
-    slope, offset = slope.reshape(windows, -1), offset.reshape(windows, -1)
-    below = (np.cumsum(slope, axis=1) * edges - np.cumsum(offset, axis=1)) * step[:, None]
-    below[:, -1] = np.cumsum(volume, axis=1)[:, -1]
-    return np.maximum(below[:, 1:] - below[:, :-1], 0.0).T
+def _fullest(profile: Array) -> Rows:
+    """The row with the most volume, the lowest of equals."""
+    return (profile >= profile.max(axis=1, keepdims=True) * ALIKE).argmax(axis=1)
 
 
-def _fullest(profile: Array) -> npt.NDArray[np.int64]:
-    """The bin with the most volume, the lowest of equals."""
-    return (profile >= profile.max(axis=0) * ALIKE).argmax(axis=0)
-
-
-def _area(profile: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(lowest, highest) bin of each value area: the larger neighbour joins the fullest bin until the share is there."""
-    bins, windows = profile.shape
-    padded = np.full((bins + 2, windows), -1.0)  # no neighbour beyond the ends
-    padded[1:-1] = profile
-    column, wanted = np.arange(windows), VALUE_AREA * np.add.reduce(list(profile))
+def _area(profile: Array) -> tuple[Rows, Rows]:
+    """(lowest, highest) row of each value area: the larger neighbour joins the fullest row until the share is there."""
+    windows, rows = profile.shape
+    padded = np.full((windows, rows + 2), -1.0)  # no neighbour beyond the ends
+    padded[:, 1:-1] = profile
+    line = np.arange(windows)
     low = _fullest(profile)
-    high, inside = low.copy(), profile[low, column]
-    for _ in range(bins - 1):
-        short = inside < wanted
-        if not short.any():
-            break
-        above, beneath = padded[high + 2, column], padded[low, column]
-        up = short & (above >= beneath * ALIKE)
-        down = short & ~up
-        inside = inside + np.where(up, above, np.where(down, beneath, 0.0))
-        high, low = high + up, low - down
+    high, inside = low.copy(), profile[line, low]
+    wanted = VALUE_AREA * ALIKE * np.cumsum(profile, axis=1)[:, -1]
+    short = np.flatnonzero(inside < wanted)
+    while len(short):
+        above, beneath = padded[short, high[short] + 2], padded[short, low[short]]
+        up = above >= beneath * ALIKE
+        high[short] += up
+        low[short] -= ~up
+        inside[short] += np.where(up, above, beneath)
+        short = short[inside[short] < wanted[short]]
     return low, high

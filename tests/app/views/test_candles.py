@@ -137,7 +137,7 @@ def test_only_prices_of_the_own_bars_are_drawn_over_the_candles(tmp_path: Path) 
     recordings.write(tmp_path, "binance_BTC-USDT_perp_15m", recordings.bars(3_000))
     catalog = Catalog([(tmp_path, "recorded")])
     series = catalog.find("binance", "BTC-USDT", "15m")
-    read = ("keltner_upper(20,10,1.5)", "poc(96,24)", "vwap_session", "supertrend(10,3)", "sma(40)")
+    read = ("keltner_upper(20,10,1.5)", "poc(96,0.002)", "vwap_session", "supertrend(10,3)", "sma(40)")
     others = (
         "rsi(14)",
         "obv",

@@ -3,7 +3,7 @@
 import itertools
 import statistics
 from collections.abc import Callable
-from math import log, sqrt
+from math import exp, floor, log, sqrt
 
 from tests.engine.features.definitions import DAY, TF, Run, Values, atr, ema, mean, windowed
 from tests.engine.features.momentum_definitions import HLC, OHLC, Definition, before, both, over, place, typical
@@ -143,35 +143,37 @@ def day_vwap(run: Run) -> Values:
     return out
 
 
-def profile(w: Run, bins: int) -> tuple[float, float, list[float]] | None:
-    """(lowest price, height of a bin, volume of each bin): a bar's volume lies evenly over its range."""
-    bottom, top = min(w["low"]), max(w["high"])
-    step, volume = (top - bottom) / bins, [0.0] * bins
+def profile(w: Run, height: float) -> tuple[int, list[float]] | None:
+    """(lowest row, volume of each row): a bar's volume lies evenly over its range, row k from exp(k * height) up."""
+    bottom, top = floor(log(min(w["low"])) / height), floor(log(max(w["high"])) / height)
+    volume = [0.0] * (top - bottom + 1)
     for h, x, v in zip(*(w[n] for n in HLV), strict=True):
-        for k in range(bins):
-            inside = min(h, bottom + (k + 1) * step) - max(x, bottom + k * step)
-            volume[k] += v * max(inside, 0.0) / (h - x)
-    return (bottom, step, volume) if sum(w["volume"]) else None
+        for k in range(len(volume)):
+            inside = min(log(h), (bottom + k + 1) * height) - max(log(x), (bottom + k) * height)
+            volume[k] += v * max(inside, 0.0) / (log(h) - log(x))
+    return (bottom, volume) if sum(w["volume"]) else None
 
 
-def area(w: Run, bins: int) -> tuple[float, float, float] | None:
-    """(point of control, low, high of the value area)."""
-    found = profile(w, bins)
+def area(w: Run, height: float) -> tuple[float, float, float] | None:
+    """(point of control, low, high of the value area), each within the prices of the window."""
+    found = profile(w, height)
     if found is None:
         return None
-    bottom, step, volume = found
+    bottom, volume = found
     low = high = peak = next(k for k, v in enumerate(volume) if v > max(volume) * (1 - 1e-9))
-    while sum(volume[low : high + 1]) < 0.7 * sum(volume):
-        above, below = volume[high + 1] if high + 1 < bins else -1.0, volume[low - 1] if low else -1.0
+    while sum(volume[low : high + 1]) < 0.7 * (1 - 1e-9) * sum(volume):
+        above, below = volume[high + 1] if high + 1 < len(volume) else -1.0, volume[low - 1] if low else -1.0
         low, high = (low, high + 1) if above > below * (1 - 1e-9) else (low - 1, high)
-    return bottom + (peak + 0.5) * step, bottom + low * step, bottom + (high + 1) * step
+    prices = [exp((bottom + row) * height) for row in (peak + 0.5, low, high + 1)]
+    one, two, three = (min(max(price, min(w["low"])), max(w["high"])) for price in prices)
+    return one, two, three
 
 
 def of_area(part: int) -> Callable[[Run], Values]:
-    """One of the three, over 10 bars in 7 bins."""
+    """One of the three, over 10 bars in rows of a percent."""
 
     def values(run: Run) -> Values:
-        return over({"close": run["high"], **run}, 10, lambda w: (found := area(w, 7)) and found[part])
+        return over({"close": run["high"], **run}, 10, lambda w: (found := area(w, 0.01)) and found[part])
 
     return values
 
@@ -212,7 +214,7 @@ LEVELS: dict[tuple[str, tuple[float, ...]], Definition] = {
     ("twap", (5,)): (OHLC, lambda r: over(r, 5, lambda w: mean([mean([w[n][t] for n in OHLC]) for t in range(5)]))),
     ("delta", ()): (TAKER, lambda r: [*deltas(r)]),
     ("cumulative_delta", (5,)): (TAKER, lambda r: windowed(deltas(r), 5, sum)),
-    ("poc", (10, 7)): (HLV, of_area(0)),
-    ("value_area_low", (10, 7)): (HLV, of_area(1)),
-    ("value_area_high", (10, 7)): (HLV, of_area(2)),
+    ("poc", (10, 0.01)): (HLV, of_area(0)),
+    ("value_area_low", (10, 0.01)): (HLV, of_area(1)),
+    ("value_area_high", (10, 0.01)): (HLV, of_area(2)),
 }
