@@ -108,6 +108,17 @@ def test_a_normal_form_is_read_like_a_feature_and_declared_by_what_it_is_of() ->
         reader.zscored("obv")
 
 
+def test_a_mean_of_stochastics_is_unknown_while_a_range_of_nothing_is_in_it() -> None:
+    """Five bars at one price: no value at the fifth, nor while the mean of three, and of three of those, still has it."""
+    frame = bars(13, 100, 0.0)
+    columns = {n: getattr(frame, n).copy() for n in ("open", "high", "low", "close")}
+    for values in columns.values():
+        values[40:45] = 100.0
+    still = FeatureFrame(frame.close_ms, **columns, volume=frame.volume, timeframe_ms=HOUR_MS)
+    assert np.flatnonzero(np.isnan(still.stoch_k(5, 3))).tolist() == [*range(6), 44, 45, 46]
+    assert np.flatnonzero(np.isnan(still.stoch_d(5, 3, 3))).tolist() == [*range(8), *range(44, 49)]
+
+
 def test_a_missing_inner_value_ends_a_window_and_the_next_one_fills_anew() -> None:
     """RSI is unknown where the price stands still: the normal form too, and for as long as its window reaches there."""
     frame = built(bars(5, 300, 0.0))
@@ -127,7 +138,7 @@ def test_a_small_spread_on_a_large_number_keeps_its_digits() -> None:
     large = FeatureFrame(frame.close_ms, frame.open, frame.high, frame.low, frame.close, volume, HOUR_MS)
     moves = FeatureFrame(frame.close_ms, frame.open, frame.high, frame.low, frame.close, 1e-3 * frame.volume, HOUR_MS)
     found, expected = large.zscored("obv", over=20)[100:], moves.zscored("obv", over=20)[100:]
-    assert np.abs(found - expected).max() < 1e-3
+    assert np.abs(found - expected).max() < 6e-6
 
 
 def test_the_calendar_is_known_at_a_missing_bar_and_at_the_moment_of_the_decision() -> None:
@@ -169,7 +180,9 @@ def test_delta_is_missing_where_takers_were_not_recorded() -> None:
     """No taker volume is no zero: NaN throughout, at every timeframe, and volume features go on."""
     frame = bars(11, 200, 0.0)
     bare = FeatureFrame(frame.close_ms, frame.open, frame.high, frame.low, frame.close, frame.volume, HOUR_MS)
-    assert np.isfinite(frame.at("4h").cumulative_delta(6)[27:]).all()
+    slow = frame.at("4h").taker_buy_volume[3::4]
+    assert slow == pytest.approx(frame.taker_buy_volume[: len(slow) * 4].reshape(-1, 4).sum(axis=1))
+    assert frame.at("4h").delta()[3::4] == pytest.approx(2.0 * slow - frame.at("4h").volume[3::4])
     for view in (bare, bare.at("4h")):
         assert np.isnan(view.delta()).all()
         assert np.isnan(view.cumulative_delta(6)).all()
