@@ -46,7 +46,7 @@ def _first(_tf: int, bars: int, _height: float) -> int:
 def poc(high: Array, low: Array, volume: Array, bars: int = 96, height: float = 0.002) -> Array:
     """Point of control: middle of the price row with the most volume of the last `bars` bars, the lowest of equals (Steidlmayer).
 
-    Rows are `height` of the price high. NaN where nothing traded.
+    A row is `height` of the price, 0.2 % by default. NaN where nothing traded.
     """
     out = empty(len(high))
     for found in _profiles(high, low, volume, bars, height):
