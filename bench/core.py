@@ -18,7 +18,8 @@ from engine.core.kernel import bar_records, run_records, signal_columns
 from engine.core.memory import Memory
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Limits, Rules, Signal, start, start_desk
 from engine.features.ta import ta
-from engine.strategies.signals import Signals
+from engine.strategies.base import SignalFrame
+from engine.strategies.signals import Signals, exits_of
 
 OPEN_LIMITS = Limits(0.999, 1e6, 1e6, 1 << 40)
 CASH = 100_000.0
@@ -50,7 +51,19 @@ def signals(columns: np.ndarray, k: int) -> Signals:
     level = np.full(len(close), 1.0)
     off = np.broadcast_to(0.0, len(close))
     market = off, np.broadcast_to(np.int8(0), len(close)), np.broadcast_to(np.int64(1), len(close))
-    return Signals(side, strength, reach, 0.5 * level, 1e-4 * level, 1e-6 * level, *market, off, off, {})
+    return Signals(
+        side,
+        strength,
+        reach,
+        0.5 * level,
+        1e-4 * level,
+        1e-6 * level,
+        *market,
+        off,
+        off,
+        *exits_of(SignalFrame(side, strength), len(close)),
+        {},
+    )
 
 
 class DeskTiming(NamedTuple):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from engine.book.snapshot import restored
+from engine.book.snapshot import GREW, as_json, restored
 from engine.core.state import Signal
 
 NAN = math.nan
@@ -19,6 +19,14 @@ def signal_in(bar: Mapping[str, Any], sleeve: str) -> tuple[int | None, float | 
     written = bar.get("signals", {}).get(sleeve)
     side, strength = (None, None) if written is None else written[:2]
     return side, strength, str(bar.get("silent", {}).get(sleeve, ""))
+
+
+def as_written(signal: Signal) -> list[Any]:
+    """A signal as a `bar` event holds it: its fields in order; of the last, which few strategies use, as many as it needs."""
+    said = len(Signal._fields)
+    while said > GREW[Signal] and signal[said - 1] == Signal._field_defaults[Signal._fields[said - 1]]:
+        said -= 1
+    return cast("list[Any]", as_json(signal[:said]))
 
 
 def signal_of(written: Any) -> Signal:

@@ -107,7 +107,8 @@ def _with_order(sleeve: Sleeve, order: VenueOrder) -> Sleeve:
     if order.slot != ENTRY or sleeve.order.key == order.key or sleeve.position.side not in (0, order.side):
         return sleeve
     core = (order.lots - order.filled, order.notional, 0.0, 0.0, order.atr, order.decided_ms)
-    return sleeve._replace(order=Order(order.key, order.side, *core, order.price, order.post_only, order.good_for))
+    own = (order.stop, order.target, order.hold)
+    return sleeve._replace(order=Order(order.key, order.side, *core, order.price, order.post_only, order.good_for, *own))
 
 
 def _fill_of(sleeve: Sleeve, order: VenueOrder, body: Mapping[str, Any]) -> Fill:

@@ -132,6 +132,7 @@ def _placed(book: Book, s: int, want: Want) -> VenueOrder:
     core = (id_, s, want.slot, want.key, want.side, want.lots, want.price)
     if want.slot == ENTRY:
         order = VenueOrder(*core, entry.post_only, entry.good_for, entry.notional, entry.atr, entry.decided_ms)
+        order = order._replace(stop=entry.stop, target=entry.target, hold=entry.hold)
     else:
         order = VenueOrder(*core, 0, 0, 0.0, 0.0, book.close_ms)
     book.orders = intended(book.orders, order)

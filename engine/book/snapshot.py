@@ -7,7 +7,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from engine.book.book import Book, Spec
 from engine.core.orders import OrderBook, Refusals, VenueOrder
-from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
+from engine.core.state import Bar, Desk, Limits, Order, Position, Rules, Signal, Sleeve
+
+# how many fields these kinds had before decision 0025: the defaults of those behind mean that a strategy says nothing of the kind
+GREW = {Signal: 11, Order: 11, Position: 10, VenueOrder: 17}
 
 
 def as_json(value: Any) -> Any:
@@ -27,7 +30,8 @@ def _hints(kind: Any) -> tuple[Any, ...]:
 def restored(kind: Any, data: Any) -> Any:
     """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `as_json` has written.
 
-    A NamedTuple may be written as a list, or as an object by its field names.
+    A NamedTuple may be written as a list, or as an object by its field names. A list may end where it ended before its kind GREW;
+    nothing else that is missing has a default. Raises ValueError or KeyError for what does not fit.
     """
     if kind is float:
         return math.nan if data is None else float(data)
@@ -37,8 +41,10 @@ def restored(kind: Any, data: Any) -> Any:
         return str(data)
     if get_origin(kind) is tuple:
         return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
-    items = [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
-    return kind(*(restored(part, item) for part, item in zip(_hints(kind), items, strict=True)))
+    hints, items = _hints(kind), [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
+    if GREW.get(kind, len(hints)) <= len(items) < len(hints):
+        hints = hints[: len(items)]
+    return kind(*(restored(part, item) for part, item in zip(hints, items, strict=True)))
 
 
 def to_json(book: Book) -> dict[str, Any]:

@@ -142,7 +142,8 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
     if decision.log_size != 0 or decision.action not in (HOLD, REFUSED):
         lots = open_lots(before.position) * before.position.side
         n = emit(m.rows, n, decision_row(s, sleeve, bar, signal, decision, lots))
-    if sleeve.order.side == 0 and before.order.side == 0 and decision.action in (HOLD, REFUSED):
+    quiet = sleeve.order.side == 0 and before.order.side == 0 and decision.action in (HOLD, REFUSED)
+    if quiet and signal.stop == 0.0 and signal.target == 0.0:  # own levels may have moved its layers
         keep_watch(m.sleeves, s, sleeve)
     else:
         store(m.sleeves, s, sleeve)

@@ -1,12 +1,32 @@
-"""The exits, one path for backtest, paper and live (DEFINITIONS D12, D13): protective (stop or trail), target, fade, halt.
+"""The exits, one path for backtest, paper and live (DEFINITIONS D12, D13): protective (stop or trail), target, fade, halt, and
+what a strategy says itself: levels, an exit signal, a time.
 
 Called by fills.match_exit (what a bar touched) and step.on_close (what the close decides). Each open layer has one protective
-order at the venue; its level is the tighter of its stop and the trail as of the last closed bar, and never moves back.
+order at the venue; its level is the tighter of its stop and the trail as of the last closed bar, and never moves back. A
+strategy's own levels move these orders and are no exit beside them (docs/decisions/0025).
 """
 
 from math import floor
 
-from .state import NONE, OPTIMISTIC, PESSIMISTIC, REFERENCE, STOP, TARGET, TRAIL, Bar, Layer, Position, Rules, Signal
+from .state import (
+    BY_SIGNAL,
+    BY_TIME,
+    FADE,
+    LEAVE_LONG,
+    LEAVE_SHORT,
+    NONE,
+    OPTIMISTIC,
+    PESSIMISTIC,
+    REFERENCE,
+    STOP,
+    TARGET,
+    TRAIL,
+    Bar,
+    Layer,
+    Position,
+    Rules,
+    Signal,
+)
 
 TICK_PART = 0.999999  # of a tick is a tick: 105.1 - 105.0 is a little less than 0.1
 STEPS_MAX = 1e15  # beyond it a float no longer counts whole steps
@@ -139,6 +159,75 @@ def faded(position: Position, rules: Rules, signal: Signal) -> bool:
         return False
     held = signal.strength if signal.side == position.side else 0.0
     return held < rules.fade_below
+
+
+def own_level(rules: Rules, level: float, side: int) -> float:
+    """A strategy's own stop or target on the price grid; 0 where it says none, NaN where it wants one and does not know it."""
+    return to_tick(level, grid(rules), side) if level > 0.0 else level
+
+
+def passed(position: Position, rules: Rules, worst: float, best: float, signal: Signal) -> bool:
+    """True when a close has passed the strategy's own stop (`worst` close for the position) or target (`best`): no order can
+    rest there any more."""
+    if signal.side != position.side:
+        return False
+    stop, target = own_level(rules, signal.stop, position.side), own_level(rules, signal.target, position.side)
+    return (stop > 0.0 and (worst - stop) * position.side <= 0.0) or (target > 0.0 and (target - best) * position.side <= 0.0)
+
+
+def moved_layer(layer: Layer, side: int, stop: float, target: float) -> Layer:
+    """The layer with its stop at a tighter own one, and its target at an own one."""
+    if not stays(layer):
+        return layer
+    if stop > 0.0 and (stop - layer.stop) * side > 0.0:
+        layer = layer._replace(stop=stop)
+    return layer._replace(target=target) if target > 0.0 else layer
+
+
+def moved(position: Position, rules: Rules, signal: Signal) -> Position:
+    """The position after a close at which the strategy says levels for its side: each layer's stop follows a tighter one and
+    never goes back, its target follows."""
+    if signal.side != position.side or not (signal.stop > 0.0 or signal.target > 0.0):
+        return position
+    side = position.side
+    stop, target = own_level(rules, signal.stop, side), own_level(rules, signal.target, side)
+    a, b, c, d, e = position.layers
+    layers = (
+        moved_layer(a, side, stop, target),
+        moved_layer(b, side, stop, target),
+        moved_layer(c, side, stop, target),
+        moved_layer(d, side, stop, target),
+        moved_layer(e, side, stop, target),
+    )
+    return position._replace(layers=layers)
+
+
+def would_move(position: Position, rules: Rules, signal: Signal) -> bool:
+    """True when `moved` changes an open layer."""
+    after = moved(position, rules, signal)
+    for k in range(position.open_layers):
+        if after.layers[k].stop != position.layers[k].stop or after.layers[k].target != position.layers[k].target:
+            return True
+    return False
+
+
+def leaves(side: int, signal: Signal) -> bool:
+    """True when the strategy wants a position of that side to be left."""
+    return signal.leave & (LEAVE_LONG if side > 0 else LEAVE_SHORT) != 0
+
+
+def timed_out(position: Position, rules: Rules, close_ms: int) -> bool:
+    """True when the position has seen as many closes as it was to be held for; the bar of its entry is the first."""
+    return position.hold > 0 and close_ms - position.opened_ms >= (position.hold - 1) * rules.bar_ms
+
+
+def decided(position: Position, rules: Rules, bar: Bar, signal: Signal) -> int:
+    """Why this close leaves the position at the next open: BY_SIGNAL, BY_TIME, FADE, or NONE."""
+    if leaves(position.side, signal) or passed(position, rules, bar.close, bar.close, signal):
+        return BY_SIGNAL
+    if timed_out(position, rules, bar.close_ms):
+        return BY_TIME
+    return FADE if faded(position, rules, signal) else NONE
 
 
 def stays(layer: Layer) -> bool:

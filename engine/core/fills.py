@@ -9,10 +9,9 @@ from math import sqrt
 from .exits import TICK_PART, touched
 from .sizing import whole_lots
 from .state import (
+    DECIDED,
     ENTRY,
     EXIT_SLOT,
-    FADE,
-    HALT,
     NO_FILL,
     NONE,
     PESSIMISTIC,
@@ -110,7 +109,7 @@ def match_pending(position: Position, layer: Layer, k: int, rules: Rules, cost: 
     """The fill at this bar's open of an exit decided earlier, or NO_FILL; the rest of a stop that filled in part is one."""
     if layer.exit_pending == NONE or layer.lots <= 0:
         return NO_FILL
-    slot = EXIT_SLOT if layer.exit_pending in (FADE, HALT) else PROTECTIVE
+    slot = EXIT_SLOT if layer.exit_pending in DECIDED else PROTECTIVE
     return market_exit(slot, layer.exit_pending, layer.key, k, layer.lots, position.side, rules, cost, bar, taken)
 
 

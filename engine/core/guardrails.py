@@ -107,15 +107,17 @@ def outside(value: float, least: float, most: float, rule: int) -> int:
     return R_NONE if least <= value <= most else rule
 
 
-def contradictory(signal: Signal, price: float, close: float, stop_distance: float) -> bool:
+def contradictory(signal: Signal, price: float, close: float, stop_distance: float, target_distance: float) -> bool:
     """True for a signal that cannot be meant: a side without strength, a market order that must not take, a limit price far
-    from the market, a long whose stop lies below zero.
+    from the market, a long whose stop lies below zero, an own stop or target on the wrong side of the price.
     """
     return (
         not signal.strength > 0.0
         or (signal.post_only != 0 and signal.limit == 0.0)
         or (signal.limit != 0.0 and abs(price - close) > LIMIT_REACH * close)
         or (signal.side > 0 and stop_distance >= price > 0.0)
+        or (signal.stop != 0.0 and stop_distance <= 0.0)
+        or (signal.target != 0.0 and (target_distance <= 0.0 or (signal.side < 0 and target_distance >= price)))
     )
 
 
@@ -139,19 +141,22 @@ def review(
     signal: Signal,
     size: Size,
     stop_distance: float,
+    target_distance: float,
     around: Around,
 ) -> int:
     """R_NONE if the entry at `price` may go, else the first rule that refuses it."""
     rule, side = standing(sleeve.guard, desk, rules, limits, close_ms), signal.side
     if rule != R_NONE:
         return rule
-    if contradictory(signal, price, close, stop_distance):
+    if contradictory(signal, price, close, stop_distance, target_distance):
         return R_SIGNAL
     rule = abnormal(signal, limits)
     if rule != R_NONE:
         return rule
     if sleeve.ledger.equity <= 0.0:
         return R_EQUITY
+    if isnan(target_distance) or (isnan(signal.atr) and counts_atrs(rules)):
+        return R_UNKNOWN
     if not (stop_distance > 0.0 and price > 0.0 and desk.equity > 0.0 and sleeve.ledger.equity > 0.0 and size.wanted > 0.0):
         return R_UNKNOWN
     if not sleeve.position.open_layers < rules.layers_max:
@@ -174,6 +179,12 @@ def review(
     if not exposed <= rules.leverage_max * sleeve.ledger.equity:
         return R_LEVERAGE
     return over_the_desks_caps(sleeve, desk, limits, close_ms, notional, around)
+
+
+def counts_atrs(rules: Rules) -> bool:
+    """True when a rule of the exits or of adding layers counts in ATRs: a trail without one would never arm."""
+    adds = rules.layers_max > 1 and rules.add_atr > 0.0
+    return adds or rules.stop_atr > 0.0 or rules.target_atr > 0.0 or rules.arm_atr > 0.0 or rules.trail_atr > 0.0
 
 
 def over_the_desks_caps(sleeve: Sleeve, desk: Desk, limits: Limits, close_ms: int, notional: float, around: Around) -> int:

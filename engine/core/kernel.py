@@ -60,7 +60,10 @@ ROW_VIEW = np.dtype(
     ]
 )
 FLOAT = numba.float64
-SIGNAL_KINDS = (numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, FLOAT, FLOAT)  # Signal's fields, as signal_columns has them
+SIGNAL_KINDS = (
+    numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, *[FLOAT] * 4, numba.int8, numba.int64, FLOAT,
+)  # fmt: skip  # Signal's fields, as signal_columns has them
+OWN_EXITS = slice(Signal._fields.index("stop"), Signal._fields.index("leave") + 1)  # what may act at any close of a position
 ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
@@ -99,9 +102,9 @@ def cached_entry(digest: str) -> Callable[..., Any]:
     """
     run = leap.run
 
-    def entry(m, signals, blocks, book, limits, equity, daily, since, wakes, leaps):  # type: ignore[no-untyped-def]
+    def entry(m, signals, blocks, book, limits, equity, daily, since, wakes, guides, leaps):  # type: ignore[no-untyped-def]
         _ = digest
-        return run(m, signals, blocks, book, limits, equity, daily, since, wakes, leaps)
+        return run(m, signals, blocks, book, limits, equity, daily, since, wakes, guides, leaps)
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
@@ -125,7 +128,7 @@ def signature_of() -> tuple[Any, ...]:
     owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, floats, floats, column(Row)]
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
-    return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, floats, whole, whole, numba.int64)
+    return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, floats, whole, whole, whole, numba.int64)
 
 
 @cache
@@ -181,6 +184,12 @@ def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
     return tuple(np.column_stack([getattr(signal, name) for signal in signals]).reshape(-1) for name in Signal._fields)
 
 
+def guided(signals: tuple[np.ndarray, ...], count: int) -> np.ndarray:
+    """1 for each of `count` sleeves whose strategy says levels or exits at some bar, which a sleeve must not sleep through."""
+    columns = [column[:count] if column.strides == (0,) else column for column in signals[OWN_EXITS]]
+    return np.array([any((column[s::count] != 0).any() for column in columns) for s in range(count)], np.int64)
+
+
 def run_desk(
     market: Any,
     signals: Sequence[Any],
@@ -220,6 +229,7 @@ def run_records(
     count, length = len(rules), len(bars) // instruments
     blocks = block_records(bars, instruments) if blocks is None else blocks
     daily = np.empty(0) if daily is None else np.ascontiguousarray(daily, np.float64).reshape(-1)
+    guides = guided(signals, count)
     room = ROWS_GUESS * length * count + 1_000
     while True:
         sleeves = to_records([start(float(money)) for money in cash], Sleeve)
@@ -229,7 +239,7 @@ def run_records(
         unknown = np.full(instruments * instruments, np.nan)
         m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, unknown, out)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, 1)
+        end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, guides, 1)
         if n <= room:
             break
         room = n

@@ -15,26 +15,36 @@ happen within the extremes of the block, nothing happens at any of its bars.
 from typing import Any
 
 from .desk import decide_all, settle_and_mark
-from .exits import clear_of, faded, follow
+from .exits import clear_of, faded, follow, leaves, passed, timed_out, would_move
 from .guardrails import barred, exposure, watch_desk, watch_sleeve
 from .ledger import on_mark
 from .liquidation import clear_of_liquidation, liquidation_level
 from .memory import Memory, load, store
 from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Guard, Ledger, Limits, Position, Rules, Signal, Sleeve
-from .step import cost_now, usable, wants
+from .step import cost_now, enters, usable, wants
 
 BLOCK = 16  # bars folded into one
 
 
 def run(
-    m: Memory, signals: Any, blocks: Any, desk: Desk, limits: Limits, equity: Any, daily: Any, since: Any, wakes: Any, leaps: int
+    m: Memory,
+    signals: Any,
+    blocks: Any,
+    desk: Desk,
+    limits: Limits,
+    equity: Any,
+    daily: Any,
+    since: Any,
+    wakes: Any,
+    guides: Any,
+    leaps: int,
 ) -> tuple[Desk, int, int, int]:
     """Every bar of a market. Returns (desk, rows written, ambiguous bars, awake bars: of a sleeve that ran the three phases);
     writes the desk's equity at each close.
 
     signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; daily:
-    correlations of each UTC day, flat; since, wakes: zeros, one a sleeve: where it fell asleep and where it wakes; leaps 0:
-    nobody sleeps.
+    correlations of each UTC day, flat; since, wakes: zeros, one a sleeve: where it fell asleep and where it wakes; guides: one a
+    sleeve, 1 where its strategy says levels or exits; leaps 0: nobody sleeps.
     """
     n, ambiguous, awake, t, last, day = 0, 0, 0, 0, len(equity), -1
     while t < last:
@@ -63,7 +73,7 @@ def run(
             for s in range(len(m.sleeves)):
                 if wakes[s] < t:
                     since[s] = t
-                    wakes[s] = first_awake(m, signals, blocks, desk, s, t, last)
+                    wakes[s] = first_awake(m, signals, blocks, desk, s, t, last, guides[s])
     for s in range(len(m.sleeves)):
         if wakes[s] >= last:
             awaken(m, signals, desk.halted, s, since[s], last)
@@ -94,7 +104,7 @@ def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:
             wakes[s] = t
 
 
-def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int, last: int) -> int:
+def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int, last: int, guides: int) -> int:
     """First bar from t on, at most `last`, at which sleeve s has to be awake."""
     sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
     if sleeve.order.side != 0:
@@ -107,7 +117,7 @@ def first_awake(m: Memory, signals: Any, blocks: Any, desk: Desk, s: int, t: int
     if sleeve.position.open_layers == 0 and refused in (R_NONE, R_DAY_LOSS, R_PAUSE):
         return first_awake_flat(sleeve, rules, desk, m, signals, blocks, s, t, last)
     if sleeve.position.open_layers > 0 and refused == R_NONE:
-        return first_awake_held(sleeve, rules, m, signals, blocks, s, t, last)
+        return first_awake_held(sleeve, rules, m, signals, blocks, s, t, last, guides)
     return t
 
 
@@ -160,14 +170,14 @@ def first_awake_flat(
             block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
             if block.close_ms <= end_ms and (block.funding_mark == 0.0 or not speaks):
                 k = t
-                while k < t + BLOCK and (load(signals, k * count + s, Signal).side != 0) == speaks:
+                while k < t + BLOCK and enters(load(signals, k * count + s, Signal)) == speaks:
                     k += 1
                 if k < t + BLOCK:
                     return k
                 t = k
                 continue
         bar = load(m.bars, t * instruments + rules.instrument, Bar)
-        if bar.close_ms > end_ms or (load(signals, t * count + s, Signal).side != 0) != speaks:
+        if bar.close_ms > end_ms or enters(load(signals, t * count + s, Signal)) != speaks:
             break
         if speaks and not usable(bar):  # its costs are not renewed there
             break
@@ -175,19 +185,23 @@ def first_awake_flat(
     return t
 
 
-def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int) -> int:
+def first_awake_held(
+    sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int, guides: int
+) -> int:
     """A sleeve with a position wakes when a bar could fill, settle or trip something, or when its close could decide."""
     position, instruments, count = sleeve.position, len(m.gross), len(m.sleeves)
     for k in range(position.open_layers):
         if position.layers[k].exit_pending != NONE:
             return t
     end_ms = (sleeve.guard.day + 1) * DAY_MS
-    listens, liquidation = rules.fade_below > 0.0 or position.open_layers < rules.layers_max, liquidation_level(sleeve, rules)
+    listens = rules.fade_below > 0.0 or position.open_layers < rules.layers_max or guides != 0
+    liquidation = liquidation_level(sleeve, rules)
     while t < last:
         if t % BLOCK == 0 and t + BLOCK <= last:
             block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
             after = follow(position, rules, block)
             quiet = block.close_ms <= end_ms and only_marks(sleeve, after, rules, block, liquidation)
+            quiet = quiet and not timed_out(position, rules, block.close_ms)
             k = t
             while quiet and listens and k < t + BLOCK:
                 quiet = not decides(after, rules, block, load(signals, k * count + s, Signal))
@@ -200,6 +214,8 @@ def first_awake_held(sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, bloc
         if bar.close_ms > end_ms or not usable(bar) or not only_marks(sleeve, position, rules, one, liquidation):
             break
         position = follow(position, rules, bar)
+        if timed_out(position, rules, bar.close_ms):
+            break
         if listens and decides(position, rules, one, load(signals, t * count + s, Signal)):
             break
         t += 1
@@ -221,9 +237,11 @@ def only_marks(sleeve: Sleeve, position: Position, rules: Rules, span: Bar, liqu
 
 
 def decides(position: Position, rules: Rules, span: Bar, signal: Signal) -> bool:
-    """True when a close of `span` may act on the signal: leave, or add a layer."""
+    """True when a close of `span` may act on the signal: leave, move a level, or add a layer."""
     best = span if position.side > 0 else span._replace(close=span.open)
-    return faded(position, rules, signal) or wants(position, rules, best, signal)
+    worst = span.open if position.side > 0 else span.close
+    own = passed(position, rules, worst, best.close, signal) or would_move(position, rules, signal)
+    return own or leaves(position.side, signal) or faded(position, rules, signal) or wants(position, rules, best, signal)
 
 
 def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> None:
@@ -238,7 +256,7 @@ def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> No
     while k >= t and not (slip and impact):  # the last known figure of each counts
         signal = load(signals, k * count + s, Signal)
         now = cost_now(cost, signal)
-        if not (flat and signal.side == 0):  # a flat sleeve without a signal renews nothing
+        if not (flat and not enters(signal)):  # a flat sleeve without a signal renews nothing
             if not slip and signal.slip_frac >= 0.0:
                 slip, cost = True, cost._replace(slip_frac=now.slip_frac)
             if not impact and signal.impact >= 0.0:

@@ -90,13 +90,20 @@ def booked(ledger: Ledger, fill: Fill, units: float, gained: float, slipped: flo
     )
 
 
-def entered(layer: Layer, rules: Rules, fill: Fill, side: int, atr: float) -> Layer:
-    """The layer after (another part of) its entry: average price, levels from it; an exit that was decided stays decided."""
-    lots = layer.lots + fill.lots
+def entered(layer: Layer, rules: Rules, fill: Fill, order: Order) -> Layer:
+    """The layer after (another part of) its entry: average price, levels from it or the strategy's own; a level that the
+    strategy has moved since the first part stays, an exit that was decided stays decided."""
+    lots, side, atr = layer.lots + fill.lots, order.side, order.atr
     entry = fill.price
     if layer.lots > 0 and lots > 0:
         entry = (layer.lots * layer.entry + fill.lots * fill.price) / lots
-    stop, target = stop_level(rules, entry, side, atr), target_level(rules, entry, side, atr)
+    stop = order.stop if order.stop > 0.0 else stop_level(rules, entry, side, atr)
+    target = order.target if order.target > 0.0 else target_level(rules, entry, side, atr)
+    if layer.lots > 0:
+        first_stop = order.stop if order.stop > 0.0 else stop_level(rules, layer.entry, side, atr)
+        first_target = order.target if order.target > 0.0 else target_level(rules, layer.entry, side, atr)
+        stop = stop if layer.stop == first_stop else layer.stop
+        target = target if layer.target == first_target else layer.target
     return Layer(fill.key, lots, entry, stop, target, layer.exit_pending)
 
 
@@ -114,12 +121,12 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     side, units = order.side, fill.lots * rules.lot_size
     if position.open_layers == 0:
         position = position._replace(
-            side=side, opened_ms=fill.t_ms, best=fill.price, atr=order.atr, cash_before=sleeve.ledger.cash
+            side=side, opened_ms=fill.t_ms, best=fill.price, atr=order.atr, cash_before=sleeve.ledger.cash, hold=order.hold
         )
     before, guard = position.layers[k], sleeve.guard
     if order.limit > 0.0 and before.lots == 0:
         guard = count_opened(guard, sleeve.ledger, rules, fill.t_ms)
-    layer = entered(before, rules, fill, side, order.atr)
+    layer = entered(before, rules, fill, order)
     position = position._replace(
         open_layers=max(position.open_layers, k + 1),
         last_entry=fill.price,

@@ -9,9 +9,8 @@ from .exits import reached
 from .ledger import open_lots
 from .sizing import liquidation_distance, margin_distance
 from .state import (
+    DECIDED,
     EXIT_SLOT,
-    FADE,
-    HALT,
     LIQUIDATION,
     NONE,
     PROTECTIVE,
@@ -81,7 +80,7 @@ def closing_price(sleeve: Sleeve, rules: Rules, bar: Bar, inside: int) -> float:
 
 def liquidation_fill(layer: Layer, k: int, rules: Rules, price: float, t_ms: int) -> Fill:
     """The whole layer closed at `price`: the venue takes it over, whatever the bar's volume."""
-    slot = EXIT_SLOT if layer.exit_pending in (FADE, HALT) else PROTECTIVE
+    slot = EXIT_SLOT if layer.exit_pending in DECIDED else PROTECTIVE
     fee = layer.lots * rules.lot_size * price * fee_taken(rules)
     return Fill(slot, 0, 0, layer.key, k, layer.lots, price, fee, 0, LIQUIDATION, price, t_ms)
 

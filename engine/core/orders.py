@@ -58,6 +58,9 @@ class VenueOrder(NamedTuple):
     reported: int = 0  # lots that the venue says are filled; more than `filled`: executions are missing
     amending: int = 0  # 1: an amendment was sent and not confirmed
     why: str = ""  # of its end
+    stop: float = 0.0  # of an entry: the strategy's own levels, and how long its position is held (Order)
+    target: float = 0.0
+    hold: int = 0
 
     @property
     def left(self) -> int:

@@ -9,6 +9,7 @@ from .state import (
     CAP_NOTIONAL,
     CAP_PARTICIPATION,
     CAP_RISK,
+    CAP_STRATEGY,
     CAP_VOL,
     NO_SIZE,
     REFERENCE,
@@ -67,7 +68,7 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
     equity = ledger.equity
     if not (equity > 0.0 and price > 0.0 and stop_distance > 0.0 and volume >= 0.0 and signal.slip_frac >= 0.0):
         return NO_SIZE
-    if rules.vol_target > 0.0 and not signal.vol_annual > 0.0:
+    if (rules.vol_target > 0.0 and not signal.vol_annual > 0.0) or not signal.size_frac >= 0.0:
         return NO_SIZE
     share = risk_frac(ledger, rules)
     lost = lost_at_stop(stop_distance, price, rules, signal.slip_frac)
@@ -91,6 +92,8 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
         units, binding = by_leverage, CAP_LEVERAGE
     if by_part < units:
         units, binding = by_part, CAP_PARTICIPATION
+    if signal.size_frac > 0.0 and signal.size_frac * equity / price < units:
+        units, binding = signal.size_frac * equity / price, CAP_STRATEGY
     lots = whole_lots(units, rules.lot_size)
     return Size(lots, wanted, binding, share, by_risk, by_vol, by_notional, by_leverage, by_part)
 

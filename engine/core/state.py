@@ -16,8 +16,11 @@ PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
 # why a layer leaves (also a layer's `exit_pending`)
-NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION = 0, 1, 2, 3, 4, 5, 6, 7
-EXIT_REASONS = ("none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation")  # adopted: gone, says a person
+NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION, BY_SIGNAL, BY_TIME = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+EXIT_REASONS = (  # adopted: gone, says a person; signal, time: the strategy asked for it
+    "none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "signal", "time",
+)  # fmt: skip
+DECIDED = (FADE, HALT, BY_SIGNAL, BY_TIME)  # at a close, filled at the next open
 
 # what the close decided
 HOLD, ENTER, ADD, EXIT, REFUSED, CANCEL = 0, 1, 2, 3, 4, 5
@@ -27,35 +30,14 @@ ACTIONS = ("hold", "enter", "add", "exit", "refused", "cancel")
 DAY_LOSS, LOSS_STREAK, FREQUENCY, DESK_DRAWDOWN = 1, 2, 4, 8
 BREAKERS = {1: "daily loss", 2: "loss streak", 4: "entry frequency", 8: "desk drawdown"}
 
+LEAVE_LONG, LEAVE_SHORT = 1, 2  # bits of Signal.leave
+
 # the rule that refused; the order is the order of review(), later ones behind it: a journal keeps its codes
 (
-    R_NONE,
-    R_HALT,
-    R_DRAWDOWN,
-    R_DAY_LOSS,
-    R_PAUSE,
-    R_WINDOW,
-    R_SIGNAL,
-    R_SPREAD,
-    R_VOLUME,
-    R_RANGE,
-    R_UNKNOWN,
-    R_LAYERS,
-    R_OPPOSITE,
-    R_SHORT,
-    R_SIZE,
-    R_LEAST,
-    R_RISK,
-    R_LIQUIDATION,
-    R_LEVERAGE,
-    R_GROSS,
-    R_INSTRUMENT,
-    R_FAMILY,
-    R_CORRELATED,
-    R_POSITIONS,
-    R_ORDER_RATE,
-    R_EQUITY,
-) = range(26)
+    R_NONE, R_HALT, R_DRAWDOWN, R_DAY_LOSS, R_PAUSE, R_WINDOW, R_SIGNAL, R_SPREAD, R_VOLUME, R_RANGE, R_UNKNOWN, R_LAYERS,
+    R_OPPOSITE, R_SHORT, R_SIZE, R_LEAST, R_RISK, R_LIQUIDATION, R_LEVERAGE, R_GROSS, R_INSTRUMENT, R_FAMILY, R_CORRELATED,
+    R_POSITIONS, R_ORDER_RATE, R_EQUITY,
+) = range(26)  # fmt: skip
 RULES = (
     "none",
     "desk is halted",
@@ -86,8 +68,8 @@ RULES = (
 )
 
 # which cap bound the size
-CAPS = ("risk", "volatility target", "notional", "leverage", "participation", "fixed")
-CAP_RISK, CAP_VOL, CAP_NOTIONAL, CAP_LEVERAGE, CAP_PARTICIPATION, CAP_FIXED = range(6)
+CAPS = ("risk", "volatility target", "notional", "leverage", "participation", "fixed", "the strategy's size")
+CAP_RISK, CAP_VOL, CAP_NOTIONAL, CAP_LEVERAGE, CAP_PARTICIPATION, CAP_FIXED, CAP_STRATEGY = range(7)
 
 # what an order is for; its life at the venue is orders.py
 ENTRY, PROTECTIVE, TARGET_SLOT, EXIT_SLOT = 0, 1, 2, 3
@@ -121,6 +103,12 @@ class Signal(NamedTuple):
     good_for: int  # bars that a limit entry may rest
     range_times: float = 0.0  # the bar's range against the usual one before it; 0: not judged, NaN: not known
     volume_times: float = 0.0  # the same of its volume
+    # what else a strategy may say; 0: it does not
+    stop: float = 0.0  # its own stop level (price) for a position on `side`; NaN: wanted, and not known
+    target: float = 0.0  # its own target level
+    leave: int = 0  # LEAVE_LONG, LEAVE_SHORT: a position of that side is to be left
+    hold: int = 0  # bars after which the position that it enters is left
+    size_frac: float = 0.0  # most notional of an entry, as a fraction of sleeve equity; NaN: wanted, and not known
 
 
 class Layer(NamedTuple):
@@ -150,6 +138,7 @@ class Position(NamedTuple):
     cash_before: float  # cash before the first fill: the round trip's P&L is cash after minus this
     risk: float  # money lost if every layer's first stop were hit, summed at the entries: one R
     layers: Layers
+    hold: int = 0  # bars after which it is left, as its first entry said; 0: no such exit
 
 
 class Order(NamedTuple):
@@ -167,6 +156,9 @@ class Order(NamedTuple):
     limit: float  # 0: market
     post_only: int
     good_for: int  # bars
+    stop: float = 0.0  # the strategy's own levels; 0: from the distances of the rules
+    target: float = 0.0
+    hold: int = 0  # bars after which its position is left; 0: no such exit
 
 
 class Ledger(NamedTuple):

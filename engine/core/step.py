@@ -4,7 +4,7 @@ Values in, values out. Called by desk.decide, which kernel.py compiles for backt
 Python.
 """
 
-from .exits import faded, follow, grid, leave_all, leaving, to_tick
+from .exits import decided, follow, grid, leave_all, leaves, leaving, moved, own_level, to_tick
 from .guardrails import Around, count_entry, review, standing
 from .sizing import position_risk, size
 from .state import (
@@ -12,7 +12,6 @@ from .state import (
     CANCEL,
     ENTER,
     EXIT,
-    FADE,
     HALT,
     HELD,
     NO_ORDER,
@@ -56,7 +55,7 @@ def on_close(
     around: Around,
 ) -> tuple[Sleeve, Decision]:
     """What the sleeve does after this close. Returns (sleeve, decision)."""
-    if sleeve.position.open_layers > 0 or signal.side != 0:
+    if sleeve.position.open_layers > 0 or enters(signal):
         sleeve = sleeve._replace(cost=cost_now(sleeve.cost, signal))
     if desk.halted != 0:
         return on_halt(sleeve, bar)
@@ -64,9 +63,12 @@ def on_close(
     if position.open_layers > 0:
         position = follow(position, rules, bar)
         sleeve = sleeve._replace(position=position)
-        if position.layers[0].exit_pending == NONE and faded(position, rules, signal):
-            sleeve = sleeve._replace(position=leave_all(position, FADE), order=NO_ORDER)
-            return sleeve, Decision(EXIT, FADE, bar.close, 0.0, 0.0, NO_SIZE, 0)
+        reason = decided(position, rules, bar, signal)
+        if position.layers[0].exit_pending == NONE and reason != NONE:
+            sleeve = sleeve._replace(position=leave_all(position, reason), order=NO_ORDER)
+            return sleeve, Decision(EXIT, reason, bar.close, 0.0, 0.0, NO_SIZE, 0)
+        position = moved(position, rules, signal)
+        sleeve = sleeve._replace(position=position)
     if sleeve.order.side != 0:
         return resting(sleeve, desk, rules, limits, bar, signal)
     if not wants(position, rules, bar, signal):
@@ -75,11 +77,11 @@ def on_close(
 
 
 def resting(sleeve: Sleeve, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
-    """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it, or from this close
-    on a breaker or a window lets no entry go, and one that rests would fill all the same.
+    """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it or
+    leaves its side, or from this close on a breaker or a window lets no entry go, and one that rests would fill all the same.
     """
     rule = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
-    if rule == R_NONE and signal.side * sleeve.order.side >= 0:
+    if rule == R_NONE and signal.side * sleeve.order.side >= 0 and not leaves(sleeve.order.side, signal):
         return sleeve, HELD
     return sleeve._replace(order=NO_ORDER), Decision(CANCEL, rule, bar.close, 0.0, 0.0, NO_SIZE, 0)
 
@@ -101,9 +103,14 @@ def on_halt(sleeve: Sleeve, bar: Bar) -> tuple[Sleeve, Decision]:
     return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0)
 
 
+def enters(signal: Signal) -> bool:
+    """True for a signal with a side that is not to be left at the same close."""
+    return signal.side != 0 and not leaves(signal.side, signal)
+
+
 def wants(position: Position, rules: Rules, bar: Bar, signal: Signal) -> bool:
     """True when the signal asks for an entry: flat, or another layer after enough progress."""
-    if signal.side == 0:
+    if not enters(signal):
         return False
     if position.open_layers == 0:
         return True
@@ -130,8 +137,11 @@ def enter(
     lasting = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
     if lasting != R_NONE and lasting == sleeve.guard.refused:  # logged before: no need to size it again
         return sleeve, Decision(REFUSED, lasting, price, 0.0, 0.0, NO_SIZE, 0)
-    stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr)
-    target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
+    stop, target = own_level(rules, signal.stop, side), own_level(rules, signal.target, side)
+    stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr) if stop == 0.0 else (price - stop) * side
+    target_distance = (target - price) * side
+    if target == 0.0:
+        target_distance = distance(rules.target_frac, rules.target_atr, price, signal.atr)
     wanted = size(sleeve.ledger, rules, signal, price, stop_distance, bar.volume)
     risk = position_risk(sleeve, rules, signal.slip_frac, wanted.lots, price, stop_distance)
     wanted = wanted._replace(risk_frac=risk if wanted.lots > 0 else wanted.risk_frac)
@@ -146,6 +156,7 @@ def enter(
         signal,
         wanted,
         stop_distance,
+        target_distance,
         around,
     )
     if rule != R_NONE:
@@ -157,7 +168,8 @@ def enter(
     limit, good_for = (price, max(signal.good_for, 1)) if signal.limit > 0.0 else (0.0, 1)
     sleeve, key = sleeve._replace(entries=sleeve.entries + 1), sleeve.entries + 1
     distances = stop_distance, target_distance, signal.atr
-    order = Order(key, side, wanted.lots, notional, *distances, bar.close_ms, limit, signal.post_only, good_for)
+    own = stop, target, signal.hold
+    order = Order(key, side, wanted.lots, notional, *distances, bar.close_ms, limit, signal.post_only, good_for, *own)
     guard = with_last_refusal(sleeve, R_NONE, bar.close_ms).guard
     if limit == 0.0:  # one that rests is counted when it fills
         guard = count_entry(guard, rules, bar.close_ms)

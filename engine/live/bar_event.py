@@ -6,9 +6,9 @@ Called by live/loop.py. Replay and fold need nothing else of the bar: no file, n
 from collections.abc import Mapping
 from typing import Any
 
+from engine.book.bar_signals import as_written
 from engine.book.book import Book
 from engine.book.events import features_hash
-from engine.book.snapshot import as_json
 from engine.data.correlation import daily_correlations, day_of, upper
 from engine.live.feed import Feed
 from engine.live.signal_source import SignalReading
@@ -38,7 +38,7 @@ def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: R
 
 def signal_body(reading: SignalReading) -> Any:
     """A signal as the bar event holds it: null where there is none."""
-    return None if reading.wrong else as_json(reading.signal)
+    return None if reading.wrong else as_written(reading.signal)
 
 
 def correlations_at(feed: Feed, book: Book, close_ms: int) -> list[float | None] | None:

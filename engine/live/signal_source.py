@@ -17,16 +17,16 @@ from engine.book.bar_signals import NO_SIGNAL
 from engine.book.bodies import finite
 from engine.book.book import Spec
 from engine.book.snapshot import restored
-from engine.core.state import Signal
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
 from engine.live import config_event
 from engine.live.config_event import SleeveCode
 from engine.live.feed import Feed
 from engine.live.signal_process import Questions, SignalProcess
+from engine.strategies.answer import GOOD_FOR_MAX, HOLD_MAX, SIZE_MAX
 from engine.strategies.base import SOURCE
 from engine.strategies.isolated.bars import pack_frame
 from engine.strategies.isolated.process import ProcessFault
 from engine.strategies.isolated.wire import Nonsense
-from engine.strategies.signals import GOOD_FOR_MAX
 
 LIVE_S = 2.0  # for all sleeves at a bar that closes now: exits must not wait longer
 OWN_S = 10.0  # for one recorded bar of a person's strategy
@@ -51,6 +51,11 @@ class OwnSignal(NamedTuple):
     limit: float
     post_only: int
     good_for: int
+    stop: float
+    target: float
+    leave: int
+    hold: int
+    size_frac: float
 
 
 class SignalSource:
@@ -198,12 +203,22 @@ def own_signal(answer: Mapping[str, Any]) -> OwnSignal:
         raise Nonsense(f"side is {printable(side)}")
     if not (math.isnan(strength) or 0.0 <= strength <= 1.0):
         raise Nonsense(f"strength is {strength}")
-    post_only, good_for = answer.get("post_only"), answer.get("good_for")
-    if type(post_only) is not int or post_only not in {0, 1}:
-        raise Nonsense(f"post_only is {printable(post_only)}")
-    if type(good_for) is not int or not 1 <= good_for <= GOOD_FOR_MAX:
-        raise Nonsense(f"good_for is {printable(good_for)}")
-    return OwnSignal(side, strength, limit, post_only, good_for)
+    wholes = (("post_only", 0, 1), ("good_for", 1, GOOD_FOR_MAX), ("leave", 0, LEAVE_LONG | LEAVE_SHORT), ("hold", 0, HOLD_MAX))
+    post_only, good_for, leave, hold = (whole_number(answer, *bounds) for bounds in wholes)
+    stop, target, size_frac = (number(answer, name) for name in ("stop", "target", "size_frac"))
+    wrong = {"stop": stop < 0.0, "target": target < 0.0, "size_frac": size_frac < 0.0 or size_frac > SIZE_MAX}
+    if any(wrong.values()):
+        name = next(name for name in wrong if wrong[name])
+        raise Nonsense(f"{name} is {answer[name]}")
+    return OwnSignal(side, strength, limit, post_only, good_for, stop, target, leave, hold, size_frac)
+
+
+def whole_number(answer: Mapping[str, Any], name: str, least: int, most: int) -> int:
+    """A whole number within its bounds. Raises Nonsense for anything else."""
+    value = answer.get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise Nonsense(f"{name} is {printable(value)}")
+    return value
 
 
 def number(answer: Mapping[str, Any], name: str) -> float:

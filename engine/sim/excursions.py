@@ -43,7 +43,7 @@ def _of_sleeve(fills: pl.DataFrame, span: Market, column: int) -> pl.DataFrame:
     price, maker = reading.field(FillRow, "price"), reading.field(FillRow, "maker") == 1
     entry = reading.field(FillRow, "slot") == state.ENTRY
     reason = reading.field(FillRow, "reason")
-    due = reason.is_in([state.EXIT_REASONS.index("fade"), state.EXIT_REASONS.index("halt")])
+    due = reason.is_in(state.DECIDED)
     later = fills.select(
         "n",
         "trip",

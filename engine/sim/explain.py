@@ -46,12 +46,15 @@ EXIT_MODELS = {
 LIQUIDATION_MODEL = (
     "closed whole by the venue at the price that leaves nothing of the margin, or at a worse open; liquidation fee"
 )
+DUE = frozenset(state.EXIT_REASONS[reason] for reason in state.DECIDED)
 DUE_MODEL = "decided at the close, filled at the next open plus slippage, taker fee"
 RULE_TEXT = {
     "stop": "the protective order was at the first stop",
     "trail": "the protective order was at the trail, tighter than the first stop",
     "target": "the target was reached",
     "fade": "the signal had decayed below fade_below at the close before",
+    "signal": "the strategy left at the close before: its exit signal, or a close beyond its own stop or target",
+    "time": "the position had been held for the strategy's hold_bars at the close before",
     "halt": "the desk was halted: every position was flattened",
     "liquidation": "the margin was gone: the venue closed the position before its protective order",
     "none": "it is still open",
@@ -96,7 +99,7 @@ def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, 
         before = decisions.filter(entered).tail(1)
     model = LIMIT_MODELS[run["fills"]] if fill["maker"] else ENTRY_MODEL
     if not entry:
-        due = fill["reason"] in {"fade", "halt"}
+        due = fill["reason"] in DUE
         kind = "target" if fill["slot"] == "target" else "stop"
         model = DUE_MODEL if due else EXIT_MODELS[run["fills"]][kind]
         model = LIQUIDATION_MODEL if fill["reason"] == "liquidation" else model
@@ -258,7 +261,7 @@ def sentence(found: Mapping[str, Any], *, halted: bool, warming: list[str]) -> s
         )  # a market entry is sized at the close
         return f"{signal}; {found['action']} with {size['lots_approved']:,} lots {how}, bound by {size['cap_binding']}"
     if found["action"] == "cancel":
-        why = found.get("cancelled_by") or "the signal turned against it"
+        why = found.get("cancelled_by") or "the signal no longer wants it"
         return f"{signal}; the entry order that rested is cancelled: {why}"
     lots = found["position_before"]["lots"]
     if lots:

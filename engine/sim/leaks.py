@@ -25,12 +25,13 @@ from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.sim import access
 from engine.sim.prefixes import BARS, power, prefixes
+from engine.strategies.answer import FIXED, FLAGS, NUMBERS, bar_text
 from engine.strategies.base import StrategyParams, fresh_copy
-from engine.strategies.signals import Evaluation, bar_text, evaluate
+from engine.strategies.signals import Evaluation, evaluate
 
 NATIVE = "opens files or sockets in native code"
 SHOWN_MAX = 3  # of what it opens, in the line for people
-HINTS = ("limit_price", "limit_offset_atr", "post_only", "good_for_bars")  # how it enters
+HINTS = (*NUMBERS, *FLAGS, *FIXED)  # what a strategy may say beside direction and strength
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
 
 

@@ -60,6 +60,13 @@ class SignalFrame(NamedTuple):
     limit_offset_atr: npt.NDArray[np.float64] | float | None = None  # or so many ATRs better than the close
     post_only: bool = False  # a limit that would take is cancelled instead
     good_for_bars: int = 1  # how long a limit may rest
+    # what a strategy may say of its exits and its size; one entry a bar, or None (docs/strategies.md)
+    stop_price: npt.NDArray[np.float64] | None = None  # own stop level for a position on `direction`; 0: none
+    target_price: npt.NDArray[np.float64] | None = None  # own target level; NaN at a bar with a signal refuses the entry
+    exit_long: npt.NDArray[np.bool_] | None = None  # a long is left at the next open
+    exit_short: npt.NDArray[np.bool_] | None = None
+    hold_bars: int = 0  # a position is left after so many bars; 0: not by time
+    size_frac: npt.NDArray[np.float64] | float | None = None  # most notional of an entry, as a fraction of sleeve equity
 
 
 class StrategyEntry(NamedTuple):
@@ -195,7 +202,7 @@ def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
 def code_sha256(strategy: Any) -> str:
     """Digest of all code behind the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
-    shared = [here / name for name in ("base.py", "params.py", "reads.py", "rules.py", "signals.py")]
+    shared = [here / name for name in ("answer.py", "base.py", "params.py", "reads.py", "rules.py", "signals.py")]
     own = getattr(strategy, SOURCE, None)
     digest = hashlib.sha256((Path(strategy.__file__).read_text(encoding="utf-8") if own is None else own).encode())
     for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:

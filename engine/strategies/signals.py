@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.clock import utc
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.feature import Array
 from engine.features.frame import FeatureFrame
+from engine.strategies.answer import FLAGS, as_arrays, check_numbers, check_values, value_range
 from engine.strategies.base import SignalFrame, StrategyParams, error_line, is_its_own
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 SIDES = ("both", "long", "short")
 YEAR_DAYS = 365.0
-VALUE_MAX = 60  # characters of a wrong value in a message
-GOOD_FOR_MAX = 10_000  # bars a limit entry may rest
 
 
 class Signals(NamedTuple):
@@ -40,6 +39,11 @@ class Signals(NamedTuple):
     good_for: npt.NDArray[np.int64]  # bars
     range_times: Array
     volume_times: Array
+    stop: Array  # the strategy's own levels (quote units); 0: none
+    target: Array
+    leave: npt.NDArray[np.int8]  # bits: a long, a short is to be left
+    hold: npt.NDArray[np.int64]  # bars; 0: not by time
+    size_frac: Array  # of sleeve equity; 0: the rules alone size
     used: dict[str, Array]  # every feature read, by label
 
 
@@ -52,7 +56,7 @@ class Evaluation(NamedTuple):
     direction: npt.NDArray[np.int8]
     strength: Array
     used: dict[str, Array]
-    hints: SignalFrame  # how to enter: limit_price, limit_offset_atr, post_only, good_for_bars
+    hints: SignalFrame  # how to enter and to leave: everything else that it returned, checked
 
 
 def signals_of(
@@ -82,7 +86,22 @@ def signals_of(
         np.broadcast_to(np.int64(output.hints.good_for_bars), len(frame)),
     )
     usual = (own.range_times(), own.volume_times()) if judged else (off, off)
-    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, *usual, output.used | own.used)
+    more = exits_of(output.hints, len(frame))
+    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, *usual, *more, output.used | own.used)
+
+
+def exits_of(hints: SignalFrame, count: int) -> tuple[Array, Array, npt.NDArray[np.int8], npt.NDArray[np.int64], Array]:
+    """(stop, target, leave, hold, size_frac) at each close: what the strategy says of its exits and its size; 0 where nothing."""
+    off = np.broadcast_to(0.0, count)
+    stop, target = (off if values is None else values for values in (hints.stop_price, hints.target_price))
+    sides = [
+        np.asarray(values, np.int8) * np.int8(bit)
+        for values, bit in ((hints.exit_long, LEAVE_LONG), (hints.exit_short, LEAVE_SHORT))
+        if values is not None
+    ]
+    leave = sum(sides[1:], sides[0]) if sides else np.broadcast_to(np.int8(0), count)
+    size = off if hints.size_frac is None else np.broadcast_to(np.asarray(hints.size_frac, np.float64), count)
+    return stop, target, leave, np.broadcast_to(np.int64(hints.hold_bars), count), size
 
 
 def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:
@@ -129,9 +148,13 @@ def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Eval
     out, direction, strength = as_arrays(strategy.NAME, out, len(frame))
     direction, strength = mask_missing(direction, strength, list(f.used.values()))
     check_values(strategy.NAME, frame, direction, strength)
-    check_limits(strategy.NAME, frame, direction, out)
-    if params.fade_below > 0.0 and f.used:  # a missing value must not look like a decayed signal
-        strength = np.where(any_missing(list(f.used.values())), np.nan, strength)
+    check_numbers(strategy.NAME, frame, direction, out)
+    flagged = any(getattr(out, label) is not None for label in FLAGS)
+    if f.used and (params.fade_below > 0.0 or flagged):  # a missing value must not look like a decayed signal, or an exit
+        missing = any_missing(list(f.used.values()))
+        strength = np.where(missing, np.nan, strength) if params.fade_below > 0.0 else strength
+        kept = {label: values & ~missing for label in FLAGS if (values := getattr(out, label)) is not None}
+        out = out._replace(**kept)
     return Evaluation(direction.astype(np.int8, copy=False), strength, f.used, out)
 
 
@@ -148,89 +171,3 @@ def mask_missing(direction: npt.NDArray[Any], strength: Array, used: list[Array]
 def any_missing(used: list[Array]) -> npt.NDArray[np.bool_]:
     """Bars at which one of the features read is missing."""
     return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
-
-
-def as_arrays(name: str, out: Any, count: int) -> tuple[SignalFrame, npt.NDArray[Any], Array]:
-    """(the whole answer, direction, strength), arrays of the right length and kind. A pair is direction and strength alone."""
-    try:
-        if not isinstance(out, SignalFrame):
-            direction, strength = out
-            out = SignalFrame(direction, strength)
-        direction, strength = np.asarray(out.direction), np.asarray(out.strength)
-    except (TypeError, ValueError) as error:
-        raise StrategyError(f"strategy {name} returned {type(out).__name__}", "return SignalFrame(...)") from error
-    whole = [("direction", direction), ("strength", strength)]
-    hinted = [(label, getattr(out, label)) for label in ("limit_price", "limit_offset_atr")]
-    whole += [
-        (label, np.asarray(values))
-        for label, values in hinted
-        if values is not None and (np.ndim(values) or label == "limit_price")
-    ]
-    for label, values in whole:
-        if values.shape != (count,):
-            shape = "x".join(f"{size:,}" for size in values.shape)
-            said = f"has {shape} entries" if shape else "is a single value"
-            raise StrategyError(f"strategy {name}: {label} {said} for {count:,} bars", "one entry per bar")
-    if direction.dtype.kind != "i":
-        raise StrategyError(f"strategy {name}: direction is {direction.dtype}", "make it int8: -1, 0 or 1")
-    if strength.dtype.kind != "f":
-        raise StrategyError(f"strategy {name}: strength is {strength.dtype}", "make it float64, 0 to 1")
-    check_hints(name, out)
-    return out, direction, strength.astype(np.float64, copy=False)
-
-
-def check_hints(name: str, out: SignalFrame) -> None:
-    """Raises StrategyError for a way to enter that is of another kind than it says, or for two prices of one entry."""
-    if out.limit_price is not None and out.limit_offset_atr is not None:
-        raise StrategyError(f"strategy {name}: limit_price and limit_offset_atr are both given", "give one of them")
-    for label in ("limit_price", "limit_offset_atr"):
-        values = getattr(out, label)
-        if values is not None and (kind := np.asarray(values).dtype).kind not in "fiu":
-            raise StrategyError(f"strategy {name}: {label} is {kind}", "make it float64")
-    if not isinstance(out.post_only, bool | np.bool_):
-        raise StrategyError(f"strategy {name}: post_only is {short(out.post_only)}", "True or False")
-    bars = out.good_for_bars
-    if not (isinstance(bars, int | np.integer) and not isinstance(bars, bool) and 1 <= bars <= GOOD_FOR_MAX):
-        raise StrategyError(f"strategy {name}: good_for_bars is {short(bars)}", f"a whole number, 1 to {GOOD_FOR_MAX:,}")
-
-
-def short(value: Any) -> str:
-    """A value of a stranger's code as text, cut."""
-    text = str(value) if isinstance(value, int | float | np.number) else repr(value)
-    return text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}..."
-
-
-def value_range(values: npt.NDArray[Any]) -> tuple[Any, Any]:
-    """(least, largest); NaN when any value is; (0, 0) for an empty array. A broadcast scalar is read once."""
-    if not values.size:
-        return 0, 0
-    seen = values[:1] if values.strides == (0,) else values
-    return seen.min(), seen.max()
-
-
-def check_values(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], strength: Array) -> None:
-    """Raises StrategyError at the first bar whose direction or strength is out of range (NaN included)."""
-    low, high = value_range(direction)
-    if not (low >= -1 and high <= 1):
-        at = int(np.argmax((direction < -1) | (direction > 1)))
-        raise StrategyError(f"strategy {name}: direction is {direction[at]} at {bar_text(frame, at)}", "-1, 0 or 1")
-    low, high = value_range(strength)
-    if not (low >= 0.0 and high <= 1.0):
-        at = int(np.argmax(~((strength >= 0.0) & (strength <= 1.0))))
-        raise StrategyError(f"strategy {name}: strength is {strength[at]} at {bar_text(frame, at)}", "finite, 0 to 1")
-
-
-def check_limits(name: str, frame: FeatureFrame, direction: npt.NDArray[Any], out: SignalFrame) -> None:
-    """Raises StrategyError at the first bar with a signal whose limit is infinite: NaN alone says that there is none."""
-    for label in ("limit_price", "limit_offset_atr"):
-        if (found := getattr(out, label)) is None:
-            continue
-        endless = np.isinf(np.broadcast_to(np.asarray(found, np.float64), direction.shape)) & (direction != 0)
-        if endless.any():
-            at = int(np.argmax(endless))
-            raise StrategyError(f"strategy {name}: {label} is infinite at {bar_text(frame, at)}", "NaN where there is none")
-
-
-def bar_text(frame: FeatureFrame, at: int) -> str:
-    """A bar as text: `bar 4,181 (2025-02-13 13:30Z)`; the time is that of its close."""
-    return f"bar {at:,} ({utc(int(frame.close_ms[at]))})"

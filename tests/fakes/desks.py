@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.core.compiled import dtype_of, from_record, to_records
-from engine.core.kernel import bar_records, block_records, compiled_run, signal_columns
+from engine.core.kernel import bar_records, block_records, compiled_run, guided, signal_columns
 from engine.core.leap import run
 from engine.core.memory import Memory
 from engine.core.state import PESSIMISTIC, TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
@@ -102,6 +102,8 @@ def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) 
     signals = [signal(rng, bars) for _ in range(sleeves)]
     for k in range(1, sleeves, 3):  # every third sleeve enters by limit
         rest_at(np.random.default_rng([seed, k]), signals[k], close[:, k % instruments])
+    for k in range(2, sleeves, 3):  # and every third says levels, exits and sizes of its own
+        guide(np.random.default_rng([seed, k, 3]), signals[k], close[:, k % instruments])
     for k, made in enumerate(signals):
         judge(np.random.default_rng([seed, k, 1]), made)
     return bar_records(market(columns)), signal_columns(signals)
@@ -114,6 +116,21 @@ def rest_at(rng: np.random.Generator, made: Any, close: np.ndarray) -> None:
     made.limit[rng.random(bars) < 0.03] = np.nan
     made.limit[rng.random(bars) < 0.02] = -1.0
     made.post_only, made.good_for = (rng.random(bars) < 0.5).astype(np.int8), rng.integers(0, 5, bars)
+
+
+def guide(rng: np.random.Generator, made: Any, close: np.ndarray) -> None:
+    """Own stops and targets, most on the right side of the close, some on the wrong one, unknown or none; exit signals, times,
+    sizes."""
+    bars = len(close)
+    for name, sign in (("stop", -1.0), ("target", 1.0)):
+        levels = close * (1.0 + sign * made.side * rng.normal(0.015, 0.01, bars))
+        levels[rng.random(bars) < 0.1] = 0.0
+        levels[rng.random(bars) < 0.03] = np.nan
+        setattr(made, name, levels)
+    made.leave = (rng.integers(0, 4, bars) * (rng.random(bars) < 0.02)).astype(np.int8)
+    made.hold = rng.integers(0, 60, bars) * (rng.random(bars) < 0.5)
+    made.size_frac = rng.uniform(0.0, 2.0, bars) * (rng.random(bars) < 0.7)
+    made.size_frac[rng.random(bars) < 0.02] = np.nan
 
 
 def judge(rng: np.random.Generator, made: Any) -> None:
@@ -143,7 +160,9 @@ def signal(rng: np.random.Generator, bars: int) -> Any:
         values[rng.random(bars) < 0.02] = np.nan
         out[name] = values
     out |= {"limit": np.zeros(bars), "post_only": np.zeros(bars, np.int8), "good_for": np.ones(bars, np.int64)}
-    out |= {"range_times": np.zeros(bars), "volume_times": np.zeros(bars)}
+    none = np.zeros(bars)
+    out |= dict.fromkeys(("range_times", "volume_times", "stop", "target", "size_frac"), none)
+    out |= {"leave": np.zeros(bars, np.int8), "hold": np.zeros(bars, np.int64)}
     return SimpleNamespace(**out)
 
 
@@ -206,7 +225,7 @@ def both_ways(
     listed = [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)]
     rows, equity = [None] * room, [0.0] * length
     m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)
-    desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, daily.tolist(), [0] * count, [0] * count, 0)
+    desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, daily.tolist(), [0] * count, [0] * count, [0] * count, 0)
     plain = to_records(rows[:n], Row), np.array(equity), to_records(m.sleeves, Sleeve), desk, ambiguous
 
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
@@ -214,7 +233,9 @@ def both_ways(
     more = np.zeros(count), np.full(instruments**2, np.nan)
     m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block)
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    desk, n, ambiguous, _ = compiled_run(m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, 1)
+    desk, n, ambiguous, _ = compiled_run(
+        m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, guided(signals, count), 1
+    )
     return plain, (block[:n], curve, sleeves, desk, ambiguous)
 
 
@@ -250,5 +271,5 @@ def run_lists(
     rows: list[Any] = [None] * (20 * len(signals) + 20)
     equity = [0.0] * (len(bars) // instruments)
     m = of_lists(bars, held, rules, rows)
-    book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [], [0] * count, [0] * count, 0)
+    book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [], [0] * count, [0] * count, [0] * count, 0)
     return rows[:n], held, book, ambiguous

@@ -32,6 +32,7 @@ PASSES = {  # an entry of notional 100 on a desk of 10,000 that nothing refuses
     "signal": Signal(1, 1.0, 1.0, 0.5, 1e-4, 0.0, 0.0, 0, 1, 1.0, 1.0),
     "size": NO_SIZE._replace(lots=1_000, wanted=1.0),
     "stop_distance": 1.0,
+    "target_distance": 2.0,
     "around": Around(0.0, 0, 0.0, 0.0, 0.0),
 }
 

@@ -23,7 +23,7 @@ from engine.strategies.isolated.confine import confine
 from engine.strategies.isolated.process import READY
 from engine.strategies.isolated.wire import encode_answer, read_request
 from engine.strategies.params import StrategyParams, choices, extra
-from engine.strategies.signals import Signals, evaluate, limits_of, signals_of
+from engine.strategies.signals import Signals, evaluate, exits_of, limits_of, signals_of
 from engine.venues.instruments import Costs
 
 PLAIN_KINDS = {int: "int", float: "float", bool: "bool", str: "str"}
@@ -45,12 +45,18 @@ class OwnStrategy(NamedTuple):
         seen = self.frame.prefix(t + 1)
         found = evaluate(fresh_copy(self.module), self.params, seen)
         limit = limits_of(found.hints, found.direction, seen, None, seen.reader(), self.params.atr_bars)[t]
+        stop, target, leave, hold, size_frac = (values[t].item() for values in exits_of(found.hints, len(seen)))
         return {
             "side": int(found.direction[t]),
             "strength": float(found.strength[t]),
             "limit": float(limit),
             "post_only": int(found.hints.post_only),
             "good_for": int(found.hints.good_for_bars),
+            "stop": stop,
+            "target": target,
+            "leave": leave,
+            "hold": hold,
+            "size_frac": size_frac,
             "read": {label: float(values[t]) for label, values in found.used.items()},
         }
 

@@ -236,8 +236,8 @@ def test_a_size_is_the_most_whole_lots_within_every_cap() -> None:
             lot_size=lot, vol_target=vol_target, risk_start_frac=0.01, fixed_lots=fixed,
             notional_frac_max=rng.choice((1.5, 5.0)), leverage_max=rng.choice((1.0, 3.0)),
         )  # fmt: skip
-        ledger = start(equity).ledger._replace(notional=held)
-        found = size(ledger, rules, SIGNAL._replace(slip_frac=slip), at, stop, volume)
+        ledger, own = start(equity).ledger._replace(notional=held), rng.choice((0.0, 0.0, rng.uniform(0.001, 2.0)))
+        found = size(ledger, rules, SIGNAL._replace(slip_frac=slip, size_frac=own), at, stop, volume)
         e, p = Fraction(equity), Fraction(at)
         caps = {
             state.CAP_NOTIONAL: (Fraction(rules.notional_frac_max) * e - Fraction(held)) / p,
@@ -250,6 +250,8 @@ def test_a_size_is_the_most_whole_lots_within_every_cap() -> None:
             caps[state.CAP_RISK] = Fraction(0.01) * e / (Fraction(stop) + 2 * p * (Fraction(rules.taker_frac) + Fraction(slip)))
             if vol_target:
                 caps[state.CAP_VOL] = Fraction(vol_target) / Fraction(SIGNAL.vol_annual) * e / p
+        if own:
+            caps[state.CAP_STRATEGY] = Fraction(own) * e / p
         case, least, room = (found, caps), min(caps.values()), Fraction(1, 10**9)
         bound.add(found.binding)
         assert caps[found.binding] <= least + abs(least) * room + room, case

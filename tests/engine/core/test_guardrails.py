@@ -43,6 +43,7 @@ def reviewed(**changed: Any) -> int:
         "signal": SIGNAL,
         "size": SIZE,
         "stop_distance": 1.0,
+        "target_distance": 2.0,
         "around": NOTHING_AROUND,
     }
     return review(**{**given, **changed})

@@ -33,7 +33,9 @@ def ran(bars: np.ndarray, signals: Any, rules: list[Rules], limits: Limits, leap
     m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, rows)
     asleep, blocks = (np.zeros(count, np.int64), np.zeros(count, np.int64)), kernel.block_records(bars, instruments)
     begun = start_desk(CASH * count)
-    desk, n, ambiguous, awake = kernel.compiled_run(m, signals, blocks, begun, limits, equity, daily, *asleep, leaps)
+    desk, n, ambiguous, awake = kernel.compiled_run(
+        m, signals, blocks, begun, limits, equity, daily, *asleep, kernel.guided(signals, count), leaps
+    )
     return rows[:n].tobytes(), equity.tobytes(), sleeves.tobytes(), np.array(desk).tobytes(), ambiguous, awake
 
 

@@ -194,7 +194,7 @@ def reviewed(x: dict[str, Any]) -> int:
     own, other = x["instrument_gross"], x["other"]
     square, cross = own * own + other * other + 2.0 * own * other * x["moves"], own + other * x["moves"]
     around = Around(own, x["instrument_side"], x["family"], square, cross)
-    return review(sleeve, desk, rules, limits, x["now"], x["price"], x["price"], signal, size, x["stop"], around)
+    return review(sleeve, desk, rules, limits, x["now"], x["price"], x["price"], signal, size, x["stop"], 2.0 * x["stop"], around)
 
 
 def test_the_first_rule_that_refuses_is_the_one_of_exact_arithmetic() -> None:

@@ -81,4 +81,6 @@ def test_every_kind_has_its_fields_and_no_column_means_two_things() -> None:
     assert sorted(KIND_OF.values()) == list(range(1, len(KINDS)))
     for kind, columns in COLUMN_OF.items():
         assert len(set(columns.values())) == len(columns), kind
-    assert len(CapsRow._fields) == len(CAPS) - 1  # all but the fixed quantity, which is no cap
+    assert (
+        len(CapsRow._fields) == len(CAPS) - 2
+    )  # all but the fixed quantity and the size that a strategy says, which are none of the rules

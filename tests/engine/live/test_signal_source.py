@@ -210,6 +210,7 @@ def test_a_strategy_that_keeps_failing_is_asked_less_and_less(
 
 
 GOOD = {"side": 1, "strength": 0.5, "limit": 0.0, "post_only": 0, "good_for": 1}
+GOOD |= {"stop": 0.0, "target": 0.0, "leave": 0, "hold": 0, "size_frac": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +225,14 @@ GOOD = {"side": 1, "strength": 0.5, "limit": 0.0, "post_only": 0, "good_for": 1}
         {"post_only": 2},
         {"good_for": 0},
         {"good_for": 10**9},
+        {"stop": -1.0},
+        {"target": "120"},
+        {"leave": 4},
+        {"leave": True},
+        {"hold": -1},
+        {"hold": 2.0},
+        {"size_frac": -0.1},
+        {"size_frac": 1e300},
     ],
 )
 def test_an_answer_out_of_bounds_is_nonsense(wrong: dict) -> None:

@@ -115,6 +115,6 @@ def test_a_cancelled_entry_says_why() -> None:
     """Not `no position and no entry signal`: the signal turned."""
     found = {"action": "cancel", "signal": {"side": -1, "strength": 0.5}, "position_before": {"lots": 0}, "size": None}
     text = explain.sentence(found, halted=False, warming=[])
-    assert text == "short signal of strength 0.50; the entry order that rested is cancelled: the signal turned against it"
+    assert text == "short signal of strength 0.50; the entry order that rested is cancelled: the signal no longer wants it"
     text = explain.sentence(found | {"cancelled_by": "no_entry window"}, halted=False, warming=[])
     assert text.endswith("the entry order that rested is cancelled: no_entry window")
