@@ -166,10 +166,15 @@ def own_level(rules: Rules, level: float, side: int) -> float:
     return to_tick(level, grid(rules), side) if level > 0.0 else level
 
 
+def levelled(position: Position, signal: Signal) -> bool:
+    """True for a signal with an own level for the position's side."""
+    return signal.side == position.side and (signal.stop > 0.0 or signal.target > 0.0)
+
+
 def passed(position: Position, rules: Rules, worst: float, best: float, signal: Signal) -> bool:
     """True when a close has passed the strategy's own stop (`worst` close for the position) or target (`best`): no order can
     rest there any more."""
-    if signal.side != position.side:
+    if not levelled(position, signal):
         return False
     stop, target = own_level(rules, signal.stop, position.side), own_level(rules, signal.target, position.side)
     return (stop > 0.0 and (worst - stop) * position.side <= 0.0) or (target > 0.0 and (target - best) * position.side <= 0.0)
@@ -187,7 +192,7 @@ def moved_layer(layer: Layer, side: int, stop: float, target: float) -> Layer:
 def moved(position: Position, rules: Rules, signal: Signal) -> Position:
     """The position after a close at which the strategy says levels for its side: each layer's stop follows a tighter one and
     never goes back, its target follows."""
-    if signal.side != position.side or not (signal.stop > 0.0 or signal.target > 0.0):
+    if not levelled(position, signal):
         return position
     side = position.side
     stop, target = own_level(rules, signal.stop, side), own_level(rules, signal.target, side)
@@ -204,6 +209,8 @@ def moved(position: Position, rules: Rules, signal: Signal) -> Position:
 
 def would_move(position: Position, rules: Rules, signal: Signal) -> bool:
     """True when `moved` changes an open layer."""
+    if not levelled(position, signal):
+        return False
     after = moved(position, rules, signal)
     for k in range(position.open_layers):
         if after.layers[k].stop != position.layers[k].stop or after.layers[k].target != position.layers[k].target:
