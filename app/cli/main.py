@@ -17,6 +17,7 @@ from engine.errors import BadInput, DeskError
 # each module has register(app), which adds its commands
 GROUPS = (
     "data",
+    "strategies",
     "backtest",
     "runs",
     "chat",

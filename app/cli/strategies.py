@@ -1,0 +1,90 @@
+"""`nightdesk strategies list | show | new | features`: what can be traded and tested, and a file to begin with.
+
+Called by app/cli/main.py. A person's file is parsed or described by another process here, never run.
+"""
+
+import inspect
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+
+JSON = typer.Option(False, "--json", help="one JSON object on stdout")
+NAME = typer.Argument(..., metavar="NAME", help="lower-case letters, digits and _")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `strategies`."""
+    group = typer.Typer(no_args_is_help=True, help="Strategies: list, show, new, and the features that they may read.")
+    for name, command in (("list", listed), ("show", show), ("new", new), ("features", features)):
+        group.command(name)(command)
+    app.add_typer(group, name="strategies")
+
+
+def listed(as_json: bool = JSON) -> None:
+    """List strategies: those that come with Nightdesk, then your own files."""
+    from app.home.home import read_settings
+    from engine.strategies.base import SHIPPED, load_strategy
+    from tools.market import own_strategies
+
+    items = [{"name": name, "shipped": True, "about": first_line(load_strategy(name).__doc__)} for name in SHIPPED]
+    own = own_strategies(read_settings().home).items()
+    items += [{"name": name, "shipped": False, "about": first_line(text)} for name, text in own]
+    out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)))
+
+
+def line(item: dict[str, Any]) -> str:
+    """A strategy as one line."""
+    return f"{item['name']:<20}{'' if item['shipped'] else 'own  '}{shown(item['about'])}"
+
+
+def first_line(text: str | None) -> str:
+    """What a docstring says first."""
+    return next(iter((text or "").strip().splitlines()), "")
+
+
+def show(name: str = NAME, as_json: bool = JSON) -> None:
+    """Show a strategy: its hypothesis page, what it reads, its parameters with default, bounds and meaning."""
+    from app.home.home import read_settings
+    from engine.strategies.base import SHIPPED, params_table
+    from engine.strategies.isolated.described import read_strategy
+
+    module = read_strategy(name, read_settings().home / "strategies")
+    about = inspect.cleandoc(module.__doc__ or "")
+    value = {"name": name, "shipped": name in SHIPPED, "about": about, "features": list(module.FEATURES)}
+    value |= {"instruments": list(getattr(module, "INSTRUMENTS", ())), "series": sorted(getattr(module, "SERIES", {}))}
+    value |= {"params": params_table(module)}
+    out.emit(value, as_json=as_json, text=lambda: page_text(value))
+
+
+def page_text(value: dict[str, Any]) -> str:
+    """A strategy's page."""
+    reads = [*value["features"], *value["instruments"], *value["series"]]
+    lines = [shown(line_) for line_ in value["about"].splitlines()]
+    lines += ["", f"Reads: {shown(', '.join(reads)) or 'bars alone'}", ""]
+    for row in value["params"]:
+        low, high = row["low"], row["high"]
+        bounds = " or ".join(row["choices"]) if row["choices"] else f"{low:g} to {high:g}" if None not in (low, high) else "any"
+        unit = f" {row['unit']}" if row["unit"] else ""
+        lines.append(f"  {row['key']:<20}{row['default']!s:<10}{bounds}{unit}: {shown(row['about'] or '')}")
+    return "\n".join(lines)
+
+
+def new(name: str = NAME, as_json: bool = JSON) -> None:
+    """Write a strategy file of your own that runs, with its hypothesis page to fill in; a file that exists stays as it is."""
+    from app.home.home import existing_home
+    from engine.strategies.new_file import write_new
+
+    path = write_new(name, existing_home().strategies)
+    text = f"Wrote {path}: fill in its first lines, then\n  nightdesk backtest {name} --symbol BTC-USDT"
+    out.emit({"name": name, "path": str(path)}, as_json=as_json, text=lambda: text)
+
+
+def features(as_json: bool = JSON) -> None:
+    """List the features that a strategy may read as f.NAME(...)."""
+    from engine.features.catalog import FEATURES
+
+    items = [{"name": f.name, "call": f"f.{f.name}{f.signature}", "inputs": list(f.inputs), "about": f.about} for f in FEATURES]
+    out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(f"{i['call']}\n    {i['about']}" for i in items))
