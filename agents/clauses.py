@@ -31,19 +31,31 @@ _CONTRACTIONS = tuple(
         (r"(?<=\w)'ll\b", " will"),
         (r"(?<=\w)'d(?= (?:already|just|since)\b| [a-z]{2,20}ed\b)", " had"),
         (r"(?<=\w)'d\b", " would"),
+        (r"(?<=\w)'s been\b", " has been"),
+        (r"\b(some|every|any)body\b", r"\1one"),
+        (r"\bdouble[- ](?=check)", ""),
         (r"\b(it|that|he|she|what|here|there|this|who|everything|all)'s\b", r"\1 is"),
         (r"\b(?:no doubt|no problem|no worries|no question|not only|which is why|that is why|nothing but)\b", ","),
         (
             r"\bas (?:you|we) (?:asked|requested|wished|wanted|said|ordered|told me)\b|\bas (?:requested|instructed)\b",
             "as ordered",
         ),
+        (
+            r"\bun(approved|decided|touched|filled|resolved|answered|acknowledged|changed|applied|affected|tested|moved)\b",
+            r"not \1",
+        ),
+        (r"\b(?:called|ordered|declared|imposed) a halt\b", "halted the desk"),
+        (r"\bin an? (\w+) state\b", r"\1"),
+        (r"\bdeclined? (?=to\b|the request|your request|that\b)", "refused "),
         (r"\blike you (?:asked|wanted|said)\b", "as ordered"),
         (
             r"\b(?:i can|i may|let me) (?:confirm|report|assure you)(?: that)?\b|\b(?:glad|happy|pleased) to (?:say|report"
             r"|confirm)\b",
             ",",
         ),
+        (r"\b(?:is|was) (?:the )?(?:one|person) (?:who|that)\b", ""),
         (r"\b(?:the )?(?:one|person) who\b", "someone"),
+        (r"\b(everything|all|what) (?:that )?you (?:asked|wanted|requested)(?: for)?\b", "everything"),
         (r"\b(?:ok'?d|okay'?d|ok'?ed)\b", "okayed"),
         (r"\bhad to be\b|\bmust have been\b", "was"),
         (r"\b(?:was|were) forced to\b|\bhad to\b(?= [a-z])", "did"),
@@ -60,32 +72,34 @@ _LABEL = re.compile(
     r"(?P<label>[^\W\d][\w .'-]{0,40}?)\s{0,3}(?P<mark>:|=>|->|\u2192|\u21d2|=|[\u2013\u2014]|\s-\s)\s{0,3}(?P<value>(?!//)\S.*)"
 )
 _HEADING = re.compile(
-    r"(?i)^(?:note|notes?|summary|update|status|state|answer|result|outcome|fyi|done|action|actions?|action taken"
+    r"(?i)^(?:note|notes?|summary|update|status|state|answer|result|outcome|fyi|action|actions?|action taken"
     r"|final answer|assistant"
     r"|response|report|news|good news|tl;?dr|in short|step \d+|ok(?:ay)?|next|now|edit|info|warning|reminder|message"
     r"|short answer)$"
 )
 _SPACES = re.compile(r"[ \t]+")
 CLAUSE_END = re.compile(
-    r"[,:](?!\d)|[;()\[\]|\"\u2013\u2014]|\.{2,}|\u2026|\s-\s|(?<!ahead)\s(?:and|but|so|then|because|which|as(?! ordered"
-    r"| of\b| soon\b)"
+    r"\.\s|[,:](?!\d)|[;()\[\]|\"\u2013\u2014]|\.{2,}|\u2026|\s-\s|(?<!ahead)\s(?:and|but|so|then|because|which|as(?! ordered"
+    r"| of\b| soon\b| many\b| much\b)"
     r"|since(?! then| now)|although|though)\s"
 )
 # ---- mood and polarity: words before a verb after which nothing is asserted
-OPEN = re.compile(
-    r"(?i)\b(?:can|could|may|might|must|should|would|will|shall|if|when|whenever|unless|until|till|once(?! more| again)"
-    r"|before|after(?! (?:\w+'s|my|your|our|a short|a quick) )"
-    r"|whether|not|never|nothing|nobody|no one|none|no(?! longer)|neither|nor|without|how|why|who|what|whoever|please|let"
-    r"|need|needs"
-    r"|wait|waits|waiting|unable|only (?:a|an|the|people|persons?|humans?|you)|failed|refuses?|refused|rather than"
-    r"|instead of|hardly"
+_MODAL = (
+    r"can|could|(?-i:may)|might|must|should|would|will|shall|if|when|whenever|unless|until|till|once(?! more| again)"
+    r"|before|after(?! (?:\w+'s|my|your|our|a short|a quick) )|whether|how|why|who|what|whoever|please|let|needs?|wait|waits"
+    r"|waiting"
+    r"|unable|only (?:a|an|the|people|persons?|humans?|you)|failed|refuses?|refused|rather than|instead of|hardly"
     r"|where|wants?|wanted|asked for|suggests?|recommends?|plans?|consider|proposes?|in case|lacks?|lacking|had better|imagine"
-    r"|suppose|assuming|ask|try|except|as soon as|nowhere|doubts?|zero|0 of|0(?=/))\b"
-    r"|^(?:have|get)\s|(?<=[a-z] )(?:that|which) (?:is|are|gets?)\b|\bto\s+(?:be\s+|have\s+|get\s+)?(?:\w+ly\s+)?$"
+    r"|suppose|assuming|ask|try|except|as soon as|nowhere|doubts?|than"
 )
+_DENIAL = r"not|never|nothing|nobody|no one|none|no(?! longer)|neither|nor|without|zero|0 of|0(?=/)"
+_TO = r"|^(?:have|get)\s|(?<=[a-z] )(?:that|which) (?:is|are|gets?)\b|\bto\s+(?:be\s+|have\s+|get\s+)?(?:\w+ly\s+)?$"
+MODAL = re.compile(rf"(?i)(?<![\w-])(?:{_MODAL})(?![\w-]){_TO}")
+OPEN = re.compile(rf"(?i)(?<![\w-])(?:{_MODAL}|{_DENIAL})(?![\w-]){_TO}")
 RULE = re.compile(
     r"(?i)\b(?:is|are|be|gets?)\s+\w+\s+(?:only\s+)?by\s+(?:a|an|any|one|people|the)\b"
-    r"|\b(?:by a person only|only by|never by|at the earliest|each time|every time|usually|always|automatically when)\b"
+    r"|\b(?:by a person only|only by|never by|at the earliest|each time|every time|(?:each|every) (?:morning|night|day|bar|hour"
+    r"|week)|usually|always|automatically when)\b"
 )
 CONDITION = re.compile(
     r"(?i)(?:if|once(?! more| again)|when|whenever|unless|until|as soon as|after (?:the|a)|each time|should|were|had i"
@@ -93,12 +107,14 @@ CONDITION = re.compile(
     r"|suppose|assuming)\b"
 )
 GIVEN = re.compile(
-    r"(?i)\b(?:is|are|gets?|\w+s)\s.{0,60}?\b(?:if|once(?! more| again)|when|whenever|unless|until|after (?!you|my|a short))\b"
+    r"(?i)\b(?:is|are|gets?|\w+s)\s.{0,60}?\b(?:if|once(?! more| again)|when|whenever|unless|until|after (?:an?|each|any"
+    r"|every)\b)"
 )
 PERFECT = re.compile(r"(?i)\b(?:has|have|was|were|been|now|just)\b")
 # `an order that fills is cancelled`, `a change is applied ...`: of any, not of one
 GENERAL = re.compile(
     r"(?i)^\W*(?:(?:an?|any|each|such|another)\s+(?!new\b)[\w -]{2,80}?\b(?:is|gets?|may)\s+(?:only |then |not )?(?!running"
+    r"|scheduled|queued|under\b"
     r"|on\b|in\b|live|resting)\w+|[a-z]+s\s+(?:that|which)\s[\w -]{0,60}?\b(?:is|are)\b"
     r"|(?:[a-z]+\s+)?[a-z]+s\s+are\s+\w+\s+(?:by|at|when|if|in|only|with|after|before|under|once|during|while|for each)\b)"
     r"(?!.*\b(?:for you|now|by me|on your behalf)\b)"
@@ -150,14 +166,18 @@ def normal(sentence: str, known: frozenset[str]) -> str:
     return corrected(_SPACES.sub(" ", text).strip(), known)
 
 
-def labelled(text: str, value: re.Pattern[str]) -> str:
-    """`Halt: off` as `Halt is off`, where `value` matches what follows the label; a mere heading is left out."""
+def labelled(text: str, value: re.Pattern[str], thing: re.Pattern[str]) -> str:
+    """`Halt: off` as `Halt is off`, where `value` matches what follows the label or the label is a `thing`; a heading is left "
+    "out."""
     found = _LABEL.match(text)
     if not found:
         return text
     if _HEADING.match(found["label"].strip()):
         return found["value"]
-    return f"{found['label']} is {found['value']}" if value.match(found["value"]) else text
+    stands = value.match(found["value"]) or (
+        thing.fullmatch(found["label"].strip()) and re.match(r"[^A-Za-z{]*(?!0\W*$)[\d{]", found["value"]) is None
+    )
+    return f"{found['label']} is {found['value']}" if stands else text
 
 
 def clauses(text: str) -> Iterator[tuple[str, bool]]:

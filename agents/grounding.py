@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from agents import acts
 from agents.claims import NumberClaim, claims
-from agents.mentions import unknown_mentions
+from agents.mentions import spans_in, unknown_mentions
 from agents.number_words import word_claims
-from agents.support import Ground, sentences, stands
+from agents.support import Ground, pieces, sentences, stands
 from tools.common import render
 from tools.common.contract import Fact
 
@@ -26,6 +26,7 @@ __all__ = ["Ground", "GroundedText", "StruckNumber", "ground"]
 MARK = 0xE000  # the first private-use character that stands for a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")
 SENTENCE_SHOWN = 300
+HEAD_MAX = 120  # characters of a row's head and a column's that say what a cell is about
 LEAD_MAX = 40  # characters before a number that may say how it is meant
 _WORD = re.compile(r"\w+")
 _BELOW_HEAD = re.compile(r"\s*\|[\s|:-]*-[\s|:-]*$")
@@ -134,9 +135,11 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
     cells = re.split(r"(?<!\\)\|", line)
     first = next((i for i, text in enumerate(cells) if text.strip()), 0)
     for i, text in enumerate(cells):
-        column = header[i] if i < len(header) else ""
-        says = f"{cells[first].strip()} {column}: {text.strip()}" if i > first else f"{column} {text}"
-        parts.append((start, start + len(text), says))
+        column = header[i][:HEAD_MAX] if i < len(header) and header[i] != text.strip() else ""
+        named = f"{cells[first].strip()[:HEAD_MAX]} {column}".rstrip() + f": {text.strip()}" if i > first else f"{column} {text}"
+        parts += [
+            (low, high, named if high - low == len(text) else said) for low, high, said in pieces(line, start, start + len(text))
+        ]
         start += len(text) + 1
     return parts
 
@@ -188,8 +191,13 @@ def _unsupported(
 ) -> Iterator[tuple[int, int, str, str]]:
     """(from, to, as typed, why) of each id, time, number and number word that nothing stands behind."""
     yield from unknown_mentions(line, stand.mentions)
+    times = sorted(spans_in(line))
+    begun = [low for low, _ in times]
     read: list[NumberClaim] = [*claims(line, names.end_at), *word_claims(line)]
     for one in read:
+        of_time = bisect_right(begun, one.start) - 1
+        if of_time >= 0 and one.start < times[of_time][1]:
+            continue
         claim = one._replace(before=line[max(0, one.start - LEAD_MAX) : one.start])
         sentence = parts[max(0, bisect_right(starts, claim.start) - 1)][2]
         end = claim.start + len(claim.text)

@@ -8,6 +8,7 @@ never known.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from tools.common.contract import Fact
@@ -69,7 +70,7 @@ _ONLY_MONTH = re.compile(
     rf"|last)[ -])({_MONTH})\b(?!\s\d{{1,2}}\b)(?:,?\s+(\d{{4}})\b)?"
 )
 _ONLY_YEAR = re.compile(
-    r"(?i)\b(?:in|for|of|since|during|until|from|to|through|year|covers?|early|late|mid|over|back to|spans?)\s+((?:19"
+    r"(?i)\b(?:in|for|of|since|during|until|from|to|through|year|calendar|covers?|early|late|mid|over|back to|spans?)\s+((?:19"
     r"|20)\d{2})\b(?![.,:/-]\d)(?!\s*(?:trades?|bars?|round|usdt?|%))"
 )
 _QUARTER = re.compile(r"(?i)\bq([1-4])\b(?:\s(?:of\s)?(\d{4})\b)?")
@@ -104,6 +105,7 @@ class KnownMentions(NamedTuple):
     days: frozenset[date]
     months: frozenset[tuple[int, int]] = frozenset()
     weekdays: frozenset[int] = frozenset()  # of the days on which something happened at a known time
+    ends: frozenset[date] = frozenset()  # days named without a time, with which a span may end
     said: str = ""  # what was seen, in lower case: for what is repeated from it
 
 
@@ -137,6 +139,7 @@ def known_mentions(facts: Iterable[Fact], texts: Iterable[str], names: Iterable[
         frozenset(days),
         frozenset(months),
         of_week,
+        frozenset(days - lived),
         seen,
     )
 
@@ -210,6 +213,19 @@ def _minutes_of(text: str) -> Iterator[tuple[int, int, set[int]]]:
         yield found.start(), found.end(), _said_minutes(found)
 
 
+@lru_cache(maxsize=256)
+def times_in(text: str) -> tuple[frozenset[int], ...]:
+    """The times of day that a text names, each as the minutes that may be meant: of the morning, of the evening."""
+    return tuple(frozenset(of_day) for _, _, of_day in _minutes_of(text))
+
+
+def spans_in(line: str) -> list[tuple[int, int]]:
+    """Where a line names times and dates: digits and number words inside them are no further claims."""
+    found = [(a, b) for a, b, _ in (*_minutes_of(line), *_days_of(line))]
+    of_words = (_AGO, _ONLY_DAY, _ONLY_MONTH, _ONLY_YEAR, _QUARTER)
+    return found + [one.span() for pattern in of_words for one in pattern.finditer(line)]
+
+
 def _said_minutes(found: re.Match[str]) -> set[int]:
     """`quarter past five`, `nine o'clock`, `noon`: of the morning or of the evening."""
     if found[5]:
@@ -258,13 +274,14 @@ def _day(year: str | None, month: int, day: str) -> date | tuple[int, int] | Non
 
 
 def _is_known_day(day: date | tuple[int, int] | tuple[date, ...] | None, known: KnownMentions) -> bool:
+    """A day of the thread, or the one before a day on which a span ends."""
     if day is None:
         return False
     if isinstance(day, tuple) and (not day or isinstance(day[0], date)):
         return any(isinstance(one, date) and _is_known_day(one, known) for one in day)
     if isinstance(day, tuple):
-        return any((k.month, k.day) == day for known_day in known.days for k in (known_day, _before(known_day)))
-    return day in known.days or (day < date.max and day + timedelta(days=1) in known.days)
+        return any((k.month, k.day) == day for k in (*known.days, *map(_before, known.ends)))
+    return day in known.days or (day < date.max and day + timedelta(days=1) in known.ends)
 
 
 def _before(day: date) -> date:

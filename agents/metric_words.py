@@ -8,13 +8,19 @@ from tools.common.contract import Fact
 
 CROWD = 8  # a metric with more facts than this in a thread needs its subject named too
 _UNIT_WORDS = frozenset(
-    "rate ratio frac bps usd usdt ms max min count total bars price annual round trip open".split()  # noqa: SIM905 - words
+    """
+    rate ratio frac bps usd usdt ms max min count total bars price annual round trip open compared
+    """.split()  # noqa: SIM905 - words, not a list of strings
 )
 # how people say a metric: a word of the metric's name -> what also names it
 _SAID: Mapping[str, str] = {
     "return": r"returns?|returned|made|gain(?:ed|s)?|lost|earned|up|down|performance|result",
     "pnl": r"p\s?&\s?l|pnl|profits?|loss(?:es)?|lost|made|earned|gain(?:ed|s)?|result|net|down|up|cost (?:us|you|me)",
-    "drawdown": r"draw-?downs?|dd|peak|top|the high|worst fall|under ?water|below|fell|fall",
+    "low": r"low\w*|between|interval|range|from|\(-?\d",
+    "high": r"high\w*|between|interval|range|to",
+    "held": r"held|lasted|in (?:the )?(?:market|position)",
+    "drawdown": r"draw-?downs?|dd|peak|(?:under|off|beneath|short of) (?:its|the|our)|top|the high|worst fall|under ?water"
+    "|below|fell|fall|down|at (?:its )?(?:worst|most)",
     "win": r"win(?:s|ning|ners?)?|won|hit[- ]rate|winrate",
     "trades": r"trad(?:es?|ed)|round[- ]trips?|trips|bought and sold|n",
     "trips": r"trad(?:es?|ed)|round[- ]trips?|trips",
@@ -28,12 +34,12 @@ _SAID: Mapping[str, str] = {
     "slippage": r"slippage|slip",
     "gross": r"gross|exposure|exposed|leverage(?! max)|levered|invested",
     "exposure": r"exposure|exposed|in the market|invested",
-    "equity": r"equity|worth|account|value|balance|capital|nav|usdt in",
+    "equity": r"equity|worth|account|value|balance|capital|nav|usdt in|k in",
     "change": r"chang(?:e|ed|es)|difference|moved",
     "difference": r"differ(?:s|ence|ences)?|gap|delta|more|less|better|worse",
     "sharpe": r"sharpe",
     "leverage": r"leverage|levered",
-    "quantity": r"quantity|quantities|sizes?|sold|bought|long|short|position",
+    "quantity": r"quantity|quantities|sizes?|sold|bought|long|short|position|@",
     "price": r"prices?|priced|px|sold|bought|fill(?:ed|s)?|entered|exited|entry|exit|stop|got",
     "size": r"sizes?|quantity|lots",
     "lots": r"lots|size|quantity",
@@ -75,13 +81,14 @@ def names_one(sentence: str, fact: Fact, subjects: Collection[str]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def names_it(sentence: str, fact: Fact) -> bool:
-    """By handle, id, the whole subject, its last part, or a name in it."""
+def names_it(sentence: str, fact: Fact, alias: frozenset[str] = frozenset()) -> bool:
+    """By handle, id, the whole subject, its last part, a name in it, or a word that only its row of a table has."""
     low, subject = sentence.lower(), fact.subject.lower()
     names = (
         fact.ref.split(".", 1)[0].lower(),
         fact.evidence.id.lower(),
         subject.rsplit(", ", 1)[-1],
         *re.findall(r"[a-z]+-[a-z]+", subject),
+        *alias,
     )
     return any(name and re.search(rf"(?<![\w.]){re.escape(name)}(?![\w-])", low) for name in names)

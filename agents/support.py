@@ -5,15 +5,15 @@ the turn used, named with its word, when the person typed it first, or when it c
 """
 
 import re
-from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agents.act_records import Receipts
+from agents.act_records import SIMULATED, Receipts
 from agents.claims import OF_THE_TEXT, OWN_COUNT_MAX, NumberClaim, claims
 from agents.clauses import words_of
+from agents.derived import RELATION, Minutes, is_derived
+from agents.fact_index import FACT_UNITS, FactIndex, lead_of
 from agents.mentions import KnownMentions, known_mentions
 from agents.metric_words import CROWD, names_it, names_metric, names_one
 from agents.number_words import word_claims
@@ -21,30 +21,15 @@ from agents.tool_lines import ToolLines
 from tools.common import render
 from tools.common.contract import Fact
 
+QUANTIFIERS = ("both", "neither", "none of", "all")
 FEW = 60  # facts among which a figure of three digits with its unit is like no other
+SENTENCE_MAX = 600  # characters that are read as one sentence
 DEPTH_MAX = 20  # of arguments that are read
 KEY_MAX, NUMBER_MAX = 64, 40  # characters of a `key=value` in them
 
-# dimension and factor of a fact's unit; instants and words are never typed numbers
-_FACT_UNITS = {
-    "frac": ("frac", 1.0),
-    "bps": ("frac", 1e-4),
-    "usd": ("usd", 1.0),
-    "price": ("usd", 1.0),
-    "ratio": ("ratio", 1.0),
-    "bars": ("count", 1.0),
-    "count": ("count", 1.0),
-    "base": ("base", 1.0),
-    "days": ("time", 86_400_000.0),
-    "duration_ms": ("time", 1.0),
-}
 _LOSING = re.compile(
     r"(?i)\b(lost|los(?:s|ses|ing|es)|down|fell|drop(?:s|ped)?|negative|minus|draw-?downs?|paid|pays?|costs?|fees?"
     r"|under water|worse|less|lower|below)\b"
-)
-_LEAD = re.compile(
-    r"(?i)(?:(?P<about>\b(?:about|roughly|around|approximately|nearly|almost|circa|some|near|close to)|~|\u2248|(?<=a bit over))"
-    r"|\b(?P<bound>more than|over|above|at least|north of|under|below|less than|fewer than|at most|up to))\s?$"
 )
 # `every 15 minutes`, `wait two bars`: a rhythm or a wait, no figure of what was
 _SPAN_AHEAD = re.compile(
@@ -52,6 +37,7 @@ _SPAN_AHEAD = re.compile(
     r"|after)\s(?:\w+ or )?$"
 )
 _LOST = re.compile(r"(?i)\b(?:lost|loses|a loss of|down)\b(?! from)")
+_OF_DESK = re.compile(r"(?i)\b(?:we|you|desk|our|your|today|currently|right now)\b")
 _REPEATING = re.compile(
     r"(?i)\b(?:you (?:asked|said|typed|wrote|named|gave|want|wanted|mention(?:ed)?)|(?:i )?understood|asked for|your (?:line"
     r"|limit|question|number"
@@ -92,7 +78,8 @@ class Ground:
     quoted: frozenset[str] = field(init=False)
     shown: ToolLines = field(init=False)
     mentions: KnownMentions = field(init=False)
-    index: "FactIndex" = field(init=False)
+    index: FactIndex = field(init=False)
+    minutes: Minutes = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the person's numbers, the arguments, and what the thread has seen once."""
@@ -109,37 +96,9 @@ class Ground:
         texts = [*self.quotes, *self.seen, *self.asked, *map(str, strings_of(self.arguments))]
         object.__setattr__(self, "mentions", known_mentions(self.facts.values(), texts, self.names))
         object.__setattr__(self, "index", FactIndex(self.facts.values()))
-
-
-class FactIndex:
-    """The numeric facts of a thread, found by value: no number of an answer is held against all of them. Those of a long table
-    are left out: there a typed number meets one by chance, so that only references stand."""
-
-    def __init__(self, facts: Iterable[Fact]) -> None:
-        kept = [fact for fact in facts if fact.unit in _FACT_UNITS and _numeric(fact) and not fact.listed]
-        self.facts = kept
-        self.metrics = Counter(fact.metric for fact in kept)
-        self.subjects = {fact.subject.lower() for fact in kept}
-        self._by_metric: dict[str, list[Fact]] = {}
-        for fact in kept:
-            self._by_metric.setdefault(fact.metric, []).append(fact)
-        self._sorted = sorted(((abs(_base_value(fact)), n) for n, fact in enumerate(kept)))
-        self._values = [value for value, _ in self._sorted]
-
-    def named(self, metric: str) -> list[Fact]:
-        """The facts of a metric, the first few: of more than that each needs its subject named anyway."""
-        return self._by_metric.get(metric, [])[:CROWD]
-
-    def near(self, claim: NumberClaim, *, wide: bool = False) -> list[Fact]:
-        """The facts whose value, sign aside, may be said as the claim in one of the units it may have: rounded, or as a bound."""
-        factors = {claim.factor} if claim.dimension else {factor for _, factor in _FACT_UNITS.values()}
-        found: set[int] = set()
-        for factor in factors:
-            value, step = abs(claim.value) * factor, claim.step * factor
-            slack = value / 2 if wide else step / 2 + 2e-9 * value
-            low, high = bisect_left(self._values, value - slack), bisect_right(self._values, value + slack)
-            found |= {n for _, n in self._sorted[low:high]}
-        return [self.facts[n] for n in sorted(found)]
+        instants = [f.value for f in self.facts.values() if f.unit == "ms" and isinstance(f.value, int | float)][:4]
+        minutes = Minutes(self.mentions.minutes, [int(value) // 60_000 % 1440 for value in instants])
+        object.__setattr__(self, "minutes", minutes)
 
 
 def settings_of(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
@@ -182,20 +141,34 @@ def sentences(line: str) -> list[tuple[int, int, str]]:
     """(from, to, what it says) of each sentence of a line."""
     parts, start = [], 0
     for found in _SENTENCE_END.finditer(line):
-        parts.append((start, found.start(), line[start : found.start()]))
+        parts += pieces(line, start, found.start())
         start = found.end()
-    return [*parts, (start, len(line), line[start:])]
+    return parts + pieces(line, start, len(line))
+
+
+def pieces(line: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    """A stretch of a line in pieces of at most SENTENCE_MAX characters, cut at spaces: what is longer is no sentence."""
+    found = []
+    while end - start > SENTENCE_MAX:
+        cut = line.rfind(" ", start + SENTENCE_MAX // 2, start + SENTENCE_MAX)
+        cut = start + SENTENCE_MAX if cut < 0 else cut
+        found.append((start, cut, line[start:cut]))
+        start = cut
+    return [*found, (start, end, line[start:end])]
 
 
 def stands(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool:
     """Whether something of the thread stands behind a number of `sentence`; `after`: the words that follow it."""
     if claim.dimension in ("time", "count") and (_SPAN_AHEAD.search(claim.before) or after.startswith(" a day")):
         return True
-    if not claim.dimension and 0 < claim.value <= OWN_COUNT_MAX and OF_THE_TEXT.match(after):
+    if claim.dimension in QUANTIFIERS:
+        return stand.shown.counts(claim, sentence, after)
+    points = re.match(r"(?i)\s+points?\b", after) and (claim.before.endswith("by ") or RELATION.match(after[6:].strip()))
+    if not claim.dimension and 0 < claim.value <= OWN_COUNT_MAX and claim.step >= 1 and OF_THE_TEXT.match(after) and not points:
         return True
     if _is_setting(claim, sentence, stand) or _is_fact(claim, sentence, stand) or _is_echo(claim, sentence, stand):
         return True
-    if _is_shown(claim, sentence, after, stand):
+    if _is_shown(claim, sentence, after, stand) or is_derived(claim, sentence, stand.index, stand.shown, stand.minutes):
         return True
     if claim.dimension == "place":
         return any(rows.number >= claim.value and _counts(after, rows.noun) for rows in stand.rows) or stand.shown.counts(
@@ -209,7 +182,7 @@ def stands(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool
 
 def _is_shown(claim: NumberClaim, sentence: str, after: str, stand: Ground) -> bool:
     """A tool's text of this turn has this figure, in a line about what the sentence is about."""
-    if claim.dimension in ("frac", "time"):
+    if claim.dimension in ("frac", "time", "times"):
         return False
     for figure in stand.shown.near(claim):
         signs = (1.0, -1.0) if figure.value < 0 and _LOSING.search(sentence) else (1.0,)
@@ -224,11 +197,6 @@ def _counts(after: str, noun: str) -> bool:
     return re.match(rf"(?i)\s+(?:[a-z-]{{1,20}}\s+){{0,2}}{re.escape(noun)}", after) is not None
 
 
-def _base_value(fact: Fact) -> float:
-    assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by _numeric before
-    return float(fact.value) * _FACT_UNITS[fact.unit][1]
-
-
 def _is_setting(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """An argument of this thread's calls, said with a word of its key: `stop_atr=2`, "a 2 ATR stop", "fast 20"; or a value that a
     proposal this turn read gives the setting, which the sentence names in full."""
@@ -238,10 +206,15 @@ def _is_setting(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
             return True
     if not stand.changed:
         return False
-    low = sentence.lower()
-    named = re.search(r"\bprop-\d", low) is not None
+    start = max(0, sentence.find(claim.before + claim.text)) + len(claim.before)
+    low = (re.split(r"[,;] ", sentence[:start])[-1] + re.split(r"[,;] ", sentence[start:])[0]).lower()
     return claim.dimension in ("", "ratio") and any(
-        claim.value == value and (key in low if not named else all(word in low for word in key.split("_")))
+        claim.value == value
+        and (
+            key in low
+            or (re.search(r"\bprop-\d", low) and any(word in low for word in _key_words(key)))
+            or all(word in low for word in _key_words(key))
+        )
         for key, value in stand.changed
     )
 
@@ -252,45 +225,61 @@ def _key_words(key: str) -> list[str]:
 
 def _is_fact(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """A fact has this value in this unit, and the sentence names its metric or, where it names no metric, its subject."""
-    near = stand.index.near(claim, wide=_lead(claim) != "")
-    near = [fact for fact in near if not _is_anothers(fact, sentence, stand)]
+    near = stand.index.near(claim, wide=lead_of(claim) != "")
+    near = [fact for fact in near if not _is_anothers(claim, fact, sentence, stand)]
     named = {metric for metric in {fact.metric for fact in near} if names_metric(sentence, metric)}
     for fact in near:
-        if fact.metric in named and _same(claim, fact, sentence):
+        if fact.metric in named and _same(claim, fact, sentence, loose=True):
             crowd = stand.index.metrics[fact.metric] > CROWD
             if not crowd or names_one(sentence, fact, stand.index.subjects):
                 return True
-    elsewhere = named or any(names_metric(sentence, metric) for metric in stand.index.metrics)
+    kinds = {FACT_UNITS[fact.unit][0] for fact in near}
+    elsewhere = named or any(
+        names_metric(sentence, fact.metric) for fact in stand.index.facts if FACT_UNITS[fact.unit][0] in kinds
+    )
     if (
         (claim.digits >= 4 or (claim.digits == 3 and claim.dimension and len(stand.index.facts) <= FEW))
         and not elsewhere
         and any(_same(claim, fact, sentence) for fact in near)
     ):
         return True  # a figure like no other
-    if not claim.dimension and (named or any(names_metric(sentence, metric) for metric in stand.index.metrics)):
+    if named or any(
+        names_metric(sentence, fact.metric)
+        for fact in stand.index.facts
+        if not claim.dimension or claim.dimension == FACT_UNITS[fact.unit][0]
+    ):
         return False
     others = (fact for fact in near if fact.metric not in named)
     return any(_same(claim, fact, sentence, strict=True) and names_one(sentence, fact, stand.index.subjects) for fact in others)
 
 
-def _is_anothers(fact: Fact, sentence: str, stand: Ground) -> bool:
+def _is_anothers(claim: NumberClaim, fact: Fact, sentence: str, stand: Ground) -> bool:
     """Does the sentence name another thing that has this metric, and not the one that this fact is about?"""
+    if (
+        fact.subject in ("desk", "whole desk")
+        and claim.digits >= 5
+        and not re.search(r"[a-z]-[a-z]+\W{0,3}(?:\w+ ){0,2}$", claim.before)
+    ):
+        return False  # the sleeves and their sum
     others = [other for other in stand.index.named(fact.metric) if other.subject != fact.subject]
-    if not others or names_it(sentence, fact):
+    if not others or names_it(sentence, fact, stand.shown.alias(fact.evidence.id)):
         return False
-    return any(names_it(sentence, other) for other in others)
+    of_desk = fact.evidence.kind == "run" and _OF_DESK.search(sentence) and not SIMULATED.search(sentence)
+    if of_desk and "desk" in stand.index.subjects:
+        return True
+    named = [other for other in others if names_it(sentence, other, stand.shown.alias(other.evidence.id))]
+    figures = list(claims(sentence)) if named else []
+    return any(not any(_same(figure, other, sentence) for figure in figures) or names_it(sentence, other) for other in named)
 
 
-def _numeric(fact: Fact) -> bool:
-    return isinstance(fact.value, int | float) and not isinstance(fact.value, bool)
-
-
-def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False) -> bool:
-    """Is the typed number this fact's value, rounded to the digits typed? `strict`: the unit must be typed as well."""
-    assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by _numeric before
-    dimension, factor = _FACT_UNITS[fact.unit]
+def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False, loose: bool = False) -> bool:
+    """Is the typed number this fact's value, rounded to the digits typed? `strict`: the unit must be typed too; `loose`: one
+    digit alone may be rounded."""
+    assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by numeric before
+    dimension, factor = FACT_UNITS[fact.unit]
     if claim.dimension:
         counts = fact.unit in ("count", "bars") and (claim.dimension == "count" or claim.text.endswith(("times", "x")))
+        counts = counts or (claim.dimension == "time" and "day" in fact.metric and claim.factor == 86_400_000.0)
         share = claim.dimension == "frac" and fact.unit == "ratio" and "gross" in fact.metric
         if claim.dimension != dimension and not counts and not share:
             return False
@@ -303,20 +292,15 @@ def _same(claim: NumberClaim, fact: Fact, sentence: str, *, strict: bool = False
     if value > 0 and _LOST.search(sentence) and any(word in fact.metric for word in ("return", "pnl")):
         return False
     signs = (1.0, -1.0) if _sign_free(fact, sentence) else (1.0,)
-    lead = _lead(claim)
+    lead = lead_of(claim)
     if lead not in ("", "about"):
         return any(_is_bound(typed, value * sign, lead) for sign in signs)
     if lead and claim.value and claim.value == int(claim.value):  # `about 10,400` is rounded to hundreds
         zeros = 10.0 ** (len(text := str(int(abs(claim.value)))) - len(text.rstrip("0")))
         step = max(step, min(step * zeros, abs(typed) / 10))
-    exact = claim.digits >= 2 or claim.step <= 0.01 or bool(lead)  # one digit alone is too little to round to
+    loose = loose and not claim.before.endswith("by ") and claim.value != 0 and step <= 0.16 * abs(typed)
+    exact = loose or claim.digits >= 2 or claim.step <= 0.01 or bool(lead)  # one digit alone is too little to round to
     return any(_rounds_to(typed, step, value * sign, exact) for sign in signs)
-
-
-def _lead(claim: NumberClaim) -> str:
-    """`about`, a word that makes it a bound, or nothing, before the number."""
-    found = _LEAD.search(claim.before)
-    return "" if found is None else found["bound"] or "about"
 
 
 def _is_bound(typed: float, value: float, word: str) -> bool:
@@ -327,7 +311,7 @@ def _is_bound(typed: float, value: float, word: str) -> bool:
 
 def _sign_free(fact: Fact, sentence: str) -> bool:
     """ "Lost 12" says -12; a drawdown, a fee and a cost are said with either sign."""
-    assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by _numeric before
+    assert isinstance(fact.value, int | float)  # noqa: S101 - asked for by numeric before
     cost = any(word in fact.metric for word in ("drawdown", "fee", "slippage", "loss", "cost"))
     return cost or (fact.value < 0 and _LOSING.search(sentence) is not None)
 
@@ -343,7 +327,12 @@ def _rounds_to(typed: float, step: float, value: float, rounded: bool) -> bool:
 def _is_echo(claim: NumberClaim, sentence: str, stand: Ground) -> bool:
     """The person typed it first. Said of a metric that has facts it is a statement, unless it says who said it."""
     typed = any(
-        (claim.value == other.value and claim.dimension in ("", other.dimension)) or _equal(claim, other) for other in stand.typed
+        (
+            claim.value == other.value
+            and (claim.dimension == other.dimension or (not claim.dimension and claim.digits >= 2 and claim.text[-1].isdigit()))
+        )
+        or _equal(claim, other)
+        for other in stand.typed
     )
     if not typed:
         return False

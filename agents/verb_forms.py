@@ -14,7 +14,13 @@ _IRREGULAR = """
     build built, wipe wiped, pull pulled, ring rang rung, light lit lighted, let let, lock locked, strike struck, stick
     stuck, swap swapped, hold held, sign signed, steer steered, break broke broken, drive drove driven, hand handed, slide
     slid, split split, rid rid, lend lent, spend spent, begin began begun, fly flew flown, bend bent,
-    throw threw thrown, fall fell fallen, dial dialled dialed, relaunch relaunched
+    fall fell fallen, dial dialled dialed, relaunch relaunched, rise rose risen, lose lost, win won, grow grew grown,
+    know knew known, think thought, see saw seen, find found, feel felt, say said, mean meant, meet met, read read, lead led,
+    stand stood, sit sat, sleep slept, speak spoke spoken, forget forgot forgotten, choose chose chosen, catch caught, seek
+    sought, shoot shot, swing swung, wake woke woken, creep crept, sink sank sunk, shrink shrank shrunk, come came,
+    become became, understand understood, misunderstand misunderstood, misread misread, hear heard, cost cost, lie lay lain,
+    dig dug, deal dealt, teach taught, bid bid, shed shed, fight fought, slip slipped, stop stopped, plot plotted,
+    drop dropped, trim trimmed, flip flipped, bleed bled, be been
 """
 IRREGULAR = {verb: forms for verb, *forms in (part.split() for part in _IRREGULAR.split(","))}
 _DOUBLES = re.compile(r"[^aeiou]*u?[aeiou][bdgmnprt]|.*[^aeiou]el|(?:un|re)?(?:submit|commit|plug|pin|set|format)")

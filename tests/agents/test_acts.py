@@ -275,3 +275,58 @@ def test_capitals_alone_are_a_symbol() -> None:
     """`Sold BTC` and `Sold XRPL` have an object; `sold well` has none."""
     assert unsupported("Sold XRPL.", Receipts())
     assert unsupported("I sold well.", Receipts()) is unsupported("I sold XRPL.", Receipts())
+
+
+EVENTS = [
+    "| sleeve | position | entries |",
+    "| btc-trend | flat | paused |",
+    "| eth-trend | long 0.84 | allowed |",
+    "d-90 fill btc-trend 2025-12-02 03:30Z: sell 0.1 at 61,250.00 by stop",
+    "d-91 refused btc-trend 2025-12-02 05:00Z: long entry refused: losses_in_a_row",
+    "prop-2 (applied): stop_atr 2 -> 3. approved by mara.",
+    "al-7 page worker: bars are stale, since 2025-12-02 04:40Z, acknowledged by mara.",
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I frobbed the stop of eth-trend.",
+        "The stop of eth-trend got frobbed.",
+        "otto frobbed the desk.",
+        "eth-trend is out.",
+        "The worker is down.",
+        "otto knows.",
+        "btc-trend was stopped out at 02:20.",
+        "btc-trend sold at 62,150.",
+        "btc-trend entered at 05:00Z.",
+        "otto approved prop-2.",
+        "prop-2 has not been applied.",
+        "al-7 is resolved.",
+        "eth-trend is paused.",
+    ],
+)
+def test_what_no_record_bears_out_is_struck_in_whatever_words(text: str) -> None:
+    """Verbs and states that no list has, another person, time or price than the record's, a decision denied."""
+    assert unsupported(text, Receipts(records=EVENTS, halted=False))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "btc-trend was stopped out at 03:30Z.",
+        "btc-trend is out.",
+        "btc-trend is paused.",
+        "mara approved prop-2.",
+        "mara took care of al-7.",
+        "al-7 is still open.",
+        "eth-trend is in.",
+        "The bars went stale at 04:40Z.",
+        "eth-trend is small.",
+        "I weighed both runs.",
+        "The strategy frobbed the market.",
+    ],
+)
+def test_what_a_record_bears_out_or_claims_nothing_stands(text: str) -> None:
+    """The same act, subject, person and time; a harmless word; a run or a market."""
+    assert not unsupported(text, Receipts(records=EVENTS, halted=False))

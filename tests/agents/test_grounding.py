@@ -3,7 +3,7 @@
 import pytest
 
 from agents.grounding import Ground, ground
-from tests.fakes.facts import BY_REF, stand, struck
+from tests.fakes.facts import BY_REF, fact, stand, struck
 from tests.fakes.linear_time import beyond_linear
 
 
@@ -249,10 +249,10 @@ def test_the_worst_texts_are_read_in_linear_time(name: str) -> None:
 
 
 def test_a_value_that_a_proposal_names_stands_with_its_setting() -> None:
-    """`stop_atr 2 -> 2.5` in a result of this turn supports both values of stop_atr, of nothing else."""
+    """`stop_atr 2 -> 2.5` in a result of this turn supports both values of stop_atr, with both its words, of nothing else."""
     stand = Ground({}, quotes=["proposal prop-2 (applied): stop_atr 2 -> 2.5."])
     assert not ground("prop-2 moved stop_atr from 2 to 2.5.", stand).struck
-    assert [entry.text for entry in ground("leverage_max is 2.5, stop 2.5 ATR.", stand).struck] == ["2.5", "2.5 ATR"]
+    assert [entry.text for entry in ground("leverage_max is 2.5, stop 2.5 ATR.", stand).struck] == ["2.5"]
 
 
 @pytest.mark.parametrize("text", ["The drawdown doubled.", "Exposure is twice the equity.", "Returns tripled."])
@@ -293,3 +293,45 @@ def test_a_figure_of_a_tools_text_stands_beside_its_subject() -> None:
     assert not ground("The stop of eth-trend is 2,911.40.", shown).struck
     assert not ground("eth-trend had 40 lots.", shown).struck
     assert [entry.text for entry in ground("btc-trend: 2,911.40", shown).struck] == ["2,911.40"]
+
+
+COUNTED = (
+    "| sleeve | position |\n| btc-trend | flat |\n| eth-trend | long 0.84 |",
+    "prop-1 (rejected): a 1 -> 2\nprop-2 (pending): a 2 -> 3",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Both sleeves are flat.", ["Both"]),
+        ("One of the two sleeves is flat.", []),
+        ("Neither sleeve is short.", []),
+        ("A couple of proposals.", []),
+        ("A trio of proposals.", ["A trio"]),
+        ("Two proposals are pending.", ["Two"]),
+        ("One proposal is pending.", []),
+        ("All two sleeves are long.", ["All", "two"]),
+        ("None of the two proposals was applied.", []),
+    ],
+)
+def test_a_count_in_words_is_held_against_what_was_shown(text: str, gone: list[str]) -> None:
+    """`Both`, `neither`, `a couple`: as many as the tools showed, in the state that the sentence names."""
+    struck_texts = [entry.text for entry in ground(text, Ground({}, quotes=COUNTED)).struck]
+    assert bool(struck_texts) is bool(gone)
+
+
+@pytest.mark.parametrize(
+    ("text", "stands"),
+    [
+        ("r1 has 45 trades more than r2.", True),
+        ("r1 has 54 trades more than r2.", False),
+        ("r1 has 45 trades.", False),
+        ("r1 has 1.46 times the trades.", True),
+        ("r1 has twice the trades.", False),
+    ],
+)
+def test_a_figure_may_follow_from_two_of_one_metric(text: str, stands: bool) -> None:
+    """Only where the sentence says the relation."""
+    two = {"r1.trades": fact("r1.trades", 142, "count"), "r2.trades": fact("r2.trades", 97, "count")._replace(subject="b")}
+    assert (ground(text, Ground(two)).struck == ()) is stands

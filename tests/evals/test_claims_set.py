@@ -15,16 +15,19 @@ from tests.evals.claims.measure import (
     by_hand,
     claims_set,
     held_out,
+    in_threads,
     model_written,
     report,
     table,
     wrong,
+    wrong_in_threads,
 )
 from tests.evals.claims.scene import running_scene, scene
 from tests.evals.claims.templates import LabelledClaim
 
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 ESCAPES_MAX, FALSE_STRIKES_MAX = 0.005, 0.01
+FURTHER_MAX = 0.04  # of the further threads and harder wordings, improved on for a short time
 
 
 def test_the_set_is_what_it_says_it_is() -> None:
@@ -76,6 +79,18 @@ def test_another_thread_is_judged_as_well() -> None:
     check_rates(by_hand(RUNNING), running_scene)
 
 
+def test_the_further_threads_are_judged_within_their_rates() -> None:
+    """Six threads with facts of their own: by hand in three rounds, and by construction."""
+    threads = in_threads()
+    claims = [claim for _, claim in threads]
+    false, true = ([claim for claim in claims if claim.true is truth] for truth in (False, True))
+    errors = wrong_in_threads(threads)
+    assert len({name for name, _ in threads}) == 8
+    escapes, strikes = ([error.text for error in errors if error.true is truth] for truth in (False, True))
+    assert len(escapes) / len(false) <= FURTHER_MAX, escapes
+    assert len(strikes) / len(true) <= FURTHER_MAX, strikes
+
+
 def test_what_is_held_out_is_in_no_set_that_is_improved_on() -> None:
     """At least 400 sentences by hand, and none of them among those that `--list` prints."""
     further = {claim.text for claim in by_hand(FURTHER)}
@@ -96,5 +111,5 @@ def test_the_page_repeats_each_table_of_make_evals() -> None:
     """docs/claims.md is what was measured, line by line."""
     claims, page = claims_set(), PAGE.read_text()
     tables = [part for part in report(claims, wrong(claims)).split("\n\n") if part.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 7
     assert [part for part in tables if part not in page] == []

@@ -13,13 +13,17 @@ from pathlib import Path
 
 from agents.grounding import ground
 from agents.support import Ground
+from tests.evals.claims.made_threads import made as made_of_threads
 from tests.evals.claims.scene import running_scene, scene
 from tests.evals.claims.templates import LabelledClaim, made
+from tests.evals.claims.threads import THREADS
 
 SPOKEN = Path(__file__).parent / "spoken.toml"
 UNSEEN = Path(__file__).parent / "unseen.toml"
 GRAMMAR = Path(__file__).parent / "grammar.toml"
 RUNNING = Path(__file__).parent / "running.toml"  # said in the other thread
+THREADS_FILE = Path(__file__).parent / "threads.toml"  # said in the further threads, each under the name of its thread
+WORDINGS = Path(__file__).parent / "wordings.toml"  # two further rounds, in every thread
 FURTHER = Path(__file__).parent / "further.toml"  # no part of the set: written before the checker read grammar, never listed
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
 MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
@@ -27,6 +31,7 @@ MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
 SEED = 7
 SPLIT_SEED = 20  # drawn once, before the first listing of what was judged wrongly
 EACH = 200  # of a kind and truth, from templates
+THREAD_EACH = 3  # of each fact of a further thread and truth
 MUTATIONS = 4  # of each sentence written by hand
 
 # what small models and hostile servers wrap around a sentence; none of it changes what is claimed
@@ -102,6 +107,25 @@ def wrong(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> 
     return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
 
 
+def in_threads() -> list[tuple[str, LabelledClaim]]:
+    """(thread, sentence) of the further threads: the three rounds by hand, and the figures made by construction."""
+    found = []
+    for path, source in ((THREADS_FILE, "first round"), (WORDINGS, "second round")):
+        for name, by_kind in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            of = {"2": "third round", "3": "fourth round"}.get(name[-1], source)
+            rows = (
+                (kind, truth, text) for kind, by_truth in by_kind.items() for truth, texts in by_truth.items() for text in texts
+            )
+            found += [(name.rstrip("23"), LabelledClaim(kind, of, text, truth == "true")) for kind, truth, text in rows]
+    return found + list(made_of_threads(SEED, THREAD_EACH))
+
+
+def wrong_in_threads(claims: list[tuple[str, LabelledClaim]]) -> list[LabelledClaim]:
+    """Those on which the checker errs, each said in its thread."""
+    stands = {name: data.ground() for name, data in THREADS.items()} | {"scene": scene(), "running": running_scene()}
+    return [claim for name, claim in claims if bool(ground(claim.text, stands[name]).struck) == claim.true]
+
+
 def rates(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
     """False sentences, escapes, true sentences, false strikes, as the cells of a row."""
     false, true = (sum(claim.true is truth for claim in claims) for truth in (False, True))
@@ -131,12 +155,15 @@ def table(claims: list[LabelledClaim], errors: list[LabelledClaim], by: str) -> 
 def report(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
     """What `make evals` prints and docs/claims.md repeats: what is held out first, then the set by kind and by origin."""
     late, further, acts, running = held_out(), by_hand(FURTHER), by_hand(HELD_OUT), by_hand(RUNNING)
+    threads = in_threads()
+    said = [claim for _, claim in threads]
     parts = [f"{len(further)} sentences held out, by hand:", table(further, wrong(further), "kind")]
     parts += [f"{len(late)} sentences held out, by a model:", table(late, wrong(late), "kind")]
     parts += [f"{len(acts)} acts held out, by hand:", table(acts, wrong(acts), "kind")]
     parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
     parts.append(table(claims, errors, "source"))
     parts += [f"{len(running)} sentences of another thread, improved on:", table(running, wrong(running, running_scene), "kind")]
+    parts += [f"{len(said)} sentences of the further threads, improved on:", table(said, wrong_in_threads(threads), "source")]
     return "\n\n".join(parts)
 
 
