@@ -146,9 +146,17 @@ def runs_of(
     if any(view.run_id is None for view in views):
         raise DataError("a finished backtest job has no run id", "run it again")
     found = tuple(runs.store(ctx).load(view.run_id) for view in views)
-    if len({run["data"]["sha256"] for run in found}) > 1 or len({run["code"]["core"] for run in found if "code" in run}) > 1:
-        raise DataError("data or code changed between the runs, so they cannot be compared", "ask again")
+    if changed := _changed_meanwhile(found):
+        raise DataError(f"changed between the runs: {changed}; they cannot be compared", "ask again")
     return RunsOutcome(found, None)
+
+
+def _changed_meanwhile(found: Sequence[Mapping[str, Any]]) -> str:
+    """What is not the same in all runs that have it: files of bars, by name, and the code. Runs of several sleeves read several."""
+    pairs = {(name, content) for run in found for name, content in run["data"]["file_sha256"].items()}
+    names = [name for name, _ in pairs]
+    changed = sorted({clean(name, 80) for name in names if names.count(name) > 1})
+    return ", ".join(changed + ["the code"] * (len({run["code"]["core"] for run in found if "code" in run}) > 1))
 
 
 def with_partial(ctx: ToolContext, result: ToolResult, setups: Sequence[Setup], views: Sequence[JobView]) -> ToolResult:

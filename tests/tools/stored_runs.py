@@ -16,6 +16,7 @@ START = 1_704_067_200_000  # 2024-01-01
 def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **more: Any) -> str:
     """Store a run of the first sleeve of a job's `args` whose equity moves by `daily`; returns its id."""
     sleeve = {"name": "trend", **args["sleeves"][0]} | {"venue": args["sleeves"][0].get("venue") or "binance"}
+    name, content = f"binance_{sleeve['symbol']}_perp_15m.parquet", more.pop("content", "ab" * 32)
     equity = 10_000.0 * np.cumprod(1.0 + np.asarray(daily, dtype=float))
     close_ms = START + DAY * np.arange(1, len(equity) + 1)
     metrics = {
@@ -35,8 +36,9 @@ def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **mor
         "cash": 10_000.0,
         "sleeves": [sleeve],
         "data": {
-            "files": ["binance_BTC-USDT_perp_15m.parquet"],
-            "sha256": "ab" * 32,
+            "files": [name],
+            "sha256": sha256_of_json([name, content]),
+            "file_sha256": {name: content},
             "bars": len(equity),
             "first_ms": START,
             "last_ms": int(close_ms[-1]) - DAY,

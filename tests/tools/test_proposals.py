@@ -85,6 +85,20 @@ def test_a_proposal_of_two_sleeves_runs_both_and_is_one_card(two_sleeves: Any, d
     assert (twice.status, "named twice" in twice.text) == ("failed", True)
 
 
+def test_bars_that_change_between_the_runs_are_no_evidence(desk: Any, db: Any) -> None:
+    """A file that is written anew between base and changed run refuses both."""
+    contents = iter(("ab" * 32, "cd" * 32))
+    ctx = desk()
+
+    def ends(job: str, args: Mapping[str, Any]) -> JobView:
+        return JobView(job, "done", 1.0, keep_run(ctx.home / "runs", db, args, [0.0, 0.01], content=next(contents)), None)
+
+    ctx.jobs.ends = ends
+    result = call(ctx, "propose_config", wish())
+    assert (result.status, "changed between the runs: binance_BTC-USDT_perp_15m.parquet" in result.text) == ("failed", True)
+    assert list_proposals(db, 0) == []
+
+
 def test_all_sleeves_are_paused_on_one_card(two_sleeves: Any, db: Any) -> None:
     """An operator's pause of several: a tightening without evidence."""
     args = {"sleeve": "trend-btc", "rationale": "storm", "also": ["trend-eth", "trend-btc"]}
