@@ -152,7 +152,7 @@ def runs_of(
 
 
 def _changed_meanwhile(found: Sequence[Mapping[str, Any]]) -> str:
-    """What is not the same in all runs that have it: files of bars, by name, and the code. Runs of several sleeves read several."""
+    """What is not the same in all runs that have it: files of bars by name (several sleeves read several), and the code."""
     pairs = {(name, content) for run in found for name, content in run["data"]["file_sha256"].items()}
     names = [name for name, _ in pairs]
     changed = sorted({clean(name, 80) for name in names if names.count(name) > 1})

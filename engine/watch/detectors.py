@@ -23,6 +23,7 @@ from engine.watch.observation import (
     is_trading,
     open_positions,
     position_text,
+    steps_of,
 )
 from engine.watch.tripped import in_force
 from engine.watch.venue_detectors import differences, liquidated, unmoved
@@ -173,7 +174,9 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
         yield Finding("bars:refused", "bars", severity, f"{why}; open: {open_ or 'nothing'}", "", since, action, {}, desk.mark.id)
     if is_trading(desk):
         for name in desk.silent_instruments:
-            sleeves = [s["name"] for s in desk.config.get("sleeves", ()) if s["instrument"] == name]
+            instrument, _, own = name.partition("@")  # of a longer timeframe than the clock's: the sleeves that decide on it
+            traded = [s for s in desk.config.get("sleeves", ()) if s["instrument"] == instrument]
+            sleeves = [s["name"] for s in traded if own in ("", s.get("timeframe"))]
             open_ = [sleeve for sleeve in sleeves if desk.mark.body["sleeves"].get(sleeve, {}).get("position")]
             positions = ", ".join(position_text(desk, s) for s in sleeves) or "no sleeve trades it"
             what = f"No price of {name} for three bars: {positions}"
@@ -214,12 +217,12 @@ def lasting_refusals(desk: DeskObservation) -> Iterator[Finding]:
     """Sleeves whose entry one rule has refused for some closes, as their own guard counts them in the mark."""
     if desk.mark is None:
         return
-    step = int(desk.config["start"]["timeframe_ms"])
+    clock, steps = int(desk.config["start"]["timeframe_ms"]), steps_of(desk.config)
     for sleeve, body in desk.mark.body["sleeves"].items():
         guard = body["guard"]
         if guard["refused_by"] is None or guard["refused_by"] in ROUTINE:
             continue
-        closes = (desk.mark.t_event_ms - guard["refused_ms"]) // step + 1
+        closes = (desk.mark.t_event_ms - guard["refused_ms"]) // steps.get(sleeve, clock) + 1
         began = [e for e in desk.recent if e.kind == "decision" and e.body["sleeve"] == sleeve]
         if closes >= REFUSED_ROW_MAX or guard["refused_by"] in AT_ONCE:
             at = next((e for e in began if e.t_event_ms == guard["refused_ms"]), desk.mark)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from engine.book.quiet_close import pause_text, shut_text
+from engine.clock import timeframe_ms
 from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
@@ -193,13 +194,36 @@ def bars(home: Path, mark: Event | None) -> HealthCheck:
 
 
 def silent_instruments(home: Path, mark: Event) -> tuple[list[str], str]:
-    """(instruments without a price for SILENT_BARS bars in a row, id of the last bar event or "")."""
-    step = int(start_of(journal_of(home)).get("timeframe_ms", 0))
-    last = list(between(journal_of(home), mark.t_event_ms - SILENT_BARS * step - 1, mark.t_event_ms, {"bar"}))[-SILENT_BARS:]
+    """(columns without a price at the last SILENT_BARS closes of their own timeframe, id of the last bar event or "").
+
+    A column of a longer timeframe than the clock's (`instrument@4h`) is in the bars that close it, and in no other.
+    """
+    path = journal_of(home)
+    start = start_of(path)
+    step = int(start.get("timeframe_ms", 0))
+    last = _closes(path, mark.t_event_ms, step)
     if not last:
         return [], ""
-    names = last[-1].body["bars"] if len(last) == SILENT_BARS else {}
-    return [name for name in names if all(None in event.body["bars"][name][:5] for event in last)], last[-1].id
+    own = {
+        str(name): _closes(path, mark.t_event_ms, timeframe_ms(str(name).partition("@")[2])) for name in start.get("own_bars", ())
+    }
+    seen = {name: last for name in last[-1].body["bars"] if name not in own} | own
+    return [name for name, bars in seen.items() if _without_price(name, bars)], last[-1].id
+
+
+def _closes(path: Path, at_ms: int, step_ms: int) -> list[Event]:
+    """The `bar` events of the last SILENT_BARS closes of a timeframe up to `at_ms`, each found by its time."""
+    newest = at_ms - at_ms % step_ms
+    found = (
+        next(between(path, ms - 1, ms, {"bar"}), None) for ms in range(newest - (SILENT_BARS - 1) * step_ms, newest + 1, step_ms)
+    )
+    return [event for event in found if event is not None]
+
+
+def _without_price(name: str, bars: list[Event]) -> bool:
+    """Whether all of SILENT_BARS bars have the column, and none its price."""
+    rows = [event.body["bars"][name] for event in bars if name in event.body["bars"]]
+    return len(rows) == SILENT_BARS and all(None in row[:5] for row in rows)
 
 
 def journal_ends(home: Path) -> HealthCheck:

@@ -6,6 +6,7 @@ Made by engine.watch.observer, read by engine.watch.detectors and engine.watch.a
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from engine.clock import timeframe_ms
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.health import HealthCheck
@@ -117,6 +118,12 @@ def instrument_of(desk: DeskObservation, sleeve: str) -> str:
         if entry["name"] == sleeve:
             return str(entry["instrument"])
     return sleeve
+
+
+def steps_of(config: Mapping[str, Any]) -> dict[str, int]:
+    """Milliseconds between the closes at which each sleeve decides: of its own timeframe, else of the desk's clock."""
+    clock = int(config["start"]["timeframe_ms"])
+    return {s["name"]: timeframe_ms(s["timeframe"]) if s.get("timeframe") else clock for s in config.get("sleeves", ())}
 
 
 def position_text(desk: DeskObservation, sleeve: str) -> str:

@@ -25,7 +25,7 @@ from engine.watch import health
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.levels import watched
-from engine.watch.observation import DeskObservation, ProcessExit
+from engine.watch.observation import DeskObservation, ProcessExit, steps_of
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
@@ -123,8 +123,9 @@ class Observer:
         """Decisions, orders and fills of the last bars, and the decisions that refusals in force began with."""
         if mark is None:
             return ()
-        step = int(self._first_config(path)["start"]["timeframe_ms"])
-        since_ms = mark.t_event_ms - ROWS_BACK * step
+        config = self._first_config(path)
+        slowest = max(steps_of(config).values(), default=0) * max(REFUSED_ROW_MAX, self.limits.rejections_row_max)
+        since_ms = mark.t_event_ms - max(ROWS_BACK * int(config["start"]["timeframe_ms"]), slowest)
         began = {s["guard"]["refused_ms"] for s in mark.body["sleeves"].values() if s["guard"]["refused_ms"] is not None}
         older = [e for ms in sorted(began) if ms < since_ms for e in between(path, ms - 1, ms, {"decision"})]
         return (*older, *between(path, since_ms - 1, mark.t_event_ms, {"decision", "order", "fill"}))

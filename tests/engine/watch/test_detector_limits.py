@@ -19,7 +19,7 @@ from engine.watch.detectors import (
 )
 from engine.watch.health import HealthCheck
 from engine.watch.observation import DeskObservation, Finding, ProcessExit
-from tests.engine.watch.test_detectors import DESK_MS, LAYER, NOW, POSITION, desk, mark, only, refused
+from tests.engine.watch.test_detectors import BAR_MS, DESK_MS, LAYER, NOW, POSITION, desk, mark, only, refused
 
 
 def kinds(found: DeskObservation) -> list[str]:
@@ -110,6 +110,24 @@ def test_late_bars_name_every_instrument_once() -> None:
 def test_five_closes_refused_by_one_rule_are_a_finding(closes: int, alarm: bool) -> None:
     """Counted from the close at which it began, that one included."""
     assert kinds(desk(**refused(closes, "gross_frac_max"))) == (["refused:btc-trend"] if alarm else [])
+
+
+@pytest.mark.parametrize(("bars", "in_a_row"), [(4 * 16 - 1, 0), (4 * 16, 5), (5 * 16 - 1, 5), (5 * 16, 6)])
+def test_a_sleeve_on_a_longer_timeframe_is_refused_at_its_own_closes(bars: int, in_a_row: int) -> None:
+    """Four hours a close on a desk of fifteen minutes: the clock's bars between its closes are no refusals."""
+    slow = {"sleeves": [{"name": "btc-trend", "instrument": "X", "timeframe": "4h"}], "start": {"timeframe_ms": BAR_MS}}
+    found = desk(config=slow, **refused(bars + 1, "gross_frac_max"))
+    assert [f.numbers["in_a_row"] for f in evaluate(found)[0] if f.kind == "refused"] == ([in_a_row] if in_a_row else [])
+
+
+@pytest.mark.parametrize(("held_on", "severity"), [("4h", "page"), ("15m", "warn")])
+def test_silence_of_a_longer_timeframe_concerns_the_sleeves_that_decide_on_it(held_on: str, severity: str) -> None:
+    """A page when one of them holds a position, also where the clock's own bars have prices."""
+    other = {"15m": "4h", "4h": "15m"}[held_on]
+    named = (("btc-trend", held_on), ("eth-trend", other))  # btc-trend holds a position
+    slow = {"sleeves": [{"name": n, "instrument": "X", "timeframe": t} for n, t in named], "start": {"timeframe_ms": BAR_MS}}
+    found = one(desk(config=slow, silent_instruments=("X@4h",)), "bars:X@4h")
+    assert (found.severity, "no sleeve trades it" in found.what) == (severity, False)
 
 
 def order(n: int, state: str, slot: str = "entry", sleeve: str = "btc-trend") -> Event:

@@ -202,6 +202,21 @@ def test_three_bars_without_a_price_are_told_by_name(tmp_path: Path, seen: list[
     assert check.text.endswith(", ".join(gone) if gone else "the last bars are complete")
 
 
+def test_a_longer_timeframe_is_judged_at_its_own_closes(tmp_path: Path) -> None:
+    """Its column is missing between them, which is no silence; three of its own closes without a price are."""
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path / "journal" / "desk.jsonl", "worker")
+    journal.append([Event("config", 0, {"start": {"timeframe_ms": 60_000, "own_bars": ["ETH@5m"]}})])
+    for n in range(1, 21):
+        bars = {"BTC": FULL, "ETH": FULL} | ({"ETH@5m": FULL if n < 10 else NONE} if n % 5 == 0 else {})
+        journal.append([Event("bar", n * 60_000, {"bars": bars}), Event("mark", n * 60_000, {"sleeves": {}})])
+        check = health.bars(tmp_path, health.mark_at(tmp_path / "journal" / "desk.jsonl"))
+        assert (check.state, check.text) == (
+            ("warning", "no price for 3 bars: ETH@5m") if n == 20 else ("ok", "the last bars are complete")
+        )
+    journal.close()
+
+
 def test_what_fails_to_run_is_unknown_with_the_reason() -> None:
     """Whatever a file or the database does; a fault of ours in its own words."""
 

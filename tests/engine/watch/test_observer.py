@@ -94,6 +94,22 @@ def test_it_sees_the_rows_of_the_last_bars_and_the_start_of_a_refusal_that_lasts
     assert found.event == seen.recent[0].id
 
 
+def test_orders_of_a_slow_sleeve_are_seen_for_as_long_as_its_row_of_rejections_takes(tmp_path: Path, sqlite: Engine) -> None:
+    """Five closes of four hours back on a desk of fifteen minutes; a limit of seven in a row looks seven back."""
+    journal = Journal(journal_of(tmp_path), "worker")
+    start = {"timeframe_ms": BAR_MS, "source": "recorded"}
+    journal.append([Event("config", T0, {"start": start, "sleeves": [{"name": "btc", "instrument": "i", "timeframe": "4h"}]})])
+    for n in range(1, 16 * 9 + 1):
+        sent = [Event("order", T0 + n * BAR_MS, {"sleeve": "btc", "state": "rejected", "slot": "entry", "lots": 1})]
+        journal.append([bar(n), *(sent if n % 16 == 0 else ()), mark(n)])
+    journal.close()
+    for limits, orders in ((HardLimits(), 6), (HardLimits(rejections_row_max=7), 8)):
+        seen = Observer(tmp_path, sqlite, limits).observe(NOW)
+        assert [e.kind for e in seen.recent] == ["order"] * orders
+        (found,) = [f for f in evaluate(seen._replace(heartbeat={"phase": "waiting"}))[0] if f.kind == "rejected"]
+        assert found.numbers["in_a_row"] == orders
+
+
 def test_since_when_no_worker_holds_the_journal_is_counted_from_the_first_look(desk: Desk) -> None:
     """Absent at three looks: the time of the first; when one comes back it is forgotten."""
     assert desk.observer.observe(NOW).absent_ms is None
