@@ -78,7 +78,7 @@ class Wiring(ToolWiring):
         else:
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
-        return halt_answer(latch)
+        return halt_answer(self.home, latch)
 
 
 @cache
@@ -115,15 +115,18 @@ def _wire_model(endpoint: "Endpoint", key: str) -> "Model":
 
 def halt_first(home: Path, reason: str, person: str, channel: str) -> halt.Latch | None:
     """Write the halt file before anything else is opened or loaded; None where no desk exists yet."""
-    if not home.is_dir():
+    if not halt.has_desk(home):
         return None
     by = Actor(person, "claimed", os_user(), channel).as_json()
     return halt.set(home, reason, by, time.time_ns() // 1_000_000)
 
 
-def halt_answer(latch: halt.Latch) -> str:
+def halt_answer(home: Path, latch: halt.Latch) -> str:
     """The chat's answer to a halt."""
+    from engine.watch.following import HALT, carried_out
+
+    follows = carried_out(home, time.time_ns() // 1_000_000, HALT)
     return (
-        f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. The worker cancels entries and flattens at "
-        'the next open. No new entries until a person releases the halt: `nightdesk release --reason "..." --as NAME`.'
+        f"**HALTED** by {latch.by or 'unknown'}: {latch.reason}. No model was asked. {follows} "
+        'No new entries until a person releases the halt: `nightdesk release --reason "..." --as NAME`.'
     )

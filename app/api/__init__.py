@@ -96,7 +96,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "created_ms", "expires_ms", "expires_in_s", "state", "state_reason", "decided_by", "decided_ms",
                         "applied_version", "rollback_of", "journal_id",
                         "runs_now": {"version", "outcome": "runs"|"rolled back"|"replaced"|"not applied", "text"}|null,
-                        "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event"}|null}
+                        "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event",
+                        "follows": text}|null}
   POST   /api/proposals         {"sleeve", "changes": [{"key", "value"}], "rationale"}: a person's own, by the tools that roles
                         propose with -> {"state": "made", "proposal": Card} or 202 {"state": "evidence", "jobs", "progress"}
                         while the runs that are its evidence go on: send the same again

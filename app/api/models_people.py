@@ -116,13 +116,14 @@ class Released(ApiModel):
 
 class Adoption(ApiModel):
     """Adoption of an applied change: the desk runs `desk_version`, adopted at `event`; `waiting`: sleeves that keep their old
-    version until they are flat."""
+    version until they are flat; `follows`: until it is adopted, whether a worker will."""
 
     active_version: int
     desk_version: int | None
     adopted: bool
     waiting: list[str]
     event: str | None
+    follows: str = ""
 
 
 class CardRowView(ApiModel):

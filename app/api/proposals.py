@@ -16,6 +16,7 @@ from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
 from engine.store.tables import Proposal
 from engine.watch.desk_view import desk_view
+from engine.watch.following import VERSION, carried_out
 
 router = APIRouter(prefix="/api", tags=["proposals"])
 ProposalId = Path(max_length=14, pattern=r"^(prop-)?[0-9]{1,9}$", examples=["prop-3"])
@@ -154,6 +155,7 @@ def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:
         adopted=adopted,
         waiting=waiting,
         event=view.event if adopted else None,
+        follows="" if adopted else carried_out(at.path, now_ms(), VERSION),
     )
 
 

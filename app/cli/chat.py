@@ -8,14 +8,13 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli import out
 from engine.clock import utc
-from engine.errors import BadInput, DeskError
+from engine.errors import DeskError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -60,11 +59,10 @@ def _halt_first(text: str, person: str) -> None:
     """Write the halt file before loading the database, the model or anything heavy."""
     from time import time_ns
 
+    from app.cli.halt import desk_to_halt
     from engine.control import halt
 
-    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
-    if not home.is_dir():
-        raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+    home = desk_to_halt()
     words = text.strip().split(maxsplit=1)
     reason = " ".join(words[1].split())[:300] if len(words) > 1 else "halted from a chat, no reason given"
     halt.set(home, reason, {"name": person, "channel": CHANNEL}, time_ns() // 1_000_000)

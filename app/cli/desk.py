@@ -253,14 +253,24 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import existing_home
     from engine.control.config import active_version
-    from engine.watch.desk_view import desk_view, drawdown_text
+    from engine.watch.desk_view import desk_view
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
     del value["mark"]
-    out.emit(value, as_json=as_json, text=lambda: status_text({**value, "drawdown": drawdown_text(view)}))
+    out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
+
+
+def _words_of(home: Any, view: Any) -> dict[str, str]:
+    """Sentences of the status: the drawdown, and who carries out a halt or a new version."""
+    from engine.watch.desk_view import drawdown_text
+    from engine.watch.following import HALT, VERSION, carried_out
+
+    now_ms = time.time_ns() // 1_000_000
+    halts, adopts = carried_out(home.path, now_ms, HALT), carried_out(home.path, now_ms, VERSION)
+    return {"drawdown": drawdown_text(view), "halt_follows": halts, "version_follows": adopts}
 
 
 def status_text(value: dict[str, Any]) -> str:
@@ -275,7 +285,8 @@ def status_text(value: dict[str, Any]) -> str:
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
-        lines.append(f"Version {value['active_version']} was approved; the desk runs {value['version']} until its next bar")
+        behind = f"Version {value['active_version']} was approved, the desk runs {value['version']}"
+        lines.append(f"{behind}. {value['version_follows']}")
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
 
 
@@ -283,9 +294,9 @@ def halted_lines(value: dict[str, Any]) -> list[str]:
     """A line when the desk is halted: by whom, why, and whether it has come to it."""
     if not value["halt"]["halted"]:
         return []
-    follows = "the worker acts on it before its next bar" if value["worker"]["running"] else "takes effect when the worker runs"
-    state = follows if value["state"] in (None, "running") else f"the desk is {value['state']}"
-    return [f"HALTED by {value['halt']['by'] or 'unknown'}: {value['halt']['reason']} - {state}"]
+    state = "" if value["state"] in (None, "running") else f" - the desk is {value['state']}"
+    lines = [f"HALTED by {value['halt']['by'] or 'unknown'}: {value['halt']['reason']}{state}"]
+    return lines if value["state"] == "halted" else [*lines, value["halt_follows"]]
 
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:

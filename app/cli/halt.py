@@ -30,16 +30,30 @@ def halt_desk(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Halt the desk now: no new entries, positions flattened, latched until released. Needs nothing: no reason, no database."""
-    now_ms = _now_ms()
-    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
-    if not home.is_dir():
-        raise BadInput(f"no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+    now_ms, home = _now_ms(), desk_to_halt()
     by = Actor(as_name.strip() or os_user(), "claimed", os_user(), CHANNEL).as_json()
     why = halt.reason_of(" ".join([reason, *(words or [])]))
     latch = halt.set(home, why, by, now_ms)
     notes = _spread(why, by, now_ms)
-    value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "notes": notes}
-    out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch), *notes]))
+    follows = _follows(home)
+    value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "follows": follows}
+    value |= {"home": home, "notes": notes}
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch, home, follows), *notes]))
+
+
+def desk_to_halt() -> Path:
+    """The home that the environment names. Raises BadInput where no desk is: the halt of another folder stops nothing."""
+    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    if not halt.has_desk(home):
+        raise BadInput(f"NOT HALTED: no desk exists at {home}", "set NIGHTDESK_HOME to the desk that should stop")
+    return home
+
+
+def _follows(home: Path) -> str:
+    """Who carries the halt out, as of now."""
+    from engine.watch.following import HALT, carried_out
+
+    return carried_out(home, _now_ms(), HALT)
 
 
 def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
@@ -58,11 +72,11 @@ def _spread(reason: str, by: dict[str, str], now_ms: int) -> list[str]:
     return []
 
 
-def _halt_text(latch: halt.Latch) -> str:
+def _halt_text(latch: halt.Latch, home: Path, follows: str) -> str:
     since = utc(latch.since_ms)
     return (
-        f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)}\n"
-        "The worker cancels entries and flattens at the next open. No new entries until:\n"
+        f"HALTED since {since} by {shown(latch.by) or 'unknown'}: {shown(latch.reason)} (desk {home})\n{follows}\n"
+        "No new entries until:\n"
         "  nightdesk release --reason WHY --as NAME"
     )
 

@@ -73,7 +73,7 @@ def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     for item in items:
         what = "; ".join(_change(c) for c in item["diff"]["changes"])
         when = left(item["expires_ms"], now_ms) if item["state"] == "pending" else utc(item["decided_ms"])
-        name, what = shown(item["sleeve"])[:15], what if len(what) <= 43 else what[:42] + "…"
+        name, what = _cut(shown(item["sleeve"]), 15), _cut(what, 43)
         word = verdict_words(item["direction"], item["exposure"]).partition(",")[0]
         outcome = (item["runs_now"] or {}).get("outcome")
         state = outcome if outcome in ("rolled back", "replaced") else item["state"]
@@ -81,8 +81,16 @@ def _table(items: list[dict[str, Any]], now_ms: int) -> str:
     return "\n".join(lines)
 
 
+def _cut(text: str, most: int) -> str:
+    """A cell's text; what does not fit is seen to be cut."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _change(change: dict[str, Any]) -> str:
-    return shown(f"{change['key']} {change['old']} -> {change['value']}")
+    """`stop_atr 2 -> 3`, the values as the card has them."""
+    from app.views.proposal_card import value_cell
+
+    return shown(f"{change['key']} {value_cell(change, 'old')} -> {value_cell(change, 'value')}")
 
 
 def show(proposal_id: str = typer.Argument(..., metavar="ID"), as_json: bool = JSON) -> None:
@@ -104,7 +112,7 @@ def approve(
     sha: str = typer.Option("", "--sha", help="first digits of the diff you saw; any other diff is refused"),
     as_json: bool = JSON,
 ) -> None:
-    """Apply a proposal exactly as shown. The worker adopts it within one bar."""
+    """Apply a proposal exactly as shown. A running worker adopts it within one bar."""
     from app.home.home import existing_home
     from app.people import approvals
     from engine.control.proposals import get
@@ -117,7 +125,7 @@ def approve(
     actor = _who(home, as_name)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
     text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
-    _decided(done, actor, row.direction, f"{text}. The worker adopts it within one bar.", as_json)
+    _decided(done, actor, row.direction, f"{text}. {_follows(home)}", as_json)
 
 
 def reject(
@@ -163,7 +171,14 @@ def rollback(
     done = approvals.rollback(home, target, actor, now(), sleeve, shown_row.diff_sha256)
     row = get(home.engine, done.proposal_id)
     text = f"Rolled back to {goal}, as {became(done)} ({verdict_of(row)}), by {actor.name}"
-    _decided(done, actor, row.direction, f"{rows_text(rows)}\n{text} ({actor.assurance}).", as_json, rows)
+    _decided(done, actor, row.direction, f"{rows_text(rows)}\n{text} ({actor.assurance}). {_follows(home)}", as_json, rows)
+
+
+def _follows(home: Any) -> str:
+    """Who adopts the new version, as of now."""
+    from engine.watch.following import VERSION, carried_out
+
+    return carried_out(home.path, now(), VERSION)
 
 
 def verdict_of(row: Any) -> str:

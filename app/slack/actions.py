@@ -22,6 +22,8 @@ from engine.control.proposals import get
 from engine.errors import DeskError, Refused
 from engine.store import db
 from engine.store.tables import Delivery
+from engine.watch.following import HALT as HALTING
+from engine.watch.following import VERSION, carried_out
 
 CARD = re.compile(r"(prop-\d{1,9}) ([0-9a-f]{64})")
 ALERT = re.compile(r"al-\d{1,9}")
@@ -77,7 +79,7 @@ def halt_now(home: Home, slack: Slack, who: Who, why: str) -> Answer:
         latch = halt.set(home.path, reason, by.as_json(), now_ms)
     except DeskError as error:
         return Answer(f"NOT HALTED: {error}", who.channel, who.user)
-    text = f"HALTED by {latch.by}: {latch.reason}. The worker cancels entries and flattens at the next open. No new entries until"
+    text = f"HALTED by {latch.by}: {latch.reason}. {carried_out(home.path, now_ms, HALTING)} No new entries until"
     text += " a person releases the halt at a terminal."
     return Answer(text, who.channel, who.user, lambda: spread(home, reason, by, now_ms))
 
@@ -144,8 +146,8 @@ def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> t
             where = f"{slack.entry.page_url}?tab=proposals&proposal={proposal}"
             raise Refused(f"{proposal} is not a tightening ({row.direction}): it cannot be approved in Slack", where)
         done = approvals.approve(home, proposal, sha256, actor, now_ms)
-    version = f" as version {done.version}: the worker adopts it within one bar" if done.version else ""
-    return f"{proposal} {done.state}{version}. Journal {done.journal_id}.", lambda: refresh(home, slack, value)
+    version = f" as version {done.version}. {carried_out(home.path, now_ms, VERSION)}" if done.version else "."
+    return f"{proposal} {done.state}{version} Journal {done.journal_id}.", lambda: refresh(home, slack, value)
 
 
 def refresh(home: Home, slack: Slack, value: str) -> None:

@@ -167,7 +167,7 @@ def _adoption(api: PageClient, ident: str) -> None:
             f"Adopted; these keep the old version until their open position closes: {words(waiting)}", icon=":material/check:"
         )
     else:
-        st.info("Approved; the worker adopts it at its next bar …", icon=":material/progress_activity:")
+        st.info(f"Approved. {words(adoption.get('follows') or 'Not adopted yet.')}", icon=":material/progress_activity:")
     if adoption.get("event"):
         links.button(
             words(f"journal {adoption['event']}"),

@@ -117,8 +117,8 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
         yield CardRow("parameter", ("now", "proposed", "bounds", "moves risk"), "diff")
     for c in changes:
         cells = (
-            number(value_text(c["key"], c["old"])),
-            number(value_text(c["key"], c["value"])),
+            value_cell(c, "old"),
+            value_cell(c, "value"),
             _allowed(c),
             moves.get(c["key"]) or NONE,
         )
@@ -206,6 +206,11 @@ def _standing(value: Mapping[str, Any]) -> CardRow:
     when = f" at {utc(value['decided_ms'])}" if value["decided_ms"] else ""
     journal = f"; journal {value['journal_id']}" if value["journal_id"] else ""
     return CardRow("decision", (f"{value['state']}{version}{who}{when}{reason}{journal}",), "decision")
+
+
+def value_cell(change: Mapping[str, Any], which: str) -> str:
+    """The `old` or the proposed `value` of a change, as every list and card has it."""
+    return number(value_text(change["key"], change[which]))
 
 
 def number(value: Any, none: str = NONE) -> str:

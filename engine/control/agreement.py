@@ -62,6 +62,12 @@ def followed(home: Path) -> Followed:
     return Followed(int(event.body.get("version", 0)), sleeves)
 
 
+def version_run(home: Path) -> int | None:
+    """The version that the desk runs, by its last bar or adoption; None before its first bar."""
+    mark = last(home / "journal" / "desk.jsonl", ("mark",))
+    return None if mark is None else mark.body.get("version")
+
+
 def release_of(engine: Engine, halted: Event, reason: str, by: str) -> Release | None:
     """The release by a named person of the halt that the journal knows; None when the database holds none.
 

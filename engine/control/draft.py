@@ -165,7 +165,9 @@ def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) ->
 
 
 def value_text(key: str, value: Any) -> Any:
-    """A changed value as people read it: a time as one, everything else as it is."""
+    """A changed value as people read it: a time as one, a switch as a word, everything else as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if key.rpartition(".")[2] != "resumes_ms":
         return value
     return "no end" if value is None else utc(value)

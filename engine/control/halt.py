@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = "HALT"
 RELEASING = "HALT.releasing"  # what a release has taken; until it has come to its end this file halts as the other does
+OF_A_DESK = ("desk.toml", "home.json", "journal", "desk.db")  # any of these: whatever else was lost, the desk is here
 WORKER = "worker"  # by whom the desk halts itself when it must not go on before a person has looked
 NO_REASON = "no reason given"  # of a halt in a hurry; the next one's reason is shown in its place
 FILE_READ_MAX = 1 << 20  # bytes of the file in which a reason is looked for
@@ -66,6 +67,14 @@ def set(home: Path, reason: str, by: Mapping[str, Any], now_ms: int, engine: "En
     if len(failed) == (1 if engine is None else 2):
         raise DataError(f"the halt could NOT be latched ({'; '.join(failed)})", "stop the worker by hand, now")
     return read(home, engine)
+
+
+def has_desk(home: Path) -> bool:
+    """Whether the folder is a desk's: a halt of another one stops nothing. What cannot be looked at counts as one."""
+    try:
+        return any((home / name).exists() for name in OF_A_DESK)
+    except OSError:
+        return True
 
 
 def reason_of(words: str) -> str:

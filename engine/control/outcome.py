@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from engine.control.agreement import version_run
 from engine.control.config import DeskVersion, active, with_defaults
 from engine.control.draft import value_text
 from engine.control.proposals import changes_by_sleeve, parts_of
@@ -24,7 +25,10 @@ SHOWN_MAX = 6  # values in the sentence
 
 
 class RunsNow(NamedTuple):
-    """The desk's version in force, and what it makes of the proposal: `runs` when every value that it set is in force."""
+    """The desk's version in force, and what it makes of the proposal: `runs` when every value that it set is in force.
+
+    The text says so when the desk itself still runs another: its worker has not adopted the one in force.
+    """
 
     version: int
     outcome: Outcome
@@ -54,16 +58,21 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
     ]
     more = f" and {len(named) - SHOWN_MAX} more" if len(named) > SHOWN_MAX else ""
     listed = f": {', '.join(named[:SHOWN_MAX])}{more}" if named else ""
-    return RunsNow(desk.version, outcome, f"{_became(row, outcome, desk.version)}{listed}")
+    run = version_run(home)
+    behind = run is not None and run != desk.version
+    late = f"; NOT ADOPTED YET: the desk still runs version {run}" if behind else ""
+    return RunsNow(
+        desk.version, outcome, f"{_became(row, outcome, desk.version, 'is in force' if behind else 'runs now')}{listed}{late}"
+    )
 
 
-def _became(row: Proposal, outcome: Outcome, version: int) -> str:
+def _became(row: Proposal, outcome: Outcome, version: int, now: str) -> str:
     """`applied as version 3, rolled back; version 4 runs now`."""
     if outcome == "runs" and version == row.applied_version:
-        return f"applied as version {version}, which runs now"
+        return f"applied as version {version}, which {now}"
     ends = {"runs": "in force still", "rolled back": "rolled back", "replaced": "replaced since", "not applied": ""}[outcome]
     first = f"applied as version {row.applied_version}, {ends}" if row.applied_version is not None else "never applied"
-    return f"{first}; version {version} runs now"
+    return f"{first}; version {version} {now}"
 
 
 def _outcome(session: Session, row: Proposal, parts: Sequence[ProposalPart], *, kept: bool) -> Outcome:

@@ -11,6 +11,7 @@ from engine.store.chain import Event, event_of, quoted
 from engine.store.journal import HEAD_BYTES
 
 BLOCK = 1 << 20
+FIRST_BLOCK = 1 << 16  # what is asked for most often stands at the very end
 
 
 def last(path: Path, kinds: Collection[str], fits: Callable[[Event], bool] = lambda _: True) -> Event | None:
@@ -19,9 +20,9 @@ def last(path: Path, kinds: Collection[str], fits: Callable[[Event], bool] = lam
     if not path.exists():
         return None
     with path.open("rb") as file:
-        end, rest = path.stat().st_size, b""
+        end, rest, size = path.stat().st_size, b"", FIRST_BLOCK
         while end > 0:
-            start = max(0, end - BLOCK)
+            start, size = max(0, end - size), BLOCK
             file.seek(start)
             data, end = file.read(end - start) + rest, start
             if start and not any(word in data for word in words):  # most blocks: only the line that began before it is kept

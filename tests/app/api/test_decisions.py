@@ -103,6 +103,8 @@ def test_what_was_shown_is_what_is_approved(api: httpx.Client, home: Home) -> No
     done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": card["diff_sha256"]}).json()
     assert (done["state"], done["version"], done["actor"]["name"], done["actor"]["channel"]) == ("applied", 2, "ann", "api")
     after = api.get("/api/proposals/prop-1").json()
+    follows = after["adoption"].pop("follows")
+    assert follows == "NO WORKER RUNS: until one does (nightdesk up), the desk runs the version before."
     assert after["adoption"] == {"active_version": 2, "desk_version": None, "adopted": False, "waiting": [], "event": None}
     assert after["decided_by"]["assurance"] == "claimed"
     assert [(v["version"], v["active"]) for v in api.get("/api/versions").json()["items"]] == [(2, True), (1, False)]

@@ -301,7 +301,7 @@ def test_a_desk_halted_before_its_first_bar_is_shown_as_halted(typed: Any) -> No
     typed("halt", "--reason", "not before Monday", "--as", "ann")
     shown = typed("status").out
     assert "has not started yet" in shown
-    assert "HALTED by ann: not before Monday - takes effect when the worker runs" in shown
+    assert "HALTED by ann: not before Monday\nNO WORKER RUNS: until one does (nightdesk up), nothing is cancelled" in shown
 
 
 def test_a_journal_of_something_else_is_not_an_empty_one(typed: Any, home: Path) -> None:
@@ -321,14 +321,27 @@ def test_a_journal_of_something_else_is_not_an_empty_one(typed: Any, home: Path)
 
 
 def test_no_home_is_made_by_a_halt_that_was_mistyped(typed: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong NIGHTDESK_HOME must not look as if the desk were halted."""
-    elsewhere = home.parent / "hoem"
-    monkeypatch.setenv("NIGHTDESK_HOME", str(elsewhere))
-    for words in (("halt", "--reason", "x"), ("chat", "/halt x", "--role", "operator")):
-        found = typed(*words)
-        assert found.code == 1
-        assert "no desk exists" in found.err
+    """A wrong NIGHTDESK_HOME must not look as if the desk were halted: no folder, nor one that is there and is no desk."""
+    elsewhere, folder = home.parent / "hoem", home.parent / "documents"
+    folder.mkdir()
+    (folder / "letter.txt").touch()
+    for place in (elsewhere, folder):
+        monkeypatch.setenv("NIGHTDESK_HOME", str(place))
+        for words in (("halt", "--reason", "x"), ("chat", "/halt x", "--role", "operator")):
+            found = typed(*words)
+            assert found.code == 1
+            assert f"NOT HALTED: no desk exists at {place}" in found.err
     assert not elsewhere.exists()
+    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
+
+
+def test_a_halt_names_its_desk_and_who_carries_it_out(typed: Any, home: Path) -> None:
+    """Two desks on one machine: which one stopped; and nothing is said to be flattened while no worker runs."""
+    out = typed("halt", "--reason", "x", "--as", "ann").out
+    assert f"(desk {home})" in out
+    assert "NO WORKER RUNS: until one does (nightdesk up), nothing is cancelled or flattened." in out
+    answer = typed("chat", "/halt x", "--role", "operator").out
+    assert "NO WORKER RUNS" in " ".join(answer.split())
 
 
 # ---------------------------------------------------------------------- what outsiders wrote

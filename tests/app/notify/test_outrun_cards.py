@@ -37,4 +37,4 @@ def test_a_card_that_says_applied_is_updated_once_when_it_is_rolled_back(own_hom
     assert steps(home)[-1] == (made.id, "outrun")
     assert len(steps(home)) == len(steps(home))
     text = deliveries.card(home, proposals.get(home.engine, made.id), now_ms())["runs_now"]["text"]
-    assert text == "applied as version 2, rolled back; version 4 runs now: paused False"
+    assert text == "applied as version 2, rolled back; version 4 runs now: paused no"

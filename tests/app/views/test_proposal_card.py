@@ -150,7 +150,7 @@ def test_a_rollback_names_what_it_goes_back_to(home: Home) -> None:
     approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
     back = proposals.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
     value = card(home, back, now_ms())
-    assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("True", "False")
+    assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("yes", "no")
     assert row_of(value, "back to") == ("version 1 of the desk",)
     assert row_of(value, "why") == ("back to version 1",)
     assert value["direction"] == "loosens"

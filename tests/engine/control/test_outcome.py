@@ -11,6 +11,7 @@ from engine.control import proposals
 from engine.control.apply import apply
 from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
 from engine.control.outcome import runs_now
+from engine.store.journal import Event, Journal
 from engine.store.tables import Proposal
 
 NOW = 1_700_000_000_000
@@ -71,22 +72,41 @@ def test_an_old_card_says_what_runs_now(desk: Engine, home: Path, evidence: Call
     assert said(desk, home, first) == ("runs", "applied as version 2, in force still; version 4 runs now: stop_atr 3")
 
 
+def test_a_card_does_not_say_runs_of_what_the_desk_has_not_adopted(
+    desk: Engine, home: Path, evidence: Callable[..., Any]
+) -> None:
+    """The worker is stopped or hangs: the desk's last bar says which version it runs; once it adopts, so does the card."""
+    first = applied(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}))
+    journal = Journal(home / "journal" / "desk.jsonl", "worker")
+    journal.append([Event("mark", 1, {"version": 1})])
+    late = "; NOT ADOPTED YET: the desk still runs version 1"
+    assert said(desk, home, first) == ("runs", f"applied as version 2, which is in force: stop_atr 3{late}")
+    back(desk, home, 1)
+    assert said(desk, home, first) == (
+        "rolled back",
+        f"applied as version 2, rolled back; version 3 is in force: stop_atr 2{late}",
+    )
+    journal.append([Event("mark", 2, {"version": 3})])
+    assert said(desk, home, first) == ("rolled back", "applied as version 2, rolled back; version 3 runs now: stop_atr 2")
+    journal.close()
+
+
 def test_a_later_change_replaces_or_leaves_it(desk: Engine, home: Path, evidence: Callable[..., Any]) -> None:
     """Another value of the same key replaces it; a change of another sleeve does not; a card never applied says that."""
     first = applied(desk, home, {"paused": True}, [])
     applied(desk, home, {"paused": True}, [], sleeve="sol")
-    assert said(desk, home, first) == ("runs", "applied as version 2, in force still; version 3 runs now: paused True")
+    assert said(desk, home, first) == ("runs", "applied as version 2, in force still; version 3 runs now: paused yes")
     pending = proposals.create(
         desk, home, sleeve="btc", changes={"paused": False}, evidence=evidence({}), rationale="", requester=WHO, now_ms=NOW
     )
     assert runs_now(desk, home, pending) is None
     apply(desk, home, pending.id, pending.diff_sha256, ANN, NOW + 1)
-    assert said(desk, home, first) == ("replaced", "applied as version 2, replaced since; version 4 runs now: paused False")
+    assert said(desk, home, first) == ("replaced", "applied as version 2, replaced since; version 4 runs now: paused no")
     late = proposals.create(
         desk, home, sleeve="btc", changes={"paused": True}, evidence=[], rationale="", requester=WHO, now_ms=NOW
     )
     proposals.expire_due(desk, late.expires_ms)
-    assert said(desk, home, late) == ("not applied", "never applied; version 4 runs now: paused False")
+    assert said(desk, home, late) == ("not applied", "never applied; version 4 runs now: paused no")
 
 
 def test_a_rollback_carries_its_bounds_and_is_refused_when_it_is_not_what_was_shown(
