@@ -10,6 +10,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
+from engine.amounts import price_text, quantity_text
 from engine.errors import BadInput, Refused
 
 CHANNEL = "cli"
@@ -111,11 +112,12 @@ def _preview_text(preview: Any) -> str:
     head = f"{shown(preview.difference)}: {shown(preview.text)}"
     if not preview.sleeve:
         return f"{head}\nNo position moves; the difference ends, and entries may go on."
-    name, before, after = shown(preview.sleeve), f"{preview.units_before:g}", f"{preview.units_after:g}"
+    name, before, after = shown(preview.sleeve), f"{quantity_text(preview.units_before)}", f"{quantity_text(preview.units_after)}"
     lines = [head, f"{name}, layer {preview.layer}: {before} -> {after} units"]
     if preview.units_before != preview.units_after:
-        lines.append(f"booked at {preview.body['price']:g}, fee {preview.body['fee']:g}")
-    stop = "no layer is left: its stop and target are cancelled" if preview.stop is None else f"its stop is at {preview.stop:g}"
+        lines.append(f"booked at {price_text(preview.body['price'])}, fee {price_text(preview.body['fee'])}")
+    left = None if preview.stop is None else price_text(preview.stop)
+    stop = "no layer is left: its stop and target are cancelled" if left is None else f"its stop is at {left}"
     return "\n".join([*lines, stop])
 
 

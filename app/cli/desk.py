@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer
 
 from app.cli import out
+from engine.amounts import price_text, quantity_text
 from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, Busy, DeskError
@@ -315,10 +316,11 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     pauses += f", {shut_text(sleeve['shut_until_ms'])}" if sleeve.get("shut_until_ms") else ""
     pauses += f", {stage}" if stage else ""
     position = sleeve.get("position")
-    exposure = f"{position['side']} {position['quantity']:g}" if position else "flat"
+    exposure = f"{position['side']} {quantity_text(position['quantity'])}" if position else "flat"
     lines = [f"  {name:<16} {exposure:<14} equity {sleeve['equity']:,.2f}  v{sleeve['version']}{waits}{pauses}"]
     for layer in position["layers"] if position else []:
-        target = f", target {layer['target']:g}" if layer["target"] is not None else ""
+        target = f", target {price_text(layer['target'])}" if layer["target"] is not None else ""
         due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
-        lines.append(f"    entry {layer['entry']:g}, {layer['protective_kind']} at {layer['protective']:g}{target}{due}")
+        stop = f"{layer['protective_kind']} at {price_text(layer['protective'])}"
+        lines.append(f"    entry {price_text(layer['entry'])}, {stop}{target}{due}")
     return lines

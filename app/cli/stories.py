@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.amounts import price_text, quantity_text
 from engine.clock import utc
 from engine.store.chain import Event
 
@@ -27,6 +28,9 @@ def event_line(event: Mapping[str, Any]) -> str:
     return f"{e.id:>8}  {utc(e.t_event_ms)}  {e.kind:<9} {whose}{words}"
 
 
+LARGE = 1_000.0  # from here on six significant digits would cut what money hangs on
+
+
 def format_value(value: Any, key: str = "") -> str:
     """A body's value, short; times in UTC, missing values as `unknown`."""
     if value is None:
@@ -34,7 +38,7 @@ def format_value(value: Any, key: str = "") -> str:
     if key.endswith("_ms") and isinstance(value, int):
         return utc(value)
     if isinstance(value, float):
-        return f"{value:,.6g}"
+        return price_text(value) if abs(value) >= LARGE else f"{value:,.6g}"
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -98,7 +102,7 @@ def trip_text(found: Mapping[str, Any]) -> str:
         for n, step in enumerate(steps, 1):
             lines += ["", f"{part} {n}", *step_lines(step, part)]
     for f in found["funding"]:
-        price = f"{f['lots']:,} lots x mark {f['mark']:,.2f} x rate {f['rate']:.6f}"
+        price = f"{f['lots']:,} lots x mark {price_text(f['mark'])} x rate {f['rate']:.6f}"
         lines.append(f"funding     {utc(f['settled_ms'])}  {price} = {f['cash']:+,.4f}")
     c = found["costs"]
     lines += [
@@ -117,14 +121,14 @@ def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
     lines = decision_lines(d) if d and part == "entry" else []
     if d and part == "exit" and d["levels_after"]["protective"] is not None:
         levels = d["levels_after"]
-        target = "none" if levels["target"] is None else f"{levels['target']:,.2f}"
-        lines.append(f"levels      protective {levels['protective']:,.2f}, target {target} as of the close before")
+        target = "none" if levels["target"] is None else price_text(levels["target"])
+        lines.append(f"levels      protective {price_text(levels['protective'])}, target {target} as of the close before")
     side = "buy" if f["side"] > 0 else "sell"
     lines += [
-        f"fill        bar of {utc(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({f['units']:g}) at {f['price']:,.4f}"
-        + (f", reason {f['reason']}" if part == "exit" else ""),
+        f"fill        bar of {utc(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({quantity_text(f['units'])}) "
+        f"at {price_text(f['price'], 4)}" + (f", reason {f['reason']}" if part == "exit" else ""),
         f"assumption  {f['assumption']}",
-        f"costs       slippage {f['slippage']:,.4f} ({f['slippage_bps']:.2f} bps from {f['clean_price']:,.4f}), "
+        f"costs       slippage {f['slippage']:,.4f} ({f['slippage_bps']:.2f} bps from {price_text(f['clean_price'], 4)}), "
         f"fee {f['fee']:,.4f} ({f['fee_bps']:.2f} bps, {'maker' if f['maker'] else 'taker'}); cash after {f['cash_after']:,.2f}",
     ]
     return lines
@@ -134,7 +138,7 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
     """Signal, features, position before, size and caps of a decision."""
     signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
     lines = [
-        f"decided     close of {utc(d['close_ms'])} at {format_value(d['close'])}: {d['action']}"
+        f"decided     close of {utc(d['close_ms'])} at {price_text(d['close'])}: {d['action']}"
         + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
         f"signal      {signal}, strength {d['signal']['strength']:.4f}",
         "features    " + (", ".join(f"{k} {'-' if v is None else format_value(v)}" for k, v in d["features"].items()) or "none"),
@@ -146,7 +150,7 @@ def decision_lines(d: Mapping[str, Any]) -> list[str]:
         wanted = f"wanted {size['units_wanted']:.6g} units at risk {size['risk_frac'] * 100:.3f} %"
         lines.append(f"size        {wanted}, approved {size['lots_approved']:,} lots; bound by {size['cap_binding']}")
         lines.append("caps        " + ", ".join(f"{k} {v:.6g}" for k, v in d["caps"].items()) + " (base units)")
-        lines.append(f"distances   stop {size['stop_distance']:,.4f}, target {size['target_distance']:,.4f}")
+        lines.append(f"distances   stop {price_text(size['stop_distance'], 4)}, target {price_text(size['target_distance'], 4)}")
     return lines
 
 

@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from engine.amounts import price_text
+
 
 def positions(book: Any) -> list[str]:
     """Open positions in words: `btc-trend long 0.02`."""
@@ -22,7 +24,7 @@ def positions(book: Any) -> list[str]:
 
 
 def open_positions(book: Any) -> list[str]:
-    """Open positions with instrument and stop: `btc-trend long 0.02 binance:BTC-USDT:perp, stop at 94210.5`."""
+    """Open positions with instrument and stop: `btc-trend long 0.02 binance:BTC-USDT:perp, stop at 94,210.50`."""
     from engine.core.exits import protective
 
     found = {text.split(" ", 1)[0]: text for text in positions(book)}
@@ -30,7 +32,7 @@ def open_positions(book: Any) -> list[str]:
     for name, sleeve, spec in zip(book.names, book.sleeves, book.specs, strict=True):
         if name in found:
             _, level = protective(sleeve.position, sleeve.position.layers[0])
-            texts.append(f"{found[name]} {spec.source['instrument']}, stop at {level:.10g}")
+            texts.append(f"{found[name]} {spec.source['instrument']}, stop at {price_text(level)}")
     return texts
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.amounts import price_text
 from engine.book.quiet_close import quiet_close
 from engine.clock import timeframe_ms, utc
 from engine.core import state
@@ -257,7 +258,7 @@ def sentence(found: Mapping[str, Any], *, halted: bool, warming: list[str]) -> s
     if found["action"] in {"enter", "add"}:
         size, price = found["size"], found["size"]["price_reviewed"]
         how = (
-            "at the next open" if price == found["close"] else f"by limit at {price:,.6g}"
+            "at the next open" if price == found["close"] else f"by limit at {price_text(price)}"
         )  # a market entry is sized at the close
         return f"{signal}; {found['action']} with {size['lots_approved']:,} lots {how}, bound by {size['cap_binding']}"
     if found["action"] == "cancel":

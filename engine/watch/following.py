@@ -7,7 +7,7 @@ into one sentence, so that none of them promises what no process does. It never 
 from pathlib import Path
 
 from engine.watch import health
-from engine.watch.heartbeat import heartbeat_of, unattended_text
+from engine.watch.heartbeat import heartbeat_of
 
 HALT = ("cancels entries and flattens at the next open", "nothing is cancelled or flattened")
 VERSION = ("adopts it within one bar", "the desk runs the version before")
@@ -24,8 +24,8 @@ def carried_out(home: Path, now_ms: int, decision: tuple[str, str]) -> str:
     except Exception as error:  # noqa: BLE001 - whatever cannot be read, the decision itself holds
         return f"Whether a worker runs cannot be seen ({type(error).__name__}): look at nightdesk status."
     if pid is None:
-        left = f" {unattended_text(beat.get('open') or ())}" if decision is HALT else ""
-        return f"NO WORKER RUNS: until one does (nightdesk up), {meanwhile}.{left}".rstrip()
+        left = "; ".join(map(str, beat.get("open") or ())) if decision is HALT else ""
+        return f"NO WORKER RUNS: until one does (nightdesk up), {meanwhile}.{f' Open: {left}.' if left else ''}"
     if check.state != "ok":
         return f"THE WORKER DOES NOT ANSWER: {check.text}. Until it is ended (kill -9 {pid}) and started again, {meanwhile}."
     if waits:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from engine.amounts import quantity_text
 from engine.clock import DAY_MS, utc_day
 from engine.control import halt
 from engine.control.proposals import list_proposals as proposals
@@ -64,7 +65,7 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
         "equity": mark.body["equity"],
         "version": mark.body["version"],
         "positions": {
-            name: f"{s['position']['side']} {s['position']['quantity']:g}"
+            name: f"{s['position']['side']} {quantity_text(s['position']['quantity'])}"
             for name, s in mark.body["sleeves"].items()
             if s.get("position")
         },

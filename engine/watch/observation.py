@@ -6,6 +6,7 @@ Made by engine.watch.observer, read by engine.watch.detectors and engine.watch.a
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from engine.amounts import quantity_text
 from engine.clock import timeframe_ms
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
@@ -131,7 +132,7 @@ def position_text(desk: DeskObservation, sleeve: str) -> str:
     position = {} if desk.mark is None else desk.mark.body["sleeves"].get(sleeve, {}).get("position")
     if not position:
         return f"flat in {instrument_of(desk, sleeve)} ({sleeve})"
-    return f"{position['side']} {position['quantity']:g} {instrument_of(desk, sleeve)} ({sleeve})"
+    return f"{position['side']} {quantity_text(position['quantity'])} {instrument_of(desk, sleeve)} ({sleeve})"
 
 
 def open_positions(desk: DeskObservation) -> list[str]:

@@ -6,6 +6,7 @@ Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 
 from collections.abc import Iterator
 
+from engine.amounts import price_text
 from engine.watch.health import unmoved_layers
 from engine.watch.observation import DeskObservation, Finding, is_trading, open_positions, position_text
 
@@ -50,7 +51,7 @@ def liquidated(desk: DeskObservation) -> Iterator[Finding]:
         gone = equity is not None and equity <= 0.0
         if fill is None and not gone:
             continue
-        how = f"LIQUIDATED at {fill.body['price']:,.8g}: its margin was gone" if fill else "has no equity left"
+        how = f"LIQUIDATED at {price_text(fill.body['price'])}: its margin was gone" if fill else "has no equity left"
         worth = "unknown" if equity is None else f"{equity:,.2f}"
         what = f"{sleeve} {how}; equity {worth}, no entry passes without equity; {position_text(desk, sleeve)}"
         action = (

@@ -6,6 +6,7 @@ Text from outside is cleaned; a kind without its own wording shows its first pla
 from collections.abc import Mapping
 from typing import Any
 
+from engine.amounts import price_text, quantity_text
 from engine.clock import utc
 from engine.store.chain import Event
 from tools.common.contract import Value, clean
@@ -47,7 +48,7 @@ def _words(e: Event) -> str:
         case "fill":
             why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
             pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
-            words = f"{b['side']} {b['quantity']:g} at {b['price']:,.2f}{why}{pnl}"
+            words = f"{b['side']} {quantity_text(b['quantity'])} at {price_text(b['price'])}{why}{pnl}"
         case "refused":
             words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
         case "intent" | "sent" | "amend" | "order" as kind:
@@ -86,13 +87,13 @@ def _of_order(kind: str, b: Mapping[str, Any]) -> str:
         return f"{len(b['orders'])} orders sent: {', '.join(b['orders'])}"
     slot = b.get("slot", "entry")
     if kind == "intent":
-        at = "at the market" if b.get("price") is None else f"at {b['price']:,.2f}"
+        at = "at the market" if b.get("price") is None else f"at {price_text(b['price'])}"
         about = f", about {b['notional']:,.2f} USDT" if b.get("notional") is not None else ""
-        return f"{slot} order: {b['side']} {b['quantity']:g} {b['instrument']} {b['type']} {at}{about}"
+        return f"{slot} order: {b['side']} {quantity_text(b['quantity'])} {b['instrument']} {b['type']} {at}{about}"
     if kind == "amend":
-        return f"{slot} order {b['order']} from {b['price_before']:,.2f} to {b['price']:,.2f}, {b['lots']:,} lots"
+        return f"{slot} order {b['order']} from {price_text(b['price_before'])} to {price_text(b['price'])}, {b['lots']:,} lots"
     why = b.get("why") or b.get("reason")
-    moved = f" at {b['price']:,.2f}" if b.get("price") else ""
+    moved = f" at {price_text(b['price'])}" if b.get("price") else ""
     return f"{slot} order {b['state']}{moved}{f' ({why})' if why else ''}: {b['filled_lots']:,} of {b['lots']:,} lots filled"
 
 

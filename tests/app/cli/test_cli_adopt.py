@@ -101,7 +101,7 @@ def test_units_before_and_after_are_shown_before_anybody_is_asked(stopped: Home,
     words = ("odd", "--sleeve", name, "--units", repr(after), *WHO)
     declined = ran(*words, typed="n\n")
     assert f"{name}, layer 1: {units:g} -> {after:g} units" in declined.output
-    assert "booked at 99, fee 0.5" in declined.output
+    assert "booked at 99.00, fee 0.50" in declined.output
     assert "its stop is at" in declined.output
     assert (declined.exit_code, loop.poll_controls()) == (1, False)
     accepted = ran(*words, "--json", "--yes")

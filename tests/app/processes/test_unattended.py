@@ -49,7 +49,7 @@ def test_open_positions_are_named_with_instrument_and_stop(own_home: Path) -> No
     assert len(texts) == len(held)
     for (name, position), text in zip(held.items(), texts, strict=True):
         assert text.startswith(f"{name} {position['side']} {position['quantity']:g} synthetic:")
-        assert text.endswith(f"stop at {position['layers'][0]['protective']:.10g}")
+        assert text.endswith(f"stop at {position['layers'][0]['protective']:,.2f}")
 
 
 def test_a_desk_that_ends_with_positions_says_who_looks_after_them(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
