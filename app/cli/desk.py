@@ -152,13 +152,19 @@ def home_checks(home: Any) -> list[DoctorCheck]:
     from engine.control.config import active, file_differences, is_written
     from engine.control.limits import retired_in
 
-    desk = active(home.engine, home.path)
+    opened = [
+        DoctorCheck("home", "ok", f"{home.path} is writable"),  # opening it has written
+        DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
+    ]
+    try:
+        desk = active(home.engine, home.path)
+    except DeskError as error:
+        return [*opened, DoctorCheck("configuration", "bad", str(error)), *agreeing(home), answering(home)]
     text = f"version {desk.version}: {', '.join(f'{name} v{n}' for name, n in desk.sleeves.items())}, all on paper"
     if not is_written(home.engine):
         text += "; desk.toml may still be edited, until the worker's first start or the first approval"
     return [
-        DoctorCheck("home", "ok", f"{home.path} is writable"),  # opening it has written
-        DoctorCheck("database", "ok", home.engine.url.render_as_string(hide_password=True)),
+        *opened,
         DoctorCheck("configuration", "ok", text),
         *[DoctorCheck("desk.toml", "ok", found) for found in [file_differences(home.path, desk)] if found],
         *[DoctorCheck("limits", "warning", f"desk.toml: {note}; delete the line") for note in retired_in(home.path)],
@@ -266,12 +272,16 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
 
 def _words_of(home: Any, view: Any) -> dict[str, str]:
     """Sentences of the status: the drawdown, and who carries out a halt or a new version."""
+    from engine.control.agreement import differs
+    from engine.control.config import active_version
     from engine.watch.desk_view import drawdown_text
     from engine.watch.following import HALT, VERSION, carried_out
 
-    now_ms = time.time_ns() // 1_000_000
-    halts, adopts = carried_out(home.path, now_ms, HALT), carried_out(home.path, now_ms, VERSION)
-    return {"drawdown": drawdown_text(view), "halt_follows": halts, "version_follows": adopts}
+    now_ms, active = time.time_ns() // 1_000_000, active_version(home.engine)
+    behind = f"Version {active} is in force, the desk runs {view.version}. {carried_out(home.path, now_ms, VERSION)}"
+    if view.version is not None and active != view.version and (why := differs(home.engine, home.desk_journal)):
+        behind = f"The desk stays on version {view.version}: {why}. See nightdesk doctor"
+    return {"drawdown": drawdown_text(view), "halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
 
 
 def status_text(value: dict[str, Any]) -> str:
@@ -286,8 +296,7 @@ def status_text(value: dict[str, Any]) -> str:
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
-        behind = f"Version {value['active_version']} was approved, the desk runs {value['version']}"
-        lines.append(f"{behind}. {value['version_follows']}")
+        lines.append(value["version_follows"])
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
 
 

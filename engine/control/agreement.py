@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from engine.control import halt
-from engine.control.config import active_version
+from engine.control.config import active_version, stored
 from engine.errors import DeskError
 from engine.store.anchors import JOURNALS, anchor_fault
 from engine.store.chain import Event
@@ -107,6 +107,18 @@ def lost_version(engine: Engine, journal: Path, version: int, sha256: str, activ
         return "" if equal and newer else why
 
 
+def unreadable(engine: Engine, version: int) -> str:
+    """Why a version of the database cannot be read whole, its sleeves included; "" when it can, or none is written yet."""
+    with read(engine) as session:
+        if session.get(Active, 1) is None:
+            return ""
+        try:
+            stored(session, version)
+        except DeskError as error:
+            return error.what
+    return ""
+
+
 def name_in(text: str | None) -> str:
     """The name in an actor's JSON; empty when it names nobody."""
     try:
@@ -137,7 +149,10 @@ def differences(home: Path, engine: Engine) -> list[str]:
 
 def _version_line(_home: Path, engine: Engine, journal: Path) -> str:
     why = differs(engine, journal)
-    return f"version: {why}; {LOST_VERSION_ACTION}" if why else ""
+    if why:
+        return f"version: {why}; {LOST_VERSION_ACTION}"
+    found = unreadable(engine, active_version(engine))
+    return f"version: {found}; restore a copy of the database, then release" if found else ""
 
 
 def _halt_line(home: Path, engine: Engine, journal: Path) -> str:

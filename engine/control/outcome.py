@@ -60,7 +60,7 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
     listed = f": {', '.join(named[:SHOWN_MAX])}{more}" if named else ""
     run = version_run(home)
     behind = run is not None and run != desk.version
-    late = f"; NOT ADOPTED YET: the desk still runs version {run}" if behind else ""
+    late = f"; NOT ADOPTED: the desk runs version {run}" if behind else ""
     return RunsNow(
         desk.version, outcome, f"{_became(row, outcome, desk.version, 'is in force' if behind else 'runs now')}{listed}{late}"
     )

@@ -114,7 +114,8 @@ class Controls:
     def lost_version(self, journal: Path, version: int, sha256: str, active: int) -> str:
         """Why the desk stays on `version` though the database names `active`; "" when it may follow it."""
         try:
-            return agreement.lost_version(self.engine, journal, version, sha256, active)
+            why = agreement.lost_version(self.engine, journal, version, sha256, active)
+            return why or agreement.unreadable(self.engine, active)
         except Exception as error:  # noqa: BLE001 - it has latched the halt already; the version stays until it can be compared
             return "" if active == version else f"the database's versions cannot be read ({type(error).__name__})"
 

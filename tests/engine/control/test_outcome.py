@@ -79,7 +79,7 @@ def test_a_card_does_not_say_runs_of_what_the_desk_has_not_adopted(
     first = applied(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}))
     journal = Journal(home / "journal" / "desk.jsonl", "worker")
     journal.append([Event("mark", 1, {"version": 1})])
-    late = "; NOT ADOPTED YET: the desk still runs version 1"
+    late = "; NOT ADOPTED: the desk runs version 1"
     assert said(desk, home, first) == ("runs", f"applied as version 2, which is in force: stop_atr 3{late}")
     back(desk, home, 1)
     assert said(desk, home, first) == (

@@ -155,6 +155,25 @@ def test_a_new_database_takes_the_desk_to_no_older_version(home: Home, feed: Fee
     loop.journal.close()
 
 
+@pytest.mark.parametrize("table", ["config_versions", "sleeve_versions"])
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_version_whose_rows_are_gone_stops_no_exit(home: Home, feed: Feed, loop: Loop, table: str, *, restarts: bool) -> None:
+    """Somebody deletes the row in force: the desk stays on the journal's version, halted, and goes on looking after positions."""
+    assert reconfigured(home, "btc-trend", stop_atr=3.0) == 2
+    advanced(loop, 1)
+    with closing(sqlite3.connect(home.path / "desk.db")) as connection:
+        assert connection.execute(f"DELETE FROM {table} WHERE version = 2").rowcount == 1
+        connection.commit()
+    (line,) = differences(home.path, home.engine)
+    assert line.startswith("version: ")
+    loop = restarted(home, feed, loop) if restarts else loop
+    advanced(loop, 3)
+    assert (loop.book.version, loop.book.specs[0].rules.stop_atr, loop.book.desk.halted) == (2, 3.0, 1)
+    assert states(home) == [("halted", "worker")]
+    assert len([what for what in incidents(home) if "stays on version 2" in what]) == 1
+    loop.journal.close()
+
+
 def test_a_sleeve_counts_on_from_the_version_that_the_journal_follows(home: Home, loop: Loop) -> None:
     """The new database knows only version 1 of it: the next one is not given a number that was another configuration."""
     reconfigured(home, "btc-trend", stop_atr=3.0)
