@@ -20,7 +20,6 @@ from engine.control.agreement import (
     release_of,
     version_of,
 )
-from engine.control.config import desk_text, sha256_of_text
 from engine.store import db as database
 from engine.store.anchors import note_head
 from engine.store.journal import Event, Head, Journal
@@ -213,11 +212,13 @@ def test_a_journal_without_a_version_differs_from_nothing(sqlite: Engine, tmp_pa
 # ---- the whole list -------------------------------------------------------------------------------------------------------
 
 
-def test_what_agrees_makes_no_line_and_each_contradiction_one(sqlite: Engine, tmp_path: Path) -> None:
+def test_what_agrees_makes_no_line_and_each_contradiction_one(
+    sqlite: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Version, halt and both anchors, each with what to do; a latch that still stands is no contradiction."""
-    whole = sha256_of_text(desk_text({}, {}))  # of a version without sleeves, as its row has it
-    path = written(tmp_path, config(2, whole), halted())
-    versions(sqlite, 2, V1, version(2, whole))
+    monkeypatch.setattr("engine.control.agreement.stored", lambda *_: None)  # these versions have no sleeves to be read
+    path = written(tmp_path, config(2, "two"), halted())
+    versions(sqlite, 2, V1, V2)
     halt.set(tmp_path, "odd", {"name": "ann"}, NOW, sqlite)
     assert differences(tmp_path, sqlite) == []
     (tmp_path / halt.FILE).unlink()
