@@ -179,7 +179,7 @@ def migrate(engine: Engine) -> bool:
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
         advice = _advice(str(error.orig), "check NIGHTDESK_DATABASE_URL")
-        raise DataError(f"the database {where} cannot be opened: {error.orig}", advice) from error
+        raise DataError(f"the database {where} cannot be opened: {' '.join(str(error.orig).split())}", advice) from error
     return True
 
 
