@@ -170,7 +170,7 @@ def test_a_database_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
 def test_a_server_that_is_away_is_one_line() -> None:
     """Its driver explains itself over several lines."""
     away = database.open_db("postgresql://adv:secret@127.0.0.1:1/desk")
-    with pytest.raises(DataError, match="cannot be opened: .*refused") as found:
+    with pytest.raises(DataError, match=r"cannot be opened: .*refused") as found:
         database.migrate(away)
     assert len(str(found.value).splitlines()) == 1
     assert "secret" not in str(found.value)
