@@ -13,10 +13,7 @@ import typer
 
 from app.cli import main
 from app.home.home import open_home
-from app.home.synthetic import ensure_market
 from engine.control import halt
-from engine.control.config import ensure_first
-from engine.errors import DeskError
 from engine.store import db
 
 
@@ -321,24 +318,6 @@ def test_a_journal_of_something_else_is_not_an_empty_one(typed: Any, home: Path)
     found = typed("tool", "desk", "--json")
     assert (found.code, found.body["status"], found.body["facts"]) == (1, "failed", [])
     assert "could not be journaled" in found.body["text"]
-
-
-def test_a_version_that_is_gone_is_one_bad_line_of_the_doctor(typed: Any, home: Path) -> None:
-    """The other checks are made all the same; and a start goes on to the worker, which stays on its journal's version."""
-    opened = open_home()
-    ensure_first(opened.engine, home, 1, "test")
-    with sqlite3.connect(home / "desk.db") as other:
-        other.execute("UPDATE active SET version = 7")
-    other.close()
-    found = typed("doctor", "--json")
-    states = {item["name"]: (item["state"], item["text"]) for item in found.body["items"]}
-    assert found.code == 1
-    assert states["configuration"] == ("bad", "no configuration version 7 - the latest is 1")
-    assert {"home", "database", "agreement", "halt", "worker", "journals"} <= set(states)
-    with pytest.raises(DeskError, match="no configuration version 7"):
-        ensure_market(opened)
-    opened.desk_journal.touch()
-    assert not ensure_market(opened)
 
 
 def test_no_home_is_made_by_a_halt_that_was_mistyped(typed: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

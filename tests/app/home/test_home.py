@@ -1,5 +1,6 @@
 """Opening a home: made once, by whoever comes first, and every obstacle is one clear line."""
 
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -9,9 +10,11 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter
 
+from app.cli.desk import home_checks
 from app.home import desk_template
 from app.home.home import Home, open_home
 from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
+from app.home.synthetic import ensure_market
 from engine.control.config import active, ensure_first, file_differences, first_of, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
@@ -27,6 +30,22 @@ def _bars(folder: Path, venue: str = "binance", symbols: tuple[str, ...] = ("BTC
     frame = pl.DataFrame({"ts": [NOW, NOW + 900_000], **{k: [1.0, 1.0] for k in ("open", "high", "low", "close", "volume")}})
     for symbol in symbols:
         frame.write_parquet(folder / f"{venue}_{symbol}-USDT_perp_15m.parquet")
+
+
+def test_a_version_that_is_gone_is_one_bad_line_of_the_doctor(own_home: Path) -> None:
+    """Home, database and agreement are judged all the same; a start goes on to the worker, which stays on its journal's."""
+    home = open_home(NOW)
+    ensure_first(home.engine, home.path, NOW, "test")
+    with sqlite3.connect(home.path / "desk.db") as other:
+        other.execute("UPDATE active SET version = 7")
+    other.close()
+    found = {check.name: (check.state, check.text) for check in home_checks(home)}
+    assert found["configuration"] == ("bad", "no configuration version 7 - the latest is 1")
+    assert {"home", "database", "agreement"} <= set(found)
+    with pytest.raises(BadInput, match="no configuration version 7"):
+        ensure_market(home)
+    home.desk_journal.touch()
+    assert not ensure_market(home)
 
 
 def test_a_first_start_makes_everything(own_home: Path) -> None:
