@@ -133,14 +133,9 @@ class Worker:
 
     def compare_file(self) -> None:
         """Say where desk.toml differs from the version in force: an edit of its sleeves has no effect any more."""
-        from engine.control.config import active, file_differences
-        from engine.errors import DeskError
+        from engine.control.config import differences_in_force
 
-        try:
-            in_force = active(self.home.engine, self.home.path)
-        except DeskError:  # the desk stays on the journal's version, and says so itself
-            return
-        if found := file_differences(self.home.path, in_force):
+        if found := differences_in_force(self.home.engine, self.home.path):
             sys.stderr.write(f"nightdesk worker: {found}\n")
             self.log.warning("desk.toml differs", what=found)
 

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
 from engine.clock import Timeframe
-from engine.errors import BadInput, DataError
+from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
 
@@ -265,6 +265,14 @@ def file_differences(home: Path, desk: DeskVersion) -> str:
         return ""
     more = f" and {len(found) - 6} more" if len(found) > 6 else ""
     return f"desk.toml differs from version {desk.version}, which stays in force: {', '.join(found[:6])}{more}"
+
+
+def differences_in_force(engine: Engine, home: Path) -> str:
+    """The same of the version in force; "" where it cannot be read: then the desk stays on its journal's, and says so itself."""
+    try:
+        return file_differences(home, active(engine, home))
+    except DeskError:
+        return ""
 
 
 def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, Any]]:
