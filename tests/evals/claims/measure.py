@@ -14,6 +14,7 @@ from pathlib import Path
 from agents.grounding import ground
 from agents.support import Ground
 from tests.evals.claims.made_threads import made as made_of_threads
+from tests.evals.claims.other_hand import SCENES
 from tests.evals.claims.scene import running_scene, scene
 from tests.evals.claims.templates import LabelledClaim, made
 from tests.evals.claims.threads import THREADS
@@ -25,6 +26,7 @@ RUNNING = Path(__file__).parent / "running.toml"  # said in the other thread
 THREADS_FILE = Path(__file__).parent / "threads.toml"  # said in the further threads, each under the name of its thread
 WORDINGS = Path(__file__).parent / "wordings.toml"  # two further rounds, in every thread
 FURTHER = Path(__file__).parent / "further.toml"  # no part of the set: written before the checker read grammar, never listed
+OTHER_HAND = Path(__file__).parent / "other_hand.toml"  # by a hand that has not read the checker, in threads of its own; held out
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
 MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
 MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
@@ -107,6 +109,18 @@ def wrong(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> 
     return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
 
 
+def by_another_hand() -> list[tuple[str, LabelledClaim]]:
+    """(thread, sentence) of the set that another hand wrote in its own threads; the checker is never improved on it."""
+    read = tomllib.loads(OTHER_HAND.read_text(encoding="utf-8"))
+    return [
+        (thread, LabelledClaim(kind, "another hand", text, truth == "true"))
+        for thread, by_kind in read.items()
+        for kind, by_truth in by_kind.items()
+        for truth, texts in by_truth.items()
+        for text in texts
+    ]
+
+
 def in_threads() -> list[tuple[str, LabelledClaim]]:
     """(thread, sentence) of the further threads: the three rounds by hand, and the figures made by construction."""
     found = []
@@ -123,6 +137,7 @@ def in_threads() -> list[tuple[str, LabelledClaim]]:
 def wrong_in_threads(claims: list[tuple[str, LabelledClaim]]) -> list[LabelledClaim]:
     """Those on which the checker errs, each said in its thread."""
     stands = {name: data.ground() for name, data in THREADS.items()} | {"scene": scene(), "running": running_scene()}
+    stands |= {name: thread() for name, thread in SCENES.items()}
     return [claim for name, claim in claims if bool(ground(claim.text, stands[name]).struck) == claim.true]
 
 
@@ -157,7 +172,13 @@ def report(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
     late, further, acts, running = held_out(), by_hand(FURTHER), by_hand(HELD_OUT), by_hand(RUNNING)
     threads = in_threads()
     said = [claim for _, claim in threads]
-    parts = [f"{len(further)} sentences held out, by hand:", table(further, wrong(further), "kind")]
+    other = by_another_hand()
+    unread = [claim for _, claim in other]
+    parts = [
+        f"{len(unread)} sentences held out, by another hand in its own threads:",
+        table(unread, wrong_in_threads(other), "kind"),
+    ]
+    parts += [f"{len(further)} sentences held out, by hand:", table(further, wrong(further), "kind")]
     parts += [f"{len(late)} sentences held out, by a model:", table(late, wrong(late), "kind")]
     parts += [f"{len(acts)} acts held out, by hand:", table(acts, wrong(acts), "kind")]
     parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
