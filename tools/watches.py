@@ -67,11 +67,11 @@ def watches(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - eve
 def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact, ...]]:
     """A row a watch, its level and value as facts."""
     from engine.control.watches import text_of
-    from engine.watch.levels import is_passed, watched
+    from engine.watch.levels import alerted, is_passed, watched
     from engine.watch.window import journal_of, mark_at
 
     path = journal_of(ctx.home)
-    levels = {one.id: one for one in watched(path, mark_at(path), rows)}
+    levels = {one.id: one for one in watched(path, mark_at(path), rows, alerted(ctx.engine))}
     facts: list[Fact] = []
     cells: list[tuple[Value, ...]] = []
     for row in rows:

@@ -44,7 +44,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/desk/exposure     {"desk_ms", "event", "equity", "gross", "correlated" (weighted by the day's correlations),
                         "alike_frac" (correlated over gross: 1 is one bet), "sleeves", "instruments", "strategies": [{"name",
                         "side", "exposure", "equity_frac"}], "pairs": [{"one", "other", "correlation", "exposure", "reads":
-                        same bet|hedge|apart|not known|not held}], "limits"}
+                        same bet|hedge|apart|not known|not held}], "limits", "correlation_days": the days they are of}
+  GET    /api/desk/shock?move_frac=0.1   {"items": [{"move_frac", "gap": it opens there, "before", "after", "drawdown_frac",
+                        "halts", "sleeves": [{"sleeve", "instrument", "before", "after", "held", "left", "exits"}]}]}: falls
+                        first, then rises
   GET    /api/desk/breakdown?sleeve=                 Breakdown = {"subject", "trips", "open_trips", "net", "splits": {exit, side,
                         hour, weekday, month, symbol, sleeve, version: [{"key", "trips", "wins", "win_frac", "net", ...}]},
                         "worst", "best": [Trip], "drawdowns", "months", "r_histogram", "durations", "excursions": MAE and
@@ -80,7 +83,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/runs/{id}         run.json as it is stored (keys of `backtest --json`)
   GET    /api/runs/{id}/report  text/html under a sandbox policy
   GET    /api/runs/{id}/equity?points=1000           {"run_id", "close_ms", "equity", "optimistic", "drawdown_frac",
-                        "life" (how long it traded), "stopped_ms", "beyond" (what the desk has not lived yet)}
+                        "life" (how long it traded), "stopped_ms", "beyond" (what the desk has not lived yet), "behind"}
   GET    /api/runs/{id}/trips?limit=500, /api/runs/{id}/breakdown    as /api/desk/trips and /api/desk/breakdown
   GET    /api/runs/{id}/candles?sleeve=&from_ms=&until_ms=    Chart, by default of the whole run and its first sleeve
   GET    /api/runs/{id}/trips/{t}                    {"text", "trip": {...}}            behind a link like run/t12
@@ -98,9 +101,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "runs_now": {"version", "outcome": "runs"|"rolled back"|"replaced"|"not applied", "text"}|null,
                         "adoption": {"active_version", "desk_version", "adopted", "waiting": [sleeve], "event",
                         "follows": text}|null}
-  POST   /api/proposals         {"sleeve", "changes": [{"key", "value"}], "rationale"}: a person's own, by the tools that roles
-                        propose with -> {"state": "made", "proposal": Card} or 202 {"state": "evidence", "jobs", "progress"}
-                        while the runs that are its evidence go on: send the same again
+  POST   /api/proposals         {"sleeve", "changes": [{"key", "value"}], "rationale", "ends": of a pause alone, 24h or monday
+                        06:00Z, at most 90 days of desk time}: a person's own, by the tools that roles propose with ->
+                        {"state": "made", "proposal": Card} or 202 {"state": "evidence", "jobs", "progress"} while the runs
+                        that are its evidence go on: send the same again
   POST   /api/proposals/{id}/approve   {"diff_sha256"} (the whole one that was shown) -> Decision
   POST   /api/proposals/{id}/reject    {"reason"}                                     -> Decision
   POST   /api/proposals/{id}/refresh   {} -> Card: the change of a stale or expired proposal, proposed again on today's base
@@ -149,8 +153,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         waiting|sending|sent|failed|dropped, "attempts", "sent_ms", "error"}]}
   POST   /api/alerts/{id}/ack   {} -> the alert: acknowledged, it is not sent again
   GET    /api/watches           {"items": [{"id", "metric": price|day_pnl|equity, "subject", "beyond": below|above, "level",
-                        "state": asked|active|removed, "text", "value" at "desk_ms" (null: not known), "passed", "asked_by",
-                        "decided_by"}]}
+                        "state": asked|active|removed, "text", "value" at "desk_ms" (null: not known), "passed",
+                        "rearms": when a passed one is over, "asked_by", "decided_by"}]}
   POST   /api/watches           {"metric", "subject", "beyond", "level"} -> 201 the watch, in force
   POST   /api/watches/{id}/confirm, /api/watches/{id}/remove   {} -> the watch: what a chat asked for is put in force, or ended
   GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names

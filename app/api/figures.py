@@ -13,11 +13,13 @@ from app.api import models_figures as m
 from app.api.context import At, Who
 from app.api.runs import RunId, store_with
 from engine.control.limits import limits_of
+from engine.data.correlation import WINDOW_DAYS
 from engine.sim import breakdown as figures
 from engine.watch.benchmark import HoldLine, desk_hold_line
 from engine.watch.concentration import desk_exposure
 from engine.watch.desk_trips import desk_trips
 from engine.watch.periods import Unit, lately, lately_of_all, periods
+from engine.watch.shock import MOVE_MAX, shocks
 from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["figures"])
@@ -74,10 +76,19 @@ def exposure_of_desk(at: At, _: Who) -> m.ExposureView:
     found, hard = desk_exposure(at.path), limits_of(at.path)
     limits = {name: getattr(hard, name) for name in EXPOSURE_LIMITS}
     if found is None:
-        return m.ExposureView(limits=limits)
+        return m.ExposureView(limits=limits, correlation_days=WINDOW_DAYS)
     shares = {name: tuple(m.ShareView(**share._asdict()) for share in getattr(found, name)) for name in SHARES}
     pairs = tuple(m.PairView(**pair._asdict()) for pair in found.pairs)
-    return m.ExposureView(**found._asdict() | shares | {"pairs": pairs, "limits": limits})
+    more = {"pairs": pairs, "limits": limits, "correlation_days": WINDOW_DAYS}
+    return m.ExposureView(**found._asdict() | shares | more)
+
+
+@router.get("/desk/shock")
+def shock_of_desk(at: At, _: Who, move_frac: Annotated[float, Query(gt=0.0, le=MOVE_MAX)] = 0.1) -> m.ShockList:
+    """What one bar with a fall or a rise of every instrument would do to the desk as it stands; empty before the first bar."""
+    found = shocks(at.path, move_frac)
+    views = [m.ShockView(**s._asdict() | {"sleeves": [m.SleeveShockView(**o._asdict()) for o in s.sleeves]}) for s in found]
+    return m.ShockList(items=views)
 
 
 @router.get("/desk/benchmark")

@@ -255,7 +255,7 @@ class RunCurve(Curve):
     """A run's equity; `optimistic`: under the optimistic fill scenario; `hold`: of who held the instruments, if kept.
 
     `life`: how long it traded, `stopped_ms`: when it stopped, null for a run that traded until its end; `beyond`: what it
-    includes that the desk has not lived yet, or empty."""
+    includes that the desk has not lived yet, or empty; `behind`: that the desk has lived on since its bars end, or empty."""
 
     run_id: str
     optimistic: list[Number]
@@ -263,6 +263,7 @@ class RunCurve(Curve):
     life: str
     stopped_ms: int | None
     beyond: str
+    behind: str
 
 
 class TripView(ApiModel):

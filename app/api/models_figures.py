@@ -190,7 +190,8 @@ class PairView(ApiModel):
 
 
 class ExposureView(ApiModel):
-    """The desk's exposure at `desk_ms`; `alike_frac`: correlated over gross, 1 is one bet. `limits`: multiples of equity."""
+    """The desk's exposure at `desk_ms`; `alike_frac`: correlated over gross, 1 is one bet. `limits`: multiples of equity;
+    `correlation_days`: of how many days before this UTC day the correlations are."""
 
     desk_ms: int | None = None
     event: str | None = None
@@ -203,3 +204,35 @@ class ExposureView(ApiModel):
     strategies: tuple[ShareView, ...] = ()
     pairs: tuple[PairView, ...] = ()
     limits: dict[str, float]
+    correlation_days: int
+
+
+class SleeveShockView(ApiModel):
+    """One sleeve after a move: equity before and after, signed units held and left, why it left."""
+
+    sleeve: str
+    instrument: str
+    before: Number
+    after: Number
+    held: Number
+    left: Number
+    exits: tuple[str, ...]
+
+
+class ShockView(ApiModel):
+    """The desk after a move in one bar. `gap`: it opens there, so that stops fill there; `halts`: the drawdown breaker trips."""
+
+    move_frac: float
+    gap: bool
+    symbol: str | None
+    before: Number
+    after: Number
+    drawdown_frac: Number
+    halts: bool
+    sleeves: list[SleeveShockView]
+
+
+class ShockList(ApiModel):
+    """A fall, then a rise, each trading through every level, then as a gap."""
+
+    items: list[ShockView]

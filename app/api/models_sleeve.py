@@ -113,10 +113,11 @@ class TableSpec(ApiModel):
 
 
 class ProposingBody(RequestBody):
-    """A change that a person proposes, and why."""
+    """A change that a person proposes, and why; `ends`, of a pause alone: for how long or until when in desk time."""
 
     sleeve: str = Field(min_length=1, max_length=60)
     changes: list[ChangeBody] = Field(min_length=1, max_length=30)
+    ends: Text | None = Field(None, max_length=60, examples=["24h", "monday 06:00Z"])
     rationale: Text = Field(min_length=1, max_length=1000, pattern=r"\S")
 
 

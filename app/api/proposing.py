@@ -34,7 +34,10 @@ def propose(at: At, who: Who, channel: Channel, body: s.ProposingBody, response:
     """Propose a change of a sleeve, with its evidence; 202 while the evidence runs. Nothing changes before a person approves."""
     changes = [{"key": c.key, "value": c.value} for c in body.changes]
     pause = [(c.key, c.value) for c in body.changes] == [("paused", True)]
-    args = {"sleeve": body.sleeve, "rationale": body.rationale} | ({} if pause else {"changes": changes})
+    if body.ends is not None and not pause:
+        raise BadInput("only a pause has an end", "send paused = true as the one change, or leave ends out")
+    args: dict[str, object] = {"sleeve": body.sleeve, "rationale": body.rationale}
+    args |= {"ends": body.ends} if pause else {"changes": changes}
     turn = f"page-{sha256(json.dumps([who.name, args], sort_keys=True).encode()).hexdigest()[:16]}"
     wiring = ToolWiring(at.home, who.name or os_user(), channel, WAIT_S)
     try:

@@ -3,6 +3,7 @@
 Registered by app.api.factory.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -18,7 +19,7 @@ from app.views.run_figures import figures_json
 from app.views.run_list import run_lines
 from app.views.run_pair import pair_of
 from engine.errors import BadInput
-from engine.sim.life import beyond, beyond_text, life_of
+from engine.sim.life import behind, behind_text, beyond, beyond_text, life_of
 from engine.store.runs import Runs
 from engine.watch.window import desk_ms
 
@@ -72,10 +73,10 @@ def run_figures(at: At, _: Who, run_id: str = RunId) -> Response:
 
 @router.get("/{run_id}")
 def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
-    """A run's stored report; the keys of `backtest --json`. `life.beyond`: what it includes that the desk has not lived yet."""
+    """A run's stored report; the keys of `backtest --json`. `life.beyond`: what it includes that the desk has not lived yet,
+    `life.behind`: what the desk has lived since its bars end, from a week on."""
     found = store_with(at, run_id).load(run_id)
-    life = {**life_of(found).as_json(), "beyond": beyond_text(beyond(found, desk_ms(at.path)))}
-    named = {"life": life, "name": store(at).name_of(run_id)}
+    named = {"life": {**life_of(found).as_json(), **_beside_desk(at, found)}, "name": store(at).name_of(run_id)}
     return {key: value for key, value in found.items() if key != "folder"} | named
 
 
@@ -109,7 +110,7 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
     """A run's equity under both fill scenarios, every n-th close and the last; and how long it traded."""
     runs_here = store_with(at, run_id)
     run, frame = runs_here.load(run_id), runs_here.frame(run_id, "equity")
-    life, past = life_of(run), beyond_text(beyond(run, desk_ms(at.path)))
+    life = life_of(run)
     every = max(-(-frame.height // points), 1)
     peak = frame["equity"].cum_max()
     frame = frame.with_columns((1 - frame["equity"] / peak).alias("drawdown_frac"))
@@ -119,7 +120,7 @@ def equity(at: At, _: Who, run_id: str = RunId, points: int = Query(1000, ge=2, 
     optimistic = thin["optimistic"].to_list() if "optimistic" in thin.columns else [None] * thin.height
     kept = {name: _finite(thin[name].to_list()) for name in ("equity", "drawdown_frac")}
     kept["hold"] = _finite(thin["hold"].to_list()) if "hold" in thin.columns else []
-    lived = {"life": life.text, "stopped_ms": life.stopped_ms, "beyond": past}
+    lived = {"life": life.text, "stopped_ms": life.stopped_ms, **_beside_desk(at, run)}
     return m.RunCurve(run_id=run_id, close_ms=thin["close_ms"].to_list(), optimistic=_finite(optimistic), **kept, **lived)
 
 
@@ -130,6 +131,12 @@ def round_trip(at: At, _: Who, run_id: str = RunId, trip: str = Path(max_length=
 
     found = explain.trip(store_with(at, run_id), run_id, trip)
     return m.TripView(text=found["closing_rule"]["text"], trip=found)
+
+
+def _beside_desk(at: ApiContext, run: Mapping[str, Any]) -> dict[str, str]:
+    """How a run's span stands to the desk's time, in words; empty where it needs none."""
+    now = desk_ms(at.path)
+    return {"beyond": beyond_text(beyond(run, now)), "behind": behind_text(behind(run, now))}
 
 
 def store(at: ApiContext) -> Runs:

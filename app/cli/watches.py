@@ -43,6 +43,7 @@ def line(item: dict[str, Any]) -> str:
     else:
         state = f"{'in force' if item['state'] == 'active' else 'removed'} since {utc(item['decided_ms'])} by {by}"
     now = "not known" if item["value"] is None else f"{item['value']:,.7g}"
+    now += f", {item['rearms']}" if item["passed"] else ""
     return f"{item['id']:<6}{'PASSED ' if item['passed'] else ''}{shown(item['text'])}; now {now}  {state}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import charts, links
+from app.ui import charts, links, parts
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
@@ -89,6 +89,8 @@ def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
             curves.append((role, api.get(f"/api/runs/{run['run_id']}/equity", points=400)))
         except Trouble as trouble:
             st.caption(f"{words(role)}: {trouble.markdown()}")
+    if held.get("state") == "pending" and (old := next((c["behind"] for _, c in curves if c.get("behind")), "")):
+        parts.note(f"▲ The evidence is old: {old}.", "Next: reject it, and propose the change again.", "warn")
     if curves:
         charts.equity(curves, key=f"evidence_{held['id']}", height=260)
 

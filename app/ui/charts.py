@@ -31,10 +31,11 @@ def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300) 
 
 
 def lives(curves: Sequence[tuple[str, Curve]]) -> list[str]:
-    """What is said under a chart of runs: of each one that stopped, or goes beyond the desk's time, how long it traded."""
+    """What is said under a chart of runs: of each one that stopped, goes beyond the desk's time or ends long
+    before it."""
     said = []
     for name, curve in curves:
-        parts_ = [curve.get("life") if curve.get("stopped_ms") is not None else "", curve.get("beyond")]
+        parts_ = [curve.get("life") if curve.get("stopped_ms") is not None else "", curve.get("beyond"), curve.get("behind")]
         if text := "; ".join(part for part in parts_ if part):
             said.append(f"{name}: {text}")
     return said

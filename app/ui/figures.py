@@ -3,6 +3,7 @@
 A minus is a real one; only a profit or a loss has a plus (`sign=True`), zero has no sign; a narrow space stands before % and R.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,6 +62,21 @@ def count(value: Any) -> str:
 def setting(value: Any) -> str:
     """A parameter's value."""
     return NONE if value is None else pure(value) if is_number(value) else str(value)
+
+
+def change_text(change: Mapping[str, Any]) -> str:
+    """A changed setting: `stop_atr 2 → 2.5`, `paused no → yes`, `resumes_ms no end → 2 Jan 2026 06:00Z`."""
+    key = str(change.get("key"))
+    old, new = (_changed(key, change.get(side)) for side in ("old", "value"))
+    return f"{key} {old} → {new}"
+
+
+def _changed(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key.endswith("_ms"):
+        return "no end" if value is None else short(value)
+    return setting(value)
 
 
 def when(ms: Any) -> str:

@@ -1,4 +1,5 @@
-"""The desk at a glance: figures, equity against holding, what needs a person, guardrails, positions, sleeves, P&L by period.
+"""The desk at a glance: figures, equity against holding, what needs a person, guardrails, positions, sleeves, shared exposure,
+P&L by period.
 
 Called by desk.py; refreshes itself. What depends on the newest mark alone is asked for once a mark (PageClient.as_of).
 """
@@ -8,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, money, parts, sleeves, urgent
+from app.ui import drawn, exposure, links, money, parts, sleeves, urgent
 from app.ui.figures import MINUS, NONE, in_r, is_number, length, number, percent, price, pure, short, tone
 from app.ui.page_client import PageClient, Trouble
 
@@ -41,15 +42,17 @@ def _draw(api: PageClient) -> None:
         urgent.show(api, desk)
     with st.container(key="panel_positions"):
         _positions(api, desk, items)
-    left, right = st.columns([2, 1], gap="small")
+    left, right = st.columns([1.4, 1], gap="small")
     with left.container(key="panel_desk_sleeves"):
         parts.head("Sleeves", _version(desk))
         sleeves.table(items, made, desk)
-    with left.container(key="panel_lately", height="stretch"):
+    with left.container(key="panel_money", height="stretch"):
+        money.show(api, desk)
+    with right.container(key="panel_exposure"):
+        exposure.show(api, desk, items)
+    with right.container(key="panel_lately", height="stretch"):
         parts.head("Latest round trips")
         _closed(_trips(api, desk), desk.get("desk_ms"))
-    with right.container(key="panel_money", height="stretch"):
-        money.show(api, desk)
 
 
 def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]) -> list[dict[str, str]]:

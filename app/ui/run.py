@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, market, parts
+from app.ui import drawn, links, market, parts, run_form
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -64,6 +64,10 @@ def _head(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ide
         parts.note(verdict["strong"], verdict["text"], verdict["kind"])
     if beyond := (run.get("life") or {}).get("beyond"):
         parts.note(f"▲ {beyond[:1].upper()}{beyond[1:]}.", "", "warn")
+    if behind := (run.get("life") or {}).get("behind"):
+        parts.note(
+            f"▲ {behind[:1].upper()}{behind[1:]}:", "what the desk has lived since is not in it. Next: run it again.", "warn"
+        )
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         links.press("All runs", {"tab": "runs"}, key="all_runs", icon=":material/arrow_back:", look="tertiary")
         st.link_button("Report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:", type="tertiary")
@@ -72,6 +76,8 @@ def _head(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ide
                 st.link_button(label, api.browser_url(f"/api/runs/{ident}/export/{name}"), type="tertiary")
         with st.popover("Name", icon=":material/edit:", type="tertiary"):
             _name(api, ident, name)
+        if (run.get("life") or {}).get("behind") and len(run["sleeves"]) == 1:
+            run_form.again(api, run)
 
 
 def _name(api: PageClient, ident: str, name: str) -> None:

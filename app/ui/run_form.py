@@ -1,4 +1,4 @@
-"""The form that starts a backtest: strategy, instrument, span, costs, parameters with their bounds. Called by app/ui/runs.py.
+"""The form that starts a backtest: strategy, instrument, span, costs, parameters with their bounds. Called by runs.py and run.py.
 
 Turns what a person chose into one POST /api/runs; jobs.py draws progress and outcome. Only what differs from a
 strategy's defaults is sent.
@@ -87,6 +87,22 @@ def _params(chosen: Mapping[str, Any]) -> Params | None:
             if value != row["default"]:
                 found[row["key"]] = value
     return None if None in found.values() else found
+
+
+def again(api: PageClient, run: Mapping[str, Any]) -> None:
+    """A button that runs a stored run of one sleeve again, from its first bar to the last whole day of the desk."""
+    about = "The same strategy, parameters, costs and first day, under the desk's limits."
+    label, ident = "Run it again to the desk's time", str(run["run_id"])
+    if st.button(label, key=f"again_{ident}", icon=":material/update:", type="tertiary", help=about):
+        _begin(api, repeated(run, api.desk().get("desk_ms")))
+
+
+def repeated(run: Mapping[str, Any], desk_ms: Any) -> dict[str, Any]:
+    """The request that a stored run came from, ending with the desk's last whole day."""
+    sleeve, names = run["sleeves"][0], ("strategy", "symbol", "venue", "market", "side", "cash")
+    kept = {name: sleeve[name] for name in names} | {name: run[name] for name in ("timeframe", "fills", "funding")}
+    changes = [{"key": key, "value": value} for key, value in sleeve["params"].items()]
+    return {**kept, "start": day(run["data"]["first_ms"]), "end": day(desk_ms), "changes": changes}
 
 
 def _begin(api: PageClient, body: Mapping[str, Any]) -> None:

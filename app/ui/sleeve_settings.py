@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, param_field, parts
-from app.ui.figures import NONE, is_number, setting, short
+from app.ui.figures import NONE, change_text, is_number, setting, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.param_field import about_text, bounds_text
 from app.ui.parts import Linked
@@ -18,6 +18,14 @@ from app.ui.safe import words
 
 AGAIN_S = 2.5
 WHY_MAX = 300
+ENDS_MAX, ENDS_EXAMPLE = 60, "tomorrow, monday 06:00Z or 2026-03-04T05:15"
+ENDS: dict[str, str | None] = {  # of a pause, as the tool reads it; "": typed, None: no end
+    "until a person resumes it": None,
+    "4 hours": "4h",
+    "24 hours": "24h",
+    "3 days": "3d",
+    "until a time": "",
+}
 TIGHTER = {
     "Half the risk of each trade": (("risk_floor_frac", "risk_start_frac", "risk_max_frac"), 0.5),
     "Half the leverage allowed": (("leverage_max", "notional_frac_max"), 0.5),
@@ -50,16 +58,12 @@ def _row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
 
 
 def _version(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
-    moved = [f"{c['key']} {_value(c['old'])} → {_value(c['value'])}" for c in row["changes"][:6]]
+    moved = [change_text(c) for c in row["changes"][:6]]
     more = len(row["changes"]) - len(moved)
     text = ", ".join(moved) + (f" and {more} more" if more > 0 else "") or row["reason"] or "as desk.toml says"
     when = f"{row['made_by']}, {short(row['created_ms'])}" if row["created_ms"] else row["made_by"]
     by: parts.Cell = Linked(when, {"tab": "proposals", "proposal": row["proposal"]}) if row.get("proposal") else (when, "mut")
     return (f"v{row['version']}", text, by)
-
-
-def _value(value: Any) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else setting(value)
 
 
 # ---- proposing
@@ -72,11 +76,29 @@ def acts(item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     turn = st.session_state.get(f"turn_{name}", 0)  # another key after each proposal: the popover is closed again
     icon = ":material/play_arrow:" if paused else ":material/pause:"
     with st.popover(label, icon=icon, type="tertiary", key=f"pause_open_{name}_{turn}"):
-        st.caption("Exits go on either way; a pause stops entries. It waits for a person's approval.")
-        _why(name, "pause", [{"key": "paused", "value": not paused}], label)
+        if paused:
+            until = short(item.get("resumes_ms"), page["desk_ms"])
+            st.caption(
+                f"Its pause ends by itself at {until}." if item.get("resumes_ms") else "Until then a person keeps it paused."
+            )
+            _why(name, "pause", [{"key": "paused", "value": False}], label)
+        else:
+            _pause(name, label, page["desk_ms"])
     if page["params"]:
         with st.popover("Tighten", icon=":material/shield:", type="tertiary", key=f"tighten_open_{name}_{turn}"):
             _tighten(name, page)
+
+
+def _pause(name: str, label: str, desk_ms: Any) -> None:
+    """A pause with an end or without; what the end of a span or of words comes to is computed by the desk."""
+    st.caption("A pause stops entries; exits go on. It waits for a person's approval.")
+    chosen = st.radio("How long", list(ENDS), key=f"ends_{name}")
+    ends = ENDS[chosen]
+    if ends == "":
+        ends = st.text_input("Until when, UTC", key=f"ends_at_{name}", max_chars=ENDS_MAX, placeholder=ENDS_EXAMPLE).strip()
+    if is_number(desk_ms) and ends is not None:
+        parts.soft(f"Counted from the desk's time, {short(desk_ms, desk_ms)}; at most 90 days ahead.")
+    _why(name, "pause", [{"key": "paused", "value": True}], label, {} if ends is None else {"ends": ends})
 
 
 def _tighten(name: str, page: Mapping[str, Any]) -> None:
@@ -91,8 +113,8 @@ def _tighten(name: str, page: Mapping[str, Any]) -> None:
     _why(name, "tighten", changes, "Propose it")
 
 
-def _why(name: str, act: str, changes: Sequence[Mapping[str, Any]], label: str) -> None:
-    """The reason, and the button that proposes."""
+def _why(name: str, act: str, changes: Sequence[Mapping[str, Any]], label: str, more: Mapping[str, str] | None = None) -> None:
+    """The reason, and the button that proposes; `more`: the end of a pause."""
     with st.form(f"{act}_{name}", border=False):
         why = st.text_input("Why", key=f"{act}_why_{name}", max_chars=WHY_MAX, placeholder="what you saw, what you expect of it")
         if not st.form_submit_button(label, type="primary", disabled=not changes):
@@ -100,7 +122,10 @@ def _why(name: str, act: str, changes: Sequence[Mapping[str, Any]], label: str) 
     if not why.strip():
         parts.note("▲ Say why:", "the reason is on the card that a person decides on.", "warn")
         return
-    st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why.strip()}
+    if more and not more["ends"]:
+        parts.note("▲ Say until when:", f"for example {ENDS_EXAMPLE}.", "warn")
+        return
+    st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why.strip(), **(more or {})}
     st.session_state[f"turn_{name}"] = st.session_state.get(f"turn_{name}", 0) + 1
     st.session_state.pop(f"proposed_{name}", None)
     st.rerun()
@@ -149,7 +174,7 @@ def waiting(api: PageClient, name: str) -> None:
     pending = api.last("/api/proposals", state="pending", limit=50)["items"]
     for item in pending:
         if name in [part["sleeve"] for part in item["parts"]]:
-            moved = ", ".join(f"{c['key']} {_value(c['old'])} → {_value(c['value'])}" for c in item["diff"].get("changes") or [])
+            moved = ", ".join(map(change_text, item["diff"].get("changes") or []))
             to = Linked("Decide on it", {"tab": "proposals", "proposal": item["id"]})
             parts.note(f"▲ {item['id']} waits for a person: {item['verdict']}.", moved or NONE, "warn", to=to)
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.ui import parts
-from app.ui.figures import bar_ms, is_number, short, when
+from app.ui.figures import bar_ms, is_number, length, short, when
 
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
 OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
 SHOWN_MAX = 4
+FILES = ("recorded", "synthetic", "no")  # sources whose bars end where their files do
+WAITS = "waiting for more"  # of the worker's note; what follows is a reason of its own
 ALERTS = {"tab": "desk", "view": "alerts"}
 
 
@@ -61,9 +63,19 @@ def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> It
         if check.get("name") == "worker" and check.get("state") == "bad":
             yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
     if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, sleeves):
-        source = str(desk.get("source") or "")
-        rest = f"{_open(sleeves, 'their protective orders stand')} It goes on by itself when newer bars are there. Next:"
-        yield Strip("warn", f"The {source} bars end at {at}: nothing trades.", rest, "nightdesk data pull")
+        rest = f"{_open(sleeves, 'their protective orders stand')} It goes on by itself when newer bars are there."
+        why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
+        rest += f" {why[:1].upper()}{why[1:]}." if why else ""
+        yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull")
+
+
+def _ended(desk: Mapping[str, Any]) -> str:
+    """That no newer bar has come: recorded ones end, others are late, by how much."""
+    source, desk_ms, now_ms = str(desk.get("source") or "no"), desk.get("desk_ms"), desk.get("now_ms")
+    at = short(desk_ms, desk_ms)
+    if source in FILES or not is_number(desk_ms) or not is_number(now_ms):
+        return f"The {source} bars end at {at}: nothing trades."
+    return f"Figures are of {at}, {length((now_ms - desk_ms) / 1000)} old: the worker waits for newer {source} bars."
 
 
 def _late(desk_ms: Any, now_ms: Any, sleeves: Sequence[Mapping[str, Any]]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import parts
-from app.ui.figures import NONE, figure, is_number, length, short
+from app.ui.figures import NONE, change_text, figure, is_number, length, short
 from app.ui.page_client import PageClient
 
 LINES_MAX = 6
@@ -58,7 +58,7 @@ def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, 
 def _proposal(held: Mapping[str, Any]) -> parts.Line:
     ident = str(held.get("id"))
     left = f"{length(held.get('expires_in_s'))} left" if is_number(held.get("expires_in_s")) else ""
-    changes = [f"{c.get('key')} {c.get('old')} → {c.get('value')}" for c in (held.get("diff") or {}).get("changes") or []]
+    changes = [change_text(c) for c in (held.get("diff") or {}).get("changes") or []]
     about = f"{held.get('verdict')} {held.get('sleeve') or 'the desk'}: {', '.join(changes[:2]) or held.get('kind')}"
     to = parts.Linked("decide", {"tab": "proposals", "proposal": ident})
     return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", to)

@@ -34,7 +34,8 @@ def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any])
         unit = "price" if item.get("metric") == "price" else "usd"
         value = "not known" if item.get("value") is None else figure(item["value"], unit)
         st.markdown(f"**{words(item.get('text'), 200)}**")
-        st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}", 120))
+        rearms = f" · {item['rearms']}" if item.get("passed") and item.get("rearms") else ""
+        st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}{rearms}", 200))
         if asked:
             _button(api, ident, f"Confirm as {name}", "confirm")
         _button(api, ident, "Dismiss" if asked else "Remove", "remove")

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from engine.control.watches import listed, view
-from engine.watch.levels import is_passed, watched
+from engine.watch.levels import alerted, is_passed, watched
 from engine.watch.window import journal_of, mark_at
 
 
@@ -14,7 +14,7 @@ def watch_list(home: Path, engine: Engine, now_ms: int, *, removed: bool = False
     """Those in force and those that wait, newest first: `value` at desk time (null: not known), and whether it is `passed`."""
     rows = listed(engine, now_ms, removed=removed)
     mark = mark_at(journal_of(home))
-    levels = {one.id: one for one in watched(journal_of(home), mark, rows)}
+    levels = {one.id: one for one in watched(journal_of(home), mark, rows, alerted(engine))}
     found = []
     for row in rows:
         level = levels.get(row.id)

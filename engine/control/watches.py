@@ -27,6 +27,8 @@ ASKED_MAX = 20  # that wait for a person
 ASKED_MS = DAY_MS  # how long they wait
 LEVEL_MAX = 1e12
 LISTED_MAX = 200
+BACK_FRAC = 0.005  # how far a price or equity comes back, of the level, before its watch is armed again
+DAY_PNL_BACK = 0.1  # the same of a day's P&L, at least 1 in money
 
 
 class WatchWish(NamedTuple):
@@ -41,6 +43,16 @@ class WatchWish(NamedTuple):
         """`price of binance:BTC-USDT:perp below 80,000`."""
         name = {"price": "price", "day_pnl": "P&L of the UTC day", "equity": "equity"}.get(self.metric, self.metric)
         return f"{name} of {self.subject} {self.beyond} {self.level:,.10g}"
+
+    def rearm(self) -> float:
+        """Where the value has to come back to before the alert is over and can open again: a flicker at the level opens one."""
+        margin = max(abs(self.level) * DAY_PNL_BACK, 1.0) if self.metric == "day_pnl" else self.level * BACK_FRAC
+        return self.level + margin if self.beyond == "below" else self.level - margin
+
+    def rearm_text(self) -> str:
+        """`over, and armed again, once it closes at 80,400 or above`."""
+        side = "above" if self.beyond == "below" else "below"
+        return f"over, and armed again, once it closes at {self.rearm():,.10g} or {side}"
 
 
 def wish_of(engine: Engine, home: Path, metric: str, subject: str, beyond: str, level: float) -> WatchWish:
@@ -150,12 +162,18 @@ def in_force(engine: Engine) -> list[LevelWatch]:
         return list(session.exec(active_ones.order_by(col(LevelWatch.asked_ms)).limit(WATCHES_MAX)).all())
 
 
+def wish_in(row: LevelWatch) -> WatchWish:
+    """What a row watches."""
+    return WatchWish(row.metric, row.subject, row.beyond, row.level)
+
+
 def text_of(row: LevelWatch) -> str:
     """What a row watches, in words."""
-    return WatchWish(row.metric, row.subject, row.beyond, row.level).text()
+    return wish_in(row).text()
 
 
 def view(row: LevelWatch) -> dict[str, Any]:
     """A watch as plain JSON."""
     decided = json.loads(row.decided_by) if row.decided_by else None
-    return {**row.model_dump(), "asked_by": json.loads(row.asked_by), "decided_by": decided, "text": text_of(row)}
+    words = {"text": text_of(row), "rearms": wish_in(row).rearm_text()}
+    return {**row.model_dump(), "asked_by": json.loads(row.asked_by), "decided_by": decided, **words}

@@ -11,6 +11,7 @@ from engine.clock import DAY_MS, timeframe_ms, utc_day
 from engine.core import state
 
 DESK = "desk"
+STALE_DAYS = 7  # lived since a run's bars end; more is said wherever the run is shown
 DRAWDOWN = state.BREAKERS[state.DESK_DRAWDOWN]  # the breaker that only a person releases: in a run nobody does
 LIQUIDATED = state.EXIT_REASONS[state.LIQUIDATION]
 # refusals that do not pass by themselves while a sleeve's equity and its inputs stay as they are
@@ -119,6 +120,17 @@ def beyond(run: Mapping[str, Any], desk_ms: int | None) -> int:
 def beyond_text(days: int) -> str:
     """The stamp of what goes beyond the desk's time; empty for none."""
     return f"includes {days:,} day{'' if days == 1 else 's'} the desk has not lived yet" if days > 0 else ""
+
+
+def behind(run: Mapping[str, Any], desk_ms: int | None) -> int:
+    """Whole days that the desk has lived since a run's bars end; 0 when it has not lived any."""
+    span = span_of(run)
+    return 0 if span is None or desk_ms is None else max(0, (desk_ms - span[1]) // DAY_MS)
+
+
+def behind_text(days: int) -> str:
+    """The stamp of a run whose bars end long before the desk's time; empty up to STALE_DAYS."""
+    return f"its bars end {days:,} days before the desk's time" if days > STALE_DAYS else ""
 
 
 def ends_of(run: Any, span: Any) -> list[dict[str, Any]]:

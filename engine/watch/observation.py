@@ -80,6 +80,9 @@ class WatchedLevel(NamedTuple):
     level: float
     value: float | None
     extreme: float | None  # what counts: of a price the last bar's low or high
+    rearm: float  # where the value has to come back to before the alert is over
+    rearms: str  # the same in words
+    alerted: bool = False  # an alert on it is open
 
 
 class DeskObservation(NamedTuple):

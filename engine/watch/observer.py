@@ -24,7 +24,7 @@ from engine.store.tables import Delivery, Proposal
 from engine.watch import health
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
-from engine.watch.levels import watched
+from engine.watch.levels import alerted, watched
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
@@ -75,7 +75,7 @@ class Observer:
             silent_instruments=tuple(health.silent_instruments(self.home, mark)[0]) if mark is not None else (),
             expired=self._expired(now_ms),
             undelivered=self._undelivered(now_ms),
-            watched=watched(path, mark, in_force(self.engine)),
+            watched=watched(path, mark, in_force(self.engine), alerted(self.engine)),
             halt=halt.read(self.home, self.engine),
         )
 

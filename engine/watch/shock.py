@@ -1,10 +1,11 @@
 """What a sudden move would do to the desk as it stands: one bar that nobody has seen, through the core itself.
 
-Called by tools/exposure.py. The book is folded from the journal; `settle_and_mark` of engine/core/desk.py takes a constructed
-bar, so stops, targets, waiting orders, liquidation and the drawdown breaker do what they would do if that bar came. Nothing is
-journaled, and no decision is taken at its close.
+Called by tools/exposure.py and app/api/figures.py. The book is folded from the journal; `settle_and_mark` of engine/core/desk.py
+takes a constructed bar, so stops, targets, waiting orders, liquidation and the drawdown breaker do what they would do if that bar
+came. Nothing is journaled, and no decision is taken at its close.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from engine.core.memory import Memory
 from engine.core.row_fields import FillRow, decode
 from engine.core.state import EXIT_REASONS, NONE, Bar, Sleeve
 from engine.errors import BadInput
-from engine.watch.window import journal_of
+from engine.watch.window import journal_of, mark_at
 
 MOVE_MAX = 0.95
 ROWS = 64  # a sleeve has at most a few fills in one bar
@@ -62,6 +63,21 @@ def shock(home: Path, move_frac: float, symbol: str | None = None, *, gap: bool 
     if symbol is not None and symbol not in symbols:
         raise BadInput(f"the desk does not trade {symbol!r}", f"available: {', '.join(sorted(symbols))}")
     return shocked(book, move_frac, symbol, gap=gap)
+
+
+def shocks(home: Path, move_frac: float) -> tuple[Shock, ...]:
+    """The desk after a fall and after a rise of `move_frac`, each trading through every level and as a gap; once a mark. Empty
+    before the first bar. Raises BadInput for a move out of bounds."""
+    mark = mark_at(journal_of(home))
+    return () if mark is None else _shocks(home, mark.id, move_frac)
+
+
+@lru_cache(maxsize=8)
+def _shocks(home: Path, event: str, move_frac: float) -> tuple[Shock, ...]:  # noqa: ARG001 - the event is what it is of
+    """The same, kept for the mark `event`."""
+    ways = [(sign * move_frac, gap) for sign in (-1.0, 1.0) for gap in (False, True)]
+    found = [shock(home, move, gap=gap) for move, gap in ways]
+    return tuple(one for one in found if one is not None)
 
 
 def shocked(book: Book, move_frac: float, symbol: str | None, *, gap: bool) -> Shock:

@@ -13,10 +13,11 @@ from engine.control.halt import Latch
 from engine.control.limits import HardLimits
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
+from engine.watch import alert_rows, levels
 from engine.watch.detectors import evaluate
 from engine.watch.health import HealthCheck
-from engine.watch.levels import watched
-from engine.watch.observation import DeskObservation
+from engine.watch.levels import alerted, watched
+from engine.watch.observation import DeskObservation, Finding
 from engine.watch.window import journal_of, mark_at
 from tests.tools.desk_journal import END, mark, write_desk
 from tools.catalog import call
@@ -38,15 +39,53 @@ def ctx(make_ctx: Any, db: Any) -> Any:
 
 def alerts_of(ctx: Any) -> list[tuple[str, str]]:
     """What the watch finds: fingerprint and text."""
+    return [(f.fingerprint, f.what) for f in findings_of(ctx)]
+
+
+def findings_of(ctx: Any) -> list[Finding]:
+    """What the watch finds of levels."""
     last = mark_at(journal_of(ctx.home))
-    found = watched(journal_of(ctx.home), last, watches.in_force(ctx.engine))
+    found = watched(journal_of(ctx.home), last, watches.in_force(ctx.engine), alerted(ctx.engine))
     checks = {name: HealthCheck(name, "ok", "fine") for name in ("worker", "protective orders", "journals", "disk")}
     seen = DeskObservation(
         now_ms=NOW, checks=checks, mark=last, config={"sleeves": [], "start": {"timeframe_ms": 900_000}}, pid=7, absent_ms=None,
         heartbeat={"phase": "running", "bars_per_second": 1.0, "wall_ms": NOW}, phase_ms=NOW, exits=(), limits=HardLimits(),
         halt=Latch(False), watched=found,
     )  # fmt: skip
-    return [(f.fingerprint, f.what) for f in evaluate(seen)[0] if f.kind == "level"]
+    return [f for f in evaluate(seen)[0] if f.kind == "level"]
+
+
+@pytest.mark.parametrize(
+    ("beyond", "level", "closes", "opened"),
+    [("below", 95.0, (95.0, 95.2, 94.9, 95.4, 94.8), 1), ("below", 95.0, (94.0, 95.5, 94.9), 2),
+     ("above", 95.0, (96.0, 94.7, 95.1), 1), ("above", 95.0, (96.0, 94.5, 95.1), 2)],
+)  # fmt: skip
+def test_a_price_that_hovers_at_its_level_opens_one_alert(
+    ctx: Any, monkeypatch: pytest.MonkeyPatch, beyond: str, level: float, closes: tuple[float, ...], opened: int
+) -> None:
+    """It is over, and armed again, half a percent back and no sooner; alert and watch say where that is."""
+    wish = watches.wish_of(ctx.engine, ctx.home, "price", "btc", beyond, level)
+    row = watches.put_in_force(ctx.engine, wish, ANN.as_json(), ctx.now_ms)
+    steps: list[str] = []
+    for n, close in enumerate(closes):
+        monkeypatch.setattr(levels, "_value", lambda *_, at=close: (at, at))
+        found = findings_of(ctx)
+        assert all(watches.view(row)["rearms"] in f.action for f in found)
+        for later in (0, 20_000):  # the second time what is no longer found has been gone for long enough
+            changes = alert_rows.apply_findings(ctx.engine, found, (), NOW + 60_000 * n + later, alert_rows.AlertPolicy(), ())
+            steps += [change.step for change in changes]
+    assert steps.count("opened") == opened
+    assert f"{'95.475 or above' if beyond == 'below' else '94.525 or below'}" in watches.view(row)["rearms"]
+
+
+def test_a_day_s_loss_comes_back_by_a_tenth_of_the_level_at_least_by_one() -> None:
+    """A level near zero has a margin too."""
+    wish = watches.WatchWish("day_pnl", "desk", "below", -200.0)
+    assert (wish.rearm(), wish._replace(level=0.0).rearm(), wish._replace(beyond="above", level=50.0).rearm()) == (
+        -180.0,
+        1.0,
+        45.0,
+    )
 
 
 def test_a_role_asks_and_only_a_persons_click_puts_it_in_force(ctx: Any) -> None:

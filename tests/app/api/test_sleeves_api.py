@@ -50,6 +50,22 @@ def test_a_person_proposes_a_pause(api: Any, home: Home) -> None:
     assert api.get("/api/sleeves/btc-trend").json()["versions"][0]["changes"] == [{"key": "paused", "old": False, "value": True}]
 
 
+def test_a_person_proposes_a_pause_with_an_end(api: Any, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is counted from the desk's time by the tool that roles use; the card names it, and an approval puts it in force."""
+    monkeypatch.setattr(proposing.ToolWiring, "desk_ms", lambda _: 1_800_000_000_000)
+    answer = api.post("/api/proposals", json=body(ends="for 24h"))
+    assert answer.status_code == 200, answer.text
+    card = answer.json()["proposal"]
+    until = 1_800_000_000_000 + 86_400_000
+    assert {c["key"]: c["value"] for c in card["diff"]["changes"]} == {"paused": True, "resumes_ms": until}
+    assert any("2027-01-16 08:00Z" in cell for row in card["rows"] for cell in row["cells"])
+    api.post(f"/api/proposals/{card['id']}/approve", json={"diff_sha256": card["diff_sha256"]})
+    assert active(home.engine, home.path).config.sleeve("btc-trend").resumes_ms == until
+    for ends, words in (("91d", "at most 90 days"), ("soonish", "not a valid time"), ("2020", "after desk time")):
+        refused = api.post("/api/proposals", json=body(sleeve="eth-trend", ends=ends))
+        assert (refused.status_code, words in json.dumps(refused.json())) == (400, True), refused.text
+
+
 REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
     ({"sleeve": "nobody"}, 400, "nobody"),
     ({"changes": []}, 422, "changes"),
@@ -63,6 +79,9 @@ REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
     ({"rationale": " "}, 422, "rationale"),
     ({"rationale": "x" * 1001}, 422, "rationale"),
     ({"apply": True}, 422, "apply"),
+    ({"ends": "24h", "changes": [{"key": "stop_atr", "value": 3.0}]}, 400, "only a pause has an end"),
+    ({"ends": "x" * 61}, 422, "ends"),
+    ({"ends": "24h"}, 400, "not processed a bar yet"),
 )
 
 

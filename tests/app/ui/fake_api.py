@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.views.proposal_card import rows_of
-from tests.app.ui.fake_figures import hold_line, lately, periods, trips
+from tests.app.ui.fake_figures import exposure, hold_line, lately, periods, shocks, trips
 from tests.app.ui.fake_market import desk_trip, market_chart, sleeve_page, stretches, trip_table
 from tests.app.ui.fake_runs import run_figures, run_pair
 from tests.app.ui.fake_shapes import BARS, NOW_MS, STRATEGIES, answer, card, curve, desk, event, model, run, sleeve, turn
@@ -177,6 +177,8 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/desk"): lambda f, q, b: f.desk,
     ("GET", "/api/desk/equity"): lambda f, q, b: curve(),
     ("GET", "/api/desk/benchmark"): lambda f, q, b: hold_line(),
+    ("GET", "/api/desk/exposure"): lambda f, q, b: exposure(),
+    ("GET", "/api/desk/shock"): lambda f, q, b: shocks(),
     ("GET", "/api/desk/lately/sleeves"): lambda f, q, b: lately([None, *(s["name"] for s in f.sleeves)]),
     ("GET", "/api/desk/periods"): lambda f, q, b: periods(q["unit"]),
     ("GET", "/api/desk/trips"): lambda f, q, b: trips(),

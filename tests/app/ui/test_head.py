@@ -36,6 +36,18 @@ def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
     assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
 
 
+def test_pulled_bars_that_are_late_say_how_old_the_figures_are_and_why() -> None:
+    """The worker's own reason for not walking on stands in the line."""
+    status = desk() | {"now_ms": NOW_MS + 94 * 60_000, "source": "pulled"}
+    status["worker"] |= {
+        "phase": "waiting",
+        "note": "End of the pulled bars: waiting for more. New bars are there, but: no funding",
+    }
+    (line,) = strips.found(status, [], SLEEVES)
+    assert line.strong == "Figures are of 21 Sep 14:13:20Z, 1 h 34 min old: the worker waits for newer pulled bars."
+    assert line.rest.endswith("New bars are there, but: no funding. Next:")
+
+
 @pytest.mark.parametrize(("bars", "wrong"), [(1, 0), (3, 0), (4, 1)])
 def test_a_worker_on_current_bars_waits_quietly_for_the_next(bars: int, wrong: int) -> None:
     """Three bars of the fastest sleeve may pass before a line appears."""

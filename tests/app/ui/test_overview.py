@@ -78,7 +78,7 @@ def test_pages_come_before_proposals_and_what_somebody_has_is_grey() -> None:
     )
     assert [(line.sign, line.look) for line in lines] == [("■", "neg"), ("▲", "wrn"), ("▲", "wrn"), ("○", "mut"), ("◐", "mut")]
     prop = next(line for line in lines if line.strong.startswith("prop-1"))
-    assert prop.rest == "20 h left. LOOSENS btc-trend: stop_atr 2.0 → 3.0."
+    assert prop.rest == "20 h left. LOOSENS btc-trend: stop_atr 2 → 3."
     assert prop.to
     assert prop.to.where == {"tab": "proposals", "proposal": "prop-1"}
 

@@ -146,6 +146,22 @@ def test_a_pause_is_proposed_with_its_reason_and_its_card_is_shown(fake: Fake) -
     assert "**prop\\-1**" in texts_of(at)
 
 
+def test_a_pause_has_an_end_where_a_person_says_so(fake: Fake) -> None:
+    """A span or words, as the tool reads them; words that are left out are asked for and nothing is sent."""
+    at = page(**HERE)
+    assert "at most 90 days ahead" not in texts_of(at)
+    at.radio(key="ends_btc-trend").set_value("until a time").run()
+    assert "at most 90 days ahead" in texts_of(at)
+    at = press(at, "pause", "cpi")
+    assert "Say until when:" in texts_of(at)
+    assert fake.asked == []
+    at.text_input(key="ends_at_btc-trend").input("monday 06:00Z")
+    press(at, "pause", "cpi")
+    assert [(body["changes"], body["ends"]) for _, _, body in fake.asked] == [
+        ([{"key": "paused", "value": True}], "monday 06:00Z")
+    ]
+
+
 @long
 def test_nothing_is_proposed_without_a_reason_and_a_refusal_is_in_the_api_s_words(fake: Fake) -> None:
     """Blanks are no reason; what was refused is not sent again."""

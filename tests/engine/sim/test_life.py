@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from engine.clock import DAY_MS, HOUR_MS
-from engine.sim.life import beyond, beyond_text, ends_of, life_of
+from engine.sim.life import STALE_DAYS, behind, behind_text, beyond, beyond_text, ends_of, life_of
 
 FIRST = 1_672_531_200_000  # 2023-01-01
 DRAWN = {"sleeve": "desk", "breaker": "desk drawdown", "times": 1}
@@ -104,3 +104,12 @@ def test_what_the_desk_has_not_lived_yet_is_counted(lived: float, days: int, tex
     assert found == days
     assert beyond_text(found) == (f"includes {text} the desk has not lived yet" if text else "")
     assert beyond(report(), None) == beyond({}, FIRST) == 0
+
+
+def test_a_run_that_ended_a_week_before_the_desk_says_so() -> None:
+    """Whole days that the desk has lived since the run's bars end; up to a week nothing is said."""
+    days = life_of(report()).days
+    end = FIRST + days * DAY_MS
+    assert [behind(report(), end + int(n * DAY_MS)) for n in (-3, 0, 0.9, 1, 31.5)] == [0, 0, 0, 1, 31]
+    assert behind(report(), None) == behind({}, end) == 0
+    assert (behind_text(STALE_DAYS), behind_text(1031)) == ("", "its bars end 1,031 days before the desk's time")
