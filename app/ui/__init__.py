@@ -8,7 +8,7 @@ outside passes app.ui.safe.
     safe.py     escapes outside text; links.py: our own URLs; figures.py: formats of numbers and times
     login.py    shown without a session
     head.py     the row on every tab: paper or live, bars, worker, desk time, what waits, model; halt.py: HALT and release;
-                account.py: who decides; strips.py: what is wrong, below it; catcher.py: links that stay, keys, a dead page
+                account.py: who decides; strips.py: what is wrong, below it; catcher.py: links that stay, a dead page
     parts.py    HTML of panels, tables, figures, lists; tokens.py, sheet.css: their look
     chat.py     a thread; side.py: role and threads; asking.py: a question; turn.py: a running turn; answer.py: a finished one;
                 reading.py: its text in the order people read it; first.py: the first panel and the data pull

@@ -1,6 +1,6 @@
-/* Mounted once by catcher.py. Clicks on our own links (?tab=...) stay in this browser tab: the address goes to Python. j and k press
-   the page's next and previous button, silent while text is typed. When the page's server is gone, only this script can say so. */
-const TYPING = /^(INPUT|TEXTAREA|SELECT)$/, LOOK_MS = 4000, WAIT_MS = 3500;
+/* Mounted once by catcher.py. Clicks on our own links (?tab=...) stay in this browser tab: the address goes to Python. The keyboard's
+   place on such a link outlasts a refresh. When the page's server is gone, only this script can say so. */
+const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150;
 
 export default function ({ setTriggerValue }) {
   const click = (event) => {
@@ -10,20 +10,35 @@ export default function ({ setTriggerValue }) {
     event.stopPropagation();
     setTriggerValue('went', link.getAttribute('href'));
   };
-  const key = (event) => {
-    const at = event.composedPath()[0] || event.target;
-    if (event.ctrlKey || event.metaKey || event.altKey || TYPING.test(at.tagName) || at.isContentEditable) return;
-    const step = { j: 'next', k: 'previous' }[event.key];
-    const button = step && document.querySelector(`[class*="st-key-step_${step}"] button:not([disabled])`);
-    if (button) button.click();
-  };
   document.addEventListener('click', click, true);
-  document.addEventListener('keydown', key);
-  const stop = watch();
+  const stops = [watch(), keep()];
   return () => {
     document.removeEventListener('click', click, true);
-    document.removeEventListener('keydown', key);
-    stop();
+    stops.forEach((stop) => stop());
+  };
+}
+
+// A part that refreshes itself draws its links anew: who was on one by the keyboard is put on the same one again.
+function keep() {
+  let held = null;
+  const alike = (href) => [...document.querySelectorAll('a[href^="?tab="]')].filter((link) => link.getAttribute('href') === href);
+  const into = (event) => {
+    const link = event.target.closest && event.target.closest('a[href^="?tab="]'), href = link && link.getAttribute('href');
+    held = link && { link, href, n: alike(href).indexOf(link) };
+  };
+  const look = () => {
+    if (!held || held.link.isConnected || document.activeElement !== document.body) return;
+    const found = alike(held.href)[held.n];
+    if (found) found.focus({ preventScroll: true });
+  };
+  const drop = () => { held = null; };
+  document.addEventListener('focusin', into);
+  document.addEventListener('pointerdown', drop, true);
+  const timer = setInterval(look, KEEP_MS);
+  return () => {
+    clearInterval(timer);
+    document.removeEventListener('focusin', into);
+    document.removeEventListener('pointerdown', drop, true);
   };
 }
 

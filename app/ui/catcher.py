@@ -1,8 +1,7 @@
-"""Links that stay in the browser tab, j and k, and our own words when the page's server is gone. Called by streamlit_app.py.
+"""Links that stay in the browser tab, the keyboard's place on them, and our own words when the page's server is gone.
 
-A link to `?tab=...` would open a new session, without role and thread. A component without a face catches the click and sends the
-address here; links.follow keeps what it knows of it. A page that has a next and a previous thing names the keys of their buttons
-`step_next...` and `step_previous...`: then j and k press them.
+Called by streamlit_app.py. A link to `?tab=...` would open a new session, without role and thread. A component without a face
+catches the click and sends the address here; links.follow keeps what it knows of it. j and k are candles/mount.js.
 """
 
 from pathlib import Path

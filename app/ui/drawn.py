@@ -17,7 +17,7 @@ MOUNT = """
 const CHOSEN = 'nightdesk-candles-chosen';
 function choose(drawn, spec, id) {
   spec.chosen = id;
-  for (const row of drawn.querySelectorAll('tr[data-id]')) row.classList.toggle('chosen', row.dataset.id === id);
+  table.choose(drawn, id);
 }
 export default function ({data, parentElement, setTriggerValue}) {
   const root = parentElement, drawn = root.querySelector('.drawn');

@@ -1,16 +1,21 @@
-"""The morning handovers, as sent to Slack: the newest, older ones by day. Called by app.ui.desk."""
+"""The morning handover: what the desk's day did, what waits, what is held, what to watch; as sent, folded. Called by app.ui.desk.
 
-from collections.abc import Mapping
+Turns the newest stored handover (or an older one, by day) into a verdict, figures and tables. Beside the newest stand, as they
+are now, what needs a person with the nearest limits (urgent.py) and the open positions (overview.py).
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts
-from app.ui.figures import when
+from app.ui import alerts, overview, parts, urgent
+from app.ui.figures import count, is_number, number, short, tone, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 KEPT = 14  # days to choose from
+SPLIT = (("price", "Price"), ("fees", "Fees"), ("funding", "Funding"), ("slippage", "Slippage"))
 
 
 def show(api: PageClient) -> None:
@@ -20,21 +25,134 @@ def show(api: PageClient) -> None:
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
-    at = words(answer.get("at"), 10)
     items = {str(item["day"]): item for item in answer["items"]}
     if not items:
+        at = words(answer.get("at"), 10)
         st.caption(f"No handover yet. One is written every day at {at} UTC, by code, while the desk runs.")
         return
     day = st.selectbox("Morning of", list(items), key="handover_day", width=220)
-    _handover(items[day])
-    st.caption(f"Written every day at {at} UTC by code, without a model. Its journal heads anchor what the journals held then.")
+    item, newest = items[day], next(iter(items))
+    body = item.get("body") or {}
+    _night(item, body)
+    if day == newest:
+        _now(api)
+    else:
+        _then(body)
+    with st.expander("As it was sent, with the heads of the journals"):
+        _sent(item, str(answer.get("at")))
 
 
-def _handover(item: Mapping[str, Any]) -> None:
-    with st.container(border=True, gap="small"):
-        st.markdown(f"**Handover {words(item.get('day'), 20)}** · made {words(when(item.get('created_ms')))}")
-        for line in str(item.get("text") or "").splitlines():
-            if line.strip():
-                st.markdown(words(line, 1000))
-        for line in alerts.delivery_lines(item.get("deliveries") or []):
-            st.caption(line)
+def _night(item: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """The desk's last whole day before that morning."""
+    stamp, source = body.get("stamp") or "PAPER", body.get("source") or "unknown"
+    of = [{"text": f"written {when(item.get('created_ms'))} (wall clock), by code"}]
+    if body.get("day"):
+        of = [{"text": f"the desk's day {body['day']}"}, {"text": f"{stamp}, {source} bars"}, *of]
+    parts.title(f"Handover of {item.get('day')}", of)
+    strong, rest, kind = verdict(body)
+    parts.note(strong, rest, kind)
+    pnl = body.get("pnl")
+    if not pnl:
+        return
+    parts.tiles(tiles(body, pnl))
+    left, right = st.columns([1.4, 1], gap="small")
+    with left.container(key="panel_handover_sleeves", height="stretch"):
+        parts.head("By sleeve", "P&L of that day, USDT; held when it was written")
+        held = body.get("positions") or {}
+        rows: list[Sequence[parts.Cell]] = [
+            (str(name), (number(made, sign=True), tone(made)), str(held.get(name) or "flat"))
+            for name, made in (pnl.get("sleeves") or {}).items()
+        ]
+        rows.append(("desk", (number(pnl.get("change"), sign=True), tone(pnl.get("change"))), ""))
+        parts.table(("sleeve", "P&L", "position"), rows, left=(0, 2), total=True)
+    with right.container(key="panel_handover_events", height="stretch"):
+        parts.head("What happened")
+        parts.pairs(happened(body))
+
+
+def verdict(body: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(what the day came to, what else, how loud)."""
+    latch, pnl = body.get("halt") or {}, body.get("pnl")
+    if latch.get("halted"):
+        return f"■ The desk was HALTED by {latch.get('by') or 'an unknown actor'}:", f"{latch.get('reason')}.", "bad"
+    if not body.get("desk_ms"):
+        return "No bar was decided yet.", "", "calm"
+    waited = len(body.get("proposals") or []) + sum(not alert.get("acked") for alert in body.get("alerts") or [])
+    rest = f"{waited} proposals and alerts waited for a person." if waited else "Nothing waited for a person."
+    if not pnl:
+        return "No bar was decided on that day.", rest, "warn" if waited else "calm"
+    breakers = body.get("breakers") or []
+    made = f"{number(pnl.get('change'), sign=True)} USDT"
+    tripped = f", {len(breakers)} breaker{'s' if len(breakers) != 1 else ''} tripped" if breakers else ""
+    return f"{made}{tripped}.", rest, "warn" if waited or breakers else "calm"
+
+
+def tiles(body: Mapping[str, Any], pnl: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The day's P&L and its parts, fills and what was refused, equity then."""
+    made = [
+        {
+            "name": "P&L of the day, USDT",
+            "value": number(pnl.get("change"), sign=True),
+            "note": "",
+            "tone": tone(pnl.get("change")),
+        }
+    ]
+    made += [{"name": name, "value": number(pnl.get(key), sign=True), "note": "", "tone": ""} for key, name in SPLIT]
+    refused = sum(n for n in (body.get("refused") or {}).values() if is_number(n))
+    made.append({"name": "Fills", "value": count(body.get("fills")), "note": f"{refused} entries refused", "tone": ""})
+    return [
+        *made,
+        {"name": "Equity, USDT", "value": number(body.get("equity")), "note": f"at {short(body.get('desk_ms'))}", "tone": ""},
+    ]
+
+
+def happened(body: Mapping[str, Any]) -> list[tuple[str, parts.Cell]]:
+    """Refusals by rule, rejections, breakers, the configuration."""
+    refused = ", ".join(f"{count(n)} by {rule}" for rule, n in (body.get("refused") or {}).items())
+    breakers = ", ".join(map(str, body.get("breakers") or []))
+    rejected = body.get("rejected")
+    return [
+        ("entries refused by our guardrails", refused or "none"),
+        ("orders rejected by the venue", (count(rejected), "neg") if rejected else "none"),
+        ("breakers that tripped", (breakers, "wrn") if breakers else "none"),
+        ("configuration", f"v{body.get('version')}"),
+    ]
+
+
+def _now(api: PageClient) -> None:
+    """What the one who takes over has before them: as it is now, not as it was written."""
+    desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
+    parts.head("Now", f"desk time {short(desk.get('desk_ms'), desk.get('desk_ms'))}")
+    left, right = st.columns([1.4, 1], gap="small")
+    with left.container(key="panel_handover_positions", height="stretch"):
+        overview.positions(api, desk, items)
+    with right.container(key="panel_urgent", height="stretch"):
+        urgent.show(api, desk)
+
+
+def _then(body: Mapping[str, Any]) -> None:
+    """What waited on an older morning."""
+    lines = [
+        parts.Line("▲", f"{p.get('id')} waited:", f"{str(p.get('direction')).upper()} {p.get('sleeve')}", "wrn", _card(p))
+        for p in body.get("proposals") or []
+    ]
+    for alert in body.get("alerts") or []:
+        sign, look = ("◐", "mut") if alert.get("acked") else urgent.SIGNS.get(str(alert.get("severity")), ("○", "mut"))
+        lines.append(parts.Line(sign, str(alert.get("what")), "acknowledged" if alert.get("acked") else "", look))
+    with st.container(key="panel_handover_waited"):
+        parts.head("Waited that morning", str(len(lines)))
+        parts.listed(lines) if lines else parts.soft("Nothing.")
+
+
+def _card(held: Mapping[str, Any]) -> parts.Linked:
+    return parts.Linked("its card", {"tab": "proposals", "proposal": str(held.get("id"))})
+
+
+def _sent(item: Mapping[str, Any], at: str) -> None:
+    """The message itself, and what became of it."""
+    for line in str(item.get("text") or "").splitlines():
+        if line.strip():
+            st.markdown(words(line, 1000))
+    for line in alerts.delivery_lines(item.get("deliveries") or []):
+        st.caption(line)
+    st.caption(f"Written every day at {words(at, 10)} UTC by code. Its journal heads anchor what the journals held then.")

@@ -41,7 +41,7 @@ def _draw(api: PageClient) -> None:
     with right.container(key="panel_urgent", height="stretch"):
         urgent.show(api, desk)
     with st.container(key="panel_positions"):
-        _positions(api, desk, items)
+        positions(api, desk, items)
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(key="panel_desk_sleeves"):
         parts.head("Sleeves", _version(desk))
@@ -122,7 +122,7 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
     return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
 
 
-def _positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
+def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
     """Every open layer between its stop and its target; what is unprotected first."""
     held = [s for s in items if s.get("position")]
     parts.head("Open positions", f"{len(held)} of {len(items)} sleeves")

@@ -1,6 +1,7 @@
 'use strict';
 // A long table that sorts by a click on a head, filters by choice and text, and grows as it is read. Used like charts.js.
-// `both`, where it is given, takes two rows that were ticked.
+// `both`, where it is given, takes two rows that were ticked. The rows are one stop of the Tab key: arrows, Home and End go along them,
+// Enter picks one, Space ticks it.
 // file: a name under which what is shown can be saved as CSV.
 // columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
 const table = (() => {
@@ -30,6 +31,19 @@ const table = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
+  // The one row that Tab stops at.
+  const stop = (body, row) => {
+    body.querySelectorAll('tr[tabindex="0"]').forEach((other) => { other.tabIndex = -1; });
+    if (row) row.tabIndex = 0;
+    return row;
+  };
+  // Marks the row of an id, if it is drawn.
+  const choose = (place, id) => {
+    let found = null;
+    for (const row of place.querySelectorAll('tr[data-id]')) if (row.classList.toggle('chosen', row.dataset.id === id)) found = row;
+    if (found && !place.querySelector('tr:focus')) stop(found.parentElement, found);
+  };
+
   const show = (place, spec, pick, both) => {
     const {columns, rows} = spec;
     const wide = (n) => columns[n][3] ? ' wide' : '';
@@ -42,7 +56,7 @@ const table = (() => {
       body.querySelectorAll('input').forEach((box) => { box.checked = ticked.includes(box.value); });
     };
     const tick = (id) => {
-      const box = element('input', {type: 'checkbox', value: id, checked: ticked.includes(id), ariaLabel: `compare ${id}`});
+      const box = element('input', {type: 'checkbox', value: id, checked: ticked.includes(id), ariaLabel: `compare ${id}`, tabIndex: -1});
       box.addEventListener('change', () => { ticked = box.checked ? [...ticked, id].slice(-2) : ticked.filter((other) => other !== id); retick(); });
       const cell = element('td', {className: 't'}, box);
       for (const kind of ['click', 'keydown']) cell.addEventListener(kind, (event) => event.stopPropagation());
@@ -70,14 +84,24 @@ const table = (() => {
       });
       const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...(both ? [tick(ids.get(row))] : []), ...cells);
       if (pick) {
-        made.tabIndex = 0; made.dataset.id = ids.get(row);
+        made.tabIndex = -1; made.dataset.id = ids.get(row);
         made.addEventListener('click', () => pick(ids.get(row)));
-        made.addEventListener('keydown', (event) => { if (event.key === 'Enter') pick(ids.get(row)); });
       }
       return made;
     };
+    const along = (event) => {
+      const at = event.target.closest('tr'), lines = [...body.children], n = lines.indexOf(at);
+      const to = {ArrowDown: n + 1, ArrowUp: n - 1, Home: 0, End: lines.length - 1}[event.key];
+      if (event.key === 'Enter') pick(at.dataset.id);
+      else if (event.key === ' ' && both) at.querySelector('input').click();
+      else if (to === undefined) return;
+      else if (lines[to]) stop(body, lines[to]).focus();
+      event.preventDefault();
+    };
+    if (pick) body.addEventListener('keydown', along);
     const draw = () => {
       body.replaceChildren(...found.slice(0, count).map(line));
+      if (pick) stop(body, body.querySelector('tr.chosen') || body.firstElementChild);
       const all = rows.length.toLocaleString('en-US'), few = found.length.toLocaleString('en-US');
       counted.textContent = found.length === rows.length ? `${all} in all` : `${few} of ${all}`;
       more.hidden = found.length <= count;
@@ -99,11 +123,11 @@ const table = (() => {
     filters.forEach(([, select]) => select.addEventListener('change', filter));
     text.addEventListener('input', filter);
     more.addEventListener('click', () => { count += 5 * STEP; draw(); });
-    const scroll = element('div', {className: 'rows', tabIndex: 0}, element('table', {}, element('thead', {}, element('tr', {}, ...(both ? [element('th', {scope: 'col', ariaLabel: 'compare'})] : []), ...heads)), body));
+    const scroll = element('div', {className: 'rows', tabIndex: pick ? -1 : 0}, element('table', {}, element('thead', {}, element('tr', {}, ...(both ? [element('th', {scope: 'col', ariaLabel: 'compare'})] : []), ...heads)), body));
     place.replaceChildren(element('div', {className: 'picks'}, ...filters.map(([, select]) => select), text, counted, ...(both ? [compare] : []), ...saved), scroll, element('div', {className: 'picks'}, more));
     filter();
     if (both) retick();
     addEventListener('beforeprint', () => { count = rows.length; draw(); });
   };
-  return {show};
+  return {show, choose};
 })();

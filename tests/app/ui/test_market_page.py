@@ -61,6 +61,44 @@ def test_one_trip_is_chosen_everywhere(at: tuple[Any, list[str]]) -> None:
     assert left == []
 
 
+def test_the_rows_are_one_stop_of_the_tab_key(at: tuple[Any, list[str]]) -> None:
+    """Tab stops at the chosen row alone; arrows, Home and End go along the rows, Enter picks, and the place stays."""
+    page, _ = at
+    page.get_by_label("Filter").fill("")
+    page.locator("tr.chosen[data-id=t2]").wait_for()
+    stops = page.locator("tr[data-id][tabindex='0']")
+    assert [row.get_attribute("data-id") for row in stops.all()] == ["t2"]
+    stops.first.focus()
+    for key, wanted in (("End", "t1"), ("ArrowDown", "t1"), ("ArrowUp", "t2"), ("Home", "t3")):
+        page.keyboard.press(key)
+        assert [row.get_attribute("data-id") for row in stops.all()] == [wanted], key
+        assert page.locator("tr:focus").get_attribute("data-id") == wanted
+    page.keyboard.press("Enter")
+    page.wait_for_url("**trip=t3*")
+    page.locator("tr.chosen[data-id=t3]").wait_for()
+    assert page.locator("tr:focus").get_attribute("data-id") == "t3"
+
+
+def test_the_keyboard_s_place_on_a_link_outlasts_a_refresh(at: tuple[Any, list[str]]) -> None:
+    """A part that draws its links anew takes the focus away; the same link, second of its kind, gets it back until a click."""
+    page, _ = at
+    page.evaluate("""() => {
+      const made = document.createElement('div'), link = (id) => `<a id="${id}" href="?tab=chat">x</a>`;
+      made.id = 'probe';
+      document.querySelector('.stApp').append(made);
+      window.redraw = (n) => { made.innerHTML = link('a' + n) + link('b' + n); };
+      window.redraw(1);
+    }""")
+    page.locator("#b1").focus()
+    page.evaluate("() => window.redraw(2)")
+    page.locator("#b2:focus").wait_for()
+    page.evaluate("() => document.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true}))")
+    page.evaluate("() => window.redraw(3)")
+    page.wait_for_timeout(500)
+    assert page.locator("#b3:focus").count() == 0
+    page.evaluate("() => document.getElementById('probe').remove()")
+
+
 def test_what_is_saved_is_what_the_filter_shows_and_no_formula(at: tuple[Any, list[str]]) -> None:
     """The rows of the filter, in their order; a text that a spreadsheet would run begins with an apostrophe."""
     page, _ = at

@@ -118,3 +118,34 @@ def test_the_morning_handover_stands_on_the_page(fake: Fake) -> None:
     assert "P&L of 20: +3.00" in bare(texts_of(at))
     at.selectbox(key="handover_day").set_value("2026-11-19").run()
     assert "P&L of 19: +3.00" in bare(texts_of(at))
+
+
+def test_a_handover_says_what_the_night_did_and_what_waits_now(fake: Fake) -> None:
+    """Verdict, parts, sleeves; the newest has positions and limits of now beside it, an older one what waited then."""
+    pnl = {"change": -12.89, "price": -8.76, "fees": -3.91, "funding": 0.0, "slippage": -0.22, "sleeves": {"btc-trend": -12.89}}
+    body = {
+        "day": "2025-12-31", "source": "recorded", "stamp": "PAPER", "desk_ms": NOW_MS, "pnl": pnl, "fills": 6, "rejected": 1,
+        "refused": {"entries paused": 2}, "breakers": ["loss streak (btc-trend)"], "equity": 28_101.79, "version": 1,
+        "positions": {"btc-trend": "long 0.016"}, "halt": {"halted": False},
+        "proposals": [{"id": "prop-7", "direction": "loosens", "sleeve": "btc-trend"}],
+        "alerts": [
+            {"severity": "page", "what": "no protective order", "acked": False}, {"severity": "warn", "what": "w", "acked": True}
+        ],
+    }  # fmt: skip
+    kept = {"created_ms": NOW_MS, "text": "the line that was sent", "deliveries": []}
+    fake.handovers = [{"day": f"2026-11-{d}", "body": body, **kept} for d in (20, 19)]
+    at = page(tab="desk", view="handover")
+    text = texts_of(at)
+    first = "\u221212.89 USDT, 1 breaker tripped.</b> 2 proposals and alerts waited for a person."
+    for said in (first, "\u22128.76", "2 entries refused", "2 by entries paused", "long 0.016", "the line that was sent"):
+        assert said in text, said
+    assert text.index(first) < text.index("By sleeve") < text.index("Open positions")
+    assert "Needs you" in text
+    assert "prop-7" not in text
+    at.selectbox(key="handover_day").set_value("2026-11-19").run()
+    older = texts_of(at)
+    assert 'href="?tab=proposals&amp;proposal=prop-7"' in older
+    assert older.index("Waited that morning") < older.index("no protective order")
+    assert "Open positions" not in older
+    fake.handovers[0]["body"] = body | {"halt": {"halted": True, "by": "ann", "reason": "exchange down"}}
+    assert "■ The desk was HALTED by ann:</b> exchange down." in texts_of(page(tab="desk", view="handover"))
