@@ -5,18 +5,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links, watches
+from app.ui import links, parts, watches
 from app.ui.figures import figure, is_number, length, percent, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
 EVERY_S = 5
-SIGNS = {
-    "ok": ":material/check_circle:",
-    "warning": ":material/warning:",
-    "bad": ":material/error:",
-    "unknown": ":material/question_mark:",
-}
+SIGNS = {"ok": ("✓", "mut"), "warning": ("▲", "wrn"), "bad": ("■", "neg"), "unknown": ("?", "wrn")}
 Color = Literal["red", "orange", "gray", "green"]
 COLORS: Mapping[str, Color] = {"page": "red", "warn": "orange", "note": "gray"}
 LABELS = {"page": "PAGE", "warn": "WARNING", "note": "NOTE"}
@@ -27,6 +22,7 @@ DELIVERIES = {
     "failed": "NOT DELIVERED",
     "dropped": "not sent",
 }
+NAMES = {"desk_ms": "desk time", "until_desk_ms": "until desk time"}
 HIDDEN = ("level",)  # numbers that only the watch needs
 UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", "protective": "price"}
 
@@ -38,20 +34,20 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     with left:
         _alerts(api, session)
         watches.show(api, session)
-    with right:
-        st.markdown("**Health checks**")
+    with right.container(key="panel_checks"):
+        parts.head("Health checks", "of now; an event leads to what it was read from")
         try:
             checks = api.desk(fresh=True).get("checks") or []
         except Trouble as trouble:
             st.caption(trouble.markdown())
             return
-        for check in checks:
-            _check(check)
+        parts.listed(map(_check, checks))
 
 
 def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
-    st.markdown("**Alerts**")
-    only_open = st.toggle("Open only", value=True, key="alerts_open")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        parts.head("Alerts", "newest first; wall time")
+        only_open = st.toggle("Open only", value=True, key="alerts_open")
     try:
         answer = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
     except Trouble as trouble:
@@ -102,7 +98,7 @@ def numbers(figures: Mapping[str, Any]) -> str:
     for name, value in figures.items():
         if name in HIDDEN or value is None:
             continue
-        label, text = name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
+        label, text = NAMES.get(name) or name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
             kinds = {"_ms": when, "_frac": percent, "_s": length}
             form = next((form for end, form in kinds.items() if name.endswith(end)), pure)
@@ -165,10 +161,9 @@ def _ack(api: PageClient, ident: str) -> None:
         st.session_state[f"ack_error_{ident}"] = trouble.markdown()
 
 
-def _check(check: Mapping[str, Any]) -> None:
-    name = words(check.get("name"), 60)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_check_{name}"):
-        sign = SIGNS.get(str(check.get("state")), SIGNS["unknown"])
-        target = links.href("event", str(check.get("event") or ""))
-        event = f" [{words(check['event'], 20)}]({target})" if target else ""
-        st.markdown(f"{sign} **{name}** {words(check.get('text'), 400)}{event}")
+def _check(check: Mapping[str, Any]) -> parts.Line:
+    """A health check: what is fine is grey."""
+    sign, look = SIGNS.get(str(check.get("state")), SIGNS["unknown"])
+    to = links.place("event", str(check.get("event") or ""))
+    event = parts.Linked(str(check["event"]), to) if to else None
+    return parts.Line(sign, f"{check.get('name')}:", str(check.get("text")), look, event)

@@ -1,12 +1,13 @@
 """A finished turn: verdict, answer, equity curves, proposals, next steps, how it was computed. Called by app.ui.chat."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, card, charts, links, reading, safe
+from app.ui import asking, card, charts, inline, links, reading, safe
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
@@ -21,6 +22,7 @@ SIGNS = {
     "refused": ":material/block:",
 }
 CARRY = re.compile(r"--role (developer|operator|advisor)\b(?: \"([^\"\n]{1,300})\")?")
+QUOTED, COMMAND = re.compile(r"`([^`\n]{5,120})`"), re.compile(r"^nightdesk|--|^/|[A-Z_]{6,}|=?\$")
 OWNER = re.compile(r"\bbelongs? to the (developer|operator|advisor)\b")
 
 
@@ -33,16 +35,46 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
     _verdicts(found.verdicts, ident)
     if _only_proposed(answer):  # its card says the same, and more
         found = found._replace(notes=(*found.blocks, *found.notes), blocks=())
-    for block in found.blocks:
-        _block(block)
-    _curves(api, answer, ident, found.names, shown=latest)
+    with _beside(found.blocks, drawn=latest and bool(runs_of(answer) or inline.found_in(answer))) as (tables, curves):
+        with tables:
+            for block in found.blocks:
+                _block(block)
+        with curves:
+            _curves(api, answer, ident, found.names, shown=latest)
+            _looked_up(api, answer, ident, shown=latest)
     for proposal in answer.get("proposals") or []:
         card.short(api, str(proposal), key=f"{ident}_{proposal}")
     if latest:
-        _next(api, turn, found.steps)
+        _next(api, turn, found.steps or offered(answer))
     _carry(turn, str(answer.get("answer_md") or ""))
     _computed(answer, found)
     st.caption("  \n".join([*_lines(answer, found.foot), _cost(turn, answer)]))
+
+
+@contextmanager
+def _beside(blocks: Sequence[str], *, drawn: bool) -> Iterator[tuple[Any, Any]]:
+    """(the place of the tables, the place of the charts): side by side where a short table has a chart, else below each other."""
+    short = [block for block in blocks if reading.is_table(block) and len(reading.cells_of(block)) <= ROWS_MAX]
+    if drawn and short:
+        yield tuple(st.columns([1.15, 1], gap="medium"))
+    else:
+        yield st.container(), st.container()
+
+
+def _looked_up(api: PageClient, answer: Mapping[str, Any], key: str, *, shown: bool) -> None:
+    """Charts of what was looked up; of an older answer behind a toggle."""
+    found = inline.found_in(answer)
+    label = safe.words(f"Chart: {', '.join(inline.title(one)[0] for one in found)}", 120)
+    if found and (shown or st.toggle(label, key=f"inline_{key}")):
+        inline.show(api, answer, key=f"inline_{key}_drawn")
+
+
+def offered(answer: Mapping[str, Any]) -> list[str]:
+    """Questions that an answer without any tool call quotes: an ask-back's ways, what comes closest to a refusal."""
+    if answer.get("tool_calls"):
+        return []
+    quoted = (found.strip() for found in QUOTED.findall(str(answer.get("answer_md") or "")))
+    return list(dict.fromkeys(text for text in quoted if " " in text and not COMMAND.search(text)))
 
 
 def _verdicts(verdicts: Sequence[str], ident: str) -> None:

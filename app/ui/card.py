@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.ui import charts, links, parts
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui.safe import one_line, typeset, words
 
 COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
 TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
@@ -65,8 +65,11 @@ def paint(held: Mapping[str, Any], *kinds: str) -> None:
         if kind in TABLES:
             st.markdown("\n".join(_table(found)))
             continue
-        lines = [f"**{words(row['label'], 80)}:** {_cell(row['cells'][0])}" for row in found]
-        (st.warning if kind in ("warning", "finding") else st.markdown)("  \n".join(lines))
+        if kind in ("warning", "finding"):
+            for row in found:
+                parts.note(f"▲ {row['label']}:", typeset(one_line(row["cells"][0], CELL_MAX)), "warn")
+            continue
+        st.markdown("  \n".join(f"**{words(row['label'], 80)}:** {_cell(row['cells'][0])}" for row in found))
 
 
 def _table(rows: list[Mapping[str, Any]]) -> list[str]:
@@ -78,7 +81,8 @@ def _table(rows: list[Mapping[str, Any]]) -> list[str]:
 def _cell(text: str) -> str:
     """A cell's text, escaped; the id of a run leads to it."""
     target = links.href("run", text) if RUN.fullmatch(text) else ""
-    return f"[{words(text, 60)}]({target})" if target else words(text, CELL_MAX)
+    text = "–" if text == "-" else text
+    return f"[{words(text, 60)}]({target})" if target else words(typeset(text), CELL_MAX)
 
 
 def evidence(api: PageClient, held: Mapping[str, Any]) -> None:

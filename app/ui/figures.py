@@ -59,6 +59,11 @@ def count(value: Any) -> str:
     return f"{value:,.0f}" if is_number(value) else NONE
 
 
+def counted(value: Any, one: str, many: str = "") -> str:
+    """`1 trip`, `1,024 trips`; `many` where an s is not enough."""
+    return f"{count(value)} {one if value == 1 else many or f'{one}s'}"
+
+
 def setting(value: Any) -> str:
     """A parameter's value."""
     return NONE if value is None else pure(value) if is_number(value) else str(value)

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import alerts, overview, parts, urgent
-from app.ui.figures import count, is_number, number, short, tone, when
+from app.ui.figures import count, counted, figure, is_number, number, short, tone, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
@@ -30,10 +30,14 @@ def show(api: PageClient) -> None:
         at = words(answer.get("at"), 10)
         st.caption(f"No handover yet. One is written every day at {at} UTC, by code, while the desk runs.")
         return
-    day = st.selectbox("Morning of", list(items), key="handover_day", width=220)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        title = st.container(width="stretch")
+        day = st.selectbox("Morning of", list(items), key="handover_day", width=160)
     item, newest = items[day], next(iter(items))
     body = item.get("body") or {}
-    _night(item, body)
+    with title:
+        _title(item, body)
+    _night(body)
     if day == newest:
         _now(api)
     else:
@@ -42,13 +46,17 @@ def show(api: PageClient) -> None:
         _sent(item, str(answer.get("at")))
 
 
-def _night(item: Mapping[str, Any], body: Mapping[str, Any]) -> None:
-    """The desk's last whole day before that morning."""
+def _title(item: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Which morning, which day of the desk, which bars."""
     stamp, source = body.get("stamp") or "PAPER", body.get("source") or "unknown"
     of = [{"text": f"written {when(item.get('created_ms'))} (wall clock), by code"}]
     if body.get("day"):
         of = [{"text": f"the desk's day {body['day']}"}, {"text": f"{stamp}, {source} bars"}, *of]
     parts.title(f"Handover of {item.get('day')}", of)
+
+
+def _night(body: Mapping[str, Any]) -> None:
+    """The desk's last whole day before that morning."""
     strong, rest, kind = verdict(body)
     parts.note(strong, rest, kind)
     pnl = body.get("pnl")
@@ -78,13 +86,21 @@ def verdict(body: Mapping[str, Any]) -> tuple[str, str, str]:
     if not body.get("desk_ms"):
         return "No bar was decided yet.", "", "calm"
     waited = len(body.get("proposals") or []) + sum(not alert.get("acked") for alert in body.get("alerts") or [])
-    rest = f"{waited} proposals and alerts waited for a person." if waited else "Nothing waited for a person."
+    things = counted(waited, "proposal or alert", "proposals and alerts")
+    rest = f"{things} waited for a person." if waited else "Nothing waited for a person."
     if not pnl:
         return "No bar was decided on that day.", rest, "warn" if waited else "calm"
     breakers = body.get("breakers") or []
-    made = f"{number(pnl.get('change'), sign=True)} USDT"
-    tripped = f", {len(breakers)} breaker{'s' if len(breakers) != 1 else ''} tripped" if breakers else ""
-    return f"{made}{tripped}.", rest, "warn" if waited or breakers else "calm"
+    tripped = f", {counted(len(breakers), 'breaker')} tripped" if breakers else ""
+    return f"{_made(pnl.get('change'))}{tripped}.", rest, "warn" if waited or breakers else "calm"
+
+
+def _made(change: Any) -> str:
+    """`The desk lost 12.89 USDT`."""
+    if not is_number(change):
+        return "The P&L of the day is not known"
+    way = "made" if change > 0 else "lost"
+    return f"The desk {way} {number(abs(change))} USDT that day" if round(change, 2) else "The desk made nothing that day"
 
 
 def tiles(body: Mapping[str, Any], pnl: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -99,7 +115,14 @@ def tiles(body: Mapping[str, Any], pnl: Mapping[str, Any]) -> list[dict[str, str
     ]
     made += [{"name": name, "value": number(pnl.get(key), sign=True), "note": "", "tone": ""} for key, name in SPLIT]
     refused = sum(n for n in (body.get("refused") or {}).values() if is_number(n))
-    made.append({"name": "Fills", "value": count(body.get("fills")), "note": f"{refused} entries refused", "tone": ""})
+    made.append(
+        {
+            "name": "Fills",
+            "value": count(body.get("fills")),
+            "note": f"{counted(refused, 'entry', 'entries')} refused",
+            "tone": "",
+        }
+    )
     return [
         *made,
         {"name": "Equity, USDT", "value": number(body.get("equity")), "note": f"at {short(body.get('desk_ms'))}", "tone": ""},
@@ -124,10 +147,29 @@ def _now(api: PageClient) -> None:
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     parts.head("Now", f"desk time {short(desk.get('desk_ms'), desk.get('desk_ms'))}")
     left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_handover_positions", height="stretch"):
-        overview.positions(api, desk, items)
-    with right.container(key="panel_urgent", height="stretch"):
+    with left.container(key="panel_urgent", height="stretch"):
         urgent.show(api, desk)
+    with right.container(key="panel_handover_watches", height="stretch"):
+        parts.head("Watched levels", "an alert opens while one is passed")
+        lines = [_watched(item) for item in api.last("/api/watches")["items"]]
+        parts.listed(lines) if lines else parts.soft("None. Ask the operator: tell me when BTC falls below 80000.")
+    with st.container(key="panel_handover_positions"):
+        overview.positions(api, desk, items)
+
+
+def _watched(item: Mapping[str, Any]) -> parts.Line:
+    """A watch with its value; one that waits or is passed is loud."""
+    now = (
+        figure(item["value"], "price" if item.get("metric") == "price" else "usd")
+        if is_number(item.get("value"))
+        else "not known"
+    )
+    to = parts.Linked("confirm" if item.get("state") == "asked" else "watch", urgent.ALERTS)
+    if item.get("state") == "asked":
+        return parts.Line("▲", f"{item.get('text')}:", f"waits for a person, now {now}.", "wrn", to)
+    if item.get("passed"):
+        return parts.Line("▲", f"{item.get('text')}:", f"passed, now {now}; {item.get('rearms')}.", "wrn", to)
+    return parts.Line("○", f"{item.get('text')}:", f"now {now}.", "mut", to)
 
 
 def _then(body: Mapping[str, Any]) -> None:

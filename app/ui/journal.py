@@ -1,16 +1,16 @@
 """The journal as a timeline with filters, and one event with causes and consequences. Called by app.ui.desk."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import streamlit as st
 
-from app.ui import links
+from app.ui import links, parts
 from app.ui.figures import when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import one_line, words
+from app.ui.safe import one_line, typeset, words
 
 KINDS = (
     "decision",
@@ -47,9 +47,7 @@ def show(api: PageClient) -> None:
         return
     if not page["items"]:
         st.caption("No event matches these filters.")
-    for event in page["items"]:
-        if st.session_state.get("j_kinds") or not event.get("routine"):
-            _line(event)
+    _lines([event for event in page["items"] if st.session_state.get("j_kinds") or not event.get("routine")])
     with st.container(horizontal=True):
         if st.session_state.get("cursor"):
             st.button("Newest", icon=":material/first_page:", on_click=_turn, args=(None,))
@@ -80,13 +78,21 @@ def _filters(api: PageClient) -> dict[str, Any]:
     return {"journal": which, "kinds": ",".join(kinds), "sleeve": sleeve, "text": text, "until_ms": until, "limit": PAGE}
 
 
-def _line(event: Mapping[str, Any]) -> None:
-    """One event: time, kind, text, link to its story."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{event['id']}"):
-        links.button(words(event["id"], 20), "event", str(event["id"]), key=f"go_{event['id']}")
-        sleeve = (event.get("body") or {}).get("sleeve")
-        text = f"{sleeve}: {event.get('told')}" if sleeve and str(sleeve) not in str(event.get("told")) else event.get("told")
-        st.markdown(f"`{when(event.get('t_event_ms'))}` **{words(event.get('kind'), 20)}** {words(text, 300)}")
+def _lines(events: Sequence[Mapping[str, Any]]) -> None:
+    """Events, one a row: time, kind, text, each leading to its story."""
+    if events:
+        with st.container(key=f"panel_journal_{words(events[0]['id'], 20)}"):
+            heads = ("desk time, UTC", "kind", "what", "event")
+            parts.table(heads, [_line(event) for event in events], left=(0, 1, 2), thin=(1,), wrap=(2,))
+
+
+def _line(event: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    """One event."""
+    sleeve, told = (event.get("body") or {}).get("sleeve"), str(event.get("told"))
+    text = f"{sleeve}: {told}" if sleeve and str(sleeve) not in told else told
+    to = links.place("event", str(event["id"]))
+    ident: parts.Cell = parts.Linked(str(event["id"]), to) if to else str(event["id"])
+    return (when(event.get("t_event_ms")), str(event.get("kind")), typeset(text), ident)
 
 
 def _story(api: PageClient, ident: str) -> None:
@@ -103,18 +109,17 @@ def _story(api: PageClient, ident: str) -> None:
         if name == "followed":
             _event(story["event"])
         if story.get(name):
-            st.markdown(f"**{title}**")
-        for event in story.get(name) or []:
-            _line(event)
+            parts.head(title)
+        _lines(story.get(name) or [])
 
 
 def _event(event: Mapping[str, Any]) -> None:
     """The event with its full body."""
     with st.container(border=True):
         st.markdown(
-            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · `{when(event.get('t_event_ms'))}` desk time"
+            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · desk time {words(when(event.get('t_event_ms')))}"
         )
-        st.markdown(words(event.get("told"), 600))
+        st.markdown(words(typeset(str(event.get("told"))), 600))
         written = f"written by {event.get('writer')}, received {when(event.get('t_recv_ms'))}"
         st.caption(words(f"{written}, configuration v{event.get('config_version')}", 200))
         st.code(json.dumps(event.get("body"), indent=1, ensure_ascii=False)[:8000], language="json")

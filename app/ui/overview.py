@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, exposure, links, money, parts, sleeves, urgent
-from app.ui.figures import MINUS, NONE, in_r, is_number, length, number, percent, price, pure, short, tone
+from app.ui.figures import MINUS, NONE, counted, in_r, is_number, length, number, percent, price, pure, short, tone
 from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
@@ -44,14 +44,14 @@ def _draw(api: PageClient) -> None:
         positions(api, desk, items)
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(key="panel_desk_sleeves"):
-        parts.head("Sleeves", _version(desk))
+        parts.head("Sleeves", f"USDT, net of costs; {_version(desk)}")
         sleeves.table(items, made, desk)
     with left.container(key="panel_money", height="stretch"):
         money.show(api, desk)
     with right.container(key="panel_exposure"):
         exposure.show(api, desk, items)
     with right.container(key="panel_lately", height="stretch"):
-        parts.head("Latest round trips")
+        parts.head("Latest round trips", "USDT, net of costs")
         _closed(_trips(api, desk), desk.get("desk_ms"))
 
 
@@ -62,7 +62,7 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
     own = made.get(None) or {}
     for name, key in (("Today, UTC", "today"), ("7 days", "d7"), ("30 days", "d30"), ("Since start", "start")):
         one = own.get(key) or {}
-        note = f"{in_r(one['r'])}, {one.get('trips')} trips closed" if is_number(one.get("r")) else ""
+        note = f"{in_r(one['r'])}, {counted(one.get('trips'), 'trip')} closed" if is_number(one.get("r")) else ""
         if key == "start" and (held := holding(hold)) is not None:
             note = f"holding {number(held, 0, sign=True)}"
         found.append({"name": name, "value": number(one.get("net"), sign=True), "note": note, "tone": tone(one.get("net"))})
@@ -125,7 +125,7 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
 def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
     """Every open layer between its stop and its target; what is unprotected first."""
     held = [s for s in items if s.get("position")]
-    parts.head("Open positions", f"{len(held)} of {len(items)} sleeves")
+    parts.head("Open positions", f"{len(held)} of {len(items)} sleeves; USDT")
     bare = [s["name"] for s in held for layer in s["position"].get("layers") or [] if not layer.get("protective")]
     if bare:
         names = ", ".join(dict.fromkeys(map(str, bare)))

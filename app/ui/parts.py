@@ -97,7 +97,7 @@ def note(strong: str, rest: str, kind: str, *, command: str = "", to: Linked | N
     look = {"bad": "bad", "warn": "wrn"}.get(kind, "")
     next_step = f" <code>{text(command)}</code>" if command else ""
     next_step += f" {link(to)}" if to else ""
-    st.html(f'<div class="note {look}"><b>{text(strong)}</b> {text(rest, 600)}{next_step}</div>')
+    st.html(f'<div class="note {look}"><b>{text(strong)}</b> {text(rest, 1000)}{next_step}</div>')
 
 
 def tiles(items: Sequence[Mapping[str, str]]) -> None:
@@ -116,12 +116,14 @@ def table(
     left: Sequence[int] = (0,),
     *,
     thin: Sequence[int] = (),
+    wrap: Sequence[int] = (),
     total: bool = False,
     scroll: bool = False,
 ) -> None:
-    """Numbers to the right, the columns of `left` to the left; a phone leaves out those of `thin`; `total`: the last is a sum."""
-    rows = list(rows)
-    looks = [f"{'t' if n in left else ''}{' wide' if n in thin else ''}".strip() for n in range(len(heads))]
+    """Numbers to the right, the columns of `left` to the left; a phone leaves out those of `thin`; those of `wrap` may take
+    several lines; `total`: the last row is a sum."""
+    rows, kinds = list(rows), (("t", left), ("wide", thin), ("long", wrap))
+    looks = [" ".join(look for look, chosen in kinds if n in chosen) for n in range(len(heads))]
     top = "".join(f'<th class="{look}">{escape(name)}</th>' for look, name in zip(looks, heads, strict=True))
     lines = []
     for k, row in enumerate(rows):

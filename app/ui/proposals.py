@@ -86,7 +86,8 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
     """The whole card and what can be done with it."""
     ident = str(held["id"])
     card.title(held)
-    left, right = st.columns([1, 1], gap="large")
+    runs = bool(held.get("evidence_runs"))
+    left, right = st.columns([1, 1], gap="large") if runs else (st.container(), st.container())
     with left:
         card.paint(held, *LEFT)
         if held.get("state") == "pending":

@@ -18,6 +18,28 @@ _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{6,12}")
 
 
+METRICS = {  # names that tools use for their figures, in the words of the page
+    "win_frac": "won",
+    "mean_r": "mean R",
+    "median_hold_ms": "median time",
+    "total_return_frac": "return",
+    "optimistic_return_frac": "return, optimistic fills",
+    "cagr_frac": "return a year",
+    "max_drawdown_frac": "max drawdown",
+    "max_drawdown": "max drawdown in money",
+    "exposure_frac": "exposure, of the bars",
+    "net_profit": "net profit",
+    "win_rate": "win rate",
+    "open_trades": "open trips",
+    "sharpe_low": "Sharpe, interval from",
+    "sharpe_high": "Sharpe, interval to",
+    "recovery_factor": "recovery factor",
+    "ambiguous_bars": "ambiguous bars",
+    "traded_days": "days traded",
+}
+_METRIC = re.compile(rf"`[^`\n]*`|(?<![\w.])({'|'.join(METRICS)})(?!\w)")  # not in code
+
+
 class Reading(NamedTuple):
     """The parts of an answer, markdown each; `steps` are questions to ask next, `names` what a run is called in the answer."""
 
@@ -29,8 +51,14 @@ class Reading(NamedTuple):
     names: dict[str, str]
 
 
+def in_words(text: str) -> str:
+    """The names of figures in the page's words; code stays as it is."""
+    return _METRIC.sub(lambda found: METRICS[found[1]] if found[1] else found[0], text)
+
+
 def read(text: str) -> Reading:
     """The parts of an answer."""
+    text = in_words(text)
     found = [block.strip("\n") for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if block.strip()]
     verdicts, blocks, notes, steps, foot = ([] for _ in range(5))  # type: list[str], list[str], list[str], list[str], list[str]
     names: dict[str, str] = {}

@@ -30,7 +30,16 @@ OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # bare ids b
 _LIST = re.compile(r"^(\s{0,8})(?:[-*+]|(\d{1,3})[.)])\s+(.*)$")
 _QUOTE = re.compile(r"^(?:>\s?)+(?=\S)(.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
+_MINUS = re.compile(
+    r"(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
+)  # of a number that stands alone: no id, range, date or option
+_PERCENT = re.compile(r"(?<=\d) %")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
+
+
+def typeset(text: str) -> str:
+    """A minus before a number as wide as a plus, and a narrow space that keeps % at its number."""
+    return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
 
 
 def one_line(text: object, length: int = 300) -> str:
@@ -75,10 +84,10 @@ def _inline(text: str) -> str:
     """Known shapes rewritten, the rest escaped."""
     parts, at = [], 0
     for found in _INLINE.finditer(text):
-        parts.append(_escaped(text[at : found.start()]))
+        parts.append(_escaped(typeset(text[at : found.start()])))
         parts.append(_shape(found))
         at = found.end()
-    return "".join([*parts, _escaped(text[at:])])
+    return "".join([*parts, _escaped(typeset(text[at:]))])
 
 
 def _shape(found: re.Match[str]) -> str:
@@ -89,7 +98,7 @@ def _shape(found: re.Match[str]) -> str:
         return f"[{_escaped(found[0])}]({href(OWN[found[0].partition('-')[0]], found[0])})"
     if found["kind"]:
         target = href(found["kind"], found["id"])
-        return f"[{_escaped(found['said'])}]({target})" if target else _escaped(found[0])
+        return f"[{_escaped(typeset(found['said']))}]({target})" if target else _escaped(found[0])
     for name, mark in (("bold", "**"), ("struck", "~~"), ("soft", "*")):
         if found[name]:
             return f"{mark}{_inline(found[name].strip())}{mark}"

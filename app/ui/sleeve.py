@@ -17,7 +17,7 @@ from app.ui.parts import Linked
 EVERY_S = 5
 AGAIN_S = 20.0
 DRAWN = "sleeve_drawn"  # in the session: when the page was drawn as a whole
-STRETCHES = (("today", "Today"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
+STRETCHES = (("today", "Today, UTC"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
 
 
 def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], state: parts.Cell) -> None:

@@ -23,13 +23,13 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     if (found := next((item for item in items if item["name"] == links.at("sleeve")), None)) is not None:
         sleeve.show(api, session, found, state(found, desk.get("desk_ms")))
         return
-    parts.title("Sleeves", [{"text": f"{len(items)} configured; a name opens its page"}])
+    parts.title("Sleeves", [{"text": f"{len(items)} configured; a name opens its page; USDT, net of costs"}])
     if name := links.at("sleeve"):
         parts.note("▲ Not configured:", f"the desk has no sleeve {name}.", "warn")
     with st.container(key="panel_sleeves"):
         table(items, lately(api, desk), desk)
     with st.container(key="panel_runs_what"):
-        parts.head("What they run")
+        parts.head("What they run", "costs since start: fees and slippage, USDT")
         rows = [(linked(s), _runs(s), _version(s), number(_costs(s))) for s in items]
         parts.table(("sleeve", "runs", "version", "costs"), rows, left=(0, 1, 2), thin=(2,))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.ui import parts
 from app.ui.figures import figure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -19,26 +20,30 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         return
     if not items:
         return
-    st.markdown("**Watches**")
-    for item in sorted(items, key=lambda one: one.get("state") != "asked"):
-        _watch(api, session, item)
-    if error := st.session_state.get("watch_error"):
-        st.error(error)
+    with st.container(key="panel_watches"):
+        parts.head("Watched levels", "those that wait for you first")
+        for item in sorted(items, key=lambda one: one.get("state") != "asked"):
+            _watch(api, session, item)
+        if error := st.session_state.get("watch_error"):
+            st.error(error)
 
 
 def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -> None:
-    """One watch: its level, its value, its button."""
+    """One watch: its level and its value, then its buttons."""
     ident, asked, name = str(item.get("id")), item.get("state") == "asked", words(session.get("name") or "unknown", 40)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"watch_{words(ident, 20)}"):
-        st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))
-        unit = "price" if item.get("metric") == "price" else "usd"
-        value = "not known" if item.get("value") is None else figure(item["value"], unit)
-        st.markdown(f"**{words(item.get('text'), 200)}**")
-        rearms = f" · {item['rearms']}" if item.get("passed") and item.get("rearms") else ""
-        st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}{rearms}", 200))
-        if asked:
-            _button(api, ident, f"Confirm as {name}", "confirm")
-        _button(api, ident, "Dismiss" if asked else "Remove", "remove")
+    unit = "price" if item.get("metric") == "price" else "usd"
+    value = "not known" if item.get("value") is None else figure(item["value"], unit)
+    rearms = f" · {item['rearms']}" if item.get("passed") and item.get("rearms") else ""
+    place = f"watch_{words(ident, 20)}"
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small", key=place):
+        with st.container(gap="xsmall", width="stretch"):
+            st.markdown(f"**{words(item.get('text'), 200)}**")
+            st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}{rearms}", 250))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+            st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))
+            if asked:
+                _button(api, ident, f"Confirm as {name}", "confirm")
+            _button(api, ident, "Dismiss" if asked else "Remove", "remove")
 
 
 def _button(api: PageClient, ident: str, label: str, act: str) -> None:

@@ -217,7 +217,9 @@ def number(value: Any, none: str = NONE) -> str:
     """A parameter's value or a multiple, short."""
     if value is None:
         return none
-    return f"{value:,.6g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
 
 
 def _figure(value: Any, unit: str) -> str:

@@ -50,9 +50,9 @@ class WatchWish(NamedTuple):
         return self.level + margin if self.beyond == "below" else self.level - margin
 
     def rearm_text(self) -> str:
-        """`over, and armed again, once it closes at 80,400 or above`."""
+        """`ends, and is armed again, once it closes at 80,400 or above`."""
         side = "above" if self.beyond == "below" else "below"
-        return f"over, and armed again, once it closes at {self.rearm():,.10g} or {side}"
+        return f"ends, and is armed again, once it closes at {self.rearm():,.10g} or {side}"
 
 
 def wish_of(engine: Engine, home: Path, metric: str, subject: str, beyond: str, level: float) -> WatchWish:

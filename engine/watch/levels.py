@@ -83,7 +83,8 @@ def levels(desk: DeskObservation) -> Iterator[Finding]:
     for one in desk.watched:
         if is_passed(one) and one.value is not None:
             what = f"Watched level passed: {one.text} ({one.id}); now {one.value:,.7g}, desk time {utc(desk.mark.t_event_ms)}"
-            action = f"yours to judge: nothing was traded or changed; {one.rearms}; to end it: nightdesk watches remove {one.id}"
+            action = f"yours to judge: nothing was traded or changed; it {one.rearms}"
+            action += f"; to end the watch: nightdesk watches remove {one.id}"
             numbers = {"watched_level": one.level, "value": one.value}
             since = desk.mark.t_recv_ms
             yield Finding(f"{KIND}:{one.id}", KIND, "warn", what, one.subject, since, action, numbers, desk.mark.id)

@@ -20,7 +20,7 @@ def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(f
         "No bar for 3 minutes",
         "al-7 · bars · binance:BTC-USDT:perp",
         "since 2026-09-21 14:13:20Z, ongoing · escalated 1 time",
-        "age 3 min, desk 2026-09-21 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
+        "age 3 min, desk time 2026-09-21 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
         "look at the venue's status page",
         "Look at `nightdesk status`",
         "slack (opened): **NOT DELIVERED** after 8 tries: channel_not_found",
@@ -136,7 +136,7 @@ def test_a_handover_says_what_the_night_did_and_what_waits_now(fake: Fake) -> No
     fake.handovers = [{"day": f"2026-11-{d}", "body": body, **kept} for d in (20, 19)]
     at = page(tab="desk", view="handover")
     text = texts_of(at)
-    first = "\u221212.89 USDT, 1 breaker tripped.</b> 2 proposals and alerts waited for a person."
+    first = "The desk lost 12.89 USDT that day, 1 breaker tripped.</b> 2 proposals and alerts waited for a person."
     for said in (first, "\u22128.76", "2 entries refused", "2 by entries paused", "long 0.016", "the line that was sent"):
         assert said in text, said
     assert text.index(first) < text.index("By sleeve") < text.index("Open positions")

@@ -1,5 +1,6 @@
 """A proposal's card is one list of rows: the command, the page and Slack show the same facts."""
 
+import html
 import re
 from typing import Any
 
@@ -19,8 +20,9 @@ BEYOND = {"role": "beyond", "text": "includes 30 days the desk has not lived yet
 
 
 def on_page(fake: Fake) -> str:
-    """The open card's text without markup."""
-    text = texts_of(page(tab="proposals", proposal="prop-2")).replace("\\", "").replace(JOIN, "")
+    """The open card's text without markup, and without the page's own minus and narrow space."""
+    text = html.unescape(texts_of(page(tab="proposals", proposal="prop-2"))).replace("\\", "").replace(JOIN, "")
+    text = text.replace("\u2212", "-").replace("\u202f%", " %")
     return re.sub(r"\[([^\]]+)\]\(\?[^)]*\)", r"\1", text)
 
 

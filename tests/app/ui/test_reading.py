@@ -94,3 +94,14 @@ def test_a_table_that_is_no_comparison_stays_as_it_is() -> None:
     torn = "| configuration | verdict |\n|---|---|\n| a |\n| b | better |"
     assert reading.read(f"Lead.\n\n{torn}").blocks == (torn,)
     assert reading.compared([["a", "b"], ["1", "2"], ["3", "4"]]) == ([], "")
+
+
+def test_names_of_figures_are_words_and_code_stays() -> None:
+    """In tables and sentences alike; a parameter is what a person types, and keeps its name."""
+    found = reading.read(
+        "| exit | stop |\n|---|---|\n| win_frac | 0.0 % |\n| stop_atr | 2 |\n\nAsk: `trips by mean_r`, total_return_frac 1 %."
+    )
+    text = "\n".join((*found.verdicts, *found.blocks))
+    assert "| won | 0.0 % |" in text
+    assert "| stop_atr | 2 |" in text
+    assert "`trips by mean_r`, return 1 %." in text

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.ui.safe import JOIN, markdown, one_line, words
+from app.ui.safe import JOIN, markdown, one_line, typeset, words
 
 ROOT = Path(__file__).resolve().parents[3]
 ALPHABET = st.text(alphabet="ab1 \n|*_~`[]()<>!:#\\/.@&;$-+=\"'{}w" + JOIN + "\u202e\x00", max_size=120)
@@ -18,9 +18,27 @@ def test_an_answer_keeps_its_shape() -> None:
     """Bold, struck, code, lists, tables and own links are what they were."""
     shown = markdown("**I understood:** `x`\n\n- a\n1. b\n\n| m | v |\n|---|---|\n| return | [-1.5 %](run:r-1) |\n\n~~0.31~~")
     assert "**I understood" in shown
-    assert "| return | [\\-1\\.5 %](?tab=runs&run=r-1) |" in shown
+    assert "| return | [\u22121\\.5\u202f%](?tab=runs&run=r-1) |" in shown
     assert "~~0\\.31~~" in shown
     assert "\n- a\n1. b" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-1.5 %, (-9.45 bps to 14.68 bps)", "\u22121.5\u202f%, (\u22129.45 bps to 14.68 bps)"),
+        ("[-2, -.5]", "[\u22122, \u2212.5]"),
+        ("-1,814.68 USDT", "\u22121,814.68 USDT"),
+        (
+            "2025-03-04 to 2025-11-26, prop-1, 15m-3, --from 2024, -1h",
+            "2025-03-04 to 2025-11-26, prop-1, 15m-3, --from 2024, -1h",
+        ),
+    ],
+)
+def test_a_number_has_a_real_minus_and_keeps_its_percent(text: str, shown: str) -> None:
+    """A minus as wide as a plus before a number that stands alone; ids, dates, options and code are as they were."""
+    assert typeset(text) == shown
+    assert markdown(f"`{text}`") == f"`{text}`"
 
 
 def test_ids_in_plain_sight_lead_where_they_belong() -> None:

@@ -239,7 +239,7 @@ def test_the_time_that_is_left(ms: int, text: str) -> None:
     ("value", "text"),
     [
         (None, "-"),
-        (True, "True"),
+        (True, "yes"),
         (0, "0"),
         (-0.0, "-0"),
         (2.0, "2"),
