@@ -15,6 +15,7 @@ RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
 LOUD_MAX = 170  # characters of a verdict that is shown large
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 ROWS_MAX = 12  # of a table that is not folded, with its head
+BESIDE_MAX = 5  # columns of a table that has room beside a chart
 SIGNS = {
     "ok": ":material/check:",
     "started": ":material/schedule:",
@@ -54,8 +55,9 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
 @contextmanager
 def _beside(blocks: Sequence[str], *, drawn: bool) -> Iterator[tuple[Any, Any]]:
     """(the place of the tables, the place of the charts): side by side where a short table has a chart, else below each other."""
-    short = [block for block in blocks if reading.is_table(block) and len(reading.cells_of(block)) <= ROWS_MAX]
-    if drawn and short:
+    tables = [reading.cells_of(block) for block in blocks if reading.is_table(block)]
+    short = [rows for rows in tables if len(rows) <= ROWS_MAX]
+    if drawn and short and all(safe.width_of(rows) <= BESIDE_MAX for rows in short):
         yield tuple(st.columns([1.15, 1], gap="medium"))
     else:
         yield st.container(), st.container()

@@ -30,9 +30,8 @@ def show(api: PageClient) -> None:
         at = words(answer.get("at"), 10)
         st.caption(f"No handover yet. One is written every day at {at} UTC, by code, while the desk runs.")
         return
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-        title = st.container(width="stretch")
-        day = st.selectbox("Morning of", list(items), key="handover_day", width=160)
+    title, right = st.columns([5, 1], vertical_alignment="bottom")
+    day = right.selectbox("Morning of", list(items), key="handover_day")
     item, newest = items[day], next(iter(items))
     body = item.get("body") or {}
     with title:
@@ -147,7 +146,7 @@ def _now(api: PageClient) -> None:
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     parts.head("Now", f"desk time {short(desk.get('desk_ms'), desk.get('desk_ms'))}")
     left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_urgent", height="stretch"):
+    with left.container(key="panel_handover_urgent", height="stretch"):
         urgent.show(api, desk)
     with right.container(key="panel_handover_watches", height="stretch"):
         parts.head("Watched levels", "an alert opens while one is passed")

@@ -39,7 +39,8 @@ def show(api: PageClient) -> None:
     if ident:
         _story(api, ident)
         return
-    query = _filters(api)
+    with st.expander("Filters") if parts.phone() else st.container():
+        query = _filters(api)
     try:
         page = api.get("/api/journal", **query, cursor=st.session_state.get("cursor"))
     except Trouble as trouble:

@@ -53,6 +53,11 @@ def sheet() -> None:
     st.html(_sheet())
 
 
+def phone() -> bool:
+    """Whether the browser says that it is one of a phone."""
+    return "Mobi" in str(st.context.headers.get("User-Agent") or "")
+
+
 def text(value: object, length: int = 400) -> str:
     """Outside text as HTML text, one line."""
     return escape(one_line(value, length))

@@ -117,4 +117,5 @@ def _begin(api: PageClient, body: Mapping[str, Any]) -> None:
         links.go({"tab": "runs", "run": job["run_id"]})
     else:
         st.session_state[BEGUN] = str(job["id"])
+        links.go({"tab": "runs"})  # where its progress is
     st.rerun()

@@ -9,11 +9,13 @@ links to our own ids.
 
 import html
 import re
+from collections.abc import Sequence
 
 from app.ui.links import href
 
 JOIN = "\u2060"  # a word joiner: invisible, and no URL, e-mail or directive is recognised across it
 TEXT_MAX = 20_000
+WIDE = 6  # columns; a table of more, and of no more rows, is turned
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]")
 _SPACE = re.compile(r"[^\S\u202f]+")  # all but the narrow space that keeps a unit at its number
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$^&=\"'])")
@@ -113,6 +115,16 @@ def _escaped(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", bare)
 
 
+def turns(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table is read downwards: many columns and few rows."""
+    return max(map(len, rows), default=0) > WIDE >= len(rows)
+
+
+def width_of(rows: Sequence[Sequence[str]]) -> int:
+    """The columns of a table as it is shown."""
+    return len(rows) if turns(rows) else max(map(len, rows), default=0)
+
+
 def _table(lines: list[str]) -> list[str]:
     """A markdown table; transposed when it has many columns and few rows."""
     rows = [[part.strip() for part in re.split(r"(?<!\\)\|", line.strip())[1:-1]] for line in lines if not _RULE.match(line)]
@@ -120,7 +132,7 @@ def _table(lines: list[str]) -> list[str]:
     if not wide:
         return []
     rows = [row + [""] * (wide - len(row)) for row in rows]
-    if wide > 6 >= len(rows):
+    if turns(rows):
         rows = [list(column) for column in zip(*rows, strict=True)]
     lined = ["| " + " | ".join(_inline(part) or " " for part in row) + " |" for row in rows]
     return [lined[0], "|" + "---|" * len(rows[0]), *lined[1:]]

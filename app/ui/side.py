@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links
+from app.ui import links, parts
 from app.ui.figures import short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -38,8 +38,7 @@ def show(api: PageClient, of_role: str) -> None:
         on_change=_ask_another,
         width="stretch",
     )
-    phone = "Mobi" in str(st.context.headers.get("User-Agent") or "")
-    with st.expander("Threads", expanded=not phone, key="thread_list"):
+    with st.expander("Threads", expanded=not parts.phone(), key="thread_list"):
         threads(api, of_role)
 
 

@@ -174,6 +174,22 @@ def test_the_form_sends_what_was_changed(fake: Fake) -> None:
     assert fake.asked[-1][2]["changes"] == [{"key": "depth", "value": 7.0}]
 
 
+def test_a_run_that_has_aged_says_so_and_is_run_again_to_the_desks_time(fake: Fake) -> None:
+    """Amber, with the next step: the same request up to the desk's last whole day; its progress is in the list of runs."""
+    assert not [b for b in page(tab="runs", run="r-1").button if b.label.startswith("Run it again")]
+    sleeve = {"name": "trend", "strategy": "trend", "symbol": "BTC-USDT", "venue": "binance", "market": "perp", "side": "both"}
+    fake.runs[0] |= {"life": {"behind": "its bars end 25 days before the desk's time"}, "fills": "pessimistic", "funding": "none"}
+    fake.runs[0]["sleeves"] = [sleeve | {"cash": 500.0, "params": {"stop_atr": 3.0}}]
+    at = page(tab="runs", run="r-1")
+    assert "▲ Its bars end 25 days before the desk&#x27;s time:" in texts_of(at)
+    at.button(key="again_r-1").click().run()
+    (sent,) = [body for verb, path, body in fake.asked if (verb, path) == ("POST", "/api/runs")]
+    assert (sent["start"], sent["end"], sent["cash"]) == ("2025-09-21", "2026-09-21", 500.0)
+    assert sent["changes"] == [{"key": "stop_atr", "value": 3.0}]
+    assert {"name", "params"}.isdisjoint(sent)
+    assert dict(at.query_params) == {"tab": ["runs"]}
+
+
 def test_classes_are_ours_whatever_the_api_says() -> None:
     """A tone that is none of ours gives no class, so nothing can leave the attribute."""
     assert parts._class('x" onmouseover="1') == ""
