@@ -187,7 +187,7 @@ def test_a_run_that_has_aged_says_so_and_is_run_again_to_the_desks_time(fake: Fa
     assert (sent["start"], sent["end"], sent["cash"]) == ("2025-09-21", "2026-09-21", 500.0)
     assert sent["changes"] == [{"key": "stop_atr", "value": 3.0}]
     assert {"name", "params"}.isdisjoint(sent)
-    assert dict(at.query_params) == {"tab": ["runs"]}
+    assert dict(at.query_params) == {"tab": "runs"}
 
 
 def test_classes_are_ours_whatever_the_api_says() -> None:
