@@ -56,14 +56,14 @@ def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> It
     at = short(desk_ms, desk_ms)
     if not worker.get("running"):
         since = f" since {_clock(worker['beat_ms'])} (wall clock)" if is_number(worker.get("beat_ms")) else ""
-        rest = f"{_open(sleeves, 'nobody moves their protective orders')} Figures are of {at}. Next:"
+        rest = f"{_open(sleeves, 'nobody moves {} protective orders')} Figures are of {at}. Next:"
         yield Strip("bad", f"No worker runs{since}: nothing trades.", rest, "nightdesk up")
         return
     for check in desk.get("checks") or []:
         if check.get("name") == "worker" and check.get("state") == "bad":
             yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
     if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, sleeves):
-        rest = f"{_open(sleeves, 'their protective orders stand')} It goes on by itself when newer bars are there."
+        rest = f"{_open(sleeves, '{} protective orders stand')} It goes on by itself when newer bars are there."
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
         rest += f" {why[:1].upper()}{why[1:]}." if why else ""
         yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull")
@@ -89,7 +89,8 @@ def _late(desk_ms: Any, now_ms: Any, sleeves: Sequence[Mapping[str, Any]]) -> bo
 def _open(sleeves: Sequence[Mapping[str, Any]], how: str) -> str:
     """`2 positions stay open, ...`."""
     n = sum(bool(sleeve.get("position")) for sleeve in sleeves)
-    return f"{n} position{'s stay' if n != 1 else ' stays'} open, {how}." if n else "No position is open."
+    open_ = f"{n} position{'s stay' if n != 1 else ' stays'} open"
+    return f"{open_}, {how.format('their' if n != 1 else 'its')}." if n else "No position is open."
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:

@@ -32,7 +32,7 @@ def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
     (line,) = strips.found(status, [], SLEEVES)
     assert (line.kind, line.command) == ("warn", "nightdesk data pull")
     assert line.strong == "The recorded bars end at 21 Sep 14:13:20Z: nothing trades."
-    assert line.rest.startswith("1 position stays open, their protective orders stand.")
+    assert line.rest.startswith("1 position stays open, its protective orders stand.")
     assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
 
 
