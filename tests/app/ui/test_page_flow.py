@@ -134,7 +134,7 @@ def test_the_desk_tab_shows_the_desk(page: Any, desk: Place) -> None:
     for words in ("Guardrails", "Open positions", "sol-reversion"):
         page.get_by_text(words).first.wait_for()
     page.goto(f"{desk.page}?tab=desk&view=journal")
-    page.locator("[class*='st-key-line_'] button").first.click()
+    page.locator("[class*='st-key-panel_journal_'] a").first.click()
     page.get_by_text("written by worker").first.wait_for()
     assert "event=d-" in page.url
 
