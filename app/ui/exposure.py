@@ -12,7 +12,7 @@ from app.ui.page_client import PageClient
 
 MOVE = 0.1
 NAMED_MAX, PAIRS_MAX = 3, 6
-READS = {"same bet": "▲ one bet", "hedge": "offset", "apart": "apart", "not known": "not known", "not held": "one is flat"}
+READS = {"same bet": "▲ one bet", "hedge": "offset", "apart": "apart", "not known": "not known", "not held": "not both held"}
 
 
 def show(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:

@@ -59,9 +59,9 @@ def _alerts(api: PageClient, name: str) -> None:
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
         if name in words.replace(",", " ").replace(":", " ").split():
             where = {"tab": "desk", "view": "alerts"}
-            kind = "bad" if item.get("severity") == "page" else "warn"
+            kind = {"page": "bad", "note": "calm"}.get(str(item.get("severity")), "warn")
             since = f"since {short(item.get('since_ms'))}. {item.get('action') or ''}"
-            parts.note(f"▲ {item.get('what')}", since, kind, to=Linked("The alert", where))
+            parts.note(f"{'○' if kind == 'calm' else '▲'} {item.get('what')}", since, kind, to=Linked("The alert", where))
 
 
 @st.fragment(run_every=EVERY_S)
