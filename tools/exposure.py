@@ -16,7 +16,6 @@ from engine.clock import utc
 from engine.watch.concentration import ExposurePair
 from tools.common.contract import (
     Args,
-    Asked,
     Effect,
     Evidence,
     Fact,
@@ -58,12 +57,14 @@ class WordArgs(Args):
 @tool(
     "what_if",
     Effect.READ,
-    Asked(
-        "desk",
-        "compute",
-        ("crash", "shock", "gap", "10 % move", "drop", "rally", "happens if", "happen if", "stress"),
-        ("drop", "fall", "crash", "rise", "gap"),
-        ("what happens if everything drops 10 %?", "what if btc gaps down 5 %?"),
+    asked_as(
+        "desk: compute",
+        "crash; shock; gap; 10 % move; drop; rally; happens if; happen if; stress; crashed; fell; worst case; falls; flash "
+        "crash; rises; moves; scenario; stress test",
+        "drop; fall; crash; rise; gap; lose; make; move; gain; cost",
+        "what happens if everything drops 10 %?; what if btc gaps down 5 %?; how much would we lose if eth crashed 20%?; what "
+        "if everything falls 15% overnight?; and if btc drops 5 %?; what would a 10 % rally do to us?; what's the worst case "
+        "if everything drops 20%?; stress test of minus 15 %",
     ),
 )
 def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
@@ -106,11 +107,14 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     asked_as(
         "desk: split",
         "exposure; correlation; correlated; concentration; concentrated; same bet; doubling; doubled; double; overlap; "
-        "diversified; diversification; same trade; same thing; same position; same direction; net long; net short; exposed; bet",
-        "double; doubling; correlate; concentrate; overlap; diversify",
+        "diversified; diversification; same trade; same thing; same position; same direction; net long; net short; exposed; "
+        "bet; moving together; move together; together; share of the book; how much in; too concentrated; hedged; net "
+        "exposure; gross exposure; allocation; offset; weight",
+        "double; doubling; correlate; concentrate; overlap; diversify; move; offset; allocate; hedge",
         "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure by "
-        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?; are btc "
-        "and eth basically the same trade?",
+        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?; are "
+        "btc and eth basically the same trade?; are btc and eth moving together?; is the book too concentrated?; how much of "
+        "the book is in eth?; what's our net exposure?; how is the money allocated?; correlation of btc and eth",
     ),
 )
 def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
@@ -177,12 +181,12 @@ def _coin(instrument: str) -> str:
 @tool(
     "define",
     Effect.READ,
-    Asked(
-        "setting",
-        "explain",
-        ("parameter", "limit", "guardrail", "meaning"),
-        ("mean", "define", "is", "explain"),
-        ("what does stop_atr mean?",),
+    asked_as(
+        "setting: explain",
+        "parameter; limit; guardrail; meaning; term; word; definition; concept; difference between",
+        "mean; define; is; explain; stand for; count as; work",
+        "what does stop_atr mean?; what is slippage?; difference between target and trail; what counts as a round trip?; how "
+        "strict is the loss streak breaker?; what does fade mean?",
     ),
 )
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:

@@ -44,9 +44,10 @@ class ProposeWatchArgs(Args):
     Effect.READ,
     asked_as(
         "desk: show",
-        "watch; watches; watched; watch list; price alerts; levels watched; alarm; alarms",
-        "watch; watching",
-        "which watches are there?; list the watches; what are we watching?; show my price alerts",
+        "watch; watches; watched; watch list; price alerts; levels watched; alarm; alarms; price levels",
+        "watch; watching; run; set",
+        "which watches are there?; list the watches; what are we watching?; show my price alerts; which watches do i have "
+        "running?; is there a watch on btc?",
     ),
 )
 def watches(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
@@ -91,12 +92,14 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
     asked_as(
         "market: change",
         "price alert; alert; watch; level; price",
-        "tell me when; tell me if; alert me; alert me when; alert me if; warn me; warn me when; warn me if; ping me; let me know "
-        "when; let me know if; notify me; wake me; wake me if; falls below; drops below; dips below; rises above; "
-        "goes above; loses more; watch; set an alert; set a price alert; add a watch",
-        "tell me when btc falls below 80000; alert me if the desk loses more than 300 today; warn me when eth goes above 4000; "
-        "wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under 2500; watch "
-        "btc above 120k",
+        "tell me when; tell me if; alert me; alert me when; alert me if; warn me; warn me when; warn me if; ping me; let me "
+        "know when; let me know if; notify me; wake me; wake me if; falls below; drops below; dips below; rises above; goes "
+        "above; loses more; watch; set an alert; set a price alert; add a watch; drops; hits; crosses; rises; falls; notify "
+        "me when; message me when; shout when",
+        "tell me when btc falls below 80000; alert me if the desk loses more than 300 today; warn me when eth goes above "
+        "4000; wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under 2500; "
+        "watch btc above 120k; ping me if sol drops below 120; let me know when the desk is down 200 today; notify me when "
+        "eth hits 4000",
     ),
 )
 def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:

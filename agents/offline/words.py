@@ -6,7 +6,7 @@ signs and corrects typing errors towards known words, so that `bactest trned` re
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -88,6 +88,9 @@ FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
 SHORT: Mapping[str, str] = _LISTS["short"]
+SYNONYMS: Mapping[str, str] = {form: word for word, forms in _LISTS["synonyms"].items() for form in forms.split("|")}
+_SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
+_SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
 _SHORT = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
@@ -115,7 +118,10 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
         low = re.sub(pattern, written, low)
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
-    low = re.sub(r"(?<![\w.=/'-])[a-z]{5,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
+    names = [sleeve.name for sleeve in words.sleeves]
+    low = re.sub(r"(?<![\w.=/'-])[a-z]{2,6}-[a-z]{4,}(?![\w=/-])", lambda found: _near(found[0], names, 0.75) or found[0], low)
+    low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
+    low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
     return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
 
 
@@ -137,16 +143,23 @@ _SIGNS = str.maketrans(
 
 def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> str:
     """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
-    known = names | declared | STOP | MARKER
+    known = names | declared | STOP | MARKER | TURNING | _SYNONYM_WORDS
     if is_common(word) or word in known or stem(word) in _stems(known):
         return word
+    short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
+    aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
+    near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
+    near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
+    return _near(word, near, 0.75) or word
+
+
+def _near(word: str, names: Iterable[str], least: float) -> str | None:
+    """The name that a word is a typing error of; None when no name is that near."""
     from rapidfuzz import process
     from rapidfuzz.distance import DamerauLevenshtein
 
-    aims = [other for other in known if len(other) > 4 or other in names]
-    near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
-    found = process.extractOne(word, sorted(near), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=0.75)
-    return found[0] if found and len(found[0]) > 3 else word
+    found = process.extractOne(word, sorted(names), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=least)
+    return found[0] if found and len(found[0]) > 3 else None
 
 
 @cache
