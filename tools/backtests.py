@@ -57,7 +57,7 @@ class LeaksArgs(Args):
         "reversion on ETH this year; can I get numbers for trend on BTC with a 30 bar fast average in 2024?; take trend for a "
         "spin on SOL; how would trend have fared on sol in may 2025?; what return would trend on eth give for 2024?; check "
         "trend on btc with stop 3 for march; make a test of trend on solana with a stop of 3 atr; what sharpe does reversion "
-        "have on sol over q3 2025?; trend vs reversion on eth in 2024",
+        "have on sol over q3 2025?",
     ),
 )
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:

@@ -42,13 +42,14 @@ CAVEAT = (
 
 
 class CountsArgs(Args):
-    """`what` is counted (null: all three), by rule, sleeve or day, in a window of desk time (`since` null: 7d)."""
+    """`what` is counted (null: all three), by rule, sleeve or day, in a window of desk time (`since` null: 7d); `rule`: one."""
 
     what: What | None = None
     by: Literal["rule", "sleeve", "day"] = "rule"
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
     sleeve: str | None = Field(None, max_length=60)
+    rule: str | None = Field(None, max_length=60)
 
 
 class VersionArgs(Args):
@@ -78,7 +79,7 @@ class Occurrence(NamedTuple):
         "breaker; each rule; alerts by rule; refusals by sleeve; breakers by sleeve; refused since; rule; how many breakers; "
         "how many refusals; times refused; refused by; rule refuse; most refused; each guardrail; number of times; refusals "
         "by day; gets refused",
-        "count; refuse; trip; fire; happen",
+        "count; refuse; trip; fire; happen; stop; block",
         "how many refusals by rule this week?; how often did each breaker trip in the last 30 days?; count the alerts by "
         "rule; which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve in "
         "november; how many breakers did we have in november?; how often was eth-trend refused by the exposure limit?; how "
@@ -92,7 +93,8 @@ def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "7d")
-    found = list(_occurrences(ctx, args, low, high))
+    every = list(_occurrences(ctx, args, low, high))
+    found = [o for o in every if args.rule is None or _names(args.rule, o.rule)]
     label = f"counts {low} {high} {args.model_dump_json(exclude_none=True)}"
     h, evidence = ctx.handle("n", label), Evidence("desk", "journal")
     span = window_text(low, min(high, ctx.desk_ms))
@@ -115,13 +117,26 @@ def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
     text = (
         f"From {{{h}.from}} to {{{h}.to}} of desk time: " + ", ".join(f"{{{h}.{what}}} {COUNTED[what]}" for what in wanted) + "."
     )
-    if ranked:
+    if args.rule:
+        others = ", ".join(sorted({clean(o.rule, 60) for o in every})) or "none"
+        text = (
+            f"By {clean(args.rule, 60)} alone. {text}"
+            if found
+            else f"None by {clean(args.rule, 60)}; by any rule: {others}. {text}"
+        )
+    elif ranked:
         (what, key), _ = ranked[0]
         text = f"Most often: {clean(key, 80)} ({what}). {text}"
     if len(ranked) > ROWS_MAX:
         text += f" The table has the first {ROWS_MAX} of {len(ranked)} groups."
     table = Table(("what", args.by, "times", "stretches", "first", "last"), tuple(rows)) if rows else None
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"counts": {what: total[what] for what in wanted}})
+
+
+def _names(said: str, rule: str) -> bool:
+    """Whether each word that was said of a rule begins a word of its name: `loss streak`, `exposure`."""
+    own = rule.lower().replace("_", " ").replace("frac", "exposure limit").split()
+    return all(any(part.startswith(word) for part in own) for word in said.lower().replace("_", " ").split())
 
 
 def _occurrences(ctx: ToolContext, args: CountsArgs, low: int, high: int) -> Iterator[Occurrence]:

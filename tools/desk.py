@@ -252,7 +252,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "
         "next steps; what would you do next?; what would you advise; any recommendations?; what should I worry about?; can I "
         "go to bed?; anything I should know before I hand over?; what would you change?; what is the most urgent thing?; is "
-        "there anything urgent?; which of these matter?; what needs doing?",
+        "there anything urgent?; which of these matter?",
     ),
 )
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
@@ -316,11 +316,11 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "up; attribution; breakdown; come from; where the money; dragging; drag; drain; bleeding; source; reasons",
         "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; "
         "go; drag; bleed; hurt",
-        "where does the P&L come from?; why did we lose money since monday?; pnl this week; how much did we make this month?; "
-        "where did the money go; why are we down this week?; why is equity falling?; what's driving our returns; break down "
-        "the profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; how much "
-        "did we earn last week?; what's dragging us down?; where are we bleeding?; how much did btc lose?; how much did eth "
-        "make in november?; which coin makes the money?; why did we lose money yesterday?",
+        "where does the P&L come from?; why did we lose money since monday?; how much did we make this month?; where did the "
+        "money go; why are we down this week?; why is equity falling?; what's driving our returns; break down the profit of "
+        "the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; how much did we earn "
+        "last week?; what's dragging us down?; where are we bleeding?; how much did btc lose?; how much did eth make in "
+        "november?; why did we lose money yesterday?",
     ),
     asked_as(
         "desk: show",
@@ -330,9 +330,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
         "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "
         "we receive or pay funding; share of fees in the p&l; how much of our profit is lost to trading costs; are costs too "
-        "high?; what is the effect of funding on the p&l; gross vs net; is slippage a problem?; funding paid per sleeve; how "
-        "much goes to fees?; are costs eating the edge?; total fees so far; what were the fees this week?; how much did "
-        "funding cost for each coin?; what did slippage cost us?",
+        "high?; what is the effect of funding on the p&l; gross vs net; is slippage a problem?; how much goes to fees?; are "
+        "costs eating the edge?; total fees so far; what were the fees this week?; what did slippage cost us?",
     ),
     asked_as(
         "sleeve: split",

@@ -64,7 +64,7 @@ class WordArgs(Args):
         "drop; fall; crash; rise; gap; lose; make; move; gain; cost",
         "what happens if everything drops 10 %?; what if btc gaps down 5 %?; how much would we lose if eth crashed 20%?; what "
         "if everything falls 15% overnight?; and if btc drops 5 %?; what would a 10 % rally do to us?; what's the worst case "
-        "if everything drops 20%?; stress test of minus 15 %",
+        "if everything drops 20%?",
     ),
 )
 def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:

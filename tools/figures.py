@@ -5,6 +5,7 @@ they become facts with their receipts: the run, or the journal's last mark.
 """
 
 import math
+from itertools import groupby
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -40,7 +41,8 @@ LISTED = ("net", "r", "entry_ms", "exit_ms", "fees", "funding", "slippage")
 
 
 class TripsArgs(Args):
-    """subject: a run's id or desk. by: split; worst/best: so many by net P&L. sleeve, side, exit, since, until (entry) narrow."""
+    """subject: a run's id or desk. by: split; worst/best: so many by net P&L. sleeve, side, exit, outcome, since, until (entry)
+    narrow."""
 
     subject: str = Field(DESK, max_length=80)
     by: By | None = None
@@ -49,6 +51,7 @@ class TripsArgs(Args):
     sleeve: str | None = Field(None, max_length=60)
     side: Literal["long", "short"] | None = None
     exit: Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "adopted", "liquidation", "open"] | None = None
+    outcome: Literal["winners", "losers"] | None = None
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
 
@@ -124,10 +127,12 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     h = ctx.handle("k", label)
     values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
     values["open"] = (found["exit_ms"].null_count(), "count")
+    values |= _in_order(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{_bars_of(ctx, args.subject)}{_narrowed(args)}, {{{h}.open}} open: net "
-        f"{{{h}.net}}, hit rate {{{h}.win_frac}}, mean {{{h}.mean_r}} R, median holding time {{{h}.median_hold_ms}}."
+        f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, hit rate {{{h}.win_frac}}, "
+        f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
     )
     n = args.worst or args.best
     if n is not None:
@@ -151,12 +156,26 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
 
 
+def _in_order(found: Any) -> dict[str, tuple[Value, str]]:
+    """Of closed round trips in the order of their exits: the mean, profits over losses, the longest streaks."""
+    net = found.drop_nulls("exit_ms").sort("exit_ms")["net"].to_list()
+    runs = [(won, sum(1 for _ in own)) for won, own in groupby(net, lambda value: value > 0)]
+    lost = -sum(value for value in net if value < 0)
+    return {
+        "mean_net": (sum(net) / len(net) if net else None, "usd"),
+        "profit_factor": (sum(value for value in net if value > 0) / lost if lost > 0 else None, "ratio"),
+        "loss_streak": (max((n for won, n in runs if not won), default=0), "count"),
+        "win_streak": (max((n for won, n in runs if won), default=0), "count"),
+    }
+
+
 def _narrowed(args: TripsArgs) -> str:
     """What the question narrows the round trips to, in words."""
     parts = (
         args.sleeve,
         args.side and f"{args.side} only",
         args.exit and f"ended by {args.exit}",
+        args.outcome and f"{args.outcome} only",
         args.since and f"entered since {args.since}",
         args.until and f"entered before {args.until}",
     )
@@ -184,6 +203,10 @@ def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:
         found = found.filter(pl.col("sleeve") == args.sleeve)
     for column, wanted in (("side", args.side), ("reason", args.exit)):
         found = found if wanted is None else found.filter(pl.col(column) == wanted)
+    if args.outcome is not None:
+        found = found.filter(
+            pl.col("net") > 0 if args.outcome == "winners" else pl.col("net") <= 0, pl.col("exit_ms").is_not_null()
+        )
     if args.since:
         found = found.filter(pl.col("entry_ms") >= instant(args.since, ctx.desk_ms))
     if args.until:
@@ -213,8 +236,8 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
         "perform; beat; tell apart from zero; judge; recover; outperform",
         "what is the sharpe of the desk?; when was the deepest drawdown and how long did it last?; how deep was the worst "
         "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat buy "
-        "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; would holding bitcoin "
-        "have been better?; biggest drawdown of the desk",
+        "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest drawdown of "
+        "the desk",
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
@@ -320,14 +343,14 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
         "desk: show",
         "p&l; pnl; profit; loss; money made; profitable; equity by day; how are we doing; how is it go; month going; week "
         "going; day going; best day; worst day; best week; worst week; best month; worst month; last week; this week; this "
-        "month; up or down; winning or losing; good month; bad month; good week; today so far; monthly result; equity curve; "
-        "trend of our equity; equity trend; doing; good day; bad day",
+        "month; up or down; winning or losing; good month; bad month; good week; how did; today so far; monthly result; "
+        "equity curve; trend of our equity; equity trend; doing; good day; bad day",
         "make; earn; lose; go; do; win",
         "p&l by week; how much did we make each day?; how are we doing?; how's the month going?; are we up or down this "
         "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to last "
         "week?; are we winning or losing money?; good month or bad month?; day with the biggest loss; what's the trend of our "
         "equity?; how did btc do this week?; p&l per day; net result per week; did we make money today?; how did we do "
-        "yesterday?",
+        "yesterday?; how did btc do?; how has eth done?; pnl this week",
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

@@ -51,7 +51,7 @@ class ListStrategiesArgs(Args):
         "solana?; from when on do we have ETH bars?; list the recorded series; how much history of SOL is there?; which "
         "timeframes are available for SOL?; what market data is available?; which data sets can you use?; do you have ETH "
         "data for 2024?; have we got okx data?; is there funding history for eth?; since when do we have sol bars?; when does "
-        "the data end?; which coins do you have?",
+        "the data end?; which coins are recorded?",
     ),
 )
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:

@@ -53,13 +53,13 @@ class ProposePauseArgs(Args):
         "until when; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; why paused; "
         "paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused; allowed to trade; "
         "allowed to enter; may trade; can trade; trade again; cooldown; stop trading; stopped trading; not taking; on pause; "
-        "back in the game; paused for; pauses; entries",
-        "enter; resume; block; trade; stop; hold back",
+        "back in the game; paused for; pauses",
+        "enter; resume; block; stop; hold back",
         "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "
         "btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause end?; is eth "
         "allowed to trade?; when can btc trade again?; any sleeve in cooldown?; why did btc stop trading?; how long until sol "
-        "may trade?; who put btc-trend on pause?; is the pause of btc over?; can sol enter again?; what is holding btc-trend "
-        "back?; how long is btc-trend paused for?",
+        "may trade?; who put btc-trend on pause?; is the pause of btc over?; what is holding btc-trend back?; how long is "
+        "btc-trend paused for?",
     ),
 )
 def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:

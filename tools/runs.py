@@ -174,10 +174,10 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
     asked_as(
         "run: show",
         "runs; backtests; latest runs; previous runs; recent backtests; run history; stored runs; which runs; runs for; runs "
-        "of; earlier tests",
-        "run; list",
+        "of; earlier tests; backtests so far; tests so far",
+        "run; list; test",
         "list the latest runs; which backtests have we run so far; show previous runs; what runs do we have; show me all "
-        "backtests so far; what runs do we have for trend?; what have we tested so far?",
+        "backtests so far; what have we tested so far?",
     ),
 )
 def run(ctx: ToolContext, args: RunArgs) -> ToolResult:

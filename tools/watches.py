@@ -47,7 +47,7 @@ class ProposeWatchArgs(Args):
         "watch; watches; watched; watch list; price alerts; levels watched; alarm; alarms; price levels",
         "watch; watching; run; set",
         "which watches are there?; list the watches; what are we watching?; show my price alerts; which watches do i have "
-        "running?; is there a watch on btc?",
+        "running?",
     ),
 )
 def watches(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments

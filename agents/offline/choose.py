@@ -35,7 +35,7 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "filters": ("above", "below", "level"),
     "without": ("without",),
     "unit": ("in_unit",),
-    "outcome": ("outcome",),
+    "outcome": ("outcome", "rule"),
     "keys": ("key", "word", "strategy"),
     "number": ("number", "trip"),
     "version": ("version",),
@@ -117,7 +117,8 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
     named = slots.places.keys() & {"ids", "handles"}
     named |= {n for n in ("params", "percent", "strategies", "keys") if n in slots.places and any(map(entry.takes, TAKERS[n]))}
     bears = bears or bool(named) or bool(slots.by and entry.splits(slots.by))
-    bears = bears or (entry.tool.name == "define" and defines(slots.text))
+    defining = defines(slots.text) and not {"sleeves", "symbols"} & slots.places.keys()
+    bears = bears or (entry.tool.name == "define" and defining)
     likeness, known = _likeness(entry, slots, tokens)
     score += 3.5 * likeness + _arguments(entry, slots)
     if entry.asked.want in wants:
@@ -134,7 +135,7 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
     if {stem(entry.tool.name)} & {t.stem for t in tokens if not t.slot} and entry.tool.name not in _EVERYDAY:
         score += 1.5  # called by its name
     if "strategies" in slots.places and not re.search(r"\bsleeves?\b", slots.text):
-        score += 1.5 if entry.takes("strategy") else -1.0
+        score += 2.2 if entry.takes("strategy") else -1.0
     if entry.tool.name == "compare":
         score += (
             1.5
@@ -145,14 +146,14 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
         )
     if len(slots.places.get("sleeves", ())) > 1 and not slots.places.get("params"):
         score += 2.0 if entry.asked.want == "split" else 0.0  # two sleeves beside each other
-    if entry.tool.name == "define" and defines(slots.text):
+    if entry.tool.name == "define" and defining:
         score += 2.0
-    elif defines(slots.text) and not (entry.asked.want == "explain" and entry.asked.about == "setting"):
+    elif defining and not (entry.asked.want == "explain" and entry.asked.about == "setting"):
         score -= 6.0  # what a word means is not the desk's figure of that name
     if entry.proposes and wants[0] != "change":
         score -= 1.5
     if wants[0] == "change" and entry.asked.want != "change" and WANTS["change"].match(slots.text):
-        score -= 0.8
+        score -= 2.0
     if entry.proposes and QUESTION.match(slots.text):
         score -= 3.0
     if entry.tool.name in ("run", "round_trip") and about != "run" and not _OF_A_RUN.search(slots.text):

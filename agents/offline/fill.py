@@ -70,6 +70,8 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "side": _side,
     "worst": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "worst" and not q.slots.by else None,
     "best": lambda q: (q.slots.count or EXTREMES) if q.slots.which == "best" and not q.slots.by else None,
+    "outcome": lambda q: q.slots.outcome,
+    "rule": lambda q: (PATTERNS["fill.rule"].search(q.slots.text) or [None])[0],
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
     "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),

@@ -15,7 +15,7 @@ from agents.offline.choose import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, PlannedCall, asks_back, result_text
-from agents.offline.tables import Facts, extreme, heads_of, number_of, only, ranks
+from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
 from agents.offline.words import FIGURE_WORDS, MARKER, PATTERNS, PICKS, STOP, WEAK, Words
 from engine.clock import utc
 from tools.common import render
@@ -247,7 +247,7 @@ _OF_ALERT = PATTERNS["focus.of_alert"]
 
 _GOOD = PATTERNS["focus.good"]
 _LIST = PATTERNS["focus.list"]
-_FIGURES = ("desk", "pnl", "performance", "trips", "attribution", "sleeves")
+_FIGURES = ("pnl", "performance", "trips", "attribution")
 
 
 def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
@@ -323,20 +323,44 @@ def times_above(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     return PlannedAnswer("As in the table above:\n\n" + "\n".join(lines), read_as="the times of the table above")
 
 
-def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedAnswer | None:
-    """`which of the three had the smallest drawdown`: read from the table that stands above; None when it does not say."""
-    last = last_table(past)
-    names = {n for n in slots.places if n not in ("count", "which", "place", "everything")}
-    if last is None or last.table is None or names or not past or last not in past[-1].results:
+def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
+    """What a short sentence asks of the table that stands above: `only the losing ones`, `by how much`, `which has the lower
+    drawdown`, `what happened on the worst of them`; None when the table does not say, or the sentence names something else."""
+    last, text = last_table(past), slots.text
+    names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome")}
+    if last is None or last.table is None or names or not past or _since(past, last) or len(tokens_of(slots)) > 14:
         return None
-    if not (
-        ranks(slots.text) and re.search(r"\b(?:which|who|what|these|those|them|the (?:two|three|four)|one|ones)\b", slots.text)
-    ):
+    table = last.table
+    if sign := _SIGNED.search(text):
+        rows = signed_rows(table, facts, losing=sign["red"] is not None)
+        if rows is None:
+            return None
+        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above."
+        return PlannedAnswer(
+            f"{lead}\n\n{render.markdown_table(only(table, rows))}" if rows else f"None: 0 of {len(table.rows)} rows."
+        )
+    asked = past[-1].asked.lower() if _BY_HOW_MUCH.match(text) else text
+    points = _POINTS.search(text) or asked is not text
+    if not ranks(asked) or not points or (asked is text and not heads_of(table, text) and slots.which not in ("worst", "best")):
         return None
-    if not heads_of(last.table, slots.text):
+    found = extreme_row(table, facts, asked, slots.which)
+    if found is None:
         return None
-    found = extreme(last.table, facts, slots.text, slots.which)
-    return PlannedAnswer(f"{found} That is of the table above.", read_as="the table above") if found else None
+    day = re.match(
+        r"\d{4}-\d\d-\d\d", utc(int(ms)) if (ms := number_of(table.rows[found][0], facts)) else str(table.rows[found][0])
+    )
+    if re.search(r"\bhappened\b", text) and day:
+        until = datetime.fromisoformat(day[0]) + timedelta(days=1)
+        return PlannedCall("journal_search", {"since": day[0], "until": f"{until:%Y-%m-%d}"})
+    return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
+
+
+def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:
+    """Whether anything was looked up after it."""
+    return next((turn for turn in reversed(past) if turn.results), PastTurn("", ())).results.count(shown) == 0
+
+
+_SIGNED, _BY_HOW_MUCH, _POINTS = (PATTERNS[f"focus.{name}"] for name in ("signed", "by_how_much", "points"))
 
 
 def about_of(past: Sequence[PastTurn]) -> str | None:

@@ -18,6 +18,7 @@ from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
 from agents.offline.entries import WORD, entries
 from agents.offline.plans import plan_of
+from agents.offline.run_plans import unclear
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
 from agents.offline.understand import ALIKE, Part, understand
 from agents.offline.words import WANTS, Words, stem
@@ -74,7 +75,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
     """The plan of a whole question: its parts one after the other, their answers joined."""
     drafts: list[PlannedAnswer] = []
     used = 0
-    for part in understand(question, context.words, context.past, context.facts, tools):
+    parts = understand(question, context.words, context.past, context.facts, tools)
+    for part in sorted(parts, key=_files_something):  # what files something comes last, as the turn allows it
         entry = part.chosen.entry if part.chosen else None
         handles = {handle: key.split(":", 1)[1] for key, handle in context.handles.items() if key.startswith("r:")}
         q = Question(
@@ -88,8 +90,12 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 used += len(asks)
                 asks = plan.send(given)
         except StopIteration as done:
-            drafts.append(done.value)
+            drafts.append(done.value._replace(unused=done.value.unused + part.left))
     return joined(drafts)
+
+
+def _files_something(part: Part) -> bool:
+    return part.chosen is not None and part.chosen.entry.proposes
 
 
 def joined(drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
@@ -127,6 +133,13 @@ def plan_of_part(part: Part, q: Question) -> Plan:
         return nothing(not_understood(part, q.tools), asked_back=True)
     if (left.unknown >= 2 and left.unknown * 2 > left.content) or (left.unknown and not part.chosen.noun):
         return nothing(not_understood(part, q.tools), asked_back=True)
+    if unmade := [h for h in q.slots.handles if h not in q.handles]:
+        return nothing(
+            f"This thread has not made or shown {unmade[0]}. Name the run by its id; `list the latest runs` shows them.",
+            asked_back=True,
+        )
+    if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
+        return nothing(unclear(q), asked_back=True)
     if left.turns:
         return nothing(cannot_use(part, left, q.tools), asked_back=True)
     return _with_unused(plan_of(q), left.pieces)

@@ -229,12 +229,12 @@ def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     q = yield from _of_run(q)
     assert q.entry is not None  # noqa: S101 - chosen by the caller
+    args = arguments(q, q.entry.tool)
+    if q.slots.outcome == "both":
+        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
     if q.slots.which != "both" or q.slots.by:
         return (yield from once(q))
-    args, n = (
-        arguments(q, q.entry.tool),
-        q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", q.slots.text) else EXTREMES),
-    )
+    n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", q.slots.text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
@@ -255,6 +255,9 @@ def pnl(q: Question) -> Plan:
     if start and q.words.desk_ms is not None:
         days = (q.words.desk_ms - instant(start, q.words.desk_ms)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
+    periods = re.findall(r"\b(?:this|last|previous) (day|week|month)\b", q.slots.text)
+    if len(periods) > 1:  # this week against the last one
+        args, start = {**args, "unit": periods[0], "limit": 3}, None
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if start and result.table is not None:

@@ -88,6 +88,11 @@ def _only(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def unclear(q: Question) -> str:
     """Ask which parameter a number is for."""
+    words, taken = set(q.slots.text.split()) - {"atr", "bars", "for", "start"}, set(q.slots.common)
+    near = [key for key in q.words.params if words & set(key.split("_")) and key not in taken]
+    near = [key for key in near if not any(key.split("_")[0] == other.split("_")[0] for other in taken)]
+    if near:
+        return f"Which parameter is {name_list(list(q.slots.unclear))} for: {name_list(near[:4], 'or')}? Write it as key=value."
     return (
         f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
         "`what parameters does trend have` lists them."

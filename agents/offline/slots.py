@@ -47,7 +47,7 @@ class Slots:
     unit: str | None = None  # `in R`: what the figures are to be in
     everything: bool = False  # all sleeves, the whole desk
     keys: tuple[str, ...] = ()  # parameters named without a value
-    outcome: str | None = None  # winners, losers: trips that are to be left out otherwise
+    outcome: str | None = None  # winners | losers | both: trips that are to be left out otherwise
     fills: str | None = None
     funding: str | None = None
     places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # slot -> where it stands in the text
@@ -99,7 +99,7 @@ def read_slots(question: str, words: Words) -> Slots:
     """The slots of a question."""
     s = Sentence(tidy(question, words, vocabulary()))
     without, ids = s.every("without"), names.ids_of(s, words)
-    place, count, number, version = (s.first(name) for name in ("place", "count", "number", "version"))
+    versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
     if weekday := s.first("weekday"):
         s.note("by", s.places.pop("weekday"))
@@ -135,7 +135,7 @@ def read_slots(question: str, words: Words) -> Slots:
         ids=ids,
         handles=tuple(dict.fromkeys(handles)),
         number=None if number is None else int(number),
-        version=None if version is None else int(version),
+        version=max(map(int, versions), default=None),
         count=None if count is None else _counted(count),
         place=None if place is None else _ORDINALS[place] if place in _ORDINALS else _counted(place) - 1,
         by=by,
@@ -233,10 +233,11 @@ def _which(s: Sentence) -> str | None:
 
 
 def _outcome(s: Sentence) -> str | None:
-    """Winners or losers alone, where no `biggest` makes a ranking of them."""
+    """Winners or losers alone, or both beside each other, where no `biggest` makes a ranking of them."""
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
-    return found[0][0] if found else None
+    kinds = list(dict.fromkeys("winners" if "win" in m[0] else "losers" for m in found))
+    return "both" if len(kinds) > 1 else kinds[0] if kinds else None
 
 
 def _side(s: Sentence) -> str | None:

@@ -65,21 +65,40 @@ def ranks(text: str) -> bool:
 
 def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> str:
     """A sentence: which row has the most or the least of the figure that the text speaks of; empty when it cannot be told."""
-    heads = heads_of(table, text) or [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
-    if not heads or len(table.rows) < 2:
+    n = extreme_row(table, facts, text, which)
+    if n is None:
         return ""
-    at, head = heads[0], table.columns[heads[0]]
-    listed = re.search(
-        r"\bof (?:the )?(?:two|three|four|these|those)\b", text
-    )  # of what was asked for, not of what it was compared with
-    rows = [n for n, row in enumerate(table.rows) if not (listed and any("live configuration" in str(cell) for cell in row[:3]))]
-    values = [(number, n) for n in rows if (number := number_of(table.rows[n][at], facts)) is not None]
-    if not values:
-        return ""
-    lowest = _lowest(head, text, which)
-    row = table.rows[(min if lowest else max)(values)[1]]
+    at, row = _column(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
-    return f"The {'lowest' if lowest else 'highest'} {head} is that of {row[name]}: {row[at]}."
+    lowest = "lowest" if _lowest(table.columns[at], text, which) else "highest"
+    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}."
+
+
+def _column(table: Table, text: str) -> int:
+    """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
+    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
+    return (*heads_of(table, text), *money, 0)[0]
+
+
+def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:
+    """The row with the most or the least of the figure that a text speaks of; a total is none, nor what others were compared with."""
+    at = _column(table, text)
+    if at == 0 or len(table.rows) < 2:
+        return None
+    listed = re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
+    totals = ("whole desk", "total") if not listed else ("whole desk", "total", "live configuration")
+    rows = [n for n, row in enumerate(table.rows) if not any(name in str(cell) for cell in row[:3] for name in totals)]
+    values = [(number, n) for n in rows if (number := number_of(table.rows[n][at], facts)) is not None]
+    return (min if _lowest(table.columns[at], text, which) else max)(values)[1] if values else None
+
+
+def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None:
+    """The rows whose P&L is below zero, or above; None for a table without P&L."""
+    at = next((i for i, head in enumerate(table.columns) if head in ("net", "return", "change")), None)
+    if at is None:
+        return None
+    values = [number_of(row[at], facts) or 0.0 for row in table.rows]
+    return [n for n, value in enumerate(values) if (value < 0 if losing else value > 0)]
 
 
 def _lowest(head: str, text: str, which: str | None) -> bool:

@@ -3,6 +3,7 @@
 Called by model.py. A question is split into sentences and clauses; each is read into slots, and the first that fits answers it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -14,9 +15,10 @@ from agents.offline.entries import entries
 from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall
 from agents.offline.tables import Facts
 from agents.offline.ways import Way, bare, way_of
-from agents.offline.words import PATTERNS, Words, tidy
+from agents.offline.words import PATTERNS, WANTS, Words, tidy
 
 _SENTENCE, _CLAUSE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "clause", "nod", "mine"))
+_TERM, _IT = PATTERNS["understand.term"], re.compile(r"\b(?:it|they)\b")
 PAST_MAX = 8  # turns before that a question is read against
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
@@ -67,6 +69,13 @@ class Part(NamedTuple):
     aside: bool = False  # a question about what stands above: nothing goes on with it
     call: PlannedCall | PlannedAnswer | None = None  # of something that stands above, or what is read from it
     near: tuple[Chosen, ...] = ()  # the entries that fit best, the chosen one first
+    left: tuple[str, ...] = ()  # clauses beside it that nothing answers
+
+    @property
+    def term(self) -> str:
+        """The word whose meaning it asks for; empty for anything else."""
+        found = _TERM.search(self.slots.text) if self.chosen and self.chosen.entry.tool.name == "define" else None
+        return found[1] if found else ""
 
     @property
     def empty(self) -> bool:
@@ -87,28 +96,48 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for sentence in _SENTENCE.split(question) for text in clauses_of(sentence, words) if text.strip(" ,;.?!")]
-    texts = [text for text in texts if not _NOD.match(text)] or texts
+    texts = _with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
     parts: list[Part] = []
+    left: list[str] = []
     for text in texts or [question]:
-        part = part_of(text, thread, parts)
-        if part.empty and parts:
-            continue  # a clause that adds nothing readable belongs to the one before it
+        if parts and (word := parts[-1].term) and _IT.search(text):
+            text = _IT.sub(word, text, count=1)  # `what is a breaker and when did it last trip`
+        part = part_of(text, thread, [p for p in parts if not p.empty])
+        if part.empty:
+            left.append(text.strip(" ,;.?!"))
         if parts and _swallowed(parts[-1], part):
             parts[-1] = _swallow(parts[-1], part)
         else:
             parts.append(part)
     if len(texts) > 1 and (one := _one_wish(question, texts, thread, parts)) is not None:
         return [one]
-    return [p for p in parts if not p.empty] or parts[:1]
+    answered = [p for p in parts if not p.empty]
+    if not answered:
+        return [part_of(question, thread)] if len(parts) > 1 else parts
+    return [*answered[:-1], answered[-1]._replace(left=tuple(left))]
+
+
+def _with_bare(texts: Sequence[str], words: Words) -> list[str]:
+    """The clauses, with one that names nothing (`and when`, `and why`) put back to the one before it."""
+    joined: list[str] = []
+    for text in texts:
+        read = slots.read_slots(text, words)
+        if joined and not unused.words_left(read) and not read.places:
+            joined[-1] = f"{joined[-1]} and {text}"
+        else:
+            joined.append(text)
+    return joined
 
 
 def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: Sequence[Part]) -> Part | None:
     """The question as one part, where it reads far better as a whole than any of its clauses, or a clause alone has a number that
     only the whole explains."""
     one = part_of(question, thread)
-    if one.chosen is None or one.own is not None or any(part.way or part.call for part in parts):
+    if one.chosen is None or one.own is not None or any(part.way or part.call or part.term for part in parts):
         return None
     if any(slots.read_slots(text, thread.words).unclear for text in texts) and not one.slots.unclear:
+        return one
+    if one.chosen.entry.proposes and not any(part.chosen and part.chosen.entry.proposes for part in parts):
         return one
     return one if one.chosen.score > 1.4 * max((part.chosen.score for part in parts if part.chosen), default=0.0) else None
 
@@ -165,16 +194,21 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             (c for c in ranked if c.entry.tool is older.chosen.entry.tool and c.noun and c.score > chosen.score - 0.9), None
         )
         chosen = same or chosen
-    if chosen.entry.tool.name == "backtest" and len(read.variants) > 1:  # several values of one parameter are a comparison
+    proposes = chosen.entry.tool.name == "propose_config" and not WANTS["change"].search(read.text)
+    if (chosen.entry.tool.name == "backtest" or proposes) and len(
+        read.variants
+    ) > 1:  # several values of one parameter are a comparison
         chosen = next((other for other in ranked if other.entry.tool.name == "compare"), chosen)
     named_run = read.sleeves or read.strategies
     if chosen.entry.tool.name in ("run", "performance") and named_run and read.span.start and "backtest" in (thread.tools or ()):
         chosen = entry_of("backtest")  # `the Sharpe of btc-trend in 2024`: a run that is still to be made
+    if read.by and not chosen.entry.splits(read.by) and chosen.entry.tool.name in ("attribution", "pnl", "performance", "desk"):
+        chosen = max((c for c in ranked if c.entry.tool.name == "trips"), key=lambda c: c.score, default=chosen)
     if chosen.entry.tool.name == "run" and (read.by or read.side or read.which in ("worst", "best", "both")):
         chosen = entry_of("trips")  # a part of a run, not its figures
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
     if older is not None and older.chosen is not None and (earlier or focus.looks_back(read)):
-        read = _carried(read, older.slots, chosen)
+        read = _carried(read, older.slots, chosen, of_run=older.chosen.entry.tool.name in ("backtest", "compare", "run"))
     return Part(text, read, chosen=chosen, near=near)
 
 
@@ -209,13 +243,15 @@ def _continued(text: str, read: slots.Slots, older: Part, words: Words) -> Part:
     return older._replace(text=text, slots=focus.shifted(read, older.slots, words), chosen=chosen, own=read)
 
 
-def _carried(read: slots.Slots, older: slots.Slots, chosen: Chosen) -> slots.Slots:
+def _carried(read: slots.Slots, older: slots.Slots, chosen: Chosen, *, of_run: bool) -> slots.Slots:
     """A sentence of its own that looks back, with the window, the sleeve and the side of the one before where it names none."""
     entry = chosen.entry
     more: dict[str, Any] = {}
+    if of_run and entry.takes("subject") and not read.sleeves:
+        return read
     if not read.span.start and not read.span.at and (entry.takes("since") or entry.takes("start")):
         more["span"] = older.span
-    if not read.sleeves and not read.symbols and entry.takes("sleeve"):
+    if not read.sleeves and not read.symbols and (entry.takes("sleeve") or entry.tool.name == "attribution"):
         more["sleeves"] = older.sleeves
     if not read.side and entry.takes("side"):
         more["side"] = older.side

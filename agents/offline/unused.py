@@ -95,7 +95,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             turns += [] if known else [token]
         elif token.word == "would" and looks and " you" not in slots.text:
             turns.append(token)  # what would have been is no state of the desk
-        elif token.word in ("longest", "shortest") and looks:
+        elif token.word in ("longest", "shortest") and looks and "streak" not in slots.text:
             turns.append(token)
         elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP

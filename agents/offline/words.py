@@ -92,11 +92,13 @@ SYNONYMS: Mapping[str, str] = {form: word for word, forms in _LISTS["synonyms"].
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
+_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
 _SHORT = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
     (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
     (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
     (r"\b(today|yesterday|tonight|week|month|year)(?:'s|s')|\b(today|yesterday)s\b", r"\1\2"),
+    (r"\blet's\b", "let us"),
     (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
     (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
     (r"\bb ?/ ?e\b|\bbreak[- ]even\b", "breakeven"),
@@ -104,6 +106,14 @@ _SHORT = (  # contractions and clocks, written out
     (r"\bw/(?=[\s\d])", "with "),
     (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
     (r"(?<![\w.-])(\d+(?:\.\d+)?)k\b", r"\g<1>000"),
+    (
+        rf"\b(\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}}(?:st|nd|rd|th)? ({_MONTH}))\b",
+        r"\1 \4\2\3",
+    ),
+    (
+        rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
+        r"\1 \2\3\1 \4",
+    ),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
 )
@@ -147,7 +157,7 @@ def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> st
     if is_common(word) or word in known or stem(word) in _stems(known):
         return word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
-    aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
+    aims = [other for other in known - _SYNONYM_WORDS if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
     return _near(word, near, 0.75) or word

@@ -31,7 +31,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "exposure": ("desk", "exposure"),
     "costs": ("attribution",),
     "funding": ("attribution",),
-    "by_sleeve": ("attribution",),
+    "by_sleeve": ("attribution", "pnl"),
     "compare_sleeves": ("attribution",),
     "pause": ("propose_pause",),
     "propose_better": ("propose_config",),
