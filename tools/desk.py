@@ -52,10 +52,10 @@ class WindowArgs(Args):
     asked_as(
         "desk: show",
         "equity; cash; money; state of the desk; desk doing; balance; account; account value; account worth; total equity; "
-        "funds; wallet",
-        "",
+        "funds; wallet; desk time; clock; my clock",
+        "behind",
         "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we have; "
-        "what is the account worth?; how much equity do we have",
+        "what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk time?",
     ),
     asked_as(
         "desk: show",

@@ -86,15 +86,16 @@ class PnlArgs(Args):
         "winner; loser; holding time; mean r; average r; r multiple; fees; average win; average loss; average trade; "
         "expectancy; profit factor; payoff; ratio; win loss ratio; per trade; number of trades; stopped out; hit target; "
         "streak; loss streak; win streak; losing trade; winning trade; end most; side; direction; scalps; exits; ended; "
-        "different; hours; stops; trails; targets; duration; last long",
-        "split; break down; group; hold; win; lose; made; earn; end; run; last; differ; pay; get stopped; reach; perform",
+        "different; hours; stops; trails; targets; duration; last long; weekend; weekends",
+        "split; break down; group; hold; win; lose; made; earn; end; run; last; differ; pay; get stopped; reach; perform; bring",
         "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; trades by "
         "exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; which exits cost the most?; "
         "average win against average loss; which side earns more?; do stops or trails end most trades?; number of trades per "
         "sleeve; how long do winners run?; what's the expectancy?; did eth get stopped out or did it hit the target?; is the "
         "hit rate of longs different from that of shorts?; longest loss streak of btc; profit factor; ratio of winners to "
         "losers; mean R of btc; which hours are the worst?; how did the shorts do this week?; best hour to trade btc; median "
-        "holding time of losers; how long do trades last?; p&l by weekday; are longs worse than shorts?",
+        "holding time of losers; how long do trades last?; p&l by weekday; are longs worse than shorts?; how do weekends do?; "
+        "did shorts make more than longs?",
     ),
     asked_as(
         "desk: rank",
@@ -232,12 +233,13 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
         "sharpe; return; total return; performance; drawdown; benchmark; buy and hold; made holding; by holding; luck; lucky; "
         "random; edge; significant; from zero; told from zero; days do we need; enough to judge; enough data; skill; recover; "
         "recovered; recovery; worst drawdown; deepest drawdown; biggest drawdown; longest drawdown; confidence interval; "
-        "interval; sortino; volatility; risk adjusted; annualised return; drawdowns; beat the market; holding instead",
-        "perform; beat; tell apart from zero; judge; recover; outperform",
+        "interval; sortino; volatility; risk adjusted; annualised return; drawdowns; beat the market; holding instead; "
+        "enough; conclude; conclusion; sample; prove",
+        "perform; beat; tell apart from zero; judge; recover; outperform; say; trust",
         "what is the sharpe of the desk?; when was the deepest drawdown and how long did it last?; how deep was the worst "
         "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat buy "
         "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest drawdown of "
-        "the desk",
+        "the desk; is that enough trades to say that it works?",
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
@@ -344,13 +346,14 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
         "p&l; pnl; profit; loss; money made; profitable; equity by day; how are we doing; how is it go; month going; week "
         "going; day going; best day; worst day; best week; worst week; best month; worst month; last week; this week; this "
         "month; up or down; winning or losing; good month; bad month; good week; how did; today so far; monthly result; "
-        "equity curve; trend of our equity; equity trend; doing; good day; bad day",
-        "make; earn; lose; go; do; win",
+        "equity curve; trend of our equity; equity trend; doing; good day; bad day; worse for us; better for us; did worse; "
+        "did better; better month; worse month; worse week",
+        "make; earn; lose; go; do; win; did",
         "p&l by week; how much did we make each day?; how are we doing?; how's the month going?; are we up or down this "
         "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to last "
-        "week?; are we winning or losing money?; good month or bad month?; day with the biggest loss; what's the trend of our "
-        "equity?; how did btc do this week?; p&l per day; net result per week; did we make money today?; how did we do "
-        "yesterday?; how did btc do?; how has eth done?; pnl this week",
+        "week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did btc do "
+        "this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did btc do?; "
+        "how has eth done?; pnl this week; was march worse than february?; which month was better, october or november?",
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

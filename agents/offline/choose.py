@@ -15,6 +15,7 @@ from agents.offline.words import MARKER, PATTERNS, POLITE, STOP, WANTS, stem
 from tools.exposure import glossary
 
 QUESTION = PATTERNS["choose.question"]
+_ASKS = re.compile(r"\b(?:where|which|what|why|how)\b")
 _OF_A_RUN = PATTERNS["choose.of_a_run"]
 DEFINES = PATTERNS["choose.defines"]
 _EXPLAINS = PATTERNS["choose.explains"]
@@ -154,7 +155,8 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
         score -= 1.5
     if wants[0] == "change" and entry.asked.want != "change" and WANTS["change"].match(slots.text):
         score -= 2.0
-    if entry.proposes and QUESTION.match(slots.text):
+    asks = QUESTION.match(slots.text) or (entry.asked.about in ("sleeve", "setting") and _ASKS.search(slots.text))
+    if entry.proposes and asks:
         score -= 3.0
     if entry.tool.name in ("run", "round_trip") and about != "run" and not _OF_A_RUN.search(slots.text):
         score -= 2.0 if not slots.handles and not slots.ids else 0.0

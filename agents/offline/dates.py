@@ -97,6 +97,20 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     return _meant(text, points)
 
 
+_AGAINST = re.compile(r"\s*,?\s*(?:vs\.?|versus|against|compared to|compared with|than|or)\s+(?:(?:in|for|the|over|that of)\s+)*")
+
+
+def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
+    """A sentence about one period and another (`february vs march`) as two, one for each; None for any other."""
+    points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
+    if len(points) != 2 or {p.size for p in points} & {"clock", "minute"}:
+        return None
+    a, b = points
+    if not _AGAINST.fullmatch(text[a.stop : b.start]):
+        return None
+    return text[: a.stop] + text[b.stop :], text[: a.start] + text[b.start :]
+
+
 def _is_calendar_period(words: str) -> bool:
     """`last month` is the calendar's; `last 3 months` and `past month` count back."""
     return re.search(r"\b(?:last|previous)\s+(?:month|year|quarter)$", words) is not None

@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.offline.choose import tokens_of
 from agents.offline.dates import TimeSpan
+from agents.offline.entries import WORD
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, PlannedCall, asks_back, result_text
 from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
@@ -32,7 +33,9 @@ _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.co
 
 def goes_on(slots: Slots, older: Slots | None = None) -> bool:
     """Whether a sentence names nothing but slots, so that it can only go on with the one before."""
-    bare = [t for t in tokens_of(slots) if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
+    lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make it|set it to|try)\b", slots.text)
+    bare = [t for t in tokens_of(slots) if t.start >= (lead.end() if lead else 0)]
+    bare = [t for t in bare if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
     if _EARLIER.search(slots.text) and len(bare) <= 2:
         return True
     if older is not None and older.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)) and len(bare) <= 1:
@@ -292,7 +295,7 @@ def judges_comparison(slots: Slots, past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok" and bool(asks) and not new
 
 
-_WHEN = PATTERNS["focus.when"]
+_WHEN, _BARE = PATTERNS["focus.when"], PATTERNS["focus.bare"]
 _TIMES = (
     "desk time",
     "entries",
@@ -306,6 +309,14 @@ _TIMES = (
     "first",
     "last",
 )
+
+
+def same_again(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
+    """`since when, by who`, `who?`: what the answer above has already, shown again; None for a sentence that names anything."""
+    newest = past[-1].results[-1] if past[-1].results else None
+    if newest is None or newest.status != "ok" or slots.places or not _BARE.match(slots.text):
+        return None
+    return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(newest)}", read_as="the answer above")
 
 
 def times_above(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
@@ -340,8 +351,11 @@ def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> Pla
             f"{lead}\n\n{render.markdown_table(only(table, rows))}" if rows else f"None: 0 of {len(table.rows)} rows."
         )
     asked = past[-1].asked.lower() if _BY_HOW_MUCH.match(text) else text
-    points = _POINTS.search(text) or asked is not text
-    if not ranks(asked) or not points or (asked is text and not heads_of(table, text) and slots.which not in ("worst", "best")):
+    if asked is text and not heads_of(table, text):  # the figure that the thread asks about
+        earlier = next((turn.asked.lower() for turn in reversed(past[-3:]) if heads_of(table, turn.asked.lower())), "")
+        asked = f"{text} {' '.join(word for word in WORD.findall(earlier) if word in FIGURE_WORDS)}".strip()
+    points = _POINTS.search(text) or bool(_BY_HOW_MUCH.match(text))
+    if not ranks(asked) or not points or (not heads_of(table, asked) and slots.which not in ("worst", "best")):
         return None
     found = extreme_row(table, facts, asked, slots.which)
     if found is None:

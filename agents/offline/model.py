@@ -82,7 +82,7 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         q = Question(
             part.text, part.slots, context.words, context.role, tools, entry, context.past, results[:used], handles, context.facts
         )
-        plan = plan_of_part(part, q)
+        plan = plan_of_part(part, q) if not (drafts and drafts[-1].asked_back and _files_something(part)) else nothing(UNFILED)
         try:
             asks = next(plan)
             while True:
@@ -92,6 +92,9 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         except StopIteration as done:
             drafts.append(done.value._replace(unused=done.value.unused + part.left))
     return joined(drafts)
+
+
+UNFILED = "Nothing was filed, because the part before it is not answered yet."
 
 
 def _files_something(part: Part) -> bool:
@@ -106,7 +109,8 @@ def joined(drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
     left = tuple(dict.fromkeys(piece for draft in drafts for piece in draft.unused))
     quoted = ", ".join(f'"{piece}"' for piece in left)
     notes = [f"I did not use: {quoted}."] if left else []
-    notes += [*texts, *([f"*Read as: {read}.*"] if read else [])]
+    paragraphs = list(dict.fromkeys(part for text in texts for part in text.split("\n\n")))  # two parts may show one thing
+    notes += [*paragraphs, *([f"*Read as: {read}.*"] if read else [])]
     return PlannedAnswer("\n\n".join(dict.fromkeys(notes)), any(draft.asked_back for draft in drafts), read, left)
 
 

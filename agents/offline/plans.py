@@ -11,6 +11,7 @@ from typing import Any
 from agents.offline import run_plans
 from agents.offline.calls import ask_for, made, once
 from agents.offline.changes import propose
+from agents.offline.dates import read_span, two_periods
 from agents.offline.fill import EXTREMES, arguments, free_words
 from agents.offline.steps import (
     CallResult,
@@ -57,10 +58,8 @@ def journal(q: Question) -> Plan:
     changed = q.entry.asked.about == "setting"
     halted = q.entry.asked.nouns[0] == "halted"
     refused = "refused" in q.entry.asked.nouns
-    if changed and re.search(r"\b(?:config\w*|versions?|settings?|parameters?|approved|adopted)\b|\blast change", q.slots.text):
+    if changed:
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
-    elif changed:
-        args.pop("kinds", None)
     if refused:
         args |= {"kinds": ["refused"]}
     if halted:
@@ -255,9 +254,11 @@ def pnl(q: Question) -> Plan:
     if start and q.words.desk_ms is not None:
         days = (q.words.desk_ms - instant(start, q.words.desk_ms)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
-    periods = re.findall(r"\b(?:this|last|previous) (day|week|month)\b", q.slots.text)
-    if len(periods) > 1:  # this week against the last one
-        args, start = {**args, "unit": periods[0], "limit": 3}, None
+    if pair := two_periods(q.slots.text, q.words.desk_ms):  # this week against the last one: both are rows of one table
+        starts = [read_span(text, q.words.desk_ms)[0].start or "" for text in pair]
+        unit = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", q.slots.text)), None)
+        unit = unit or ("month" if all(of.endswith("-01") for of in starts) else "day")
+        args, start = {**args, "unit": "month" if unit == "year" else unit, "limit": 60 if unit == "day" else 14}, None
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if start and result.table is not None:
@@ -353,6 +354,8 @@ def note(q: Question) -> Plan:
         ids = list(last.evidence[:3])
     if not ids and q.entry.tool.args.model_fields["evidence"].is_required():
         return asks_back("Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`.")
+    if len(_NOTED.sub("", q.raw).split()) < 2:
+        return asks_back("What should be noted? Write it after `note that`.")
     topic = q.slots.symbols[0] if q.slots.symbols else q.slots.strategy or "desk"
     args = {"topic": topic, "text": render.one_line(_NOTED.sub("", q.raw) or q.raw, 1000)} | (
         {"evidence": ids[:10]} if ids else {}

@@ -88,9 +88,18 @@ def _only(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def unclear(q: Question) -> str:
     """Ask which parameter a number is for."""
-    words, taken = set(q.slots.text.split()) - {"atr", "bars", "for", "start"}, set(q.slots.common)
-    near = [key for key in q.words.params if words & set(key.split("_")) and key not in taken]
-    near = [key for key in near if not any(key.split("_")[0] == other.split("_")[0] for other in taken)]
+    words = set(q.slots.text.split()) - {"atr", "bars", "for", "start", *q.words.strategies}
+    unit = next(
+        (
+            end
+            for said, end in (("atr", "_atr"), ("bar", "_bars"), ("%", "_frac"), ("percent", "_frac"))
+            if said in q.slots.unclear[0]
+        ),
+        "",
+    )
+    fits = [key for key in q.words.params if key.endswith(unit) or ("_frac" in key and unit == "_frac")]
+    said = {key.split("_")[0] for key in q.slots.common}
+    near = [key for key in fits if words & set(key.split("_")) and key.split("_")[0] not in said] or (fits if unit else [])
     if near:
         return f"Which parameter is {name_list(list(q.slots.unclear))} for: {name_list(near[:4], 'or')}? Write it as key=value."
     return (

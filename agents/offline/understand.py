@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from agents.offline import focus, slots, unused
+from agents.offline import dates, focus, slots, unused
 from agents.offline.choose import LEAST, Chosen, rank
 from agents.offline.entries import entries
 from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall
@@ -99,7 +99,7 @@ def understand(
     texts = _with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
     parts: list[Part] = []
     left: list[str] = []
-    for text in texts or [question]:
+    for text in _by_period(texts or [question], words):
         if parts and (word := parts[-1].term) and _IT.search(text):
             text = _IT.sub(word, text, count=1)  # `what is a breaker and when did it last trip`
         part = part_of(text, thread, [p for p in parts if not p.empty])
@@ -115,6 +115,16 @@ def understand(
     if not answered:
         return [part_of(question, thread)] if len(parts) > 1 else parts
     return [*answered[:-1], answered[-1]._replace(left=tuple(left))]
+
+
+def _by_period(texts: Sequence[str], words: Words) -> list[str]:
+    """The clauses, one that sets a period against another as two; P&L has both periods in one table."""
+    split: list[str] = []
+    for text in texts:
+        pair = dates.two_periods(low := tidy(text, words), words.desk_ms)
+        first = rank(slots.read_slots(pair[0], words))[:1] if pair and not way_of(low) else []
+        split += pair if pair and first and first[0].entry.tool.name != "pnl" else [text]
+    return split
 
 
 def _with_bare(texts: Sequence[str], words: Words) -> list[str]:
@@ -164,6 +174,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
         if (word := thread.defined()) and _MINE.search(read.text):
             return part_of(f"what is our {word}", thread._replace(past=()))
+        if again := focus.same_again(read, past):
+            return Part(text, read, call=again)
         if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
             return Part(text, read, chosen=entry_of("define"))
         if (
@@ -269,6 +281,8 @@ _SWALLOWS = (
 def _swallowed(first: Part, second: Part) -> bool:
     """Whether two clauses want one thing: a backtest and a comparison of the same."""
     if not (first.chosen and second.chosen):
+        return False
+    if first.slots.span != second.slots.span and first.slots.span.start and second.slots.span.start:
         return False
     pair = (first.chosen.entry.tool.name, second.chosen.entry.tool.name)
     return pair in _SWALLOWS or (pair[0] == pair[1] and pair[0] in ("compare", "backtest", "list_strategies", "propose_config"))

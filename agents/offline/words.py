@@ -117,6 +117,8 @@ _SHORT = (  # contractions and clocks, written out
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
 )
+_PREFACE = PATTERNS["words.preface"]
+_CONTRAST = re.compile(rf"(?:^|[ ,(]+)not (?:the |in )?(?:{'|'.join(map(re.escape, FIGURE_WORDS))})\b(?!\?*$ )[,)]?(?: but)?")
 _HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 
 
@@ -126,6 +128,8 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
     for pattern, written in _SHORT:
         low = re.sub(pattern, written, low)
+    low = _PREFACE.sub("", low) or low
+    low = _CONTRAST.sub("", low) if sum(word in FIGURE_WORDS for word in re.findall(r"[a-z&]+", low)) > 1 else low
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
     names = [sleeve.name for sleeve in words.sleeves]
