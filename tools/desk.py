@@ -181,12 +181,12 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "sleeve: show",
         "position; open position; open trade; holding; long; short; flat; in the market; stop; stops; protective; protective "
         "level; target; book; quantity; position size; size; stop distance; distance to stop; distance; hold; pyramid; "
-        "layers; nearest; protected",
+        "layers; nearest; protected; trades open; open trades; positions open; take profit",
         "hold; holding; have; open; protect",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
         "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold right now?; "
         "which sleeve is closest to its stop?; what's the size of the eth short?; how far is the stop away?; is the eth "
-        "position protected?",
+        "position protected?; are any trades open?; did we leave anything open?",
     ),
     asked_as(
         "setting: show",
@@ -235,13 +235,15 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; status; system; error; warning; worried; worry; "
         "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed; "
         "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; orders; "
-        "data old; how old; on time; late; bars late; up and running; running; safe; operational",
-        "break; broke; running; restart; worry; come in; drop",
+        "data old; how old; on time; late; bars late; up and running; running; safe; operational; reachable; connection; "
+        "connected; connectivity; online; protective orders; in place; liquidated; close to being liquidated",
+        "break; broke; running; restart; worry; come in; drop; connect; reach",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
         "ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check please; "
         "did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on time?; how old "
         "is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is everything up and "
-        "running?; is something broken?; is anything on fire?",
+        "running?; is something broken?; is anything on fire?; is the exchange reachable?; are protective orders in place for "
+        "everything?; are we connected?",
     ),
     asked_as(
         "desk: rank",
@@ -313,7 +315,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     asked_as(
         "desk: explain",
         "p&l; pnl; p and l; profit; loss; losses; money; returns; equity; return; earnings; performance; contributed; down; "
-        "up; attribution; breakdown; come from; where the money; dragging; drag; drain; bleeding; source; reasons",
+        "up; attribution; breakdown; come from; where the money; dragging; drag; drain; bleeding; source; reasons; market or "
+        "costs",
         "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; "
         "go; drag; bleed; hurt",
         "where does the P&L come from?; why did we lose money since monday?; how much did we make this month?; where did the "
@@ -325,25 +328,28 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     asked_as(
         "desk: show",
         "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange; "
-        "gross; gross profit; gross vs net; edge; cost us; charges; paid; fees per; funding for each",
+        "gross; gross profit; gross vs net; edge; cost us; charges; paid; fees per; funding for each; sum of funding; sum of "
+        "fees",
         "eat; pay; paid; cost; hurt; receive; lost to; take; charge; spend; cost us",
         "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
         "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "
         "we receive or pay funding; share of fees in the p&l; how much of our profit is lost to trading costs; are costs too "
         "high?; what is the effect of funding on the p&l; gross vs net; is slippage a problem?; how much goes to fees?; are "
-        "costs eating the edge?; total fees so far; what were the fees this week?; what did slippage cost us?",
+        "costs eating the edge?; total fees so far; what were the fees this week?; what did slippage cost us?; sum of funding "
+        "since november 15",
     ),
     asked_as(
         "sleeve: split",
         "by sleeve; per sleeve; each sleeve; sleeves; sleeve; performance; which sleeve; result; p&l; pnl; of the sleeves; "
         "worth keeping; worth running; worth it; kill; drop; retire; should we stop; should we keep; should we drop; worst "
-        "sleeve; best sleeve; trust; loser; winner; better sleeve",
+        "sleeve; best sleeve; trust; loser; winner; better sleeve; worth the trouble; make more; earn more; better than",
         "perform; doing; do; rank; compare; earn; lose; losing; pay; cost; trust; lead; trail; lag",
         "how is each sleeve doing?; how did the sleeves perform last week?; p&l per sleeve; which sleeve is the worst?; rank "
         "the sleeves by p&l; compare the sleeves; which sleeve earns the least?; is btc-trend better than eth-trend?; who is "
         "losing the money, btc-trend or eth-trend?; break the performance down by sleeve; is btc-trend worth keeping after "
         "costs?; should we stop eth-trend?; should we keep the SOL sleeve?; is it worth running SOL?; which sleeve lost the "
-        "most?; which of the bots should I trust?; worst sleeve; is sol worse than btc?; did btc make more than eth?",
+        "most?; which of the bots should I trust?; worst sleeve; is sol worse than btc?; did btc make more than eth?; is sol "
+        "worth the trouble?; did eth make more than btc last week?",
     ),
 )
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:

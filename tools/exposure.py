@@ -60,11 +60,11 @@ class WordArgs(Args):
     asked_as(
         "desk: compute",
         "crash; shock; gap; 10 % move; drop; rally; happens if; happen if; stress; crashed; fell; worst case; falls; flash "
-        "crash; rises; moves; scenario; stress test",
+        "crash; rises; moves; scenario; stress test; stress the book",
         "drop; fall; crash; rise; gap; lose; make; move; gain; cost",
         "what happens if everything drops 10 %?; what if btc gaps down 5 %?; how much would we lose if eth crashed 20%?; what "
         "if everything falls 15% overnight?; and if btc drops 5 %?; what would a 10 % rally do to us?; what's the worst case "
-        "if everything drops 20%?",
+        "if everything drops 20%?; stress the book with minus ten percent",
     ),
 )
 def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
@@ -186,7 +186,7 @@ def _coin(instrument: str) -> str:
         "parameter; limit; guardrail; meaning; term; word; definition; concept; difference between",
         "mean; define; explain; stand for; count as; work",
         "what does stop_atr mean?; what is slippage?; difference between target and trail; what counts as a round trip?; how "
-        "strict is the loss streak breaker?; what does fade mean?",
+        "strict is the loss streak breaker?; what does fade mean?; how does the daily loss limit work?",
     ),
 )
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:

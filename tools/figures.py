@@ -234,12 +234,14 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
         "random; edge; significant; from zero; told from zero; days do we need; enough to judge; enough data; skill; recover; "
         "recovered; recovery; worst drawdown; deepest drawdown; biggest drawdown; longest drawdown; confidence interval; "
         "interval; sortino; volatility; risk adjusted; annualised return; drawdowns; beat the market; holding instead; "
-        "enough; conclude; conclusion; sample; prove",
-        "perform; beat; tell apart from zero; judge; recover; outperform; say; trust",
+        "enough; conclude; conclusion; sample; prove; just holding; statistically significant; results significant; "
+        "annualised",
+        "perform; beat; tell apart from zero; judge; recover; outperform; say; trust; compare",
         "what is the sharpe of the desk?; when was the deepest drawdown and how long did it last?; how deep was the worst "
         "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat buy "
         "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest drawdown of "
-        "the desk; is that enough trades to say that it works?",
+        "the desk; is that enough trades to say that it works?; are the results statistically significant?; annualised return "
+        "please",
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
@@ -347,13 +349,14 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
         "going; day going; best day; worst day; best week; worst week; best month; worst month; last week; this week; this "
         "month; up or down; winning or losing; good month; bad month; good week; how did; today so far; monthly result; "
         "equity curve; trend of our equity; equity trend; doing; good day; bad day; worse for us; better for us; did worse; "
-        "did better; better month; worse month; worse week",
+        "did better; better month; worse month; worse week; worst days; best days; equity over",
         "make; earn; lose; go; do; win; did",
         "p&l by week; how much did we make each day?; how are we doing?; how's the month going?; are we up or down this "
         "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to last "
         "week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did btc do "
         "this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did btc do?; "
-        "how has eth done?; pnl this week; was march worse than february?; which month was better, october or november?",
+        "how has eth done?; pnl this week; was march worse than february?; which month was better, october or november?; "
+        "worst three days; what did we earn yesterday?",
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

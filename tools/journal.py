@@ -77,7 +77,7 @@ class ExplainArgs(Args):
         "day; journal; anything new; miss; activity; up to speed; catch me up; breakers; positions were closed; shift; "
         "interesting; last trades; been up to; going on; events between; last thing; everything; opened; positions opened; "
         "operator actions; actions; last breaker; breaker; last event; events of; buys; sells; activity of; people; latest; "
-        "journal of; did people; happening; session",
+        "journal of; did people; happening; session; log; logs; diary",
         "happen; miss; summarize; go on; went on; trip; close; closed; report; walk me through; do today; bought; sold; do; "
         "open; act; buy; sell; occur",
         "what happened since yesterday?; what did I miss overnight?; summarize the last 24 hours; catch me up; which trades "
@@ -90,7 +90,8 @@ class ExplainArgs(Args):
         "eth-trend do between 02:00 and 06:00?; show me everything sol did since friday; what was the last thing the desk "
         "did?; which positions did we open yesterday?; last breaker; when did the last breaker trip?; list all operator "
         "actions; what did people do since monday?; did we buy anything today?; what happened at 03:00?; events of btc today; "
-        "sol exits in november; did the desk do anything?; has a breaker ever tripped?; which breakers tripped this month?",
+        "sol exits in november; did the desk do anything?; has a breaker ever tripped?; which breakers tripped this month?; "
+        "give me last night's log; did sol do anything in the last 4 hours?",
     ),
     asked_as(
         "event: explain",
@@ -106,8 +107,8 @@ class ExplainArgs(Args):
         "setting: show",
         "changed; change; changes; version; versions; adopted; config; configuration changed; new version; last change; "
         "configuration versions; approved; changed in the configuration; touched; edited; tweaked; configuration change; "
-        "parameter changed; stop changed; who changed; changed the stop; risk changed; history of changes",
-        "change; adopt; approve; touch; edit; tweak",
+        "parameter changed; stop changed; who changed; changed the stop; risk changed; history of changes; override",
+        "change; adopt; approve; touch; edit; tweak; override",
         "what changed in the configuration since monday?; when was the new version adopted?; has the configuration changed "
         "recently?; which version is live and since when; who approved the last change?; which configuration versions were "
         "there?; what changed since last week?; when was the configuration last changed?; who changed the stop and when?; did "

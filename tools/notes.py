@@ -80,7 +80,7 @@ def _blocks(ctx: ToolContext, shelf: Shelf, args: MemoryArgs) -> list[recall.Blo
         "memory: change",
         "note; a note",
         "note; note that; remember; remember that; write down; leave a note; make a note; jot down; keep in mind; please "
-        "note; put on record; record that; add a note; log that",
+        "note; put on record; record that; add a note; log that; put a note; put down",
         "note that d-12 was an outage; remember: d-12 was a venue outage; leave a note: d-40 was an exchange outage; make a "
         "note that d-12 was a data outage; note: I do not trust weekends; note that the okx feed was flaky on sunday; please "
         "write down that eth slipped a lot today; remember that stop 3 was no better",

@@ -54,7 +54,7 @@ class ProposePauseArgs(Args):
         "paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused; allowed to trade; "
         "allowed to enter; may trade; can trade; trade again; cooldown; stop trading; stopped trading; not taking; on pause; "
         "back in the game; paused for; pauses",
-        "enter; resume; block; stop; hold back",
+        "enter; resume; block; stop; hold back; end",
         "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "
         "btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause end?; is eth "
         "allowed to trade?; when can btc trade again?; any sleeve in cooldown?; why did btc stop trading?; how long until sol "

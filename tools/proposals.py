@@ -142,12 +142,14 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     Effect.PROPOSE,
     asked_as(
         "setting: change",
-        "leverage; risk; safer; less risky; stop; layer; layers; exposure; size; risk off; more careful; more conservative",
+        "leverage; risk; safer; less risky; stop; layer; layers; exposure; size; risk off; more careful; more conservative; "
+        "aggressive; less aggressive; closer; smaller; defensive",
         "tighten; reduce; lower; cut; decrease; derisk; de-risk; scale down; halve; trim; take some risk off; make safer; "
-        "set; propose; bring down; make",
+        "set; propose; bring down; make; bring closer; bring; shrink; calm",
         "reduce the leverage of btc-trend to 2; tighten the ETH sleeve: at most 1 layer; lower risk_max_frac of sol-reversion "
         "to 1 %; make the SOL sleeve safer; scale down the risk of sol-reversion; cut the leverage on the SOL sleeve to 1.5; "
-        "tighten it to 1.5 atr; halve the risk of sol; cut risk on sol in half",
+        "tighten it to 1.5 atr; halve the risk of sol; cut risk on sol in half; make btc less aggressive; bring the stop of "
+        "btc closer, 1.5 atr",
     ),
 )
 def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolResult:

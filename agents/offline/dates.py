@@ -68,7 +68,7 @@ _POINT = re.compile(
         |(?<=\bbetween\s)(?P<m14>{_MONTH})\b|(?<=\bduring\s)(?P<m16>{_MONTH})\b
         |(?<=\bover\s)(?P<m17>{_MONTH})\b|(?<=\bthrough\s)(?P<m18>{_MONTH})\b
         |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
-        |\b(?P<m21>january|february|april|june|july|august|september|october|november|december)\b
+        |\b(?P<m21>january|february|march|april|june|july|august|september|october|november|december)\b
         |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
     """,

@@ -61,6 +61,13 @@ def may_go_on(slots: Slots) -> bool:
     return goes_on(slots) or looks_back(slots) or bool(_UP.search(slots.text) or _DOWN.search(slots.text))
 
 
+def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
+    """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
+    if not re.search(r"\b(?:the )?other (?:one|ones|sleeve|bot|coin|two)\b", slots.text) or len(older.sleeves) != 1:
+        return []
+    return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
+
+
 def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
     merged = _with_number(slots, older, words).over(older)

@@ -197,9 +197,11 @@ def _by(s: Sentence) -> tuple[str, ...]:
 
 def _percent(s: Sentence) -> float | None:
     """A move of a price in percent, signed; a percent of a parameter is left to the parameters."""
-    found, moves = PATTERNS["slots.percent"].search(s.rest), PATTERNS["slots.move"].search(s.rest)
-    if not found or not moves or abs(found.start() - moves.start()) > 24:
+    found = PATTERNS["slots.percent"].search(s.rest)
+    near = [m for m in PATTERNS["slots.move"].finditer(s.rest) if found and abs(found.start() - m.start()) <= 24]
+    if not found or not near:
         return None
+    moves = near[0]
     value = float(found[1]) / 100
     value = -abs(value) if PATTERNS["slots.down"].search(s.rest) else value
     s.take("percent", [found.span(), moves.span()])

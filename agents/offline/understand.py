@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 from agents.offline import dates, focus, slots, unused
 from agents.offline.choose import LEAST, Chosen, rank
 from agents.offline.entries import entries
+from agents.offline.fill import DESKWARD
 from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall
 from agents.offline.tables import Facts
 from agents.offline.ways import Way, bare, way_of
 from agents.offline.words import PATTERNS, WANTS, Words, tidy
+from tools.common.contract import Effect
 
 _SENTENCE, _CLAUSE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "clause", "nod", "mine"))
+_NOTED = PATTERNS["plans.noted"]
 _TERM, _IT = PATTERNS["understand.term"], re.compile(r"\b(?:it|they)\b")
 PAST_MAX = 8  # turns before that a question is read against
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
@@ -114,7 +117,7 @@ def understand(
     answered = [p for p in parts if not p.empty]
     if not answered:
         return [part_of(question, thread)] if len(parts) > 1 else parts
-    return [*answered[:-1], answered[-1]._replace(left=tuple(left))]
+    return _by_sleeve([*answered[:-1], answered[-1]._replace(left=tuple(left))])
 
 
 def _by_period(texts: Sequence[str], words: Words) -> list[str]:
@@ -124,6 +127,19 @@ def _by_period(texts: Sequence[str], words: Words) -> list[str]:
         pair = dates.two_periods(low := tidy(text, words), words.desk_ms)
         first = rank(slots.read_slots(pair[0], words))[:1] if pair and not way_of(low) else []
         split += pair if pair and first and first[0].entry.tool.name != "pnl" else [text]
+    return split
+
+
+def _by_sleeve(parts: Sequence[Part]) -> list[Part]:
+    """A question about two or three sleeves by name is asked of each, where the tool reads one at a time."""
+    split: list[Part] = []
+    for part in parts:
+        entry, named = part.chosen.entry if part.chosen else None, part.slots.sleeves
+        each = entry is not None and entry.takes("sleeve") and not entry.takes("symbol") and entry.tool.effect is Effect.READ
+        if each and 1 < len(named) <= 3 and len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1:
+            split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
+        else:
+            split.append(part)
     return split
 
 
@@ -155,16 +171,32 @@ def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: S
 def clauses_of(sentence: str, words: Words) -> list[str]:
     """A sentence's clauses; it stays whole where only the whole names what no role does."""
     clauses = _CLAUSE.split(sentence)
+    if len(clauses) == 1 and (pair := _nouns_of_two(sentence, words)):
+        return pair
     if len(clauses) > 1 and way_of(tidy(sentence, words)) and not any(way_of(tidy(clause, words)) for clause in clauses):
         return [sentence]
     return clauses
+
+
+def _nouns_of_two(sentence: str, words: Words) -> list[str] | None:
+    """`show positions and open alerts`: the two halves, where each is about something that the other's tool does not know."""
+    halves = re.split(r"\s+(?:and|plus)\s+", sentence)
+    if len(halves) != 2 or way_of(tidy(sentence, words)):
+        return None
+    best = [rank(slots.read_slots(text, words))[:1] for text in (*halves, sentence)]
+    if not all(best) or not all(b[0].evidence and b[0].noun and b[0].score >= LEAST for b in best):
+        return None
+    tools = {b[0].entry.tool.name for b in best[:2]}
+    left = unused.unused_of(best[2][0], slots.read_slots(sentence, words))
+    return halves if len(tools) == 2 and left.turns else None
 
 
 def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
     """What one sentence or clause wants: a way, something of what stands above, the question before changed, or an entry."""
     words, past = thread.words, thread.past
     read = slots.read_slots(text, words)
-    way = way_of(bare(text)) or way_of(read.text)  # as typed first: no correction bends what has a way
+    noting = _NOTED.match(text)  # what is to be noted may be about anything
+    way = None if noting else way_of(bare(text)) or way_of(read.text)  # as typed first: no correction bends what has a way
     if way is not None:
         return Part(text, read, way)
     if past and not earlier:
@@ -191,7 +223,11 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
     ranked = rank(read, focus.about_of(past))
+    if older is not None and older.chosen is not None and (other := focus.the_other(read, older.slots, words)):
+        return other_of(text, read, older, other)
     if older is not None and older.chosen is not None and focus.goes_on(read, older.slots):
+        if re.search(r"\bboth\b", read.text) and not read.symbols:
+            read = replace(read, symbols=_symbols_so_far(thread, older))
         return _continued(text, read, older, words)
     if (
         (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read)
@@ -202,8 +238,14 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return Part(text, read, near=tuple(ranked[:2]))
     chosen = _of_role(_by_use(ranked, read), thread.tools)
     if older is not None and older.chosen is not None and focus.looks_back(read):  # `vs gross`, after fees
+        near = 2.5 if earlier and _IT.search(read.text) else 0.9
         same = next(
-            (c for c in ranked if c.entry.tool is older.chosen.entry.tool and c.noun and c.score > chosen.score - 0.9), None
+            (
+                c
+                for c in ranked
+                if c.entry.tool is older.chosen.entry.tool and (c.noun or near > 1) and c.score > chosen.score - near
+            ),
+            None,
         )
         chosen = same or chosen
     proposes = chosen.entry.tool.name == "propose_config" and not WANTS["change"].search(read.text)
@@ -211,8 +253,17 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         read.variants
     ) > 1:  # several values of one parameter are a comparison
         chosen = next((other for other in ranked if other.entry.tool.name == "compare"), chosen)
-    named_run = read.sleeves or read.strategies
-    if chosen.entry.tool.name in ("run", "performance") and named_run and read.span.start and "backtest" in (thread.tools or ()):
+    spelled = read.strategies and read.symbols and not read.places.get("sleeves") and len(read.variants) < 2
+    if chosen.entry.tool.name == "compare" and spelled and read.common and not WANTS["compare"].search(read.text):
+        chosen = entry_of("backtest")  # one setting on a strategy and a symbol is a run
+    of_past = read.strategies and read.symbols and not read.places.get("sleeves") and not DESKWARD.search(read.text)
+    named_run = read.sleeves or read.strategies if chosen.entry.tool.name in ("run", "performance") else of_past
+    if (
+        chosen.entry.tool.name in ("run", "performance", "trips", "pnl")
+        and named_run
+        and read.span.start
+        and "backtest" in (thread.tools or ())
+    ):
         chosen = entry_of("backtest")  # `the Sharpe of btc-trend in 2024`: a run that is still to be made
     if read.by and not chosen.entry.splits(read.by) and chosen.entry.tool.name in ("attribution", "pnl", "performance", "desk"):
         chosen = max((c for c in ranked if c.entry.tool.name == "trips"), key=lambda c: c.score, default=chosen)
@@ -253,6 +304,20 @@ def _continued(text: str, read: slots.Slots, older: Part, words: Words) -> Part:
     if read.by and not chosen.entry.splits(read.by):
         chosen = entry_of("trips")
     return older._replace(text=text, slots=focus.shifted(read, older.slots, words), chosen=chosen, own=read)
+
+
+def other_of(text: str, read: slots.Slots, older: Part, others: Sequence[str]) -> Part:
+    """The question before about the other sleeve; asked back where there is more than one other."""
+    if len(others) > 1:
+        return Part(text, read, call=PlannedAnswer(f"Which other one: {' or '.join(others)}?", asked_back=True))
+    return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+
+
+def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
+    """The symbols that the same tool was asked about in this thread: `both`."""
+    read = [part for part in (thread.read or {}).values() if part and part.chosen and older.chosen]
+    same = [part for part in read if part.chosen and older.chosen and part.chosen.entry.tool is older.chosen.entry.tool]
+    return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
 
 
 def _carried(read: slots.Slots, older: slots.Slots, chosen: Chosen, *, of_run: bool) -> slots.Slots:

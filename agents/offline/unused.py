@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
-from agents.offline.entries import domain
+from agents.offline.entries import domain, words_of
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
 from tools.common.contract import Effect
@@ -84,7 +84,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         known = (
             (entry.takes("subject") and token.word in ("run", "backtest", "simulation"))
             or i in chosen.used
-            or token.stem in entry.words
+            or token.stem in words_of(entry.tool.name)
             or token.stem in _shown(entry.tool.name)
         )
         if token.slot:

@@ -93,6 +93,8 @@ _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS),
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
+_TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
+_TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
 _SHORT = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
     (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
@@ -114,6 +116,7 @@ _SHORT = (  # contractions and clocks, written out
         rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
         r"\1 \2\3\1 \4",
     ),
+    *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr)\b)", digits) for word, digits in _TENS.items()),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
 )
