@@ -219,7 +219,7 @@ def glossary() -> dict[str, str]:
     for at in (1, 0):  # the desk's own word wins
         for row in cells:
             if len(row) == 3 and row[0] != "word":
-                found |= {word.strip().lower(): row[2].strip() for word in row[at].split(",")}
+                found |= {word.strip().lower().replace("-", " "): row[2].strip() for word in row[at].split(",")}
     return found
 
 

@@ -133,7 +133,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{_bars_of(ctx, args.subject)}{_narrowed(args)}, {{{h}.open}} open: net "
         f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, hit rate {{{h}.win_frac}}, "
-        f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
+        f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
+        f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
     )
     n = args.worst or args.best
     if n is not None:

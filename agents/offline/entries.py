@@ -105,16 +105,16 @@ def vocabulary() -> frozenset[str]:
 
 @cache
 def domain() -> frozenset[tuple[str, ...]]:
-    """Nouns of all entries: one that stands in a question and that the chosen entry does not know changes its meaning. A word that
-    is a verb of some entry says what is done, and narrows nothing by itself."""
-    verbs = {stems(verb) for e in entries() for verb in e.asked.verbs} - {("stop",), ("trail",), ("target",), ("trad",)}
-    return frozenset(stems(noun) for e in entries() for noun in e.asked.nouns) - verbs
+    """Nouns of all entries: one that stands in a question and that the chosen entry does not know changes its meaning. A verb of
+    three tools or more says what is done, and narrows nothing by itself."""
+    verbs = Counter(verb for e in entries() for verb in {stems(verb) for verb in e.asked.verbs} - {("stop",), ("trad",)})
+    return frozenset(stems(noun) for e in entries() for noun in e.asked.nouns) - {verb for verb, n in verbs.items() if n > 2}
 
 
 @cache
-def words_of(tool: str) -> frozenset[str]:
-    """Stems of everything that any entry of a tool declares."""
-    return frozenset(word for e in entries() if e.tool.name == tool for word in e.words)
+def words_of(tool: str, about: str) -> frozenset[str]:
+    """Stems of everything that a tool's entries about one thing declare."""
+    return frozenset(word for e in entries() if e.tool.name == tool and e.asked.about == about for word in e.words)
 
 
 def choices_of(tool: Tool, field: str) -> Sequence[str]:

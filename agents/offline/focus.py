@@ -357,12 +357,17 @@ def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> Pla
         return PlannedAnswer(
             f"{lead}\n\n{render.markdown_table(only(table, rows))}" if rows else f"None: 0 of {len(table.rows)} rows."
         )
-    asked = past[-1].asked.lower() if _BY_HOW_MUCH.match(text) else text
+    by_how_much = bool(_BY_HOW_MUCH.match(text))
+    asked = past[-1].asked.lower() if by_how_much else text
     if asked is text and not heads_of(table, text):  # the figure that the thread asks about
         earlier = next((turn.asked.lower() for turn in reversed(past[-3:]) if heads_of(table, turn.asked.lower())), "")
         asked = f"{text} {' '.join(word for word in WORD.findall(earlier) if word in FIGURE_WORDS)}".strip()
-    points = _POINTS.search(text) or bool(_BY_HOW_MUCH.match(text))
-    if not ranks(asked) or not points or (not heads_of(table, asked) and slots.which not in ("worst", "best")):
+    points = _POINTS.search(text) or by_how_much
+    if (
+        not ranks(asked)
+        or not points
+        or (not by_how_much and not heads_of(table, asked) and slots.which not in ("worst", "best"))
+    ):
         return None
     found = extreme_row(table, facts, asked, slots.which)
     if found is None:

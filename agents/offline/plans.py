@@ -248,32 +248,36 @@ def pause(q: Question) -> Plan:
 
 
 def pnl(q: Question) -> Plan:
-    """P&L by day, week or month; of a window its rows alone; the best or the worst of them first."""
+    """P&L by day, week or month; of a window, or of two periods, their rows alone; the best or the worst of them first."""
     assert q.entry is not None  # noqa: S101 - chosen by the caller
-    args, start, end = arguments(q, q.entry.tool), q.slots.span.start or q.slots.span.at, q.slots.span.end
-    if start and q.words.desk_ms is not None:
-        days = (q.words.desk_ms - instant(start, q.words.desk_ms)) // 86_400_000 + 1
+    args, text, now = arguments(q, q.entry.tool), q.slots.text, q.words.desk_ms
+    pair = two_periods(text, now)
+    spans = [read_span(one, now)[0] for one in pair] if pair else [q.slots.span] if q.slots.span.start or q.slots.span.at else []
+    starts = [of.start or of.at or "" for of in spans]
+    if pair:  # this week against the last one: both are rows of one table
+        said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")
+        unit = said or ("month" if all(of.endswith("-01") for of in starts) else "day")
+        args |= {"unit": "month" if unit == "year" else unit}
+    if starts and now is not None:
+        days = (now - instant(min(starts), now)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
-    if pair := two_periods(q.slots.text, q.words.desk_ms):  # this week against the last one: both are rows of one table
-        starts = [read_span(text, q.words.desk_ms)[0].start or "" for text in pair]
-        unit = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", q.slots.text)), None)
-        unit = unit or ("month" if all(of.endswith("-01") for of in starts) else "day")
-        args, start = {**args, "unit": "month" if unit == "year" else unit, "limit": 60 if unit == "day" else 14}, None
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
-    if start and result.table is not None:
+    if spans and result.table is not None:
         day = [str(row[0])[:10] for row in result.table.rows]
-        rows = [i for i, of in enumerate(day) if of >= start[:10] and (not end or of < end[:10])]
+        rows = [
+            i
+            for i, of in enumerate(day)
+            if any(s[:10] <= of and (not e.end or of < e.end[:10]) for s, e in zip(starts, spans, strict=True))
+        ]
         result = result._replace(table=only(result.table, rows))
         if not rows:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
-    draft = drafted([call], [result])
-    if start and start[11:16] not in ("", "00:00"):
-        draft = draft._replace(
-            text=f"P&L is by whole days here: all of {start[:10]} counts, not from {start[11:16]} on.\n\n{draft.text}"
-        )
-    asks = result.table is not None and (ranks(q.slots.text) or q.slots.which in ("worst", "best"))
-    first = extreme(result.table, q.facts, q.slots.text, q.slots.which) if asks and result.table is not None else ""
+    draft, first = drafted([call], [result]), ""
+    if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
+        first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
+    if result.table is not None and (ranks(text) or q.slots.which in ("worst", "best")):
+        first = extreme(result.table, q.facts, text, q.slots.which) or first
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
 
 

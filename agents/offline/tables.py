@@ -81,7 +81,7 @@ def _column(table: Table, text: str) -> int:
 
 
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:
-    """The row with the most or the least of the figure that a text speaks of; a total is none, nor what others were compared with."""
+    """The row with the most or the least of the figure that a text speaks of; a total is none."""
     at = _column(table, text)
     if at == 0 or len(table.rows) < 2:
         return None

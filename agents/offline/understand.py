@@ -102,9 +102,9 @@ def understand(
     texts = _with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
     parts: list[Part] = []
     left: list[str] = []
-    for text in _by_period(texts or [question], words):
-        if parts and (word := parts[-1].term) and _IT.search(text):
-            text = _IT.sub(word, text, count=1)  # `what is a breaker and when did it last trip`
+    for said in _by_period(texts or [question], words):
+        term = parts[-1].term if parts else ""  # `what is a breaker and when did it last trip`
+        text = _IT.sub(term, said, count=1) if term else said
         part = part_of(text, thread, [p for p in parts if not p.empty])
         if part.empty:
             left.append(text.strip(" ,;.?!"))
@@ -183,11 +183,14 @@ def _nouns_of_two(sentence: str, words: Words) -> list[str] | None:
     halves = re.split(r"\s+(?:and|plus)\s+", sentence)
     if len(halves) != 2 or way_of(tidy(sentence, words)):
         return None
+    whole = slots.read_slots(sentence, words)
     best = [rank(slots.read_slots(text, words))[:1] for text in (*halves, sentence)]
-    if not all(best) or not all(b[0].evidence and b[0].noun and b[0].score >= LEAST for b in best):
+    if whole.places.keys() & {"params", "unclear", "keys"} or not all(best):
+        return None
+    if not all(b[0].evidence and b[0].noun and b[0].score >= LEAST and b[0].entry.tool.effect is Effect.READ for b in best):
         return None
     tools = {b[0].entry.tool.name for b in best[:2]}
-    left = unused.unused_of(best[2][0], slots.read_slots(sentence, words))
+    left = unused.unused_of(best[2][0], whole)
     return halves if len(tools) == 2 and left.turns else None
 
 
@@ -238,13 +241,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return Part(text, read, near=tuple(ranked[:2]))
     chosen = _of_role(_by_use(ranked, read), thread.tools)
     if older is not None and older.chosen is not None and focus.looks_back(read):  # `vs gross`, after fees
-        near = 2.5 if earlier and _IT.search(read.text) else 0.9
+        least = chosen.score - (2.5 if earlier and _IT.search(read.text) else 0.9)
         same = next(
-            (
-                c
-                for c in ranked
-                if c.entry.tool is older.chosen.entry.tool and (c.noun or near > 1) and c.score > chosen.score - near
-            ),
+            (c for c in ranked if c.entry.tool is older.chosen.entry.tool and (c.noun or earlier) and c.score > least),
             None,
         )
         chosen = same or chosen

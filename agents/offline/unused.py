@@ -84,7 +84,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         known = (
             (entry.takes("subject") and token.word in ("run", "backtest", "simulation"))
             or i in chosen.used
-            or token.stem in words_of(entry.tool.name)
+            or token.stem in words_of(entry.tool.name, entry.asked.about)
             or token.stem in _shown(entry.tool.name)
         )
         if token.slot:
