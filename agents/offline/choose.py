@@ -36,7 +36,7 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "filters": ("above", "below", "level"),
     "without": ("without",),
     "unit": ("in_unit",),
-    "outcome": ("outcome", "rule"),
+    "outcome": ("outcome",),
     "keys": ("key", "word", "strategy"),
     "number": ("number", "trip"),
     "version": ("version",),

@@ -302,20 +302,7 @@ def judges_comparison(slots: Slots, past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok" and bool(asks) and not new
 
 
-_WHEN, _BARE = PATTERNS["focus.when"], PATTERNS["focus.bare"]
-_TIMES = (
-    "desk time",
-    "entries",
-    "expires",
-    "made",
-    "since (wall time)",
-    "recovered",
-    "entry_ms",
-    "exit_ms",
-    "peak",
-    "first",
-    "last",
-)
+_BARE = PATTERNS["focus.bare"]
 
 
 def same_again(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
@@ -324,21 +311,6 @@ def same_again(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
     if newest is None or newest.status != "ok" or slots.places or not _BARE.match(slots.text):
         return None
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(newest)}", read_as="the answer above")
-
-
-def times_above(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
-    """`when`, `till when`: the times that the last table has, row by row."""
-    last, newest = last_table(past), next((t.results[-1] for t in reversed(past) if t.results), None)
-    if newest is None or not _WHEN.match(slots.text):
-        return None
-    if last is None or last.table is None or newest.table is None:
-        return PlannedAnswer(f"The answer above has no table of times: {result_text(newest)}")
-    heads = [i for i, head in enumerate(last.table.columns) if head in _TIMES]
-    if not heads:
-        return PlannedAnswer("The table above has no times.", asked_back=True)
-    name = next((i for i in range(len(last.table.columns)) if i not in heads), 0)
-    lines = [f"- {row[name]}: {', '.join(f'{last.table.columns[i]} {row[i]}' for i in heads)}" for row in last.table.rows[:10]]
-    return PlannedAnswer("As in the table above:\n\n" + "\n".join(lines), read_as="the times of the table above")
 
 
 def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

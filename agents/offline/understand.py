@@ -213,11 +213,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return Part(text, read, call=again)
         if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
             return Part(text, read, chosen=entry_of("define"))
-        if (
-            call := focus.times_above(read, past)
-            or focus.thing_call(read, past)
-            or focus.read_from_table(read, past, thread.facts)
-        ):
+        if call := focus.thing_call(read, past) or focus.read_from_table(read, past, thread.facts):
             return Part(text, read, call=call)
     if focus.picks_row(read):
         return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
@@ -228,7 +224,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     ranked = rank(read, focus.about_of(past))
     if older is not None and older.chosen is not None and (other := focus.the_other(read, older.slots, words)):
         return other_of(text, read, older, other)
-    if older is not None and older.chosen is not None and focus.goes_on(read, older.slots):
+    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
+    new = alone and older is not None and older.chosen is not None and unused.narrowing_of(older.chosen, read).turns
+    if older is not None and older.chosen is not None and not new and focus.goes_on(read, older.slots):
         if re.search(r"\bboth\b", read.text) and not read.symbols:
             read = replace(read, symbols=_symbols_so_far(thread, older))
         return _continued(text, read, older, words)

@@ -87,7 +87,7 @@ BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, for
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
-SHORT: Mapping[str, str] = _LISTS["short"]
+SHORT: Mapping[str, str] = {form: word for word, forms in _LISTS["short"].items() for form in forms.split("|")}
 SYNONYMS: Mapping[str, str] = {form: word for word, forms in _LISTS["synonyms"].items() for form in forms.split("|")}
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())

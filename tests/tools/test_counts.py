@@ -47,6 +47,15 @@ def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
     assert call(ctx, "counts", {"since": "2025-03-04", "until": "2025-03-05"}).data["counts"]["breaker"] == 0
 
 
+def test_one_rule_is_counted_alone(ctx: Any) -> None:
+    """By words of its name; a rule that never spoke is none, and those that did are named."""
+    alone = call(ctx, "counts", SINCE | {"rule": "Loss streak"})
+    assert [row[:2] for row in alone.table.rows] == [("breaker", "loss streak")]
+    none = call(ctx, "counts", SINCE | {"rule": "leverage"})
+    assert none.table is None
+    assert none.text.startswith("None by leverage; by any rule: bars, entries paused, loss streak.")
+
+
 def trips_of(before: list[float], after: list[float]) -> pl.DataFrame:
     """Closed round trips of versions 1 and 2 with these results, and one of a version 3 that is not asked about."""
     net, version = [*before, *after, 900.0], [1] * len(before) + [2] * len(after) + [3]

@@ -45,6 +45,12 @@ def test_run_and_desk_are_asked_alike(ctx: Any) -> None:
     worst = call(ctx, "trips", {"subject": run_id, "worst": 1})
     assert worst.table.rows[0][0] == "t2"
     assert call(ctx, "trips", {"side": "short"}).status == "no_data"
+    lost = values(call(ctx, "trips", {"subject": run_id, "outcome": "losers"}), f"round trips of {run_id}")
+    assert (lost["net"], lost["mean_net"], lost["loss_streak"], lost["win_streak"]) == (
+        pytest.approx(-20.85), pytest.approx(-20.85), 1, 0
+    )  # fmt: skip
+    both = values(call(ctx, "trips", {"subject": run_id}), f"round trips of {run_id}")
+    assert both["profit_factor"] == pytest.approx(9.25 / 20.85)
     assert "available: trend-btc" in call(ctx, "trips", {"sleeve": "nobody"}).text
     assert store(ctx).frame(run_id, "trips").height == 2
     found = values(call(ctx, "performance", {"subject": run_id}), f"performance of {run_id}")
