@@ -236,14 +236,14 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed; "
         "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; orders; "
         "data old; how old; on time; late; bars late; up and running; running; safe; operational; reachable; connection; "
-        "connected; connectivity; online; protective orders; in place; liquidated; close to being liquidated",
+        "connected; connectivity; online; protective orders; in place; liquidated; close to being liquidated; unprotected",
         "break; broke; running; restart; worry; come in; drop; connect; reach",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
         "ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check please; "
         "did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on time?; how old "
         "is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is everything up and "
         "running?; is something broken?; is anything on fire?; is the exchange reachable?; are protective orders in place for "
-        "everything?; are we connected?",
+        "everything?; are we connected?; any positions unprotected?",
     ),
     asked_as(
         "desk: rank",

@@ -184,7 +184,7 @@ def _coin(instrument: str) -> str:
     asked_as(
         "setting: explain",
         "parameter; limit; guardrail; meaning; term; word; definition; concept; difference between",
-        "mean; define; explain; stand for; count as; work",
+        "mean; define; explain; stand for; count as; work; is",
         "what does stop_atr mean?; what is slippage?; difference between target and trail; what counts as a round trip?; how "
         "strict is the loss streak breaker?; what does fade mean?; how does the daily loss limit work?",
     ),

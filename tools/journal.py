@@ -96,8 +96,8 @@ class ExplainArgs(Args):
     asked_as(
         "event: explain",
         "refused; blocked; rejected; refusal; refusals; refused entries; guardrail; guardrails; orders refused; entries "
-        "refused; turned away; what was refused; refused orders",
-        "refuse; block; reject; fire; fires; turn away",
+        "refused; what was refused; refused orders",
+        "refuse; block; reject; fire; fires",
         "why was it refused?; which entries were blocked today; which orders did the guardrails block yesterday?; list the "
         "refusals of today; why was the order on ETH rejected?; how many orders got rejected this week; what got blocked and "
         "why; which guardrail fires most; why are entries being refused; were any orders refused since monday?; what was "

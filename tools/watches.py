@@ -99,7 +99,7 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
         "tell me when btc falls below 80000; alert me if the desk loses more than 300 today; warn me when eth goes above "
         "4000; wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under 2500; "
         "watch btc above 120k; ping me if sol drops below 120; let me know when the desk is down 200 today; notify me when "
-        "eth hits 4000",
+        "eth hits 4000; ping me if btc trades under 80k",
     ),
 )
 def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:

@@ -88,6 +88,21 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(merged, text=text, places={**older.places})
 
 
+def with_percent(slots: Slots, before: float) -> Slots:
+    """`and 20` after a move of a price: the number is a move in the same direction."""
+    number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
+    if number is None or slots.percent:
+        return slots
+    places = {name: found for name, found in slots.places.items() if name != "unclear"} | {"percent": slots.places["unclear"]}
+    move = float(number[0].rstrip("% ")) / 100
+    return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
+
+
+def moves_back(slots: Slots) -> bool:
+    """`and the night before`."""
+    return bool(_EARLIER.search(slots.text))
+
+
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 
 

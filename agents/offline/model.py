@@ -16,7 +16,7 @@ from agents.offline import unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
-from agents.offline.entries import WORD, entries
+from agents.offline.entries import WORD, entries, rarities
 from agents.offline.plans import plan_of
 from agents.offline.run_plans import unclear
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
@@ -201,8 +201,10 @@ def help_text(role: str, tools: frozenset[str]) -> str:
 
 
 def not_understood(part: Part, tools: frozenset[str]) -> str:
-    """Not understood: the three closest examples of what this role answers."""
+    """Not understood: the words that nothing here knows, and the three closest examples of what this role answers."""
+    strange = [word for word in unused.words_left(part.slots) if stem(word) not in rarities()][:4]
+    words = f" The tools here know nothing of {', '.join(map(repr, strange))}." if strange else ""
     return (
-        "I did not understand that: the offline model is a planner, not a language model. The closest I can do:\n\n"
+        f"I did not understand that: the offline model is a planner, not a language model.{words} The closest I can do:\n\n"
         f"{_examples(part, tools)}"
     )

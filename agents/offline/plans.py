@@ -58,7 +58,9 @@ def journal(q: Question) -> Plan:
     changed = q.entry.asked.about == "setting"
     halted = q.entry.asked.nouns[0] == "halted"
     refused = "refused" in q.entry.asked.nouns
-    if changed:
+    if changed and _CHANGED.match(q.slots.text):  # whatever changed, not the configuration alone
+        args.pop("kinds", None)
+    elif changed:
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
     if refused:
         args |= {"kinds": ["refused"]}
@@ -75,6 +77,9 @@ def journal(q: Question) -> Plan:
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
+
+
+_CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
 
 
 def _iso(ms: int) -> str:
@@ -168,7 +173,7 @@ def sleeves(q: Question) -> Plan:
     draft, text = drafted([call], [result]), q.slots.text
     if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if re.search(r"\b(?:targets?|entry|entered|opened)\b", text):
+    if re.search(r"\b(?:targets?|entry|entered|opened|how long|since when)\b", text):
         return draft._replace(
             text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
         )

@@ -112,7 +112,7 @@ def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
     s = q.slots
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
-    runs = _named(q)
+    runs = _named(q) or (_made(q) if re.search(r"\b(?:them|both|these|those|the two|which|runs)\b", s.text) else [])
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
     if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
@@ -170,6 +170,12 @@ def best_of_last(q: Question) -> PlannedAnswer:
 def _named(q: Question) -> list[str]:
     """The runs that a question names, by id and by handle."""
     return [i for i in q.slots.ids if i.startswith("r-")] + [q.handles.get(h, h) for h in q.slots.handles]
+
+
+def _made(q: Question) -> list[str]:
+    """The last two runs that this thread made, where it made no comparison since."""
+    ids = [str(r.data["run_id"]) for r in q.results() if r.name == "backtest" and r.data.get("run_id")]
+    return list(dict.fromkeys(ids))[-2:] if not q.last("compare") else []
 
 
 def _side_by_side(q: Question, ids: list[str]) -> Plan:

@@ -179,19 +179,20 @@ def clauses_of(sentence: str, words: Words) -> list[str]:
 
 
 def _nouns_of_two(sentence: str, words: Words) -> list[str] | None:
-    """`show positions and open alerts`: the two halves, where each is about something that the other's tool does not know."""
+    """`show positions and open alerts`: the two halves, where each is read whole and by a tool that does not know the other's."""
     halves = re.split(r"\s+(?:and|plus)\s+", sentence)
     if len(halves) != 2 or way_of(tidy(sentence, words)):
         return None
-    whole = slots.read_slots(sentence, words)
-    best = [rank(slots.read_slots(text, words))[:1] for text in (*halves, sentence)]
-    if whole.places.keys() & {"params", "unclear", "keys"} or not all(best):
+    read = [slots.read_slots(text, words) for text in (*halves, sentence)]
+    best = [chosen for one in read for chosen in rank(one)[:1]]
+    if read[2].places.keys() & {"params", "unclear", "keys"} or len(best) < 3:
         return None
-    if not all(b[0].evidence and b[0].noun and b[0].score >= LEAST and b[0].entry.tool.effect is Effect.READ for b in best):
-        return None
-    tools = {b[0].entry.tool.name for b in best[:2]}
-    left = unused.unused_of(best[2][0], whole)
-    return halves if len(tools) == 2 and left.turns else None
+    left = [unused.unused_of(chosen, one) for chosen, one in zip(best, read, strict=True)]
+    for chosen, one in zip(best[:2], left[:2], strict=True):
+        sure = chosen.evidence and chosen.noun and chosen.score >= LEAST and chosen.entry.tool.effect is Effect.READ
+        if not sure or one.turns or one.pieces:
+            return None
+    return halves if left[2].turns and best[0].entry.tool is not best[1].entry.tool else None
 
 
 def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
@@ -224,6 +225,14 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     ranked = rank(read, focus.about_of(past))
     if older is not None and older.chosen is not None and (other := focus.the_other(read, older.slots, words)):
         return other_of(text, read, older, other)
+    if older is not None and older.slots.percent:
+        read = focus.with_percent(read, older.slots.percent)
+    if older is not None and older.chosen is not None and older.chosen.entry.tool.name == "alerts" and focus.moves_back(read):
+        return Part(
+            text,
+            read,
+            call=PlannedAnswer("Since when, and until when? Alerts are in wall time: `alerts since 24h`.", asked_back=True),
+        )
     alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
     new = alone and older is not None and older.chosen is not None and unused.narrowing_of(older.chosen, read).turns
     if older is not None and older.chosen is not None and not new and focus.goes_on(read, older.slots):

@@ -104,6 +104,7 @@ _SHORT = (  # contractions and clocks, written out
     (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
     (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
     (r"\bb ?/ ?e\b|\bbreak[- ]even\b", "breakeven"),
+    (r"\bif (?:so|not|yes|no)\b,? ?(?=(?:why|when|what|who|how|until|since|where)\b)", ""),
     (r"\bw/o\b", "without"),
     (r"\bw/(?=[\s\d])", "with "),
     (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
@@ -160,11 +161,11 @@ _SIGNS = str.maketrans(
 
 def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> str:
     """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
-    known = names | declared | STOP | MARKER | TURNING | _SYNONYM_WORDS
-    if is_common(word) or word in known or stem(word) in _stems(known):
+    known = names | declared | STOP | MARKER | TURNING
+    if is_common(word) or word in known | _SYNONYM_WORDS or stem(word) in _stems(known):
         return word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
-    aims = [other for other in known - _SYNONYM_WORDS if len(other) > 4 or other in names or (short and other in STOP)]
+    aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
     return _near(word, near, 0.75) or word
