@@ -242,7 +242,7 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
         "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat buy "
         "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest drawdown of "
         "the desk; is that enough trades to say that it works?; are the results statistically significant?; annualised return "
-        "please",
+        "please; how many more days until it is significant?",
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:

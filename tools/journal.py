@@ -223,15 +223,16 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
     asked_as(
         "event: explain",
         "event; last fill; last exit; last trade; last entry; exit; decision; reason; story behind; what's behind; entry; "
-        "trade; last loss; losing trade; last buy; last sell",
+        "trade; last loss; losing trade; last buy; last sell; opened; entered",
         "buy; bought; sell; sold; exit; close; closed; go short; went short; go long; trigger; triggered; explain; short; "
-        "mean; flip; about; lose; happen",
+        "mean; flip; about; lose; happen; enter; open",
         "explain d-123; why did the btc sleeve buy at 2025-11-12 14:15?; what was event d-42 about?; why did we go short ETH "
         "yesterday at 14:00?; what triggered the last exit on BTC?; explain the last fill; explain the last trade on BTC; why "
         "did we exit btc at the last trade; tell me about d-77; what was the reason for the exit on ETH?; why did eth-trend "
         "sell at 10:15?; why did we close the ETH position yesterday at 14:00; give me the story behind d-88; what made "
         "eth-trend go short at 09:00?; what does d-300 mean; explain the last exit; why did we lose on the last sol trade?; "
-        "why did we buy eth today?; what was the last exit of btc?; when was the last trade on sol?",
+        "why did we buy eth today?; what was the last exit of btc?; when was the last trade on sol?; when did eth enter?; "
+        "when was the position opened?",
     ),
     asked_as(
         "sleeve: explain",

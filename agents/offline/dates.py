@@ -58,6 +58,7 @@ _POINT = re.compile(
         (?:,?\s+(?:at\s+)?(?P<clock3>\d{{1,2}}:\d\d))?)
     |(?P<my>\b(?P<m4>{_MONTH})\b\.?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b)
     |(?P<q>\b(?:q(?P<qn>[1-4])|(?P<qw>first|second|third|fourth)\s+quarter)\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
+    |(?P<dom>\bthe\s+(?P<d4>\d{1, 2})(?:st|nd|rd|th)\b(?!\s+(?:of|trade|trip|row|one)\b))
     |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
     |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
     |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now
@@ -170,6 +171,8 @@ def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
         return _clock_point(found, desk)
     if found["rel"]:
         return _relative(found, " ".join(found["word"].split()), desk)
+    if found["dom"]:
+        return _day_of_month(found, desk)
     if found["q"] or found["half"]:
         return _part_of_year(found, year, desk)
     number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
@@ -207,6 +210,15 @@ def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None)
     second = found["hn"] == "2" or found["hw"] == "second"
     first = _day(chosen, 7 if second else 1)
     return _Point(*found.span(), first, _next_month(first, 6), "month", year is not None)
+
+
+def _day_of_month(found: re.Match[str], desk: datetime | None) -> _Point | None:
+    """`the 20th`: the last one before desk time."""
+    if desk is None:
+        return None
+    first = _day(desk.year, desk.month, int(found["d4"]))
+    first = first if first <= desk else first - relativedelta(months=1)
+    return _Point(*found.span(), first, first + timedelta(days=1), "day", True)
 
 
 def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
@@ -322,6 +334,8 @@ def _window(text: str, a: _Point, b: _Point, joined: str) -> TimeSpan:
     if not a.said_year and b.said_year and a.first.year != b.first.year:  # January to March 2025
         shift = b.first.year - a.first.year
         a = a._replace(first=a.first.replace(year=a.first.year + shift))
+    if a.size == b.size == "clock" and b.first <= a.first:  # 22:00 to 06:00
+        a = a._replace(first=a.first - timedelta(days=1))
     whole = b.size in ("month", "year") or "through" in joined or "thru" in joined or "inclusive" in text
     return TimeSpan(_text(a.first), _text(b.last if whole else b.first))
 

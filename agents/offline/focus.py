@@ -88,10 +88,10 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(merged, text=text, places={**older.places})
 
 
-def with_percent(slots: Slots, before: float) -> Slots:
+def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
-    if number is None or slots.percent:
+    if number is None or slots.percent or not before:
         return slots
     places = {name: found for name, found in slots.places.items() if name != "unclear"} | {"percent": slots.places["unclear"]}
     move = float(number[0].rstrip("% ")) / 100

@@ -42,9 +42,6 @@ def plan_of(q: Question) -> Plan:
     return _PLANS.get(q.entry.tool.name, once)(q)
 
 
-# --------------------------------------------------------------------------- the desk
-
-
 def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     assert q.entry is not None  # noqa: S101 - chosen by the caller

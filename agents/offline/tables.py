@@ -17,6 +17,7 @@ _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
+_MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _NAMES = (
     "configuration",
     "run",
@@ -77,7 +78,10 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
 def _column(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
     money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
-    return (*heads_of(table, text), *money, 0)[0]
+    counts = [
+        i for i in heads_of(table, text) if table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text)
+    ]
+    return (*counts, *money, 0)[0]
 
 
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:

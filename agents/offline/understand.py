@@ -9,17 +9,19 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from agents.offline import dates, focus, slots, unused
+from agents.offline import focus, slots, unused
 from agents.offline.choose import LEAST, Chosen, rank
 from agents.offline.entries import entries
 from agents.offline.fill import DESKWARD
-from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall
+from agents.offline.splitting import by_period, clauses_of, with_bare
+from agents.offline.steps import PastTurn, PlannedAnswer, PlannedCall, asks_back
 from agents.offline.tables import Facts
 from agents.offline.ways import Way, bare, way_of
-from agents.offline.words import PATTERNS, WANTS, Words, tidy
+from agents.offline.words import PATTERNS, WANTS, Words
 from tools.common.contract import Effect
 
-_SENTENCE, _CLAUSE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "clause", "nod", "mine"))
+_SENTENCE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "nod", "mine"))
+_WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
 _NOTED = PATTERNS["plans.noted"]
 _TERM, _IT = PATTERNS["understand.term"], re.compile(r"\b(?:it|they)\b")
 PAST_MAX = 8  # turns before that a question is read against
@@ -99,10 +101,10 @@ def understand(
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for sentence in _SENTENCE.split(question) for text in clauses_of(sentence, words) if text.strip(" ,;.?!")]
-    texts = _with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
+    texts = with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
     parts: list[Part] = []
     left: list[str] = []
-    for said in _by_period(texts or [question], words):
+    for said in by_period(texts or [question], words):
         term = parts[-1].term if parts else ""  # `what is a breaker and when did it last trip`
         text = _IT.sub(term, said, count=1) if term else said
         part = part_of(text, thread, [p for p in parts if not p.empty])
@@ -120,16 +122,6 @@ def understand(
     return _by_sleeve([*answered[:-1], answered[-1]._replace(left=tuple(left))])
 
 
-def _by_period(texts: Sequence[str], words: Words) -> list[str]:
-    """The clauses, one that sets a period against another as two; P&L has both periods in one table."""
-    split: list[str] = []
-    for text in texts:
-        pair = dates.two_periods(low := tidy(text, words), words.desk_ms)
-        first = rank(slots.read_slots(pair[0], words))[:1] if pair and not way_of(low) else []
-        split += pair if pair and first and first[0].entry.tool.name != "pnl" else [text]
-    return split
-
-
 def _by_sleeve(parts: Sequence[Part]) -> list[Part]:
     """A question about two or three sleeves by name is asked of each, where the tool reads one at a time."""
     split: list[Part] = []
@@ -141,18 +133,6 @@ def _by_sleeve(parts: Sequence[Part]) -> list[Part]:
         else:
             split.append(part)
     return split
-
-
-def _with_bare(texts: Sequence[str], words: Words) -> list[str]:
-    """The clauses, with one that names nothing (`and when`, `and why`) put back to the one before it."""
-    joined: list[str] = []
-    for text in texts:
-        read = slots.read_slots(text, words)
-        if joined and not unused.words_left(read) and not read.places:
-            joined[-1] = f"{joined[-1]} and {text}"
-        else:
-            joined.append(text)
-    return joined
 
 
 def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: Sequence[Part]) -> Part | None:
@@ -168,33 +148,6 @@ def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: S
     return one if one.chosen.score > 1.4 * max((part.chosen.score for part in parts if part.chosen), default=0.0) else None
 
 
-def clauses_of(sentence: str, words: Words) -> list[str]:
-    """A sentence's clauses; it stays whole where only the whole names what no role does."""
-    clauses = _CLAUSE.split(sentence)
-    if len(clauses) == 1 and (pair := _nouns_of_two(sentence, words)):
-        return pair
-    if len(clauses) > 1 and way_of(tidy(sentence, words)) and not any(way_of(tidy(clause, words)) for clause in clauses):
-        return [sentence]
-    return clauses
-
-
-def _nouns_of_two(sentence: str, words: Words) -> list[str] | None:
-    """`show positions and open alerts`: the two halves, where each is read whole and by a tool that does not know the other's."""
-    halves = re.split(r"\s+(?:and|plus)\s+", sentence)
-    if len(halves) != 2 or way_of(tidy(sentence, words)):
-        return None
-    read = [slots.read_slots(text, words) for text in (*halves, sentence)]
-    best = [chosen for one in read for chosen in rank(one)[:1]]
-    if read[2].places.keys() & {"params", "unclear", "keys"} or len(best) < 3:
-        return None
-    left = [unused.unused_of(chosen, one) for chosen, one in zip(best, read, strict=True)]
-    for chosen, one in zip(best[:2], left[:2], strict=True):
-        sure = chosen.evidence and chosen.noun and chosen.score >= LEAST and chosen.entry.tool.effect is Effect.READ
-        if not sure or one.turns or one.pieces:
-            return None
-    return halves if left[2].turns and best[0].entry.tool is not best[1].entry.tool else None
-
-
 def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
     """What one sentence or clause wants: a way, something of what stands above, the question before changed, or an entry."""
     words, past = thread.words, thread.past
@@ -203,19 +156,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     way = None if noting else way_of(bare(text)) or way_of(read.text)  # as typed first: no correction bends what has a way
     if way is not None:
         return Part(text, read, way)
-    if past and not earlier:
-        if focus.asks_why(read) and (why := focus.why_call(past)):
-            return Part(text, read, call=why)
-        if focus.judges_comparison(read, past):
-            return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-        if (word := thread.defined()) and _MINE.search(read.text):
-            return part_of(f"what is our {word}", thread._replace(past=()))
-        if again := focus.same_again(read, past):
-            return Part(text, read, call=again)
-        if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
-            return Part(text, read, chosen=entry_of("define"))
-        if call := focus.thing_call(read, past) or focus.read_from_table(read, past, thread.facts):
-            return Part(text, read, call=call)
+    if past and not earlier and (part := _of_above(text, read, thread)):
+        return part
     if focus.picks_row(read):
         return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
     before = thread.older if not earlier and focus.may_go_on(read) else None
@@ -223,62 +165,81 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
     ranked = rank(read, focus.about_of(past))
-    if older is not None and older.chosen is not None and (other := focus.the_other(read, older.slots, words)):
-        return other_of(text, read, older, other)
-    if older is not None and older.slots.percent:
+    if older is not None and older.chosen is not None:
         read = focus.with_percent(read, older.slots.percent)
-    if older is not None and older.chosen is not None and older.chosen.entry.tool.name == "alerts" and focus.moves_back(read):
-        return Part(
-            text,
-            read,
-            call=PlannedAnswer("Since when, and until when? Alerts are in wall time: `alerts since 24h`.", asked_back=True),
-        )
-    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
-    new = alone and older is not None and older.chosen is not None and unused.narrowing_of(older.chosen, read).turns
-    if older is not None and older.chosen is not None and not new and focus.goes_on(read, older.slots):
-        if re.search(r"\bboth\b", read.text) and not read.symbols:
-            read = replace(read, symbols=_symbols_so_far(thread, older))
-        return _continued(text, read, older, words)
-    if (
-        (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read)
-    ):  # `sol`, `how is btc-trend doing`
-        ranked = [entry_of("sleeves")]
+        if (part := _going_on(text, read, thread, older, ranked)) is not None:
+            return part
+    if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
+        ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
     least = LEAST - 0.5 if past and focus.leads(read) else LEAST
     if not ranked or ranked[0].score < least:
         return Part(text, read, near=tuple(ranked[:2]))
-    chosen = _of_role(_by_use(ranked, read), thread.tools)
+    chosen = _fitting(_of_role(_by_use(ranked, read), thread.tools), read, ranked, thread.tools or frozenset())
     if older is not None and older.chosen is not None and focus.looks_back(read):  # `vs gross`, after fees
-        least = chosen.score - (2.5 if earlier and _IT.search(read.text) else 0.9)
-        same = next(
-            (c for c in ranked if c.entry.tool is older.chosen.entry.tool and (c.noun or earlier) and c.score > least),
-            None,
-        )
-        chosen = same or chosen
-    proposes = chosen.entry.tool.name == "propose_config" and not WANTS["change"].search(read.text)
-    if (chosen.entry.tool.name == "backtest" or proposes) and len(
-        read.variants
-    ) > 1:  # several values of one parameter are a comparison
-        chosen = next((other for other in ranked if other.entry.tool.name == "compare"), chosen)
-    spelled = read.strategies and read.symbols and not read.places.get("sleeves") and len(read.variants) < 2
-    if chosen.entry.tool.name == "compare" and spelled and read.common and not WANTS["compare"].search(read.text):
-        chosen = entry_of("backtest")  # one setting on a strategy and a symbol is a run
-    of_past = read.strategies and read.symbols and not read.places.get("sleeves") and not DESKWARD.search(read.text)
-    named_run = read.sleeves or read.strategies if chosen.entry.tool.name in ("run", "performance") else of_past
-    if (
-        chosen.entry.tool.name in ("run", "performance", "trips", "pnl")
-        and named_run
-        and read.span.start
-        and "backtest" in (thread.tools or ())
-    ):
-        chosen = entry_of("backtest")  # `the Sharpe of btc-trend in 2024`: a run that is still to be made
-    if read.by and not chosen.entry.splits(read.by) and chosen.entry.tool.name in ("attribution", "pnl", "performance", "desk"):
-        chosen = max((c for c in ranked if c.entry.tool.name == "trips"), key=lambda c: c.score, default=chosen)
-    if chosen.entry.tool.name == "run" and (read.by or read.side or read.which in ("worst", "best", "both")):
-        chosen = entry_of("trips")  # a part of a run, not its figures
+        close = chosen.score - (2.5 if earlier and _IT.search(read.text) else 0.9)
+        same = (c for c in ranked if older.chosen and c.entry.tool is older.chosen.entry.tool and (c.noun or earlier))
+        chosen = next((c for c in same if c.score > close), chosen)
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
     if older is not None and older.chosen is not None and (earlier or focus.looks_back(read)):
         read = _carried(read, older.slots, chosen, of_run=older.chosen.entry.tool.name in ("backtest", "compare", "run"))
     return Part(text, read, chosen=chosen, near=near)
+
+
+def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """A question about what was just shown: the last event, comparison, word, thing or table."""
+    past = thread.past
+    if focus.asks_why(read) and (why := focus.why_call(past)):
+        return Part(text, read, call=why)
+    if focus.judges_comparison(read, past):
+        return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
+    if (word := thread.defined()) and _MINE.search(read.text):
+        return part_of(f"what is our {word}", thread._replace(past=()))
+    if again := focus.same_again(read, past):
+        return Part(text, read, call=again)
+    if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
+        return Part(text, read, chosen=entry_of("define"))
+    call = focus.thing_call(read, past) or focus.read_from_table(read, past, thread.facts)
+    return Part(text, read, call=call) if call else None
+
+
+def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ranked: Sequence[Chosen]) -> Part | None:
+    """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
+    assert older.chosen is not None  # noqa: S101 - asked before
+    tool = older.chosen.entry.tool.name
+    if others := focus.the_other(read, older.slots, thread.words):
+        if len(others) > 1:
+            return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
+        return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+    if tool == "alerts" and focus.moves_back(read):
+        return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
+    without_value = not read.common and not read.variants and _WITHOUT_VALUE.search(read.text)
+    if tool in ("backtest", "compare") and focus.leads(read) and without_value:
+        return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
+    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
+    if not focus.goes_on(read, older.slots) or (alone and unused.narrowing_of(older.chosen, read).turns):
+        return None
+    if re.search(r"\bboth\b", read.text) and not read.symbols:
+        read = replace(read, symbols=_symbols_so_far(thread, older))
+    return _continued(text, read, older, thread.words)
+
+
+def _fitting(chosen: Chosen, read: slots.Slots, ranked: Sequence[Chosen], tools: frozenset[str]) -> Chosen:
+    """The entry that does what the sentence names where the best one cannot: a comparison of values, a run, a split."""
+    name, by_tool = chosen.entry.tool.name, {c.entry.tool.name: c for c in reversed(ranked)}
+    several = name == "backtest" or (name == "propose_config" and not WANTS["change"].search(read.text))
+    if several and len(read.variants) > 1:
+        return by_tool.get("compare", chosen)
+    spelled = bool(read.strategies and read.symbols) and not read.places.get("sleeves")
+    if name == "compare" and spelled and read.common and len(read.variants) < 2 and not WANTS["compare"].search(read.text):
+        return entry_of("backtest")  # one setting on a strategy and a symbol is a run
+    named = read.sleeves or read.strategies if name in ("run", "performance") else spelled and not DESKWARD.search(read.text)
+    if name in ("run", "performance", "trips", "pnl") and named and read.span.start and "backtest" in tools:
+        return entry_of("backtest")  # `the Sharpe of btc-trend in 2024`: a run that is still to be made
+    if read.by and not chosen.entry.splits(read.by) and name in ("attribution", "pnl", "performance", "desk"):
+        return by_tool.get("trips", chosen)
+    if name == "run" and (read.by or read.side or read.which in ("worst", "best", "both")):
+        return entry_of("trips")  # a part of a run, not its figures
+    return chosen
 
 
 def entry_of(name: str) -> Chosen:
@@ -310,13 +271,6 @@ def _continued(text: str, read: slots.Slots, older: Part, words: Words) -> Part:
     if read.by and not chosen.entry.splits(read.by):
         chosen = entry_of("trips")
     return older._replace(text=text, slots=focus.shifted(read, older.slots, words), chosen=chosen, own=read)
-
-
-def other_of(text: str, read: slots.Slots, older: Part, others: Sequence[str]) -> Part:
-    """The question before about the other sleeve; asked back where there is more than one other."""
-    if len(others) > 1:
-        return Part(text, read, call=PlannedAnswer(f"Which other one: {' or '.join(others)}?", asked_back=True))
-    return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
 
 
 def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:

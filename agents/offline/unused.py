@@ -117,7 +117,10 @@ def _heads(tokens: Sequence[Token], i: int, chosen: Chosen, *, first: bool) -> b
     before, word = tokens[i - 1] if i else None, tokens[i].word
     after = tokens[i + 1].word if i + 1 < len(tokens) else ""
     compound = before is not None and i - 1 in chosen.used and before.stem in chosen.entry.nouns and before.word not in STOP
-    return (compound and not word.endswith(("ly", "ing", "ed"))) or (first and after in ("of", "between", "among", "across"))
+    ends = not after or after in STOP
+    return (compound and ends and not word.endswith(("ly", "ing", "ed", "s"))) or (
+        first and after in ("of", "between", "among", "across")
+    )
 
 
 @cache

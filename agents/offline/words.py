@@ -167,6 +167,9 @@ def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> st
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
     aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
+    turned = [other for other in known if len(other) == len(word) == 4 and other[0] == word[0] and sorted(other) == sorted(word)]
+    if len(turned) == 1:  # two letters changed places
+        return turned[0]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
     return _near(word, near, 0.75) or word
 
