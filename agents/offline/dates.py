@@ -58,7 +58,7 @@ _POINT = re.compile(
         (?:,?\s+(?:at\s+)?(?P<clock3>\d{{1,2}}:\d\d))?)
     |(?P<my>\b(?P<m4>{_MONTH})\b\.?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b)
     |(?P<q>\b(?:q(?P<qn>[1-4])|(?P<qw>first|second|third|fourth)\s+quarter)\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
-    |(?P<dom>\bthe\s+(?P<d4>\d{1, 2})(?:st|nd|rd|th)\b(?!\s+(?:of|trade|trip|row|one)\b))
+    |(?P<dom>\bthe\s+(?P<d4>\d{{1,2}})(?:st|nd|rd|th)\b(?!\s+(?:of|trade|trip|row|one)\b))
     |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
     |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
     |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now

@@ -186,12 +186,10 @@ def _settings(q: Question, listed: Any) -> str:
     asked = set(_SET.findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
     keys = [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
-    rows = tuple((key, *(_shown(sleeve["params"].get(key)) for sleeve in listed)) for key in keys)
+    rows = tuple(
+        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
+    )
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
-
-
-def _shown(value: Any) -> str:
-    return "-" if value is None else str(value)
 
 
 def desk(q: Question) -> Plan:

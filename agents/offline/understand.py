@@ -216,7 +216,8 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
     if tool in ("backtest", "compare") and focus.leads(read) and without_value:
         return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
     alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
-    if not focus.goes_on(read, older.slots) or (alone and unused.narrowing_of(older.chosen, read).turns):
+    answered = older.own is not None or not unused.unused_of(older.chosen, older.slots).turns  # what was asked back stays open
+    if not focus.goes_on(read, older.slots) or (alone and answered and unused.narrowing_of(older.chosen, read).turns):
         return None
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=_symbols_so_far(thread, older))

@@ -162,14 +162,14 @@ _SIGNS = str.maketrans(
 def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> str:
     """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
     known = names | declared | STOP | MARKER | TURNING
-    if is_common(word) or word in known | _SYNONYM_WORDS or stem(word) in _stems(known):
+    if is_common(word) or word in known | _SYNONYM_WORDS:
         return word
+    turned = [other for other in known if len(other) == len(word) == 4 and other[0] == word[0] and sorted(other) == sorted(word)]
+    if len(turned) == 1 or stem(word) in _stems(known):  # two letters changed places
+        return turned[0] if len(turned) == 1 else word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
     aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
-    turned = [other for other in known if len(other) == len(word) == 4 and other[0] == word[0] and sorted(other) == sorted(word)]
-    if len(turned) == 1:  # two letters changed places
-        return turned[0]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
     return _near(word, near, 0.75) or word
 
