@@ -75,9 +75,9 @@ class ExplainArgs(Args):
         "event: show",
         "happened; event; events; trade; trades; fill; fills; order; entries; exits; news; overview; summary; recap; night; "
         "day; journal; anything new; miss; activity; up to speed; catch me up; breakers; positions were closed; shift; "
-        "interesting; last trades; been up to; going on; events between; last thing; everything; opened; positions opened; "
-        "operator actions; actions; last breaker; breaker; last event; events of; buys; sells; activity of; people; latest; "
-        "journal of; did people; happening; session; log; logs; diary",
+        "interesting; last trades; been up to; going on; events between; last thing; everything; opened; operator actions; "
+        "actions; last breaker; breaker; last event; events of; buys; sells; activity of; people; latest; journal of; did "
+        "people; happening; session; log; logs; diary",
         "happen; miss; summarize; go on; went on; trip; close; closed; report; walk me through; do today; bought; sold; do; "
         "open; act; buy; sell; occur",
         "what happened since yesterday?; what did I miss overnight?; summarize the last 24 hours; catch me up; which trades "
@@ -88,10 +88,10 @@ class ExplainArgs(Args):
         "been up to since Friday?; what were the last trades?; tell me everything that happened in the last 12 hours; did "
         "anything happen while I was away?; quick summary of the night please; what did the operator do last night?; what did "
         "eth-trend do between 02:00 and 06:00?; show me everything sol did since friday; what was the last thing the desk "
-        "did?; which positions did we open yesterday?; last breaker; when did the last breaker trip?; list all operator "
-        "actions; what did people do since monday?; did we buy anything today?; what happened at 03:00?; events of btc today; "
-        "sol exits in november; did the desk do anything?; has a breaker ever tripped?; which breakers tripped this month?; "
-        "give me last night's log; did sol do anything in the last 4 hours?",
+        "did?; last breaker; when did the last breaker trip?; list all operator actions; what did people do since monday?; "
+        "did we buy anything today?; what happened at 03:00?; events of btc today; sol exits in november; did the desk do "
+        "anything?; has a breaker ever tripped?; which breakers tripped this month?; give me last night's log; did sol do "
+        "anything in the last 4 hours?",
     ),
     asked_as(
         "event: explain",

@@ -22,6 +22,7 @@ from tools.common.contract import Effect
 
 _SENTENCE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "nod", "mine"))
 _WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
+_WAS_OPEN = re.compile(r"\b(?:positions?|trades?) (?:were|was) (?:still )?open\b")
 _NOTED = PATTERNS["plans.noted"]
 _TERM, _IT = PATTERNS["understand.term"], re.compile(r"\b(?:it|they)\b")
 PAST_MAX = 8  # turns before that a question is read against
@@ -227,6 +228,8 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
 def _fitting(chosen: Chosen, read: slots.Slots, ranked: Sequence[Chosen], tools: frozenset[str]) -> Chosen:
     """The entry that does what the sentence names where the best one cannot: a comparison of values, a run, a split."""
     name, by_tool = chosen.entry.tool.name, {c.entry.tool.name: c for c in reversed(ranked)}
+    if name == "journal_search" and _WAS_OPEN.search(read.text):
+        return by_tool.get("sleeves", chosen)  # what was open then is no event: asked back
     several = name == "backtest" or (name == "propose_config" and not WANTS["change"].search(read.text))
     if several and len(read.variants) > 1:
         return by_tool.get("compare", chosen)
