@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from agents.state import AnsweredCall
 from engine.clock import utc
 from engine.control import halt
-from engine.control.config import active_version
+from engine.control.config import active_pointer
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Alert
@@ -41,7 +41,7 @@ def answer_lines(home: Path, engine: Any, stamp: str, calls: Sequence[AnsweredCa
 
 def state_line(home: Path, engine: Any, stamp: str) -> str:
     """Halted by whom since when, open pages, version in force, stamp. What cannot be read is said to be unknown."""
-    return f"State: {halt_text(halt.read(home, engine))} · {_pages_text(engine)} · {_version_text(engine)} · {stamp}"
+    return f"State: {halt_text(halt.read(home, engine))} · {_book_text(engine)} · {stamp}"
 
 
 def halt_text(latch: halt.Latch) -> str:
@@ -54,25 +54,22 @@ def halt_text(latch: halt.Latch) -> str:
     return f"HALTED by {_quoted(latch.by or 'unknown', 60)}{since}"
 
 
-def _pages_text(engine: Any) -> str:
-    """Open alerts of the severity page: how many, and the first ids."""
+def _book_text(engine: Any) -> str:
+    """The open pages, and the version in force."""
     try:
         with db.read(engine) as session:
             query = select(Alert.id).where(Alert.state == "open", Alert.severity == "page").order_by(col(Alert.opened_ms))
-            ids = session.exec(query).all()
+            return f"{_pages_text(session.exec(query).all())} · configuration version {active_pointer(session)}"
     except DeskError:
-        return "open pages unknown"
+        return "open pages unknown · configuration version unknown"
+
+
+def _pages_text(ids: Sequence[str]) -> str:
+    """Open alerts of the severity page: how many, and the first ids."""
     if not ids:
         return "no open page"
     more = ", ..." if len(ids) > PAGES_NAMED else ""
     return f"{len(ids)} open page{'s' if len(ids) > 1 else ''} ({', '.join(ids[:PAGES_NAMED])}{more})"
-
-
-def _version_text(engine: Any) -> str:
-    try:
-        return f"configuration version {active_version(engine)}"
-    except DeskError:
-        return "configuration version unknown"
 
 
 def acts_line(calls: Sequence[AnsweredCall], own_act: str = "") -> str:

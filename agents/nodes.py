@@ -292,6 +292,9 @@ def ground_draft(work: Work, state: TurnState) -> dict[str, Any]:
 
 def ground_of(work: Work, done: Sequence[AnsweredCall], *, by_code: bool = False) -> Ground:
     """What can support the numbers, ids, times and acts of this turn. `by_code`: the text to check is code's own."""
+    names = [*work.names, *(proposal for turn in work.earlier for proposal in turn.proposals)]
+    if by_code:
+        return Ground(work.facts, names=names, by_code=True)
     asked = [turn.asked for turn in work.earlier] + [work.question]
     earlier = [call for turn in work.earlier for call in turn.calls]
     accepted = [c["args"] for c in earlier if c.get("status", "ok") in ACCEPTED]
@@ -301,8 +304,7 @@ def ground_of(work: Work, done: Sequence[AnsweredCall], *, by_code: bool = False
     seen += [evidence.id for d in done for evidence in d.result.evidence] + [d.result.job or "" for d in done]
     tables = [d.result.table for d in done]
     rows = [CountedRows(t.columns[0].removesuffix("s").lower(), len(t.rows)) for t in tables if t is not None and _named(t)]
-    names = [*work.names, *(proposal for turn in work.earlier for proposal in turn.proposals)]
-    return Ground(work.facts, asked, arguments, names, quotes, seen, receipts_of(work, done), rows, by_code)
+    return Ground(work.facts, asked, arguments, names, quotes, seen, receipts_of(work, done), rows)
 
 
 def _named(table: Table) -> bool:

@@ -82,7 +82,9 @@ class Ground:
     minutes: Minutes = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read the person's numbers, the arguments, and what the thread has seen once."""
+        """Read the person's numbers, the arguments, and what the thread has seen once; nothing of it for code's own draft."""
+        if self.by_code:
+            return
         lines = [line for text in self.asked for line in text.splitlines()]
         typed = [claim for line in lines for read in (claims, word_claims) for claim in read(line)]
         object.__setattr__(self, "typed", tuple(typed))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Engine
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, insert, select, update
 
 from agents.state import EarlierTurn
 from engine.clock import HOUR_MS
@@ -47,12 +47,12 @@ def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int
     """
     if wanted and wanted not in ("new", "last"):
         with db.read(engine) as session:
-            row = session.get(Thread, wanted)
-        if row is None:
+            owner = session.exec(select(Thread.role).where(Thread.id == wanted)).first()
+        if owner is None:
             raise BadInput(f"unknown thread {wanted[:60]!r}", "omit --thread for the latest one, or use --thread new")
-        if row.role != role:
-            raise BadInput(f"thread {row.id} belongs to the {row.role}", f"use --role {row.role}, or --thread new")
-        return row.id
+        if owner != role:
+            raise BadInput(f"thread {wanted} belongs to the {owner}", f"use --role {owner}, or --thread new")
+        return wanted
     latest = None if wanted == "new" else _latest(engine, role, person)
     if latest is not None and (
         wanted == "last" or (_touched(engine, latest) > now_ms - FRESH_MS and not running(engine, latest))
@@ -111,7 +111,7 @@ def _touched(engine: Engine, thread: str) -> int:
 
 def _new(engine: Engine, role: str, person: str, now_ms: int) -> str:
     identity = _identity("t", now_ms)
-    with db.write(engine) as session:
+    with db.write(engine, durable=False) as session:
         session.add(Thread(id=identity, role=role, person=person, created_ms=now_ms))
     return identity
 
@@ -130,14 +130,9 @@ def running(engine: Engine, thread: str) -> bool:
 def load(engine: Engine, thread: str) -> OpenThread:
     """A thread with its handles, facts and ended turns."""
     with db.read(engine) as session:
-        row = session.get(Thread, thread)
-        assert row is not None, thread  # noqa: S101 - find() gave this id
-        turns = session.exec(
-            select(Turn)
-            .where(Turn.thread == thread, Turn.state == "done")
-            .order_by(col(Turn.created_ms).desc())
-            .limit(EARLIER_KEPT)
-        ).all()
+        row = session.exec(select(Thread.role, Thread.body).where(Thread.id == thread)).one()
+        done = select(Turn.id, Turn.text, Turn.answer, Turn.body).where(Turn.thread == thread, Turn.state == "done")
+        turns = session.exec(done.order_by(col(Turn.created_ms).desc()).limit(EARLIER_KEPT)).all()
         body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
     return OpenThread(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
@@ -148,12 +143,14 @@ def _fact(stored: Sequence[Any]) -> Fact:
     return Fact(ref, subject, metric, value, unit, Evidence(*evidence), *more)
 
 
-def _earlier(turn: Turn) -> EarlierTurn:
-    answer, body = orjson.loads(turn.answer), orjson.loads(turn.body)
+def _earlier(columns: tuple[str, str, str, str]) -> EarlierTurn:
+    """An ended turn of its id, question, answer and body."""
+    identity, text, *texts = columns
+    answer, body = map(orjson.loads, texts)
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
     made = tuple(answer.get("proposals", ()))
-    return EarlierTurn(turn.id, turn.text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
+    return EarlierTurn(identity, text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
 
 
 # --------------------------------------------------------------------------- a turn
@@ -165,25 +162,15 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
     Busy while another turn of the thread runs; one of a dead process is closed as interrupted.
     """
     identity = _identity("u", now_ms)
-    with db.write(engine) as session:
+    with db.write(engine, durable=False) as session:
         for row in session.exec(select(Turn).where(Turn.thread == thread, Turn.state == "running")).all():
             if alive(json.loads(row.body)):
                 raise Busy(f"thread {thread} is answering another question", "wait, or use --thread new")
             _interrupt(session, row, now_ms)
-        body = json.dumps(own_process())
-        session.add(
-            Turn(
-                id=identity,
-                thread=thread,
-                role=role,
-                text=text,
-                model=model,
-                created_ms=after(session, thread, now_ms),
-                body=body,
-            )
-        )
+        row = {"id": identity, "thread": thread, "role": role, "text": text, "model": model, "body": json.dumps(own_process())}
+        session.connection().execute(insert(Turn), {**row, "state": "running", "created_ms": after(session, thread, now_ms)})
         said = {"thread": thread, "turn": identity, "role": role, **begun}
-        session.add(TurnEvent(turn=identity, n=1, kind="begun", created_ms=now_ms, body=_json(said)))
+        _add_event(session, identity, 1, "begun", _json(said), now_ms)
     return identity
 
 
@@ -229,9 +216,14 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
 
 
 def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
-    """Store event `n` of a turn."""
-    with db.write(engine) as session:
-        session.add(TurnEvent(turn=turn, n=n, kind=kind, created_ms=now_ms, body=_json(body)))
+    """Store event `n` of a turn; on the disk with the turn's end."""
+    with db.write(engine, durable=False) as session:
+        _add_event(session, turn, n, kind, _json(body), now_ms)
+
+
+def _add_event(session: Session, turn: str, n: int, kind: str, body: str, now_ms: int) -> None:
+    """One event as a plain row: a turn has several, and a mapped object costs three times as much."""
+    session.connection().execute(insert(TurnEvent), {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -266,15 +258,15 @@ def end(
         row.body = _json({**json.loads(row.body), "calls": list(calls)})
         session.add(row)
         if n is not None:
-            session.add(TurnEvent(turn=turn, n=n, kind="answer", created_ms=now_ms, body=row.answer))
+            _add_event(session, turn, n, "answer", row.answer, now_ms)
         session.add_all(owed(row))
-        thread = session.get(Thread, row.thread)
-        if kept is not None and thread is not None:
+        if kept is not None:
             handles, facts = kept
             latest = [[*fact[:5], list(fact.evidence), *fact[6:]] for fact in facts.values()][-FACTS_KEPT:]
-            label = json.loads(thread.body).get("label")
-            thread.body = _json({**({"label": label} if label else {}), "handles": dict(handles), "facts": latest})
-            session.add(thread)
+            label = label_of(session.exec(select(label_head()).where(Thread.id == row.thread)).first() or "")
+            labelled = {"label": label._asdict()} if label != Label() else {}
+            body = _json({**labelled, "handles": dict(handles), "facts": latest})
+            session.connection().execute(update(Thread).where(col(Thread.id) == row.thread).values(body=body))
 
 
 def _json(body: Mapping[str, Any]) -> str:

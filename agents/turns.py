@@ -4,8 +4,11 @@ Called by app/cli/chat.py (and by the API). Every event is stored before it is y
 model reads anything. A turn that fails is closed with a plain answer; nothing it found is lost.
 """
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +34,8 @@ from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000
 ROWS_KEPT = 20  # of a table, for "the second one" in a later turn
+HAND_OFF_S = 1.0
+_GUARD, _GOING, _HANDED_OFF = threading.Lock(), Counter[Path](), dict[Path, float]()  # running turns, last update; of a home
 Event = dict[str, Any]
 
 
@@ -77,11 +82,9 @@ def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | N
     begun = {"model": _model(office.model)} | ({"privacy": privacy} if privacy else {})
     turn = threads.begin(office.engine, where, who.name, question, office.model.name, now_ms, begun)
     log = EventLog(office, turn, 1)
-    try:
+    with _handed_off(office):  # after the answer, so that no reader waits for it
         answer = yield from _turn_events(office, log, where, who.name, question, person, begun)
         yield {"n": log.n, "kind": "answer", **answer}
-    finally:
-        hand_off(office)  # after the answer, so that no reader waits for it
     return answer
 
 
@@ -258,7 +261,7 @@ def answer_of(
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],
-        "jobs": threads.jobs_of(office.engine, turn),
+        "jobs": threads.jobs_of(office.engine, turn) if any(map(_may_start, calls)) else [],
         "proposals": list(dict.fromkeys(e.id for entry in calls for e in _proposed(entry))),
         "usage": {
             "input_tokens": usage.input_tokens if usage else 0,
@@ -287,6 +290,12 @@ def _call_json(entry: AnsweredCall) -> dict[str, Any]:
     return {"id": entry.call.id, "name": entry.call.name, "args": dict(entry.call.args), "status": entry.result.status}
 
 
+def _may_start(entry: AnsweredCall) -> bool:
+    """Whether a call may have started a job: a READ starts none."""
+    line = TOOLS.get(entry.call.name)
+    return line is not None and line.effect is not Effect.READ
+
+
 def _proposed(entry: AnsweredCall) -> list[Any]:
     """Evidence of proposals that this call made (not of those it read)."""
     line = TOOLS.get(entry.call.name)
@@ -309,13 +318,31 @@ def close(
     kept = None if ctx is None else (ctx.handles, ctx.facts)
     now_ms, waits = office.now_ms(), []
     if answer is not None and ctx is not None:
-        waits = owed.pending_of(turn, calls, threads.jobs_of(office.engine, turn), ctx.desk_ms)
+        waits = owed.pending_of(turn, calls, answer["jobs"], ctx.desk_ms)
     log.n += answer is not None
     listed, n = [_kept_call(entry) for entry in calls], log.n if answer is not None else None
     threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows_of(row, waits, now_ms), n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
+
+
+@contextmanager
+def _handed_off(office: AgentRuntime) -> Generator[None, None, None]:
+    """A turn whose end updates the handoff page. Of turns that run beside each other in a process the last one does, and each
+    that ends HAND_OFF_S after the last update."""
+    with _GUARD:
+        _GOING[office.home] += 1
+    try:
+        yield
+    finally:
+        with _GUARD:
+            _GOING[office.home] -= 1
+            due = not _GOING[office.home] or time.monotonic() - _HANDED_OFF.get(office.home, 0.0) >= HAND_OFF_S
+            if due:
+                _HANDED_OFF[office.home] = time.monotonic()
+        if due:
+            hand_off(office)
 
 
 def hand_off(office: AgentRuntime) -> None:

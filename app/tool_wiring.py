@@ -102,10 +102,14 @@ class ToolWiring:
 
     def record(self, kind: str, body: Mapping[str, Any]) -> str:
         """Append to the people journal, durably; the id of the event."""
+        return self.append(kind, body)
+
+    def append(self, kind: str, body: Mapping[str, Any], *, sync: bool = True) -> str:
+        """The same; without `sync` it is on the disk with the next that has it."""
         from engine.store.anchors import note_head
         from engine.store.journal import Event
 
-        head = self._people.append([Event(kind, self.now_ms(), dict(body))])[0]
+        head = self._people.append([Event(kind, self.now_ms(), dict(body))], sync)[0]
         if kind == "answer":  # anchoring the head once a turn is enough
             note_head(self.engine, "people", head, self.now_ms())
         return head.id

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
@@ -20,6 +20,8 @@ from app.tool_wiring import WAIT_S, ToolWiring
 from engine.clock import TIMEFRAMES
 from engine.control import halt
 from engine.errors import DeskError
+from tools.catalog import TOOLS
+from tools.common.contract import Effect
 
 if TYPE_CHECKING:
     from agents.endpoints import Endpoint
@@ -38,6 +40,11 @@ class Wiring(ToolWiring):
         super().__init__(home, person, channel, wait_s)
         self.model: Model = model or model_of(home)
         self.limits = SpendLimits(**home.desk.budgets.model_dump())
+
+    def record(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Append to the people journal, durably; what an offline turn asks and reads goes to the disk with its answer."""
+        reads = kind == "tool" and body["tool"] in TOOLS and TOOLS[body["tool"]].effect is Effect.READ
+        return self.append(kind, body, sync=not (self.model.offline and (kind == "ask" or reads)))
 
     @property
     def endpoint(self) -> "Endpoint | None":

@@ -1,8 +1,9 @@
 """Updates memory's handoff page from the database. Called by agents/turns.py when a turn has ended, never by a model."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from engine.clock import utc
 from memory import handoff
@@ -21,18 +22,20 @@ def write_handoff(engine: Any, home: Path) -> None:
     from engine.store.tables import Job, Proposal, Thread, Turn
 
     with read(engine) as session:
-        asked = select(Turn).where(col(Turn.model) != "code")  # a posting answers a question that is listed already
+        asked = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)
+        asked = asked.outerjoin(Thread, col(Thread.id) == col(Turn.thread))
+        asked = asked.where(col(Turn.model) != "code")  # a posting answers a question that is listed already
         turns = session.exec(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
-        ids = [turn.id for turn in turns]
-        jobs = session.exec(select(Job).where(col(Job.turn).in_(ids))).all()
-        people = {t.id: t.person for t in session.exec(select(Thread).where(col(Thread.id).in_([t.thread for t in turns])))}
-        waiting = session.exec(select(Proposal).where(col(Proposal.state) == "pending")).all()
-        going = session.exec(select(Job).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))).all()
+        jobs = session.exec(select(Job.turn, Job.run_id).where(col(Job.turn).in_([turn.id for turn in turns]))).all()
+        waits = select(Proposal.id, Proposal.sleeve, Proposal.direction, Proposal.expires_ms).where(Proposal.state == "pending")
+        waiting = session.exec(waits).all()
+        alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))
+        going = session.exec(alive).all()
         entries = [
             handoff.Entry(
                 utc(turn.created_ms),
                 turn.role,
-                clean(people.get(turn.thread) or "someone", 40),
+                clean(turn.person or "someone", 40),
                 turn.thread,
                 tuple(dict.fromkeys(job.run_id for job in jobs if job.turn == turn.id and job.run_id)),
                 tuple(_proposed(turn.answer)),
@@ -47,7 +50,7 @@ def write_handoff(engine: Any, home: Path) -> None:
 def _proposed(answer: str) -> list[str]:
     """Ids of the proposals in a stored answer (the `proposals` of `chat --json`)."""
     try:
-        made = json.loads(answer).get("proposals", [])
+        made = orjson.loads(answer).get("proposals", [])
     except (ValueError, AttributeError):
         return []
     return [clean(p.get("id", "") if isinstance(p, dict) else p, 60) for p in made if p][:5]

@@ -7,6 +7,7 @@ which is worst, by day) and by arguments for what the sentence names; it loses b
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.offline.entries import WORD, AskedEntry, entries, pattern_of, rarities
@@ -94,6 +95,7 @@ def _head(tokens: Sequence[Token]) -> int | None:
     return first if after in ("between", "among") else None
 
 
+@lru_cache(maxsize=256)
 def defines(text: str) -> bool:
     """Whether a sentence asks what a word means: `what is a sleeve`, `explain funding`, `what does a breaker do`."""
     named = _EXPLAINS.match(text)
@@ -190,7 +192,6 @@ def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int
 
 def _likeness(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> tuple[float, set[int]]:
     """0..1: how like the nearest example the sentence reads; and the tokens that any example knows."""
-    rare = rarities()
     own = {
         t.stem
         for t in tokens
@@ -199,13 +200,20 @@ def _likeness(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> tuple
     own |= {"<name>"} if slots.symbols or slots.sleeves else set()
     own |= {"<when>"} if slots.span.start or slots.span.at else set()
     own |= {"<id>"} if slots.ids or slots.handles else set()
-
-    def weight(words: set[str] | frozenset[str]) -> float:
-        return sum(0.3 if word in STOP else rare.get(word, 1.5) if word[0] != "<" else 0.5 for word in words)
-
-    total = weight(own) or 1.0
-    best = max((2 * weight(own & ex) / (total + weight(ex)) for ex in entry.examples), default=0.0)
+    total = sum(map(_weight, own)) or 1.0
+    best = max((2 * sum(map(_weight, own & ex)) / (total + _example_weight(ex)) for ex in entry.examples), default=0.0)
     return best, {i for i, t in enumerate(tokens) if t.stem in entry.words and t.word not in STOP}
+
+
+@lru_cache(maxsize=8192)
+def _weight(word: str) -> float:
+    """How much a word says of what a sentence is about."""
+    return 0.3 if word in STOP else rarities().get(word, 1.5) if word[0] != "<" else 0.5
+
+
+@lru_cache(maxsize=4096)
+def _example_weight(words: frozenset[str]) -> float:
+    return sum(map(_weight, words))
 
 
 def _arguments(entry: AskedEntry, slots: Slots) -> float:

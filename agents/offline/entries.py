@@ -8,8 +8,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from typing import NamedTuple, get_args
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, get_args
 
 from agents.offline.words import STOP, stem
 from tools.catalog import ENTRIES
@@ -47,7 +47,7 @@ class AskedEntry(NamedTuple):
 
     def takes(self, field: str) -> bool:
         """Whether its tool has that argument."""
-        return field in self.tool.args.model_fields
+        return field in fields_of(self.tool.args)
 
     def splits(self, by: Sequence[str]) -> bool:
         """Whether its tool splits by each of these."""
@@ -55,11 +55,18 @@ class AskedEntry(NamedTuple):
         return all(one in can or ("by", stem(one)) in self.phrases or self.tool.name == f"{one}s" for one in by)
 
 
+@cache
+def fields_of(args: Any) -> frozenset[str]:
+    """The names of a tool's arguments."""
+    return frozenset(args.model_fields)
+
+
 def stems(text: str) -> tuple[str, ...]:
     """The stems of a text's words, in order."""
     return tuple(stem(word) for word in WORD.findall(text.lower()))
 
 
+@lru_cache(maxsize=256)
 def pattern_of(example: str) -> frozenset[str]:
     """An example's stems, names and times replaced by their class."""
     low = example.lower()

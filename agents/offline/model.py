@@ -35,6 +35,7 @@ class OfflineContext:
     past: Sequence[PastTurn] = ()
     handles: Mapping[str, str] = field(default_factory=dict)  # `r:ID` -> r1, alive during the turn
     facts: Mapping[str, Any] = field(default_factory=dict)  # every fact of the thread by its reference, likewise
+    read: "dict[tuple[str, frozenset[str]], list[Part]]" = field(default_factory=dict)  # what was read of a question in this turn
 
 
 class OfflineModel:
@@ -71,12 +72,18 @@ def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
     return Reply("", tuple(Call(f"c{used + i + 1}", ask.name, ask.args) for i, ask in enumerate(asks)))
 
 
+def parts_of(question: str, context: OfflineContext, tools: frozenset[str]) -> list[Part]:
+    """What a question wants: read once in a turn, however often its plan is replayed."""
+    if (question, tools) not in context.read:
+        context.read[question, tools] = understand(question, context.words, context.past, context.facts, tools)
+    return context.read[question, tools]
+
+
 def plan_for(question: str, context: OfflineContext, tools: frozenset[str], results: Sequence[CallResult]) -> Plan:
     """The plan of a whole question: its parts one after the other, their answers joined."""
     drafts: list[PlannedAnswer] = []
     used = 0
-    parts = understand(question, context.words, context.past, context.facts, tools)
-    for part in sorted(parts, key=_files_something):  # what files something comes last, as the turn allows it
+    for part in sorted(parts_of(question, context, tools), key=_files_something):  # what files comes last, as the turn allows it
         entry = part.chosen.entry if part.chosen else None
         handles = {handle: key.split(":", 1)[1] for key, handle in context.handles.items() if key.startswith("r:")}
         q = Question(

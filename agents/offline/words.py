@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,6 +196,7 @@ def is_common(word: str) -> bool:
 _PERSON = {"i": "we", "am": "are", "my": "our", "me": "us", "mine": "ours"}
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without its ending, so that `refused`, `refuse` and `refusing` are one; `my` and `our` are the desk's both."""
     word = _PERSON.get(word, word).removesuffix("'s").removesuffix("'")

@@ -9,6 +9,7 @@ does not change a running desk.
 import json
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -162,7 +163,13 @@ def desk_text(sleeves: Mapping[str, int], bodies: Mapping[str, str]) -> str:
 def desk_version(version: int, sleeves: Mapping[str, int], bodies: Mapping[str, str]) -> DeskVersion:
     """Sleeve versions put together."""
     text = desk_text(sleeves, bodies)
-    return DeskVersion(version, DeskConfig.model_validate_json(text), dict(sleeves), dict(bodies), sha256_of_text(text))
+    return DeskVersion(version, _parsed(text), dict(sleeves), dict(bodies), sha256_of_text(text))
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> DeskConfig:
+    """A desk's text, parsed once: nothing changes a configuration in place."""
+    return DeskConfig.model_validate_json(text)
 
 
 def desk_row(desk: DeskVersion, now_ms: int, made_by: Mapping[str, Any], reason: str) -> ConfigVersion:
@@ -306,9 +313,8 @@ def active(engine: Engine, home: Path) -> DeskVersion:
 
 def in_force(session: Session) -> DeskVersion | None:
     """The desk's version in force, inside a transaction; None before version 1 is written."""
-    if session.get(Active, 1) is None:
-        return None
-    return stored(session, active_pointer(session))
+    version = session.exec(select(Active.version).where(Active.id == 1)).first()
+    return None if version is None else stored(session, version)
 
 
 def version_of(engine: Engine, version: int, home: Path) -> DeskVersion:
@@ -321,14 +327,16 @@ def version_of(engine: Engine, version: int, home: Path) -> DeskVersion:
 
 def stored(session: Session, version: int) -> DeskVersion:
     """A stored version of the desk. Raises BadInput for an unknown one, DataError when a row was changed: they are immutable."""
-    row = session.get(ConfigVersion, version)
-    if row is None:
+    columns = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == version)
+    found = session.exec(columns).first()
+    if found is None:
         last = session.exec(select(func.max(ConfigVersion.version))).one()
         raise BadInput(f"no configuration version {version}", f"the latest is {last}")
-    sleeves = {str(name): int(number) for name, number in json.loads(row.sleeves)}
+    listed, digest = found
+    sleeves = {str(name): int(number) for name, number in json.loads(listed)}
     wanted = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(list(sleeves.items()))
-    bodies = {found.sleeve: found.body for found in session.exec(select(SleeveVersion).where(wanted)).all()}
-    if sha256_of_text(desk_text(sleeves, bodies)) != row.sha256:
+    bodies = dict(session.exec(select(SleeveVersion.sleeve, SleeveVersion.body).where(wanted)).all())
+    if sha256_of_text(desk_text(sleeves, bodies)) != digest:
         raise DataError(f"configuration version {version} was changed in the database", "restore the database from a backup")
     return desk_version(version, sleeves, bodies)
 

@@ -32,12 +32,11 @@ def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
     """Record that `journal` (desk or people) has reached `head`, which must be on disk; never moves backwards."""
     if head.seq == 0:
         return
-    with write(engine) as session:
-        if session.get(Anchor, journal) is None:
-            session.add(Anchor(journal=journal, seq=head.seq, hash=head.hash, noted_ms=now_ms))
-            return
+    with write(engine, durable=False) as session:  # an older head would say less, and nothing wrong
         newer = update(Anchor).where(col(Anchor.journal) == journal, col(Anchor.seq) < head.seq)
-        session.exec(newer.values(seq=head.seq, hash=head.hash, noted_ms=now_ms))
+        noted = session.connection().execute(newer.values(seq=head.seq, hash=head.hash, noted_ms=now_ms)).rowcount
+        if not noted and session.get(Anchor, journal) is None:
+            session.add(Anchor(journal=journal, seq=head.seq, hash=head.hash, noted_ms=now_ms))
 
 
 def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:

@@ -68,8 +68,12 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     """Begin the requested kind of transaction."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable', True) else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -80,27 +84,31 @@ def read(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def write(engine: Engine) -> Iterator[Session]:
+def write(engine: Engine, *, durable: bool = True) -> Iterator[Session]:
     """A transaction that writes: committed when the block ends, rolled back when it raises.
 
-    Raises Busy when another process or thread writes for longer than BUSY_MS, DataError when the database fails; a
-    violated constraint stays sqlalchemy's IntegrityError.
+    `durable`: it is on the disk when the block ends. Without, every process sees it at once, also when this one dies, but it
+    reaches the disk with the next durable one, and a power failure before that takes it: for steps whose end is durable.
+    Raises Busy when another process or thread writes for longer than BUSY_MS, DataError when the database fails; a violated
+    constraint stays sqlalchemy's IntegrityError.
     """
     with (
         _writer_turn(engine),
         _readable_errors(engine),
-        engine.connect().execution_options(writes=True) as connection,
+        engine.connect().execution_options(writes=True, durable=durable) as connection,
         Session(connection) as session,
     ):
         if engine.dialect.name == "postgresql":
-            _alone(connection)
+            _alone(connection, durable)
         yield session
         session.commit()
         connection.commit()
 
 
-def _alone(connection: Connection) -> None:
+def _alone(connection: Connection, durable: bool) -> None:
     """Wait for the one lock that every write on PostgreSQL takes, at most BUSY_MS; it is given back with the transaction."""
+    if not durable:
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
     connection.execute(text(f"SET LOCAL lock_timeout = {BUSY_MS}"))
     connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
 

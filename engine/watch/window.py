@@ -7,6 +7,7 @@ bar that closes at an instant belongs to the window that ends there: windows are
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -106,6 +107,27 @@ def _seq(line: bytes) -> int:
 
 def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
     """The desk's last `mark` at or before an instant (None: the very last); None before the first."""
+    if at_ms is None:
+        return _last_mark(path, stamp) if (stamp := _stamp(path)) else None
+    return _mark_before(path, at_ms)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes with every record of a journal; None without one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _last_mark(path: Path, _stamp: tuple[int, int, int]) -> Event | None:
+    """The very last mark: a turn asks for it six times between two bars."""
+    return _mark_before(path, None)
+
+
+def _mark_before(path: Path, at_ms: int | None) -> Event | None:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -126,8 +148,13 @@ def first_mark(path: Path) -> Event | None:
 
 def start_of(path: Path) -> Mapping[str, Any]:
     """The `start` of the desk's first config event: instruments, timeframe_ms, source ...; empty before it."""
+    return dict(_start_of(path, stamp)) if (stamp := _stamp(path)) else {}
+
+
+@lru_cache(maxsize=4)
+def _start_of(path: Path, _stamp: tuple[int, int, int]) -> Mapping[str, Any]:
     first = next(between(path, -1, FAR_MS, {"config"}), None)
-    return {} if first is None else dict(first.body.get("start") or {})
+    return {} if first is None else first.body.get("start") or {}
 
 
 def desk_ms(home: Path) -> int | None:
