@@ -1,13 +1,19 @@
 """The API as a process: `python -m app.api`, started by the supervisor and by `nightdesk api`. Serves until it is stopped."""
 
 import ipaddress
+import os
+import socket
 import sys
+from contextlib import suppress
+from typing import NamedTuple
 
 from app.home.home import Home, open_home
 from app.people.identity import read_people
 from app.processes.children import LOOPBACK, taken
 from app.processes.room import failure_text, lacking
 from engine.errors import BadInput, Busy, DeskError
+
+BEAT_S = 1  # between two beats of a process that shares its port
 
 
 def main(words: list[str]) -> int:
@@ -16,7 +22,8 @@ def main(words: list[str]) -> int:
         sys.stderr.write(f"nightdesk: {short}\n")
         return 1
     try:
-        serve(open_home(), int(words[0]) if words else None)
+        port, *shared = map(int, words) if words else (None,)
+        serve(open_home(), port, SharedPort(*shared) if shared else None)
     except DeskError as error:
         sys.stderr.write(f"nightdesk: {error}\n")
         return 1
@@ -26,8 +33,16 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def serve(home: Home, port: int | None = None) -> None:
-    """Serve a home. Raises Busy when the port is in use, BadInput for an address that needs people.toml first."""
+class SharedPort(NamedTuple):
+    """Files that app.processes.api_processes hands to each process: the listening socket, and the pipe to beat into."""
+
+    listening: int
+    beat: int
+
+
+def serve(home: Home, port: int | None = None, shared: SharedPort | None = None) -> None:
+    """Serve a home, alone or on a shared port. Raises Busy when the port is in use, BadInput for an address that needs
+    people.toml first."""
     from app.api.context import Address
 
     entry = home.desk.api
@@ -35,7 +50,7 @@ def serve(home: Home, port: int | None = None) -> None:
     if not is_loopback(entry.host) and not read_people(home.path):
         what = f"[api] host is {entry.host}, but people.toml is empty: anyone on the network could decide under any name"
         raise BadInput(what, "add people first (nightdesk people add NAME), or set [api] host to 127.0.0.1")
-    if taken(mine, entry.host):
+    if shared is None and taken(mine, entry.host):
         hint = "choose another: [api] port in desk.toml, or NIGHTDESK_API_PORT=..."
         raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
     import uvicorn
@@ -46,17 +61,18 @@ def serve(home: Home, port: int | None = None) -> None:
     shown = f"[{entry.host}]" if ":" in entry.host else entry.host
     names = tuple(name.lower() for name in (LOOPBACK, "localhost", "[::1]", shown, *entry.names))
     address = Address(entry.host, mine, home.settings.ui_port or home.desk.ui.port, names)
-    uvicorn.run(
-        create(home, address),
-        host=entry.host,
-        port=mine,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=2,
-        **BOUNDS,
-    )
+    options = {"log_level": "warning", "access_log": False, "server_header": False, "proxy_headers": False} | BOUNDS
+    options |= {"host": entry.host, "port": mine, "timeout_graceful_shutdown": 2}
+    if shared is None:
+        uvicorn.run(create(home, address), **options)
+        return
+
+    async def beat() -> None:
+        with suppress(OSError):  # nobody reads any more: this process is about to end
+            os.write(shared.beat, b".")
+
+    config = uvicorn.Config(create(home, address), callback_notify=beat, timeout_notify=BEAT_S, **options)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=shared.listening)])
 
 
 def is_loopback(host: str) -> bool:

@@ -79,7 +79,7 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
         desk.running.posting.start()
-        threading.Thread(target=_preload, name="warm", daemon=True).start()
+        threading.Thread(target=_preload, args=(home,), name="warm", daemon=True).start()
         yield
         desk.running.close()
 
@@ -100,14 +100,16 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
     return AccessMiddleware(app, desk)
 
 
-def _preload() -> None:
-    """Load what the first turn needs, so that it is as fast as the second."""
+def _preload(home: Home) -> None:
+    """Load what the first turn needs, so that it is as fast as the second; one of the offline model needs no LangGraph."""
     from agents import graph
     from app.jobs.queue import JobQueue
+    from app.wiring import model_of
     from memory.shelf import Shelf
 
-    graph.no_tracing()
-    importlib.import_module("langgraph.graph")
+    if not model_of(home).offline:
+        graph.no_tracing()
+        importlib.import_module("langgraph.graph")
     del JobQueue, Shelf
     gc.collect()
     gc.freeze()  # modules loaded by now stay forever: collections need not scan them (a tenth of a turn's time)

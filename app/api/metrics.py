@@ -1,6 +1,7 @@
 """`/metrics` for Prometheus: the API's request counts and times, and gauges of the desk read at each scrape. Registered by
 app.api.factory."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,9 +9,11 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlmodel import col, func, select
 
 from app.api.context import ApiContext, At, Who, now_ms
+from app.processes.children import MEASURED
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.desk_view import desk_view
@@ -19,16 +22,26 @@ router = APIRouter(tags=["metrics"])
 
 
 class Meters:
-    """The metrics of one API process."""
+    """The metrics of an API process; where several share a port, each adds to files that all of them read."""
 
     def __init__(self, desk: ApiContext) -> None:
         self.registry = CollectorRegistry()
+        self.gauges = _DeskGauges(desk)
         names = ("method", "route", "status")
         self.requests = Counter("nightdesk_http_requests", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram("nightdesk_http_seconds", "Time to an answer.", ["route"], registry=self.registry)
         spans = (0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
         self.turns = Histogram("nightdesk_turn_seconds", "Length of a turn.", ["how"], buckets=spans, registry=self.registry)
-        self.registry.register(_DeskGauges(desk))
+        self.registry.register(self.gauges)
+
+    def text(self) -> str:
+        """All metrics, of all processes."""
+        if MEASURED not in os.environ:
+            return generate_latest(self.registry).decode()
+        added_up = CollectorRegistry()
+        MultiProcessCollector(added_up)
+        added_up.register(self.gauges)
+        return generate_latest(added_up).decode()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -79,4 +92,4 @@ class _DeskGauges:
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(at: At, _: Who) -> PlainTextResponse:
     """Metrics in Prometheus' text format."""
-    return PlainTextResponse(generate_latest(at.meters.registry).decode(), media_type="text/plain; version=0.0.4")
+    return PlainTextResponse(at.meters.text(), media_type="text/plain; version=0.0.4")

@@ -32,7 +32,8 @@ from tools.common.contract import ROLES
 router = APIRouter(prefix="/api", tags=["turns"])
 TurnId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["u-20261120-0a1b2c3d"])
 ThreadId = Path(max_length=60, pattern=r"^[\w-]+$", examples=["t-20261120-0a1b2c3d"])
-POLL_S = 0.5  # how often a turn of another process (nightdesk chat) is polled
+POLL_S = 0.5  # how often a turn of another process (of the API, or nightdesk chat) is polled
+NEAR_S = 0.02  # the same while it is new
 ALIVE_S = 15.0  # keep-alive comments, so that no proxy closes a silent stream
 GRACE_S = 2.0  # from the end of a turn's row to its answer event
 READERS_MAX = 60  # of all event streams; each holds a connection (app.processes.connections)
@@ -201,7 +202,8 @@ async def followed(
     last_event_id: str | None = Header(None, max_length=20),
 ) -> StreamingResponse:
     """Each stored event once, in order, from the reader's position; progress in between; `end` when the turn is over."""
-    await run_in_threadpool(turn_view, at, turn_id)
+    if turn_id not in at.running.live:
+        await run_in_threadpool(turn_view, at, turn_id)
     if at.running.readers >= READERS_MAX:
         raise Busy(f"{READERS_MAX} readers follow turns already", "close a page, or read events.json")
     last = last_event_id or ""
@@ -221,8 +223,8 @@ async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
 
 
 async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, None]:
-    live = at.running.live.get(turn)
-    ended_at, silent_since, progress = None, time.monotonic(), None
+    live, began = at.running.live.get(turn), time.monotonic()
+    ended_at, silent_since, progress = None, began, None
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
         while True:
             news.clear()
@@ -249,19 +251,25 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
                 silent_since = time.monotonic()
                 yield ": the turn is running\n\n"
             try:
-                await asyncio.wait_for(news.wait(), POLL_S)
+                # of a turn of another process nobody tells: it is looked for often at first, then less and less
+                age_s = time.monotonic() - began
+                await asyncio.wait_for(news.wait(), POLL_S if live is not None else min(POLL_S, max(NEAR_S, age_s / 10)))
             except TimeoutError:
                 continue
-    state, _ = await run_in_threadpool(_rows, at, turn, after)
+    state = await run_in_threadpool(_state, at, turn)
     yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
 
 
 def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:
     """State first, then rows: if the turn ends in between, its rows are read once more."""
+    state = _state(at, turn)
+    return state, list(threads.events(at.engine, turn, after))
+
+
+def _state(at: ApiContext, turn: str) -> str:
     with db.read(at.engine) as session:
         state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
-    state = "failed" if turn in at.running.unstored else state
-    return state, list(threads.events(at.engine, turn, after))
+    return "failed" if turn in at.running.unstored else state
 
 
 def turn_view(at: ApiContext, turn_id: str) -> m.TurnView:

@@ -22,7 +22,7 @@ def api(port: int = typer.Option(None, "--port", min=1, max=65535, help="default
     from app.processes.children import allowed_api, api_command
 
     home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
-    command = api_command() + ([str(port)] if port else [])
+    command = api_command(home) + ([str(port)] if port else [])
     os.execve(command[0], command, allowed_api(os.environ, home))  # noqa: S606 - our own interpreter, in a clean environment
 
 

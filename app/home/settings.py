@@ -101,6 +101,7 @@ class ApiEntry(BaseModel):
 
     host: str = Field("127.0.0.1", pattern=r"^[A-Za-z0-9.:-]{1,100}$")
     port: int = Field(8420, ge=1, le=65535)
+    processes: int = Field(1, ge=1, le=8)  # as app.processes.children reads it
     names: tuple[Annotated[str, StringConstraints(max_length=100)], ...] = Field(
         (), max_length=20
     )  # more host names a browser may use, without a port

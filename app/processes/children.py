@@ -26,6 +26,8 @@ TUNED = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREAD
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 LOOPBACK = "127.0.0.1"
 API_PORT, UI_PORT = 8420, 8421
+API_PROCESSES_MAX = 8
+MEASURED = "PROMETHEUS_MULTIPROC_DIR"  # where several API processes add up their metrics; prometheus_client's own name
 
 
 def allowed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -57,8 +59,14 @@ def worker_command(words: list[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "app.processes.worker", *words]
 
 
-def api_command() -> list[str]:
-    """The command line of the API."""
+def api_command(home: Path) -> list[str]:
+    """The command line of a home's API: of one process, or of the parent of several."""
+    several = [sys.executable, "-P", "-m", "app.processes.api_processes"]
+    return several if api_count(home) > 1 else one_api_command()
+
+
+def one_api_command() -> list[str]:
+    """The command line of one process of the API."""
     return [sys.executable, "-P", "-m", "app.api"]
 
 
@@ -73,6 +81,25 @@ def desk_toml(home: Path) -> dict[str, Any]:
         return tomllib.loads((home / "desk.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def api_entry(home: Path) -> dict[str, Any]:
+    """What desk.toml says of the API, unchecked."""
+    entry = desk_toml(home).get("api")
+    return entry if isinstance(entry, dict) else {}
+
+
+def api_count(home: Path) -> int:
+    """How many processes serve the API; one where desk.toml says nothing usable."""
+    count = api_entry(home).get("processes", 1)
+    return count if isinstance(count, int) and 1 <= count <= API_PROCESSES_MAX else 1
+
+
+def api_address(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
+    """Where the API of a home is to listen: desk.toml's host, the environment's port or desk.toml's."""
+    entry, said = api_entry(home), environment.get("NIGHTDESK_API_PORT", "")
+    host, port = entry.get("host", LOOPBACK), int(said) if said.isdigit() else entry.get("port", API_PORT)
+    return host if isinstance(host, str) else LOOPBACK, port if isinstance(port, int) and 0 < port < 65536 else API_PORT
 
 
 def ports(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,7 @@ class Child:
     due: float = 0.0  # when it is to be started (again)
     failures: int = 0
     why: str = ""  # it was killed, where the supervisor did it
+    fds: tuple[int, ...] = ()  # open files that it inherits
 
     def start(self) -> None:
         """Start it, in a session of its own."""
@@ -85,6 +86,7 @@ class Child:
                 stdout=words,
                 stderr=words,
                 start_new_session=True,
+                pass_fds=self.fds,
                 preexec_fn=dies_with_parent(os.getpid()),  # noqa: PLW1509 - it calls prctl and getppid, and takes no lock
             )
 
@@ -109,7 +111,7 @@ def children_of(home: Path, words: list[str]) -> list[Child]:
     """Worker, API and page of a home."""
     found = [
         Child("worker", children.worker_command(words), lambda: children.allowed(os.environ)),
-        Child("API", children.api_command(), lambda: children.allowed_api(os.environ, home)),
+        Child("API", children.api_command(home), lambda: children.allowed_api(os.environ, home)),
     ]
     # a terminal that is gone must not keep the page from ending: Streamlit says goodbye before it stops
     page = Child("page", children.ui_command(), lambda: children.allowed_ui(os.environ), home / "logs" / "page.log")
@@ -229,16 +231,7 @@ class Supervisor:
         self.pulse.end()
         ending = threading.Thread(target=self.watch.end, name="ending", daemon=True)  # it may wait for a network; we do not
         ending.start()
-        living = [child.process for child in self.children if child.process is not None and child.process.poll() is None]
-        for process in living:
-            process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + STOP_S
-        for process in living:
-            try:
-                process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_all(self.children)
         ending.join(STOP_S)
         if not self.seen_alive:
             return
@@ -254,6 +247,20 @@ class Supervisor:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:
             self.stopping = True
+
+
+def end_all(children: Sequence[Child]) -> None:
+    """End processes cleanly, all at once; one that has not ended after STOP_S is killed."""
+    living = [child.process for child in children if child.process is not None and child.process.poll() is None]
+    for process in living:
+        process.send_signal(signal.SIGTERM)
+    until = time.monotonic() + STOP_S
+    for process in living:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def open_of(home: Path) -> list[str]:
