@@ -21,7 +21,7 @@ from app import wiring
 from app.client import ApiError, Client
 from app.home.home import open_home
 from app.people.sessions import Sessions
-from app.processes.children import allowed_api, api_command
+from app.processes.children import allowed_api, one_api_command
 from engine.control import halt
 from engine.store import db
 from engine.store.journal import read, verify
@@ -241,7 +241,7 @@ class Process:
 
     def __init__(self, home: Path, port: int, **environment: str) -> None:
         seen = allowed_api({**os.environ, "NIGHTDESK_API_PORT": str(port), **environment}, home)
-        self.process = subprocess.Popen(api_command(), env=seen)
+        self.process = subprocess.Popen(one_api_command(), env=seen)
         secret, _ = Sessions(home).open("ann", "all", int(time.time() * 1000))
         self.client = Client(f"http://127.0.0.1:{port}", secret, home)
         until(self.answers, "the API never answered")
