@@ -57,9 +57,9 @@ def halt_text(latch: halt.Latch) -> str:
 def _book_text(engine: Any) -> str:
     """The open pages, and the version in force."""
     try:
-        with db.read(engine) as session:
+        with db.read_rows(engine) as rows:
             query = select(Alert.id).where(Alert.state == "open", Alert.severity == "page").order_by(col(Alert.opened_ms))
-            return f"{_pages_text(session.exec(query).all())} · configuration version {active_pointer(session)}"
+            return f"{_pages_text(rows.execute(query).scalars().all())} · configuration version {active_pointer(rows)}"
     except DeskError:
         return "open pages unknown · configuration version unknown"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlmodel import Session, col, func, insert, select, update
 
 from agents.state import EarlierTurn
@@ -46,8 +46,8 @@ def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int
     BadInput for an unknown id, or one of another role.
     """
     if wanted and wanted not in ("new", "last"):
-        with db.read(engine) as session:
-            owner = session.exec(select(Thread.role).where(Thread.id == wanted)).first()
+        with db.read_rows(engine) as rows:
+            owner = rows.execute(select(Thread.role).where(Thread.id == wanted)).scalar()
         if owner is None:
             raise BadInput(f"unknown thread {wanted[:60]!r}", "omit --thread for the latest one, or use --thread new")
         if owner != role:
@@ -111,8 +111,8 @@ def _touched(engine: Engine, thread: str) -> int:
 
 def _new(engine: Engine, role: str, person: str, now_ms: int) -> str:
     identity = _identity("t", now_ms)
-    with db.write(engine, durable=False) as session:
-        session.add(Thread(id=identity, role=role, person=person, created_ms=now_ms))
+    with db.write_rows(engine, durable=False) as rows:
+        rows.execute(insert(Thread), {"id": identity, "role": role, "person": person, "created_ms": now_ms})
     return identity
 
 
@@ -129,10 +129,10 @@ def running(engine: Engine, thread: str) -> bool:
 
 def load(engine: Engine, thread: str) -> OpenThread:
     """A thread with its handles, facts and ended turns."""
-    with db.read(engine) as session:
-        row = session.exec(select(Thread.role, Thread.body).where(Thread.id == thread)).one()
+    with db.read_rows(engine) as rows:
+        row = rows.execute(select(Thread.role, Thread.body).where(Thread.id == thread)).one()
         done = select(Turn.id, Turn.text, Turn.answer, Turn.body).where(Turn.thread == thread, Turn.state == "done")
-        turns = session.exec(done.order_by(col(Turn.created_ms).desc()).limit(EARLIER_KEPT)).all()
+        turns = rows.execute(done.order_by(col(Turn.created_ms).desc()).limit(EARLIER_KEPT)).all()
         body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
     return OpenThread(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
@@ -143,7 +143,7 @@ def _fact(stored: Sequence[Any]) -> Fact:
     return Fact(ref, subject, metric, value, unit, Evidence(*evidence), *more)
 
 
-def _earlier(columns: tuple[str, str, str, str]) -> EarlierTurn:
+def _earlier(columns: Sequence[str]) -> EarlierTurn:
     """An ended turn of its id, question, answer and body."""
     identity, text, *texts = columns
     answer, body = map(orjson.loads, texts)
@@ -162,21 +162,23 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
     Busy while another turn of the thread runs; one of a dead process is closed as interrupted.
     """
     identity = _identity("u", now_ms)
-    with db.write(engine, durable=False) as session:
-        for row in session.exec(select(Turn).where(Turn.thread == thread, Turn.state == "running")).all():
-            if alive(json.loads(row.body)):
+    row = {"id": identity, "thread": thread, "role": role, "text": text, "model": model, "body": json.dumps(own_process())}
+    with db.write_rows(engine, durable=False) as rows:
+        for other, body in rows.execute(select(Turn.id, Turn.body).where(Turn.thread == thread, Turn.state == "running")).all():
+            if alive(json.loads(body)):
                 raise Busy(f"thread {thread} is answering another question", "wait, or use --thread new")
-            _interrupt(session, row, now_ms)
-        row = {"id": identity, "thread": thread, "role": role, "text": text, "model": model, "body": json.dumps(own_process())}
-        session.connection().execute(insert(Turn), {**row, "state": "running", "created_ms": after(session, thread, now_ms)})
+            with Session(rows) as session:
+                _interrupt(session, session.get_one(Turn, other), now_ms)
+                session.commit()  # what it changed is in this transaction now
+        rows.execute(insert(Turn), {**row, "state": "running", "created_ms": after(rows, thread, now_ms)})
         said = {"thread": thread, "turn": identity, "role": role, **begun}
-        _add_event(session, identity, 1, "begun", _json(said), now_ms)
+        _add_event(rows, identity, 1, "begun", _json(said), now_ms)
     return identity
 
 
-def after(session: Session, thread: str, now_ms: int) -> int:
+def after(session: Session | Connection, thread: str, now_ms: int) -> int:
     """`now_ms`, or just after the thread's last turn, so that turns keep their order if the clock is set back."""
-    last = session.exec(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).one()
+    last = session.execute(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).scalar()
     return max(now_ms, (last or 0) + 1)
 
 
@@ -217,13 +219,12 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
 
 def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
     """Store event `n` of a turn; on the disk with the turn's end."""
-    with db.write(engine, durable=False) as session:
-        _add_event(session, turn, n, kind, _json(body), now_ms)
+    with db.write_rows(engine, durable=False) as rows:
+        _add_event(rows, turn, n, kind, _json(body), now_ms)
 
 
-def _add_event(session: Session, turn: str, n: int, kind: str, body: str, now_ms: int) -> None:
-    """One event as a plain row: a turn has several, and a mapped object costs three times as much."""
-    session.connection().execute(insert(TurnEvent), {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
+def _add_event(rows: Connection, turn: str, n: int, kind: str, body: str, now_ms: int) -> None:
+    rows.execute(insert(TurnEvent), {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -258,7 +259,7 @@ def end(
         row.body = _json({**json.loads(row.body), "calls": list(calls)})
         session.add(row)
         if n is not None:
-            _add_event(session, turn, n, "answer", row.answer, now_ms)
+            _add_event(session.connection(), turn, n, "answer", row.answer, now_ms)
         session.add_all(owed(row))
         if kept is not None:
             handles, facts = kept
@@ -276,8 +277,8 @@ def _json(body: Mapping[str, Any]) -> str:
 
 def jobs_of(engine: Engine, turn: str) -> list[str]:
     """Ids of the jobs that a turn started, oldest first."""
-    with db.read(engine) as session:
-        return list(session.exec(select(Job.id).where(Job.turn == turn).order_by(col(Job.created_ms), col(Job.id))))
+    with db.read_rows(engine) as rows:
+        return list(rows.execute(select(Job.id).where(Job.turn == turn).order_by(col(Job.created_ms), col(Job.id))).scalars())
 
 
 # --------------------------------------------------------------------------- which process runs a turn

@@ -18,19 +18,19 @@ def write_handoff(engine: Any, home: Path) -> None:
     """
     from sqlmodel import col, select
 
-    from engine.store.db import read
+    from engine.store.db import read_rows
     from engine.store.tables import Job, Proposal, Thread, Turn
 
-    with read(engine) as session:
+    with read_rows(engine) as rows:
         asked = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)
         asked = asked.outerjoin(Thread, col(Thread.id) == col(Turn.thread))
         asked = asked.where(col(Turn.model) != "code")  # a posting answers a question that is listed already
-        turns = session.exec(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
-        jobs = session.exec(select(Job.turn, Job.run_id).where(col(Job.turn).in_([turn.id for turn in turns]))).all()
+        turns = rows.execute(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
+        jobs = rows.execute(select(Job.turn, Job.run_id).where(col(Job.turn).in_([turn.id for turn in turns]))).all()
         waits = select(Proposal.id, Proposal.sleeve, Proposal.direction, Proposal.expires_ms).where(Proposal.state == "pending")
-        waiting = session.exec(waits).all()
+        waiting = rows.execute(waits).all()
         alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))
-        going = session.exec(alive).all()
+        going = rows.execute(alive).all()
         entries = [
             handoff.Entry(
                 utc(turn.created_ms),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import Engine, tuple_
+from sqlalchemy import Connection, Engine, tuple_
 from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
@@ -295,25 +295,25 @@ def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, A
 
 def active_version(engine: Engine) -> int:
     """The desk's version in force: one small query, cheap enough for every bar. 1 also before it is written."""
-    with db.read(engine) as session:
-        return active_pointer(session)
+    with db.read_rows(engine) as rows:
+        return active_pointer(rows)
 
 
-def active_pointer(session: Session) -> int:
+def active_pointer(session: Session | Connection) -> int:
     """The same inside a transaction."""
-    return session.exec(select(Active.version).where(Active.id == 1)).first() or FIRST
+    return session.execute(select(Active.version).where(Active.id == 1)).scalar() or FIRST
 
 
 def active(engine: Engine, home: Path) -> DeskVersion:
     """The desk's version in force; before version 1 is written, what the home's desk.toml says."""
-    with db.read(engine) as session:
-        found = in_force(session)
+    with db.read_rows(engine) as rows:
+        found = in_force(rows)
     return found or first_of(configured(home))
 
 
-def in_force(session: Session) -> DeskVersion | None:
+def in_force(session: Session | Connection) -> DeskVersion | None:
     """The desk's version in force, inside a transaction; None before version 1 is written."""
-    version = session.exec(select(Active.version).where(Active.id == 1)).first()
+    version = session.execute(select(Active.version).where(Active.id == 1)).scalar()
     return None if version is None else stored(session, version)
 
 
@@ -325,17 +325,18 @@ def version_of(engine: Engine, version: int, home: Path) -> DeskVersion:
     return first_of(configured(home))
 
 
-def stored(session: Session, version: int) -> DeskVersion:
+def stored(session: Session | Connection, version: int) -> DeskVersion:
     """A stored version of the desk. Raises BadInput for an unknown one, DataError when a row was changed: they are immutable."""
     columns = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == version)
-    found = session.exec(columns).first()
-    if found is None:
-        last = session.exec(select(func.max(ConfigVersion.version))).one()
+    row = session.execute(columns).first()
+    if row is None:
+        last = session.execute(select(func.max(ConfigVersion.version))).scalar()
         raise BadInput(f"no configuration version {version}", f"the latest is {last}")
-    listed, digest = found
+    listed, digest = row
     sleeves = {str(name): int(number) for name, number in json.loads(listed)}
     wanted = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(list(sleeves.items()))
-    bodies = dict(session.exec(select(SleeveVersion.sleeve, SleeveVersion.body).where(wanted)).all())
+    found = session.execute(select(SleeveVersion.sleeve, SleeveVersion.body).where(wanted)).all()
+    bodies: dict[str, str] = {row[0]: row[1] for row in found}
     if sha256_of_text(desk_text(sleeves, bodies)) != digest:
         raise DataError(f"configuration version {version} was changed in the database", "restore the database from a backup")
     return desk_version(version, sleeves, bodies)

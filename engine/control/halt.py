@@ -259,8 +259,9 @@ def _read_rows(engine: "Engine") -> Latch:
         from engine.store import db
         from engine.store.tables import Halt
 
-        with db.read(engine) as session:
-            rows = session.exec(select(Halt).where(col(Halt.released_ms).is_(None)).order_by(col(Halt.id))).all()
+        columns = select(Halt.id, Halt.reason, Halt.set_by, Halt.set_ms).where(col(Halt.released_ms).is_(None))
+        with db.read_rows(engine) as found:
+            rows = found.execute(columns.order_by(col(Halt.id))).all()
         if not rows:
             return Latch(False)
         name = str(json.loads(rows[0].set_by).get("name", "unknown"))

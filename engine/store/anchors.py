@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlmodel import col, select, update
+from sqlmodel import col, insert, select, update
 
 from engine.clock import utc
 from engine.errors import DeskError, JournalBroken
 from engine.store.chain import EMPTY, Tail, prefix_of
-from engine.store.db import read, write
+from engine.store.db import read, write, write_rows
 from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
 from engine.store.tables import Anchor, Handover, VerifiedPrefix
 
@@ -32,11 +32,13 @@ def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
     """Record that `journal` (desk or people) has reached `head`, which must be on disk; never moves backwards."""
     if head.seq == 0:
         return
-    with write(engine, durable=False) as session:  # an older head would say less, and nothing wrong
+    row = {"seq": head.seq, "hash": head.hash, "noted_ms": now_ms}
+    with write_rows(engine, durable=False) as rows:  # an older head would say less, and nothing wrong
         newer = update(Anchor).where(col(Anchor.journal) == journal, col(Anchor.seq) < head.seq)
-        noted = session.connection().execute(newer.values(seq=head.seq, hash=head.hash, noted_ms=now_ms)).rowcount
-        if not noted and session.get(Anchor, journal) is None:
-            session.add(Anchor(journal=journal, seq=head.seq, hash=head.hash, noted_ms=now_ms))
+        if rows.execute(newer.values(**row)).rowcount:
+            return
+        if rows.execute(select(Anchor.journal).where(Anchor.journal == journal)).first() is None:
+            rows.execute(insert(Anchor).values(journal=journal, **row))
 
 
 def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:

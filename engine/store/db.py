@@ -84,6 +84,13 @@ def read(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
+def read_rows(engine: Engine) -> Iterator[Connection]:
+    """The same for plain columns, without mapped objects: a third of the work, for what every question of a person reads."""
+    with _readable_errors(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def write(engine: Engine, *, durable: bool = True) -> Iterator[Session]:
     """A transaction that writes: committed when the block ends, rolled back when it raises.
 
@@ -92,16 +99,22 @@ def write(engine: Engine, *, durable: bool = True) -> Iterator[Session]:
     Raises Busy when another process or thread writes for longer than BUSY_MS, DataError when the database fails; a violated
     constraint stays sqlalchemy's IntegrityError.
     """
+    with write_rows(engine, durable=durable) as connection, Session(connection) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def write_rows(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
+    """The same for plain rows, without mapped objects."""
     with (
         _writer_turn(engine),
         _readable_errors(engine),
         engine.connect().execution_options(writes=True, durable=durable) as connection,
-        Session(connection) as session,
     ):
         if engine.dialect.name == "postgresql":
             _alone(connection, durable)
-        yield session
-        session.commit()
+        yield connection
         connection.commit()
 
 
