@@ -44,8 +44,7 @@ def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
             heads = ("parameter", "value", "bounds", "set in", "what it is")
             parts.table(heads, map(_row, page["params"]), left=(0, 4), thin=(4,), scroll=True)
         if session and page["params"]:
-            with st.expander("Propose other settings", icon=":material/edit:"):
-                _form(page)
+            _proposing(page)
     with right.container(key="panel_sleeve_versions", height="stretch"):
         parts.head("Versions", "newest first; wall time")
         parts.table(("", "changed", "by"), [_version(row) for row in page["versions"]], left=(0, 1, 2), scroll=True)
@@ -144,6 +143,15 @@ def tighter(rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str], times: f
         if value < row["value"]:
             changes.append({"key": key, "value": value})
     return changes
+
+
+@st.fragment
+def _proposing(page: Mapping[str, Any]) -> None:
+    """The form, drawn when somebody opens it: its fields load scripts that the page's first candles would wait for."""
+    form = st.expander("Propose other settings", icon=":material/edit:", key=f"form_open_{page['name']}", on_change="rerun")
+    if form.open:
+        with form:
+            _form(page)
 
 
 def _form(page: Mapping[str, Any]) -> None:

@@ -20,8 +20,9 @@ def show(answer: Mapping[str, Any], now_ms: int | None) -> None:
     parts.pairs(_facts(found.get("trip") or {}, now_ms))
     for line in reasons(found, str(answer.get("text") or ""), now_ms):
         parts.soft(line)
-    with st.expander("Every decision, size, cap and fill"):
-        st.json(found, expanded=2)
+    folded = st.expander("Every decision, size, cap and fill", key="trip_folded", on_change="rerun")
+    if folded.open:  # its viewer is a script of its own, which a chart beside it need not wait for
+        folded.json(found, expanded=2)
 
 
 def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -> list[str]:

@@ -192,8 +192,12 @@ def test_evidence_that_runs_is_asked_for_again(fake: Fake) -> None:
 
 @long
 def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
-    """A value out of bounds is named and not sent; a word is one of its words; what stays as it is, is no change."""
+    """Its form is drawn when it is opened; a value out of bounds is named and not sent; a word is one of its words; what stays as
+    it is, is no change."""
     at = page(**HERE)
+    assert not at.multiselect
+    at.session_state["form_open_btc-trend"] = True
+    at.run()
     at.multiselect(key="keys_btc-trend").set_value(["stop_atr", "entry"]).run()
     at.text_input(key="value_btc-trend_stop_atr").input("99").run()
     assert "99 is out of bounds" in texts_of(at)
