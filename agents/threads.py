@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, bindparam
 from sqlmodel import Session, col, func, insert, select, update
 
 from agents.state import EarlierTurn
@@ -28,6 +28,17 @@ NOTHING: Mapping[str, Any] = {}
 LABEL_HEAD, LABEL_CHARS = '{"label": ', 600
 FACTS_KEPT = 4000  # per thread; the oldest are dropped first
 EARLIER_KEPT = 40
+
+
+_OF_THREAD = Turn.thread == bindparam("thread")  # statements of every turn, built once
+_ROLE = select(Thread.role).where(Thread.id == bindparam("thread"))
+_THREAD = select(Thread.role, Thread.body).where(Thread.id == bindparam("thread"))
+_RUNNING = select(Turn.id, Turn.body).where(_OF_THREAD, Turn.state == "running")
+_LAST_MS = select(func.max(Turn.created_ms)).where(_OF_THREAD)
+_DONE = select(Turn.id, Turn.text, Turn.answer, Turn.body).where(_OF_THREAD, Turn.state == "done")
+_DONE = _DONE.order_by(col(Turn.created_ms).desc()).limit(bindparam("most"))
+_OPEN = select(Turn.thread, Turn.body).where(Turn.id == bindparam("turn"), Turn.state == "running")
+_EVENT = insert(TurnEvent)
 
 
 class OpenThread(NamedTuple):
@@ -47,7 +58,7 @@ def find(engine: Engine, role: str, person: str, wanted: str | None, now_ms: int
     """
     if wanted and wanted not in ("new", "last"):
         with db.read_rows(engine) as rows:
-            owner = rows.execute(select(Thread.role).where(Thread.id == wanted)).scalar()
+            owner = rows.execute(_ROLE, {"thread": wanted}).scalar()
         if owner is None:
             raise BadInput(f"unknown thread {wanted[:60]!r}", "omit --thread for the latest one, or use --thread new")
         if owner != role:
@@ -103,6 +114,9 @@ def set_label(engine: Engine, thread: str, *, name: str | None = None, hidden: b
     return made
 
 
+_LABEL = select(label_head()).where(Thread.id == bindparam("thread"))
+
+
 def _touched(engine: Engine, thread: str) -> int:
     """When the thread's last turn began."""
     with db.read(engine) as session:
@@ -130,9 +144,8 @@ def running(engine: Engine, thread: str) -> bool:
 def load(engine: Engine, thread: str) -> OpenThread:
     """A thread with its handles, facts and ended turns."""
     with db.read_rows(engine) as rows:
-        row = rows.execute(select(Thread.role, Thread.body).where(Thread.id == thread)).one()
-        done = select(Turn.id, Turn.text, Turn.answer, Turn.body).where(Turn.thread == thread, Turn.state == "done")
-        turns = rows.execute(done.order_by(col(Turn.created_ms).desc()).limit(EARLIER_KEPT)).all()
+        row = rows.execute(_THREAD, {"thread": thread}).one()
+        turns = rows.execute(_DONE, {"thread": thread, "most": EARLIER_KEPT}).all()
         body = orjson.loads(row.body)
     facts = {f.ref: f for f in map(_fact, body.get("facts", []))}
     return OpenThread(thread, row.role, dict(body.get("handles", {})), facts, tuple(_earlier(turn) for turn in reversed(turns)))
@@ -164,7 +177,7 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
     identity = _identity("u", now_ms)
     row = {"id": identity, "thread": thread, "role": role, "text": text, "model": model, "body": json.dumps(own_process())}
     with db.write_rows(engine, durable=False) as rows:
-        for other, body in rows.execute(select(Turn.id, Turn.body).where(Turn.thread == thread, Turn.state == "running")).all():
+        for other, body in rows.execute(_RUNNING, {"thread": thread}).all():
             if alive(json.loads(body)):
                 raise Busy(f"thread {thread} is answering another question", "wait, or use --thread new")
             with Session(rows) as session:
@@ -178,7 +191,7 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
 
 def after(session: Session | Connection, thread: str, now_ms: int) -> int:
     """`now_ms`, or just after the thread's last turn, so that turns keep their order if the clock is set back."""
-    last = session.execute(select(func.max(Turn.created_ms)).where(Turn.thread == thread)).scalar()
+    last = session.execute(_LAST_MS, {"thread": thread}).scalar()
     return max(now_ms, (last or 0) + 1)
 
 
@@ -224,7 +237,7 @@ def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str,
 
 
 def _add_event(rows: Connection, turn: str, n: int, kind: str, body: str, now_ms: int) -> None:
-    rows.execute(insert(TurnEvent), {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
+    rows.execute(_EVENT, {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -245,29 +258,35 @@ def end(
     calls: Sequence[Mapping[str, Any]],
     now_ms: int,
     kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
-    owed: Callable[[Turn], Sequence[Turn]] = lambda _row: (),
+    owed: Callable[[Turn], Sequence[Turn]] | None = None,
     n: int | None = None,
 ) -> None:
     """Close a turn with its answer and store, in the same transaction, its thread's handles and facts (`kept`), the pending
     answers (`owed`) and the answer as event `n` (None: no event). A turn that has already ended is left alone."""
-    with db.write(engine) as session:
-        row = session.get(Turn, turn)
-        if row is None or row.state != "running":
+    text, memory = _json(answer), "" if kept is None else _memory_of(*kept)
+    with db.write_rows(engine) as rows:
+        found = rows.execute(_OPEN, {"turn": turn}).first()
+        if found is None:
             return
-        row.state, row.ended_ms = state, now_ms
-        row.answer = _json(answer)
-        row.body = _json({**json.loads(row.body), "calls": list(calls)})
-        session.add(row)
+        thread, body = found
+        values = {"state": state, "ended_ms": now_ms, "answer": text, "body": _json({**json.loads(body), "calls": list(calls)})}
+        rows.execute(update(Turn).where(col(Turn.id) == turn).values(**values))
         if n is not None:
-            _add_event(session.connection(), turn, n, "answer", row.answer, now_ms)
-        session.add_all(owed(row))
-        if kept is not None:
-            handles, facts = kept
-            latest = [[*fact[:5], list(fact.evidence), *fact[6:]] for fact in facts.values()][-FACTS_KEPT:]
-            label = label_of(session.exec(select(label_head()).where(Thread.id == row.thread)).first() or "")
-            labelled = {"label": label._asdict()} if label != Label() else {}
-            body = _json({**labelled, "handles": dict(handles), "facts": latest})
-            session.connection().execute(update(Thread).where(col(Thread.id) == row.thread).values(body=body))
+            _add_event(rows, turn, n, "answer", text, now_ms)
+        if owed is not None:
+            with Session(rows) as session:
+                session.add_all(owed(session.get_one(Turn, turn)))
+                session.commit()  # they are in this transaction now
+        if memory:
+            label = label_of(rows.execute(_LABEL, {"thread": thread}).scalar() or "")
+            labelled = f"{LABEL_HEAD}{_json(label._asdict())}, " if label != Label() else "{"
+            rows.execute(update(Thread).where(col(Thread.id) == thread).values(body=labelled + memory))
+
+
+def _memory_of(handles: Mapping[str, str], facts: Mapping[str, Fact]) -> str:
+    """Handles and the latest facts as they stand in a thread's body, behind its label."""
+    latest = [[*fact[:5], list(fact.evidence), *fact[6:]] for fact in list(facts.values())[-FACTS_KEPT:]]
+    return _json({"handles": dict(handles), "facts": latest})[1:]
 
 
 def _json(body: Mapping[str, Any]) -> str:

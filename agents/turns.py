@@ -321,7 +321,8 @@ def close(
         waits = owed.pending_of(turn, calls, answer["jobs"], ctx.desk_ms)
     log.n += answer is not None
     listed, n = [_kept_call(entry) for entry in calls], log.n if answer is not None else None
-    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, lambda row: owed.rows_of(row, waits, now_ms), n)
+    pending = (lambda row: owed.rows_of(row, waits, now_ms)) if waits else None
+    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, pending, n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import Connection, Engine, tuple_
+from sqlalchemy import Connection, Engine, bindparam, tuple_
 from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
@@ -293,6 +293,11 @@ def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, A
 # ---- reading -------------------------------------------------------------------------------------------------------------
 
 
+# built once: every turn and every page asks for them
+_POINTER = select(Active.version).where(Active.id == 1)
+_DESK = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == bindparam("version"))
+
+
 def active_version(engine: Engine) -> int:
     """The desk's version in force: one small query, cheap enough for every bar. 1 also before it is written."""
     with db.read_rows(engine) as rows:
@@ -301,7 +306,7 @@ def active_version(engine: Engine) -> int:
 
 def active_pointer(session: Session | Connection) -> int:
     """The same inside a transaction."""
-    return session.execute(select(Active.version).where(Active.id == 1)).scalar() or FIRST
+    return session.execute(_POINTER).scalar() or FIRST
 
 
 def active(engine: Engine, home: Path) -> DeskVersion:
@@ -313,7 +318,7 @@ def active(engine: Engine, home: Path) -> DeskVersion:
 
 def in_force(session: Session | Connection) -> DeskVersion | None:
     """The desk's version in force, inside a transaction; None before version 1 is written."""
-    version = session.execute(select(Active.version).where(Active.id == 1)).scalar()
+    version = session.execute(_POINTER).scalar()
     return None if version is None else stored(session, version)
 
 
@@ -327,8 +332,7 @@ def version_of(engine: Engine, version: int, home: Path) -> DeskVersion:
 
 def stored(session: Session | Connection, version: int) -> DeskVersion:
     """A stored version of the desk. Raises BadInput for an unknown one, DataError when a row was changed: they are immutable."""
-    columns = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == version)
-    row = session.execute(columns).first()
+    row = session.execute(_DESK, {"version": version}).first()
     if row is None:
         last = session.execute(select(func.max(ConfigVersion.version))).scalar()
         raise BadInput(f"no configuration version {version}", f"the latest is {last}")
