@@ -231,6 +231,16 @@ def at_once(clients: Sequence[Client], think_s: float) -> Timed:
     return Timed([s for one in done for s in one.seconds], [n for one in done for n in one.names])
 
 
+def two_processes(environment: Mapping[str, str], log: Path) -> Timed:
+    """Questions upon questions, at once, to an API of two processes."""
+    with (Path(environment["NIGHTDESK_HOME"]) / "desk.toml").open("a") as file:
+        file.write("\n[api]\nprocesses = 2\n")
+    with api(environment, log) as clients:
+        many = [clients() for _ in range(AT_ONCE)]
+        at_once(many, 0.0)  # the first turns import, in each process
+        return at_once(many, 0.0)
+
+
 # ---- halts -----------------------------------------------------------------------------------------------------------------
 
 
@@ -378,6 +388,8 @@ def long_journal(folder: Path, table: Verdicts, console: Console) -> None:
     console.print(f"medians a question: {alone.slowest()}")
     heard = sentences(folder)
     table.add("a sentence's last token to the sentence at the reader", *heard.against(95, 50), heard.percentiles(50, 95))
+    several = two_processes(environment, folder / "api-two.log")
+    table.add(f"{AT_ONCE} threads at once, [api] processes = 2", *several.against(95, 400), several.percentiles(50, 95))
 
 
 def office() -> None:

@@ -267,8 +267,8 @@ def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, An
 
 
 def _state(at: ApiContext, turn: str) -> str:
-    with db.read(at.engine) as session:
-        state = session.exec(select(Turn.state).where(Turn.id == turn)).one()
+    with db.read_rows(at.engine) as rows:
+        state = str(rows.execute(select(Turn.state).where(Turn.id == turn)).scalar_one())
     return "failed" if turn in at.running.unstored else state
 
 

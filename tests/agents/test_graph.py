@@ -7,7 +7,9 @@ import pytest
 
 from agents import graph, turns
 from agents.model import Reply
+from agents.offline import model
 from agents.offline.model import OfflineModel
+from agents.offline.understand import understand
 from tests.fakes.offices import FakeOffice, ScriptedModel, calls
 
 ROUND = ("list_strategies", {"strategy": "trend"})
@@ -51,3 +53,18 @@ def test_the_offline_model_walks(office: FakeOffice, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "langgraph.graph", None)
     answer = list(turns.ask(office, "developer", "which strategies are there?", "mara", None))[-1]
     assert answer["answer_md"].startswith("Strategies: ")
+
+
+def test_a_question_is_read_once_a_turn(office: FakeOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan is replayed with each result, and what was read of the question stands."""
+    office.model, read = OfflineModel(), []
+
+    def spied(question: str, *more: Any) -> Any:
+        read.append(question)
+        return understand(question, *more)
+
+    monkeypatch.setattr(model, "understand", spied)
+    for _ in range(2):
+        answer = list(turns.ask(office, "developer", "which strategies are there?", "mara", "new"))[-1]
+        assert answer["usage"]["tool_calls"] == 1
+    assert read == ["which strategies are there?"] * 2

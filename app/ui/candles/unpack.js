@@ -3,16 +3,15 @@ const DAY = 86400000, LADDER = [1, 5, 15, 30, 60, 120, 240, 360, 720, 1440].map(
 
 // Columns of `count` 4-byte numbers: their first bytes, then their second bytes, ..., deflated, in base64.
 async function columnsOf(text, kinds, count) {
-  const raw = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const letters = atob(text), raw = new Uint8Array(letters.length);
+  for (let i = 0; i < raw.length; i++) raw[i] = letters.charCodeAt(i);
   const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream('deflate'));
   const flat = new Uint8Array(await new Response(stream).arrayBuffer());
   return kinds.map((Kind, k) => {
-    const bytes = new Uint8Array(count * 4);
-    for (let plane = 0; plane < 4; plane++) {
-      const start = (4 * k + plane) * count;
-      for (let i = 0; i < count; i++) bytes[4 * i + plane] = flat[start + i];
-    }
-    return new Kind(bytes.buffer);
+    const [a, b, c, d] = [0, 1, 2, 3].map((plane) => flat.subarray((4 * k + plane) * count, (4 * k + plane + 1) * count));
+    const numbers = new Int32Array(count);
+    for (let i = 0; i < count; i++) numbers[i] = a[i] | (b[i] << 8) | (c[i] << 16) | (d[i] << 24);
+    return Kind === Int32Array ? numbers : new Kind(numbers.buffer);
   });
 }
 

@@ -230,3 +230,10 @@ def test_a_thread_that_waits_too_long_is_told(sqlite: Engine, monkeypatch: pytes
         pool.submit(lambda: database.write(sqlite).__enter__()).result()
     with database.write(sqlite) as session:
         session.add(tables.Thread(id="t", role="operator", person="ann", created_ms=1))
+
+
+def test_a_step_reaches_the_disk_with_the_next_durable_write(sqlite: Engine) -> None:
+    """Only what may be lost with its whole turn is written without a sync; the next write on the same connection has one."""
+    for durable in (False, True, False, True):
+        with database.write(sqlite, durable=durable) as session:
+            assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == (2 if durable else 1)

@@ -60,3 +60,15 @@ def test_without_a_journal_there_is_nothing(tmp_path: Path) -> None:
     assert list(between(journal_of(tmp_path), 0, 10)) == []
     assert mark_at(journal_of(tmp_path)) is None
     assert desk_ms(tmp_path) is None
+
+
+def test_the_last_mark_is_read_again_once_the_journal_has_grown(tmp_path: Path) -> None:
+    """Between two records the file is read once; after one nobody sees the mark before it."""
+    path = write(tmp_path, [1, 1])
+    first = mark_at(path)
+    assert first is mark_at(path)
+    journal = Journal(path, "worker")
+    for n in (3, 4):
+        journal.append([Event("mark", n * BAR, {"n": n})])
+        assert mark_at(path).t_event_ms == desk_ms(tmp_path) == n * BAR
+    journal.close()
