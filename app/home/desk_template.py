@@ -132,7 +132,7 @@ quiet_to = "06:00"
 # port = 8420
 # host = "127.0.0.1"             # another host only once people.toml has entries, and behind a TLS proxy
 # names = []                     # more host names a browser may use for it
-# processes = 1                  # more of them answer many people at once sooner; each takes about 160 MB
+# processes = 1                  # more of them answer many people at once sooner; each takes 135 to 175 MB
 #
 # [ui]
 # port = 8421
