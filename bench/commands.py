@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -171,3 +171,12 @@ def commands() -> None:
         table.show()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def until(ready: Callable[[], bool], what: str, most_s: float = READY_S, pause_s: float = 0.01) -> None:
+    """Wait for something; DataError when it does not come."""
+    deadline = time.perf_counter() + most_s
+    while not ready():
+        if time.perf_counter() > deadline:
+            raise DataError(f"{what} did not come in {most_s:g} s", "run `nightdesk up` by hand and read what it says")
+        time.sleep(pause_s)

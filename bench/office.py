@@ -31,7 +31,7 @@ from app.home.home import Home, open_home
 from app.people import approvals
 from app.people.identity import Actor, os_user
 from app.people.sessions import Sessions
-from bench.commands import NIGHTDESK, READY_S, SETTLED_S, WATCHED_S, family, memory, spent
+from bench.commands import NIGHTDESK, SETTLED_S, WATCHED_S, family, memory, spent, until
 from bench.verdicts import Verdicts
 from engine.book.replay import groups
 from engine.control import halt
@@ -100,15 +100,6 @@ def environment_of(home: Path, **more: str) -> dict[str, str]:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = {"NIGHTDESK_API_PORT": str(one.getsockname()[1]), "NIGHTDESK_UI_PORT": str(other.getsockname()[1])}
     return {**kept, **ports, "NIGHTDESK_HOME": str(home), **more}
-
-
-def until(ready: Callable[[], bool], what: str, most_s: float = READY_S, pause_s: float = 0.01) -> None:
-    """Wait for something; DataError when it does not come."""
-    deadline = time.perf_counter() + most_s
-    while not ready():
-        if time.perf_counter() > deadline:
-            raise DataError(f"{what} did not come in {most_s:g} s", "run `nightdesk up` by hand and read what it says")
-        time.sleep(pause_s)
 
 
 @contextmanager
