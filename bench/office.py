@@ -45,7 +45,7 @@ from tests.fakes.model_server import ModelServer, Say, _Answering
 DAY_MS, A_DAY, YEAR = 86_400_000, 10_000, 3_650_000  # of a busy desk: events a day and a year
 EVENTS = int(os.environ.get("NIGHTDESK_BENCH_EVENTS") or YEAR // 10)  # a whole year takes 4 GB
 TURNS, AT_ONCE, EACH, THINK_S = 60, 20, 4, 5.0
-HALTS, BUSY = 20, 5
+HALTS, BUSY, SUMS = 20, 5, 5
 TOKEN_S = 0.02  # the pace of a quick model
 SENTENCES = 10
 WALK_S = 180.0
@@ -66,7 +66,6 @@ SUMMED = (  # COMPUTE that is no backtest: fills and funding of a window are sum
     ("a day", "Where does the P&L come from since yesterday?"),
     ("the desk's life", "Where does the P&L come from?"),
 )
-SUMS = 5
 
 
 class Timed(NamedTuple):
