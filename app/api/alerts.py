@@ -20,7 +20,7 @@ from engine.watch.alert_rows import list_alerts, view
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
-ALONE = "this API was started alone, without the watch that raises alerts; `nightdesk up` starts both"
+ALONE = "this API was started alone, without the watch that raises alerts; to start both: nightdesk up"
 DELIVERY_FIELDS = ("sink", "state", "attempts", "sent_ms", "error")
 
 
