@@ -8,6 +8,7 @@ import pytest
 
 from app.home.home import Home
 from engine.clock import HOUR_MS
+from engine.data.checksums import beside
 from engine.data.sources import Observations
 from engine.data.synthetic import write_synthetic
 from engine.data.timeframes import series_of
@@ -54,6 +55,7 @@ def shortened(home: Home, symbol: str, drop: slice) -> None:
     frame = pl.read_parquet(path)
     gone = frame["ts"][drop]
     frame.filter(~pl.col("ts").is_in(gone.implode())).write_parquet(path)
+    beside(path).unlink(missing_ok=True)  # another file on purpose, not a damaged one
     home.__dict__.pop("catalog", None)
 
 

@@ -101,7 +101,7 @@ def test_a_limit_entry_is_explained_with_its_price(catalog: Catalog, limit: Back
     run_id = runs.keep(limit.report, limit.frames(), lambda _run: "", CREATED_MS)["run_id"]
     entered = limit.decisions.filter(pl.col("action") == "enter").row(0, named=True)
     text = explain.at(runs, run_id, None, entered["close_ms"], catalog)["text"]
-    assert f"lots by limit at {entered['price_reviewed']:,.6g}, bound by" in text
+    assert f"lots by limit at {entered['price_reviewed']:,.2f}, bound by" in text
     missed = limit.entry_orders.filter(pl.col("lots_filled") == 0)["close_ms"][0]
     after = explain.at(runs, run_id, None, missed + recordings.BAR_MS, catalog)["text"]
     assert "entry order of" in after
