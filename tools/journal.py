@@ -164,6 +164,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     ]
     rows += [(f"{utc(e.t_event_ms)} wall time", e.id, e.kind, "-", people_event_line(e)) for e in people[-args.limit :]]
     text = sentence(handle, counts, found, len(closed), "equity_change" in values)
+    if len(shown) < len(found):
+        text += f" The table has {len(shown)} of {len(found)} rows, the important kinds first: a shorter window shows the others."
     if people:
         text += f" Actions by people meanwhile: {len(people)} (wall time)."
     evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))

@@ -74,7 +74,10 @@ def test_search_by_kind_sleeve_and_word(ctx: Any) -> None:
     assert len(both.table.rows) == 2
     assert call(ctx, "journal_search", {"since": "2025-03-04", "text": "loss streak"}).data["counts"] == {"breaker": 1}
     assert "No matching events" in call(ctx, "journal_search", {"since": "2025-03-04", "sleeve": "trend-eth"}).text
-    assert len(call(ctx, "journal_search", {"since": "2025-03-04", "limit": 1}).table.rows) == 1
+    cut = call(ctx, "journal_search", {"since": "2025-03-04", "limit": 1})
+    assert len(cut.table.rows) == 1
+    assert "The table has 1 of " in cut.text
+    assert "The table has" not in both.text
     assert call(ctx, "journal_search", {"since": "2025-03-05", "until": "2025-03-04"}).status == "failed"
 
 

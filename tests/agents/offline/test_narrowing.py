@@ -102,3 +102,20 @@ def test_each_turn_of_a_long_thread_is_read_once(words: Words, monkeypatch: pyte
     past = tuple(PastTurn(text, ()) for text in ("what happened since yesterday?", "is anything wrong?", "show the desk") * 4)
     understand.understand("and the week before?", words, past)
     assert len(ranked) <= 2 * understand.PAST_MAX + 4
+
+
+@pytest.mark.parametrize(
+    ("question", "way_out"),
+    [
+        ("average holding time of trades", None),
+        ("what time of day do we lose most", None),
+        ("how many trades were closed by time", "time"),
+        ("trips that left by signal", "signal"),
+        ("did we get a signal", None),
+    ],
+)
+def test_an_everyday_word_is_no_way_out_of_a_trade(question: str, way_out: str | None, words: Words) -> None:
+    """Trades end by time or by signal, and people say both words of other things."""
+    desk = Desk("advisor", words)
+    desk.ask(question)
+    assert {args.get("exit") for name, args in desk.called if name == "trips"} <= {way_out}
