@@ -81,7 +81,7 @@ def test_sentences_come_before_the_answer_and_numbers_lead_to_what_they_stand_on
     answer.get_by_text("model call").wait_for()
     cost = answer.get_by_text("model night-model · 2 model calls").inner_text()
     assert re.search(r"[\d,]+ tokens · \d\.\d{4} USD" if priced else r"[\d,]+ tokens · price unknown", cost), cost
-    assert answer.locator("del, s").first.inner_text() == "41.7 %"
+    assert answer.locator("del, s").first.inner_text() == "41.7\u202f%"
     target = answer.locator("p a").first.get_attribute("href")
     assert re.fullmatch(r"\?tab=desk&view=journal&event=d-\d+", target)
     page.goto(place.page + target)
