@@ -120,6 +120,19 @@ def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     raise BadInput(f"unknown strategy {args.strategy!r}", f"available: {', '.join([*SHIPPED, *own])}")
 
 
+def strategy_lines(home: Path) -> list[tuple[str, bool, str]]:
+    """(name, whether it comes with Nightdesk, first line of its docstring) of every strategy, the shipped ones first."""
+    from engine.strategies.base import SHIPPED, load_strategy
+
+    shipped = [(name, True, first_line(load_strategy(name).__doc__)) for name in SHIPPED]
+    return [*shipped, *((name, False, first_line(about)) for name, about in own_strategies(home).items())]
+
+
+def first_line(text: str | None) -> str:
+    """What a docstring says first."""
+    return next(iter((text or "").strip().splitlines()), "")
+
+
 def own_strategies(home: Path) -> dict[str, str]:
     """A person's strategy files by name, with the first line of their docstring. They are parsed here, never run."""
     found = {}
@@ -130,7 +143,7 @@ def own_strategies(home: Path) -> dict[str, str]:
             about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         except (SyntaxError, ValueError, OSError, RecursionError):
             about = "(the file cannot be read as Python)"
-        found[clean(path.stem, 60)] = (about.strip().splitlines() or [""])[0]
+        found[clean(path.stem, 60)] = first_line(about)
     return found
 
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path
 from app.api.context import At, NotFound, Who
 from app.api.models import ApiModel
 from app.api.models_sleeve import ParamEntry
-from engine.strategies.base import SHIPPED, load_strategy, params_table
+from engine.strategies.base import SHIPPED, params_table
 from engine.strategies.isolated.described import read_strategy
-from tools.market import own_strategies
+from tools.market import first_line, own_strategies, strategy_lines
 
 router = APIRouter(prefix="/api/strategies", tags=["runs"])
 StrategyName = Annotated[str, Path(max_length=60, pattern=r"^\w[\w-]*$", examples=["trend"])]
@@ -42,9 +42,8 @@ class Strategies(ApiModel):
 @router.get("")
 def strategies(at: At, _: Who) -> Strategies:
     """The strategies by name."""
-    items = [StrategyLine(name=name, shipped=True, about=first_line(load_strategy(name).__doc__)) for name in SHIPPED]
-    own = own_strategies(at.path).items()
-    return Strategies(items=[*items, *(StrategyLine(name=name, shipped=False, about=first_line(text)) for name, text in own)])
+    lines = strategy_lines(at.path)
+    return Strategies(items=[StrategyLine(name=name, shipped=shipped, about=about[:ABOUT_MAX]) for name, shipped, about in lines])
 
 
 @router.get("/{name}")
@@ -54,9 +53,4 @@ def one(at: At, _: Who, name: StrategyName) -> StrategyView:
         raise NotFound(f"unknown strategy {name!r}", "see /api/strategies")
     module = read_strategy(name, at.home.strategies)
     params = [ParamEntry(**{**row, "choices": list(row["choices"])}) for row in params_table(module)]
-    return StrategyView(name=name, shipped=name in SHIPPED, about=first_line(module.__doc__), params=params)
-
-
-def first_line(text: str | None) -> str:
-    """What a docstring says first."""
-    return next(iter((text or "").strip().splitlines()), "")[:ABOUT_MAX]
+    return StrategyView(name=name, shipped=name in SHIPPED, about=first_line(module.__doc__)[:ABOUT_MAX], params=params)

@@ -26,23 +26,15 @@ def register(app: typer.Typer) -> None:
 def listed(as_json: bool = JSON) -> None:
     """List strategies: those that come with Nightdesk, then your own files."""
     from app.home.home import read_settings
-    from engine.strategies.base import SHIPPED, load_strategy
-    from tools.market import own_strategies
+    from tools.market import strategy_lines
 
-    items = [{"name": name, "shipped": True, "about": first_line(load_strategy(name).__doc__)} for name in SHIPPED]
-    own = own_strategies(read_settings().home).items()
-    items += [{"name": name, "shipped": False, "about": first_line(text)} for name, text in own]
+    items = [{"name": name, "shipped": shipped, "about": about} for name, shipped, about in strategy_lines(read_settings().home)]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)))
 
 
 def line(item: dict[str, Any]) -> str:
     """A strategy as one line."""
     return f"{item['name']:<20}{'' if item['shipped'] else 'own  '}{shown(item['about'])}"
-
-
-def first_line(text: str | None) -> str:
-    """What a docstring says first."""
-    return next(iter((text or "").strip().splitlines()), "")
 
 
 def show(name: str = NAME, as_json: bool = JSON) -> None:
