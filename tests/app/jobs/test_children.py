@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import typer
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 
 from app.api import jobs as api_jobs
 from app.api.jobs import job_status
@@ -39,14 +39,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         made = open_home()
     yield made
     made.engine.dispose()
-
-
-@pytest.fixture
-def home(opened: Home) -> Home:
-    """The same without any job."""
-    with write(opened.engine) as session:
-        session.exec(delete(Job))
-    return opened
 
 
 @pytest.fixture

@@ -44,14 +44,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     made.engine.dispose()
 
 
-@pytest.fixture
-def home(opened: Home) -> Home:
-    """The same without any job."""
-    with write(opened.engine) as session:
-        session.exec(delete(Job))
-    return opened
-
-
 def put(home: Home, *jobs: Job) -> None:
     """Rows of jobs."""
     with write(home.engine) as session:

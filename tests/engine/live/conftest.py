@@ -30,3 +30,12 @@ def loop(home: Home, feed: Feed) -> Iterator[Loop]:
     loop = loop_of(home, feed)
     yield loop
     loop.journal.close()
+
+
+@pytest.fixture
+def loops() -> Iterator[list[Loop]]:
+    """Loops whose journals are closed at the end."""
+    opened: list[Loop] = []
+    yield opened
+    for loop in opened:
+        loop.journal.close()

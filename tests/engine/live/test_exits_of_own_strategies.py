@@ -1,9 +1,6 @@
 """A strategy that says its own levels, exits, time and size is the same on paper as in its backtest, and after a restart."""
 
-from collections.abc import Iterator
-
 import polars as pl
-import pytest
 
 from app.home.home import Home
 from engine.book.replay import fold
@@ -24,15 +21,6 @@ GUIDED = """direction = np.where(f.ema(5) > f.ema(20), 1, -1)
         direction.astype(np.int8), np.full(len(f), 0.6), stop_price=stop, target_price=f.close + direction * 3.0 * width,
         exit_long=turned < -0.002, exit_short=turned > 0.002, hold_bars=9, size_frac=np.where(f.close > f.sma(30), 0.2, 0.1),
     )"""
-
-
-@pytest.fixture
-def loops() -> Iterator[list[Loop]]:
-    """Loops whose journals are closed at the end."""
-    opened: list[Loop] = []
-    yield opened
-    for loop in opened:
-        loop.journal.close()
 
 
 def test_own_exits_and_sizes_trade_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:

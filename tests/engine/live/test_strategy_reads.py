@@ -1,7 +1,5 @@
 """What a strategy reads beside its own bars is the same on paper as in a backtest, bit for bit."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import polars as pl
 import pytest
@@ -26,15 +24,6 @@ from tests.fakes.recordings import write
 BARS = 3 * 96
 FILTERED = """above = f.at("4h").close > f.at("4h").ema(12)
     direction = np.where(above & (f.close > f.sma(8)), 1, 0) - np.where(~above & (f.close < f.sma(8)), 1, 0)"""
-
-
-@pytest.fixture
-def loops() -> Iterator[list[Loop]]:
-    """Loops whose journals are closed at the end."""
-    opened: list[Loop] = []
-    yield opened
-    for loop in opened:
-        loop.journal.close()
 
 
 def test_a_4h_filter_on_15m_bars_trades_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
