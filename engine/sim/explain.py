@@ -50,8 +50,8 @@ LIQUIDATION_MODEL = (
 DUE = frozenset(state.EXIT_REASONS[reason] for reason in state.DECIDED)
 DUE_MODEL = "decided at the close, filled at the next open plus slippage, taker fee"
 RULE_TEXT = {
-    "stop": "the protective order was at the first stop",
-    "trail": "the protective order was at the trail, tighter than the first stop",
+    "stop": "the protective order was at the stop: the first one, or a tighter one that the strategy has said since",
+    "trail": "the protective order was at the trail, tighter than the stop",
     "target": "the target was reached",
     "fade": "the signal had decayed below fade_below at the close before",
     "signal": "the strategy left at the close before: its exit signal, or a close beyond its own stop or target",
