@@ -19,6 +19,7 @@ GROUPS = (
     "data",
     "strategies",
     "backtest",
+    "sweep",
     "runs",
     "chat",
     "proposals",

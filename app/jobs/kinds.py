@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,10 +22,12 @@ from app.home.home import Home
 from engine.errors import DataError, StrategyError
 from engine.sim import resolve
 from engine.sim.request import Plan, plan, request_of
+from engine.store import trials
 from engine.store.runs import Runs
 
 Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
+SOURCE: ContextVar[str] = ContextVar("source", default="command")  # who asked, for the trial ledger: command | chat | page | ...
 GRACE_S = 5.0  # from the exception to the end of the process
 
 
@@ -53,16 +57,29 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
     if stored is not None:
         progress(1.0)
         return stored | {"cached": True}
+    from engine.research import ledger
     from engine.sim.backtest import simulate
 
     done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
+    now = time.time_ns() // 1_000_000
+    trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
+    done.report["trial"] = ledger.place_of(home.engine, trial).as_json()
     try:
-        kept = runs.keep(done.report, done.frames(), done.page, time.time_ns() // 1_000_000)
+        kept = runs.keep(done.report, done.frames(), done.page, now)
     except OSError as error:
         what = f"the run cannot be stored in {home.runs}: {error.strerror or error}"
         raise DataError(what, "free disk space, or set NIGHTDESK_HOME to a writable folder") from error
+    trials.set_run(home.engine, trial.id, kept["run_id"])
     progress(1.0)
     return kept | {"cached": False}
+
+
+def sweep(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Run many variations of a strategy: engine/research/search.py."""
+    from engine.research import search
+
+    asked = {"source": SOURCE.get() if SOURCE.get() != "command" else "sweep", **args}
+    return search.sweep(partial(planned, home), home.engine, home.setup.checks, asked, progress)
 
 
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:

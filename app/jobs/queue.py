@@ -34,6 +34,7 @@ Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
 KINDS: Mapping[str, Kind] = {
     "backtest": kinds.backtest,
     "leaks": kinds.leaks,
+    "sweep": kinds.sweep,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program; a pull needs a venue's client, which this module must not import
@@ -316,6 +317,7 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         job = session.get(Job, job_id)
         assert job is not None  # noqa: S101 - it existed a moment ago, and rows are never deleted
         kind, args, kept = job.kind, json.loads(job.args), json.loads(job.body)
+        kinds.SOURCE.set("chat" if job.thread else "page")
     limit_s = kept.get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
         what = f"the {kind} of {args.get('strategy', 'these sleeves')}"

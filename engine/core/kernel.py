@@ -36,7 +36,7 @@ from . import (
 )
 from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .memory import Memory
-from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Signal, Sleeve, start, start_desk
+from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
 OPTIONS = {"forceinline": True, "_nrt": False}
 SOURCES = (
@@ -249,11 +249,64 @@ def run_records(
     return Result(block.view(ROW_VIEW), equity, held, end, ambiguous, awake, digest)
 
 
+class Outcome(NamedTuple):
+    """What one of many variations leaves behind: a run without its rows."""
+
+    equity: np.ndarray  # desk equity at the bars asked for
+    fall_frac: float  # the deepest fall of equity from a peak, at any close
+    ledger: Ledger
+    record: np.ndarray  # the sleeve, as a record
+    desk: Desk
+    ambiguous: int
+
+    @property
+    def sleeve(self) -> Sleeve:
+        """All of the sleeve's state."""
+        return from_record(self.record[0], Sleeve)  # type: ignore[no-any-return]
+
+
+class Variations:
+    """One sleeve over the same bars and signals under one Rules after another, without journal rows.
+
+    Bars, blocks, signals and scratch memory are made once. `run` is what run_records would leave, bit for bit.
+    """
+
+    def __init__(self, bars: np.ndarray, blocks: np.ndarray, instruments: int, limits: Limits, cash: float) -> None:
+        self.bars, self.blocks, self.instruments, self.limits, self.cash = bars, blocks, instruments, limits, cash
+        self.length = len(bars) // instruments
+        self._equity = np.empty(self.length)
+        self._fresh = to_records([start(float(cash))], Sleeve)
+        self._none = np.empty(0, dtype_of(Row))
+
+    def run(self, signals: tuple[np.ndarray, ...], guides: np.ndarray, rules: Rules, at: np.ndarray) -> Outcome:
+        """One variation; `signals` as signal_columns gives them, `guides` as guided, `at`: the bars whose equity is wanted."""
+        count, sleeves = self.instruments, self._fresh.copy()
+        scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
+        m = Memory(self.bars, sleeves, to_records([rules], Rules), np.zeros(TRIPS_KEPT), *scratch, self._none)
+        asleep, book = (np.zeros(1, np.int64), np.zeros(1, np.int64)), start_desk(float(self.cash))
+        rest = self._equity, np.empty(0), *asleep, guides, 1
+        end, _, ambiguous, _ = compiled_run(m, signals, self.blocks, book, self.limits, *rest)
+        fall = deepest_fall(self._equity, float(self.cash))[0]
+        return Outcome(self._equity[at], fall, from_record(sleeves[0]["ledger"], Ledger), sleeves, end, ambiguous)
+
+
+@cache
+def falling() -> Callable[..., Any]:
+    """leap.deepest_fall compiled."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(leap.deepest_fall)  # type: ignore[no-any-return]
+
+
+def deepest_fall(equity: np.ndarray, cash: float) -> tuple[float, float]:
+    """The deepest fall of a curve from its highest point so far, `cash` before it: (fraction of that point, money)."""
+    return falling()(equity, cash)  # type: ignore[no-any-return]
+
+
 def warm_up() -> None:
     """Compile for the types that run_records passes, on no bars at all."""
     none = np.zeros(0, dtype_of(Bar)), tuple(np.zeros(0, kind.name) for kind in SIGNAL_KINDS)
     needed = {name: kind(0) for name, kind in Rules.__annotations__.items() if name not in Rules._field_defaults}
     run_records(*none, 1, [Rules(**needed)], Limits(1.0, 1.0, 1.0, 1), [1.0])
+    deepest_fall(np.empty(0), 1.0)
 
 
 if __name__ == "__main__":

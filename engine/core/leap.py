@@ -321,3 +321,15 @@ def fold_blocks(bars: Any, blocks: Any, instruments: int) -> None:
             low, high = min(low, bar.low), max(high, bar.high)
             least, most = min(least, bar.close), max(most, bar.close)
         store(blocks, b, Bar(load(bars, last, Bar).close_ms, least, high, low, most, 0.0, 0.0, odd))
+
+
+def deepest_fall(equity: Any, cash: float) -> tuple[float, float]:
+    """The deepest fall of a curve from its highest point so far, `cash` before the first: (fraction of that point, money), each
+    at its own worst bar.
+    """
+    peak, share, money = cash, 0.0, 0.0
+    for k in range(len(equity)):
+        peak = max(peak, equity[k])
+        below = peak - equity[k]
+        money, share = max(money, below), max(share, below / peak)
+    return share, money

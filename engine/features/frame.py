@@ -220,6 +220,10 @@ class FeatureFrame:
             raise StrategyError(f"it reads {inner.name}, which FEATURES does not list", "add the name to FEATURES")
         return label(feature, args), self.kept((feature.name, *args), lambda: self._compute(feature, args))
 
+    def cached(self) -> Iterable[Array]:
+        """The features that are kept, of higher timeframes not."""
+        return self._cache.values()
+
     def kept(self, key: Any, compute: Callable[[], Array]) -> Array:
         """The array of that key, computed at its first use and read-only."""
         if key not in self._cache:

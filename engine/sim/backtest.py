@@ -222,9 +222,14 @@ def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool = T
 
     On a longer timeframe than the clock's: none between its own closes.
     """
-    own, span = loaded.own[sleeve.bar_ms], loaded.span
     frame = frame_of(sleeve, loaded)
     found = signals_of(sleeve.strategy, sleeve.params, frame, sleeve.costs, sleeve.spec.side, judged=judged)
+    return in_span(found, sleeve, loaded)
+
+
+def in_span(found: Signals, sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
+    """Signals over the whole history of a sleeve's own bars -> those at the closes of the span."""
+    own, span = loaded.own[sleeve.bar_ms], loaded.span
     cut = slice(own.first, own.first + len(own.span.close_ms))
     arrays = (spread(values[cut], own.span, span) for values in found[:-1])
     return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})

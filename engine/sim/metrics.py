@@ -43,8 +43,7 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     close_ms, equity: (n,) close of each bar and marked equity there, n >= 1; cash: equity before the first bar (quote).
     Returns, drawdowns, exposure and win rate are fractions; turnover is per year; money is in quote units.
     """
-    _, daily = daily_equity(close_ms, equity, timeframe_ms, cash)
-    returns = daily[1:] / daily[:-1] - 1.0 if len(daily) and (daily > 0).all() else np.empty(0)
+    returns = daily_returns(daily_equity(close_ms, equity, timeframe_ms, cash)[1])
     days = float(close_ms[-1] - close_ms[0] + timeframe_ms) / DAY_MS
     profit = float(equity[-1]) - cash
     fall_frac, fall = drawdown(equity, cash)
@@ -89,17 +88,27 @@ def daily_equity(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float
 
     A partial first or last day counts in the total return and the drawdown, not in the daily figures.
     """
+    midnights, at = midnights_of(close_ms, timeframe_ms)
+    return midnights, np.where(at >= 0, equity[at], cash)
+
+
+def midnights_of(close_ms: Times, timeframe_ms: int) -> tuple[Times, Times]:
+    """(every UTC midnight of a span, the last bar that had closed by then; -1 before the first)."""
     start = int(close_ms[0]) - timeframe_ms
     midnights = np.arange(-(-start // DAY_MS) * DAY_MS, int(close_ms[-1]) + 1, DAY_MS, dtype=np.int64)
-    at = np.searchsorted(close_ms, midnights, side="right") - 1
-    return midnights, np.where(at >= 0, equity[at], cash)
+    return midnights, np.searchsorted(close_ms, midnights, side="right") - 1
+
+
+def daily_returns(daily: Floats) -> Floats:
+    """Simple returns from midnight to midnight; none once the equity is not positive."""
+    return daily[1:] / daily[:-1] - 1.0 if len(daily) and (daily > 0).all() else np.empty(0)
 
 
 def drawdown(equity: Floats, cash: float) -> tuple[float, float]:
     """The deepest fall from a peak on the bar series: (fraction of the peak, quote units), each at its worst bar."""
-    curve = np.concatenate(([cash], equity))
-    peak = np.maximum.accumulate(curve)
-    return float(((peak - curve) / peak).max()), float((peak - curve).max())
+    from engine.core.kernel import deepest_fall
+
+    return deepest_fall(np.ascontiguousarray(equity, np.float64), float(cash))
 
 
 def ratio(above: float, below: float, reason: str) -> tuple[float | None, str]:
@@ -135,13 +144,11 @@ def sortino(returns: Floats) -> tuple[float | None, str]:
 def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     """Put the Sharpe ratio, its interval, the probability of being above zero, and Lo's adjustment where it matters."""
     names = ("sharpe", "sharpe_low", "sharpe_high", "psr", "autocorrelation", "sharpe_adjusted")
-    spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
-    if not spread > 1e-12:
-        reason = "fewer than 2 whole days" if len(returns) < 2 else "the daily returns never vary"
+    a_day, reason = a_day_sharpe(returns)
+    if a_day is None:
         for name in names:
             found.put(name, None, reason)
         return
-    a_day = float(returns.mean()) / spread
     found.put("sharpe", a_day * math.sqrt(DAYS_A_YEAR))
     error = sharpe_error(returns, a_day)
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
@@ -153,6 +160,14 @@ def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     found.put("autocorrelation", rho)
     adjusted = a_day * lo_factor(rho) if abs(rho) > AUTOCORRELATION_MIN else None
     found.put("sharpe_adjusted", adjusted, f"daily returns are not autocorrelated enough (rho {rho:+.2f})")
+
+
+def a_day_sharpe(returns: Floats) -> tuple[float | None, str]:
+    """Sharpe ratio per day: mean over the deviation with ddof 1."""
+    spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
+    if not spread > 1e-12:
+        return None, "fewer than 2 whole days" if len(returns) < 2 else "the daily returns never vary"
+    return float(returns.mean()) / spread, ""
 
 
 def sharpe_error(returns: Floats, a_day: float) -> float | None:

@@ -8,15 +8,11 @@ engine/store/migrations has the same tables as SQL; a test keeps the two equal.
 from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
+from engine.store.columns import json_column as _json
+from engine.store.columns import ms_column as _ms
+from engine.store.research_tables import CodeFamily, Trial
 
-def _ms(*, nullable: bool = False, index: bool = False) -> Column[int]:
-    """A column of UTC milliseconds: 64 bits also on PostgreSQL, whose INTEGER has 32."""
-    return Column(BigInteger, nullable=nullable, index=index)
-
-
-def _json(default: str = "{}") -> Column[str]:
-    """A column of JSON text, of any length."""
-    return Column(Text, nullable=False, server_default=default)
+__all__ = ["CodeFamily", "Trial"]  # in files of their own; their tables are part of the same database
 
 
 class Run(SQLModel, table=True):

@@ -42,6 +42,7 @@ __all__ = [
     "params_table",
     "parse_params",
     "risk_move",
+    "source_of",
     "strategy_file",
 ]
 
@@ -199,12 +200,17 @@ def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
     return found
 
 
+def source_of(strategy: Any) -> str:
+    """The text of a strategy's file as it was run."""
+    own = getattr(strategy, SOURCE, None)
+    return Path(strategy.__file__).read_text(encoding="utf-8") if own is None else str(own)
+
+
 def code_sha256(strategy: Any) -> str:
     """Digest of all code behind the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
     shared = [here / name for name in ("answer.py", "base.py", "params.py", "reads.py", "rules.py", "signals.py")]
-    own = getattr(strategy, SOURCE, None)
-    digest = hashlib.sha256((Path(strategy.__file__).read_text(encoding="utf-8") if own is None else own).encode())
+    digest = hashlib.sha256(source_of(strategy).encode())
     for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -67,9 +67,15 @@ def signals_of(
     `side` ("long", "short") silences the other direction; `judged` False leaves out whether range and volume are usual, for
     limits that do not ask. Raises StrategyError when the strategy breaks its contract.
     """
+    return core_inputs(evaluate(strategy, params, frame), params, frame, costs, side, judged=judged)
+
+
+def core_inputs(
+    output: Evaluation, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both", *, judged: bool = True
+) -> Signals:
+    """The same of what a strategy said before. Reads of `params` no more than `read_of` gives."""
     if side not in SIDES:
         raise BadInput(f"side = {side!r} is not one of {', '.join(SIDES)}")
-    output = evaluate(strategy, params, frame)
     direction, strength = output.direction, output.strength
     if side != "both":
         keep = direction == (1 if side == "long" else -1)
@@ -132,12 +138,22 @@ def slippage(params: StrategyParams, f: FeatureFrame, costs: "Costs", off: Array
     return np.where(np.isnan(impact), np.nan, costs.half_spread_frac * wide), impact
 
 
-def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame) -> Evaluation:
-    """Run the strategy over the frame and check what it returns; StrategyError says what is wrong and at which bar."""
+def read_of(params: StrategyParams) -> tuple[Any, ...]:
+    """What evaluate and core_inputs themselves read of the parameters: equal for two sets whose signals differ by the strategy's
+    own reads alone."""
+    distances = any((params.stop_atr, params.target_atr, params.arm_atr, params.trail_atr))
+    return distances, params.fade_below > 0.0, params.vol_target > 0.0, params.atr_bars, params.vol_halflife_days
+
+
+def evaluate(strategy: Any, params: StrategyParams, frame: FeatureFrame, shown: Any = None) -> Evaluation:
+    """Run the strategy over the frame and check what it returns; StrategyError says what is wrong and at which bar.
+
+    `shown`: what the strategy gets for its params, where a caller watches what it reads of them.
+    """
     f = frame.reader(strategy.FEATURES)
     try:
         with np.errstate(all="ignore"):
-            out = strategy.signals(f, params)
+            out = strategy.signals(f, params if shown is None else shown)
     except BaseException as error:
         if not is_its_own(error, getattr(strategy, "__name__", "")):
             raise

@@ -1,0 +1,178 @@
+"""`nightdesk sweep | trials`: many variations of a strategy, and everything that was ever tried of a hypothesis.
+
+Called by app/cli/main.py. Both print what engine/research computes, as text or as JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.backtest import FROM, JSON, MARKET, SET, TIMEFRAME, VENUE, num, pct, settings_of
+
+SYMBOLS = typer.Option(..., "--symbol", help="BASE-QUOTE; several, with equal money on each: BTC-USDT,ETH-USDT")
+VARY = typer.Option([], "--vary", metavar="KEY=VALUES", help="values a,b,c or low:high:step; repeatable")
+LIMIT_S = 3600.0
+COOL, WARM = (49, 84, 140), (46, 160, 90)  # of the heat map: the lowest and the highest ratio
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(sweep)
+    app.command()(trials)
+
+
+def sweep(
+    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    symbol: str = SYMBOLS,
+    vary: list[str] = VARY,
+    timeframe: str = TIMEFRAME,
+    venue: str | None = VENUE,
+    market: str = MARKET,
+    start: str | None = FROM,
+    end: str | None = typer.Option(None, "--to", help="end day, exclusive; default: the last bar"),
+    settings: list[str] = SET,
+    side: str = typer.Option("both", "--side", help="both, long or short"),
+    search: str = typer.Option("grid", "--search", help="grid: every combination; random or optuna: --trials of them"),
+    wanted: int | None = typer.Option(None, "--trials", min=1, help="variations of a random or optuna search"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of a random or optuna search"),
+    workers: int | None = typer.Option(None, "--workers", min=1, max=64, help="threads; default: one a core"),
+    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
+    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
+    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    full: bool = typer.Option(True, "--full/--no-full", help="run the best variation whole and store it"),
+    time_limit: float = typer.Option(LIMIT_S, "--time-limit", min=0.1, help="stop after this many seconds"),
+    as_json: bool = JSON,
+) -> None:
+    """Run many variations of a strategy, each a trial of its hypothesis: a table, a heat map, and how much of the best is luck.
+
+    Stopped, it goes on where it was when it is started again.
+    """
+    from app.home.home import open_home
+    from app.jobs import kinds
+    from engine.research.grid import parse_vary
+
+    base = {"strategy": strategy, "timeframe": timeframe, "venue": venue, "market": market, "start": start, "end": end}
+    base |= {"params": settings_of(settings), "side": side, "fills": fills, "funding": funding, "cash": cash}
+    symbols = [name.strip() for name in symbol.split(",") if name.strip()]
+    own = {"symbols": symbols, "vary": parse_vary(vary), "search": search, "trials": wanted, "seed": seed, "workers": workers}
+    home = open_home()
+    with out.progress(f"sweep {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the sweep of {strategy}"):
+        found = kinds.sweep(home, {**base, **own}, lambda share: advance(0.9 * share))
+        found["runs"] = []
+        if full and found["best"]:
+            params = {**base["params"], **found["best"]["params"]}  # type: ignore[dict-item]  # both are mappings
+            for name in symbols:
+                run = kinds.backtest(home, {**base, "symbol": name, "params": params})
+                found["runs"].append({"symbol": name, "run_id": run["run_id"]})
+    out.emit(found, as_json=as_json, text=lambda: text_of(found))
+
+
+def trials(
+    hypothesis: str | None = typer.Argument(None, help="part of its name; without: every hypothesis"),
+    limit: int = typer.Option(20, "--limit", min=1, max=1000, help="how many"),
+    as_json: bool = JSON,
+) -> None:
+    """What was tried: every hypothesis with the number of its trials, or the trials of one, best first."""
+    from app.home.home import existing_home
+    from engine.research.ledger import hypothesis_report
+
+    home = existing_home()
+    found = hypothesis_report(home.engine, hypothesis, limit)
+    out.emit(found, as_json=as_json, text=lambda: trials_text(found))
+
+
+def text_of(found: Mapping[str, Any]) -> Any:
+    """A sweep as text: verdict first."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from engine.research.sweep_report import span_text
+
+    new, count = found["new_trials"], found["variations"]
+    made = "SYNTHETIC bars" if "synthetic" in found["source"] else f"{found['source']} bars"
+    known = "all of them new trials" if new == count else f"{new:,} of them new trials"
+    lines = [
+        found["verdict"],
+        f"{count:,} variations of {found['hypothesis']}, {known}; {found['timeframe']} {made} of {found['venue']}, {span_text(found)}",
+    ]
+    if found["leaks"] and not found["leaks"].get("clean", True):
+        lines.insert(0, f"LOOK-AHEAD: {found['leaks'].get('text')}")
+    if found["refused"]:
+        lines.append(f"{found['refused']:,} combinations are not accepted by the strategy: {found['refused_why']}")
+    lines += [f"failed: {words_of(one['params'])}: {one['error']}" for one in found["failed"]]
+    if found["failed_count"] > len(found["failed"]):
+        lines.append(f"failed: {found['failed_count'] - len(found['failed'])} more")
+    if found["best"]:
+        lines.append(f"best: {words_of(found['best']['params'])}: {found['best']['trial']['text']}")
+    lines += [f"stored: {run['run_id']} ({run['symbol']})" for run in found["runs"]]
+    parts: list[Any] = [Text("\n".join(lines)), table_of(found["columns"], found["rows"])]
+    if found["heat"]:
+        parts.append(heat_map(found["heat"]))
+    return Group(*parts)
+
+
+def words_of(params: Mapping[str, Any]) -> str:
+    """`stop_atr=2, trail_atr=3`."""
+    return ", ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in params.items())
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """The variations, best first."""
+    from rich.table import Table
+
+    names = {"sharpe": "Sharpe", "total_return_frac": "return", "max_drawdown_frac": "drawdown"}
+    names |= {"trips": "round trips", "trial": "variant"}
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(names.get(column, column), justify="right")
+    for row in rows:
+        table.add_row(*(cell(column, value) for column, value in zip(columns, row, strict=True)))
+    return table
+
+
+def cell(column: str, value: Any) -> str:
+    """A value as text; a dash when it is undefined."""
+    if value is None:
+        return "-"
+    if column in ("total_return_frac", "max_drawdown_frac"):
+        return pct(value) if column == "total_return_frac" else pct(value).lstrip("+")
+    if column in ("sharpe", "plateau", "deflated_sharpe"):
+        return num(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def heat_map(heat: Mapping[str, Any]) -> Any:
+    """The best ratio for each pair of the first two parameters, warm where it is high."""
+    from rich.table import Table
+    from rich.text import Text
+
+    ratios = [ratio for row in heat["sharpe"] for ratio in row if ratio is not None]
+    low, high = min(ratios), max(ratios)
+    table = Table(title=f"best Sharpe: {heat['rows']} down, {heat['columns']} across", box=None, title_justify="left")
+    table.add_column(heat["rows"], justify="right")
+    for value in heat["column_values"]:
+        table.add_column(f"{value:g}" if isinstance(value, float) else str(value), justify="right")
+    for value, row in zip(heat["row_values"], heat["sharpe"], strict=True):
+        cells = [Text("-") if ratio is None else Text(num(ratio), style=f"on {shade(ratio, low, high)}") for ratio in row]
+        table.add_row(f"{value:g}" if isinstance(value, float) else str(value), *cells)
+    return table
+
+
+def shade(ratio: float, low: float, high: float) -> str:
+    """A colour between COOL and WARM."""
+    part = (ratio - low) / (high - low) if high > low else 0.5
+    mixed = [round(a + (b - a) * part) for a, b in zip(COOL, WARM, strict=True)]
+    return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+
+
+def trials_text(found: Mapping[str, Any]) -> Any:
+    """Hypotheses, or the trials of one."""
+    from rich.console import Group
+    from rich.text import Text
+
+    if "rows" not in found:
+        lines = [f"{one['trials']:>6,}  {one['hypothesis']}" for one in found["hypotheses"]]
+        return "\n".join(lines) or "No trial yet: run a backtest or a sweep."
+    return Group(Text(found["text"]), table_of(found["columns"], found["rows"]))

@@ -1,0 +1,175 @@
+"""The variations of a sweep: `stop_atr=1,2,3` and `fast_bars=10:50:10` as values, every combination, or some of them at random.
+
+Called by research/sweep.py and research/walkforward.py. Turns a strategy, its base parameters and what is varied into
+Variations: complete parameters that the strategy accepts, and how many combinations it refuses. Nothing is simulated here, and no
+combination is made before their number is known to be within bounds.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+from engine.errors import BadInput
+from engine.strategies.base import parse_params
+from engine.strategies.params import StrategyParams, bounds, bounds_text, choices
+
+VARIATIONS_MAX = 20_000  # of one sweep: 30 s on one core over a year of 15m bars
+VALUES_MAX = 2_000  # of one parameter
+KEYS_MAX = 6
+DRAWS_TIMES = 50  # random search: draws for each variation that is wanted, before it ends with fewer
+EXAMPLE = "example: --vary stop_atr=1,2,3 or --vary stop_atr=1:3:0.5"
+
+
+class Variation(NamedTuple):
+    """One set of parameters. `values`: of the varied ones, in their order."""
+
+    values: tuple[Any, ...]
+    params: StrategyParams
+
+
+class Variations(NamedTuple):
+    """What a sweep runs."""
+
+    keys: tuple[str, ...]
+    axes: tuple[tuple[Any, ...], ...]  # the values of each key, ascending
+    chosen: tuple[Variation, ...]
+    refused: int  # combinations that the strategy does not accept
+    why: str  # of the first of them
+
+
+def parse_vary(pairs: Sequence[str]) -> dict[str, str]:
+    """`key=values` texts as a mapping; BadInput for a missing part or a key given twice."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, text = str(pair).partition("=")
+        if not equals or not key.strip() or not text.strip():
+            raise BadInput(f"--vary {str(pair)[:80]!r} is not KEY=VALUES", EXAMPLE)
+        if key.strip() in found:
+            raise BadInput(f"--vary gives {key.strip()} twice", "give each key once")
+        found[key.strip()] = text.strip()
+    return found
+
+
+def axis(strategy: Any, key: str, given: Any) -> tuple[Any, ...]:
+    """The values of one parameter, ascending, each once: a list, `a,b,c`, or `lo:hi:step` with both ends.
+
+    Raises BadInput for an unknown key, one value alone, a value out of bounds, or too many of them.
+    """
+    field = strategy.Params.model_fields.get(key)
+    if field is None:
+        parse_params(strategy, {key: 0})  # names the nearest key
+        raise BadInput(f"{strategy.NAME} has no parameter {key!r}")
+    texts = spread_of(key, given) if isinstance(given, str) and ":" in given else listed(given)
+    if len(texts) > VALUES_MAX:
+        raise BadInput(f"{key}: {len(texts):,} values", f"at most {VALUES_MAX:,}: take a larger step")
+    words = choices(field)
+    values = [text if words else number(strategy, key, text, whole=field.annotation is int) for text in texts]
+    for value in values:
+        low, high = bounds(field)
+        if words and value not in words:
+            raise BadInput(f"{strategy.NAME}: {key} = {value!r} is not one of {', '.join(words)}")
+        if not words and ((low is not None and value < low) or (high is not None and value > high)):
+            raise BadInput(f"{strategy.NAME}: {key} = {value:g} is out of bounds", f"allowed is {bounds_text(field)}")
+    found = tuple(dict.fromkeys(values)) if words else tuple(sorted(set(values)))
+    if len(found) < 2:
+        raise BadInput(f"{key} has one value, {found[0]}", f"give two or more, or set it with --set {key}={found[0]}")
+    return found
+
+
+def listed(given: Any) -> list[Any]:
+    """`a,b,c`, or a sequence, as a list of texts and numbers."""
+    parts = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [given]
+    found = [part.strip() if isinstance(part, str) else part for part in parts]
+    if not found or any(part == "" for part in found):
+        raise BadInput(f"{given!r} is not a list of values", EXAMPLE)
+    return found
+
+
+def spread_of(key: str, text: str) -> list[Any]:
+    """`lo:hi:step` as decimal numbers, exact: 0.1:0.3:0.1 has three."""
+    try:
+        low, high, step = (Decimal(part.strip()) for part in text.split(":"))
+    except (ValueError, InvalidOperation):
+        raise BadInput(f"{key}={text!r} is not LOW:HIGH:STEP", EXAMPLE) from None
+    if not all(part.is_finite() for part in (low, high, step)) or step <= 0 or high < low:
+        raise BadInput(f"{key}={text}: LOW <= HIGH and a STEP above 0 are needed", EXAMPLE)
+    count = int((high - low) / step) + 1
+    if count > VALUES_MAX:
+        raise BadInput(f"{key}: {count:,} values", f"at most {VALUES_MAX:,}: take a larger step")
+    return [low + step * n for n in range(count)]
+
+
+def number(strategy: Any, key: str, value: Any, *, whole: bool) -> float | int:
+    """A value of a number parameter. Raises BadInput for text, NaN, infinity, and a fraction of a whole number."""
+    try:
+        exact = Decimal(str(value))
+    except InvalidOperation:
+        raise BadInput(f"{strategy.NAME}: {key} = {value!r} is not a number", EXAMPLE) from None
+    if isinstance(value, bool) or not exact.is_finite():
+        raise BadInput(f"{strategy.NAME}: {key} = {value} is not a finite number", EXAMPLE)
+    if whole and exact != exact.to_integral_value():
+        raise BadInput(f"{strategy.NAME}: {key} = {value} is not a whole number", EXAMPLE)
+    return int(exact) if whole else float(exact)
+
+
+def axes_of(strategy: Any, vary: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """The values of every varied parameter; BadInput for none, too many keys, or too many combinations."""
+    if not vary:
+        raise BadInput("nothing to vary", EXAMPLE)
+    if len(vary) > KEYS_MAX:
+        raise BadInput(f"{len(vary)} parameters are varied", f"at most {KEYS_MAX} at once")
+    return {key: axis(strategy, key, given) for key, given in vary.items()}
+
+
+def grid(strategy: Any, base: StrategyParams, vary: Mapping[str, Any]) -> Variations:
+    """Every combination, in the order of the keys; BadInput above VARIATIONS_MAX, before any is made."""
+    axes = axes_of(strategy, vary)
+    count = prod(len(values) for values in axes.values())
+    if count > VARIATIONS_MAX:
+        many = " x ".join(f"{len(values)} {key}" for key, values in axes.items())
+        raise BadInput(f"{count:,} variations ({many})", f"at most {VARIATIONS_MAX:,}; --search random --trials N draws some")
+    return accepted(strategy, base, axes, product(*axes.values()))
+
+
+def drawn(strategy: Any, base: StrategyParams, vary: Mapping[str, Any], trials: int, seed: int = 0) -> Variations:
+    """`trials` different combinations, drawn at random with the seed; fewer when there are not so many that it accepts."""
+    axes = axes_of(strategy, vary)
+    check_trials(trials)
+    if prod(len(values) for values in axes.values()) <= trials:
+        return grid(strategy, base, vary)
+    source = random.Random(seed)  # noqa: S311 - a search, not a secret
+    draws = (tuple(source.choice(values) for values in axes.values()) for _ in range(trials * DRAWS_TIMES))
+    return accepted(strategy, base, axes, draws, trials)
+
+
+def check_trials(trials: int) -> None:
+    """BadInput for a number of trials that no sweep runs."""
+    if not 1 <= trials <= VARIATIONS_MAX:
+        raise BadInput(f"--trials {trials} is out of bounds", f"allowed is 1 to {VARIATIONS_MAX:,}")
+
+
+def accepted(
+    strategy: Any,
+    base: StrategyParams,
+    axes: Mapping[str, tuple[Any, ...]],
+    wanted: Iterator[tuple[Any, ...]],
+    most: int = VARIATIONS_MAX,
+) -> Variations:
+    """The combinations that the strategy's own checks accept, each once, at most `most`; BadInput when it accepts none."""
+    keys, chosen, refused, why = tuple(axes), dict[tuple[Any, ...], Variation](), 0, ""
+    given = base.model_dump()
+    for values in wanted:
+        if len(chosen) >= most:
+            break
+        if values in chosen:
+            continue
+        try:
+            chosen[values] = Variation(values, parse_params(strategy, {**given, **dict(zip(keys, values, strict=True))}))
+        except BadInput as error:
+            refused, why = refused + 1, why or error.what
+    if not chosen:
+        raise BadInput(f"{strategy.NAME} accepts none of the {refused:,} variations: {why}", "vary other values")
+    return Variations(keys, tuple(axes.values()), tuple(chosen.values()), refused, why)

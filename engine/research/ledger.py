@@ -1,0 +1,230 @@
+"""The trial ledger: every run of a hypothesis, by whomever and through whichever door, counts once and for good.
+
+Called by app/jobs/kinds.py and notebooks (a run), app/jobs/research.py (a sweep), and by whoever shows a run, card or comparison.
+Turns a plan and its figures into rows of engine/store/trials.py, and a row into its place: which variation of how
+many it is, what is left of its Sharpe ratio after so many tries, whether its neighbours do as well.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Engine
+
+from engine.clock import DAY_MS, utc_day
+from engine.research.family import Hypothesis, fingerprint, instruments_of
+from engine.research.overfit import deflated_sharpe
+from engine.research.plateau import Plateau, plateau_of
+from engine.sim.metrics import DAYS_A_YEAR, Floats, Times, a_day_sharpe, daily_equity, daily_returns
+from engine.sim.request import Plan
+from engine.store import trials
+from engine.store.runs import sha256_of_json
+from engine.store.tables import Trial
+from engine.strategies.base import source_of
+
+
+class TrialFigures(NamedTuple):
+    """What one trial came to."""
+
+    returns: Floats  # daily, (days,)
+    from_ms: int  # the midnight before the first of them
+    sharpe: float | None  # a year
+    total_return_frac: float
+    max_drawdown_frac: float
+    trips: int
+    more: Mapping[str, Any] = {}  # fees, funding, slippage
+
+
+class Place(NamedTuple):
+    """Where a trial is among all of its hypothesis."""
+
+    hypothesis: str
+    number: int
+    trials: int
+    sharpe: float | None
+    deflated_sharpe: float | None  # the probability that its ratio is not luck after so many trials
+    reason: str  # why it is None
+    plateau: Plateau
+
+    @property
+    def text(self) -> str:
+        """As reports, cards and comparisons say it."""
+        chance = f"{self.deflated_sharpe:.2f}" if self.deflated_sharpe is not None else f"unknown ({self.reason})"
+        which = f"variant {self.number:,} of {self.trials:,}" if self.trials > 1 else "the only variant so far"
+        return f"{which} of the hypothesis {self.hypothesis}; deflated Sharpe {chance}; plateau {self.plateau.word}"
+
+    def as_json(self) -> dict[str, Any]:
+        """With its text."""
+        return {**self._asdict(), "plateau": self.plateau.word, "plateau_score": self.plateau.score, "text": self.text}
+
+
+def sharpe_of(returns: Floats) -> float | None:
+    """The Sharpe ratio a year, as a run's report has it."""
+    a_day = a_day_sharpe(returns)[0]
+    return None if a_day is None else a_day * sqrt(DAYS_A_YEAR)
+
+
+def figures_of(report: Mapping[str, Any], close_ms: Times, equity: Floats, clock_ms: int) -> TrialFigures:
+    """A run's report and equity curve as a trial's figures."""
+    metrics = report["metrics"]
+    midnights, daily = daily_equity(close_ms, equity, clock_ms, report["cash"])
+    more = {name: metrics.get(name) for name in ("fees", "funding", "slippage")}
+    returns, first = daily_returns(daily), int(midnights[0]) if len(midnights) else int(close_ms[0])
+    names = ("sharpe", "total_return_frac", "max_drawdown_frac", "trades")
+    return TrialFigures(returns, first, *(metrics[name] for name in names), more)
+
+
+def hypothesis_of(engine: Engine, plans: Sequence[Plan], synthetic: bool, now_ms: int) -> Hypothesis:
+    """What these plans test; a family that is new is noted."""
+    sleeves = [sleeve for one in plans for sleeve in one.sleeves]
+    names = dict.fromkeys(trials.family_of(engine, fingerprint(s.strategy), s.spec.strategy, now_ms) for s in sleeves)
+    return Hypothesis(" + ".join(names), instruments_of([(s.spec.symbol, s.spec.market) for s in sleeves]), synthetic)
+
+
+def is_synthetic(plans: Sequence[Plan]) -> bool:
+    """Whether any of the bars are made."""
+    return any(series.source == "synthetic" for one in plans for series in one.series.values())
+
+
+def setting_of(plans: Sequence[Plan], first_ms: int, last_ms: int) -> str:
+    """Hash of everything that makes a trial but its parameters: span, instruments with their costs, sides, fills, code."""
+    request = plans[0].request
+    sleeves = [
+        (sha256_of_json(source_of(s.strategy)), s.key, s.spec.timeframe, s.spec.side, s.instrument._asdict(), s.costs._asdict())
+        for one in plans
+        for s in one.sleeves
+    ]
+    asked = [request.fills, request.funding, request.counted is not None]
+    return sha256_of_json([sleeves, asked, first_ms, last_ms])[:24]
+
+
+def params_json(plans: Sequence[Plan]) -> str:
+    """The parameters of a trial; of several different sleeves by name."""
+    found = {s.spec.name: s.params.model_dump() for one in plans for s in one.sleeves}
+    sets = list(found.values())
+    return json.dumps(sets[0] if all(values == sets[0] for values in sets) else found, sort_keys=True)
+
+
+class Ledger:
+    """One hypothesis under one setting: what makes rows of a run or of a sweep's variations."""
+
+    def __init__(self, engine: Engine, plans: Sequence[Plan], first_ms: int, last_ms: int, now_ms: int) -> None:
+        self.engine, self.plans, self.now_ms = engine, plans, now_ms
+        self.first_ms, self.last_ms = first_ms, last_ms
+        self.hypothesis = hypothesis_of(engine, plans, is_synthetic(plans), now_ms)
+        self.setting = setting_of(plans, first_ms, last_ms)
+
+    def row(self, plans: Sequence[Plan], found: TrialFigures, source: str, **more: Any) -> Trial:
+        """A trial of these plans (the ledger's own but for their parameters), not yet kept."""
+        params = params_json(plans)
+        return Trial(
+            id=trial_id(self.setting, params),
+            hypothesis=self.hypothesis.name,
+            number=0,
+            strategy=plans[0].sleeves[0].spec.strategy,
+            setting=self.setting,
+            cache_key=key_of(plans),
+            source=source,
+            params=params,
+            first_ms=self.first_ms,
+            last_ms=self.last_ms,
+            sharpe=found.sharpe,
+            total_return_frac=found.total_return_frac,
+            max_drawdown_frac=found.max_drawdown_frac,
+            trips=found.trips,
+            days=len(found.returns),
+            daily_from_ms=found.from_ms,
+            daily=trials.packed(found.returns),
+            created_ms=self.now_ms,
+            body=json.dumps(dict(found.more)),
+            **more,
+        )
+
+
+def trial_id(setting: str, params: str) -> str:
+    """The id of a setting with parameters."""
+    return sha256_of_json([setting, params])[:24]
+
+
+def key_of(plans: Sequence[Plan]) -> str:
+    """What the figures of a trial are computed from."""
+    return plans[0].cache_key if len(plans) == 1 else sha256_of_json([one.cache_key for one in plans])
+
+
+def note_run(engine: Engine, run: Any, source: str, now_ms: int) -> Trial:
+    """A finished Backtest as a trial, kept."""
+    planned, data = run.plan, run.report["data"]
+    ledger = Ledger(engine, [planned], data["first_ms"], data["last_ms"], now_ms)
+    curve = next(iter(run.curves.values()))
+    row = ledger.row([planned], figures_of(run.report, run.close_ms, curve, planned.clock_ms), source)
+    wanted = row.id
+    trials.keep(engine, [row])
+    kept = trials.by_id(engine, wanted)
+    assert kept is not None  # noqa: S101 - it was kept a line above, and trials are never removed
+    return kept
+
+
+def place_of(engine: Engine, row: Trial) -> Place:
+    """The place of a trial among all that were run of its hypothesis up to now."""
+    all_of_it = trials.others_of(engine, row.hypothesis)
+    found = deflated_sharpe(trials.daily_of(row), [one.sharpe for one in all_of_it], len(all_of_it))
+    alike = [(json.loads(one.params), one.sharpe) for one in all_of_it if one.setting == row.setting]
+    plateau = plateau_of(trials.params_of(row), row.sharpe, alike)
+    return Place(row.hypothesis, row.number, len(all_of_it), row.sharpe, found.probability, found.reason, plateau)
+
+
+def place_of_run(engine: Engine, run_id: str) -> Place | None:
+    """The same of a stored run; None for one that is in no ledger."""
+    row = trials.of_run(engine, run_id)
+    return None if row is None else place_of(engine, row)
+
+
+def matrix_of(rows: Sequence[Trial]) -> Floats:
+    """Daily returns (trials, days) of the days that all of them have; (trials, 0) where they share none."""
+    start = max(row.daily_from_ms for row in rows)
+    end = min(row.daily_from_ms + row.days * DAY_MS for row in rows)
+    days = max(0, (end - start) // DAY_MS)
+    found = np.empty((len(rows), days))
+    for k, row in enumerate(rows):
+        first = (start - row.daily_from_ms) // DAY_MS
+        found[k] = trials.daily_of(row)[first : first + days]
+    return found
+
+
+def figures_in(row: Trial) -> TrialFigures:
+    """A row's figures."""
+    more = {name: float(value) for name, value in json.loads(row.body).items() if isinstance(value, int | float)}
+    return TrialFigures(
+        trials.daily_of(row), row.daily_from_ms, row.sharpe, row.total_return_frac, row.max_drawdown_frac, row.trips, more
+    )
+
+
+def hypothesis_report(engine: Engine, part: str | None, limit: int) -> dict[str, Any]:
+    """Every hypothesis with its trials; of one (`part` of its name): its trials, best first, and what is left of the best."""
+    if not part:
+        found = trials.hypotheses(engine, limit)
+        return {"hypotheses": [{"hypothesis": one.name, "trials": one.trials, "last_ms": one.last_ms} for one in found]}
+    name = trials.hypothesis_named(engine, part)
+    rows = trials.of_hypothesis(engine, name)
+    order = sorted(rows, key=lambda row: (row.sharpe is None, -(row.sharpe or 0.0)))
+    place = place_of(engine, order[0])
+    columns = ("trial", "sharpe", "total_return_frac", "max_drawdown_frac", "trips", "from", "to", "source", "run", "params")
+    return {
+        "hypothesis": name,
+        "trials": len(rows),
+        "best": place.as_json(),
+        "text": f"{len(rows):,} trials of {name}; the best: {place.text}",
+        "columns": columns,
+        "rows": [_trial_line(row, order[0]) for row in order[:limit]],
+    }
+
+
+def _trial_line(row: Trial, best: Trial) -> list[Any]:
+    """A trial as a row; of its parameters those that differ from the best one's."""
+    own, first = trials.params_of(row), trials.params_of(best)
+    differing = {key: value for key, value in own.items() if row is best or first.get(key) != value}
+    shown = "the best" if row is best else ", ".join(f"{key}={value}" for key, value in differing.items()) or "same"
+    figures = [row.sharpe, row.total_return_frac, row.max_drawdown_frac, row.trips]
+    return [row.number, *figures, utc_day(row.first_ms), utc_day(row.last_ms), row.source, row.run_id, shown]

@@ -1,0 +1,172 @@
+"""The trial ledger's rows: kept once, numbered by hypothesis, never removed.
+
+Called by engine/research/ledger.py. A trial that is run again is the same row; when data or code have changed since, its figures
+are replaced, its number stays.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine, func
+from sqlmodel import col, select
+
+from engine.errors import BadInput
+from engine.store.db import read, write
+from engine.store.tables import CodeFamily, Trial
+
+FIGURES = (
+    "cache_key", "sharpe", "total_return_frac", "max_drawdown_frac", "trips", "days", "daily_from_ms", "daily", "body",
+)  # fmt: skip  # what a rerun on other data replaces
+IDS_AT_ONCE = 500  # in one query
+
+
+class HypothesisCount(NamedTuple):
+    """One hypothesis of the ledger."""
+
+    name: str
+    trials: int
+    last_ms: int
+
+
+def packed(returns: npt.ArrayLike) -> str:
+    """Daily returns as a row keeps them."""
+    return b64encode(np.asarray(returns, "<f4").tobytes()).decode()
+
+
+def daily_of(row: Trial) -> npt.NDArray[np.float64]:
+    """A trial's daily returns, (days,)."""
+    return np.frombuffer(b64decode(row.daily), "<f4").astype(np.float64)
+
+
+def params_of(row: Trial) -> dict[str, Any]:
+    """A trial's parameters; of several sleeves by sleeve."""
+    found: dict[str, Any] = json.loads(row.params)
+    return found
+
+
+def family_of(engine: Engine, fingerprint: str, strategy: str, now_ms: int) -> str:
+    """The family of a strategy's code, noted when it is new: that of equal code, else that of this name, else its own name."""
+    with write(engine) as session:
+        alike = list(session.exec(select(CodeFamily).where(CodeFamily.fingerprint == fingerprint)))
+        named = list(session.exec(select(CodeFamily).where(CodeFamily.strategy == strategy)))
+        first = min(alike or named, key=lambda row: row.created_ms, default=None)
+        family = first.family if first else strategy
+        if not any(row.strategy == strategy for row in alike):
+            session.add(CodeFamily(fingerprint=fingerprint, strategy=strategy, family=family, created_ms=now_ms))
+    return family
+
+
+def keep(engine: Engine, rows: Sequence[Trial]) -> dict[str, int]:
+    """Keep trials, their `number` still open; id -> number of each. All of them, or none."""
+    numbers: dict[str, int] = {}
+    if not rows:
+        return numbers
+    with write(engine) as session:
+        there = {row.id: row for part in _parts([row.id for row in rows]) for row in session.exec(_by_id(part))}
+        last: dict[str, int] = {}
+        for row in rows:
+            old = there.get(row.id)
+            if old is None:
+                name = row.hypothesis
+                if name not in last:
+                    newest = select(func.max(Trial.number)).where(Trial.hypothesis == name)
+                    last[name] = session.exec(newest).one() or 0
+                last[name] += 1
+                row.number = last[name]
+                there[row.id] = row
+                session.add(row)
+            else:
+                _renew(old, row)
+            numbers[row.id] = there[row.id].number
+    return numbers
+
+
+def _renew(old: Trial, row: Trial) -> None:
+    """The figures of what was run again, where data or code have changed; a stored run's id is never forgotten."""
+    if old.cache_key != row.cache_key:
+        for name in FIGURES:
+            setattr(old, name, getattr(row, name))
+        old.run_id = row.run_id
+    elif row.run_id is not None:
+        old.run_id = row.run_id
+
+
+class OtherTrial(NamedTuple):
+    """What a trial's place among the others depends on."""
+
+    number: int
+    setting: str
+    params: str
+    sharpe: float | None
+
+
+def others_of(engine: Engine, name: str) -> list[OtherTrial]:
+    """Every trial of a hypothesis without its daily returns."""
+    columns = select(Trial.number, Trial.setting, Trial.params, Trial.sharpe)
+    with read(engine) as session:
+        return [OtherTrial(*row) for row in session.exec(columns.where(Trial.hypothesis == name))]
+
+
+def of_hypothesis(engine: Engine, name: str) -> list[Trial]:
+    """Every trial of a hypothesis, in the order in which they were first run."""
+    with read(engine) as session:
+        return list(session.exec(select(Trial).where(Trial.hypothesis == name).order_by(col(Trial.number))))
+
+
+def of_setting(engine: Engine, setting: str) -> list[Trial]:
+    """The trials that differ in their parameters alone."""
+    with read(engine) as session:
+        return list(session.exec(select(Trial).where(Trial.setting == setting).order_by(col(Trial.number))))
+
+
+def set_run(engine: Engine, trial_id: str, run_id: str) -> None:
+    """Which stored run a trial is."""
+    with write(engine) as session:
+        row = session.get(Trial, trial_id)
+        if row is not None:
+            row.run_id = run_id
+
+
+def of_run(engine: Engine, run_id: str) -> Trial | None:
+    """The trial that a stored run is."""
+    with read(engine) as session:
+        return session.exec(select(Trial).where(Trial.run_id == run_id)).first()
+
+
+def by_id(engine: Engine, trial_id: str) -> Trial | None:
+    """One trial."""
+    with read(engine) as session:
+        return session.get(Trial, trial_id)
+
+
+def hypotheses(engine: Engine, limit: int = 500) -> list[HypothesisCount]:
+    """All hypotheses with the number of their trials, last tried first."""
+    last = func.max(Trial.created_ms)
+    query = select(Trial.hypothesis, func.count(), last).group_by(Trial.hypothesis).order_by(last.desc()).limit(limit)
+    with read(engine) as session:
+        return [HypothesisCount(name, count, int(last_ms)) for name, count, last_ms in session.exec(query)]
+
+
+def hypothesis_named(engine: Engine, text: str) -> str:
+    """The one hypothesis whose name contains the text; BadInput with what there is."""
+    names = [found.name for found in hypotheses(engine)]
+    fitting = [name for name in names if name == text] or [name for name in names if text.lower() in name.lower()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not names:
+        raise BadInput("the trial ledger is empty", "run a backtest or a sweep first")
+    several = f"{len(fitting)} hypotheses contain" if fitting else "no hypothesis contains"
+    raise BadInput(f"{several} {text[:80]!r}", f"name one: {'; '.join((fitting or names)[:8])}")
+
+
+def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+    """The ids in parts that one query can take."""
+    return [ids[k : k + IDS_AT_ONCE] for k in range(0, len(ids), IDS_AT_ONCE)]
+
+
+def _by_id(ids: Sequence[str]) -> Any:
+    return select(Trial).where(col(Trial.id).in_(ids))
